@@ -1,0 +1,4 @@
+//! Gatepost: a reverse proxy that takes the place of GitLab's bundled nginx.
+
+// Floor 0: what is meant.
+pub mod model;

@@ -1,0 +1,258 @@
+//! What a configuration means.
+//!
+//! Both front ends, TOML and `gitlab.rb`, compile into a [`Model`]; nothing behind it knows which one
+//! was used. The types are pure data with behaviour: no async, no sockets, no files. A `Model` that
+//! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
+//! TLS listener names a certificate.
+
+pub mod header_ops;
+pub mod host;
+pub mod route;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use host::{HostPattern, HostTable};
+use route::Routes;
+
+/// Everything one process serves, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    pub process: Process,
+    pub listeners: Vec<Listener>,
+    hosts: Vec<VirtualHost>,
+    upstreams: Vec<UpstreamSpec>,
+    certificates: Vec<CertificateFiles>,
+    access_logs: Vec<LogTarget>,
+}
+
+/// Settings of the process as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Process {
+    /// Threads that serve; each has its own listening sockets, pools and buffers.
+    pub workers: NonZeroUsize,
+    /// The account to serve as after sockets, keys and logs are open; `None` keeps the one that
+    /// started the program.
+    pub user: Option<String>,
+    /// How long a stop waits for requests and tunnels before it cuts them.
+    pub shutdown_grace: Duration,
+    /// Verbosity of the program's own log, on standard error.
+    pub log_level: LogLevel,
+}
+
+/// Verbosity of the program's own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// An address that is accepted on, with the hosts that answer there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    pub address: SocketAddr,
+    pub transport: Transport,
+    pub hosts: HostTable<HostId>,
+}
+
+/// What a client must speak to a listener first.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Transport {
+    Plain,
+    Tls(TlsPolicy),
+}
+
+/// What a TLS listener offers. Certificates come from the hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsPolicy {
+    pub versions: TlsVersions,
+    pub http: HttpVersions,
+}
+
+/// The TLS versions a listener accepts; older ones do not exist here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersions {
+    Tls12And13,
+    Tls13Only,
+}
+
+/// The HTTP versions offered by ALPN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpVersions {
+    Http1Only,
+    Http2And1,
+}
+
+/// One or more names and what happens to requests for them, on one kind of transport. A host that is
+/// reached over HTTPS and redirected to from HTTP is two of these.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VirtualHost {
+    pub names: Vec<HostPattern>,
+    pub security: Security,
+    pub routes: Routes,
+    pub access_log: LogId,
+}
+
+/// Whether a host is served encrypted, and with which certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    Plain,
+    Tls(CertificateId),
+}
+
+impl Security {
+    /// The scheme that clients of the host use.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Security::Plain => "http",
+            Security::Tls(_) => "https",
+        }
+    }
+}
+
+/// The files of one certificate: chain with the leaf first, and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    pub chain: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Where requests go, and how connections to it are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpstreamSpec {
+    pub address: UpstreamAddress,
+    /// Longest time to establish a connection.
+    pub connect_timeout: Duration,
+    /// How long a connection may rest in the pool. Must be below the application's own limit, or
+    /// requests meet connections that are just being closed.
+    pub idle_timeout: Duration,
+    /// How many connections may rest in the pool, over all workers.
+    pub max_idle: usize,
+}
+
+/// The socket an application listens on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamAddress {
+    Unix(PathBuf),
+    /// A name or address and a port, resolved for each new connection.
+    Tcp {
+        host: String,
+        port: u16,
+    },
+}
+
+impl fmt::Display for UpstreamAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UpstreamAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+            UpstreamAddress::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            UpstreamAddress::Tcp { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+/// Where access-log lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    Off,
+    Stdout,
+    File(PathBuf),
+}
+
+/// The largest request body a route accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyLimit {
+    Unlimited,
+    Bytes(NonZeroU64),
+}
+
+impl BodyLimit {
+    /// Whether a body of `length` bytes may pass.
+    pub fn allows(self, length: u64) -> bool {
+        match self {
+            BodyLimit::Unlimited => true,
+            BodyLimit::Bytes(limit) => length <= limit.get(),
+        }
+    }
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident -> $field:ident: $item:ty, $push:ident, $get:ident;)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// Only the model's own `add_…` makes one, so looking it up cannot fail.
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+            pub struct $name(usize);
+
+            impl $name {
+                /// The position, for tables that run beside the model's.
+                pub fn index(self) -> usize {
+                    self.0
+                }
+            }
+
+            impl Model {
+                /// Adds an item; an equal one that is there already keeps its id.
+                pub fn $push(&mut self, item: $item) -> $name {
+                    if let Some(known) = self.$field.iter().position(|it| *it == item) {
+                        return $name(known);
+                    }
+                    self.$field.push(item);
+                    $name(self.$field.len() - 1)
+                }
+
+                /// The item behind an id of this model.
+                pub fn $get(&self, id: $name) -> &$item {
+                    &self.$field[id.0]
+                }
+            }
+        )*
+    };
+}
+
+ids! {
+    /// Names a [`VirtualHost`] of a model.
+    HostId -> hosts: VirtualHost, add_host, host;
+    /// Names an [`UpstreamSpec`] of a model.
+    UpstreamId -> upstreams: UpstreamSpec, add_upstream, upstream;
+    /// Names a pair of [`CertificateFiles`] of a model.
+    CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
+    /// Names a [`LogTarget`] of a model.
+    LogId -> access_logs: LogTarget, add_access_log, access_log;
+}
+
+impl Model {
+    /// A model that serves nothing yet.
+    pub fn new(process: Process) -> Model {
+        Model {
+            process,
+            listeners: Vec::new(),
+            hosts: Vec::new(),
+            upstreams: Vec::new(),
+            certificates: Vec::new(),
+            access_logs: Vec::new(),
+        }
+    }
+
+    pub fn hosts(&self) -> &[VirtualHost] {
+        &self.hosts
+    }
+
+    pub fn upstreams(&self) -> &[UpstreamSpec] {
+        &self.upstreams
+    }
+
+    pub fn certificates(&self) -> &[CertificateFiles] {
+        &self.certificates
+    }
+
+    pub fn access_logs(&self) -> &[LogTarget] {
+        &self.access_logs
+    }
+}

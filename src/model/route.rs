@@ -1,0 +1,192 @@
+//! Routes: which part of a host a request is for, and what happens to it there.
+//!
+//! Matching follows nginx's `location` rules, because the configurations that are replaced were
+//! written for them: an exact path first, then regular expressions in the order they are written, then
+//! the longest prefix. A `PathMatch::PrefixFirst` prefix (nginx's `^~`) is chosen before any regular
+//! expression if it is the longest prefix.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode};
+use regex::Regex;
+
+use super::header_ops::HeaderOp;
+use super::{BodyLimit, UpstreamId};
+
+/// The routes of one host, ready to choose from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Routes {
+    exact: Vec<Route>,
+    regex: Vec<Route>,
+    /// Longest first, so that the first hit is the longest.
+    prefix: Vec<Route>,
+}
+
+/// A path match and what happens to requests that match it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    pub path: PathMatch,
+    pub action: Action,
+    /// Applied to every answer of the route, also to those the proxy makes itself.
+    pub response_headers: Vec<HeaderOp>,
+}
+
+/// Which paths a route is for.
+#[derive(Debug, Clone)]
+pub enum PathMatch {
+    Exact(String),
+    Prefix(String),
+    /// A prefix that regular expressions do not override (nginx's `^~`).
+    PrefixFirst(String),
+    /// Searched for anywhere in the path unless anchored.
+    Regex(Regex),
+}
+
+/// What happens to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    Forward(Forward),
+    Redirect(Redirect),
+    Respond(Respond),
+}
+
+/// The request goes to an application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forward {
+    pub upstream: UpstreamId,
+    /// Applied after the proxy's own forwarding headers.
+    pub request_headers: Vec<HeaderOp>,
+    pub body_limit: BodyLimit,
+    /// Longest silence of the application before and within its answer.
+    pub read_timeout: Duration,
+    /// Longest silence of the client while it sends a body or takes an answer.
+    pub client_timeout: Duration,
+    /// Longest silence in both directions of a tunnel.
+    pub tunnel_idle_timeout: Duration,
+}
+
+/// The client is sent to the same path and query elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    pub status: StatusCode,
+    /// Scheme and authority, such as `https://gitlab.example.com:8443`; the request target follows as
+    /// it came. Fixed by the configuration, so no client can choose where others are sent.
+    pub origin: String,
+}
+
+/// The proxy answers by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Respond {
+    pub status: StatusCode,
+    pub content_type: HeaderValue,
+    pub body: String,
+}
+
+impl Routes {
+    pub fn new(routes: Vec<Route>) -> Routes {
+        let mut table = Routes::default();
+        for route in routes {
+            match route.path {
+                PathMatch::Exact(_) => table.exact.push(route),
+                PathMatch::Regex(_) => table.regex.push(route),
+                PathMatch::Prefix(_) | PathMatch::PrefixFirst(_) => table.prefix.push(route),
+            }
+        }
+        table.prefix.sort_by_key(|route| std::cmp::Reverse(route.path.text().len()));
+        table
+    }
+
+    /// The route for a path, by the rules above; `None` if no route matches.
+    pub fn select(&self, path: &str) -> Option<&Route> {
+        if let Some(route) = self.exact.iter().find(|route| route.path.text() == path) {
+            return Some(route);
+        }
+        let prefix = self.prefix.iter().find(|route| path.starts_with(route.path.text()));
+        if let Some(Route { path: PathMatch::PrefixFirst(_), .. }) = prefix {
+            return prefix;
+        }
+        let regex = self.regex.iter().find(|route| match &route.path {
+            PathMatch::Regex(regex) => regex.is_match(path),
+            _ => false,
+        });
+        regex.or(prefix)
+    }
+
+    /// All routes, in the order in which they are tried.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        let first = self.prefix.iter().filter(|route| matches!(route.path, PathMatch::PrefixFirst(_)));
+        let last = self.prefix.iter().filter(|route| matches!(route.path, PathMatch::Prefix(_)));
+        self.exact.iter().chain(first).chain(&self.regex).chain(last)
+    }
+}
+
+impl PathMatch {
+    /// The path, prefix or pattern as it is written.
+    pub fn text(&self) -> &str {
+        match self {
+            PathMatch::Exact(text) | PathMatch::Prefix(text) | PathMatch::PrefixFirst(text) => text,
+            PathMatch::Regex(regex) => regex.as_str(),
+        }
+    }
+}
+
+impl PartialEq for PathMatch {
+    fn eq(&self, other: &PathMatch) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other) && self.text() == other.text()
+    }
+}
+
+/// Written as nginx writes a location: `= /x`, `^~ /x`, `~ x`, `/x`.
+impl fmt::Display for PathMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self {
+            PathMatch::Exact(_) => "= ",
+            PathMatch::Prefix(_) => "",
+            PathMatch::PrefixFirst(_) => "^~ ",
+            PathMatch::Regex(_) => "~ ",
+        };
+        write!(f, "{sign}{}", self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(paths: &[&str]) -> Routes {
+        let route = |text: &&str| Route {
+            path: match text.split_once(' ') {
+                Some(("=", path)) => PathMatch::Exact(path.into()),
+                Some(("^~", path)) => PathMatch::PrefixFirst(path.into()),
+                Some(("~", pattern)) => PathMatch::Regex(Regex::new(pattern).unwrap()),
+                _ => PathMatch::Prefix((*text).into()),
+            },
+            action: Action::Redirect(Redirect { status: StatusCode::MOVED_PERMANENTLY, origin: String::new() }),
+            response_headers: Vec::new(),
+        };
+        Routes::new(paths.iter().map(route).collect())
+    }
+
+    fn chosen(table: &Routes, path: &str) -> String {
+        table.select(path).map_or_else(|| "none".to_owned(), |route| route.path.to_string())
+    }
+
+    #[test]
+    fn exact_then_protected_prefix_then_regex_then_longest_prefix() {
+        let table = routes(&["/", "/assets", "^~ /assets/raw/", "= /assets/x.git", r"~ \.git$", "~ ^/assets"]);
+        assert_eq!(chosen(&table, "/assets/x.git"), "= /assets/x.git");
+        assert_eq!(chosen(&table, "/assets/raw/x.git"), "^~ /assets/raw/");
+        assert_eq!(chosen(&table, "/group/x.git"), r"~ \.git$");
+        assert_eq!(chosen(&table, "/assets/y"), "~ ^/assets");
+        assert_eq!(chosen(&table, "/group"), "/");
+    }
+
+    #[test]
+    fn a_prefix_is_a_plain_string_prefix_and_the_longest_wins() {
+        let table = routes(&["/git", "/git/deep"]);
+        assert_eq!(chosen(&table, "/gitfoo"), "/git");
+        assert_eq!(chosen(&table, "/git/deeper"), "/git/deep");
+        assert_eq!(chosen(&table, "/other"), "none");
+    }
+}
