@@ -5,6 +5,7 @@
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
 //! TLS listener names a certificate.
 
+pub mod end_to_end;
 pub mod header_ops;
 pub mod host;
 pub mod route;
