@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
 
 /// One worker's register of running tasks.
 #[derive(Clone)]
@@ -72,10 +73,11 @@ impl Drain {
         });
     }
 
-    /// Runs a task that belongs to one that is counted already, such as a stream of a connection.
+    /// Runs a task that belongs to something counted already, such as a stream of a connection, or that
+    /// ends with the worker.
     #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
-    pub fn spawn_part(task: impl Future<Output = ()> + 'static) {
-        tokio::task::spawn_local(task);
+    pub fn spawn_part(task: impl Future<Output = ()> + 'static) -> AbortHandle {
+        tokio::task::spawn_local(task).abort_handle()
     }
 
     pub fn signal(&self) -> Signal {

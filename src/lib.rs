@@ -12,3 +12,9 @@ pub mod net;
 
 // Floor 3: messages.
 pub mod proxy;
+
+// Floor 4: running it.
+pub mod app;
+mod privileges;
+mod signals;
+mod worker;

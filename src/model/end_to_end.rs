@@ -51,6 +51,10 @@ impl EndToEnd {
         self.0.get(name)
     }
 
+    pub fn get_all(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
+        self.0.get_all(name).iter()
+    }
+
     /// The headers, for the hop that sends them and adds its own.
     pub fn into_headers(self) -> HeaderMap {
         self.0

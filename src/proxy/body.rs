@@ -67,10 +67,7 @@ impl Body for ReplyBody {
     type Data = Bytes;
     type Error = AnswerFailure;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
         let ReplyBody::Message { content, record } = self.get_mut() else { return Poll::Ready(None) };
         let frame = ready!(content.poll_frame(cx));
         match &frame {

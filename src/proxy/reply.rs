@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use super::body::Content;
+use crate::model::host::Authority;
 use crate::model::route::{Origin, Redirect, Respond};
 use crate::net::upstream::UpstreamError;
 use crate::net::upstream::request::BodyFailure;
@@ -15,6 +16,8 @@ use crate::net::upstream::request::BodyFailure;
 pub enum Refusal {
     /// No `Host`, two of them, or one that cannot be a host.
     BadHost,
+    /// A path outside the root, or with escapes that are none.
+    BadPath,
     /// A host that is not served here, or not on a connection for this TLS name.
     Misdirected,
     /// `CONNECT` asks for a tunnel to anywhere, `TRACE` echoes cookies to scripts.
@@ -30,7 +33,7 @@ pub type Reply = Response<Content>;
 impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
-            Refusal::BadHost => StatusCode::BAD_REQUEST,
+            Refusal::BadHost | Refusal::BadPath => StatusCode::BAD_REQUEST,
             Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::NoRoute => StatusCode::NOT_FOUND,
@@ -41,7 +44,7 @@ impl Refusal {
 
     fn explanation(&self) -> &'static str {
         match self.status() {
-            StatusCode::BAD_REQUEST => "The request names no host, or more than one.",
+            StatusCode::BAD_REQUEST => "The request is not well-formed: see its host and its path.",
             StatusCode::MISDIRECTED_REQUEST => "This host is not served here.",
             StatusCode::METHOD_NOT_ALLOWED => "This method is not allowed.",
             StatusCode::NOT_FOUND => "There is nothing at this address.",
@@ -66,12 +69,10 @@ fn upstream_status(error: &UpstreamError) -> StatusCode {
 }
 
 /// A short page for browsers, a short text for everything else.
-pub fn refuse(refusal: &Refusal, request_headers: &HeaderMap) -> Reply {
+pub fn refuse(refusal: &Refusal, accept: Option<&HeaderValue>) -> Reply {
     let status = refusal.status();
     let title = status.canonical_reason().unwrap_or("Error");
-    let wants_page = request_headers
-        .get(header::ACCEPT)
-        .is_some_and(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html"));
+    let wants_page = accept.is_some_and(|types| types.as_bytes().windows(9).any(|part| part == b"text/html"));
     let (content_type, text) = if wants_page {
         (HTML, page(status.as_u16(), title, refusal.explanation()))
     } else {
@@ -79,13 +80,18 @@ pub fn refuse(refusal: &Refusal, request_headers: &HeaderMap) -> Reply {
     };
     let mut reply = own(status, content_type, text.into());
     if matches!(refusal, Refusal::Method) {
-        reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        reply
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     }
     reply
 }
 
 /// To the same path and query elsewhere, byte for byte.
-pub fn redirect(redirect: &Redirect, host: &str, target: &PathAndQuery) -> Reply {
+pub fn redirect(redirect: &Redirect, host: &HeaderValue, target: PathAndQuery) -> Reply {
+    // The host has been found in the configuration, so it parses.
+    let host = host.to_str().ok().and_then(|host| Authority::parse(host).ok());
+    let host = host.map(|authority| authority.host).unwrap_or_default();
     let location = match &redirect.origin {
         Origin::Fixed(origin) => format!("{origin}{target}"),
         Origin::SameHost { port: None } => format!("https://{host}{target}"),

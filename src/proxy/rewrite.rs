@@ -43,14 +43,15 @@ pub fn to_client(headers: HeaderMap, ops: &[HeaderOp]) -> HeaderMap {
 /// Headers that a proxy in front of an application writes, and which a client must not. Names with `_`
 /// are dropped as nginx does: CGI-like applications cannot tell them from those with `-`.
 fn is_forgeable(name: &str) -> bool {
-    match name.as_bytes()[0] {
+    let is_known = match name.as_bytes()[0] {
         b'x' => FORGEABLE_X.contains(&name),
         b'f' => name == "forwarded",
         b't' => name == "true-client-ip",
         b'c' => name == "cf-connecting-ip",
         b'h' => name == "http2-settings",
         _ => false,
-    } || name.contains('_')
+    };
+    is_known || name.contains('_')
 }
 
 /// Said to the proxy by the application (nginx hides the same), and the name of its server software.
@@ -64,21 +65,12 @@ fn is_for_proxies(name: &str) -> bool {
 
 /// HTTP/2 clients may split `Cookie`; HTTP/1 wants one line (RFC 9113 section 8.2.3).
 fn join_cookies(headers: &mut EndToEnd) {
-    let joined = {
-        let mut crumbs = headers.get_all(&header::COOKIE);
-        match (crumbs.next(), crumbs.next()) {
-            (Some(first), Some(second)) => {
-                let mut joined = first.as_bytes().to_vec();
-                for crumb in std::iter::once(second).chain(crumbs) {
-                    joined.extend_from_slice(b"; ");
-                    joined.extend_from_slice(crumb.as_bytes());
-                }
-                joined
-            }
-            _ => return,
-        }
-    };
-    if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(joined)) {
+    let crumbs: Vec<&[u8]> = headers.get_all(&header::COOKIE).map(HeaderValue::as_bytes).collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    // Valid values joined by "; " are a valid value.
+    if let Ok(value) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
         headers.set(header::COOKIE, value);
     }
 }

@@ -4,7 +4,7 @@
 //! for the moment in which bytes are read and written on, and only what the other side does not take at
 //! once is kept. The end of one direction is passed on as such, and the other goes on until it ends too.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -53,6 +53,13 @@ enum FlowState {
     /// The reading side has ended; what is held goes out, then the end itself.
     Ending,
     Ended,
+}
+
+/// What became of bytes that were to be passed on.
+enum Written {
+    Taken,
+    /// The writing side takes no more.
+    Refused,
 }
 
 /// Passes bytes until both directions have ended, one breaks, or nothing flows for `idle_timeout`.
@@ -121,8 +128,8 @@ impl Flow {
         Flow { state: FlowState::Open, held: early, unflushed: false }
     }
 
-    /// Moves what can be moved now. Ready when this direction has ended. Adds to `moved` what the other
-    /// side has taken.
+    /// Moves what can be moved now, adding to `moved` what the other side took. Ready when this direction
+    /// has ended; an error means that the reading side is dead.
     fn poll<R, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -134,21 +141,99 @@ impl Flow {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        loop {
-            ready!(self.poll_held(cx, to, moved))?;
-            match self.state {
-                FlowState::Open => match self.poll_pass(cx, from, to, moved) {
-                    Poll::Ready(result) => result?,
-                    Poll::Pending => return self.poll_flush(cx, to).map_ok(|()| ()).and_pending(),
+        while self.state != FlowState::Ended {
+            let step = match self.state {
+                _ if !self.held.is_empty() => self.poll_write_held(cx, to, moved),
+                FlowState::Open => match self.poll_pass_on(cx, from, to, moved)? {
+                    Poll::Ready(written) => Poll::Ready(written),
+                    Poll::Pending => {
+                        ready!(self.poll_flush(cx, to));
+                        return Poll::Pending;
+                    }
                 },
-                FlowState::Ending => {
-                    // A peer that is gone already needs no goodbye.
+                FlowState::Ending | FlowState::Ended => {
+                    // A side that is gone already needs no goodbye.
                     let _ = ready!(Pin::new(&mut *to).poll_shutdown(cx));
-                    self.state = FlowState::Ended;
+                    Poll::Ready(Written::Refused)
                 }
-                FlowState::Ended => return Poll::Ready(Ok(())),
+            };
+            if let Written::Refused = ready!(step) {
+                // What the other direction brings is still worth delivering.
+                (self.state, self.held) = (FlowState::Ended, Bytes::new());
             }
         }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once and writes on. What is not taken is held. The error is the reading side's.
+    fn poll_pass_on<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        to: &mut W,
+        moved: &mut u64,
+    ) -> io::Result<Poll<Written>>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let mut lent = lent_buffer::lend();
+        let mut arrived = ReadBuf::new(&mut lent);
+        match Pin::new(from).poll_read(cx, &mut arrived) {
+            Poll::Pending => return Ok(Poll::Pending),
+            // A TLS peer that leaves without saying so (close_notify) has left all the same.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            Poll::Ready(result) => result?,
+        }
+        let mut rest = arrived.filled();
+        if rest.is_empty() {
+            self.state = FlowState::Ending;
+            return Ok(Poll::Ready(Written::Taken));
+        }
+        self.unflushed = true;
+        while !rest.is_empty() {
+            match Pin::new(&mut *to).poll_write(cx, rest) {
+                Poll::Ready(Ok(taken @ 1..)) => {
+                    *moved += taken as u64;
+                    rest = &rest[taken..];
+                }
+                Poll::Ready(_) => return Ok(Poll::Ready(Written::Refused)),
+                Poll::Pending => {
+                    self.held = Bytes::copy_from_slice(rest);
+                    break;
+                }
+            }
+        }
+        Ok(Poll::Ready(Written::Taken))
+    }
+
+    fn poll_write_held<W>(&mut self, cx: &mut Context<'_>, to: &mut W, moved: &mut u64) -> Poll<Written>
+    where
+        W: AsyncWrite + Unpin,
+    {
+        self.unflushed = true;
+        let Ok(taken @ 1..) = ready!(Pin::new(to).poll_write(cx, &self.held)) else {
+            return Poll::Ready(Written::Refused);
+        };
+        *moved += taken as u64;
+        self.held.advance(taken);
+        if self.held.is_empty() {
+            // An empty slice would keep the whole memory it was cut from.
+            self.held = Bytes::new();
+        }
+        Poll::Ready(Written::Taken)
+    }
+
+    fn poll_flush<W>(&mut self, cx: &mut Context<'_>, to: &mut W) -> Poll<()>
+    where
+        W: AsyncWrite + Unpin,
+    {
+        if self.unflushed {
+            // An error shows again at the next write or read.
+            let _ = ready!(Pin::new(to).poll_flush(cx));
+            self.unflushed = false;
+        }
+        Poll::Ready(())
     }
 }
 

@@ -72,7 +72,9 @@ mod tests {
 
     #[test]
     fn any_protocol_can_be_offered_over_http_1_1() {
-        assert!(offer(Version::HTTP_11, &[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]).is_some());
+        assert!(
+            offer(Version::HTTP_11, &[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]).is_some()
+        );
         assert!(offer(Version::HTTP_11, &[("connection", "Upgrade"), ("upgrade", "SPDY/3.1")]).is_some());
     }
 

@@ -55,6 +55,20 @@ impl RequestSummary {
             authorization: field(header::AUTHORIZATION),
         }
     }
+
+    /// Copies what is shared, so that a long-lived tunnel does not keep the buffer alive that its request
+    /// was read into.
+    pub fn detach(&mut self) {
+        let copied = |value: &mut Option<HeaderValue>| {
+            *value = value.take().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
+        };
+        copied(&mut self.referer);
+        copied(&mut self.user_agent);
+        copied(&mut self.authorization);
+        if let Ok(target) = http::Uri::try_from(self.target.to_string()) {
+            self.target = target;
+        }
+    }
 }
 
 /// Appends one line, newline included, to `out`. `time` is in nginx's `$time_local` form.

@@ -51,6 +51,7 @@ impl Exchange {
 
     /// The exchange has become a tunnel.
     pub fn switched(&mut self) {
+        self.0.request.detach();
         self.0.progress = Progress::Tunnel { since: Instant::now(), received: 0 };
     }
 
