@@ -2,3 +2,6 @@
 
 // Floor 0: what is meant.
 pub mod model;
+
+// The demonstration, for a machine with nothing else installed.
+pub mod demo;

@@ -1,0 +1,3 @@
+//! What `gatepost demo` runs behind the proxy. So far: throw-away certificates.
+
+pub mod certificates;
