@@ -2,3 +2,6 @@
 
 // Floor 0: what is meant.
 pub mod model;
+
+// Floor 1: text to model.
+pub mod config;
