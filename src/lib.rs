@@ -3,5 +3,6 @@
 // Floor 0: what is meant.
 pub mod model;
 
-// Floor 1: text to model.
+// Floor 1: text to model, and model to text.
 pub mod config;
+pub mod explain;
