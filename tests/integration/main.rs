@@ -15,3 +15,27 @@ mod support;
 
 // The support itself, without the program under test.
 mod self_test;
+
+// Which host, which route, and over what.
+mod redirect;
+mod routing;
+mod tls;
+
+// What passes, in both directions.
+mod expect;
+mod http2;
+mod http_semantics;
+mod request_headers;
+mod response_headers;
+mod streaming;
+mod upgrade;
+
+// What does not.
+mod limits;
+mod smuggling;
+mod upstream_failures;
+
+// The program around the traffic.
+mod access_log;
+mod cli;
+mod shutdown;

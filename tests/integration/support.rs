@@ -20,8 +20,10 @@ pub mod socket;
 pub mod tls;
 pub mod wire;
 
-// Time.
+// What tests are timed and filled with.
+pub mod cue;
 pub mod eventually;
+pub mod pattern;
 
 use std::time::Duration;
 

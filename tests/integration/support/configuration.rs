@@ -24,7 +24,6 @@ pub struct Configuration {
     pub http: ReservedPort,
     top: String,
     process: String,
-    defaults: String,
     hosts: Vec<Host>,
 }
 
@@ -56,7 +55,6 @@ impl Configuration {
             http: ReservedPort::new(),
             top: String::new(),
             process: String::new(),
-            defaults: String::new(),
             hosts: Vec::new(),
         }
     }
@@ -77,13 +75,6 @@ impl Configuration {
     pub fn process(mut self, line: &str) -> Configuration {
         self.process.push_str(line);
         self.process.push('\n');
-        self
-    }
-
-    /// Adds a line to `[defaults]`.
-    pub fn defaults(mut self, line: &str) -> Configuration {
-        self.defaults.push_str(line);
-        self.defaults.push('\n');
         self
     }
 
@@ -110,7 +101,7 @@ impl Configuration {
     fn document(&self) -> String {
         let mut text = format!("{}\n[process]\nworkers = 2\n{}", self.top, self.process);
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "[defaults]\naccess_log = {:?}\n{}", self.access_log(), self.defaults);
+        let _ = writeln!(text, "[defaults]\naccess_log = {:?}", self.access_log());
         for host in &self.hosts {
             host.write_to(&mut text, self);
         }

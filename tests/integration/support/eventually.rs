@@ -25,5 +25,23 @@ pub fn holds_within(deadline: Duration, mut condition: impl FnMut() -> bool) -> 
     }
 }
 
+/// Waits until `value` has not changed for a while, and gives it.
+#[track_caller]
+pub fn settled(deadline: Duration, mut value: impl FnMut() -> u64) -> u64 {
+    let mut last = value();
+    let mut since = Instant::now();
+    eventually(deadline, || {
+        let now = value();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        since.elapsed() >= STILL
+    });
+    last
+}
+
+/// How long a value must stand still to count as settled.
+const STILL: Duration = Duration::from_millis(500);
+
 /// Time between two looks.
 const STEP: Duration = Duration::from_millis(5);

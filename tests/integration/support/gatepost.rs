@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
@@ -62,10 +61,6 @@ impl Gatepost {
         self.configuration.http.address()
     }
 
-    pub fn directory(&self) -> PathBuf {
-        self.configuration.directory().to_owned()
-    }
-
     /// A TLS connection for HTTP/1.1 to [`GITLAB`].
     #[track_caller]
     pub fn client(&self) -> Client {
@@ -101,10 +96,6 @@ impl Gatepost {
             panic!("the access log has {} lines instead of {count}: {:#?}", lines().len(), lines());
         }
         lines()
-    }
-
-    pub fn stderr(&self) -> String {
-        self.process.stderr()
     }
 
     /// Asks for an orderly stop.

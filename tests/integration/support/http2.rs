@@ -1,8 +1,9 @@
 //! An HTTP/2 client, driven step by step from a test.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
@@ -51,9 +52,9 @@ impl Http2 {
             tcp.set_nodelay(true).unwrap();
             let connector = TlsConnector::from(Arc::new(tls.config()));
             let stream = connector.connect(tls.server_name(), tcp).await.unwrap();
-            let (sender, connection) = h2::client::handshake(stream).await.unwrap();
-            (sender, tokio::spawn(connection))
+            h2::client::handshake(stream).await.unwrap()
         });
+        let connection = runtime.spawn(connection);
         Http2 { runtime, sender, connection, host: host.to_owned() }
     }
 
@@ -81,6 +82,19 @@ impl Http2 {
         let mut sender = within(&self.runtime, self.sender.clone().ready())?;
         let (answer, body) = sender.send_request(request, false)?;
         Ok(Exchange { body, answer })
+    }
+
+    /// Sends a body as fast as the peer's windows allow, then reads the complete answer.
+    pub fn send_body_and_finish(&mut self, mut exchange: Exchange, body: &[u8]) -> Result<Answer, h2::Error> {
+        let mut unsent = body;
+        while !unsent.is_empty() {
+            exchange.body.reserve_capacity(unsent.len());
+            let room = within(&self.runtime, poll_fn(|cx| exchange.body.poll_capacity(cx)));
+            let (now, later) = unsent.split_at(room.unwrap_or(Ok(0))?.min(unsent.len()));
+            exchange.body.send_data(Bytes::copy_from_slice(now), later.is_empty())?;
+            unsent = later;
+        }
+        self.finish(exchange)
     }
 
     /// Reads the complete answer.
@@ -111,10 +125,14 @@ impl Http2 {
         })
     }
 
-    /// Lets what was queued leave: waits until the peer has answered a request for `target`.
+    /// Keeps the connection going until `condition` holds.
     #[track_caller]
-    pub fn round_trip(&mut self, target: &str) {
-        self.get(target);
+    pub fn make_progress_until(&mut self, mut condition: impl FnMut() -> bool) {
+        within(&self.runtime, async {
+            while !condition() {
+                tokio::time::sleep(STEP).await;
+            }
+        });
     }
 
     /// Waits for the end of the connection, as the peer makes it.
@@ -138,3 +156,6 @@ async fn read_all(stream: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
     }
     Ok(body)
 }
+
+/// Time between two looks at a condition.
+const STEP: Duration = Duration::from_millis(5);

@@ -11,12 +11,10 @@ pub struct Frames {
 }
 
 /// A frame as it was received.
-#[derive(Debug)]
-pub struct Frame {
-    pub kind: u8,
-    pub flags: u8,
-    pub stream: u32,
-    pub payload: Vec<u8>,
+struct Frame {
+    kind: u8,
+    stream: u32,
+    payload: Vec<u8>,
 }
 
 impl Frames {
@@ -66,7 +64,7 @@ impl Frames {
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
         let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]) & 0x7fff_ffff;
         let payload = self.client.wire().read_exactly(usize::try_from(length).unwrap()).ok()?;
-        Some(Frame { kind: head[3], flags: head[4], stream, payload })
+        Some(Frame { kind: head[3], stream, payload })
     }
 
     #[track_caller]

@@ -8,8 +8,7 @@ use std::io;
 pub struct Head {
     /// Every byte, up to and including the empty line.
     pub raw: Vec<u8>,
-    /// Names and values in the order they came, names as written.
-    pub fields: Vec<(String, String)>,
+    pub fields: Fields,
 }
 
 /// A complete message.
@@ -17,8 +16,11 @@ pub struct Head {
 pub struct Message {
     pub head: Head,
     pub body: Vec<u8>,
-    pub trailers: Vec<(String, String)>,
+    pub trailers: Fields,
 }
+
+/// Names and values in the order they came, names as written.
+pub type Fields = Vec<(String, String)>;
 
 /// How the end of a body is found (RFC 9112 section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +119,7 @@ impl Message {
 }
 
 /// Reads `name: value` lines up to an empty one.
-pub fn parse_fields(text: &str) -> io::Result<Vec<(String, String)>> {
+pub fn parse_fields(text: &str) -> io::Result<Fields> {
     let mut fields = Vec::new();
     for line in text.split_terminator("\r\n").take_while(|line| !line.is_empty()) {
         let (name, value) = line.split_once(':').ok_or_else(|| malformed("a header line without a colon"))?;

@@ -51,7 +51,11 @@ struct Record {
 impl Origin {
     /// Listens on a loopback port.
     pub fn tcp(script: impl Script) -> Origin {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Origin::listening(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), script)
+    }
+
+    /// Takes over a listener.
+    pub fn listening(listener: TcpListener, script: impl Script) -> Origin {
         Origin::start(Door::Tcp(listener), None, script)
     }
 

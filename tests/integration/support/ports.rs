@@ -23,8 +23,4 @@ impl ReservedPort {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
-
-    pub fn number(&self) -> u16 {
-        self.address.port()
-    }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::message::{Framing, Head, Message, malformed, parse_fields};
+use super::message::{Fields, Framing, Head, Message, malformed, parse_fields};
 use super::socket::Duplex;
 
 /// A connection and what was read from it but not asked for yet.
@@ -53,12 +53,6 @@ impl Wire {
     /// Reads a head. A peer that closes before its end is an `UnexpectedEof`.
     pub fn read_head(&mut self) -> io::Result<Head> {
         Head::parse(self.read_through(b"\r\n\r\n")?)
-    }
-
-    pub fn read_request(&mut self) -> io::Result<Message> {
-        let head = self.read_head()?;
-        let framing = head.request_framing()?;
-        self.read_body(head, framing)
     }
 
     /// Reads the answer to a request with `method`.
@@ -128,7 +122,7 @@ impl Wire {
         Ok(std::mem::take(&mut self.unread))
     }
 
-    fn read_chunks(&mut self) -> io::Result<(Vec<u8>, Vec<(String, String)>)> {
+    fn read_chunks(&mut self) -> io::Result<(Vec<u8>, Fields)> {
         let mut body = Vec::new();
         loop {
             let chunk = self.read_chunk()?;
@@ -139,7 +133,7 @@ impl Wire {
         }
     }
 
-    fn read_trailers(&mut self) -> io::Result<Vec<(String, String)>> {
+    fn read_trailers(&mut self) -> io::Result<Fields> {
         let mut trailers = Vec::new();
         loop {
             let line = self.read_through(b"\r\n")?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Record;
-use crate::support::message::{Head, Message};
+use crate::support::message::{Fields, Head, Message};
 use crate::support::socket::Duplex;
 use crate::support::wire::{Sender, Wire};
 
@@ -22,7 +22,14 @@ pub struct Request {
     pub connection: usize,
     pub head: Head,
     pub body: Vec<u8>,
-    pub trailers: Vec<(String, String)>,
+    pub trailers: Fields,
+}
+
+impl Request {
+    /// The request target as text.
+    pub fn target(&self) -> String {
+        String::from_utf8_lossy(self.head.target()).into_owned()
+    }
 }
 
 impl Conversation {
