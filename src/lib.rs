@@ -2,3 +2,19 @@
 
 // Floor 0: what is meant.
 pub mod model;
+
+// Floor 1: what happened, what runs.
+pub mod drain;
+pub mod telemetry;
+
+// Floor 2: bytes and connections.
+pub mod net;
+
+// Floor 3: messages.
+pub mod proxy;
+
+// Floor 4: running it.
+pub mod app;
+mod privileges;
+mod signals;
+mod worker;
