@@ -20,7 +20,7 @@ fn the_application_invites_the_body_and_the_client_is_told() {
     let origin = Origin::tcp(move |app: &mut Conversation| {
         let head = app.read_head()?;
         assert_eq!(head.value("expect"), Some("100-continue"));
-        cued.wait()?;
+        app.wait_for(&cued)?;
         app.send("HTTP/1.1 100 Continue\r\n\r\n")?;
         let request = app.read_rest_of(head)?;
         app.send(ok(&request.body))

@@ -43,7 +43,7 @@ fn spoofed_headers_fare_as_with_http_1() {
     for name in ["x-forwarded-for", "x-real-ip", "x-forwarded-host", "forwarded", "x_forwarded_for"] {
         request.headers_mut().insert(name, HeaderValue::from_static("6.6.6.6"));
     }
-    client.send(request, b"").unwrap();
+    client.send(request).unwrap();
     let head = origin.only_request().head;
     assert!(!String::from_utf8_lossy(&head.raw).contains("6.6.6.6"));
     assert_eq!(head.value("x-real-ip"), Some("127.0.0.1"));
@@ -55,8 +55,7 @@ fn bodies_pass_unchanged_both_ways() {
     let gatepost = Gatepost::serving(&origin);
     let body = pattern(3_000_000);
     let mut client = gatepost.http2();
-    let exchange = client.start(client.request("POST", "/")).unwrap();
-    let answer = client.send_body_and_finish(exchange, &body).unwrap();
+    let answer = client.send_with(client.request("POST", "/"), &body).unwrap();
     assert!(answer.body == body, "the body differs");
     assert!(origin.only_request().body == body, "the body differs at the application");
 }
@@ -68,9 +67,9 @@ fn a_known_length_is_passed_on_and_an_unknown_one_is_chunked() {
     let mut client = gatepost.http2();
     let mut known = client.request("POST", "/known");
     known.headers_mut().insert("content-length", HeaderValue::from_static("4"));
-    client.send(known, b"body").unwrap();
+    client.send_with(known, b"body").unwrap();
     let unknown = client.request("POST", "/unknown");
-    client.send(unknown, b"body").unwrap();
+    client.send_with(unknown, b"body").unwrap();
     let requests = origin.requests();
     assert_eq!(requests[0].head.value("content-length"), Some("4"));
     assert_eq!(requests[1].head.value("transfer-encoding"), Some("chunked"));
@@ -82,15 +81,14 @@ fn streams_do_not_wait_for_each_other() {
     let (go, cued) = cue();
     let slow = Origin::tcp(move |app: &mut Conversation| {
         app.read_request()?;
-        cued.wait()?;
+        app.wait_for(&cued)?;
         app.send(ok("slow"))
     });
     let fast = Origin::tcp(answers(|_| ok("fast")));
     let route = format!("prefix = \"/fast\"\nupstream = \"{}\"", fast.upstream());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &slow).route(&route));
     let mut client = gatepost.http2();
-    let mut waiting = client.start(client.request("GET", "/slow")).unwrap();
-    waiting.body.send_data(Bytes::new(), true).unwrap();
+    let waiting = client.start(client.request("GET", "/slow")).unwrap();
     for _ in 0..5 {
         assert_eq!(client.get("/fast").body, b"fast");
     }
@@ -108,7 +106,7 @@ fn crumbs_of_cookies_are_joined() {
     for crumb in ["a=1", "b=2; c=3", "d=4"] {
         request.headers_mut().append("cookie", HeaderValue::from_static(crumb));
     }
-    client.send(request, b"").unwrap();
+    client.send(request).unwrap();
     assert_eq!(origin.only_request().head.value("cookie"), Some("a=1; b=2; c=3; d=4"));
 }
 
@@ -121,7 +119,8 @@ fn trailers_pass_both_ways() {
     let mut client = gatepost.http2();
     let mut request = client.request("POST", "/");
     request.headers_mut().insert("te", HeaderValue::from_static("trailers"));
-    let mut exchange = client.start(request).unwrap();
+    request.headers_mut().insert("trailer", HeaderValue::from_static("x-sum"));
+    let mut exchange = client.start_upload(request).unwrap();
     exchange.body.send_data(Bytes::from_static(b"x"), false).unwrap();
     let trailers = [(http::HeaderName::from_static("x-sum"), HeaderValue::from_static("1"))].into_iter().collect();
     exchange.body.send_trailers(trailers).unwrap();
@@ -147,7 +146,7 @@ fn head_has_a_length_and_no_body() {
     let origin = Origin::tcp(answers(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n".to_vec()));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
-    let answer = client.send(client.request("HEAD", "/"), b"").unwrap();
+    let answer = client.send(client.request("HEAD", "/")).unwrap();
     assert_eq!((answer.status, answer.body.len()), (200, 0));
     assert_eq!(answer.headers["content-length"], "5000");
 }
@@ -159,7 +158,7 @@ fn a_host_that_contradicts_the_authority_is_bad() {
     let mut client = gatepost.http2();
     let mut request = client.request("GET", "/");
     request.headers_mut().insert("host", HeaderValue::from_static("mattermost.test"));
-    assert_eq!(client.send(request, b"").unwrap().status, 400);
+    assert_eq!(client.send(request).unwrap().status, 400);
     assert!(origin.heads().is_empty());
 }
 
@@ -170,7 +169,7 @@ fn a_host_under_another_certificate_is_misdirected_and_the_connection_goes_on() 
     let gatepost = Gatepost::start(configuration);
     let mut client = gatepost.http2();
     let elsewhere = http::Request::get("https://mattermost.test/").body(()).unwrap();
-    assert_eq!(client.send(elsewhere, b"").unwrap().status, 421);
+    assert_eq!(client.send(elsewhere).unwrap().status, 421);
     assert_eq!(client.get("/").status, 200);
 }
 
@@ -185,7 +184,7 @@ fn a_connection_is_shared_by_the_hosts_of_its_certificate() {
     let gatepost = Gatepost::start(configuration);
     let mut client = gatepost.http2();
     let elsewhere = http::Request::get("https://mattermost.test/").body(()).unwrap();
-    assert_eq!(client.send(elsewhere, b"").unwrap().body, b"chat");
+    assert_eq!(client.send(elsewhere).unwrap().body, b"chat");
 }
 
 #[test]
@@ -281,7 +280,7 @@ fn one_stream_that_fails_leaves_the_others_alone() {
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &broken).route(&route));
     let mut client = gatepost.http2();
     for _ in 0..3 {
-        assert!(client.send(client.request("GET", "/broken"), b"").is_err());
+        assert!(client.send(client.request("GET", "/broken")).is_err());
         assert_eq!(client.get("/good").body, b"hello");
     }
 }

@@ -1,6 +1,6 @@
 //! Limits: sizes that are refused, and clients that take too long.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::SOON;
 use crate::support::configuration::{GITLAB, Host};
@@ -54,7 +54,7 @@ fn a_body_over_the_limit_is_refused_over_http2() {
     let mut client = gatepost.http2();
     let mut request = client.request("POST", "/");
     request.headers_mut().insert("content-length", "1025".parse().unwrap());
-    assert_eq!(client.send(request, &[b'x'; 1025]).unwrap().status, 413);
+    assert_eq!(client.send_with(request, &[b'x'; 1025]).unwrap().status, 413);
     assert!(origin.heads().is_empty());
 }
 
@@ -109,7 +109,7 @@ fn large_cookies_pass_on_both_versions() {
     let mut client = gatepost.http2();
     let mut request = client.request("GET", "/");
     request.headers_mut().insert("cookie", cookie.parse().unwrap());
-    assert_eq!(client.send(request, b"").unwrap().status, 200);
+    assert_eq!(client.send(request).unwrap().status, 200);
     for request in origin.requests() {
         assert_eq!(request.head.value("cookie").map(str::len), Some(30_000));
     }
@@ -157,4 +157,21 @@ fn a_slow_client_that_goes_on_is_not_let_go() {
         client.send([*byte]);
     }
     assert_eq!(client.answer().text(), "slow!");
+}
+
+#[test]
+#[ignore = "waits for the deadline of 30 s, which cannot be configured"]
+fn a_head_that_never_ends_is_given_up_after_thirty_seconds() {
+    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let gatepost = Gatepost::serving(&origin);
+    let start = Instant::now();
+    let mut half = gatepost.client();
+    half.send("GET / HTTP/1.1\r\nHost: gitlab.test\r\nX-Half:");
+    let mut silent = gatepost.client();
+    for client in [&mut half, &mut silent] {
+        client.wire().set_patience(Duration::from_secs(75)).unwrap();
+    }
+    half.rest();
+    assert!((25..40).contains(&start.elapsed().as_secs()), "given up after {:?}", start.elapsed());
+    silent.rest();
 }

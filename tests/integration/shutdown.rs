@@ -38,7 +38,7 @@ fn requests_under_way_finish_and_new_connections_are_refused() {
     let (finish, cued) = cue();
     let origin = Origin::tcp(move |app: &mut Conversation| {
         app.read_request()?;
-        cued.wait()?;
+        app.wait_for(&cued)?;
         app.send(ok("finished"))
     });
     let mut gatepost = with_grace(&origin, "30s");
@@ -88,13 +88,12 @@ fn a_request_of_http2_under_way_finishes() {
     let (finish, cued) = cue();
     let origin = Origin::tcp(move |app: &mut Conversation| {
         app.read_request()?;
-        cued.wait()?;
+        app.wait_for(&cued)?;
         app.send(ok("finished"))
     });
     let mut gatepost = with_grace(&origin, "30s");
     let mut client = gatepost.http2();
-    let mut exchange = client.start(client.request("GET", "/")).unwrap();
-    exchange.body.send_data(bytes::Bytes::new(), true).unwrap();
+    let exchange = client.start(client.request("GET", "/")).unwrap();
     client.make_progress_until(|| origin.requests().len() == 1);
     gatepost.terminate();
     eventually(SOON, || TcpStream::connect(gatepost.https()).is_err());

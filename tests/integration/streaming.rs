@@ -21,7 +21,7 @@ fn events_on_cue(cued: Cued) -> impl Script {
         app.read_request()?;
         app.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")?;
         loop {
-            cued.wait()?;
+            app.wait_for(&cued)?;
             app.send("c\r\ndata: tick\n\n\r\n")?;
         }
     }
@@ -114,7 +114,7 @@ fn sends_large_body(sent: Arc<AtomicU64>) -> impl Script {
 fn takes_large_body(cued: Cued) -> impl Script {
     move |app: &mut Conversation| -> io::Result<()> {
         app.read_head()?;
-        cued.wait()?;
+        app.wait_for(&cued)?;
         let mut expected = Pattern::default();
         app.wire.read_in_pieces(LARGE, |piece| expected.check(piece))?;
         app.send(ok("complete"))

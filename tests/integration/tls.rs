@@ -1,5 +1,8 @@
 //! TLS: versions, protocols, certificates and keys, and peers that do not speak it.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use rustls::ProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 
@@ -10,8 +13,6 @@ use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, answers, ok};
 use crate::support::tls::Tls;
-
-use std::time::{Duration, Instant};
 
 fn greeting() -> Origin {
     Origin::tcp(answers(|_| ok("hello")))
@@ -89,13 +90,11 @@ fn a_wildcard_host_shows_its_certificate_for_every_name_below() {
 #[test]
 fn without_a_name_the_first_host_shows_its_certificate_and_host_decides() {
     let (gitlab, mattermost) = (greeting(), Origin::tcp(answers(|_| ok("chat"))));
-    let configuration = Configuration::new();
-    let files = certs::leaf(&[GITLAB, MATTERMOST]).write(configuration.directory(), "both");
-    let configuration = configuration
-        .host(Host::new(GITLAB, &gitlab).certificate(&files))
-        .host(Host::new(MATTERMOST, &mattermost).certificate(&files));
+    let configuration =
+        Configuration::new().host(Host::new(GITLAB, &gitlab)).host(Host::new(MATTERMOST, &mattermost));
     let gatepost = Gatepost::start(configuration);
     let tls = Tls::to(GITLAB).without_sending_the_name();
+    assert_eq!(Client::tls(gatepost.https(), &tls, GITLAB).get("/").text(), "hello");
     assert_eq!(Client::tls(gatepost.https(), &tls, MATTERMOST).get("/").text(), "chat");
 }
 
@@ -134,6 +133,24 @@ fn the_whole_chain_is_sent() {
     let files = certs::below_an_intermediate(&[GITLAB]).write(configuration.directory(), "chain");
     let gatepost = Gatepost::start(configuration.host(Host::new(GITLAB, &origin).certificate(&files)));
     assert_eq!(Tls::to(GITLAB).connect(gatepost.https()).unwrap().certificates().len(), 2);
+}
+
+#[test]
+fn a_client_that_returns_resumes_its_session_on_any_worker() {
+    let origin = greeting();
+    let gatepost = Gatepost::serving(&origin);
+    for version in [&TLS12, &TLS13] {
+        let tls = Tls::to(GITLAB).only(version);
+        let config = Arc::new(tls.config());
+        let mut resumed = Vec::new();
+        for _ in 0..8 {
+            let stream = Arc::new(tls.connect_with(&config, gatepost.https()).unwrap());
+            resumed.push(stream.is_resumed());
+            // The tickets of TLS 1.3 come after the handshake.
+            assert_eq!(Client::new(stream, GITLAB).get("/").text(), "hello");
+        }
+        assert_eq!(resumed, [false, true, true, true, true, true, true, true], "{version:?}");
+    }
 }
 
 #[test]

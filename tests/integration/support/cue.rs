@@ -1,15 +1,13 @@
 //! Cues: how a test tells a script that it may go on.
 
-use std::io;
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
-
-use super::SOON;
+use std::time::Duration;
 
 /// The test's end of a line of cues.
 pub struct Cue(Sender<()>);
 
-/// The script's end of a line of cues.
+/// The script's end of a line of cues, for `Conversation::wait_for`.
 pub struct Cued(Mutex<Receiver<()>>);
 
 /// Both ends.
@@ -27,8 +25,8 @@ impl Cue {
 }
 
 impl Cued {
-    /// Waits for the next cue. Without one, because the test is over, the script ends with an error.
-    pub fn wait(&self) -> io::Result<()> {
-        self.0.lock().unwrap().recv_timeout(SOON).map_err(io::Error::other)
+    /// Whether the next cue comes within `time`.
+    pub fn comes_within(&self, time: Duration) -> bool {
+        self.0.lock().unwrap().recv_timeout(time).is_ok()
     }
 }

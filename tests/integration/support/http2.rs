@@ -41,6 +41,12 @@ pub struct Exchange {
     answer: ResponseFuture,
 }
 
+/// Whether a body follows the head of a request.
+enum Upload {
+    None,
+    Follows,
+}
+
 impl Http2 {
     /// Connects with ALPN `h2`, asking for `host` by SNI and by `:authority`.
     #[track_caller]
@@ -52,7 +58,13 @@ impl Http2 {
             tcp.set_nodelay(true).unwrap();
             let connector = TlsConnector::from(Arc::new(tls.config()));
             let stream = connector.connect(tls.server_name(), tcp).await.unwrap();
-            h2::client::handshake(stream).await.unwrap()
+            // Unread bytes of one stream must leave room for the others.
+            h2::client::Builder::new()
+                .initial_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(4 * STREAM_WINDOW)
+                .handshake(stream)
+                .await
+                .unwrap()
         });
         let connection = runtime.spawn(connection);
         Http2 { runtime, sender, connection, host: host.to_owned() }
@@ -67,25 +79,18 @@ impl Http2 {
     #[track_caller]
     pub fn get(&mut self, target: &str) -> Answer {
         let request = self.request("GET", target);
-        self.send(request, b"").unwrap()
+        self.send(request).unwrap()
     }
 
-    /// Sends a complete request and reads the complete answer.
-    pub fn send(&mut self, request: Request<()>, body: &[u8]) -> Result<Answer, h2::Error> {
-        let mut exchange = self.start(request)?;
-        exchange.body.send_data(Bytes::copy_from_slice(body), true)?;
+    /// Sends a request without a body and reads the complete answer.
+    pub fn send(&mut self, request: Request<()>) -> Result<Answer, h2::Error> {
+        let exchange = self.start(request)?;
         self.finish(exchange)
     }
 
-    /// Sends the head of a request; its body is for the caller.
-    pub fn start(&mut self, request: Request<()>) -> Result<Exchange, h2::Error> {
-        let mut sender = within(&self.runtime, self.sender.clone().ready())?;
-        let (answer, body) = sender.send_request(request, false)?;
-        Ok(Exchange { body, answer })
-    }
-
-    /// Sends a body as fast as the peer's windows allow, then reads the complete answer.
-    pub fn send_body_and_finish(&mut self, mut exchange: Exchange, body: &[u8]) -> Result<Answer, h2::Error> {
+    /// Sends a request with a body, as fast as the peer's windows allow, and reads the complete answer.
+    pub fn send_with(&mut self, request: Request<()>, body: &[u8]) -> Result<Answer, h2::Error> {
+        let mut exchange = self.start_upload(request)?;
         let mut unsent = body;
         while !unsent.is_empty() {
             exchange.body.reserve_capacity(unsent.len());
@@ -95,6 +100,22 @@ impl Http2 {
             unsent = later;
         }
         self.finish(exchange)
+    }
+
+    /// Sends a request without a body; its answer is for the caller to read.
+    pub fn start(&mut self, request: Request<()>) -> Result<Exchange, h2::Error> {
+        self.open(request, Upload::None)
+    }
+
+    /// Sends the head of a request; its body is for the caller to send.
+    pub fn start_upload(&mut self, request: Request<()>) -> Result<Exchange, h2::Error> {
+        self.open(request, Upload::Follows)
+    }
+
+    fn open(&mut self, request: Request<()>, upload: Upload) -> Result<Exchange, h2::Error> {
+        let mut sender = within(&self.runtime, self.sender.clone().ready())?;
+        let (answer, body) = sender.send_request(request, matches!(upload, Upload::None))?;
+        Ok(Exchange { body, answer })
     }
 
     /// Reads the complete answer.
@@ -156,6 +177,9 @@ async fn read_all(stream: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
     }
     Ok(body)
 }
+
+/// Bytes of one stream that the peer may send before they are read.
+const STREAM_WINDOW: u32 = 1024 * 1024;
 
 /// Time between two looks at a condition.
 const STEP: Duration = Duration::from_millis(5);

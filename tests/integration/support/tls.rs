@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, ProtocolVersion, SupportedProtocolVersion};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, SupportedProtocolVersion};
 
 use super::certs;
 use super::socket::{Duplex, connect};
@@ -59,9 +59,14 @@ impl Tls {
 
     /// Connects and completes the handshake.
     pub fn connect(&self, address: SocketAddr) -> io::Result<TlsStream> {
+        self.connect_with(&Arc::new(self.config()), address)
+    }
+
+    /// Connects with a configuration that may remember sessions of earlier connections.
+    pub fn connect_with(&self, config: &Arc<ClientConfig>, address: SocketAddr) -> io::Result<TlsStream> {
         let mut tcp = connect(address)?;
         let mut session =
-            ClientConnection::new(Arc::new(self.config()), self.server_name()).map_err(io::Error::other)?;
+            ClientConnection::new(Arc::clone(config), self.server_name()).map_err(io::Error::other)?;
         while session.is_handshaking() || session.wants_write() {
             session.complete_io(&mut tcp)?;
         }
@@ -91,6 +96,11 @@ impl TlsStream {
     pub fn protocol(&self) -> Option<String> {
         let session = self.session.lock().unwrap();
         session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// Whether an earlier session was resumed.
+    pub fn is_resumed(&self) -> bool {
+        self.session.lock().unwrap().handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     /// The chain the server sent, leaf first.

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Record;
+use crate::support::cue::Cued;
 use crate::support::message::{Fields, Head, Message};
 use crate::support::socket::Duplex;
 use crate::support::wire::{Sender, Wire};
@@ -75,6 +77,16 @@ impl Conversation {
         self.wire.set_reset_on_close()
     }
 
+    /// Waits for the test's cue; the script ends if the test is over first.
+    pub fn wait_for(&self, cued: &Cued) -> io::Result<()> {
+        while !self.record.closing.load(Ordering::SeqCst) {
+            if cued.comes_within(STEP) {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("the test is over"))
+    }
+
     /// Waits until the peer closes, however long that takes; what it sends meanwhile is dropped.
     pub fn wait_for_close(&mut self) -> io::Result<()> {
         self.wire.set_patience(PATIENCE)?;
@@ -94,6 +106,9 @@ impl Conversation {
         }
     }
 }
+
+/// Time between two looks at whether the test is over.
+const STEP: Duration = Duration::from_millis(10);
 
 /// Longer than any test; the end of the origin ends the wait as well.
 const PATIENCE: Duration = Duration::from_secs(120);
