@@ -128,10 +128,11 @@ fn a_client_cannot_write_a_line_of_its_own() {
     client.send("GET /\n6.6.6.6 HTTP/1.1\r\nHost: gitlab.test\r\n\r\n");
     client.rest();
     gatepost.client().get("/last");
-    let lines = gatepost.access_log(2);
-    eventually(SOON, || gatepost.access_log(2).last().is_some_and(|it| it.contains("/last")));
-    assert!(lines.iter().all(|line| line.starts_with("127.0.0.1 - ")), "{lines:#?}");
-    assert_eq!(parse(&lines[0]).status, 200);
+    eventually(SOON, || gatepost.access_log(2).iter().any(|line| line.contains("/last")));
+    for line in gatepost.access_log(2) {
+        let line = parse(&line);
+        assert!(line.status == 200 || line.status == 400, "{line:?}");
+    }
 }
 
 #[test]
