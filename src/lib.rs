@@ -3,8 +3,10 @@
 // Floor 0: what is meant.
 pub mod model;
 
-// Floor 1: what happened, what runs.
+// Floor 1: what is said, what happened, what runs. None of them sees another.
+pub mod config;
 pub mod drain;
+pub mod explain;
 pub mod telemetry;
 
 // Floor 2: bytes and connections.
@@ -18,3 +20,6 @@ pub mod app;
 mod privileges;
 mod signals;
 mod worker;
+
+// The demonstration, beside the proxy.
+pub mod demo;

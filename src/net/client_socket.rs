@@ -7,6 +7,8 @@
 //! unread data resets the connection and takes the answer just sent with it.
 
 use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -62,7 +64,14 @@ enum Reading {
     /// The reader above brings a buffer of a good size.
     Direct,
     /// Bytes that one system call brought beyond what the reader had room for.
-    Ahead { bytes: Vec<u8>, taken: usize },
+    Ahead { bytes: Vec<u8>, taken: usize, opening: Opening },
+}
+
+/// Whether the client has been seen to speak TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    Unseen,
+    Tls,
 }
 
 enum Closing {
@@ -72,6 +81,18 @@ enum Closing {
     HalfOnly,
 }
 
+/// The reading error for a client that begins with HTTP where TLS is spoken.
+#[derive(Debug)]
+pub struct SpokePlainHttp;
+
+impl fmt::Display for SpokePlainHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client spoke plain HTTP to a TLS port")
+    }
+}
+
+impl Error for SpokePlainHttp {}
+
 impl ClientSocket {
     /// A socket that HTTP reads from directly.
     pub fn plain(tcp: TcpStream, activity: Rc<Activity>) -> ClientSocket {
@@ -80,7 +101,7 @@ impl ClientSocket {
 
     /// A socket that TLS reads from, in small pieces.
     pub fn below_tls(tcp: TcpStream, activity: Rc<Activity>) -> ClientSocket {
-        let reading = Reading::Ahead { bytes: Vec::new(), taken: 0 };
+        let reading = Reading::Ahead { bytes: Vec::new(), taken: 0, opening: Opening::Unseen };
         ClientSocket { tcp, activity, reading, closing: Closing::Gently(None) }
     }
 
@@ -112,11 +133,12 @@ impl AsyncRead for ClientSocket {
         let before = buf.filled().len();
         match &mut this.reading {
             Reading::Direct => ready!(Pin::new(&mut this.tcp).poll_read(cx, buf))?,
-            Reading::Ahead { bytes, taken } => {
-                if bytes.is_empty() {
-                    ready!(read_ahead(&mut this.tcp, cx, buf, bytes))?;
-                } else {
-                    take_ahead(bytes, taken, buf);
+            Reading::Ahead { bytes, taken, .. } if !bytes.is_empty() => take_ahead(bytes, taken, buf),
+            Reading::Ahead { bytes, opening, .. } => {
+                ready!(read_ahead(&mut this.tcp, cx, buf, bytes))?;
+                if *opening == Opening::Unseen {
+                    check_opening(&buf.filled()[before..])?;
+                    *opening = Opening::Tls;
                 }
             }
         }
@@ -247,6 +269,15 @@ fn read_ahead(
     buf.put_slice(now);
     ahead.extend_from_slice(later);
     Poll::Ready(Ok(()))
+}
+
+/// Every TLS connection begins with a handshake record (type 22), every HTTP request with a letter. To be
+/// seen here, before rustls answers with an alert that no HTTP client could read.
+fn check_opening(first_bytes: &[u8]) -> io::Result<()> {
+    match first_bytes.first() {
+        Some(byte) if byte.is_ascii_alphabetic() => Err(io::Error::new(io::ErrorKind::InvalidData, SpokePlainHttp)),
+        _ => Ok(()),
+    }
 }
 
 /// Hands out what was read ahead, and its memory back when that is done.

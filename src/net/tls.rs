@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::cert_store::CertStore;
-use super::client_socket::ClientSocket;
+use super::client_socket::{ClientSocket, SpokePlainHttp};
 use crate::model::{HttpVersions, TlsPolicy, TlsVersions};
 
 /// What all TLS listeners of a process share.
@@ -80,11 +80,8 @@ fn versions(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersio
     }
 }
 
-/// The first byte of a request is no TLS content type, which is what rustls stumbles over.
 fn is_plain_http(error: &io::Error) -> bool {
-    use rustls::{Error, InvalidMessage};
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
-    matches!(cause, Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+    error.get_ref().is_some_and(|cause| cause.is::<SpokePlainHttp>())
 }
 
 /// nginx's code 497. Whether it arrives is the client's affair.

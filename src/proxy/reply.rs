@@ -8,7 +8,7 @@ use http::{Method, Response, StatusCode};
 use super::body::Content;
 use crate::model::host::Authority;
 use crate::model::route::{Origin, Redirect, Respond};
-use crate::net::upstream::UpstreamError;
+use crate::net::upstream::error::UpstreamError;
 use crate::net::upstream::request::BodyFailure;
 
 /// Why a request is not answered by an application.

@@ -1,6 +1,6 @@
-//! The body of an application's answer.
+//! What an application answered.
 //!
-//! It carries the connection it comes on, and drives it when it is polled. When it has been read to its
+//! The body of an answer carries the connection it comes on, and drives it when it is polled. When it has been read to its
 //! end the connection goes back to the pool; when it is dropped before, the connection closes, so that
 //! an application stops working for a client that has left.
 
@@ -10,10 +10,20 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::response;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::connection::Connection;
+use super::dial::UpstreamStream;
+
 use super::pool::Pool;
+
+/// The head of an answer is there.
+pub enum Answer {
+    Response(http::Response<AnswerBody>),
+    /// It agreed to switch protocols; the connection is the caller's, with the bytes already read.
+    Switched(response::Parts, UpstreamStream, Bytes),
+}
 
 /// The body of an answer, as it comes.
 pub struct AnswerBody {
@@ -45,7 +55,7 @@ impl AnswerBody {
             if frame.is_ready() {
                 return frame;
             }
-            connection.poll_drive(cx);
+            connection.drive(cx);
             // The end of the connection may be the end of the body, which then has to be asked again.
             if !connection.has_ended() {
                 return Pin::new(&mut self.incoming).poll_frame(cx);
