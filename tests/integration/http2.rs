@@ -294,3 +294,13 @@ fn http_1_on_a_connection_that_agreed_on_http2_is_refused() {
     client.rest();
     assert!(origin.heads().is_empty());
 }
+
+#[test]
+fn http2_is_not_spoken_without_tls() {
+    let origin = greeting();
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
+    let mut client = gatepost.plain_client_of(GITLAB);
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    let (said, _) = client.rest();
+    assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 4") || said.starts_with(b"HTTP/1.1 5"), "{said:?}");
+}

@@ -1,7 +1,11 @@
 //! HTTP/1 beyond the simple case: trailers, answers without bodies, old clients, pipelining.
 
+use std::thread;
+
+use crate::support::SOON;
 use crate::support::client::End;
 use crate::support::configuration::{GITLAB, Host};
+use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Conversation, Origin, answers, ok, reply};
 
@@ -257,6 +261,26 @@ fn connections_to_the_application_are_reused() {
 }
 
 #[test]
+fn many_clients_at_once_get_their_own_answers() {
+    let origin = Origin::unix(answers(|request| ok([request.target().as_bytes(), &request.body].concat())));
+    let gatepost = Gatepost::serving(&origin);
+    thread::scope(|scope| {
+        for client in 0..12 {
+            let gatepost = &gatepost;
+            scope.spawn(move || {
+                let mut connection = gatepost.client();
+                for n in 0..25 {
+                    let target = format!("/{client}/{n}");
+                    let body = "b".repeat(n * 1000);
+                    assert!(connection.post(&target, body.as_bytes()).text() == target + &body);
+                }
+            });
+        }
+    });
+    assert_eq!(origin.requests().len(), 12 * 25);
+}
+
+#[test]
 fn an_application_that_says_close_gets_a_new_connection() {
     let origin = Origin::tcp(|app: &mut Conversation| {
         app.read_request()?;
@@ -278,5 +302,5 @@ fn resting_connections_to_the_application_are_given_up() {
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("keepalive_timeout = \"1s\""));
     gatepost.client().get("/");
     assert_eq!(origin.open_connections(), 1);
-    crate::support::eventually::eventually(crate::support::SOON, || origin.open_connections() == 0);
+    eventually(SOON, || origin.open_connections() == 0);
 }

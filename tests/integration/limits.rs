@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::SOON;
 use crate::support::configuration::{GITLAB, Host};
+use crate::support::cue::cue;
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Conversation, Origin, answers, ok};
@@ -157,6 +158,22 @@ fn a_slow_client_that_goes_on_is_not_let_go() {
         client.send([*byte]);
     }
     assert_eq!(client.answer().text(), "slow!");
+}
+
+#[test]
+fn the_client_is_not_blamed_for_a_slow_application() {
+    let (answer, cued) = cue();
+    let origin = Origin::tcp(move |app: &mut Conversation| {
+        app.read_request()?;
+        app.wait_for(&cued)?;
+        app.send(ok("at last"))
+    });
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"500ms\""));
+    let mut client = gatepost.client();
+    client.send([&client.request_bytes("POST / HTTP/1.1", &["Content-Length: 4"]), &b"body"[..]].concat());
+    client.expect_silence(Duration::from_millis(1200));
+    answer.give();
+    assert_eq!(client.answer().text(), "at last");
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod http_semantics;
 mod request_headers;
 mod response_headers;
 mod streaming;
+mod tunnel;
 mod upgrade;
 
 // What does not.

@@ -4,6 +4,8 @@ use std::io;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use crate::support::SOON;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::cue::cue;
@@ -45,6 +47,20 @@ fn an_application_that_comes_back_is_found() {
     let origin = Origin::listening(TcpListener::bind(address).unwrap(), answers(|_| ok("back")));
     assert_eq!(client.get("/").text(), "back");
     drop(origin);
+}
+
+#[test]
+fn a_socket_file_that_was_replaced_is_found() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("socket");
+    let old = Origin::unix_at(&path, answers(|_| ok("old")));
+    let gatepost = Gatepost::serving(&old);
+    let mut client = gatepost.client();
+    assert_eq!(client.get("/").text(), "old");
+    drop(old);
+    assert_eq!(client.get("/").status(), 502);
+    let _new = Origin::unix_at(&path, answers(|_| ok("new")));
+    assert_eq!(client.get("/").text(), "new");
 }
 
 #[test]

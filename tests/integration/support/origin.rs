@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
@@ -15,7 +16,7 @@ mod replies;
 
 pub use conversation::{Conversation, Request};
 pub use door::Upstream;
-pub use replies::{answers, ok, reply, switching};
+pub use replies::{answers, ok, reply, switches_and_echoes, switching};
 
 use super::message::Head;
 use super::socket::Duplex;
@@ -32,8 +33,8 @@ pub struct Origin {
     upstream: Upstream,
     record: Arc<Record>,
     acceptor: Option<JoinHandle<()>>,
-    /// Holds the socket file, if there is one.
-    _directory: Option<TempDir>,
+    /// Goes away with the origin, and the socket file in it.
+    directory: Option<TempDir>,
 }
 
 /// What the application has seen.
@@ -56,22 +57,30 @@ impl Origin {
 
     /// Takes over a listener.
     pub fn listening(listener: TcpListener, script: impl Script) -> Origin {
-        Origin::start(Door::Tcp(listener), None, script)
+        Origin::start(Door::Tcp(listener), script)
     }
 
     /// Listens on a socket file.
     pub fn unix(script: impl Script) -> Origin {
         let directory = TempDir::new().unwrap();
-        let listener = UnixListener::bind(directory.path().join("socket")).unwrap();
-        Origin::start(Door::Unix(listener), Some(directory), script)
+        let mut origin = Origin::unix_at(&directory.path().join("socket"), script);
+        origin.directory = Some(directory);
+        origin
     }
 
-    fn start(door: Door, directory: Option<TempDir>, script: impl Script) -> Origin {
+    /// Listens on a new socket file at `path`, in place of one that may be there.
+    pub fn unix_at(path: &Path, script: impl Script) -> Origin {
+        // There is none, most of the time.
+        let _ = std::fs::remove_file(path);
+        Origin::start(Door::Unix(UnixListener::bind(path).unwrap()), script)
+    }
+
+    fn start(door: Door, script: impl Script) -> Origin {
         let record = Arc::new(Record::default());
         let upstream = door.upstream();
         let shared = Arc::clone(&record);
         let acceptor = thread::spawn(move || accept_all(&door, &shared, &Arc::new(script)));
-        Origin { upstream, record, acceptor: Some(acceptor), _directory: directory }
+        Origin { upstream, record, acceptor: Some(acceptor), directory: None }
     }
 
     /// The address as the configuration writes it.

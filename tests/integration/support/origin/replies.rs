@@ -15,6 +15,15 @@ pub fn answers(answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> 
     }
 }
 
+/// Agrees to any upgrade and sends back what comes.
+pub fn switches_and_echoes() -> impl Script {
+    |app: &mut Conversation| -> io::Result<()> {
+        let request = app.read_request()?;
+        app.send(switching(request.head.value("upgrade").unwrap_or("nothing"), ""))?;
+        app.echo()
+    }
+}
+
 /// 200 with a body.
 pub fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     reply("200 OK", &[], body)
