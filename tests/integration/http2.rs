@@ -197,10 +197,6 @@ fn connect_is_refused() {
     assert!(origin.heads().is_empty());
 }
 
-/// The fields of a request that is in order.
-const GOOD: [(&str, &str); 4] =
-    [(":method", "GET"), (":scheme", "https"), (":authority", GITLAB), (":path", "/open")];
-
 #[test]
 fn the_frames_of_a_good_request_are_answered() {
     let origin = greeting();
@@ -304,3 +300,7 @@ fn http2_is_not_spoken_without_tls() {
     let (said, _) = client.rest();
     assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 4") || said.starts_with(b"HTTP/1.1 5"), "{said:?}");
 }
+
+/// The fields of a request that is in order.
+const GOOD: [(&str, &str); 4] =
+    [(":method", "GET"), (":scheme", "https"), (":authority", GITLAB), (":path", "/open")];

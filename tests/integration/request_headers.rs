@@ -5,6 +5,7 @@ use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Head;
 use crate::support::origin::{Origin, answers, ok};
+use crate::support::tls::Tls;
 
 fn greeting() -> Origin {
     Origin::tcp(answers(|_| ok("hello")))
@@ -33,14 +34,10 @@ fn host_reaches_the_application_as_the_client_sent_it() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     for host in ["gitlab.test:8443", "GitLab.test", "gitlab.test."] {
-        gatepost_client(&gatepost, host).get("/");
+        Client::tls(gatepost.https(), &Tls::to(GITLAB), host).get("/");
     }
     let hosts: Vec<_> = origin.requests().iter().map(|it| it.head.value("host").unwrap().to_owned()).collect();
     assert_eq!(hosts, ["gitlab.test:8443", "GitLab.test", "gitlab.test."]);
-}
-
-fn gatepost_client(gatepost: &Gatepost, host: &str) -> Client {
-    Client::tls(gatepost.https(), &crate::support::tls::Tls::to(GITLAB), host)
 }
 
 #[test]

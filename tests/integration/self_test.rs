@@ -8,7 +8,7 @@ use crate::support::client::{Client, End};
 use crate::support::configuration::GITLAB;
 use crate::support::eventually::eventually;
 use crate::support::faulty::{accepts_then_resets, never_answers, stops_mid_body, trickles};
-use crate::support::origin::{Origin, Upstream, answers, ok};
+use crate::support::origin::{Conversation, Origin, Upstream, answers, ok};
 use crate::support::ports::ReservedPort;
 
 fn direct(origin: &Origin) -> Client {
@@ -86,8 +86,8 @@ fn dropping_an_origin_ends_a_script_that_waits() {
 #[test]
 #[should_panic(expected = "the script failed")]
 fn a_panic_in_a_script_fails_the_test() {
-    let origin = Origin::tcp(|app: &mut _| {
-        crate::support::origin::Conversation::read_request(app)?;
+    let origin = Origin::tcp(|app: &mut Conversation| {
+        app.read_request()?;
         panic!("the script failed")
     });
     let mut client = direct(&origin);

@@ -7,6 +7,7 @@ use crate::support::SOON;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::cue::cue;
 use crate::support::eventually::eventually;
+use crate::support::faulty::never_answers;
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Conversation, Origin, answers, ok, switches_and_echoes};
 
@@ -130,7 +131,7 @@ fn what_outlives_the_grace_is_cut_and_counted() {
 
 #[test]
 fn a_request_that_outlives_the_grace_is_cut() {
-    let origin = Origin::tcp(crate::support::faulty::never_answers());
+    let origin = Origin::tcp(never_answers());
     let mut gatepost = with_grace(&origin, "1s");
     let mut client = gatepost.client();
     client.request("GET / HTTP/1.1", &[]);

@@ -9,6 +9,7 @@ use crate::support::SOON;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::cue::{Cued, cue};
 use crate::support::eventually::{eventually, settled};
+use crate::support::faulty::trickles;
 use crate::support::gatepost::Gatepost;
 use crate::support::http2::Http2;
 use crate::support::origin::{Conversation, Origin, Script, answers, ok};
@@ -84,7 +85,7 @@ fn a_request_body_passes_while_it_is_still_being_sent() {
 
 #[test]
 fn an_answer_that_comes_in_single_bytes_arrives_whole() {
-    let origin = Origin::tcp(crate::support::faulty::trickles(ok("slow but honest")));
+    let origin = Origin::tcp(trickles(ok("slow but honest")));
     let gatepost = Gatepost::serving(&origin);
     assert_eq!(gatepost.client().get("/").text(), "slow but honest");
 }

@@ -10,6 +10,23 @@ pub struct Frames {
     client: Client,
 }
 
+/// Whether data frames follow the fields of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    None,
+    Follows,
+}
+
+/// How a peer takes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Answered. `None` if the status is not one that HPACK has an index for.
+    Status(Option<u16>),
+    Reset,
+    /// The connection is given up.
+    Closed,
+}
+
 /// A frame as it was received.
 struct Frame {
     kind: u8,
@@ -73,23 +90,6 @@ impl Frames {
         let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
         self.client.send([&head, payload].concat());
     }
-}
-
-/// Whether data frames follow the fields of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Body {
-    None,
-    Follows,
-}
-
-/// How a peer takes a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Answered. `None` if the status is not one that HPACK has an index for.
-    Status(Option<u16>),
-    Reset,
-    /// The connection is given up.
-    Closed,
 }
 
 impl Verdict {
