@@ -250,7 +250,7 @@ fn both_directions_carry_bulk_at_once() {
 fn tunnels_leave_nothing_behind() {
     let origin = Origin::tcp(switches_and_echoes());
     let gatepost = Gatepost::serving(&origin);
-    let base = gatepost.descriptors();
+    let base = gatepost.settled_descriptors();
     for round in 0..30 {
         let mut client = tunnel(&gatepost);
         client.send("x");

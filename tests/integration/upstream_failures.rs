@@ -305,7 +305,7 @@ fn a_connection_that_was_closed_while_it_rested_is_not_used() {
 fn requests_leave_no_descriptor_behind() {
     let origin = Origin::tcp(stops_mid_body());
     let gatepost = Gatepost::serving(&origin);
-    let base = gatepost.descriptors();
+    let base = gatepost.settled_descriptors();
     for _ in 0..20 {
         let mut client = gatepost.client();
         client.request("GET / HTTP/1.1", &[]);

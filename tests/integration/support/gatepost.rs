@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use super::SOON;
 use super::client::Client;
 use super::configuration::{Configuration, GITLAB, Host};
-use super::eventually::{eventually, holds_within};
+use super::eventually::{eventually, holds_within, settled};
 use super::http2::Http2;
 use super::origin::Origin;
 use super::process::Process;
@@ -117,9 +117,10 @@ impl Gatepost {
         self.process.memory()
     }
 
-    /// How many descriptors are open now.
-    pub fn descriptors(&self) -> usize {
-        self.process.descriptors()
+    /// How many descriptors are open, once that does not change any more.
+    #[track_caller]
+    pub fn settled_descriptors(&self) -> u64 {
+        settled(SOON, || self.process.descriptors())
     }
 
     /// Waits until standard error satisfies `condition`.
@@ -130,8 +131,8 @@ impl Gatepost {
 
     /// Waits until no more descriptors are open than `base`.
     #[track_caller]
-    pub fn wait_descriptors(&self, base: usize) {
-        eventually(SOON, || self.descriptors() <= base);
+    pub fn wait_descriptors(&self, base: u64) {
+        eventually(SOON, || self.process.descriptors() <= base);
     }
 }
 

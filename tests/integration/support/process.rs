@@ -100,8 +100,8 @@ impl Process {
     }
 
     /// How many descriptors are open now.
-    pub fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
+    pub fn descriptors(&self) -> u64 {
+        fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count() as u64
     }
 }
 
