@@ -47,6 +47,19 @@ impl CoreSet {
         self.0.len()
     }
 
+    /// Whether `line` of `/proc/stat` is about one of these cores.
+    pub(crate) fn names(&self, line: &str) -> bool {
+        let number = line.strip_prefix("cpu").and_then(|rest| rest.split_whitespace().next());
+        number.and_then(|number| number.parse().ok()).is_some_and(|core: usize| self.0.contains(&core))
+    }
+
+    /// All cores of both sets.
+    pub(crate) fn union(&self, other: &Self) -> Self {
+        let mut all = self.0.clone();
+        all.extend(other.0.iter().filter(|core| !self.0.contains(core)));
+        Self(all)
+    }
+
     /// One set for each core.
     pub(crate) fn each(&self) -> impl Iterator<Item = Self> {
         self.0.iter().map(|&core| Self(vec![core]))

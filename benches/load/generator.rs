@@ -58,7 +58,7 @@ impl Running {
     /// # Errors
     /// A thread cannot be started.
     pub(crate) fn start(load: Load, target: &Target, cores: &CoreSet) -> Result<Self> {
-        let (phase, _) = watch::channel(Phase::WarmingUp);
+        let (phase, _) = watch::channel(Phase::Opening);
         let progress = Arc::new(Progress::default());
         let count = if load.needs_one_thread() { 1 } else { cores.len().min(load.clients()) };
         let mut running = Self { phase, progress, threads: Vec::new() };
@@ -80,12 +80,15 @@ impl Running {
         &self.progress
     }
 
-    /// Starts to count.
-    pub(crate) fn measure(&self) {
-        self.phase.send_replace(Phase::Measuring);
+    /// Lets all clients go on to `phase`.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.send_replace(phase);
     }
 
-    /// Stops to count; the clients go on, so that the proxy can be looked at under load.
+    /// Ends the load and returns what all clients have counted.
+    ///
+    /// # Errors
+    /// A thread could not set up its clients.
     pub(crate) fn finish(mut self) -> Result<Tally> {
         self.phase.send_replace(Phase::Finished);
         let mut sum = Tally::new();
@@ -121,7 +124,8 @@ impl Conductor {
         let gate = Rc::new(Semaphore::new(OPENING_AT_ONCE));
         let seats: Vec<Rc<Seat>> = (0..count).map(|_| Rc::new(Seat::on(&lane))).collect();
         for seat in &seats {
-            tokio::task::spawn_local(keep_going(Rc::clone(&client), Rc::clone(seat), Rc::clone(&gate)));
+            let life = Life { seat: Rc::clone(seat), gate: Rc::clone(&gate), phase: self.phase.clone() };
+            tokio::task::spawn_local(life.live(Rc::clone(&client)));
         }
         while self.phase.changed().await.is_ok() {
             let phase = *self.phase.borrow_and_update();
@@ -144,24 +148,36 @@ pub(crate) enum Silence {
     IsIntended,
 }
 
-/// One client's life: connect, work, and again; a failure is counted and followed by a short rest.
-async fn keep_going<C: Client>(client: Rc<C>, seat: Rc<Seat>, gate: Rc<Semaphore>) {
-    loop {
-        if let Err(fault) = connect_and_run(&*client, &seat, &gate).await {
-            seat.failed(&fault);
-            sleep(REST).await;
-        }
-    }
+/// One client's life: connect, wait for the others, work, and again.
+struct Life {
+    seat: Rc<Seat>,
+    gate: Rc<Semaphore>,
+    phase: watch::Receiver<Phase>,
 }
 
-async fn connect_and_run<C: Client>(client: &C, seat: &Rc<Seat>, gate: &Semaphore) -> Result<(), Fault> {
-    let connection = {
-        // Thousands at once would overflow the queue of a listener and measure its retries.
-        let _turn = gate.acquire().await;
-        client.open().await?
-    };
-    seat.ready();
-    client.run(connection, seat).await
+impl Life {
+    /// A failure is counted and followed by a short rest.
+    async fn live<C: Client>(mut self, client: Rc<C>) {
+        loop {
+            if let Err(fault) = self.connect_and_run(&*client).await {
+                self.seat.failed(&fault);
+                sleep(REST).await;
+            }
+        }
+    }
+
+    async fn connect_and_run<C: Client>(&mut self, client: &C) -> Result<(), Fault> {
+        let connection = {
+            // Thousands at once would overflow the queue of a listener and measure its retries.
+            let _turn = self.gate.acquire().await;
+            client.open().await?
+        };
+        self.seat.ready();
+        // Those that are open must not keep the proxy from letting the others in. An error means
+        // that the run is over, which ends this task as well.
+        let _ = self.phase.wait_for(|phase| *phase != Phase::Opening).await;
+        client.run(connection, &self.seat).await
+    }
 }
 
 /// Runs one thread's clients; whatever is still at work when `lead` is done is dropped.

@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tables and progress are what the harness is for")]
 
+mod account;
 mod application;
 mod campaign;
 mod certificates;
@@ -22,8 +23,10 @@ mod meter;
 mod options;
 mod proxies;
 mod report;
+mod sample;
 mod scenario;
 mod site;
+mod startup;
 mod trial;
 
 use std::process::ExitCode;

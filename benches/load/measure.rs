@@ -1,4 +1,4 @@
-//! What a proxy uses: processor time and memory of all its processes, from `/proc`.
+//! What programs use: processor time and memory, from `/proc`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,17 +7,18 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::unistd::Pid;
 
-/// The processes of one group.
+use crate::cores::CoreSet;
+
+/// All processes that belong together.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Processes {
-    group: Pid,
+pub(crate) enum Processes {
+    /// A process group: a program with everything it started.
+    Group(Pid),
+    /// This process alone.
+    Own,
 }
 
 impl Processes {
-    pub(crate) fn of(group: Pid) -> Self {
-        Self { group }
-    }
-
     /// Processor time, user and system, that all threads which still live have used so far.
     ///
     /// The scheduler's own account is in nanoseconds, where `/proc/PID/stat` counts ticks of 10 ms.
@@ -52,9 +53,30 @@ impl Processes {
     }
 
     fn directories(self) -> Result<Vec<PathBuf>> {
-        let all = entries(Path::new("/proc"))?;
-        Ok(all.into_iter().filter(|directory| group_of(directory) == Some(self.group.as_raw())).collect())
+        match self {
+            Self::Own => Ok(vec![PathBuf::from("/proc/self")]),
+            Self::Group(group) => {
+                let all = entries(Path::new("/proc"))?;
+                Ok(all.into_iter().filter(|directory| group_of(directory) == Some(group.as_raw())).collect())
+            }
+        }
     }
+}
+
+/// Time that all programs together have kept `cores` busy, in steps of a hundredth of a second.
+///
+/// # Errors
+/// The system does not tell.
+pub(crate) fn busy_time(cores: &CoreSet) -> Result<Duration> {
+    let account = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
+    let ticks: u64 = account.lines().filter(|line| cores.names(line)).map(busy_ticks).sum();
+    Ok(Duration::from_millis(ticks * MILLIS_PER_TICK))
+}
+
+/// The sum of the line `cpu0 user nice system idle iowait irq softirq …` without idle and iowait.
+fn busy_ticks(line: &str) -> u64 {
+    let fields: Vec<u64> = line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+    fields.iter().take(3).chain(fields.iter().skip(5).take(2)).sum()
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
@@ -84,3 +106,6 @@ fn proportional_set_size(account: &str) -> Result<u64> {
     let kib = line.split_whitespace().next().and_then(|text| text.parse::<u64>().ok());
     kib.map(|kib| kib * 1024).with_context(|| format!("smaps_rollup says {line:?}, not a size in kB"))
 }
+
+/// Linux shows ticks of 10 ms to programs, whatever it uses itself.
+const MILLIS_PER_TICK: u64 = 10;

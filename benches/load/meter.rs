@@ -1,7 +1,8 @@
 //! What the generator's clients count, and when.
 //!
-//! A run goes through three phases. Clients always work; only what they complete in the measuring
-//! phase counts. Failures count in every phase: a proxy may not fail while warming up either.
+//! A run goes through phases. Clients open their connections first, work from then on, and only
+//! what they complete in the measuring phase counts. Failures count in every phase: a proxy may not
+//! fail while it warms up either.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
@@ -15,6 +16,7 @@ use crate::histogram::Histogram;
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
+    Opening,
     WarmingUp,
     Measuring,
     Finished,
@@ -93,7 +95,7 @@ impl Tally {
 
 impl Lane {
     pub(crate) fn new(progress: Arc<Progress>) -> Self {
-        Self { phase: Cell::new(Phase::WarmingUp), tally: RefCell::new(Tally::new()), progress }
+        Self { phase: Cell::new(Phase::Opening), tally: RefCell::new(Tally::new()), progress }
     }
 
     pub(crate) fn enter(&self, phase: Phase) {

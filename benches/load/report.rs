@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::account::Shares;
 use crate::proxies::Contender;
+use crate::sample::{Latency, Sample};
 use crate::scenario::Scenario;
-use crate::trial::{Latency, Sample};
 
 /// All samples of one scenario.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub(crate) struct Summary {
     latency: Latency,
     errors: u64,
     memory: f64,
-    busy: f64,
+    shares: Shares,
 }
 
 impl Results {
@@ -74,19 +75,29 @@ impl Results {
             remarks.extend(row.failure.iter().map(|failure| format!("{} failed: {failure}", row.label)));
             let first_failure = row.samples.iter().find_map(|sample| sample.first_failure.as_ref());
             remarks.extend(first_failure.map(|failure| format!("{}: the first error: {failure}", row.label)));
-            remarks.extend(row.summary().and_then(|summary| self.calibration(&row.label, &summary)));
+            remarks
+                .extend(row.summary().map(|summary| self.doubts(&row.label, summary.shares)).unwrap_or_default());
         }
         remarks
     }
 
-    fn calibration(&self, label: &str, summary: &Summary) -> Option<String> {
-        (self.scenario.load.is_closed_loop() && summary.busy < SATURATED).then(|| {
-            format!(
-                "{label} was busy only {:.0} % of the time: the load held it back, so its throughput and \
-                 latency are those of the load; the CPU figure stands",
-                summary.busy * 100.0
-            )
-        })
+    /// What makes the numbers of one proxy doubtful, if anything does.
+    fn doubts(&self, label: &str, shares: Shares) -> Vec<String> {
+        let Shares { proxy, application, generator, strangers } = shares;
+        let mut doubts = Vec::new();
+        if self.scenario.load.is_closed_loop() && proxy < SATURATED {
+            doubts.push(format!(
+                "{label} was busy only {}: something held it back, so it can do more than this throughput and \
+                 latency; the CPU figure stands (generator {}, application {} of their cores)",
+                percent(proxy),
+                percent(generator),
+                percent(application),
+            ));
+        }
+        if strangers > DISTURBED {
+            doubts.push(format!("{label} was disturbed: other programs used {} of a core", percent(strangers)));
+        }
+        doubts
     }
 }
 
@@ -108,7 +119,12 @@ impl Row {
             latency,
             errors: self.samples.iter().map(|sample| sample.errors).sum(),
             memory: median(&of(|sample| sample.memory as f64)),
-            busy: median(&of(|sample| sample.busy)),
+            shares: Shares {
+                proxy: median(&of(|sample| sample.shares.proxy)),
+                application: median(&of(|sample| sample.shares.application)),
+                generator: median(&of(|sample| sample.shares.generator)),
+                strangers: median(&of(|sample| sample.shares.strangers)),
+            },
         })
     }
 }
@@ -145,14 +161,14 @@ pub(crate) fn print(results: &Results) {
 }
 
 fn line(label: &str, summary: &Summary, reference: Option<f64>) -> String {
-    let Summary { figure, least, most, rate, latency, errors, memory, busy } = summary;
+    let Summary { figure, least, most, rate, latency, errors, memory, shares } = summary;
     let ratio = reference.map_or("–".to_owned(), |reference| format!("{:.2}", figure / reference));
     let Latency { p50, p99, p999 } = latency;
     format!(
         "{label:<16} {rate:>10.0} {p50:>9.2} {p99:>9.2} {p999:>9.2} {errors:>7} {figure:>16.2} {:>17} {ratio:>12} {:>8.1} {:>6.0}",
         format!("{least:.2}–{most:.2}"),
         memory / MEBIBYTE,
-        busy * 100.0
+        shares.proxy * 100.0
     )
 }
 
@@ -195,7 +211,12 @@ fn sample_to_json(sample: &Sample) -> Value {
         "p999_ms": sample.latency.p999,
         "errors": sample.errors,
         "memory_bytes": sample.memory,
-        "busy": sample.busy,
+        "busy": {
+            "proxy": sample.shares.proxy,
+            "application": sample.shares.application,
+            "generator": sample.shares.generator,
+            "others": sample.shares.strangers,
+        },
     })
 }
 
@@ -215,6 +236,14 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
 /// Below this share of its cores' time, a proxy could have done more.
 const SATURATED: f64 = 0.9;
+
+/// Above this share, programs that have no part in a trial change what it shows.
+const DISTURBED: f64 = 0.05;
+
 const MEBIBYTE: f64 = 1024.0 * 1024.0;

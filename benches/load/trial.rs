@@ -4,19 +4,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::account::{Parties, Spell};
 use crate::application;
 use crate::certificates::Certificates;
 use crate::child::Child;
 use crate::cores::{CoreSet, Division};
-use crate::generator::{self, Running, Target};
-use crate::histogram::Histogram;
+use crate::generator::{Running, Target};
 use crate::interrupt::{eventually, pause};
 use crate::launch;
 use crate::measure::Processes;
-use crate::meter::Tally;
+use crate::meter::{Phase, Tally};
 use crate::proxies::Contender;
+use crate::sample::{Latency, Sample};
 use crate::scenario::{Figure, Load, Scenario, Unit};
 use crate::site::{Site, Size};
+use crate::startup;
 
 /// What all trials of a campaign share.
 #[derive(Debug)]
@@ -30,40 +32,18 @@ pub(crate) struct Conditions {
     pub(crate) tunnels: usize,
 }
 
-/// What one trial found.
-#[derive(Debug, Clone)]
-pub(crate) struct Sample {
-    /// The scenario's own figure, in its own unit.
-    pub(crate) figure: f64,
-    /// Operations a second.
-    pub(crate) rate: f64,
-    pub(crate) latency: Latency,
-    pub(crate) errors: u64,
-    /// What went wrong first.
-    pub(crate) first_failure: Option<String>,
-    /// The most memory seen, in bytes.
-    pub(crate) memory: u64,
-    /// The share of its cores' time that the proxy used, 0 to 1.
-    pub(crate) busy: f64,
-}
-
-/// Milliseconds that an operation took; zero where nothing was timed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Latency {
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
-    pub(crate) p999: f64,
-}
-
-/// What the proxy used in the measured time.
+/// What was seen while the load counted.
 #[derive(Debug)]
-struct Usage {
-    cpu: Duration,
-    elapsed: Duration,
+struct Observation {
+    spell: Spell,
+    /// In bytes.
+    memory_before: u64,
     peak_memory: u64,
+    first_failure: Option<String>,
+    tally: Tally,
 }
 
-/// Starts the application and `contender`, measures one sample, and ends both.
+/// Starts the application and `contender`, takes one sample, and ends both.
 ///
 /// # Errors
 /// Something cannot be started, or the clients cannot connect.
@@ -71,61 +51,74 @@ pub(crate) fn run(scenario: &Scenario, contender: &Contender, conditions: &Condi
     let load = scenario.load.with_tunnels_at_most(conditions.tunnels);
     let size = Size { workers: conditions.workers, connections: load.clients() };
     let site = Site::new(scenario.upstream, conditions.certificates.of(scenario.key).clone(), size)?;
-    let _application = start_application(&site, &conditions.division.application)?;
+    let application = start_application(&site, &conditions.division.application)?;
     if load == Load::Startup {
-        return startup(contender, &site, conditions);
+        return startup::run(contender, &site, &conditions.division.proxy);
     }
     let proxy = contender.start(&site, &conditions.division.proxy)?;
-    let processes = Processes::of(proxy.group());
-    let memory_before = processes.memory()?;
-    let running = Running::start(load, &Target::of(&site), &conditions.division.generator)?;
-    wait_until_ready(&running, load.clients())?;
-    pause(warm_up(conditions.measured))?;
-    let usage = measure(&running, processes, conditions.measured)?;
-    let first_failure = running.progress().first_failure();
-    let tally = running.finish()?;
-    let figure = match scenario.figure {
-        Figure::CpuPer(unit) => usage.cpu.as_secs_f64() * 1e6 / operations(unit, &tally),
-        Figure::MemoryPerTunnel => kib(usage.peak_memory.saturating_sub(memory_before)) / load.clients() as f64,
-        Figure::TimeToAnswer => bail!("{} measures time to answer, which only `startup` can", scenario.name),
+    let parties = Parties {
+        proxy: Processes::Group(proxy.group()),
+        application: Processes::Group(application.group()),
+        division: conditions.division.clone(),
     };
-    Ok(Sample {
-        figure,
-        rate: operations(scenario.figure.unit(), &tally) / usage.elapsed.as_secs_f64(),
-        latency: Latency::of(&tally.latencies),
-        errors: tally.errors,
-        first_failure,
-        memory: usage.peak_memory,
-        busy: usage.cpu.as_secs_f64() / usage.elapsed.as_secs_f64() / conditions.workers as f64,
-    })
+    let observation = observe(load, &Target::of(&site), &parties, conditions.measured)?;
+    Ok(evaluate(scenario.figure, load, observation))
 }
 
-/// Starts the proxy several times and times each first answer.
-fn startup(contender: &Contender, site: &Site, conditions: &Conditions) -> Result<Sample> {
-    let probe = generator::Probe::new(&Target::of(site))?;
-    let mut latencies = Histogram::new();
-    let mut memory = 0;
-    let (mut cpu, mut elapsed) = (Duration::ZERO, Duration::ZERO);
-    for _ in 0..STARTS {
-        let started = Instant::now();
-        let mut proxy = contender.launch(site, &conditions.division.proxy)?;
-        let answered = eventually(START_LIMIT, START_POLL, || {
-            proxy.check()?;
-            Ok(probe.answers())
-        })
-        .with_context(|| format!("{} does not serve", contender.label))?;
-        if !answered {
-            bail!("{} does not answer after {START_LIMIT:?}; it said:\n{}", contender.label, proxy.last_words());
-        }
-        latencies.record(started.elapsed());
-        elapsed += started.elapsed();
-        let processes = Processes::of(proxy.group());
-        cpu += processes.cpu_time()?;
-        memory = memory.max(processes.memory()?);
+/// Puts the load on the proxy, lets it settle, and watches it for the time `measured`.
+fn observe(load: Load, target: &Target, parties: &Parties, measured: Duration) -> Result<Observation> {
+    let memory_before = parties.proxy.memory()?;
+    let running = Running::start(load, target, &parties.division.generator)?;
+    wait_until_ready(&running, load.clients())?;
+    running.enter(Phase::WarmingUp);
+    pause(warm_up(measured))?;
+    let mut peak_memory = parties.proxy.memory()?;
+    let (start, end) = (parties.account()?, Instant::now() + measured);
+    running.enter(Phase::Measuring);
+    while Instant::now() < end {
+        pause(MEMORY_POLL.min(end.saturating_duration_since(Instant::now())))?;
+        peak_memory = peak_memory.max(parties.proxy.memory()?);
     }
-    let latency = Latency::of(&latencies);
-    let busy = cpu.as_secs_f64() / elapsed.as_secs_f64();
-    Ok(Sample { figure: latency.p50, rate: 0.0, latency, errors: 0, first_failure: None, memory, busy })
+    let spell = parties.since(&start)?;
+    let first_failure = running.progress().first_failure();
+    Ok(Observation { spell, memory_before, peak_memory, first_failure, tally: running.finish()? })
+}
+
+fn wait_until_ready(running: &Running, clients: usize) -> Result<()> {
+    if eventually(READY_LIMIT, READY_POLL, || Ok(running.progress().ready() >= clients))? {
+        return Ok(());
+    }
+    bail!(
+        "only {} of {clients} clients could connect in {READY_LIMIT:?}; the first failure: {}",
+        running.progress().ready(),
+        running.progress().first_failure().unwrap_or_else(|| "none".to_owned()),
+    )
+}
+
+fn evaluate(figure: Figure, load: Load, seen: Observation) -> Sample {
+    let done = operations(figure.unit(), &seen.tally);
+    Sample {
+        figure: match figure {
+            Figure::CpuPer(_) => seen.spell.proxy.as_secs_f64() * MICROS / done,
+            Figure::MemoryPerTunnel => {
+                seen.peak_memory.saturating_sub(seen.memory_before) as f64 / KIBIBYTE / load.clients() as f64
+            }
+            Figure::TimeToAnswer => Latency::of(&seen.tally.latencies).p50,
+        },
+        rate: done / seen.spell.elapsed.as_secs_f64(),
+        latency: Latency::of(&seen.tally.latencies),
+        errors: seen.tally.errors,
+        first_failure: seen.first_failure,
+        memory: seen.peak_memory,
+        shares: seen.spell.shares,
+    }
+}
+
+fn operations(unit: Unit, tally: &Tally) -> f64 {
+    match unit {
+        Unit::Mebibyte => tally.bytes as f64 / MEBIBYTE,
+        _ => tally.completions as f64,
+    }
 }
 
 fn start_application(site: &Site, cores: &CoreSet) -> Result<Child> {
@@ -141,59 +134,14 @@ fn start_application(site: &Site, cores: &CoreSet) -> Result<Child> {
     if accepts { Ok(child) } else { bail!("the application behind the proxies does not accept connections") }
 }
 
-fn wait_until_ready(running: &Running, clients: usize) -> Result<()> {
-    if eventually(READY_LIMIT, READY_POLL, || Ok(running.progress().ready() >= clients))? {
-        return Ok(());
-    }
-    bail!(
-        "only {} of {clients} clients could connect in {READY_LIMIT:?}; the first failure: {}",
-        running.progress().ready(),
-        running.progress().first_failure().unwrap_or_else(|| "none".to_owned()),
-    )
-}
-
-fn measure(running: &Running, processes: Processes, measured: Duration) -> Result<Usage> {
-    let mut peak_memory = processes.memory()?;
-    let cpu_before = processes.cpu_time()?;
-    let started = Instant::now();
-    running.measure();
-    while started.elapsed() < measured {
-        pause(MEMORY_POLL.min(measured.saturating_sub(started.elapsed())))?;
-        peak_memory = peak_memory.max(processes.memory()?);
-    }
-    let elapsed = started.elapsed();
-    let cpu = processes.cpu_time()?.saturating_sub(cpu_before);
-    Ok(Usage { cpu, elapsed, peak_memory })
-}
-
 /// Long enough for caches, pools and congestion windows to settle.
 fn warm_up(measured: Duration) -> Duration {
     (measured / 4).clamp(Duration::from_millis(300), Duration::from_secs(2))
 }
 
-/// How many of `unit` were done.
-fn operations(unit: Unit, tally: &Tally) -> f64 {
-    match unit {
-        Unit::Mebibyte => tally.bytes as f64 / MEBIBYTE,
-        _ => tally.completions as f64,
-    }
-}
-
-fn kib(bytes: u64) -> f64 {
-    bytes as f64 / 1024.0
-}
-
-impl Latency {
-    fn of(latencies: &Histogram) -> Self {
-        let at = |quantile| latencies.quantile(quantile).map_or(0.0, |time| time.as_secs_f64() * 1e3);
-        Self { p50: at(0.5), p99: at(0.99), p999: at(0.999) }
-    }
-}
-
+const MICROS: f64 = 1e6;
+const KIBIBYTE: f64 = 1024.0;
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(5);
 const MEMORY_POLL: Duration = Duration::from_millis(250);
-const STARTS: usize = 5;
-const START_LIMIT: Duration = Duration::from_secs(10);
-const START_POLL: Duration = Duration::from_micros(100);
