@@ -6,10 +6,13 @@ use crate::certificates::Certificates;
 use crate::cores::{CoreSet, Division};
 use crate::descriptors;
 use crate::interrupt;
+use crate::json;
 use crate::options::{Measurement, Options};
+use crate::plot;
 use crate::proxies::Kind;
-use crate::report::{self, Results};
+use crate::results::Results;
 use crate::scenario::{ALL, Scenario};
+use crate::table;
 use crate::trial::{self, Conditions};
 
 /// Does what the command line asks for.
@@ -46,11 +49,14 @@ fn measure(measurement: &Measurement) -> Result<()> {
     for scenario in &measurement.scenarios {
         let results = run_scenario(scenario, measurement, &conditions)?;
         failures += results.failed_trials();
-        report::print(&results);
+        table::print(&results);
+        if let Some(path) = plot::write(&results)? {
+            println!("  plot: {}", path.display());
+        }
         all.push(results);
     }
     if let Some(path) = &measurement.json {
-        report::write_json(&all, path)?;
+        json::write(&all, path)?;
     }
     if failures > 0 { bail!("{failures} trials failed; the reasons stand below their tables") } else { Ok(()) }
 }
