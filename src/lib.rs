@@ -2,3 +2,24 @@
 
 // Floor 0: what is meant.
 pub mod model;
+
+// Floor 1: what is said, what happened, what runs. None of them sees another.
+pub mod config;
+pub mod drain;
+pub mod explain;
+pub mod telemetry;
+
+// Floor 2: bytes and connections.
+pub mod net;
+
+// Floor 3: messages.
+pub mod proxy;
+
+// Floor 4: running it.
+pub mod app;
+mod privileges;
+mod signals;
+mod worker;
+
+// The demonstration, beside the proxy.
+pub mod demo;

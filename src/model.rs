@@ -5,8 +5,10 @@
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
 //! TLS listener names a certificate.
 
+pub mod end_to_end;
 pub mod header_ops;
 pub mod host;
+pub mod path;
 pub mod route;
 
 use std::fmt;
@@ -58,6 +60,15 @@ pub struct Listener {
     pub address: SocketAddr,
     pub transport: Transport,
     pub hosts: HostTable<HostId>,
+}
+
+impl Listener {
+    /// The host that stands in where no name decides: whose certificate is shown to a client that names
+    /// none, and whose log takes requests for hosts that are not here.
+    pub fn fallback(&self) -> Option<HostId> {
+        let first = || self.hosts.entries().into_iter().map(|(_, id)| *id).min();
+        self.hosts.default.or_else(first)
+    }
 }
 
 /// What a client must speak to a listener first.

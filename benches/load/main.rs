@@ -5,6 +5,7 @@
 //! proxies, and as the launcher that pins a program to its cores before becoming it.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tables and progress are what the harness is for")]
+#![allow(clippy::disallowed_methods, reason = "clients end with their event loop; nothing drains them")]
 
 mod account;
 mod application;

@@ -72,6 +72,13 @@ impl std::fmt::Display for UnsettableName {
 }
 
 impl HeaderOp {
+    /// The header that is changed.
+    pub fn name(&self) -> &SettableName {
+        match self {
+            HeaderOp::Set(name, _) | HeaderOp::Remove(name) => name,
+        }
+    }
+
     /// Changes `headers` as the operation says.
     pub fn apply(&self, headers: &mut HeaderMap) {
         match self {

@@ -70,9 +70,21 @@ pub struct Forward {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     pub status: StatusCode,
-    /// Scheme and authority, such as `https://gitlab.example.com:8443`; the request target follows as
-    /// it came. Fixed by the configuration, so no client can choose where others are sent.
-    pub origin: String,
+    /// The request target follows it as it came.
+    pub origin: Origin,
+}
+
+/// Where a redirect points to, without the path. Either way the configuration decides which hosts are
+/// possible, so no client can choose where others are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Scheme and authority, such as `https://gitlab.example.com:8443`.
+    Fixed(String),
+    /// `https` at the host of the request, which a wildcard of the configuration has matched.
+    SameHost {
+        /// `None` is 443, which no URL needs to name.
+        port: Option<u16>,
+    },
 }
 
 /// The proxy answers by itself.
@@ -131,6 +143,17 @@ impl PathMatch {
     }
 }
 
+/// Written as a URL without a path; `*` stands for the host of the request.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Fixed(text) => f.write_str(text),
+            Origin::SameHost { port: None } => f.write_str("https://*"),
+            Origin::SameHost { port: Some(port) } => write!(f, "https://*:{port}"),
+        }
+    }
+}
+
 impl PartialEq for PathMatch {
     fn eq(&self, other: &PathMatch) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other) && self.text() == other.text()
@@ -162,7 +185,10 @@ mod tests {
                 Some(("~", pattern)) => PathMatch::Regex(Regex::new(pattern).unwrap()),
                 _ => PathMatch::Prefix((*text).into()),
             },
-            action: Action::Redirect(Redirect { status: StatusCode::MOVED_PERMANENTLY, origin: String::new() }),
+            action: Action::Redirect(Redirect {
+                status: StatusCode::MOVED_PERMANENTLY,
+                origin: Origin::SameHost { port: None },
+            }),
             response_headers: Vec::new(),
         };
         Routes::new(paths.iter().map(route).collect())

@@ -1,0 +1,239 @@
+//! From a model to a running proxy, in two steps: everything that can fail, then everything that cannot.
+//!
+//! [`prepare`] reads keys, binds sockets and opens logs, or reports all that is wrong at once.
+//! [`Prepared::run`] serves until a signal ends it.
+
+pub mod problem;
+
+use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use nix::errno::Errno;
+use rustls::ServerConfig;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::drain::Census;
+use crate::model::host::{HostPattern, HostTable};
+use crate::model::{Listener, LogTarget, Model, Security, Transport};
+use crate::net::cert_store::{CertStore, Certificate};
+use crate::net::listener;
+use crate::net::tls::TlsShared;
+use crate::privileges;
+use crate::signals::{Signals, Wish};
+use crate::telemetry::log_writer::{LogHandle, LogWriter};
+use crate::worker::{self, BoundListener, Orders, Plan};
+use problem::Problem;
+
+/// A proxy that has everything it needs, and only has to be started.
+pub struct Prepared {
+    model: Arc<Model>,
+    /// By worker.
+    sockets: Vec<Vec<BoundListener>>,
+    logs: LogWriter,
+}
+
+/// All that can be found wrong with a configuration without serving it.
+pub fn examine(model: &Model) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    match TlsShared::new() {
+        Ok(tls) => match read_certificates(model, &tls) {
+            Ok(certificates) => problems.extend(objections(model, &certificates)),
+            Err(found) => problems.extend(found),
+        },
+        Err(error) => problems.push(Problem::Tls(error)),
+    }
+    for target in model.access_logs() {
+        if let LogTarget::File(path) = target {
+            let directory = path.parent().filter(|directory| !directory.is_dir());
+            problems.extend(directory.map(|directory| Problem::LogDirectory(directory.into())));
+        }
+    }
+    problems
+}
+
+/// Does everything that can fail: reads certificates, opens logs, binds sockets, gives up root.
+pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
+    privileges::raise_descriptor_limit();
+    let tls = TlsShared::new().map_err(|error| vec![Problem::Tls(error)])?;
+    let mut problems = Vec::new();
+    let certificates = read_certificates(&model, &tls).unwrap_or_else(|found| {
+        problems.extend(found);
+        Vec::new()
+    });
+    let logs = LogWriter::open(model.access_logs())
+        .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
+    let sockets = bind_all(&model).map_err(|found| problems.extend(found));
+    let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else { return Err(problems) };
+    for objection in objections(&model, &certificates) {
+        tracing::warn!("{objection}");
+    }
+    let configs = server_configs(&model, &tls, &certificates).map_err(|error| vec![Problem::Tls(error)])?;
+    let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &configs)).collect();
+    give_up_root(&model).map_err(|problem| vec![problem])?;
+    Ok(Prepared { model: Arc::new(model), sockets, logs })
+}
+
+impl Prepared {
+    /// Serves until a signal ends it; returns what had to be cut then.
+    pub fn run(self) -> Result<Census, Problem> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Problem::Start)?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(self) -> Result<Census, Problem> {
+        let mut signals = Signals::new().map_err(Problem::Start)?;
+        let logs = self.logs.handle();
+        let log_thread = self.logs.start().map_err(Problem::Start)?;
+        let (reporter, mut reports) = unbounded_channel();
+        let mut workers = Vec::new();
+        for (position, sockets) in self.sockets.into_iter().enumerate() {
+            let plan = Plan { model: self.model.clone(), sockets, logs: logs.clone() };
+            workers.push(worker::start(position, plan, reporter.clone()).map_err(Problem::Start)?);
+        }
+        drop(reporter);
+        announce(&self.model);
+        let cut = supervise(&mut signals, &workers, &mut reports, &logs).await;
+        logs.end();
+        if log_thread.join().is_err() {
+            tracing::error!("the thread that writes access logs had died");
+        }
+        Ok(cut)
+    }
+}
+
+/// Passes signals on to the workers until all have ended.
+async fn supervise(
+    signals: &mut Signals,
+    workers: &[Orders],
+    reports: &mut UnboundedReceiver<Census>,
+    logs: &LogHandle,
+) -> Census {
+    let mut cut = Census::default();
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            report = reports.recv() => match report {
+                Some(census) => cut += census,
+                None => return cut,
+            },
+            wish = signals.next() => match wish {
+                Wish::ReopenLogs => logs.reopen(),
+                Wish::Reload => tracing::warn!("SIGHUP: reloading is not supported yet; restart instead"),
+                Wish::Stop if is_stopping => {
+                    tracing::warn!("stopped at once by a second signal");
+                    return cut;
+                }
+                Wish::Stop => {
+                    tracing::info!("stopping: waiting for requests and tunnels to finish");
+                    is_stopping = true;
+                    workers.iter().for_each(Orders::stop);
+                }
+            },
+        }
+    }
+}
+
+fn read_certificates(model: &Model, tls: &TlsShared) -> Result<Vec<Certificate>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut certificates = Vec::new();
+    for files in model.certificates() {
+        match Certificate::read(files, &tls.provider) {
+            Ok(certificate) => certificates.push(certificate),
+            Err(problem) => problems.push(Problem::Certificate(problem)),
+        }
+    }
+    if problems.is_empty() { Ok(certificates) } else { Err(problems) }
+}
+
+/// What clients will find wrong with certificates that can be served.
+fn objections(model: &Model, certificates: &[Certificate]) -> Vec<Problem> {
+    let now = SystemTime::now();
+    let mut found = Vec::new();
+    for (position, certificate) in certificates.iter().enumerate() {
+        let uses = |security: Security| matches!(security, Security::Tls(id) if id.index() == position);
+        let hosts = model.hosts().iter().filter(|host| uses(host.security));
+        let names: Vec<HostPattern> = hosts.flat_map(|host| host.names.iter().cloned()).collect();
+        found.extend(certificate.objections(&names, now).into_iter().map(Problem::Certificate));
+    }
+    found
+}
+
+/// By listener; `None` for plain ones.
+fn server_configs(
+    model: &Model,
+    tls: &TlsShared,
+    certificates: &[Certificate],
+) -> Result<Vec<Option<Arc<ServerConfig>>>, rustls::Error> {
+    let config_of = |listener: &Listener| {
+        let Transport::Tls(policy) = listener.transport else { return Ok(None) };
+        let Some(store) = cert_store(model, listener, certificates) else { return Ok(None) };
+        tls.server_config(policy, store).map(|config| Some(Arc::new(config)))
+    };
+    model.listeners.iter().map(config_of).collect()
+}
+
+fn cert_store(model: &Model, listener: &Listener, certificates: &[Certificate]) -> Option<CertStore> {
+    let key_of = |host| match model.host(host).security {
+        Security::Tls(id) => Some(certificates[id.index()].key()),
+        Security::Plain => None,
+    };
+    let mut by_name = HostTable::new();
+    for (pattern, host) in listener.hosts.entries() {
+        by_name.insert(pattern, key_of(*host)?);
+    }
+    Some(CertStore::new(by_name, key_of(listener.fallback()?)?))
+}
+
+/// Sockets by worker, then by listener.
+fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut by_worker: Vec<Vec<BoundListener>> = Vec::new();
+    for worker in 0..model.process.workers.get() {
+        let mut sockets = Vec::new();
+        for (position, listener) in model.listeners.iter().enumerate() {
+            match listener::bind(listener.address) {
+                Ok(socket) => sockets.push(BoundListener { listener: position, socket, tls: None }),
+                Err(error) if is_without_ip6(listener, &error) => {
+                    tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
+                }
+                Err(error) => problems.push(Problem::Bind { address: listener.address, error }),
+            }
+        }
+        by_worker.push(sockets);
+        if worker == 0 && !problems.is_empty() {
+            break;
+        }
+    }
+    if problems.is_empty() { Ok(by_worker) } else { Err(problems) }
+}
+
+/// `[::]` is among the defaults, but not every machine has IPv6.
+fn is_without_ip6(listener: &Listener, error: &io::Error) -> bool {
+    let address = listener.address;
+    address.is_ipv6()
+        && address.ip().is_unspecified()
+        && matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
+}
+
+fn with_tls(sockets: Vec<BoundListener>, configs: &[Option<Arc<ServerConfig>>]) -> Vec<BoundListener> {
+    sockets.into_iter().map(|bound| BoundListener { tls: configs[bound.listener].clone(), ..bound }).collect()
+}
+
+fn give_up_root(model: &Model) -> Result<(), Problem> {
+    match &model.process.user {
+        Some(name) => {
+            privileges::become_user(name).map_err(|why| Problem::User { name: name.clone(), why: why.to_string() })
+        }
+        None => Ok(()),
+    }
+}
+
+fn announce(model: &Model) {
+    for listener in &model.listeners {
+        let names: Vec<String> = listener.hosts.entries().iter().map(|(name, _)| name.to_string()).collect();
+        let scheme = if listener.transport == Transport::Plain { "http" } else { "https" };
+        tracing::info!("listening on {} ({scheme}) for {}", listener.address, names.join(", "));
+    }
+    tracing::info!("ready, {} workers", model.process.workers);
+}

@@ -1,0 +1,62 @@
+//! What can keep a configuration from being served, in words for whoever has to mend it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::model::LogTarget;
+use crate::net::cert_store;
+
+/// Something that keeps a configuration from being served, or its clients from being content.
+#[derive(Debug)]
+pub enum Problem {
+    Certificate(cert_store::Problem),
+    Tls(rustls::Error),
+    Bind { address: SocketAddr, error: io::Error },
+    Log { target: LogTarget, error: io::Error },
+    LogDirectory(PathBuf),
+    User { name: String, why: String },
+    Start(io::Error),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Certificate(problem) => problem.fmt(f),
+            Problem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
+            Problem::Bind { address, error } => {
+                write!(f, "cannot listen on {address}: {error}; {}", bind_advice(*address, error))
+            }
+            Problem::Log { target: LogTarget::File(path), error } => {
+                write!(f, "{}: cannot write the access log: {error}; create its directory, ", path.display())?;
+                f.write_str("or name another file as access_log")
+            }
+            Problem::Log { error, .. } => write!(f, "cannot write the access log: {error}"),
+            Problem::LogDirectory(path) => {
+                write!(f, "{}: this directory for access logs does not exist; create it, ", path.display())?;
+                f.write_str("or name another place as access_log")
+            }
+            Problem::User { name, why } => {
+                write!(f, "cannot serve as user `{name}`: {why}; name an existing account as process.user")
+            }
+            Problem::Start(error) => write!(f, "cannot start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+fn bind_advice(address: SocketAddr, error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there. If it is the bundled nginx, set nginx['enable'] = false in \
+             gitlab.rb and run `gitlab-ctl reconfigure`"
+        }
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+            "ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE"
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
+        _ => "see that the address is one of this machine's",
+    }
+}

@@ -1,0 +1,79 @@
+//! From text to model: the front door of the configuration.
+//!
+//! A front end reads its language into a `document`, what was said; `compile` turns that into a model,
+//! what is meant. Both collect every problem with its place, so that one look at the answer is enough
+//! to repair a file.
+
+pub mod address;
+pub mod compile;
+pub mod diagnostic;
+pub mod document;
+pub mod duration;
+mod from_toml;
+pub mod header;
+pub mod language;
+pub mod route_path;
+pub mod size;
+pub mod source;
+pub mod suggestion;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use language::known_keys;
+
+use crate::model::Model;
+use source::{Place, Source};
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub struct Loaded {
+    pub model: Model,
+    /// What is odd in it, but harmless.
+    pub warnings: Diagnostics,
+}
+
+/// Reads a TOML file. Relative paths in it start at its directory.
+///
+/// # Errors
+/// Everything that is wrong with it, or why it cannot be read.
+pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => read(&Source::new(path, text), &std::path::absolute(path).unwrap_or(path.to_owned())),
+        Err(why) => Err(unreadable(path, &why).into()),
+    }
+}
+
+/// Reads TOML that is not in a file. `file_name` is the name in messages, and relative paths start at
+/// its directory.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn from_toml(file_name: &Path, text: &str) -> Result<Loaded, Diagnostics> {
+    read(&Source::new(file_name, text), file_name)
+}
+
+fn read(source: &Arc<Source>, path: &Path) -> Result<Loaded, Diagnostics> {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let mut problems = Diagnostics::new();
+    let document = from_toml::read(source, directory, &mut problems);
+    match document.and_then(|document| compile::compile(&document, &mut problems)) {
+        Some(model) => Ok(Loaded { model, warnings: problems }),
+        None => Err(problems),
+    }
+}
+
+fn unreadable(path: &Path, why: &std::io::Error) -> Diagnostic {
+    let place = Place::file(&Source::new(path, ""));
+    let error = Diagnostic::error(&place, format!("the configuration cannot be read: {why}"));
+    match why.kind() {
+        std::io::ErrorKind::NotFound => error.help("name another file with `--config`"),
+        std::io::ErrorKind::PermissionDenied => error.help("start as root, or as an account that may read it"),
+        std::io::ErrorKind::InvalidData => error.help("it must be UTF-8 text"),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests;

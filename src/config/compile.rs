@@ -1,0 +1,83 @@
+//! From what a document says to what it means: defaults, cross-checks, one model.
+//!
+//! The order of everything in the model follows from the document alone: hosts as they are written,
+//! each before its redirects, listeners by address. So equal documents make equal models.
+
+mod addresses;
+mod context;
+mod defaults;
+mod headers;
+mod host;
+mod listeners;
+mod no_effect;
+mod redirect;
+mod routes;
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::document::{Document, HostSection, ProcessSection, Said, Setting};
+use super::source::Place;
+use super::suggestion::nearest;
+use crate::model::host::{HostName, HostPattern};
+use crate::model::{Model, Process};
+use context::Context;
+use listeners::Listeners;
+
+/// Compiles a document. `None` if there are errors, be it here or in `problems` from the reading.
+pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model> {
+    // A file whose only host cannot be read has one problem, not two.
+    if document.hosts.is_empty() && !problems.has_errors() {
+        problems.push(no_host(document));
+    }
+    let model = Model::new(process(&document.process));
+    let mut context = Context::new(&document.directory, model, problems);
+    let mut listeners = Listeners::default();
+    for section in &document.hosts {
+        for claim in host::compile(section, &document.defaults, &mut context) {
+            listeners.admit(claim, context.problems);
+        }
+    }
+    let default_host = document.default_host.said();
+    if let Some(unknown) = default_host.and_then(|said| unknown_host(said, &document.hosts)) {
+        context.problems.push(unknown);
+    }
+    context.model.listeners = listeners.into_model(default_host.map(|said| &said.value));
+    (!context.problems.has_errors()).then_some(context.model)
+}
+
+fn process(section: &ProcessSection) -> Process {
+    Process {
+        workers: section.workers.value_or(defaults::workers()),
+        user: section.user.said().map(|said| said.value.clone()),
+        shutdown_grace: section.shutdown_grace.value_or(defaults::SHUTDOWN_GRACE),
+        log_level: section.log_level.value_or(defaults::LOG_LEVEL),
+    }
+}
+
+fn no_host(document: &Document) -> Diagnostic {
+    Diagnostic::error(&Place::file(&document.source), "no host is configured")
+        .help("the smallest file that serves something is:")
+        .help("    [[host]]")
+        .help("    name = \"gitlab.example.com\"")
+        .help("    upstream = \"unix:/var/opt/gitlab/gitlab-workhorse/sockets/socket\"")
+}
+
+fn unknown_host(said: &Said<HostName>, hosts: &[HostSection]) -> Option<Diagnostic> {
+    let wanted = HostPattern::Exact(said.value.clone());
+    // A name that cannot be read may be the one.
+    let may_be_named = |host: &HostSection| match (&host.name, &host.aliases) {
+        (Setting::Unreadable, _) | (_, Setting::Unreadable) => true,
+        (name, aliases) => {
+            let aliases = aliases.said().map(|said| &said.value[..]).unwrap_or_default();
+            name.said().into_iter().chain(aliases).any(|name| name.value == wanted)
+        }
+    };
+    if hosts.iter().any(may_be_named) {
+        return None;
+    }
+    let error = Diagnostic::error(&said.place, format!("no host is named `{}`", said.value));
+    let names = hosts.iter().filter_map(|host| host.name.said()).map(|name| name.value.name().as_str());
+    Some(match nearest(said.value.as_str(), names) {
+        Some(meant) => error.help(format!("did you mean \"{meant}\"?")),
+        None => error.help("name one of the hosts below, or remove the line to refuse unknown names"),
+    })
+}

@@ -1,0 +1,150 @@
+//! One host as it is said: its names, addresses, certificate and routes, and its redirect.
+
+use std::net::SocketAddr;
+
+use super::context::{Added, Context};
+use super::listeners::{Claim, Purpose};
+use super::redirect::{self, RedirectPlan};
+use super::routes::{self, RoutePlan};
+use super::{addresses, defaults, headers, no_effect};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
+use crate::model::header_ops::HeaderOp;
+use crate::model::host::HostPattern;
+use crate::model::route::Routes;
+use crate::model::{CertificateFiles, LogId, Security, TlsPolicy, Transport, VirtualHost};
+
+/// Adds a host and its redirects to the model. Gives back the addresses they want to answer on; none
+/// if the host cannot be understood.
+pub(super) fn compile(section: &HostSection, defaults: &HostSettings, context: &mut Context<'_>) -> Vec<Claim> {
+    let settings = section.settings.over(defaults);
+    let host = HostPlan {
+        section,
+        names: names(section, context.problems),
+        transport: transport(&settings),
+        routes: routes::compile(section, &settings, context),
+        listen: addresses::listen(section, &settings, context.problems),
+        redirect_from: addresses::redirect_from(section, &settings, context.problems),
+        settings,
+    };
+    host.report_no_effect(context.problems);
+    match host.names.first() {
+        Some(name) if !host.settings.tls.is_unreadable() => host.add(&name.value, context),
+        _ => Vec::new(),
+    }
+}
+
+/// Everything about a host, ready to be added.
+struct HostPlan<'a> {
+    section: &'a HostSection,
+    /// With what `[defaults]` adds.
+    settings: HostSettings,
+    names: Vec<Said<HostPattern>>,
+    transport: Transport,
+    routes: Vec<RoutePlan>,
+    listen: Vec<Said<SocketAddr>>,
+    redirect_from: Vec<Said<SocketAddr>>,
+}
+
+impl HostPlan<'_> {
+    fn report_no_effect(&self, problems: &mut Diagnostics) {
+        if self.transport == Transport::Plain {
+            no_effect::report_tls_keys(self.section, problems);
+        }
+        if self.redirect_from.is_empty() && !self.settings.redirect_from.is_unreadable() {
+            no_effect::report_redirect_keys(self.section, &self.routes, problems);
+        }
+    }
+
+    fn add(&self, name: &HostPattern, context: &mut Context<'_>) -> Vec<Claim> {
+        let access_log = context.log_target(self.settings.access_log.value_or(defaults::access_log()));
+        let access_log = context.model.add_access_log(access_log);
+        let policy = self.policy();
+        let host = VirtualHost {
+            names: self.names.iter().map(|name| name.value.clone()).collect(),
+            security: self.security(name, context),
+            routes: Routes::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
+            access_log,
+        };
+        let host = match context.add_host(host, &self.section.place) {
+            Added::New(host) => host,
+            Added::Known(_, first) => {
+                let error = Diagnostic::error(&self.section.place, "this host repeats an earlier one")
+                    .help(format!("that is at {first}; list all addresses in its `listen`"));
+                context.problems.push(error);
+                return Vec::new();
+            }
+        };
+        let claim = |address: &Said<SocketAddr>| Claim {
+            address: address.clone(),
+            transport: self.transport.clone(),
+            host,
+            names: self.names.clone(),
+            purpose: Purpose::Serve,
+        };
+        self.listen.iter().map(claim).chain(self.add_redirect(access_log, context)).collect()
+    }
+
+    fn add_redirect(&self, access_log: LogId, context: &mut Context<'_>) -> Vec<Claim> {
+        if self.redirect_from.is_empty() {
+            return Vec::new();
+        }
+        let port = addresses::public_port(self.section, &self.listen, context.problems);
+        let from = &self.redirect_from;
+        redirect::compile(
+            &RedirectPlan { names: &self.names, from, port, routes: &self.routes, access_log },
+            context,
+        )
+    }
+
+    fn security(&self, name: &HostPattern, context: &mut Context<'_>) -> Security {
+        if self.transport == Transport::Plain {
+            return Security::Plain;
+        }
+        let default = defaults::certificate(name);
+        let files = CertificateFiles {
+            chain: context.path(self.section.certificate.value_or(default.chain)),
+            key: context.path(self.section.certificate_key.value_or(default.key)),
+        };
+        Security::Tls(context.model.add_certificate(files))
+    }
+
+    /// The headers of every answer. Browsers must ignore HSTS over plain HTTP (RFC 6797 section 8.1).
+    fn policy(&self) -> Vec<HeaderOp> {
+        let hsts = match self.transport {
+            Transport::Plain => HeaderChoice::Leave,
+            Transport::Tls(_) => self.settings.hsts.value_or(defaults::hsts()),
+        };
+        headers::policy(hsts, self.settings.referrer_policy.value_or(defaults::referrer_policy()))
+    }
+}
+
+/// All names, the first of them the host's own. Empty if that cannot be read.
+fn names(section: &HostSection, problems: &mut Diagnostics) -> Vec<Said<HostPattern>> {
+    if section.name.is_unsaid() {
+        let error = Diagnostic::error(&section.place, "this host has no `name`");
+        problems.push(error.help("add `name = \"gitlab.example.com\"`"));
+    }
+    let Some(name) = section.name.said() else { return Vec::new() };
+    let mut names = vec![name.clone()];
+    for alias in section.aliases.said().map(|said| &said.value[..]).unwrap_or_default() {
+        if names.iter().any(|known| known.value == alias.value) {
+            let error =
+                Diagnostic::error(&alias.place, format!("`{}` is a name of this host already", alias.value));
+            problems.push(error.help("remove it"));
+        } else {
+            names.push(alias.clone());
+        }
+    }
+    names
+}
+
+fn transport(settings: &HostSettings) -> Transport {
+    if !settings.tls.value_or(defaults::TLS) {
+        return Transport::Plain;
+    }
+    Transport::Tls(TlsPolicy {
+        versions: settings.tls_versions.value_or(defaults::TLS_VERSIONS),
+        http: settings.http2.value_or(defaults::HTTP),
+    })
+}

@@ -1,0 +1,117 @@
+//! Who answers on which address, and whether all agree about it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::Said;
+use crate::config::source::Place;
+use crate::model::host::{HostName, HostPattern, HostTable};
+use crate::model::{HostId, Listener, Transport};
+
+/// A host that wants to answer on an address.
+pub(super) struct Claim {
+    pub(super) address: Said<SocketAddr>,
+    pub(super) transport: Transport,
+    pub(super) host: HostId,
+    pub(super) names: Vec<Said<HostPattern>>,
+    pub(super) purpose: Purpose,
+}
+
+/// Why a host answers there.
+#[derive(Clone, PartialEq)]
+pub(super) enum Purpose {
+    Serve,
+    /// The plain side of a TLS host.
+    Redirect,
+    /// The same as the plain side of another host, which is there.
+    SameRedirect(Place),
+}
+
+/// All addresses with those who answer there.
+#[derive(Default)]
+pub(super) struct Listeners(BTreeMap<SocketAddr, Admitted>);
+
+/// What is known of one address so far.
+struct Admitted {
+    transport: Transport,
+    /// Who decided the transport.
+    first: Place,
+    hosts: HostTable<HostId>,
+    owners: HashMap<HostPattern, (Place, Purpose)>,
+}
+
+impl Listeners {
+    /// Adds a claim, or reports why it contradicts the earlier ones.
+    pub(super) fn admit(&mut self, claim: Claim, problems: &mut Diagnostics) {
+        let address = claim.address.value;
+        let listener = self.0.entry(address).or_insert_with(|| Admitted {
+            transport: claim.transport.clone(),
+            first: claim.address.place.clone(),
+            hosts: HostTable::new(),
+            owners: HashMap::new(),
+        });
+        if let Some(message) = disagreement(&listener.transport, &claim.transport) {
+            let error = Diagnostic::error(&claim.address.place, message);
+            problems.push(error.help(format!("both listen on {address}; the other is at {}", listener.first)));
+            return;
+        }
+        for name in claim.names {
+            let owner = (name.place.clone(), claim.purpose.clone());
+            if let Some(first) = listener.owners.get(&name.value) {
+                problems.push(claimed_twice(&name, address, [first, &owner]));
+                continue;
+            }
+            if let Purpose::SameRedirect(first) = &claim.purpose {
+                problems.push(redirected_twice(&name, first));
+            }
+            listener.owners.insert(name.value.clone(), owner);
+            listener.hosts.insert(name.value, claim.host);
+        }
+    }
+
+    /// The listeners in order of their addresses. `default_host` answers for unknown names wherever it
+    /// answers for its own.
+    pub(super) fn into_model(self, default_host: Option<&HostName>) -> Vec<Listener> {
+        let finish = |(address, admitted): (SocketAddr, Admitted)| {
+            let mut hosts = admitted.hosts;
+            let wanted = default_host.map(|name| HostPattern::Exact(name.clone()));
+            let default =
+                hosts.entries().iter().find(|(name, _)| Some(name) == wanted.as_ref()).map(|(_, id)| **id);
+            hosts.default = default;
+            Listener { address, transport: admitted.transport, hosts }
+        };
+        self.0.into_iter().map(finish).collect()
+    }
+}
+
+/// What two hosts on one address see differently.
+fn disagreement(first: &Transport, second: &Transport) -> Option<&'static str> {
+    match (first, second) {
+        (Transport::Tls(a), Transport::Tls(b)) if a.http != b.http => {
+            Some("hosts on one address disagree about `http2`, which is settled before a host is known")
+        }
+        (Transport::Tls(a), Transport::Tls(b)) if a.versions != b.versions => {
+            Some("hosts on one address disagree about `tls_versions`, which are settled before a host is known")
+        }
+        (Transport::Tls(_), Transport::Plain) | (Transport::Plain, Transport::Tls(_)) => {
+            Some("an address is asked for both with TLS and without")
+        }
+        _ => None,
+    }
+}
+
+fn redirected_twice(name: &Said<HostPattern>, first: &Place) -> Diagnostic {
+    Diagnostic::error(&name.place, format!("the redirect to `{}` repeats an earlier one", name.value))
+        .help(format!("that is at {first}; list all plain addresses in its `redirect_from`"))
+}
+
+fn claimed_twice(name: &Said<HostPattern>, address: SocketAddr, owners: [&(Place, Purpose); 2]) -> Diagnostic {
+    let [(first, _), _] = owners;
+    let error = Diagnostic::error(&name.place, format!("two hosts claim the name `{}` on one address", name.value))
+        .help(format!("both answer on {address}; the other is at {first}"));
+    if owners.iter().any(|(_, purpose)| *purpose != Purpose::Serve) {
+        return error.help("a TLS host also claims the addresses in `redirect_from`; [] turns its redirect off");
+    }
+    error
+}

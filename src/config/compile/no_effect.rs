@@ -1,0 +1,35 @@
+//! Keys that contradict the kind of host they stand in, or have no effect there.
+
+use super::routes::RoutePlan;
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::HostSection;
+
+/// Reports on a plain host what only a TLS host can have. Settings that come from `[defaults]` are
+/// meant for the TLS hosts among all, so only the host's own are told.
+pub(super) fn report_tls_keys(section: &HostSection, problems: &mut Diagnostics) {
+    for place in [section.certificate.place(), section.certificate_key.place()].into_iter().flatten() {
+        let error = Diagnostic::error(place, "a host without TLS has no certificate");
+        problems.push(error.help("remove it, or serve the host with TLS"));
+    }
+    let settings = &section.settings;
+    let idle = [
+        ("http2", settings.http2.place()),
+        ("tls_versions", settings.tls_versions.place()),
+        ("hsts", settings.hsts.place()),
+    ];
+    for (key, place) in idle {
+        let Some(place) = place else { continue };
+        let warning = Diagnostic::warning(place, format!("`{key}` has no effect on a host without TLS"));
+        problems.push(warning.help("remove it"));
+    }
+}
+
+/// Reports on a host without a redirect what belongs to one.
+pub(super) fn report_redirect_keys(section: &HostSection, routes: &[RoutePlan], problems: &mut Diagnostics) {
+    let before = routes.iter().filter_map(|route| Some(("before_redirect", route.before_redirect.as_ref()?)));
+    let port = section.public_port.place().map(|place| ("public_port", place));
+    for (key, place) in before.chain(port) {
+        let warning = Diagnostic::warning(place, format!("`{key}` has no effect on a host without a redirect"));
+        problems.push(warning.help("remove it"));
+    }
+}

@@ -1,0 +1,82 @@
+//! The plain side of a TLS host: sends clients to HTTPS.
+
+use std::net::SocketAddr;
+
+use http::StatusCode;
+
+use super::context::{Added, Context};
+use super::listeners::{Claim, Purpose};
+use super::routes::RoutePlan;
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::Said;
+use crate::model::host::HostPattern;
+use crate::model::route::{Action, Origin, PathMatch, Redirect, Route, Routes};
+use crate::model::{LogId, Security, Transport, VirtualHost};
+
+/// A redirect to a host, for all of its names.
+pub(super) struct RedirectPlan<'a> {
+    pub(super) names: &'a [Said<HostPattern>],
+    pub(super) from: &'a [Said<SocketAddr>],
+    /// The port that clients see; `None` if it is 443.
+    pub(super) port: Option<u16>,
+    pub(super) routes: &'a [RoutePlan],
+    pub(super) access_log: LogId,
+}
+
+/// Adds a host for each name, because each is redirected to itself. Answers carry neither HSTS, which
+/// has no effect over plain HTTP (RFC 6797 section 7.2), nor the other headers of the TLS host.
+pub(super) fn compile(plan: &RedirectPlan<'_>, context: &mut Context<'_>) -> Vec<Claim> {
+    let before: Vec<_> = before_redirect(plan.routes, context.problems).map(|route| route.route(&[])).collect();
+    let mut claims = Vec::new();
+    for name in plan.names {
+        let routes = before.iter().cloned().chain([redirect(&name.value, plan.port)]).collect();
+        let host = VirtualHost {
+            names: vec![name.value.clone()],
+            security: Security::Plain,
+            routes: Routes::new(routes),
+            access_log: plan.access_log,
+        };
+        let (host, purpose) = match context.add_host(host, &name.place) {
+            Added::New(host) => (host, Purpose::Redirect),
+            Added::Known(host, first) => (host, Purpose::SameRedirect(first)),
+        };
+        claims.extend(plan.from.iter().map(|address| Claim {
+            address: address.clone(),
+            transport: Transport::Plain,
+            host,
+            names: vec![name.clone()],
+            purpose: purpose.clone(),
+        }));
+    }
+    claims
+}
+
+fn before_redirect<'a>(
+    routes: &'a [RoutePlan],
+    problems: &mut Diagnostics,
+) -> impl Iterator<Item = &'a RoutePlan> + use<'a> {
+    for route in routes.iter().filter(|route| route.is_catch_all()) {
+        if let Some(place) = &route.before_redirect {
+            problems.push(
+                Diagnostic::error(place, "a route for all paths would leave nothing to redirect")
+                    .help("remove it; to serve everything over plain HTTP, add a host with `tls = false`"),
+            );
+        }
+    }
+    routes.iter().filter(|route| route.before_redirect.is_some())
+}
+
+fn redirect(name: &HostPattern, port: Option<u16>) -> Route {
+    let origin = match name {
+        HostPattern::Exact(name) => Origin::Fixed(match port {
+            Some(port) => format!("https://{name}:{port}"),
+            None => format!("https://{name}"),
+        }),
+        HostPattern::Below(_) => Origin::SameHost { port },
+    };
+    Route {
+        path: PathMatch::Prefix("/".to_owned()),
+        action: Action::Redirect(Redirect { status: StatusCode::MOVED_PERMANENTLY, origin }),
+        response_headers: Vec::new(),
+    }
+}

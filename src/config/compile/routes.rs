@@ -1,0 +1,195 @@
+//! The routes of a host, with everything that holds for them.
+
+use std::cmp::Reverse;
+
+use http::StatusCode;
+
+use super::context::Context;
+use super::{defaults, headers};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::{ForwardSettings, HostSection, HostSettings, RouteAction, RouteSection, Setting};
+use crate::config::source::Place;
+use crate::model::header_ops::HeaderOp;
+use crate::model::route::{Action, Forward, Origin, PathMatch, Redirect, Route};
+use crate::model::{UpstreamAddress, UpstreamSpec};
+
+/// A route that may appear twice: on the host, and before the redirect to it.
+pub(super) struct RoutePlan {
+    path: PathMatch,
+    action: Action,
+    /// What the configuration says; what the host adds to every answer comes on top.
+    response_headers: Vec<HeaderOp>,
+    /// Where it was asked to answer before the redirect too.
+    pub(super) before_redirect: Option<Place>,
+}
+
+impl RoutePlan {
+    /// The route on a host that adds `policy` to its answers.
+    pub(super) fn route(&self, policy: &[HeaderOp]) -> Route {
+        let mut response_headers = [policy, &self.response_headers].concat();
+        headers::sort(&mut response_headers);
+        Route { path: self.path.clone(), action: self.action.clone(), response_headers }
+    }
+
+    /// Whether it matches every path.
+    pub(super) fn is_catch_all(&self) -> bool {
+        is_catch_all(&self.path)
+    }
+}
+
+/// Compiles the routes of a host, in the order in which they are tried, so that ids do not depend on
+/// the order in which they are written.
+pub(super) fn compile(section: &HostSection, host: &HostSettings, context: &mut Context<'_>) -> Vec<RoutePlan> {
+    headers::report_doubles(&host.forwarding.response_headers, context.problems);
+    report_repeated(&section.routes, context.problems);
+    let mut sections: Vec<(&PathMatch, &RouteSection)> = Vec::new();
+    for route in &section.routes {
+        match &route.path {
+            Setting::Said(path) => sections.push((&path.value, route)),
+            Setting::Unreadable => {}
+            Setting::Unsaid => context.problems.push(pathless(route)),
+        }
+    }
+    sections.sort_by_key(|(path, _)| try_order(path));
+    let mut plans: Vec<_> = sections
+        .into_iter()
+        .filter_map(|(path, route)| compile_route(path, route, section, host, context))
+        .collect();
+    plans.extend(catch_all(section, host, context));
+    plans
+}
+
+fn compile_route(
+    path: &PathMatch,
+    route: &RouteSection,
+    section: &HostSection,
+    host: &HostSettings,
+    context: &mut Context<'_>,
+) -> Option<RoutePlan> {
+    headers::report_doubles(&route.settings.response_headers, context.problems);
+    let settings = route.settings.over(&host.forwarding);
+    let action = match &route.action {
+        Setting::Unreadable => return None,
+        Setting::Unsaid => {
+            if section.upstream.is_unsaid() {
+                context.problems.push(homeless(route));
+            }
+            forward(&section.upstream.said()?.value, &settings, host, context)
+        }
+        Setting::Said(said) => match &said.value {
+            RouteAction::Upstream(address) => forward(address, &settings, host, context),
+            RouteAction::RedirectTo(origin) => own_answer(redirect(origin), route, context.problems),
+            RouteAction::Respond(answer) => own_answer(Action::Respond(answer.clone()), route, context.problems),
+        },
+    };
+    let before_redirect = route.before_redirect.said().filter(|said| said.value).map(|said| said.place.clone());
+    let response_headers = headers::ops(&settings.response_headers);
+    Some(RoutePlan { path: path.clone(), action, response_headers, before_redirect })
+}
+
+/// The route for everything that no route was written for: to the host's upstream.
+fn catch_all(section: &HostSection, host: &HostSettings, context: &mut Context<'_>) -> Option<RoutePlan> {
+    let taken = |route: &RouteSection| match &route.path {
+        Setting::Said(path) => is_catch_all(&path.value),
+        // It may have been meant to take all paths, so nothing is known to be missing.
+        Setting::Unreadable => section.upstream.is_unsaid(),
+        Setting::Unsaid => false,
+    };
+    if section.routes.iter().any(taken) {
+        return None;
+    }
+    if section.upstream.is_unsaid() {
+        context.problems.push(
+            Diagnostic::error(&section.place, "this host has no `upstream`, and no route takes all paths")
+                .help("add `upstream = \"127.0.0.1:8065\"`, or a route with `prefix = \"/\"`"),
+        );
+    }
+    let address = &section.upstream.said()?.value;
+    Some(RoutePlan {
+        path: PathMatch::Prefix("/".to_owned()),
+        action: forward(address, &host.forwarding, host, context),
+        response_headers: headers::ops(&host.forwarding.response_headers),
+        before_redirect: None,
+    })
+}
+
+fn forward(
+    address: &UpstreamAddress,
+    settings: &ForwardSettings,
+    host: &HostSettings,
+    context: &mut Context<'_>,
+) -> Action {
+    let upstream = UpstreamSpec {
+        address: context.upstream(address.clone()),
+        connect_timeout: settings.connect_timeout.value_or(defaults::CONNECT_TIMEOUT),
+        idle_timeout: host.keepalive_timeout.value_or(defaults::KEEPALIVE_TIMEOUT),
+        max_idle: host.keepalive_connections.value_or(defaults::KEEPALIVE_CONNECTIONS),
+    };
+    Action::Forward(Forward {
+        upstream: context.model.add_upstream(upstream),
+        request_headers: headers::ops(&settings.request_headers),
+        body_limit: settings.max_body.value_or(defaults::MAX_BODY),
+        read_timeout: settings.read_timeout.value_or(defaults::READ_TIMEOUT),
+        client_timeout: settings.client_timeout.value_or(defaults::CLIENT_TIMEOUT),
+        tunnel_idle_timeout: settings.tunnel_idle_timeout.value_or(defaults::TUNNEL_IDLE_TIMEOUT),
+    })
+}
+
+fn redirect(origin: &str) -> Action {
+    Action::Redirect(Redirect { status: StatusCode::MOVED_PERMANENTLY, origin: Origin::Fixed(origin.to_owned()) })
+}
+
+/// An answer that the proxy makes itself; reports what is said about a forwarding that never happens.
+fn own_answer(action: Action, route: &RouteSection, problems: &mut Diagnostics) -> Action {
+    for (key, place) in route.settings.forward_only() {
+        let message = format!("`{key}` has no meaning for a route that forwards nothing");
+        problems.push(Diagnostic::error(place, message).help("remove it"));
+    }
+    action
+}
+
+fn report_repeated(routes: &[RouteSection], problems: &mut Diagnostics) {
+    let said: Vec<_> = routes.iter().filter_map(|route| route.path.said()).collect();
+    for (index, path) in said.iter().enumerate() {
+        if let Some(first) = said[..index].iter().find(|first| match_the_same(&first.value, &path.value)) {
+            problems.push(
+                Diagnostic::error(&path.place, format!("a second route for `{}`", path.value.text()))
+                    .help(format!("the first is at {}; only one of them could ever be used", first.place)),
+            );
+        }
+    }
+}
+
+/// Whether two routes are for the same paths. The two kinds of prefix are one here, as in nginx.
+fn match_the_same(a: &PathMatch, b: &PathMatch) -> bool {
+    let kind = |path: &PathMatch| match path {
+        PathMatch::Exact(_) => "exact",
+        PathMatch::Prefix(_) | PathMatch::PrefixFirst(_) => "prefix",
+        PathMatch::Regex(_) => "regex",
+    };
+    kind(a) == kind(b) && a.text() == b.text()
+}
+
+/// Sorts routes as `Routes::iter` does.
+fn try_order(path: &PathMatch) -> (u8, Reverse<usize>) {
+    match path {
+        PathMatch::Exact(_) => (0, Reverse(0)),
+        PathMatch::PrefixFirst(prefix) => (1, Reverse(prefix.len())),
+        PathMatch::Regex(_) => (2, Reverse(0)),
+        PathMatch::Prefix(prefix) => (3, Reverse(prefix.len())),
+    }
+}
+
+fn pathless(route: &RouteSection) -> Diagnostic {
+    Diagnostic::error(&route.place, "this route does not say which paths it is for")
+        .help("add one of `exact`, `prefix`, `prefix_first` and `regex`")
+}
+
+fn homeless(route: &RouteSection) -> Diagnostic {
+    Diagnostic::error(&route.place, "this route does nothing, and its host has no `upstream`")
+        .help("add `upstream`, `redirect_to` or `respond` to the route, or `upstream` to the host")
+}
+
+fn is_catch_all(path: &PathMatch) -> bool {
+    matches!(path, PathMatch::Prefix(prefix) | PathMatch::PrefixFirst(prefix) if prefix == "/")
+}

@@ -1,0 +1,203 @@
+//! What is wrong with a configuration, told as compilers do: what, where, and what to do.
+
+use std::fmt;
+
+use super::source::{Excerpt, Place};
+
+/// Whether the configuration can be used nevertheless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub message: String,
+    pub place: Place,
+    /// What to do about it, and what else is involved; one line each.
+    pub help: Vec<String>,
+}
+
+/// All problems that were found, in order of their place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+/// What is wrong with a value, told by a reader that does not know where the value stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    pub message: String,
+    pub help: Option<String>,
+}
+
+impl Severity {
+    fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+impl Diagnostic {
+    pub fn error(place: &Place, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Error, message: message.into(), place: place.clone(), help: Vec::new() }
+    }
+
+    pub fn warning(place: &Place, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(place, message) }
+    }
+
+    /// Adds a line of help.
+    pub fn help(mut self, line: impl Into<String>) -> Diagnostic {
+        self.help.push(line.into());
+        self
+    }
+}
+
+impl Diagnostics {
+    pub fn new() -> Diagnostics {
+        Diagnostics::default()
+    }
+
+    /// Adds a problem, in order of place. What was said of a place already is not said again: one
+    /// host that clashes on two addresses is one problem.
+    pub fn push(&mut self, new: Diagnostic) {
+        if self.0.iter().any(|known| known.place == new.place && known.message == new.message) {
+            return;
+        }
+        let at = self.0.partition_point(|known| known.comes_before(&new));
+        self.0.insert(at, new);
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.0.iter()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether any of them forbids to use the configuration.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|known| known.severity == Severity::Error)
+    }
+}
+
+impl Mistake {
+    pub fn new(message: impl Into<String>) -> Mistake {
+        Mistake { message: message.into(), help: None }
+    }
+
+    /// Says what to write instead.
+    pub fn help(self, line: impl Into<String>) -> Mistake {
+        Mistake { help: Some(line.into()), ..self }
+    }
+
+    /// The mistake as an error, now that its place is known.
+    pub fn at(self, place: &Place) -> Diagnostic {
+        let error = Diagnostic::error(place, self.message);
+        match self.help {
+            Some(line) => error.help(line),
+            None => error,
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.severity.as_str(), self.message)?;
+        let excerpt = self.place.excerpt();
+        let margin = excerpt.map_or(1, |at| at.line.to_string().len());
+        writeln!(f, "{:>margin$} --> {}", "", self.place)?;
+        if let Some(at) = excerpt {
+            write_excerpt(f, at, margin)?;
+        }
+        for line in &self.help {
+            writeln!(f, "{:>margin$}  = {line}", "")?;
+        }
+        Ok(())
+    }
+}
+
+/// All of them, with an empty line between.
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.0.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            diagnostic.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(only: Diagnostic) -> Diagnostics {
+        Diagnostics(vec![only])
+    }
+}
+
+impl Diagnostic {
+    fn comes_before(&self, other: &Diagnostic) -> bool {
+        let key = |it: &Diagnostic| (it.place.file_name().to_owned(), it.place.start());
+        key(self) <= key(other)
+    }
+}
+
+/// The line with its number, and marks below the part that is meant.
+fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize) -> fmt::Result {
+    // Tabs stay tabs, so that the marks stand below the text whatever their width is.
+    let blank = |c| if c == '\t' { '\t' } else { ' ' };
+    let indent: String = at.text.chars().take(at.column - 1).map(blank).collect();
+    writeln!(f, "{:>margin$}  |", "")?;
+    writeln!(f, " {:>margin$} | {}", at.line, at.text)?;
+    writeln!(f, "{:>margin$}  | {indent}{}", "", "^".repeat(at.marked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source::Source;
+    use std::path::Path;
+
+    #[test]
+    fn a_problem_shows_its_line_with_the_part_that_is_meant() {
+        let source = Source::new(Path::new("/etc/gatepost/gatepost.toml"), "[[host]]\n\tupstrem = 1\n");
+        let problem = Diagnostic::error(&Place::new(&source, 10..17), "unknown key `upstrem`")
+            .help("did you mean `upstream`?");
+        let expected = "\
+error: unknown key `upstrem`
+  --> /etc/gatepost/gatepost.toml:2:2
+   |
+ 2 | \tupstrem = 1
+   | \t^^^^^^^
+   = did you mean `upstream`?
+";
+        assert_eq!(problem.to_string(), expected);
+    }
+
+    #[test]
+    fn problems_are_told_once_and_in_order_of_place() {
+        let source = Source::new(Path::new("x.toml"), "abc");
+        let mut all = Diagnostics::new();
+        all.push(Diagnostic::error(&Place::file(&source), "whole"));
+        all.push(Diagnostic::warning(&Place::new(&source, 2..3), "last"));
+        all.push(Diagnostic::error(&Place::new(&source, 0..1), "first"));
+        all.push(Diagnostic::error(&Place::new(&source, 0..1), "first").help("again"));
+        let messages: Vec<_> = all.iter().map(|it| it.message.as_str()).collect();
+        assert_eq!(messages, ["first", "last", "whole"]);
+    }
+
+    #[test]
+    fn warnings_alone_forbid_nothing() {
+        let source = Source::new(Path::new("x.toml"), "");
+        assert!(!Diagnostics::from(Diagnostic::warning(&Place::file(&source), "odd")).has_errors());
+        assert!(Diagnostics::from(Diagnostic::error(&Place::file(&source), "bad")).has_errors());
+    }
+}

@@ -1,0 +1,226 @@
+//! What a configuration says, before anybody asks what it means.
+//!
+//! Every front end fills a [`Document`]; `compile` turns it into a model. A value is typed and knows
+//! its [`Place`]. What was not said stays unsaid here: defaults belong to the meaning.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroUsize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::source::{Place, Source};
+use crate::model::header_ops::HeaderOp;
+use crate::model::host::{HostName, HostPattern};
+use crate::model::route::{PathMatch, Respond};
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions, UpstreamAddress};
+
+/// A whole configuration.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Where it was read; problems with what is missing are told of it.
+    pub source: Arc<Source>,
+    /// Where relative paths start.
+    pub directory: PathBuf,
+    pub default_host: Setting<HostName>,
+    pub process: ProcessSection,
+    pub defaults: HostSettings,
+    pub hosts: Vec<HostSection>,
+}
+
+/// What is said about the process.
+#[derive(Debug, Clone, Default)]
+pub struct ProcessSection {
+    pub workers: Setting<NonZeroUsize>,
+    pub user: Setting<String>,
+    pub shutdown_grace: Setting<Duration>,
+    pub log_level: Setting<LogLevel>,
+}
+
+/// What is said about one host.
+#[derive(Debug, Clone)]
+pub struct HostSection {
+    pub place: Place,
+    pub name: Setting<HostPattern>,
+    pub aliases: Setting<Vec<Said<HostPattern>>>,
+    pub upstream: Setting<UpstreamAddress>,
+    pub certificate: Setting<PathBuf>,
+    pub certificate_key: Setting<PathBuf>,
+    pub public_port: Setting<NonZeroU16>,
+    pub settings: HostSettings,
+    pub routes: Vec<RouteSection>,
+}
+
+/// What can be said of a host or, as a default, of all hosts.
+#[derive(Debug, Clone, Default)]
+pub struct HostSettings {
+    pub tls: Setting<bool>,
+    pub listen: Setting<Vec<Said<SocketAddr>>>,
+    pub redirect_from: Setting<Vec<Said<SocketAddr>>>,
+    pub http2: Setting<HttpVersions>,
+    pub tls_versions: Setting<TlsVersions>,
+    pub hsts: Setting<HeaderChoice>,
+    pub referrer_policy: Setting<HeaderChoice>,
+    pub keepalive_connections: Setting<usize>,
+    pub keepalive_timeout: Setting<Duration>,
+    pub access_log: Setting<LogTarget>,
+    pub forwarding: ForwardSettings,
+}
+
+/// What can be said of a route too.
+#[derive(Debug, Clone, Default)]
+pub struct ForwardSettings {
+    pub max_body: Setting<BodyLimit>,
+    pub connect_timeout: Setting<Duration>,
+    pub read_timeout: Setting<Duration>,
+    pub client_timeout: Setting<Duration>,
+    pub tunnel_idle_timeout: Setting<Duration>,
+    pub request_headers: Vec<Said<HeaderOp>>,
+    pub response_headers: Vec<Said<HeaderOp>>,
+}
+
+/// What is said about one route of a host.
+#[derive(Debug, Clone)]
+pub struct RouteSection {
+    pub place: Place,
+    pub path: Setting<PathMatch>,
+    /// Unsaid means: to the host's upstream.
+    pub action: Setting<RouteAction>,
+    pub before_redirect: Setting<bool>,
+    pub settings: ForwardSettings,
+}
+
+/// What a route is said to do.
+#[derive(Debug, Clone)]
+pub enum RouteAction {
+    Upstream(UpstreamAddress),
+    /// Scheme and authority.
+    RedirectTo(String),
+    Respond(Respond),
+}
+
+/// Whether the proxy sends a header, and with which value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HeaderChoice {
+    /// The proxy adds nothing; what the application sends stays.
+    Leave,
+    Send(HeaderValue),
+}
+
+/// A value and where it is written.
+#[derive(Debug, Clone)]
+pub struct Said<T> {
+    pub value: T,
+    pub place: Place,
+}
+
+/// A value that may be written or not.
+#[derive(Debug, Clone, Default)]
+pub enum Setting<T> {
+    /// Not written: the default holds.
+    #[default]
+    Unsaid,
+    /// Written in a way that cannot be read. That has been reported; nothing else follows from it.
+    Unreadable,
+    Said(Said<T>),
+}
+
+impl<T> Setting<T> {
+    /// The value and its place, if it can be read.
+    pub fn said(&self) -> Option<&Said<T>> {
+        match self {
+            Setting::Said(said) => Some(said),
+            _ => None,
+        }
+    }
+
+    pub fn is_unsaid(&self) -> bool {
+        matches!(self, Setting::Unsaid)
+    }
+
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Setting::Unreadable)
+    }
+
+    /// Where it is written, if it can be read.
+    pub fn place(&self) -> Option<&Place> {
+        self.said().map(|said| &said.place)
+    }
+}
+
+impl<T: Clone> Setting<T> {
+    /// The value, or a default if there is none to be read.
+    pub fn value_or(&self, default: T) -> T {
+        self.said().map_or(default, |said| said.value.clone())
+    }
+
+    /// The value, or the one that stands for nothing at all.
+    pub fn value_or_default(self) -> T
+    where
+        T: Default,
+    {
+        match self {
+            Setting::Said(said) => said.value,
+            _ => T::default(),
+        }
+    }
+
+    /// This setting, or the one below it if nothing is said here.
+    pub fn over(&self, below: &Setting<T>) -> Setting<T> {
+        if self.is_unsaid() { below.clone() } else { self.clone() }
+    }
+}
+
+impl HostSettings {
+    /// These settings laid over more general ones.
+    pub fn over(&self, below: &HostSettings) -> HostSettings {
+        HostSettings {
+            tls: self.tls.over(&below.tls),
+            listen: self.listen.over(&below.listen),
+            redirect_from: self.redirect_from.over(&below.redirect_from),
+            http2: self.http2.over(&below.http2),
+            tls_versions: self.tls_versions.over(&below.tls_versions),
+            hsts: self.hsts.over(&below.hsts),
+            referrer_policy: self.referrer_policy.over(&below.referrer_policy),
+            keepalive_connections: self.keepalive_connections.over(&below.keepalive_connections),
+            keepalive_timeout: self.keepalive_timeout.over(&below.keepalive_timeout),
+            access_log: self.access_log.over(&below.access_log),
+            forwarding: self.forwarding.over(&below.forwarding),
+        }
+    }
+}
+
+impl ForwardSettings {
+    /// These settings laid over more general ones; headers are laid over name by name.
+    pub fn over(&self, below: &ForwardSettings) -> ForwardSettings {
+        ForwardSettings {
+            max_body: self.max_body.over(&below.max_body),
+            connect_timeout: self.connect_timeout.over(&below.connect_timeout),
+            read_timeout: self.read_timeout.over(&below.read_timeout),
+            client_timeout: self.client_timeout.over(&below.client_timeout),
+            tunnel_idle_timeout: self.tunnel_idle_timeout.over(&below.tunnel_idle_timeout),
+            request_headers: headers_over(&self.request_headers, &below.request_headers),
+            response_headers: headers_over(&self.response_headers, &below.response_headers),
+        }
+    }
+
+    /// The keys said here that only a forwarded request can obey, with their places.
+    pub fn forward_only(&self) -> Vec<(&'static str, &Place)> {
+        let keys = [
+            ("max_body", self.max_body.place()),
+            ("connect_timeout", self.connect_timeout.place()),
+            ("read_timeout", self.read_timeout.place()),
+            ("client_timeout", self.client_timeout.place()),
+            ("tunnel_idle_timeout", self.tunnel_idle_timeout.place()),
+            ("request_headers", self.request_headers.first().map(|op| &op.place)),
+        ];
+        keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
+    }
+}
+
+fn headers_over(ops: &[Said<HeaderOp>], below: &[Said<HeaderOp>]) -> Vec<Said<HeaderOp>> {
+    let covered = |op: &&Said<HeaderOp>| ops.iter().any(|own| own.value.name() == op.value.name());
+    below.iter().filter(|op| !covered(op)).chain(ops).cloned().collect()
+}

@@ -1,0 +1,207 @@
+//! Reads our TOML language into a document.
+//!
+//! Nothing stops at the first mistake: a value that cannot be read is reported and marked, and the
+//! reading goes on. What the values mean together is checked in `compile`.
+
+mod table;
+mod values;
+
+use std::num::{NonZeroU16, NonZeroUsize};
+use std::path::Path;
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode};
+use toml::de::DeTable;
+
+use super::diagnostic::{Diagnostic, Diagnostics, Mistake};
+use super::document::{
+    Document, ForwardSettings, HostSection, HostSettings, ProcessSection, RouteAction, RouteSection, Setting,
+};
+use super::language::{self, Section};
+use super::source::{Place, Source};
+use super::{address, duration, header, route_path};
+use crate::model::route::{PathMatch, Respond};
+use table::{Reader, Table, Value};
+use values::{boolean, headers, list, number, text};
+
+/// Reads a text. `None` if it is not TOML: what such a text means is guesswork.
+pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagnostics) -> Option<Document> {
+    let (root, syntax_errors) = DeTable::parse_recoverable(source.text());
+    let broken = !syntax_errors.is_empty();
+    for error in syntax_errors {
+        let place = Place::new(source, error.span().unwrap_or_default());
+        problems.push(syntax_error(&place, error.message()));
+    }
+    if broken {
+        return None;
+    }
+    let mut reader = Reader { source, problems };
+    let mut top = Table::open(&language::TOP, Place::file(source), root.get_ref(), &mut reader);
+    Some(Document {
+        source: Arc::clone(source),
+        directory: directory.to_owned(),
+        default_host: top.get("default_host", text(values::HOST_EXPECTED, values::host_name)),
+        process: top.get("process", section(&language::PROCESS, process)).value_or_default(),
+        defaults: top.get("defaults", section(&language::DEFAULTS, host_settings)).value_or_default(),
+        hosts: top.get("host", sections(&language::HOST, host)).value_or_default(),
+    })
+}
+
+fn syntax_error(place: &Place, message: &str) -> Diagnostic {
+    let error = Diagnostic::error(place, message);
+    match message {
+        "duplicate key" => error.help("it stands further up already; remove one of them"),
+        _ if message.starts_with("string values must be quoted") => error.help("put the value in \"quotes\""),
+        _ => error,
+    }
+}
+
+/// A table with the keys of a section.
+fn section<'t, T>(
+    section: &'static Section,
+    read: impl FnOnce(&mut Table<'_, '_, 't>) -> T,
+) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<T> {
+    move |reader, value| {
+        let entries = values::table(reader, value, section.form)?;
+        let place = reader.place(value);
+        Some(read(&mut Table::open(section, place, entries, reader)))
+    }
+}
+
+/// A list of tables with the keys of a section; those that are no tables are reported and left out.
+fn sections<'t, T>(
+    of: &'static Section,
+    read: fn(&mut Table<'_, '_, 't>) -> T,
+) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<Vec<T>> {
+    move |reader, value| {
+        let read = list(of.form, || section(of, read))(reader, value)?;
+        Some(read.into_iter().map(|said| said.value).collect())
+    }
+}
+
+fn process(table: &mut Table<'_, '_, '_>) -> ProcessSection {
+    ProcessSection {
+        workers: table.get("workers", workers),
+        user: table.get("user", text("write the name of an account in quotes", values::account)),
+        shutdown_grace: table.get("shutdown_grace", text(duration::EXPECTED, duration::parse)),
+        log_level: table.get("log_level", text(values::LOG_LEVEL_EXPECTED, values::log_level)),
+    }
+}
+
+fn host(table: &mut Table<'_, '_, '_>) -> HostSection {
+    HostSection {
+        place: table.place.clone(),
+        name: table.get("name", text(values::HOST_EXPECTED, values::host_pattern)),
+        aliases: table
+            .get("aliases", list(values::HOST_EXPECTED, || text(values::HOST_EXPECTED, values::host_pattern))),
+        upstream: table.get("upstream", text(address::UPSTREAM_EXPECTED, address::upstream)),
+        certificate: table.get("certificate", text(values::PATH_EXPECTED, values::path)),
+        certificate_key: table.get("certificate_key", text(values::PATH_EXPECTED, values::path)),
+        public_port: table.get("public_port", port),
+        settings: host_settings(table),
+        routes: table.get("route", sections(&language::ROUTE, route)).value_or_default(),
+    }
+}
+
+fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
+    let addresses = || list(address::LISTEN_EXPECTED, || text(address::LISTEN_EXPECTED, address::listen));
+    HostSettings {
+        tls: table.get("tls", boolean),
+        listen: table.get("listen", addresses()),
+        redirect_from: table.get("redirect_from", addresses()),
+        http2: table.get("http2", values::http_versions),
+        tls_versions: table.get("tls_versions", values::tls_versions),
+        hsts: table.get("hsts", values::header_choice("write \"max-age=63072000\" or false", header::hsts)),
+        referrer_policy: table
+            .get("referrer_policy", values::header_choice("write a policy in quotes, or false", header::value)),
+        keepalive_connections: table.get("keepalive_connections", connections),
+        keepalive_timeout: table.get("keepalive_timeout", text(duration::EXPECTED, duration::parse)),
+        access_log: table.get("access_log", text(values::LOG_TARGET_EXPECTED, values::log_target)),
+        forwarding: forward_settings(table),
+    }
+}
+
+fn forward_settings(table: &mut Table<'_, '_, '_>) -> ForwardSettings {
+    let span = || text(duration::EXPECTED, duration::parse);
+    ForwardSettings {
+        max_body: table.get("max_body", values::max_body),
+        connect_timeout: table.get("connect_timeout", span()),
+        read_timeout: table.get("read_timeout", span()),
+        client_timeout: table.get("client_timeout", span()),
+        tunnel_idle_timeout: table.get("tunnel_idle_timeout", span()),
+        request_headers: table.get("request_headers", headers).value_or_default(),
+        response_headers: table.get("response_headers", headers).value_or_default(),
+    }
+}
+
+fn route(table: &mut Table<'_, '_, '_>) -> RouteSection {
+    RouteSection {
+        place: table.place.clone(),
+        path: route_match(table),
+        action: route_action(table),
+        before_redirect: table.get("before_redirect", boolean),
+        settings: forward_settings(table),
+    }
+}
+
+fn route_match(table: &mut Table<'_, '_, '_>) -> Setting<PathMatch> {
+    let mut path = |key, kind: fn(String) -> PathMatch| {
+        table.get(key, text("write a path in quotes", |path| route_path::plain(path).map(kind)))
+    };
+    let exact = path("exact", PathMatch::Exact);
+    let prefix = path("prefix", PathMatch::Prefix);
+    let prefix_first = path("prefix_first", PathMatch::PrefixFirst);
+    let pattern = |pattern: &str| route_path::pattern(pattern).map(PathMatch::Regex);
+    let regex = table.get("regex", text("write a pattern in single quotes", pattern));
+    table.only_one(vec![exact, prefix, prefix_first, regex], "`exact`, `prefix`, `prefix_first` and `regex`")
+}
+
+fn route_action(table: &mut Table<'_, '_, '_>) -> Setting<RouteAction> {
+    let upstream = |upstream: &str| address::upstream(upstream).map(RouteAction::Upstream);
+    let upstream = table.get("upstream", text(address::UPSTREAM_EXPECTED, upstream));
+    let origin = |origin: &str| address::origin(origin).map(RouteAction::RedirectTo);
+    let redirect = table.get("redirect_to", text(address::ORIGIN_EXPECTED, origin));
+    let respond = table.get("respond", respond);
+    table.only_one(vec![upstream, redirect, respond], "`upstream`, `redirect_to` and `respond`")
+}
+
+fn respond<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {
+    let answer = section(&language::RESPOND, |table| {
+        let status = table.get("status", status);
+        let content_type = table.get("content_type", text("write a media type in quotes", header::value));
+        let body = table.get("body", text("write the body in quotes", |body| Ok(body.to_owned())));
+        Respond {
+            status: status.value_or(StatusCode::OK),
+            content_type: content_type.value_or(HeaderValue::from_static("text/plain")),
+            body: body.value_or_default(),
+        }
+    })(reader, value)?;
+    // RFC 9110 sections 15.3.5 and 15.4.5: these end with their header.
+    if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&answer.status) && !answer.body.is_empty() {
+        let mistake = Mistake::new(format!("an answer with status {} has no body", answer.status.as_u16()));
+        return reader.accept(Err(mistake.help("remove the body, or use status 200")), value);
+    }
+    Some(RouteAction::Respond(answer))
+}
+
+fn status(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<StatusCode> {
+    number(200..=599)(reader, value).and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok())
+}
+
+fn workers(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<NonZeroUsize> {
+    number(1..=MOST_WORKERS)(reader, value).and_then(|count| NonZeroUsize::new(usize::try_from(count).ok()?))
+}
+
+fn connections(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<usize> {
+    number(0..=MOST_CONNECTIONS)(reader, value).and_then(|count| usize::try_from(count).ok())
+}
+
+fn port(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<NonZeroU16> {
+    number(1..=65535)(reader, value).and_then(|port| NonZeroU16::new(u16::try_from(port).ok()?))
+}
+
+/// More threads than any machine has cores; beyond it somebody has mistaken the unit.
+const MOST_WORKERS: u64 = 1024;
+
+/// More resting connections than a socket has ports.
+const MOST_CONNECTIONS: u64 = 65535;

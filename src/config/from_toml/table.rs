@@ -1,0 +1,101 @@
+//! Takes values out of TOML tables and tells what is wrong with them.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::diagnostic::{Diagnostic, Diagnostics, Mistake};
+use crate::config::document::{Said, Setting};
+use crate::config::language::{Section, places_of};
+use crate::config::source::{Place, Source};
+
+/// A TOML value with its place.
+pub(super) type Value<'t> = Spanned<DeValue<'t>>;
+
+/// One reading of one text; collects what is wrong.
+pub(super) struct Reader<'p> {
+    pub(super) source: &'p Arc<Source>,
+    pub(super) problems: &'p mut Diagnostics,
+}
+
+/// A table whose keys are those of a section.
+pub(super) struct Table<'r, 'p, 't> {
+    /// Where the table begins.
+    pub(super) place: Place,
+    reader: &'r mut Reader<'p>,
+    entries: &'t DeTable<'t>,
+    /// Keys that are written, but wrongly. Nobody is told that they are missing.
+    misspelt: Vec<&'static str>,
+}
+
+impl Reader<'_> {
+    pub(super) fn place<T>(&self, at: &Spanned<T>) -> Place {
+        Place::new(self.source, at.span())
+    }
+
+    /// Gives the value on, or reports the mistake at its place.
+    pub(super) fn accept<T>(&mut self, read: Result<T, Mistake>, at: &Value<'_>) -> Option<T> {
+        let place = self.place(at);
+        read.map_err(|mistake| self.problems.push(mistake.at(&place))).ok()
+    }
+}
+
+impl<'r, 'p, 't> Table<'r, 'p, 't> {
+    /// Opens a table and reports every key that the section does not have.
+    pub(super) fn open(
+        section: &Section,
+        place: Place,
+        entries: &'t DeTable<'t>,
+        reader: &'r mut Reader<'p>,
+    ) -> Table<'r, 'p, 't> {
+        let mut misspelt = Vec::new();
+        for key in entries.keys().filter(|key| !section.has(key.get_ref())) {
+            let meant = section.meant_by(key.get_ref());
+            let error = unknown_key(&reader.place(key), key.get_ref(), meant);
+            reader.problems.push(error);
+            misspelt.extend(meant);
+        }
+        Table { place, reader, entries, misspelt }
+    }
+
+    /// The value of a key, if it is written; `read` reports what it cannot accept.
+    pub(super) fn get<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Reader<'p>, &'t Value<'t>) -> Option<T>,
+    ) -> Setting<T> {
+        let Some(value) = self.entries.get(key) else {
+            return if self.misspelt.contains(&key) { Setting::Unreadable } else { Setting::Unsaid };
+        };
+        match read(self.reader, value) {
+            Some(read) => Setting::Said(Said { value: read, place: self.reader.place(value) }),
+            None => Setting::Unreadable,
+        }
+    }
+
+    /// The one of several settings that is written. Two of them contradict each other.
+    pub(super) fn only_one<T>(&mut self, settings: Vec<Setting<T>>, names: &str) -> Setting<T> {
+        let mut written = settings.into_iter().filter(|setting| !setting.is_unsaid());
+        let Some(first) = written.next() else { return Setting::Unsaid };
+        let Some(second) = written.next() else { return first };
+        if let Some(place) = second.place().or(first.place()) {
+            let message = format!("only one of {names} can stand here");
+            self.reader.problems.push(Diagnostic::error(place, message).help("remove the others"));
+        }
+        Setting::Unreadable
+    }
+}
+
+fn unknown_key(place: &Place, key: &str, meant: Option<&str>) -> Diagnostic {
+    if let Some(meant) = meant {
+        return Diagnostic::error(place, format!("unknown key `{key}`")).help(format!("did you mean `{meant}`?"));
+    }
+    let places: Vec<_> = places_of(key).collect();
+    if places.is_empty() {
+        return Diagnostic::error(place, format!("unknown key `{key}`"))
+            .help("remove it; docs/configuration.md lists all keys");
+    }
+    Diagnostic::error(place, format!("`{key}` cannot stand here"))
+        .help(format!("it belongs {}", places.join(" or ")))
+}

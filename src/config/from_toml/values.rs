@@ -1,0 +1,252 @@
+//! Turns single TOML values into what they mean.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use toml::de::{DeTable, DeValue};
+
+use super::table::{Reader, Value};
+use crate::config::diagnostic::Mistake;
+use crate::config::document::{HeaderChoice, Said};
+use crate::config::suggestion::nearest;
+use crate::config::{header, size};
+use crate::model::header_ops::HeaderOp;
+use crate::model::host::{HostName, HostPattern, InvalidHost};
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions};
+
+#[derive(Clone, Copy, PartialEq)]
+enum TlsVersion {
+    V12,
+    V13,
+}
+
+/// A text, read by `parse`. `expected` is the help for a value of another type.
+pub(super) fn text<'t, T>(
+    expected: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, Mistake>,
+) -> impl FnOnce(&mut Reader<'_>, &Value<'t>) -> Option<T> {
+    move |reader, value| {
+        let read = match value.get_ref().as_str() {
+            Some(text) => parse(text),
+            None => Err(wrong_type("a text in quotes", value).help(expected)),
+        };
+        reader.accept(read, value)
+    }
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<bool> {
+    let read = value.get_ref().as_bool().ok_or_else(|| wrong_type("true or false", value));
+    reader.accept(read, value)
+}
+
+/// A whole number within a range.
+pub(super) fn number<'t>(range: RangeInclusive<u64>) -> impl FnOnce(&mut Reader<'_>, &Value<'t>) -> Option<u64> {
+    move |reader, value| {
+        let read = integer(value).and_then(|number| {
+            number
+                .filter(|it| range.contains(it))
+                .ok_or_else(|| Mistake::new(format!("expected a number from {} to {}", range.start(), range.end())))
+        });
+        reader.accept(read, value)
+    }
+}
+
+/// A list whose elements are read by `element`. All wrong elements are reported.
+pub(super) fn list<'t, T, F>(
+    expected: &'static str,
+    element: impl Fn() -> F,
+) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<Vec<Said<T>>>
+where
+    F: FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<T>,
+{
+    move |reader, value| {
+        let Some(values) = value.get_ref().as_array() else {
+            return reader.accept(Err(wrong_type("a list", value).help(expected)), value);
+        };
+        let mut read = Vec::new();
+        for item in values.iter() {
+            let place = reader.place(item);
+            read.push(element()(reader, item).map(|value| Said { value, place }));
+        }
+        read.into_iter().collect()
+    }
+}
+
+/// A table.
+pub(super) fn table<'t>(
+    reader: &mut Reader<'_>,
+    value: &'t Value<'t>,
+    expected: &'static str,
+) -> Option<&'t DeTable<'t>> {
+    let read = value.get_ref().as_table().ok_or_else(|| wrong_type("a table", value).help(expected));
+    reader.accept(read, value)
+}
+
+/// Headers by name: a text sets one, `false` removes it.
+pub(super) fn headers<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<Vec<Said<HeaderOp>>> {
+    let mut ops = Vec::new();
+    for (key, value) in table(reader, value, HEADERS_EXPECTED)? {
+        let place = reader.place(key);
+        let name = header::name(key.get_ref()).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok();
+        let choice = header_choice(HEADERS_EXPECTED, header::value)(reader, value);
+        ops.extend(name.zip(choice).map(|(name, choice)| Said {
+            value: match choice {
+                HeaderChoice::Send(value) => HeaderOp::Set(name, value),
+                HeaderChoice::Leave => HeaderOp::Remove(name),
+            },
+            place,
+        }));
+    }
+    Some(ops)
+}
+
+/// The value of a header, or `false`.
+pub(super) fn header_choice<'t>(
+    expected: &'static str,
+    parse: fn(&str) -> Result<http::HeaderValue, Mistake>,
+) -> impl FnOnce(&mut Reader<'_>, &Value<'t>) -> Option<HeaderChoice> {
+    move |reader, value| {
+        let read = match value.get_ref() {
+            DeValue::Boolean(false) => Ok(HeaderChoice::Leave),
+            DeValue::String(text) => parse(text).map(HeaderChoice::Send),
+            _ => Err(wrong_type("a text in quotes or false", value).help(expected)),
+        };
+        reader.accept(read, value)
+    }
+}
+
+/// The largest body: a size or a number of bytes.
+pub(super) fn max_body(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<BodyLimit> {
+    let read = match value.get_ref() {
+        DeValue::String(text) => size::parse(text),
+        DeValue::Integer(_) => integer(value).and_then(|bytes| {
+            bytes
+                .ok_or_else(|| Mistake::new("this is not a number of bytes").help(size::EXPECTED))
+                .and_then(size::bytes_limit)
+        }),
+        _ => Err(wrong_type("a size", value).help(size::EXPECTED)),
+    };
+    reader.accept(read, value)
+}
+
+/// The TLS versions that are offered.
+pub(super) fn tls_versions<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<TlsVersions> {
+    let versions = list(TLS_EXPECTED, || text(TLS_EXPECTED, tls_version))(reader, value)?;
+    let has = |version| versions.iter().any(|said| said.value == version);
+    let read = match (has(TlsVersion::V12), has(TlsVersion::V13)) {
+        (true, true) => Ok(TlsVersions::Tls12And13),
+        (false, true) => Ok(TlsVersions::Tls13Only),
+        (true, false) => Err(Mistake::new("TLS 1.2 cannot be offered without 1.3").help(TLS_EXPECTED)),
+        (false, false) => Err(Mistake::new("at least one TLS version is needed").help(TLS_EXPECTED)),
+    };
+    reader.accept(read, value)
+}
+
+/// Whether HTTP/2 is offered beside HTTP/1.1.
+pub(super) fn http_versions(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<HttpVersions> {
+    let http2 = boolean(reader, value)?;
+    Some(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only })
+}
+
+pub(super) fn log_level(text: &str) -> Result<LogLevel, Mistake> {
+    let known = LOG_LEVELS.iter().find(|(name, _)| *name == text).map(|(_, level)| *level);
+    known.ok_or_else(|| {
+        let mistake = Mistake::new(format!("`{text}` is not a log level"));
+        match nearest(text, LOG_LEVELS.map(|(name, _)| name)) {
+            Some(meant) => mistake.help(format!("did you mean \"{meant}\"?")),
+            None => mistake.help(LOG_LEVEL_EXPECTED),
+        }
+    })
+}
+
+/// Where an access log goes.
+pub(super) fn log_target(text: &str) -> Result<LogTarget, Mistake> {
+    match text {
+        "off" => Ok(LogTarget::Off),
+        "stdout" => Ok(LogTarget::Stdout),
+        _ => path(text).map(LogTarget::File),
+    }
+}
+
+/// The path of a file.
+pub(super) fn path(text: &str) -> Result<PathBuf, Mistake> {
+    let named = Some(text).filter(|text| !text.is_empty()).map(PathBuf::from);
+    named.ok_or_else(|| Mistake::new("no file is named").help(PATH_EXPECTED))
+}
+
+/// The name of an account.
+pub(super) fn account(text: &str) -> Result<String, Mistake> {
+    let named = Some(text).filter(|text| !text.is_empty()).map(str::to_owned);
+    named.ok_or_else(|| Mistake::new("no account is named").help("remove the line to keep the account that starts"))
+}
+
+/// A name, or `*.name` for all names below it.
+pub(super) fn host_pattern(text: &str) -> Result<HostPattern, Mistake> {
+    HostPattern::parse(text).map_err(|why| invalid_host(text, why))
+}
+
+/// A single name.
+pub(super) fn host_name(text: &str) -> Result<HostName, Mistake> {
+    if text.starts_with("*.") {
+        return Err(Mistake::new(format!("`{text}` stands for many names")).help("name one host"));
+    }
+    HostName::parse(text).map_err(|why| invalid_host(text, why))
+}
+
+fn tls_version(text: &str) -> Result<TlsVersion, Mistake> {
+    match text {
+        "1.2" => Ok(TlsVersion::V12),
+        "1.3" => Ok(TlsVersion::V13),
+        "1.0" | "1.1" => {
+            Err(Mistake::new(format!("TLS {text} is not offered: it is broken (RFC 8996)")).help(TLS_EXPECTED))
+        }
+        _ => Err(Mistake::new(format!("`{text}` is not a TLS version")).help(TLS_EXPECTED)),
+    }
+}
+
+fn invalid_host(text: &str, why: InvalidHost) -> Mistake {
+    let mistake = Mistake::new(format!("`{text}` is not a host name: {why}"));
+    if text.contains(['/', ':']) {
+        return mistake.help("write the name alone, without scheme, port or path");
+    }
+    mistake.help("write a name such as \"gitlab.example.com\", or \"*.pages.example.com\" for all names below one")
+}
+
+/// The number, or `None` if it is negative or too large to be one.
+fn integer(value: &Value<'_>) -> Result<Option<u64>, Mistake> {
+    match value.get_ref() {
+        DeValue::Integer(digits) => Ok(u64::from_str_radix(digits.as_str(), digits.radix()).ok()),
+        _ => Err(wrong_type("a number", value)),
+    }
+}
+
+fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
+    let found = match value.get_ref() {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(true) => "true",
+        DeValue::Boolean(false) => "false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    Mistake::new(format!("expected {expected}, found {found}"))
+}
+
+const LOG_LEVELS: [(&str, LogLevel); 4] =
+    [("error", LogLevel::Error), ("warn", LogLevel::Warn), ("info", LogLevel::Info), ("debug", LogLevel::Debug)];
+
+const TLS_EXPECTED: &str = "write [\"1.2\", \"1.3\"] or [\"1.3\"]";
+
+const HEADERS_EXPECTED: &str = "write { \"X-Frame-Options\" = \"SAMEORIGIN\", \"X-Gone\" = false }; false removes";
+
+/// What to write where a file is expected.
+pub(super) const PATH_EXPECTED: &str = "write a path in quotes; a relative one starts at this file's directory";
+
+pub(super) const HOST_EXPECTED: &str = "write a host name in quotes: \"gitlab.example.com\"";
+
+pub(super) const LOG_TARGET_EXPECTED: &str = "write \"off\", \"stdout\" or the path of a file";
+
+pub(super) const LOG_LEVEL_EXPECTED: &str = "write \"error\", \"warn\", \"info\" or \"debug\"";

@@ -1,0 +1,117 @@
+//! The TOML language: which keys stand in which section.
+
+use super::suggestion::nearest;
+
+/// A part of the file with its own keys.
+#[derive(Debug)]
+pub struct Section {
+    /// Dotted, as in `host.route`; empty at the top of the file.
+    pub name: &'static str,
+    /// How to name the section to people, after "belongs".
+    place: &'static str,
+    /// How the section is written.
+    pub form: &'static str,
+    groups: &'static [&'static [&'static str]],
+}
+
+impl Section {
+    /// All keys of the section.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.groups.iter().flat_map(|group| group.iter().copied())
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.keys().any(|known| known == key)
+    }
+
+    /// The key of this section that somebody meant by an unknown one.
+    pub fn meant_by(&self, unknown: &str) -> Option<&'static str> {
+        // A key that is known elsewhere is misplaced, not misspelt.
+        if places_of(unknown).next().is_some() { None } else { nearest(unknown, self.keys()) }
+    }
+}
+
+/// Where a key stands that a section does not have: "in `[process]`".
+pub fn places_of(key: &str) -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().filter(move |section| section.has(key)).map(|section| section.place)
+}
+
+/// Every key with its section, both as they are written.
+pub fn known_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SECTIONS.iter().flat_map(|section| section.keys().map(|key| (section.name, key)))
+}
+
+pub static TOP: Section = Section {
+    name: "",
+    place: "at the top of the file, before the first `[section]`",
+    form: "",
+    groups: &[&["default_host", "process", "defaults", "host"]],
+};
+
+pub static PROCESS: Section = Section {
+    name: "process",
+    place: "in `[process]`",
+    form: "write `[process]` and its keys below",
+    groups: &[&["workers", "user", "shutdown_grace", "log_level"]],
+};
+
+pub static DEFAULTS: Section = Section {
+    name: "defaults",
+    place: "in `[defaults]`",
+    form: "write `[defaults]` and its keys below",
+    groups: &[HOST_SETTINGS, FORWARD_SETTINGS],
+};
+
+pub static HOST: Section = Section {
+    name: "host",
+    place: "in a `[[host]]`",
+    form: "write `[[host]]` in double brackets and its keys below, once for each host",
+    groups: &[
+        &["name", "aliases", "upstream", "certificate", "certificate_key", "public_port", "route"],
+        HOST_SETTINGS,
+        FORWARD_SETTINGS,
+    ],
+};
+
+pub static ROUTE: Section = Section {
+    name: "host.route",
+    place: "in a `[[host.route]]`",
+    form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
+    groups: &[
+        &["exact", "prefix", "prefix_first", "regex"],
+        &["upstream", "redirect_to", "respond", "before_redirect"],
+        FORWARD_SETTINGS,
+    ],
+};
+
+pub static RESPOND: Section = Section {
+    name: "host.route.respond",
+    place: "in the `respond` of a route",
+    form: "write { status = 200, content_type = \"text/plain\", body = \"…\" }",
+    groups: &[&["status", "content_type", "body"]],
+};
+
+static SECTIONS: [&Section; 6] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND];
+
+const HOST_SETTINGS: &[&str] = &[
+    "tls",
+    "listen",
+    "redirect_from",
+    "http2",
+    "tls_versions",
+    "hsts",
+    "referrer_policy",
+    "keepalive_connections",
+    "keepalive_timeout",
+    "access_log",
+];
+
+const FORWARD_SETTINGS: &[&str] = &[
+    "max_body",
+    "connect_timeout",
+    "read_timeout",
+    "client_timeout",
+    "tunnel_idle_timeout",
+    "request_headers",
+    "response_headers",
+];

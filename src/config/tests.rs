@@ -1,0 +1,144 @@
+//! What the language means for requests, asked of the model.
+
+use std::path::Path;
+
+use super::from_toml;
+use crate::model::route::{Action, Origin};
+use crate::model::{Model, VirtualHost};
+
+fn compile(text: &str) -> Model {
+    from_toml(Path::new("/etc/gatepost/test.toml"), text).map_err(|problems| problems.to_string()).unwrap().model
+}
+
+/// The host that answers for a name on an address.
+fn host<'a>(model: &'a Model, address: &str, name: &str) -> Option<&'a VirtualHost> {
+    let listener = model.listeners.iter().find(|it| it.address.to_string() == address).unwrap();
+    listener.hosts.find(name).or(listener.hosts.default.as_ref()).map(|id| model.host(*id))
+}
+
+fn action<'a>(model: &'a Model, address: &str, name: &str, path: &str) -> &'a Action {
+    &host(model, address, name).unwrap().routes.select(path).unwrap().action
+}
+
+fn response_headers(host: &VirtualHost, path: &str) -> Vec<String> {
+    let route = host.routes.select(path).unwrap();
+    route.response_headers.iter().map(|op| op.name().as_str().to_owned()).collect()
+}
+
+fn origin<'a>(model: &'a Model, address: &str, name: &str) -> &'a Origin {
+    match action(model, address, name, "/x") {
+        Action::Redirect(redirect) => &redirect.origin,
+        other => panic!("{name} on {address} does not redirect: {other:?}"),
+    }
+}
+
+#[test]
+fn every_exact_name_redirects_to_itself_and_a_wildcard_to_the_host_of_the_request() {
+    let model = compile(
+        "[[host]]
+         name = 'gitlab.example.com'
+         aliases = ['git.example.com', '*.example.com']
+         upstream = '127.0.0.1:1'",
+    );
+    let fixed = |text: &str| Origin::Fixed(text.to_owned());
+    assert_eq!(*origin(&model, "[::]:80", "gitlab.example.com"), fixed("https://gitlab.example.com"));
+    assert_eq!(*origin(&model, "0.0.0.0:80", "git.example.com"), fixed("https://git.example.com"));
+    assert_eq!(*origin(&model, "0.0.0.0:80", "other.example.com"), Origin::SameHost { port: None });
+}
+
+#[test]
+fn redirects_name_the_port_that_clients_see_unless_it_is_443() {
+    let redirect = |keys: &str| {
+        let model = compile(&format!("[[host]]\nname = 'a.example.com'\nupstream = '127.0.0.1:1'\n{keys}"));
+        origin(&model, "0.0.0.0:80", "a.example.com").to_string()
+    };
+    assert_eq!(redirect("listen = ['127.0.0.1:8443', '127.0.0.1:443']"), "https://a.example.com:8443");
+    assert_eq!(redirect("listen = ['127.0.0.1:8443']\npublic_port = 443"), "https://a.example.com");
+    assert_eq!(redirect("public_port = 9443"), "https://a.example.com:9443");
+}
+
+#[test]
+fn unknown_names_go_to_the_default_host_where_it_is_served() {
+    let model = compile(
+        "default_host = 'git.example.com'
+         [[host]]
+         name = 'gitlab.example.com'
+         aliases = ['git.example.com']
+         upstream = '127.0.0.1:1'
+         [[host]]
+         name = 'registry.example.com'
+         upstream = '127.0.0.1:2'
+         listen = ['0.0.0.0:5050']
+         redirect_from = []",
+    );
+    assert_eq!(host(&model, "0.0.0.0:443", "10.0.0.1"), host(&model, "0.0.0.0:443", "gitlab.example.com"));
+    assert_eq!(origin(&model, "0.0.0.0:80", "10.0.0.1").to_string(), "https://git.example.com");
+    assert_eq!(host(&model, "0.0.0.0:5050", "10.0.0.1"), None);
+}
+
+#[test]
+fn only_tls_hosts_send_hsts_and_redirects_send_no_policy_at_all() {
+    let model = compile(
+        "[[host]]
+         name = 'gitlab.example.com'
+         upstream = '127.0.0.1:1'
+         response_headers = { 'X-Own' = 'a' }
+         route = [{ exact = '/-/health', before_redirect = true }]
+         [[host]]
+         name = 'plain.example.com'
+         upstream = '127.0.0.1:2'
+         tls = false",
+    );
+    let headers = |address, name, path| response_headers(host(&model, address, name).unwrap(), path);
+    let all = ["referrer-policy", "strict-transport-security", "x-own"];
+    assert_eq!(headers("0.0.0.0:443", "gitlab.example.com", "/"), all);
+    assert_eq!(headers("0.0.0.0:443", "gitlab.example.com", "/-/health"), all);
+    assert_eq!(headers("0.0.0.0:80", "gitlab.example.com", "/-/health"), ["x-own"]);
+    assert!(headers("0.0.0.0:80", "gitlab.example.com", "/").is_empty());
+    assert_eq!(headers("0.0.0.0:80", "plain.example.com", "/"), ["referrer-policy"]);
+}
+
+#[test]
+fn routes_before_the_redirect_are_served_on_both_sides() {
+    let model = compile(
+        "[[host]]
+         name = 'gitlab.example.com'
+         upstream = '127.0.0.1:1'
+         route = [{ exact = '/-/health', before_redirect = true }, { exact = '/other' }]",
+    );
+    let on = |address, path| action(&model, address, "gitlab.example.com", path);
+    assert_eq!(on("0.0.0.0:80", "/-/health"), on("0.0.0.0:443", "/-/health"));
+    assert!(matches!(on("0.0.0.0:80", "/other"), Action::Redirect(_)));
+}
+
+#[test]
+fn a_route_beats_its_host_and_the_host_beats_the_defaults() {
+    let model = compile(
+        "[defaults]
+         read_timeout = '1s'
+         client_timeout = '1s'
+         tunnel_idle_timeout = '1s'
+         [[host]]
+         name = 'gitlab.example.com'
+         upstream = '127.0.0.1:1'
+         read_timeout = '2s'
+         client_timeout = '2s'
+         route = [{ prefix = '/api', read_timeout = '3s' }]",
+    );
+    let seconds = |path| match action(&model, "0.0.0.0:443", "gitlab.example.com", path) {
+        Action::Forward(it) => [it.read_timeout, it.client_timeout, it.tunnel_idle_timeout].map(|it| it.as_secs()),
+        other => panic!("{path} is not forwarded: {other:?}"),
+    };
+    assert_eq!(seconds("/api"), [3, 2, 1]);
+    assert_eq!(seconds("/"), [2, 2, 1]);
+}
+
+#[test]
+fn the_order_of_routes_in_the_file_does_not_change_the_model() {
+    let model = |routes: &str| {
+        compile(&format!("[[host]]\nname = 'a.example.com'\nupstream = '127.0.0.1:1'\nroute = [{routes}]"))
+    };
+    let api = "{ prefix = '/api', upstream = '127.0.0.1:2' }";
+    let health = "{ exact = '/-/health', upstream = '127.0.0.1:3' }";
+    assert_eq!(model(&format!("{api}, {health}")), model(&format!("{health}, {api}")));
+}

@@ -1,0 +1,201 @@
+//! A model as people think of it: hosts with their redirects, settings of a host told once.
+
+use std::net::SocketAddr;
+
+use http::HeaderValue;
+
+use super::fold::{self, RedirectTo};
+use super::notation;
+use crate::model::header_ops::HeaderOp;
+use crate::model::host::HostPattern;
+use crate::model::route::{Action, Forward, PathMatch, Route};
+use crate::model::{CertificateFiles, LogTarget, Model, Process, Security, TlsPolicy, Transport, UpstreamSpec};
+
+/// The outline of a model that `config` compiled.
+pub(super) struct Outline<'a> {
+    pub(super) model: &'a Model,
+    pub(super) process: &'a Process,
+    pub(super) default_host: Option<HostPattern>,
+    pub(super) hosts: Vec<HostOutline<'a>>,
+}
+
+/// One host.
+pub(super) struct HostOutline<'a> {
+    pub(super) name: &'a HostPattern,
+    pub(super) aliases: &'a [HostPattern],
+    pub(super) listen: Vec<SocketAddr>,
+    pub(super) tls: Option<TlsOutline<'a>>,
+    pub(super) hsts: Option<&'a HeaderValue>,
+    pub(super) referrer_policy: Option<&'a HeaderValue>,
+    pub(super) access_log: &'a LogTarget,
+    /// How requests are passed on, unless a route says otherwise.
+    pub(super) forwarding: Option<Forwarding<'a>>,
+    /// Header operations that all routes have in common.
+    pub(super) headers: HeaderOps<'a>,
+    /// In the order in which they are tried.
+    pub(super) routes: Vec<RouteOutline<'a>>,
+}
+
+/// What only a TLS host has.
+pub(super) struct TlsOutline<'a> {
+    pub(super) policy: TlsPolicy,
+    pub(super) certificate: &'a CertificateFiles,
+    pub(super) redirect: Option<RedirectTo<'a>>,
+}
+
+/// Forwarding with the application it goes to.
+#[derive(Clone, Copy)]
+pub(super) struct Forwarding<'a> {
+    pub(super) forward: &'a Forward,
+    pub(super) upstream: &'a UpstreamSpec,
+}
+
+/// Operations on the headers of both directions.
+#[derive(Default)]
+pub(super) struct HeaderOps<'a> {
+    pub(super) request: Vec<&'a HeaderOp>,
+    pub(super) response: Vec<&'a HeaderOp>,
+}
+
+/// One route.
+pub(super) struct RouteOutline<'a> {
+    pub(super) route: &'a Route,
+    pub(super) forwarding: Option<Forwarding<'a>>,
+    /// The operations that the host does not have.
+    pub(super) headers: HeaderOps<'a>,
+    /// Whether it also answers on the plain side, before the redirect.
+    pub(super) before_redirect: bool,
+}
+
+impl<'a> Outline<'a> {
+    pub(super) fn of(model: &'a Model) -> Outline<'a> {
+        let hosts = fold::hosts(model).into_iter().filter_map(|(index, redirect)| host(model, index, redirect));
+        Outline { model, process: &model.process, default_host: default_host(model), hosts: hosts.collect() }
+    }
+}
+
+impl RouteOutline<'_> {
+    /// Whether the route is the one that the host's `upstream` alone makes.
+    pub(super) fn is_plain_catch_all(&self) -> bool {
+        let catch_all = matches!(&self.route.path, PathMatch::Prefix(prefix) if prefix == "/");
+        let bare = self.headers.request.is_empty() && self.headers.response.is_empty();
+        catch_all && self.forwarding.is_some() && bare && !self.before_redirect
+    }
+}
+
+impl Forwarding<'_> {
+    /// What holds for a single request, with the keys of the TOML language.
+    pub(super) fn limits(&self) -> [(&'static str, String); 5] {
+        [
+            ("max_body", notation::body_limit(self.forward.body_limit)),
+            ("connect_timeout", notation::duration(self.upstream.connect_timeout)),
+            ("read_timeout", notation::duration(self.forward.read_timeout)),
+            ("client_timeout", notation::duration(self.forward.client_timeout)),
+            ("tunnel_idle_timeout", notation::duration(self.forward.tunnel_idle_timeout)),
+        ]
+    }
+
+    /// The limits that differ from those of the host.
+    pub(super) fn own_limits(&self, host: Option<&Forwarding<'_>>) -> Vec<(&'static str, String)> {
+        let of_host = host.map(|host| host.limits());
+        let own = |limit: &(_, _)| of_host.as_ref().is_none_or(|limits| !limits.contains(limit));
+        self.limits().into_iter().filter(own).collect()
+    }
+}
+
+/// The name that is the default wherever it is served.
+fn default_host(model: &Model) -> Option<HostPattern> {
+    let is_default_everywhere = |name: &HostPattern| {
+        model.listeners.iter().all(|listener| {
+            let entries = listener.hosts.entries();
+            let here = entries.iter().find(|(known, _)| known == name).map(|(_, id)| **id);
+            here == listener.hosts.default
+        })
+    };
+    let mut names = model.hosts().iter().flat_map(|host| &host.names);
+    names.find(|name| matches!(name, HostPattern::Exact(_)) && is_default_everywhere(name)).cloned()
+}
+
+/// The outline of a host. `None` if it has no name, so that nothing can reach it.
+fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> Option<HostOutline<'a>> {
+    let host = &model.hosts()[index];
+    let (name, aliases) = host.names.split_first()?;
+    let routes: Vec<_> = host.routes.iter().collect();
+    let headers = common_headers(&routes);
+    // The catch-all is tried last. Where there is none, any forwarding route is as good.
+    let forwarding = routes.iter().rev().find_map(|route| forwarding(model, route));
+    let before = redirect.as_ref().map(|redirect| redirect.before.clone()).unwrap_or_default();
+    let outline = |route: &&'a Route| RouteOutline {
+        route,
+        forwarding: self::forwarding(model, route),
+        headers: without(own_ops(route), &headers),
+        before_redirect: before.contains(&&route.path),
+    };
+    Some(HostOutline {
+        name,
+        aliases,
+        listen: fold::addresses(model, index),
+        tls: tls(model, index, redirect),
+        hsts: host_wide(&routes, "strict-transport-security"),
+        referrer_policy: host_wide(&routes, "referrer-policy"),
+        access_log: model.access_log(host.access_log),
+        forwarding,
+        routes: routes.iter().map(outline).collect(),
+        headers,
+    })
+}
+
+fn tls<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> Option<TlsOutline<'a>> {
+    let Security::Tls(certificate) = model.hosts()[index].security else { return None };
+    let policy = model.listeners.iter().find_map(|listener| {
+        let here = listener.hosts.entries().iter().any(|(_, id)| id.index() == index);
+        match listener.transport {
+            Transport::Tls(policy) if here => Some(policy),
+            _ => None,
+        }
+    })?;
+    Some(TlsOutline { policy, certificate: model.certificate(certificate), redirect })
+}
+
+fn forwarding<'a>(model: &'a Model, route: &'a Route) -> Option<Forwarding<'a>> {
+    match &route.action {
+        Action::Forward(forward) => Some(Forwarding { forward, upstream: model.upstream(forward.upstream) }),
+        Action::Redirect(_) | Action::Respond(_) => None,
+    }
+}
+
+/// The value of a header that every answer of a host carries.
+fn host_wide<'a>(routes: &[&'a Route], name: &str) -> Option<&'a HeaderValue> {
+    routes.first()?.response_headers.iter().find_map(|op| match op {
+        HeaderOp::Set(set, value) if set.as_str() == name => Some(value),
+        _ => None,
+    })
+}
+
+fn own_ops(route: &Route) -> HeaderOps<'_> {
+    let request = match &route.action {
+        Action::Forward(forward) => forward.request_headers.iter().collect(),
+        Action::Redirect(_) | Action::Respond(_) => Vec::new(),
+    };
+    HeaderOps { request, response: fold::own_headers(route).collect() }
+}
+
+/// What all routes do to the headers; only forwarding routes have headers for the application.
+fn common_headers<'a>(routes: &[&'a Route]) -> HeaderOps<'a> {
+    let common = |lists: Vec<Vec<&'a HeaderOp>>| {
+        let (first, others) = lists.split_first()?;
+        let everywhere = |op: &&&HeaderOp| others.iter().all(|ops| ops.contains(op));
+        Some(first.iter().filter(everywhere).copied().collect())
+    };
+    let forwarding = routes.iter().filter(|route| matches!(route.action, Action::Forward(_)));
+    HeaderOps {
+        request: common(forwarding.map(|route| own_ops(route).request).collect()).unwrap_or_default(),
+        response: common(routes.iter().map(|route| own_ops(route).response).collect()).unwrap_or_default(),
+    }
+}
+
+fn without<'a>(ops: HeaderOps<'a>, common: &HeaderOps<'a>) -> HeaderOps<'a> {
+    let less =
+        |ops: Vec<&'a HeaderOp>, common: &[&HeaderOp]| ops.into_iter().filter(|op| !common.contains(op)).collect();
+    HeaderOps { request: less(ops.request, &common.request), response: less(ops.response, &common.response) }
+}

@@ -1,0 +1,152 @@
+//! The outline as keys and values of the TOML language, each one written out.
+
+use http::HeaderValue;
+
+use super::notation;
+use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
+use crate::model::header_ops::HeaderOp;
+use crate::model::route::{Action, PathMatch, Respond};
+use crate::model::{HttpVersions, Process, TlsVersions};
+
+/// A configuration, section by section.
+pub(super) struct Settings {
+    pub(super) default_host: Option<Value>,
+    pub(super) process: Vec<Entry>,
+    pub(super) hosts: Vec<HostEntries>,
+}
+
+/// The keys of a host and of its routes.
+pub(super) struct HostEntries {
+    pub(super) entries: Vec<Entry>,
+    pub(super) routes: Vec<Vec<Entry>>,
+}
+
+pub(super) type Entry = (&'static str, Value);
+
+/// What can stand behind a key.
+pub(super) enum Value {
+    Text(String),
+    Number(u64),
+    Flag(bool),
+    List(Vec<String>),
+    Table(Vec<(String, Value)>),
+}
+
+impl Value {
+    fn text(value: impl ToString) -> Value {
+        Value::Text(value.to_string())
+    }
+
+    fn list<T: ToString>(values: impl IntoIterator<Item = T>) -> Value {
+        Value::List(values.into_iter().map(|value| value.to_string()).collect())
+    }
+}
+
+pub(super) fn of(outline: &Outline<'_>) -> Settings {
+    Settings {
+        default_host: outline.default_host.as_ref().map(Value::text),
+        process: process(outline.process),
+        hosts: outline.hosts.iter().map(host).collect(),
+    }
+}
+
+fn process(process: &Process) -> Vec<Entry> {
+    let mut entries = vec![("workers", Value::Number(process.workers.get() as u64))];
+    entries.extend(process.user.as_ref().map(|user| ("user", Value::text(user))));
+    entries.push(("shutdown_grace", Value::Text(notation::duration(process.shutdown_grace))));
+    entries.push(("log_level", Value::text(notation::log_level(process.log_level))));
+    entries
+}
+
+fn host(host: &HostOutline<'_>) -> HostEntries {
+    let mut entries = vec![("name", Value::text(host.name)), ("aliases", Value::list(host.aliases))];
+    let catch_all = host.routes.iter().find(|route| route.is_plain_catch_all());
+    if let Some(forwarding) = catch_all.and_then(|route| route.forwarding) {
+        entries.push(("upstream", Value::text(&forwarding.upstream.address)));
+    }
+    entries.push(("tls", Value::Flag(host.tls.is_some())));
+    entries.push(("listen", Value::list(&host.listen)));
+    if let Some(tls) = &host.tls {
+        entries.extend(encryption(tls));
+        entries.push(("hsts", header_choice(host.hsts)));
+    }
+    entries.push(("referrer_policy", header_choice(host.referrer_policy)));
+    if let Some(forwarding) = &host.forwarding {
+        entries.extend(texts(forwarding.limits()));
+        entries.push(("keepalive_connections", Value::Number(forwarding.upstream.max_idle as u64)));
+        entries.push(("keepalive_timeout", Value::Text(notation::duration(forwarding.upstream.idle_timeout))));
+    }
+    entries.push(("access_log", Value::Text(notation::log_target(host.access_log))));
+    entries.extend(headers(&host.headers));
+    let routes = host.routes.iter().filter(|route| !route.is_plain_catch_all());
+    HostEntries { entries, routes: routes.map(|it| route(it, host.forwarding.as_ref())).collect() }
+}
+
+fn encryption(tls: &TlsOutline<'_>) -> Vec<Entry> {
+    let from = tls.redirect.as_ref().map(|redirect| &redirect.from[..]).unwrap_or_default();
+    let versions: &[&str] = match tls.policy.versions {
+        TlsVersions::Tls12And13 => &["1.2", "1.3"],
+        TlsVersions::Tls13Only => &["1.3"],
+    };
+    let mut entries = vec![
+        ("certificate", Value::text(tls.certificate.chain.display())),
+        ("certificate_key", Value::text(tls.certificate.key.display())),
+        ("redirect_from", Value::list(from)),
+    ];
+    entries.extend(tls.redirect.as_ref().map(|redirect| ("public_port", Value::Number(redirect.port.into()))));
+    entries.push(("http2", Value::Flag(tls.policy.http == HttpVersions::Http2And1)));
+    entries.push(("tls_versions", Value::list(versions)));
+    entries
+}
+
+fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> {
+    let key = match route.route.path {
+        PathMatch::Exact(_) => "exact",
+        PathMatch::Prefix(_) => "prefix",
+        PathMatch::PrefixFirst(_) => "prefix_first",
+        PathMatch::Regex(_) => "regex",
+    };
+    let mut entries = vec![(key, Value::text(route.route.path.text()))];
+    entries.push(match (&route.route.action, &route.forwarding) {
+        (Action::Redirect(redirect), _) => ("redirect_to", Value::text(&redirect.origin)),
+        (Action::Respond(answer), _) => ("respond", respond(answer)),
+        (Action::Forward(_), forwarding) => {
+            ("upstream", Value::Text(forwarding.map(|it| it.upstream.address.to_string()).unwrap_or_default()))
+        }
+    });
+    if route.before_redirect {
+        entries.push(("before_redirect", Value::Flag(true)));
+    }
+    entries.extend(route.forwarding.iter().flat_map(|own| texts(own.own_limits(host))));
+    entries.extend(headers(&route.headers));
+    entries
+}
+
+fn texts(limits: impl IntoIterator<Item = (&'static str, String)>) -> impl Iterator<Item = Entry> {
+    limits.into_iter().map(|(key, text)| (key, Value::Text(text)))
+}
+
+fn respond(answer: &Respond) -> Value {
+    let entries = [
+        ("status", Value::Number(answer.status.as_u16().into())),
+        ("content_type", Value::Text(notation::header_value(&answer.content_type))),
+        ("body", Value::text(&answer.body)),
+    ];
+    Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+fn header_choice(value: Option<&HeaderValue>) -> Value {
+    value.map_or(Value::Flag(false), |value| Value::Text(notation::header_value(value)))
+}
+
+fn headers(ops: &HeaderOps<'_>) -> Vec<Entry> {
+    let table = |ops: &[&HeaderOp]| {
+        let entry = |op: &&HeaderOp| match op {
+            HeaderOp::Set(name, value) => (name.as_str().to_owned(), header_choice(Some(value))),
+            HeaderOp::Remove(name) => (name.as_str().to_owned(), header_choice(None)),
+        };
+        (!ops.is_empty()).then(|| Value::Table(ops.iter().map(entry).collect()))
+    };
+    let both = [("request_headers", table(&ops.request)), ("response_headers", table(&ops.response))];
+    both.into_iter().filter_map(|(key, table)| Some((key, table?))).collect()
+}

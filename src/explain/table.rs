@@ -1,0 +1,189 @@
+//! The outline for people, at 80 columns.
+
+use super::notation;
+use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
+use crate::model::header_ops::HeaderOp;
+use crate::model::route::Action;
+use crate::model::{HttpVersions, Listener, Model, Process, TlsPolicy, TlsVersions, Transport, VirtualHost};
+
+/// Writes the table: the process, who answers on which address, and every host.
+pub(super) fn render(outline: &Outline<'_>) -> String {
+    let mut page = Page::default();
+    process(&mut page, outline.process);
+    page.heading("listeners");
+    for it in &outline.model.listeners {
+        listener(&mut page, it, outline.model);
+    }
+    for it in &outline.hosts {
+        host(&mut page, it);
+    }
+    page.0
+}
+
+/// A text that grows by rows of a label and a value.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn heading(&mut self, text: &str) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.line(text);
+    }
+
+    fn line(&mut self, text: &str) {
+        self.0.push_str(text.trim_end());
+        self.0.push('\n');
+    }
+
+    /// A label with its value beside it. A long value goes on below itself; a word is never cut.
+    fn row(&mut self, label: &str, value: &str) {
+        if label.len() >= LABEL {
+            self.line(&format!("  {label}"));
+            return self.row("", value);
+        }
+        let mut line = format!("  {label:<LABEL$}");
+        let mut empty = true;
+        for word in value.split(' ') {
+            if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+                self.line(&line);
+                line = " ".repeat(2 + LABEL);
+                empty = true;
+            }
+            line += if empty { "" } else { " " };
+            line += word;
+            empty = false;
+        }
+        self.line(&line);
+    }
+}
+
+fn process(page: &mut Page, process: &Process) {
+    page.heading("process");
+    page.row("workers", &process.workers.to_string());
+    page.row("account", process.user.as_deref().unwrap_or("the one that starts it"));
+    page.row("stop", &format!("after {} at the latest", notation::duration(process.shutdown_grace)));
+    page.row("log level", notation::log_level(process.log_level));
+}
+
+fn listener(page: &mut Page, listener: &Listener, model: &Model) {
+    page.row(&listener.address.to_string(), &transport(&listener.transport));
+    for (name, id) in listener.hosts.entries() {
+        page.row("", &format!("{name}{}", redirect_of(model.host(*id))));
+    }
+    let default = listener.hosts.default.and_then(|id| model.host(id).names.first());
+    let unknown = default.map_or("refused".to_owned(), |name| format!("as {name}"));
+    page.row("", &format!("unknown names: {unknown}"));
+}
+
+fn host(page: &mut Page, host: &HostOutline<'_>) {
+    page.heading(&format!("host {}", host.name));
+    if !host.aliases.is_empty() {
+        page.row("also named", &list(host.aliases));
+    }
+    page.row("listens on", &list(&host.listen));
+    match &host.tls {
+        Some(tls) => encryption(page, tls),
+        None => page.row("speaks", &transport(&Transport::Plain)),
+    }
+    if let Some(forwarding) = &host.forwarding {
+        let upstream = forwarding.upstream;
+        let rest = notation::duration(upstream.idle_timeout);
+        page.row("limits", &limits(forwarding.limits()));
+        page.row("keeps", &format!("up to {} connections, each for {rest}", upstream.max_idle));
+    }
+    let policies =
+        [host.tls.as_ref().map(|_| ("hsts", host.hsts)), Some(("referrer policy", host.referrer_policy))];
+    for (label, value) in policies.into_iter().flatten() {
+        page.row(label, &value.map_or("left to the application".to_owned(), notation::header_value));
+    }
+    headers(page, &host.headers, "headers");
+    page.row("access log", &notation::log_target(host.access_log));
+    for it in &host.routes {
+        route(page, it, host);
+    }
+}
+
+fn encryption(page: &mut Page, tls: &TlsOutline<'_>) {
+    page.row("speaks", &transport(&Transport::Tls(tls.policy)));
+    page.row("certificate", &tls.certificate.chain.display().to_string());
+    page.row("key", &tls.certificate.key.display().to_string());
+    if let Some(redirect) = &tls.redirect {
+        page.row("redirects", &format!("from {} to https, port {}", list(&redirect.from), redirect.port));
+    }
+}
+
+fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
+    page.row("route", &route.route.path.to_string());
+    match (&route.route.action, &route.forwarding) {
+        (Action::Redirect(redirect), _) => {
+            page.row("", &format!("redirects to {} ({})", redirect.origin, redirect.status.as_u16()));
+        }
+        (Action::Respond(answer), _) => {
+            let kind = notation::header_value(&answer.content_type);
+            let status = answer.status.as_u16();
+            page.row("", &format!("answers {status} with {} bytes of {kind}", answer.body.len()));
+        }
+        (Action::Forward(_), Some(forwarding)) => page.row("", &format!("to {}", forwarding.upstream.address)),
+        (Action::Forward(_), None) => {}
+    }
+    if route.before_redirect {
+        page.row("", "also before the redirect");
+    }
+    let own = route.forwarding.map(|own| own.own_limits(host.forwarding.as_ref())).unwrap_or_default();
+    if !own.is_empty() {
+        page.row("", &limits(own));
+    }
+    headers(page, &route.headers, "");
+}
+
+fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {
+    let request = ops.request.iter().map(|op| (op, "application"));
+    let response = ops.response.iter().map(|op| (op, "client"));
+    for (nth, (op, goal)) in request.chain(response).enumerate() {
+        let label = if nth == 0 { label } else { "" };
+        let name = op.name().as_str();
+        match op {
+            HeaderOp::Set(_, value) => {
+                page.row(label, &format!("to {goal}: {name}: {}", notation::header_value(value)));
+            }
+            HeaderOp::Remove(_) => page.row(label, &format!("to {goal}: no {name}")),
+        }
+    }
+}
+
+/// Where a host sends everybody, if it does nothing else for most paths.
+fn redirect_of(host: &VirtualHost) -> String {
+    match host.routes.select("/").map(|route| &route.action) {
+        Some(Action::Redirect(redirect)) => format!(" -> {}", redirect.origin),
+        _ => String::new(),
+    }
+}
+
+fn transport(transport: &Transport) -> String {
+    let Transport::Tls(TlsPolicy { versions, http }) = transport else { return "HTTP/1.1, no TLS".to_owned() };
+    let http = match http {
+        HttpVersions::Http1Only => "HTTP/1.1",
+        HttpVersions::Http2And1 => "HTTP/2 and HTTP/1.1",
+    };
+    let tls = match versions {
+        TlsVersions::Tls12And13 => "TLS 1.2 and 1.3",
+        TlsVersions::Tls13Only => "TLS 1.3",
+    };
+    format!("{http} over {tls}")
+}
+
+fn limits(limits: impl IntoIterator<Item = (&'static str, String)>) -> String {
+    let said = limits.into_iter().map(|(key, value)| format!("{key}={value}"));
+    said.collect::<Vec<_>>().join(", ")
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+const WIDTH: usize = 80;
+
+/// The column of labels; wide enough for most addresses.
+const LABEL: usize = 17;

@@ -1,0 +1,121 @@
+//! Headers that may travel on.
+//!
+//! A header either concerns the whole way from client to application, or just one connection of it
+//! (RFC 9110 section 7.6.1). [`EndToEnd`] holds only the former, and its one constructor strips the
+//! rest; since sending takes an `EndToEnd`, nobody can forget to.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::header_ops::{HOP_BY_HOP, HeaderOp};
+
+/// Headers without any that belong to a single connection.
+#[derive(Debug, Clone, Default)]
+pub struct EndToEnd(HeaderMap);
+
+impl EndToEnd {
+    /// Takes away what belongs to the connection the message came on.
+    pub fn strip(mut headers: HeaderMap) -> EndToEnd {
+        for name in named_by_connection(&headers) {
+            headers.remove(name);
+        }
+        for name in &HOP_BY_HOP {
+            headers.remove(name);
+        }
+        EndToEnd(headers)
+    }
+
+    pub fn apply(&mut self, ops: &[HeaderOp]) {
+        for op in ops {
+            op.apply(&mut self.0);
+        }
+    }
+
+    /// Gives the header exactly this value.
+    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.insert(name, value);
+    }
+
+    pub fn remove(&mut self, name: &HeaderName) {
+        self.0.remove(name);
+    }
+
+    /// Removes every header whose name `unwanted` picks.
+    pub fn remove_where(&mut self, unwanted: impl Fn(&str) -> bool) {
+        let names: Vec<HeaderName> = self.0.keys().filter(|name| unwanted(name.as_str())).cloned().collect();
+        for name in names {
+            self.0.remove(name);
+        }
+    }
+
+    pub fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.0.get(name)
+    }
+
+    pub fn get_all(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
+        self.0.get_all(name).iter()
+    }
+
+    /// The headers, for the hop that sends them and adds its own.
+    pub fn into_headers(self) -> HeaderMap {
+        self.0
+    }
+}
+
+/// What `Connection` says belongs to the connection. A sender cannot take away headers on which
+/// security depends: those are never hop-by-hop, whatever it says.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(header::CONNECTION);
+    let tokens = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let common = |token: &&str| !["close", "keep-alive", "upgrade"].iter().any(|it| it.eq_ignore_ascii_case(token));
+    tokens
+        .map(str::trim)
+        .filter(common)
+        .filter_map(|token| HeaderName::try_from(token).ok())
+        .filter(|name| !ALWAYS_END_TO_END.contains(name))
+        .collect()
+}
+
+const ALWAYS_END_TO_END: [HeaderName; 6] = [
+    header::HOST,
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::ORIGIN,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripped(headers: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        let mut left: Vec<_> = EndToEnd::strip(map).0.keys().map(ToString::to_string).collect();
+        left.sort();
+        left
+    }
+
+    #[test]
+    fn hop_by_hop_headers_and_those_named_by_connection_go() {
+        let headers = [
+            ("connection", "keep-alive, X-Secret"),
+            ("connection", "te"),
+            ("te", "trailers"),
+            ("x-secret", "1"),
+            ("upgrade", "h2c"),
+            ("proxy-authorization", "x"),
+            ("accept", "*/*"),
+        ];
+        assert_eq!(stripped(&headers), ["accept"]);
+    }
+
+    #[test]
+    fn connection_cannot_take_away_what_security_needs() {
+        let headers =
+            [("connection", "host, authorization, cookie"), ("host", "a"), ("authorization", "b"), ("cookie", "c")];
+        assert_eq!(stripped(&headers), ["authorization", "cookie", "host"]);
+    }
+}

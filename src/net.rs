@@ -1,0 +1,11 @@
+//! Bytes and connections: everything that touches a socket, and nothing that knows about routes.
+
+pub mod cert_store;
+pub mod client_socket;
+pub mod client_stream;
+pub mod connection;
+pub mod idle_timer;
+pub mod lent_buffer;
+pub mod listener;
+pub mod tls;
+pub mod upstream;

@@ -1,0 +1,324 @@
+//! One client connection: handshake, then HTTP/1 or HTTP/2 by ALPN, served by any tower service.
+//!
+//! Everything a client can be slow at has a deadline here, kept by one timer per connection. When an
+//! HTTP/1 exchange ends in a tunnel, the socket is taken out of hyper and handed to whoever asked for it
+//! ([`ClientConnection::take_over`]): no upgrade channel, no boxed stream, and no HTTP state survives.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_rustls::TlsAcceptor;
+use tower::Service;
+
+use super::client_socket::{Activity, ClientLimits, ClientSocket};
+use super::client_stream::ClientStream;
+use super::tls::{self, HandshakeFailure};
+use crate::drain::{Drain, Signal};
+
+/// What requests may know about the connection they came on.
+pub struct ClientConnection {
+    pub peer: IpAddr,
+    /// The peer's address as a header value, formatted once for all requests.
+    pub peer_header: HeaderValue,
+    /// The position of the listener in the model.
+    pub listener: usize,
+    pub security: ConnectionSecurity,
+    activity: Rc<Activity>,
+    takeover: RefCell<Option<Takeover>>,
+}
+
+/// Whether the connection is encrypted, and for which name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionSecurity {
+    Plain,
+    Tls {
+        /// The name the client asked a certificate for, in lower case.
+        server_name: Option<Box<str>>,
+    },
+}
+
+/// An exchange of a connection that is under way. Keeps the connection's idle limit away.
+pub struct OpenExchange(Rc<Activity>);
+
+/// What continues with the socket after HTTP: the stream, and bytes that were read from it already.
+pub type Takeover = Box<dyn FnOnce(ClientStream, Bytes)>;
+
+/// How a listener speaks.
+pub enum Transport {
+    Plain,
+    Tls(TlsAcceptor),
+}
+
+/// A connection as it was accepted.
+pub struct Accepted {
+    pub tcp: TcpStream,
+    pub peer: SocketAddr,
+    pub listener: usize,
+}
+
+/// Lets hyper call a tower service. Services here are always ready; the clone is a counter.
+#[derive(Clone)]
+struct TowerService<S>(S);
+
+/// Runs an HTTP/2 connection's streams as tasks of the same worker.
+#[derive(Clone)]
+struct LocalExecutor;
+
+enum HttpVersion {
+    One,
+    Two,
+}
+
+/// How a connection came to its end.
+enum Ended {
+    Closed(hyper::Result<()>),
+    TooSlow,
+}
+
+/// Enforces the client's deadlines.
+struct Watchdog {
+    activity: Rc<Activity>,
+    sleep: Pin<Box<Sleep>>,
+}
+
+/// Serves a connection from its first byte to its last.
+pub async fn serve<M, S, B>(accepted: Accepted, transport: &Transport, drain: &Drain, make_service: M)
+where
+    M: FnOnce(Rc<ClientConnection>) -> S,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let Accepted { tcp, peer, listener } = accepted;
+    let activity = Rc::new(Activity::one_by_one());
+    let Some((stream, security, version)) = establish(tcp, transport, &activity, peer).await else { return };
+    let connection = Rc::new(ClientConnection {
+        peer: peer.ip(),
+        peer_header: address_header(peer.ip()),
+        listener,
+        security,
+        activity,
+        takeover: RefCell::new(None),
+    });
+    let service = TowerService(make_service(connection.clone()));
+    let ended = match version {
+        HttpVersion::One => serve_http1(stream, service, &connection, drain.signal()).await,
+        HttpVersion::Two => serve_http2(stream, service, &connection, drain.signal()).await,
+    };
+    match ended {
+        Ended::Closed(Ok(())) => {}
+        Ended::Closed(Err(error)) => tracing::debug!("connection from {peer} ended: {error}"),
+        Ended::TooSlow => tracing::debug!("connection from {peer} was closed: the client took too long"),
+    }
+}
+
+impl ClientConnection {
+    /// Marks an exchange as open for as long as the result lives.
+    pub fn open_exchange(&self) -> OpenExchange {
+        self.activity.exchange_opened();
+        OpenExchange(self.activity.clone())
+    }
+
+    /// Asks for the socket once the answer under way, a 101, has been written. Only for HTTP/1.
+    pub fn take_over(&self, takeover: Takeover) {
+        *self.takeover.borrow_mut() = Some(takeover);
+    }
+}
+
+impl Drop for OpenExchange {
+    fn drop(&mut self) {
+        self.0.exchange_closed();
+    }
+}
+
+async fn establish(
+    tcp: TcpStream,
+    transport: &Transport,
+    activity: &Rc<Activity>,
+    peer: SocketAddr,
+) -> Option<(ClientStream, ConnectionSecurity, HttpVersion)> {
+    let acceptor = match transport {
+        Transport::Plain => {
+            let socket = ClientSocket::plain(tcp, activity.clone());
+            return Some((ClientStream::Plain(socket), ConnectionSecurity::Plain, HttpVersion::One));
+        }
+        Transport::Tls(acceptor) => acceptor,
+    };
+    match tls::handshake(acceptor, ClientSocket::below_tls(tcp, activity.clone())).await {
+        Ok(stream) => {
+            let session = stream.get_ref().1;
+            let server_name = session.server_name().map(|name| name.to_ascii_lowercase().into_boxed_str());
+            let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
+            Some((ClientStream::Tls(stream), ConnectionSecurity::Tls { server_name }, version))
+        }
+        Err(HandshakeFailure::PlainHttp) => {
+            tracing::debug!("{peer} spoke plain HTTP to a TLS port");
+            None
+        }
+        Err(HandshakeFailure::TooSlow) => {
+            tracing::debug!("{peer} did not complete its TLS handshake in time");
+            None
+        }
+        Err(HandshakeFailure::Failed(error)) => {
+            tracing::debug!("TLS handshake with {peer} failed: {error}");
+            None
+        }
+    }
+}
+
+async fn serve_http1<S, B>(
+    stream: ClientStream,
+    service: TowerService<S>,
+    connection: &ClientConnection,
+    signal: Signal,
+) -> Ended
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut http = http1::Builder::new()
+        // The watchdog times heads and pauses apart, which hyper's one timer cannot.
+        .header_read_timeout(None)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(MESSAGE_BUFFER)
+        .serve_connection(TokioIo::new(stream), service);
+    let ended = drive(&mut http, http1::Connection::graceful_shutdown, connection, signal).await;
+    let takeover = connection.takeover.borrow_mut().take();
+    if let (Ended::Closed(Ok(())), Some(takeover)) = (&ended, takeover) {
+        let parts = http.into_parts();
+        takeover(parts.io.into_inner(), parts.read_buf);
+    }
+    ended
+}
+
+async fn serve_http2<S, B>(
+    stream: ClientStream,
+    service: TowerService<S>,
+    connection: &ClientConnection,
+    signal: Signal,
+) -> Ended
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S::Future: 'static,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    connection.activity.multiplexed();
+    let mut http = http2::Builder::new(LocalExecutor)
+        .max_concurrent_streams(128)
+        .initial_stream_window_size(2 * MIB)
+        .initial_connection_window_size(4 * MIB)
+        .max_send_buf_size(MESSAGE_BUFFER)
+        .max_header_list_size(MAX_HEAD as u32)
+        // Bounds the work for streams that the client makes fail (CVE-2025-8671).
+        .max_local_error_reset_streams(256)
+        .serve_connection(TokioIo::new(stream), service);
+    drive(&mut http, http2::Connection::graceful_shutdown, connection, signal).await
+}
+
+/// Runs an HTTP connection to its end, which is hastened by a drain and by a client that is too slow.
+async fn drive<C>(
+    http: &mut C,
+    shut_down: impl Fn(Pin<&mut C>),
+    connection: &ClientConnection,
+    mut signal: Signal,
+) -> Ended
+where
+    C: Future<Output = hyper::Result<()>> + Unpin,
+{
+    let mut watchdog = Watchdog::new(connection.activity.clone());
+    let mut draining = pin!(signal.draining());
+    let mut is_draining = false;
+    poll_fn(|cx| {
+        if !is_draining && draining.as_mut().poll(cx).is_ready() {
+            is_draining = true;
+            shut_down(Pin::new(http));
+        }
+        if let Poll::Ready(closed) = Pin::new(&mut *http).poll(cx) {
+            return Poll::Ready(Ended::Closed(closed));
+        }
+        watchdog.poll(cx).map(|()| Ended::TooSlow)
+    })
+    .await
+}
+
+impl<S> hyper::service::Service<Request<Incoming>> for TowerService<S>
+where
+    S: Service<Request<Incoming>> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, request: Request<Incoming>) -> S::Future {
+        self.0.clone().call(request)
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for LocalExecutor
+where
+    F: Future<Output = ()> + 'static,
+{
+    fn execute(&self, stream: F) {
+        Drain::spawn_part(stream);
+    }
+}
+
+impl Watchdog {
+    fn new(activity: Rc<Activity>) -> Watchdog {
+        let first = activity.deadline(&LIMITS).unwrap_or_else(|| Instant::now() + LIMITS.head);
+        Watchdog { activity, sleep: Box::pin(sleep_until(first)) }
+    }
+
+    /// Ready when the client has been too slow.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            match self.activity.deadline(&LIMITS) {
+                Some(deadline) if deadline <= now => return Poll::Ready(()),
+                Some(deadline) => self.sleep.as_mut().reset(deadline),
+                // Busy: no deadline now, but one may begin at any time.
+                None => self.sleep.as_mut().reset(now + LIMITS.head),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+fn address_header(address: IpAddr) -> HeaderValue {
+    // An address consists of digits, letters, dots and colons, so it is always a valid value.
+    HeaderValue::try_from(address.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+/// nginx waits 60 s for a head and keeps an idle connection for 65 s. Heads are small: half the time is
+/// plenty, and halves what a slow attacker can hold.
+const LIMITS: ClientLimits = ClientLimits {
+    head: Duration::from_secs(30),
+    keep_alive: Duration::from_secs(65),
+    write: Duration::from_secs(60),
+};
+
+/// Head of a request, in both protocols: room for the cookies of single sign-on.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// What hyper may hold of a message in each direction for a slow client.
+const MESSAGE_BUFFER: usize = 128 * 1024;
+
+const MIB: u32 = 1024 * 1024;

@@ -1,0 +1,68 @@
+//! A limit on silence that costs nothing while there is none.
+//!
+//! Progress only notes the time. The timer below is set once and, when it fires, looks whether there
+//! was progress meanwhile; so a busy connection touches the timer wheel once per limit, not per message.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Fires when `limit` has passed without [`IdleTimer::progress`].
+pub struct IdleTimer {
+    limit: Duration,
+    last_progress: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl IdleTimer {
+    pub fn new(limit: Duration) -> IdleTimer {
+        IdleTimer { limit, last_progress: Instant::now(), sleep: None }
+    }
+
+    /// Begins anew with another limit.
+    pub fn restart(&mut self, limit: Duration) {
+        self.limit = limit;
+        self.progress();
+        let deadline = self.last_progress + limit;
+        if let Some(sleep) = self.sleep.as_mut().filter(|sleep| sleep.deadline() > deadline) {
+            sleep.as_mut().reset(deadline);
+        }
+    }
+
+    /// Something moved; the silence starts anew.
+    pub fn progress(&mut self) {
+        self.last_progress = Instant::now();
+    }
+
+    /// Ready when the silence has lasted too long. Call it only while waiting.
+    pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.last_progress + self.limit;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        while sleep.as_mut().poll(cx).is_ready() {
+            if deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_postpones_the_end() {
+        let start = Instant::now();
+        let mut timer = IdleTimer::new(Duration::from_secs(10));
+        assert!(poll_fn(|cx| Poll::Ready(timer.poll_expired(cx).is_pending())).await);
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        timer.progress();
+        poll_fn(|cx| timer.poll_expired(cx)).await;
+        assert_eq!(start.elapsed().as_secs(), 18);
+    }
+}

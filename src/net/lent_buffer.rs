@@ -1,0 +1,53 @@
+//! A worker's buffers, lent for the moment in which bytes flow.
+//!
+//! Thousands of idle connections would otherwise each own one. A buffer lives on its thread and goes
+//! back to it when the loan ends; nothing is held across an await.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+
+/// A buffer of [`SIZE`] bytes, on loan from the current thread.
+pub struct LentBuffer(Box<[u8]>);
+
+/// Four full TLS records: what one write of a large message carries.
+pub const SIZE: usize = 64 * 1024;
+
+/// Borrows a buffer. Its content is whatever the last borrower left.
+pub fn lend() -> LentBuffer {
+    let shelved = SHELF.with(|shelf| shelf.borrow_mut().pop());
+    LentBuffer(shelved.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()))
+}
+
+impl Deref for LentBuffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for LentBuffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Drop for LentBuffer {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.0);
+        // The thread may be ending; then the buffer is simply freed.
+        let _ = SHELF.try_with(|shelf| {
+            let mut shelf = shelf.borrow_mut();
+            if shelf.len() < NESTED_LOANS {
+                shelf.push(buffer);
+            }
+        });
+    }
+}
+
+/// A tunnel that reads from its application while TLS below it reads ahead: two at a time.
+const NESTED_LOANS: usize = 2;
+
+thread_local! {
+    static SHELF: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+}

@@ -1,0 +1,77 @@
+//! Opening a connection to an application.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio_util::either::Either;
+
+use super::UpstreamError;
+use crate::model::{UpstreamAddress, UpstreamSpec};
+
+/// A connection to an application.
+pub type UpstreamStream = Either<UnixStream, TcpStream>;
+
+/// Opens connections to one application.
+pub struct Dialer {
+    target: Target,
+    timeout: Duration,
+}
+
+enum Target {
+    Unix(PathBuf),
+    Address(SocketAddr),
+    /// Looked up for each new connection, so a changed address is followed.
+    Name(String, u16),
+}
+
+impl Dialer {
+    pub fn new(spec: &UpstreamSpec) -> Dialer {
+        let target = match &spec.address {
+            UpstreamAddress::Unix(path) => Target::Unix(path.clone()),
+            UpstreamAddress::Tcp { host, port } => match host.parse::<IpAddr>() {
+                Ok(ip) => Target::Address(SocketAddr::new(ip, *port)),
+                Err(_) => Target::Name(host.clone(), *port),
+            },
+        };
+        Dialer { target, timeout: spec.connect_timeout }
+    }
+
+    pub async fn dial(&self) -> Result<UpstreamStream, UpstreamError> {
+        match tokio::time::timeout(self.timeout, self.target.connect()).await {
+            Ok(connected) => connected.map_err(UpstreamError::Connect),
+            Err(_) => Err(UpstreamError::ConnectTimeout),
+        }
+    }
+}
+
+impl Target {
+    async fn connect(&self) -> io::Result<UpstreamStream> {
+        match self {
+            Target::Unix(path) => UnixStream::connect(path).await.map(Either::Left),
+            Target::Address(address) => connect_tcp(*address).await,
+            Target::Name(name, port) => connect_by_name(name, *port).await,
+        }
+    }
+}
+
+/// Tries each address in turn: `localhost` is often `::1` first, where applications do not listen.
+async fn connect_by_name(name: &str, port: u16) -> io::Result<UpstreamStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{name} has no address"));
+    for address in lookup_host((name, port)).await? {
+        match connect_tcp(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+async fn connect_tcp(address: SocketAddr) -> io::Result<UpstreamStream> {
+    let stream = TcpStream::connect(address).await?;
+    // Small writes are whole messages here; waiting for more would only delay them.
+    stream.set_nodelay(true)?;
+    Ok(Either::Right(stream))
+}

@@ -1,0 +1,45 @@
+//! Why an application did not answer.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use super::request::BodyFailure;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum UpstreamError {
+    Connect(io::Error),
+    ConnectTimeout,
+    /// The connection ended or broke before the head of an answer.
+    Broken(hyper::Error),
+    /// Nothing came for as long as the route allows.
+    AnswerTimeout,
+    /// It switched protocols without having been asked to.
+    UnaskedSwitch,
+    /// The request's own body failed; the application is not to blame.
+    RequestBody(BodyFailure),
+}
+
+impl fmt::Display for UpstreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UpstreamError::Connect(error) => write!(f, "cannot connect: {error}"),
+            UpstreamError::ConnectTimeout => f.write_str("no connection within connect_timeout"),
+            UpstreamError::Broken(error) => write!(f, "the connection broke before an answer: {error}"),
+            UpstreamError::AnswerTimeout => f.write_str("no answer within read_timeout"),
+            UpstreamError::UnaskedSwitch => f.write_str("it switched protocols without being asked to"),
+            UpstreamError::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
+        }
+    }
+}
+
+impl Error for UpstreamError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            UpstreamError::Connect(error) => Some(error),
+            UpstreamError::Broken(error) => Some(error),
+            _ => None,
+        }
+    }
+}

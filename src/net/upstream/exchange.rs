@@ -1,0 +1,100 @@
+//! One request and the head of its answer, on one connection.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::answer::{Answer, AnswerBody};
+use super::connection::{Connection, SendError};
+use super::error::UpstreamError;
+use super::pool::Pool;
+use super::request::{BodyWatch, Terms, UpstreamRequest};
+
+/// Why an exchange came to nothing.
+pub(super) struct Failure {
+    pub(super) error: UpstreamError,
+    /// The request, if nothing of it was written.
+    pub(super) unsent: Option<UpstreamRequest>,
+}
+
+enum NoHead {
+    Silence,
+    Send(SendError),
+}
+
+/// Sends a request and waits for the head of the answer. The connection goes with the answer, and from
+/// there to the pool.
+pub(super) async fn exchange(
+    mut connection: Box<Connection>,
+    request: UpstreamRequest,
+    pool: &Rc<Pool>,
+) -> Result<Answer, Failure> {
+    let UpstreamRequest { message, terms } = request;
+    let watch = message.body().watch();
+    connection.silence().restart(terms.read_timeout);
+    let sent = connection.send(message);
+    let response = match await_head(&mut connection, sent, &watch).await {
+        Ok(response) => response,
+        Err(NoHead::Silence) => return Err(Failure::of(UpstreamError::AnswerTimeout)),
+        Err(NoHead::Send(error)) => return Err(Failure::of_sending(error, &watch, terms)),
+    };
+    match (response.status(), terms.asks_to_switch) {
+        (StatusCode::SWITCHING_PROTOCOLS, true) => Ok(switch(connection, response).await),
+        (StatusCode::SWITCHING_PROTOCOLS, false) => Err(Failure::of(UpstreamError::UnaskedSwitch)),
+        _ => Ok(Answer::Response(response.map(|body| AnswerBody::new(body, connection, pool.clone())))),
+    }
+}
+
+async fn await_head<F>(
+    connection: &mut Connection,
+    sent: F,
+    watch: &BodyWatch,
+) -> Result<Response<Incoming>, NoHead>
+where
+    F: Future<Output = Result<Response<Incoming>, SendError>>,
+{
+    let mut sent = pin!(sent);
+    let mut uploaded = 0;
+    poll_fn(|cx| {
+        connection.drive(cx);
+        if let Poll::Ready(result) = sent.as_mut().poll(cx) {
+            return Poll::Ready(result.map_err(NoHead::Send));
+        }
+        // While the client still sends, the application may well be silent.
+        if watch.uploaded() != uploaded {
+            uploaded = watch.uploaded();
+            connection.silence().progress();
+        }
+        connection.silence().poll_expired(cx).map(|()| Err(NoHead::Silence))
+    })
+    .await
+}
+
+async fn switch(mut connection: Box<Connection>, response: Response<Incoming>) -> Answer {
+    let (head, _) = response.into_parts();
+    poll_fn(|cx| {
+        connection.drive(cx);
+        if connection.has_ended() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let (stream, early) = connection.into_parts();
+    Answer::Switched(head, stream, early)
+}
+
+impl Failure {
+    fn of(error: UpstreamError) -> Failure {
+        Failure { error, unsent: None }
+    }
+
+    fn of_sending(mut error: SendError, watch: &BodyWatch, terms: Terms) -> Failure {
+        if let Some(at_fault) = watch.failure() {
+            return Failure::of(UpstreamError::RequestBody(at_fault));
+        }
+        let unsent = error.take_message().map(|message| UpstreamRequest { message, terms });
+        Failure { unsent, error: UpstreamError::Broken(error.into_error()) }
+    }
+}

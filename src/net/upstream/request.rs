@@ -1,0 +1,282 @@
+//! A request as it goes to an application, and the client's body in it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, Request, StatusCode, Uri, Version};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+use crate::model::BodyLimit;
+use crate::model::end_to_end::EndToEnd;
+use crate::net::idle_timer::IdleTimer;
+
+/// A request that an application can be sent. Always HTTP/1.1, in origin form.
+pub struct UpstreamRequest {
+    pub(super) message: Request<RequestBody>,
+    pub(super) terms: Terms,
+}
+
+/// What is agreed about an exchange beside the message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) asks_to_switch: bool,
+    /// Longest silence of the application.
+    pub(super) read_timeout: Duration,
+}
+
+/// Method, path and headers of a request.
+pub struct RequestHead {
+    pub method: Method,
+    pub target: PathAndQuery,
+    pub headers: EndToEnd,
+}
+
+/// What this connection is to be used for, which decides the headers that belong to it alone.
+#[derive(Debug, Clone)]
+pub enum Hop {
+    KeepAlive,
+    /// Switch to this protocol, if the application agrees.
+    Upgrade(HeaderValue),
+}
+
+/// The client's body on its way to the application.
+#[derive(Default)]
+pub struct RequestBody(Option<Box<Streaming>>);
+
+/// What a route and a request demand of a body.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyRules {
+    pub limit: BodyLimit,
+    /// Longest silence of the client.
+    pub client_timeout: Duration,
+    pub expects: Expectation,
+}
+
+/// Whether the client waits for a go-ahead before it sends its body (RFC 9110 section 10.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expectation {
+    None,
+    Continue,
+}
+
+/// What became of a body, for those who wait for the answer.
+pub(super) struct BodyWatch(Option<Rc<Fate>>);
+
+/// Why a body could not be sent in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFailure {
+    TooLarge,
+    ClientTooSlow,
+    ClientBrokeOff,
+}
+
+struct Streaming {
+    incoming: Incoming,
+    rules: BodyRules,
+    silence: IdleTimer,
+    gate: Option<Gate>,
+    fate: Rc<Fate>,
+}
+
+#[derive(Default)]
+struct Fate {
+    passed: Cell<u64>,
+    failure: Cell<Option<BodyFailure>>,
+}
+
+/// Holds a body back until the application says 100, or enough time has passed for one that never does.
+///
+/// Reading the body is what makes hyper send 100 to the client. So this leaves the go-ahead to the
+/// application, which may refuse the request before a byte of the body has been sent.
+struct Gate {
+    go_ahead: Arc<GoAhead>,
+    patience: Pin<Box<Sleep>>,
+}
+
+#[derive(Default)]
+struct GoAhead {
+    given: AtomicBool,
+    waiting: Mutex<Option<Waker>>,
+}
+
+impl UpstreamRequest {
+    /// Puts a request together, with the headers of its next hop.
+    pub fn new(head: RequestHead, body: RequestBody, hop: &Hop, read_timeout: Duration) -> UpstreamRequest {
+        let mut headers = head.headers.into_headers();
+        // hyper would take a GET without a length for one without a body.
+        if body.0.is_some() && !headers.contains_key(header::CONTENT_LENGTH) {
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        if let Hop::Upgrade(protocol) = hop {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(header::UPGRADE, protocol.clone());
+        }
+        let go_ahead = body.go_ahead();
+        let mut message = Request::new(body);
+        *message.method_mut() = head.method;
+        *message.uri_mut() = Uri::from(head.target);
+        *message.version_mut() = Version::HTTP_11;
+        *message.headers_mut() = headers;
+        if let Some(go_ahead) = go_ahead {
+            hyper::ext::on_informational(&mut message, move |answer| {
+                if answer.status() == StatusCode::CONTINUE {
+                    go_ahead.give();
+                }
+            });
+        }
+        let terms = Terms { asks_to_switch: matches!(hop, Hop::Upgrade(_)), read_timeout };
+        UpstreamRequest { message, terms }
+    }
+
+    /// The same request once more, if sending it twice is as good as once.
+    pub(super) fn repeatable(&self) -> Option<UpstreamRequest> {
+        let message = &self.message;
+        if message.body().0.is_some() || !message.method().is_idempotent() || self.terms.asks_to_switch {
+            return None;
+        }
+        let mut again = Request::new(RequestBody::default());
+        *again.method_mut() = message.method().clone();
+        *again.uri_mut() = message.uri().clone();
+        *again.headers_mut() = message.headers().clone();
+        Some(UpstreamRequest { message: again, terms: self.terms })
+    }
+}
+
+impl RequestBody {
+    /// The client's body under the rules of its route. A body that has ended already is none.
+    pub fn new(incoming: Incoming, rules: BodyRules) -> RequestBody {
+        if incoming.is_end_stream() {
+            return RequestBody(None);
+        }
+        let gate = match rules.expects {
+            Expectation::None => None,
+            Expectation::Continue => {
+                Some(Gate { go_ahead: Arc::default(), patience: Box::pin(sleep(GO_AHEAD_PATIENCE)) })
+            }
+        };
+        let silence = IdleTimer::new(rules.client_timeout);
+        RequestBody(Some(Box::new(Streaming { incoming, rules, silence, gate, fate: Rc::default() })))
+    }
+
+    pub(super) fn watch(&self) -> BodyWatch {
+        BodyWatch(self.0.as_ref().map(|body| body.fate.clone()))
+    }
+
+    fn go_ahead(&self) -> Option<Arc<GoAhead>> {
+        self.0.as_ref().and_then(|body| body.gate.as_ref()).map(|gate| gate.go_ahead.clone())
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyFailure;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+        let Some(body) = &mut self.get_mut().0 else { return Poll::Ready(None) };
+        let frame = ready!(body.poll_frame(cx));
+        if let Some(Err(failure)) = &frame {
+            body.fate.failure.set(Some(*failure));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|body| body.incoming.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |body| body.incoming.size_hint())
+    }
+}
+
+impl Streaming {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+        if let Some(gate) = &mut self.gate {
+            ready!(gate.poll_open(cx));
+            self.gate = None;
+            self.silence.progress();
+        }
+        let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                ready!(self.silence.poll_expired(cx));
+                return Poll::Ready(Some(Err(BodyFailure::ClientTooSlow)));
+            }
+        };
+        self.silence.progress();
+        Poll::Ready(frame.map(|frame| self.check(frame)))
+    }
+
+    fn check(&self, frame: Result<Frame<Bytes>, hyper::Error>) -> Result<Frame<Bytes>, BodyFailure> {
+        let frame = frame.map_err(|_| BodyFailure::ClientBrokeOff)?;
+        if let Some(data) = frame.data_ref() {
+            let passed = self.fate.passed.get() + data.len() as u64;
+            self.fate.passed.set(passed);
+            if !self.rules.limit.allows(passed) {
+                return Err(BodyFailure::TooLarge);
+            }
+        }
+        Ok(frame)
+    }
+}
+
+impl Gate {
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.go_ahead.poll_given(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        self.patience.as_mut().poll(cx)
+    }
+}
+
+impl GoAhead {
+    fn give(&self) {
+        self.given.store(true, Ordering::Release);
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+
+    fn poll_given(&self, cx: &mut Context<'_>) -> Poll<()> {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        if self.given.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl BodyWatch {
+    /// Bytes that went to the application so far.
+    pub(super) fn uploaded(&self) -> u64 {
+        self.0.as_ref().map_or(0, |fate| fate.passed.get())
+    }
+
+    pub(super) fn failure(&self) -> Option<BodyFailure> {
+        self.0.as_ref().and_then(|fate| fate.failure.get())
+    }
+}
+
+impl fmt::Display for BodyFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BodyFailure::TooLarge => "it is larger than max_body",
+            BodyFailure::ClientTooSlow => "the client sent nothing for client_timeout",
+            BodyFailure::ClientBrokeOff => "the client broke off",
+        })
+    }
+}
+
+impl std::error::Error for BodyFailure {}
+
+/// How long a body waits for an application that never says 100. Clients wait about as long by
+/// themselves (RFC 9110 section 10.1.1 forbids them to wait for ever).
+const GO_AHEAD_PATIENCE: Duration = Duration::from_secs(1);

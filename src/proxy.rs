@@ -1,0 +1,297 @@
+//! The way of a request: host, route, action, answer.
+
+pub mod body;
+pub mod reply;
+pub mod requested_host;
+pub mod rewrite;
+pub mod tunnel;
+pub mod upgrade;
+
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Request, Response, request};
+use hyper::body::Incoming;
+use tower::Service;
+
+use crate::drain::{Drain, Kind};
+use crate::model::route::{Action, Forward, Route};
+use crate::model::{HostId, Listener, Model, path};
+use crate::net::connection::{ClientConnection, ConnectionSecurity};
+use crate::net::upstream::Upstream;
+use crate::net::upstream::answer::Answer;
+use crate::net::upstream::dial::UpstreamStream;
+use crate::net::upstream::error::UpstreamError;
+use crate::net::upstream::request::{BodyRules, Expectation, Hop, RequestBody, RequestHead, UpstreamRequest};
+use crate::telemetry::access_log::RequestSummary;
+use crate::telemetry::exchange::{Exchange, LogClock};
+use crate::telemetry::log_writer::{LogHandle, WorkerLog};
+use body::{Content, Record, ReplyBody};
+use reply::{Refusal, Reply};
+use requested_host::RequestedHost;
+use tunnel::{End, Meter};
+use upgrade::UpgradeOffer;
+
+/// One worker's live configuration: the model, with this worker's pools and logs beside it.
+pub struct Proxy {
+    model: Arc<Model>,
+    upstreams: Vec<Upstream>,
+    logs: Vec<Rc<WorkerLog>>,
+    /// By listener: see [`crate::model::Listener::fallback`].
+    fallbacks: Vec<Option<HostId>>,
+    clock: Rc<LogClock>,
+    drain: Drain,
+}
+
+/// A request that has a host here.
+struct Inbound {
+    head: request::Parts,
+    body: Incoming,
+    host: HostId,
+    /// `Host` for the application, as the client wrote it.
+    host_header: HeaderValue,
+}
+
+/// What came of asking an application.
+enum Forwarded {
+    Answered(Reply),
+    Switched(Response<ReplyBody>, Switched),
+}
+
+/// The application's end of a tunnel that is about to open.
+struct Switched {
+    application: End<UpstreamStream>,
+    idle_timeout: Duration,
+}
+
+impl Proxy {
+    pub fn new(model: Arc<Model>, logs: &LogHandle, drain: Drain) -> Proxy {
+        let workers = model.process.workers.get();
+        let upstreams = model.upstreams().iter().map(|spec| Upstream::new(spec, workers)).collect();
+        let targets = model.access_logs().iter().enumerate();
+        let logs = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
+        let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
+        Proxy { model, upstreams, logs, fallbacks, clock: Rc::default(), drain }
+    }
+
+    /// The service for one client connection.
+    pub fn service(
+        self: &Rc<Self>,
+        client: Rc<ClientConnection>,
+    ) -> impl Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: 'static>
+    + Clone
+    + 'static
+    + use<> {
+        let proxy = self.clone();
+        tower::service_fn(move |request| {
+            let (proxy, client) = (proxy.clone(), client.clone());
+            async move { Ok(proxy.answer(&client, request).await) }
+        })
+    }
+
+    /// What is due from time to time: log lines go out, old connections close.
+    pub fn tick(&self) {
+        self.logs.iter().for_each(|log| log.flush());
+        self.upstreams.iter().for_each(Upstream::prune);
+    }
+
+    /// One exchange, from the request to the head of its answer.
+    async fn answer(&self, client: &ClientConnection, request: Request<Incoming>) -> Response<ReplyBody> {
+        let open = client.open_exchange();
+        let (head, body) = request.into_parts();
+        let summary = RequestSummary::of(&head);
+        let found = self.find_host(client, &head);
+        let host = found.as_ref().ok().map(|(host, _)| *host);
+        let mut record = Record { exchange: self.record(client, host, summary), open };
+        let inbound = match found {
+            Ok((host, host_header)) => Inbound { head, body, host, host_header },
+            Err(refusal) => return record.into_reply(reply::refuse(&refusal, head.headers.get(header::ACCEPT))),
+        };
+        match self.act(client, inbound).await {
+            Forwarded::Answered(reply) => record.into_reply(reply),
+            Forwarded::Switched(reply, switched) => {
+                record.exchange.switched();
+                self.tunnel_after(client, switched, record.exchange);
+                reply
+            }
+        }
+    }
+
+    /// Does what the request's route says.
+    async fn act(&self, client: &ClientConnection, inbound: Inbound) -> Forwarded {
+        let accept = inbound.head.headers.get(header::ACCEPT).cloned();
+        let route = match self.find_route(&inbound) {
+            Ok(route) => route,
+            Err(refusal) => return Forwarded::Answered(reply::refuse(&refusal, accept.as_ref())),
+        };
+        let mut reply = match &route.action {
+            Action::Redirect(redirect) => {
+                reply::redirect(redirect, &inbound.host_header, origin_form(&inbound.head.uri))
+            }
+            Action::Respond(respond) => reply::respond(respond),
+            Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {
+                Ok(forwarded) => return forwarded,
+                Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
+            },
+        };
+        route.response_headers.iter().for_each(|op| op.apply(reply.headers_mut()));
+        Forwarded::Answered(reply)
+    }
+
+    /// Asks the application.
+    async fn forward(
+        &self,
+        client: &ClientConnection,
+        route: &Route,
+        forward: &Forward,
+        inbound: Inbound,
+    ) -> Result<Forwarded, Refusal> {
+        let Inbound { mut head, body, host, host_header } = inbound;
+        if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
+            return Err(Refusal::TooLarge);
+        }
+        let offer = UpgradeOffer::of(&head, &body);
+        let rules = BodyRules {
+            limit: forward.body_limit,
+            client_timeout: forward.client_timeout,
+            expects: expectation(&head),
+        };
+        let security = self.model.host(host).security;
+        let mut headers = rewrite::to_application(&mut head, host_header, security, client);
+        headers.apply(&forward.request_headers);
+        let target = origin_form(&head.uri);
+        let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
+        let request = UpstreamRequest::new(
+            RequestHead { method: head.method, target, headers },
+            RequestBody::new(body, rules),
+            &hop,
+            forward.read_timeout,
+        );
+        let answer = self.upstreams[forward.upstream.index()].send(request).await;
+        match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
+            Answer::Response(response) => {
+                let (mut head, body) = response.into_parts();
+                head.headers = rewrite::to_client(head.headers, &route.response_headers);
+                head.version = http::Version::HTTP_11;
+                Ok(Forwarded::Answered(Response::from_parts(head, Content::Application(body))))
+            }
+            Answer::Switched(head, stream, early) => {
+                // The upstream switches only when asked to, and it was asked to because of the offer.
+                let offer = offer.ok_or(Refusal::Upstream(UpstreamError::UnaskedSwitch))?;
+                let reply = offer.accept(head, &route.response_headers);
+                let application = End { stream, early };
+                Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
+            }
+        }
+    }
+
+    /// Lets a tunnel begin when the 101 has gone out.
+    fn tunnel_after(&self, client: &ClientConnection, switched: Switched, exchange: Exchange) {
+        let drain = self.drain.clone();
+        client.take_over(Box::new(move |mut stream, early| {
+            stream.become_tunnel();
+            let client = End { stream, early };
+            let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, exchange);
+            drain.spawn(Kind::Tunnel, tunnel);
+        }));
+    }
+
+    /// The host a request is for, and `Host` for the application.
+    fn find_host(
+        &self,
+        client: &ClientConnection,
+        head: &request::Parts,
+    ) -> Result<(HostId, HeaderValue), Refusal> {
+        let hosts = &self.model.listeners[client.listener].hosts;
+        match RequestedHost::of(head)? {
+            RequestedHost::Named { name, header } => {
+                let host = *hosts.find(&name).or(hosts.default.as_ref()).ok_or(Refusal::Misdirected)?;
+                self.check_server_name(client, &name, host)?;
+                Ok((host, header))
+            }
+            RequestedHost::Unnamed => {
+                let host = hosts.default.ok_or(Refusal::BadHost)?;
+                let name = self.model.host(host).names.first().map(|name| name.name().as_str());
+                let header = name.and_then(|name| HeaderValue::from_str(name).ok());
+                Ok((host, header.ok_or(Refusal::BadHost)?))
+            }
+        }
+    }
+
+    /// A connection was opened for one name, and certified for it. Requests for another are served only if
+    /// the same certificate covers both, as browsers that reuse connections rely on (RFC 9113 section
+    /// 9.1.1); else a client could reach a host around that host's own TLS terms.
+    fn check_server_name(&self, client: &ClientConnection, name: &str, host: HostId) -> Result<(), Refusal> {
+        let ConnectionSecurity::Tls { server_name: Some(server_name) } = &client.security else { return Ok(()) };
+        if **server_name == *name {
+            return Ok(());
+        }
+        let hosts = &self.model.listeners[client.listener].hosts;
+        let certified = hosts.find(server_name).copied().or(self.fallbacks[client.listener]);
+        let security = |host: HostId| self.model.host(host).security;
+        if certified.is_some_and(|certified| security(certified) == security(host)) {
+            Ok(())
+        } else {
+            Err(Refusal::Misdirected)
+        }
+    }
+
+    fn find_route(&self, inbound: &Inbound) -> Result<&Route, Refusal> {
+        if !reply::is_allowed(&inbound.head.method) {
+            return Err(Refusal::Method);
+        }
+        let path = path::normalise(inbound.head.uri.path()).map_err(|_| Refusal::BadPath)?;
+        self.model.host(inbound.host).routes.select(&path).ok_or(Refusal::NoRoute)
+    }
+
+    fn record(&self, client: &ClientConnection, host: Option<HostId>, summary: RequestSummary) -> Exchange {
+        let host = host.or(self.fallbacks[client.listener]);
+        let log = host.map_or(0, |host| self.model.host(host).access_log.index());
+        Exchange::open(client.peer, summary, self.logs[log].clone(), self.clock.clone())
+    }
+
+    fn report(&self, forward: &Forward, error: &UpstreamError) {
+        if let UpstreamError::RequestBody(_) = error {
+            return;
+        }
+        let address = &self.model.upstream(forward.upstream).address;
+        tracing::warn!("{address}: {error}");
+    }
+}
+
+impl Record {
+    fn into_reply(mut self, reply: Reply) -> Response<ReplyBody> {
+        self.exchange.answered(reply.status());
+        reply.map(|content| ReplyBody::Message { content, record: self })
+    }
+}
+
+impl Meter for Exchange {
+    fn to_client(&mut self, bytes: u64) {
+        self.sent(bytes);
+    }
+
+    fn to_application(&mut self, bytes: u64) {
+        self.received(bytes);
+    }
+}
+
+/// Path and query, as they came.
+fn origin_form(uri: &http::Uri) -> PathAndQuery {
+    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+}
+
+fn declared_length(head: &request::Parts) -> Option<u64> {
+    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn expectation(head: &request::Parts) -> Expectation {
+    match head.headers.get(header::EXPECT) {
+        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Expectation::Continue,
+        _ => Expectation::None,
+    }
+}

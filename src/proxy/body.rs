@@ -1,0 +1,94 @@
+//! The body of an answer to a client.
+//!
+//! It holds the exchange's record, so the exchange ends when the last byte has been handed over, or when
+//! the client is gone.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+
+use crate::net::connection::OpenExchange;
+use crate::net::upstream::answer::{AnswerBody, AnswerFailure};
+use crate::telemetry::exchange::Exchange;
+
+/// What a client is sent after the head.
+pub enum ReplyBody {
+    Message {
+        content: Content,
+        record: Record,
+    },
+    /// Nothing follows a 101 but the tunnel, which holds the record.
+    Switching,
+}
+
+/// Where the bytes come from.
+pub enum Content {
+    Empty,
+    Own(Bytes),
+    Application(AnswerBody),
+}
+
+/// What lives exactly as long as an exchange: its log line, and its claim on the connection.
+pub struct Record {
+    pub exchange: Exchange,
+    pub open: OpenExchange,
+}
+
+impl Content {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+        match self {
+            Content::Empty => Poll::Ready(None),
+            Content::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Application(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Content::Empty => true,
+            Content::Own(bytes) => bytes.is_empty(),
+            Content::Application(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Content::Empty => SizeHint::with_exact(0),
+            Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Application(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = AnswerFailure;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+        let ReplyBody::Message { content, record } = self.get_mut() else { return Poll::Ready(None) };
+        let frame = ready!(content.poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => record.exchange.sent(frame.data_ref().map_or(0, |data| data.len() as u64)),
+            Some(Err(failure)) => tracing::warn!("an answer was cut short: {failure}"),
+            None => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            ReplyBody::Message { content, .. } => content.is_end_stream(),
+            ReplyBody::Switching => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ReplyBody::Message { content, .. } => content.size_hint(),
+            ReplyBody::Switching => SizeHint::with_exact(0),
+        }
+    }
+}

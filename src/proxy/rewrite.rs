@@ -1,0 +1,115 @@
+//! What changes in a head on its way: from the client to the application, and back.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Version, request};
+
+use crate::model::Security;
+use crate::model::end_to_end::EndToEnd;
+use crate::model::header_ops::HeaderOp;
+use crate::net::connection::ClientConnection;
+
+/// The headers of a request as the application is to see them.
+///
+/// What a client says about itself or about its way here never survives: applications believe it.
+pub fn to_application(
+    head: &mut request::Parts,
+    host: HeaderValue,
+    security: Security,
+    client: &ClientConnection,
+) -> EndToEnd {
+    let mut headers = EndToEnd::strip(std::mem::take(&mut head.headers));
+    headers.remove_where(is_forgeable);
+    if head.version == Version::HTTP_2 {
+        join_cookies(&mut headers);
+    }
+    headers.set(header::HOST, host);
+    headers.set(X_REAL_IP, client.peer_header.clone());
+    headers.set(X_FORWARDED_FOR, client.peer_header.clone());
+    headers.set(X_FORWARDED_PROTO, HeaderValue::from_static(security.scheme()));
+    if let Security::Tls(_) = security {
+        headers.set(X_FORWARDED_SSL, ON);
+    }
+    headers
+}
+
+/// The headers of an answer as the client is to see them.
+pub fn to_client(headers: HeaderMap, ops: &[HeaderOp]) -> HeaderMap {
+    let mut headers = EndToEnd::strip(headers);
+    headers.remove_where(is_for_proxies);
+    headers.apply(ops);
+    headers.into_headers()
+}
+
+/// Headers that a proxy in front of an application writes, and which a client must not. Names with `_`
+/// are dropped as nginx does: CGI-like applications cannot tell them from those with `-`.
+fn is_forgeable(name: &str) -> bool {
+    let is_known = match name.as_bytes()[0] {
+        b'x' => FORGEABLE_X.contains(&name),
+        b'f' => name == "forwarded",
+        b't' => name == "true-client-ip",
+        b'c' => name == "cf-connecting-ip",
+        b'h' => name == "http2-settings",
+        _ => false,
+    };
+    is_known || name.contains('_')
+}
+
+/// Said to the proxy by the application (nginx hides the same), and the name of its server software.
+fn is_for_proxies(name: &str) -> bool {
+    match name.as_bytes()[0] {
+        b'x' => CONSUMED_X.contains(&name),
+        b's' => name == "server",
+        _ => false,
+    }
+}
+
+/// HTTP/2 clients may split `Cookie`; HTTP/1 wants one line (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut EndToEnd) {
+    let crumbs: Vec<&[u8]> = headers.get_all(&header::COOKIE).map(HeaderValue::as_bytes).collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    // Valid values joined by "; " are a valid value.
+    if let Ok(value) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.set(header::COOKIE, value);
+    }
+}
+
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_SSL: HeaderName = HeaderName::from_static("x-forwarded-ssl");
+const ON: HeaderValue = HeaderValue::from_static("on");
+
+const FORGEABLE_X: [&str; 12] = [
+    "x-forwarded-ssl",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded",
+    "x-original-forwarded-for",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-scheme",
+    "x-url-scheme",
+    "x-accel-redirect",
+];
+
+const CONSUMED_X: [&str; 6] =
+    ["x-accel-redirect", "x-accel-expires", "x-accel-limit-rate", "x-accel-buffering", "x-accel-charset", "x-pad"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgeable_names_are_known_and_underscores_are_refused() {
+        for name in ["x-forwarded-host", "forwarded", "true-client-ip", "x_real_ip", "cf-connecting-ip"] {
+            assert!(is_forgeable(name), "{name}");
+        }
+        for name in ["x-request-id", "accept", "cookie", "x-gitlab-token", "content-type"] {
+            assert!(!is_forgeable(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What happened: one record per exchange, written once, where the exchange ends.
+
+pub mod access_log;
+pub mod exchange;
+pub mod log_writer;

@@ -1,0 +1,232 @@
+//! The access log line, in the format of the bundled nginx.
+//!
+//! `$remote_addr - $remote_user [$time_local] "$request_method $filtered_request_uri $server_protocol"
+//! $status $body_bytes_sent "$filtered_http_referer" "$http_user_agent" $gzip_ratio`
+//!
+//! Differences: every occurrence of a secret parameter is filtered, where nginx's pattern only reaches
+//! the last one, and more of GitLab's token parameters are known. A tunnel's line, written when it ends,
+//! carries two more fields at its end: its duration and the bytes that the client sent.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::{HeaderMap, HeaderValue, Method, Version, header};
+
+/// What the line says about the request. Cheap to make: everything shares the request's own memory.
+#[derive(Debug, Clone)]
+pub struct RequestSummary {
+    pub method: Method,
+    pub target: http::Uri,
+    pub version: Version,
+    referer: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    authorization: Option<HeaderValue>,
+}
+
+/// What the line says about how it ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome {
+    pub status: u16,
+    /// Bytes of the body, or of the tunnel, that went to the client.
+    pub sent: u64,
+    pub tunnel: Option<TunnelEnd>,
+}
+
+/// The fields that only a tunnel has.
+#[derive(Debug, Clone, Copy)]
+pub struct TunnelEnd {
+    pub lasted: Duration,
+    /// Bytes that came from the client.
+    pub received: u64,
+}
+
+impl RequestSummary {
+    pub fn of(head: &http::request::Parts) -> RequestSummary {
+        let field = |name| HeaderMap::get(&head.headers, name).cloned();
+        RequestSummary {
+            method: head.method.clone(),
+            target: head.uri.clone(),
+            version: head.version,
+            referer: field(header::REFERER),
+            user_agent: field(header::USER_AGENT),
+            authorization: field(header::AUTHORIZATION),
+        }
+    }
+
+    /// Copies what is shared, so that a long-lived tunnel does not keep the buffer alive that its request
+    /// was read into.
+    pub fn detach(&mut self) {
+        let copied = |value: &mut Option<HeaderValue>| {
+            *value = value.take().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
+        };
+        copied(&mut self.referer);
+        copied(&mut self.user_agent);
+        copied(&mut self.authorization);
+        if let Ok(target) = http::Uri::try_from(self.target.to_string()) {
+            self.target = target;
+        }
+    }
+}
+
+/// Appends one line, newline included, to `out`. `time` is in nginx's `$time_local` form.
+pub fn write_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, request: &RequestSummary, outcome: Outcome) {
+    let _ = write!(out, "{peer} - ");
+    match request.authorization.as_ref().and_then(basic_user) {
+        Some(user) => escape(out, &user),
+        None => out.push(b'-'),
+    }
+    let _ = write!(out, " [{time}] \"{} ", request.method);
+    write_target(out, &request.target);
+    let _ = write!(out, " {}\" {} {} \"", protocol(request.version), outcome.status, outcome.sent);
+    if let Some(referer) = &request.referer {
+        escape(out, without_query(referer.as_bytes()));
+    }
+    out.extend_from_slice(b"\" \"");
+    match &request.user_agent {
+        Some(agent) => escape(out, agent.as_bytes()),
+        None => out.push(b'-'),
+    }
+    // The last field is $gzip_ratio.
+    out.extend_from_slice(b"\" -");
+    if let Some(tunnel) = outcome.tunnel {
+        let _ = write!(out, " {:.3} {}", tunnel.lasted.as_secs_f64(), tunnel.received);
+    }
+    out.push(b'\n');
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// Path and query, with the values of secret parameters replaced.
+fn write_target(out: &mut Vec<u8>, target: &http::Uri) {
+    escape(out, target.path().as_bytes());
+    let Some(query) = target.query() else { return };
+    for (position, pair) in query.split('&').enumerate() {
+        out.push(if position == 0 { b'?' } else { b'&' });
+        match pair.split_once('=') {
+            Some((name, _)) if is_secret(name) => {
+                escape(out, name.as_bytes());
+                out.extend_from_slice(b"=[FILTERED]");
+            }
+            _ => escape(out, pair.as_bytes()),
+        }
+    }
+}
+
+/// The parameters that nginx's filters know, and further ones that carry a credential in GitLab's and
+/// Mattermost's addresses. `-` and `_` are the same, as is the case.
+fn is_secret(name: &str) -> bool {
+    if !name.as_bytes().last().is_some_and(|last| matches!(last | 0x20, b'n' | b'e' | b'd')) {
+        return false;
+    }
+    const SECRETS: [&str; 9] = [
+        "private_token",
+        "authenticity_token",
+        "rss_token",
+        "feed_token",
+        "access_token",
+        "job_token",
+        "reset_password_token",
+        "confirmation_token",
+        "invitation_token",
+    ];
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    name == "token" || name == "code" || name == "password" || SECRETS.contains(&name.as_str())
+}
+
+fn without_query(referer: &[u8]) -> &[u8] {
+    referer.iter().rposition(|byte| *byte == b'?').map_or(referer, |at| &referer[..at])
+}
+
+/// nginx's default escaping: what could break a line or a quoted field becomes `\xHH`.
+fn escape(out: &mut Vec<u8>, text: &[u8]) {
+    let plain = |byte: &u8| matches!(byte, 32..=126) && !matches!(byte, b'"' | b'\\');
+    if text.iter().all(plain) {
+        out.extend_from_slice(text);
+        return;
+    }
+    for byte in text {
+        if plain(byte) {
+            out.push(*byte);
+        } else {
+            let _ = write!(out, "\\x{byte:02X}");
+        }
+    }
+}
+
+/// The user of Basic authentication, as `$remote_user` has it.
+fn basic_user(authorization: &HeaderValue) -> Option<Vec<u8>> {
+    let (scheme, encoded) = authorization.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = BASE64.decode(encoded.trim()).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    Some(decoded[..colon].to_vec()).filter(|user| !user.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(target: &str, headers: &[(&'static str, &str)], outcome: Outcome) -> String {
+        let mut request = http::Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let mut out = Vec::new();
+        let peer = IpAddr::from([192, 0, 2, 7]);
+        write_line(&mut out, peer, "23/Nov/2026:16:18:02 +0000", &RequestSummary::of(&head), outcome);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn ended(status: u16, sent: u64) -> Outcome {
+        Outcome { status, sent, tunnel: None }
+    }
+
+    #[test]
+    fn a_request_is_written_as_nginx_writes_it() {
+        let headers =
+            [("user-agent", "curl/8"), ("referer", "https://a/b?c=d"), ("authorization", "Basic cm9vdDp4")];
+        assert_eq!(
+            line("/a%2Fb?x=1", &headers, ended(200, 12)),
+            "192.0.2.7 - root [23/Nov/2026:16:18:02 +0000] \"GET /a%2Fb?x=1 HTTP/1.1\" 200 12 \"https://a/b\" \"curl/8\" -\n"
+        );
+    }
+
+    #[test]
+    fn what_is_absent_is_empty_or_a_dash() {
+        assert!(line("/", &[], ended(404, 0)).ends_with("\"GET / HTTP/1.1\" 404 0 \"\" \"-\" -\n"));
+    }
+
+    #[test]
+    fn every_secret_parameter_is_filtered() {
+        let logged =
+            line("/a?private_token=x&b=1&Private-Token=y&token=z&job_token=s&xtoken=k", &[], ended(200, 0));
+        let filtered =
+            "private_token=[FILTERED]&b=1&Private-Token=[FILTERED]&token=[FILTERED]&job_token=[FILTERED]&xtoken=k";
+        assert!(logged.contains(filtered), "{logged}");
+    }
+
+    #[test]
+    fn nothing_a_client_sends_can_end_a_field() {
+        let logged = line("/", &[("user-agent", "a\" 200 \\ \t")], ended(200, 0));
+        assert!(logged.contains(r#""a\x22 200 \x5C \x09""#), "{logged}");
+    }
+
+    #[test]
+    fn a_tunnel_says_how_long_it_lasted_and_what_it_received() {
+        let tunnel = TunnelEnd { lasted: Duration::from_millis(1500), received: 77 };
+        let logged = line("/ws", &[], Outcome { status: 101, sent: 9, tunnel: Some(tunnel) });
+        assert!(logged.ends_with("\" 101 9 \"\" \"-\" - 1.500 77\n"), "{logged}");
+    }
+}

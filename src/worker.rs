@@ -1,0 +1,123 @@
+//! One worker: a thread with its own runtime, listening sockets, pools and counters.
+//!
+//! A connection never leaves the worker that accepted it, so nothing on the way of a request is shared
+//! with another thread.
+
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::drain::{Census, Drain, Kind};
+use crate::model::Model;
+use crate::net::connection::{self, Accepted, Transport};
+use crate::net::listener;
+use crate::proxy::Proxy;
+use crate::telemetry::log_writer::LogHandle;
+
+/// All that one worker needs to start.
+pub(crate) struct Plan {
+    pub(crate) model: Arc<Model>,
+    pub(crate) sockets: Vec<BoundListener>,
+    pub(crate) logs: LogHandle,
+}
+
+/// A bound socket, and how it speaks.
+pub(crate) struct BoundListener {
+    /// The position of the listener in the model.
+    pub(crate) listener: usize,
+    pub(crate) socket: TcpListener,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+}
+
+/// Tells a worker what to do.
+pub(crate) struct Orders(UnboundedSender<Order>);
+
+enum Order {
+    Stop,
+}
+
+impl Orders {
+    /// Accept nothing more, finish what runs, end.
+    pub(crate) fn stop(&self) {
+        // A worker that is gone has stopped already.
+        let _ = self.0.send(Order::Stop);
+    }
+}
+
+/// Starts a worker. When it has ended it sends what it had to cut to `reports`.
+pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census>) -> io::Result<Orders> {
+    let (sender, orders) = unbounded_channel();
+    std::thread::Builder::new().name(format!("worker-{position}")).spawn(move || {
+        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => {
+                let cut = runtime.block_on(run(plan, orders));
+                // Dropping the runtime ends what was cut, before that is reported.
+                drop(runtime);
+                let _ = reports.send(cut);
+            }
+            Err(error) => tracing::error!("a worker cannot start: {error}"),
+        }
+    })?;
+    Ok(Orders(sender))
+}
+
+async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
+    let grace = plan.model.process.shutdown_grace;
+    let drain = Drain::new();
+    let proxy = Rc::new(Proxy::new(plan.model, &plan.logs, drain.clone()));
+    let mut running: Vec<AbortHandle> = Vec::new();
+    for bound in plan.sockets {
+        match accepting(bound, proxy.clone(), drain.clone()) {
+            Ok(task) => running.push(task),
+            Err(error) => tracing::error!("a worker cannot accept connections: {error}"),
+        }
+    }
+    let ticking = Drain::spawn_part(tick(proxy.clone()));
+    // Without a sender the process is ending, too.
+    let _ = orders.recv().await;
+    running.iter().for_each(AbortHandle::abort);
+    let cut = drain.finish(grace).await;
+    ticking.abort();
+    proxy.tick();
+    cut
+}
+
+fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result<AbortHandle> {
+    let socket = tokio::net::TcpListener::from_std(bound.socket)?;
+    let listener = bound.listener;
+    let transport = Rc::new(match bound.tls {
+        Some(config) => Transport::Tls(TlsAcceptor::from(config)),
+        None => Transport::Plain,
+    });
+    Ok(Drain::spawn_part(async move {
+        loop {
+            let (tcp, peer) = listener::accept(&socket).await;
+            let accepted = Accepted { tcp, peer, listener };
+            let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
+            drain.spawn(Kind::Connection, async move {
+                let service = |client| proxy.service(client);
+                connection::serve(accepted, &transport, &of_connection, service).await;
+            });
+        }
+    }))
+}
+
+async fn tick(proxy: Rc<Proxy>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        proxy.tick();
+    }
+}
+
+/// How old an access-log line may grow before it is written.
+const TICK: Duration = Duration::from_millis(250);

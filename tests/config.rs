@@ -1,0 +1,157 @@
+//! The configuration language by example: what is accepted and what it means, what is refused and how
+//! that is told.
+//!
+//! Each file in `config/valid` has a `.table` beside it, what `explain` shows of it; each in
+//! `config/invalid` an `.expected`, the problems as they are printed. With `BLESS` set in the
+//! environment the tests write these files instead of comparing, to be read in the diff.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a helper that fails must fail its test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gatepost::config::{self, Loaded};
+use gatepost::explain::{self, Format};
+
+#[test]
+fn valid_files_mean_what_their_table_shows() {
+    for path in toml_files("tests/config/valid") {
+        let loaded = compile(&path);
+        assert!(loaded.warnings.is_empty(), "{}:\n{}", path.display(), loaded.warnings);
+        compare(&path.with_extension("table"), &explain::render(&loaded.model, Format::Table));
+    }
+}
+
+#[test]
+fn invalid_files_are_refused_with_all_their_problems() {
+    for path in toml_files("tests/config/invalid") {
+        match config::from_toml(name(&path), &read(&path)) {
+            Ok(_) => panic!("{} is accepted", path.display()),
+            Err(problems) => compare(&path.with_extension("expected"), &problems.to_string()),
+        }
+    }
+}
+
+#[test]
+fn odd_files_are_accepted_with_warnings() {
+    for path in toml_files("tests/config/odd") {
+        let loaded = compile(&path);
+        assert!(!loaded.warnings.has_errors());
+        compare(&path.with_extension("expected"), &loaded.warnings.to_string());
+    }
+}
+
+#[test]
+fn an_explained_model_compiles_to_itself() {
+    let mut paths = toml_files("tests/config/valid");
+    paths.extend(toml_files("tests/config/odd"));
+    paths.push(PathBuf::from("config/gatepost.toml"));
+    for path in paths {
+        let model = compile(&path).model;
+        let written = explain::render(&model, Format::Toml);
+        let again = config::from_toml(Path::new("/elsewhere/written.toml"), &written)
+            .unwrap_or_else(|problems| panic!("{}:\n{problems}\n{written}", path.display()));
+        assert!(again.warnings.is_empty(), "{}:\n{}", path.display(), again.warnings);
+        assert_eq!(again.model, model, "{}:\n{written}", path.display());
+    }
+}
+
+#[test]
+fn the_example_has_every_key() {
+    let example: toml::Table = read(Path::new("config/gatepost.toml")).parse().unwrap();
+    let written = keys_of(&toml::Value::Table(example));
+    for (section, key) in config::known_keys() {
+        assert!(written.contains(key), "config/gatepost.toml lacks `{key}` of `{section}`");
+    }
+    assert!(compile(Path::new("config/gatepost.toml")).warnings.is_empty());
+}
+
+#[test]
+fn the_reference_has_every_key() {
+    let text = read(Path::new("docs/configuration.md"));
+    for (section, key) in config::known_keys() {
+        assert!(text.contains(&format!("`{key}`")), "docs/configuration.md lacks `{key}` of `{section}`");
+    }
+}
+
+#[test]
+fn json_has_the_keys_and_values_of_the_language() {
+    let model = compile(Path::new("tests/config/valid/routes.toml")).model;
+    let json: serde_json::Value = serde_json::from_str(&explain::render(&model, Format::Json)).unwrap();
+    assert_eq!(json["process"]["shutdown_grace"], "90s");
+    assert_eq!(json["default_host"], serde_json::Value::Null);
+    assert_eq!(json["hosts"][0]["aliases"][1], "www.example.com");
+    assert_eq!(json["hosts"][0]["http2"], true);
+    assert_eq!(json["hosts"][0]["routes"][0]["exact"], "/-/health");
+    assert_eq!(json["hosts"][1]["routes"][0]["respond"]["status"], 200);
+}
+
+#[test]
+fn tables_for_people_are_80_columns_wide_but_for_long_words() {
+    for path in toml_files("tests/config/valid") {
+        for line in explain::render(&compile(&path).model, Format::Table).lines() {
+            let words = line.split_whitespace().count();
+            assert!(line.chars().count() <= 80 || words <= 2, "{}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let problems = config::load(Path::new("/nonexistent/gatepost.toml")).unwrap_err().to_string();
+    assert!(problems.contains("/nonexistent/gatepost.toml"), "{problems}");
+}
+
+#[test]
+fn relative_paths_start_at_the_directory_of_the_file() {
+    let model = compile(Path::new("tests/config/valid/routes.toml")).model;
+    let from_here = config::load(Path::new("tests/config/valid/routes.toml")).unwrap().model;
+    assert_eq!(model.certificates()[0].chain, Path::new("/etc/gatepost/ssl/gitlab.crt"));
+    let directory = fs::canonicalize("tests/config/valid").unwrap();
+    assert_eq!(from_here.certificates()[0].chain, directory.join("ssl/gitlab.crt"));
+}
+
+/// Compiles a file that must be valid, as if it lay in `/etc/gatepost`.
+fn compile(path: &Path) -> Loaded {
+    let file_name = Path::new("/etc/gatepost").join(name(path));
+    config::from_toml(&file_name, &read(path)).unwrap_or_else(|problems| panic!("{}:\n{problems}", path.display()))
+}
+
+fn compare(expected: &Path, actual: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(expected, actual).unwrap();
+    }
+    assert_eq!(actual, read(expected), "{} differs", expected.display());
+}
+
+/// The TOML files of a directory, at least one.
+fn toml_files(directory: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap_or_else(|why| panic!("{directory}: {why}"));
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == "toml")).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{directory} is empty");
+    files
+}
+
+/// All keys, in whichever section they stand.
+fn keys_of(value: &toml::Value) -> BTreeSet<String> {
+    match value {
+        toml::Value::Table(table) => table
+            .iter()
+            .flat_map(|(key, value)| [BTreeSet::from([key.clone()]), keys_of(value)])
+            .flatten()
+            .collect(),
+        toml::Value::Array(items) => items.iter().flat_map(keys_of).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+fn name(path: &Path) -> &Path {
+    path.file_name().map(Path::new).unwrap()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}

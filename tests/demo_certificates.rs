@@ -1,0 +1,91 @@
+//! The demo's throw-away certificates: what they are good for, and for whom.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use gatepost::demo::certificates::{CertificateError, Issued, issue};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+
+#[test]
+fn each_certificate_serves_its_own_name_and_no_other() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let names = ["gitlab.localhost", "mattermost.localhost"];
+    let issued = issue(directory.path(), &names).expect("certificates");
+    for (host, name) in names.iter().enumerate() {
+        handshake(&issued, host, name).expect("the name is on the certificate");
+        let other = names[1 - host];
+        handshake(&issued, host, other).expect_err("the name is not on the certificate");
+    }
+}
+
+#[test]
+fn another_runs_authority_does_not_vouch_for_these_certificates() {
+    let (mine, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let mut issued = issue(mine.path(), &["gitlab.localhost"]).expect("certificates");
+    issued.authority = issue(other.path(), &["gitlab.localhost"]).expect("certificates").authority;
+    handshake(&issued, 0, "gitlab.localhost").expect_err("the authority is another");
+}
+
+#[test]
+fn keys_are_for_the_owner_only_even_where_an_older_file_was_not() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let key = directory.path().join("gitlab.localhost.key");
+    fs::write(&key, "old").expect("an old file");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("its permissions");
+    let issued = issue(directory.path(), &["gitlab.localhost"]).expect("certificates");
+    assert_eq!(issued.hosts[0].files.key, key);
+    assert_eq!(fs::metadata(&key).expect("the key").permissions().mode() & 0o777, 0o600);
+    assert!(fs::read_to_string(&key).expect("the key").starts_with("-----BEGIN PRIVATE KEY-----"));
+}
+
+#[test]
+fn a_name_that_is_none_is_refused_before_anything_is_written() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let error = issue(directory.path(), &["gitlab.localhost", "../evil"]).expect_err("no host name");
+    assert!(matches!(&error, CertificateError::Host { text, .. } if text == "../evil"), "{error}");
+    assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 0);
+}
+
+/// Shakes hands in memory with a client that trusts the authority only and asks for `name`, and a
+/// server that has the certificate of one issued host.
+fn handshake(issued: &Issued, host: usize, name: &str) -> Result<(), rustls::Error> {
+    let mut client = tls_client(issued, name);
+    let mut server = tls_server(issued, host);
+    for _ in 0..MOST_ROUND_TRIPS {
+        let mut wire = Vec::new();
+        client.write_tls(&mut wire).expect("memory takes it");
+        server.read_tls(&mut wire.as_slice()).expect("memory gives it");
+        server.process_new_packets()?;
+        wire.clear();
+        server.write_tls(&mut wire).expect("memory takes it");
+        client.read_tls(&mut wire.as_slice()).expect("memory gives it");
+        client.process_new_packets()?;
+    }
+    assert!(!client.is_handshaking() && !server.is_handshaking(), "the handshake takes longer than it can");
+    Ok(())
+}
+
+fn tls_client(issued: &Issued, name: &str) -> ClientConnection {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&issued.authority).expect("the authority")).expect("a root");
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    ClientConnection::new(Arc::new(config), name).expect("a client")
+}
+
+fn tls_server(issued: &Issued, host: usize) -> ServerConnection {
+    let files = &issued.hosts[host].files;
+    let chain =
+        CertificateDer::pem_file_iter(&files.chain).expect("the chain").map(|it| it.expect("PEM")).collect();
+    let key = PrivateKeyDer::from_pem_file(&files.key).expect("the key");
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).expect("a pair");
+    ServerConnection::new(Arc::new(config)).expect("a server")
+}
+
+/// TLS 1.2 needs two, TLS 1.3 one, and one more with a retry.
+const MOST_ROUND_TRIPS: usize = 3;
