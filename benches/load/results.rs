@@ -82,27 +82,44 @@ impl Results {
             remarks.extend(row.failure.iter().map(|failure| format!("{} failed: {failure}", row.label)));
             let first_failure = row.samples.iter().find_map(|sample| sample.first_failure.as_ref());
             remarks.extend(first_failure.map(|failure| format!("{}: the first error: {failure}", row.label)));
-            remarks.extend(row.summary().iter().flat_map(|summary| self.doubts(&row.label, summary.shares)));
         }
+        remarks.extend(self.unsaturated());
+        remarks.extend(self.disturbed());
         remarks
     }
 
-    fn doubts(&self, label: &str, shares: Shares) -> Vec<String> {
-        let Shares { proxy, application, generator, strangers } = shares;
-        let mut doubts = Vec::new();
-        if self.scenario.load.is_closed_loop() && proxy < SATURATED {
-            doubts.push(format!(
-                "{label} was busy only {}, so it can do more than this throughput; its CPU figure stands \
-                 (generator {}, application {} of their cores)",
-                percent(proxy),
-                percent(generator),
-                percent(application),
-            ));
+    /// A proxy whose cores were not busy shows the limits of the load, not its own.
+    fn unsaturated(&self) -> Option<String> {
+        if !self.scenario.load.is_closed_loop() {
+            return None;
         }
-        if strangers > DISTURBED {
-            doubts.push(format!("{label} was disturbed: other programs used {} of a core", percent(strangers)));
-        }
-        doubts
+        let idlers: Vec<String> = self
+            .rows
+            .iter()
+            .filter_map(|row| Some((&row.label, row.summary()?.shares)))
+            .filter(|(_, shares)| shares.proxy < SATURATED)
+            .map(|(label, Shares { proxy, generator, application, .. })| {
+                let [proxy, generator, application] = [proxy, generator, application].map(percent);
+                format!("{label} {proxy} (generator {generator}, application {application})")
+            })
+            .collect();
+        (!idlers.is_empty()).then(|| {
+            format!(
+                "cores not busy: {}: these could do more than the throughput shown; their CPU figures stand",
+                idlers.join(", ")
+            )
+        })
+    }
+
+    fn disturbed(&self) -> Option<String> {
+        let shares = self.rows.iter().filter_map(|row| Some(row.summary()?.shares.strangers));
+        let most = shares.fold(0.0, f64::max);
+        (most > DISTURBED).then(|| {
+            format!(
+                "disturbed: other programs used up to {} of a core; repeat this on a quiet machine",
+                percent(most)
+            )
+        })
     }
 }
 
