@@ -28,7 +28,7 @@ use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
 use crate::net::upstream::request::{BodyRules, Expectation, Hop, RequestBody, RequestHead, UpstreamRequest};
 use crate::telemetry::access_log::RequestSummary;
-use crate::telemetry::exchange::{Exchange, LogClock};
+use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
 use crate::telemetry::log_writer::{LogHandle, WorkerLog};
 use body::{Content, Record, ReplyBody};
 use reply::{Refusal, Reply};
@@ -106,7 +106,7 @@ impl Proxy {
         let summary = RequestSummary::of(&head);
         let found = self.find_host(client, &head);
         let host = found.as_ref().ok().map(|(host, _)| *host);
-        let mut record = Record { exchange: self.record(client, host, summary), open };
+        let record = Record { exchange: self.record(client, host, summary), open };
         let inbound = match found {
             Ok((host, host_header)) => Inbound { head, body, host, host_header },
             Err(refusal) => return record.into_reply(reply::refuse(&refusal, head.headers.get(header::ACCEPT))),
@@ -114,8 +114,7 @@ impl Proxy {
         match self.act(client, inbound).await {
             Forwarded::Answered(reply) => record.into_reply(reply),
             Forwarded::Switched(reply, switched) => {
-                record.exchange.switched();
-                self.tunnel_after(client, switched, record.exchange);
+                self.tunnel_after(client, switched, record.exchange.into_tunnel());
                 reply
             }
         }
@@ -191,12 +190,12 @@ impl Proxy {
     }
 
     /// Lets a tunnel begin when the 101 has gone out.
-    fn tunnel_after(&self, client: &ClientConnection, switched: Switched, exchange: Exchange) {
+    fn tunnel_after(&self, client: &ClientConnection, switched: Switched, record: TunnelRecord) {
         let drain = self.drain.clone();
         client.take_over(Box::new(move |mut stream, early| {
             stream.become_tunnel();
             let client = End { stream, early };
-            let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, exchange);
+            let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, record);
             drain.spawn(Kind::Tunnel, tunnel);
         }));
     }
@@ -252,7 +251,8 @@ impl Proxy {
     fn record(&self, client: &ClientConnection, host: Option<HostId>, summary: RequestSummary) -> Exchange {
         let host = host.or(self.fallbacks[client.listener]);
         let log = host.map_or(0, |host| self.model.host(host).access_log.index());
-        Exchange::open(client.peer, summary, self.logs[log].clone(), self.clock.clone())
+        let log = DatedLog { log: self.logs[log].clone(), clock: self.clock.clone() };
+        Exchange::open(client.peer, summary, log)
     }
 
     fn report(&self, forward: &Forward, error: &UpstreamError) {
@@ -271,7 +271,7 @@ impl Record {
     }
 }
 
-impl Meter for Exchange {
+impl Meter for TunnelRecord {
     fn to_client(&mut self, bytes: u64) {
         self.sent(bytes);
     }

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -93,6 +93,8 @@ enum Ended {
 struct Watchdog {
     activity: Rc<Activity>,
     sleep: Pin<Box<Sleep>>,
+    /// The timer is set, and this task will be woken when it fires.
+    is_set: bool,
 }
 
 /// Serves a connection from its first byte to its last.
@@ -249,10 +251,9 @@ where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
     let mut watchdog = Watchdog::new(connection.activity.clone());
-    let mut draining = pin!(signal.draining());
     let mut is_draining = false;
     poll_fn(|cx| {
-        if !is_draining && draining.as_mut().poll(cx).is_ready() {
+        if !is_draining && signal.poll_draining(cx).is_ready() {
             is_draining = true;
             shut_down(Pin::new(http));
         }
@@ -289,7 +290,7 @@ where
 impl Watchdog {
     fn new(activity: Rc<Activity>) -> Watchdog {
         let first = activity.deadline(&LIMITS).unwrap_or_else(|| Instant::now() + LIMITS.head);
-        Watchdog { activity, sleep: Box::pin(sleep_until(first)) }
+        Watchdog { activity, sleep: Box::pin(sleep_until(first)), is_set: false }
     }
 
     /// Ready when the client has been too slow.
@@ -297,7 +298,12 @@ impl Watchdog {
         // All other deadlines begin where this one, too, is looked at next; a write gets stuck at any time.
         if let Some(deadline) = self.activity.write_deadline().filter(|at| *at < self.sleep.deadline()) {
             self.sleep.as_mut().reset(deadline);
+            self.is_set = false;
         }
+        if self.is_set && !self.sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.is_set = true;
         while self.sleep.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             match self.activity.deadline(&LIMITS) {
