@@ -154,6 +154,7 @@ impl Proxy {
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
             return Err(Refusal::TooLarge);
         }
+        client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
         let rules = BodyRules {
             limit: forward.body_limit,
@@ -161,7 +162,7 @@ impl Proxy {
             expects: expectation(&head),
         };
         let security = self.model.host(host).security;
-        let mut headers = rewrite::to_application(&mut head, host_header, security, client);
+        let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
         headers.apply(&forward.request_headers);
         let target = origin_form(&head.uri);
         let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
