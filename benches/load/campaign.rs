@@ -50,15 +50,16 @@ fn measure(measurement: &Measurement) -> Result<()> {
         let results = run_scenario(scenario, measurement, &conditions)?;
         failures += results.failed_trials();
         table::print(&results);
-        if let Some(path) = plot::write(&results)? {
-            println!("  plot: {}", path.display());
+        match plot::write(&results) {
+            Ok(path) => path.iter().for_each(|path| println!("  plot: {}", path.display())),
+            Err(error) => println!("  no plot: {error:#}"),
         }
         all.push(results);
     }
     if let Some(path) = &measurement.json {
         json::write(&all, path)?;
     }
-    if failures > 0 { bail!("{failures} trials failed; the reasons stand below their tables") } else { Ok(()) }
+    if failures > 0 { bail!("{failures} trial(s) failed; the reasons stand below their tables") } else { Ok(()) }
 }
 
 fn prepare(measurement: &Measurement, directory: &std::path::Path) -> Result<Conditions> {

@@ -87,15 +87,16 @@ impl Division {
     /// generator all others; on a small machine the application and the generator share.
     ///
     /// # Errors
-    /// There are not more cores than workers.
+    /// There is only one core, or there are not more cores than workers.
     pub(crate) fn of(available: &CoreSet, workers: usize) -> Result<Self> {
         let cores = &available.0;
+        if cores.len() < 2 {
+            bail!("two cores are needed, one for the proxy and one for its load; only {} may be used", cores.len());
+        }
         if workers >= cores.len() {
+            let most = cores.len() - 1;
             bail!(
-                "{workers} proxy workers leave no core for the load: {} cores are available, so use --workers {} \
-                 at most",
-                cores.len(),
-                cores.len().saturating_sub(1),
+                "{workers} proxy workers leave no core for the load; on this machine, use --workers {most} at most"
             );
         }
         let (proxy, rest) = cores.split_at(workers);

@@ -64,11 +64,11 @@ impl Running {
         let mut running = Self { phase, progress, threads: Vec::new() };
         for (index, core) in cores.each().take(count).enumerate() {
             let clients = load.clients() / count + usize::from(index < load.clients() % count);
-            let (lane, target) = (Arc::clone(&running.progress), *target);
-            let phase = running.phase.subscribe();
+            let conductor = Conductor { progress: Arc::clone(&running.progress), phase: running.phase.subscribe() };
+            let target = *target;
             let thread = std::thread::Builder::new().name(format!("generator-{index}")).spawn(move || {
                 core.pin_this_thread()?;
-                event_loop(plan::drive(load, clients, target, Conductor { lane, phase }))
+                event_loop(plan::drive(load, clients, target, conductor))
             });
             running.threads.push(thread.context("cannot start a thread of the generator")?);
         }
@@ -76,8 +76,8 @@ impl Running {
     }
 
     /// What the clients have reached so far.
-    pub(crate) fn progress(&self) -> &Progress {
-        &self.progress
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Lets all clients go on to `phase`.
@@ -112,14 +112,14 @@ impl Drop for Running {
 /// What a thread of clients is led by.
 #[derive(Debug)]
 pub(crate) struct Conductor {
-    lane: Arc<Progress>,
+    progress: Arc<Progress>,
     phase: watch::Receiver<Phase>,
 }
 
 impl Conductor {
     /// Runs `count` copies of `client` until the load is finished, then returns what they counted.
     pub(crate) async fn lead<C: Client + 'static>(mut self, client: C, count: usize, silence: Silence) -> Tally {
-        let lane = Rc::new(Lane::new(self.lane));
+        let lane = Rc::new(Lane::new(self.progress));
         let client = Rc::new(client);
         let gate = Rc::new(Semaphore::new(OPENING_AT_ONCE));
         let seats: Vec<Rc<Seat>> = (0..count).map(|_| Rc::new(Seat::on(&lane))).collect();

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,13 +44,13 @@ struct Arguments {
     proxies: Vec<String>,
     /// Rounds; in each one every proxy has its turn, and medians are reported [default: 5]
     #[arg(long, value_name = "N")]
-    rounds: Option<usize>,
+    rounds: Option<NonZeroUsize>,
     /// Seconds that each trial counts [default: 5]
     #[arg(long, value_name = "N")]
-    seconds: Option<u64>,
+    seconds: Option<NonZeroU64>,
     /// Worker threads or processes of each proxy, one core each
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    workers: usize,
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    workers: NonZeroUsize,
     /// Another Gatepost program, with a label of its own; give it twice to compare two builds
     #[arg(long, value_name = "[LABEL=]PATH")]
     gatepost: Vec<String>,
@@ -84,16 +85,17 @@ impl Options {
 impl Arguments {
     fn into_measurement(self) -> Result<Measurement> {
         let (rounds, seconds) = if self.quick { (1, 1) } else { (5, 5) };
-        let scenarios = match self.quick && self.scenario.is_empty() {
-            true => scenario::select(&QUICK.map(str::to_owned))?,
-            false => scenario::select(&self.scenario)?,
+        let scenarios = if self.quick && self.scenario.is_empty() {
+            scenario::select(&QUICK.map(str::to_owned))?
+        } else {
+            scenario::select(&self.scenario)?
         };
         Ok(Measurement {
             scenarios,
             contenders: contenders(&self.proxies, &self.gatepost)?,
-            rounds: self.rounds.unwrap_or(rounds).max(1),
-            measured: Duration::from_secs(self.seconds.unwrap_or(seconds).max(1)),
-            workers: self.workers.max(1),
+            rounds: self.rounds.map_or(rounds, NonZeroUsize::get),
+            measured: Duration::from_secs(self.seconds.map_or(seconds, NonZeroU64::get)),
+            workers: self.workers.get(),
             json: self.json,
         })
     }

@@ -80,8 +80,9 @@ fn observe(load: Load, target: &Target, parties: &Parties, measured: Duration) -
         peak_memory = peak_memory.max(parties.proxy.memory()?);
     }
     let spell = parties.since(&start)?;
-    let first_failure = running.progress().first_failure();
-    Ok(Observation { spell, memory_before, peak_memory, first_failure, tally: running.finish()? })
+    let progress = running.progress();
+    let tally = running.finish()?;
+    Ok(Observation { spell, memory_before, peak_memory, first_failure: progress.first_failure(), tally })
 }
 
 fn wait_until_ready(running: &Running, clients: usize) -> Result<()> {

@@ -46,7 +46,8 @@ impl Target {
     }
 
     fn echo(&self, length: usize) -> Result<Endpoint> {
-        Ok(Endpoint::new(self.dialer(Alpn::Http1)?, ECHO_PATH, length))
+        let dialer = if length < BUFFER / 2 { self.dialer(Alpn::Http1)? } else { self.bulk_dialer()? };
+        Ok(Endpoint::new(dialer, ECHO_PATH, length))
     }
 
     fn handshakes(self, sessions: Sessions) -> Handshakes {
@@ -75,7 +76,7 @@ pub(super) async fn drive(load: Load, count: usize, target: Target, conductor: C
         Load::Echoes { length, .. } => conductor.lead(Echo(target.echo(length)?), count, stuck).await,
         Load::PacedEchoes { per_second, .. } => {
             let period = Duration::from_secs(1) / per_second;
-            conductor.lead(Paced { endpoint: target.echo(SHORT_MESSAGE)?, period }, count, stuck).await
+            conductor.lead(Paced::new(target.echo(SHORT_MESSAGE)?, period, count), count, stuck).await
         }
         Load::Openings { .. } => conductor.lead(Open(target.echo(SHORT_MESSAGE)?), count, stuck).await,
         Load::IdleSockets { .. } => {

@@ -1,10 +1,11 @@
 //! WebSockets as a client (RFC 6455): echoes under load, at a pace, opening, and idle.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval_at};
 
 use super::Client;
 use super::connection::{Dialer, Secure};
@@ -27,8 +28,11 @@ pub(crate) struct Echo(pub(crate) Endpoint);
 
 /// Sends messages at a steady rate, whether or not the last one is back.
 pub(crate) struct Paced {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) period: Duration,
+    endpoint: Endpoint,
+    period: Duration,
+    /// The share of the period that each socket starts behind the one before it.
+    stagger: Duration,
+    started: Cell<u32>,
 }
 
 /// Opens a socket, exchanges one message, closes, and starts over.
@@ -103,6 +107,21 @@ impl Client for Echo {
     }
 }
 
+impl Paced {
+    /// A load of `sockets` sockets that take turns, each once in every `period`.
+    pub(crate) fn new(endpoint: Endpoint, period: Duration, sockets: usize) -> Self {
+        let stagger = period / u32::try_from(sockets).unwrap_or(u32::MAX).max(1);
+        Self { endpoint, period, stagger, started: Cell::new(0) }
+    }
+
+    /// When the next socket to start sends its first message.
+    fn next_start(&self) -> Instant {
+        let before = self.started.get();
+        self.started.set(before.wrapping_add(1));
+        Instant::now() + (self.stagger * before).min(self.period)
+    }
+}
+
 impl Client for Paced {
     type Connection = Secure;
 
@@ -114,7 +133,7 @@ impl Client for Paced {
     /// person would wait for all of them.
     async fn run(&self, mut socket: Secure, seat: &Rc<Seat>) -> Result<(), Fault> {
         let mut answer = Vec::new();
-        let mut ticks = interval(self.period);
+        let mut ticks = interval_at(self.next_start().into(), self.period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         loop {
             let due = ticks.tick().await.into_std();
