@@ -51,7 +51,7 @@ def serve(*hosts):
     """Serves `hosts` on loopback, with certificates made for this run."""
     config = configuration(hosts)
     process = start([PROGRAM, "serve", "--config", config.file])
-    wait_until(lambda: accepts(config.https), "Gatepost to accept connections", process)
+    wait_for(process, lambda: accepts(config.https), "Gatepost to accept connections")
     directory = config.file.parent
     return Gatepost(process.pid, config.https, config.http, directory / "ca.pem", directory / "access.log")
 
@@ -61,7 +61,7 @@ def demo():
     output = directory() / "demo.log"
     with output.open("wb") as log:
         process = start([PROGRAM, "demo"], stdout=log)
-    wait_until(lambda: "Ctrl-C" in output.read_text(), "the demo's welcome", process)
+    wait_for(process, lambda: "Ctrl-C" in output.read_text(), "the demo's welcome")
     welcome = output.read_text()
     authority, https = re.search(r"--cacert (\S+) https://gitlab\.localhost:(\d+)/", welcome).groups()
     http = re.search(r"http://gitlab\.localhost:(\d+)/", welcome).group(1)
@@ -116,12 +116,17 @@ def end(process):
         process.wait()
 
 
-def wait_until(condition, what, process):
-    """Waits for a condition that a started process brings about: the one place where tests wait."""
+def wait_for(process, condition, what):
+    """Waits for a condition that a started process brings about, unless it ends."""
+    eventually(lambda: process.poll() is not None or condition(), what)
+    if process.returncode is not None:
+        raise SystemExit(f"{process.args[0]} ended with {process.returncode}; waited for {what}")
+
+
+def eventually(condition, what):
+    """The one place where tests wait."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        if process.poll() is not None:
-            raise SystemExit(f"{process.args[0]} ended with {process.returncode}; waited for {what}")
         if time.monotonic() > deadline:
             raise SystemExit(f"waited {PATIENCE} s in vain for {what}")
         time.sleep(0.05)
@@ -139,6 +144,7 @@ def free_ports(count):
         return [it.getsockname()[1] for it in sockets]
 
 
+# Seconds.
 PATIENCE = 30
 
 DEFAULTS = """\
