@@ -65,7 +65,7 @@ class GitHttp(unittest.TestCase):
         line = re.compile(rf'"\w+ /{re.escape(self.id())}/(\S+) (\S+)" 200 ')
         logged = lambda: line.findall(self.proxy.access_log.read_text())
         gatepost.eventually(lambda: "git-upload-pack" in dict(logged()), "the log line of the clone")
-        self.assertEqual({version for _, version in logged()}, {version})
+        self.assertEqual({used for _, used in logged()}, {version})
 
     @classmethod
     def git(cls, *arguments, input=b""):
