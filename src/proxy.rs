@@ -161,7 +161,7 @@ impl Proxy {
             expects: expectation(&head),
         };
         let security = self.model.host(host).security;
-        let mut headers = rewrite::to_application(&mut head, host_header, security, client);
+        let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
         headers.apply(&forward.request_headers);
         let target = origin_form(&head.uri);
         let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);

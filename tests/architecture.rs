@@ -25,8 +25,7 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
 /// The demonstration stands beside the proxy and only speaks its configuration language.
 const DEMO: (&str, &[&str]) = ("demo", &["model", "config"]);
 
-const BANNED_NAMES: [&str; 8] =
-    ["utils", "util", "common", "misc", "helpers", "types", "constants", "manager"];
+const BANNED_NAMES: [&str; 8] = ["utils", "util", "common", "misc", "helpers", "types", "constants", "manager"];
 
 const LONGEST_FILE: usize = 400;
 

@@ -1,0 +1,228 @@
+//! The access log: the format of the bundled nginx, one line for each request, no secrets.
+
+use regex::Regex;
+
+use crate::support::SOON;
+use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
+use crate::support::eventually::eventually;
+use crate::support::faulty::never_answers;
+use crate::support::gatepost::Gatepost;
+use crate::support::origin::{Conversation, Origin, answers, ok, switching};
+use crate::support::ports::ReservedPort;
+
+/// One line, taken apart.
+#[derive(Debug)]
+struct Line {
+    user: String,
+    time: String,
+    request: String,
+    status: u16,
+    bytes: u64,
+    referer: String,
+    agent: String,
+    /// What only tunnels have: seconds, and bytes that came from the client.
+    tunnel: Option<String>,
+}
+
+#[track_caller]
+fn parse(line: &str) -> Line {
+    let pattern = concat!(
+        r#"^127\.0\.0\.1 - (?<user>\S+) \[(?<time>[^\]]+)\] "(?<request>[^"]*)" (?<status>\d{3}) (?<bytes>\d+) "#,
+        r#""(?<referer>[^"]*)" "(?<agent>[^"]*)" -(?<tunnel> \d+\.\d{3} \d+)?$"#
+    );
+    let fields = Regex::new(pattern).unwrap();
+    let Some(found) = fields.captures(line) else { panic!("not in the format: {line}") };
+    Line {
+        user: found["user"].to_owned(),
+        time: found["time"].to_owned(),
+        request: found["request"].to_owned(),
+        status: found["status"].parse().unwrap(),
+        bytes: found["bytes"].parse().unwrap(),
+        referer: found["referer"].to_owned(),
+        agent: found["agent"].to_owned(),
+        tunnel: found.name("tunnel").map(|it| it.as_str().trim().to_owned()),
+    }
+}
+
+/// The line of a GET for `target` with these header lines.
+#[track_caller]
+fn line_of(target: &str, fields: &[&str]) -> Line {
+    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let gatepost = Gatepost::serving(&origin);
+    gatepost.client().get_with(target, fields);
+    parse(&gatepost.access_log(1)[0])
+}
+
+#[test]
+fn a_request_is_one_line_in_the_format_of_nginx() {
+    let line = line_of("/a%2Fb?x=1", &["User-Agent: curl/8.0", "Referer: https://gitlab.test/from"]);
+    assert_eq!((line.request.as_str(), line.status, line.bytes), ("GET /a%2Fb?x=1 HTTP/1.1", 200, 5));
+    assert_eq!((line.user.as_str(), line.agent.as_str()), ("-", "curl/8.0"));
+    assert_eq!((line.referer.as_str(), line.tunnel), ("https://gitlab.test/from", None));
+    let time = Regex::new(r"^\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}$").unwrap();
+    assert!(time.is_match(&line.time), "{}", line.time);
+}
+
+#[test]
+fn what_is_absent_is_a_dash_and_an_absent_referer_is_empty() {
+    let line = line_of("/", &[]);
+    assert_eq!((line.agent.as_str(), line.referer.as_str(), line.user.as_str()), ("-", "", "-"));
+}
+
+#[test]
+fn the_user_of_basic_authentication_is_named_without_the_password() {
+    // `root:secret`.
+    let line = line_of("/", &["Authorization: Basic cm9vdDpzZWNyZXQ="]);
+    assert_eq!(line.user, "root");
+}
+
+#[test]
+fn every_token_in_the_query_is_filtered() {
+    let cases = [
+        ("/a?private_token=s3cret&b=1", "/a?private_token=[FILTERED]&b=1"),
+        ("/a?b=1&authenticity-token=s3cret", "/a?b=1&authenticity-token=[FILTERED]"),
+        ("/a?rss_token=s3cret&RSS-Token=s3cret", "/a?rss_token=[FILTERED]&RSS-Token=[FILTERED]"),
+        ("/a?token=glptt-s3cret", "/a?token=[FILTERED]"),
+        ("/a?private_token=s3cret&token=s3cret", "/a?private_token=[FILTERED]&token=[FILTERED]"),
+        ("/a?token=s3cret&token=s3cret", "/a?token=[FILTERED]&token=[FILTERED]"),
+        ("/a?xprivate_token=open", "/a?xprivate_token=open"),
+        ("/private_token=open?x", "/private_token=open?x"),
+    ];
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    for (target, _) in cases {
+        client.get(target);
+    }
+    let lines = gatepost.access_log(cases.len());
+    for (line, (_, expected)) in lines.iter().zip(cases) {
+        assert_eq!(parse(line).request, format!("GET {expected} HTTP/1.1"));
+    }
+}
+
+#[test]
+fn the_referer_is_cut_at_its_last_question_mark() {
+    assert_eq!(line_of("/", &["Referer: https://a.test/x?private_token=s"]).referer, "https://a.test/x");
+    assert_eq!(line_of("/", &["Referer: https://a.test/x?y?z"]).referer, "https://a.test/x?y");
+}
+
+#[test]
+fn what_could_break_a_line_is_escaped() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    client.send(b"GET /gr\xc3\xbc\xc3\x9fe HTTP/1.1\r\nHost: gitlab.test\r\nUser-Agent: a\"b\\c\td\xe4\r\n\r\n");
+    client.answer();
+    let line = parse(&gatepost.access_log(1)[0]);
+    assert_eq!(line.request, r"GET /gr\xC3\xBC\xC3\x9Fe HTTP/1.1");
+    assert_eq!(line.agent, r"a\x22b\x5Cc\x09d\xE4");
+}
+
+#[test]
+fn a_client_cannot_write_a_line_of_its_own() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    client.get_with("/?%0a127.0.0.1", &["User-Agent: x\" 200 0 \"\" \"y"]);
+    // A bare line end within a line; refused, and neither way a line of the log.
+    client.send("GET /\n6.6.6.6 HTTP/1.1\r\nHost: gitlab.test\r\n\r\n");
+    client.rest();
+    gatepost.client().get("/last");
+    eventually(SOON, || gatepost.access_log(2).iter().any(|line| line.contains("/last")));
+    for line in gatepost.access_log(2) {
+        let line = parse(&line);
+        assert!(line.status == 200 || line.status == 400, "{line:?}");
+    }
+}
+
+#[test]
+fn requests_of_http2_are_logged_as_such() {
+    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let gatepost = Gatepost::serving(&origin);
+    gatepost.http2().get("/x");
+    let line = parse(&gatepost.access_log(1)[0]);
+    assert_eq!((line.request.as_str(), line.bytes), ("GET /x HTTP/2.0", 5));
+}
+
+#[test]
+fn each_request_of_a_connection_has_its_line() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    for n in 0..5 {
+        client.get(&format!("/{n}"));
+    }
+    client.request("HEAD /head HTTP/1.1", &[]);
+    client.answer_to("HEAD");
+    let lines = gatepost.access_log(6);
+    let requests: Vec<_> = lines.iter().map(|line| parse(line).request).collect();
+    for n in 0..5 {
+        assert!(requests.contains(&format!("GET /{n} HTTP/1.1")), "{requests:?}");
+    }
+    assert_eq!(requests.len(), 6);
+}
+
+#[test]
+fn answers_of_the_proxy_itself_are_logged() {
+    let nobody = ReservedPort::new();
+    let host = Host::to(GITLAB, &nobody.address().to_string()).with("max_body = \"1\"");
+    let gatepost = Gatepost::with_host(host);
+    gatepost.client().get("/down");
+    gatepost.client().post("/large", b"xx");
+    gatepost.plain_client_of(GITLAB).get("/redirected");
+    let mut statuses: Vec<_> = gatepost.access_log(3).iter().map(|line| parse(line).status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [301, 413, 502]);
+}
+
+#[test]
+fn a_client_that_gives_up_is_logged_as_499() {
+    let origin = Origin::tcp(never_answers());
+    let gatepost = Gatepost::serving(&origin);
+    let client = gatepost.client();
+    client.request("GET /slow HTTP/1.1", &[]);
+    eventually(SOON, || origin.requests().len() == 1);
+    drop(client);
+    let line = parse(&gatepost.access_log(1)[0]);
+    assert_eq!((line.status, line.bytes), (499, 0));
+}
+
+#[test]
+fn a_tunnel_is_logged_when_it_ends_with_what_the_client_got() {
+    let origin = Origin::tcp(|app: &mut Conversation| {
+        app.read_request()?;
+        app.send(switching("websocket", "0123456789"))?;
+        app.echo()
+    });
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    assert_eq!(client.upgrade("/-/cable?token=s3cret", "websocket").status(), 101);
+    client.send("ping");
+    client.exactly(14);
+    gatepost.client().upgrade("/other", "websocket");
+    assert!(!gatepost.access_log(1).iter().any(|line| line.contains("/-/cable")), "logged before it ended");
+    client.finish();
+    client.expect_closed();
+    let lines = gatepost.access_log(2);
+    let line = parse(lines.iter().find(|line| line.contains("/-/cable")).unwrap());
+    assert_eq!(line.request, "GET /-/cable?token=[FILTERED] HTTP/1.1");
+    assert_eq!((line.status, line.bytes), (101, 14));
+    assert!(line.tunnel.is_some_and(|it| it.ends_with(" 4")));
+}
+
+#[test]
+fn hosts_can_log_to_files_of_their_own_or_not_at_all() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let configuration = Configuration::new();
+    let own = configuration.directory().join("chat.log");
+    let configuration = configuration
+        .host(Host::new(GITLAB, &origin).with("access_log = \"off\""))
+        .host(Host::new(MATTERMOST, &origin).with(&format!("access_log = {own:?}")));
+    let gatepost = Gatepost::start(configuration);
+    gatepost.client().get("/unlogged");
+    gatepost.client_of(MATTERMOST).get("/logged");
+    let own_log = || std::fs::read_to_string(&own).unwrap_or_default();
+    eventually(SOON, || own_log().contains("/logged"));
+    assert!(gatepost.access_log(0).is_empty());
+    assert!(!own_log().contains("/unlogged"));
+}

@@ -1,0 +1,42 @@
+//! Black-box tests: the real program, real sockets, real TLS, scripted applications behind it.
+//!
+//! Each module is a topic; `support` is the language they are written in. See `tests/README.md`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "in a test, a panic is how a failure is told"
+)]
+#![allow(unreachable_pub, reason = "a test program exports nothing; `pub` marks what a module offers to others")]
+
+mod support;
+
+// The support itself, without the program under test.
+mod self_test;
+
+// Which host, which route, and over what.
+mod redirect;
+mod routing;
+mod tls;
+
+// What passes, in both directions.
+mod expect;
+mod http2;
+mod http_semantics;
+mod request_headers;
+mod response_headers;
+mod streaming;
+mod tunnel;
+mod upgrade;
+
+// What does not.
+mod limits;
+mod smuggling;
+mod upstream_failures;
+
+// The program around the traffic.
+mod access_log;
+mod cli;
+mod shutdown;

@@ -1,0 +1,196 @@
+//! What the application is told about a request, and what no client can make it believe.
+
+use crate::support::client::Client;
+use crate::support::configuration::{GITLAB, Host};
+use crate::support::gatepost::Gatepost;
+use crate::support::message::Head;
+use crate::support::origin::{Origin, answers, ok};
+use crate::support::tls::Tls;
+
+fn greeting() -> Origin {
+    Origin::tcp(answers(|_| ok("hello")))
+}
+
+/// The head that reaches the application when a TLS client sends these header lines.
+fn head_after(fields: &[&str]) -> Head {
+    let origin = greeting();
+    let gatepost = Gatepost::serving(&origin);
+    gatepost.client().get_with("/", fields);
+    origin.only_request().head
+}
+
+#[test]
+fn the_application_is_told_who_asks_and_how() {
+    let head = head_after(&[]);
+    assert_eq!(head.value("host"), Some(GITLAB));
+    assert_eq!(head.value("x-real-ip"), Some("127.0.0.1"));
+    assert_eq!(head.value("x-forwarded-for"), Some("127.0.0.1"));
+    assert_eq!(head.value("x-forwarded-proto"), Some("https"));
+    assert_eq!(head.value("x-forwarded-ssl"), Some("on"));
+}
+
+#[test]
+fn host_reaches_the_application_as_the_client_sent_it() {
+    let origin = greeting();
+    let gatepost = Gatepost::serving(&origin);
+    for host in ["gitlab.test:8443", "GitLab.test", "gitlab.test."] {
+        Client::tls(gatepost.https(), &Tls::to(GITLAB), host).get("/");
+    }
+    let hosts: Vec<_> = origin.requests().iter().map(|it| it.head.value("host").unwrap().to_owned()).collect();
+    assert_eq!(hosts, ["gitlab.test:8443", "GitLab.test", "gitlab.test."]);
+}
+
+#[test]
+fn a_client_cannot_pretend_to_be_somebody_else() {
+    let head = head_after(&[
+        "X-Real-IP: 6.6.6.6",
+        "X-Forwarded-For: 6.6.6.6",
+        "X-Forwarded-For: 6.6.6.7, 6.6.6.8",
+        "X-Forwarded-Proto: http",
+        "X-Forwarded-Ssl: off",
+    ]);
+    assert_eq!(head.value("x-real-ip"), Some("127.0.0.1"));
+    assert_eq!(head.value("x-forwarded-for"), Some("127.0.0.1"));
+    assert_eq!(head.value("x-forwarded-proto"), Some("https"));
+    assert_eq!(head.value("x-forwarded-ssl"), Some("on"));
+}
+
+#[test]
+fn other_forwarding_headers_of_clients_are_removed() {
+    let names = [
+        "X-Forwarded-Host",
+        "X-Forwarded-Port",
+        "Forwarded",
+        "X-Client-IP",
+        "True-Client-IP",
+        "X-Forwarded-Scheme",
+    ];
+    let lines = names.map(|name| format!("{name}: evil"));
+    let head = head_after(&lines.each_ref().map(String::as_str));
+    for name in names {
+        assert!(!head.has(name), "{name}");
+    }
+    assert!(!String::from_utf8_lossy(&head.raw).contains("evil"));
+}
+
+#[test]
+fn a_plain_host_is_plain_to_the_application_whatever_the_client_says() {
+    let origin = greeting();
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
+    gatepost.plain_client_of(GITLAB).get_with("/", &["X-Forwarded-Ssl: on", "X-Forwarded-Proto: https"]);
+    let head = origin.only_request().head;
+    assert_eq!(head.value("x-forwarded-proto"), Some("http"));
+    assert!(!head.has("x-forwarded-ssl"));
+}
+
+#[test]
+fn names_with_an_underscore_are_dropped() {
+    // Applications that make CGI names of headers cannot tell `_` from `-`.
+    let head = head_after(&["X_Forwarded_For: 6.6.6.6", "X_Real_IP: 6.6.6.6", "Good-Name: kept"]);
+    assert_eq!(head.value("good-name"), Some("kept"));
+    assert!(!String::from_utf8_lossy(&head.raw).contains("6.6.6.6"));
+}
+
+#[test]
+fn hop_by_hop_headers_stop_here() {
+    let head = head_after(&[
+        "Connection: keep-alive, X-Private",
+        "Connection: x-more",
+        "X-Private: stays here",
+        "X-More: stays here",
+        "Keep-Alive: timeout=5",
+        "Proxy-Connection: keep-alive",
+        "Proxy-Authorization: Basic eDp5",
+    ]);
+    for name in ["x-private", "x-more", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade"] {
+        assert!(!head.has(name), "{name}");
+    }
+    assert!(!head.values("connection").iter().any(|value| value.contains("private") || value.contains("close")));
+}
+
+#[test]
+fn connection_cannot_remove_what_the_proxy_says() {
+    let head = head_after(&["Connection: x-forwarded-for, x-real-ip, X-Forwarded-Proto, x-forwarded-ssl, host"]);
+    assert_eq!(head.value("host"), Some(GITLAB));
+    assert_eq!(head.value("x-forwarded-for"), Some("127.0.0.1"));
+    assert_eq!(head.value("x-real-ip"), Some("127.0.0.1"));
+    assert_eq!(head.value("x-forwarded-proto"), Some("https"));
+    assert_eq!(head.value("x-forwarded-ssl"), Some("on"));
+}
+
+#[test]
+fn end_to_end_headers_arrive_unchanged_and_in_order() {
+    let sent = [
+        ("User-Agent", "test/1.0 (a; b)"),
+        ("Accept-Encoding", "gzip, br"),
+        ("Authorization", "Bearer abc"),
+        ("Cookie", "a=1; b=\"2\""),
+        ("If-None-Match", "W/\"x\""),
+        ("Range", "bytes=0-9"),
+        ("Referer", "https://gitlab.test/?private_token=x"),
+        ("Origin", "https://gitlab.test"),
+        ("X-Many", "first"),
+        ("X-Many", "second"),
+        ("Gitlab-Empty", ""),
+    ];
+    let lines = sent.map(|(name, value)| format!("{name}: {value}"));
+    let head = head_after(&lines.each_ref().map(String::as_str));
+    for (name, _) in sent {
+        let expected: Vec<_> = sent.iter().filter(|it| it.0 == name).map(|it| it.1).collect();
+        assert_eq!(head.values(name), expected, "{name}");
+    }
+}
+
+#[test]
+fn bytes_beyond_ascii_in_a_value_arrive_unchanged() {
+    let origin = greeting();
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    client.send(b"GET / HTTP/1.1\r\nHost: gitlab.test\r\nX-Name: gr\xfc\xdfe\r\n\r\n");
+    assert_eq!(client.answer().status(), 200);
+    let raw = origin.only_request().head.raw;
+    assert!(raw.windows(6).any(|it| it == b"gr\xfc\xdfe\r"));
+}
+
+#[test]
+fn the_configuration_sets_and_removes_headers_for_the_application() {
+    let origin = greeting();
+    let host = Host::new(GITLAB, &origin)
+        .with(r#"request_headers = { "X-Frame-Options" = "SAMEORIGIN", "X-Gone" = false }"#);
+    let gatepost = Gatepost::with_host(host);
+    gatepost.client().get_with("/", &["X-Gone: here", "X-Frame-Options: DENY"]);
+    let head = origin.only_request().head;
+    assert_eq!(head.value("x-frame-options"), Some("SAMEORIGIN"));
+    assert!(!head.has("x-gone"));
+}
+
+#[test]
+fn method_target_and_body_arrive_byte_for_byte() {
+    let origin = greeting();
+    let gatepost = Gatepost::serving(&origin);
+    let body: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+    let targets = ["/a%2Fb/../c?x=1&y=%20", "/?", "//x//y", "/;a=b,c?x?y", "/%25%32%46?%zz", "/~!$'()*@:&=+"];
+    let mut client = gatepost.client();
+    for target in targets {
+        assert_eq!(client.post(target, &body).status(), 200, "{target}");
+    }
+    let long = format!("/x?{}", "q".repeat(7000));
+    client.request(&format!("PROPFIND {long} HTTP/1.1"), &[]);
+    assert_eq!(client.answer().status(), 200);
+    let requests = origin.requests();
+    for (request, target) in requests.iter().zip(targets) {
+        assert_eq!((request.head.method().as_str(), request.target().as_str()), ("POST", target));
+        assert!(request.body == body, "the body of {target} differs");
+    }
+    let last = requests.last().unwrap();
+    assert_eq!((last.head.method(), last.target()), ("PROPFIND".to_owned(), long));
+}
+
+#[test]
+fn an_application_on_a_socket_file_is_told_the_same() {
+    let origin = Origin::unix(answers(|_| ok("hello")));
+    let gatepost = Gatepost::serving(&origin);
+    assert_eq!(gatepost.client().get("/x").text(), "hello");
+    let head = origin.only_request().head;
+    assert_eq!((head.value("host"), head.value("x-forwarded-for")), (Some(GITLAB), Some("127.0.0.1")));
+}

@@ -1,0 +1,205 @@
+//! Which host and which route a request is for, and what happens when that is not clear.
+
+use crate::support::certs;
+use crate::support::client::Client;
+use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
+use crate::support::gatepost::Gatepost;
+use crate::support::origin::{Origin, answers, ok};
+use crate::support::tls::Tls;
+
+/// An application that answers with its own name, so that a test sees who answered.
+fn named(name: &'static str) -> Origin {
+    Origin::tcp(answers(move |_| ok(name)))
+}
+
+#[test]
+fn each_host_reaches_its_own_application() {
+    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+    let configuration =
+        Configuration::new().host(Host::new(GITLAB, &gitlab)).host(Host::new(MATTERMOST, &mattermost));
+    let gatepost = Gatepost::start(configuration);
+    assert_eq!(gatepost.client_of(GITLAB).get("/").text(), "gitlab");
+    assert_eq!(gatepost.client_of(MATTERMOST).get("/").text(), "mattermost");
+}
+
+#[test]
+fn an_exact_name_wins_over_a_wildcard_that_matches_any_depth() {
+    let (exact, wildcard) = (named("exact"), named("wildcard"));
+    let configuration = Configuration::new()
+        .host(Host::plain("*.pages.test", &wildcard))
+        .host(Host::plain("admin.pages.test", &exact));
+    let gatepost = Gatepost::start(configuration);
+    let ask = |host| gatepost.plain_client_of(host).get("/").text();
+    assert_eq!(ask("admin.pages.test"), "exact");
+    assert_eq!(ask("group.pages.test"), "wildcard");
+    assert_eq!(ask("deep.down.pages.test"), "wildcard");
+}
+
+#[test]
+fn a_wildcard_does_not_match_its_bare_name() {
+    let origin = named("wildcard");
+    let gatepost = Gatepost::with_host(Host::plain("*.pages.test", &origin));
+    assert_eq!(gatepost.plain_client_of("pages.test").get("/").status(), 421);
+    assert_eq!(gatepost.plain_client_of("xpages.test").get("/").status(), 421);
+}
+
+#[test]
+fn an_alias_is_another_name_of_the_host() {
+    let origin = named("gitlab");
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).with(r#"aliases = ["git.test"]"#));
+    assert_eq!(gatepost.plain_client_of("git.test").get("/").text(), "gitlab");
+}
+
+#[test]
+fn an_unknown_host_is_misdirected() {
+    let origin = named("gitlab");
+    let gatepost = Gatepost::serving(&origin);
+    for host in ["unknown.test", "127.0.0.1", "[::1]", "gitlab.test.evil.test", "agitlab.test"] {
+        let mut client = Client::tls(gatepost.https(), &Tls::to(GITLAB).without_sending_the_name(), host);
+        assert_eq!(client.get("/").status(), 421, "{host}");
+    }
+    assert!(origin.heads().is_empty());
+}
+
+#[test]
+fn an_unknown_host_goes_to_the_default_host_if_there_is_one() {
+    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+    let configuration = Configuration::new()
+        .top(r#"default_host = "mattermost.test""#)
+        .host(Host::plain(GITLAB, &gitlab))
+        .host(Host::plain(MATTERMOST, &mattermost));
+    let gatepost = Gatepost::start(configuration);
+    assert_eq!(gatepost.plain_client_of("127.0.0.1").get("/").text(), "mattermost");
+    assert_eq!(gatepost.plain_client_of(GITLAB).get("/").text(), "gitlab");
+    assert_eq!(mattermost.only_request().head.value("host"), Some("127.0.0.1"));
+}
+
+#[test]
+fn names_are_compared_without_case_port_and_trailing_dot() {
+    let origin = named("gitlab");
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
+    for host in ["GitLab.TEST", "gitlab.test:8443", "gitlab.test.", "gitlab.test:"] {
+        assert_eq!(gatepost.plain_client_of(host).get("/").text(), "gitlab", "{host}");
+    }
+}
+
+#[test]
+fn a_request_without_host_is_bad() {
+    let origin = named("gitlab");
+    let configuration =
+        Configuration::new().top(r#"default_host = "gitlab.test""#).host(Host::plain(GITLAB, &origin));
+    let gatepost = Gatepost::start(configuration);
+    let mut client = gatepost.plain_client_of(GITLAB);
+    client.send("GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(client.answer().status(), 400);
+    assert!(origin.heads().is_empty());
+}
+
+#[test]
+fn two_host_lines_are_bad_even_if_they_are_equal() {
+    let origin = named("gitlab");
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
+    for second in [GITLAB, MATTERMOST] {
+        let mut client = gatepost.plain_client_of(GITLAB);
+        let host = format!("Host: {second}");
+        assert_eq!(client.get_with("/", &[&host]).status(), 400, "{second}");
+    }
+    assert!(origin.heads().is_empty());
+}
+
+#[test]
+fn a_host_that_is_no_host_is_bad() {
+    let origin = named("gitlab");
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
+    for host in [
+        "user@gitlab.test",
+        "gitlab.test:0",
+        "gitlab.test:99999",
+        "gitlab.test:+1",
+        "gitlab.test/x",
+        "a..b",
+        "[::1",
+    ] {
+        assert_eq!(gatepost.plain_client_of(host).get("/").status(), 400, "{host}");
+    }
+    assert!(origin.heads().is_empty());
+}
+
+#[test]
+fn the_authority_of_an_absolute_target_decides_and_replaces_host() {
+    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+    let configuration =
+        Configuration::new().host(Host::plain(GITLAB, &gitlab)).host(Host::plain(MATTERMOST, &mattermost));
+    let gatepost = Gatepost::start(configuration);
+    let mut client = gatepost.plain_client_of(GITLAB);
+    assert_eq!(client.get("http://mattermost.test/api?x=%2F").text(), "mattermost");
+    let request = mattermost.only_request();
+    assert_eq!(request.head.value("host"), Some(MATTERMOST));
+    assert_eq!(request.target(), "/api?x=%2F");
+}
+
+#[test]
+fn a_host_under_another_certificate_than_the_connection_is_misdirected() {
+    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+    let configuration =
+        Configuration::new().host(Host::new(GITLAB, &gitlab)).host(Host::new(MATTERMOST, &mattermost));
+    let gatepost = Gatepost::start(configuration);
+    let mut client = Client::tls(gatepost.https(), &Tls::to(GITLAB), MATTERMOST);
+    assert_eq!(client.get("/").status(), 421);
+    assert!(mattermost.heads().is_empty());
+}
+
+#[test]
+fn hosts_of_one_certificate_share_a_connection() {
+    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+    let configuration = Configuration::new();
+    let files = certs::leaf(&[GITLAB, MATTERMOST]).write(configuration.directory(), "both");
+    let configuration = configuration
+        .host(Host::new(GITLAB, &gitlab).certificate(&files))
+        .host(Host::new(MATTERMOST, &mattermost).certificate(&files));
+    let gatepost = Gatepost::start(configuration);
+    let mut client = Client::tls(gatepost.https(), &Tls::to(GITLAB), MATTERMOST);
+    assert_eq!(client.get("/").text(), "mattermost");
+}
+
+#[test]
+fn routes_are_chosen_by_the_rules_of_nginx() {
+    let host = named("host");
+    let [exact, protected, regex, prefix] = ["exact", "protected", "regex", "prefix"].map(named);
+    let gatepost = Gatepost::with_host(
+        Host::plain(GITLAB, &host)
+            .route(&format!("exact = \"/a/x.git\"\nupstream = \"{}\"", exact.upstream()))
+            .route(&format!("prefix_first = \"/a/raw/\"\nupstream = \"{}\"", protected.upstream()))
+            .route(&format!("regex = '\\.git$'\nupstream = \"{}\"", regex.upstream()))
+            .route(&format!("prefix = \"/a/\"\nupstream = \"{}\"", prefix.upstream())),
+    );
+    let mut client = gatepost.plain_client_of(GITLAB);
+    assert_eq!(client.get("/a/x.git").text(), "exact");
+    assert_eq!(client.get("/a/x.git?query").text(), "exact");
+    assert_eq!(client.get("/a/raw/x.git").text(), "protected");
+    assert_eq!(client.get("/b/x.git").text(), "regex");
+    assert_eq!(client.get("/a/y").text(), "prefix");
+    assert_eq!(client.get("/other").text(), "host");
+}
+
+#[test]
+fn a_route_can_answer_by_itself() {
+    let origin = named("gitlab");
+    let route =
+        "exact = \"/robots.txt\"\nrespond = { status = 404, content_type = \"text/plain\", body = \"none\" }";
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).route(route));
+    let answer = gatepost.plain_client_of(GITLAB).get("/robots.txt");
+    assert_eq!((answer.status(), answer.text().as_str()), (404, "none"));
+    assert_eq!(answer.head.value("content-type"), Some("text/plain"));
+    assert!(origin.heads().is_empty());
+}
+
+#[test]
+fn a_route_can_redirect_elsewhere_and_keeps_the_target() {
+    let origin = named("gitlab");
+    let route = "prefix = \"/old\"\nredirect_to = \"https://new.test\"";
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).route(route));
+    let answer = gatepost.plain_client_of(GITLAB).get("/old/a%2Fb?x=1");
+    assert_eq!(answer.status(), 301);
+    assert_eq!(answer.head.value("location"), Some("https://new.test/old/a%2Fb?x=1"));
+}

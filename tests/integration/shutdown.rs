@@ -1,0 +1,157 @@
+//! Stopping: nothing new is taken, what runs may finish, and there is an end to waiting.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::support::SOON;
+use crate::support::configuration::{Configuration, GITLAB, Host};
+use crate::support::cue::cue;
+use crate::support::eventually::eventually;
+use crate::support::faulty::never_answers;
+use crate::support::gatepost::Gatepost;
+use crate::support::origin::{Conversation, Origin, answers, ok, switches_and_echoes};
+
+fn with_grace(origin: &Origin, grace: &str) -> Gatepost {
+    let line = format!("shutdown_grace = \"{grace}\"");
+    Gatepost::start(Configuration::new().process(&line).host(Host::new(GITLAB, origin)))
+}
+
+#[test]
+fn a_stop_with_nothing_to_do_is_immediate_and_clean() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let mut gatepost = with_grace(&origin, "30s");
+    gatepost.terminate();
+    assert_eq!(gatepost.wait_exit(Duration::from_secs(5)).code(), Some(0));
+}
+
+#[test]
+fn requests_under_way_finish_and_new_connections_are_refused() {
+    let (finish, cued) = cue();
+    let origin = Origin::tcp(move |app: &mut Conversation| {
+        app.read_request()?;
+        app.wait_for(&cued)?;
+        app.send(ok("finished"))
+    });
+    let mut gatepost = with_grace(&origin, "30s");
+    let mut client = gatepost.client();
+    client.request("GET / HTTP/1.1", &[]);
+    eventually(SOON, || origin.requests().len() == 1);
+    gatepost.terminate();
+    eventually(SOON, || TcpStream::connect(gatepost.https()).is_err());
+    finish.give();
+    assert_eq!(client.answer().text(), "finished");
+    client.expect_closed();
+    assert_eq!(gatepost.wait_exit(SOON).code(), Some(0));
+}
+
+#[test]
+fn connections_without_a_request_are_closed_at_once() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let mut gatepost = with_grace(&origin, "30s");
+    let mut used = gatepost.client();
+    used.get("/");
+    let mut unused = gatepost.client();
+    let mut plain = gatepost.plain_client_of(GITLAB);
+    plain.get("/");
+    let start = Instant::now();
+    gatepost.terminate();
+    for client in [&mut used, &mut unused, &mut plain] {
+        client.expect_closed();
+    }
+    assert_eq!(gatepost.wait_exit(SOON).code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn clients_of_http2_are_told_to_go_away() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let mut gatepost = with_grace(&origin, "30s");
+    let mut client = gatepost.http2();
+    client.get("/");
+    gatepost.terminate();
+    // Only a GOAWAY without an error is an orderly end.
+    assert!(client.wait_for_close().is_ok());
+    assert_eq!(gatepost.wait_exit(SOON).code(), Some(0));
+}
+
+#[test]
+fn a_request_of_http2_under_way_finishes() {
+    let (finish, cued) = cue();
+    let origin = Origin::tcp(move |app: &mut Conversation| {
+        app.read_request()?;
+        app.wait_for(&cued)?;
+        app.send(ok("finished"))
+    });
+    let mut gatepost = with_grace(&origin, "30s");
+    let mut client = gatepost.http2();
+    let exchange = client.start(client.request("GET", "/")).unwrap();
+    client.make_progress_until(|| origin.requests().len() == 1);
+    gatepost.terminate();
+    eventually(SOON, || TcpStream::connect(gatepost.https()).is_err());
+    finish.give();
+    assert_eq!(client.finish(exchange).unwrap().body, b"finished");
+    drop(client);
+    assert_eq!(gatepost.wait_exit(SOON).code(), Some(0));
+}
+
+#[test]
+fn a_tunnel_goes_on_until_it_ends_by_itself() {
+    let origin = Origin::tcp(switches_and_echoes());
+    let mut gatepost = with_grace(&origin, "30s");
+    let mut client = gatepost.client();
+    assert_eq!(client.upgrade("/", "websocket").status(), 101);
+    gatepost.terminate();
+    eventually(SOON, || TcpStream::connect(gatepost.https()).is_err());
+    client.send("still here");
+    assert_eq!(client.exactly(10), b"still here");
+    assert!(!gatepost.has_ended());
+    client.finish();
+    client.expect_closed();
+    assert_eq!(gatepost.wait_exit(SOON).code(), Some(0));
+}
+
+#[test]
+fn what_outlives_the_grace_is_cut_and_counted() {
+    let origin = Origin::tcp(switches_and_echoes());
+    let mut gatepost = with_grace(&origin, "1s");
+    let mut clients = [gatepost.client(), gatepost.client()];
+    for client in &mut clients {
+        assert_eq!(client.upgrade("/", "websocket").status(), 101);
+    }
+    let start = Instant::now();
+    gatepost.terminate();
+    assert_eq!(gatepost.wait_exit(Duration::from_secs(4)).code(), Some(0));
+    assert!(start.elapsed() > Duration::from_millis(900), "cut after {:?} already", start.elapsed());
+    for client in &mut clients {
+        client.expect_closed();
+    }
+    gatepost.wait_stderr(|text| text.contains("2 tunnels were cut"));
+    assert_eq!(gatepost.access_log(2).len(), 2);
+}
+
+#[test]
+fn a_request_that_outlives_the_grace_is_cut() {
+    let origin = Origin::tcp(never_answers());
+    let mut gatepost = with_grace(&origin, "1s");
+    let mut client = gatepost.client();
+    client.request("GET / HTTP/1.1", &[]);
+    eventually(SOON, || origin.requests().len() == 1);
+    gatepost.terminate();
+    assert_eq!(gatepost.wait_exit(Duration::from_secs(4)).code(), Some(0));
+    client.rest();
+    gatepost.wait_stderr(|text| text.contains("1 connection"));
+}
+
+#[test]
+fn a_second_request_to_stop_ends_at_once() {
+    let origin = Origin::tcp(switches_and_echoes());
+    let mut gatepost = with_grace(&origin, "1h");
+    let mut client = gatepost.client();
+    assert_eq!(client.upgrade("/", "websocket").status(), 101);
+    gatepost.terminate();
+    eventually(SOON, || TcpStream::connect(gatepost.https()).is_err());
+    assert!(!gatepost.has_ended());
+    gatepost.terminate();
+    gatepost.wait_exit(Duration::from_secs(2));
+    client.expect_closed();
+}

@@ -1,0 +1,32 @@
+//! The language of the integration tests: the program under test, its clients, the applications
+//! behind it, and their certificates.
+
+// The program under test.
+pub mod configuration;
+pub mod gatepost;
+pub mod output;
+pub mod ports;
+pub mod process;
+
+// Peers, and what passes between them.
+pub mod certs;
+pub mod client;
+pub mod faulty;
+pub mod http2;
+pub mod http2_frames;
+pub mod message;
+pub mod origin;
+pub mod socket;
+pub mod tls;
+pub mod wire;
+
+// What tests are timed and filled with.
+pub mod cue;
+pub mod eventually;
+pub mod pattern;
+
+use std::time::Duration;
+
+/// Longest wait for anything that should happen at once. Generous, because the machine may be busy;
+/// no passing test waits this long.
+pub const SOON: Duration = Duration::from_secs(10);

@@ -1,0 +1,119 @@
+//! Certificates for the tests, all from one authority that lives as long as the test program.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, date_time_ymd,
+};
+use rustls::RootCertStore;
+
+mod key_file;
+
+pub use key_file::KeyEncoding;
+
+/// The kind of key a certificate is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    Ecdsa,
+    /// 2048 bits.
+    Rsa,
+}
+
+/// A certificate with its key, as it would be installed.
+pub struct Leaf {
+    /// The chain as PEM text, leaf first, without the root.
+    chain: String,
+    key: KeyPair,
+    kind: KeyKind,
+}
+
+/// Where a certificate was written.
+#[derive(Debug, Clone)]
+pub struct Files {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// A valid certificate for `names`.
+pub fn leaf(names: &[&str]) -> Leaf {
+    Leaf::issue(KeyKind::Ecdsa, parameters(names), &AUTHORITY)
+}
+
+/// A valid certificate for `names` with a key of the given kind.
+pub fn leaf_with_key(kind: KeyKind, names: &[&str]) -> Leaf {
+    Leaf::issue(kind, parameters(names), &AUTHORITY)
+}
+
+/// A certificate whose time is over.
+pub fn expired(names: &[&str]) -> Leaf {
+    let mut parameters = parameters(names);
+    parameters.not_before = date_time_ymd(2019, 1, 1);
+    parameters.not_after = date_time_ymd(2020, 1, 1);
+    Leaf::issue(KeyKind::Ecdsa, parameters, &AUTHORITY)
+}
+
+/// A certificate that is verified only with the intermediate that its chain brings along.
+pub fn below_an_intermediate(names: &[&str]) -> Leaf {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let intermediate = CertifiedIssuer::signed_by(authority("Test intermediate"), key, &AUTHORITY).unwrap();
+    let mut leaf = Leaf::issue(KeyKind::Ecdsa, parameters(names), &intermediate);
+    leaf.chain.push_str(&intermediate.pem());
+    leaf
+}
+
+/// What clients trust: the test authority alone.
+pub fn trust() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add(AUTHORITY.der().clone()).unwrap();
+    roots
+}
+
+impl Leaf {
+    fn issue(kind: KeyKind, parameters: CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Leaf {
+        let key = KeyPair::generate_for(match kind {
+            KeyKind::Ecdsa => &PKCS_ECDSA_P256_SHA256,
+            KeyKind::Rsa => &PKCS_RSA_SHA256,
+        })
+        .unwrap();
+        let chain = parameters.signed_by(&key, issuer).unwrap().pem();
+        Leaf { chain, key, kind }
+    }
+
+    /// Writes `<name>.crt` and `<name>.key` with the key in PKCS#8.
+    pub fn write(&self, directory: &Path, name: &str) -> Files {
+        self.write_key_as(KeyEncoding::Pkcs8, directory, name)
+    }
+
+    /// Writes `<name>.crt` and `<name>.key` with the key in the encoding that is asked for.
+    pub fn write_key_as(&self, encoding: KeyEncoding, directory: &Path, name: &str) -> Files {
+        let files = Files {
+            certificate: directory.join(format!("{name}.crt")),
+            key: directory.join(format!("{name}.key")),
+        };
+        std::fs::write(&files.certificate, &self.chain).unwrap();
+        std::fs::write(&files.key, encoding.pem(self.key.serialized_der(), self.kind)).unwrap();
+        files
+    }
+}
+
+fn parameters(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut parameters = CertificateParams::new(names.clone()).unwrap();
+    parameters.distinguished_name.push(DnType::CommonName, names[0].clone());
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    parameters
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters
+}
+
+static AUTHORITY: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(|| {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    CertifiedIssuer::self_signed(authority("Test authority"), key).unwrap()
+});

@@ -1,0 +1,187 @@
+//! A client that sends exactly the bytes it is told to and fails the test when an answer is not one.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::SOON;
+use super::message::{Head, Message};
+use super::socket::{Duplex, connect};
+use super::tls::Tls;
+use super::wire::{Sender, Wire};
+
+/// A connection to the proxy, for requests to one host.
+pub struct Client {
+    wire: Wire,
+    host: String,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The peer said that it is done (FIN, and `close_notify` under TLS).
+    Orderly,
+    /// The connection was cut.
+    Cut,
+}
+
+impl Client {
+    pub fn new(socket: Arc<dyn Duplex>, host: &str) -> Client {
+        Client { wire: Wire::new(socket), host: host.to_owned() }
+    }
+
+    /// Connects without TLS. `host` is what [`Client::get`] asks for.
+    pub fn plain(address: SocketAddr, host: &str) -> Client {
+        Client::new(Arc::new(connect(address).unwrap()), host)
+    }
+
+    /// Connects with TLS. `host` is what [`Client::get`] asks for.
+    #[track_caller]
+    pub fn tls(address: SocketAddr, tls: &Tls, host: &str) -> Client {
+        Client::new(Arc::new(tls.connect(address).unwrap()), host)
+    }
+
+    #[track_caller]
+    pub fn send(&self, bytes: impl AsRef<[u8]>) {
+        self.wire.send(bytes).unwrap();
+    }
+
+    /// Sends to a peer that may have closed meanwhile.
+    pub fn try_send(&self, bytes: impl AsRef<[u8]>) -> bool {
+        self.wire.send(bytes).is_ok()
+    }
+
+    /// Sends a request line and fields (each line without its end), with `Host`, and no body.
+    #[track_caller]
+    pub fn request(&self, request_line: &str, fields: &[&str]) {
+        self.send(self.request_bytes(request_line, fields));
+    }
+
+    /// What [`Client::request`] sends.
+    pub fn request_bytes(&self, request_line: &str, fields: &[&str]) -> Vec<u8> {
+        let mut lines = vec![request_line.to_owned(), format!("Host: {}", self.host)];
+        lines.extend(fields.iter().map(|field| (*field).to_owned()));
+        (lines.join("\r\n") + "\r\n\r\n").into_bytes()
+    }
+
+    /// GETs a target.
+    #[track_caller]
+    pub fn get(&mut self, target: &str) -> Message {
+        self.get_with(target, &[])
+    }
+
+    /// GETs a target with more header lines.
+    #[track_caller]
+    pub fn get_with(&mut self, target: &str, fields: &[&str]) -> Message {
+        self.request(&format!("GET {target} HTTP/1.1"), fields);
+        self.answer()
+    }
+
+    /// POSTs a body with `Content-Length`.
+    #[track_caller]
+    pub fn post(&mut self, target: &str, body: &[u8]) -> Message {
+        let length = format!("Content-Length: {}", body.len());
+        self.send([&self.request_bytes(&format!("POST {target} HTTP/1.1"), &[&length]), body].concat());
+        self.answer()
+    }
+
+    /// Asks to switch to `token` and gives the head of the answer.
+    #[track_caller]
+    pub fn upgrade(&mut self, target: &str, token: &str) -> Head {
+        self.send(self.upgrade_bytes(target, token));
+        self.head()
+    }
+
+    /// What [`Client::upgrade`] sends.
+    pub fn upgrade_bytes(&self, target: &str, token: &str) -> Vec<u8> {
+        let upgrade = format!("Upgrade: {token}");
+        self.request_bytes(&format!("GET {target} HTTP/1.1"), &["Connection: Upgrade", &upgrade])
+    }
+
+    /// Reads a complete answer to anything but HEAD.
+    #[track_caller]
+    pub fn answer(&mut self) -> Message {
+        self.answer_to("GET")
+    }
+
+    #[track_caller]
+    pub fn answer_to(&mut self, method: &str) -> Message {
+        self.wire.read_answer(method).unwrap()
+    }
+
+    /// Reads an answer that may not come, or not completely.
+    pub fn try_answer(&mut self) -> std::io::Result<Message> {
+        self.wire.read_answer("GET")
+    }
+
+    #[track_caller]
+    pub fn head(&mut self) -> Head {
+        self.wire.read_head().unwrap()
+    }
+
+    #[track_caller]
+    pub fn chunk(&mut self) -> Vec<u8> {
+        self.wire.read_chunk().unwrap()
+    }
+
+    #[track_caller]
+    pub fn exactly(&mut self, count: usize) -> Vec<u8> {
+        self.wire.read_exactly(count).unwrap()
+    }
+
+    /// The raw bytes, for tests that read in their own way.
+    pub fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    pub fn sender(&self) -> Sender {
+        self.wire.sender()
+    }
+
+    /// Says that nothing more will be sent.
+    #[track_caller]
+    pub fn finish(&self) {
+        self.wire.finish().unwrap();
+    }
+
+    /// Ends the connection with a reset.
+    #[track_caller]
+    pub fn reset(self) {
+        self.wire.set_reset_on_close().unwrap();
+    }
+
+    /// Reads until the connection ends: what still came, and how it ended.
+    #[track_caller]
+    pub fn rest(&mut self) -> (Vec<u8>, End) {
+        let mut rest = Vec::new();
+        loop {
+            match self.wire.read_some() {
+                Ok(piece) if piece.is_empty() => return (rest, End::Orderly),
+                Ok(piece) => rest.extend(piece),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    panic!("the connection is still open; so far came {:?}", String::from_utf8_lossy(&rest))
+                }
+                Err(_) => return (rest, End::Cut),
+            }
+        }
+    }
+
+    /// Fails unless the proxy closes the connection without another byte.
+    #[track_caller]
+    pub fn expect_closed(&mut self) {
+        let (rest, _) = self.rest();
+        assert!(rest.is_empty(), "unexpected bytes: {:?}", String::from_utf8_lossy(&rest));
+    }
+
+    /// Fails if anything comes, or the connection ends, within `time`.
+    #[track_caller]
+    pub fn expect_silence(&mut self, time: Duration) {
+        self.wire.set_patience(time).unwrap();
+        match self.wire.read_some() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            other => panic!("silence was expected, not {other:?}"),
+        }
+        self.wire.set_patience(SOON).unwrap();
+    }
+}

@@ -1,0 +1,180 @@
+//! What the program under test is configured with: hosts, their certificates, and a directory that
+//! holds it all and goes away with it.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::certs::{self, Files};
+use super::origin::Origin;
+use super::ports::ReservedPort;
+use super::process::{Finished, run};
+
+/// The host most tests have.
+pub const GITLAB: &str = "gitlab.test";
+
+/// The second host, where a test needs two.
+pub const MATTERMOST: &str = "mattermost.test";
+
+/// A configuration in the making. All TLS hosts share one port, all plain ones and redirects another.
+pub struct Configuration {
+    directory: TempDir,
+    pub https: ReservedPort,
+    pub http: ReservedPort,
+    top: String,
+    process: String,
+    hosts: Vec<Host>,
+}
+
+/// One `[[host]]` of the configuration.
+pub struct Host {
+    name: String,
+    upstream: String,
+    transport: Transport,
+    lines: String,
+    routes: String,
+}
+
+enum Transport {
+    Plain,
+    Tls(CertificateSource),
+}
+
+enum CertificateSource {
+    /// A valid one, made when the configuration is written.
+    Fresh,
+    Given(Files),
+}
+
+impl Configuration {
+    pub fn new() -> Configuration {
+        Configuration {
+            directory: TempDir::new().unwrap(),
+            https: ReservedPort::new(),
+            http: ReservedPort::new(),
+            top: String::new(),
+            process: String::new(),
+            hosts: Vec::new(),
+        }
+    }
+
+    pub fn host(mut self, host: Host) -> Configuration {
+        self.hosts.push(host);
+        self
+    }
+
+    /// Adds a line above all tables.
+    pub fn top(mut self, line: &str) -> Configuration {
+        self.top.push_str(line);
+        self.top.push('\n');
+        self
+    }
+
+    /// Adds a line to `[process]`.
+    pub fn process(mut self, line: &str) -> Configuration {
+        self.process.push_str(line);
+        self.process.push('\n');
+        self
+    }
+
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn access_log(&self) -> PathBuf {
+        self.directory().join("access.log")
+    }
+
+    /// Writes the files and gives the path of the document.
+    pub fn write(&self) -> PathBuf {
+        let path = self.directory().join("gatepost.toml");
+        std::fs::write(&path, self.document()).unwrap();
+        path
+    }
+
+    /// Writes the files and runs `gatepost check` on them.
+    pub fn check(&self) -> Finished {
+        run(&["check", "--config", self.write().to_str().unwrap()])
+    }
+
+    fn document(&self) -> String {
+        let mut text = format!("{}\n[process]\nworkers = 2\n{}", self.top, self.process);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "[defaults]\naccess_log = {:?}", self.access_log());
+        for host in &self.hosts {
+            host.write_to(&mut text, self);
+        }
+        text
+    }
+}
+
+impl Host {
+    /// An HTTPS host with a valid certificate and a redirect from the plain port.
+    pub fn new(name: &str, origin: &Origin) -> Host {
+        Host::to(name, &origin.upstream().to_string())
+    }
+
+    /// An HTTPS host whose upstream is written out.
+    pub fn to(name: &str, upstream: &str) -> Host {
+        Host {
+            name: name.to_owned(),
+            upstream: upstream.to_owned(),
+            transport: Transport::Tls(CertificateSource::Fresh),
+            lines: String::new(),
+            routes: String::new(),
+        }
+    }
+
+    /// A host without TLS.
+    pub fn plain(name: &str, origin: &Origin) -> Host {
+        Host { transport: Transport::Plain, ..Host::new(name, origin) }
+    }
+
+    /// Adds a line to the host.
+    pub fn with(mut self, line: &str) -> Host {
+        self.lines.push_str(line);
+        self.lines.push('\n');
+        self
+    }
+
+    /// Adds a `[[host.route]]` with these lines.
+    pub fn route(mut self, lines: &str) -> Host {
+        self.routes.push_str("[[host.route]]\n");
+        self.routes.push_str(lines);
+        self.routes.push('\n');
+        self
+    }
+
+    /// Uses files that are there already, or that are missing on purpose.
+    pub fn certificate(mut self, files: &Files) -> Host {
+        self.transport = Transport::Tls(CertificateSource::Given(files.clone()));
+        self
+    }
+
+    fn write_to(&self, text: &mut String, configuration: &Configuration) {
+        let (https, http) = (configuration.https.address(), configuration.http.address());
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "[[host]]\nname = {:?}\nupstream = {:?}", self.name, self.upstream);
+        let _ = match &self.transport {
+            Transport::Plain => writeln!(text, "tls = false\nlisten = [\"{http}\"]"),
+            Transport::Tls(source) => {
+                let files = source.files(&self.name, configuration.directory());
+                writeln!(text, "listen = [\"{https}\"]\nredirect_from = [\"{http}\"]").and_then(|()| {
+                    writeln!(text, "certificate = {:?}\ncertificate_key = {:?}", files.certificate, files.key)
+                })
+            }
+        };
+        text.push_str(&self.lines);
+        text.push_str(&self.routes);
+    }
+}
+
+impl CertificateSource {
+    fn files(&self, name: &str, directory: &Path) -> Files {
+        match self {
+            CertificateSource::Fresh => certs::leaf(&[name]).write(directory, &name.replace('*', "any")),
+            CertificateSource::Given(files) => files.clone(),
+        }
+    }
+}

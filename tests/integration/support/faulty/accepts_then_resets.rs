@@ -1,0 +1,13 @@
+//! Takes the connection and the request, then resets: an application that crashes.
+//! No other fault ends with RST.
+
+use std::io;
+
+use crate::support::origin::{Conversation, Script};
+
+pub fn accepts_then_resets() -> impl Script {
+    |app: &mut Conversation| -> io::Result<()> {
+        app.read_request()?;
+        app.reset_on_close()
+    }
+}

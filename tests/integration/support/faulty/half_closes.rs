@@ -1,0 +1,17 @@
+//! Accepts an upgrade, sends `bytes`, says that it is done, and takes what comes until the other side is
+//! done too.
+
+use std::io;
+use std::sync::mpsc::Sender;
+
+use crate::support::origin::{Conversation, Script, switching};
+
+/// Reports what it took, if it got to the end of it.
+pub fn half_closes_after(bytes: &'static [u8], report: Sender<Vec<u8>>) -> impl Script {
+    move |app: &mut Conversation| -> io::Result<()> {
+        app.read_request()?;
+        app.send(switching("websocket", bytes))?;
+        app.wire.finish()?;
+        report.send(app.wire.read_to_end()?).map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,26 @@
+//! Declares a length that is not the length. What follows must never be read as another answer.
+
+use std::io;
+
+use crate::support::origin::{Conversation, Script};
+
+/// Sends a body that goes on behind its `Content-Length`, with what looks like a second answer.
+pub fn says_more_than_its_length() -> impl Script {
+    |app: &mut Conversation| -> io::Result<()> {
+        loop {
+            app.read_request()?;
+            app.send(
+                "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrueHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse",
+            )?;
+        }
+    }
+}
+
+/// Sends two lengths that differ.
+pub fn states_two_lengths() -> impl Script {
+    |app: &mut Conversation| -> io::Result<()> {
+        app.read_request()?;
+        app.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9\r\n\r\ntruefalse")?;
+        app.wait_for_close()
+    }
+}

@@ -1,0 +1,33 @@
+//! An address where connecting takes for ever: the backlog is full and nobody accepts.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+pub struct NeverAccepts {
+    address: SocketAddr,
+    _listener: Socket,
+    _backlog: Vec<TcpStream>,
+}
+
+impl NeverAccepts {
+    pub fn new() -> NeverAccepts {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let backlog = (0..MOST).map_while(|_| TcpStream::connect_timeout(&address, FULL).ok()).collect();
+        NeverAccepts { address, _listener: listener, _backlog: backlog }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// A connection that loopback does not establish in this time waits for room in the backlog.
+const FULL: Duration = Duration::from_millis(300);
+
+/// More than a backlog of zero holds.
+const MOST: usize = 16;

@@ -1,0 +1,185 @@
+//! An HTTP/2 client, driven step by step from a test.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
+use http::{HeaderMap, Request, Response};
+use tokio::net::TcpStream;
+use tokio::runtime::{self, Runtime};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::SOON;
+use super::tls::Tls;
+
+/// A connection that speaks HTTP/2. It makes progress only while a method of it runs.
+pub struct Http2 {
+    runtime: Runtime,
+    sender: SendRequest<Bytes>,
+    connection: JoinHandle<Result<(), h2::Error>>,
+    host: String,
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    pub trailers: HeaderMap,
+}
+
+/// A request whose body, answer or both are still under way.
+pub struct Exchange {
+    pub body: SendStream<Bytes>,
+    answer: ResponseFuture,
+}
+
+/// Whether a body follows the head of a request.
+enum Upload {
+    None,
+    Follows,
+}
+
+impl Http2 {
+    /// Connects with ALPN `h2`, asking for `host` by SNI and by `:authority`.
+    #[track_caller]
+    pub fn connect(address: SocketAddr, host: &str) -> Http2 {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let tls = Tls::to(host).offering(&["h2"]);
+        let (sender, connection) = runtime.block_on(async {
+            let tcp = TcpStream::connect(address).await.unwrap();
+            tcp.set_nodelay(true).unwrap();
+            let connector = TlsConnector::from(Arc::new(tls.config()));
+            let stream = connector.connect(tls.server_name(), tcp).await.unwrap();
+            // Unread bytes of one stream must leave room for the others.
+            h2::client::Builder::new()
+                .initial_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(4 * STREAM_WINDOW)
+                .handshake(stream)
+                .await
+                .unwrap()
+        });
+        let connection = runtime.spawn(connection);
+        Http2 { runtime, sender, connection, host: host.to_owned() }
+    }
+
+    /// A request for `target` on the host of this connection.
+    pub fn request(&self, method: &str, target: &str) -> Request<()> {
+        let uri = format!("https://{}{target}", self.host);
+        Request::builder().method(method).uri(uri).body(()).unwrap()
+    }
+
+    #[track_caller]
+    pub fn get(&mut self, target: &str) -> Answer {
+        let request = self.request("GET", target);
+        self.send(request).unwrap()
+    }
+
+    /// Sends a request without a body and reads the complete answer.
+    pub fn send(&mut self, request: Request<()>) -> Result<Answer, h2::Error> {
+        let exchange = self.start(request)?;
+        self.finish(exchange)
+    }
+
+    /// Sends a request with a body, as fast as the peer's windows allow, and reads the complete answer.
+    pub fn send_with(&mut self, request: Request<()>, body: &[u8]) -> Result<Answer, h2::Error> {
+        let mut exchange = self.start_upload(request)?;
+        let mut unsent = body;
+        while !unsent.is_empty() {
+            exchange.body.reserve_capacity(unsent.len());
+            let room = within(&self.runtime, poll_fn(|cx| exchange.body.poll_capacity(cx)));
+            let (now, later) = unsent.split_at(room.unwrap_or(Ok(0))?.min(unsent.len()));
+            exchange.body.send_data(Bytes::copy_from_slice(now), later.is_empty())?;
+            unsent = later;
+        }
+        self.finish(exchange)
+    }
+
+    /// Sends a request without a body; its answer is for the caller to read.
+    pub fn start(&mut self, request: Request<()>) -> Result<Exchange, h2::Error> {
+        self.open(request, Upload::None)
+    }
+
+    /// Sends the head of a request; its body is for the caller to send.
+    pub fn start_upload(&mut self, request: Request<()>) -> Result<Exchange, h2::Error> {
+        self.open(request, Upload::Follows)
+    }
+
+    fn open(&mut self, request: Request<()>, upload: Upload) -> Result<Exchange, h2::Error> {
+        let mut sender = within(&self.runtime, self.sender.clone().ready())?;
+        let (answer, body) = sender.send_request(request, matches!(upload, Upload::None))?;
+        Ok(Exchange { body, answer })
+    }
+
+    /// Reads the complete answer.
+    pub fn finish(&mut self, exchange: Exchange) -> Result<Answer, h2::Error> {
+        within(&self.runtime, async {
+            let (head, mut stream) = exchange.answer.await?.into_parts();
+            let body = read_all(&mut stream).await?;
+            let trailers = stream.trailers().await?.unwrap_or_default();
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, trailers })
+        })
+    }
+
+    /// Reads the head of the answer only. The request's own stream is kept, so that dropping it does
+    /// not cancel the exchange.
+    pub fn head(&mut self, exchange: Exchange) -> Result<(Response<RecvStream>, SendStream<Bytes>), h2::Error> {
+        let answer = within(&self.runtime, exchange.answer)?;
+        Ok((answer, exchange.body))
+    }
+
+    /// The next piece of a body; `None` at its end.
+    pub fn piece(&mut self, stream: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
+        within(&self.runtime, async {
+            let piece = stream.data().await;
+            if let Some(Ok(data)) = &piece {
+                stream.flow_control().release_capacity(data.len()).unwrap();
+            }
+            piece
+        })
+    }
+
+    /// Keeps the connection going until `condition` holds.
+    #[track_caller]
+    pub fn make_progress_until(&mut self, mut condition: impl FnMut() -> bool) {
+        within(&self.runtime, async {
+            while !condition() {
+                tokio::time::sleep(STEP).await;
+            }
+        });
+    }
+
+    /// Waits for the end of the connection, as the peer makes it.
+    pub fn wait_for_close(mut self) -> Result<(), h2::Error> {
+        within(&self.runtime, &mut self.connection).unwrap()
+    }
+}
+
+/// Runs a step of the client, failing the test if it takes too long.
+#[track_caller]
+fn within<F: Future>(runtime: &Runtime, step: F) -> F::Output {
+    runtime.block_on(async { timeout(SOON, step).await }).expect("HTTP/2 made no progress in time")
+}
+
+async fn read_all(stream: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
+    let mut body = Vec::new();
+    while let Some(piece) = stream.data().await {
+        let piece = piece?;
+        stream.flow_control().release_capacity(piece.len())?;
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+/// Bytes of one stream that the peer may send before they are read.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+
+/// Time between two looks at a condition.
+const STEP: Duration = Duration::from_millis(5);

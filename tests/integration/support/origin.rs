@@ -1,0 +1,184 @@
+//! The application behind the proxy: a listener whose every connection follows a script.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread::{self, JoinHandle};
+
+use tempfile::TempDir;
+
+mod conversation;
+mod door;
+mod replies;
+
+pub use conversation::{Conversation, Request};
+pub use door::Upstream;
+pub use replies::{answers, ok, reply, switches_and_echoes, switching};
+
+use super::message::Head;
+use super::socket::Duplex;
+use door::Door;
+
+/// What an application does with a connection. An I/O error ends the connection quietly, because
+/// peers may go away; a panic fails the test.
+pub trait Script: Fn(&mut Conversation) -> io::Result<()> + Send + Sync + 'static {}
+
+impl<F: Fn(&mut Conversation) -> io::Result<()> + Send + Sync + 'static> Script for F {}
+
+/// A running application. Dropping it ends its connections, and fails the test if a script panicked.
+pub struct Origin {
+    upstream: Upstream,
+    record: Arc<Record>,
+    acceptor: Option<JoinHandle<()>>,
+    /// Goes away with the origin, and the socket file in it.
+    directory: Option<TempDir>,
+}
+
+/// What the application has seen.
+#[derive(Default)]
+struct Record {
+    accepted: AtomicUsize,
+    open: AtomicUsize,
+    closing: AtomicBool,
+    heads: Mutex<Vec<Head>>,
+    requests: Mutex<Vec<Request>>,
+    captures: Mutex<Vec<Arc<Mutex<Vec<u8>>>>>,
+    sockets: Mutex<Vec<Weak<dyn Duplex>>>,
+}
+
+impl Origin {
+    /// Listens on a loopback port.
+    pub fn tcp(script: impl Script) -> Origin {
+        Origin::listening(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), script)
+    }
+
+    /// Takes over a listener.
+    pub fn listening(listener: TcpListener, script: impl Script) -> Origin {
+        Origin::start(Door::Tcp(listener), script)
+    }
+
+    /// Listens on a socket file.
+    pub fn unix(script: impl Script) -> Origin {
+        let directory = TempDir::new().unwrap();
+        let mut origin = Origin::unix_at(&directory.path().join("socket"), script);
+        origin.directory = Some(directory);
+        origin
+    }
+
+    /// Listens on a new socket file at `path`, in place of one that may be there.
+    pub fn unix_at(path: &Path, script: impl Script) -> Origin {
+        // There is none, most of the time.
+        let _ = std::fs::remove_file(path);
+        Origin::start(Door::Unix(UnixListener::bind(path).unwrap()), script)
+    }
+
+    fn start(door: Door, script: impl Script) -> Origin {
+        let record = Arc::new(Record::default());
+        let upstream = door.upstream();
+        let shared = Arc::clone(&record);
+        let acceptor = thread::spawn(move || accept_all(&door, &shared, &Arc::new(script)));
+        Origin { upstream, record, acceptor: Some(acceptor), directory: None }
+    }
+
+    /// The address as the configuration writes it.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// How many connections were accepted in total.
+    pub fn connections(&self) -> usize {
+        self.record.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many connections have a script that still runs.
+    pub fn open_connections(&self) -> usize {
+        self.record.open.load(Ordering::SeqCst)
+    }
+
+    /// Every request head that arrived, also of requests that never became complete.
+    pub fn heads(&self) -> Vec<Head> {
+        self.record.heads.lock().unwrap().clone()
+    }
+
+    /// Every complete request, in the order they became complete.
+    pub fn requests(&self) -> Vec<Request> {
+        self.record.requests.lock().unwrap().clone()
+    }
+
+    /// The request that must be the only complete one.
+    #[track_caller]
+    pub fn only_request(&self) -> Request {
+        let mut requests = self.requests();
+        assert_eq!(requests.len(), 1, "requests: {requests:#?}");
+        requests.remove(0)
+    }
+
+    /// What arrived on each connection, byte for byte.
+    pub fn captures(&self) -> Vec<Vec<u8>> {
+        self.record.captures.lock().unwrap().iter().map(|it| it.lock().unwrap().clone()).collect()
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        self.record.closing.store(true, Ordering::SeqCst);
+        self.upstream.knock();
+        for socket in self.record.sockets.lock().unwrap().iter().filter_map(Weak::upgrade) {
+            socket.shut();
+        }
+        let Some(acceptor) = self.acceptor.take() else { return };
+        if let Err(panic) = acceptor.join()
+            && !thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// Serves connections until the origin closes; then waits for their threads and passes a panic on.
+fn accept_all(door: &Door, record: &Arc<Record>, script: &Arc<impl Script>) {
+    let mut conversations = Vec::new();
+    while let Ok(socket) = door.accept() {
+        if record.closing.load(Ordering::SeqCst) {
+            break;
+        }
+        let mut conversation = record.admit(socket);
+        let (record, script) = (Arc::clone(record), Arc::clone(script));
+        conversations.push(thread::spawn(move || {
+            let _open = Open(record);
+            // The peer may have gone; what that means is for the test to say.
+            let _ = script(&mut conversation);
+        }));
+    }
+    for conversation in conversations {
+        if let Err(panic) = conversation.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// Counts a connection as open while its script runs, also if it panics.
+struct Open(Arc<Record>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Record {
+    fn admit(self: &Arc<Record>, socket: Arc<dyn Duplex>) -> Conversation {
+        self.open.fetch_add(1, Ordering::SeqCst);
+        let number = self.accepted.fetch_add(1, Ordering::SeqCst);
+        self.sockets.lock().unwrap().push(Arc::downgrade(&socket));
+        if self.closing.load(Ordering::SeqCst) {
+            socket.shut();
+        }
+        let conversation = Conversation::new(socket, number, Arc::clone(self));
+        self.captures.lock().unwrap().push(conversation.wire.capture());
+        conversation
+    }
+}

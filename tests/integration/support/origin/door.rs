@@ -1,0 +1,68 @@
+//! Where an application listens: a TCP port or a socket file.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::support::socket::{Duplex, prepare_tcp, prepare_unix};
+
+/// The address of an application; displays as the configuration writes it.
+#[derive(Debug, Clone)]
+pub enum Upstream {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+pub(super) enum Door {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Upstream {
+    /// Connects and goes away, so that an accept that waits returns.
+    pub(super) fn knock(&self) {
+        // Nobody needs to answer: if this fails, nobody waits any more.
+        match self {
+            Upstream::Tcp(address) => drop(TcpStream::connect(address)),
+            Upstream::Unix(path) => drop(UnixStream::connect(path)),
+        }
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Upstream::Tcp(address) => address.fmt(f),
+            Upstream::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Door {
+    pub(super) fn upstream(&self) -> Upstream {
+        match self {
+            Door::Tcp(listener) => Upstream::Tcp(listener.local_addr().unwrap()),
+            Door::Unix(listener) => {
+                Upstream::Unix(listener.local_addr().unwrap().as_pathname().unwrap().to_owned())
+            }
+        }
+    }
+
+    pub(super) fn accept(&self) -> io::Result<Arc<dyn Duplex>> {
+        match self {
+            Door::Tcp(listener) => {
+                let (stream, _) = listener.accept()?;
+                prepare_tcp(&stream)?;
+                Ok(Arc::new(stream))
+            }
+            Door::Unix(listener) => {
+                let (stream, _) = listener.accept()?;
+                prepare_unix(&stream)?;
+                Ok(Arc::new(stream))
+            }
+        }
+    }
+}

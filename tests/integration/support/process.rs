@@ -1,0 +1,114 @@
+//! A run of the program: started, watched from outside, and always ended.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+use super::SOON;
+use super::eventually::{eventually, holds_within};
+use super::output::Output;
+
+/// A running process of the program. Dropping it ends the process.
+pub struct Process {
+    child: Child,
+    stdout: Output,
+    stderr: Output,
+}
+
+/// What a run that ended by itself left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// `None` if a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs the program to its end; for commands that do not serve.
+pub fn run(arguments: &[&str]) -> Finished {
+    Process::spawn(arguments).finish(SOON)
+}
+
+impl Process {
+    pub fn spawn<A: AsRef<OsStr>>(arguments: &[A]) -> Process {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = Output::collect(child.stdout.take().unwrap());
+        let stderr = Output::collect(child.stderr.take().unwrap());
+        Process { child, stdout, stderr }
+    }
+
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        signal::kill(Pid::from_raw(id), signal).unwrap();
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// How the process ended; fails the test if it has not within `deadline`.
+    #[track_caller]
+    pub fn wait_exit(&mut self, deadline: Duration) -> ExitStatus {
+        if !holds_within(deadline, || self.has_ended()) {
+            panic!("still running after {deadline:?}; it wrote:\n{}", self.stderr());
+        }
+        self.child.wait().unwrap()
+    }
+
+    /// Waits for the end and gives all that was written.
+    #[track_caller]
+    pub fn finish(mut self, deadline: Duration) -> Finished {
+        let code = self.wait_exit(deadline).code();
+        Finished { code, stdout: self.stdout.finish(), stderr: self.stderr.finish() }
+    }
+
+    /// Waits until what was written to standard error satisfies `condition`.
+    #[track_caller]
+    pub fn wait_stderr(&self, condition: impl Fn(&str) -> bool) {
+        eventually(SOON, || condition(&self.stderr()));
+    }
+
+    /// Bytes of memory that are in use now (resident set).
+    pub fn memory(&self) -> u64 {
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id())).unwrap();
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kibibytes * 1024
+    }
+
+    /// How many descriptors are open now.
+    pub fn descriptors(&self) -> u64 {
+        fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count() as u64
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only if the process has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

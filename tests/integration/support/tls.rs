@@ -1,0 +1,185 @@
+//! The client's side of TLS, over a socket that two threads can use at once.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, SupportedProtocolVersion};
+
+use super::certs;
+use super::socket::{Duplex, connect};
+
+/// How a client introduces itself. It trusts the test authority and checks the server's name.
+#[derive(Clone)]
+pub struct Tls {
+    name: String,
+    sends_name: bool,
+    protocols: Vec<Vec<u8>>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+}
+
+/// An established TLS connection.
+pub struct TlsStream {
+    tcp: TcpStream,
+    session: Mutex<ClientConnection>,
+    /// Records that were read from the socket but not decrypted yet. Held while reading.
+    incoming: Mutex<Vec<u8>>,
+    /// Held while writing, so that records leave in the order they were made.
+    outgoing: Mutex<()>,
+}
+
+impl Tls {
+    /// A client of HTTP/1.1 that asks for `name`.
+    pub fn to(name: &str) -> Tls {
+        Tls {
+            name: name.to_owned(),
+            sends_name: true,
+            protocols: vec![b"http/1.1".to_vec()],
+            versions: rustls::ALL_VERSIONS.to_vec(),
+        }
+    }
+
+    /// Expects the certificate of the name without asking for it.
+    pub fn without_sending_the_name(mut self) -> Tls {
+        self.sends_name = false;
+        self
+    }
+
+    pub fn offering(mut self, protocols: &[&str]) -> Tls {
+        self.protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self
+    }
+
+    pub fn only(mut self, version: &'static SupportedProtocolVersion) -> Tls {
+        self.versions = vec![version];
+        self
+    }
+
+    /// Connects and completes the handshake.
+    pub fn connect(&self, address: SocketAddr) -> io::Result<TlsStream> {
+        self.connect_with(&Arc::new(self.config()), address)
+    }
+
+    /// Connects with a configuration that may remember sessions of earlier connections.
+    pub fn connect_with(&self, config: &Arc<ClientConfig>, address: SocketAddr) -> io::Result<TlsStream> {
+        let mut tcp = connect(address)?;
+        let mut session =
+            ClientConnection::new(Arc::clone(config), self.server_name()).map_err(io::Error::other)?;
+        while session.is_handshaking() || session.wants_write() {
+            session.complete_io(&mut tcp)?;
+        }
+        Ok(TlsStream { tcp, session: Mutex::new(session), incoming: Mutex::default(), outgoing: Mutex::default() })
+    }
+
+    pub fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::builder_with_protocol_versions(&self.versions)
+            .with_root_certificates(certs::trust())
+            .with_no_client_auth();
+        config.enable_sni = self.sends_name;
+        config.alpn_protocols.clone_from(&self.protocols);
+        config
+    }
+
+    pub fn server_name(&self) -> ServerName<'static> {
+        ServerName::try_from(self.name.clone()).unwrap()
+    }
+}
+
+impl TlsStream {
+    pub fn version(&self) -> Option<ProtocolVersion> {
+        self.session.lock().unwrap().protocol_version()
+    }
+
+    /// The protocol that the server chose by ALPN.
+    pub fn protocol(&self) -> Option<String> {
+        let session = self.session.lock().unwrap();
+        session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// Whether an earlier session was resumed.
+    pub fn is_resumed(&self) -> bool {
+        self.session.lock().unwrap().handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// The chain the server sent, leaf first.
+    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        let session = self.session.lock().unwrap();
+        session.peer_certificates().unwrap_or_default().iter().map(|it| it.clone().into_owned()).collect()
+    }
+
+    /// Plaintext that is there already; `None` if more records are needed first.
+    fn decrypted(&self, incoming: &mut Vec<u8>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let mut session = self.session.lock().unwrap();
+        loop {
+            match session.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done.map(Some),
+            }
+            if incoming.is_empty() {
+                return Ok(None);
+            }
+            let used = session.read_tls(&mut incoming.as_slice())?;
+            incoming.drain(..used);
+            session.process_new_packets().map_err(io::Error::other)?;
+        }
+    }
+
+    fn send_records(&self, fill: impl FnOnce(&mut ClientConnection) -> io::Result<()>) -> io::Result<()> {
+        let mut records = Vec::new();
+        {
+            let mut session = self.session.lock().unwrap();
+            fill(&mut session)?;
+            while session.wants_write() {
+                session.write_tls(&mut records)?;
+            }
+        }
+        (&self.tcp).write_all(&records)
+    }
+}
+
+impl Duplex for TlsStream {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut incoming = self.incoming.lock().unwrap();
+        loop {
+            if let Some(count) = self.decrypted(&mut incoming, buffer)? {
+                return Ok(count);
+            }
+            let mut records = [0; 16 * 1024];
+            match (&self.tcp).read(&mut records)? {
+                0 => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed without close_notify")),
+                count => incoming.extend_from_slice(&records[..count]),
+            }
+        }
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        let _order = self.outgoing.lock().unwrap();
+        for piece in bytes.chunks(16 * 1024) {
+            self.send_records(|session| session.writer().write_all(piece))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        let _order = self.outgoing.lock().unwrap();
+        self.send_records(|session| {
+            session.send_close_notify();
+            Ok(())
+        })?;
+        self.tcp.finish()
+    }
+
+    fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.tcp.set_patience(patience)
+    }
+
+    fn set_reset_on_close(&self) -> io::Result<()> {
+        self.tcp.set_reset_on_close()
+    }
+
+    fn shut(&self) {
+        self.tcp.shut();
+    }
+}

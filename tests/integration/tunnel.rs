@@ -1,0 +1,271 @@
+//! After the 101: everything passes, in both directions, until each has ended.
+
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use tungstenite::Message;
+
+use crate::support::SOON;
+use crate::support::client::{Client, End};
+use crate::support::configuration::{GITLAB, Host};
+use crate::support::eventually::eventually;
+use crate::support::faulty::{half_closes_after, sends_bytes_with_the_101};
+use crate::support::gatepost::Gatepost;
+use crate::support::origin::{Conversation, Origin, switches_and_echoes, switching};
+use crate::support::pattern::{Pattern, pattern};
+use crate::support::socket::Duplex;
+use crate::support::tls::Tls;
+
+/// A client in a tunnel through `gatepost`.
+fn tunnel(gatepost: &Gatepost) -> Client {
+    let mut client = gatepost.client();
+    assert_eq!(client.upgrade("/tunnel", "websocket").status(), 101);
+    client
+}
+
+/// A socket as the WebSocket library wants it.
+struct Stream<D>(D);
+
+impl<D: Duplex> io::Read for Stream<D> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.receive(buffer)
+    }
+}
+
+impl<D: Duplex> io::Write for Stream<D> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn messages_of_a_real_websocket_pass_both_ways() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = listener.local_addr().unwrap().to_string();
+    let application = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let mut socket = tungstenite::accept(stream).unwrap();
+        socket.send(Message::text("welcome")).unwrap();
+        while let Ok(message) = socket.read() {
+            if message.is_text() || message.is_binary() {
+                socket.send(message).unwrap();
+            }
+        }
+    });
+    let gatepost = Gatepost::with_host(Host::to(GITLAB, &upstream));
+    let stream = Stream(Tls::to(GITLAB).connect(gatepost.https()).unwrap());
+    let (mut socket, _) = tungstenite::client("wss://gitlab.test/api/v4/websocket", stream).unwrap();
+    assert_eq!(socket.read().unwrap(), Message::text("welcome"));
+    for size in [0, 1, 125, 126, 70_000, 300_000] {
+        let message = Message::binary(pattern(size));
+        socket.send(message.clone()).unwrap();
+        assert!(socket.read().unwrap() == message, "the message of {size} bytes differs");
+    }
+    socket.close(None).unwrap();
+    while socket.read().is_ok() {}
+    drop(socket);
+    application.join().unwrap();
+}
+
+#[test]
+fn bytes_sent_with_the_upgrade_request_reach_the_application() {
+    for size in [1, 1000, 64 * 1024] {
+        let origin = Origin::tcp(switches_and_echoes());
+        let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
+        let (early, late) = (pattern(size), pattern(10));
+        for mut client in [gatepost.plain_client_of(GITLAB), gatepost.plain_client_of(GITLAB)] {
+            client.send([&client.upgrade_bytes("/", "websocket"), &early[..]].concat());
+            assert_eq!(client.head().status(), 101);
+            assert!(client.exactly(size) == early, "{size} early bytes differ");
+            client.send(&late);
+            assert_eq!(client.exactly(late.len()), late);
+        }
+    }
+}
+
+#[test]
+fn bytes_sent_with_the_upgrade_request_reach_the_application_over_tls() {
+    for size in [1, 64 * 1024] {
+        let origin = Origin::unix(switches_and_echoes());
+        let gatepost = Gatepost::serving(&origin);
+        let mut client = gatepost.client();
+        let early = pattern(size);
+        client.send([&client.upgrade_bytes("/", "websocket"), &early[..]].concat());
+        assert_eq!(client.head().status(), 101);
+        assert!(client.exactly(size) == early, "{size} early bytes differ");
+    }
+}
+
+#[test]
+fn bytes_sent_with_the_101_reach_the_client() {
+    for size in [1, 64 * 1024] {
+        let origin = Origin::tcp(sends_bytes_with_the_101(pattern(size)));
+        let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin));
+        for _ in 0..20 {
+            let mut client = tunnel(&gatepost);
+            assert!(client.exactly(size) == pattern(size), "{size} first bytes differ");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_is_done_sending_still_gets_everything() {
+    let origin = Origin::tcp(|app: &mut Conversation| {
+        app.read_request()?;
+        app.send(switching("websocket", ""))?;
+        // Goes on only when the client is done.
+        app.wait_for_close()?;
+        app.send(pattern(BULK))?;
+        app.wire.finish()
+    });
+    for host in [Host::new(GITLAB, &origin), Host::plain(GITLAB, &origin)] {
+        let gatepost = Gatepost::with_host(host);
+        let mut client = tunnel_by_any_means(&gatepost);
+        client.send("the last words");
+        client.finish();
+        let (rest, end) = client.rest();
+        assert_eq!((rest.len(), end), (BULK, End::Orderly));
+        assert!(rest == pattern(BULK), "the bytes differ");
+    }
+    eventually(SOON, || origin.open_connections() == 0);
+}
+
+/// A tunnel over TLS where the host has it, else without.
+fn tunnel_by_any_means(gatepost: &Gatepost) -> Client {
+    let mut client = match Tls::to(GITLAB).connect(gatepost.https()) {
+        Ok(stream) => Client::new(std::sync::Arc::new(stream), GITLAB),
+        Err(_) => gatepost.plain_client_of(GITLAB),
+    };
+    assert_eq!(client.upgrade("/tunnel", "websocket").status(), 101);
+    client
+}
+
+#[test]
+fn an_application_that_is_done_sending_still_gets_everything() {
+    let (report, reported) = mpsc::channel();
+    for origin in
+        [Origin::tcp(half_closes_after(b"bye", report.clone())), Origin::unix(half_closes_after(b"bye", report))]
+    {
+        let gatepost = Gatepost::serving(&origin);
+        let mut client = tunnel(&gatepost);
+        assert_eq!(client.rest(), (b"bye".to_vec(), End::Orderly));
+        client.send(pattern(BULK));
+        client.finish();
+        assert!(reported.recv_timeout(SOON).unwrap() == pattern(BULK), "the bytes differ");
+    }
+}
+
+#[test]
+fn a_client_that_resets_ends_the_tunnel() {
+    let origin = Origin::tcp(switches_and_echoes());
+    let gatepost = Gatepost::serving(&origin);
+    let client = tunnel(&gatepost);
+    assert_eq!(origin.open_connections(), 1);
+    client.reset();
+    eventually(SOON, || origin.open_connections() == 0);
+}
+
+#[test]
+fn an_application_that_resets_ends_the_tunnel() {
+    let origin = Origin::tcp(|app: &mut Conversation| {
+        app.read_request()?;
+        app.send(switching("websocket", ""))?;
+        app.wire.read_exactly(2)?;
+        app.reset_on_close()
+    });
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = tunnel(&gatepost);
+    client.send("go");
+    client.expect_closed();
+}
+
+#[test]
+fn a_tunnel_that_is_silent_for_too_long_is_closed_on_both_sides() {
+    let origin = Origin::tcp(switches_and_echoes());
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("tunnel_idle_timeout = \"1s\""));
+    let mut client = tunnel(&gatepost);
+    client.send("alive");
+    assert_eq!(client.exactly(5), b"alive");
+    client.expect_silence(Duration::from_millis(500));
+    client.expect_closed();
+    eventually(SOON, || origin.open_connections() == 0);
+}
+
+#[test]
+fn traffic_in_one_direction_keeps_a_tunnel_open() {
+    let origin = Origin::tcp(|app: &mut Conversation| {
+        app.read_request()?;
+        app.send(switching("websocket", ""))?;
+        app.wire.set_patience(Duration::from_millis(300))?;
+        for _ in 0..8 {
+            // The client says nothing: this is a pause.
+            assert!(app.wire.read_some().is_err(), "the tunnel ended early");
+            app.send("tick")?;
+        }
+        app.wire.finish()
+    });
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("tunnel_idle_timeout = \"1s\""));
+    let mut client = tunnel(&gatepost);
+    assert_eq!(client.rest(), ("tick".repeat(8).into_bytes(), End::Orderly));
+}
+
+#[test]
+fn the_limits_of_requests_do_not_hold_for_tunnels() {
+    let origin = Origin::tcp(switches_and_echoes());
+    let host =
+        Host::new(GITLAB, &origin).with("read_timeout = \"500ms\"\nclient_timeout = \"500ms\"\nmax_body = \"10\"");
+    let gatepost = Gatepost::with_host(host);
+    let mut client = tunnel(&gatepost);
+    client.expect_silence(Duration::from_millis(1200));
+    client.send("more than ten bytes");
+    assert_eq!(client.exactly(19), b"more than ten bytes");
+}
+
+#[test]
+fn both_directions_carry_bulk_at_once() {
+    let (tcp, unix) = (Origin::tcp(switches_and_echoes()), Origin::unix(switches_and_echoes()));
+    for host in [Host::new(GITLAB, &tcp), Host::new(GITLAB, &unix), Host::plain(GITLAB, &unix)] {
+        let gatepost = Gatepost::with_host(host);
+        let mut client = tunnel_by_any_means(&gatepost);
+        let sender = client.sender();
+        let sending = thread::spawn(move || {
+            sender.send(pattern(BULK))?;
+            sender.finish()
+        });
+        let mut expected = Pattern::default();
+        client.wire().read_in_pieces(BULK as u64, |piece| expected.check(piece)).unwrap();
+        sending.join().unwrap().unwrap();
+        client.expect_closed();
+    }
+}
+
+#[test]
+fn tunnels_leave_nothing_behind() {
+    let origin = Origin::tcp(switches_and_echoes());
+    let gatepost = Gatepost::serving(&origin);
+    let base = gatepost.settled_descriptors();
+    for round in 0..30 {
+        let mut client = tunnel(&gatepost);
+        client.send("x");
+        assert_eq!(client.exactly(1), b"x");
+        if round % 2 == 0 {
+            client.finish();
+            client.expect_closed();
+        } else {
+            client.reset();
+        }
+    }
+    eventually(SOON, || origin.open_connections() == 0);
+    gatepost.wait_descriptors(base);
+    assert_eq!(origin.connections(), 30, "a tunnel's connection was used again");
+}
+
+/// Enough to fill every buffer on the way many times.
+const BULK: usize = 10 * 1024 * 1024;

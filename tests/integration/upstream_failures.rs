@@ -1,0 +1,315 @@
+//! Applications that are down, slow, or break off, and clients that go away.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::support::SOON;
+use crate::support::configuration::{GITLAB, Host};
+use crate::support::cue::cue;
+use crate::support::eventually::eventually;
+use crate::support::faulty::{
+    NeverAccepts, accepts_then_resets, closes_pooled_connection_on_use, never_answers, says_more_than_its_length,
+    states_two_lengths, stops_between_chunks, stops_mid_body, stops_mid_head,
+};
+use crate::support::gatepost::Gatepost;
+use crate::support::origin::{Conversation, Origin, Script, answers, ok, reply};
+use crate::support::ports::ReservedPort;
+
+#[test]
+fn an_application_that_is_down_is_a_502_at_once() {
+    let nobody = ReservedPort::new();
+    let gatepost = Gatepost::with_host(Host::to(GITLAB, &nobody.address().to_string()));
+    let start = Instant::now();
+    let mut client = gatepost.client();
+    assert_eq!(client.get("/").status(), 502);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert_eq!(client.get("/again").status(), 502);
+}
+
+#[test]
+fn a_missing_socket_file_is_a_502_and_is_named_in_the_log() {
+    let gatepost = Gatepost::with_host(Host::to(GITLAB, "unix:missing.socket"));
+    assert_eq!(gatepost.client().get("/").status(), 502);
+    gatepost.wait_stderr(|text| text.contains("missing.socket"));
+}
+
+#[test]
+fn an_application_that_comes_back_is_found() {
+    let port = ReservedPort::new();
+    let gatepost = Gatepost::with_host(Host::to(GITLAB, &port.address().to_string()));
+    let mut client = gatepost.client();
+    assert_eq!(client.get("/").status(), 502);
+    let address = port.address();
+    drop(port);
+    let origin = Origin::listening(TcpListener::bind(address).unwrap(), answers(|_| ok("back")));
+    assert_eq!(client.get("/").text(), "back");
+    drop(origin);
+}
+
+#[test]
+fn a_socket_file_that_was_replaced_is_found() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("socket");
+    let old = Origin::unix_at(&path, answers(|_| ok("old")));
+    let gatepost = Gatepost::serving(&old);
+    let mut client = gatepost.client();
+    assert_eq!(client.get("/").text(), "old");
+    drop(old);
+    assert_eq!(client.get("/").status(), 502);
+    let _new = Origin::unix_at(&path, answers(|_| ok("new")));
+    assert_eq!(client.get("/").text(), "new");
+}
+
+#[test]
+fn a_connection_that_is_never_established_is_a_504() {
+    let nobody = NeverAccepts::new();
+    let host = Host::to(GITLAB, &nobody.address().to_string()).with("connect_timeout = \"1s\"");
+    let gatepost = Gatepost::with_host(host);
+    let start = Instant::now();
+    assert_eq!(gatepost.client().get("/").status(), 504);
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[test]
+fn an_application_that_never_answers_is_a_504() {
+    let origin = Origin::tcp(never_answers());
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("read_timeout = \"1s\""));
+    let start = Instant::now();
+    let mut client = gatepost.client();
+    assert_eq!(client.get("/").status(), 504);
+    assert!(start.elapsed() > Duration::from_millis(900), "{:?}", start.elapsed());
+    eventually(SOON, || origin.open_connections() == 0);
+    assert_eq!(client.post("/", b"body").status(), 504);
+    assert_eq!(origin.requests().len(), 2, "a request that timed out must not be sent again");
+}
+
+#[test]
+fn an_application_that_is_silent_within_its_answer_is_cut_off() {
+    let origin = Origin::tcp(|app: &mut Conversation| {
+        app.read_request()?;
+        app.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegin")?;
+        app.wait_for_close()
+    });
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("read_timeout = \"1s\""));
+    let mut client = gatepost.client();
+    client.request("GET / HTTP/1.1", &[]);
+    assert_eq!(client.head().status(), 200);
+    assert_eq!(client.rest().0, b"begin");
+    eventually(SOON, || origin.open_connections() == 0);
+}
+
+/// The status a client sees, and that the proxy goes on after.
+fn status_behind(script: impl Script) -> u16 {
+    let origin = Origin::tcp(script);
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    let status = client.get("/").status();
+    assert_eq!(client.get("/").status(), status, "the second request fares as the first");
+    status
+}
+
+#[test]
+fn broken_answers_are_a_502() {
+    assert_eq!(status_behind(accepts_then_resets()), 502);
+    assert_eq!(status_behind(stops_mid_head()), 502);
+    assert_eq!(status_behind(states_two_lengths()), 502);
+    assert_eq!(status_behind(closes_without_a_word()), 502);
+    assert_eq!(status_behind(answers(|_| b"SSH-2.0-OpenSSH_9\r\n\r\n".to_vec())), 502);
+}
+
+fn closes_without_a_word() -> impl Script {
+    |app: &mut Conversation| -> io::Result<()> { app.read_request().map(drop) }
+}
+
+#[test]
+fn a_body_that_breaks_off_is_seen_as_broken() {
+    for origin in [Origin::tcp(stops_mid_body()), Origin::unix(stops_between_chunks())] {
+        let gatepost = Gatepost::serving(&origin);
+        let mut client = gatepost.client();
+        client.request("GET / HTTP/1.1", &[]);
+        let error = client.try_answer().unwrap_err();
+        assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "the connection stayed open");
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_under_way_never_gets_a_last_chunk() {
+    let (stop, cued) = cue();
+    let origin = Origin::tcp(move |app: &mut Conversation| {
+        app.read_request()?;
+        app.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n")?;
+        app.wait_for(&cued)
+    });
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
+    let mut client = gatepost.plain_client_of(GITLAB);
+    client.request("GET / HTTP/1.1", &[]);
+    assert_eq!(client.head().status(), 200);
+    assert_eq!(client.chunk(), b"begin");
+    stop.give();
+    client.expect_closed();
+}
+
+#[test]
+fn a_body_that_breaks_off_resets_the_stream_of_http2() {
+    for origin in [Origin::tcp(stops_mid_body()), Origin::tcp(stops_between_chunks())] {
+        let gatepost = Gatepost::serving(&origin);
+        let mut client = gatepost.http2();
+        let error = client.send(client.request("GET", "/")).unwrap_err();
+        assert!(error.is_reset(), "{error}");
+    }
+}
+
+#[test]
+fn what_follows_a_complete_answer_is_never_another_answer() {
+    let origin = Origin::tcp(says_more_than_its_length());
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    for _ in 0..4 {
+        let answer = client.get("/");
+        assert!(answer.status() == 502 || answer.text() == "true", "{answer:?}");
+    }
+}
+
+#[test]
+fn an_answer_before_the_end_of_the_upload_arrives_whole() {
+    early_answers_arrive_whole(Origin::tcp(|app: &mut Conversation| {
+        app.read_head()?;
+        app.send(reply("403 Forbidden", &[("Connection", "close")], "x".repeat(50_000)))?;
+        app.wire.finish()?;
+        app.wait_for_close()
+    }));
+}
+
+#[test]
+fn an_early_answer_arrives_whole_even_if_the_application_closes_upon_it() {
+    // Unread bytes of the upload turn the close into a reset, which follows the answer.
+    early_answers_arrive_whole(Origin::tcp(|app: &mut Conversation| {
+        app.read_head()?;
+        app.send(reply("403 Forbidden", &[("Connection", "close")], "x".repeat(50_000)))
+    }));
+}
+
+#[track_caller]
+fn early_answers_arrive_whole(origin: Origin) {
+    let gatepost = Gatepost::serving(&origin);
+    for _ in 0..2 {
+        let mut client = gatepost.client();
+        client.request("POST / HTTP/1.1", &["Content-Length: 1000000000"]);
+        let sender = client.sender();
+        let uploading = std::thread::spawn(move || while sender.send([0; 16 * 1024]).is_ok() {});
+        let answer = client.answer();
+        assert_eq!((answer.status(), answer.body.len()), (403, 50_000));
+        drop(client);
+        uploading.join().unwrap();
+    }
+}
+
+#[test]
+fn a_client_that_goes_away_ends_its_request_to_the_application() {
+    let origin = Origin::tcp(never_answers());
+    let gatepost = Gatepost::serving(&origin);
+    let client = gatepost.client();
+    client.request("GET / HTTP/1.1", &[]);
+    eventually(SOON, || origin.requests().len() == 1);
+    drop(client);
+    eventually(SOON, || origin.open_connections() == 0);
+    let client = gatepost.client();
+    client.request("GET / HTTP/1.1", &[]);
+    eventually(SOON, || origin.requests().len() == 2);
+    client.reset();
+    eventually(SOON, || origin.open_connections() == 0);
+}
+
+#[test]
+fn a_client_that_goes_away_mid_answer_ends_it() {
+    let origin = Origin::tcp(|app: &mut Conversation| {
+        app.read_request()?;
+        app.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n")?;
+        app.wait_for_close()
+    });
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    client.request("GET / HTTP/1.1", &[]);
+    client.head();
+    assert_eq!(client.chunk(), b"begin");
+    drop(client);
+    eventually(SOON, || origin.open_connections() == 0);
+}
+
+#[test]
+fn a_cancelled_stream_of_http2_ends_its_request_to_the_application() {
+    let origin = Origin::tcp(never_answers());
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.http2();
+    let exchange = client.start_upload(client.request("POST", "/")).unwrap();
+    client.make_progress_until(|| origin.heads().len() == 1);
+    drop(exchange);
+    client.make_progress_until(|| origin.open_connections() == 0);
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_never_complete_for_the_application() {
+    for framing in ["Content-Length: 100", "Transfer-Encoding: chunked"] {
+        let origin = Origin::tcp(answers(|_| ok("complete?")));
+        let gatepost = Gatepost::serving(&origin);
+        let client = gatepost.client();
+        client.request("POST / HTTP/1.1", &[framing]);
+        client.send("5\r\nbegin\r\n");
+        eventually(SOON, || origin.heads().len() == 1);
+        client.finish();
+        drop(client);
+        eventually(SOON, || origin.open_connections() == 0);
+        assert!(origin.requests().is_empty(), "{framing}");
+    }
+}
+
+#[test]
+fn a_get_that_met_a_stale_connection_is_sent_again() {
+    let origin = Origin::tcp(closes_pooled_connection_on_use());
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    assert_eq!(client.get("/1").text(), "first on its connection");
+    assert_eq!(client.get("/2").text(), "first on its connection");
+    assert_eq!(origin.connections(), 2);
+}
+
+#[test]
+fn a_post_that_met_a_stale_connection_is_not_done_twice() {
+    let origin = Origin::tcp(closes_pooled_connection_on_use());
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    assert_eq!(client.get("/1").text(), "first on its connection");
+    assert_eq!(client.post("/2", b"pay").status(), 502);
+    let posts = origin.heads().iter().filter(|head| head.method() == "POST").count();
+    assert_eq!(posts, 1);
+}
+
+#[test]
+fn a_connection_that_was_closed_while_it_rested_is_not_used() {
+    let origin = Origin::tcp(|app: &mut Conversation| {
+        app.read_request()?;
+        app.send(ok("one each"))
+    });
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    for _ in 0..10 {
+        assert_eq!(client.post("/", b"pay").status(), 200);
+        eventually(SOON, || origin.open_connections() == 0);
+    }
+}
+
+#[test]
+fn requests_leave_no_descriptor_behind() {
+    let origin = Origin::tcp(stops_mid_body());
+    let gatepost = Gatepost::serving(&origin);
+    let base = gatepost.settled_descriptors();
+    for _ in 0..20 {
+        let mut client = gatepost.client();
+        client.request("GET / HTTP/1.1", &[]);
+        assert!(client.try_answer().is_err());
+    }
+    gatepost.wait_descriptors(base);
+}
