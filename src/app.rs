@@ -5,6 +5,7 @@
 
 pub mod problem;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::drain::Census;
 use crate::model::host::{HostPattern, HostTable};
-use crate::model::{Listener, LogTarget, Model, Security, Transport};
+use crate::model::{CertificateId, Listener, LogTarget, Model, Security, Transport};
 use crate::net::cert_store::{CertStore, Certificate};
 use crate::net::listener;
 use crate::net::tls::TlsShared;
@@ -33,14 +34,17 @@ pub struct Prepared {
     logs: LogWriter,
 }
 
+type Certificates = BTreeMap<CertificateId, Certificate>;
+
 /// All that can be found wrong with a configuration without serving it.
 pub fn examine(model: &Model) -> Vec<Problem> {
     let mut problems = Vec::new();
     match TlsShared::new() {
-        Ok(tls) => match read_certificates(model, &tls) {
-            Ok(certificates) => problems.extend(objections(model, &certificates)),
-            Err(found) => problems.extend(found),
-        },
+        Ok(tls) => {
+            let (certificates, unreadable) = read_certificates(model, &tls);
+            problems.extend(unreadable);
+            problems.extend(objections(model, &certificates));
+        }
         Err(error) => problems.push(Problem::Tls(error)),
     }
     for target in model.access_logs() {
@@ -56,11 +60,7 @@ pub fn examine(model: &Model) -> Vec<Problem> {
 pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     privileges::raise_descriptor_limit();
     let tls = TlsShared::new().map_err(|error| vec![Problem::Tls(error)])?;
-    let mut problems = Vec::new();
-    let certificates = read_certificates(&model, &tls).unwrap_or_else(|found| {
-        problems.extend(found);
-        Vec::new()
-    });
+    let (certificates, mut problems) = read_certificates(&model, &tls);
     let logs = LogWriter::open(model.access_logs())
         .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
@@ -134,25 +134,25 @@ async fn supervise(
     }
 }
 
-fn read_certificates(model: &Model, tls: &TlsShared) -> Result<Vec<Certificate>, Vec<Problem>> {
+/// Those that can be served, and what is wrong with the others.
+fn read_certificates(model: &Model, tls: &TlsShared) -> (Certificates, Vec<Problem>) {
     let mut problems = Vec::new();
-    let mut certificates = Vec::new();
-    for files in model.certificates() {
+    let mut certificates = Certificates::new();
+    for (id, files) in model.certificates() {
         match Certificate::read(files, &tls.provider) {
-            Ok(certificate) => certificates.push(certificate),
-            Err(problem) => problems.push(Problem::Certificate(problem)),
+            Ok(certificate) => drop(certificates.insert(id, certificate)),
+            Err(found) => problems.extend(found.into_iter().map(Problem::Certificate)),
         }
     }
-    if problems.is_empty() { Ok(certificates) } else { Err(problems) }
+    (certificates, problems)
 }
 
 /// What clients will find wrong with certificates that can be served.
-fn objections(model: &Model, certificates: &[Certificate]) -> Vec<Problem> {
+fn objections(model: &Model, certificates: &Certificates) -> Vec<Problem> {
     let now = SystemTime::now();
     let mut found = Vec::new();
-    for (position, certificate) in certificates.iter().enumerate() {
-        let uses = |security: Security| matches!(security, Security::Tls(id) if id.index() == position);
-        let hosts = model.hosts().iter().filter(|host| uses(host.security));
+    for (id, certificate) in certificates {
+        let hosts = model.hosts().iter().filter(|host| host.security == Security::Tls(*id));
         let names: Vec<HostPattern> = hosts.flat_map(|host| host.names.iter().cloned()).collect();
         found.extend(certificate.objections(&names, now).into_iter().map(Problem::Certificate));
     }
@@ -163,7 +163,7 @@ fn objections(model: &Model, certificates: &[Certificate]) -> Vec<Problem> {
 fn server_configs(
     model: &Model,
     tls: &TlsShared,
-    certificates: &[Certificate],
+    certificates: &Certificates,
 ) -> Result<Vec<Option<Arc<ServerConfig>>>, rustls::Error> {
     let config_of = |listener: &Listener| {
         let Transport::Tls(policy) = listener.transport else { return Ok(None) };
@@ -173,9 +173,9 @@ fn server_configs(
     model.listeners.iter().map(config_of).collect()
 }
 
-fn cert_store(model: &Model, listener: &Listener, certificates: &[Certificate]) -> Option<CertStore> {
+fn cert_store(model: &Model, listener: &Listener, certificates: &Certificates) -> Option<CertStore> {
     let key_of = |host| match model.host(host).security {
-        Security::Tls(id) => Some(certificates[id.index()].key()),
+        Security::Tls(id) => certificates.get(&id).map(Certificate::key),
         Security::Plain => None,
     };
     let mut by_name = HostTable::new();

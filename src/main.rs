@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use gatepost::app::{self, problem::Problem};
+use gatepost::app::problem::Problem;
+use gatepost::app::{self, Prepared};
 use gatepost::config::{self, Loaded};
 use gatepost::model::{LogLevel, Model};
 use gatepost::{demo, explain};
@@ -78,11 +79,11 @@ fn main() -> ExitCode {
 fn serve(source: &Source) -> Result<(), Failed> {
     let model = load(source)?;
     start_logging(model.process.log_level);
-    run(model)
+    run(app::prepare(model).map_err(|problems| say_all(&problems))?)
 }
 
-fn run(model: Model) -> Result<(), Failed> {
-    let cut = app::prepare(model).map_err(|problems| say_all(&problems))?.run().map_err(|problem| say(&problem))?;
+fn run(prepared: Prepared) -> Result<(), Failed> {
+    let cut = prepared.run().map_err(|problem| say(&problem))?;
     tracing::info!("stopped; {} connections and {} tunnels were cut", cut.connections, cut.tunnels);
     Ok(())
 }
@@ -100,8 +101,9 @@ fn check(source: &Source) -> Result<(), Failed> {
 fn run_demo() -> Result<(), Failed> {
     start_logging(LogLevel::Warn);
     let demo = demo::stage::prepare().map_err(|error| say(&error))?;
+    let prepared = app::prepare(demo.model()).map_err(|problems| say_all(&problems))?;
     println!("{}", demo.welcome());
-    run(demo.model())
+    run(prepared)
 }
 
 /// The model of a configuration file; what is odd but no error is said on the way.
@@ -164,7 +166,9 @@ fn start_logging(level: LogLevel) {
 }
 
 fn say_all(problems: &[Problem]) -> Failed {
-    problems.iter().for_each(|problem| drop(say(problem)));
+    for problem in problems {
+        say(problem);
+    }
     Failed
 }
 

@@ -259,8 +259,8 @@ impl Model {
         &self.upstreams
     }
 
-    pub fn certificates(&self) -> &[CertificateFiles] {
-        &self.certificates
+    pub fn certificates(&self) -> impl Iterator<Item = (CertificateId, &CertificateFiles)> {
+        self.certificates.iter().enumerate().map(|(position, files)| (CertificateId(position), files))
     }
 
     pub fn access_logs(&self) -> &[LogTarget] {

@@ -154,6 +154,7 @@ impl Proxy {
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
             return Err(Refusal::TooLarge);
         }
+        client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
         let rules = BodyRules {
             limit: forward.body_limit,

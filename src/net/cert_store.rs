@@ -22,6 +22,12 @@ use crate::model::host::{HostName, HostPattern, HostTable};
 pub struct Certificate {
     key: Arc<CertifiedKey>,
     chain_file: PathBuf,
+    leaf: Leaf,
+}
+
+/// What a leaf says about itself.
+#[derive(Debug, Clone)]
+struct Leaf {
     not_before: SystemTime,
     not_after: SystemTime,
     names: Vec<String>,
@@ -43,13 +49,16 @@ pub struct CertStore {
 }
 
 impl Certificate {
-    /// Reads a pair of files. An error means that no handshake could succeed with them.
-    pub fn read(files: &CertificateFiles, provider: &CryptoProvider) -> Result<Certificate, Problem> {
-        let chain = read_chain(&files.chain)?;
-        let key = read_key(&files.key)?;
-        let (not_before, not_after, names) = inspect(&files.chain, &chain[0])?;
-        let key = CertifiedKey::from_der(chain, key, provider).map_err(|error| unusable_pair(files, &error))?;
-        Ok(Certificate { key: Arc::new(key), chain_file: files.chain.clone(), not_before, not_after, names })
+    /// Reads a pair of files. Errors mean that no handshake could succeed with them.
+    pub fn read(files: &CertificateFiles, provider: &CryptoProvider) -> Result<Certificate, Vec<Problem>> {
+        let chain = read_chain(&files.chain).and_then(|chain| Ok((inspect(&files.chain, &chain[0])?, chain)));
+        let ((leaf, chain), key) = match (chain, read_key(&files.key)) {
+            (Ok(chain), Ok(key)) => (chain, key),
+            (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
+        };
+        let key = CertifiedKey::from_der(chain, key, provider);
+        let key = Arc::new(key.map_err(|error| vec![unusable_pair(files, &error)])?);
+        Ok(Certificate { key, chain_file: files.chain.clone(), leaf })
     }
 
     pub fn key(&self) -> Arc<CertifiedKey> {
@@ -59,23 +68,24 @@ impl Certificate {
     /// What clients of `hosts` will object to at time `now`: the dates, and names that are not covered.
     pub fn objections(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<Problem> {
         let mut found = Vec::new();
-        if now > self.not_after {
-            let what = format!("the certificate expired {} ago", days(now, self.not_after));
+        let Leaf { not_before, not_after, names } = &self.leaf;
+        if now > *not_after {
+            let what = format!("the certificate expired {} ago", days(now, *not_after));
             found.push(self.problem(what, "renew it; clients refuse it"));
         }
-        if now < self.not_before {
-            let what = format!("the certificate becomes valid only in {}", days(self.not_before, now));
+        if now < *not_before {
+            let what = format!("the certificate becomes valid only in {}", days(*not_before, now));
             found.push(self.problem(what, "check this machine's clock, or wait"));
         }
         for host in hosts.iter().filter(|host| !self.covers(host)) {
-            let what = format!("the certificate is not for {host}; it names {}", listed(&self.names));
+            let what = format!("the certificate is not for {host}; it names {}", listed(names));
             found.push(self.problem(what, "get one whose subject alternative names include the host"));
         }
         found
     }
 
     fn covers(&self, host: &HostPattern) -> bool {
-        self.names.iter().any(|name| match host {
+        self.leaf.names.iter().any(|name| match host {
             HostPattern::Exact(host) => name_matches(name, host),
             HostPattern::Below(parent) => name.strip_prefix("*.") == Some(parent.as_str()),
         })
@@ -182,8 +192,7 @@ fn unusable_pair(files: &CertificateFiles, error: &rustls::Error) -> Problem {
     Problem { file: files.key.clone(), what, advice: advice.into() }
 }
 
-/// Dates and names of a leaf.
-fn inspect(path: &Path, leaf: &CertificateDer<'_>) -> Result<(SystemTime, SystemTime, Vec<String>), Problem> {
+fn inspect(path: &Path, leaf: &CertificateDer<'_>) -> Result<Leaf, Problem> {
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|error| Problem {
         file: path.into(),
         what: format!("the first certificate cannot be read: {error}"),
@@ -196,7 +205,8 @@ fn inspect(path: &Path, leaf: &CertificateDer<'_>) -> Result<(SystemTime, System
         .map_or_else(Vec::new, |names| names.value.general_names.iter().filter_map(alternative_name).collect());
     let time = |seconds: i64| UNIX_EPOCH + Duration::from_secs(seconds.max(0).unsigned_abs());
     let validity = leaf.validity();
-    Ok((time(validity.not_before.timestamp()), time(validity.not_after.timestamp()), names))
+    let (not_before, not_after) = (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
+    Ok(Leaf { not_before, not_after, names })
 }
 
 fn alternative_name(name: &GeneralName<'_>) -> Option<String> {

@@ -35,6 +35,8 @@ pub struct Activity {
     since: Cell<Instant>,
     exchanges: Cell<u32>,
     write_stuck_since: Cell<Option<Instant>>,
+    /// Without taking any of the bytes that are ready for it, a client may last this long.
+    write_limit: Cell<Duration>,
 }
 
 /// How long a client may take for what.
@@ -44,8 +46,6 @@ pub struct ClientLimits {
     pub head: Duration,
     /// Between requests.
     pub keep_alive: Duration,
-    /// Without taking any of the bytes that are ready for it.
-    pub write: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +193,7 @@ impl Activity {
             since: Cell::new(Instant::now()),
             exchanges: Cell::new(0),
             write_stuck_since: Cell::new(None),
+            write_limit: Cell::new(DEFAULT_WRITE_LIMIT),
         }
     }
 
@@ -221,6 +222,16 @@ impl Activity {
         }
     }
 
+    /// The client of the current request may be stuck for so long.
+    pub fn limit_write(&self, limit: Duration) {
+        self.write_limit.set(limit);
+    }
+
+    /// Since it takes nothing of what is ready for it, the client has until then.
+    pub fn write_deadline(&self) -> Option<Instant> {
+        self.write_stuck_since.get().map(|since| since + self.write_limit.get())
+    }
+
     /// When the client has been too slow; `None` while nothing is asked of it.
     pub fn deadline(&self, limits: &ClientLimits) -> Option<Instant> {
         let since = self.since.get();
@@ -230,8 +241,7 @@ impl Activity {
             Phase::IdleMultiplexed if self.exchanges.get() == 0 => Some(since + limits.keep_alive),
             Phase::IdleMultiplexed | Phase::Busy => None,
         };
-        let stuck = self.write_stuck_since.get().map(|since| since + limits.write);
-        idle.into_iter().chain(stuck).min()
+        idle.into_iter().chain(self.write_deadline()).min()
     }
 
     fn enter(&self, phase: Phase) {
@@ -291,6 +301,9 @@ fn take_ahead(ahead: &mut Vec<u8>, taken: &mut usize, buf: &mut ReadBuf<'_>) {
     }
 }
 
+/// Until a route says otherwise; what nginx has as `send_timeout`.
+const DEFAULT_WRITE_LIMIT: Duration = Duration::from_secs(60);
+
 /// How long a closed connection may still send into the void. nginx's `lingering_timeout` is 5 s; a
 /// client that reads its answer at all does so well within this.
 const LINGER: Duration = Duration::from_secs(2);
@@ -299,11 +312,8 @@ const LINGER: Duration = Duration::from_secs(2);
 mod tests {
     use super::*;
 
-    const LIMITS: ClientLimits = ClientLimits {
-        head: Duration::from_secs(30),
-        keep_alive: Duration::from_secs(65),
-        write: Duration::from_secs(60),
-    };
+    const LIMITS: ClientLimits =
+        ClientLimits { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
 
     #[tokio::test(start_paused = true)]
     async fn idle_head_and_busy_have_their_own_deadlines() {

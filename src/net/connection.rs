@@ -134,6 +134,11 @@ impl ClientConnection {
         OpenExchange(self.activity.clone())
     }
 
+    /// How long the client may leave an answer untaken, from here on.
+    pub fn limit_write(&self, limit: Duration) {
+        self.activity.limit_write(limit);
+    }
+
     /// Asks for the socket once the answer under way, a 101, has been written. Only for HTTP/1.
     pub fn take_over(&self, takeover: Takeover) {
         *self.takeover.borrow_mut() = Some(takeover);
@@ -289,6 +294,10 @@ impl Watchdog {
 
     /// Ready when the client has been too slow.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // All other deadlines begin where this one, too, is looked at next; a write gets stuck at any time.
+        if let Some(deadline) = self.activity.write_deadline().filter(|at| *at < self.sleep.deadline()) {
+            self.sleep.as_mut().reset(deadline);
+        }
         while self.sleep.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             match self.activity.deadline(&LIMITS) {
@@ -309,11 +318,7 @@ fn address_header(address: IpAddr) -> HeaderValue {
 
 /// nginx waits 60 s for a head and keeps an idle connection for 65 s. Heads are small: half the time is
 /// plenty, and halves what a slow attacker can hold.
-const LIMITS: ClientLimits = ClientLimits {
-    head: Duration::from_secs(30),
-    keep_alive: Duration::from_secs(65),
-    write: Duration::from_secs(60),
-};
+const LIMITS: ClientLimits = ClientLimits { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
 
 /// Head of a request, in both protocols: room for the cookies of single sign-on.
 const MAX_HEAD: usize = 64 * 1024;

@@ -11,6 +11,7 @@ pub mod error;
 mod exchange;
 mod pool;
 pub mod request;
+mod socket;
 
 use std::rc::Rc;
 

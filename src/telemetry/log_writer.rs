@@ -151,7 +151,7 @@ impl Sink {
         };
         if let Err(error) = result {
             // The first loss and then each thousandth is worth a word; the disk may stay full for days.
-            if dropped.fetch_add(1, Ordering::Relaxed) % 1000 == 0 {
+            if dropped.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
                 tracing::error!("cannot write the access log, lines are lost: {error}");
             }
         }

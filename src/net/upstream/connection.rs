@@ -11,12 +11,13 @@ use hyper_util::rt::TokioIo;
 
 use super::dial::UpstreamStream;
 use super::request::RequestBody;
+use super::socket::UpstreamSocket;
 use crate::net::idle_timer::IdleTimer;
 
 /// A connection. Nothing moves on it unless it is driven.
 pub(super) struct Connection {
     sender: http1::SendRequest<RequestBody>,
-    driver: http1::Connection<TokioIo<UpstreamStream>, RequestBody>,
+    driver: http1::Connection<TokioIo<UpstreamSocket>, RequestBody>,
     has_ended: bool,
     /// Lives as long as the connection: a timer that is set once serves many requests.
     silence: IdleTimer,
@@ -30,7 +31,7 @@ impl Connection {
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(MESSAGE_BUFFER)
             .max_header_size(MAX_HEAD)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(UpstreamSocket::new(stream)))
             .await?;
         // Each exchange restarts it with its route's limit.
         let silence = IdleTimer::new(Duration::ZERO);
@@ -70,7 +71,7 @@ impl Connection {
     /// The bare stream, with the bytes that were read from it beyond the last answer.
     pub(super) fn into_parts(self) -> (UpstreamStream, bytes::Bytes) {
         let parts = self.driver.into_parts();
-        (parts.io.into_inner(), parts.read_buf)
+        (parts.io.into_inner().into_stream(), parts.read_buf)
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Failure {
 
 enum NoHead {
     Silence,
-    Send(SendError),
+    Send(Box<SendError>),
 }
 
 /// Sends a request and waits for the head of the answer. The connection goes with the answer, and from
@@ -62,7 +62,7 @@ where
     poll_fn(|cx| {
         connection.drive(cx);
         if let Poll::Ready(result) = sent.as_mut().poll(cx) {
-            return Poll::Ready(result.map_err(NoHead::Send));
+            return Poll::Ready(result.map_err(|error| NoHead::Send(Box::new(error))));
         }
         // While the client still sends, the application may well be silent.
         if watch.uploaded() != uploaded {
@@ -90,7 +90,7 @@ impl Failure {
         Failure { error, unsent: None }
     }
 
-    fn of_sending(mut error: SendError, watch: &BodyWatch, terms: Terms) -> Failure {
+    fn of_sending(mut error: Box<SendError>, watch: &BodyWatch, terms: Terms) -> Failure {
         if let Some(at_fault) = watch.failure() {
             return Failure::of(UpstreamError::RequestBody(at_fault));
         }
