@@ -47,13 +47,22 @@ class Gatepost:
     access_log: Path
 
 
+@dataclass(frozen=True)
+class Configuration:
+    """A configuration file, and the ports it names."""
+
+    file: Path
+    https: int
+    http: int
+
+
 def serve(*hosts):
     """Serves `hosts` on loopback, with certificates made for this run."""
     config = configuration(hosts)
     process = start([PROGRAM, "serve", "--config", config.file])
     wait_for(process, lambda: accepts(config.https), "Gatepost to accept connections")
-    directory = config.file.parent
-    return Gatepost(process.pid, config.https, config.http, directory / "ca.pem", directory / "access.log")
+    place = config.file.parent
+    return Gatepost(process.pid, config.https, config.http, place / "ca.pem", place / "access.log")
 
 
 def demo():
@@ -66,15 +75,6 @@ def demo():
     authority, https = re.search(r"--cacert (\S+) https://gitlab\.localhost:(\d+)/", welcome).groups()
     http = re.search(r"http://gitlab\.localhost:(\d+)/", welcome).group(1)
     return Gatepost(process.pid, int(https), int(http), Path(authority), output)
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """A configuration file, and the ports it names."""
-
-    file: Path
-    https: int
-    http: int
 
 
 def configuration(hosts):
