@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::{HeaderMap, HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+
+use crate::model::path;
 
 /// What the line says about the request. Cheap to make: everything shares the request's own memory.
 #[derive(Debug, Clone)]
@@ -76,6 +78,11 @@ pub fn write_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, request: &Request
     let _ = write!(out, "{}", outcome.sent);
     write_agent(out, request);
     out.push(b'\n');
+}
+
+/// Appends the line of a request that was refused before it could be read.
+pub fn write_unreadable_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, status: StatusCode) {
+    let _ = writeln!(out, "{peer} - - [{time}] \"-\" {} 0 \"\" \"-\" -", status.as_u16());
 }
 
 impl TunnelLine {
@@ -155,29 +162,17 @@ fn write_target(out: &mut Vec<u8>, target: &http::Uri) {
     }
 }
 
-/// The parameters that nginx's filters know, and further ones that carry a credential in GitLab's and
-/// Mattermost's addresses. `-` and `_` are the same, as is the case.
+/// Parameters that carry a credential: any `…token`, as nginx's filters know some, and what sign-on and
+/// sign-in send. Applications decode names and take `user[password]` apart, so that is done here, too.
 fn is_secret(name: &str) -> bool {
-    if !name.as_bytes().last().is_some_and(|last| matches!(last | 0x20, b'n' | b'e' | b'd')) {
-        return false;
-    }
-    const SECRETS: [&str; 9] = [
-        "private_token",
-        "authenticity_token",
-        "rss_token",
-        "feed_token",
-        "access_token",
-        "job_token",
-        "reset_password_token",
-        "confirmation_token",
-        "invitation_token",
-    ];
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    name == "token" || name == "code" || name == "password" || SECRETS.contains(&name.as_str())
+    let decoded = path::decode(name).unwrap_or_else(|_| name.to_owned());
+    let innermost = decoded.trim_end_matches(']').rsplit('[').next().unwrap_or_default();
+    let name = innermost.to_ascii_lowercase().replace('-', "_");
+    name.ends_with("token") || ["code", "password", "secret", "client_secret"].contains(&name.as_str())
 }
 
 fn without_query(referer: &[u8]) -> &[u8] {
-    referer.iter().rposition(|byte| *byte == b'?').map_or(referer, |at| &referer[..at])
+    referer.iter().position(|byte| *byte == b'?').map_or(referer, |at| &referer[..at])
 }
 
 /// nginx's default escaping: what could break a line or a quoted field becomes `\xHH`.
@@ -249,10 +244,13 @@ mod tests {
 
     #[test]
     fn every_secret_parameter_is_filtered() {
-        let logged =
-            line("/a?private_token=x&b=1&Private-Token=y&token=z&job_token=s&xtoken=k", &[], ended(200, 0));
-        let filtered =
-            "private_token=[FILTERED]&b=1&Private-Token=[FILTERED]&token=[FILTERED]&job_token=[FILTERED]&xtoken=k";
+        let logged = line(
+            "/a?private%5Ftoken=x&b=1&Private-Token=y&user%5Bpassword%5D=z&id_token=s&tokens=k",
+            &[],
+            ended(200, 0),
+        );
+        let filtered = "private%5Ftoken=[FILTERED]&b=1&Private-Token=[FILTERED]&user%5Bpassword%5D=[FILTERED]&\
+                        id_token=[FILTERED]&tokens=k";
         assert!(logged.contains(filtered), "{logged}");
     }
 

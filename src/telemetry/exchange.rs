@@ -108,7 +108,8 @@ impl Drop for TunnelRecord {
 }
 
 impl DatedLog {
-    fn line(&self, write: impl FnOnce(&mut Vec<u8>, &str)) {
+    /// Lets `write` append a line that carries the time.
+    pub fn line(&self, write: impl FnOnce(&mut Vec<u8>, &str)) {
         self.log.line(|out| self.clock.with(|time| write(out, time)));
     }
 }
