@@ -85,7 +85,9 @@ fn every_token_in_the_query_is_filtered() {
         ("/a?token=glptt-s3cret", "/a?token=[FILTERED]"),
         ("/a?private_token=s3cret&token=s3cret", "/a?private_token=[FILTERED]&token=[FILTERED]"),
         ("/a?token=s3cret&token=s3cret", "/a?token=[FILTERED]&token=[FILTERED]"),
-        ("/a?xprivate_token=open", "/a?xprivate_token=open"),
+        ("/a?private%5Ftoken=s3cret", "/a?private%5Ftoken=[FILTERED]"),
+        ("/a?user%5Bpassword%5D=s3cret&id_token=s3cret", "/a?user%5Bpassword%5D=[FILTERED]&id_token=[FILTERED]"),
+        ("/a?tokens=open", "/a?tokens=open"),
         ("/private_token=open?x", "/private_token=open?x"),
     ];
     let origin = Origin::tcp(answers(|_| ok("")));
@@ -101,9 +103,20 @@ fn every_token_in_the_query_is_filtered() {
 }
 
 #[test]
-fn the_referer_is_cut_at_its_last_question_mark() {
+fn the_referer_has_no_query() {
     assert_eq!(line_of("/", &["Referer: https://a.test/x?private_token=s"]).referer, "https://a.test/x");
-    assert_eq!(line_of("/", &["Referer: https://a.test/x?y?z"]).referer, "https://a.test/x?y");
+    assert_eq!(line_of("/", &["Referer: https://a.test/x?y?z"]).referer, "https://a.test/x");
+}
+
+#[test]
+fn a_request_that_cannot_be_read_is_logged() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    client.send("GARBAGE\r\n\r\n");
+    assert_eq!(client.answer().status(), 400);
+    let lines = gatepost.access_log(1);
+    assert!(lines[0].ends_with("\"-\" 400 0 \"\" \"-\" -"), "{}", lines[0]);
 }
 
 #[test]

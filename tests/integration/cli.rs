@@ -209,3 +209,24 @@ fn shown_port(process: &Process, mark: &str) -> u16 {
     eventually(SOON, || port.is_match(&process.stdout()));
     port.captures(&process.stdout()).unwrap()[1].parse().unwrap()
 }
+
+#[test]
+fn a_second_instance_does_not_share_the_addresses_of_the_first() {
+    let origin = anything();
+    let configuration = Configuration::new().host(Host::new(GITLAB, &origin));
+    let file = configuration.write();
+    let first = Process::spawn(&["serve", "--config", file.to_str().unwrap()]);
+    first.wait_stderr(|text| text.contains("ready"));
+    let second = run(&["serve", "--config", file.to_str().unwrap()]);
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(second.stderr.contains("another `gatepost serve`"), "{second:?}");
+}
+
+#[test]
+fn an_account_that_does_not_exist_is_found_by_check() {
+    let origin = anything();
+    let configuration = Configuration::new().host(Host::new(GITLAB, &origin)).process("user = \"nobody-of-that-name\"");
+    let finished = configuration.check();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("nobody-of-that-name"), "{finished:?}");
+}

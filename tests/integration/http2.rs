@@ -304,3 +304,33 @@ fn http2_is_not_spoken_without_tls() {
 /// The fields of a request that is in order.
 const GOOD: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "https"), (":authority", GITLAB), (":path", "/open")];
+
+#[test]
+fn a_client_that_gives_its_streams_no_window_is_let_go() {
+    // The socket never blocks here: the client reads everything and grants nothing.
+    let origin = Origin::tcp(|app: &mut Conversation| {
+        app.read_request()?;
+        app.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        loop {
+            app.send([b"10000\r\n", &[b'x'; 0x10000][..], b"\r\n"].concat())?;
+        }
+    });
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
+    let mut client = gatepost.http2();
+    let request = client.request("GET", "/");
+    let exchange = client.start(request).unwrap();
+    let (answer, _body) = client.head(exchange).unwrap();
+    assert_eq!(answer.status(), 200);
+    client.make_progress_until(|| origin.open_connections() == 0);
+}
+
+#[test]
+fn a_false_length_beside_chunks_reaches_no_client() {
+    let origin = Origin::tcp(answers(|_| {
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec()
+    }));
+    let gatepost = Gatepost::serving(&origin);
+    let answer = gatepost.http2().get("/");
+    assert_eq!((answer.body.as_slice(), answer.headers.get("content-length")), (&b"hello"[..], None));
+    assert_eq!(gatepost.client().get("/").text(), "hello");
+}

@@ -154,4 +154,6 @@ fn a_second_request_to_stop_ends_at_once() {
     gatepost.terminate();
     gatepost.wait_exit(Duration::from_secs(2));
     client.expect_closed();
+    gatepost.wait_stderr(|text| text.contains("1 tunnels were cut"));
+    assert!(gatepost.access_log(1)[0].contains(" 101 "));
 }

@@ -313,3 +313,32 @@ fn requests_leave_no_descriptor_behind() {
     }
     gatepost.wait_descriptors(base);
 }
+
+#[test]
+fn a_full_backlog_of_a_unix_socket_is_waited_for() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("socket");
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+    socket.listen(0).unwrap();
+    let gatepost = Gatepost::with_host(Host::to(GITLAB, &format!("unix:{}", path.display())));
+    let mut clients: Vec<_> = (0..6).map(|_| gatepost.client()).collect();
+    for client in &mut clients {
+        client.request("GET / HTTP/1.1", &[]);
+    }
+    // One connection fits into the backlog; the others are refused by the kernel until it is taken.
+    let listener = std::os::unix::net::UnixListener::from(socket);
+    for _ in 0..clients.len() {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            io::Read::read_exact(&mut stream, &mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+    }
+    for client in &mut clients {
+        assert_eq!(client.answer().status(), 200);
+    }
+}
