@@ -68,6 +68,8 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     entries.push(("listen", Value::list(&host.listen)));
     if let Some(tls) = &host.tls {
         entries.extend(encryption(tls));
+    }
+    if host.tls.is_some() || host.hsts.is_some() {
         entries.push(("hsts", header_choice(host.hsts)));
     }
     entries.push(("referrer_policy", header_choice(host.referrer_policy)));

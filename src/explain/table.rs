@@ -93,8 +93,10 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
         page.row("limits", &limits(forwarding.limits()));
         page.row("keeps", &format!("up to {} connections, each for {rest}", upstream.max_idle));
     }
-    let policies =
-        [host.tls.as_ref().map(|_| ("hsts", host.hsts)), Some(("referrer policy", host.referrer_policy))];
+    let policies = [
+        (host.tls.is_some() || host.hsts.is_some()).then_some(("hsts", host.hsts)),
+        Some(("referrer policy", host.referrer_policy)),
+    ];
     for (label, value) in policies.into_iter().flatten() {
         page.row(label, &value.map_or("left to the application".to_owned(), notation::header_value));
     }
