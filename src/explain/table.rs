@@ -22,10 +22,20 @@ pub(super) fn render(outline: &Outline<'_>) -> String {
 
 /// A text that grows by rows of a label and a value.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(String);
+
+impl From<String> for Page {
+    fn from(text: String) -> Page {
+        Page(text)
+    }
+}
 
 impl Page {
-    fn heading(&mut self, text: &str) {
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
+    pub(super) fn heading(&mut self, text: &str) {
         if !self.0.is_empty() {
             self.0.push('\n');
         }
@@ -38,7 +48,7 @@ impl Page {
     }
 
     /// A label with its value beside it. A long value goes on below itself; a word is never cut.
-    fn row(&mut self, label: &str, value: &str) {
+    pub(super) fn row(&mut self, label: &str, value: &str) {
         if label.len() >= LABEL {
             self.line(&format!("  {label}"));
             return self.row("", value);
