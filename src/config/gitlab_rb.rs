@@ -84,3 +84,6 @@ fn whole(path: &Path) -> Place {
 }
 
 const OMNIBUS_CONFIG: &str = "GITLAB_OMNIBUS_CONFIG";
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,8 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
         hosts.push(plan.host(&mut lowering));
     }
     shared::agree(&mut hosts);
+    shared::yield_redirects(&mut hosts, reader.problems);
+    shared::report_own_ports(&hosts, reader.problems);
     if hosts.is_empty() && !reader.problems.has_errors() {
         reader.problems.push(no_host(source));
     }

@@ -63,9 +63,14 @@ impl Said<'_> {
             return (Verdict::NoEffect, "this assigns a local variable; leave the `=` out".to_owned());
         }
         if let Some(later) = log.iter().skip(self.order + 1).find(|later| self.is_overwritten_by(later)) {
-            return (Verdict::NoEffect, format!("set again further down, at {}", later.place));
+            return (Verdict::NoEffect, self.overwritten(&later.place));
         }
-        let spec = match settings::lookup(&self.path) {
+        let known = settings::lookup(&self.path);
+        if let (Some(error), false) = (self.error(problems), matches!(known, Known::Foreign)) {
+            let verdict = if self.is_unknown() { Verdict::Unreadable } else { Verdict::Refused };
+            return (verdict, error.message.clone());
+        }
+        let spec = match known {
             Known::Setting(spec) => spec,
             Known::Group => return (Verdict::Applied, String::new()),
             Known::OtherHost => {
@@ -75,10 +80,6 @@ impl Said<'_> {
             Known::Nobody(None) => return (Verdict::NoEffect, "no such key".to_owned()),
             Known::Foreign => return (Verdict::NoEffect, "does not concern the proxy".to_owned()),
         };
-        if let Some(error) = self.error(problems) {
-            let verdict = if self.is_unknown() { Verdict::Unreadable } else { Verdict::Refused };
-            return (verdict, error.message.clone());
-        }
         if matches!(self.value.data, Data::Nil) {
             return (Verdict::NoEffect, "nil leaves the default".to_owned());
         }
@@ -92,10 +93,15 @@ impl Said<'_> {
         match spec.fate {
             Fate::Applied => (Verdict::Applied, String::new()),
             Fate::NoEffect(reason) => (Verdict::NoEffect, reason.to_owned()),
-            Fate::Refused(_) if self.is_off() => {
-                (Verdict::NoEffect, "it asks for nothing, and nothing is what happens".to_owned())
-            }
+            Fate::Refused(_) if self.is_off() => (Verdict::NoEffect, "this is off in any case".to_owned()),
             Fate::Refused(reason) => (Verdict::Refused, reason.to_owned()),
+        }
+    }
+
+    fn overwritten(&self, by: &Place) -> String {
+        match by.excerpt() {
+            Some(at) if by.file_name() == self.place.file_name() => format!("set again in line {}", at.line),
+            _ => format!("set again at {by}"),
         }
     }
 
@@ -160,7 +166,10 @@ impl Said<'_> {
                 Diagnostic::warning(self.place, format!("there is no setting `{name}`"))
             }
             Verdict::Refused if self.error(problems).is_none() => {
-                Diagnostic::warning(self.place, format!("`{name}` is not obeyed"))
+                let is_applied =
+                    matches!(settings::lookup(&self.path), Known::Setting(Spec { fate: Fate::Applied, .. }));
+                let how = if is_applied { "is obeyed in part only" } else { "is not obeyed" };
+                Diagnostic::warning(self.place, format!("`{name}` {how}"))
             }
             _ => return,
         };
