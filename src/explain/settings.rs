@@ -44,7 +44,11 @@ impl Value {
 
 pub(super) fn of(outline: &Outline<'_>) -> Settings {
     Settings {
-        default_host: outline.default_host.as_ref().map(Value::text),
+        default_host: match &outline.default_hosts[..] {
+            [] => None,
+            [only] => Some(Value::text(only)),
+            several => Some(Value::list(several)),
+        },
         process: process(outline.process),
         hosts: outline.hosts.iter().map(host).collect(),
     }

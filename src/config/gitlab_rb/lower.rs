@@ -53,7 +53,7 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
     Document {
         source: Arc::clone(source),
         directory: Path::new("/etc/gitlab").to_owned(),
-        default_host: default_host(&hosts),
+        default_host: default_hosts(&hosts, source),
         process,
         defaults: HostSettings::default(),
         hosts,
@@ -67,14 +67,18 @@ fn process(source: &Arc<Source>, reader: &mut Reader<'_>) -> ProcessSection {
     ProcessSection { user: Setting::Said(said.unwrap_or(default)), ..ProcessSection::default() }
 }
 
-/// GitLab answers for unknown names, as the package has it: probes by IP address depend on it.
-fn default_host(hosts: &[HostSection]) -> Setting<HostName> {
-    match hosts.first().map(|host| &host.name) {
-        Some(Setting::Said(Said { value: HostPattern::Exact(name), place })) => {
-            Setting::Said(Said { value: name.clone(), place: place.clone() })
+/// The first host of each address answers for unknown names, as the package has it: probes by IP address
+/// depend on it. GitLab's comes before all others.
+fn default_hosts(hosts: &[HostSection], source: &Arc<Source>) -> Setting<Vec<Said<HostName>>> {
+    let mut names: Vec<Said<HostName>> = Vec::new();
+    for said in hosts.iter().filter_map(|host| host.name.said()) {
+        if let HostPattern::Exact(name) = &said.value
+            && names.iter().all(|known| known.value != *name)
+        {
+            names.push(Said { value: name.clone(), place: said.place.clone() });
         }
-        _ => Setting::Unsaid,
     }
+    Setting::Said(Said { value: names, place: Place::file(source) })
 }
 
 fn no_host(source: &Arc<Source>) -> Diagnostic {

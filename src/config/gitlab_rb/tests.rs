@@ -246,3 +246,11 @@ fn settings_of_a_host_that_is_not_there_say_so() {
     assert_eq!(judged.verdict, Verdict::NoEffect);
     assert!(judged.reason.contains("its URL is not set"), "{}", judged.reason);
 }
+
+#[test]
+fn unknown_names_go_to_the_first_host_of_each_address() {
+    let model = model(&format!("{BOTH}mattermost_nginx['listen_port'] = 8443\n"));
+    let default = |at: usize| model.listeners[at].hosts.default.map(|id| model.host(id).names[0].to_string());
+    assert_eq!(default(0).as_deref(), Some("gitlab.example.com"));
+    assert_eq!(default(1).as_deref(), Some("chat.example.com"));
+}
