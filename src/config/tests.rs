@@ -91,7 +91,7 @@ fn of_several_default_hosts_the_first_on_an_address_answers() {
     );
     assert_eq!(host(&model, "0.0.0.0:443", "10.0.0.1"), host(&model, "0.0.0.0:443", "b.example.com"));
     assert_eq!(host(&model, "0.0.0.0:444", "10.0.0.1"), host(&model, "0.0.0.0:444", "a.example.com"));
-    let toml = crate::config::from_toml(Path::new("x.toml"), "default_host = [1]").unwrap_err().to_string();
+    let toml = from_toml(Path::new("x.toml"), "default_host = [1]").unwrap_err().to_string();
     assert!(toml.contains("a text in quotes"), "{toml}");
 }
 

@@ -12,6 +12,7 @@ mod blocks;
 mod branches;
 mod builtin;
 mod hashes;
+mod iteration;
 mod lists;
 mod literals;
 mod methods;
@@ -19,6 +20,7 @@ mod mutation;
 mod numbers;
 mod outside;
 mod pattern;
+mod sharing;
 mod texts;
 
 use std::collections::HashMap;
@@ -35,6 +37,7 @@ use super::syntax;
 use super::value::{Data, Unknown, Value};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::source::{Place, Source};
+use sharing::Sharing;
 
 /// Evaluates files, one after the other, into the same settings.
 pub(super) struct Evaluator<'a> {
@@ -47,9 +50,13 @@ pub(super) struct Evaluator<'a> {
     /// Constants, `@` and `$` variables, which are seen everywhere.
     globals: HashMap<String, Value>,
     methods: HashMap<String, Rc<Def>>,
+    /// Which names stand for one and the same object.
+    sharing: Sharing,
     /// Why it is not known whether this code runs at all.
     doubt: Option<Unknown>,
     flow: Flow,
+    /// How many bodies around this code handle their exceptions.
+    guards: usize,
     budget: usize,
     depth: usize,
 }
@@ -60,8 +67,8 @@ enum Flow {
     Ahead,
     /// At the end of the block, with its value.
     Next(Value),
-    /// After the loop.
-    Break,
+    /// After the loop, with its value.
+    Break(Value),
     /// After the call of the method, with its value.
     Return(Value),
 }
@@ -76,8 +83,10 @@ impl<'a> Evaluator<'a> {
             variables: HashMap::new(),
             globals: HashMap::new(),
             methods: HashMap::new(),
+            sharing: Sharing::default(),
             doubt: None,
             flow: Flow::Ahead,
+            guards: 0,
             budget: BUDGET,
             depth: 0,
         }
@@ -89,9 +98,11 @@ impl<'a> Evaluator<'a> {
         let Some(tree) = syntax::parse(source, self.problems) else { return };
         let outer_source = std::mem::replace(&mut self.source, Arc::clone(source));
         let outer_variables = std::mem::take(&mut self.variables);
+        let outer_sharing = std::mem::take(&mut self.sharing);
         self.eval(&tree);
         self.flow = Flow::Ahead;
         self.variables = outer_variables;
+        self.sharing = outer_sharing;
         self.source = outer_source;
     }
 

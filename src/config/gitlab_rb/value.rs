@@ -161,9 +161,10 @@ impl Value {
             (Data::Flag(a), Data::Flag(b)) => a == b,
             (Data::Int(a), Data::Int(b)) => a == b,
             (Data::Float(a), Data::Float(b)) => a == b,
+            (Data::Int(a), Data::Float(b)) | (Data::Float(b), Data::Int(a)) => *a as f64 == *b,
             (Data::Text(a), Data::Text(b)) | (Data::Symbol(a), Data::Symbol(b)) => a == b,
             (Data::List(a), Data::List(b)) => return lists_equal(a, b),
-            (Data::Hash(a), Data::Hash(b)) => a.0.len() == b.0.len() && a.0.is_empty(),
+            (Data::Hash(a), Data::Hash(b)) => return hashes_equal(a, b),
             (Data::Section(a), Data::Section(b)) => Rc::ptr_eq(a, b),
             _ => false,
         })
@@ -221,15 +222,23 @@ fn lists_equal(a: &[Value], b: &[Value]) -> Option<bool> {
     if a.len() != b.len() {
         return Some(false);
     }
-    let mut all = Some(true);
-    for (a, b) in a.iter().zip(b) {
-        match a.equals(b) {
-            Some(true) => {}
-            Some(false) => return Some(false),
-            None => all = None,
-        }
+    all_equal(a.iter().zip(b).map(|(a, b)| a.equals(b)))
+}
+
+fn hashes_equal(a: &Hash, b: &Hash) -> Option<bool> {
+    if a.0.len() != b.0.len() {
+        return Some(false);
     }
-    all
+    all_equal(a.0.iter().map(|(key, value)| b.get(key).map_or(Some(false), |other| value.equals(other))))
+}
+
+/// One that differs decides; else one that is not known does.
+fn all_equal(comparisons: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let comparisons: Vec<_> = comparisons.collect();
+    match comparisons.contains(&Some(false)) {
+        true => Some(false),
+        false => (!comparisons.contains(&None)).then_some(true),
+    }
 }
 
 /// The memory of the smallest value, in bytes.

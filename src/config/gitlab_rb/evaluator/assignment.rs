@@ -21,30 +21,44 @@ impl Evaluator<'_> {
             Node::IndexAsgn(it) => &it.value,
             _ => &None,
         };
-        let value = self.optional(value.as_deref(), &self.place_of(node));
+        let source = value.as_deref();
+        let value = self.optional(source, &self.place_of(node));
         self.store(node, value.clone());
+        if let (Some(target), Some(other)) = (name_of(node), source.and_then(name_of)) {
+            self.sharing.join(target, other);
+        }
         value
     }
 
     /// `a, b = c, d`
     pub(super) fn assign_many(&mut self, node: &Masgn) -> Value {
         let value = self.eval(&node.rhs);
-        let Node::Mlhs(targets) = &*node.lhs else { return value };
-        for (nth, target) in targets.items.iter().enumerate() {
-            let item = match &value.data {
-                Data::List(items) => items.get(nth).cloned().unwrap_or_else(|| Value::nil(&value.place)),
+        self.store(&node.lhs, value.clone());
+        value
+    }
+
+    /// Gives each target its part of a list.
+    fn distribute(&mut self, targets: &[Node], value: &Value) {
+        for (nth, target) in targets.iter().enumerate() {
+            let part = match &value.data {
                 Data::Unknown(_) => value.clone(),
+                Data::List(items) => items.get(nth).cloned().unwrap_or_else(|| Value::nil(&value.place)),
                 _ if nth == 0 => value.clone(),
                 _ => Value::nil(&value.place),
             };
-            match target {
-                Node::Splat(_) | Node::Mlhs(_) => {
+            match (target, &value.data) {
+                (Node::Splat(splat), Data::List(items)) if nth + 1 == targets.len() => {
+                    let rest = Data::List(items.iter().skip(nth).cloned().collect());
+                    if let Some(target) = splat.value.as_deref() {
+                        self.store(target, Value::new(rest, &value.place));
+                    }
+                }
+                (Node::Splat(_), _) => {
                     self.report_unreadable(&self.place_of(target), "this kind of assignment is not understood");
                 }
-                _ => self.store(target, item),
+                _ => self.store(target, part),
             }
         }
-        value
     }
 
     /// `target += value`
@@ -109,14 +123,14 @@ impl Evaluator<'_> {
     pub(super) fn store(&mut self, target: &Node, value: Value) {
         let value = self.doubted(value);
         match target {
+            Node::Mlhs(it) => self.distribute(&it.items, &value),
             Node::Lvasgn(it) => self.store_variable(&it.name, value, &self.place(&it.name_l)),
-            Node::Lvar(it) => drop(self.variables.insert(it.name.clone(), value)),
-            Node::Ivasgn(it) => drop(self.globals.insert(it.name.clone(), value)),
-            Node::Ivar(it) => drop(self.globals.insert(it.name.clone(), value)),
-            Node::Gvasgn(it) => drop(self.globals.insert(it.name.clone(), value)),
-            Node::Gvar(it) => drop(self.globals.insert(it.name.clone(), value)),
-            Node::Casgn(it) => drop(self.globals.insert(it.name.clone(), value)),
-            Node::Const(it) => drop(self.globals.insert(it.name.clone(), value)),
+            Node::Ivasgn(_) | Node::Gvasgn(_) | Node::Casgn(_) => {
+                let name = name_of(target).unwrap_or_default();
+                self.sharing.leave(name);
+                self.globals.insert(name.to_owned(), value);
+            }
+            Node::Lvar(_) | Node::Ivar(_) | Node::Gvar(_) | Node::Const(_) => self.change(target, &value),
             Node::IndexAsgn(it) => {
                 let place = self.target_place(it);
                 self.store_at(&it.recv, &it.indexes, value, &place);
@@ -149,7 +163,22 @@ impl Evaluator<'_> {
             let (value, place) = (value.clone(), place.clone());
             self.settings.log.push(Assignment { path, value, place, target: Target::Variable });
         }
+        self.sharing.leave(name);
         self.variables.insert(name.to_owned(), value);
+    }
+
+    /// Changes the object that a name stands for, under all of its names.
+    fn change(&mut self, target: &Node, value: &Value) {
+        let name = name_of(target).unwrap_or_default();
+        if self.sharing.is_borrowed(name) {
+            let message = format!("`{name}` is changed here, and what else that changes cannot be followed");
+            self.report_unreadable(&self.place_of(target), &message);
+        }
+        for name in self.sharing.names(name) {
+            let is_local = name.starts_with(|c: char| c.is_lowercase() || c == '_');
+            let names = if is_local { &mut self.variables } else { &mut self.globals };
+            names.insert(name, value.clone());
+        }
     }
 
     fn store_at(&mut self, receiver: &Node, indexes: &[Node], value: Value, place: &Place) {
@@ -209,5 +238,20 @@ impl Evaluator<'_> {
     /// Reports code whose effect is not understood at all.
     pub(super) fn report_unreadable(&mut self, place: &Place, message: &str) {
         self.problems.push(Diagnostic::error(place, message).help("write it in a simpler way"));
+    }
+}
+
+/// The variable or constant that an expression is, or that an assignment goes to.
+fn name_of(node: &Node) -> Option<&str> {
+    match node {
+        Node::Lvar(it) => Some(&it.name),
+        Node::Lvasgn(it) => Some(&it.name),
+        Node::Ivar(it) => Some(&it.name),
+        Node::Ivasgn(it) => Some(&it.name),
+        Node::Gvar(it) => Some(&it.name),
+        Node::Gvasgn(it) => Some(&it.name),
+        Node::Const(it) => Some(&it.name),
+        Node::Casgn(it) => Some(&it.name),
+        _ => None,
     }
 }

@@ -2,8 +2,9 @@
 
 use lib_ruby_parser::Node;
 
+use super::iteration::{collected, elements};
 use super::{Evaluator, Flow};
-use crate::config::gitlab_rb::value::{Cause, Data, Hash, Unknown, Value};
+use crate::config::gitlab_rb::value::{Cause, Data, Unknown, Value};
 use crate::config::source::Place;
 
 /// What is called for each element.
@@ -65,6 +66,9 @@ impl Evaluator<'_> {
             ("fetch" | "key?" | "dig" | "merge" | "sum" | "count" | "first" | "join", _)
                 if arguments.is_empty() => {}
             ("fetch", _) => return self.fetch_or(receiver, arguments, block, place),
+            ("each_with_object", _) => return self.fold_into(receiver, arguments, block, place),
+            ("gsub" | "sub", Data::Text(text)) => return self.substitute(text, (name, &arguments), block, place),
+            ("inject" | "reduce", _) => return self.fold(receiver, arguments, block, place),
             ("times", Data::Int(count)) => {
                 let numbers = Value::new(Data::Range(0, count.saturating_sub(1)), place);
                 return self.iterate(&numbers, "each", block, place);
@@ -72,6 +76,79 @@ impl Evaluator<'_> {
             _ => {}
         }
         self.iterate(&receiver, name, block, place)
+    }
+
+    /// `each_with_object(x)`: the block changes its second parameter.
+    fn fold_into(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
+        let (Some(elements), Block::Code { parameters, .. }) = (elements(&receiver, "each"), block) else {
+            return self.iterate(&receiver, "each_with_object", block, place);
+        };
+        let Some((name, _)) = parameters.get(1).and_then(|parameter| named(parameter)) else {
+            return self.iterate(&receiver, "each_with_object", block, place);
+        };
+        let mut object = arguments.into_iter().next().unwrap_or_else(|| Value::nil(place));
+        for mut element in elements {
+            element.push(object);
+            let hidden = self.bind(parameters, element, place);
+            if let Block::Code { body, .. } = block {
+                self.optional(*body, place);
+            }
+            object = self.variable(name, place);
+            self.unbind(hidden);
+            self.flow = Flow::Ahead;
+        }
+        object
+    }
+
+    /// `inject(x)`: the block's value is its first parameter the next time.
+    fn fold(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
+        let Some(elements) = elements(&receiver, "each") else {
+            return self.iterate(&receiver, "inject", block, place);
+        };
+        let mut items = arguments.into_iter().chain(elements.into_iter().flatten());
+        let first = items.next().unwrap_or_else(|| Value::nil(place));
+        let Block::Code { parameters, body } = block else {
+            return items.fold(first, |all, item| self.run(block, vec![all, item], place));
+        };
+        items.fold(first, |all, item| {
+            let hidden = self.bind(parameters, vec![all, item], place);
+            let value = self.optional(*body, place);
+            self.unbind(hidden);
+            value
+        })
+    }
+
+    /// `gsub(pattern) { |found| … }`
+    fn substitute(
+        &mut self,
+        text: &str,
+        (name, arguments): (&str, &[Value]),
+        block: &Block<'_>,
+        place: &Place,
+    ) -> Value {
+        let Some(Value { data: Data::Pattern(pattern), .. }) = arguments.first() else {
+            return Value::unknown(format!("`{name}` with a block would have to be executed"), place);
+        };
+        let mut written = String::new();
+        let mut from = 0;
+        for found in pattern.find_iter(text).take(if name == "sub" { 1 } else { usize::MAX }) {
+            let value = self.run(block, vec![Value::text(found.as_str(), place)], place);
+            let Some(with) = value.to_text() else { return self.not_a_text(value, place) };
+            written += &text[from..found.start()];
+            written += &with;
+            from = found.end();
+        }
+        written += &text[from..];
+        Value::text(written, place)
+    }
+
+    fn unbind(&mut self, hidden: Vec<(String, Option<Value>)>) {
+        for (name, value) in hidden {
+            match value {
+                Some(value) => self.variables.insert(name, value),
+                None => self.variables.remove(&name),
+            };
+        }
     }
 
     fn fetch_or(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
@@ -95,7 +172,7 @@ impl Evaluator<'_> {
             results.push(self.run(block, element.clone(), place));
             match std::mem::replace(&mut self.flow, Flow::Ahead) {
                 Flow::Ahead | Flow::Next(_) => {}
-                Flow::Break => break,
+                Flow::Break(value) => return value,
                 flow @ Flow::Return(_) => {
                     self.flow = flow;
                     break;
@@ -119,13 +196,10 @@ impl Evaluator<'_> {
             }
             Block::Code { parameters, body } => {
                 let hidden = self.bind(parameters, arguments, place);
+                hidden.iter().for_each(|(name, _)| self.sharing.borrow(name));
                 let value = self.optional(*body, place);
-                for (name, value) in hidden {
-                    match value {
-                        Some(value) => self.variables.insert(name, value),
-                        None => self.variables.remove(&name),
-                    };
-                }
+                hidden.iter().for_each(|(name, _)| self.sharing.leave(name));
+                self.unbind(hidden);
                 match &self.flow {
                     Flow::Next(value) => value.clone(),
                     _ => value,
@@ -155,7 +229,7 @@ impl Evaluator<'_> {
             self.store(target, element.into_iter().next().unwrap_or_else(|| Value::nil(place)));
             self.optional(body, place);
             match std::mem::replace(&mut self.flow, Flow::Ahead) {
-                Flow::Break => break,
+                Flow::Break(value) => return value,
                 flow @ Flow::Return(_) => {
                     self.flow = flow;
                     break;
@@ -204,10 +278,11 @@ impl Evaluator<'_> {
     /// Calls a method that the file defines.
     pub(super) fn call_defined(&mut self, name: &str, arguments: Vec<Value>, place: &Place) -> Option<Value> {
         let method = std::rc::Rc::clone(self.methods.get(name)?);
-        let outer = std::mem::take(&mut self.variables);
-        self.bind(&parameters(method.args.as_deref()), arguments, place);
+        let outer = (std::mem::take(&mut self.variables), std::mem::take(&mut self.sharing));
+        let bound = self.bind(&parameters(method.args.as_deref()), arguments, place);
+        bound.iter().for_each(|(name, _)| self.sharing.borrow(name));
         let value = self.optional(method.body.as_deref(), place);
-        self.variables = outer;
+        (self.variables, self.sharing) = outer;
         Some(match std::mem::replace(&mut self.flow, Flow::Ahead) {
             Flow::Return(value) => value,
             _ => value,
@@ -235,112 +310,3 @@ fn named(parameter: &Node) -> Option<(&str, Option<&Node>)> {
         _ => None,
     }
 }
-
-/// What a block is called with, one time after the other.
-fn elements(receiver: &Value, name: &str) -> Option<Vec<Vec<Value>>> {
-    let pair = |(key, value): (Value, Value)| {
-        let place = key.place.clone();
-        vec![Value::new(Data::List(vec![key, value]), &place)]
-    };
-    let items: Vec<Vec<Value>> = match &receiver.data {
-        Data::List(items) => items.iter().map(|item| vec![item.clone()]).collect(),
-        Data::Range(from, to) if to.saturating_sub(*from) < LONGEST_RANGE => {
-            (*from..=*to).map(|number| vec![Value::new(Data::Int(number), &receiver.place)]).collect()
-        }
-        Data::Hash(hash) => hash.0.iter().cloned().map(pair).collect(),
-        Data::Section(section) => section.borrow().to_hash().0.into_iter().map(pair).collect(),
-        _ => return None,
-    };
-    match name {
-        "each_with_index" | "each_with_index_map" => {
-            let count = |(nth, mut element): (usize, Vec<Value>)| {
-                let number = i64::try_from(nth).unwrap_or(i64::MAX);
-                element.push(Value::new(Data::Int(number), &receiver.place));
-                element
-            };
-            Some(items.into_iter().enumerate().map(count).collect())
-        }
-        "each_key" | "each_value" => {
-            let at = usize::from(name == "each_value");
-            let part = |element: Vec<Value>| match element.into_iter().next().map(|pair| pair.data) {
-                Some(Data::List(mut pair)) if pair.len() == 2 => vec![pair.swap_remove(at)],
-                _ => Vec::new(),
-            };
-            Some(items.into_iter().map(part).collect())
-        }
-        _ if ITERATORS.contains(&name) => Some(items),
-        _ => None,
-    }
-}
-
-/// What a method makes of the results of its block.
-fn collected(receiver: &Value, name: &str, elements: &[Vec<Value>], results: Vec<Value>, place: &Place) -> Value {
-    let truths: Option<Vec<bool>> = results.iter().map(Value::truth).collect();
-    let firsts = || elements.iter().filter_map(|element| element.first().cloned());
-    let data = match name {
-        "map" | "collect" => Data::List(results),
-        "flat_map" => {
-            let flat = results.into_iter().flat_map(|result| match result.data {
-                Data::List(items) => items,
-                _ => vec![result],
-            });
-            Data::List(flat.collect())
-        }
-        "to_h" => return pairs_to_hash(results, place),
-        "select" | "filter" | "reject" | "find" | "detect" | "any?" | "all?" | "none?" => {
-            let Some(truths) = truths else {
-                return Value::unknown("a condition in this block is not known", place);
-            };
-            let wanted = name != "reject";
-            let mut picked = firsts().zip(&truths).filter(|(_, truth)| **truth == wanted).map(|(item, _)| item);
-            match name {
-                "any?" => Data::Flag(truths.contains(&true)),
-                "all?" => Data::Flag(!truths.contains(&false)),
-                "none?" => Data::Flag(!truths.contains(&true)),
-                "find" | "detect" => return picked.next().unwrap_or_else(|| Value::nil(place)),
-                _ => match receiver.data {
-                    Data::Hash(_) | Data::Section(_) => return pairs_to_hash(picked.collect(), place),
-                    _ => Data::List(picked.collect()),
-                },
-            }
-        }
-        _ => return receiver.clone(),
-    };
-    Value::new(data, place)
-}
-
-pub(super) fn pairs_to_hash(pairs: Vec<Value>, place: &Place) -> Value {
-    let mut hash = Hash::default();
-    for pair in pairs {
-        match pair.data {
-            Data::List(mut items) if items.len() == 2 => {
-                let value = items.swap_remove(1);
-                hash.insert(items.swap_remove(0), value);
-            }
-            _ => return Value::unknown("this is no list of keys with values", place),
-        }
-    }
-    Value::new(Data::Hash(hash), place)
-}
-
-const ITERATORS: [&str; 16] = [
-    "each",
-    "each_pair",
-    "each_entry",
-    "reverse_each",
-    "map",
-    "collect",
-    "flat_map",
-    "to_h",
-    "select",
-    "filter",
-    "reject",
-    "find",
-    "detect",
-    "any?",
-    "all?",
-    "none?",
-];
-
-/// Longer ranges are not walked.
-const LONGEST_RANGE: i64 = 100_000;

@@ -3,6 +3,7 @@
 use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{Case, Rescue};
 
+use super::methods::is_a;
 use super::{Evaluator, Flow};
 use crate::config::gitlab_rb::value::{Cause, Data, Value};
 use crate::config::source::Place;
@@ -38,7 +39,10 @@ impl Evaluator<'_> {
                 let value = self.items(&it.args).into_iter().next().unwrap_or_else(|| Value::nil(place));
                 self.leave(Flow::Return(value), place)
             }
-            Node::Break(_) => self.leave(Flow::Break, place),
+            Node::Break(it) => {
+                let value = self.items(&it.args).into_iter().next().unwrap_or_else(|| Value::nil(place));
+                self.leave(Flow::Break(value), place)
+            }
             Node::Defined(_) => Value::unknown("`defined?` depends on the running package", place),
             Node::Alias(_) | Node::EmptyElse(_) => Value::nil(place),
             _ => Value::unknown(format!("Ruby's `{}` would have to be executed", node.str_type()), place),
@@ -121,14 +125,16 @@ impl Evaluator<'_> {
         };
         let mut value = Value::nil(place);
         for statement in statements {
+            self.guards += 1;
             value = self.eval(statement);
-            match value.as_unknown() {
+            self.guards -= 1;
+            match value.find_unknown() {
                 Some(unknown) if unknown.cause == Cause::Raises => return self.handlers(rescue, place),
-                Some(unknown) => {
-                    let why = unknown.clone();
-                    self.in_doubt(&why, |this| drop(this.handlers(rescue, place)));
-                }
+                Some(why) => self.in_doubt(&why, |this| drop(this.handlers(rescue, place))),
                 None => {}
+            }
+            if !matches!(self.flow, Flow::Ahead) {
+                return value;
             }
         }
         match rescue.else_.as_deref() {
@@ -157,7 +163,8 @@ impl Evaluator<'_> {
 /// Ruby's `pattern === subject`. `None` if it is not known.
 fn matches(pattern: &Value, subject: &Value) -> Option<bool> {
     match (&pattern.data, &subject.data) {
-        (_, Data::Unknown(_)) | (Data::Unknown(_) | Data::Constant(_), _) => None,
+        (_, Data::Unknown(_)) | (Data::Unknown(_), _) => None,
+        (Data::Constant(class), _) => is_a(subject, class),
         (Data::Pattern(pattern), _) => Some(subject.as_key().is_some_and(|text| pattern.is_match(text))),
         (Data::Range(from, to), Data::Int(number)) => Some((from..=to).contains(&number)),
         _ => pattern.equals(subject),

@@ -117,6 +117,9 @@ impl Evaluator<'_> {
 
     fn stop(&mut self, name: &str, arguments: &[Value], place: &Place) -> Value {
         let said = arguments.iter().filter_map(Value::to_text).collect::<Vec<_>>().join(" ");
+        if self.guards > 0 && ["raise", "fail"].contains(&name) {
+            return Value::raises(format!("an exception is raised here: {said}"), place);
+        }
         if self.doubt.is_none() {
             let error = Diagnostic::error(place, format!("the file stops here by itself with `{name}`: {said}"));
             self.problems.push(error.help("do what it asks for"));

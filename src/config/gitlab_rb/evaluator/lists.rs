@@ -1,6 +1,6 @@
 //! Methods of lists and ranges.
 
-use super::blocks;
+use super::iteration;
 use crate::config::gitlab_rb::value::{Data, Value};
 use crate::config::source::Place;
 
@@ -12,6 +12,9 @@ pub(super) fn call(items: &[Value], name: &str, arguments: &[Value], place: &Pla
     if arguments.is_empty()
         && let Some(data) = plain(items, name)
     {
+        return Some(Value::new(data, place));
+    }
+    if let Some(data) = numbered(items, name, arguments, place) {
         return Some(Value::new(data, place));
     }
     let data = match (name, arguments) {
@@ -38,7 +41,18 @@ pub(super) fn call(items: &[Value], name: &str, arguments: &[Value], place: &Pla
         ("drop", [Value { data: Data::Int(count), .. }]) => {
             Data::List(items.iter().skip(usize::try_from(*count).ok()?).cloned().collect())
         }
-        ("to_h", []) => return Some(blocks::pairs_to_hash(items.to_vec(), place)),
+        ("[]" | "slice", [Value { data: Data::Int(from), .. }, Value { data: Data::Int(count), .. }]) => {
+            slice(items, *from, *count)?
+        }
+        ("[]" | "slice", [Value { data: Data::Range(from, to), .. }]) => {
+            let length = i64::try_from(items.len()).ok()?;
+            let [from, to] = [*from, *to].map(|end| if end < 0 { end.saturating_add(length) } else { end });
+            slice(items, from, to.saturating_sub(from).saturating_add(1).max(0))?
+        }
+        ("*", [Value { data: Data::Int(count), .. }]) if items.len() < 100 && (0..100).contains(count) => {
+            Data::List((0..*count).flat_map(|_| items.iter().cloned()).collect())
+        }
+        ("to_h", []) => return Some(iteration::pairs_to_hash(items.to_vec(), place)),
         _ => return Some(Value::new(Data::List(changed(items, name, arguments)?), place)),
     };
     Some(Value::new(data, place))
@@ -56,6 +70,40 @@ pub(super) fn range(from: i64, to: i64, name: &str, arguments: &[Value], place: 
         _ => return None,
     };
     Some(Value::new(data, place))
+}
+
+/// Methods that go by the items' positions.
+fn numbered(items: &[Value], name: &str, arguments: &[Value], place: &Place) -> Option<Data> {
+    Some(match (name, arguments) {
+        ("zip", [Value { data: Data::List(other), .. }]) => {
+            let nothing = Value::nil(place);
+            let pair = |(nth, item): (usize, &Value)| {
+                Value::new(Data::List(vec![item.clone(), other.get(nth).unwrap_or(&nothing).clone()]), place)
+            };
+            Data::List(items.iter().enumerate().map(pair).collect())
+        }
+        ("index" | "find_index", [wanted]) => {
+            let at = items.iter().position(|item| item.equals(wanted) == Some(true));
+            at.and_then(|at| i64::try_from(at).ok()).map_or(Data::Nil, Data::Int)
+        }
+        ("each_with_index", []) => {
+            let pair = |(nth, item): (usize, &Value)| {
+                let index = Value::new(Data::Int(i64::try_from(nth).unwrap_or(i64::MAX)), place);
+                Value::new(Data::List(vec![item.clone(), index]), place)
+            };
+            Data::List(items.iter().enumerate().map(pair).collect())
+        }
+        _ => return None,
+    })
+}
+
+fn slice(items: &[Value], from: i64, count: i64) -> Option<Data> {
+    let from = if from < 0 { from.checked_add(i64::try_from(items.len()).ok()?)? } else { from };
+    let (from, count) = (usize::try_from(from).ok()?, usize::try_from(count).ok()?);
+    if from > items.len() {
+        return Some(Data::Nil);
+    }
+    Some(Data::List(items.iter().skip(from).take(count).cloned().collect()))
 }
 
 /// The items after a method that adds some; `None` if it is something else.

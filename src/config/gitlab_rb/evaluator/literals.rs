@@ -66,6 +66,13 @@ impl Evaluator<'_> {
                 Node::Splat(it) => match it.value.as_deref().map(|value| self.eval(value)) {
                     Some(Value { data: Data::List(inner), .. }) => items.extend(inner),
                     Some(Value { data: Data::Nil, .. }) | None => {}
+                    Some(range @ Value { data: Data::Range(..), .. }) => {
+                        let place = range.place.clone();
+                        match self.operate(range, "to_a", Vec::new(), &place).data {
+                            Data::List(inner) => items.extend(inner),
+                            other => items.push(Value::new(other, &place)),
+                        }
+                    }
                     Some(other) => items.push(other),
                 },
                 Node::BlockPass(_) => {}

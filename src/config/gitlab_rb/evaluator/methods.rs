@@ -109,7 +109,11 @@ fn universal(receiver: &Value, name: &str, arguments: &[Value], place: &Place) -
         ("freeze" | "dup" | "clone" | "itself" | "deep_dup", []) => receiver.data.clone(),
         ("nil?", []) => Data::Flag(matches!(receiver.data, Data::Nil)),
         ("!", []) => Data::Flag(receiver.truth() == Some(false)),
-        ("==" | "eql?" | "equal?" | "===", [other]) => Data::Flag(receiver.equals(other)?),
+        ("==" | "===", [other]) => Data::Flag(receiver.equals(other)?),
+        ("eql?" | "equal?", [other]) => {
+            let same_kind = std::mem::discriminant(&receiver.data) == std::mem::discriminant(&other.data);
+            Data::Flag(same_kind && receiver.equals(other)?)
+        }
         ("!=", [other]) => Data::Flag(!receiver.equals(other)?),
         ("to_s", []) => Data::Text(receiver.to_text()?),
         ("is_a?" | "kind_of?" | "instance_of?", [Value { data: Data::Constant(class), .. }]) => {
@@ -132,7 +136,8 @@ fn is_present(value: &Value) -> bool {
     }
 }
 
-fn is_a(value: &Value, class: &str) -> Option<bool> {
+/// Whether a value is one of a class of Ruby's. `None` if the class is not known.
+pub(super) fn is_a(value: &Value, class: &str) -> Option<bool> {
     let data = &value.data;
     Some(match class {
         "String" => matches!(data, Data::Text(_)),

@@ -19,8 +19,16 @@ pub(super) fn call(number: &Value, name: &str, arguments: &[Value], place: &Plac
             "even?" => Data::Flag(number % 2 == 0),
             "odd?" => Data::Flag(number % 2 != 0),
             "inspect" => Data::Text(number.to_string()),
+            "times" => Data::Range(0, number.saturating_sub(1)),
             _ => return None,
         },
+        (Data::Int(number), [Value { data: Data::Int(low), .. }, Value { data: Data::Int(high), .. }]) => {
+            match name {
+                "clamp" if low <= high => Data::Int(*number.clamp(low, high)),
+                "between?" => Data::Flag((low..=high).contains(&number)),
+                _ => return None,
+            }
+        }
         (Data::Float(a), [other]) => {
             let b = match other.data {
                 Data::Float(b) => b,
@@ -31,11 +39,12 @@ pub(super) fn call(number: &Value, name: &str, arguments: &[Value], place: &Plac
         }
         (Data::Int(a), [Value { data: Data::Float(b), .. }]) => fraction(*a as f64, name, *b)?,
         (Data::Float(number), []) => match name {
-            // A cast of a number beyond the range gives the end of the range.
-            "to_i" | "floor" | "truncate" if *number >= 0.0 => Data::Int(*number as i64),
+            "to_f" => Data::Float(*number),
+            _ if number.abs() >= LARGEST => return None,
+            "to_i" | "truncate" => Data::Int(number.trunc() as i64),
+            "floor" => Data::Int(number.floor() as i64),
             "ceil" => Data::Int(number.ceil() as i64),
             "round" => Data::Int(number.round() as i64),
-            "to_f" => Data::Float(*number),
             _ => return None,
         },
         _ => return None,
@@ -48,6 +57,9 @@ pub(super) fn convert(name: &str, value: &Value, place: &Place) -> Value {
     let refused = || Value::raises(format!("`{name}` of {} stops Ruby here", value.kind()), place);
     match (name, &value.data) {
         ("Integer", Data::Int(number)) => Value::new(Data::Int(*number), place),
+        ("Integer", Data::Text(text)) if text.trim().starts_with('0') && text.trim() != "0" => {
+            Value::unknown("a number that begins with 0 may have another base", place)
+        }
         ("Integer", Data::Text(text)) => match text.trim().replace('_', "").parse() {
             Ok(number) => Value::new(Data::Int(number), place),
             Err(_) => refused(),
@@ -71,8 +83,10 @@ fn whole(a: i64, name: &str, b: i64, place: &Place) -> Option<Data> {
         "*" => a.checked_mul(b),
         "/" | "div" | "%" | "modulo" if b == 0 => return Some(Value::raises("this divides by zero", place).data),
         // Ruby rounds down, not towards zero.
-        "/" | "div" => a.checked_div_euclid(b).filter(|_| b > 0),
-        "%" | "modulo" => a.checked_rem_euclid(b).filter(|_| b > 0),
+        "/" | "div" => a.checked_div(b).map(|all| all - i64::from(a % b != 0 && (a < 0) != (b < 0))),
+        "%" | "modulo" => {
+            a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+        }
         "**" => a.checked_pow(u32::try_from(b).ok()?),
         "<<" => a.checked_mul(1i64.checked_shl(u32::try_from(b).ok()?)?),
         _ => return comparison(a.cmp(&b), name).map(Data::Flag),
@@ -100,3 +114,6 @@ fn comparison(order: std::cmp::Ordering, name: &str) -> Option<bool> {
         _ => return None,
     })
 }
+
+/// Numbers from here on are not whole in the same way.
+const LARGEST: f64 = 9e18;

@@ -79,6 +79,7 @@ impl Evaluator<'_> {
                 Data::List(lines.collect())
             }
             "basename" => match arguments.get(1).and_then(Value::as_key) {
+                Some(".*") => part(path.file_stem()),
                 Some(ending) => {
                     let name = path.file_name().unwrap_or_default().to_string_lossy();
                     Data::Text(name.strip_suffix(ending).unwrap_or(&name).to_owned())

@@ -157,10 +157,7 @@ fn lists_and_hashes_know_their_methods() {
         ("['b', 'a', nil].compact.sort.first", json!("a")),
         ("['a', ['b']].flatten.uniq.length", json!(2)),
         ("[1, 2, 3].select { |n| n > 1 }.map { |n| n * 2 }", json!([4, 6])),
-        (
-            "%w(a b).each_with_index.to_a rescue []",
-            json!("unknown: `each_with_index` of a list would have to be executed"),
-        ),
+        ("%w(a b).each_with_index.to_a", json!([["a", 0], ["b", 1]])),
         ("[{ 'a' => 1 }.merge('b' => 2)]", json!([{"a": 1, "b": 2}])),
         ("{ 'a' => { 'b' => 5 } }.dig('a', 'b')", json!(5)),
         ("{ a: 1 }.fetch(:b, 7)", json!(7)),
@@ -183,6 +180,24 @@ fn variables_constants_and_methods_of_the_file_are_known() {
         "/ssl/a.crt"
     );
     assert_eq!(after("x = nil\nx ||= 'd'\nx &&= x + 'e'\nnginx['x'] = x"), "de");
+}
+
+#[test]
+fn names_for_one_object_see_each_others_changes() {
+    assert_eq!(after("a = ['x']\nb = a\nb << 'y'\nnginx['x'] = a"), json!(["x", "y"]));
+    assert_eq!(after("a = 'x'\nb = a\nb += 'y'\nnginx['x'] = a"), "x");
+    assert_eq!(after("h = {}\ng = h\nh['a'] = 1\nnginx['x'] = [g]"), json!([{"a": 1}]));
+    assert_eq!(after("nginx['x'] = [1, 2].inject([]) { |all, n| all << n * 2 }"), json!([2, 4]));
+    assert_eq!(after("nginx['x'] = [%w(a b).each_with_object({}) { |k, h| h[k] = 1 }]"), json!([{"a": 1, "b": 1}]));
+    for text in ["l = [['a']]\nl.each { |i| i << 'b' }", "def f(l)\n  l << 1\nend\nf([])"] {
+        assert!(problems(text).contains("cannot be followed"), "{text}");
+    }
+}
+
+#[test]
+fn lists_are_taken_apart_for_several_names() {
+    assert_eq!(after("a, (b, c), *d = 1, [2, 3], 4, 5\nnginx['x'] = [a, b, c, d]"), json!([1, 2, 3, [4, 5]]));
+    assert_eq!(after("for a, b in [[1, 2]] do nginx['x'] = a + b end"), 3);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Methods of texts.
 
+use regex::Regex;
+
 use super::pattern;
 use crate::config::gitlab_rb::value::{Data, Value};
 use crate::config::source::Place;
@@ -49,6 +51,8 @@ fn plain(text: &str, name: &str) -> Option<Data> {
         "to_i" => return Some(Data::Int(leading_number(text))),
         "to_f" => return Some(Data::Float(text.trim().parse().unwrap_or(leading_number(text) as f64))),
         "length" | "size" => return i64::try_from(text.chars().count()).ok().map(Data::Int),
+        "ord" => return text.chars().next().map(|first| Data::Int(i64::from(u32::from(first)))),
+        "hex" => return i64::from_str_radix(text.trim_start_matches("0x"), 16).ok().map(Data::Int),
         "bytesize" => return i64::try_from(text.len()).ok().map(Data::Int),
         "empty?" => return Some(Data::Flag(text.is_empty())),
         _ => return None,
@@ -104,6 +108,10 @@ fn combined(text: &str, name: &str, arguments: &[Value], place: &Place) -> Optio
     let texts = |parts: Vec<String>| Data::List(parts.into_iter().map(|part| Value::text(part, place)).collect());
     Some(match (name, arguments) {
         ("+" | "concat", [Value { data: Data::Text(other), .. }]) => Data::Text(format!("{text}{other}")),
+        ("concat", [_, _, ..]) => {
+            let more: Option<String> = arguments.iter().map(Value::as_key).collect();
+            Data::Text(format!("{text}{}", more?))
+        }
         ("prepend", [Value { data: Data::Text(other), .. }]) => Data::Text(format!("{other}{text}")),
         ("*", [Value { data: Data::Int(count), .. }]) => {
             let count = usize::try_from(*count).ok()?;
@@ -126,7 +134,22 @@ fn combined(text: &str, name: &str, arguments: &[Value], place: &Place) -> Optio
         ("split", [Value { data: Data::Text(mark), .. }, Value { data: Data::Int(limit), .. }]) if *limit > 0 => {
             texts(text.splitn(usize::try_from(*limit).ok()?, mark.as_str()).map(str::to_owned).collect())
         }
-        ("lines", []) => texts(text.split_inclusive('\n').map(str::to_owned).collect()),
+        ("split", [Value { data: Data::Text(mark), .. }, Value { data: Data::Int(-1), .. }])
+            if !mark.is_empty() =>
+        {
+            texts(text.split(mark.as_str()).map(str::to_owned).collect())
+        }
+        ("partition" | "rpartition", [Value { data: Data::Text(mark), .. }]) => {
+            let parts =
+                if name == "partition" { text.split_once(mark.as_str()) } else { text.rsplit_once(mark.as_str()) };
+            let whole = if name == "partition" { (text, "", "") } else { ("", "", text) };
+            let (before, mark, after) = parts.map_or(whole, |(before, after)| (before, mark, after));
+            texts([before, mark, after].map(str::to_owned).into())
+        }
+        ("scan", [Value { data: Data::Pattern(what), .. }]) if what.captures_len() == 1 => {
+            texts(what.find_iter(text).map(|found| found.as_str().to_owned()).collect())
+        }
+        ("lines" | "each_line", []) => texts(text.split_inclusive('\n').map(str::to_owned).collect()),
         ("chars", []) if text.len() <= LONGEST / 64 => texts(text.chars().map(String::from).collect()),
         _ => return None,
     })
@@ -138,6 +161,10 @@ fn replaced(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
         ("gsub" | "sub", [what, Value { data: Data::Text(with), .. }]) => {
             let once = usize::from(name == "sub");
             match &what.data {
+                Data::Text(what) if with.contains('\\') => {
+                    let what = Regex::new(&regex::escape(what)).ok()?;
+                    what.replacen(text, once, pattern::replacement(with)).into_owned()
+                }
                 Data::Text(what) if once == 1 => text.replacen(what.as_str(), with, 1),
                 Data::Text(what) if !what.is_empty() => text.replace(what.as_str(), with),
                 Data::Pattern(what) => what.replacen(text, once, pattern::replacement(with)).into_owned(),
@@ -147,10 +174,29 @@ fn replaced(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
         ("delete", [Value { data: Data::Text(set), .. }]) if !set.contains(['-', '^', '\\']) => {
             text.chars().filter(|c| !set.contains(*c)).collect()
         }
+        ("gsub" | "sub", [Value { data: Data::Pattern(what), .. }, Value { data: Data::Hash(with), .. }]) => {
+            let once = usize::from(name == "sub");
+            let found = |found: &regex::Captures<'_>| {
+                let key = Value::text(&found[0], &arguments[0].place);
+                with.get(&key).and_then(Value::to_text).unwrap_or_default()
+            };
+            what.replacen(text, once, found).into_owned()
+        }
         ("tr", [Value { data: Data::Text(from), .. }, Value { data: Data::Text(to), .. }])
-            if from.chars().count() == 1 && to.chars().count() <= 1 =>
+            if !from.starts_with('^') && !from.contains('\\') =>
         {
-            text.replace(from.as_str(), to)
+            let (from, to) = (spread(from), spread(to));
+            let change = |c: char| match from.iter().position(|known| *known == c) {
+                Some(at) => to.get(at).or(to.last()).copied(),
+                None => Some(c),
+            };
+            text.chars().filter_map(change).collect()
+        }
+        ("ljust" | "rjust", [Value { data: Data::Int(width), .. }, rest @ ..]) => {
+            let pad = rest.first().map_or(Some(" "), Value::as_key)?;
+            let missing = usize::try_from(*width).ok()?.min(LONGEST).saturating_sub(text.chars().count());
+            let padding: String = pad.chars().cycle().take(missing).collect();
+            if name == "ljust" { format!("{text}{padding}") } else { format!("{padding}{text}") }
         }
         ("delete_prefix", [Value { data: Data::Text(part), .. }]) => {
             text.strip_prefix(part.as_str()).unwrap_or(text).to_owned()
@@ -240,6 +286,23 @@ fn leading_number(text: &str) -> i64 {
     let digits_from = usize::from(text.starts_with(['-', '+']));
     let digits = text[digits_from..].bytes().take_while(|b| b.is_ascii_digit() || *b == b'_').count();
     text[..digits_from + digits].replace('_', "").parse().unwrap_or(0)
+}
+
+/// The characters of a set for `tr`, with ranges such as `a-z` written out.
+fn spread(set: &str) -> Vec<char> {
+    let mut spread = Vec::new();
+    let mut rest = set.chars().peekable();
+    while let Some(first) = rest.next() {
+        let mut ahead = rest.clone();
+        match (ahead.next(), ahead.next()) {
+            (Some('-'), Some(last)) if last >= first && last as u32 - (first as u32) < 256 => {
+                spread.extend(first..=last);
+                rest = ahead;
+            }
+            _ => spread.push(first),
+        }
+    }
+    spread
 }
 
 /// Ruby leaves empty parts at the end away.
