@@ -1,7 +1,8 @@
 //! `gitlab.rb` by example: each file in `config/gitlab_rb` means what the `.expected.json` beside it says.
 //!
 //! What this version cannot do yet stands in `NOT_YET`. There the tests expect a refusal that says so,
-//! because the one thing that must not happen is a file that is silently misunderstood.
+//! because the one thing that must not happen is a file that is silently misunderstood. No host has a status
+//! page yet, so `status` is not compared.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper that fails must fail its test")]
 
@@ -72,7 +73,7 @@ fn hosts_are_what_the_package_would_serve() {
         assert_eq!(hosts.len(), expected.len(), "{}: {hosts:#?}", case.name);
         for wanted in expected {
             let name = wanted.get("name").or(wanted.get("name_pattern")).unwrap();
-            let found = hosts.iter().find(|host| host["name"] == *name && ports(host) == expected_ports(wanted));
+            let found = hosts.iter().find(|host| host["name"] == *name && ports(host) == ports(wanted));
             let found = found.unwrap_or_else(|| panic!("{}: no host {name}", case.name));
             let lines = differences(&case, wanted, found);
             assert!(lines.is_empty(), "{} {name}:\n{}", case.name, lines.join("\n"));
@@ -272,11 +273,12 @@ fn differences(case: &Case, wanted: &Json, found: &Json) -> Vec<String> {
     compare("response headers", response_headers(wanted), policies(found));
     compare("request headers", request_headers(case, wanted), found["request_headers"].clone());
     for field in ["proxy_protocol", "client_address", "error_pages"] {
-        let is_wanted =
-            wanted.get(field).is_some_and(|it| !it.is_null() && *it != false && it["from"] != Json::Null);
-        assert!(!is_wanted || field != "proxy_protocol" || case.lacks(field), "{}: {field}", case.name);
-        let is_object = wanted.get(field).is_some_and(|it| it.is_object() && it.get("from") != Some(&Json::Null));
-        assert!(!is_object || case.lacks(field), "{}: {field}", case.name);
+        // `from` is null if the file names trusted peers, but no header of theirs.
+        let is_asked_for = match &wanted[field] {
+            Json::Object(asked) => asked.get("from") != Some(&Json::Null),
+            other => *other == true,
+        };
+        assert!(!is_asked_for || case.lacks(field), "{} asks for {field}, which is not there", case.name);
     }
     lines
 }
@@ -342,10 +344,6 @@ fn sorted(found: &Json) -> Json {
 fn ports(host: &Json) -> BTreeSet<String> {
     let port = |address: &Json| address.as_str().unwrap().rsplit(':').next().unwrap().to_owned();
     host["listen"].as_array().unwrap().iter().map(port).collect()
-}
-
-fn expected_ports(wanted: &Json) -> BTreeSet<String> {
-    ports(wanted)
 }
 
 /// The table of `docs/gitlab-rb.md`.

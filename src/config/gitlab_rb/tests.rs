@@ -254,3 +254,15 @@ fn unknown_names_go_to_the_first_host_of_each_address() {
     assert_eq!(default(0).as_deref(), Some("gitlab.example.com"));
     assert_eq!(default(1).as_deref(), Some("chat.example.com"));
 }
+
+#[test]
+fn a_service_that_is_on_without_a_url_is_told_about() {
+    let enabled =
+        |service: &str| reading(&format!("external_url 'http://a.example.com'\n{service}['enable'] = true\n"));
+    let mattermost = enabled("mattermost");
+    assert!(mattermost.model.is_none());
+    assert!(mattermost.problems.to_string().contains("without mattermost_external_url"), "{}", mattermost.problems);
+    let registry = enabled("registry");
+    assert!(registry.model.is_some());
+    assert!(registry.problems.to_string().contains("without registry_external_url"), "{}", registry.problems);
+}

@@ -80,17 +80,19 @@ impl Service {
         }
     }
 
+    /// A registry may be reached in other ways. Mattermost cannot do without its URL.
     fn report_enabled_without_url(self, reader: &mut Reader<'_>) {
-        let word = match self {
-            Service::Mattermost => "mattermost",
-            Service::Registry => "registry",
+        type Severity = fn(&Place, String) -> Diagnostic;
+        let (word, severity): (_, Severity) = match self {
+            Service::Mattermost => ("mattermost", Diagnostic::error),
+            Service::Registry => ("registry", Diagnostic::warning),
             Service::Gitlab | Service::Pages => return,
         };
         let Some(entry) = reader.entry(&[word, "enable"]) else { return };
         if entry.value.truth() == Some(true) {
-            let message = format!("this needs {}, or no host is served for it", self.url_word());
+            let message = format!("without {} no host is served for it", self.url_word());
             let help = format!("write {} 'https://…' with its name", self.url_word());
-            reader.problems.push(Diagnostic::error(&entry.place, message).help(help));
+            reader.problems.push(severity(&entry.place, message).help(help));
         }
     }
 
