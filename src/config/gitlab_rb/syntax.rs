@@ -15,6 +15,12 @@ pub(super) fn parse(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<
         problems.push(Diagnostic::error(&Place::file(source), message).help("nobody's settings are that long"));
         return None;
     }
+    if joints(text) > MOST_JOINTS {
+        let error =
+            Diagnostic::error(&Place::file(source), "there are too many conditions and commas in this file");
+        problems.push(error.help("nobody's settings need that many"));
+        return None;
+    }
     let options = ParserOptions { record_tokens: false, ..ParserOptions::default() };
     let parsed = Parser::new(text.as_bytes().to_vec(), options).do_parse();
     let mut broken = false;
@@ -43,6 +49,16 @@ fn explained(error: Diagnostic) -> Diagnostic {
 fn code_length(text: &str) -> usize {
     text.lines().map(str::trim_start).filter(|line| !line.starts_with('#')).map(str::len).sum()
 }
+
+/// How often anything is joined by a logical operator or a comma, or looks as if.
+fn joints(text: &str) -> usize {
+    let code = text.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
+    code.map(|line| ["&&", "||", " and ", " or ", ","].map(|sign| line.matches(sign).count()).iter().sum::<usize>())
+        .sum()
+}
+
+/// The time that the parser takes for one condition or hash grows with the square of its length.
+const MOST_JOINTS: usize = 8000;
 
 /// The parser walks down nested code, so this bounds the stack it needs (see `deep_stack`).
 const LONGEST_CODE: usize = 256 << 10;

@@ -9,6 +9,13 @@ pub(super) fn call(items: &[Value], name: &str, arguments: &[Value], place: &Pla
     if let Some(value) = element(items, name, arguments, place) {
         return Some(value);
     }
+    let other = arguments.first().map_or(items, |argument| match &argument.data {
+        Data::List(other) => other,
+        _ => &[],
+    });
+    if COMPARING.contains(&name) && items.len().saturating_mul(other.len()) > MOST_COMPARISONS {
+        return None;
+    }
     if arguments.is_empty()
         && let Some(data) = plain(items, name)
     {
@@ -187,7 +194,7 @@ fn contains(items: &[Value], wanted: &Value) -> Option<bool> {
 
 fn unique(items: &[Value]) -> Vec<Value> {
     let mut unique: Vec<Value> = Vec::new();
-    for item in items.iter().take(usize::try_from(LONGEST).unwrap_or(0)) {
+    for item in items {
         if contains(&unique, item) != Some(true) {
             unique.push(item.clone());
         }
@@ -219,5 +226,10 @@ fn flat(item: &Value) -> Vec<Value> {
     }
 }
 
-/// Longer lists are not made of ranges, nor searched for doubles.
+/// Methods that compare each item with each other.
+const COMPARING: [&str; 6] = ["uniq", "-", "|", "union", "&", "intersection"];
+
+const MOST_COMPARISONS: usize = 1_000_000;
+
+/// Longer lists are not made of ranges.
 const LONGEST: i64 = 10_000;

@@ -84,6 +84,9 @@ impl Evaluator<'_> {
 
     fn pairs(&mut self, nodes: &[Node], place: &Place) -> Value {
         let mut hash = Hash::default();
+        if nodes.len() > MOST_KEYS {
+            return Value::unknown("this hash has too many keys", place);
+        }
         for node in nodes {
             match node {
                 Node::Pair(pair) => {
@@ -155,3 +158,6 @@ fn float(written: &str, place: &Place) -> Value {
         Err(_) => Value::unknown("this number cannot be read", place),
     }
 }
+
+/// A key is found by looking through all of them.
+const MOST_KEYS: usize = 2000;

@@ -345,6 +345,8 @@ fn no_text_takes_more_than_its_share() {
         let said = problems(&text);
         assert!(said.contains("nested too deeply") || said.contains("computes too much"), "{}", &text[..40]);
     }
+    let condition = format!("if {}a\nend\n", "a && ".repeat(20_000));
+    assert!(problems(&condition).contains("too many conditions"));
     let long = "x = 1\n".repeat(60_000);
     assert!(problems(&long).contains("KiB of Ruby"));
 }
