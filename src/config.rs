@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod duration;
 mod from_toml;
+pub mod gitlab_rb;
 pub mod header;
 pub mod language;
 pub mod route_path;

@@ -3,6 +3,7 @@
 //! All formats show one outline of the model: the hosts as the TOML language says them, with nothing
 //! left to defaults.
 
+mod account;
 mod fold;
 mod json;
 mod notation;
@@ -10,6 +11,8 @@ mod outline;
 mod settings;
 mod table;
 mod toml;
+
+pub use account::{Account, Finding};
 
 use crate::model::Model;
 use outline::Outline;
@@ -45,5 +48,14 @@ pub fn render(model: &Model, format: Format) -> String {
         Format::Table => table::render(&outline),
         Format::Toml => toml::render(&settings::of(&outline)),
         Format::Json => json::render(&settings::of(&outline)),
+    }
+}
+
+/// Shows what was read from a `gitlab.rb`. As TOML that is the model alone; `None` if there is none.
+pub fn render_account(account: &Account<'_>, format: Format) -> Option<String> {
+    match format {
+        Format::Table => Some(account::table(account)),
+        Format::Json => Some(account::json(account)),
+        Format::Toml => account.model.map(|model| render(model, Format::Toml)),
     }
 }

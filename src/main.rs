@@ -12,7 +12,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gatepost::app::problem::Problem;
 use gatepost::app::{self, Prepared};
-use gatepost::config::{self, Loaded};
+use gatepost::config::gitlab_rb::surroundings::Machine;
+use gatepost::config::gitlab_rb::{self, Reading};
+use gatepost::config::{self, Diagnostic, Loaded};
+use gatepost::explain::{Account, Finding};
 use gatepost::model::{LogLevel, Model};
 use gatepost::{demo, explain};
 use tracing_subscriber::EnvFilter;
@@ -48,9 +51,18 @@ enum Command {
 
 #[derive(Args)]
 struct Source {
-    /// The configuration [default: /etc/gatepost/gatepost.toml]
+    /// The configuration [default: /etc/gatepost/gatepost.toml, else /etc/gitlab/gitlab.rb]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// A configuration of the GitLab package to go by
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    gitlab_rb: Option<PathBuf>,
+}
+
+/// The file that a command reads.
+enum Configuration {
+    Toml(PathBuf),
+    GitlabRb(PathBuf),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -67,7 +79,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(source) => serve(&source),
         Command::Check(source) => check(&source),
-        Command::Explain { source, format } => load(&source).and_then(|model| print(&format.render(&model))),
+        Command::Explain { source, format } => explain_source(&source, format.into()),
         Command::Demo => run_demo(),
     };
     match done {
@@ -105,12 +117,59 @@ fn run_demo() -> Result<(), Failed> {
     run(prepared)
 }
 
+fn explain_source(source: &Source, format: explain::Format) -> Result<(), Failed> {
+    match source.choose()? {
+        Configuration::Toml(path) => print(&explain::render(&load_toml(&path)?, format)),
+        Configuration::GitlabRb(path) => explain_gitlab_rb(&gitlab_rb::load(&path, &Machine), format),
+    }
+}
+
+/// Shows what could be read even if there are errors: then, too, each line has its verdict.
+fn explain_gitlab_rb(reading: &Reading, format: explain::Format) -> Result<(), Failed> {
+    let findings = reading.problems.iter().map(finding).collect();
+    let account = Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings };
+    if let Some(text) = explain::render_account(&account, format) {
+        print(&text)?;
+    }
+    eprint!("{}", reading.problems);
+    reading.model.as_ref().map(|_| ()).ok_or(Failed)
+}
+
+fn finding(problem: &Diagnostic) -> Finding<'_> {
+    Finding {
+        severity: problem.severity.as_str(),
+        message: &problem.message,
+        file: problem.place.file_name(),
+        at: problem.place.excerpt().map(|at| (at.line, at.column)),
+        help: &problem.help,
+    }
+}
+
 /// The model of a configuration file; what is odd but no error is said on the way.
 fn load(source: &Source) -> Result<Model, Failed> {
-    let path = match &source.config {
-        Some(path) => path.as_path(),
-        None => default_config()?,
-    };
+    match source.choose()? {
+        Configuration::Toml(path) => load_toml(&path),
+        Configuration::GitlabRb(path) => {
+            let reading = gitlab_rb::load(&path, &Machine);
+            eprint!("{}", reading.problems);
+            say_unguarded(&reading)?;
+            reading.model.ok_or(Failed)
+        }
+    }
+}
+
+fn say_unguarded(reading: &Reading) -> Result<(), Failed> {
+    let mut said = Ok(());
+    for judgement in reading.unguarded() {
+        let (file, line) = (judgement.file.display(), judgement.line.unwrap_or_default());
+        eprintln!("error: {file}:{line}: `{}` keeps clients out, and cannot be obeyed yet", judgement.key);
+        eprintln!("  = help: serving without it would let them in; restrict access elsewhere, and remove it here");
+        said = Err(Failed);
+    }
+    said
+}
+
+fn load_toml(path: &Path) -> Result<Model, Failed> {
     let Loaded { model, warnings } = config::load(path).map_err(|problems| {
         eprint!("{problems}");
         Failed
@@ -119,30 +178,38 @@ fn load(source: &Source) -> Result<Model, Failed> {
     Ok(model)
 }
 
-fn default_config() -> Result<&'static Path, Failed> {
-    let path = Path::new("/etc/gatepost/gatepost.toml");
-    if path.exists() {
-        return Ok(path);
+impl Source {
+    /// The file that is named, or the first of the usual ones.
+    fn choose(&self) -> Result<Configuration, Failed> {
+        match (&self.config, &self.gitlab_rb) {
+            (Some(path), _) => Ok(Configuration::Toml(path.clone())),
+            (None, Some(path)) => Ok(Configuration::GitlabRb(path.clone())),
+            (None, None) => default_configuration(),
+        }
     }
-    eprintln!("error: there is no configuration: {} does not exist", path.display());
-    if Path::new("/etc/gitlab/gitlab.rb").exists() {
-        eprintln!("  = note: there is an /etc/gitlab/gitlab.rb, which this version cannot read yet");
+}
+
+fn default_configuration() -> Result<Configuration, Failed> {
+    let [toml, gitlab_rb] = ["/etc/gatepost/gatepost.toml", "/etc/gitlab/gitlab.rb"].map(PathBuf::from);
+    if toml.exists() {
+        return Ok(Configuration::Toml(toml));
     }
-    eprintln!("  = help: write one (config/gatepost.toml explains every key), name another with --config,");
-    eprintln!("          or see the proxy at work with `gatepost demo`");
+    if gitlab_rb.exists() {
+        return Ok(Configuration::GitlabRb(gitlab_rb));
+    }
+    eprintln!("error: there is no configuration: neither {} nor {} exists", toml.display(), gitlab_rb.display());
+    eprintln!("  = help: write one (config/gatepost.toml explains every key), name another with --config");
+    eprintln!("          or --gitlab-rb, or see the proxy at work with `gatepost demo`");
     Err(Failed)
 }
 
-impl Format {
-    fn render(self, model: &Model) -> String {
-        explain::render(
-            model,
-            match self {
-                Format::Table => explain::Format::Table,
-                Format::Toml => explain::Format::Toml,
-                Format::Json => explain::Format::Json,
-            },
-        )
+impl From<Format> for explain::Format {
+    fn from(format: Format) -> explain::Format {
+        match format {
+            Format::Table => explain::Format::Table,
+            Format::Toml => explain::Format::Toml,
+            Format::Json => explain::Format::Json,
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod end_to_end;
 pub mod header_ops;
 pub mod host;
+pub mod judgement;
 pub mod path;
 pub mod route;
 

@@ -36,11 +36,11 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
             listeners.admit(claim, context.problems);
         }
     }
-    let default_host = document.default_host.said();
-    if let Some(unknown) = default_host.and_then(|said| unknown_host(said, &document.hosts)) {
+    let default_hosts = document.default_host.said().map(|said| &said.value[..]).unwrap_or_default();
+    for unknown in default_hosts.iter().filter_map(|said| unknown_host(said, &document.hosts)) {
         context.problems.push(unknown);
     }
-    context.model.listeners = listeners.into_model(default_host.map(|said| &said.value));
+    context.model.listeners = listeners.into_model(default_hosts);
     (!context.problems.has_errors()).then_some(context.model)
 }
 

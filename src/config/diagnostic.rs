@@ -33,7 +33,8 @@ pub struct Mistake {
 }
 
 impl Severity {
-    fn as_str(self) -> &'static str {
+    /// `error` or `warning`.
+    pub fn as_str(self) -> &'static str {
         match self {
             Severity::Error => "error",
             Severity::Warning => "warning",

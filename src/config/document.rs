@@ -24,7 +24,8 @@ pub struct Document {
     pub source: Arc<Source>,
     /// Where relative paths start.
     pub directory: PathBuf,
-    pub default_host: Setting<HostName>,
+    /// Who answers for unknown names; on each address the first of them that is there.
+    pub default_host: Setting<Vec<Said<HostName>>>,
     pub process: ProcessSection,
     pub defaults: HostSettings,
     pub hosts: Vec<HostSection>,

@@ -40,7 +40,7 @@ pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagno
     Some(Document {
         source: Arc::clone(source),
         directory: directory.to_owned(),
-        default_host: top.get("default_host", text(values::HOST_EXPECTED, values::host_name)),
+        default_host: top.get("default_host", values::one_or_more(values::HOST_EXPECTED, values::host_name)),
         process: top.get("process", section(&language::PROCESS, process)).value_or_default(),
         defaults: top.get("defaults", section(&language::DEFAULTS, host_settings)).value_or_default(),
         hosts: top.get("host", sections(&language::HOST, host)).value_or_default(),

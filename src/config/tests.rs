@@ -77,6 +77,25 @@ fn unknown_names_go_to_the_default_host_where_it_is_served() {
 }
 
 #[test]
+fn of_several_default_hosts_the_first_on_an_address_answers() {
+    let model = compile(
+        "default_host = ['b.example.com', 'a.example.com']
+         [[host]]
+         name = 'a.example.com'
+         upstream = '127.0.0.1:1'
+         listen = ['0.0.0.0:443', '0.0.0.0:444']
+         [[host]]
+         name = 'b.example.com'
+         upstream = '127.0.0.1:2'
+         listen = ['0.0.0.0:443']",
+    );
+    assert_eq!(host(&model, "0.0.0.0:443", "10.0.0.1"), host(&model, "0.0.0.0:443", "b.example.com"));
+    assert_eq!(host(&model, "0.0.0.0:444", "10.0.0.1"), host(&model, "0.0.0.0:444", "a.example.com"));
+    let toml = from_toml(Path::new("x.toml"), "default_host = [1]").unwrap_err().to_string();
+    assert!(toml.contains("a text in quotes"), "{toml}");
+}
+
+#[test]
 fn only_tls_hosts_send_hsts_and_redirects_send_no_policy_at_all() {
     let model = compile(
         "[[host]]

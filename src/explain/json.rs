@@ -6,15 +6,21 @@ use super::settings::{Entry, Settings, Value};
 
 /// Writes the object, with an end of line.
 pub(super) fn render(settings: &Settings) -> String {
+    format!("{:#}\n", serde_json::Value::Object(object_of_all(settings)))
+}
+
+/// Everything in one object.
+pub(super) fn object_of_all(settings: &Settings) -> Map<String, serde_json::Value> {
     let hosts = settings.hosts.iter().map(|host| {
         let mut object = object(&host.entries);
         object.insert("routes".to_owned(), host.routes.iter().map(|route| object_of(route)).collect());
         serde_json::Value::Object(object)
     });
-    let hosts: Vec<_> = hosts.collect();
-    let default_host = settings.default_host.as_ref().map(value);
-    let all = json!({ "default_host": default_host, "process": object(&settings.process), "hosts": hosts });
-    format!("{all:#}\n")
+    Map::from_iter([
+        ("default_host".to_owned(), json!(settings.default_host.as_ref().map(value))),
+        ("process".to_owned(), object_of(&settings.process)),
+        ("hosts".to_owned(), hosts.collect()),
+    ])
 }
 
 fn object(entries: &[Entry]) -> Map<String, serde_json::Value> {

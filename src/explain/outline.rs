@@ -15,7 +15,7 @@ use crate::model::{CertificateFiles, LogTarget, Model, Process, Security, TlsPol
 pub(super) struct Outline<'a> {
     pub(super) model: &'a Model,
     pub(super) process: &'a Process,
-    pub(super) default_host: Option<HostPattern>,
+    pub(super) default_hosts: Vec<HostPattern>,
     pub(super) hosts: Vec<HostOutline<'a>>,
 }
 
@@ -70,7 +70,7 @@ pub(super) struct RouteOutline<'a> {
 impl<'a> Outline<'a> {
     pub(super) fn of(model: &'a Model) -> Outline<'a> {
         let hosts = fold::hosts(model).into_iter().filter_map(|(index, redirect)| host(model, index, redirect));
-        Outline { model, process: &model.process, default_host: default_host(model), hosts: hosts.collect() }
+        Outline { model, process: &model.process, default_hosts: default_hosts(model), hosts: hosts.collect() }
     }
 }
 
@@ -103,17 +103,33 @@ impl Forwarding<'_> {
     }
 }
 
-/// The name that is the default wherever it is served.
-fn default_host(model: &Model) -> Option<HostPattern> {
-    let is_default_everywhere = |name: &HostPattern| {
-        model.listeners.iter().all(|listener| {
-            let entries = listener.hosts.entries();
-            let here = entries.iter().find(|(known, _)| known == name).map(|(_, id)| **id);
-            here == listener.hosts.default
-        })
-    };
-    let mut names = model.hosts().iter().flat_map(|host| &host.names);
-    names.find(|name| matches!(name, HostPattern::Exact(_)) && is_default_everywhere(name)).cloned()
+/// The names whose hosts answer for unknown ones, so that on each address the first that is there does.
+fn default_hosts(model: &Model) -> Vec<HostPattern> {
+    let exact = |name: &&HostPattern| matches!(name, HostPattern::Exact(_));
+    let names: Vec<&HostPattern> = model.hosts().iter().flat_map(|host| &host.names).filter(exact).collect();
+    let mut chosen: Vec<HostPattern> = Vec::new();
+    while let Some(next) = names.iter().find(|name| can_follow(&chosen, name, model)) {
+        chosen.push((**next).clone());
+    }
+    chosen
+}
+
+/// Whether a name is the default on every address where none of the chosen is, and there is such an address.
+fn can_follow(chosen: &[HostPattern], name: &HostPattern, model: &Model) -> bool {
+    let mut decides = false;
+    for listener in &model.listeners {
+        let entries = listener.hosts.entries();
+        let of = |wanted: &HostPattern| entries.iter().find(|(known, _)| known == wanted).map(|(_, id)| **id);
+        let Some(here) = of(name) else { continue };
+        if chosen.iter().any(|earlier| of(earlier).is_some()) {
+            continue;
+        }
+        if listener.hosts.default != Some(here) {
+            return false;
+        }
+        decides = true;
+    }
+    decides
 }
 
 /// The outline of a host. `None` if it has no name, so that nothing can reach it.

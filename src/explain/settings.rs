@@ -44,7 +44,11 @@ impl Value {
 
 pub(super) fn of(outline: &Outline<'_>) -> Settings {
     Settings {
-        default_host: outline.default_host.as_ref().map(Value::text),
+        default_host: match &outline.default_hosts[..] {
+            [] => None,
+            [only] => Some(Value::text(only)),
+            several => Some(Value::list(several)),
+        },
         process: process(outline.process),
         hosts: outline.hosts.iter().map(host).collect(),
     }
@@ -68,6 +72,8 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     entries.push(("listen", Value::list(&host.listen)));
     if let Some(tls) = &host.tls {
         entries.extend(encryption(tls));
+    }
+    if host.tls.is_some() || host.hsts.is_some() {
         entries.push(("hsts", header_choice(host.hsts)));
     }
     entries.push(("referrer_policy", header_choice(host.referrer_policy)));

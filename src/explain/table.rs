@@ -22,10 +22,20 @@ pub(super) fn render(outline: &Outline<'_>) -> String {
 
 /// A text that grows by rows of a label and a value.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(String);
+
+impl From<String> for Page {
+    fn from(text: String) -> Page {
+        Page(text)
+    }
+}
 
 impl Page {
-    fn heading(&mut self, text: &str) {
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
+    pub(super) fn heading(&mut self, text: &str) {
         if !self.0.is_empty() {
             self.0.push('\n');
         }
@@ -38,7 +48,7 @@ impl Page {
     }
 
     /// A label with its value beside it. A long value goes on below itself; a word is never cut.
-    fn row(&mut self, label: &str, value: &str) {
+    pub(super) fn row(&mut self, label: &str, value: &str) {
         if label.len() >= LABEL {
             self.line(&format!("  {label}"));
             return self.row("", value);
@@ -93,8 +103,10 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
         page.row("limits", &limits(forwarding.limits()));
         page.row("keeps", &format!("up to {} connections, each for {rest}", upstream.max_idle));
     }
-    let policies =
-        [host.tls.as_ref().map(|_| ("hsts", host.hsts)), Some(("referrer policy", host.referrer_policy))];
+    let policies = [
+        (host.tls.is_some() || host.hsts.is_some()).then_some(("hsts", host.hsts)),
+        Some(("referrer policy", host.referrer_policy)),
+    ];
     for (label, value) in policies.into_iter().flatten() {
         page.row(label, &value.map_or("left to the application".to_owned(), notation::header_value));
     }

@@ -225,7 +225,8 @@ fn a_second_instance_does_not_share_the_addresses_of_the_first() {
 #[test]
 fn an_account_that_does_not_exist_is_found_by_check() {
     let origin = anything();
-    let configuration = Configuration::new().host(Host::new(GITLAB, &origin)).process("user = \"nobody-of-that-name\"");
+    let configuration =
+        Configuration::new().host(Host::new(GITLAB, &origin)).process("user = \"nobody-of-that-name\"");
     let finished = configuration.check();
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("nobody-of-that-name"), "{finished:?}");

@@ -327,7 +327,8 @@ fn a_client_that_gives_its_streams_no_window_is_let_go() {
 #[test]
 fn a_false_length_beside_chunks_reaches_no_client() {
     let origin = Origin::tcp(answers(|_| {
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec()
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+            .to_vec()
     }));
     let gatepost = Gatepost::serving(&origin);
     let answer = gatepost.http2().get("/");

@@ -336,7 +336,8 @@ fn a_full_backlog_of_a_unix_socket_is_waited_for() {
             io::Read::read_exact(&mut stream, &mut byte).unwrap();
             head.push(byte[0]);
         }
-        io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .unwrap();
     }
     for client in &mut clients {
         assert_eq!(client.answer().status(), 200);

@@ -109,10 +109,11 @@ impl HostPlan<'_> {
         Security::Tls(context.model.add_certificate(files))
     }
 
-    /// The headers of every answer. Browsers must ignore HSTS over plain HTTP (RFC 6797 section 8.1).
+    /// The headers of every answer. Browsers must ignore HSTS over plain HTTP (RFC 6797 section 8.1), so
+    /// a plain host sends it only if it is told to itself: then TLS ends in front of it.
     fn policy(&self) -> Vec<HeaderOp> {
         let hsts = match self.transport {
-            Transport::Plain => HeaderChoice::Leave,
+            Transport::Plain => self.section.settings.hsts.value_or(HeaderChoice::Leave),
             Transport::Tls(_) => self.settings.hsts.value_or(defaults::hsts()),
         };
         headers::policy(hsts, self.settings.referrer_policy.value_or(defaults::referrer_policy()))

@@ -70,15 +70,15 @@ impl Listeners {
         }
     }
 
-    /// The listeners in order of their addresses. `default_host` answers for unknown names wherever it
-    /// answers for its own.
-    pub(super) fn into_model(self, default_host: Option<&HostName>) -> Vec<Listener> {
+    /// The listeners in order of their addresses. On each the first of `default_hosts` that answers there
+    /// answers for unknown names too.
+    pub(super) fn into_model(self, default_hosts: &[Said<HostName>]) -> Vec<Listener> {
+        let wanted: Vec<_> = default_hosts.iter().map(|said| HostPattern::Exact(said.value.clone())).collect();
         let finish = |(address, admitted): (SocketAddr, Admitted)| {
             let mut hosts = admitted.hosts;
-            let wanted = default_host.map(|name| HostPattern::Exact(name.clone()));
-            let default =
-                hosts.entries().iter().find(|(name, _)| Some(name) == wanted.as_ref()).map(|(_, id)| **id);
-            hosts.default = default;
+            let entries = hosts.entries();
+            let here = |wanted: &HostPattern| entries.iter().find(|(name, _)| name == wanted).map(|(_, id)| **id);
+            hosts.default = wanted.iter().find_map(here);
             Listener { address, transport: admitted.transport, hosts }
         };
         self.0.into_iter().map(finish).collect()

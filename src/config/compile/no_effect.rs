@@ -12,11 +12,7 @@ pub(super) fn report_tls_keys(section: &HostSection, problems: &mut Diagnostics)
         problems.push(error.help("remove it, or serve the host with TLS"));
     }
     let settings = &section.settings;
-    let idle = [
-        ("http2", settings.http2.place()),
-        ("tls_versions", settings.tls_versions.place()),
-        ("hsts", settings.hsts.place()),
-    ];
+    let idle = [("http2", settings.http2.place()), ("tls_versions", settings.tls_versions.place())];
     for (key, place) in idle {
         let Some(place) = place else { continue };
         let warning = Diagnostic::warning(place, format!("`{key}` has no effect on a host without TLS"));

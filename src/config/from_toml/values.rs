@@ -73,6 +73,20 @@ where
     }
 }
 
+/// A text or a list of texts, each read by `parse`.
+pub(super) fn one_or_more<'t, T>(
+    expected: &'static str,
+    parse: fn(&str) -> Result<T, Mistake>,
+) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<Vec<Said<T>>> {
+    move |reader, value| {
+        if value.get_ref().as_array().is_some() {
+            return list(expected, || text(expected, parse))(reader, value);
+        }
+        let place = reader.place(value);
+        text(expected, parse)(reader, value).map(|value| vec![Said { value, place }])
+    }
+}
+
 /// A table.
 pub(super) fn table<'t>(
     reader: &mut Reader<'_>,

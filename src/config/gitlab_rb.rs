@@ -1,0 +1,111 @@
+//! Reads `/etc/gitlab/gitlab.rb`, the configuration of the GitLab package.
+//!
+//! `syntax` parses the text, `evaluator` computes the settings without executing anything, `check` finds
+//! values that cannot be used, `lower` turns settings into a document by the package's rules, and
+//! `verdicts` accounts for every line.
+
+mod check;
+mod deep_stack;
+mod evaluator;
+mod ledger;
+mod lower;
+mod settings;
+pub mod surroundings;
+mod syntax;
+mod value;
+mod verdicts;
+mod words;
+
+use std::path::Path;
+
+pub use settings::{Documented, documented};
+
+use super::compile;
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::source::{Place, Source};
+use crate::model::Model;
+use crate::model::judgement::{Judgement, Verdict};
+use evaluator::Evaluator;
+use lower::reader::Reader;
+use surroundings::Surroundings;
+
+/// What a file means.
+#[derive(Debug)]
+pub struct Reading {
+    /// `None` if there are errors among the problems.
+    pub model: Option<Model>,
+    /// Everything that was said, in the order in which it was evaluated.
+    pub judgements: Vec<Judgement>,
+    pub problems: Diagnostics,
+}
+
+impl Reading {
+    /// Refused settings that keep clients out. Serving without them would open what they close, so a program
+    /// that serves must not go on.
+    pub fn unguarded(&self) -> impl Iterator<Item = &Judgement> {
+        self.judgements.iter().filter(|judgement| {
+            matches!(judgement.verdict, Verdict::Refused | Verdict::Unreadable) && keeps_out(judgement)
+        })
+    }
+}
+
+/// Client certificates, or a snippet with one of nginx's directives for access.
+fn keeps_out(judgement: &Judgement) -> bool {
+    let setting = judgement.key.rsplit('.').next().unwrap_or_default();
+    let snippet = judgement.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
+    let mut words = snippet.split(|c: char| c.is_whitespace() || ";{}".contains(c));
+    setting == "ssl_verify_client"
+        || setting.starts_with("custom_") && words.any(|word| ACCESS_DIRECTIVES.contains(&word))
+}
+
+/// Reads a file as it stands in its surroundings. As in the container image, the environment variable
+/// `GITLAB_OMNIBUS_CONFIG` is read before it.
+pub fn load(path: &Path, surroundings: &dyn Surroundings) -> Reading {
+    match surroundings.read(path) {
+        Ok(text) => read(path, &text, surroundings),
+        Err(why) => only(super::unreadable(path, &why)),
+    }
+}
+
+/// Reads a text as if it stood in the file at `path`.
+pub fn read(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading {
+    match deep_stack::run(|| evaluate(path, text, surroundings)) {
+        Ok(Some(reading)) => reading,
+        Ok(None) => only(Diagnostic::error(&whole(path), "the Ruby parser cannot cope with this file")),
+        Err(why) => only(Diagnostic::error(&whole(path), format!("there is no memory to read this file: {why}"))),
+    }
+}
+
+fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading {
+    let mut problems = Diagnostics::new();
+    let mut evaluator = Evaluator::new(surroundings, &mut problems);
+    if let Some(text) = surroundings.variable(OMNIBUS_CONFIG) {
+        evaluator.file(&Source::new(Path::new(OMNIBUS_CONFIG), text));
+    }
+    let source = Source::new(path, text);
+    evaluator.file(&source);
+    let settings = evaluator.into_settings();
+    check::check(&settings, &mut problems);
+    let mut reader = Reader::new(&settings, &source, &mut problems);
+    let document = lower::document(&source, &mut reader, surroundings);
+    let remarks = reader.remarks;
+    let model = compile::compile(&document, &mut problems);
+    let judgements = verdicts::judge(&settings, &remarks, &mut problems);
+    Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems }
+}
+
+fn only(error: Diagnostic) -> Reading {
+    Reading { model: None, judgements: Vec::new(), problems: error.into() }
+}
+
+fn whole(path: &Path) -> Place {
+    Place::file(&Source::new(path, ""))
+}
+
+const OMNIBUS_CONFIG: &str = "GITLAB_OMNIBUS_CONFIG";
+
+#[cfg(test)]
+mod tests;
+
+/// What nginx restricts access with.
+const ACCESS_DIRECTIVES: [&str; 6] = ["allow", "deny", "auth_basic", "auth_request", "satisfy", "limit_except"];

@@ -1,0 +1,257 @@
+//! Assignments, to variables and to settings.
+
+use lib_ruby_parser::Node;
+use lib_ruby_parser::nodes::{Index, IndexAsgn, Masgn, OpAsgn};
+
+use super::Evaluator;
+use crate::config::diagnostic::Diagnostic;
+use crate::config::gitlab_rb::ledger::{Assignment, Target};
+use crate::config::gitlab_rb::value::{Data, SectionRef, Value};
+use crate::config::gitlab_rb::words;
+use crate::config::source::Place;
+
+impl Evaluator<'_> {
+    /// `target = value`; the value.
+    pub(super) fn assign(&mut self, node: &Node) -> Value {
+        let value = match node {
+            Node::Lvasgn(it) => &it.value,
+            Node::Ivasgn(it) => &it.value,
+            Node::Gvasgn(it) => &it.value,
+            Node::Casgn(it) => &it.value,
+            Node::IndexAsgn(it) => &it.value,
+            _ => &None,
+        };
+        let source = value.as_deref();
+        let value = self.optional(source, &self.place_of(node));
+        self.store(node, value.clone());
+        if let (Some(target), Some(other)) = (name_of(node), source.and_then(name_of)) {
+            self.sharing.join(target, other);
+        }
+        value
+    }
+
+    /// `a, b = c, d`
+    pub(super) fn assign_many(&mut self, node: &Masgn) -> Value {
+        let value = self.eval(&node.rhs);
+        self.store(&node.lhs, value.clone());
+        value
+    }
+
+    /// Gives each target its part of a list.
+    fn distribute(&mut self, targets: &[Node], value: &Value) {
+        for (nth, target) in targets.iter().enumerate() {
+            let part = match &value.data {
+                Data::Unknown(_) => value.clone(),
+                Data::List(items) => items.get(nth).cloned().unwrap_or_else(|| Value::nil(&value.place)),
+                _ if nth == 0 => value.clone(),
+                _ => Value::nil(&value.place),
+            };
+            match (target, &value.data) {
+                (Node::Splat(splat), Data::List(items)) if nth + 1 == targets.len() => {
+                    let rest = Data::List(items.iter().skip(nth).cloned().collect());
+                    if let Some(target) = splat.value.as_deref() {
+                        self.store(target, Value::new(rest, &value.place));
+                    }
+                }
+                (Node::Splat(_), _) => {
+                    self.report_unreadable(&self.place_of(target), "this kind of assignment is not understood");
+                }
+                _ => self.store(target, part),
+            }
+        }
+    }
+
+    /// `target += value`
+    pub(super) fn assign_with_operator(&mut self, node: &OpAsgn) -> Value {
+        let current = self.eval_target(&node.recv);
+        let operand = self.eval(&node.value);
+        let place = self.place(&node.expression_l);
+        let value = self.operate(current, &node.operator, vec![operand], &place);
+        self.store(&node.recv, value.clone());
+        value
+    }
+
+    /// `target ||= value` where `kept` is true, and `target &&= value` where it is false.
+    pub(super) fn assign_unless(&mut self, kept: bool, target: &Node, value: &Node) -> Value {
+        let current = self.eval_target(target);
+        match current.truth() {
+            Some(truth) if truth == kept => {
+                self.log_kept(target, &current);
+                current
+            }
+            Some(_) => {
+                let value = self.eval(value);
+                self.store(target, value.clone());
+                value
+            }
+            None => {
+                self.store(target, current.clone());
+                current
+            }
+        }
+    }
+
+    /// Reads what an assignment is about to change.
+    fn eval_target(&mut self, target: &Node) -> Value {
+        let place = self.place_of(target);
+        match target {
+            Node::Lvasgn(it) => self.variable(&it.name, &place),
+            Node::Ivasgn(it) => self.global(&it.name, &place),
+            Node::Gvasgn(it) => self.global(&it.name, &place),
+            Node::Casgn(it) => self.global(&it.name, &place),
+            Node::IndexAsgn(it) => {
+                let receiver = self.eval(&it.recv);
+                let indexes = self.items(&it.indexes);
+                self.operate(receiver, "[]", indexes, &place)
+            }
+            _ => self.eval(target),
+        }
+    }
+
+    /// Remembers a `||=` that changed nothing, so that its line is accounted for.
+    fn log_kept(&mut self, target: &Node, current: &Value) {
+        let Node::IndexAsgn(it) = target else { return };
+        let receiver = self.eval(&it.recv);
+        let keys = self.items(&it.indexes);
+        if let (Data::Section(section), Some(key)) = (&receiver.data, keys.first().and_then(Value::as_key)) {
+            let place = self.target_place(it);
+            self.settings.assign(section, key, current.clone(), &place);
+        }
+    }
+
+    /// Gives a variable or setting a value.
+    pub(super) fn store(&mut self, target: &Node, value: Value) {
+        let value = self.doubted(value);
+        match target {
+            Node::Mlhs(it) => self.distribute(&it.items, &value),
+            Node::Lvasgn(it) => self.store_variable(&it.name, value, &self.place(&it.name_l)),
+            Node::Ivasgn(_) | Node::Gvasgn(_) | Node::Casgn(_) => {
+                let name = name_of(target).unwrap_or_default();
+                self.sharing.leave(name);
+                self.globals.insert(name.to_owned(), value);
+            }
+            Node::Lvar(_) | Node::Ivar(_) | Node::Gvar(_) | Node::Const(_) => self.change(target, &value),
+            Node::IndexAsgn(it) => {
+                let place = self.target_place(it);
+                self.store_at(&it.recv, &it.indexes, value, &place);
+            }
+            Node::Index(it) => {
+                let place = self.index_place(it);
+                self.store_at(&it.recv, &it.indexes, value, &place);
+            }
+            // `a << b << c` changes `a`.
+            Node::Send(it) if it.method_name == "<<" => {
+                if let Some(inner) = it.recv.as_deref() {
+                    self.store(inner, value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The value, or that it is not known because its assignment may not happen.
+    fn doubted(&self, value: Value) -> Value {
+        match &self.doubt {
+            Some(why) => Value::new(Data::Unknown(why.clone()), &value.place),
+            None => value,
+        }
+    }
+
+    fn store_variable(&mut self, name: &str, value: Value, place: &Place) {
+        if words::lookup(name).is_some() {
+            let path = vec![name.to_owned()];
+            let (value, place) = (value.clone(), place.clone());
+            self.settings.log.push(Assignment { path, value, place, target: Target::Variable });
+        }
+        self.sharing.leave(name);
+        self.variables.insert(name.to_owned(), value);
+    }
+
+    /// Changes the object that a name stands for, under all of its names.
+    fn change(&mut self, target: &Node, value: &Value) {
+        let name = name_of(target).unwrap_or_default();
+        if self.sharing.is_borrowed(name) {
+            let message = format!("`{name}` is changed here, and what else that changes cannot be followed");
+            self.report_unreadable(&self.place_of(target), &message);
+        }
+        for name in self.sharing.names(name) {
+            let is_local = name.starts_with(|c: char| c.is_lowercase() || c == '_');
+            let names = if is_local { &mut self.variables } else { &mut self.globals };
+            names.insert(name, value.clone());
+        }
+    }
+
+    fn store_at(&mut self, receiver: &Node, indexes: &[Node], value: Value, place: &Place) {
+        let container = self.eval(receiver);
+        let keys = self.items(indexes);
+        let Some(key) = keys.first() else { return };
+        match container.data {
+            Data::Section(section) => self.store_in_section(&section, key, value, place),
+            Data::Hash(mut hash) => {
+                hash.insert(key.clone(), value);
+                self.store(receiver, Value::new(Data::Hash(hash), &container.place));
+            }
+            Data::List(mut items) => match key.data {
+                Data::Int(at) if usize::try_from(at).is_ok_and(|at| at < items.len()) => {
+                    items[usize::try_from(at).unwrap_or_default()] = value;
+                    self.store(receiver, Value::new(Data::List(items), &container.place));
+                }
+                _ => self.store(receiver, Value::unknown("an element is set beyond the end of a list", place)),
+            },
+            Data::Constant(name) if name == "Gitlab" => {
+                if let Some(word) = key.as_key() {
+                    self.set_word(word, value, place);
+                }
+            }
+            Data::Constant(_) | Data::Unknown(_) => {}
+            _ => self.report_unreadable(place, &format!("{} has no keys to set", container.kind())),
+        }
+    }
+
+    pub(super) fn store_in_section(&mut self, section: &SectionRef, key: &Value, value: Value, place: &Place) {
+        match key.to_text() {
+            Some(key) => self.settings.assign(section, &key, value, place),
+            None => {
+                let why = Value::unknown("a key that is not known was set here", place);
+                section.borrow_mut().blurred = Some(Value { place: place.clone(), ..why });
+            }
+        }
+    }
+
+    /// Sets a word of the top: `external_url 'https://…'`.
+    pub(super) fn set_word(&mut self, word: &str, value: Value, place: &Place) {
+        let value = self.doubted(value);
+        let top = std::rc::Rc::clone(&self.settings.top);
+        self.settings.assign(&top, word, value, place);
+    }
+
+    /// `nginx['x']` of `nginx['x'] = 1`
+    fn target_place(&self, node: &IndexAsgn) -> Place {
+        let end = node.indexes.last().map_or(node.expression_l.end, |last| last.expression().end + 1);
+        Place::new(&self.source, node.expression_l.begin..end)
+    }
+
+    fn index_place(&self, node: &Index) -> Place {
+        self.place(&node.expression_l)
+    }
+
+    /// Reports code whose effect is not understood at all.
+    pub(super) fn report_unreadable(&mut self, place: &Place, message: &str) {
+        self.problems.push(Diagnostic::error(place, message).help("write it in a simpler way"));
+    }
+}
+
+/// The variable or constant that an expression is, or that an assignment goes to.
+fn name_of(node: &Node) -> Option<&str> {
+    match node {
+        Node::Lvar(it) => Some(&it.name),
+        Node::Lvasgn(it) => Some(&it.name),
+        Node::Ivar(it) => Some(&it.name),
+        Node::Ivasgn(it) => Some(&it.name),
+        Node::Gvar(it) => Some(&it.name),
+        Node::Gvasgn(it) => Some(&it.name),
+        Node::Const(it) => Some(&it.name),
+        Node::Casgn(it) => Some(&it.name),
+        _ => None,
+    }
+}

@@ -1,0 +1,312 @@
+//! Blocks: the code behind `each`, `map` and their like.
+
+use lib_ruby_parser::Node;
+
+use super::iteration::{collected, elements};
+use super::{Evaluator, Flow};
+use crate::config::gitlab_rb::value::{Cause, Data, Unknown, Value};
+use crate::config::source::Place;
+
+/// What is called for each element.
+pub(super) enum Block<'n> {
+    Code {
+        parameters: Vec<&'n Node>,
+        body: Option<&'n Node>,
+    },
+    /// `&:name`
+    Method(String),
+    /// Something that cannot be looked into, such as `&method(:name)`.
+    Opaque,
+}
+
+impl Evaluator<'_> {
+    /// `call { |x| … }` and `call do |x| … end`
+    pub(super) fn call_with_block(&mut self, node: &Node) -> Value {
+        let (call, block) = match node {
+            Node::Block(it) => {
+                (&it.call, Block::Code { parameters: parameters(it.args.as_deref()), body: it.body.as_deref() })
+            }
+            Node::Numblock(it) => (&it.call, Block::Code { parameters: Vec::new(), body: Some(&*it.body) }),
+            _ => return Value::nil(&self.place_of(node)),
+        };
+        match &**call {
+            Node::Send(call) => self.send(call, Some(&block)),
+            Node::CSend(call) => {
+                let receiver = self.eval(&call.recv);
+                if matches!(receiver.data, Data::Nil) {
+                    return receiver;
+                }
+                let (arguments, place) = (self.items(&call.args), self.place(&call.expression_l));
+                self.call(receiver, (&call.method_name, arguments), Some(&block), &place)
+            }
+            _ => {
+                let value = Value::unknown("this block would have to be executed", &self.place_of(node));
+                if let Some(why) = value.as_unknown() {
+                    self.run_in_doubt(why, &block);
+                }
+                value
+            }
+        }
+    }
+
+    /// Calls a method that takes a block.
+    pub(super) fn call_block(
+        &mut self,
+        receiver: Value,
+        (name, arguments): (&str, Vec<Value>),
+        block: &Block<'_>,
+        place: &Place,
+    ) -> Value {
+        match (name, &receiver.data) {
+            ("tap", _) => {
+                self.run(block, vec![receiver.clone()], place);
+                return receiver;
+            }
+            ("then" | "yield_self", _) => return self.run(block, vec![receiver], place),
+            ("fetch" | "key?" | "dig" | "merge" | "sum" | "count" | "first" | "join", _)
+                if arguments.is_empty() => {}
+            ("fetch", _) => return self.fetch_or(receiver, arguments, block, place),
+            ("each_with_object", _) => return self.fold_into(receiver, arguments, block, place),
+            ("gsub" | "sub", Data::Text(text)) => return self.substitute(text, (name, &arguments), block, place),
+            ("inject" | "reduce", _) => return self.fold(receiver, arguments, block, place),
+            ("times", Data::Int(count)) => {
+                let numbers = Value::new(Data::Range(0, count.saturating_sub(1)), place);
+                return self.iterate(&numbers, "each", block, place);
+            }
+            _ => {}
+        }
+        self.iterate(&receiver, name, block, place)
+    }
+
+    /// `each_with_object(x)`: the block changes its second parameter.
+    fn fold_into(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
+        let (Some(elements), Block::Code { parameters, .. }) = (elements(&receiver, "each"), block) else {
+            return self.iterate(&receiver, "each_with_object", block, place);
+        };
+        let Some((name, _)) = parameters.get(1).and_then(|parameter| named(parameter)) else {
+            return self.iterate(&receiver, "each_with_object", block, place);
+        };
+        let mut object = arguments.into_iter().next().unwrap_or_else(|| Value::nil(place));
+        for mut element in elements {
+            element.push(object);
+            let hidden = self.bind(parameters, element, place);
+            if let Block::Code { body, .. } = block {
+                self.optional(*body, place);
+            }
+            object = self.variable(name, place);
+            self.unbind(hidden);
+            self.flow = Flow::Ahead;
+        }
+        object
+    }
+
+    /// `inject(x)`: the block's value is its first parameter the next time.
+    fn fold(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
+        let Some(elements) = elements(&receiver, "each") else {
+            return self.iterate(&receiver, "inject", block, place);
+        };
+        let mut items = arguments.into_iter().chain(elements.into_iter().flatten());
+        let first = items.next().unwrap_or_else(|| Value::nil(place));
+        let Block::Code { parameters, body } = block else {
+            return items.fold(first, |all, item| self.run(block, vec![all, item], place));
+        };
+        items.fold(first, |all, item| {
+            let hidden = self.bind(parameters, vec![all, item], place);
+            let value = self.optional(*body, place);
+            self.unbind(hidden);
+            value
+        })
+    }
+
+    /// `gsub(pattern) { |found| … }`
+    fn substitute(
+        &mut self,
+        text: &str,
+        (name, arguments): (&str, &[Value]),
+        block: &Block<'_>,
+        place: &Place,
+    ) -> Value {
+        let Some(Value { data: Data::Pattern(pattern), .. }) = arguments.first() else {
+            return Value::unknown(format!("`{name}` with a block would have to be executed"), place);
+        };
+        let mut written = String::new();
+        let mut from = 0;
+        for found in pattern.find_iter(text).take(if name == "sub" { 1 } else { usize::MAX }) {
+            let value = self.run(block, vec![Value::text(found.as_str(), place)], place);
+            let Some(with) = value.to_text() else { return self.not_a_text(value, place) };
+            written += &text[from..found.start()];
+            written += &with;
+            from = found.end();
+        }
+        written += &text[from..];
+        Value::text(written, place)
+    }
+
+    fn unbind(&mut self, hidden: Vec<(String, Option<Value>)>) {
+        for (name, value) in hidden {
+            match value {
+                Some(value) => self.variables.insert(name, value),
+                None => self.variables.remove(&name),
+            };
+        }
+    }
+
+    fn fetch_or(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
+        let found = self.operate(receiver, "fetch", arguments.clone(), place);
+        match found.as_unknown() {
+            Some(unknown) if unknown.cause == Cause::Raises => self.run(block, arguments, place),
+            _ => found,
+        }
+    }
+
+    fn iterate(&mut self, receiver: &Value, name: &str, block: &Block<'_>, place: &Place) -> Value {
+        let Some(elements) = elements(receiver, name) else {
+            let value = Value::unknown(format!("`{name}` with a block would have to be executed"), place);
+            if let Some(why) = value.as_unknown() {
+                self.run_in_doubt(why, block);
+            }
+            return value;
+        };
+        let mut results = Vec::new();
+        for element in &elements {
+            results.push(self.run(block, element.clone(), place));
+            match std::mem::replace(&mut self.flow, Flow::Ahead) {
+                Flow::Ahead | Flow::Next(_) => {}
+                Flow::Break(value) => return value,
+                flow @ Flow::Return(_) => {
+                    self.flow = flow;
+                    break;
+                }
+            }
+            if self.budget == 0 {
+                break;
+            }
+        }
+        collected(receiver, name, &elements, results, place)
+    }
+
+    /// Runs a block once; its value.
+    pub(super) fn run(&mut self, block: &Block<'_>, arguments: Vec<Value>, place: &Place) -> Value {
+        match block {
+            Block::Opaque => Value::unknown("this block would have to be executed", place),
+            Block::Method(name) => {
+                let mut arguments = arguments.into_iter();
+                let receiver = arguments.next().unwrap_or_else(|| Value::nil(place));
+                self.operate(receiver, name, arguments.collect(), place)
+            }
+            Block::Code { parameters, body } => {
+                let hidden = self.bind(parameters, arguments, place);
+                hidden.iter().for_each(|(name, _)| self.sharing.borrow(name));
+                let value = self.optional(*body, place);
+                hidden.iter().for_each(|(name, _)| self.sharing.leave(name));
+                self.unbind(hidden);
+                match &self.flow {
+                    Flow::Next(value) => value.clone(),
+                    _ => value,
+                }
+            }
+        }
+    }
+
+    /// Runs a block of which it is not known how often it runs and with what.
+    pub(super) fn run_in_doubt(&mut self, why: &Unknown, block: &Block<'_>) {
+        let Block::Code { parameters, .. } = block else { return };
+        let unknown = Value::new(Data::Unknown(why.clone()), &why.place);
+        let arguments = vec![unknown; parameters.len().max(1)];
+        self.in_doubt(why, |this| drop(this.run(block, arguments, &why.place)));
+    }
+
+    /// `for x in list`
+    pub(super) fn for_each(&mut self, items: Value, target: &Node, body: Option<&Node>, place: &Place) -> Value {
+        let Some(elements) = elements(&items, "each") else {
+            let why = Value::unknown("this loop would have to be executed", place);
+            if let Some(why) = items.as_unknown().or(why.as_unknown()) {
+                self.in_doubt(why, |this| drop(this.optional(body, place)));
+            }
+            return items;
+        };
+        for element in elements {
+            self.store(target, element.into_iter().next().unwrap_or_else(|| Value::nil(place)));
+            self.optional(body, place);
+            match std::mem::replace(&mut self.flow, Flow::Ahead) {
+                Flow::Break(value) => return value,
+                flow @ Flow::Return(_) => {
+                    self.flow = flow;
+                    break;
+                }
+                Flow::Ahead | Flow::Next(_) => {}
+            }
+        }
+        items
+    }
+
+    /// Gives the parameters their values; what they hide, to be put back.
+    fn bind(&mut self, parameters: &[&Node], arguments: Vec<Value>, place: &Place) -> Vec<(String, Option<Value>)> {
+        let arguments = match (&arguments[..], parameters.len()) {
+            // A list is taken apart for several parameters.
+            ([Value { data: Data::List(items), .. }], 2..) => items.clone(),
+            _ => arguments,
+        };
+        let mut hidden = Vec::new();
+        let names = if parameters.is_empty() { vec!["it", "_1"] } else { Vec::new() };
+        for name in names {
+            let value = arguments.first().cloned().unwrap_or_else(|| Value::nil(place));
+            hidden.push((name.to_owned(), self.variables.insert(name.to_owned(), value)));
+        }
+        for (nth, parameter) in parameters.iter().enumerate() {
+            let value = arguments.get(nth).cloned();
+            match parameter {
+                Node::Mlhs(inner) => {
+                    let value = value.unwrap_or_else(|| Value::nil(place));
+                    let inner: Vec<&Node> = inner.items.iter().collect();
+                    hidden.extend(self.bind(&inner, vec![value], place));
+                }
+                _ => {
+                    let Some((name, default)) = named(parameter) else { continue };
+                    let value = match (value, default) {
+                        (Some(value), _) => value,
+                        (None, Some(default)) => self.eval(default),
+                        (None, None) => Value::nil(place),
+                    };
+                    hidden.push((name.to_owned(), self.variables.insert(name.to_owned(), value)));
+                }
+            }
+        }
+        hidden
+    }
+
+    /// Calls a method that the file defines.
+    pub(super) fn call_defined(&mut self, name: &str, arguments: Vec<Value>, place: &Place) -> Option<Value> {
+        let method = std::rc::Rc::clone(self.methods.get(name)?);
+        let outer = (std::mem::take(&mut self.variables), std::mem::take(&mut self.sharing));
+        let bound = self.bind(&parameters(method.args.as_deref()), arguments, place);
+        bound.iter().for_each(|(name, _)| self.sharing.borrow(name));
+        let value = self.optional(method.body.as_deref(), place);
+        (self.variables, self.sharing) = outer;
+        Some(match std::mem::replace(&mut self.flow, Flow::Ahead) {
+            Flow::Return(value) => value,
+            _ => value,
+        })
+    }
+}
+
+fn parameters(node: Option<&Node>) -> Vec<&Node> {
+    let Some(Node::Args(all)) = node else { return Vec::new() };
+    all.args.iter().flat_map(single).collect()
+}
+
+fn single(parameter: &Node) -> Vec<&Node> {
+    match parameter {
+        Node::Procarg0(only) => only.args.iter().collect(),
+        other => vec![other],
+    }
+}
+
+fn named(parameter: &Node) -> Option<(&str, Option<&Node>)> {
+    match parameter {
+        Node::Arg(it) => Some((&it.name, None)),
+        Node::Optarg(it) => Some((&it.name, Some(&*it.default))),
+        Node::Lvasgn(it) => Some((&it.name, None)),
+        _ => None,
+    }
+}

@@ -1,0 +1,87 @@
+//! From settings to a document: which hosts there are, and how they are served, by the package's rules.
+
+mod headers;
+mod host;
+mod lets_encrypt;
+mod listening;
+mod notation;
+mod plan;
+pub(super) mod reader;
+mod services;
+mod shared;
+mod url;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) use notation::{body_limit, span};
+
+use super::surroundings::Surroundings;
+use crate::config::diagnostic::Diagnostic;
+use crate::config::document::{Document, HostSection, HostSettings, ProcessSection, Said, Setting};
+use crate::config::source::{Place, Source};
+use crate::model::host::{HostName, HostPattern};
+use lets_encrypt::LetsEncrypt;
+use plan::Service;
+use reader::Reader;
+
+/// What the hosts are made from.
+pub(super) struct Lowering<'a, 'r> {
+    reader: &'a mut Reader<'r>,
+    surroundings: &'a dyn Surroundings,
+    lets_encrypt: LetsEncrypt,
+}
+
+/// The document of a file whose settings `reader` reads.
+pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundings: &dyn Surroundings) -> Document {
+    let process = process(source, reader);
+    let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off };
+    let mut hosts = Vec::new();
+    for service in Service::ALL {
+        let Some(plan) = service.plan(&mut lowering) else { continue };
+        if service == Service::Gitlab {
+            lowering.lets_encrypt = LetsEncrypt::decide(&plan, lowering.reader, surroundings);
+        }
+        hosts.push(plan.host(&mut lowering));
+    }
+    shared::agree(&mut hosts);
+    shared::yield_redirects(&mut hosts, reader.problems);
+    shared::report_own_ports(&hosts, reader.problems);
+    if hosts.is_empty() && !reader.problems.has_errors() {
+        reader.problems.push(no_host(source));
+    }
+    Document {
+        source: Arc::clone(source),
+        directory: Path::new("/etc/gitlab").to_owned(),
+        default_host: default_hosts(&hosts, source),
+        process,
+        defaults: HostSettings::default(),
+        hosts,
+    }
+}
+
+/// The package's nginx serves as `gitlab-www`, which may use Workhorse's socket.
+fn process(source: &Arc<Source>, reader: &mut Reader<'_>) -> ProcessSection {
+    let said = reader.text(&["web_server", "username"]);
+    let default = Said { value: "gitlab-www".to_owned(), place: Place::file(source) };
+    ProcessSection { user: Setting::Said(said.unwrap_or(default)), ..ProcessSection::default() }
+}
+
+/// The first host of each address answers for unknown names, as the package has it: probes by IP address
+/// depend on it. GitLab's comes before all others.
+fn default_hosts(hosts: &[HostSection], source: &Arc<Source>) -> Setting<Vec<Said<HostName>>> {
+    let mut names: Vec<Said<HostName>> = Vec::new();
+    for said in hosts.iter().filter_map(|host| host.name.said()) {
+        if let HostPattern::Exact(name) = &said.value
+            && names.iter().all(|known| known.value != *name)
+        {
+            names.push(Said { value: name.clone(), place: said.place.clone() });
+        }
+    }
+    Setting::Said(Said { value: names, place: Place::file(source) })
+}
+
+fn no_host(source: &Arc<Source>) -> Diagnostic {
+    Diagnostic::error(&Place::file(source), "this file asks for no host at all")
+        .help("set external_url 'https://gitlab.example.com', or mattermost_external_url for Mattermost alone")
+}

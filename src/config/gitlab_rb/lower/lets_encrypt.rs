@@ -1,0 +1,79 @@
+//! What the package's Let's Encrypt integration changes about hosts. Certificates themselves are still
+//! obtained by the package.
+
+use std::path::{Path, PathBuf};
+
+use super::plan::{Plan, Service};
+use super::reader::Reader;
+use super::url::Scheme;
+use crate::config::document::Said;
+use crate::config::gitlab_rb::settings::Owner;
+use crate::config::gitlab_rb::surroundings::Surroundings;
+
+/// Whether the integration is on.
+pub(super) enum LetsEncrypt {
+    Off,
+    /// Hosts without a certificate file of their own are in GitLab's certificate.
+    On {
+        certificate: Box<[Said<PathBuf>; 2]>,
+    },
+}
+
+impl LetsEncrypt {
+    /// It is on if the file says so, or if it says nothing and the package has turned it on before.
+    pub(super) fn decide(gitlab: &Plan, reader: &mut Reader<'_>, surroundings: &dyn Surroundings) -> LetsEncrypt {
+        let is_https =
+            gitlab.url.scheme == Scheme::Https && reader.flag(Owner::Gitlab, "listen_https") != Some(false);
+        let on = match reader.flag_at(&["letsencrypt", "enable"]) {
+            Some(said) => said,
+            None => is_https && was_turned_on(surroundings),
+        };
+        if !on {
+            return LetsEncrypt::Off;
+        }
+        let certificate = [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")].map(|(key, ending)| {
+            let default = || format!("/etc/gitlab/ssl/{}.{ending}", gitlab.url.host);
+            let said = reader.text_of(Owner::Gitlab, key);
+            let place = said.as_ref().map_or(&gitlab.place, |said| &said.place).clone();
+            Said { value: PathBuf::from(said.map_or_else(default, |said| said.value)), place }
+        });
+        LetsEncrypt::On { certificate: Box::new(certificate) }
+    }
+
+    /// Whether a host redirects that is not told about it.
+    pub(super) fn redirects(&self, plan: &Plan, surroundings: &dyn Surroundings) -> bool {
+        match self {
+            LetsEncrypt::Off => false,
+            LetsEncrypt::On { .. } => match plan.service {
+                Service::Gitlab => true,
+                Service::Pages => false,
+                _ => !surroundings.exists(Path::new(&format!("/etc/gitlab/ssl/{}.crt", plan.url.host))),
+            },
+        }
+    }
+
+    /// The certificate of a host: its own, or GitLab's if that is missing.
+    pub(super) fn certificate(
+        &self,
+        service: Service,
+        own: [Said<PathBuf>; 2],
+        surroundings: &dyn Surroundings,
+    ) -> [Said<PathBuf>; 2] {
+        match self {
+            LetsEncrypt::On { certificate }
+                if matches!(service, Service::Mattermost | Service::Registry)
+                    && !surroundings.exists(&own[0].value) =>
+            {
+                (**certificate).clone()
+            }
+            _ => own,
+        }
+    }
+}
+
+/// The package remembers it beside its secrets.
+fn was_turned_on(surroundings: &dyn Surroundings) -> bool {
+    let text = surroundings.read(Path::new("/etc/gitlab/gitlab-secrets.json")).unwrap_or_default();
+    let secrets: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    secrets["letsencrypt"]["auto_enabled"] == true
+}

@@ -1,0 +1,52 @@
+//! What is to be served for a service of the package.
+
+use super::url::ExternalUrl;
+use crate::config::document::{Said, Setting};
+use crate::config::gitlab_rb::settings::Owner;
+use crate::config::source::Place;
+use crate::model::UpstreamAddress;
+use crate::model::host::HostPattern;
+
+/// A service that can have a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    Gitlab,
+    Mattermost,
+    Pages,
+    Registry,
+}
+
+/// What is to be served for a service.
+pub(super) struct Plan {
+    pub(super) service: Service,
+    /// Where its URL is written.
+    pub(super) place: Place,
+    pub(super) name: HostPattern,
+    pub(super) url: ExternalUrl,
+    pub(super) upstream: Said<UpstreamAddress>,
+}
+
+impl Service {
+    /// In the order in which the package's nginx reads them.
+    pub(super) const ALL: [Service; 4] = [Service::Gitlab, Service::Mattermost, Service::Pages, Service::Registry];
+
+    pub(super) fn owner(self) -> Owner {
+        match self {
+            Service::Gitlab => Owner::Gitlab,
+            Service::Mattermost => Owner::Mattermost,
+            Service::Pages => Owner::Pages,
+            Service::Registry => Owner::Registry,
+        }
+    }
+}
+
+impl Plan {
+    /// A value that follows from the URL.
+    pub(super) fn said<T>(&self, value: T) -> Setting<T> {
+        Setting::Said(Said { value, place: self.place.clone() })
+    }
+
+    pub(super) fn said_value<T>(&self, value: T) -> Said<T> {
+        Said { value, place: self.place.clone() }
+    }
+}

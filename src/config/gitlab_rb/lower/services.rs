@@ -1,0 +1,181 @@
+//! The services of the package, and whether each has a host.
+
+use super::Lowering;
+use super::plan::{Plan, Service};
+use super::reader::Reader;
+use super::url::{ExternalUrl, Scheme};
+use crate::config::address;
+use crate::config::diagnostic::Diagnostic;
+use crate::config::document::Said;
+use crate::config::gitlab_rb::settings::{self, Owner};
+use crate::config::source::Place;
+use crate::model::UpstreamAddress;
+use crate::model::host::{HostName, HostPattern};
+
+impl Service {
+    fn url_word(self) -> &'static str {
+        match self {
+            Service::Gitlab => "external_url",
+            Service::Mattermost => "mattermost_external_url",
+            Service::Pages => "pages_external_url",
+            Service::Registry => "registry_external_url",
+        }
+    }
+
+    /// What is to be served for it; `None` if nothing is, or if it cannot be told.
+    pub(super) fn plan(self, lowering: &mut Lowering<'_, '_>) -> Option<Plan> {
+        let reader = &mut *lowering.reader;
+        if let Some(why) = self.switched_off(reader) {
+            self.explain_absence(reader, why);
+            return None;
+        }
+        let url = match reader.text(&[self.url_word()]) {
+            Some(said) => self.parse_url(&said, reader)?,
+            None if self == Service::Gitlab => {
+                let fqdn = lowering.surroundings.node("fqdn");
+                fallback_url(fqdn, reader)?
+            }
+            None => {
+                self.explain_absence(reader, "there is no host for it, because its URL is not set");
+                self.report_enabled_without_url(reader);
+                return None;
+            }
+        };
+        let upstream = self.upstream(reader)?;
+        let name = match self {
+            Service::Pages if reader.flag_at(&["gitlab_pages", "namespace_in_path"]) != Some(true) => {
+                HostPattern::Below(url.name.clone())
+            }
+            _ => HostPattern::Exact(url.name.clone()),
+        };
+        Some(Plan { service: self, place: url.place.clone(), name, url, upstream })
+    }
+
+    /// Why it is switched off, if it is.
+    fn switched_off(self, reader: &mut Reader<'_>) -> Option<&'static str> {
+        let own: &[&[&str]] = match self {
+            Service::Gitlab => &[&["gitlab_rails", "enable"]],
+            Service::Mattermost => &[&["mattermost", "enable"]],
+            Service::Pages => &[&["gitlab_rails", "pages_enabled"]],
+            Service::Registry => &[&["registry", "enable"]],
+        };
+        if own.iter().any(|path| reader.flag_at(path) == Some(false)) {
+            return Some("there is no host for it, because the service is switched off");
+        }
+        // GitLab's is about the bundled nginx.
+        if self != Service::Gitlab && reader.flag(self.owner(), "enable") == Some(false) {
+            return Some("there is no host for it, because the host is switched off");
+        }
+        None
+    }
+
+    /// Remarks on everything that is set for a host that is not there.
+    fn explain_absence(self, reader: &mut Reader<'_>, why: &str) {
+        for key in reader.keys_of(self.owner()) {
+            // What `nginx` says about GitLab's host it may say about the bundled nginx too.
+            let is_shared = self == Service::Gitlab && settings::spec(Owner::Daemon, &key).is_some();
+            if key != "enable" && !is_shared {
+                reader.no_effect(self.owner(), &key, why);
+            }
+        }
+    }
+
+    /// A registry may be reached in other ways. Mattermost cannot do without its URL.
+    fn report_enabled_without_url(self, reader: &mut Reader<'_>) {
+        type Severity = fn(&Place, String) -> Diagnostic;
+        let (word, severity): (_, Severity) = match self {
+            Service::Mattermost => ("mattermost", Diagnostic::error),
+            Service::Registry => ("registry", Diagnostic::warning),
+            Service::Gitlab | Service::Pages => return,
+        };
+        let Some(entry) = reader.entry(&[word, "enable"]) else { return };
+        if entry.value.truth() == Some(true) {
+            let message = format!("without {} no host is served for it", self.url_word());
+            let help = format!("write {} 'https://…' with its name", self.url_word());
+            reader.problems.push(severity(&entry.place, message).help(help));
+        }
+    }
+
+    fn parse_url(self, said: &Said<String>, reader: &mut Reader<'_>) -> Option<ExternalUrl> {
+        let parsed = match self {
+            Service::Gitlab => ExternalUrl::parse(said, "GitLab"),
+            Service::Mattermost => ExternalUrl::parse_root(said, "Mattermost"),
+            Service::Pages => ExternalUrl::parse_root(said, "Pages"),
+            Service::Registry => ExternalUrl::parse_root(said, "the container registry"),
+        };
+        let mut url = parsed.map_err(|error| reader.problems.push(error)).ok()?;
+        if self == Service::Gitlab
+            && let Some(root) = reader.text(&["gitlab_rails", "gitlab_relative_url"])
+        {
+            url.path = format!("/{}", root.value.trim_matches('/')).trim_end_matches('/').to_owned();
+        }
+        Some(url)
+    }
+
+    /// Where the application listens.
+    fn upstream(self, reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
+        let text = match self {
+            Service::Gitlab => return workhorse(reader),
+            Service::Mattermost => {
+                let address = reader.text(&["mattermost", "service_address"]);
+                let port = reader.text(&["mattermost", "service_port"]);
+                let host = address.as_ref().map_or("127.0.0.1", |said| said.value.as_str());
+                let host = if host.is_empty() { "127.0.0.1" } else { host };
+                let value = format!("{host}:{}", port.as_ref().map_or("8065", |said| said.value.as_str()));
+                (value, address.or(port).map(|said| said.place))
+            }
+            Service::Pages => or_default(reader.text(&["gitlab_pages", "listen_proxy"]), "localhost:8090"),
+            Service::Registry => or_default(reader.text(&["registry", "registry_http_addr"]), "127.0.0.1:5000"),
+        };
+        read_upstream(text, reader)
+    }
+}
+
+fn or_default(said: Option<Said<String>>, default: &str) -> (String, Option<Place>) {
+    said.map_or((default.to_owned(), None), |said| (said.value, Some(said.place)))
+}
+
+/// Workhorse listens on a socket, unless it is told otherwise.
+fn workhorse(reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
+    let network = reader.text(&["gitlab_workhorse", "listen_network"]);
+    let address = reader.text(&["gitlab_workhorse", "listen_addr"]);
+    let directory = reader.text(&["gitlab_workhorse", "sockets_directory"]);
+    if network.is_some_and(|said| said.value != "unix") {
+        let (text, place) = or_default(address, "127.0.0.1:8181");
+        return read_upstream((text, place), reader);
+    }
+    let directory = directory.map_or("/var/opt/gitlab/gitlab-workhorse/sockets".to_owned(), |said| said.value);
+    let (path, place) = or_default(address, &format!("{}/socket", directory.trim_end_matches('/')));
+    read_upstream((format!("unix:{path}"), place), reader)
+}
+
+/// Reads an address to connect to. One to listen on everywhere is reached on this machine.
+fn read_upstream((text, place): (String, Option<Place>), reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
+    let reachable = match text.strip_prefix(':').or(text.strip_prefix("0.0.0.0:")) {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text,
+    };
+    let place = place.unwrap_or_else(|| reader.file.clone());
+    match address::upstream(&reachable) {
+        Ok(value) => Some(Said { value, place }),
+        Err(mistake) => {
+            reader.problems.push(mistake.at(&place));
+            None
+        }
+    }
+}
+
+/// Without `external_url` the package serves GitLab over plain HTTP, under the machine's full name.
+fn fallback_url(fqdn: Option<String>, reader: &mut Reader<'_>) -> Option<ExternalUrl> {
+    let place = reader.file.clone();
+    let name = fqdn.and_then(|fqdn| Some((HostName::parse(&fqdn).ok()?, fqdn)));
+    let Some((name, host)) = name else {
+        let error = Diagnostic::error(&place, "external_url is not set, and this machine has no full name");
+        reader.problems.push(error.help("write external_url 'https://gitlab.example.com'"));
+        return None;
+    };
+    let warning =
+        Diagnostic::warning(&place, format!("external_url is not set, so GitLab is served as http://{host}"));
+    reader.problems.push(warning.help("write external_url 'https://gitlab.example.com'"));
+    Some(ExternalUrl { scheme: Scheme::Http, host, name, port: 80, path: String::new(), place })
+}

@@ -1,0 +1,96 @@
+//! What hosts that share addresses must settle among themselves, as the package's nginx does.
+//!
+//! HTTP/2 is offered on a socket if one of its hosts has it, and the first host's TLS versions hold. Of two
+//! hosts with one name on one socket the first is served.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::{HostSection, Said, Setting};
+use crate::model::host::HostPattern;
+use crate::model::{HttpVersions, UpstreamAddress};
+
+/// Takes redirects away that an earlier host of the same name leaves no room for.
+pub(super) fn yield_redirects(hosts: &mut [HostSection], problems: &mut Diagnostics) {
+    for later in 1..hosts.len() {
+        let (before, after) = hosts.split_at_mut(later);
+        let host = &mut after[0];
+        let same_name = |other: &&HostSection| name(other).is_some() && name(other) == name(host);
+        let taken: Vec<SocketAddr> = before.iter().filter(same_name).flat_map(claimed).collect();
+        let Setting::Said(redirect) = &mut host.settings.redirect_from else { continue };
+        let count = redirect.value.len();
+        redirect.value.retain(|address| !taken.contains(&address.value));
+        if redirect.value.len() < count {
+            let message = "this host's redirect to HTTPS has no room: another host has its name and address";
+            problems.push(Diagnostic::warning(&host.place, message).help("requests there go to the other host"));
+        }
+        if redirect.value.is_empty() {
+            host.public_port = Setting::Unsaid;
+        }
+    }
+}
+
+/// Reports hosts that want the very port their application listens on.
+pub(super) fn report_own_ports(hosts: &[HostSection], problems: &mut Diagnostics) {
+    for host in hosts {
+        let Some(Said { value: UpstreamAddress::Tcp { host: application, port }, .. }) = host.upstream.said()
+        else {
+            continue;
+        };
+        let is_here = application == "localhost" || application.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        let meets = |address: &&Said<SocketAddr>| {
+            let ip = address.value.ip();
+            is_here && address.value.port() == *port && (ip.is_unspecified() || ip.is_loopback())
+        };
+        if let Some(address) = host.settings.listen.said().and_then(|said| said.value.iter().find(meets)) {
+            let message = format!("the application itself listens on port {port}, so the proxy cannot");
+            problems.push(Diagnostic::error(&address.place, message).help("choose another port for one of them"));
+        }
+    }
+}
+
+fn name(host: &HostSection) -> Option<&HostPattern> {
+    host.name.said().map(|said| &said.value)
+}
+
+/// All addresses that a host answers on, redirects included.
+fn claimed(host: &HostSection) -> Vec<SocketAddr> {
+    let lists = [&host.settings.listen, &host.settings.redirect_from];
+    lists.iter().filter_map(|list| list.said()).flat_map(|said| said.value.iter().map(|it| it.value)).collect()
+}
+
+/// Makes the hosts agree.
+pub(super) fn agree(hosts: &mut [HostSection]) {
+    // Agreement spreads from host to host, at most once through all of them.
+    for _ in 0..hosts.len() {
+        for first in 0..hosts.len() {
+            for second in first + 1..hosts.len() {
+                if meet(&hosts[first], &hosts[second]) {
+                    let (before, after) = hosts.split_at_mut(second);
+                    align(&mut before[first], &mut after[0]);
+                }
+            }
+        }
+    }
+}
+
+fn align(first: &mut HostSection, second: &mut HostSection) {
+    let has_http2 = |host: &HostSection| matches!(&host.settings.http2, Setting::Said(said) if said.value == HttpVersions::Http2And1);
+    if has_http2(first) {
+        second.settings.http2 = first.settings.http2.clone();
+    } else if has_http2(second) {
+        first.settings.http2 = second.settings.http2.clone();
+    }
+    second.settings.tls_versions = first.settings.tls_versions.clone();
+}
+
+/// Whether both listen on a common address, and both with TLS.
+fn meet(a: &HostSection, b: &HostSection) -> bool {
+    let addresses = |host: &HostSection| -> Vec<_> {
+        let is_tls = host.settings.tls.value_or(false);
+        let listen = host.settings.listen.said().filter(|_| is_tls);
+        listen.map(|said| said.value.iter().map(|address| address.value).collect()).unwrap_or_default()
+    };
+    let of_a: Vec<SocketAddr> = addresses(a);
+    addresses(b).iter().any(|address| of_a.contains(address))
+}

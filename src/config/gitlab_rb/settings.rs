@@ -1,0 +1,219 @@
+//! What is known of each setting: who it is for, what it looks like, and what comes of it.
+
+mod neighbours;
+mod proxy;
+
+use crate::config::suggestion::nearest;
+use neighbours::NEIGHBOURS;
+use proxy::PROXY;
+
+/// Who a setting of the `nginx` family is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The bundled nginx as a whole.
+    Daemon,
+    Gitlab,
+    Mattermost,
+    Registry,
+    Pages,
+    Kas,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(super) struct Spec {
+    /// The keys that lead to it, joined with dots; for the `nginx` family without the hash itself.
+    pub(super) key: &'static str,
+    pub(super) owners: &'static [Owner],
+    pub(super) form: Form,
+    pub(super) fate: Fate,
+}
+
+/// What a value must look like. The package does not check types; it fails late or writes nonsense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Anything; Ruby's truth counts.
+    Flag,
+    Text,
+    /// A whole number, not as a text.
+    Number,
+    /// A number, also as a text.
+    Port,
+    /// A list of texts.
+    Texts,
+    /// A number of bytes, or a text with nginx's units.
+    Size,
+    /// A number of seconds, or a text with nginx's units.
+    Span,
+    Hash,
+    /// A text, or `false`.
+    TextOrOff,
+    /// Not looked at.
+    Any,
+}
+
+/// What comes of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Applied,
+    /// Accepted; the reason why nothing follows.
+    NoEffect(&'static str),
+    /// Not obeyed, which an administrator must know; the reason, and what happens instead.
+    Refused(&'static str),
+}
+
+/// What is known of the key of an assignment.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Known {
+    Setting(&'static Spec),
+    /// A hash whose keys are settings of their own.
+    Group,
+    /// The package knows the key, but not for this host.
+    OtherHost,
+    /// Nobody knows the key; perhaps another one was meant.
+    Nobody(Option<&'static str>),
+    /// A setting of another service.
+    Foreign,
+}
+
+/// A setting as `docs/gitlab-rb.md` lists it.
+#[derive(Debug)]
+pub struct Documented {
+    /// The hashes it may stand in, empty for a word of its own.
+    pub hashes: Vec<&'static str>,
+    pub key: &'static str,
+    pub verdict: &'static str,
+    /// Empty if it is applied.
+    pub reason: &'static str,
+}
+
+impl Owner {
+    const ALL: [Owner; 6] =
+        [Owner::Daemon, Owner::Gitlab, Owner::Mattermost, Owner::Registry, Owner::Pages, Owner::Kas];
+
+    /// The hashes of its settings, the spelling that wins first.
+    pub(super) fn hashes(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Owner::Daemon => &[&["nginx"]],
+            Owner::Gitlab => &[&["gitlab_rails", "nginx"], &["nginx"]],
+            Owner::Mattermost => &[&["mattermost_nginx"]],
+            Owner::Registry => &[&["registry", "nginx"], &["registry_nginx"]],
+            Owner::Pages => &[&["gitlab_pages", "nginx"], &["pages_nginx"]],
+            Owner::Kas => &[&["gitlab_kas", "nginx"], &["gitlab_kas_nginx"]],
+        }
+    }
+}
+
+impl Fate {
+    fn verdict(self) -> (&'static str, &'static str) {
+        match self {
+            Fate::Applied => ("applied", ""),
+            Fate::NoEffect(reason) => ("no effect", reason),
+            Fate::Refused(reason) => ("refused", reason),
+        }
+    }
+}
+
+/// What is known of a path of keys.
+pub(super) fn lookup(path: &[String]) -> Known {
+    let (owners, rest) = family(path);
+    if owners.is_empty() {
+        return neighbour(path);
+    }
+    let key = rest.join(".");
+    if rest.is_empty() || key == "status" || key == "status.options" {
+        return Known::Group;
+    }
+    let of_family = |spec: &&Spec| spec.key == key;
+    if let Some(spec) = PROXY.iter().filter(of_family).find(|spec| shares(spec, &owners)) {
+        return Known::Setting(spec);
+    }
+    if PROXY.iter().any(|spec| spec.key == key) {
+        return Known::OtherHost;
+    }
+    let known = PROXY.iter().filter(|spec| shares(spec, &owners)).map(|spec| spec.key);
+    Known::Nobody(nearest(&key, known))
+}
+
+/// The setting of an owner, for who reads it. Asking for one that is not in the table is a mistake that
+/// every test of the reader finds, and harmless: it is just not set.
+pub(super) fn spec(owner: Owner, key: &str) -> Option<&'static Spec> {
+    PROXY.iter().find(|spec| spec.key == key && spec.owners.contains(&owner))
+}
+
+/// All settings, as the documentation lists them.
+pub fn documented() -> Vec<Documented> {
+    let family = PROXY.iter().map(|spec| (old_hashes(spec.owners), spec));
+    let rest = NEIGHBOURS.iter().map(|spec| (Vec::new(), spec));
+    let row = |(hashes, spec): (Vec<&'static str>, &Spec)| {
+        let (verdict, reason) = spec.fate.verdict();
+        Documented { hashes, key: spec.key, verdict, reason }
+    };
+    family.chain(rest).map(row).collect()
+}
+
+/// The owners whose hash a path leads into, and the rest of the path.
+fn family(path: &[String]) -> (Vec<Owner>, &[String]) {
+    let mut owners = Vec::new();
+    let mut rest = path;
+    for owner in Owner::ALL {
+        for hash in owner.hashes() {
+            if path.len() >= hash.len() && path.iter().zip(*hash).all(|(key, wanted)| key == wanted) {
+                owners.push(owner);
+                rest = &path[hash.len()..];
+            }
+        }
+    }
+    (owners, rest)
+}
+
+fn neighbour(path: &[String]) -> Known {
+    let key = path.join(".");
+    match NEIGHBOURS.iter().find(|spec| spec.key == key) {
+        Some(spec) => Known::Setting(spec),
+        None if NEIGHBOURS.iter().any(|spec| spec.key.split('.').next() == Some(&*key)) => Known::Group,
+        None => Known::Foreign,
+    }
+}
+
+fn shares(spec: &Spec, owners: &[Owner]) -> bool {
+    spec.owners.iter().any(|owner| owners.contains(owner))
+}
+
+fn old_hashes(owners: &[Owner]) -> Vec<&'static str> {
+    let mut names: Vec<_> = owners.iter().filter_map(|owner| owner.hashes().last()?.first().copied()).collect();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(path: &str) -> Known {
+        lookup(&path.split('.').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn both_spellings_lead_to_the_same_setting() {
+        for path in ["nginx.listen_port", "gitlab_rails.nginx.listen_port", "registry.nginx.listen_port"] {
+            assert!(matches!(known(path), Known::Setting(Spec { key: "listen_port", .. })), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_setting_of_another_host_and_a_slip_are_told_apart() {
+        assert!(matches!(known("pages_nginx.client_max_body_size"), Known::OtherHost));
+        assert!(matches!(known("nginx.listen_adresses"), Known::Nobody(Some("listen_addresses"))));
+        assert!(matches!(known("gitlab_rails.smtp_enable"), Known::Foreign));
+        assert!(matches!(known("nginx.status"), Known::Group));
+    }
+
+    #[test]
+    fn every_setting_is_in_the_table_once_for_each_owner() {
+        for (nth, spec) in PROXY.iter().enumerate() {
+            let doubled = PROXY[..nth].iter().any(|other| other.key == spec.key && shares(other, spec.owners));
+            assert!(!doubled, "{}", spec.key);
+        }
+    }
+}

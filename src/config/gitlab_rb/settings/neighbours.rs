@@ -1,0 +1,96 @@
+//! The settings beside the `nginx` family that the proxy depends on, or seems to.
+
+use super::{Fate, Form, Spec};
+
+/// All of them, with the words that stand alone.
+pub(super) const NEIGHBOURS: &[Spec] = &[
+    applied("external_url", Form::Text),
+    applied("mattermost_external_url", Form::Text),
+    applied("registry_external_url", Form::Text),
+    applied("pages_external_url", Form::Text),
+    refused(
+        "gitlab_kas_external_url",
+        Form::Text,
+        "not supported by this version; the agent server (KAS) has no host here and is not reached",
+    ),
+    applied("gitlab_rails.enable", Form::Flag),
+    applied("gitlab_rails.gitlab_relative_url", Form::Text),
+    applied("gitlab_rails.registry_port", Form::Port),
+    applied("gitlab_rails.pages_enabled", Form::Flag),
+    no_effect("gitlab_rails.gitlab_host", Form::Any, "external_url says it"),
+    no_effect("gitlab_rails.gitlab_port", Form::Any, "external_url says it"),
+    no_effect("gitlab_rails.gitlab_https", Form::Any, "external_url says it"),
+    no_effect("gitlab_rails.trusted_proxies", Form::Any, "this is for GitLab itself"),
+    no_effect(
+        "gitlab_rails.monitoring_whitelist",
+        Form::Any,
+        "GitLab decides by the client's address, which it is told",
+    ),
+    no_effect("gitlab_rails.allowed_hosts", Form::Any, "this is for GitLab itself"),
+    refused(
+        "gitlab_rails.smartcard_enabled",
+        Form::Flag,
+        "not supported by this version; there is no port for client certificates",
+    ),
+    refused(
+        "gitlab_rails.kerberos_use_dedicated_port",
+        Form::Flag,
+        "not supported by this version; the additional port is not listened on",
+    ),
+    applied("gitlab_workhorse.listen_network", Form::Text),
+    applied("gitlab_workhorse.listen_addr", Form::Text),
+    applied("gitlab_workhorse.sockets_directory", Form::Text),
+    no_effect("gitlab_workhorse.enable", Form::Flag, "GitLab's host exists as long as gitlab_rails is enabled"),
+    no_effect("gitlab_workhorse.listen_umask", Form::Any, "this is for Workhorse itself"),
+    no_effect("gitlab_workhorse.relative_url", Form::Any, "external_url says it"),
+    no_effect("gitlab_workhorse.trusted_cidrs_for_x_forwarded_for", Form::Any, "this is for Workhorse itself"),
+    applied("mattermost.enable", Form::Flag),
+    applied("mattermost.service_address", Form::Text),
+    applied("mattermost.service_port", Form::Port),
+    no_effect("mattermost.service_use_ssl", Form::Any, "mattermost_external_url says it"),
+    no_effect("mattermost.host", Form::Any, "mattermost_external_url says it"),
+    no_effect("mattermost.port", Form::Any, "mattermost_external_url says it"),
+    applied("registry.enable", Form::Flag),
+    applied("registry.registry_http_addr", Form::Text),
+    applied("gitlab_pages.listen_proxy", Form::Text),
+    applied("gitlab_pages.namespace_in_path", Form::Flag),
+    no_effect("gitlab_pages.enable", Form::Flag, "pages_external_url decides whether there is a host"),
+    no_effect("gitlab_pages.external_http", Form::Any, "Pages listens there by itself"),
+    no_effect("gitlab_pages.external_https", Form::Any, "Pages listens there by itself"),
+    no_effect("gitlab_pages.external_https_proxyv2", Form::Any, "Pages listens there by itself"),
+    no_effect("gitlab_kas.enable", Form::Flag, "this version does not reach the agent server (KAS) in any case"),
+    no_effect("gitlab_kas.listen_address", Form::Any, "this version does not reach the agent server (KAS)"),
+    no_effect(
+        "gitlab_kas.kubernetes_api_listen_address",
+        Form::Any,
+        "this version does not reach the agent server (KAS)",
+    ),
+    applied("letsencrypt.enable", Form::Flag),
+    no_effect(
+        "letsencrypt.contact_emails",
+        Form::Any,
+        "certificates are obtained by the package, not by the proxy",
+    ),
+    no_effect("letsencrypt.auto_renew", Form::Any, "certificates are obtained by the package, not by the proxy"),
+    refused(
+        "letsencrypt.wwwroot",
+        Form::Text,
+        "files for challenges are not served by this version; a renewal of the package's certificates fails",
+    ),
+    applied("web_server.username", Form::Text),
+    no_effect("web_server.group", Form::Any, "the groups of the account count"),
+    no_effect("web_server.external_users", Form::Any, "this gives other accounts access to Workhorse's socket"),
+    no_effect("roles", Form::Any, "hosts follow from the URLs, whatever the roles"),
+];
+
+const fn applied(key: &'static str, form: Form) -> Spec {
+    Spec { key, owners: &[], form, fate: Fate::Applied }
+}
+
+const fn no_effect(key: &'static str, form: Form, why: &'static str) -> Spec {
+    Spec { key, owners: &[], form, fate: Fate::NoEffect(why) }
+}
+
+const fn refused(key: &'static str, form: Form, why: &'static str) -> Spec {
+    Spec { key, owners: &[], form, fate: Fate::Refused(why) }
+}

@@ -1,0 +1,198 @@
+//! The settings of the `nginx` family.
+
+use super::Owner::{Daemon, Gitlab, Kas, Mattermost, Pages, Registry};
+use super::{Fate, Form, Owner, Spec};
+
+/// All of them. One that means different things for different hosts stands here several times.
+pub(super) const PROXY: &[Spec] = &[
+    // Where hosts are, and whether they are at all.
+    applied("enable", &[Mattermost, Registry, Pages], Form::Flag),
+    no_effect(
+        "enable",
+        &[Daemon],
+        Form::Flag,
+        "this is about the bundled nginx; false is how Gatepost is meant to run, since both want the same ports",
+    ),
+    no_effect(
+        "enable",
+        &[Gitlab],
+        Form::Flag,
+        "this is about the bundled nginx; GitLab's host is served either way",
+    ),
+    refused("enable", &[Kas], Form::Flag, KAS),
+    applied("listen_addresses", SERVED, Form::Texts),
+    applied("listen_port", SERVED, Form::Port),
+    applied("listen_https", SERVED, Form::Flag),
+    applied("redirect_http_to_https", SERVED, Form::Flag),
+    applied("redirect_http_to_https_port", SERVED, Form::Port),
+    no_effect("https", &[Registry], Form::Flag, "the scheme of registry_external_url and listen_https decide"),
+    no_effect("fqdn", &[Registry, Pages], Form::Any, "the external URL says it"),
+    no_effect("fqdn_regex", &[Pages], Form::Any, "the external URL says it"),
+    no_effect("namespace_in_path", &[Pages], Form::Any, "gitlab_pages['namespace_in_path'] says it"),
+    no_effect("default_server_enabled", &[Gitlab], Form::Flag, "GitLab's host answers for unknown names"),
+    refused("port", &[Kas], Form::Port, KAS),
+    refused("host", &[Kas], Form::Text, KAS),
+    refused("https", &[Kas], Form::Flag, KAS),
+    refused("listen_addresses", &[Kas], Form::Texts, KAS),
+    refused("listen_port", &[Kas], Form::Port, KAS),
+    refused("listen_https", &[Kas], Form::Flag, KAS),
+    refused("redirect_http_to_https", &[Kas], Form::Flag, KAS),
+    refused("redirect_http_to_https_port", &[Kas], Form::Port, KAS),
+    // TLS.
+    applied("ssl_certificate", SERVED, Form::Text),
+    applied("ssl_certificate_key", SERVED, Form::Text),
+    applied("ssl_protocols", SERVED, Form::Text),
+    applied("http2_enabled", SERVED, Form::Flag),
+    no_effect("ssl_ciphers", EVERY, Form::Text, "only cipher suites with forward secrecy and AEAD are offered"),
+    no_effect("ssl_prefer_server_ciphers", EVERY, Form::Text, "every suite that is offered is a good one"),
+    no_effect("ssl_session_cache", EVERY, Form::Text, "sessions are resumed as the program decides"),
+    no_effect("ssl_session_tickets", EVERY, Form::Text, "sessions are resumed as the program decides"),
+    no_effect("ssl_session_timeout", EVERY, Form::Any, "sessions are resumed as the program decides"),
+    no_effect("ssl_dhparam", EVERY, Form::Text, "there is no key exchange with finite fields here"),
+    no_effect("ssl_ecdh_curve", EVERY, Form::Text, "X25519, P-256, P-384 and X25519MLKEM768 are offered"),
+    refused("ssl_conf_command", EVERY, Form::Any, "there is no OpenSSL here; the program's own choice holds"),
+    refused(
+        "ssl_password_file",
+        EVERY,
+        Form::Text,
+        "encrypted keys cannot be read by this version; decrypt the key with `openssl pkey`",
+    ),
+    refused("ssl_client_certificate", EVERY, Form::Text, CLIENT_CERTIFICATES),
+    refused("ssl_verify_client", EVERY, Form::Text, CLIENT_CERTIFICATES),
+    refused("ssl_verify_depth", EVERY, Form::Any, CLIENT_CERTIFICATES),
+    refused("ssl_certificate", &[Kas], Form::Text, KAS),
+    refused("ssl_certificate_key", &[Kas], Form::Text, KAS),
+    refused("ssl_protocols", &[Kas], Form::Text, KAS),
+    refused("http2_enabled", &[Kas], Form::Flag, KAS),
+    // Headers.
+    applied("hsts_max_age", SERVED, Form::Number),
+    applied("hsts_include_subdomains", SERVED, Form::Flag),
+    applied("referrer_policy", &[Gitlab, Mattermost], Form::TextOrOff),
+    applied("proxy_set_headers", SERVED, Form::Hash),
+    refused("hsts_max_age", &[Kas], Form::Number, KAS),
+    refused("hsts_include_subdomains", &[Kas], Form::Flag, KAS),
+    refused("proxy_set_headers", &[Kas], Form::Hash, KAS),
+    no_effect("hide_server_tokens", &[Daemon], Form::Text, "answers never name the server's software"),
+    // Limits and timeouts.
+    applied("client_max_body_size", &[Gitlab, Mattermost], Form::Size),
+    applied("proxy_read_timeout", &[Gitlab, Mattermost], Form::Span),
+    applied("proxy_connect_timeout", &[Gitlab, Mattermost], Form::Span),
+    no_effect(
+        "keepalive_timeout",
+        &[Daemon],
+        Form::Any,
+        "connections of clients rest as long as the program decides",
+    ),
+    no_effect("keepalive_time", &[Daemon], Form::Any, "connections of clients rest as long as the program decides"),
+    no_effect("proxy_custom_buffer_size", EVERY, Form::Any, "answers with long headers pass as they are"),
+    no_effect(
+        "request_buffering_off_path_regex",
+        &[Gitlab],
+        Form::Text,
+        "every request body is passed on as it comes",
+    ),
+    refused("k8s_proxy_connect_timeout", &[Kas], Form::Any, KAS),
+    refused("k8s_proxy_send_timeout", &[Kas], Form::Any, KAS),
+    refused("k8s_proxy_read_timeout", &[Kas], Form::Any, KAS),
+    no_effect("k8s_proxy_max_temp_file_size", &[Kas], Form::Any, "nothing is written to temporary files"),
+    // The client's address.
+    refused("proxy_protocol", EVERY, Form::Flag, PROXY_PROTOCOL),
+    refused("real_ip_trusted_addresses", EVERY, Form::Texts, REAL_IP),
+    refused("real_ip_header", EVERY, Form::Text, REAL_IP),
+    refused("real_ip_recursive", EVERY, Form::Text, REAL_IP),
+    // Raw nginx text.
+    refused("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::Text, SNIPPET),
+    refused("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text, SNIPPET),
+    refused("custom_nginx_config", &[Daemon], Form::Text, SNIPPET),
+    refused(
+        "custom_error_pages",
+        &[Gitlab],
+        Form::Hash,
+        "not supported by this version; answers of GitLab pass as they are, and the proxy's own pages are plain",
+    ),
+    // Logs.
+    applied("log_directory", &[Daemon, Mattermost, Registry, Pages], Form::Text),
+    refused("log_directory", &[Kas], Form::Text, KAS),
+    refused("log_format", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
+    refused("log_format_escape", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
+    no_effect("error_log_level", ALL, Form::Text, "the program's own log has its own level"),
+    no_effect("log_group", &[Daemon], Form::Text, "log files belong to the account that serves"),
+    // Compression and caching.
+    no_effect("gzip_enabled", HTTP, Form::Flag, GZIP),
+    no_effect("gzip_http_version", HTTP, Form::Any, GZIP),
+    no_effect("gzip_comp_level", HTTP, Form::Any, GZIP),
+    no_effect("gzip_proxied", HTTP, Form::Any, GZIP),
+    no_effect("gzip_types", HTTP, Form::Texts, GZIP),
+    no_effect("proxy_cache", HTTP, Form::Any, "nothing is cached"),
+    no_effect("proxy_cache_path", &[Daemon], Form::Text, "nothing is cached"),
+    no_effect("cache_max_size", &[Daemon], Form::Any, "nothing is cached"),
+    // The daemon itself.
+    no_effect("worker_processes", &[Daemon], Form::Any, "Gatepost has one thread for each core"),
+    no_effect("worker_connections", &[Daemon], Form::Any, "connections are not counted out in advance"),
+    no_effect("ha", &[Daemon], Form::Flag, "the service manager decides when Gatepost starts"),
+    no_effect("dir", ALL, Form::Text, "Gatepost has no directory of its own"),
+    no_effect("sendfile", &[Daemon], Form::Any, TUNING),
+    no_effect("tcp_nopush", &[Daemon], Form::Any, TUNING),
+    no_effect("tcp_nodelay", &[Daemon], Form::Any, TUNING),
+    no_effect("server_names_hash_bucket_size", &[Daemon], Form::Any, TUNING),
+    no_effect("consul_service_name", &[Daemon], Form::Any, "Gatepost does not register with Consul"),
+    no_effect("consul_service_meta", &[Daemon], Form::Any, "Gatepost does not register with Consul"),
+    no_effect("status.enable", &[Daemon], Form::Flag, STATUS),
+    no_effect("status.listen_addresses", &[Daemon], Form::Texts, STATUS),
+    no_effect("status.fqdn", &[Daemon], Form::Any, STATUS),
+    no_effect("status.port", &[Daemon], Form::Port, STATUS),
+    no_effect("status.vts_enable", &[Daemon], Form::Flag, STATUS),
+    no_effect("status.options.allow", &[Daemon], Form::Any, STATUS),
+    no_effect("status.options.deny", &[Daemon], Form::Any, STATUS),
+    no_effect("status.options.server_tokens", &[Daemon], Form::Any, STATUS),
+    no_effect("status.options.access_log", &[Daemon], Form::Any, STATUS),
+    no_effect("svlogd_size", &[Daemon], Form::Any, ROTATION),
+    no_effect("svlogd_num", &[Daemon], Form::Any, ROTATION),
+    no_effect("svlogd_timeout", &[Daemon], Form::Any, ROTATION),
+    no_effect("svlogd_filter", &[Daemon], Form::Any, ROTATION),
+    no_effect("svlogd_udp", &[Daemon], Form::Any, ROTATION),
+    no_effect("svlogd_prefix", &[Daemon], Form::Any, ROTATION),
+    no_effect("udp_log_shipping_host", &[Daemon], Form::Any, ROTATION),
+    no_effect("udp_log_shipping_port", &[Daemon], Form::Any, ROTATION),
+    no_effect("udp_log_shipping_hostname", &[Daemon], Form::Any, ROTATION),
+    no_effect("logrotate_frequency", &[Daemon], Form::Any, ROTATION),
+    no_effect("logrotate_maxsize", &[Daemon], Form::Any, ROTATION),
+    no_effect("logrotate_size", &[Daemon], Form::Any, ROTATION),
+    no_effect("logrotate_rotate", &[Daemon], Form::Any, ROTATION),
+    no_effect("logrotate_compress", &[Daemon], Form::Any, ROTATION),
+    no_effect("logrotate_method", &[Daemon], Form::Any, ROTATION),
+    no_effect("logrotate_postrotate", &[Daemon], Form::Any, ROTATION),
+    no_effect("logrotate_dateformat", &[Daemon], Form::Any, ROTATION),
+];
+
+const fn applied(key: &'static str, owners: &'static [Owner], form: Form) -> Spec {
+    Spec { key, owners, form, fate: Fate::Applied }
+}
+
+const fn no_effect(key: &'static str, owners: &'static [Owner], form: Form, why: &'static str) -> Spec {
+    Spec { key, owners, form, fate: Fate::NoEffect(why) }
+}
+
+const fn refused(key: &'static str, owners: &'static [Owner], form: Form, why: &'static str) -> Spec {
+    Spec { key, owners, form, fate: Fate::Refused(why) }
+}
+
+/// The hosts that this version serves.
+const SERVED: &[Owner] = &[Gitlab, Mattermost, Registry, Pages];
+const EVERY: &[Owner] = &[Gitlab, Mattermost, Registry, Pages, Kas];
+const ALL: &[Owner] = &[Daemon, Gitlab, Mattermost, Registry, Pages, Kas];
+const HTTP: &[Owner] = &[Daemon, Gitlab];
+
+const KAS: &str = "not supported by this version; the agent server (KAS) has no host here and is not reached";
+const CLIENT_CERTIFICATES: &str =
+    "not supported by this version; clients are NOT asked for certificates, so nobody is kept out by them";
+const PROXY_PROTOCOL: &str = "not supported by this version; a connection that begins with a PROXY header fails, so take it off the balancer";
+const REAL_IP: &str =
+    "not supported by this version; applications are told the address of whoever connects, here the balancer's";
+const SNIPPET: &str =
+    "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
+const LOG_FORMAT: &str = "not supported by this version; the access log has the package's default format";
+const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
+const TUNING: &str = "a detail of nginx that has no counterpart";
+const STATUS: &str = "this version has no status page";
+const ROTATION: &str = "Gatepost does not rotate logs; USR1 opens them anew";

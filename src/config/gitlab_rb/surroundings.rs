@@ -1,0 +1,90 @@
+//! What a `gitlab.rb` can see of its machine: the environment, files, and what Chef knows as `node`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Everything outside the file that its meaning depends on.
+pub trait Surroundings: Sync {
+    /// The value of an environment variable.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// What the system says, or that it is too long or not text.
+    fn read(&self, path: &Path) -> io::Result<String>;
+
+    fn exists(&self, path: &Path) -> bool;
+
+    /// A value of `node`, by its keys joined with dots: `fqdn`, `hostname`, `cpu.total`.
+    fn node(&self, key: &str) -> Option<String>;
+}
+
+/// The machine that the program runs on.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine;
+
+impl Surroundings for Machine {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        let mut text = String::new();
+        // `/dev/zero` is a file too.
+        File::open(path)?.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > LONGEST_FILE {
+            return Err(io::Error::other(format!("it is longer than {LONGEST_FILE} bytes")));
+        }
+        Ok(text)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn node(&self, key: &str) -> Option<String> {
+        match key {
+            "fqdn" => {
+                let host = self.node("hostname")?;
+                let hosts = self.read(Path::new("/etc/hosts")).unwrap_or_default();
+                Some(canonical_name(&hosts, &host).unwrap_or(host))
+            }
+            "hostname" => {
+                let name = self.read(Path::new("/proc/sys/kernel/hostname")).ok()?;
+                Some(name.trim().split('.').next()?.to_owned())
+            }
+            "cpu.total" => std::thread::available_parallelism().ok().map(|count| count.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// The first name of the line of `/etc/hosts` that knows `host`: what `hostname -f` answers on a machine
+/// that is set up as GitLab asks for.
+fn canonical_name(hosts: &str, host: &str) -> Option<String> {
+    let names = hosts.lines().map(|line| line.split('#').next().unwrap_or("").split_whitespace().skip(1));
+    let mut known = names.map(Iterator::collect::<Vec<_>>).filter(|names| names.contains(&host));
+    known.find_map(|names| names.first().map(|name| (*name).to_owned()))
+}
+
+/// No file that settings are taken from is longer.
+const LONGEST_FILE: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_full_name_is_the_first_on_the_line_that_knows_the_host() {
+        let hosts = "127.0.0.1 localhost\n192.0.2.1  git01.example.com git01 # main\n";
+        assert_eq!(canonical_name(hosts, "git01").as_deref(), Some("git01.example.com"));
+        assert_eq!(canonical_name(hosts, "git02"), None);
+    }
+
+    #[test]
+    fn endless_files_are_refused() {
+        assert!(Machine.read(Path::new("/dev/zero")).is_err());
+    }
+}

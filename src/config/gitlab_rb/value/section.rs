@@ -1,0 +1,85 @@
+//! Settings as hashes. They behave as the package's do: reading a key that is not there makes an empty
+//! hash, symbols and texts are the same keys, and what is stored is a copy.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::{Data, Entry, Hash, Section, SectionRef, Value};
+use crate::config::source::Place;
+
+impl Section {
+    pub(in crate::config::gitlab_rb) fn new(path: Vec<String>) -> SectionRef {
+        Rc::new(RefCell::new(Section { path, entries: Vec::new(), blurred: None }))
+    }
+
+    pub(in crate::config::gitlab_rb) fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|(known, _)| known == key).map(|(_, entry)| entry)
+    }
+
+    pub(in crate::config::gitlab_rb) fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(key, entry)| (&**key, entry))
+    }
+
+    pub(in crate::config::gitlab_rb) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(in crate::config::gitlab_rb) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    pub(in crate::config::gitlab_rb) fn remove(&mut self, key: &str) -> Option<Value> {
+        let at = self.entries.iter().position(|(known, _)| known == key)?;
+        Some(self.entries.remove(at).1.value)
+    }
+
+    /// The value of a key. One that is not there becomes an empty hash, as in the package.
+    pub(in crate::config::gitlab_rb) fn read(&mut self, key: &str, place: &Place) -> Value {
+        if let Some(blur) = &self.blurred {
+            return blur.clone();
+        }
+        if let Some(entry) = self.get(key) {
+            return entry.value.clone();
+        }
+        let value = Value::new(Data::Section(Section::new(self.below(key))), place);
+        self.put(key, value.clone(), place);
+        value
+    }
+
+    /// Sets a key. A hash becomes settings of its own.
+    pub(in crate::config::gitlab_rb) fn set(&mut self, key: &str, value: Value, place: &Place) {
+        let value = match value.data {
+            Data::Hash(hash) => Value::new(Data::Section(nested(&hash, self.below(key))), &value.place),
+            _ => value,
+        };
+        self.put(key, value, place);
+    }
+
+    /// The settings as a plain hash.
+    pub(in crate::config::gitlab_rb) fn to_hash(&self) -> Hash {
+        let pair = |(key, entry): &(String, Entry)| (Value::text(key, &entry.place), entry.value.clone());
+        Hash(self.entries.iter().map(pair).collect())
+    }
+
+    pub(in crate::config::gitlab_rb) fn below(&self, key: &str) -> Vec<String> {
+        self.path.iter().cloned().chain([key.to_owned()]).collect()
+    }
+
+    fn put(&mut self, key: &str, value: Value, place: &Place) {
+        let entry = Entry { value, place: place.clone() };
+        match self.entries.iter_mut().find(|(known, _)| known == key) {
+            Some((_, known)) => *known = entry,
+            None => self.entries.push((key.to_owned(), entry)),
+        }
+    }
+}
+
+/// A plain hash as settings. Keys that are no texts cannot be settings, and are written as they look.
+fn nested(hash: &Hash, path: Vec<String>) -> SectionRef {
+    let section = Section::new(path);
+    for (key, value) in &hash.0 {
+        let name = key.to_text().unwrap_or_default();
+        section.borrow_mut().set(&name, value.clone(), &key.place);
+    }
+    section
+}

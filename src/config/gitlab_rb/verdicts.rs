@@ -1,0 +1,202 @@
+//! Accounts for every line: what was said, and what came of it.
+
+use super::ledger::{Assignment, Settings, Target};
+use super::lower::reader::{Remarks, spelled};
+use super::settings::{self, Fate, Known, Spec};
+use super::value::{Data, Value};
+use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::config::source::Place;
+use crate::model::judgement::{Concern, Judgement, Verdict};
+
+/// A setting that was said, taken out of the hash it may have been written in.
+struct Said<'a> {
+    path: Vec<String>,
+    value: &'a Value,
+    place: &'a Place,
+    target: Target,
+    /// What was said later wins.
+    order: usize,
+}
+
+/// Judges everything that was said, and warns of what an administrator must know.
+pub(super) fn judge(settings: &Settings, remarks: &Remarks, problems: &mut Diagnostics) -> Vec<Judgement> {
+    let mut all = Vec::new();
+    for (order, assignment) in settings.log.iter().enumerate() {
+        take_apart(
+            assignment.path.clone(),
+            &assignment.value,
+            &assignment.place,
+            (assignment.target, order),
+            &mut all,
+        );
+    }
+    let judgements: Vec<Judgement> =
+        all.iter().map(|said| said.judgement(said.verdict(&settings.log, remarks, problems))).collect();
+    for (said, judgement) in all.iter().zip(&judgements) {
+        said.warn(judgement, problems);
+    }
+    judgements
+}
+
+/// Hashes whose keys are settings of their own become as many.
+fn take_apart<'a>(
+    path: Vec<String>,
+    value: &'a Value,
+    place: &'a Place,
+    (target, order): (Target, usize),
+    all: &mut Vec<Said<'a>>,
+) {
+    match &value.data {
+        Data::Hash(hash) if target == Target::Setting && matches!(settings::lookup(&path), Known::Group) => {
+            for (key, value) in &hash.0 {
+                let path = path.iter().cloned().chain(key.to_text()).collect();
+                take_apart(path, value, &key.place, (target, order), all);
+            }
+        }
+        _ => all.push(Said { path, value, place, target, order }),
+    }
+}
+
+impl Said<'_> {
+    fn verdict(&self, log: &[Assignment], remarks: &Remarks, problems: &Diagnostics) -> (Verdict, String) {
+        if self.target == Target::Variable {
+            return (Verdict::NoEffect, "this assigns a local variable; leave the `=` out".to_owned());
+        }
+        if let Some(later) = log.iter().skip(self.order + 1).find(|later| self.is_overwritten_by(later)) {
+            return (Verdict::NoEffect, self.overwritten(&later.place));
+        }
+        let known = settings::lookup(&self.path);
+        if let (Some(error), false) = (self.error(problems), matches!(known, Known::Foreign)) {
+            let verdict = if self.is_unknown() { Verdict::Unreadable } else { Verdict::Refused };
+            return (verdict, error.message.clone());
+        }
+        let spec = match known {
+            Known::Setting(spec) => spec,
+            Known::Group => return (Verdict::Applied, String::new()),
+            Known::OtherHost => {
+                return (Verdict::NoEffect, "the package has no such setting for this host".to_owned());
+            }
+            Known::Nobody(Some(near)) => return (Verdict::NoEffect, format!("no such key; {near} is near")),
+            Known::Nobody(None) => return (Verdict::NoEffect, "no such key".to_owned()),
+            Known::Foreign => return (Verdict::NoEffect, "does not concern the proxy".to_owned()),
+        };
+        if matches!(self.value.data, Data::Nil) {
+            return (Verdict::NoEffect, "nil leaves the default".to_owned());
+        }
+        match remarks.get(&self.path.join(".")) {
+            Some((verdict, reason)) => (*verdict, reason.clone()),
+            None => self.fate(spec),
+        }
+    }
+
+    fn fate(&self, spec: &Spec) -> (Verdict, String) {
+        match spec.fate {
+            Fate::Applied => (Verdict::Applied, String::new()),
+            Fate::NoEffect(reason) => (Verdict::NoEffect, reason.to_owned()),
+            Fate::Refused(_) if self.is_off() => (Verdict::NoEffect, "this is off in any case".to_owned()),
+            Fate::Refused(reason) => (Verdict::Refused, reason.to_owned()),
+        }
+    }
+
+    fn overwritten(&self, by: &Place) -> String {
+        match by.excerpt() {
+            Some(at) if by.file_name() == self.place.file_name() => format!("set again in line {}", at.line),
+            _ => format!("set again at {by}"),
+        }
+    }
+
+    fn is_overwritten_by(&self, later: &Assignment) -> bool {
+        later.target == Target::Setting && self.path.starts_with(&later.path)
+    }
+
+    fn is_unknown(&self) -> bool {
+        self.value.find_unknown().is_some()
+    }
+
+    /// The error that was reported of the value, if one was.
+    fn error<'p>(&self, problems: &'p Diagnostics) -> Option<&'p Diagnostic> {
+        let unknown = self.value.find_unknown().map(|unknown| unknown.place);
+        let name = format!("`{}`", self.spelled());
+        let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+        errors.find(|error| {
+            error.place == self.value.place
+                || (Some(&error.place) == unknown.as_ref() && error.message.starts_with(&name))
+        })
+    }
+
+    /// Whether it switches something off that is not there anyway.
+    fn is_off(&self) -> bool {
+        match &self.value.data {
+            Data::Flag(false) => true,
+            Data::Text(text) => {
+                let mut lines = text.lines().map(str::trim);
+                ["off", "unix"].contains(&text.as_str())
+                    || lines.all(|line| line.is_empty() || line.starts_with('#'))
+            }
+            Data::List(items) => items.is_empty(),
+            Data::Hash(hash) => hash.0.is_empty(),
+            _ => false,
+        }
+    }
+
+    fn judgement(&self, (verdict, reason): (Verdict, String)) -> Judgement {
+        let concern = match settings::lookup(&self.path) {
+            Known::Foreign if self.target == Target::Setting => Concern::OtherService,
+            _ => Concern::Proxy,
+        };
+        Judgement {
+            key: self.path.join("."),
+            value: (concern == Concern::Proxy).then(|| self.value.to_json()),
+            file: self.place.file_name().to_owned(),
+            line: self.place.excerpt().map(|at| at.line),
+            verdict,
+            reason,
+            concern,
+        }
+    }
+
+    fn warn(&self, judgement: &Judgement, problems: &mut Diagnostics) {
+        let name = self.spelled();
+        let is_slip = matches!(settings::lookup(&self.path), Known::Nobody(_)) && self.target == Target::Setting;
+        let warning = match judgement.verdict {
+            _ if self.target == Target::Variable => {
+                Diagnostic::warning(self.place, format!("`{name} =` sets nothing"))
+            }
+            Verdict::NoEffect if is_slip => {
+                Diagnostic::warning(self.place, format!("there is no setting `{name}`"))
+            }
+            Verdict::Refused if self.error(problems).is_none() => {
+                let is_applied =
+                    matches!(settings::lookup(&self.path), Known::Setting(Spec { fate: Fate::Applied, .. }));
+                let how = if is_applied { "is obeyed in part only" } else { "is not obeyed" };
+                Diagnostic::warning(self.place, format!("`{name}` {how}"))
+            }
+            _ => return,
+        };
+        problems.push(warning.help(judgement.reason.clone()));
+    }
+
+    fn spelled(&self) -> String {
+        spelled(&self.path.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+impl Value {
+    /// The value for programs; what is not known is null.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        use serde_json::{Value as Json, json};
+        match &self.data {
+            Data::Flag(flag) => json!(flag),
+            Data::Int(number) => json!(number),
+            Data::Float(number) => json!(number),
+            Data::Text(text) | Data::Symbol(text) => json!(text),
+            Data::List(items) => items.iter().map(Value::to_json).collect(),
+            Data::Hash(hash) => {
+                let pair = |(key, value): &(Value, Value)| Some((key.to_text()?, value.to_json()));
+                Json::Object(hash.0.iter().filter_map(pair).collect())
+            }
+            Data::Section(_) => json!({}),
+            Data::Nil | Data::Range(..) | Data::Pattern(_) | Data::Constant(_) | Data::Unknown(_) => Json::Null,
+        }
+    }
+}

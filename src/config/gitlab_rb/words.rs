@@ -1,0 +1,123 @@
+//! The words that may stand at the top of a `gitlab.rb`.
+
+use strsim::osa_distance;
+
+/// What a word at the top is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// A hash of settings: `nginx['x'] = 1`.
+    Section,
+    /// A setting itself: `external_url 'https://…'`.
+    Plain,
+}
+
+/// What a word is, if the package knows it in any of its versions.
+pub(super) fn lookup(word: &str) -> Option<Word> {
+    if PLAIN.contains(&word) {
+        return Some(Word::Plain);
+    }
+    let is_section = SECTIONS.contains(&word) || word.ends_with("_role") || word.ends_with("_exporter");
+    is_section.then_some(Word::Section)
+}
+
+/// A known word that differs by a slip of the keyboard only.
+pub(super) fn similar(word: &str) -> Option<&'static str> {
+    let near = |known: &&&str| osa_distance(word, known) <= 2 && word.len() > 4;
+    PLAIN.iter().chain(&SECTIONS).filter(near).min_by_key(|known| osa_distance(word, known)).copied()
+}
+
+const PLAIN: [&str; 8] = [
+    "external_url",
+    "mattermost_external_url",
+    "registry_external_url",
+    "pages_external_url",
+    "gitlab_kas_external_url",
+    "roles",
+    "runtime_dir",
+    "git_data_dirs",
+];
+
+const SECTIONS: [&str; 66] = [
+    "nginx",
+    "mattermost_nginx",
+    "registry_nginx",
+    "pages_nginx",
+    "gitlab_kas_nginx",
+    "gitlab_rails",
+    "gitlab_workhorse",
+    "mattermost",
+    "registry",
+    "gitlab_pages",
+    "gitlab_kas",
+    "letsencrypt",
+    "web_server",
+    "alertmanager",
+    "actioncable",
+    "bootstrap",
+    "consul",
+    "crond",
+    "geo_logcursor",
+    "geo_postgresql",
+    "geo_secondary",
+    "gitaly",
+    "gitlab_backup_cli",
+    "gitlab_ci",
+    "gitlab_cluster",
+    "gitlab_exporter",
+    "gitlab_relay",
+    "gitlab_shell",
+    "gitlab_sshd",
+    "grafana",
+    "high_availability",
+    "incoming_email",
+    "logging",
+    "logrotate",
+    "mailroom",
+    "manage_accounts",
+    "manage_storage_directories",
+    "monitoring",
+    "node_exporter",
+    "oak",
+    "omnibus_gitconfig",
+    "openbao",
+    "package",
+    "patroni",
+    "pgbouncer",
+    "pgbouncer_exporter",
+    "postgres_exporter",
+    "postgresql",
+    "praefect",
+    "prometheus",
+    "prometheus_monitoring",
+    "puma",
+    "redis",
+    "redis_exporter",
+    "remote_syslog",
+    "repmgr",
+    "repmgrd",
+    "sentinel",
+    "sidekiq",
+    "sidekiq_cluster",
+    "spamcheck",
+    "storage_check",
+    "suggested_reviewers",
+    "unicorn",
+    "user",
+    "zoekt",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_any_version_are_known_and_slips_are_recognised() {
+        assert_eq!(lookup("mattermost_nginx"), Some(Word::Section));
+        assert_eq!(lookup("external_url"), Some(Word::Plain));
+        assert_eq!(lookup("geo_primary_role"), Some(Word::Section));
+        assert_eq!(lookup("mattermost_ngnix"), None);
+        assert_eq!(similar("mattermost_ngnix"), Some("mattermost_nginx"));
+        assert_eq!(similar("external_ulr"), Some("external_url"));
+        assert_eq!(similar("something_else"), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! What became of each line of a `gitlab.rb`, beside the model it makes.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::outline::Outline;
+use super::table::Page;
+use super::{settings, table};
+use crate::model::Model;
+use crate::model::judgement::{Concern, Judgement, Verdict};
+
+/// What was read from a `gitlab.rb`.
+#[derive(Debug)]
+pub struct Account<'a> {
+    /// `None` if it has errors.
+    pub model: Option<&'a Model>,
+    pub judgements: &'a [Judgement],
+    pub findings: Vec<Finding<'a>>,
+}
+
+/// A problem, for programs.
+#[derive(Debug)]
+pub struct Finding<'a> {
+    pub severity: &'static str,
+    pub message: &'a str,
+    pub file: &'a Path,
+    /// Line and column, both from 1; `None` is the whole file.
+    pub at: Option<(usize, usize)>,
+    pub help: &'a [String],
+}
+
+/// The model, then every setting with its line and what came of it.
+pub(super) fn table(account: &Account<'_>) -> String {
+    let mut page = match account.model {
+        Some(model) => Page::from(table::render(&Outline::of(model))),
+        None => Page::default(),
+    };
+    page.heading("settings, with their lines");
+    let (own, others): (Vec<_>, Vec<_>) = account.judgements.iter().partition(|it| it.concern == Concern::Proxy);
+    for it in own {
+        let line = it.line.map_or(String::new(), |line| line.to_string());
+        let value = it.value.as_ref().filter(|_| it.verdict != Verdict::Unreadable);
+        let said = value.map_or(it.key.clone(), |value| format!("{} = {}", it.key, shortened(value)));
+        page.row(&format!("{line:>5} {}", it.verdict.as_str()), &said);
+        if !it.reason.is_empty() {
+            page.row("", &format!("({})", it.reason));
+        }
+    }
+    if !others.is_empty() {
+        page.row("", &format!("and {} settings of other services", others.len()));
+    }
+    page.into_text()
+}
+
+/// The model's object with two more keys, `settings` and `problems`.
+pub(super) fn json(account: &Account<'_>) -> String {
+    let mut all = match account.model {
+        Some(model) => super::json::object_of_all(&settings::of(&Outline::of(model))),
+        None => Map::from_iter([("hosts".to_owned(), json!([]))]),
+    };
+    all.insert("settings".to_owned(), account.judgements.iter().map(setting).collect());
+    all.insert("problems".to_owned(), account.findings.iter().map(problem).collect());
+    format!("{:#}\n", Value::Object(all))
+}
+
+fn setting(it: &Judgement) -> Value {
+    json!({
+        "key": it.key,
+        "value": it.value,
+        "file": it.file,
+        "line": it.line,
+        "verdict": it.verdict.as_str(),
+        "reason": it.reason,
+    })
+}
+
+fn problem(it: &Finding<'_>) -> Value {
+    json!({
+        "severity": it.severity,
+        "message": it.message,
+        "file": it.file,
+        "line": it.at.map(|at| at.0),
+        "column": it.at.map(|at| at.1),
+        "help": it.help,
+    })
+}
+
+/// A value that does not fill the page.
+fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    text.chars().take(LONGEST).chain(['…']).collect()
+}
+
+const LONGEST: usize = 100;

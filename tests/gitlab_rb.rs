@@ -1,0 +1,371 @@
+//! `gitlab.rb` by example: each file in `config/gitlab_rb` means what the `.expected.json` beside it says.
+//!
+//! What this version cannot do yet stands in `NOT_YET`. There the tests expect a refusal that says so,
+//! because the one thing that must not happen is a file that is silently misunderstood. No host has a status
+//! page yet, so `status` is not compared.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a helper that fails must fail its test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use gatepost::config::gitlab_rb::surroundings::Surroundings;
+use gatepost::config::gitlab_rb::{self, Reading};
+use gatepost::config::{self, Severity};
+use gatepost::explain::{self, Account, Format};
+use serde_json::Value as Json;
+
+/// Fields of an expectation that this version refuses: the file, the field, and the settings that must be
+/// refused with "not supported by this version" or "not all of it can be done".
+const NOT_YET: [(&str, &str, &[&str]); 10] = [
+    ("03-behind-balancer", "client_address", &["nginx.real_ip_header", "mattermost_nginx.real_ip_header"]),
+    ("04-proxy-protocol", "proxy_protocol", &["nginx.proxy_protocol", "mattermost_nginx.proxy_protocol"]),
+    ("04-proxy-protocol", "client_address", &["nginx.real_ip_trusted_addresses"]),
+    ("04-proxy-protocol", "X-Real-IP", &["nginx.proxy_protocol"]),
+    ("04-proxy-protocol", "X-Forwarded-For", &["nginx.proxy_protocol"]),
+    ("05-headers", "X-Request-Start", &["nginx.proxy_set_headers"]),
+    ("08-snippets", "nginx.custom_error_pages", &["nginx.custom_error_pages"]),
+    ("08-snippets", "error_pages", &["nginx.custom_error_pages"]),
+    ("09-container", "client_address", &["nginx.real_ip_trusted_addresses"]),
+    ("16-no-effect", "nginx.real_ip_trusted_addresses", &["nginx.real_ip_trusted_addresses"]),
+];
+
+/// A file in one of the surroundings it is expected to be understood in.
+struct Case {
+    name: String,
+    expected: Json,
+    surroundings: Given,
+}
+
+/// The surroundings that an expectation describes.
+#[derive(Default)]
+struct Given {
+    environment: BTreeMap<String, String>,
+    files: BTreeSet<PathBuf>,
+    node: BTreeMap<String, String>,
+}
+
+impl Surroundings for Given {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name).cloned()
+    }
+
+    fn read(&self, _: &Path) -> io::Result<String> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.files.contains(path)
+    }
+
+    fn node(&self, key: &str) -> Option<String> {
+        self.node.get(key).cloned()
+    }
+}
+
+#[test]
+fn hosts_are_what_the_package_would_serve() {
+    for case in cases() {
+        let Some(expected) = case.expected["hosts"].as_array() else { continue };
+        let account = case.account();
+        let hosts = account["hosts"].as_array().unwrap();
+        assert_eq!(hosts.len(), expected.len(), "{}: {hosts:#?}", case.name);
+        for wanted in expected {
+            let name = wanted.get("name").or(wanted.get("name_pattern")).unwrap();
+            let found = hosts.iter().find(|host| host["name"] == *name && ports(host) == ports(wanted));
+            let found = found.unwrap_or_else(|| panic!("{}: no host {name}", case.name));
+            let lines = differences(&case, wanted, found);
+            assert!(lines.is_empty(), "{} {name}:\n{}", case.name, lines.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn lines_have_the_verdicts_they_deserve() {
+    for case in cases() {
+        let settings = case.account()["settings"].clone();
+        for wanted in case.expected["settings"].as_array().unwrap_or(&Vec::new()) {
+            let key = wanted["key"].as_str().unwrap();
+            let rows = settings
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|row| row["key"] == key && row["line"] == wanted["line"]);
+            let verdicts: Vec<_> = rows.map(|row| row["verdict"].clone()).collect();
+            let is_missing = NOT_YET.iter().any(|(file, field, _)| *file == case.file() && *field == key);
+            let verdict = if is_missing { Json::from("refused") } else { wanted["verdict"].clone() };
+            assert_eq!(verdicts, [verdict], "{} {wanted}\n{settings:#}", case.name);
+        }
+    }
+}
+
+#[test]
+fn wrong_files_are_refused_with_the_lines_that_are_wrong() {
+    for case in cases() {
+        let reading = case.read();
+        let lines: Vec<Option<u64>> = reading
+            .problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .map(|problem| Some(problem.place.excerpt()?.line as u64))
+            .collect();
+        let expected: Vec<Option<u64>> = case.expected["errors"]
+            .as_array()
+            .unwrap_or(&Vec::new())
+            .iter()
+            .map(|error| error["line"].as_u64())
+            .collect();
+        assert_eq!(lines, expected, "{}:\n{}", case.name, reading.problems);
+        assert_eq!(reading.model.is_none(), !expected.is_empty(), "{}", case.name);
+    }
+}
+
+#[test]
+fn what_is_not_supported_yet_is_refused_and_says_so() {
+    for (file, field, keys) in NOT_YET {
+        let mut seen = BTreeSet::new();
+        for case in cases().into_iter().filter(|case| case.file() == file) {
+            for row in case.account()["settings"].as_array().unwrap() {
+                let reason = row["reason"].as_str().unwrap();
+                let says_so =
+                    reason.contains("not supported by this version") || reason.contains("by this version (");
+                if row["verdict"] == "refused" && says_so {
+                    seen.extend(row["key"].as_str().map(str::to_owned));
+                }
+            }
+        }
+        for key in keys {
+            assert!(seen.contains(*key), "{file}: {field} is missing, but {key} is not refused");
+        }
+    }
+}
+
+#[test]
+fn a_refused_setting_is_a_warning_at_its_line() {
+    let case = cases().into_iter().find(|case| case.file() == "08-snippets").unwrap();
+    let warnings = case.read().problems.to_string();
+    assert!(warnings.contains("08-snippets.rb:6:1"), "{warnings}");
+    assert!(warnings.contains("`nginx['custom_gitlab_server_config']` is not obeyed"), "{warnings}");
+}
+
+#[test]
+fn the_toml_of_a_file_means_the_same() {
+    for case in cases() {
+        let Some(model) = case.read().model else { continue };
+        let toml = explain::render(&model, Format::Toml);
+        let again = config::from_toml(Path::new("/etc/gatepost/gatepost.toml"), &toml)
+            .unwrap_or_else(|problems| panic!("{}:\n{problems}\n{toml}", case.name));
+        assert_eq!(again.model, model, "{}:\n{toml}", case.name);
+        assert!(again.warnings.is_empty(), "{}:\n{}", case.name, again.warnings);
+    }
+}
+
+#[test]
+fn every_setting_is_documented_with_its_verdict() {
+    let path = Path::new("docs/gitlab-rb.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (before, rest) = text.split_once(TABLE_BEGINS).unwrap();
+    let (_, after) = rest.split_once(TABLE_ENDS).unwrap();
+    let written = format!("{before}{TABLE_BEGINS}{}{TABLE_ENDS}{after}", documentation());
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(path, &written).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), written, "write the table anew with BLESS=1");
+}
+
+#[test]
+fn tables_for_people_are_80_columns_wide_but_for_long_words() {
+    for case in cases() {
+        for line in case.render(Format::Table).lines() {
+            let words = line.split_whitespace().count();
+            assert!(line.chars().count() <= 80 || words <= 3, "{}: {line}", case.name);
+        }
+    }
+}
+
+const TABLE_BEGINS: &str = "<!-- settings: written by tests/gitlab_rb.rs -->\n";
+const TABLE_ENDS: &str = "<!-- end of settings -->\n";
+
+impl Case {
+    fn file(&self) -> &str {
+        self.name.split(' ').next().unwrap()
+    }
+
+    fn read(&self) -> Reading {
+        let path = PathBuf::from(format!("tests/config/gitlab_rb/{}.rb", self.file()));
+        gitlab_rb::read(&path, &fs::read_to_string(&path).unwrap(), &self.surroundings)
+    }
+
+    fn render(&self, format: Format) -> String {
+        let reading = self.read();
+        let account =
+            Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
+        explain::render_account(&account, format).unwrap()
+    }
+
+    fn account(&self) -> Json {
+        serde_json::from_str(&self.render(Format::Json)).unwrap()
+    }
+
+    fn lacks(&self, field: &str) -> bool {
+        NOT_YET.iter().any(|(file, missing, _)| *file == self.file() && *missing == field)
+    }
+}
+
+/// All examples, each in all its surroundings.
+fn cases() -> Vec<Case> {
+    let entries = fs::read_dir("tests/config/gitlab_rb").unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|it| it == "rb")).collect();
+    files.sort();
+    assert!(files.len() >= 17, "examples are missing");
+    files.iter().flat_map(|file| cases_of(file)).collect()
+}
+
+fn cases_of(file: &Path) -> Vec<Case> {
+    let expected = fs::read_to_string(file.with_extension("expected.json")).unwrap();
+    let expected: Json = serde_json::from_str(&expected).unwrap();
+    let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+    let Some(cases) = expected["cases"].as_array() else {
+        let surroundings = given(&expected);
+        return vec![Case { name, expected, surroundings }];
+    };
+    let case = |(nth, case): (usize, &Json)| {
+        let mut merged = case.clone();
+        merged["settings"] = expected["settings"].clone();
+        Case { name: format!("{name} (case {})", nth + 1), surroundings: given(case), expected: merged }
+    };
+    cases.iter().enumerate().map(case).collect()
+}
+
+fn given(expected: &Json) -> Given {
+    let texts = |field: &str| -> BTreeMap<String, String> {
+        let entries = expected[field].as_object().into_iter().flatten();
+        entries.map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect()
+    };
+    let files =
+        expected["files"].as_array().into_iter().flatten().map(|file| PathBuf::from(file.as_str().unwrap()));
+    Given { environment: texts("environment"), files: files.collect(), node: texts("node") }
+}
+
+/// What a host has otherwise than it should.
+fn differences(case: &Case, wanted: &Json, found: &Json) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut compare = |what: &str, wanted: Json, found: Json| {
+        if wanted != found {
+            lines.push(format!("{what}: wanted {wanted}, found {found}"));
+        }
+    };
+    let http2 = found["http2"].as_bool().unwrap_or(false);
+    compare("tls", wanted["tls"].clone(), found["tls"].clone());
+    compare("http2", wanted["http2"].clone(), http2.into());
+    compare("certificate", wanted["certificate"].clone(), found["certificate"].clone());
+    compare("key", wanted["key"].clone(), found["certificate_key"].clone());
+    compare("listen", addresses(&wanted["listen"]), sorted(&found["listen"]));
+    compare("redirect", addresses(&wanted["redirect"]["listen"]), sorted(&found["redirect_from"]));
+    if let Some(to) = wanted["redirect"]["to"].as_str().filter(|to| !to.contains("$http_host")) {
+        let port = to.split(':').nth(2).and_then(|rest| rest.split('$').next()).unwrap();
+        compare("redirect port", port.parse::<u64>().unwrap().into(), found["public_port"].clone());
+    }
+    compare("upstream", wanted["upstream"].clone(), upstream(wanted, found));
+    let limit = wanted["client_max_body_size"].as_str().unwrap_or("unlimited");
+    compare("body limit", limit.into(), found["max_body"].clone());
+    compare("response headers", response_headers(wanted), policies(found));
+    compare("request headers", request_headers(case, wanted), found["request_headers"].clone());
+    for field in ["proxy_protocol", "client_address", "error_pages"] {
+        // `from` is null if the file names trusted peers, but no header of theirs.
+        let is_asked_for = match &wanted[field] {
+            Json::Object(asked) => asked.get("from") != Some(&Json::Null),
+            other => *other == true,
+        };
+        assert!(!is_asked_for || case.lacks(field), "{} asks for {field}, which is not there", case.name);
+    }
+    lines
+}
+
+/// The application of a host, or of the path that it is below.
+fn upstream(wanted: &Json, found: &Json) -> Json {
+    let Some(path) = wanted.get("path") else { return found["upstream"].clone() };
+    let routes = found["routes"].as_array().unwrap();
+    let route = routes.iter().find(|route| route["prefix"] == *path);
+    route.map_or(Json::Null, |route| route["upstream"].clone())
+}
+
+/// Set is a text, removed is false. The usual headers are part of what is sent.
+fn request_headers(case: &Case, wanted: &Json) -> Json {
+    let mut headers = BTreeMap::new();
+    if wanted["role"] == "mattermost" {
+        headers.insert("x-frame-options".to_owned(), Json::from("SAMEORIGIN"));
+    }
+    for (name, value) in wanted["request_headers"].as_object().unwrap() {
+        // This is what the proxy says of itself.
+        let is_usual = *value == "$remote_addr";
+        if !is_usual && !case.lacks(name) {
+            headers.insert(name.to_lowercase(), value.clone());
+        }
+    }
+    for name in wanted["request_headers_removed"].as_array().into_iter().flatten() {
+        headers.insert(name.as_str().unwrap().to_lowercase(), Json::Bool(false));
+    }
+    headers.into_iter().collect::<serde_json::Map<_, _>>().into()
+}
+
+/// On a host that is reached over plain HTTP browsers ignore HSTS, so it is left away there.
+fn response_headers(wanted: &Json) -> Json {
+    let is_plain = wanted["request_headers"]["X-Forwarded-Proto"] == "http";
+    let headers = wanted["response_headers"].as_object().unwrap().iter();
+    let kept = headers.filter(|(name, _)| !is_plain || *name != "Strict-Transport-Security");
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+fn policies(found: &Json) -> Json {
+    let policies = [("Strict-Transport-Security", &found["hsts"]), ("Referrer-Policy", &found["referrer_policy"])];
+    let sent = policies.into_iter().filter(|(_, value)| value.is_string());
+    sent.map(|(name, value)| (name.to_owned(), value.clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Addresses as the model writes them, in order; `*` is every IPv4 address.
+fn addresses(written: &Json) -> Json {
+    let texts = written.as_array().into_iter().flatten().map(|it| it.as_str().unwrap().replace("*:", "0.0.0.0:"));
+    texts.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn sorted(found: &Json) -> Json {
+    found
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|it| it.as_str().unwrap().to_owned())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+fn ports(host: &Json) -> BTreeSet<String> {
+    let port = |address: &Json| address.as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    host["listen"].as_array().unwrap().iter().map(port).collect()
+}
+
+/// The table of `docs/gitlab-rb.md`.
+fn documentation() -> String {
+    let mut text = "| setting | in | verdict | why |\n|---|---|---|---|\n".to_owned();
+    for row in gitlab_rb::documented() {
+        let hashes: Vec<String> = row.hashes.iter().map(|hash| format!("`{hash}`")).collect();
+        text += &format!("| `{}` | {} | {} | {} |\n", row.key, hashes.join(", "), row.verdict, row.reason);
+    }
+    text
+}
+
+#[test]
+fn what_keeps_clients_out_is_never_just_left_out() {
+    let read = |line: &str| {
+        let text = format!("external_url 'http://gitlab.example.com'\n{line}\n");
+        let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &Given::default());
+        reading.unguarded().map(|judgement| (judgement.key.clone(), judgement.line)).collect::<Vec<_>>()
+    };
+    assert_eq!(read("nginx['ssl_verify_client'] = 'on'"), [("nginx.ssl_verify_client".to_owned(), Some(2))]);
+    assert_eq!(read("nginx['ssl_verify_client'] = 'off'"), []);
+    let snippet = "nginx['custom_gitlab_server_config'] = \"location /admin { allow 10.0.0.0/8;\\n deny all; }\"";
+    assert_eq!(read(snippet).len(), 1);
+    assert_eq!(read("nginx['custom_gitlab_server_config'] = 'add_header X-A b;'"), []);
+}
