@@ -7,12 +7,14 @@ pub mod problem;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use rustls::ServerConfig;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
 
 use crate::drain::Census;
 use crate::model::host::{HostPattern, HostTable};
@@ -20,9 +22,9 @@ use crate::model::{CertificateId, Listener, LogTarget, Model, Security, Transpor
 use crate::net::cert_store::{CertStore, Certificate};
 use crate::net::listener;
 use crate::net::tls::TlsShared;
-use crate::privileges;
+use crate::privileges::{self, Account};
 use crate::signals::{Signals, Wish};
-use crate::telemetry::log_writer::{LogHandle, LogWriter};
+use crate::telemetry::log_writer::{Finish, LogHandle, LogWriter};
 use crate::worker::{self, BoundListener, Orders, Plan};
 use problem::Problem;
 
@@ -47,12 +49,9 @@ pub fn examine(model: &Model) -> Vec<Problem> {
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
-    for target in model.access_logs() {
-        if let LogTarget::File(path) = target {
-            let directory = path.parent().filter(|directory| !directory.is_dir());
-            problems.extend(directory.map(|directory| Problem::LogDirectory(directory.into())));
-        }
-    }
+    let missing = log_directories(model).filter(|directory| !directory.is_dir());
+    problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
+    problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
     problems
 }
 
@@ -70,7 +69,7 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     }
     let configs = server_configs(&model, &tls, &certificates).map_err(|error| vec![Problem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &configs)).collect();
-    give_up_root(&model).map_err(|problem| vec![problem])?;
+    give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
     Ok(Prepared { model: Arc::new(model), sockets, logs })
 }
 
@@ -94,9 +93,8 @@ impl Prepared {
         drop(reporter);
         announce(&self.model);
         let cut = supervise(&mut signals, &workers, &mut reports, &logs).await;
-        logs.end();
-        if log_thread.join().is_err() {
-            tracing::error!("the thread that writes access logs had died");
+        if log_thread.finish(WRITING_OUT) == Finish::Stuck {
+            tracing::error!("the last lines of the access logs could not be written in time");
         }
         Ok(cut)
     }
@@ -111,18 +109,21 @@ async fn supervise(
 ) -> Census {
     let mut cut = Census::default();
     let mut is_stopping = false;
+    let mut give_up_at = None;
     loop {
         tokio::select! {
             report = reports.recv() => match report {
                 Some(census) => cut += census,
                 None => return cut,
             },
+            () = until(give_up_at) => return cut,
             wish = signals.next() => match wish {
                 Wish::ReopenLogs => logs.reopen(),
                 Wish::Reload => tracing::warn!("SIGHUP: reloading is not supported yet; restart instead"),
                 Wish::Stop if is_stopping => {
-                    tracing::warn!("stopped at once by a second signal");
-                    return cut;
+                    tracing::warn!("stopping at once because of a second signal");
+                    workers.iter().for_each(Orders::cut);
+                    give_up_at.get_or_insert_with(|| Instant::now() + CUTTING);
                 }
                 Wish::Stop => {
                     tracing::info!("stopping: waiting for requests and tunnels to finish");
@@ -187,7 +188,13 @@ fn cert_store(model: &Model, listener: &Listener, certificates: &Certificates) -
 
 /// Sockets by worker, then by listener.
 fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
-    let mut problems = Vec::new();
+    let taken =
+        model.listeners.iter().map(|listener| listener.address).filter(|address| listener::is_taken(*address));
+    let in_use = |address| Problem::Bind { address, error: io::ErrorKind::AddrInUse.into() };
+    let mut problems: Vec<Problem> = taken.map(in_use).collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let mut by_worker: Vec<Vec<BoundListener>> = Vec::new();
     for worker in 0..model.process.workers.get() {
         let mut sockets = Vec::new();
@@ -220,13 +227,32 @@ fn with_tls(sockets: Vec<BoundListener>, configs: &[Option<Arc<ServerConfig>>]) 
     sockets.into_iter().map(|bound| BoundListener { tls: configs[bound.listener].clone(), ..bound }).collect()
 }
 
-fn give_up_root(model: &Model) -> Result<(), Problem> {
-    match &model.process.user {
-        Some(name) => {
-            privileges::become_user(name).map_err(|why| Problem::User { name: name.clone(), why: why.to_string() })
-        }
-        None => Ok(()),
+/// Becomes the configured account, if the program was started as root, and hands it the logs.
+fn give_up_root(model: &Model, logs: &LogWriter) -> Result<(), Problem> {
+    let Some(name) = model.process.user.as_ref().filter(|_| privileges::is_root()) else { return Ok(()) };
+    let account = find_account(name)?;
+    let (user, group) = account.ids();
+    let hand_over = logs.give_to(user, group).map_err(|error| error.to_string());
+    let assumed = hand_over.and_then(|()| account.assume().map_err(|why| why.to_string()));
+    assumed.map_err(|why| Problem::User { name: name.clone(), why })?;
+    for directory in log_directories(model).filter(|directory| !privileges::may_write_in(directory)) {
+        let directory = directory.display();
+        tracing::warn!(
+            "{name} cannot create files in {directory}, so logs cannot be rotated; give it the directory"
+        );
     }
+    Ok(())
+}
+
+fn find_account(name: &str) -> Result<Account, Problem> {
+    Account::find(name).map_err(|why| Problem::User { name: name.into(), why: why.to_string() })
+}
+
+fn log_directories(model: &Model) -> impl Iterator<Item = &Path> {
+    model.access_logs().iter().filter_map(|target| match target {
+        LogTarget::File(path) => path.parent(),
+        LogTarget::Off | LogTarget::Stdout => None,
+    })
 }
 
 fn announce(model: &Model) {
@@ -237,3 +263,17 @@ fn announce(model: &Model) {
     }
     tracing::info!("ready, {} workers", model.process.workers);
 }
+
+/// Completes at `deadline`, and never without one.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What ending at once may take.
+const CUTTING: Duration = Duration::from_secs(1);
+
+/// What writing the last lines may take, on a disk or into a pipe that does not follow.
+const WRITING_OUT: Duration = Duration::from_secs(2);

@@ -6,10 +6,12 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::ops::AddAssign;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 /// One worker's register of running tasks.
@@ -17,8 +19,11 @@ use tokio::task::AbortHandle;
 pub struct Drain(Rc<Register>);
 
 /// Tells a connection that the worker wants to stop.
-#[derive(Clone)]
-pub struct Signal(watch::Receiver<Running>);
+pub struct Signal {
+    register: Rc<Register>,
+    changed: Pin<Box<dyn Future<Output = ()>>>,
+    asked: Asked,
+}
 
 /// What kind of work a task is, for the count of what a stop cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,14 +39,16 @@ pub struct Census {
     pub tunnels: usize,
 }
 
+/// Whether a signal's task is registered to be woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Running {
-    Serving,
-    Draining,
+enum Asked {
+    Not,
+    Registered,
 }
 
 struct Register {
-    running: watch::Sender<Running>,
+    draining: Cell<bool>,
+    begun: Notify,
     connections: Cell<usize>,
     tunnels: Cell<usize>,
     ended: Notify,
@@ -56,7 +63,8 @@ struct Counted {
 impl Drain {
     pub fn new() -> Drain {
         Drain(Rc::new(Register {
-            running: watch::Sender::new(Running::Serving),
+            draining: Cell::new(false),
+            begun: Notify::new(),
             connections: Cell::new(0),
             tunnels: Cell::new(0),
             ended: Notify::new(),
@@ -81,7 +89,12 @@ impl Drain {
     }
 
     pub fn signal(&self) -> Signal {
-        Signal(self.0.running.subscribe())
+        let register = self.0.clone();
+        Signal {
+            register: register.clone(),
+            changed: Box::pin(async move { register.begun.notified().await }),
+            asked: Asked::Not,
+        }
     }
 
     pub fn census(&self) -> Census {
@@ -91,7 +104,8 @@ impl Drain {
     /// Asks all connections to end and waits until nothing runs, but no longer than `grace`. Returns
     /// what was still running then; the caller ends it by dropping the runtime.
     pub async fn finish(&self, grace: Duration) -> Census {
-        self.0.running.send_replace(Running::Draining);
+        self.0.draining.set(true);
+        self.0.begun.notify_waiters();
         let emptied = async {
             while self.census() != Census::default() {
                 self.0.ended.notified().await;
@@ -111,10 +125,14 @@ impl Default for Drain {
 }
 
 impl Signal {
-    /// Completes when the worker starts to drain.
-    pub async fn draining(&mut self) {
-        // An error means that the worker is gone, which is as good a reason to end.
-        let _ = self.0.wait_for(|running| *running == Running::Draining).await;
+    /// Ready when the worker drains. To be polled by one task only: it registers once, and then costs a
+    /// look at a flag.
+    pub fn poll_draining(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.asked == Asked::Not {
+            self.asked = Asked::Registered;
+            let _ = self.changed.as_mut().poll(cx);
+        }
+        if self.register.draining.get() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Exit codes: 0 fine, 1 the configuration or the environment is wrong, 2 wrong usage.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the program's voice")]
+#![allow(clippy::print_stderr, reason = "this is the program's voice")]
 
 use std::fmt::Display;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(source) => serve(&source),
         Command::Check(source) => check(&source),
-        Command::Explain { source, format } => load(&source).map(|model| print!("{}", format.render(&model))),
+        Command::Explain { source, format } => load(&source).and_then(|model| print(&format.render(&model))),
         Command::Demo => run_demo(),
     };
     match done {
@@ -92,8 +92,7 @@ fn check(source: &Source) -> Result<(), Failed> {
     let model = load(source)?;
     let problems = app::examine(&model);
     if problems.is_empty() {
-        println!("the configuration is fine");
-        return Ok(());
+        return print("the configuration is fine\n");
     }
     Err(say_all(&problems))
 }
@@ -102,7 +101,7 @@ fn run_demo() -> Result<(), Failed> {
     start_logging(LogLevel::Warn);
     let demo = demo::stage::prepare().map_err(|error| say(&error))?;
     let prepared = app::prepare(demo.model()).map_err(|problems| say_all(&problems))?;
-    println!("{}", demo.welcome());
+    print(&demo.welcome())?;
     run(prepared)
 }
 
@@ -159,10 +158,18 @@ fn start_logging(level: LogLevel) {
     let filter = EnvFilter::new(format!("warn,gatepost={own}"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(io::stderr().is_terminal())
         .init();
+}
+
+/// Says what was asked for. A reader that has heard enough, as in `… | head`, is no failure.
+fn print(text: &str) -> Result<(), Failed> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(say(&error)),
+        _ => Ok(()),
+    }
 }
 
 fn say_all(problems: &[Problem]) -> Failed {

@@ -5,6 +5,7 @@ pub mod client_socket;
 pub mod client_stream;
 pub mod connection;
 pub mod idle_timer;
+pub mod keepalive;
 pub mod lent_buffer;
 pub mod listener;
 pub mod tls;

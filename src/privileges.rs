@@ -2,10 +2,11 @@
 
 use std::ffi::CString;
 use std::fmt;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{Uid, User, initgroups, setgid, setuid};
+use nix::unistd::{AccessFlags, Gid, Uid, User, access, initgroups, setgid, setuid};
 
 /// Why the account could not be changed.
 #[derive(Debug)]
@@ -23,17 +24,42 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Serves as `name` from here on. Call it before any thread starts. Without root there is nothing to give
-/// up: then the program goes on as who it is.
-pub(crate) fn become_user(name: &str) -> Result<(), Failure> {
-    if !Uid::effective().is_root() {
-        return Ok(());
+/// An account to serve as.
+pub(crate) struct Account {
+    name: CString,
+    user: Uid,
+    group: Gid,
+}
+
+impl Account {
+    pub(crate) fn find(name: &str) -> Result<Account, Failure> {
+        let user = User::from_name(name).map_err(Failure::Refused)?.ok_or(Failure::NoSuchUser)?;
+        let name = CString::new(name).map_err(|_| Failure::NoSuchUser)?;
+        Ok(Account { name, user: user.uid, group: user.gid })
     }
-    let user = User::from_name(name).map_err(Failure::Refused)?.ok_or(Failure::NoSuchUser)?;
-    let c_name = CString::new(name).map_err(|_| Failure::NoSuchUser)?;
-    initgroups(&c_name, user.gid).map_err(Failure::Refused)?;
-    setgid(user.gid).map_err(Failure::Refused)?;
-    setuid(user.uid).map_err(Failure::Refused)
+
+    /// The numbers of user and group.
+    pub(crate) fn ids(&self) -> (u32, u32) {
+        (self.user.as_raw(), self.group.as_raw())
+    }
+
+    /// Serves as this account from here on. Call it before any thread starts.
+    pub(crate) fn assume(&self) -> Result<(), Failure> {
+        // Groups first: without root they could not be given up any more.
+        initgroups(&self.name, self.group).map_err(Failure::Refused)?;
+        setgid(self.group).map_err(Failure::Refused)?;
+        setuid(self.user).map_err(Failure::Refused)
+    }
+}
+
+/// Whether there is something to give up.
+pub(crate) fn is_root() -> bool {
+    Uid::effective().is_root()
+}
+
+/// Whether this process may create files in a directory.
+pub(crate) fn may_write_in(directory: &Path) -> bool {
+    access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok()
 }
 
 /// Every tunnel takes two descriptors; the usual soft limit of 1024 is for programs that use `select`.

@@ -8,27 +8,28 @@ pub mod tunnel;
 pub mod upgrade;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Request, Response, request};
+use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use tower::Service;
 
 use crate::drain::{Drain, Kind};
 use crate::model::route::{Action, Forward, Route};
 use crate::model::{HostId, Listener, Model, path};
-use crate::net::connection::{ClientConnection, ConnectionSecurity};
+use crate::net::connection::{ClientConnection, ConnectionSecurity, OpenExchange};
 use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
 use crate::net::upstream::request::{BodyRules, Expectation, Hop, RequestBody, RequestHead, UpstreamRequest};
-use crate::telemetry::access_log::RequestSummary;
-use crate::telemetry::exchange::{Exchange, LogClock};
+use crate::telemetry::access_log::{RequestSummary, write_unreadable_line};
+use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
 use crate::telemetry::log_writer::{LogHandle, WorkerLog};
 use body::{Content, Record, ReplyBody};
 use reply::{Refusal, Reply};
@@ -93,6 +94,11 @@ impl Proxy {
         })
     }
 
+    /// Notes a request whose head could not be read, in the log of the host that stands in for all others.
+    pub fn log_unreadable(&self, listener: usize, peer: IpAddr, status: StatusCode) {
+        self.log_of(self.fallbacks[listener]).line(|out, time| write_unreadable_line(out, peer, time, status));
+    }
+
     /// What is due from time to time: log lines go out, old connections close.
     pub fn tick(&self) {
         self.logs.iter().for_each(|log| log.flush());
@@ -106,16 +112,17 @@ impl Proxy {
         let summary = RequestSummary::of(&head);
         let found = self.find_host(client, &head);
         let host = found.as_ref().ok().map(|(host, _)| *host);
-        let mut record = Record { exchange: self.record(client, host, summary), open };
+        let exchange = self.record(client, host, summary);
         let inbound = match found {
             Ok((host, host_header)) => Inbound { head, body, host, host_header },
-            Err(refusal) => return record.into_reply(reply::refuse(&refusal, head.headers.get(header::ACCEPT))),
+            Err(refusal) => {
+                return recorded(exchange, open, reply::refuse(&refusal, head.headers.get(header::ACCEPT)));
+            }
         };
         match self.act(client, inbound).await {
-            Forwarded::Answered(reply) => record.into_reply(reply),
+            Forwarded::Answered(reply) => recorded(exchange, open, reply),
             Forwarded::Switched(reply, switched) => {
-                record.exchange.switched();
-                self.tunnel_after(client, switched, record.exchange);
+                self.tunnel_after(client, switched, exchange.into_tunnel());
                 reply
             }
         }
@@ -191,12 +198,12 @@ impl Proxy {
     }
 
     /// Lets a tunnel begin when the 101 has gone out.
-    fn tunnel_after(&self, client: &ClientConnection, switched: Switched, exchange: Exchange) {
+    fn tunnel_after(&self, client: &ClientConnection, switched: Switched, record: TunnelRecord) {
         let drain = self.drain.clone();
         client.take_over(Box::new(move |mut stream, early| {
             stream.become_tunnel();
             let client = End { stream, early };
-            let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, exchange);
+            let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, record);
             drain.spawn(Kind::Tunnel, tunnel);
         }));
     }
@@ -228,11 +235,11 @@ impl Proxy {
     /// 9.1.1); else a client could reach a host around that host's own TLS terms.
     fn check_server_name(&self, client: &ClientConnection, name: &str, host: HostId) -> Result<(), Refusal> {
         let ConnectionSecurity::Tls { server_name: Some(server_name) } = &client.security else { return Ok(()) };
-        if **server_name == *name {
+        if server_name.as_str() == name {
             return Ok(());
         }
         let hosts = &self.model.listeners[client.listener].hosts;
-        let certified = hosts.find(server_name).copied().or(self.fallbacks[client.listener]);
+        let certified = hosts.find(server_name.as_str()).copied().or(self.fallbacks[client.listener]);
         let security = |host: HostId| self.model.host(host).security;
         if certified.is_some_and(|certified| security(certified) == security(host)) {
             Ok(())
@@ -250,9 +257,12 @@ impl Proxy {
     }
 
     fn record(&self, client: &ClientConnection, host: Option<HostId>, summary: RequestSummary) -> Exchange {
-        let host = host.or(self.fallbacks[client.listener]);
+        Exchange::open(client.peer, summary, self.log_of(host.or(self.fallbacks[client.listener])))
+    }
+
+    fn log_of(&self, host: Option<HostId>) -> DatedLog {
         let log = host.map_or(0, |host| self.model.host(host).access_log.index());
-        Exchange::open(client.peer, summary, self.logs[log].clone(), self.clock.clone())
+        DatedLog { log: self.logs[log].clone(), clock: self.clock.clone() }
     }
 
     fn report(&self, forward: &Forward, error: &UpstreamError) {
@@ -264,14 +274,7 @@ impl Proxy {
     }
 }
 
-impl Record {
-    fn into_reply(mut self, reply: Reply) -> Response<ReplyBody> {
-        self.exchange.answered(reply.status());
-        reply.map(|content| ReplyBody::Message { content, record: self })
-    }
-}
-
-impl Meter for Exchange {
+impl Meter for TunnelRecord {
     fn to_client(&mut self, bytes: u64) {
         self.sent(bytes);
     }
@@ -279,6 +282,13 @@ impl Meter for Exchange {
     fn to_application(&mut self, bytes: u64) {
         self.received(bytes);
     }
+}
+
+/// An answer that carries its record to its end.
+fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Response<ReplyBody> {
+    exchange.answered(reply.status());
+    let record = Record::of_answer(exchange, open);
+    reply.map(|content| ReplyBody::Message { content, record })
 }
 
 /// Path and query, as they came.

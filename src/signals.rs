@@ -1,4 +1,5 @@
-//! Signals, with the meanings that nginx gave them, because scripts send them already.
+//! Signals. They mean what they mean to nginx, because scripts send them already, with one difference: TERM
+//! and INT, which end nginx at once, let requests and tunnels finish as QUIT does. A second one ends at once.
 
 use std::io;
 

@@ -42,6 +42,7 @@ pub(crate) struct Orders(UnboundedSender<Order>);
 
 enum Order {
     Stop,
+    Cut,
 }
 
 impl Orders {
@@ -49,6 +50,11 @@ impl Orders {
     pub(crate) fn stop(&self) {
         // A worker that is gone has stopped already.
         let _ = self.0.send(Order::Stop);
+    }
+
+    /// After a stop: wait no longer.
+    pub(crate) fn cut(&self) {
+        let _ = self.0.send(Order::Cut);
     }
 }
 
@@ -84,7 +90,10 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
     // Without a sender the process is ending, too.
     let _ = orders.recv().await;
     running.iter().for_each(AbortHandle::abort);
-    let cut = drain.finish(grace).await;
+    let cut = tokio::select! {
+        left = drain.finish(grace) => left,
+        _ = orders.recv() => drain.census(),
+    };
     ticking.abort();
     proxy.tick();
     cut
@@ -104,7 +113,9 @@ fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
             drain.spawn(Kind::Connection, async move {
                 let service = |client| proxy.service(client);
-                connection::serve(accepted, &transport, &of_connection, service).await;
+                if let Some(status) = connection::serve(accepted, &transport, &of_connection, service).await {
+                    proxy.log_unreadable(listener, peer.ip(), status);
+                }
             });
         }
     }))

@@ -50,7 +50,7 @@ impl std::error::Error for Problem {}
 fn bind_advice(address: SocketAddr, error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program listens there. If it is the bundled nginx, set nginx['enable'] = false in \
+            "another program listens there, perhaps another `gatepost serve`. If it is the bundled nginx, set nginx['enable'] = false in \
              gitlab.rb and run `gitlab-ctl reconfigure`"
         }
         io::ErrorKind::PermissionDenied if address.port() < 1024 => {

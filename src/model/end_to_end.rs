@@ -15,6 +15,11 @@ pub struct EndToEnd(HeaderMap);
 impl EndToEnd {
     /// Takes away what belongs to the connection the message came on.
     pub fn strip(mut headers: HeaderMap) -> EndToEnd {
+        // Where both were sent, Transfer-Encoding framed the message, and the length is a lie that the next
+        // hop would believe (RFC 9112 section 6.3).
+        if headers.contains_key(header::TRANSFER_ENCODING) {
+            headers.remove(header::CONTENT_LENGTH);
+        }
         for name in named_by_connection(&headers) {
             headers.remove(name);
         }
@@ -110,6 +115,11 @@ mod tests {
             ("accept", "*/*"),
         ];
         assert_eq!(stripped(&headers), ["accept"]);
+    }
+
+    #[test]
+    fn a_length_beside_a_transfer_encoding_does_not_travel() {
+        assert_eq!(stripped(&[("transfer-encoding", "chunked"), ("content-length", "3"), ("age", "1")]), ["age"]);
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
     Ok(Cow::Owned(format!("/{}{slash}", kept.join("/"))))
 }
 
-/// Bytes that are no UTF-8 become U+FFFD, which no route is written with.
-fn decode(path: &str) -> Result<String, InvalidPath> {
+/// Percent-decoding. Bytes that are no UTF-8 become U+FFFD, which no route is written with.
+pub fn decode(path: &str) -> Result<String, InvalidPath> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
     while let Some(byte) = rest.next() {

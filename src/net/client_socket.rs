@@ -35,6 +35,9 @@ pub struct Activity {
     since: Cell<Instant>,
     exchanges: Cell<u32>,
     write_stuck_since: Cell<Option<Instant>>,
+    /// Answers whose last bytes nobody has asked more after, and since when there was no change.
+    untaken: Cell<u32>,
+    untaken_since: Cell<Instant>,
     /// Without taking any of the bytes that are ready for it, a client may last this long.
     write_limit: Cell<Duration>,
 }
@@ -193,6 +196,8 @@ impl Activity {
             since: Cell::new(Instant::now()),
             exchanges: Cell::new(0),
             write_stuck_since: Cell::new(None),
+            untaken: Cell::new(0),
+            untaken_since: Cell::new(Instant::now()),
             write_limit: Cell::new(DEFAULT_WRITE_LIMIT),
         }
     }
@@ -227,9 +232,26 @@ impl Activity {
         self.write_limit.set(limit);
     }
 
-    /// Since it takes nothing of what is ready for it, the client has until then.
+    /// Bytes of an answer are on their way, and it is the client's turn to take them.
+    pub fn answer_offered(&self) {
+        self.untaken.set(self.untaken.get() + 1);
+        self.untaken_since.set(Instant::now());
+    }
+
+    /// The client has taken what was offered, or the answer is over.
+    pub fn answer_taken(&self) {
+        self.untaken.set(self.untaken.get().saturating_sub(1));
+        if self.untaken.get() > 0 {
+            self.untaken_since.set(Instant::now());
+        }
+    }
+
+    /// Since it takes nothing of what is ready for it, the client has until then. A blocked socket shows it
+    /// in HTTP/1; an HTTP/2 client can let the socket run and give its streams no window.
     pub fn write_deadline(&self) -> Option<Instant> {
-        self.write_stuck_since.get().map(|since| since + self.write_limit.get())
+        let untaken = (self.untaken.get() > 0).then(|| self.untaken_since.get());
+        let since = self.write_stuck_since.get().into_iter().chain(untaken).min()?;
+        Some(since + self.write_limit.get())
     }
 
     /// When the client has been too slow; `None` while nothing is asked of it.

@@ -9,18 +9,18 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
@@ -28,6 +28,7 @@ use super::client_socket::{Activity, ClientLimits, ClientSocket};
 use super::client_stream::ClientStream;
 use super::tls::{self, HandshakeFailure};
 use crate::drain::{Drain, Signal};
+use crate::model::host::HostName;
 
 /// What requests may know about the connection they came on.
 pub struct ClientConnection {
@@ -46,8 +47,8 @@ pub struct ClientConnection {
 pub enum ConnectionSecurity {
     Plain,
     Tls {
-        /// The name the client asked a certificate for, in lower case.
-        server_name: Option<Box<str>>,
+        /// The name the client asked a certificate for.
+        server_name: Option<HostName>,
     },
 }
 
@@ -93,10 +94,18 @@ enum Ended {
 struct Watchdog {
     activity: Rc<Activity>,
     sleep: Pin<Box<Sleep>>,
+    /// The timer is set, and this task will be woken when it fires.
+    is_set: bool,
 }
 
-/// Serves a connection from its first byte to its last.
-pub async fn serve<M, S, B>(accepted: Accepted, transport: &Transport, drain: &Drain, make_service: M)
+/// Serves a connection from its first byte to its last. If that was an HTTP/1 head which cannot be read, no
+/// service has seen it, and the status that hyper answered is returned.
+pub async fn serve<M, S, B>(
+    accepted: Accepted,
+    transport: &Transport,
+    drain: &Drain,
+    make_service: M,
+) -> Option<StatusCode>
 where
     M: FnOnce(Rc<ClientConnection>) -> S,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
@@ -106,7 +115,7 @@ where
 {
     let Accepted { tcp, peer, listener } = accepted;
     let activity = Rc::new(Activity::one_by_one());
-    let Some((stream, security, version)) = establish(tcp, transport, &activity, peer).await else { return };
+    let (stream, security, version) = establish(tcp, transport, &activity, peer).await?;
     let connection = Rc::new(ClientConnection {
         peer: peer.ip(),
         peer_header: address_header(peer.ip()),
@@ -121,9 +130,15 @@ where
         HttpVersion::Two => serve_http2(stream, service, &connection, drain.signal()).await,
     };
     match ended {
-        Ended::Closed(Ok(())) => {}
-        Ended::Closed(Err(error)) => tracing::debug!("connection from {peer} ended: {error}"),
-        Ended::TooSlow => tracing::debug!("connection from {peer} was closed: the client took too long"),
+        Ended::Closed(Ok(())) => None,
+        Ended::Closed(Err(error)) => {
+            tracing::debug!("connection from {peer} ended: {error}");
+            status_of_unreadable(&error)
+        }
+        Ended::TooSlow => {
+            tracing::debug!("connection from {peer} was closed: the client took too long");
+            None
+        }
     }
 }
 
@@ -142,6 +157,18 @@ impl ClientConnection {
     /// Asks for the socket once the answer under way, a 101, has been written. Only for HTTP/1.
     pub fn take_over(&self, takeover: Takeover) {
         *self.takeover.borrow_mut() = Some(takeover);
+    }
+}
+
+impl OpenExchange {
+    /// See [`Activity::answer_offered`].
+    pub fn answer_offered(&self) {
+        self.0.answer_offered();
+    }
+
+    /// See [`Activity::answer_taken`].
+    pub fn answer_taken(&self) {
+        self.0.answer_taken();
     }
 }
 
@@ -167,7 +194,8 @@ async fn establish(
     match tls::handshake(acceptor, ClientSocket::below_tls(tcp, activity.clone())).await {
         Ok(stream) => {
             let session = stream.get_ref().1;
-            let server_name = session.server_name().map(|name| name.to_ascii_lowercase().into_boxed_str());
+            // The one form of a name, in which it is compared with hosts.
+            let server_name = session.server_name().and_then(|name| HostName::parse(name).ok());
             let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
             Some((ClientStream::Tls(stream), ConnectionSecurity::Tls { server_name }, version))
         }
@@ -249,17 +277,25 @@ where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
     let mut watchdog = Watchdog::new(connection.activity.clone());
-    let mut draining = pin!(signal.draining());
     let mut is_draining = false;
+    let mut goodbye: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {
-        if !is_draining && draining.as_mut().poll(cx).is_ready() {
+        if !is_draining && signal.poll_draining(cx).is_ready() {
             is_draining = true;
             shut_down(Pin::new(http));
         }
         if let Poll::Ready(closed) = Pin::new(&mut *http).poll(cx) {
             return Poll::Ready(Ended::Closed(closed));
         }
-        watchdog.poll(cx).map(|()| Ended::TooSlow)
+        if goodbye.is_none() && watchdog.poll(cx).is_ready() {
+            // A client that still listens learns that nothing more is answered: GOAWAY, or close_notify.
+            shut_down(Pin::new(http));
+            goodbye = Some(Box::pin(sleep(GOODBYE)));
+            if let Poll::Ready(closed) = Pin::new(&mut *http).poll(cx) {
+                return Poll::Ready(Ended::Closed(closed));
+            }
+        }
+        goodbye.as_mut().map_or(Poll::Pending, |goodbye| goodbye.as_mut().poll(cx).map(|()| Ended::TooSlow))
     })
     .await
 }
@@ -289,7 +325,7 @@ where
 impl Watchdog {
     fn new(activity: Rc<Activity>) -> Watchdog {
         let first = activity.deadline(&LIMITS).unwrap_or_else(|| Instant::now() + LIMITS.head);
-        Watchdog { activity, sleep: Box::pin(sleep_until(first)) }
+        Watchdog { activity, sleep: Box::pin(sleep_until(first)), is_set: false }
     }
 
     /// Ready when the client has been too slow.
@@ -297,7 +333,12 @@ impl Watchdog {
         // All other deadlines begin where this one, too, is looked at next; a write gets stuck at any time.
         if let Some(deadline) = self.activity.write_deadline().filter(|at| *at < self.sleep.deadline()) {
             self.sleep.as_mut().reset(deadline);
+            self.is_set = false;
         }
+        if self.is_set && !self.sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.is_set = true;
         while self.sleep.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             match self.activity.deadline(&LIMITS) {
@@ -311,6 +352,14 @@ impl Watchdog {
     }
 }
 
+fn status_of_unreadable(error: &hyper::Error) -> Option<StatusCode> {
+    match (error.is_parse(), error.is_parse_too_large()) {
+        (_, true) => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        (true, false) => Some(StatusCode::BAD_REQUEST),
+        (false, false) => None,
+    }
+}
+
 fn address_header(address: IpAddr) -> HeaderValue {
     // An address consists of digits, letters, dots and colons, so it is always a valid value.
     HeaderValue::try_from(address.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
@@ -319,6 +368,9 @@ fn address_header(address: IpAddr) -> HeaderValue {
 /// nginx waits 60 s for a head and keeps an idle connection for 65 s. Heads are small: half the time is
 /// plenty, and halves what a slow attacker can hold.
 const LIMITS: ClientLimits = ClientLimits { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
+
+/// What a client that was too slow has to take note of it.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Head of a request, in both protocols: room for the cookies of single sign-on.
 const MAX_HEAD: usize = 64 * 1024;

@@ -4,7 +4,7 @@
 //! was progress meanwhile; so a busy connection touches the timer wheel once per limit, not per message.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -14,11 +14,13 @@ pub struct IdleTimer {
     limit: Duration,
     last_progress: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Who will be woken when the timer fires.
+    waker: Option<Waker>,
 }
 
 impl IdleTimer {
     pub fn new(limit: Duration) -> IdleTimer {
-        IdleTimer { limit, last_progress: Instant::now(), sleep: None }
+        IdleTimer { limit, last_progress: Instant::now(), sleep: None, waker: None }
     }
 
     /// Begins anew with another limit.
@@ -28,6 +30,7 @@ impl IdleTimer {
         let deadline = self.last_progress + limit;
         if let Some(sleep) = self.sleep.as_mut().filter(|sleep| sleep.deadline() > deadline) {
             sleep.as_mut().reset(deadline);
+            self.waker = None;
         }
     }
 
@@ -40,6 +43,11 @@ impl IdleTimer {
     pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.last_progress + self.limit;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let is_registered = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_registered && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.waker = Some(cx.waker().clone());
         while sleep.as_mut().poll(cx).is_ready() {
             if deadline <= Instant::now() {
                 return Poll::Ready(());

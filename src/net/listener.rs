@@ -1,11 +1,13 @@
 //! Listening sockets: binding them, and accepting from them.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+
+use super::keepalive::notice_death;
 
 /// Binds one listening socket. Several, one per worker, share an address; the kernel spreads the
 /// connections over them.
@@ -21,6 +23,18 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Whether somebody answers at an address already. Sharing it would succeed, when it is a second instance of
+/// this program under the same account, and then each would get some of the clients.
+pub fn is_taken(address: SocketAddr) -> bool {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let probe = SocketAddr::new(ip, address.port());
+    address.port() != 0 && std::net::TcpStream::connect_timeout(&probe, PROBE).is_ok()
 }
 
 /// Accepts the next connection. Never fails: what concerns a single connection is skipped, and when
@@ -41,13 +55,10 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// Small messages go out at once, and a peer that vanished is noticed within about three minutes.
-/// Failing to set an option is no reason to refuse a client.
+/// Small messages go out at once. Failing to set an option is no reason to refuse a client.
 fn prepare(stream: &TcpStream) {
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY).with_retries(4);
-    let socket = SockRef::from(stream);
-    let _ = socket.set_tcp_nodelay(true);
-    let _ = socket.set_tcp_keepalive(&keepalive);
+    let _ = stream.set_nodelay(true);
+    notice_death(stream);
 }
 
 /// The client gave up between its handshake and our accept.
@@ -59,6 +70,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 /// Capped by `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
+/// Longest wait for an answer at an address that should be free.
+const PROBE: Duration = Duration::from_millis(200);
+
 const BACK_OFF: Duration = Duration::from_millis(100);
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);

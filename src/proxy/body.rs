@@ -32,8 +32,45 @@ pub enum Content {
 
 /// What lives exactly as long as an exchange: its log line, and its claim on the connection.
 pub struct Record {
-    pub exchange: Exchange,
-    pub open: OpenExchange,
+    exchange: Exchange,
+    open: OpenExchange,
+    turn: Turn,
+}
+
+/// Whose turn it is in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// The application is to bring bytes.
+    Application,
+    /// The client is to take those that are there.
+    Client,
+}
+
+impl Record {
+    /// The record of an answer whose head goes out now; it is for the client to ask for more.
+    pub fn of_answer(exchange: Exchange, open: OpenExchange) -> Record {
+        open.answer_offered();
+        Record { exchange, open, turn: Turn::Client }
+    }
+
+    fn bytes_wanted(&mut self) {
+        if self.turn == Turn::Client {
+            self.turn = Turn::Application;
+            self.open.answer_taken();
+        }
+    }
+
+    fn bytes_offered(&mut self, bytes: u64) {
+        self.exchange.sent(bytes);
+        self.turn = Turn::Client;
+        self.open.answer_offered();
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.bytes_wanted();
+    }
 }
 
 impl Content {
@@ -69,9 +106,10 @@ impl Body for ReplyBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
         let ReplyBody::Message { content, record } = self.get_mut() else { return Poll::Ready(None) };
+        record.bytes_wanted();
         let frame = ready!(content.poll_frame(cx));
         match &frame {
-            Some(Ok(frame)) => record.exchange.sent(frame.data_ref().map_or(0, |data| data.len() as u64)),
+            Some(Ok(frame)) => record.bytes_offered(frame.data_ref().map_or(0, |data| data.len() as u64)),
             Some(Err(failure)) => tracing::warn!("an answer was cut short: {failure}"),
             None => {}
         }

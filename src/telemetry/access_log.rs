@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::{HeaderMap, HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+
+use crate::model::path;
 
 /// What the line says about the request. Cheap to make: everything shares the request's own memory.
 #[derive(Debug, Clone)]
@@ -30,15 +32,26 @@ pub struct RequestSummary {
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome {
     pub status: u16,
-    /// Bytes of the body, or of the tunnel, that went to the client.
+    /// Bytes of the body that went to the client.
     pub sent: u64,
-    pub tunnel: Option<TunnelEnd>,
 }
 
-/// The fields that only a tunnel has.
+/// The line of a tunnel, written as far as it can be when the tunnel opens. A tunnel may last for hours;
+/// this keeps neither its request alive nor the buffer that the request was read into.
+#[derive(Debug, Clone)]
+pub struct TunnelLine {
+    text: Box<[u8]>,
+    /// Where the time belongs, and where the bytes sent do.
+    time_at: usize,
+    sent_at: usize,
+}
+
+/// How a tunnel ended.
 #[derive(Debug, Clone, Copy)]
 pub struct TunnelEnd {
     pub lasted: Duration,
+    /// Bytes that went to the client.
+    pub sent: u64,
     /// Bytes that came from the client.
     pub received: u64,
 }
@@ -55,32 +68,65 @@ impl RequestSummary {
             authorization: field(header::AUTHORIZATION),
         }
     }
-
-    /// Copies what is shared, so that a long-lived tunnel does not keep the buffer alive that its request
-    /// was read into.
-    pub fn detach(&mut self) {
-        let copied = |value: &mut Option<HeaderValue>| {
-            *value = value.take().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
-        };
-        copied(&mut self.referer);
-        copied(&mut self.user_agent);
-        copied(&mut self.authorization);
-        if let Ok(target) = http::Uri::try_from(self.target.to_string()) {
-            self.target = target;
-        }
-    }
 }
 
 /// Appends one line, newline included, to `out`. `time` is in nginx's `$time_local` form.
 pub fn write_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, request: &RequestSummary, outcome: Outcome) {
+    write_client(out, peer, request);
+    out.extend_from_slice(time.as_bytes());
+    write_request(out, request, outcome.status);
+    let _ = write!(out, "{}", outcome.sent);
+    write_agent(out, request);
+    out.push(b'\n');
+}
+
+/// Appends the line of a request that was refused before it could be read.
+pub fn write_unreadable_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, status: StatusCode) {
+    let _ = writeln!(out, "{peer} - - [{time}] \"-\" {} 0 \"\" \"-\" -", status.as_u16());
+}
+
+impl TunnelLine {
+    pub fn prepare(peer: IpAddr, request: &RequestSummary) -> TunnelLine {
+        let mut text = Vec::new();
+        write_client(&mut text, peer, request);
+        let time_at = text.len();
+        write_request(&mut text, request, 101);
+        let sent_at = text.len();
+        write_agent(&mut text, request);
+        TunnelLine { text: text.into(), time_at, sent_at }
+    }
+
+    /// Appends the line to `out`.
+    pub fn write(&self, out: &mut Vec<u8>, time: &str, end: TunnelEnd) {
+        out.extend_from_slice(&self.text[..self.time_at]);
+        out.extend_from_slice(time.as_bytes());
+        out.extend_from_slice(&self.text[self.time_at..self.sent_at]);
+        let _ = write!(out, "{}", end.sent);
+        out.extend_from_slice(&self.text[self.sent_at..]);
+        let _ = writeln!(out, " {:.3} {}", end.lasted.as_secs_f64(), end.received);
+    }
+}
+
+/// `$remote_addr - $remote_user [`
+fn write_client(out: &mut Vec<u8>, peer: IpAddr, request: &RequestSummary) {
     let _ = write!(out, "{peer} - ");
     match request.authorization.as_ref().and_then(basic_user) {
         Some(user) => escape(out, &user),
         None => out.push(b'-'),
     }
-    let _ = write!(out, " [{time}] \"{} ", request.method);
+    out.extend_from_slice(b" [");
+}
+
+/// `] "$request_method $filtered_request_uri $server_protocol" $status `
+fn write_request(out: &mut Vec<u8>, request: &RequestSummary, status: u16) {
+    let _ = write!(out, "] \"{} ", request.method);
     write_target(out, &request.target);
-    let _ = write!(out, " {}\" {} {} \"", protocol(request.version), outcome.status, outcome.sent);
+    let _ = write!(out, " {}\" {status} ", protocol(request.version));
+}
+
+/// ` "$filtered_http_referer" "$http_user_agent" $gzip_ratio`
+fn write_agent(out: &mut Vec<u8>, request: &RequestSummary) {
+    out.extend_from_slice(b" \"");
     if let Some(referer) = &request.referer {
         escape(out, without_query(referer.as_bytes()));
     }
@@ -89,12 +135,7 @@ pub fn write_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, request: &Request
         Some(agent) => escape(out, agent.as_bytes()),
         None => out.push(b'-'),
     }
-    // The last field is $gzip_ratio.
     out.extend_from_slice(b"\" -");
-    if let Some(tunnel) = outcome.tunnel {
-        let _ = write!(out, " {:.3} {}", tunnel.lasted.as_secs_f64(), tunnel.received);
-    }
-    out.push(b'\n');
 }
 
 fn protocol(version: Version) -> &'static str {
@@ -121,29 +162,17 @@ fn write_target(out: &mut Vec<u8>, target: &http::Uri) {
     }
 }
 
-/// The parameters that nginx's filters know, and further ones that carry a credential in GitLab's and
-/// Mattermost's addresses. `-` and `_` are the same, as is the case.
+/// Parameters that carry a credential: any `…token`, as nginx's filters know some, and what sign-on and
+/// sign-in send. Applications decode names and take `user[password]` apart, so that is done here, too.
 fn is_secret(name: &str) -> bool {
-    if !name.as_bytes().last().is_some_and(|last| matches!(last | 0x20, b'n' | b'e' | b'd')) {
-        return false;
-    }
-    const SECRETS: [&str; 9] = [
-        "private_token",
-        "authenticity_token",
-        "rss_token",
-        "feed_token",
-        "access_token",
-        "job_token",
-        "reset_password_token",
-        "confirmation_token",
-        "invitation_token",
-    ];
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    name == "token" || name == "code" || name == "password" || SECRETS.contains(&name.as_str())
+    let decoded = path::decode(name).unwrap_or_else(|_| name.to_owned());
+    let innermost = decoded.trim_end_matches(']').rsplit('[').next().unwrap_or_default();
+    let name = innermost.to_ascii_lowercase().replace('-', "_");
+    name.ends_with("token") || ["code", "password", "secret", "client_secret"].contains(&name.as_str())
 }
 
 fn without_query(referer: &[u8]) -> &[u8] {
-    referer.iter().rposition(|byte| *byte == b'?').map_or(referer, |at| &referer[..at])
+    referer.iter().position(|byte| *byte == b'?').map_or(referer, |at| &referer[..at])
 }
 
 /// nginx's default escaping: what could break a line or a quoted field becomes `\xHH`.
@@ -177,20 +206,25 @@ fn basic_user(authorization: &HeaderValue) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn line(target: &str, headers: &[(&'static str, &str)], outcome: Outcome) -> String {
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+    const TIME: &str = "23/Nov/2026:16:18:02 +0000";
+
+    fn summary(target: &str, headers: &[(&'static str, &str)]) -> RequestSummary {
         let mut request = http::Request::builder().uri(target);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let (head, ()) = request.body(()).unwrap().into_parts();
+        RequestSummary::of(&request.body(()).unwrap().into_parts().0)
+    }
+
+    fn line(target: &str, headers: &[(&'static str, &str)], outcome: Outcome) -> String {
         let mut out = Vec::new();
-        let peer = IpAddr::from([192, 0, 2, 7]);
-        write_line(&mut out, peer, "23/Nov/2026:16:18:02 +0000", &RequestSummary::of(&head), outcome);
+        write_line(&mut out, PEER, TIME, &summary(target, headers), outcome);
         String::from_utf8(out).unwrap()
     }
 
     fn ended(status: u16, sent: u64) -> Outcome {
-        Outcome { status, sent, tunnel: None }
+        Outcome { status, sent }
     }
 
     #[test]
@@ -210,10 +244,13 @@ mod tests {
 
     #[test]
     fn every_secret_parameter_is_filtered() {
-        let logged =
-            line("/a?private_token=x&b=1&Private-Token=y&token=z&job_token=s&xtoken=k", &[], ended(200, 0));
-        let filtered =
-            "private_token=[FILTERED]&b=1&Private-Token=[FILTERED]&token=[FILTERED]&job_token=[FILTERED]&xtoken=k";
+        let logged = line(
+            "/a?private%5Ftoken=x&b=1&Private-Token=y&user%5Bpassword%5D=z&id_token=s&tokens=k",
+            &[],
+            ended(200, 0),
+        );
+        let filtered = "private%5Ftoken=[FILTERED]&b=1&Private-Token=[FILTERED]&user%5Bpassword%5D=[FILTERED]&\
+                        id_token=[FILTERED]&tokens=k";
         assert!(logged.contains(filtered), "{logged}");
     }
 
@@ -225,8 +262,12 @@ mod tests {
 
     #[test]
     fn a_tunnel_says_how_long_it_lasted_and_what_it_received() {
-        let tunnel = TunnelEnd { lasted: Duration::from_millis(1500), received: 77 };
-        let logged = line("/ws", &[], Outcome { status: 101, sent: 9, tunnel: Some(tunnel) });
-        assert!(logged.ends_with("\" 101 9 \"\" \"-\" - 1.500 77\n"), "{logged}");
+        let mut out = Vec::new();
+        let end = TunnelEnd { lasted: Duration::from_millis(1500), sent: 9, received: 77 };
+        TunnelLine::prepare(PEER, &summary("/ws?token=x", &[("user-agent", "a")])).write(&mut out, TIME, end);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "192.0.2.7 - - [23/Nov/2026:16:18:02 +0000] \"GET /ws?token=[FILTERED] HTTP/1.1\" 101 9 \"\" \"a\" - 1.500 77\n"
+        );
     }
 }

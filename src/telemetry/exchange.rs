@@ -8,17 +8,32 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::access_log::{Outcome, RequestSummary, TunnelEnd, write_line};
+use super::access_log::{Outcome, RequestSummary, TunnelEnd, TunnelLine, write_line};
 use super::log_writer::WorkerLog;
 
 /// One exchange that is under way.
 pub struct Exchange(Box<Record>);
 
+/// A tunnel that is open.
+pub struct TunnelRecord {
+    line: TunnelLine,
+    log: DatedLog,
+    since: Instant,
+    sent: u64,
+    received: u64,
+}
+
+/// A log, and the time to write into it.
+#[derive(Clone)]
+pub struct DatedLog {
+    pub log: Rc<WorkerLog>,
+    pub clock: Rc<LogClock>,
+}
+
 struct Record {
     peer: IpAddr,
     request: RequestSummary,
-    log: Rc<WorkerLog>,
-    clock: Rc<LogClock>,
+    log: DatedLog,
     progress: Progress,
     sent: u64,
 }
@@ -29,10 +44,8 @@ enum Progress {
     Answered {
         status: u16,
     },
-    Tunnel {
-        since: Instant,
-        received: u64,
-    },
+    /// The tunnel has a record of its own.
+    BecameTunnel,
 }
 
 /// The time as the log writes it, formatted once a second.
@@ -40,8 +53,8 @@ enum Progress {
 pub struct LogClock(RefCell<(i64, String)>);
 
 impl Exchange {
-    pub fn open(peer: IpAddr, request: RequestSummary, log: Rc<WorkerLog>, clock: Rc<LogClock>) -> Exchange {
-        Exchange(Box::new(Record { peer, request, log, clock, progress: Progress::Asked, sent: 0 }))
+    pub fn open(peer: IpAddr, request: RequestSummary, log: DatedLog) -> Exchange {
+        Exchange(Box::new(Record { peer, request, log, progress: Progress::Asked, sent: 0 }))
     }
 
     /// The head of the answer is on its way.
@@ -49,34 +62,55 @@ impl Exchange {
         self.0.progress = Progress::Answered { status: status.as_u16() };
     }
 
-    /// The exchange has become a tunnel.
-    pub fn switched(&mut self) {
-        self.0.request.detach();
-        self.0.progress = Progress::Tunnel { since: Instant::now(), received: 0 };
-    }
-
-    /// Bytes of the body, or of the tunnel, went to the client.
+    /// Bytes of the body went to the client.
     pub fn sent(&mut self, bytes: u64) {
         self.0.sent += bytes;
     }
 
-    /// Bytes of the tunnel came from the client.
+    /// The exchange goes on as a tunnel, and its line is the tunnel's.
+    pub fn into_tunnel(mut self) -> TunnelRecord {
+        let record = &mut self.0;
+        record.progress = Progress::BecameTunnel;
+        let line = TunnelLine::prepare(record.peer, &record.request);
+        TunnelRecord { line, log: record.log.clone(), since: Instant::now(), sent: 0, received: 0 }
+    }
+}
+
+impl TunnelRecord {
+    /// Bytes went to the client.
+    pub fn sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+    }
+
+    /// Bytes came from the client.
     pub fn received(&mut self, bytes: u64) {
-        if let Progress::Tunnel { received, .. } = &mut self.0.progress {
-            *received += bytes;
-        }
+        self.received += bytes;
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let (status, tunnel) = match self.progress {
-            Progress::Asked => (CLIENT_WENT_AWAY, None),
-            Progress::Answered { status } => (status, None),
-            Progress::Tunnel { since, received } => (101, Some(TunnelEnd { lasted: since.elapsed(), received })),
+        let status = match self.progress {
+            Progress::Asked => CLIENT_WENT_AWAY,
+            Progress::Answered { status } => status,
+            Progress::BecameTunnel => return,
         };
-        let outcome = Outcome { status, sent: self.sent, tunnel };
-        self.log.line(|out| self.clock.with(|time| write_line(out, self.peer, time, &self.request, outcome)));
+        let outcome = Outcome { status, sent: self.sent };
+        self.log.line(|out, time| write_line(out, self.peer, time, &self.request, outcome));
+    }
+}
+
+impl Drop for TunnelRecord {
+    fn drop(&mut self) {
+        let end = TunnelEnd { lasted: self.since.elapsed(), sent: self.sent, received: self.received };
+        self.log.line(|out, time| self.line.write(out, time, end));
+    }
+}
+
+impl DatedLog {
+    /// Lets `write` append a line that carries the time.
+    pub fn line(&self, write: impl FnOnce(&mut Vec<u8>, &str)) {
+        self.log.line(|out| self.clock.with(|time| write(out, time)));
     }
 }
 

@@ -7,11 +7,12 @@
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::fchown;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::model::LogTarget;
 
@@ -22,11 +23,25 @@ pub struct LogWriter {
     handle: LogHandle,
 }
 
-/// Sends buffers and orders to the writer, from any thread.
+/// The thread that writes.
+pub struct WriterThread {
+    handle: LogHandle,
+    ended: Receiver<()>,
+}
+
+/// How the thread ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    AllWritten,
+    /// A disk or a pipe takes no more; its lines are lost.
+    Stuck,
+}
+
+/// Sends buffers and orders to the writer, from any thread. Never waits for it.
 #[derive(Clone)]
 pub struct LogHandle {
     orders: SyncSender<Order>,
-    dropped: Arc<AtomicU64>,
+    shared: Arc<Shared>,
 }
 
 /// One worker's end of one access log: collects lines and hands them over together.
@@ -38,9 +53,21 @@ pub struct WorkerLog {
 }
 
 enum Order {
-    Write { sink: usize, lines: Vec<u8> },
-    Reopen,
-    End,
+    Write {
+        sink: usize,
+        lines: Vec<u8>,
+    },
+    /// Look at what is shared.
+    Look,
+}
+
+/// What is asked of the writer beside its queue, which may be full.
+#[derive(Default)]
+struct Shared {
+    reopen: AtomicBool,
+    end: AtomicBool,
+    /// Buffers that were lost because the disk was too slow or full.
+    dropped: AtomicU64,
 }
 
 enum Sink {
@@ -55,42 +82,77 @@ impl LogWriter {
         let open = |target: &LogTarget| Sink::open(target).map_err(|error| (target.clone(), error));
         let sinks = targets.iter().map(open).collect::<Result<_, _>>()?;
         let (sender, orders) = sync_channel(QUEUE);
-        Ok(LogWriter { sinks, orders, handle: LogHandle { orders: sender, dropped: Arc::default() } })
+        Ok(LogWriter { sinks, orders, handle: LogHandle { orders: sender, shared: Arc::default() } })
     }
 
     pub fn handle(&self) -> LogHandle {
         self.handle.clone()
     }
 
-    /// Starts the thread. It ends after [`LogHandle::end`], with everything written.
-    pub fn start(self) -> io::Result<JoinHandle<()>> {
-        let LogWriter { mut sinks, orders, handle } = self;
-        std::thread::Builder::new().name("access-log".into()).spawn(move || {
-            for order in orders {
-                match order {
-                    Order::Write { sink, lines } => sinks[sink].write(&lines, &handle.dropped),
-                    Order::Reopen => sinks.iter_mut().for_each(Sink::reopen),
-                    Order::End => break,
-                }
-            }
+    /// Makes an account the owner of the files, so that it can open them anew after a rotation.
+    pub fn give_to(&self, user: u32, group: u32) -> io::Result<()> {
+        self.sinks.iter().try_for_each(|sink| match sink {
+            Sink::File { file, .. } => fchown(file, Some(user), Some(group)),
+            Sink::Off | Sink::Stdout => Ok(()),
         })
+    }
+
+    /// Starts the thread.
+    pub fn start(self) -> io::Result<WriterThread> {
+        let LogWriter { mut sinks, orders, handle } = self;
+        let (alive, ended) = sync_channel(1);
+        let shared = handle.shared.clone();
+        std::thread::Builder::new().name("access-log".into()).spawn(move || {
+            write_all(&mut sinks, &orders, &shared);
+            let _ = alive.send(());
+        })?;
+        Ok(WriterThread { handle, ended })
+    }
+}
+
+impl WriterThread {
+    /// Ends the thread once it has written what was handed over before, or gives up on it.
+    pub fn finish(self, patience: Duration) -> Finish {
+        self.handle.shared.end.store(true, Ordering::Release);
+        self.handle.wake();
+        match self.ended.recv_timeout(patience) {
+            Ok(()) => Finish::AllWritten,
+            Err(_) => Finish::Stuck,
+        }
+    }
+}
+
+fn write_all(sinks: &mut [Sink], orders: &Receiver<Order>, shared: &Shared) {
+    let mut reported = 0;
+    loop {
+        let ending = shared.end.load(Ordering::Acquire);
+        let order = if ending { orders.try_recv().ok() } else { orders.recv().ok() };
+        match order {
+            Some(Order::Write { sink, lines }) => sinks[sink].write(&lines, &shared.dropped),
+            Some(Order::Look) => {}
+            None => return,
+        }
+        if shared.reopen.swap(false, Ordering::AcqRel) {
+            sinks.iter_mut().for_each(Sink::reopen);
+        }
+        let dropped = shared.dropped.load(Ordering::Relaxed);
+        if dropped >= reported + WORTH_A_WORD || (dropped > 0 && reported == 0) {
+            tracing::warn!("{dropped} buffers of access-log lines were lost so far: the disk does not follow");
+            reported = dropped;
+        }
     }
 }
 
 impl LogHandle {
     /// Opens all files anew, at the same paths.
     pub fn reopen(&self) {
-        let _ = self.orders.send(Order::Reopen);
+        self.shared.reopen.store(true, Ordering::Release);
+        self.wake();
     }
 
-    /// Ends the thread once it has written what was handed over before.
-    pub fn end(&self) {
-        let _ = self.orders.send(Order::End);
-    }
-
-    /// Buffers that were lost because the disk was too slow or full.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+    /// A full queue needs no waking.
+    fn wake(&self) {
+        let _ = self.orders.try_send(Order::Look);
     }
 
     pub fn for_worker(&self, sink: usize, target: &LogTarget) -> WorkerLog {
@@ -123,7 +185,7 @@ impl WorkerLog {
     fn hand_over(&self, buffer: &mut Vec<u8>) {
         let lines = std::mem::take(buffer);
         if self.handle.orders.try_send(Order::Write { sink: self.sink, lines }).is_err() {
-            self.handle.dropped.fetch_add(1, Ordering::Relaxed);
+            self.handle.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -151,7 +213,7 @@ impl Sink {
         };
         if let Err(error) = result {
             // The first loss and then each thousandth is worth a word; the disk may stay full for days.
-            if dropped.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
+            if dropped.fetch_add(1, Ordering::Relaxed).is_multiple_of(WORTH_A_WORD) {
                 tracing::error!("cannot write the access log, lines are lost: {error}");
             }
         }
@@ -170,6 +232,9 @@ impl Sink {
 fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
+
+/// So many losses after the first are reported again.
+const WORTH_A_WORD: u64 = 1000;
 
 /// A worker hands its buffer over at this size, if no tick did so before.
 const FLUSH_AT: usize = 16 * 1024;

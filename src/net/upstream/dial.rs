@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream, lookup_host};
@@ -10,6 +10,7 @@ use tokio_util::either::Either;
 
 use super::UpstreamError;
 use crate::model::{UpstreamAddress, UpstreamSpec};
+use crate::net::keepalive::notice_death;
 
 /// A connection to an application.
 pub type UpstreamStream = Either<UnixStream, TcpStream>;
@@ -50,7 +51,7 @@ impl Dialer {
 impl Target {
     async fn connect(&self) -> io::Result<UpstreamStream> {
         match self {
-            Target::Unix(path) => UnixStream::connect(path).await.map(Either::Left),
+            Target::Unix(path) => connect_unix(path).await.map(Either::Left),
             Target::Address(address) => connect_tcp(*address).await,
             Target::Name(name, port) => connect_by_name(name, *port).await,
         }
@@ -69,9 +70,23 @@ async fn connect_by_name(name: &str, port: u16) -> io::Result<UpstreamStream> {
     Err(last)
 }
 
+/// A full backlog is reported at once on a unix socket, where TCP would wait; so the waiting is done here,
+/// as long as the dialer's timeout lets it.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(pause).await,
+            connected => return connected,
+        }
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
 async fn connect_tcp(address: SocketAddr) -> io::Result<UpstreamStream> {
     let stream = TcpStream::connect(address).await?;
     // Small writes are whole messages here; waiting for more would only delay them.
     stream.set_nodelay(true)?;
+    notice_death(&stream);
     Ok(Either::Right(stream))
 }
