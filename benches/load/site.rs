@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::certificates::CertificateFiles;
@@ -14,7 +14,8 @@ use crate::certificates::CertificateFiles;
 /// The name that all proxies serve.
 pub(crate) const HOST: &str = "gitlab.localhost";
 
-/// What a proxy's configuration is written from. The directory goes when the site is dropped.
+/// What a proxy's configuration is written from. The directory and the claim on the ports go when the
+/// site is dropped.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) https: SocketAddr,
@@ -24,6 +25,7 @@ pub(crate) struct Site {
     pub(crate) workers: usize,
     /// The most client connections at one time.
     pub(crate) connections: usize,
+    _claim: Claim,
     directory: TempDir,
 }
 
@@ -50,13 +52,14 @@ impl Site {
         let directory = TempDir::with_prefix("gatepost-load-").context("cannot make a temporary directory")?;
         // Proxies that give up root for their workers must still reach the socket inside.
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
-        let [https, http, application] = free_addresses()?;
+        let claim = Claim::new()?;
+        let [https, http, application] = claim.addresses;
         let upstream = match upstream {
             UpstreamKind::Tcp => Upstream::Tcp(application),
             UpstreamKind::Unix => Upstream::Unix(directory.path().join("application.socket")),
         };
         let Size { workers, connections } = size;
-        Ok(Self { https, http, upstream, certificate, workers, connections, directory })
+        Ok(Self { https, http, upstream, certificate, workers, connections, _claim: claim, directory })
     }
 
     /// A path inside the site's directory.
@@ -106,18 +109,28 @@ impl fmt::Display for Upstream {
     }
 }
 
-/// Addresses on the loopback interface that nobody listens on, below the range that the system
-/// draws the source ports of connections from.
-fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
-    let free: Vec<SocketAddr> = PORTS
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .filter(|address| TcpListener::bind(address).is_ok())
-        .take(N)
-        .collect();
-    match free.try_into() {
-        Ok(addresses) => Ok(addresses),
-        Err(found) => bail!("{N} free ports are needed from {PORTS:?}, found only {}", found.len()),
+/// Three neighbouring ports on the loopback interface, claimed by listening on the one before them.
+///
+/// To find a port free is not enough: proxies that share ports among their workers could then share
+/// them with those of another harness, and each would measure the other's proxy.
+#[derive(Debug)]
+struct Claim {
+    _guard: TcpListener,
+    addresses: [SocketAddr; 3],
+}
+
+impl Claim {
+    fn new() -> Result<Self> {
+        let claim = PORTS.step_by(4).find_map(|port| {
+            let [guard, addresses @ ..] =
+                [0, 1, 2, 3].map(|offset| SocketAddr::from((Ipv4Addr::LOCALHOST, port + offset)));
+            let guard = TcpListener::bind(guard).ok()?;
+            let free = addresses.iter().all(|address| TcpListener::bind(address).is_ok());
+            free.then_some(Self { _guard: guard, addresses })
+        });
+        claim.with_context(|| format!("there are no three free ports side by side in {PORTS:?}"))
     }
 }
 
+/// Below the range that the system draws the source ports of connections from.
 const PORTS: std::ops::Range<u16> = 24_100..24_900;

@@ -46,7 +46,7 @@ struct Observation {
 /// Starts the application and `contender`, takes one sample, and ends both.
 ///
 /// # Errors
-/// Something cannot be started, or the clients cannot connect.
+/// Something cannot be started, the clients cannot connect, or the proxy was not the one who served.
 pub(crate) fn run(scenario: &Scenario, contender: &Contender, conditions: &Conditions) -> Result<Sample> {
     let load = scenario.load.with_tunnels_at_most(conditions.tunnels);
     let size = Size { workers: conditions.workers, connections: load.clients() };
@@ -62,6 +62,9 @@ pub(crate) fn run(scenario: &Scenario, contender: &Contender, conditions: &Condi
         division: conditions.division.clone(),
     };
     let observation = observe(load, &Target::of(&site), &parties, conditions.measured)?;
+    if load.is_closed_loop() && observation.spell.shares.proxy < IMPLAUSIBLE {
+        bail!("{} answered without using its cores: somebody else must have answered for it", contender.label);
+    }
     Ok(evaluate(scenario.figure, load, observation))
 }
 
@@ -140,6 +143,8 @@ fn warm_up(measured: Duration) -> Duration {
     (measured / 4).clamp(Duration::from_millis(300), Duration::from_secs(2))
 }
 
+/// No proxy can serve a load that never waits with this share of its cores' time.
+const IMPLAUSIBLE: f64 = 0.01;
 const MICROS: f64 = 1e6;
 const KIBIBYTE: f64 = 1024.0;
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
