@@ -49,7 +49,7 @@ pub fn examine(model: &Model) -> Vec<Problem> {
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
-    let missing = log_directories(model).filter(|directory| !directory.is_dir());
+    let missing = log_files(model).filter_map(Path::parent).filter(|directory| !directory.is_dir());
     problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
     problems
@@ -232,13 +232,13 @@ fn give_up_root(model: &Model, logs: &LogWriter) -> Result<(), Problem> {
     let Some(name) = model.process.user.as_ref().filter(|_| privileges::is_root()) else { return Ok(()) };
     let account = find_account(name)?;
     let (user, group) = account.ids();
-    let hand_over = logs.give_to(user, group).map_err(|error| error.to_string());
-    let assumed = hand_over.and_then(|()| account.assume().map_err(|why| why.to_string()));
-    assumed.map_err(|why| Problem::User { name: name.clone(), why })?;
-    for directory in log_directories(model).filter(|directory| !privileges::may_write_in(directory)) {
-        let directory = directory.display();
+    // It may lack the right to give files away; what counts is whether they can be opened anew.
+    let _ = logs.give_to(user, group);
+    account.assume().map_err(|why| Problem::User { name: name.clone(), why: why.to_string() })?;
+    for file in log_files(model).filter(|file| !privileges::may_write(file)) {
+        let file = file.display();
         tracing::warn!(
-            "{name} cannot create files in {directory}, so logs cannot be rotated; give it the directory"
+            "{name} cannot open {file} anew after a rotation; let it write to the file or its directory"
         );
     }
     Ok(())
@@ -248,9 +248,9 @@ fn find_account(name: &str) -> Result<Account, Problem> {
     Account::find(name).map_err(|why| Problem::User { name: name.into(), why: why.to_string() })
 }
 
-fn log_directories(model: &Model) -> impl Iterator<Item = &Path> {
+fn log_files(model: &Model) -> impl Iterator<Item = &Path> {
     model.access_logs().iter().filter_map(|target| match target {
-        LogTarget::File(path) => path.parent(),
+        LogTarget::File(path) => Some(path.as_path()),
         LogTarget::Off | LogTarget::Stdout => None,
     })
 }

@@ -57,9 +57,10 @@ pub(crate) fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
-/// Whether this process may create files in a directory.
-pub(crate) fn may_write_in(directory: &Path) -> bool {
-    access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok()
+/// Whether this process could open a file for writing, or create it.
+pub(crate) fn may_write(file: &Path) -> bool {
+    let may_create = |directory: &Path| access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
+    access(file, AccessFlags::W_OK).is_ok() || file.parent().is_some_and(may_create)
 }
 
 /// Every tunnel takes two descriptors; the usual soft limit of 1024 is for programs that use `select`.

@@ -6,7 +6,7 @@ use http::header::HeaderValue;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::cue::cue;
-use crate::support::faulty::stops_mid_body;
+use crate::support::faulty::{never_ends, stops_mid_body};
 use crate::support::gatepost::Gatepost;
 use crate::support::http2_frames::{Body, Frames, Verdict};
 use crate::support::origin::{Conversation, Origin, answers, ok, reply};
@@ -308,13 +308,7 @@ const GOOD: [(&str, &str); 4] =
 #[test]
 fn a_client_that_gives_its_streams_no_window_is_let_go() {
     // The socket never blocks here: the client reads everything and grants nothing.
-    let origin = Origin::tcp(|app: &mut Conversation| {
-        app.read_request()?;
-        app.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
-        loop {
-            app.send([b"10000\r\n", &[b'x'; 0x10000][..], b"\r\n"].concat())?;
-        }
-    });
+    let origin = Origin::tcp(never_ends());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.http2();
     let request = client.request("GET", "/");

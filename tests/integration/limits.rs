@@ -6,6 +6,7 @@ use crate::support::SOON;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::cue::cue;
 use crate::support::eventually::eventually;
+use crate::support::faulty::never_ends;
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Conversation, Origin, answers, ok};
 
@@ -133,13 +134,7 @@ fn a_client_that_stops_sending_its_body_is_let_go() {
 
 #[test]
 fn a_client_that_stops_taking_its_answer_is_let_go() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
-        app.read_request()?;
-        app.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
-        loop {
-            app.send([b"10000\r\n", &[b'x'; 0x10000][..], b"\r\n"].concat())?;
-        }
-    });
+    let origin = Origin::tcp(never_ends());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.client();
     client.request("GET / HTTP/1.1", &[]);
