@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::fchown;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -73,7 +73,7 @@ struct Shared {
 enum Sink {
     Off,
     Stdout,
-    File { target: LogTarget, file: File },
+    File { path: PathBuf, file: File },
 }
 
 impl LogWriter {
@@ -201,7 +201,7 @@ impl Sink {
         Ok(match target {
             LogTarget::Off => Sink::Off,
             LogTarget::Stdout => Sink::Stdout,
-            LogTarget::File(path) => Sink::File { target: target.clone(), file: append_to(path)? },
+            LogTarget::File(path) => Sink::File { path: path.clone(), file: append_to(path)? },
         })
     }
 
@@ -220,11 +220,13 @@ impl Sink {
     }
 
     fn reopen(&mut self) {
-        let Sink::File { target, file } = self else { return };
-        match Sink::open(target) {
-            Ok(Sink::File { file: new, .. }) => *file = new,
-            Ok(_) => {}
-            Err(error) => tracing::error!("cannot open {target:?} anew, writing to the old file: {error}"),
+        let Sink::File { path, file } = self else { return };
+        match append_to(path) {
+            Ok(new) => *file = new,
+            Err(error) => {
+                let path = path.display();
+                tracing::error!("{path}: cannot open it anew, so lines still go to the old file: {error}");
+            }
         }
     }
 }
