@@ -55,6 +55,13 @@ enum FlowState {
     Ended,
 }
 
+/// How a tunnel ends that does not break.
+enum Ending {
+    BothEnded,
+    /// Nothing has flowed for as long as it may.
+    Idle,
+}
+
 /// What became of bytes that were to be passed on.
 enum Written {
     Taken,
@@ -86,8 +93,8 @@ where
     };
     async move {
         match poll_fn(|cx| tunnel.poll(cx, idle_timeout)).await {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => Box::pin(tunnel.close_both()).await,
+            Ok(Ending::BothEnded) => {}
+            Ok(Ending::Idle) => Box::pin(tunnel.close_both()).await,
             Err(error) => tracing::debug!("a tunnel broke: {error}"),
         }
     }
@@ -99,7 +106,7 @@ where
     U: AsyncRead + AsyncWrite + Unpin,
     M: Meter,
 {
-    fn poll(&mut self, cx: &mut Context<'_>, idle_timeout: Duration) -> Poll<io::Result<()>> {
+    fn poll(&mut self, cx: &mut Context<'_>, idle_timeout: Duration) -> Poll<io::Result<Ending>> {
         let was_half_closed = self.is_half_closed();
         let mut up = 0;
         let mut down = 0;
@@ -111,19 +118,19 @@ where
             self.idle.progress();
         }
         if let (Poll::Ready(()), Poll::Ready(())) = (upwards?, downwards?) {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(Ending::BothEnded));
         }
         if self.is_half_closed() && !was_half_closed {
             self.idle.restart(idle_timeout.min(HALF_CLOSED));
         }
-        self.idle.poll_expired(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        self.idle.poll_expired(cx).map(|()| Ok(Ending::Idle))
     }
 
     fn is_half_closed(&self) -> bool {
         (self.upwards.state == FlowState::Ended) != (self.downwards.state == FlowState::Ended)
     }
 
-    /// Says goodbye to both sides, without waiting for either.
+    /// Says goodbye to both sides, and waits only a moment for either.
     async fn close_both(&mut self) {
         let goodbye = async {
             let _ = self.client.shutdown().await;
