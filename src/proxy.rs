@@ -108,18 +108,12 @@ impl Proxy {
     /// One exchange, from the request to the head of its answer.
     async fn answer(&self, client: &ClientConnection, request: Request<Incoming>) -> Response<ReplyBody> {
         let open = client.open_exchange();
-        let (head, body) = request.into_parts();
-        let summary = RequestSummary::of(&head);
-        let found = self.find_host(client, &head);
-        let host = found.as_ref().ok().map(|(host, _)| *host);
-        let exchange = self.record(client, host, summary);
-        let inbound = match found {
-            Ok((host, host_header)) => Inbound { head, body, host, host_header },
-            Err(refusal) => {
-                return recorded(exchange, open, reply::refuse(&refusal, head.headers.get(header::ACCEPT)));
-            }
+        let (exchange, inbound) = self.admit(client, request);
+        let forwarded = match inbound {
+            Ok(inbound) => self.act(client, inbound).await,
+            Err(refused) => Forwarded::Answered(refused),
         };
-        match self.act(client, inbound).await {
+        match forwarded {
             Forwarded::Answered(reply) => recorded(exchange, open, reply),
             Forwarded::Switched(reply, switched) => {
                 self.tunnel_after(client, switched, exchange.into_tunnel());
@@ -128,8 +122,28 @@ impl Proxy {
         }
     }
 
+    /// Finds the host of a request and opens its record, which begins in any case.
+    fn admit(
+        &self,
+        client: &ClientConnection,
+        request: Request<Incoming>,
+    ) -> (Exchange, Result<Box<Inbound>, Reply>) {
+        let (head, body) = request.into_parts();
+        let summary = RequestSummary::of(&head);
+        match self.find_host(client, &head) {
+            Ok((host, host_header)) => {
+                let exchange = self.record(client, Some(host), summary);
+                (exchange, Ok(Box::new(Inbound { head, body, host, host_header })))
+            }
+            Err(refusal) => {
+                let exchange = self.record(client, None, summary);
+                (exchange, Err(reply::refuse(&refusal, head.headers.get(header::ACCEPT))))
+            }
+        }
+    }
+
     /// Does what the request's route says.
-    async fn act(&self, client: &ClientConnection, inbound: Inbound) -> Forwarded {
+    async fn act(&self, client: &ClientConnection, inbound: Box<Inbound>) -> Forwarded {
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(&inbound) {
             Ok(route) => route,
@@ -155,8 +169,34 @@ impl Proxy {
         client: &ClientConnection,
         route: &Route,
         forward: &Forward,
-        inbound: Inbound,
+        inbound: Box<Inbound>,
     ) -> Result<Forwarded, Refusal> {
+        let (request, offer) = self.outbound(client, forward, *inbound)?;
+        let answer = self.upstreams[forward.upstream.index()].send(request).await;
+        match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
+            Answer::Response(response) => {
+                let (mut head, body) = response.into_parts();
+                head.headers = rewrite::to_client(head.headers, &route.response_headers);
+                head.version = http::Version::HTTP_11;
+                Ok(Forwarded::Answered(Response::from_parts(head, Content::Application(body))))
+            }
+            Answer::Switched(head, stream, early) => {
+                // The upstream switches only when asked to, and it was asked to because of the offer.
+                let offer = offer.ok_or(Refusal::Upstream(UpstreamError::UnaskedSwitch))?;
+                let reply = offer.accept(head, &route.response_headers);
+                let application = End { stream, early };
+                Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
+            }
+        }
+    }
+
+    /// The request as the application is to get it, and the client's wish to switch protocols.
+    fn outbound(
+        &self,
+        client: &ClientConnection,
+        forward: &Forward,
+        inbound: Inbound,
+    ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
         let Inbound { mut head, body, host, host_header } = inbound;
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
             return Err(Refusal::TooLarge);
@@ -179,22 +219,7 @@ impl Proxy {
             &hop,
             forward.read_timeout,
         );
-        let answer = self.upstreams[forward.upstream.index()].send(request).await;
-        match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
-            Answer::Response(response) => {
-                let (mut head, body) = response.into_parts();
-                head.headers = rewrite::to_client(head.headers, &route.response_headers);
-                head.version = http::Version::HTTP_11;
-                Ok(Forwarded::Answered(Response::from_parts(head, Content::Application(body))))
-            }
-            Answer::Switched(head, stream, early) => {
-                // The upstream switches only when asked to, and it was asked to because of the offer.
-                let offer = offer.ok_or(Refusal::Upstream(UpstreamError::UnaskedSwitch))?;
-                let reply = offer.accept(head, &route.response_headers);
-                let application = End { stream, early };
-                Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
-            }
-        }
+        Ok((request, offer))
     }
 
     /// Lets a tunnel begin when the 101 has gone out.
