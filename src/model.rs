@@ -9,6 +9,7 @@ pub mod end_to_end;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
+pub mod network;
 pub mod path;
 pub mod route;
 
