@@ -262,4 +262,15 @@ mod tests {
         assert_eq!(beginning(&version_2(0x21, 0x21, &BLOCK_4)), Beginning::Malformed);
         assert_eq!(beginning(&version_2(0x21, 0x11, &[0; 4081])[..16]), Beginning::Malformed);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_that_does_not_end_is_given_up() {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let mut sender = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut receiver, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut sender, b"PROXY TCP4 192").await.unwrap();
+        let start = tokio::time::Instant::now();
+        assert!(matches!(read(&mut receiver).await, Err(HeaderFailure::TooSlow)));
+        assert_eq!(start.elapsed().as_secs(), DEADLINE.as_secs());
+    }
 }
