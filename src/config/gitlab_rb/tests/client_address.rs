@@ -54,6 +54,17 @@ fn one_host_of_a_socket_asks_for_proxy_headers_of_all_and_only_there() {
 }
 
 #[test]
+fn asking_for_the_address_that_is_told_anyway_changes_nothing() {
+    let set = |lines: &str, variable: &str| {
+        let header = format!("nginx['proxy_set_headers'] = {{ 'X-Real-IP' => '{variable}' }}\n");
+        let reading = reading(&format!("{BOTH}{lines}\n{header}"));
+        judgement(&reading, "nginx.proxy_set_headers").verdict
+    };
+    assert_eq!(set("", "$remote_addr"), Verdict::Applied);
+    assert_eq!(set("nginx['proxy_protocol'] = true", "$proxy_protocol_addr"), Verdict::Applied);
+}
+
+#[test]
 fn trusted_addresses_are_checked_one_by_one() {
     let list = "['10.0.0.1', 'balancer.internal', 'unix:', '10.0.0.0/33', '0.0.0.0/0']";
     let problems = problems(&format!("{BOTH}nginx['real_ip_trusted_addresses'] = {list}\n"));
