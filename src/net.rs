@@ -8,5 +8,6 @@ pub mod idle_timer;
 pub mod keepalive;
 pub mod lent_buffer;
 pub mod listener;
+mod local_executor;
 pub mod tls;
 pub mod upstream;

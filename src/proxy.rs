@@ -26,7 +26,8 @@ use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
-use crate::net::upstream::request::{BodyRules, Expectation, Hop, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::access_log::{RequestSummary, write_unreadable_line};
 use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
 use crate::telemetry::log_writer::{LogHandle, WorkerLog};
@@ -69,9 +70,11 @@ struct Switched {
 }
 
 impl Proxy {
-    pub fn new(model: Arc<Model>, logs: &LogHandle, drain: Drain) -> Proxy {
+    /// `tls` is what `app` has prepared for each application, by its id.
+    pub fn new(model: Arc<Model>, tls: &[Option<ApplicationTls>], logs: &LogHandle, drain: Drain) -> Proxy {
         let workers = model.process.workers.get();
-        let upstreams = model.upstreams().iter().map(|spec| Upstream::new(spec, workers)).collect();
+        let specs = model.upstreams().iter().zip(tls);
+        let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let targets = model.access_logs().iter().enumerate();
         let logs = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
@@ -162,6 +165,7 @@ impl Proxy {
         }
         client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
+        let hop = rewrite::hop(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
         let rules = BodyRules {
             limit: forward.body_limit,
             client_timeout: forward.client_timeout,
@@ -171,7 +175,6 @@ impl Proxy {
         let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
         headers.apply(&forward.request_headers);
         let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
-        let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
         let request = UpstreamRequest::new(
             RequestHead { method: head.method, target, headers },
             RequestBody::new(body, rules),
@@ -268,8 +271,7 @@ impl Proxy {
         if let UpstreamError::RequestBody(_) = error {
             return;
         }
-        let address = &self.model.upstream(forward.upstream).address;
-        tracing::warn!("{address}: {error}");
+        tracing::warn!("{}: {error}", self.model.upstream(forward.upstream));
     }
 }
 

@@ -91,7 +91,14 @@ pub static RESPOND: Section = Section {
     groups: &[&["status", "content_type", "body"]],
 };
 
-static SECTIONS: [&Section; 6] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND];
+pub static UPSTREAM_TLS: Section = Section {
+    name: "host.upstream_tls",
+    place: "in an `upstream_tls`",
+    form: "write { ca = \"/path/to/ca.pem\" }, { pin = \"/path/to/certificate.pem\" } or { verify = false }",
+    groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
+};
+
+static SECTIONS: [&Section; 7] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &UPSTREAM_TLS];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
@@ -112,6 +119,7 @@ const FORWARD_SETTINGS: &[&str] = &[
     "read_timeout",
     "client_timeout",
     "tunnel_idle_timeout",
+    "upstream_tls",
     "request_headers",
     "response_headers",
 ];
