@@ -23,6 +23,7 @@ mod tls;
 
 // What passes, in both directions.
 mod expect;
+mod grpc;
 mod http2;
 mod http_semantics;
 mod request_headers;
@@ -35,6 +36,8 @@ mod upgrade;
 mod limits;
 mod smuggling;
 mod upstream_failures;
+mod upstream_tls;
+
 
 // The program around the traffic.
 mod access_log;

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::client::conn::http2;
@@ -35,7 +36,8 @@ pub(super) struct Claim(Rc<Line>);
 /// One connection.
 struct Line {
     sender: http2::SendRequest<RequestBody>,
-    driver: Rc<RefCell<Driver>>,
+    /// Gone once the connection takes no more requests; those that it has may still be going on.
+    driver: Rc<RefCell<Option<Driver>>>,
     streams: Cell<usize>,
     /// When its last stream ended.
     resting_since: Cell<Instant>,
@@ -108,19 +110,19 @@ impl Line {
             .max_header_list_size(MAX_HEAD_LIST)
             .handshake(TokioIo::new(stream))
             .await?;
-        let driver = Rc::new(RefCell::new(driver));
+        let driver = Rc::new(RefCell::new(Some(driver)));
         Drain::spawn_part(drive(driver.clone()));
         Ok(Line { sender, driver, streams: Cell::new(0), resting_since: Cell::new(Instant::now()) })
     }
 
     fn has_ended(&self) -> bool {
-        self.sender.is_closed()
+        self.driver.borrow().is_none()
     }
 
     /// Whether another stream can begin at once, as far as the application has told.
     fn has_room(&self) -> bool {
-        let allowed = self.driver.borrow().current_max_send_streams().min(MOST_STREAMS as usize);
-        !self.has_ended() && self.streams.get() < allowed
+        let allowed = self.driver.borrow().as_ref().map_or(0, Driver::current_max_send_streams);
+        self.streams.get() < allowed.min(MOST_STREAMS as usize)
     }
 
     fn has_rested_for(&self, time: Duration) -> bool {
@@ -128,9 +130,15 @@ impl Line {
     }
 }
 
-/// Serves a connection until it ends: by the application's will, or when it has been dropped here.
-async fn drive(driver: Rc<RefCell<Driver>>) {
-    let ended = poll_fn(|cx| Pin::new(&mut *driver.borrow_mut()).poll(cx)).await;
+/// Hands requests to a connection until it takes no more: by the application's will, or when it has been dropped here.
+async fn drive(driver: Rc<RefCell<Option<Driver>>>) {
+    let ended = poll_fn(|cx| match driver.borrow_mut().as_mut() {
+        Some(driver) => Pin::new(driver).poll(cx),
+        None => Poll::Ready(Ok(())),
+    })
+    .await;
+    // Requests that wait in it are given back.
+    drop(driver.take());
     if let Err(error) = ended {
         tracing::debug!("an HTTP/2 connection to an application broke: {error}");
     }
