@@ -43,6 +43,10 @@ fn socket(text: &str, rest: &str) -> Result<UpstreamAddress, Mistake> {
         }
         None => {}
     }
+    if let Some((scheme, _)) = rest.split_once("://") {
+        return Err(Mistake::new(format!("`{scheme}://` is not spoken here"))
+            .help("write `http://` or nothing, `https://`, `grpc://` or `grpcs://` before the address"));
+    }
     if let Some(path) = rest.find('/').map(|at| &rest[at..]) {
         return Err(wrong(format!("`{path}` is too much: a path stands in `replace_with` of a route")));
     }

@@ -38,7 +38,6 @@ mod smuggling;
 mod upstream_failures;
 mod upstream_tls;
 
-
 // The program around the traffic.
 mod access_log;
 mod cli;

@@ -70,13 +70,27 @@ fn an_expired_certificate_is_refused() {
 }
 
 #[test]
-fn an_authority_that_the_system_does_not_know_is_refused_by_default() {
+fn a_certificate_of_another_authority_is_refused() {
     let application = speaking_https(&certs::leaf(&["localhost"]));
     let directory = TempDir::new().unwrap();
     let unrelated = certs::self_signed(&["unrelated.test"]).write(directory.path(), "unrelated");
     let terms = believing(&unrelated.certificate);
     let gatepost = Gatepost::with_host(host("https", &application, &terms));
     expect_refusal(&gatepost, "UnknownIssuer");
+}
+
+#[test]
+fn the_authorities_of_the_system_are_believed_by_default_and_no_others() {
+    let application = speaking_https(&certs::leaf(&["localhost"]));
+    let directory = TempDir::new().unwrap();
+    let unrelated = certs::self_signed(&["unrelated.test"]).write(directory.path(), "unrelated");
+    let start = |trusted: &Path| {
+        let configuration = Configuration::new().host(host("https", &application, ""));
+        Gatepost::start_with(configuration, &[("SSL_CERT_FILE", trusted)])
+    };
+    let gatepost = start(&certs::write_authority(directory.path()));
+    assert_eq!(gatepost.client().get("/").status(), 200);
+    expect_refusal(&start(&unrelated.certificate), "UnknownIssuer");
 }
 
 #[test]
