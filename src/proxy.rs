@@ -1,6 +1,7 @@
 //! The way of a request: host, route, action, answer.
 
 pub mod body;
+mod hop;
 pub mod reply;
 pub mod requested_host;
 pub mod rewrite;
@@ -165,7 +166,7 @@ impl Proxy {
         }
         client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
-        let hop = rewrite::hop(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
+        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
         let rules = BodyRules {
             limit: forward.body_limit,
             client_timeout: forward.client_timeout,

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use http::StatusCode;
 
 use super::context::Context;
-use super::{defaults, headers, no_effect, upstreams};
+use super::{defaults, headers, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{
     Application, ForwardSettings, HostSection, HostSettings, RouteAction, RouteSection, Setting,
@@ -94,7 +94,7 @@ fn compile_route(
     let response_headers = headers::ops(&settings.response_headers);
     let plan = RoutePlan { path: path.clone(), action, response_headers, before_redirect };
     if matches!(plan.action, Action::Forward(_)) && !plan.speaks_tls(&context.model) {
-        no_effect::report_upstream_tls(&route.settings, context.problems);
+        upstreams::report_idle_terms(&route.settings, context.problems);
     }
     Some(plan)
 }
