@@ -40,5 +40,6 @@ mod upstream_tls;
 
 // The program around the traffic.
 mod access_log;
+mod agents;
 mod cli;
 mod shutdown;
