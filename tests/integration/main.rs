@@ -22,6 +22,7 @@ mod routing;
 mod tls;
 
 // What passes, in both directions.
+mod agents;
 mod expect;
 mod grpc;
 mod http2;
@@ -40,6 +41,5 @@ mod upstream_tls;
 
 // The program around the traffic.
 mod access_log;
-mod agents;
 mod cli;
 mod shutdown;
