@@ -98,12 +98,22 @@ pub static UPSTREAM_TLS: Section = Section {
     groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
 };
 
-static SECTIONS: [&Section; 7] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &UPSTREAM_TLS];
+pub static CLIENT_ADDRESS: Section = Section {
+    name: "host.client_address",
+    place: "in the `client_address` of a host",
+    form: "write { trusted = [\"10.0.0.1\"], from = \"X-Forwarded-For\", recursive = true }",
+    groups: &[&["trusted", "from", "recursive"]],
+};
+
+static SECTIONS: [&Section; 8] =
+    [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &UPSTREAM_TLS, &CLIENT_ADDRESS];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
     "listen",
     "redirect_from",
+    "proxy_protocol",
+    "client_address",
     "http2",
     "tls_versions",
     "hsts",

@@ -23,10 +23,12 @@ mod tls;
 
 // What passes, in both directions.
 mod agents;
+mod client_address;
 mod expect;
 mod grpc;
 mod http2;
 mod http_semantics;
+mod proxy_protocol;
 mod request_headers;
 mod response_headers;
 mod streaming;

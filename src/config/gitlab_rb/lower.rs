@@ -2,6 +2,7 @@
 
 mod agent;
 mod applications;
+mod client_address;
 mod headers;
 mod host;
 mod kerberos;
