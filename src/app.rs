@@ -22,6 +22,7 @@ use crate::model::{CertificateId, Listener, LogTarget, Model, Security, Transpor
 use crate::net::cert_store::{CertStore, Certificate};
 use crate::net::listener;
 use crate::net::tls::TlsShared;
+use crate::net::upstream::tls::ApplicationTls;
 use crate::privileges::{self, Account};
 use crate::signals::{Signals, Wish};
 use crate::telemetry::log_writer::{Finish, LogHandle, LogWriter};
@@ -31,6 +32,8 @@ use problem::Problem;
 /// A proxy that has everything it needs, and only has to be started.
 pub struct Prepared {
     model: Arc<Model>,
+    /// By application.
+    application_tls: Arc<[Option<ApplicationTls>]>,
     /// By worker.
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
@@ -46,6 +49,7 @@ pub fn examine(model: &Model) -> Vec<Problem> {
             let (certificates, unreadable) = read_certificates(model, &tls);
             problems.extend(unreadable);
             problems.extend(objections(model, &certificates));
+            problems.extend(application_tls(model, &tls).err().unwrap_or_default());
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
@@ -60,17 +64,21 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     privileges::raise_descriptor_limit();
     let tls = TlsShared::new().map_err(|error| vec![Problem::Tls(error)])?;
     let (certificates, mut problems) = read_certificates(&model, &tls);
+    let application_tls = application_tls(&model, &tls).map_err(|found| problems.extend(found));
     let logs = LogWriter::open(model.access_logs())
         .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
-    let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else { return Err(problems) };
+    let (Ok(application_tls), Ok(logs), Ok(sockets), true) = (application_tls, logs, sockets, problems.is_empty())
+    else {
+        return Err(problems);
+    };
     for objection in objections(&model, &certificates) {
         tracing::warn!("{objection}");
     }
     let configs = server_configs(&model, &tls, &certificates).map_err(|error| vec![Problem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &configs)).collect();
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
-    Ok(Prepared { model: Arc::new(model), sockets, logs })
+    Ok(Prepared { model: Arc::new(model), application_tls, sockets, logs })
 }
 
 impl Prepared {
@@ -87,7 +95,12 @@ impl Prepared {
         let (reporter, mut reports) = unbounded_channel();
         let mut workers = Vec::new();
         for (position, sockets) in self.sockets.into_iter().enumerate() {
-            let plan = Plan { model: self.model.clone(), sockets, logs: logs.clone() };
+            let plan = Plan {
+                model: self.model.clone(),
+                application_tls: self.application_tls.clone(),
+                sockets,
+                logs: logs.clone(),
+            };
             workers.push(worker::start(position, plan, reporter.clone()).map_err(Problem::Start)?);
         }
         drop(reporter);
@@ -146,6 +159,20 @@ fn read_certificates(model: &Model, tls: &TlsShared) -> (Certificates, Vec<Probl
         }
     }
     (certificates, problems)
+}
+
+/// By application; `None` for those that are spoken to without TLS.
+fn application_tls(model: &Model, tls: &TlsShared) -> Result<Arc<[Option<ApplicationTls>]>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut prepared = Vec::new();
+    for spec in model.upstreams() {
+        let read = spec.tls().map(|terms| ApplicationTls::new(terms, spec.protocol, &tls.provider)).transpose();
+        match read {
+            Ok(tls) => prepared.push(tls),
+            Err(found) => problems.extend(found.into_iter().map(Problem::Certificate)),
+        }
+    }
+    if problems.is_empty() { Ok(prepared.into()) } else { Err(problems) }
 }
 
 /// What clients will find wrong with certificates that can be served.

@@ -79,7 +79,7 @@ pub static ROUTE: Section = Section {
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
     groups: &[
         &["exact", "prefix", "prefix_first", "regex"],
-        &["upstream", "redirect_to", "respond", "before_redirect"],
+        &["upstream", "redirect_to", "respond", "replace_with", "before_redirect"],
         FORWARD_SETTINGS,
     ],
 };
@@ -91,6 +91,13 @@ pub static RESPOND: Section = Section {
     groups: &[&["status", "content_type", "body"]],
 };
 
+pub static UPSTREAM_TLS: Section = Section {
+    name: "host.upstream_tls",
+    place: "in an `upstream_tls`",
+    form: "write { ca = \"/path/to/ca.pem\" }, { pin = \"/path/to/certificate.pem\" } or { verify = false }",
+    groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
+};
+
 pub static CLIENT_ADDRESS: Section = Section {
     name: "host.client_address",
     place: "in the `client_address` of a host",
@@ -98,7 +105,8 @@ pub static CLIENT_ADDRESS: Section = Section {
     groups: &[&["trusted", "from", "recursive"]],
 };
 
-static SECTIONS: [&Section; 7] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &CLIENT_ADDRESS];
+static SECTIONS: [&Section; 8] =
+    [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &UPSTREAM_TLS, &CLIENT_ADDRESS];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
@@ -121,6 +129,7 @@ const FORWARD_SETTINGS: &[&str] = &[
     "read_timeout",
     "client_timeout",
     "tunnel_idle_timeout",
+    "upstream_tls",
     "request_headers",
     "response_headers",
 ];

@@ -27,6 +27,7 @@ use tower::Service;
 use super::client_socket::{Activity, ClientLimits, ClientSocket};
 use super::client_stream::ClientStream;
 use super::gathered_stream::{Gathering, gathered};
+use super::local_executor::LocalExecutor;
 use super::peer::Peer;
 use super::tls::{self, HandshakeFailure};
 use crate::drain::{Drain, Signal};
@@ -81,10 +82,6 @@ struct TowerService<S>(S);
 /// task: moving a box costs less.
 #[derive(Clone)]
 struct BoxedService<S>(S);
-
-/// Runs an HTTP/2 connection's streams as tasks of the same worker.
-#[derive(Clone)]
-struct LocalExecutor;
 
 enum HttpVersion {
     One,
@@ -327,15 +324,6 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         Box::pin(self.0.clone().call(request))
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for LocalExecutor
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, stream: F) {
-        Drain::spawn_part(stream);
     }
 }
 

@@ -22,8 +22,10 @@ mod routing;
 mod tls;
 
 // What passes, in both directions.
+mod agents;
 mod client_address;
 mod expect;
+mod grpc;
 mod http2;
 mod http_semantics;
 mod proxy_protocol;
@@ -37,6 +39,7 @@ mod upgrade;
 mod limits;
 mod smuggling;
 mod upstream_failures;
+mod upstream_tls;
 
 // The program around the traffic.
 mod access_log;
