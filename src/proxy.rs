@@ -8,7 +8,7 @@ pub mod tunnel;
 pub mod upgrade;
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +53,8 @@ struct Inbound {
     head: request::Parts,
     body: Incoming,
     host: HostId,
+    /// Who asks, as the host is told it.
+    client_address: SocketAddr,
     /// `Host` for the application, as the client wrote it.
     host_header: HeaderValue,
 }
@@ -111,10 +113,11 @@ impl Proxy {
         let (head, body) = request.into_parts();
         let summary = RequestSummary::of(&head);
         let found = self.find_host(client, &head);
-        let host = found.as_ref().ok().map(|(host, _)| *host);
-        let exchange = self.record(client, host, summary);
+        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
+        let client_address = self.client_address(client, answering, &head);
+        let exchange = Exchange::open(client_address.ip(), summary, self.log_of(answering));
         let inbound = match found {
-            Ok((host, host_header)) => Inbound { head, body, host, host_header },
+            Ok((host, host_header)) => Inbound { head, body, host, client_address, host_header },
             Err(refusal) => {
                 return recorded(exchange, open, reply::refuse(&refusal, head.headers.get(header::ACCEPT)));
             }
@@ -158,7 +161,7 @@ impl Proxy {
         forward: &Forward,
         inbound: Inbound,
     ) -> Result<Forwarded, Refusal> {
-        let Inbound { mut head, body, host, host_header } = inbound;
+        let Inbound { mut head, body, host, client_address, host_header } = inbound;
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
             return Err(Refusal::TooLarge);
         }
@@ -170,7 +173,8 @@ impl Proxy {
             expects: expectation(&head),
         };
         let security = self.model.host(host).security;
-        let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
+        let client_header = client.peer.header_for(client_address);
+        let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
         headers.apply(&forward.request_headers);
         let target = origin_form(&head.uri);
         let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
@@ -257,8 +261,11 @@ impl Proxy {
         self.model.host(inbound.host).routes.select(&path).ok_or(Refusal::NoRoute)
     }
 
-    fn record(&self, client: &ClientConnection, host: Option<HostId>, summary: RequestSummary) -> Exchange {
-        Exchange::open(client.peer, summary, self.log_of(host.or(self.fallbacks[client.listener])))
+    /// Who asks, by the rules of the host that answers.
+    fn client_address(&self, client: &ClientConnection, host: Option<HostId>, head: &request::Parts) -> SocketAddr {
+        let peer = &client.peer;
+        let rules = host.map(|host| &self.model.host(host).client_address);
+        rules.map_or(peer.address, |rules| rules.of_request(peer.address, peer.proxied, &head.headers))
     }
 
     fn log_of(&self, host: Option<HostId>) -> DatedLog {
