@@ -3,6 +3,7 @@
 use http::HeaderValue;
 
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::value::{Entry, Value};
 use super::{notation, pages};
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::error_page::ApplicationErrors;
@@ -22,28 +23,6 @@ pub(super) struct Settings {
 pub(super) struct HostEntries {
     pub(super) entries: Vec<Entry>,
     pub(super) routes: Vec<Vec<Entry>>,
-}
-
-pub(super) type Entry = (&'static str, Value);
-
-/// What can stand behind a key.
-pub(super) enum Value {
-    Text(String),
-    Number(u64),
-    Flag(bool),
-    List(Vec<String>),
-    Table(Vec<(String, Value)>),
-    Tables(Vec<Vec<(String, Value)>>),
-}
-
-impl Value {
-    pub(super) fn text(value: impl ToString) -> Value {
-        Value::Text(value.to_string())
-    }
-
-    pub(super) fn list<T: ToString>(values: impl IntoIterator<Item = T>) -> Value {
-        Value::List(values.into_iter().map(|value| value.to_string()).collect())
-    }
 }
 
 pub(super) fn of(outline: &Outline<'_>) -> Settings {
