@@ -6,10 +6,13 @@ mod host;
 mod lets_encrypt;
 mod listening;
 mod notation;
+mod pages;
 mod plan;
 pub(super) mod reader;
+mod routes;
 mod services;
 mod shared;
+mod status;
 mod url;
 
 use std::path::Path;
@@ -56,7 +59,7 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
         directory: Path::new("/etc/gitlab").to_owned(),
         default_host: default_hosts(&hosts, source),
         process,
-        status: Setting::Unsaid,
+        status: status::section(reader),
         defaults: HostSettings::default(),
         hosts,
     }
