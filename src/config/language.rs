@@ -87,7 +87,7 @@ pub static ROUTE: Section = Section {
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
     groups: &[
         &["exact", "prefix", "prefix_first", "regex"],
-        &["upstream", "redirect_to", "respond", "files", "before_redirect"],
+        &["upstream", "redirect_to", "respond", "files", "replace_with", "before_redirect"],
         FORWARD_SETTINGS,
     ],
 };
@@ -120,8 +120,26 @@ pub static CLIENT_ADDRESS: Section = Section {
     groups: &[&["trusted", "from", "recursive"]],
 };
 
-static SECTIONS: [&Section; 10] =
-    [&TOP, &PROCESS, &STATUS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &FILES, &ERROR_PAGE, &CLIENT_ADDRESS];
+pub static UPSTREAM_TLS: Section = Section {
+    name: "host.upstream_tls",
+    place: "in an `upstream_tls`",
+    form: "write { ca = \"/path/to/ca.pem\" }, { pin = \"/path/to/certificate.pem\" } or { verify = false }",
+    groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
+};
+
+static SECTIONS: [&Section; 11] = [
+    &TOP,
+    &PROCESS,
+    &STATUS,
+    &DEFAULTS,
+    &HOST,
+    &ROUTE,
+    &RESPOND,
+    &FILES,
+    &ERROR_PAGE,
+    &CLIENT_ADDRESS,
+    &UPSTREAM_TLS,
+];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
@@ -144,6 +162,7 @@ const FORWARD_SETTINGS: &[&str] = &[
     "read_timeout",
     "client_timeout",
     "tunnel_idle_timeout",
+    "upstream_tls",
     "request_headers",
     "response_headers",
     "access",

@@ -25,6 +25,7 @@ mod tls;
 // What passes, in both directions.
 mod client_address;
 mod expect;
+mod grpc;
 mod http2;
 mod http_semantics;
 mod proxy_protocol;
@@ -43,6 +44,7 @@ mod status;
 mod limits;
 mod smuggling;
 mod upstream_failures;
+mod upstream_tls;
 
 // The program around the traffic.
 mod access_log;

@@ -27,7 +27,7 @@ pub(super) fn compile(section: &HostSection, defaults: &HostSettings, context: &
         redirect_from: addresses::redirect_from(section, &settings, context.problems),
         settings,
     };
-    host.report_no_effect(context.problems);
+    host.report_no_effect(context);
     match host.names.first() {
         Some(name) if !host.settings.tls.is_unreadable() => host.add(&name.value, context),
         _ => Vec::new(),
@@ -47,7 +47,11 @@ struct HostPlan<'a> {
 }
 
 impl HostPlan<'_> {
-    fn report_no_effect(&self, problems: &mut Diagnostics) {
+    fn report_no_effect(&self, context: &mut Context<'_>) {
+        if !self.routes.iter().any(|route| route.speaks_tls(&context.model)) {
+            no_effect::report_upstream_tls(&self.section.settings.forwarding, context.problems);
+        }
+        let problems = &mut *context.problems;
         if self.transport == Transport::Plain {
             no_effect::report_tls_keys(self.section, problems);
         }

@@ -65,6 +65,7 @@ pub(super) fn challenges(section: &HostSection) -> Option<RouteSection> {
         place: place.clone(),
         path: Setting::said_at(PathMatch::PrefixFirst(CHALLENGES.to_owned()), place),
         action: Setting::said_at(RouteAction::Files(files), place),
+        replace_with: Setting::Unsaid,
         before_redirect: Setting::said_at(true, place),
         settings: ForwardSettings::default(),
     })

@@ -11,6 +11,8 @@ use super::request::BodyFailure;
 pub enum UpstreamError {
     Connect(io::Error),
     ConnectTimeout,
+    /// It was reached, but TLS with it failed.
+    Handshake(io::Error),
     /// The connection ended or broke before the head of an answer.
     Broken(hyper::Error),
     /// Nothing came for as long as the route allows.
@@ -25,6 +27,7 @@ impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             UpstreamError::Connect(error) => write!(f, "cannot connect: {error}"),
+            UpstreamError::Handshake(error) => write!(f, "TLS with it failed: {error}"),
             UpstreamError::ConnectTimeout => f.write_str("no connection within connect_timeout"),
             UpstreamError::Broken(error) => write!(f, "the connection broke before an answer: {error}"),
             UpstreamError::AnswerTimeout => f.write_str("no answer within read_timeout"),
@@ -37,7 +40,7 @@ impl fmt::Display for UpstreamError {
 impl Error for UpstreamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            UpstreamError::Connect(error) => Some(error),
+            UpstreamError::Connect(error) | UpstreamError::Handshake(error) => Some(error),
             UpstreamError::Broken(error) => Some(error),
             _ => None,
         }

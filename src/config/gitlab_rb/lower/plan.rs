@@ -1,10 +1,10 @@
 //! What is to be served for a service of the package.
 
 use super::url::ExternalUrl;
+use crate::config::document::Application;
 use crate::config::document::{Said, Setting};
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::source::Place;
-use crate::model::UpstreamAddress;
 use crate::model::host::HostPattern;
 
 /// A service that can have a host.
@@ -23,7 +23,7 @@ pub(super) struct Plan {
     pub(super) place: Place,
     pub(super) name: HostPattern,
     pub(super) url: ExternalUrl,
-    pub(super) upstream: Said<UpstreamAddress>,
+    pub(super) upstream: Said<Application>,
 }
 
 impl Service {

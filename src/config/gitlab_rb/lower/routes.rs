@@ -57,6 +57,7 @@ fn route(plan: &Plan, path: PathMatch, action: Setting<RouteAction>) -> RouteSec
         place: plan.place.clone(),
         path: plan.said(path),
         action,
+        replace_with: Setting::Unsaid,
         before_redirect: Setting::Unsaid,
         settings: ForwardSettings::default(),
     }

@@ -6,10 +6,10 @@ use super::reader::Reader;
 use super::url::{ExternalUrl, Scheme};
 use crate::config::address;
 use crate::config::diagnostic::Diagnostic;
+use crate::config::document::Application;
 use crate::config::document::Said;
 use crate::config::gitlab_rb::settings::{self, Owner};
 use crate::config::source::Place;
-use crate::model::UpstreamAddress;
 use crate::model::host::{HostName, HostPattern};
 
 impl Service {
@@ -113,7 +113,7 @@ impl Service {
     }
 
     /// Where the application listens.
-    fn upstream(self, reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
+    fn upstream(self, reader: &mut Reader<'_>) -> Option<Said<Application>> {
         let text = match self {
             Service::Gitlab => return workhorse(reader),
             Service::Mattermost => {
@@ -136,7 +136,7 @@ fn or_default(said: Option<Said<String>>, default: &str) -> (String, Option<Plac
 }
 
 /// Workhorse listens on a socket, unless it is told otherwise.
-fn workhorse(reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
+fn workhorse(reader: &mut Reader<'_>) -> Option<Said<Application>> {
     let network = reader.text(&["gitlab_workhorse", "listen_network"]);
     let address = reader.text(&["gitlab_workhorse", "listen_addr"]);
     let directory = reader.text(&["gitlab_workhorse", "sockets_directory"]);
@@ -150,7 +150,7 @@ fn workhorse(reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
 }
 
 /// Reads an address to connect to. One to listen on everywhere is reached on this machine.
-fn read_upstream((text, place): (String, Option<Place>), reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
+fn read_upstream((text, place): (String, Option<Place>), reader: &mut Reader<'_>) -> Option<Said<Application>> {
     let reachable = match text.strip_prefix(':').or(text.strip_prefix("0.0.0.0:")) {
         Some(port) => format!("127.0.0.1:{port}"),
         None => text,
