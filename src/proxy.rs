@@ -4,6 +4,7 @@ pub mod body;
 pub mod error_pages;
 pub mod file_body;
 pub mod files;
+mod hop;
 pub mod html;
 mod own_answers;
 pub mod reply;
@@ -206,7 +207,7 @@ impl Proxy {
         }
         client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
-        let hop = rewrite::hop(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
+        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
         let rules = BodyRules {
             limit: forward.body_limit,
             client_timeout: forward.client_timeout,

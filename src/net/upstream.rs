@@ -15,6 +15,7 @@ mod pool;
 pub mod request;
 mod socket;
 mod stream;
+mod stream_body;
 pub mod tls;
 
 use std::rc::Rc;

@@ -2,17 +2,14 @@
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use http::{Uri, Version, request};
 
-use super::upgrade::UpgradeOffer;
 use crate::model::Security;
 use crate::model::end_to_end::EndToEnd;
 use crate::model::header_ops::HeaderOp;
 use crate::model::path::{self, InvalidPath};
 use crate::model::route::{ForwardTarget, Route};
-use crate::model::upstream::{UpstreamProtocol, UpstreamSpec};
-use crate::net::upstream::request::{Hop, TrailersWanted};
 
 /// The headers of a request as the application is to see them. `client` is the client's address.
 ///
@@ -36,19 +33,6 @@ pub fn to_application(
         headers.set(X_FORWARDED_SSL, ON);
     }
     headers
-}
-
-/// What the connection to the application is used for. HTTP/2 has no switching of protocols.
-pub fn hop(spec: &UpstreamSpec, headers: &HeaderMap, offer: Option<&UpgradeOffer>) -> Hop {
-    match spec.protocol {
-        UpstreamProtocol::Http1 => offer.map_or(Hop::KeepAlive, UpgradeOffer::hop),
-        UpstreamProtocol::Http2 => {
-            let scheme = if spec.tls().is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-            let wanted =
-                headers.get_all(header::TE).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"));
-            Hop::Stream(scheme, if wanted { TrailersWanted::Yes } else { TrailersWanted::No })
-        }
-    }
 }
 
 /// Path and query as the application is to see them.

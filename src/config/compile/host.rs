@@ -6,7 +6,7 @@ use super::context::{Added, Context};
 use super::listeners::{Claim, Purpose};
 use super::redirect::{self, RedirectPlan};
 use super::routes::{self, RoutePlan};
-use super::{addresses, client_address, defaults, headers, no_effect, pages};
+use super::{addresses, client_address, defaults, headers, no_effect, pages, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
 use crate::model::header_ops::HeaderOp;
@@ -49,7 +49,7 @@ struct HostPlan<'a> {
 impl HostPlan<'_> {
     fn report_no_effect(&self, context: &mut Context<'_>) {
         if !self.routes.iter().any(|route| route.speaks_tls(&context.model)) {
-            no_effect::report_upstream_tls(&self.section.settings.forwarding, context.problems);
+            upstreams::report_idle_terms(&self.section.settings.forwarding, context.problems);
         }
         let problems = &mut *context.problems;
         if self.transport == Transport::Plain {

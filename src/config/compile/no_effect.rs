@@ -2,7 +2,7 @@
 
 use super::routes::RoutePlan;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{ForwardSettings, HostSection};
+use crate::config::document::HostSection;
 
 /// Reports on a plain host what only a TLS host can have. Settings that come from `[defaults]` are
 /// meant for the TLS hosts among all, so only the host's own are told.
@@ -17,15 +17,6 @@ pub(super) fn report_tls_keys(section: &HostSection, problems: &mut Diagnostics)
         let Some(place) = place else { continue };
         let warning = Diagnostic::warning(place, format!("`{key}` has no effect on a host without TLS"));
         problems.push(warning.help("remove it"));
-    }
-}
-
-/// Reports the terms of TLS where no application is spoken to over TLS.
-pub(super) fn report_upstream_tls(settings: &ForwardSettings, problems: &mut Diagnostics) {
-    if let Some(place) = settings.upstream_tls.place() {
-        let message = "`upstream_tls` has no effect: the application is spoken to without TLS";
-        let warning = Diagnostic::warning(place, message);
-        problems.push(warning.help("remove it, or write `https://` or `grpcs://` before the address"));
     }
 }
 

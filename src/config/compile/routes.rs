@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use http::StatusCode;
 
 use super::context::Context;
-use super::{defaults, headers, no_effect, pages, upstreams};
+use super::{defaults, headers, pages, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{
     Application, ForwardSettings, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
@@ -119,7 +119,7 @@ fn compile_route(
         before_redirect,
     };
     if matches!(plan.action, Action::Forward(_)) && !plan.speaks_tls(&context.model) {
-        no_effect::report_upstream_tls(&route.settings, context.problems);
+        upstreams::report_idle_terms(&route.settings, context.problems);
     }
     Some(plan)
 }

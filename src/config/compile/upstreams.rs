@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::defaults;
-use crate::config::diagnostic::Diagnostic;
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{
     Application, ForwardSettings, HostSettings, Said, Scheme, Setting, UpstreamTlsSection,
 };
@@ -33,6 +33,15 @@ pub(super) fn compile(
         connect_timeout: settings.connect_timeout.value_or(defaults::CONNECT_TIMEOUT),
         idle_timeout: host.keepalive_timeout.value_or(defaults::KEEPALIVE_TIMEOUT),
         max_idle: host.keepalive_connections.value_or(defaults::KEEPALIVE_CONNECTIONS),
+    }
+}
+
+/// Reports the terms of TLS where no application is spoken to over TLS.
+pub(super) fn report_idle_terms(settings: &ForwardSettings, problems: &mut Diagnostics) {
+    if let Some(place) = settings.upstream_tls.place() {
+        let message = "`upstream_tls` has no effect: the application is spoken to without TLS";
+        let warning = Diagnostic::warning(place, message);
+        problems.push(warning.help("remove it, or write `https://` or `grpcs://` before the address"));
     }
 }
 

@@ -1,6 +1,5 @@
 //! What an application answered.
 
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,7 +9,8 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::connection_body::ConnectionBody;
 use super::dial::UpstreamStream;
-use super::stream::StreamBody;
+use super::error::AnswerFailure;
+use super::stream_body::StreamBody;
 
 /// The head of an answer is there.
 pub enum Answer {
@@ -21,14 +21,6 @@ pub enum Answer {
 
 /// The body of an answer, as it comes.
 pub struct AnswerBody(Source);
-
-/// Why an answer ends before its end. The client must see it truncated, never as complete.
-#[derive(Debug)]
-pub enum AnswerFailure {
-    Broken(hyper::Error),
-    /// The application fell silent for as long as the route allows.
-    Silence,
-}
 
 /// What brings the bytes.
 enum Source {
@@ -72,25 +64,6 @@ impl Body for AnswerBody {
         match &self.0 {
             Source::Connection(body) => body.size_hint(),
             Source::Stream(body) => body.size_hint(),
-        }
-    }
-}
-
-impl fmt::Display for AnswerFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AnswerFailure::Broken(error) => write!(f, "the application's answer broke off: {error}"),
-            AnswerFailure::Silence => f.write_str("the application fell silent within its answer"),
-        }
-    }
-}
-
-/// The cause lets HTTP/2 end the client's stream with the application's own reason.
-impl std::error::Error for AnswerFailure {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            AnswerFailure::Broken(error) => Some(error),
-            AnswerFailure::Silence => None,
         }
     }
 }

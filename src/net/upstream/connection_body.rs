@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::answer::AnswerFailure;
 use super::connection::Connection;
+use super::error::AnswerFailure;
 use super::pool::Pool;
 
 /// The body of an answer, with its connection.

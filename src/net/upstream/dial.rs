@@ -18,7 +18,7 @@ use crate::net::keepalive::notice_death;
 pub type UpstreamStream = Either<PlainStream, Box<TlsStream<PlainStream>>>;
 
 /// What carries the bytes.
-pub(super) type PlainStream = Either<UnixStream, TcpStream>;
+type PlainStream = Either<UnixStream, TcpStream>;
 
 /// Opens connections to one application.
 pub struct Dialer {

@@ -1,4 +1,4 @@
-//! Why an application did not answer.
+//! Why an application did not answer, or not to the end.
 
 use std::error::Error;
 use std::fmt;
@@ -23,6 +23,14 @@ pub enum UpstreamError {
     RequestBody(BodyFailure),
 }
 
+/// Why an answer ends before its end. The client must see it truncated, never as complete.
+#[derive(Debug)]
+pub enum AnswerFailure {
+    Broken(hyper::Error),
+    /// The application fell silent for as long as the route allows.
+    Silence,
+}
+
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -43,6 +51,25 @@ impl Error for UpstreamError {
             UpstreamError::Connect(error) | UpstreamError::Handshake(error) => Some(error),
             UpstreamError::Broken(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for AnswerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AnswerFailure::Broken(error) => write!(f, "the application's answer broke off: {error}"),
+            AnswerFailure::Silence => f.write_str("the application fell silent within its answer"),
+        }
+    }
+}
+
+/// The cause lets HTTP/2 end the client's stream with the application's own reason.
+impl Error for AnswerFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            AnswerFailure::Broken(error) => Some(error),
+            AnswerFailure::Silence => None,
         }
     }
 }

@@ -5,48 +5,32 @@
 //! stops working for a client that has left.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 
-use bytes::Bytes;
 use http::Response;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 
-use super::answer::{Answer, AnswerFailure};
+use super::answer::Answer;
 use super::connection::SendError;
 use super::error::UpstreamError;
 use super::exchange::Failure;
 use super::multiplex::Claim;
-use super::request::{BodyWatch, UpstreamRequest};
-use crate::net::idle_timer::IdleTimer;
-
-/// The body of an answer on a stream.
-pub(super) struct StreamBody {
-    incoming: Incoming,
-    silence: Silence,
-    /// Gone once the body has ended.
-    claim: Option<Claim>,
-}
-
-/// The application's silence. While the client still sends, the application may well be silent.
-struct Silence {
-    timer: IdleTimer,
-    watch: BodyWatch,
-    uploaded: u64,
-}
+use super::request::UpstreamRequest;
+use super::stream_body::{Silence, StreamBody};
 
 /// Sends a request and waits for the head of the answer.
 pub(super) async fn exchange(claim: Claim, request: UpstreamRequest) -> Result<Answer, Failure> {
     let UpstreamRequest { message, terms } = request;
     let watch = message.body().watch();
-    let mut silence = Silence { timer: IdleTimer::new(terms.read_timeout), watch, uploaded: 0 };
+    let mut silence = Silence::new(terms.read_timeout, message.body().watch());
     let sent = claim.sender().try_send_request(message);
     match await_head(sent, &mut silence).await {
         Some(Ok(response)) => {
-            let body = |incoming| StreamBody { incoming, silence, claim: Some(claim) }.into();
+            let body = |incoming| StreamBody::new(incoming, silence, claim).into();
             Ok(Answer::Response(response.map(body)))
         }
-        Some(Err(error)) => Err(Failure::of_sending(Box::new(error), &silence.watch, terms)),
+        Some(Err(error)) => Err(Failure::of_sending(Box::new(error), &watch, terms)),
         None => Err(Failure::of(UpstreamError::AnswerTimeout)),
     }
 }
@@ -62,41 +46,4 @@ where
         Poll::Pending => silence.poll_expired(cx).map(|()| None),
     })
     .await
-}
-
-impl Silence {
-    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.watch.uploaded() != self.uploaded {
-            self.uploaded = self.watch.uploaded();
-            self.timer.progress();
-        }
-        self.timer.poll_expired(cx)
-    }
-}
-
-impl Body for StreamBody {
-    type Data = Bytes;
-    type Error = AnswerFailure;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
-        let this = self.get_mut();
-        match Pin::new(&mut this.incoming).poll_frame(cx) {
-            Poll::Ready(frame) => {
-                this.silence.timer.progress();
-                if frame.is_none() {
-                    this.claim = None;
-                }
-                Poll::Ready(frame.map(|frame| frame.map_err(AnswerFailure::Broken)))
-            }
-            Poll::Pending => this.silence.poll_expired(cx).map(|()| Some(Err(AnswerFailure::Silence))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
 }

@@ -12,10 +12,10 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{
     CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::dial::PlainStream;
 use crate::model::host::HostName;
 use crate::model::upstream::{Trust, UpstreamProtocol, UpstreamTls};
 use crate::net::cert_store::{self, Certificate, Problem};
@@ -57,7 +57,10 @@ impl ApplicationTls {
     }
 
     /// Completes the handshake, or says why not.
-    pub(super) async fn connect(&self, stream: PlainStream) -> io::Result<TlsStream<PlainStream>> {
+    pub(super) async fn connect<S>(&self, stream: S) -> io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let stream = TlsConnector::from(self.config.clone()).connect(self.name.clone(), stream).await?;
         let agreed = stream.get_ref().1.alpn_protocol();
         // HTTP/1.1 is what is spoken without ALPN; HTTP/2 must be agreed on (RFC 9113 section 3.3).

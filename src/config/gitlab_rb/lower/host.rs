@@ -7,14 +7,18 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::Lowering;
+use super::agent::Agent;
 use super::lets_encrypt::LetsEncrypt;
 use super::pages::{self, Pages};
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
 use super::{client_address, headers, listening, notation, routes};
-use crate::config::document::{ForwardSettings, HeaderChoice, HostSection, HostSettings, Said, Setting};
+use crate::config::document::{
+    ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
+};
 use crate::config::gitlab_rb::settings::Owner;
+use crate::model::error_page::ApplicationErrors;
 use crate::model::host::HostPattern;
 use crate::model::{BodyLimit, HttpVersions, LogTarget, TlsVersions};
 
@@ -47,18 +51,19 @@ impl Plan {
             settings.http2 = self.said(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
             settings.tls_versions = self.said(self.tls_versions(lowering));
         }
-        let rooted = !self.url.path.is_empty();
+        // The routes name the application where the host alone does not say everything.
+        let routed = !self.url.path.is_empty() || self.service == Service::Kas;
         HostSection {
             place: self.place.clone(),
             name: self.said(self.name.clone()),
             aliases: Setting::Unsaid,
-            upstream: if rooted { Setting::Unsaid } else { Setting::Said(self.upstream.clone()) },
+            upstream: if routed { Setting::Unsaid } else { Setting::Said(self.upstream.clone()) },
             certificate,
             certificate_key,
             public_port: public_port.map_or(Setting::Unsaid, |port| self.said(port)),
             acme_challenge_directory: self.challenges(lowering),
             settings,
-            routes: routes::of(self, redirects, &pages),
+            routes: [routes::of(self, redirects, &pages), self.agent_routes(&pages, lowering)].concat(),
         }
     }
 
@@ -142,6 +147,7 @@ impl Plan {
             Service::Mattermost => "gitlab_mattermost_access.log",
             Service::Pages => "gitlab_pages_access.log",
             Service::Registry => "gitlab_registry_access.log",
+            Service::Kas => "gitlab_kas_access.log",
         };
         LogTarget::File(PathBuf::from(directory).join(file))
     }
@@ -152,10 +158,13 @@ impl Plan {
         let read_timeout = match self.service {
             Service::Gitlab | Service::Mattermost => lowering.reader.span(owner, "proxy_read_timeout"),
             Service::Registry => Some(self.said_value(Duration::from_secs(900))),
-            Service::Pages => Some(self.said_value(Duration::from_secs(60))),
+            Service::Pages | Service::Kas => Some(self.said_value(Duration::from_secs(60))),
         };
-        let connect_timeout = lowering.reader.span(owner, "proxy_connect_timeout");
-        let tunnel = read_timeout.clone().filter(|_| self.service != Service::Pages);
+        let connect_timeout = match self.service {
+            Service::Kas => Some(self.said_value(Duration::from_secs(5))),
+            _ => lowering.reader.span(owner, "proxy_connect_timeout"),
+        };
+        let tunnel = read_timeout.clone().filter(|_| !matches!(self.service, Service::Pages | Service::Kas));
         ForwardSettings {
             max_body: body_limit(owner, lowering.reader),
             connect_timeout: connect_timeout.map_or(Setting::Unsaid, Setting::Said),
@@ -166,6 +175,25 @@ impl Plan {
             intercept_errors: pages.intercept.clone(),
             ..ForwardSettings::default()
         }
+    }
+
+    /// Its errors are for programs.
+    fn agent_routes(&self, pages: &Pages, lowering: &mut Lowering<'_, '_>) -> Vec<RouteSection> {
+        let agent = match self.service {
+            Service::Gitlab | Service::Kas => Agent::read(lowering.reader),
+            Service::Mattermost | Service::Pages | Service::Registry => None,
+        };
+        let mut routes = match agent {
+            Some(agent) if self.service == Service::Kas => agent.host(self),
+            Some(agent) => agent.paths(self),
+            None => Vec::new(),
+        };
+        if pages.intercept() {
+            routes
+                .iter_mut()
+                .for_each(|route| route.settings.intercept_errors = self.said(ApplicationErrors::Pass));
+        }
+        routes
     }
 }
 

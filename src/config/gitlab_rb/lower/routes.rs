@@ -5,7 +5,7 @@ use regex::Regex;
 
 use super::pages::Pages;
 use super::plan::{Plan, Service};
-use crate::config::document::{ForwardSettings, RouteAction, RouteSection, Setting};
+use crate::config::document::{RouteAction, RouteSection, Setting};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::route::{PathMatch, Respond};
 
@@ -18,11 +18,11 @@ pub(super) fn of(plan: &Plan, redirects: bool, pages: &Pages) -> Vec<RouteSectio
     if pages.intercept() {
         routes.extend(untouched(plan));
     }
-    routes.extend(pattern(&pages.own_paths()).map(|path| route(plan, path, nothing(plan))));
+    routes.extend(pattern(&pages.own_paths()).map(|path| plan.route(path, nothing(plan))));
     let root = &plan.url.path;
     if !root.is_empty() {
-        routes.push(route(plan, PathMatch::Prefix(root.clone()), upstream(plan)));
-        routes.push(route(plan, PathMatch::Prefix("/".to_owned()), nothing(plan)));
+        routes.push(plan.route(PathMatch::Prefix(root.clone()), upstream(plan)));
+        routes.push(plan.route(PathMatch::Prefix("/".to_owned()), nothing(plan)));
     }
     routes
 }
@@ -30,7 +30,7 @@ pub(super) fn of(plan: &Plan, redirects: bool, pages: &Pages) -> Vec<RouteSectio
 /// Health checks answer before the redirect, and in words of their own.
 fn health(plan: &Plan, redirects: bool, pages: &Pages) -> Vec<RouteSection> {
     let check = |path: &&str| {
-        let mut route = route(plan, PathMatch::Exact(format!("{}{path}", plan.url.path)), upstream(plan));
+        let mut route = plan.route(PathMatch::Exact(format!("{}{path}", plan.url.path)), upstream(plan));
         if redirects {
             route.before_redirect = plan.said(true);
         }
@@ -46,21 +46,10 @@ fn untouched(plan: &Plan) -> impl Iterator<Item = RouteSection> {
     let root = regex::escape(&plan.url.path);
     let paths = [format!(r"^{root}/api/v\d"), r"\.git/(info/|git-|ssh-|gitlab-lfs/)".to_owned()];
     paths.into_iter().filter_map(|path| pattern(&path)).map(|path| {
-        let mut route = route(plan, path, upstream(plan));
+        let mut route = plan.route(path, upstream(plan));
         route.settings.intercept_errors = plan.said(ApplicationErrors::Pass);
         route
     })
-}
-
-fn route(plan: &Plan, path: PathMatch, action: Setting<RouteAction>) -> RouteSection {
-    RouteSection {
-        place: plan.place.clone(),
-        path: plan.said(path),
-        action,
-        replace_with: Setting::Unsaid,
-        before_redirect: Setting::Unsaid,
-        settings: ForwardSettings::default(),
-    }
 }
 
 fn upstream(plan: &Plan) -> Setting<RouteAction> {
