@@ -156,7 +156,8 @@ fn target(route: &RouteSection) -> ForwardTarget {
     route.replace_with.said().map_or(ForwardTarget::AsItCame, |said| ForwardTarget::Replaced(said.value.clone()))
 }
 
-fn forward(
+/// To an application, as the settings say.
+pub(super) fn forward(
     application: &Application,
     target: ForwardTarget,
     settings: &ForwardSettings,
