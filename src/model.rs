@@ -5,8 +5,11 @@
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
 //! TLS listener names a certificate.
 
+pub mod access;
 pub mod client_address;
 pub mod end_to_end;
+pub mod error_page;
+pub mod files;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
@@ -21,6 +24,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use client_address::ClientAddress;
+use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
 use route::Routes;
 use upstream::UpstreamSpec;
@@ -34,6 +38,9 @@ pub struct Model {
     upstreams: Vec<UpstreamSpec>,
     certificates: Vec<CertificateFiles>,
     access_logs: Vec<LogTarget>,
+    error_pages: Vec<ErrorPages>,
+    /// The host of the pages about the proxy itself, if there is one.
+    pub status: Option<HostId>,
 }
 
 /// Settings of the process as a whole.
@@ -122,6 +129,8 @@ pub struct VirtualHost {
     pub client_address: ClientAddress,
     pub routes: Routes,
     pub access_log: LogId,
+    /// For errors that no route answers for.
+    pub error_pages: Option<ErrorPagesId>,
 }
 
 /// Whether a host is served encrypted, and with which certificate.
@@ -217,6 +226,8 @@ ids! {
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
     /// Names a [`LogTarget`] of a model.
     LogId -> access_logs: LogTarget, add_access_log, access_log;
+    /// Names [`ErrorPages`] of a model.
+    ErrorPagesId -> error_pages: ErrorPages, add_error_pages, error_pages;
 }
 
 impl Model {
@@ -229,6 +240,8 @@ impl Model {
             upstreams: Vec::new(),
             certificates: Vec::new(),
             access_logs: Vec::new(),
+            error_pages: Vec::new(),
+            status: None,
         }
     }
 
@@ -246,5 +259,9 @@ impl Model {
 
     pub fn access_logs(&self) -> &[LogTarget] {
         &self.access_logs
+    }
+
+    pub fn all_error_pages(&self) -> &[ErrorPages] {
+        &self.error_pages
     }
 }

@@ -17,6 +17,7 @@ mod support;
 mod self_test;
 
 // Which host, which route, and over what.
+mod access;
 mod redirect;
 mod routing;
 mod tls;
@@ -34,6 +35,12 @@ mod response_headers;
 mod streaming;
 mod tunnel;
 mod upgrade;
+
+// What the proxy answers itself.
+mod error_pages;
+mod files;
+mod gitlab_down;
+mod status;
 
 // What does not.
 mod limits;
