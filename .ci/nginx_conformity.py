@@ -53,7 +53,14 @@ def found(file):
 def fits(case, host):
     if case.limited and not limits_bodies(host):
         return False
+    if case.is_http2 and not speaks_http2(host):
+        return False
     return host.role in case.roles and (host.redirect_port is not None or not case.on_redirect)
+
+
+def speaks_http2(host):
+    """curl does not write PROXY headers of our choice."""
+    return host.tls and host.settings["http2_enabled"] and not host.settings["proxy_protocol"]
 
 
 def limits_bodies(host):
@@ -66,19 +73,30 @@ def exchange(with_file, host, case, address):
     applications.answer = ANSWERS[case.answer]
     if case.down:
         applications.stop()
-    port = host.redirect_port if case.on_redirect else host.port
-    over_tls = host.tls and not case.on_redirect and case.server_name != "plain"
-    name = f"group.{host.name}" if host.role == "pages" else host.name
-    server_name = (name if case.server_name is None else case.server_name) if over_tls else None
-    request = case.request.replace(b"{host}", name.encode()).replace(b"{HOST}", name.upper().encode())
-    answer = client.ask(address, port, request, server_name, case.after)
+    answer = ask(host, case, address)
     received = list(applications.received)
     if case.down:
         applications.start()
     return compare.Exchange(answer, received)
 
 
-FIXTURES = ("01-minimal", "02-company", "03-behind-balancer", "05-headers", "06-relative-url", "08-snippets")
+def ask(host, case, address):
+    port = host.redirect_port if case.on_redirect else host.port
+    over_tls = host.tls and not case.on_redirect and case.server_name != "plain"
+    name = f"group.{host.name}" if host.role == "pages" else host.name
+    server_name = (name if case.server_name is None else case.server_name) if over_tls else None
+    way = client.Way(address, port, server_name, PROXY_HEADER if host.settings["proxy_protocol"] else b"")
+    if case.is_http2:
+        return client.ask_http2(way, name, case.request)
+    request = case.request.replace(b"{host}", name.encode()).replace(b"{HOST}", name.upper().encode())
+    return client.ask(way, request, case.after)
+
+
+FIXTURES = (
+    "01-minimal", "02-company", "03-behind-balancer", "04-proxy-protocol", "05-headers", "06-relative-url",
+    "08-snippets",
+)
+PROXY_HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 1234 443\r\n"
 ADDRESS = stage.ADDRESSES
 
 

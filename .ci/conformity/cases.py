@@ -8,7 +8,8 @@ class Case:
     """One request, and what is around it."""
 
     name: str
-    request: bytes
+    # Of HTTP/1; for HTTP/2 the arguments of curl.
+    request: bytes | tuple
     answer: str = "plain"
     # The hosts that it is sent to.
     roles: tuple = ("gitlab", "mattermost", "pages", "registry")
@@ -22,6 +23,10 @@ class Case:
     on_redirect: bool = False
     # Whether it makes sense only for a host that limits bodies.
     limited: bool = False
+
+    @property
+    def is_http2(self):
+        return isinstance(self.request, tuple)
 
 
 def request(target="/", *fields, method="GET", version="1.1", host="Host: {host}", body=b""):
@@ -266,6 +271,34 @@ DOWN = [
 ]
 
 
+def over_http2(name, *arguments, answer="plain", roles=("gitlab", "mattermost")):
+    return Case(f"HTTP/2: {name}", arguments, answer, roles)
+
+
+HTTP2 = [
+    *(over_http2(f"target {target}", target) for target in (
+        "/", "/a%2Fb", "//x", "/a/../b", "/../", "/a%00b", "/%zz", "/%C3%A9", "/?a=%2F&b", "/x?a=b#c", "/-/health",
+        "/assets/a.js", "/api/v4/projects/group%2Fproject", "/x" + "/long" * 300)),
+    *(over_http2(method, "--request", method, "/x") for method in ("OPTIONS", "DELETE", "TRACE", "PROPFIND", "get")),
+    *(over_http2(f"{method} with a body", "--request", method, "--data", "hello", "/x") for method in ("POST", "PUT")),
+    over_http2("HEAD", "--head", "/x", answer="head"),
+    over_http2("body without length", "--header", "Content-Length:", "--data", "hello", "/x"),
+    over_http2("Expect", "--header", "Expect: 100-continue", "--data", "hello", "/x"),
+    over_http2("cookies", "--header", "Cookie: a=1", "--header", "Cookie: b=2", "/"),
+    over_http2("forwarding headers of the client", "--header", "X-Forwarded-For: 192.0.2.1",
+               "--header", "X-Forwarded-Proto: ftp", "--header", "X-Real-IP: 192.0.2.1", "/"),
+    over_http2("underscore", "--header", "x_under_score: 1", "/"),
+    over_http2("TE", "--header", "TE: trailers", "/"),
+    over_http2("9 KiB header", "--header", "X-Long: " + "a" * 9000, "/"),
+    over_http2("another Host", "--header", "Host: unknown.example", "/"),
+    over_http2("upgrade", "--header", "Upgrade: websocket", "/"),
+    *(over_http2(f"answer: {name}", "/x", answer=name) for name in (
+        "chunked", "trailers", "until close", "empty", "cookies", "own security headers", "server and date",
+        "for the proxy", "hop by hop", "no content", "partial", "found", "not found", "teapot", "internal error",
+        "own reason", "large", "many headers")),
+]
+
+
 def on_redirect(cases):
     return [replace(each, name=f"redirect: {each.name}", on_redirect=True, server_name=None) for each in cases]
 
@@ -275,6 +308,6 @@ def plain_to_tls():
 
 
 def all_cases(answers):
-    main = FROM_TARGETS + METHODS + VERSIONS + HOSTS + HEADERS + BODIES + UPGRADES + answered(answers) + HEALTH
+    main = FROM_TARGETS + METHODS + VERSIONS + HOSTS + HEADERS + BODIES + UPGRADES + answered(answers) + HEALTH + HTTP2
     redirects = FROM_TARGETS + METHODS + VERSIONS + HOSTS + HEALTH + BODIES[:6]
     return main + on_redirect(redirects) + plain_to_tls() + DOWN + on_redirect(DOWN[1:3])

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import subprocess
 from dataclasses import dataclass, field
 
 
@@ -22,23 +23,54 @@ class Answer:
         return [value for key, value in self.headers if key.lower() == name]
 
 
-def ask(address, port, request, server_name=None, after=b""):
-    """Sends `request` and reads one answer. With `server_name` over TLS; `after` goes out after a 101."""
+@dataclass(frozen=True)
+class Way:
+    """Where a request goes, and what is around it."""
+
+    address: str
+    port: int
+    # Over TLS: the name in the handshake; "" is none.
+    server_name: str | None = None
+    # What a balancer sends first.
+    preface: bytes = b""
+
+
+def ask(way, request, after=b""):
+    """Sends `request` and reads one answer; `after` goes out after a 101."""
     with contextlib.ExitStack() as stack:
-        connection = stack.enter_context(socket.create_connection((address, port), PATIENCE, ("127.0.0.1", 0)))
-        if server_name is not None:
-            connection = stack.enter_context(TLS.wrap_socket(connection, server_hostname=server_name or None))
+        place = (way.address, way.port)
+        connection = stack.enter_context(socket.create_connection(place, PATIENCE, (CLIENT, 0)))
+        connection.sendall(way.preface)
+        if way.server_name is not None:
+            connection = stack.enter_context(TLS.wrap_socket(connection, server_hostname=way.server_name or None))
         with contextlib.suppress(OSError):
             connection.sendall(request)
         answer = Answer()
         try:
             read(connection, answer, request.partition(b" ")[0], after)
         except TimeoutError:
-            raise SystemExit(f"{address} still owes an answer after {PATIENCE} s: {request[:200]!r}") from None
+            raise SystemExit(f"{way.address} still owes an answer after {PATIENCE} s: {request[:200]!r}") from None
         except OSError:
             # Broken off; what has come counts.
             pass
         return answer
+
+
+def ask_http2(way, name, arguments):
+    """Lets curl send a request over HTTP/2; the last argument is the target."""
+    *options, target = arguments
+    done = subprocess.run(
+        ["curl", "--silent", "--http2", "--insecure", "--include", "--path-as-is", "--globoff", "--noproxy", "*",
+         "--max-time", str(PATIENCE), "--interface", CLIENT, "--connect-to", f"{name}:443:{way.address}:{way.port}",
+         *options, f"https://{name}{target}"],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=2 * PATIENCE,
+    )
+    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    line, *fields = head.decode("latin-1").split("\r\n")
+    version, _, rest = line.partition(" ")
+    answer = Answer(int(rest.split()[0]) if rest else None, version, body=body)
+    answer.headers = [(key, value.strip()) for key, _, value in (each.partition(":") for each in fields)]
+    return answer
 
 
 def read(connection, answer, method, after):
@@ -113,6 +145,9 @@ def trusting():
 
 
 TLS = trusting()
+
+# Both programs see this client.
+CLIENT = "127.0.0.1"
 
 # Seconds.
 PATIENCE = 10

@@ -1,5 +1,6 @@
 """What is different between two exchanges, aspect by aspect."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -64,7 +65,7 @@ def by_name(what, headers):
     for key, value in headers:
         name = key.lower()
         if name not in FRAMING:
-            found.setdefault(f"{what} {name}", []).append("<date>" if name == "date" else value)
+            found.setdefault(f"{what} {name}", []).append("<date>" if name == "date" else TIME.sub("<time>", value))
     return found
 
 
@@ -79,6 +80,9 @@ def stays(answer):
     said = ",".join(answer.values("connection")).lower()
     return "keep-alive" in said if answer.version == "HTTP/1.0" else "close" not in said
 
+
+# nginx's $msec.
+TIME = re.compile(r"\b\d{10}\.\d{3}\b")
 
 # Compared as `framing` and `stays`.
 FRAMING = {"content-length", "transfer-encoding", "connection", "keep-alive"}

@@ -112,10 +112,16 @@ def has_no_hsts_but_the_applications(difference):
 
 
 def names_no_port(difference):
-    """The same address, without a port that https has anyway, and without what is behind `#`."""
+    """The same address, without a port that https has anyway, with a path, and without what is behind `#`."""
     theirs, ours = difference.nginx or [""], difference.gatepost or [""]
     without_port = re.sub(r"^(https://[^/:?]+):(443)?(?=[/?]|$)", r"\1", theirs[0]).partition("#")[0]
-    return lower_host(without_port) == ours[0]
+    with_path = re.sub(r"^(https://[^/?]+)(?=\?|$)", r"\1/", without_port)
+    return lower_host(with_path) == ours[0]
+
+
+def is_the_last_address(difference):
+    appended = (difference.nginx or [""])[0].split(", ")
+    return len(appended) > 1 and difference.gatepost == [appended[-1]]
 
 
 def has_an_empty_port(difference):
@@ -195,10 +201,11 @@ RULES = [
     outcome("Malformed requests", (505, 501, None), (400,), "HTTP/2.0 in text", "unknown coding", "no version"),
     outcome("Malformed requests", (400,), (404,), "target *", "OPTIONS of everything"),
     outcome("Methods", (400,), (405,), "CONNECT"),
-    outcome("Methods", (400,), (200, 301, 404), "get"),
+    outcome("Methods", (400,), (200, 301, 404), "get", "HTTP/2: get"),
     outcome("Lengths and codings", (400, 501), (200, 301, 404), "chunked and length", "two equal lengths", "gzip, chunked"),
     outcome("Answers that break off", (200,), (200, None), "application fails: broken body"),
     rule("Answers that break off", "requests received", when=lambda it: it.case.answer in FAILING),
+    rule("Trailers", "body", when=lambda it: it.case.name == "HTTP/2: answer: trailers"),
     outcome("The rest of a relative root", (500,), (200, 301, 404), "target /error.txt"),
     outcome("The agent's path without its slash", (301,), (200,), "target /-/kubernetes-agent"),
     Rule("The rest of a relative root", is_outside_the_root),
@@ -208,7 +215,8 @@ RULES = [
         "forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server", "x-original-forwarded-for",
         "true-client-ip", "cf-connecting-ip", "x-client-ip", "x-scheme", "x-accel-redirect", "x-forwarded-ssl",
         "http2-settings")), when=has_no_gatepost_value),
-    rule("X-Forwarded-For", "received header x-forwarded-for", when=lambda it: it.gatepost == ["127.0.0.1"]),
+    rule("X-Forwarded-For", "received header x-forwarded-for", when=is_the_last_address),
+    rule("X-Forwarded-For", "received header x-real-ip", when=has_no_gatepost_value),
     rule("Names of headers", "received header x!bang", "received header x.dot", "received header x~tilde"),
     rule("HTTP/1.1 to the application", "received version",
          when=lambda it: (it.nginx, it.gatepost) == ("HTTP/1.0", "HTTP/1.1")),
