@@ -11,6 +11,8 @@ pub mod host;
 pub mod judgement;
 pub mod path;
 pub mod route;
+pub mod template;
+pub mod variable;
 
 use std::fmt;
 use std::net::SocketAddr;
