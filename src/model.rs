@@ -9,6 +9,7 @@ pub mod end_to_end;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
+pub mod log_format;
 pub mod path;
 pub mod route;
 pub mod template;
@@ -21,7 +22,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use host::{HostPattern, HostTable};
-use route::Routes;
+use log_format::LogFormat;
+use route::{Route, Routes};
+use variable::{RequestFact, RequestVariable};
 
 /// Everything one process serves, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +113,7 @@ pub struct VirtualHost {
     pub security: Security,
     pub routes: Routes,
     pub access_log: LogId,
+    pub log_format: LogFormat,
 }
 
 /// Whether a host is served encrypted, and with which certificate.
@@ -268,5 +272,14 @@ impl Model {
 
     pub fn access_logs(&self) -> &[LogTarget] {
         &self.access_logs
+    }
+
+    /// Whether a template of the model, of a log or of a header, names a fact.
+    pub fn names(&self, fact: RequestFact) -> bool {
+        let wanted = RequestVariable::Fact(fact);
+        self.hosts.iter().any(|host| {
+            let mut ops = host.routes.iter().flat_map(Route::header_ops);
+            host.log_format.names(&wanted) || ops.any(|op| op.names(&wanted))
+        })
     }
 }

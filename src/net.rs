@@ -9,4 +9,6 @@ pub mod keepalive;
 pub mod lent_buffer;
 pub mod listener;
 pub mod tls;
+pub mod tls_session;
 pub mod upstream;
+mod watchdog;

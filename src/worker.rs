@@ -102,6 +102,7 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
 fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result<AbortHandle> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
     let listener = bound.listener;
+    let local_is_asked_for = proxy.asks_for_local_address();
     let transport = Rc::new(match bound.tls {
         Some(config) => Transport::Tls(TlsAcceptor::from(config)),
         None => Transport::Plain,
@@ -109,7 +110,8 @@ fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result
     Ok(Drain::spawn_part(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
-            let accepted = Accepted { tcp, peer, listener };
+            let local = if local_is_asked_for { tcp.local_addr().ok() } else { None };
+            let accepted = Accepted { tcp, peer, local: local.map(|local| local.ip()), listener };
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
             drain.spawn(Kind::Connection, async move {
                 let service = |client| proxy.service(client);

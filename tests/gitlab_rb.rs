@@ -14,17 +14,18 @@ use gatepost::config::gitlab_rb::surroundings::Surroundings;
 use gatepost::config::gitlab_rb::{self, Reading};
 use gatepost::config::{self, Severity};
 use gatepost::explain::{self, Account, Format};
+use gatepost::model::template::Template;
+use gatepost::model::variable::RequestVariable;
 use serde_json::Value as Json;
 
 /// Fields of an expectation that this version refuses: the file, the field, and the settings that must be
 /// refused with "not supported by this version" or "not all of it can be done".
-const NOT_YET: [(&str, &str, &[&str]); 10] = [
+const NOT_YET: [(&str, &str, &[&str]); 9] = [
     ("03-behind-balancer", "client_address", &["nginx.real_ip_header", "mattermost_nginx.real_ip_header"]),
     ("04-proxy-protocol", "proxy_protocol", &["nginx.proxy_protocol", "mattermost_nginx.proxy_protocol"]),
     ("04-proxy-protocol", "client_address", &["nginx.real_ip_trusted_addresses"]),
     ("04-proxy-protocol", "X-Real-IP", &["nginx.proxy_protocol"]),
     ("04-proxy-protocol", "X-Forwarded-For", &["nginx.proxy_protocol"]),
-    ("05-headers", "X-Request-Start", &["nginx.proxy_set_headers"]),
     ("08-snippets", "nginx.custom_error_pages", &["nginx.custom_error_pages"]),
     ("08-snippets", "error_pages", &["nginx.custom_error_pages"]),
     ("09-container", "client_address", &["nginx.real_ip_trusted_addresses"]),
@@ -301,13 +302,18 @@ fn request_headers(case: &Case, wanted: &Json) -> Json {
         // This is what the proxy says of itself.
         let is_usual = *value == "$remote_addr";
         if !is_usual && !case.lacks(name) {
-            headers.insert(name.to_lowercase(), value.clone());
+            headers.insert(name.to_lowercase(), as_template(value).into());
         }
     }
     for name in wanted["request_headers_removed"].as_array().into_iter().flatten() {
         headers.insert(name.as_str().unwrap().to_lowercase(), Json::Bool(false));
     }
     headers.into_iter().collect::<serde_json::Map<_, _>>().into()
+}
+
+/// As the program writes it: with braces only where a variable would not end without them.
+fn as_template(value: &Json) -> String {
+    Template::<RequestVariable>::parse(value.as_str().unwrap()).unwrap().to_string()
 }
 
 /// On a host that is reached over plain HTTP browsers ignore HSTS, so it is left away there.

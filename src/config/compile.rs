@@ -9,6 +9,7 @@ mod defaults;
 mod headers;
 mod host;
 mod listeners;
+mod log_format;
 mod no_effect;
 mod redirect;
 mod routes;

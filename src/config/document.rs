@@ -14,7 +14,10 @@ use http::HeaderValue;
 use super::source::{Place, Source};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
+use crate::model::log_format::LogEscape;
 use crate::model::route::{PathMatch, Respond};
+use crate::model::template::Template;
+use crate::model::variable::LogVariable;
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions, UpstreamAddress};
 
 /// A whole configuration.
@@ -67,6 +70,8 @@ pub struct HostSettings {
     pub keepalive_connections: Setting<usize>,
     pub keepalive_timeout: Setting<Duration>,
     pub access_log: Setting<LogTarget>,
+    pub access_log_format: Setting<Template<LogVariable>>,
+    pub access_log_escape: Setting<LogEscape>,
     pub forwarding: ForwardSettings,
 }
 
@@ -188,6 +193,8 @@ impl HostSettings {
             keepalive_connections: self.keepalive_connections.over(&below.keepalive_connections),
             keepalive_timeout: self.keepalive_timeout.over(&below.keepalive_timeout),
             access_log: self.access_log.over(&below.access_log),
+            access_log_format: self.access_log_format.over(&below.access_log_format),
+            access_log_escape: self.access_log_escape.over(&below.access_log_escape),
             forwarding: self.forwarding.over(&below.forwarding),
         }
     }

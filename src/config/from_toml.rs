@@ -19,7 +19,7 @@ use super::document::{
 };
 use super::language::{self, Section};
 use super::source::{Place, Source};
-use super::{address, duration, header, route_path};
+use super::{address, duration, header, route_path, template};
 use crate::model::route::{PathMatch, Respond};
 use table::{Reader, Table, Value};
 use values::{boolean, headers, list, number, text};
@@ -117,6 +117,8 @@ fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
         keepalive_connections: table.get("keepalive_connections", connections),
         keepalive_timeout: table.get("keepalive_timeout", text(duration::EXPECTED, duration::parse)),
         access_log: table.get("access_log", text(values::LOG_TARGET_EXPECTED, values::log_target)),
+        access_log_format: table.get("access_log_format", text(values::LOG_FORMAT_EXPECTED, template::of_log)),
+        access_log_escape: table.get("access_log_escape", text(values::LOG_ESCAPE_EXPECTED, values::log_escape)),
         forwarding: forward_settings(table),
     }
 }

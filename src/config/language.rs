@@ -104,6 +104,8 @@ const HOST_SETTINGS: &[&str] = &[
     "keepalive_connections",
     "keepalive_timeout",
     "access_log",
+    "access_log_format",
+    "access_log_escape",
 ];
 
 const FORWARD_SETTINGS: &[&str] = &[

@@ -8,6 +8,7 @@ use super::fold::{self, RedirectTo};
 use super::notation;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
+use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Forward, PathMatch, Route};
 use crate::model::{CertificateFiles, LogTarget, Model, Process, Security, TlsPolicy, Transport, UpstreamSpec};
 
@@ -28,6 +29,7 @@ pub(super) struct HostOutline<'a> {
     pub(super) hsts: Option<&'a HeaderValue>,
     pub(super) referrer_policy: Option<&'a HeaderValue>,
     pub(super) access_log: &'a LogTarget,
+    pub(super) log_format: &'a LogFormat,
     /// How requests are passed on, unless a route says otherwise.
     pub(super) forwarding: Option<Forwarding<'a>>,
     /// Header operations that all routes have in common.
@@ -155,6 +157,7 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) ->
         hsts: host_wide(&routes, "strict-transport-security"),
         referrer_policy: host_wide(&routes, "referrer-policy"),
         access_log: model.access_log(host.access_log),
+        log_format: &host.log_format,
         forwarding,
         routes: routes.iter().map(outline).collect(),
         headers,

@@ -5,6 +5,7 @@ use http::HeaderValue;
 use super::notation;
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
 use crate::model::header_ops::HeaderOp;
+use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, PathMatch, Respond};
 use crate::model::{HttpVersions, Process, TlsVersions};
 
@@ -83,6 +84,10 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
         entries.push(("keepalive_timeout", Value::Text(notation::duration(forwarding.upstream.idle_timeout))));
     }
     entries.push(("access_log", Value::Text(notation::log_target(host.access_log))));
+    if let LogFormat::Custom(format) = host.log_format {
+        entries.push(("access_log_format", Value::text(&format.template)));
+        entries.push(("access_log_escape", Value::text(format.escape.as_str())));
+    }
     entries.extend(headers(&host.headers));
     let routes = host.routes.iter().filter(|route| !route.is_plain_catch_all());
     HostEntries { entries, routes: routes.map(|it| route(it, host.forwarding.as_ref())).collect() }
@@ -147,9 +152,13 @@ fn header_choice(value: Option<&HeaderValue>) -> Value {
 
 fn headers(ops: &HeaderOps<'_>) -> Vec<Entry> {
     let table = |ops: &[&HeaderOp]| {
-        let entry = |op: &&HeaderOp| match op {
-            HeaderOp::Set(name, value) => (name.as_str().to_owned(), header_choice(Some(value))),
-            HeaderOp::Remove(name) => (name.as_str().to_owned(), header_choice(None)),
+        let entry = |op: &&HeaderOp| {
+            let value = match op {
+                HeaderOp::Set(_, value) => Value::Text(notation::header_template(value)),
+                HeaderOp::SetTo(_, template) => Value::text(template),
+                HeaderOp::Remove(_) => header_choice(None),
+            };
+            (op.name().as_str().to_owned(), value)
         };
         (!ops.is_empty()).then(|| Value::Table(ops.iter().map(entry).collect()))
     };

@@ -3,6 +3,7 @@
 use super::notation;
 use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
 use crate::model::header_ops::HeaderOp;
+use crate::model::log_format::LogFormat;
 use crate::model::route::Action;
 use crate::model::{HttpVersions, Listener, Model, Process, TlsPolicy, TlsVersions, Transport, VirtualHost};
 
@@ -112,6 +113,9 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
     }
     headers(page, &host.headers, "headers");
     page.row("access log", &notation::log_target(host.access_log));
+    if let LogFormat::Custom(format) = host.log_format {
+        page.row("log format", &format!("escape={} {}", format.escape.as_str(), format.template));
+    }
     for it in &host.routes {
         route(page, it, host);
     }
@@ -158,8 +162,9 @@ fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {
         let name = op.name().as_str();
         match op {
             HeaderOp::Set(_, value) => {
-                page.row(label, &format!("to {goal}: {name}: {}", notation::header_value(value)));
+                page.row(label, &format!("to {goal}: {name}: {}", notation::header_template(value)));
             }
+            HeaderOp::SetTo(_, template) => page.row(label, &format!("to {goal}: {name}: {template}")),
             HeaderOp::Remove(_) => page.row(label, &format!("to {goal}: no {name}")),
         }
     }

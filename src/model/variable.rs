@@ -143,8 +143,6 @@ named! {
         BytesSent = "bytes_sent",
         RequestLength = "request_length",
         RequestTime = "request_time",
-        /// `OK`, or empty if the answer did not get to its end.
-        RequestCompletion = "request_completion",
         GzipRatio = "gzip_ratio",
         UpstreamAddr = "upstream_addr",
         UpstreamStatus = "upstream_status",

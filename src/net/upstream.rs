@@ -13,7 +13,9 @@ mod pool;
 pub mod request;
 mod socket;
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::model::UpstreamSpec;
 use answer::Answer;
@@ -30,6 +32,17 @@ pub struct Upstream {
     pool: Rc<Pool>,
 }
 
+/// What somebody wants to know of how a request got its connection.
+#[derive(Default)]
+pub struct Attempt(Cell<Option<Duration>>);
+
+impl Attempt {
+    /// How long connecting took; zero for a connection that was there already, `None` if it failed.
+    pub fn connected_in(&self) -> Option<Duration> {
+        self.0.get()
+    }
+}
+
 impl Upstream {
     /// `workers` share the spec's number of resting connections evenly.
     pub fn new(spec: &UpstreamSpec, workers: usize) -> Upstream {
@@ -42,16 +55,19 @@ impl Upstream {
     /// A resting connection may turn out to have been closed just now. Then the request is sent once
     /// more, on a new connection, if that cannot make it happen twice: when nothing of it was written,
     /// or when it is idempotent and has no body (RFC 9110 section 9.2.2).
-    pub async fn send(&self, request: UpstreamRequest) -> Result<Answer, UpstreamError> {
+    pub async fn send(&self, request: UpstreamRequest, attempt: Option<&Attempt>) -> Result<Answer, UpstreamError> {
         let Some(resting) = self.pool.take() else {
-            return self.send_on_new(request).await;
+            return self.send_on_new(request, attempt).await;
         };
+        if let Some(Attempt(connected_in)) = attempt {
+            connected_in.set(Some(Duration::ZERO));
+        }
         let spare = request.repeatable();
         match exchange(resting, request, &self.pool).await {
             Ok(answer) => Ok(answer),
-            Err(Failure { unsent: Some(request), .. }) => self.send_on_new(request).await,
+            Err(Failure { unsent: Some(request), .. }) => self.send_on_new(request, attempt).await,
             Err(Failure { error: error @ UpstreamError::Broken(_), .. }) => match spare {
-                Some(request) => self.send_on_new(request).await,
+                Some(request) => self.send_on_new(request, attempt).await,
                 None => Err(error),
             },
             Err(Failure { error, .. }) => Err(error),
@@ -63,9 +79,26 @@ impl Upstream {
         self.pool.prune();
     }
 
-    async fn send_on_new(&self, request: UpstreamRequest) -> Result<Answer, UpstreamError> {
-        let stream = self.dialer.dial().await?;
-        let connection = Connection::open(stream).await.map_err(UpstreamError::Broken)?;
+    async fn send_on_new(
+        &self,
+        request: UpstreamRequest,
+        attempt: Option<&Attempt>,
+    ) -> Result<Answer, UpstreamError> {
+        let connection = match attempt {
+            None => self.connect().await?,
+            Some(Attempt(connected_in)) => {
+                connected_in.set(None);
+                let begun = Instant::now();
+                let connection = self.connect().await?;
+                connected_in.set(Some(begun.elapsed()));
+                connection
+            }
+        };
         exchange(connection, request, &self.pool).await.map_err(|failure| failure.error)
+    }
+
+    async fn connect(&self) -> Result<Box<Connection>, UpstreamError> {
+        let stream = self.dialer.dial().await?;
+        Connection::open(stream).await.map_err(UpstreamError::Broken)
     }
 }

@@ -5,7 +5,7 @@ use http::{Version, request};
 
 use crate::model::Security;
 use crate::model::end_to_end::EndToEnd;
-use crate::model::header_ops::HeaderOp;
+use crate::model::header_ops::ResolvedOps;
 
 /// The headers of a request as the application is to see them. `peer` is the client's address.
 ///
@@ -32,7 +32,7 @@ pub fn to_application(
 }
 
 /// The headers of an answer as the client is to see them.
-pub fn to_client(headers: HeaderMap, ops: &[HeaderOp]) -> HeaderMap {
+pub fn to_client(headers: HeaderMap, ops: &ResolvedOps<'_>) -> HeaderMap {
     let mut headers = EndToEnd::strip(headers);
     headers.remove_where(is_for_proxies);
     headers.apply(ops);

@@ -6,11 +6,12 @@ use super::context::{Added, Context};
 use super::listeners::{Claim, Purpose};
 use super::redirect::{self, RedirectPlan};
 use super::routes::{self, RoutePlan};
-use super::{addresses, defaults, headers, no_effect};
+use super::{addresses, defaults, headers, log_format, no_effect};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
+use crate::model::log_format::LogFormat;
 use crate::model::route::Routes;
 use crate::model::{CertificateFiles, LogId, Security, TlsPolicy, Transport, VirtualHost};
 
@@ -25,6 +26,7 @@ pub(super) fn compile(section: &HostSection, defaults: &HostSettings, context: &
         routes: routes::compile(section, &settings, context),
         listen: addresses::listen(section, &settings, context.problems),
         redirect_from: addresses::redirect_from(section, &settings, context.problems),
+        log_format: log_format::of(&settings, context.problems),
         settings,
     };
     host.report_no_effect(context.problems);
@@ -44,6 +46,7 @@ struct HostPlan<'a> {
     routes: Vec<RoutePlan>,
     listen: Vec<Said<SocketAddr>>,
     redirect_from: Vec<Said<SocketAddr>>,
+    log_format: LogFormat,
 }
 
 impl HostPlan<'_> {
@@ -65,6 +68,7 @@ impl HostPlan<'_> {
             security: self.security(name, context),
             routes: Routes::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
             access_log,
+            log_format: self.log_format.clone(),
         };
         let host = match context.add_host(host, &self.section.place) {
             Added::New(host) => host,
@@ -92,7 +96,14 @@ impl HostPlan<'_> {
         let port = addresses::public_port(self.section, &self.listen, context.problems);
         let from = &self.redirect_from;
         redirect::compile(
-            &RedirectPlan { names: &self.names, from, port, routes: &self.routes, access_log },
+            &RedirectPlan {
+                names: &self.names,
+                from,
+                port,
+                routes: &self.routes,
+                access_log,
+                log_format: self.log_format.clone(),
+            },
             context,
         )
     }

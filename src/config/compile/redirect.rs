@@ -10,6 +10,7 @@ use super::routes::RoutePlan;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Said;
 use crate::model::host::HostPattern;
+use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Origin, PathMatch, Redirect, Route, Routes};
 use crate::model::{LogId, Security, Transport, VirtualHost};
 
@@ -21,6 +22,7 @@ pub(super) struct RedirectPlan<'a> {
     pub(super) port: Option<u16>,
     pub(super) routes: &'a [RoutePlan],
     pub(super) access_log: LogId,
+    pub(super) log_format: LogFormat,
 }
 
 /// Adds a host for each name, because each is redirected to itself. Answers carry neither HSTS, which
@@ -35,6 +37,7 @@ pub(super) fn compile(plan: &RedirectPlan<'_>, context: &mut Context<'_>) -> Vec
             security: Security::Plain,
             routes: Routes::new(routes),
             access_log: plan.access_log,
+            log_format: plan.log_format.clone(),
         };
         let (host, purpose) = match context.add_host(host, &name.place) {
             Added::New(host) => (host, Purpose::Redirect),

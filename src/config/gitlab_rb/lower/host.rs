@@ -10,7 +10,7 @@ use super::Lowering;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use super::{headers, listening, notation};
+use super::{headers, listening, log_format, notation, request_headers};
 use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
 };
@@ -36,7 +36,9 @@ impl Plan {
             hsts: headers::hsts(self, listening.tls, lowering.reader),
             referrer_policy: self.said(self.referrer_policy(lowering)),
             access_log: self.said(self.access_log(lowering)),
-            forwarding: self.forwarding(listening.tls, lowering),
+            access_log_format: log_format::format(self.service, lowering.reader),
+            access_log_escape: log_format::escape(self.service, lowering.reader),
+            forwarding: self.forwarding(lowering),
             ..HostSettings::default()
         };
         if listening.tls {
@@ -129,7 +131,7 @@ impl Plan {
         LogTarget::File(PathBuf::from(directory).join(file))
     }
 
-    fn forwarding(&self, tls: bool, lowering: &mut Lowering<'_, '_>) -> ForwardSettings {
+    fn forwarding(&self, lowering: &mut Lowering<'_, '_>) -> ForwardSettings {
         let owner = self.service.owner();
         // The registry's and Pages' are fixed in the package.
         let read_timeout = match self.service {
@@ -144,7 +146,7 @@ impl Plan {
             connect_timeout: connect_timeout.map_or(Setting::Unsaid, Setting::Said),
             tunnel_idle_timeout: tunnel.map_or(Setting::Unsaid, Setting::Said),
             read_timeout: read_timeout.map_or(Setting::Unsaid, Setting::Said),
-            request_headers: headers::request(self, tls, lowering.reader),
+            request_headers: request_headers::of(self, lowering.reader),
             ..ForwardSettings::default()
         }
     }

@@ -113,8 +113,8 @@ pub(super) const PROXY: &[Spec] = &[
     // Logs.
     applied("log_directory", &[Daemon, Mattermost, Registry, Pages], Form::Text),
     refused("log_directory", &[Kas], Form::Text, KAS),
-    refused("log_format", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
-    refused("log_format_escape", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
+    applied("log_format", &[Daemon, Mattermost], Form::Text),
+    applied("log_format_escape", &[Daemon, Mattermost], Form::Text),
     no_effect("error_log_level", ALL, Form::Text, "the program's own log has its own level"),
     no_effect("log_group", &[Daemon], Form::Text, "log files belong to the account that serves"),
     // Compression and caching.
@@ -191,7 +191,6 @@ const REAL_IP: &str =
     "not supported by this version; applications are told the address of whoever connects, here the balancer's";
 const SNIPPET: &str =
     "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
-const LOG_FORMAT: &str = "not supported by this version; the access log has the package's default format";
 const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
 const TUNING: &str = "a detail of nginx that has no counterpart";
 const STATUS: &str = "this version has no status page";
