@@ -30,6 +30,7 @@ mod response_headers;
 mod streaming;
 mod tunnel;
 mod upgrade;
+mod variables;
 
 // What does not.
 mod limits;
@@ -39,4 +40,5 @@ mod upstream_failures;
 // The program around the traffic.
 mod access_log;
 mod cli;
+mod log_format;
 mod shutdown;
