@@ -61,3 +61,6 @@ fn parse_escape(text: &str) -> Result<LogEscape, Mistake> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

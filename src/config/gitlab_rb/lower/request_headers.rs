@@ -109,7 +109,8 @@ impl Entry<'_> {
     fn text(&self, plan: &Plan) -> Result<Text, Mistake> {
         let of_gitlab = plan.service == Service::Gitlab;
         let text = match &self.value.data {
-            Data::Nil => return Ok(Text::Default),
+            // What is not known has been reported.
+            Data::Nil | Data::Unknown(_) => return Ok(Text::Default),
             Data::Text(text) | Data::Symbol(text) => text.clone(),
             // The package asks GitLab's values whether they are empty, which only texts can be.
             _ if of_gitlab => return Err(no_text(self.value)),
@@ -195,3 +196,6 @@ const DONE_ANYWAY: [(&str, &str); 8] = [
     ("Connection", "upgrade"),
     ("Connection", "Upgrade"),
 ];
+
+#[cfg(test)]
+mod tests;
