@@ -11,7 +11,7 @@ pub mod tunnel;
 pub mod upgrade;
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,8 @@ struct Inbound<'a> {
     head: request::Parts,
     body: Incoming,
     host: HostId,
+    /// Who asks, as the host is told it.
+    client_address: SocketAddr,
     /// `Host` for the application, as the client wrote it.
     host_header: HeaderValue,
     id: RequestId,
@@ -130,10 +132,14 @@ impl Proxy {
         let id = RequestId::default();
         let found = self.find_host(client, &head);
         let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
-        let facts = RequestFacts { model: &self.model, client, head: &head, host: answering, id: &id };
-        let mut exchange = Exchange::open(client.peer, &head, &facts, self.log_of(answering).clone());
+        let client_address = self.client_address(client, answering, &head);
+        let facts =
+            RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
+        let mut exchange = Exchange::open(client_address.ip(), &head, &facts, self.log_of(answering).clone());
         let inbound = match found {
-            Ok((host, host_header)) => Inbound { head, body, host, host_header, id, exchange: &mut exchange },
+            Ok((host, host_header)) => {
+                Inbound { head, body, host, client_address, host_header, id, exchange: &mut exchange }
+            }
             Err(refusal) => {
                 return recorded(exchange, open, reply::refuse(&refusal, head.headers.get(header::ACCEPT)));
             }
@@ -179,7 +185,7 @@ impl Proxy {
         inbound: Inbound<'_>,
     ) -> Result<Forwarded, Refusal> {
         let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
-        let Inbound { mut head, body, host, host_header, exchange, .. } = inbound;
+        let Inbound { mut head, body, host, client_address, host_header, exchange, .. } = inbound;
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
             return Err(Refusal::TooLarge);
         }
@@ -191,7 +197,8 @@ impl Proxy {
             expects: expectation(&head),
         };
         let security = self.model.host(host).security;
-        let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
+        let client_header = client.peer.header_for(client_address);
+        let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
         headers.apply(&request_ops);
         let target = origin_form(&head.uri);
         let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
@@ -285,8 +292,16 @@ impl Proxy {
 
     /// What templates may know of a request.
     fn facts<'a>(&'a self, client: &'a ClientConnection, inbound: &'a Inbound<'_>) -> RequestFacts<'a> {
-        let Inbound { head, host, id, .. } = inbound;
-        RequestFacts { model: &self.model, client, head, host: Some(*host), id }
+        let Inbound { head, host, client_address, id, .. } = inbound;
+        let client_address = *client_address;
+        RequestFacts { model: &self.model, client, client_address, head, host: Some(*host), id }
+    }
+
+    /// Who asks, by the rules of the host that answers.
+    fn client_address(&self, client: &ClientConnection, host: Option<HostId>, head: &request::Parts) -> SocketAddr {
+        let peer = &client.peer;
+        let rules = host.map(|host| &self.model.host(host).client_address);
+        rules.map_or(peer.address, |rules| rules.of_request(peer.address, peer.proxied, &head.headers))
     }
 
     fn log_of(&self, host: Option<HostId>) -> &HostLog {

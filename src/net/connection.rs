@@ -16,7 +16,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
@@ -27,20 +27,19 @@ use tower::Service;
 
 use super::client_socket::{Activity, ClientSocket};
 use super::client_stream::ClientStream;
+use super::peer::Peer;
 use super::tls::{self, HandshakeFailure};
 use super::tls_session::TlsSession;
 use super::watchdog::Watchdog;
 use crate::drain::{Drain, Signal};
+use crate::model::Preamble;
 use crate::model::host::HostName;
 
 /// What requests may know about the connection they came on.
 pub struct ClientConnection {
-    pub peer: IpAddr,
-    pub peer_port: u16,
+    pub peer: Peer,
     /// The address of ours that was connected to, where a template asks for it.
     pub local: Option<IpAddr>,
-    /// The peer's address as a header value, formatted once for all requests.
-    pub peer_header: HeaderValue,
     /// The position of the listener in the model.
     pub listener: usize,
     pub security: ConnectionSecurity,
@@ -80,6 +79,7 @@ pub struct Accepted {
     /// See [`ClientConnection::local`].
     pub local: Option<IpAddr>,
     pub listener: usize,
+    pub preamble: Preamble,
 }
 
 /// Lets hyper call a tower service. Services here are always ready; the clone is a counter.
@@ -116,14 +116,13 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let Accepted { tcp, peer, local, listener } = accepted;
+    let Accepted { mut tcp, peer: address, local, listener, preamble } = accepted;
+    let peer = Peer::meet(&mut tcp, address, preamble).await?;
     let activity = Rc::new(Activity::one_by_one());
-    let (stream, security, version) = establish(tcp, transport, &activity, peer).await?;
+    let (stream, security, version) = establish(tcp, transport, &activity, address).await?;
     let connection = Rc::new(ClientConnection {
-        peer: peer.ip(),
-        peer_port: peer.port(),
+        peer,
         local,
-        peer_header: address_header(peer.ip()),
         listener,
         security,
         number: OnceCell::new(),
@@ -139,11 +138,11 @@ where
     match ended {
         Ended::Closed(Ok(())) => None,
         Ended::Closed(Err(error)) => {
-            tracing::debug!("connection from {peer} ended: {error}");
+            tracing::debug!("connection from {address} ended: {error}");
             status_of_unreadable(&error)
         }
         Ended::TooSlow => {
-            tracing::debug!("connection from {peer} was closed: the client took too long");
+            tracing::debug!("connection from {address} was closed: the client took too long");
             None
         }
     }
@@ -347,11 +346,6 @@ fn status_of_unreadable(error: &hyper::Error) -> Option<StatusCode> {
         (true, false) => Some(StatusCode::BAD_REQUEST),
         (false, false) => None,
     }
-}
-
-fn address_header(address: IpAddr) -> HeaderValue {
-    // An address consists of digits, letters, dots and colons, so it is always a valid value.
-    HeaderValue::try_from(address.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 /// Shared by all workers, and touched only for connections whose number somebody wants to see.

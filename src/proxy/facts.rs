@@ -4,6 +4,7 @@ mod message;
 
 use std::fs;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use http::{Version, header, request};
@@ -21,6 +22,8 @@ use crate::telemetry::{access_log, clock};
 pub struct RequestFacts<'a> {
     pub model: &'a Model,
     pub client: &'a ClientConnection,
+    /// Who asks, as the host is told it.
+    pub client_address: SocketAddr,
     pub head: &'a request::Parts,
     /// The host that answers; `None` if there is none on the whole listener.
     pub host: Option<HostId>,
@@ -48,14 +51,17 @@ impl RequestFacts<'_> {
         use RequestFact as F;
         let (client, head) = (self.client, self.head);
         match fact {
-            F::RemoteAddr | F::RealipRemoteAddr => write(out, client.peer),
-            F::RemotePort | F::RealipRemotePort => write(out, client.peer_port),
-            F::ProxyProtocolAddr | F::ProxyProtocolPort => Presence::Absent,
+            F::RemoteAddr => write(out, self.client_address.ip()),
+            F::RemotePort => port(out, self.client_address),
+            F::RealipRemoteAddr => write(out, client.peer.address.ip()),
+            F::RealipRemotePort => port(out, client.peer.address),
+            F::ProxyProtocolAddr => client.peer.proxied.map_or(Presence::Absent, |it| write(out, it.ip())),
+            F::ProxyProtocolPort => client.peer.proxied.map_or(Presence::Absent, |it| write(out, it.port())),
             F::ProxyAddXForwardedFor => {
                 if message::append_header(&head.headers, &X_FORWARDED_FOR, out) == Presence::Present {
                     out.extend_from_slice(b", ");
                 }
-                write(out, client.peer)
+                write(out, self.client_address.ip())
             }
             F::RemoteUser => put(out, head.headers.get(header::AUTHORIZATION).and_then(access_log::basic_user)),
             F::ServerName => put(out, self.server_name().map(HostName::as_str)),
@@ -168,6 +174,11 @@ fn write(out: &mut Vec<u8>, value: impl std::fmt::Display) -> Presence {
     // Writing to memory cannot fail.
     let _ = write!(out, "{value}");
     Presence::Present
+}
+
+/// A port that nobody has said is empty.
+fn port(out: &mut Vec<u8>, address: SocketAddr) -> Presence {
+    if address.port() == 0 { Presence::Present } else { write(out, address.port()) }
 }
 
 /// The name of this machine, asked for once.

@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 
+use super::client_address;
 use super::nginx_text::{self, NoWord};
 use super::plan::{Plan, Service};
 use super::reader::Reader;
@@ -41,11 +42,12 @@ struct Entry<'a> {
 pub(super) fn of(plan: &Plan, reader: &mut Reader<'_>) -> Vec<Said<HeaderOp>> {
     let mut ops = of_package(plan);
     let Some(own) = reader.hash(plan.service.owner(), "proxy_set_headers") else { return ops };
+    let told = client_address::told(plan.service.owner(), reader);
     let mut impossible = Vec::new();
     for (name, value) in &own.value.0 {
         let entry = Entry { name: name.to_text().unwrap_or_default(), value };
         entry.warn(plan, reader);
-        match entry.wish(plan) {
+        match entry.wish(plan, told) {
             Ok(Wish::Change(op)) => {
                 ops.retain(|known| known.value.name() != op.name());
                 ops.push(Said { value: op, place: value.place.clone() });
@@ -87,10 +89,12 @@ fn refuse_in_part(plan: &Plan, place: &Place, what: &str, reader: &mut Reader<'_
 }
 
 impl Entry<'_> {
-    fn wish(&self, plan: &Plan) -> Result<Wish, Mistake> {
+    /// `told` is the variable for the address that the application is told anyway.
+    fn wish(&self, plan: &Plan, told: &str) -> Result<Wish, Mistake> {
         let text = self.text(plan)?;
+        let mut done = DONE_ANYWAY.into_iter().chain([("X-Real-IP", told), ("X-Forwarded-For", told)]);
         if let Text::Value(text) = &text
-            && DONE_ANYWAY.iter().any(|(name, done)| name.eq_ignore_ascii_case(&self.name) && done == text)
+            && done.any(|(name, done)| name.eq_ignore_ascii_case(&self.name) && done == text)
         {
             return Ok(Wish::Granted);
         }
@@ -186,11 +190,9 @@ const DEFAULTS: [(&str, bool); 8] = [
 ];
 
 /// What nginx's variables say that the proxy says without being told.
-const DONE_ANYWAY: [(&str, &str); 8] = [
+const DONE_ANYWAY: [(&str, &str); 6] = [
     ("Host", "$http_host"),
     ("Host", "$http_host_with_default"),
-    ("X-Real-IP", "$remote_addr"),
-    ("X-Forwarded-For", "$remote_addr"),
     ("Upgrade", "$http_upgrade"),
     ("Connection", "$connection_upgrade"),
     ("Connection", "upgrade"),
