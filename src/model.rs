@@ -3,7 +3,7 @@
 //! Both front ends, TOML and `gitlab.rb`, compile into a [`Model`]; nothing behind it knows which one
 //! was used. The types are pure data with behaviour: no async, no sockets, no files. A `Model` that
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
-//! TLS listener names a certificate.
+//! TLS listener has terms with a certificate.
 
 pub mod end_to_end;
 pub mod header_ops;
@@ -11,6 +11,7 @@ pub mod host;
 pub mod judgement;
 pub mod path;
 pub mod route;
+pub mod tls;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use host::{HostPattern, HostTable};
 use route::Routes;
+use tls::TlsTerms;
 
 /// Everything one process serves, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +31,7 @@ pub struct Model {
     hosts: Vec<VirtualHost>,
     upstreams: Vec<UpstreamSpec>,
     certificates: Vec<CertificateFiles>,
+    tls_terms: Vec<TlsTerms>,
     access_logs: Vec<LogTarget>,
 }
 
@@ -72,25 +75,11 @@ impl Listener {
     }
 }
 
-/// What a client must speak to a listener first.
-#[derive(Debug, Clone, PartialEq)]
+/// What a client must speak to a listener first. The terms of TLS are those of the host that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     Plain,
-    Tls(TlsPolicy),
-}
-
-/// What a TLS listener offers. Certificates come from the hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TlsPolicy {
-    pub versions: TlsVersions,
-    pub http: HttpVersions,
-}
-
-/// The TLS versions a listener accepts; older ones do not exist here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsVersions {
-    Tls12And13,
-    Tls13Only,
+    Tls,
 }
 
 /// The HTTP versions offered by ALPN.
@@ -110,11 +99,11 @@ pub struct VirtualHost {
     pub access_log: LogId,
 }
 
-/// Whether a host is served encrypted, and with which certificate.
+/// Whether a host is served encrypted, and on which terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
     Plain,
-    Tls(CertificateId),
+    Tls(TlsId),
 }
 
 impl Security {
@@ -127,11 +116,13 @@ impl Security {
     }
 }
 
-/// The files of one certificate: chain with the leaf first, and its key.
+/// The files of one certificate: its chain, and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFiles {
     pub chain: PathBuf,
     pub key: PathBuf,
+    /// Pass phrases for the key, one in a line; each is tried.
+    pub passwords: Option<PathBuf>,
 }
 
 /// Where requests go, and how connections to it are kept.
@@ -235,6 +226,8 @@ ids! {
     UpstreamId -> upstreams: UpstreamSpec, add_upstream, upstream;
     /// Names a pair of [`CertificateFiles`] of a model.
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
+    /// Names the [`TlsTerms`] of hosts of a model.
+    TlsId -> tls_terms: TlsTerms, add_tls_terms, tls_terms;
     /// Names a [`LogTarget`] of a model.
     LogId -> access_logs: LogTarget, add_access_log, access_log;
 }
@@ -248,6 +241,7 @@ impl Model {
             hosts: Vec::new(),
             upstreams: Vec::new(),
             certificates: Vec::new(),
+            tls_terms: Vec::new(),
             access_logs: Vec::new(),
         }
     }
@@ -262,6 +256,10 @@ impl Model {
 
     pub fn certificates(&self) -> impl Iterator<Item = (CertificateId, &CertificateFiles)> {
         self.certificates.iter().enumerate().map(|(position, files)| (CertificateId(position), files))
+    }
+
+    pub fn all_tls_terms(&self) -> impl Iterator<Item = (TlsId, &TlsTerms)> {
+        self.tls_terms.iter().enumerate().map(|(position, terms)| (TlsId(position), terms))
     }
 
     pub fn access_logs(&self) -> &[LogTarget] {

@@ -9,16 +9,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
-use tokio_rustls::TlsAcceptor;
 
 use crate::drain::{Census, Drain, Kind};
 use crate::model::Model;
 use crate::net::connection::{self, Accepted, Transport};
 use crate::net::listener;
+use crate::net::tls::Door;
 use crate::proxy::Proxy;
 use crate::telemetry::log_writer::LogHandle;
 
@@ -34,7 +33,7 @@ pub(crate) struct BoundListener {
     /// The position of the listener in the model.
     pub(crate) listener: usize,
     pub(crate) socket: TcpListener,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Arc<Door>>,
 }
 
 /// Tells a worker what to do.
@@ -103,7 +102,7 @@ fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
     let listener = bound.listener;
     let transport = Rc::new(match bound.tls {
-        Some(config) => Transport::Tls(TlsAcceptor::from(config)),
+        Some(door) => Transport::Tls(door),
         None => Transport::Plain,
     });
     Ok(Drain::spawn_part(async move {

@@ -6,6 +6,7 @@
 mod addresses;
 mod context;
 mod defaults;
+mod encryption;
 mod headers;
 mod host;
 mod listeners;

@@ -15,7 +15,8 @@ use super::source::{Place, Source};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::route::{PathMatch, Respond};
-use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions, UpstreamAddress};
+use crate::model::tls::{CipherSuite, ClientCertificates, KeyGroup, Resumption, SuiteOrder, TlsVersions};
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, UpstreamAddress};
 
 /// A whole configuration.
 #[derive(Debug, Clone)]
@@ -47,8 +48,10 @@ pub struct HostSection {
     pub name: Setting<HostPattern>,
     pub aliases: Setting<Vec<Said<HostPattern>>>,
     pub upstream: Setting<UpstreamAddress>,
-    pub certificate: Setting<PathBuf>,
-    pub certificate_key: Setting<PathBuf>,
+    /// Each with the key at the same position.
+    pub certificate: Setting<Vec<Said<PathBuf>>>,
+    pub certificate_key: Setting<Vec<Said<PathBuf>>>,
+    pub key_password_file: Setting<PathBuf>,
     pub public_port: Setting<NonZeroU16>,
     pub settings: HostSettings,
     pub routes: Vec<RouteSection>,
@@ -61,13 +64,24 @@ pub struct HostSettings {
     pub listen: Setting<Vec<Said<SocketAddr>>>,
     pub redirect_from: Setting<Vec<Said<SocketAddr>>>,
     pub http2: Setting<HttpVersions>,
-    pub tls_versions: Setting<TlsVersions>,
+    pub encryption: EncryptionSettings,
     pub hsts: Setting<HeaderChoice>,
     pub referrer_policy: Setting<HeaderChoice>,
     pub keepalive_connections: Setting<usize>,
     pub keepalive_timeout: Setting<Duration>,
     pub access_log: Setting<LogTarget>,
     pub forwarding: ForwardSettings,
+}
+
+/// What can be said of the encryption of a TLS host.
+#[derive(Debug, Clone, Default)]
+pub struct EncryptionSettings {
+    pub tls_versions: Setting<TlsVersions>,
+    pub cipher_suites: Setting<Vec<Said<CipherSuite>>>,
+    pub cipher_order: Setting<SuiteOrder>,
+    pub key_exchange_groups: Setting<Vec<Said<KeyGroup>>>,
+    pub session_resumption: Setting<Resumption>,
+    pub client_certificates: Setting<ClientCertificates>,
 }
 
 /// What can be said of a route too.
@@ -182,7 +196,7 @@ impl HostSettings {
             listen: self.listen.over(&below.listen),
             redirect_from: self.redirect_from.over(&below.redirect_from),
             http2: self.http2.over(&below.http2),
-            tls_versions: self.tls_versions.over(&below.tls_versions),
+            encryption: self.encryption.over(&below.encryption),
             hsts: self.hsts.over(&below.hsts),
             referrer_policy: self.referrer_policy.over(&below.referrer_policy),
             keepalive_connections: self.keepalive_connections.over(&below.keepalive_connections),
@@ -190,6 +204,33 @@ impl HostSettings {
             access_log: self.access_log.over(&below.access_log),
             forwarding: self.forwarding.over(&below.forwarding),
         }
+    }
+}
+
+impl EncryptionSettings {
+    /// These settings laid over more general ones.
+    pub fn over(&self, below: &EncryptionSettings) -> EncryptionSettings {
+        EncryptionSettings {
+            tls_versions: self.tls_versions.over(&below.tls_versions),
+            cipher_suites: self.cipher_suites.over(&below.cipher_suites),
+            cipher_order: self.cipher_order.over(&below.cipher_order),
+            key_exchange_groups: self.key_exchange_groups.over(&below.key_exchange_groups),
+            session_resumption: self.session_resumption.over(&below.session_resumption),
+            client_certificates: self.client_certificates.over(&below.client_certificates),
+        }
+    }
+
+    /// The keys said here, with their places.
+    pub fn keys(&self) -> Vec<(&'static str, &Place)> {
+        let keys = [
+            ("tls_versions", self.tls_versions.place()),
+            ("cipher_suites", self.cipher_suites.place()),
+            ("cipher_order", self.cipher_order.place()),
+            ("key_exchange_groups", self.key_exchange_groups.place()),
+            ("session_resumption", self.session_resumption.place()),
+            ("client_certificates", self.client_certificates.place()),
+        ];
+        keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,13 +22,14 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
-use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
+use super::client_certificate::ClientCertificate;
 use super::client_socket::{Activity, ClientLimits, ClientSocket};
 use super::client_stream::ClientStream;
-use super::tls::{self, HandshakeFailure};
+use super::tls::{self, Door, HandshakeFailure};
 use crate::drain::{Drain, Signal};
+use crate::model::TlsId;
 use crate::model::host::HostName;
 
 /// What requests may know about the connection they came on.
@@ -42,14 +44,22 @@ pub struct ClientConnection {
     takeover: RefCell<Option<Takeover>>,
 }
 
-/// Whether the connection is encrypted, and for which name.
+/// Whether the connection is encrypted, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionSecurity {
     Plain,
-    Tls {
-        /// The name the client asked a certificate for.
-        server_name: Option<HostName>,
-    },
+    Tls(TlsSession),
+}
+
+/// What the handshake has settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSession {
+    /// The name the client asked a certificate for.
+    pub server_name: Option<HostName>,
+    /// The terms of the host of that name.
+    pub terms: TlsId,
+    /// Boxed, because few clients have one.
+    pub client: Option<Box<ClientCertificate>>,
 }
 
 /// An exchange of a connection that is under way. Keeps the connection's idle limit away.
@@ -61,7 +71,7 @@ pub type Takeover = Box<dyn FnOnce(ClientStream, Bytes)>;
 /// How a listener speaks.
 pub enum Transport {
     Plain,
-    Tls(TlsAcceptor),
+    Tls(Arc<Door>),
 }
 
 /// A connection as it was accepted.
@@ -184,20 +194,20 @@ async fn establish(
     activity: &Rc<Activity>,
     peer: SocketAddr,
 ) -> Option<(ClientStream, ConnectionSecurity, HttpVersion)> {
-    let acceptor = match transport {
+    let door = match transport {
         Transport::Plain => {
             let socket = ClientSocket::plain(tcp, activity.clone());
             return Some((ClientStream::Plain(socket), ConnectionSecurity::Plain, HttpVersion::One));
         }
-        Transport::Tls(acceptor) => acceptor,
+        Transport::Tls(door) => door,
     };
-    match tls::handshake(acceptor, ClientSocket::below_tls(tcp, activity.clone())).await {
-        Ok(stream) => {
+    match tls::handshake(door, ClientSocket::below_tls(tcp, activity.clone())).await {
+        Ok(tls::Handshake { stream, server_name, terms }) => {
             let session = stream.get_ref().1;
-            // The one form of a name, in which it is compared with hosts.
-            let server_name = session.server_name().and_then(|name| HostName::parse(name).ok());
+            let client = session.peer_certificates().and_then(ClientCertificate::new).map(Box::new);
             let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
-            Some((ClientStream::Tls(stream), ConnectionSecurity::Tls { server_name }, version))
+            let session = TlsSession { server_name, terms, client };
+            Some((ClientStream::Tls(stream), ConnectionSecurity::Tls(session), version))
         }
         Err(HandshakeFailure::PlainHttp) => {
             tracing::debug!("{peer} spoke plain HTTP to a TLS port");
@@ -205,6 +215,10 @@ async fn establish(
         }
         Err(HandshakeFailure::TooSlow) => {
             tracing::debug!("{peer} did not complete its TLS handshake in time");
+            None
+        }
+        Err(HandshakeFailure::BadClientCertificate(why)) => {
+            tracing::info!("the client certificate of {peer} was refused: {why}");
             None
         }
         Err(HandshakeFailure::Failed(error)) => {

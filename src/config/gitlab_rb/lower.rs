@@ -1,10 +1,14 @@
 //! From settings to a document: which hosts there are, and how they are served, by the package's rules.
 
+mod cipher_string;
+mod client_certificates;
+mod encryption;
 mod headers;
 mod host;
 mod lets_encrypt;
 mod listening;
 mod notation;
+mod openssl_commands;
 mod plan;
 pub(super) mod reader;
 mod services;
