@@ -6,6 +6,7 @@ pub mod client_socket;
 pub mod client_stream;
 pub mod client_verifier;
 pub mod connection;
+mod distinguished_name;
 mod encrypted_key;
 pub mod file_problem;
 pub mod idle_timer;

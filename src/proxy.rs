@@ -236,20 +236,17 @@ impl Proxy {
     /// connections rely on (RFC 9113 section 9.1.1); else a client could go around a host's own TLS terms.
     /// Old clients name nothing; what they were shown was for them to judge.
     fn check_terms(&self, client: &ClientConnection, host: HostId) -> Result<(), Refusal> {
-        let (ConnectionSecurity::Tls(session), Security::Tls(wanted)) =
-            (&client.security, self.model.host(host).security)
-        else {
-            return Ok(());
-        };
+        let ConnectionSecurity::Tls { server_name, terms, client } = &client.security else { return Ok(()) };
+        let Security::Tls(wanted) = self.model.host(host).security else { return Ok(()) };
         let wanted_terms = self.model.tls_terms(wanted);
-        if session.terms != wanted {
-            let terms = self.model.tls_terms(session.terms);
-            let is_certified = session.server_name.is_none() || terms.certificates == wanted_terms.certificates;
+        if *terms != wanted {
+            let terms = self.model.tls_terms(*terms);
+            let is_certified = server_name.is_none() || terms.certificates == wanted_terms.certificates;
             if !is_certified || !terms.protect_as(wanted_terms) {
                 return Err(Refusal::Misdirected);
             }
         }
-        if wanted_terms.require_client() && session.client.is_none() {
+        if wanted_terms.require_client() && client.is_none() {
             return Err(Refusal::NoClientCertificate);
         }
         Ok(())

@@ -48,18 +48,14 @@ pub struct ClientConnection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionSecurity {
     Plain,
-    Tls(TlsSession),
-}
-
-/// What the handshake has settled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsSession {
-    /// The name the client asked a certificate for.
-    pub server_name: Option<HostName>,
-    /// The terms of the host of that name.
-    pub terms: TlsId,
-    /// Boxed, because few clients have one.
-    pub client: Option<Box<ClientCertificate>>,
+    Tls {
+        /// The name the client asked a certificate for.
+        server_name: Option<HostName>,
+        /// The terms of the host of that name.
+        terms: TlsId,
+        /// Boxed, because few clients have one.
+        client: Option<Box<ClientCertificate>>,
+    },
 }
 
 /// An exchange of a connection that is under way. Keeps the connection's idle limit away.
@@ -206,8 +202,7 @@ async fn establish(
             let session = stream.get_ref().1;
             let client = session.peer_certificates().and_then(ClientCertificate::new).map(Box::new);
             let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
-            let session = TlsSession { server_name, terms, client };
-            Some((ClientStream::Tls(stream), ConnectionSecurity::Tls(session), version))
+            Some((ClientStream::Tls(stream), ConnectionSecurity::Tls { server_name, terms, client }, version))
         }
         Err(HandshakeFailure::PlainHttp) => {
             tracing::debug!("{peer} spoke plain HTTP to a TLS port");
