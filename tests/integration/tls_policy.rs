@@ -11,7 +11,7 @@ use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, SECP384R1, X25519, X25519ML
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, NamedGroup};
 
-use crate::support::certs::{self, KeyKind};
+use crate::support::certs::{self, KeyEncoding, KeyKind};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
@@ -156,6 +156,37 @@ fn of_two_certificates_a_client_is_shown_one_that_it_can_verify() {
     assert_eq!(suite(only_rsa), CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256);
     assert_eq!(suite(tls12), CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384);
     assert!(Tls::to(GITLAB).only(&TLS13).connect(gatepost.https()).is_ok());
+}
+
+#[test]
+fn an_encrypted_key_is_opened_with_whichever_line_fits() {
+    let origin = greeting();
+    for kind in [KeyKind::Ecdsa, KeyKind::Rsa] {
+        let configuration = Configuration::new();
+        let leaf = certs::leaf_with_key(kind, &[GITLAB]);
+        let files = leaf.write_key_as(KeyEncoding::Encrypted("open sesame"), configuration.directory(), "pair");
+        let phrases = configuration.directory().join("phrases");
+        std::fs::write(&phrases, "old phrase\nopen sesame\nnext phrase\n").unwrap();
+        let line = format!("key_password_file = {phrases:?}");
+        let gatepost =
+            Gatepost::start(configuration.host(Host::new(GITLAB, &origin).certificate(&files).with(&line)));
+        assert!(Tls::to(GITLAB).connect(gatepost.https()).is_ok(), "{kind:?}");
+    }
+}
+
+#[test]
+fn check_says_why_an_encrypted_key_stays_closed() {
+    let origin = greeting();
+    for (line, expected) in [("", "key_password_file"), ("key_password_file = \"phrases\"", "no line of")] {
+        let configuration = Configuration::new();
+        let leaf = certs::leaf(&[GITLAB]);
+        let files = leaf.write_key_as(KeyEncoding::Encrypted("open sesame"), configuration.directory(), "pair");
+        std::fs::write(configuration.directory().join("phrases"), "open\nsesame\n").unwrap();
+        let finished = configuration.host(Host::new(GITLAB, &origin).certificate(&files).with(line)).check();
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        let report = finished.stdout + &finished.stderr;
+        assert!(report.contains("pair.key") && report.contains(expected), "{report}");
+    }
 }
 
 #[test]
