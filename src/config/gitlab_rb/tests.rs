@@ -13,6 +13,8 @@ use crate::model::route::Action;
 use crate::model::tls::{TlsTerms, TlsVersions};
 use crate::model::{HttpVersions, Model, Security, VirtualHost};
 
+mod encryption;
+
 /// Files with their texts, and variables.
 #[derive(Default)]
 struct Given {
