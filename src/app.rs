@@ -3,29 +3,27 @@
 //! [`prepare`] reads keys, binds sockets and opens logs, or reports all that is wrong at once.
 //! [`Prepared::run`] serves until a signal ends it.
 
+mod keyring;
 pub mod problem;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use rustls::ServerConfig;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::drain::Census;
-use crate::model::host::{HostPattern, HostTable};
-use crate::model::{CertificateId, Listener, LogTarget, Model, Security, Transport};
-use crate::net::cert_store::{CertStore, Certificate};
+use crate::model::{Listener, LogTarget, Model, Transport};
 use crate::net::listener;
-use crate::net::tls::TlsShared;
+use crate::net::tls::Door;
 use crate::privileges::{self, Account};
 use crate::signals::{Signals, Wish};
 use crate::telemetry::log_writer::{Finish, LogHandle, LogWriter};
 use crate::worker::{self, BoundListener, Orders, Plan};
+use keyring::Keyring;
 use problem::Problem;
 
 /// A proxy that has everything it needs, and only has to be started.
@@ -36,17 +34,11 @@ pub struct Prepared {
     logs: LogWriter,
 }
 
-type Certificates = BTreeMap<CertificateId, Certificate>;
-
 /// All that can be found wrong with a configuration without serving it.
 pub fn examine(model: &Model) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    match TlsShared::new() {
-        Ok(tls) => {
-            let (certificates, unreadable) = read_certificates(model, &tls);
-            problems.extend(unreadable);
-            problems.extend(objections(model, &certificates));
-        }
+    let (keyring, mut problems) = Keyring::read(model);
+    match keyring {
+        Ok(keyring) => problems.extend(keyring.objections(model)),
         Err(error) => problems.push(Problem::Tls(error)),
     }
     let missing = log_files(model).filter_map(Path::parent).filter(|directory| !directory.is_dir());
@@ -58,17 +50,17 @@ pub fn examine(model: &Model) -> Vec<Problem> {
 /// Does everything that can fail: reads certificates, opens logs, binds sockets, gives up root.
 pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     privileges::raise_descriptor_limit();
-    let tls = TlsShared::new().map_err(|error| vec![Problem::Tls(error)])?;
-    let (certificates, mut problems) = read_certificates(&model, &tls);
+    let (keyring, mut problems) = Keyring::read(&model);
+    let keyring = keyring.map_err(|error| vec![Problem::Tls(error)])?;
     let logs = LogWriter::open(model.access_logs())
         .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
     let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else { return Err(problems) };
-    for objection in objections(&model, &certificates) {
+    for objection in keyring.objections(&model) {
         tracing::warn!("{objection}");
     }
-    let configs = server_configs(&model, &tls, &certificates).map_err(|error| vec![Problem::Tls(error)])?;
-    let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &configs)).collect();
+    let doors = keyring.doors(&model).map_err(|error| vec![Problem::Tls(error)])?;
+    let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
     Ok(Prepared { model: Arc::new(model), sockets, logs })
 }
@@ -135,57 +127,6 @@ async fn supervise(
     }
 }
 
-/// Those that can be served, and what is wrong with the others.
-fn read_certificates(model: &Model, tls: &TlsShared) -> (Certificates, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let mut certificates = Certificates::new();
-    for (id, files) in model.certificates() {
-        match Certificate::read(files, &tls.provider) {
-            Ok(certificate) => drop(certificates.insert(id, certificate)),
-            Err(found) => problems.extend(found.into_iter().map(Problem::Certificate)),
-        }
-    }
-    (certificates, problems)
-}
-
-/// What clients will find wrong with certificates that can be served.
-fn objections(model: &Model, certificates: &Certificates) -> Vec<Problem> {
-    let now = SystemTime::now();
-    let mut found = Vec::new();
-    for (id, certificate) in certificates {
-        let hosts = model.hosts().iter().filter(|host| host.security == Security::Tls(*id));
-        let names: Vec<HostPattern> = hosts.flat_map(|host| host.names.iter().cloned()).collect();
-        found.extend(certificate.objections(&names, now).into_iter().map(Problem::Certificate));
-    }
-    found
-}
-
-/// By listener; `None` for plain ones.
-fn server_configs(
-    model: &Model,
-    tls: &TlsShared,
-    certificates: &Certificates,
-) -> Result<Vec<Option<Arc<ServerConfig>>>, rustls::Error> {
-    let config_of = |listener: &Listener| {
-        let Transport::Tls(policy) = listener.transport else { return Ok(None) };
-        let Some(store) = cert_store(model, listener, certificates) else { return Ok(None) };
-        tls.server_config(policy, store).map(|config| Some(Arc::new(config)))
-    };
-    model.listeners.iter().map(config_of).collect()
-}
-
-fn cert_store(model: &Model, listener: &Listener, certificates: &Certificates) -> Option<CertStore> {
-    let key_of = |host| match model.host(host).security {
-        Security::Tls(id) => certificates.get(&id).map(Certificate::key),
-        Security::Plain => None,
-    };
-    let mut by_name = HostTable::new();
-    for (pattern, host) in listener.hosts.entries() {
-        by_name.insert(pattern, key_of(*host)?);
-    }
-    Some(CertStore::new(by_name, key_of(listener.fallback()?)?))
-}
-
 /// Sockets by worker, then by listener.
 fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
     let taken =
@@ -226,8 +167,8 @@ fn is_without_ip6(listener: &Listener, error: &io::Error) -> bool {
         && matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
 }
 
-fn with_tls(sockets: Vec<BoundListener>, configs: &[Option<Arc<ServerConfig>>]) -> Vec<BoundListener> {
-    sockets.into_iter().map(|bound| BoundListener { tls: configs[bound.listener].clone(), ..bound }).collect()
+fn with_tls(sockets: Vec<BoundListener>, doors: &[Option<Arc<Door>>]) -> Vec<BoundListener> {
+    sockets.into_iter().map(|bound| BoundListener { tls: doors[bound.listener].clone(), ..bound }).collect()
 }
 
 /// Becomes the configured account, if the program was started as root, and hands it the logs.

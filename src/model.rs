@@ -3,7 +3,7 @@
 //! Both front ends, TOML and `gitlab.rb`, compile into a [`Model`]; nothing behind it knows which one
 //! was used. The types are pure data with behaviour: no async, no sockets, no files. A `Model` that
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
-//! TLS listener names a certificate.
+//! TLS listener has terms with a certificate.
 
 pub mod client_address;
 pub mod end_to_end;
@@ -15,6 +15,7 @@ pub mod network;
 pub mod path;
 pub mod route;
 pub mod template;
+pub mod tls;
 pub mod variable;
 
 use std::fmt;
@@ -27,6 +28,7 @@ use client_address::ClientAddress;
 use host::{HostPattern, HostTable};
 use log_format::LogFormat;
 use route::{Route, Routes};
+use tls::TlsTerms;
 use variable::{RequestFact, RequestVariable};
 
 /// Everything one process serves, and how.
@@ -37,6 +39,7 @@ pub struct Model {
     hosts: Vec<VirtualHost>,
     upstreams: Vec<UpstreamSpec>,
     certificates: Vec<CertificateFiles>,
+    tls_terms: Vec<TlsTerms>,
     access_logs: Vec<LogTarget>,
 }
 
@@ -89,25 +92,11 @@ pub enum Preamble {
     ProxyProtocol,
 }
 
-/// What a client must speak to a listener first.
-#[derive(Debug, Clone, PartialEq)]
+/// What a client must speak to a listener first. The terms of TLS are those of the host that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     Plain,
-    Tls(TlsPolicy),
-}
-
-/// What a TLS listener offers. Certificates come from the hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TlsPolicy {
-    pub versions: TlsVersions,
-    pub http: HttpVersions,
-}
-
-/// The TLS versions a listener accepts; older ones do not exist here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsVersions {
-    Tls12And13,
-    Tls13Only,
+    Tls,
 }
 
 /// The HTTP versions offered by ALPN.
@@ -129,11 +118,11 @@ pub struct VirtualHost {
     pub log_format: LogFormat,
 }
 
-/// Whether a host is served encrypted, and with which certificate.
+/// Whether a host is served encrypted, and on which terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
     Plain,
-    Tls(CertificateId),
+    Tls(TlsId),
 }
 
 impl Security {
@@ -146,11 +135,13 @@ impl Security {
     }
 }
 
-/// The files of one certificate: chain with the leaf first, and its key.
+/// The files of one certificate: its chain, and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFiles {
     pub chain: PathBuf,
     pub key: PathBuf,
+    /// Pass phrases for the key, one in a line; each is tried.
+    pub passwords: Option<PathBuf>,
 }
 
 /// Where requests go, and how connections to it are kept.
@@ -254,6 +245,8 @@ ids! {
     UpstreamId -> upstreams: UpstreamSpec, add_upstream, upstream;
     /// Names a pair of [`CertificateFiles`] of a model.
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
+    /// Names the [`TlsTerms`] of hosts of a model.
+    TlsId -> tls_terms: TlsTerms, add_tls_terms, tls_terms;
     /// Names a [`LogTarget`] of a model.
     LogId -> access_logs: LogTarget, add_access_log, access_log;
 }
@@ -267,6 +260,7 @@ impl Model {
             hosts: Vec::new(),
             upstreams: Vec::new(),
             certificates: Vec::new(),
+            tls_terms: Vec::new(),
             access_logs: Vec::new(),
         }
     }
@@ -281,6 +275,10 @@ impl Model {
 
     pub fn certificates(&self) -> impl Iterator<Item = (CertificateId, &CertificateFiles)> {
         self.certificates.iter().enumerate().map(|(position, files)| (CertificateId(position), files))
+    }
+
+    pub fn all_tls_terms(&self) -> impl Iterator<Item = (TlsId, &TlsTerms)> {
+        self.tls_terms.iter().enumerate().map(|(position, terms)| (TlsId(position), terms))
     }
 
     pub fn access_logs(&self) -> &[LogTarget] {

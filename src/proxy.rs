@@ -27,7 +27,7 @@ use crate::model::header_ops::{HeaderOp, ResolvedOps};
 use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Forward, Route};
 use crate::model::variable::RequestFact;
-use crate::model::{HostId, Listener, LogTarget, Model, VirtualHost, path};
+use crate::model::{HostId, Listener, LogTarget, Model, Security, VirtualHost, path};
 use crate::net::connection::{ClientConnection, ConnectionSecurity, OpenExchange};
 use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
@@ -250,11 +250,12 @@ impl Proxy {
         match RequestedHost::of(head)? {
             RequestedHost::Named { name, header } => {
                 let host = *hosts.find(&name).or(hosts.default.as_ref()).ok_or(Refusal::Misdirected)?;
-                self.check_server_name(client, &name, host)?;
+                self.check_terms(client, host)?;
                 Ok((host, header))
             }
             RequestedHost::Unnamed => {
                 let host = hosts.default.ok_or(Refusal::BadHost)?;
+                self.check_terms(client, host)?;
                 let name = self.model.host(host).names.first().map(|name| name.name().as_str());
                 let header = name.and_then(|name| HeaderValue::from_str(name).ok());
                 Ok((host, header.ok_or(Refusal::BadHost)?))
@@ -262,24 +263,27 @@ impl Proxy {
         }
     }
 
-    /// A connection was opened for one name, and certified for it. Requests for another are served only if
-    /// the same certificate covers both, as browsers that reuse connections rely on (RFC 9113 section
-    /// 9.1.1); else a client could reach a host around that host's own TLS terms.
-    fn check_server_name(&self, client: &ClientConnection, name: &str, host: HostId) -> Result<(), Refusal> {
-        let ConnectionSecurity::Tls { server_name: Some(server_name), .. } = &client.security else {
+    /// A connection was opened for one name, on the terms of its host. Requests for another host are served
+    /// only if that protects them as well and the same certificate covers both, as browsers that reuse
+    /// connections rely on (RFC 9113 section 9.1.1); else a client could go around a host's own TLS terms.
+    /// Old clients name nothing; what they were shown was for them to judge.
+    fn check_terms(&self, client: &ClientConnection, host: HostId) -> Result<(), Refusal> {
+        let ConnectionSecurity::Tls { server_name, terms, client, .. } = &client.security else {
             return Ok(());
         };
-        if server_name.as_str() == name {
-            return Ok(());
+        let Security::Tls(wanted) = self.model.host(host).security else { return Ok(()) };
+        let wanted_terms = self.model.tls_terms(wanted);
+        if *terms != wanted {
+            let terms = self.model.tls_terms(*terms);
+            let is_certified = server_name.is_none() || terms.certificates == wanted_terms.certificates;
+            if !is_certified || !terms.protect_as(wanted_terms) {
+                return Err(Refusal::Misdirected);
+            }
         }
-        let hosts = &self.model.listeners[client.listener].hosts;
-        let certified = hosts.find(server_name.as_str()).copied().or(self.fallbacks[client.listener]);
-        let security = |host: HostId| self.model.host(host).security;
-        if certified.is_some_and(|certified| security(certified) == security(host)) {
-            Ok(())
-        } else {
-            Err(Refusal::Misdirected)
+        if wanted_terms.require_client() && client.is_none() {
+            return Err(Refusal::NoClientCertificate);
         }
+        Ok(())
     }
 
     fn find_route(&self, inbound: &Inbound<'_>) -> Result<&Route, Refusal> {

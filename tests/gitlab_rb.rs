@@ -367,11 +367,15 @@ fn documentation() -> String {
 #[test]
 fn what_keeps_clients_out_is_never_just_left_out() {
     let read = |line: &str| {
-        let text = format!("external_url 'http://gitlab.example.com'\n{line}\n");
+        let text = format!("external_url 'https://gitlab.example.com'\n{line}\n");
         let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &Given::default());
         reading.unguarded().map(|judgement| (judgement.key.clone(), judgement.line)).collect::<Vec<_>>()
     };
+    let unknown_authority = "nginx['ssl_verify_client'] = 'optional_no_ca'";
+    assert_eq!(read(unknown_authority), [("nginx.ssl_verify_client".to_owned(), Some(2))]);
     assert_eq!(read("nginx['ssl_verify_client'] = 'on'"), [("nginx.ssl_verify_client".to_owned(), Some(2))]);
+    let obeyed = "nginx['ssl_verify_client'] = 'on'; nginx['ssl_client_certificate'] = '/etc/ca.pem'";
+    assert_eq!(read(obeyed), []);
     assert_eq!(read("nginx['ssl_verify_client'] = 'off'"), []);
     let snippet = "nginx['custom_gitlab_server_config'] = \"location /admin { allow 10.0.0.0/8;\\n deny all; }\"";
     assert_eq!(read(snippet).len(), 1);

@@ -7,6 +7,7 @@ mod addresses;
 mod client_address;
 mod context;
 mod defaults;
+mod encryption;
 mod headers;
 mod host;
 mod listeners;

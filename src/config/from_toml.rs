@@ -3,6 +3,7 @@
 //! Nothing stops at the first mistake: a value that cannot be read is reported and marked, and the
 //! reading goes on. What the values mean together is checked in `compile`.
 
+mod encryption;
 mod table;
 mod values;
 
@@ -96,8 +97,9 @@ fn host(table: &mut Table<'_, '_, '_>) -> HostSection {
         aliases: table
             .get("aliases", list(values::HOST_EXPECTED, || text(values::HOST_EXPECTED, values::host_pattern))),
         upstream: table.get("upstream", text(address::UPSTREAM_EXPECTED, address::upstream)),
-        certificate: table.get("certificate", text(values::PATH_EXPECTED, values::path)),
-        certificate_key: table.get("certificate_key", text(values::PATH_EXPECTED, values::path)),
+        certificate: table.get("certificate", values::one_or_more(values::PATH_EXPECTED, values::path)),
+        certificate_key: table.get("certificate_key", values::one_or_more(values::PATH_EXPECTED, values::path)),
+        key_password_file: table.get("key_password_file", text(values::PATH_EXPECTED, values::path)),
         public_port: table.get("public_port", port),
         settings: host_settings(table),
         routes: table.get("route", sections(&language::ROUTE, route)).value_or_default(),
@@ -113,7 +115,7 @@ fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
         proxy_protocol: table.get("proxy_protocol", boolean),
         client_address: table.get("client_address", section(&language::CLIENT_ADDRESS, who_knows_the_client)),
         http2: table.get("http2", values::http_versions),
-        tls_versions: table.get("tls_versions", values::tls_versions),
+        encryption: encryption::settings(table),
         hsts: table.get("hsts", values::header_choice("write \"max-age=63072000\" or false", header::hsts)),
         referrer_policy: table
             .get("referrer_policy", values::header_choice("write a policy in quotes, or false", header::value)),

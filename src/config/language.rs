@@ -59,7 +59,7 @@ pub static DEFAULTS: Section = Section {
     name: "defaults",
     place: "in `[defaults]`",
     form: "write `[defaults]` and its keys below",
-    groups: &[HOST_SETTINGS, FORWARD_SETTINGS],
+    groups: &[HOST_SETTINGS, ENCRYPTION_SETTINGS, FORWARD_SETTINGS],
 };
 
 pub static HOST: Section = Section {
@@ -67,8 +67,18 @@ pub static HOST: Section = Section {
     place: "in a `[[host]]`",
     form: "write `[[host]]` in double brackets and its keys below, once for each host",
     groups: &[
-        &["name", "aliases", "upstream", "certificate", "certificate_key", "public_port", "route"],
+        &[
+            "name",
+            "aliases",
+            "upstream",
+            "certificate",
+            "certificate_key",
+            "key_password_file",
+            "public_port",
+            "route",
+        ],
         HOST_SETTINGS,
+        ENCRYPTION_SETTINGS,
         FORWARD_SETTINGS,
     ],
 };
@@ -98,7 +108,15 @@ pub static CLIENT_ADDRESS: Section = Section {
     groups: &[&["trusted", "from", "recursive"]],
 };
 
-static SECTIONS: [&Section; 7] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &CLIENT_ADDRESS];
+pub static CLIENT_CERTIFICATES: Section = Section {
+    name: "host.client_certificates",
+    place: "in the `client_certificates` of a host",
+    form: "write { verify = \"required\", ca = \"clients.pem\" }, or false",
+    groups: &[&["verify", "ca", "depth", "crl"]],
+};
+
+static SECTIONS: [&Section; 8] =
+    [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &CLIENT_ADDRESS, &CLIENT_CERTIFICATES];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
@@ -107,7 +125,6 @@ const HOST_SETTINGS: &[&str] = &[
     "proxy_protocol",
     "client_address",
     "http2",
-    "tls_versions",
     "hsts",
     "referrer_policy",
     "keepalive_connections",
@@ -115,6 +132,15 @@ const HOST_SETTINGS: &[&str] = &[
     "access_log",
     "access_log_format",
     "access_log_escape",
+];
+
+const ENCRYPTION_SETTINGS: &[&str] = &[
+    "tls_versions",
+    "cipher_suites",
+    "cipher_order",
+    "key_exchange_groups",
+    "session_resumption",
+    "client_certificates",
 ];
 
 const FORWARD_SETTINGS: &[&str] = &[

@@ -11,9 +11,8 @@ use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
 use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Forward, PathMatch, Route};
-use crate::model::{
-    CertificateFiles, LogTarget, Model, Preamble, Process, Security, TlsPolicy, Transport, UpstreamSpec,
-};
+use crate::model::tls::TlsPolicy;
+use crate::model::{CertificateFiles, LogTarget, Model, Preamble, Process, Security, UpstreamSpec};
 
 /// The outline of a model that `config` compiled.
 pub(super) struct Outline<'a> {
@@ -46,8 +45,8 @@ pub(super) struct HostOutline<'a> {
 
 /// What only a TLS host has.
 pub(super) struct TlsOutline<'a> {
-    pub(super) policy: TlsPolicy,
-    pub(super) certificate: &'a CertificateFiles,
+    pub(super) policy: &'a TlsPolicy,
+    pub(super) certificates: Vec<&'a CertificateFiles>,
     pub(super) redirect: Option<RedirectTo<'a>>,
 }
 
@@ -182,15 +181,10 @@ fn preamble<'a>(model: &Model, mut addresses: impl Iterator<Item = &'a SocketAdd
 }
 
 fn tls<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> Option<TlsOutline<'a>> {
-    let Security::Tls(certificate) = model.hosts()[index].security else { return None };
-    let policy = model.listeners.iter().find_map(|listener| {
-        let here = listener.hosts.entries().iter().any(|(_, id)| id.index() == index);
-        match listener.transport {
-            Transport::Tls(policy) if here => Some(policy),
-            _ => None,
-        }
-    })?;
-    Some(TlsOutline { policy, certificate: model.certificate(certificate), redirect })
+    let Security::Tls(terms) = model.hosts()[index].security else { return None };
+    let terms = model.tls_terms(terms);
+    let certificates = terms.certificates.iter().map(|id| model.certificate(*id)).collect();
+    Some(TlsOutline { policy: &terms.policy, certificates, redirect })
 }
 
 fn forwarding<'a>(model: &'a Model, route: &'a Route) -> Option<Forwarding<'a>> {

@@ -1,5 +1,7 @@
 //! The outline as keys and values of the TOML language, each one written out.
 
+use std::path::Path;
+
 use http::HeaderValue;
 
 use super::notation;
@@ -8,7 +10,11 @@ use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::header_ops::HeaderOp;
 use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, PathMatch, Respond};
-use crate::model::{HttpVersions, Preamble, Process, TlsVersions};
+use crate::model::tls::{
+    CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy,
+    TlsVersions,
+};
+use crate::model::{CertificateFiles, HttpVersions, Preamble, Process};
 
 /// A configuration, section by section.
 pub(super) struct Settings {
@@ -99,20 +105,62 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
 }
 
 fn encryption(tls: &TlsOutline<'_>) -> Vec<Entry> {
+    let paths = |path: fn(&CertificateFiles) -> &Path| {
+        let paths: Vec<_> = tls.certificates.iter().map(|files| path(files).display()).collect();
+        if let [only] = &paths[..] { Value::text(only) } else { Value::list(paths) }
+    };
     let from = tls.redirect.as_ref().map(|redirect| &redirect.from[..]).unwrap_or_default();
-    let versions: &[&str] = match tls.policy.versions {
+    let mut entries =
+        vec![("certificate", paths(|files| &files.chain)), ("certificate_key", paths(|files| &files.key))];
+    let passwords = tls.certificates.first().and_then(|files| files.passwords.as_ref());
+    entries.extend(passwords.map(|path| ("key_password_file", Value::text(path.display()))));
+    entries.push(("redirect_from", Value::list(from)));
+    entries.extend(tls.redirect.as_ref().map(|redirect| ("public_port", Value::Number(redirect.port.into()))));
+    entries.push(("http2", Value::Flag(tls.policy.http == HttpVersions::Http2And1)));
+    entries.extend(policy(tls.policy));
+    entries
+}
+
+fn policy(policy: &TlsPolicy) -> [Entry; 6] {
+    let versions: &[&str] = match policy.versions {
         TlsVersions::Tls12And13 => &["1.2", "1.3"],
         TlsVersions::Tls13Only => &["1.3"],
     };
+    let order = match policy.order {
+        SuiteOrder::Client => "client",
+        SuiteOrder::Server => "server",
+    };
+    let resumption = match policy.resumption {
+        Resumption::Off => Value::text("off"),
+        Resumption::Tickets => Value::text("tickets"),
+        Resumption::Sessions(count) => Value::Number(count.get() as u64),
+    };
+    let clients = match &policy.clients {
+        ClientCertificates::NotAsked => Value::Flag(false),
+        ClientCertificates::Asked(authority) => client_authority(authority),
+    };
+    [
+        ("tls_versions", Value::list(versions)),
+        ("cipher_suites", Value::list(policy.suites.iter().copied().map(CipherSuite::name))),
+        ("cipher_order", Value::text(order)),
+        ("key_exchange_groups", Value::list(policy.groups.iter().copied().map(KeyGroup::name))),
+        ("session_resumption", resumption),
+        ("client_certificates", clients),
+    ]
+}
+
+fn client_authority(authority: &ClientAuthority) -> Value {
+    let verify = match authority.demand {
+        Demand::Required => "required",
+        Demand::Optional => "optional",
+    };
     let mut entries = vec![
-        ("certificate", Value::text(tls.certificate.chain.display())),
-        ("certificate_key", Value::text(tls.certificate.key.display())),
-        ("redirect_from", Value::list(from)),
+        ("verify".to_owned(), Value::text(verify)),
+        ("ca".to_owned(), Value::text(authority.ca.display())),
+        ("depth".to_owned(), Value::Number(authority.depth.into())),
     ];
-    entries.extend(tls.redirect.as_ref().map(|redirect| ("public_port", Value::Number(redirect.port.into()))));
-    entries.push(("http2", Value::Flag(tls.policy.http == HttpVersions::Http2And1)));
-    entries.push(("tls_versions", Value::list(versions)));
-    entries
+    entries.extend(authority.crl.as_ref().map(|crl| ("crl".to_owned(), Value::text(crl.display()))));
+    Value::Table(entries)
 }
 
 fn client_address(told: &Told) -> Value {

@@ -11,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -22,18 +23,18 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
-use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
+use super::client_certificate::ClientCertificate;
 use super::client_socket::{Activity, ClientSocket};
 use super::client_stream::ClientStream;
 use super::peer::Peer;
-use super::tls::{self, HandshakeFailure};
+use super::tls::{self, Door, HandshakeFailure};
 use super::tls_session::TlsSession;
 use super::watchdog::Watchdog;
 use crate::drain::{Drain, Signal};
-use crate::model::Preamble;
 use crate::model::host::HostName;
+use crate::model::{Preamble, TlsId};
 
 /// What requests may know about the connection they came on.
 pub struct ClientConnection {
@@ -49,7 +50,7 @@ pub struct ClientConnection {
     takeover: RefCell<Option<Takeover>>,
 }
 
-/// Whether the connection is encrypted, and for which name.
+/// Whether the connection is encrypted, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionSecurity {
     Plain,
@@ -57,6 +58,10 @@ pub enum ConnectionSecurity {
         /// The name the client asked a certificate for.
         server_name: Option<HostName>,
         session: Option<TlsSession>,
+        /// The terms of the host of that name.
+        terms: TlsId,
+        /// Boxed, because few clients have one.
+        client: Option<Box<ClientCertificate>>,
     },
 }
 
@@ -69,7 +74,7 @@ pub type Takeover = Box<dyn FnOnce(ClientStream, Bytes)>;
 /// How a listener speaks.
 pub enum Transport {
     Plain,
-    Tls(TlsAcceptor),
+    Tls(Arc<Door>),
 }
 
 /// A connection as it was accepted.
@@ -201,20 +206,20 @@ async fn establish(
     activity: &Rc<Activity>,
     peer: SocketAddr,
 ) -> Option<(ClientStream, ConnectionSecurity, HttpVersion)> {
-    let acceptor = match transport {
+    let door = match transport {
         Transport::Plain => {
             let socket = ClientSocket::plain(tcp, activity.clone());
             return Some((ClientStream::Plain(socket), ConnectionSecurity::Plain, HttpVersion::One));
         }
-        Transport::Tls(acceptor) => acceptor,
+        Transport::Tls(door) => door,
     };
-    match tls::handshake(acceptor, ClientSocket::below_tls(tcp, activity.clone())).await {
-        Ok(stream) => {
+    match tls::handshake(door, ClientSocket::below_tls(tcp, activity.clone())).await {
+        Ok(tls::Handshake { stream, server_name, terms }) => {
             let session = stream.get_ref().1;
-            // The one form of a name, in which it is compared with hosts.
-            let server_name = session.server_name().and_then(|name| HostName::parse(name).ok());
+            let client = session.peer_certificates().and_then(ClientCertificate::new).map(Box::new);
             let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
-            let security = ConnectionSecurity::Tls { server_name, session: TlsSession::of(session) };
+            let session = TlsSession::of(session);
+            let security = ConnectionSecurity::Tls { server_name, session, terms, client };
             Some((ClientStream::Tls(stream), security, version))
         }
         Err(HandshakeFailure::PlainHttp) => {
@@ -223,6 +228,10 @@ async fn establish(
         }
         Err(HandshakeFailure::TooSlow) => {
             tracing::debug!("{peer} did not complete its TLS handshake in time");
+            None
+        }
+        Err(HandshakeFailure::BadClientCertificate(why)) => {
+            tracing::info!("the client certificate of {peer} was refused: {why}");
             None
         }
         Err(HandshakeFailure::Failed(error)) => {

@@ -1,5 +1,6 @@
 //! What nginx's variables stand for in a request.
 
+mod encryption;
 mod message;
 
 use std::fs;
@@ -15,7 +16,6 @@ use crate::model::template::{Facts, Presence};
 use crate::model::variable::{RequestFact, RequestVariable};
 use crate::model::{HostId, Model, VirtualHost};
 use crate::net::connection::{ClientConnection, ConnectionSecurity};
-use crate::net::tls_session::{Beginning, TlsSession};
 use crate::telemetry::{access_log, clock};
 
 /// A request as it came, and what is around it. Borrowed for the moment in which templates are rendered.
@@ -105,25 +105,7 @@ impl RequestFacts<'_> {
             | F::SslClientFingerprint
             | F::SslClientCert
             | F::SslClientRawCert
-            | F::SslClientEscapedCert => self.append_tls(fact, out),
-        }
-    }
-
-    fn append_tls(&self, fact: RequestFact, out: &mut Vec<u8>) -> Presence {
-        let ConnectionSecurity::Tls { server_name, session } = &self.client.security else {
-            return Presence::Absent;
-        };
-        let session = session.as_ref();
-        match fact {
-            RequestFact::SslProtocol => put(out, session.map(TlsSession::protocol)),
-            RequestFact::SslCipher => put(out, session.and_then(TlsSession::cipher)),
-            RequestFact::SslServerName => put(out, server_name.as_ref().map(HostName::as_str)),
-            RequestFact::SslSessionReused => {
-                put(out, session.map(|it| if it.beginning == Beginning::Resumed { "r" } else { "." }))
-            }
-            // What nginx says of a client that was not asked for a certificate.
-            RequestFact::SslClientVerify => put(out, Some("NONE")),
-            _ => Presence::Absent,
+            | F::SslClientEscapedCert => encryption::append_fact(&client.security, fact, out),
         }
     }
 

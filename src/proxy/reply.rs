@@ -20,6 +20,8 @@ pub enum Refusal {
     BadPath,
     /// A host that is not served here, or not on a connection for this TLS name.
     Misdirected,
+    /// The host is only for clients with a certificate.
+    NoClientCertificate,
     /// `CONNECT` asks for a tunnel to anywhere, `TRACE` echoes cookies to scripts.
     Method,
     NoRoute,
@@ -33,7 +35,7 @@ pub type Reply = Response<Content>;
 impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
-            Refusal::BadHost | Refusal::BadPath => StatusCode::BAD_REQUEST,
+            Refusal::BadHost | Refusal::BadPath | Refusal::NoClientCertificate => StatusCode::BAD_REQUEST,
             Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::NoRoute => StatusCode::NOT_FOUND,
@@ -44,6 +46,8 @@ impl Refusal {
 
     fn explanation(&self) -> &'static str {
         match self.status() {
+            // nginx's words.
+            _ if matches!(self, Refusal::NoClientCertificate) => "No required SSL certificate was sent.",
             StatusCode::BAD_REQUEST => "The request is not well-formed: see its host and its path.",
             StatusCode::MISDIRECTED_REQUEST => "This host is not served here.",
             StatusCode::METHOD_NOT_ALLOWED => "This method is not allowed.",

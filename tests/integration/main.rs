@@ -17,9 +17,11 @@ mod support;
 mod self_test;
 
 // Which host, which route, and over what.
+mod client_certificates;
 mod redirect;
 mod routing;
 mod tls;
+mod tls_policy;
 
 // What passes, in both directions.
 mod client_address;

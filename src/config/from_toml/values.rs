@@ -13,13 +13,7 @@ use crate::config::{header, size};
 use crate::model::header_ops::{HeaderOp, SettableName};
 use crate::model::host::{HostName, HostPattern, InvalidHost};
 use crate::model::log_format::LogEscape;
-use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions};
-
-#[derive(Clone, Copy, PartialEq)]
-enum TlsVersion {
-    V12,
-    V13,
-}
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
 /// A text, read by `parse`. `expected` is the help for a value of another type.
 pub(super) fn text<'t, T>(
@@ -151,19 +145,6 @@ pub(super) fn max_body(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Bod
     reader.accept(read, value)
 }
 
-/// The TLS versions that are offered.
-pub(super) fn tls_versions<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<TlsVersions> {
-    let versions = list(TLS_EXPECTED, || text(TLS_EXPECTED, tls_version))(reader, value)?;
-    let has = |version| versions.iter().any(|said| said.value == version);
-    let read = match (has(TlsVersion::V12), has(TlsVersion::V13)) {
-        (true, true) => Ok(TlsVersions::Tls12And13),
-        (false, true) => Ok(TlsVersions::Tls13Only),
-        (true, false) => Err(Mistake::new("TLS 1.2 cannot be offered without 1.3").help(TLS_EXPECTED)),
-        (false, false) => Err(Mistake::new("at least one TLS version is needed").help(TLS_EXPECTED)),
-    };
-    reader.accept(read, value)
-}
-
 /// Whether HTTP/2 is offered beside HTTP/1.1.
 pub(super) fn http_versions(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<HttpVersions> {
     let http2 = boolean(reader, value)?;
@@ -221,17 +202,6 @@ pub(super) fn host_name(text: &str) -> Result<HostName, Mistake> {
     HostName::parse(text).map_err(|why| invalid_host(text, why))
 }
 
-fn tls_version(text: &str) -> Result<TlsVersion, Mistake> {
-    match text {
-        "1.2" => Ok(TlsVersion::V12),
-        "1.3" => Ok(TlsVersion::V13),
-        "1.0" | "1.1" => {
-            Err(Mistake::new(format!("TLS {text} is not offered: it is broken (RFC 8996)")).help(TLS_EXPECTED))
-        }
-        _ => Err(Mistake::new(format!("`{text}` is not a TLS version")).help(TLS_EXPECTED)),
-    }
-}
-
 fn invalid_host(text: &str, why: InvalidHost) -> Mistake {
     let mistake = Mistake::new(format!("`{text}` is not a host name: {why}"));
     if text.contains(['/', ':']) {
@@ -248,7 +218,8 @@ fn integer(value: &Value<'_>) -> Result<Option<u64>, Mistake> {
     }
 }
 
-fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
+/// The mistake of a value whose type does not fit.
+pub(super) fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
     let found = match value.get_ref() {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a number",
@@ -264,8 +235,6 @@ fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
 
 const LOG_LEVELS: [(&str, LogLevel); 4] =
     [("error", LogLevel::Error), ("warn", LogLevel::Warn), ("info", LogLevel::Info), ("debug", LogLevel::Debug)];
-
-const TLS_EXPECTED: &str = "write [\"1.2\", \"1.3\"] or [\"1.3\"]";
 
 const HEADERS_EXPECTED: &str = "write { \"X-Frame-Options\" = \"SAMEORIGIN\", \"X-Gone\" = false }; false removes";
 

@@ -1,6 +1,9 @@
 //! From settings to a document: which hosts there are, and how they are served, by the package's rules.
 
+mod cipher_string;
 mod client_address;
+mod client_certificates;
+mod encryption;
 mod headers;
 mod host;
 mod lets_encrypt;
@@ -8,6 +11,7 @@ mod listening;
 mod log_format;
 mod nginx_text;
 mod notation;
+mod openssl_commands;
 mod plan;
 pub(super) mod reader;
 mod request_headers;

@@ -10,13 +10,13 @@ use super::Lowering;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use super::{client_address, headers, listening, log_format, notation, request_headers};
+use super::{client_address, encryption, headers, listening, log_format, notation, request_headers};
 use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
 };
 use crate::config::gitlab_rb::settings::Owner;
 use crate::model::route::{PathMatch, Respond};
-use crate::model::{BodyLimit, HttpVersions, LogTarget, TlsVersions};
+use crate::model::{BodyLimit, HttpVersions, LogTarget};
 
 impl Plan {
     /// The host in the words of a document.
@@ -27,6 +27,7 @@ impl Plan {
             self.remark_on_plain(lowering);
         }
         let [certificate, certificate_key] = self.certificate(&listening, lowering);
+        let key_password_file = self.key_password_file(&listening, lowering);
         let public_port = listening.public_port(self.url.port);
         let redirects = listening.redirects();
         let mut settings = HostSettings {
@@ -46,7 +47,7 @@ impl Plan {
         if listening.tls {
             let http2 = lowering.reader.flag(owner, "http2_enabled").unwrap_or(self.service != Service::Registry);
             settings.http2 = self.said(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
-            settings.tls_versions = self.said(self.tls_versions(lowering));
+            settings.encryption = encryption::settings(self, lowering.reader);
         }
         let rooted = !self.url.path.is_empty();
         HostSection {
@@ -56,6 +57,7 @@ impl Plan {
             upstream: if rooted { Setting::Unsaid } else { Setting::Said(self.upstream.clone()) },
             certificate,
             certificate_key,
+            key_password_file,
             public_port: public_port.map_or(Setting::Unsaid, |port| self.said(port)),
             settings,
             routes: self.routes(redirects),
@@ -65,12 +67,9 @@ impl Plan {
     /// Settings for HTTPS on a host without.
     fn remark_on_plain(&self, lowering: &mut Lowering<'_, '_>) {
         let why = "this host does not speak HTTPS itself";
-        for key in
-            ["redirect_http_to_https", "redirect_http_to_https_port", "ssl_certificate", "ssl_certificate_key"]
-        {
+        for key in ONLY_WITH_TLS {
             lowering.reader.no_effect(self.service.owner(), key, why);
         }
-        lowering.reader.no_effect(self.service.owner(), "ssl_protocols", why);
         lowering.reader.no_effect(self.service.owner(), "http2_enabled", "HTTP/2 is offered only with TLS");
     }
 
@@ -79,7 +78,7 @@ impl Plan {
         &self,
         listening: &listening::Listening,
         lowering: &mut Lowering<'_, '_>,
-    ) -> [Setting<PathBuf>; 2] {
+    ) -> [Setting<Vec<Said<PathBuf>>>; 2] {
         if !listening.tls {
             return [Setting::Unsaid, Setting::Unsaid];
         }
@@ -93,14 +92,19 @@ impl Plan {
             lowering.reader.text_of(owner, key).unwrap_or_else(default)
         });
         let own = own.map(|said| Said { value: PathBuf::from(said.value), place: said.place });
-        lowering.lets_encrypt.certificate(self.service, own, lowering.surroundings).map(Setting::Said)
+        let files = lowering.lets_encrypt.certificate(self.service, own, lowering.surroundings);
+        files.map(|file| Setting::Said(Said { place: file.place.clone(), value: vec![file] }))
     }
 
-    fn tls_versions(&self, lowering: &mut Lowering<'_, '_>) -> TlsVersions {
-        let Some(said) = lowering.reader.text_of(self.service.owner(), "ssl_protocols") else {
-            return TlsVersions::Tls12And13;
-        };
-        notation::tls_versions(&said, lowering.reader.problems)
+    fn key_password_file(
+        &self,
+        listening: &listening::Listening,
+        lowering: &mut Lowering<'_, '_>,
+    ) -> Setting<PathBuf> {
+        let said = lowering.reader.text_of(self.service.owner(), "ssl_password_file").filter(|_| listening.tls);
+        said.map_or(Setting::Unsaid, |said| {
+            Setting::Said(Said { value: PathBuf::from(said.value), place: said.place })
+        })
     }
 
     /// Only GitLab's and Mattermost's hosts send it.
@@ -205,6 +209,25 @@ fn body_limit(owner: Owner, reader: &mut Reader<'_>) -> Setting<BodyLimit> {
         None => Setting::Unsaid,
     }
 }
+
+const ONLY_WITH_TLS: [&str; 16] = [
+    "redirect_http_to_https",
+    "redirect_http_to_https_port",
+    "ssl_certificate",
+    "ssl_certificate_key",
+    "ssl_password_file",
+    "ssl_protocols",
+    "ssl_ciphers",
+    "ssl_prefer_server_ciphers",
+    "ssl_ecdh_curve",
+    "ssl_conf_command",
+    "ssl_session_cache",
+    "ssl_session_tickets",
+    "ssl_session_timeout",
+    "ssl_client_certificate",
+    "ssl_verify_client",
+    "ssl_verify_depth",
+];
 
 const HEALTH: [&str; 8] = [
     "/-/health",

@@ -43,23 +43,28 @@ pub(super) const PROXY: &[Spec] = &[
     applied("ssl_certificate_key", SERVED, Form::Text),
     applied("ssl_protocols", SERVED, Form::Text),
     applied("http2_enabled", SERVED, Form::Flag),
-    no_effect("ssl_ciphers", EVERY, Form::Text, "only cipher suites with forward secrecy and AEAD are offered"),
-    no_effect("ssl_prefer_server_ciphers", EVERY, Form::Text, "every suite that is offered is a good one"),
-    no_effect("ssl_session_cache", EVERY, Form::Text, "sessions are resumed as the program decides"),
-    no_effect("ssl_session_tickets", EVERY, Form::Text, "sessions are resumed as the program decides"),
-    no_effect("ssl_session_timeout", EVERY, Form::Any, "sessions are resumed as the program decides"),
+    applied("ssl_ciphers", SERVED, Form::Text),
+    applied("ssl_prefer_server_ciphers", SERVED, Form::Text),
+    applied("ssl_session_cache", SERVED, Form::Text),
+    applied("ssl_session_tickets", SERVED, Form::Text),
+    no_effect("ssl_session_timeout", EVERY, Form::Any, "the keys of tickets change every six hours"),
     no_effect("ssl_dhparam", EVERY, Form::Text, "there is no key exchange with finite fields here"),
-    no_effect("ssl_ecdh_curve", EVERY, Form::Text, "X25519, P-256, P-384 and X25519MLKEM768 are offered"),
-    refused("ssl_conf_command", EVERY, Form::Any, "there is no OpenSSL here; the program's own choice holds"),
-    refused(
-        "ssl_password_file",
-        EVERY,
-        Form::Text,
-        "encrypted keys cannot be read by this version; decrypt the key with `openssl pkey`",
-    ),
-    refused("ssl_client_certificate", EVERY, Form::Text, CLIENT_CERTIFICATES),
-    refused("ssl_verify_client", EVERY, Form::Text, CLIENT_CERTIFICATES),
-    refused("ssl_verify_depth", EVERY, Form::Any, CLIENT_CERTIFICATES),
+    applied("ssl_ecdh_curve", SERVED, Form::Text),
+    applied("ssl_conf_command", SERVED, Form::Any),
+    applied("ssl_password_file", SERVED, Form::Text),
+    applied("ssl_client_certificate", SERVED, Form::Text),
+    applied("ssl_verify_client", SERVED, Form::Text),
+    applied("ssl_verify_depth", SERVED, Form::Any),
+    refused("ssl_ciphers", &[Kas], Form::Text, KAS),
+    refused("ssl_prefer_server_ciphers", &[Kas], Form::Text, KAS),
+    refused("ssl_session_cache", &[Kas], Form::Text, KAS),
+    refused("ssl_session_tickets", &[Kas], Form::Text, KAS),
+    refused("ssl_ecdh_curve", &[Kas], Form::Text, KAS),
+    refused("ssl_conf_command", &[Kas], Form::Any, KAS),
+    refused("ssl_password_file", &[Kas], Form::Text, KAS),
+    refused("ssl_client_certificate", &[Kas], Form::Text, KAS),
+    refused("ssl_verify_client", &[Kas], Form::Text, KAS),
+    refused("ssl_verify_depth", &[Kas], Form::Any, KAS),
     refused("ssl_certificate", &[Kas], Form::Text, KAS),
     refused("ssl_certificate_key", &[Kas], Form::Text, KAS),
     refused("ssl_protocols", &[Kas], Form::Text, KAS),
@@ -188,8 +193,6 @@ const ALL: &[Owner] = &[Daemon, Gitlab, Mattermost, Registry, Pages, Kas];
 const HTTP: &[Owner] = &[Daemon, Gitlab];
 
 const KAS: &str = "not supported by this version; the agent server (KAS) has no host here and is not reached";
-const CLIENT_CERTIFICATES: &str =
-    "not supported by this version; clients are NOT asked for certificates, so nobody is kept out by them";
 const SNIPPET: &str =
     "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
 const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
