@@ -57,7 +57,7 @@ impl Upstream {
     /// or when it is idempotent and has no body (RFC 9110 section 9.2.2).
     pub async fn send(&self, request: UpstreamRequest, attempt: Option<&Attempt>) -> Result<Answer, UpstreamError> {
         let Some(resting) = self.pool.take() else {
-            return self.send_on_new(request, attempt).await;
+            return Box::pin(self.send_on_new(request, attempt)).await;
         };
         if let Some(Attempt(connected_in)) = attempt {
             connected_in.set(Some(Duration::ZERO));
@@ -65,9 +65,9 @@ impl Upstream {
         let spare = request.repeatable();
         match exchange(resting, request, &self.pool).await {
             Ok(answer) => Ok(answer),
-            Err(Failure { unsent: Some(request), .. }) => self.send_on_new(request, attempt).await,
+            Err(Failure { unsent: Some(request), .. }) => Box::pin(self.send_on_new(request, attempt)).await,
             Err(Failure { error: error @ UpstreamError::Broken(_), .. }) => match spare {
-                Some(request) => self.send_on_new(request, attempt).await,
+                Some(request) => Box::pin(self.send_on_new(request, attempt)).await,
                 None => Err(error),
             },
             Err(Failure { error, .. }) => Err(error),
@@ -79,6 +79,7 @@ impl Upstream {
         self.pool.prune();
     }
 
+    /// Rare, and its future is large; so callers box it, and every request's own future stays small.
     async fn send_on_new(
         &self,
         request: UpstreamRequest,
