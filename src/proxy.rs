@@ -1,6 +1,7 @@
 //! The way of a request: host, route, action, answer.
 
 pub mod body;
+mod hop;
 pub mod reply;
 pub mod requested_host;
 pub mod rewrite;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use tower::Service;
@@ -27,7 +27,8 @@ use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
-use crate::net::upstream::request::{BodyRules, Expectation, Hop, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::access_log::{RequestSummary, write_unreadable_line};
 use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
 use crate::telemetry::log_writer::{LogHandle, WorkerLog};
@@ -70,9 +71,11 @@ struct Switched {
 }
 
 impl Proxy {
-    pub fn new(model: Arc<Model>, logs: &LogHandle, drain: Drain) -> Proxy {
+    /// `tls` is what `app` has prepared for each application, by its id.
+    pub fn new(model: Arc<Model>, tls: &[Option<ApplicationTls>], logs: &LogHandle, drain: Drain) -> Proxy {
         let workers = model.process.workers.get();
-        let upstreams = model.upstreams().iter().map(|spec| Upstream::new(spec, workers)).collect();
+        let specs = model.upstreams().iter().zip(tls);
+        let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let targets = model.access_logs().iter().enumerate();
         let logs = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
@@ -137,7 +140,7 @@ impl Proxy {
         };
         let mut reply = match &route.action {
             Action::Redirect(redirect) => {
-                reply::redirect(redirect, &inbound.host_header, origin_form(&inbound.head.uri))
+                reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri))
             }
             Action::Respond(respond) => reply::respond(respond),
             Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {
@@ -163,6 +166,7 @@ impl Proxy {
         }
         client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
+        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
         let rules = BodyRules {
             limit: forward.body_limit,
             client_timeout: forward.client_timeout,
@@ -171,8 +175,7 @@ impl Proxy {
         let security = self.model.host(host).security;
         let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
         headers.apply(&forward.request_headers);
-        let target = origin_form(&head.uri);
-        let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
+        let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
         let request = UpstreamRequest::new(
             RequestHead { method: head.method, target, headers },
             RequestBody::new(body, rules),
@@ -273,8 +276,7 @@ impl Proxy {
         if let UpstreamError::RequestBody(_) = error {
             return;
         }
-        let address = &self.model.upstream(forward.upstream).address;
-        tracing::warn!("{address}: {error}");
+        tracing::warn!("{}: {error}", self.model.upstream(forward.upstream));
     }
 }
 
@@ -293,11 +295,6 @@ fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Respons
     exchange.answered(reply.status());
     let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })
-}
-
-/// Path and query, as they came.
-fn origin_form(uri: &http::Uri) -> PathAndQuery {
-    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 fn declared_length(head: &request::Parts) -> Option<u64> {

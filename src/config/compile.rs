@@ -13,6 +13,7 @@ mod listeners;
 mod no_effect;
 mod redirect;
 mod routes;
+mod upstreams;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::{Document, HostSection, ProcessSection, Said, Setting};

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use http::uri::PathAndQuery;
 
 use super::source::{Place, Source};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::route::{PathMatch, Respond};
 use crate::model::tls::{CipherSuite, ClientCertificates, KeyGroup, Resumption, SuiteOrder, TlsVersions};
-use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, UpstreamAddress};
+use crate::model::upstream::UpstreamAddress;
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
 /// A whole configuration.
 #[derive(Debug, Clone)]
@@ -30,6 +32,33 @@ pub struct Document {
     pub process: ProcessSection,
     pub defaults: HostSettings,
     pub hosts: Vec<HostSection>,
+}
+
+/// An application as it is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    pub scheme: Scheme,
+    pub address: UpstreamAddress,
+}
+
+/// What is spoken to an application: HTTP/1.1 or, as gRPC needs it, HTTP/2; plain or over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+    Grpc,
+    Grpcs,
+}
+
+/// What is said about TLS to an application.
+#[derive(Debug, Clone, Default)]
+pub struct UpstreamTlsSection {
+    pub verify: Setting<bool>,
+    pub ca: Setting<PathBuf>,
+    pub pin: Setting<PathBuf>,
+    pub name: Setting<HostName>,
+    pub certificate: Setting<PathBuf>,
+    pub certificate_key: Setting<PathBuf>,
 }
 
 /// What is said about the process.
@@ -47,7 +76,7 @@ pub struct HostSection {
     pub place: Place,
     pub name: Setting<HostPattern>,
     pub aliases: Setting<Vec<Said<HostPattern>>>,
-    pub upstream: Setting<UpstreamAddress>,
+    pub upstream: Setting<Application>,
     /// Each with the key at the same position.
     pub certificate: Setting<Vec<Said<PathBuf>>>,
     pub certificate_key: Setting<Vec<Said<PathBuf>>>,
@@ -92,6 +121,7 @@ pub struct ForwardSettings {
     pub read_timeout: Setting<Duration>,
     pub client_timeout: Setting<Duration>,
     pub tunnel_idle_timeout: Setting<Duration>,
+    pub upstream_tls: Setting<UpstreamTlsSection>,
     pub request_headers: Vec<Said<HeaderOp>>,
     pub response_headers: Vec<Said<HeaderOp>>,
 }
@@ -103,6 +133,8 @@ pub struct RouteSection {
     pub path: Setting<PathMatch>,
     /// Unsaid means: to the host's upstream.
     pub action: Setting<RouteAction>,
+    /// Stands in place of the matched path; unsaid means that the path goes on as it came.
+    pub replace_with: Setting<PathAndQuery>,
     pub before_redirect: Setting<bool>,
     pub settings: ForwardSettings,
 }
@@ -110,7 +142,7 @@ pub struct RouteSection {
 /// What a route is said to do.
 #[derive(Debug, Clone)]
 pub enum RouteAction {
-    Upstream(UpstreamAddress),
+    Upstream(Application),
     /// Scheme and authority.
     RedirectTo(String),
     Respond(Respond),
@@ -243,6 +275,7 @@ impl ForwardSettings {
             read_timeout: self.read_timeout.over(&below.read_timeout),
             client_timeout: self.client_timeout.over(&below.client_timeout),
             tunnel_idle_timeout: self.tunnel_idle_timeout.over(&below.tunnel_idle_timeout),
+            upstream_tls: self.upstream_tls.over(&below.upstream_tls),
             request_headers: headers_over(&self.request_headers, &below.request_headers),
             response_headers: headers_over(&self.response_headers, &below.response_headers),
         }
@@ -256,6 +289,7 @@ impl ForwardSettings {
             ("read_timeout", self.read_timeout.place()),
             ("client_timeout", self.client_timeout.place()),
             ("tunnel_idle_timeout", self.tunnel_idle_timeout.place()),
+            ("upstream_tls", self.upstream_tls.place()),
             ("request_headers", self.request_headers.first().map(|op| &op.place)),
         ];
         keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()

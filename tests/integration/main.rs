@@ -25,6 +25,7 @@ mod tls_policy;
 
 // What passes, in both directions.
 mod expect;
+mod grpc;
 mod http2;
 mod http_semantics;
 mod request_headers;
@@ -37,6 +38,7 @@ mod upgrade;
 mod limits;
 mod smuggling;
 mod upstream_failures;
+mod upstream_tls;
 
 // The program around the traffic.
 mod access_log;
