@@ -156,7 +156,10 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
         let mut sockets = Vec::new();
         for (position, listener) in model.listeners.iter().enumerate() {
             match listener::bind(listener.address) {
-                Ok(socket) => sockets.push(BoundListener { listener: position, socket, tls: None }),
+                Ok(socket) => {
+                    let preamble = listener.preamble;
+                    sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
+                }
                 Err(error) if is_without_ip6(listener, &error) => {
                     tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
                 }

@@ -5,6 +5,7 @@
 //! to repair a file.
 
 pub mod address;
+pub mod client_address;
 pub mod compile;
 pub mod diagnostic;
 pub mod document;
@@ -17,6 +18,7 @@ pub mod route_path;
 pub mod size;
 pub mod source;
 pub mod suggestion;
+pub mod template;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -5,24 +5,32 @@
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
 //! TLS listener has terms with a certificate.
 
+pub mod client_address;
 pub mod end_to_end;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
+pub mod log_format;
+pub mod network;
 pub mod path;
 pub mod route;
+pub mod template;
 pub mod tls;
 pub mod upstream;
+pub mod variable;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use client_address::ClientAddress;
 use host::{HostPattern, HostTable};
-use route::Routes;
+use log_format::LogFormat;
+use route::{Route, Routes};
 use tls::TlsTerms;
 use upstream::UpstreamSpec;
+use variable::{RequestFact, RequestVariable};
 
 /// Everything one process serves, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +71,7 @@ pub enum LogLevel {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
     pub address: SocketAddr,
+    pub preamble: Preamble,
     pub transport: Transport,
     pub hosts: HostTable<HostId>,
 }
@@ -74,6 +83,14 @@ impl Listener {
         let first = || self.hosts.entries().into_iter().map(|(_, id)| *id).min();
         self.hosts.default.or_else(first)
     }
+}
+
+/// What stands in front of everything else on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preamble {
+    None,
+    /// A header that names the client. Connections without one are closed.
+    ProxyProtocol,
 }
 
 /// What a client must speak to a listener first. The terms of TLS are those of the host that it names.
@@ -96,8 +113,10 @@ pub enum HttpVersions {
 pub struct VirtualHost {
     pub names: Vec<HostPattern>,
     pub security: Security,
+    pub client_address: ClientAddress,
     pub routes: Routes,
     pub access_log: LogId,
+    pub log_format: LogFormat,
 }
 
 /// Whether a host is served encrypted, and on which terms.
@@ -231,5 +250,14 @@ impl Model {
 
     pub fn access_logs(&self) -> &[LogTarget] {
         &self.access_logs
+    }
+
+    /// Whether a template of the model, of a log or of a header, names a fact.
+    pub fn names(&self, fact: RequestFact) -> bool {
+        let wanted = RequestVariable::Fact(fact);
+        self.hosts.iter().any(|host| {
+            let mut ops = host.routes.iter().flat_map(Route::header_ops);
+            host.log_format.names(&wanted) || ops.any(|op| op.names(&wanted))
+        })
     }
 }

@@ -1,15 +1,18 @@
 //! The way of a request: host, route, action, answer.
 
 pub mod body;
+pub mod facts;
 mod hop;
+pub mod noting;
 pub mod reply;
+pub mod request_id;
 pub mod requested_host;
 pub mod rewrite;
 pub mod tunnel;
 pub mod upgrade;
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +23,11 @@ use hyper::body::Incoming;
 use tower::Service;
 
 use crate::drain::{Drain, Kind};
+use crate::model::header_ops::{HeaderOp, ResolvedOps};
+use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Forward, Route};
-use crate::model::{HostId, Listener, Model, Security, path};
+use crate::model::variable::RequestFact;
+use crate::model::{HostId, Listener, LogTarget, Model, Security, VirtualHost, path};
 use crate::net::connection::{ClientConnection, ConnectionSecurity, OpenExchange};
 use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
@@ -29,11 +35,13 @@ use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
 use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
 use crate::net::upstream::tls::ApplicationTls;
-use crate::telemetry::access_log::{RequestSummary, write_unreadable_line};
-use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
+use crate::telemetry::exchange::{Exchange, HostLog, LineForm, LogClock, TunnelRecord};
 use crate::telemetry::log_writer::{LogHandle, WorkerLog};
 use body::{Content, Record, ReplyBody};
+use facts::RequestFacts;
+use noting::Noting;
 use reply::{Refusal, Reply};
+use request_id::RequestId;
 use requested_host::RequestedHost;
 use tunnel::{End, Meter};
 use upgrade::UpgradeOffer;
@@ -43,19 +51,31 @@ pub struct Proxy {
     model: Arc<Model>,
     upstreams: Vec<Upstream>,
     logs: Vec<Rc<WorkerLog>>,
+    /// By host.
+    host_logs: Vec<HostLog>,
     /// By listener: see [`crate::model::Listener::fallback`].
     fallbacks: Vec<Option<HostId>>,
-    clock: Rc<LogClock>,
     drain: Drain,
 }
 
 /// A request that has a host here.
-struct Inbound {
+struct Inbound<'a> {
     head: request::Parts,
     body: Incoming,
     host: HostId,
+    /// Who asks, as the host is told it.
+    client_address: SocketAddr,
     /// `Host` for the application, as the client wrote it.
     host_header: HeaderValue,
+    id: RequestId,
+    exchange: &'a mut Exchange,
+}
+
+/// What a route wants of an application.
+struct Errand<'a> {
+    route: &'a Route,
+    forward: &'a Forward,
+    response_ops: &'a ResolvedOps<'a>,
 }
 
 /// What came of asking an application.
@@ -77,9 +97,11 @@ impl Proxy {
         let specs = model.upstreams().iter().zip(tls);
         let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let targets = model.access_logs().iter().enumerate();
-        let logs = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
+        let logs: Vec<_> = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
+        let clock = Rc::default();
+        let host_logs = model.hosts().iter().map(|host| host_log(&model, host, &logs, &clock)).collect();
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
-        Proxy { model, upstreams, logs, fallbacks, clock: Rc::default(), drain }
+        Proxy { model, upstreams, logs, host_logs, fallbacks, drain }
     }
 
     /// The service for one client connection.
@@ -99,7 +121,12 @@ impl Proxy {
 
     /// Notes a request whose head could not be read, in the log of the host that stands in for all others.
     pub fn log_unreadable(&self, listener: usize, peer: IpAddr, status: StatusCode) {
-        self.log_of(self.fallbacks[listener]).line(|out, time| write_unreadable_line(out, peer, time, status));
+        self.log_of(self.fallbacks[listener]).unreadable(peer, status);
+    }
+
+    /// Whether anybody wants to know which address of ours a client connected to. It costs a system call.
+    pub fn asks_for_local_address(&self) -> bool {
+        self.model.names(RequestFact::ServerAddr)
     }
 
     /// What is due from time to time: log lines go out, old connections close.
@@ -112,12 +139,17 @@ impl Proxy {
     async fn answer(&self, client: &ClientConnection, request: Request<Incoming>) -> Response<ReplyBody> {
         let open = client.open_exchange();
         let (head, body) = request.into_parts();
-        let summary = RequestSummary::of(&head);
+        let id = RequestId::default();
         let found = self.find_host(client, &head);
-        let host = found.as_ref().ok().map(|(host, _)| *host);
-        let exchange = self.record(client, host, summary);
+        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
+        let client_address = self.client_address(client, answering, &head);
+        let facts =
+            RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
+        let mut exchange = Exchange::open(client_address.ip(), &head, &facts, self.log_of(answering).clone());
         let inbound = match found {
-            Ok((host, host_header)) => Inbound { head, body, host, host_header },
+            Ok((host, host_header)) => {
+                Inbound { head, body, host, client_address, host_header, id, exchange: &mut exchange }
+            }
             Err(refusal) => {
                 return recorded(exchange, open, reply::refuse(&refusal, head.headers.get(header::ACCEPT)));
             }
@@ -125,6 +157,7 @@ impl Proxy {
         match self.act(client, inbound).await {
             Forwarded::Answered(reply) => recorded(exchange, open, reply),
             Forwarded::Switched(reply, switched) => {
+                exchange.answered(reply.status(), reply.headers());
                 self.tunnel_after(client, switched, exchange.into_tunnel());
                 reply
             }
@@ -132,23 +165,26 @@ impl Proxy {
     }
 
     /// Does what the request's route says.
-    async fn act(&self, client: &ClientConnection, inbound: Inbound) -> Forwarded {
+    async fn act(&self, client: &ClientConnection, inbound: Inbound<'_>) -> Forwarded {
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(&inbound) {
             Ok(route) => route,
             Err(refusal) => return Forwarded::Answered(reply::refuse(&refusal, accept.as_ref())),
         };
+        let ops = HeaderOp::resolve(&route.response_headers, &self.facts(client, &inbound));
         let mut reply = match &route.action {
             Action::Redirect(redirect) => {
                 reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri))
             }
             Action::Respond(respond) => reply::respond(respond),
-            Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {
-                Ok(forwarded) => return forwarded,
-                Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
-            },
+            Action::Forward(forward) => {
+                match self.forward(client, Errand { route, forward, response_ops: &ops }, inbound).await {
+                    Ok(forwarded) => return forwarded,
+                    Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
+                }
+            }
         };
-        route.response_headers.iter().for_each(|op| op.apply(reply.headers_mut()));
+        ops.apply(reply.headers_mut());
         Forwarded::Answered(reply)
     }
 
@@ -156,11 +192,12 @@ impl Proxy {
     async fn forward(
         &self,
         client: &ClientConnection,
-        route: &Route,
-        forward: &Forward,
-        inbound: Inbound,
+        errand: Errand<'_>,
+        inbound: Inbound<'_>,
     ) -> Result<Forwarded, Refusal> {
-        let Inbound { mut head, body, host, host_header } = inbound;
+        let Errand { route, forward, response_ops } = errand;
+        let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
+        let Inbound { mut head, body, host, client_address, host_header, exchange, .. } = inbound;
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
             return Err(Refusal::TooLarge);
         }
@@ -173,27 +210,31 @@ impl Proxy {
             expects: expectation(&head),
         };
         let security = self.model.host(host).security;
-        let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
-        headers.apply(&forward.request_headers);
+        let client_header = client.peer.header_for(client_address);
+        let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
+        headers.apply(&request_ops);
         let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
-        let request = UpstreamRequest::new(
-            RequestHead { method: head.method, target, headers },
-            RequestBody::new(body, rules),
-            &hop,
-            forward.read_timeout,
-        );
-        let answer = self.upstreams[forward.upstream.index()].send(request).await;
+        let body = RequestBody::new(body, rules);
+        let address = &self.model.upstream(forward.upstream).address;
+        let noting = exchange.notes().map(|notes| Noting::begin(notes, address, &body));
+        let head = RequestHead { method: head.method, target, headers };
+        let request = UpstreamRequest::new(head, body, &hop, forward.read_timeout);
+        let attempt = noting.as_ref().map(|noting| &noting.attempt);
+        let answer = self.upstreams[forward.upstream.index()].send(request, attempt).await;
+        if let Some(noting) = noting {
+            noting.end(&answer);
+        }
         match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
             Answer::Response(response) => {
                 let (mut head, body) = response.into_parts();
-                head.headers = rewrite::to_client(head.headers, &route.response_headers);
+                head.headers = rewrite::to_client(head.headers, response_ops);
                 head.version = http::Version::HTTP_11;
                 Ok(Forwarded::Answered(Response::from_parts(head, Content::Application(body))))
             }
             Answer::Switched(head, stream, early) => {
                 // The upstream switches only when asked to, and it was asked to because of the offer.
                 let offer = offer.ok_or(Refusal::Upstream(UpstreamError::UnaskedSwitch))?;
-                let reply = offer.accept(head, &route.response_headers);
+                let reply = offer.accept(head, response_ops);
                 let application = End { stream, early };
                 Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
             }
@@ -239,7 +280,9 @@ impl Proxy {
     /// connections rely on (RFC 9113 section 9.1.1); else a client could go around a host's own TLS terms.
     /// Old clients name nothing; what they were shown was for them to judge.
     fn check_terms(&self, client: &ClientConnection, host: HostId) -> Result<(), Refusal> {
-        let ConnectionSecurity::Tls { server_name, terms, client } = &client.security else { return Ok(()) };
+        let ConnectionSecurity::Tls { server_name, terms, client, .. } = &client.security else {
+            return Ok(());
+        };
         let Security::Tls(wanted) = self.model.host(host).security else { return Ok(()) };
         let wanted_terms = self.model.tls_terms(wanted);
         if *terms != wanted {
@@ -255,7 +298,7 @@ impl Proxy {
         Ok(())
     }
 
-    fn find_route(&self, inbound: &Inbound) -> Result<&Route, Refusal> {
+    fn find_route(&self, inbound: &Inbound<'_>) -> Result<&Route, Refusal> {
         if !reply::is_allowed(&inbound.head.method) {
             return Err(Refusal::Method);
         }
@@ -263,13 +306,22 @@ impl Proxy {
         self.model.host(inbound.host).routes.select(&path).ok_or(Refusal::NoRoute)
     }
 
-    fn record(&self, client: &ClientConnection, host: Option<HostId>, summary: RequestSummary) -> Exchange {
-        Exchange::open(client.peer, summary, self.log_of(host.or(self.fallbacks[client.listener])))
+    /// What templates may know of a request.
+    fn facts<'a>(&'a self, client: &'a ClientConnection, inbound: &'a Inbound<'_>) -> RequestFacts<'a> {
+        let Inbound { head, host, client_address, id, .. } = inbound;
+        let client_address = *client_address;
+        RequestFacts { model: &self.model, client, client_address, head, host: Some(*host), id }
     }
 
-    fn log_of(&self, host: Option<HostId>) -> DatedLog {
-        let log = host.map_or(0, |host| self.model.host(host).access_log.index());
-        DatedLog { log: self.logs[log].clone(), clock: self.clock.clone() }
+    /// Who asks, by the rules of the host that answers.
+    fn client_address(&self, client: &ClientConnection, host: Option<HostId>, head: &request::Parts) -> SocketAddr {
+        let peer = &client.peer;
+        let rules = host.map(|host| &self.model.host(host).client_address);
+        rules.map_or(peer.address, |rules| rules.of_request(peer.address, peer.proxied, &head.headers))
+    }
+
+    fn log_of(&self, host: Option<HostId>) -> &HostLog {
+        &self.host_logs[host.map_or(0, HostId::index)]
     }
 
     fn report(&self, forward: &Forward, error: &UpstreamError) {
@@ -290,9 +342,20 @@ impl Meter for TunnelRecord {
     }
 }
 
+/// A log that is off has no use for a format.
+fn host_log(model: &Model, host: &VirtualHost, logs: &[Rc<WorkerLog>], clock: &Rc<LogClock>) -> HostLog {
+    let form = match &host.log_format {
+        LogFormat::Custom(format) if *model.access_log(host.access_log) != LogTarget::Off => {
+            LineForm::Custom(Rc::new(format.clone()))
+        }
+        _ => LineForm::Package,
+    };
+    HostLog { log: logs[host.access_log.index()].clone(), clock: clock.clone(), form }
+}
+
 /// An answer that carries its record to its end.
 fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Response<ReplyBody> {
-    exchange.answered(reply.status());
+    exchange.answered(reply.status(), reply.headers());
     let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })
 }

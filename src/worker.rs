@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 use crate::drain::{Census, Drain, Kind};
-use crate::model::Model;
+use crate::model::{Model, Preamble};
 use crate::net::connection::{self, Accepted, Transport};
 use crate::net::listener;
 use crate::net::tls::Door;
@@ -36,6 +36,7 @@ pub(crate) struct BoundListener {
     /// The position of the listener in the model.
     pub(crate) listener: usize,
     pub(crate) socket: TcpListener,
+    pub(crate) preamble: Preamble,
     pub(crate) tls: Option<Arc<Door>>,
 }
 
@@ -103,7 +104,8 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
 
 fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result<AbortHandle> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
-    let listener = bound.listener;
+    let (listener, preamble) = (bound.listener, bound.preamble);
+    let local_is_asked_for = proxy.asks_for_local_address();
     let transport = Rc::new(match bound.tls {
         Some(door) => Transport::Tls(door),
         None => Transport::Plain,
@@ -111,7 +113,8 @@ fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result
     Ok(Drain::spawn_part(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
-            let accepted = Accepted { tcp, peer, listener };
+            let local = if local_is_asked_for { tcp.local_addr().ok() } else { None };
+            let accepted = Accepted { tcp, peer, local: local.map(|local| local.ip()), listener, preamble };
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
             drain.spawn(Kind::Connection, async move {
                 let service = |client| proxy.service(client);

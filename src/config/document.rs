@@ -13,11 +13,16 @@ use http::HeaderValue;
 use http::uri::PathAndQuery;
 
 use super::source::{Place, Source};
+use crate::model::client_address::AddressSource;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
+use crate::model::log_format::LogEscape;
+use crate::model::network::Network;
 use crate::model::route::{PathMatch, Respond};
+use crate::model::template::Template;
 use crate::model::tls::{CipherSuite, ClientCertificates, KeyGroup, Resumption, SuiteOrder, TlsVersions};
 use crate::model::upstream::UpstreamAddress;
+use crate::model::variable::LogVariable;
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
 /// A whole configuration.
@@ -92,6 +97,8 @@ pub struct HostSettings {
     pub tls: Setting<bool>,
     pub listen: Setting<Vec<Said<SocketAddr>>>,
     pub redirect_from: Setting<Vec<Said<SocketAddr>>>,
+    pub proxy_protocol: Setting<bool>,
+    pub client_address: Setting<ClientAddressSection>,
     pub http2: Setting<HttpVersions>,
     pub encryption: EncryptionSettings,
     pub hsts: Setting<HeaderChoice>,
@@ -99,7 +106,17 @@ pub struct HostSettings {
     pub keepalive_connections: Setting<usize>,
     pub keepalive_timeout: Setting<Duration>,
     pub access_log: Setting<LogTarget>,
+    pub access_log_format: Setting<Template<LogVariable>>,
+    pub access_log_escape: Setting<LogEscape>,
     pub forwarding: ForwardSettings,
+}
+
+/// What is said about who knows the client's address.
+#[derive(Debug, Clone, Default)]
+pub struct ClientAddressSection {
+    pub trusted: Setting<Vec<Said<Network>>>,
+    pub from: Setting<AddressSource>,
+    pub recursive: Setting<bool>,
 }
 
 /// What can be said of the encryption of a TLS host.
@@ -227,6 +244,8 @@ impl HostSettings {
             tls: self.tls.over(&below.tls),
             listen: self.listen.over(&below.listen),
             redirect_from: self.redirect_from.over(&below.redirect_from),
+            proxy_protocol: self.proxy_protocol.over(&below.proxy_protocol),
+            client_address: self.client_address.over(&below.client_address),
             http2: self.http2.over(&below.http2),
             encryption: self.encryption.over(&below.encryption),
             hsts: self.hsts.over(&below.hsts),
@@ -234,6 +253,8 @@ impl HostSettings {
             keepalive_connections: self.keepalive_connections.over(&below.keepalive_connections),
             keepalive_timeout: self.keepalive_timeout.over(&below.keepalive_timeout),
             access_log: self.access_log.over(&below.access_log),
+            access_log_format: self.access_log_format.over(&below.access_log_format),
+            access_log_escape: self.access_log_escape.over(&below.access_log_escape),
             forwarding: self.forwarding.over(&below.forwarding),
         }
     }

@@ -101,6 +101,13 @@ pub static RESPOND: Section = Section {
     groups: &[&["status", "content_type", "body"]],
 };
 
+pub static CLIENT_ADDRESS: Section = Section {
+    name: "host.client_address",
+    place: "in the `client_address` of a host",
+    form: "write { trusted = [\"10.0.0.1\"], from = \"X-Forwarded-For\", recursive = true }",
+    groups: &[&["trusted", "from", "recursive"]],
+};
+
 pub static CLIENT_CERTIFICATES: Section = Section {
     name: "host.client_certificates",
     place: "in the `client_certificates` of a host",
@@ -115,19 +122,23 @@ pub static UPSTREAM_TLS: Section = Section {
     groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
 };
 
-static SECTIONS: [&Section; 8] =
-    [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &CLIENT_CERTIFICATES, &UPSTREAM_TLS];
+static SECTIONS: [&Section; 9] =
+    [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &CLIENT_ADDRESS, &CLIENT_CERTIFICATES, &UPSTREAM_TLS];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
     "listen",
     "redirect_from",
+    "proxy_protocol",
+    "client_address",
     "http2",
     "hsts",
     "referrer_policy",
     "keepalive_connections",
     "keepalive_timeout",
     "access_log",
+    "access_log_format",
+    "access_log_escape",
 ];
 
 const ENCRYPTION_SETTINGS: &[&str] = &[

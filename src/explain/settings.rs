@@ -6,14 +6,16 @@ use http::HeaderValue;
 
 use super::notation;
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
+use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::header_ops::HeaderOp;
+use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, PathMatch, Respond};
 use crate::model::tls::{
     CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy,
     TlsVersions,
 };
 use crate::model::upstream::{Trust, UpstreamTls};
-use crate::model::{CertificateFiles, HttpVersions, Process};
+use crate::model::{CertificateFiles, HttpVersions, Preamble, Process};
 
 /// A configuration, section by section.
 pub(super) struct Settings {
@@ -80,6 +82,10 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     if let Some(tls) = &host.tls {
         entries.extend(encryption(tls));
     }
+    entries.push(("proxy_protocol", Value::Flag(host.preamble == Preamble::ProxyProtocol)));
+    if let ClientAddress::Told(told) = host.client_address {
+        entries.push(("client_address", client_address(told)));
+    }
     if host.tls.is_some() || host.hsts.is_some() {
         entries.push(("hsts", header_choice(host.hsts)));
     }
@@ -91,6 +97,10 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
         entries.push(("keepalive_timeout", Value::Text(notation::duration(forwarding.upstream.idle_timeout))));
     }
     entries.push(("access_log", Value::Text(notation::log_target(host.access_log))));
+    if let LogFormat::Custom(format) = host.log_format {
+        entries.push(("access_log_format", Value::text(&format.template)));
+        entries.push(("access_log_escape", Value::text(format.escape.as_str())));
+    }
     entries.extend(headers(&host.headers));
     let routes = host.routes.iter().filter(|route| !route.is_plain_catch_all());
     HostEntries { entries, routes: routes.map(|it| route(it, host.forwarding.as_ref())).collect() }
@@ -155,6 +165,19 @@ fn client_authority(authority: &ClientAuthority) -> Value {
     Value::Table(entries)
 }
 
+fn client_address(told: &Told) -> Value {
+    let from = match &told.source {
+        AddressSource::ProxyProtocol => "proxy_protocol",
+        AddressSource::Header(name) => name.as_str(),
+    };
+    let entries = [
+        ("trusted", Value::list(&told.trusted)),
+        ("from", Value::text(from)),
+        ("recursive", Value::Flag(told.choice == Choice::LastUntrusted)),
+    ];
+    Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
 fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> {
     let key = match route.route.path {
         PathMatch::Exact(_) => "exact",
@@ -217,9 +240,13 @@ fn header_choice(value: Option<&HeaderValue>) -> Value {
 
 fn headers(ops: &HeaderOps<'_>) -> Vec<Entry> {
     let table = |ops: &[&HeaderOp]| {
-        let entry = |op: &&HeaderOp| match op {
-            HeaderOp::Set(name, value) => (name.as_str().to_owned(), header_choice(Some(value))),
-            HeaderOp::Remove(name) => (name.as_str().to_owned(), header_choice(None)),
+        let entry = |op: &&HeaderOp| {
+            let value = match op {
+                HeaderOp::Set(_, value) => Value::Text(notation::header_template(value)),
+                HeaderOp::SetTo(_, template) => Value::text(template),
+                HeaderOp::Remove(_) => header_choice(None),
+            };
+            (op.name().as_str().to_owned(), value)
         };
         (!ops.is_empty()).then(|| Value::Table(ops.iter().map(entry).collect()))
     };

@@ -2,13 +2,15 @@
 
 use super::notation;
 use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
+use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::header_ops::HeaderOp;
+use crate::model::log_format::LogFormat;
 use crate::model::route::Action;
 use crate::model::tls::{
     CipherSuite, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy, TlsVersions,
 };
 use crate::model::upstream::{Trust, UpstreamSpec};
-use crate::model::{HostId, HttpVersions, Listener, Model, Process, Security, VirtualHost};
+use crate::model::{HostId, HttpVersions, Listener, Model, Preamble, Process, Security, VirtualHost};
 
 /// Writes the table: the process, who answers on which address, and every host.
 pub(super) fn render(outline: &Outline<'_>) -> String {
@@ -82,7 +84,11 @@ fn process(page: &mut Page, process: &Process) {
 }
 
 fn listener(page: &mut Page, listener: &Listener, model: &Model) {
-    page.row(&listener.address.to_string(), &spoken_on(listener, model));
+    let preamble = match listener.preamble {
+        Preamble::None => "",
+        Preamble::ProxyProtocol => ", after a PROXY header",
+    };
+    page.row(&listener.address.to_string(), &format!("{}{preamble}", spoken_on(listener, model)));
     for (name, id) in listener.hosts.entries() {
         page.row("", &format!("{name}{}", redirect_of(model.host(*id))));
     }
@@ -101,6 +107,9 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
         Some(tls) => encryption(page, tls),
         None => page.row("speaks", PLAIN),
     }
+    if let ClientAddress::Told(told) = host.client_address {
+        page.row("client address", &client_address(told));
+    }
     if let Some(forwarding) = &host.forwarding {
         let upstream = forwarding.upstream;
         let rest = notation::duration(upstream.idle_timeout);
@@ -116,6 +125,9 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
     }
     headers(page, &host.headers, "headers");
     page.row("access log", &notation::log_target(host.access_log));
+    if let LogFormat::Custom(format) = host.log_format {
+        page.row("log format", &format!("escape={} {}", format.escape.as_str(), format.template));
+    }
     for it in &host.routes {
         route(page, it, host);
     }
@@ -130,6 +142,17 @@ fn encryption(page: &mut Page, tls: &TlsOutline<'_>) {
     policy(page, tls.policy);
     if let Some(redirect) = &tls.redirect {
         page.row("redirects", &format!("from {} to https, port {}", list(&redirect.from), redirect.port));
+    }
+}
+
+fn client_address(told: &Told) -> String {
+    let trusted = list(&told.trusted);
+    match (&told.source, told.choice) {
+        (AddressSource::ProxyProtocol, _) => format!("from the PROXY header, if written by {trusted}"),
+        (AddressSource::Header(name), Choice::Last) => format!("the last in {name}, if sent by {trusted}"),
+        (AddressSource::Header(name), Choice::LastUntrusted) => {
+            format!("the last in {name} that is none of these, if sent by one of them: {trusted}")
+        }
     }
 }
 
@@ -217,8 +240,9 @@ fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {
         let name = op.name().as_str();
         match op {
             HeaderOp::Set(_, value) => {
-                page.row(label, &format!("to {goal}: {name}: {}", notation::header_value(value)));
+                page.row(label, &format!("to {goal}: {name}: {}", notation::header_template(value)));
             }
+            HeaderOp::SetTo(_, template) => page.row(label, &format!("to {goal}: {name}: {template}")),
             HeaderOp::Remove(_) => page.row(label, &format!("to {goal}: no {name}")),
         }
     }

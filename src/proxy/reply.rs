@@ -60,7 +60,8 @@ impl Refusal {
     }
 }
 
-fn upstream_status(error: &UpstreamError) -> StatusCode {
+/// The status that stands in for the answer of an application that gave none.
+pub fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
         UpstreamError::Connect(_)
         | UpstreamError::Handshake(_)

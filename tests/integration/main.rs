@@ -24,15 +24,18 @@ mod tls;
 mod tls_policy;
 
 // What passes, in both directions.
+mod client_address;
 mod expect;
 mod grpc;
 mod http2;
 mod http_semantics;
+mod proxy_protocol;
 mod request_headers;
 mod response_headers;
 mod streaming;
 mod tunnel;
 mod upgrade;
+mod variables;
 
 // What does not.
 mod limits;
@@ -43,4 +46,5 @@ mod upstream_tls;
 // The program around the traffic.
 mod access_log;
 mod cli;
+mod log_format;
 mod shutdown;

@@ -6,11 +6,12 @@ use super::context::{Added, Context};
 use super::listeners::{Claim, Purpose};
 use super::redirect::{self, RedirectPlan};
 use super::routes::{self, RoutePlan};
-use super::{addresses, defaults, encryption, headers, no_effect, upstreams};
+use super::{addresses, client_address, defaults, encryption, headers, log_format, no_effect, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
+use crate::model::log_format::LogFormat;
 use crate::model::route::Routes;
 use crate::model::{LogId, Security, Transport, VirtualHost};
 
@@ -25,6 +26,7 @@ pub(super) fn compile(section: &HostSection, defaults: &HostSettings, context: &
         routes: routes::compile(section, &settings, context),
         listen: addresses::listen(section, &settings, context.problems),
         redirect_from: addresses::redirect_from(section, &settings, context.problems),
+        log_format: log_format::of(&settings, context.problems),
         settings,
     };
     host.report_no_effect(context);
@@ -44,6 +46,7 @@ struct HostPlan<'a> {
     routes: Vec<RoutePlan>,
     listen: Vec<Said<SocketAddr>>,
     redirect_from: Vec<Said<SocketAddr>>,
+    log_format: LogFormat,
 }
 
 impl HostPlan<'_> {
@@ -67,8 +70,10 @@ impl HostPlan<'_> {
         let host = VirtualHost {
             names: self.names.iter().map(|name| name.value.clone()).collect(),
             security: self.security(name, context),
+            client_address: client_address::compile(&self.settings, context.problems),
             routes: Routes::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
             access_log,
+            log_format: self.log_format.clone(),
         };
         let host = match context.add_host(host, &self.section.place) {
             Added::New(host) => host,
@@ -81,6 +86,7 @@ impl HostPlan<'_> {
         };
         let claim = |address: &Said<SocketAddr>| Claim {
             address: address.clone(),
+            preamble: client_address::preamble(&self.settings),
             transport: self.transport,
             host,
             names: self.names.clone(),
@@ -94,11 +100,16 @@ impl HostPlan<'_> {
             return Vec::new();
         }
         let port = addresses::public_port(self.section, &self.listen, context.problems);
-        let from = &self.redirect_from;
-        redirect::compile(
-            &RedirectPlan { names: &self.names, from, port, routes: &self.routes, access_log },
-            context,
-        )
+        let plan = RedirectPlan {
+            names: &self.names,
+            from: &self.redirect_from,
+            preamble: client_address::preamble(&self.settings),
+            port,
+            routes: &self.routes,
+            access_log,
+            log_format: self.log_format.clone(),
+        };
+        redirect::compile(&plan, context)
     }
 
     fn security(&self, name: &HostPattern, context: &mut Context<'_>) -> Security {

@@ -10,8 +10,9 @@ use crate::config::diagnostic::Mistake;
 use crate::config::document::{HeaderChoice, Said};
 use crate::config::suggestion::nearest;
 use crate::config::{header, size};
-use crate::model::header_ops::HeaderOp;
+use crate::model::header_ops::{HeaderOp, SettableName};
 use crate::model::host::{HostName, HostPattern, InvalidHost};
+use crate::model::log_format::LogEscape;
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
 /// A text, read by `parse`. `expected` is the help for a value of another type.
@@ -97,16 +98,22 @@ pub(super) fn headers<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Opti
     for (key, value) in table(reader, value, HEADERS_EXPECTED)? {
         let place = reader.place(key);
         let name = header::name(key.get_ref()).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok();
-        let choice = header_choice(HEADERS_EXPECTED, header::value)(reader, value);
-        ops.extend(name.zip(choice).map(|(name, choice)| Said {
-            value: match choice {
-                HeaderChoice::Send(value) => HeaderOp::Set(name, value),
-                HeaderChoice::Leave => HeaderOp::Remove(name),
-            },
-            place,
-        }));
+        let op = header_op(name, value);
+        ops.extend(reader.accept(op, value).flatten().map(|value| Said { value, place }));
     }
     Some(ops)
+}
+
+/// `None` if the name was wrong, which has been said already.
+fn header_op(name: Option<SettableName>, value: &Value<'_>) -> Result<Option<HeaderOp>, Mistake> {
+    match value.get_ref() {
+        DeValue::Boolean(false) => name.map(header::remove).transpose(),
+        DeValue::String(text) => {
+            let template = header::template(text)?;
+            Ok(name.map(|name| header::set(name, template)))
+        }
+        _ => Err(wrong_type("a text in quotes or false", value).help(HEADERS_EXPECTED)),
+    }
 }
 
 /// The value of a header, or `false`.
@@ -153,6 +160,12 @@ pub(super) fn log_level(text: &str) -> Result<LogLevel, Mistake> {
             None => mistake.help(LOG_LEVEL_EXPECTED),
         }
     })
+}
+
+/// How values are written into an access log.
+pub(super) fn log_escape(text: &str) -> Result<LogEscape, Mistake> {
+    let known = LogEscape::ALL.into_iter().find(|escape| escape.as_str() == text);
+    known.ok_or_else(|| Mistake::new(format!("`{text}` is no way to escape")).help(LOG_ESCAPE_EXPECTED))
 }
 
 /// Where an access log goes.
@@ -231,5 +244,9 @@ pub(super) const PATH_EXPECTED: &str = "write a path in quotes; a relative one s
 pub(super) const HOST_EXPECTED: &str = "write a host name in quotes: \"gitlab.example.com\"";
 
 pub(super) const LOG_TARGET_EXPECTED: &str = "write \"off\", \"stdout\" or the path of a file";
+
+pub(super) const LOG_FORMAT_EXPECTED: &str = "write a text with variables, such as \"$remote_addr $status\"";
+
+pub(super) const LOG_ESCAPE_EXPECTED: &str = "write \"default\", \"json\" or \"none\"";
 
 pub(super) const LOG_LEVEL_EXPECTED: &str = "write \"error\", \"warn\", \"info\" or \"debug\"";

@@ -1,6 +1,7 @@
 //! The package's rules, asked of the model.
 
 mod agent;
+mod client_address;
 
 use std::collections::HashMap;
 use std::io;

@@ -79,7 +79,7 @@ pub enum Expectation {
 }
 
 /// What became of a body, for those who wait for the answer.
-pub(super) struct BodyWatch(Option<Rc<Fate>>);
+pub struct BodyWatch(Option<Rc<Fate>>);
 
 /// Why a body could not be sent in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,7 +214,8 @@ impl RequestBody {
         RequestBody(Some(Box::new(Streaming { incoming, rules, silence, gate, fate: Rc::default() })))
     }
 
-    pub(super) fn watch(&self) -> BodyWatch {
+    /// Watches the body on its way.
+    pub fn watch(&self) -> BodyWatch {
         BodyWatch(self.0.as_ref().map(|body| body.fate.clone()))
     }
 
@@ -303,7 +304,7 @@ impl GoAhead {
 
 impl BodyWatch {
     /// Bytes that went to the application so far.
-    pub(super) fn uploaded(&self) -> u64 {
+    pub fn uploaded(&self) -> u64 {
         self.0.as_ref().map_or(0, |fate| fate.passed.get())
     }
 

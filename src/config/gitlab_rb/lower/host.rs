@@ -11,7 +11,7 @@ use super::agent::Agent;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use super::{encryption, headers, listening, notation};
+use super::{client_address, encryption, headers, listening, log_format, notation, request_headers};
 use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
 };
@@ -35,9 +35,13 @@ impl Plan {
             tls: self.said(listening.tls),
             listen: self.said(listening.listen),
             redirect_from: self.said(listening.redirect_from),
+            proxy_protocol: self.said(client_address::is_proxied(owner, lowering.reader)),
+            client_address: client_address::of(owner, lowering.reader),
             hsts: headers::hsts(self, listening.tls, lowering.reader),
             referrer_policy: self.said(self.referrer_policy(lowering)),
             access_log: self.said(self.access_log(lowering)),
+            access_log_format: log_format::format(self.service, lowering.reader),
+            access_log_escape: log_format::escape(self.service, lowering.reader),
             forwarding: self.forwarding(listening.tls, lowering),
             ..HostSettings::default()
         };
@@ -154,7 +158,7 @@ impl Plan {
             connect_timeout: connect_timeout.map_or(Setting::Unsaid, Setting::Said),
             tunnel_idle_timeout: tunnel.map_or(Setting::Unsaid, Setting::Said),
             read_timeout: read_timeout.map_or(Setting::Unsaid, Setting::Said),
-            request_headers: headers::request(self, tls, lowering.reader),
+            request_headers: request_headers::of(self, tls, lowering.reader),
             ..ForwardSettings::default()
         }
     }

@@ -84,10 +84,10 @@ pub(super) const PROXY: &[Spec] = &[
     ),
     no_effect("k8s_proxy_max_temp_file_size", &[Kas], Form::Any, "nothing is written to temporary files"),
     // The client's address.
-    refused("proxy_protocol", EVERY, Form::Flag, PROXY_PROTOCOL),
-    refused("real_ip_trusted_addresses", EVERY, Form::Texts, REAL_IP),
-    refused("real_ip_header", EVERY, Form::Text, REAL_IP),
-    refused("real_ip_recursive", EVERY, Form::Text, REAL_IP),
+    applied("proxy_protocol", SERVED, Form::Flag),
+    applied("real_ip_trusted_addresses", SERVED, Form::Texts),
+    applied("real_ip_header", SERVED, Form::TextOrOff),
+    applied("real_ip_recursive", SERVED, Form::TextOrOff),
     // Raw nginx text.
     refused("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::Text, SNIPPET),
     refused("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text, SNIPPET),
@@ -100,8 +100,8 @@ pub(super) const PROXY: &[Spec] = &[
     ),
     // Logs.
     applied("log_directory", &[Daemon, Mattermost, Registry, Pages, Kas], Form::Text),
-    refused("log_format", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
-    refused("log_format_escape", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
+    applied("log_format", &[Daemon, Mattermost], Form::Text),
+    applied("log_format_escape", &[Daemon, Mattermost], Form::Text),
     no_effect("error_log_level", ALL, Form::Text, "the program's own log has its own level"),
     no_effect("log_group", &[Daemon], Form::Text, "log files belong to the account that serves"),
     // Compression and caching.
@@ -170,12 +170,8 @@ const EVERY: &[Owner] = &[Gitlab, Mattermost, Registry, Pages, Kas];
 const ALL: &[Owner] = &[Daemon, Gitlab, Mattermost, Registry, Pages, Kas];
 const HTTP: &[Owner] = &[Daemon, Gitlab];
 
-const PROXY_PROTOCOL: &str = "not supported by this version; a connection that begins with a PROXY header fails, so take it off the balancer";
-const REAL_IP: &str =
-    "not supported by this version; applications are told the address of whoever connects, here the balancer's";
 const SNIPPET: &str =
     "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
-const LOG_FORMAT: &str = "not supported by this version; the access log has the package's default format";
 const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
 const TUNING: &str = "a detail of nginx that has no counterpart";
 const STATUS: &str = "this version has no status page";
