@@ -24,6 +24,7 @@ mod tls;
 mod tls_policy;
 
 // What passes, in both directions.
+mod agents;
 mod client_address;
 mod expect;
 mod grpc;
