@@ -19,6 +19,7 @@ use crate::drain::Census;
 use crate::model::{Listener, LogTarget, Model, Transport};
 use crate::net::listener;
 use crate::net::tls::Door;
+use crate::net::upstream::tls::ApplicationTls;
 use crate::privileges::{self, Account};
 use crate::signals::{Signals, Wish};
 use crate::telemetry::log_writer::{Finish, LogHandle, LogWriter};
@@ -29,6 +30,8 @@ use problem::Problem;
 /// A proxy that has everything it needs, and only has to be started.
 pub struct Prepared {
     model: Arc<Model>,
+    /// By application.
+    application_tls: Arc<[Option<ApplicationTls>]>,
     /// By worker.
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
@@ -38,7 +41,10 @@ pub struct Prepared {
 pub fn examine(model: &Model) -> Vec<Problem> {
     let (keyring, mut problems) = Keyring::read(model);
     match keyring {
-        Ok(keyring) => problems.extend(keyring.objections(model)),
+        Ok(keyring) => {
+            problems.extend(keyring.objections(model));
+            problems.extend(keyring.application_tls(model).err().unwrap_or_default());
+        }
         Err(error) => problems.push(Problem::Tls(error)),
     }
     let missing = log_files(model).filter_map(Path::parent).filter(|directory| !directory.is_dir());
@@ -52,17 +58,21 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     privileges::raise_descriptor_limit();
     let (keyring, mut problems) = Keyring::read(&model);
     let keyring = keyring.map_err(|error| vec![Problem::Tls(error)])?;
+    let application_tls = keyring.application_tls(&model).map_err(|found| problems.extend(found));
     let logs = LogWriter::open(model.access_logs())
         .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
-    let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else { return Err(problems) };
+    let (Ok(application_tls), Ok(logs), Ok(sockets), true) = (application_tls, logs, sockets, problems.is_empty())
+    else {
+        return Err(problems);
+    };
     for objection in keyring.objections(&model) {
         tracing::warn!("{objection}");
     }
     let doors = keyring.doors(&model).map_err(|error| vec![Problem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
-    Ok(Prepared { model: Arc::new(model), sockets, logs })
+    Ok(Prepared { model: Arc::new(model), application_tls, sockets, logs })
 }
 
 impl Prepared {
@@ -79,7 +89,12 @@ impl Prepared {
         let (reporter, mut reports) = unbounded_channel();
         let mut workers = Vec::new();
         for (position, sockets) in self.sockets.into_iter().enumerate() {
-            let plan = Plan { model: self.model.clone(), sockets, logs: logs.clone() };
+            let plan = Plan {
+                model: self.model.clone(),
+                application_tls: self.application_tls.clone(),
+                sockets,
+                logs: logs.clone(),
+            };
             workers.push(worker::start(position, plan, reporter.clone()).map_err(Problem::Start)?);
         }
         drop(reporter);

@@ -16,9 +16,9 @@ pub mod path;
 pub mod route;
 pub mod template;
 pub mod tls;
+pub mod upstream;
 pub mod variable;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -29,6 +29,7 @@ use host::{HostPattern, HostTable};
 use log_format::LogFormat;
 use route::{Route, Routes};
 use tls::TlsTerms;
+use upstream::UpstreamSpec;
 use variable::{RequestFact, RequestVariable};
 
 /// Everything one process serves, and how.
@@ -142,40 +143,6 @@ pub struct CertificateFiles {
     pub key: PathBuf,
     /// Pass phrases for the key, one in a line; each is tried.
     pub passwords: Option<PathBuf>,
-}
-
-/// Where requests go, and how connections to it are kept.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpstreamSpec {
-    pub address: UpstreamAddress,
-    /// Longest time to establish a connection.
-    pub connect_timeout: Duration,
-    /// How long a connection may rest in the pool. Must be below the application's own limit, or
-    /// requests meet connections that are just being closed.
-    pub idle_timeout: Duration,
-    /// How many connections may rest in the pool, over all workers.
-    pub max_idle: usize,
-}
-
-/// The socket an application listens on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UpstreamAddress {
-    Unix(PathBuf),
-    /// A name or address and a port, resolved for each new connection.
-    Tcp {
-        host: String,
-        port: u16,
-    },
-}
-
-impl fmt::Display for UpstreamAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            UpstreamAddress::Unix(path) => write!(f, "unix:{}", path.display()),
-            UpstreamAddress::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            UpstreamAddress::Tcp { host, port } => write!(f, "{host}:{port}"),
-        }
-    }
 }
 
 /// Where access-log lines go.

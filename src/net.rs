@@ -14,6 +14,7 @@ pub mod keepalive;
 pub mod key_choice;
 pub mod lent_buffer;
 pub mod listener;
+mod local_executor;
 pub mod peer;
 mod pem;
 pub mod proxy_header;

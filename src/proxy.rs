@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod facts;
+mod hop;
 pub mod logs;
 pub mod noting;
 pub mod reply;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use tower::Service;
@@ -33,7 +33,8 @@ use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
-use crate::net::upstream::request::{BodyRules, Expectation, Hop, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::exchange::{Exchange, TunnelRecord};
 use crate::telemetry::log_writer::LogHandle;
 use body::{Content, Record, ReplyBody};
@@ -75,6 +76,13 @@ struct Asked<'a> {
     inbound: Box<Inbound>,
 }
 
+/// What a route wants of an application.
+struct Errand<'a> {
+    route: &'a Route,
+    forward: &'a Forward,
+    response_ops: &'a ResolvedOps<'a>,
+}
+
 /// What came of asking an application.
 enum Forwarded {
     Answered(Reply),
@@ -88,9 +96,11 @@ struct Switched {
 }
 
 impl Proxy {
-    pub fn new(model: Arc<Model>, logs: &LogHandle, drain: Drain) -> Proxy {
+    /// `tls` is what `app` has prepared for each application, by its id.
+    pub fn new(model: Arc<Model>, tls: &[Option<ApplicationTls>], logs: &LogHandle, drain: Drain) -> Proxy {
         let workers = model.process.workers.get();
-        let upstreams = model.upstreams().iter().map(|spec| Upstream::new(spec, workers)).collect();
+        let specs = model.upstreams().iter().zip(tls);
+        let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let logs = Logs::new(&model, logs);
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
         Proxy { model, upstreams, logs, fallbacks, drain }
@@ -177,27 +187,25 @@ impl Proxy {
         let ops = HeaderOp::resolve(&route.response_headers, &self.facts(asked.client, inbound));
         let mut reply = match &route.action {
             Action::Redirect(redirect) => {
-                reply::redirect(redirect, &inbound.host_header, origin_form(&inbound.head.uri))
+                reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri))
             }
             Action::Respond(respond) => reply::respond(respond),
-            Action::Forward(forward) => match self.forward(forward, &ops, asked).await {
-                Ok(forwarded) => return forwarded,
-                Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
-            },
+            Action::Forward(forward) => {
+                match self.forward(Errand { route, forward, response_ops: &ops }, asked).await {
+                    Ok(forwarded) => return forwarded,
+                    Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
+                }
+            }
         };
         ops.apply(reply.headers_mut());
         Forwarded::Answered(reply)
     }
 
     /// Asks the application.
-    async fn forward(
-        &self,
-        forward: &Forward,
-        response_ops: &ResolvedOps<'_>,
-        asked: Asked<'_>,
-    ) -> Result<Forwarded, Refusal> {
+    async fn forward(&self, errand: Errand<'_>, asked: Asked<'_>) -> Result<Forwarded, Refusal> {
         let Asked { client, exchange, inbound } = asked;
-        let (request, offer) = self.outbound(client, forward, *inbound)?;
+        let (request, offer) = self.outbound(client, &errand, *inbound)?;
+        let Errand { forward, response_ops, .. } = errand;
         let address = &self.model.upstream(forward.upstream).address;
         let noting = exchange.notes().map(|notes| Noting::begin(notes, address, &request));
         let attempt = noting.as_ref().map(|noting| &noting.attempt);
@@ -226,9 +234,10 @@ impl Proxy {
     fn outbound(
         &self,
         client: &ClientConnection,
-        forward: &Forward,
+        errand: &Errand<'_>,
         inbound: Inbound,
     ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
+        let Errand { route, forward, .. } = errand;
         let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
         let Inbound { mut head, body, host, client_address, host_header, .. } = inbound;
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
@@ -236,6 +245,7 @@ impl Proxy {
         }
         client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
+        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
         let rules = BodyRules {
             limit: forward.body_limit,
             client_timeout: forward.client_timeout,
@@ -245,8 +255,7 @@ impl Proxy {
         let client_header = client.peer.header_for(client_address);
         let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
         headers.apply(&request_ops);
-        let target = origin_form(&head.uri);
-        let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
+        let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
         let request = UpstreamRequest::new(
             RequestHead { method: head.method, target, headers },
             RequestBody::new(body, rules),
@@ -339,8 +348,7 @@ impl Proxy {
         if let UpstreamError::RequestBody(_) = error {
             return;
         }
-        let address = &self.model.upstream(forward.upstream).address;
-        tracing::warn!("{address}: {error}");
+        tracing::warn!("{}: {error}", self.model.upstream(forward.upstream));
     }
 }
 
@@ -359,11 +367,6 @@ fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Respons
     exchange.answered(reply.status(), reply.headers());
     let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })
-}
-
-/// Path and query, as they came.
-fn origin_form(uri: &http::Uri) -> PathAndQuery {
-    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 fn declared_length(head: &request::Parts) -> Option<u64> {

@@ -18,12 +18,15 @@ use crate::model::{Model, Preamble};
 use crate::net::connection::{self, Accepted, Transport};
 use crate::net::listener;
 use crate::net::tls::Door;
+use crate::net::upstream::tls::ApplicationTls;
 use crate::proxy::Proxy;
 use crate::telemetry::log_writer::LogHandle;
 
 /// All that one worker needs to start.
 pub(crate) struct Plan {
     pub(crate) model: Arc<Model>,
+    /// By application.
+    pub(crate) application_tls: Arc<[Option<ApplicationTls>]>,
     pub(crate) sockets: Vec<BoundListener>,
     pub(crate) logs: LogHandle,
 }
@@ -78,7 +81,7 @@ pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census
 async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
     let grace = plan.model.process.shutdown_grace;
     let drain = Drain::new();
-    let proxy = Rc::new(Proxy::new(plan.model, &plan.logs, drain.clone()));
+    let proxy = Rc::new(Proxy::new(plan.model, &plan.application_tls, &plan.logs, drain.clone()));
     let mut running: Vec<AbortHandle> = Vec::new();
     for bound in plan.sockets {
         match accepting(bound, proxy.clone(), drain.clone()) {

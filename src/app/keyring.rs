@@ -16,6 +16,7 @@ use crate::net::client_verifier;
 use crate::net::key_choice::KeyChoice;
 use crate::net::server_config::TlsShared;
 use crate::net::tls::{Door, Terms};
+use crate::net::upstream::tls::ApplicationTls;
 
 /// What was read for a model.
 pub(super) struct Keyring {
@@ -47,6 +48,20 @@ impl Keyring {
             }
         }
         (Ok(keyring), problems.into_iter().map(Problem::File).collect())
+    }
+
+    /// By application; `None` for those that are spoken to without TLS.
+    pub(super) fn application_tls(&self, model: &Model) -> Result<Arc<[Option<ApplicationTls>]>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut prepared = Vec::new();
+        for spec in model.upstreams() {
+            let terms = spec.tls().map(|terms| ApplicationTls::new(terms, spec.protocol, &self.shared.provider));
+            match terms.transpose() {
+                Ok(tls) => prepared.push(tls),
+                Err(found) => problems.extend(found.into_iter().map(Problem::File)),
+            }
+        }
+        if problems.is_empty() { Ok(prepared.into()) } else { Err(problems) }
     }
 
     /// What clients will find wrong with certificates that can be served.

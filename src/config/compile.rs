@@ -15,6 +15,7 @@ mod log_format;
 mod no_effect;
 mod redirect;
 mod routes;
+mod upstreams;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::{Document, HostSection, ProcessSection, Said, Setting};

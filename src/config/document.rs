@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use http::uri::PathAndQuery;
 
 use super::source::{Place, Source};
 use crate::model::client_address::AddressSource;
@@ -20,8 +21,9 @@ use crate::model::network::Network;
 use crate::model::route::{PathMatch, Respond};
 use crate::model::template::Template;
 use crate::model::tls::{CipherSuite, ClientCertificates, KeyGroup, Resumption, SuiteOrder, TlsVersions};
+use crate::model::upstream::UpstreamAddress;
 use crate::model::variable::LogVariable;
-use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, UpstreamAddress};
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
 /// A whole configuration.
 #[derive(Debug, Clone)]
@@ -35,6 +37,33 @@ pub struct Document {
     pub process: ProcessSection,
     pub defaults: HostSettings,
     pub hosts: Vec<HostSection>,
+}
+
+/// An application as it is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    pub scheme: Scheme,
+    pub address: UpstreamAddress,
+}
+
+/// What is spoken to an application: HTTP/1.1 or, as gRPC needs it, HTTP/2; plain or over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+    Grpc,
+    Grpcs,
+}
+
+/// What is said about TLS to an application.
+#[derive(Debug, Clone, Default)]
+pub struct UpstreamTlsSection {
+    pub verify: Setting<bool>,
+    pub ca: Setting<PathBuf>,
+    pub pin: Setting<PathBuf>,
+    pub name: Setting<HostName>,
+    pub certificate: Setting<PathBuf>,
+    pub certificate_key: Setting<PathBuf>,
 }
 
 /// What is said about the process.
@@ -52,7 +81,7 @@ pub struct HostSection {
     pub place: Place,
     pub name: Setting<HostPattern>,
     pub aliases: Setting<Vec<Said<HostPattern>>>,
-    pub upstream: Setting<UpstreamAddress>,
+    pub upstream: Setting<Application>,
     /// Each with the key at the same position.
     pub certificate: Setting<Vec<Said<PathBuf>>>,
     pub certificate_key: Setting<Vec<Said<PathBuf>>>,
@@ -109,6 +138,7 @@ pub struct ForwardSettings {
     pub read_timeout: Setting<Duration>,
     pub client_timeout: Setting<Duration>,
     pub tunnel_idle_timeout: Setting<Duration>,
+    pub upstream_tls: Setting<UpstreamTlsSection>,
     pub request_headers: Vec<Said<HeaderOp>>,
     pub response_headers: Vec<Said<HeaderOp>>,
 }
@@ -120,6 +150,8 @@ pub struct RouteSection {
     pub path: Setting<PathMatch>,
     /// Unsaid means: to the host's upstream.
     pub action: Setting<RouteAction>,
+    /// Stands in place of the matched path; unsaid means that the path goes on as it came.
+    pub replace_with: Setting<PathAndQuery>,
     pub before_redirect: Setting<bool>,
     pub settings: ForwardSettings,
 }
@@ -127,7 +159,7 @@ pub struct RouteSection {
 /// What a route is said to do.
 #[derive(Debug, Clone)]
 pub enum RouteAction {
-    Upstream(UpstreamAddress),
+    Upstream(Application),
     /// Scheme and authority.
     RedirectTo(String),
     Respond(Respond),
@@ -264,6 +296,7 @@ impl ForwardSettings {
             read_timeout: self.read_timeout.over(&below.read_timeout),
             client_timeout: self.client_timeout.over(&below.client_timeout),
             tunnel_idle_timeout: self.tunnel_idle_timeout.over(&below.tunnel_idle_timeout),
+            upstream_tls: self.upstream_tls.over(&below.upstream_tls),
             request_headers: headers_over(&self.request_headers, &below.request_headers),
             response_headers: headers_over(&self.response_headers, &below.response_headers),
         }
@@ -277,6 +310,7 @@ impl ForwardSettings {
             ("read_timeout", self.read_timeout.place()),
             ("client_timeout", self.client_timeout.place()),
             ("tunnel_idle_timeout", self.tunnel_idle_timeout.place()),
+            ("upstream_tls", self.upstream_tls.place()),
             ("request_headers", self.request_headers.first().map(|op| &op.place)),
         ];
         keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()

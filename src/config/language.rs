@@ -89,7 +89,7 @@ pub static ROUTE: Section = Section {
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
     groups: &[
         &["exact", "prefix", "prefix_first", "regex"],
-        &["upstream", "redirect_to", "respond", "before_redirect"],
+        &["upstream", "redirect_to", "respond", "replace_with", "before_redirect"],
         FORWARD_SETTINGS,
     ],
 };
@@ -115,8 +115,15 @@ pub static CLIENT_CERTIFICATES: Section = Section {
     groups: &[&["verify", "ca", "depth", "crl"]],
 };
 
-static SECTIONS: [&Section; 8] =
-    [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &CLIENT_ADDRESS, &CLIENT_CERTIFICATES];
+pub static UPSTREAM_TLS: Section = Section {
+    name: "host.upstream_tls",
+    place: "in an `upstream_tls`",
+    form: "write { ca = \"/path/to/ca.pem\" }, { pin = \"/path/to/certificate.pem\" } or { verify = false }",
+    groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
+};
+
+static SECTIONS: [&Section; 9] =
+    [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &CLIENT_ADDRESS, &CLIENT_CERTIFICATES, &UPSTREAM_TLS];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
@@ -149,6 +156,7 @@ const FORWARD_SETTINGS: &[&str] = &[
     "read_timeout",
     "client_timeout",
     "tunnel_idle_timeout",
+    "upstream_tls",
     "request_headers",
     "response_headers",
 ];

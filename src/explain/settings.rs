@@ -14,6 +14,7 @@ use crate::model::tls::{
     CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy,
     TlsVersions,
 };
+use crate::model::upstream::{Trust, UpstreamTls};
 use crate::model::{CertificateFiles, HttpVersions, Preamble, Process};
 
 /// A configuration, section by section.
@@ -74,7 +75,7 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     let mut entries = vec![("name", Value::text(host.name)), ("aliases", Value::list(host.aliases))];
     let catch_all = host.routes.iter().find(|route| route.is_plain_catch_all());
     if let Some(forwarding) = catch_all.and_then(|route| route.forwarding) {
-        entries.push(("upstream", Value::text(&forwarding.upstream.address)));
+        entries.push(("upstream", Value::text(forwarding.upstream)));
     }
     entries.push(("tls", Value::Flag(host.tls.is_some())));
     entries.push(("listen", Value::list(&host.listen)));
@@ -91,6 +92,7 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     entries.push(("referrer_policy", header_choice(host.referrer_policy)));
     if let Some(forwarding) = &host.forwarding {
         entries.extend(texts(forwarding.limits()));
+        entries.extend(forwarding.upstream.tls().map(upstream_tls));
         entries.push(("keepalive_connections", Value::Number(forwarding.upstream.max_idle as u64)));
         entries.push(("keepalive_timeout", Value::Text(notation::duration(forwarding.upstream.idle_timeout))));
     }
@@ -188,15 +190,35 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
         (Action::Redirect(redirect), _) => ("redirect_to", Value::text(&redirect.origin)),
         (Action::Respond(answer), _) => ("respond", respond(answer)),
         (Action::Forward(_), forwarding) => {
-            ("upstream", Value::Text(forwarding.map(|it| it.upstream.address.to_string()).unwrap_or_default()))
+            ("upstream", Value::Text(forwarding.map(|it| it.upstream.to_string()).unwrap_or_default()))
         }
     });
+    if let Some(replacement) = route.forwarding.and_then(|own| own.replacement()) {
+        entries.push(("replace_with", Value::text(replacement)));
+    }
     if route.before_redirect {
         entries.push(("before_redirect", Value::Flag(true)));
     }
     entries.extend(route.forwarding.iter().flat_map(|own| texts(own.own_limits(host))));
+    entries.extend(route.forwarding.and_then(|own| own.own_tls(host)).map(upstream_tls));
     entries.extend(headers(&route.headers));
     entries
+}
+
+fn upstream_tls(tls: &UpstreamTls) -> Entry {
+    let file = |key: &str, path: &Path| (key.to_owned(), Value::text(path.display()));
+    let mut entries = match &tls.trust {
+        Trust::System => vec![("verify".to_owned(), Value::Flag(true))],
+        Trust::Authorities(path) => vec![file("ca", path)],
+        Trust::Pinned(path) => vec![file("pin", path)],
+        Trust::Anything => vec![("verify".to_owned(), Value::Flag(false))],
+    };
+    entries.push(("name".to_owned(), Value::text(&tls.name)));
+    if let Some(identity) = &tls.identity {
+        entries.push(file("certificate", &identity.chain));
+        entries.push(file("certificate_key", &identity.key));
+    }
+    ("upstream_tls", Value::Table(entries))
 }
 
 fn texts(limits: impl IntoIterator<Item = (&'static str, String)>) -> impl Iterator<Item = Entry> {

@@ -9,6 +9,7 @@ use crate::model::route::Action;
 use crate::model::tls::{
     CipherSuite, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy, TlsVersions,
 };
+use crate::model::upstream::{Trust, UpstreamSpec};
 use crate::model::{HostId, HttpVersions, Listener, Model, Preamble, Process, Security, VirtualHost};
 
 /// Writes the table: the process, who answers on which address, and every host.
@@ -198,8 +199,11 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
             let status = answer.status.as_u16();
             page.row("", &format!("answers {status} with {} bytes of {kind}", answer.body.len()));
         }
-        (Action::Forward(_), Some(forwarding)) => page.row("", &format!("to {}", forwarding.upstream.address)),
+        (Action::Forward(_), Some(forwarding)) => application(page, forwarding.upstream),
         (Action::Forward(_), None) => {}
+    }
+    if let Some(replacement) = route.forwarding.and_then(|own| own.replacement()) {
+        page.row("", &format!("with {replacement} in place of the matched path"));
     }
     if route.before_redirect {
         page.row("", "also before the redirect");
@@ -209,6 +213,23 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
         page.row("", &limits(own));
     }
     headers(page, &route.headers, "");
+}
+
+fn application(page: &mut Page, upstream: &UpstreamSpec) {
+    page.row("", &format!("to {upstream}"));
+    let Some(tls) = upstream.tls() else { return };
+    page.row(
+        "",
+        &match &tls.trust {
+            Trust::System => format!("whose certificate the system trusts for {}", tls.name),
+            Trust::Authorities(file) => format!("whose certificate is for {} by {}", tls.name, file.display()),
+            Trust::Pinned(file) => format!("whose certificate is the one in {}", file.display()),
+            Trust::Anything => "whose certificate is NOT verified".to_owned(),
+        },
+    );
+    if let Some(identity) = &tls.identity {
+        page.row("", &format!("which is shown {}", identity.chain.display()));
+    }
 }
 
 fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {

@@ -28,6 +28,7 @@ use tower::Service;
 use super::client_certificate::ClientCertificate;
 use super::client_socket::{Activity, ClientSocket};
 use super::client_stream::ClientStream;
+use super::local_executor::LocalExecutor;
 use super::peer::Peer;
 use super::tls::{self, Door, HandshakeFailure};
 use super::tls_session::TlsSession;
@@ -95,10 +96,6 @@ struct TowerService<S>(S);
 /// task: moving a box costs less.
 #[derive(Clone)]
 struct BoxedService<S>(S);
-
-/// Runs an HTTP/2 connection's streams as tasks of the same worker.
-#[derive(Clone)]
-struct LocalExecutor;
 
 enum HttpVersion {
     One,
@@ -356,15 +353,6 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         Box::pin(self.0.clone().call(request))
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for LocalExecutor
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, stream: F) {
-        Drain::spawn_part(stream);
     }
 }
 

@@ -1,35 +1,47 @@
 //! An application: how requests reach it, over connections that are kept and reused.
 //!
-//! Pools belong to one worker, so nothing here is shared or locked. A connection is driven by the
+//! Pools belong to one worker, so nothing here is shared or locked. An HTTP/1.1 connection is driven by the
 //! exchange that uses it, in the same task, and by nobody while it rests: a request costs no task switch
-//! and no channel.
+//! and no channel. An HTTP/2 connection carries many requests, so it has a task of its own.
 
 pub mod answer;
 mod connection;
+mod connection_body;
 pub mod dial;
 pub mod error;
 mod exchange;
+mod multiplex;
 mod pool;
 pub mod request;
 mod socket;
+mod stream;
+mod stream_body;
+pub mod tls;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::model::UpstreamSpec;
+use crate::model::upstream::{UpstreamProtocol, UpstreamSpec};
 use answer::Answer;
 use connection::Connection;
 use dial::Dialer;
 use error::UpstreamError;
 use exchange::{Failure, exchange};
+use multiplex::Multiplex;
 use pool::Pool;
 use request::UpstreamRequest;
+use tls::ApplicationTls;
 
 /// One worker's way to one application.
 pub struct Upstream {
     dialer: Dialer,
-    pool: Rc<Pool>,
+    connections: Connections,
+}
+
+enum Connections {
+    Http1(Rc<Pool>),
+    Http2(Multiplex),
 }
 
 /// What somebody wants to know of how a request got its connection.
@@ -44,62 +56,94 @@ impl Attempt {
 }
 
 impl Upstream {
-    /// `workers` share the spec's number of resting connections evenly.
-    pub fn new(spec: &UpstreamSpec, workers: usize) -> Upstream {
-        let most = spec.max_idle.div_ceil(workers);
-        Upstream { dialer: Dialer::new(spec), pool: Rc::new(Pool::new(spec.idle_timeout, most)) }
+    /// `workers` share the spec's number of resting connections evenly. `tls` belongs to a spec that asks
+    /// for it.
+    pub fn new(spec: &UpstreamSpec, tls: Option<ApplicationTls>, workers: usize) -> Upstream {
+        let connections = match spec.protocol {
+            UpstreamProtocol::Http1 => {
+                Connections::Http1(Rc::new(Pool::new(spec.idle_timeout, spec.max_idle.div_ceil(workers))))
+            }
+            UpstreamProtocol::Http2 => Connections::Http2(Multiplex::new(spec.idle_timeout)),
+        };
+        Upstream { dialer: Dialer::new(spec, tls), connections }
     }
 
     /// Sends a request and waits for the head of the answer.
     ///
-    /// A resting connection may turn out to have been closed just now. Then the request is sent once
-    /// more, on a new connection, if that cannot make it happen twice: when nothing of it was written,
-    /// or when it is idempotent and has no body (RFC 9110 section 9.2.2).
+    /// An open connection may turn out to have been closed just now. Then the request is sent once more, on
+    /// a new connection, if that cannot make it happen twice: when nothing of it was written, or when it is
+    /// idempotent and has no body (RFC 9110 section 9.2.2).
     pub async fn send(&self, request: UpstreamRequest, attempt: Option<&Attempt>) -> Result<Answer, UpstreamError> {
-        let Some(resting) = self.pool.take() else {
-            return Box::pin(self.send_on_new(request, attempt)).await;
+        let pool = match &self.connections {
+            Connections::Http1(pool) => pool,
+            Connections::Http2(multiplex) => {
+                return Box::pin(self.send_on_stream(request, multiplex, attempt)).await;
+            }
+        };
+        let Some(resting) = pool.take() else {
+            return Box::pin(self.send_on_new(request, pool, attempt)).await;
         };
         if let Some(Attempt(connected_in)) = attempt {
             connected_in.set(Some(Duration::ZERO));
         }
         let spare = request.repeatable();
-        match exchange(resting, request, &self.pool).await {
+        match exchange(resting, request, pool).await {
             Ok(answer) => Ok(answer),
-            Err(Failure { unsent: Some(request), .. }) => Box::pin(self.send_on_new(request, attempt)).await,
-            Err(Failure { error: error @ UpstreamError::Broken(_), .. }) => match spare {
-                Some(request) => Box::pin(self.send_on_new(request, attempt)).await,
-                None => Err(error),
-            },
-            Err(Failure { error, .. }) => Err(error),
+            Err(failure) => Box::pin(self.send_on_new(failure.repeat(spare)?, pool, attempt)).await,
         }
     }
 
     /// Closes connections that have rested long enough.
     pub fn prune(&self) {
-        self.pool.prune();
+        match &self.connections {
+            Connections::Http1(pool) => pool.prune(),
+            Connections::Http2(multiplex) => multiplex.prune(),
+        }
     }
 
     /// Rare, and its future is large; so callers box it, and every request's own future stays small.
     async fn send_on_new(
         &self,
         request: UpstreamRequest,
+        pool: &Rc<Pool>,
         attempt: Option<&Attempt>,
     ) -> Result<Answer, UpstreamError> {
-        let connection = match attempt {
-            None => self.connect().await?,
-            Some(Attempt(connected_in)) => {
-                connected_in.set(None);
-                let begun = Instant::now();
-                let connection = self.connect().await?;
-                connected_in.set(Some(begun.elapsed()));
-                connection
-            }
+        let connection = timed(attempt, self.connect()).await?;
+        exchange(connection, request, pool).await.map_err(|failure| failure.error)
+    }
+
+    async fn send_on_stream(
+        &self,
+        request: UpstreamRequest,
+        lines: &Multiplex,
+        attempt: Option<&Attempt>,
+    ) -> Result<Answer, UpstreamError> {
+        let spare = request.repeatable();
+        let claim = timed(attempt, lines.claim(&self.dialer)).await?;
+        let failure: Failure = match stream::exchange(claim, request).await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
         };
-        exchange(connection, request, &self.pool).await.map_err(|failure| failure.error)
+        let again = failure.repeat(spare)?;
+        let claim = timed(attempt, lines.claim(&self.dialer)).await?;
+        stream::exchange(claim, again).await.map_err(|failure| failure.error)
     }
 
     async fn connect(&self) -> Result<Box<Connection>, UpstreamError> {
         let stream = self.dialer.dial().await?;
         Connection::open(stream).await.map_err(UpstreamError::Broken)
     }
+}
+
+/// Notes how long connecting takes, if somebody wants to know.
+async fn timed<T>(
+    attempt: Option<&Attempt>,
+    connecting: impl Future<Output = Result<T, UpstreamError>>,
+) -> Result<T, UpstreamError> {
+    let Some(Attempt(connected_in)) = attempt else { return connecting.await };
+    connected_in.set(None);
+    let begun = Instant::now();
+    let connected = connecting.await?;
+    connected_in.set(Some(begun.elapsed()));
+    Ok(connected)
 }

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use crate::net::connection::OpenExchange;
-use crate::net::upstream::answer::{AnswerBody, AnswerFailure};
+use crate::net::upstream::answer::AnswerBody;
+use crate::net::upstream::error::AnswerFailure;
 use crate::telemetry::exchange::Exchange;
 
 /// What a client is sent after the head.

@@ -1,7 +1,7 @@
 //! Notes how asking an application goes, where the format of a log wants to know.
 
 use super::reply;
-use crate::model::UpstreamAddress;
+use crate::model::upstream::UpstreamAddress;
 use crate::net::upstream::Attempt;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::error::UpstreamError;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, StatusCode, request};
 
 use super::custom_line::CustomLine;
-use crate::model::UpstreamAddress;
 use crate::model::log_format::CustomFormat;
 use crate::model::template::{Facts, Presence};
+use crate::model::upstream::UpstreamAddress;
 use crate::model::variable::{Outcome, RequestFact, RequestVariable};
 
 /// The notes of one exchange.

@@ -24,8 +24,10 @@ mod tls;
 mod tls_policy;
 
 // What passes, in both directions.
+mod agents;
 mod client_address;
 mod expect;
+mod grpc;
 mod http2;
 mod http_semantics;
 mod proxy_protocol;
@@ -40,6 +42,7 @@ mod variables;
 mod limits;
 mod smuggling;
 mod upstream_failures;
+mod upstream_tls;
 
 // The program around the traffic.
 mod access_log;

@@ -1,11 +1,14 @@
 //! From settings to a document: which hosts there are, and how they are served, by the package's rules.
 
+mod agent;
+mod applications;
 mod cipher_string;
 mod client_address;
 mod client_certificates;
 mod encryption;
 mod headers;
 mod host;
+mod kerberos;
 mod lets_encrypt;
 mod listening;
 mod log_format;
@@ -32,25 +35,31 @@ use crate::model::host::{HostName, HostPattern};
 use lets_encrypt::LetsEncrypt;
 use plan::Service;
 use reader::Reader;
+use url::ExternalUrl;
 
 /// What the hosts are made from.
 pub(super) struct Lowering<'a, 'r> {
     reader: &'a mut Reader<'r>,
     surroundings: &'a dyn Surroundings,
     lets_encrypt: LetsEncrypt,
+    /// Where GitLab is, if it has a host here.
+    gitlab: Option<ExternalUrl>,
 }
 
 /// The document of a file whose settings `reader` reads.
 pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundings: &dyn Surroundings) -> Document {
     let process = process(source, reader);
-    let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off };
+    let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
     for service in Service::ALL {
         let Some(plan) = service.plan(&mut lowering) else { continue };
         if service == Service::Gitlab {
             lowering.lets_encrypt = LetsEncrypt::decide(&plan, lowering.reader, surroundings);
+            lowering.gitlab = Some(plan.url.clone());
         }
-        hosts.push(plan.host(&mut lowering));
+        let mut host = plan.host(&mut lowering);
+        let more = (service == Service::Gitlab).then(|| kerberos::add_port(&mut host, lowering.reader)).flatten();
+        hosts.extend([Some(host), more].into_iter().flatten());
     }
     shared::agree(&mut hosts);
     shared::yield_redirects(&mut hosts, reader.problems);

@@ -1,5 +1,6 @@
 //! The package's rules, asked of the model.
 
+mod agent;
 mod client_address;
 
 use std::collections::HashMap;
@@ -187,7 +188,9 @@ fn workhorse_is_found_wherever_it_listens() {
         ("gitlab_workhorse['listen_network'] = 'tcp'\ngitlab_workhorse['listen_addr'] = ':8181'", "127.0.0.1:8181"),
     ] {
         let model = model(&format!("external_url 'http://gitlab.example.com'\n{lines}"));
-        assert_eq!(model.upstreams()[0].address.to_string(), address);
+        let gitlab = host(&model, "0.0.0.0:80", "gitlab.example.com");
+        let Action::Forward(forward) = &gitlab.routes.select("/").unwrap().action else { panic!("no upstream") };
+        assert_eq!(model.upstream(forward.upstream).to_string(), address);
     }
 }
 

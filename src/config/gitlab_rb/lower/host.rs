@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 
 use super::Lowering;
+use super::agent::Agent;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
@@ -41,7 +42,7 @@ impl Plan {
             access_log: self.said(self.access_log(lowering)),
             access_log_format: log_format::format(self.service, lowering.reader),
             access_log_escape: log_format::escape(self.service, lowering.reader),
-            forwarding: self.forwarding(lowering),
+            forwarding: self.forwarding(listening.tls, lowering),
             ..HostSettings::default()
         };
         if listening.tls {
@@ -49,18 +50,19 @@ impl Plan {
             settings.http2 = self.said(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
             settings.encryption = encryption::settings(self, lowering.reader);
         }
-        let rooted = !self.url.path.is_empty();
+        // The routes name the application where the host alone does not say everything.
+        let routed = !self.url.path.is_empty() || self.service == Service::Kas;
         HostSection {
             place: self.place.clone(),
             name: self.said(self.name.clone()),
             aliases: Setting::Unsaid,
-            upstream: if rooted { Setting::Unsaid } else { Setting::Said(self.upstream.clone()) },
+            upstream: if routed { Setting::Unsaid } else { Setting::Said(self.upstream.clone()) },
             certificate,
             certificate_key,
             key_password_file,
             public_port: public_port.map_or(Setting::Unsaid, |port| self.said(port)),
             settings,
-            routes: self.routes(redirects),
+            routes: [self.routes(redirects), self.agent_routes(lowering)].concat(),
         }
     }
 
@@ -133,26 +135,30 @@ impl Plan {
             Service::Mattermost => "gitlab_mattermost_access.log",
             Service::Pages => "gitlab_pages_access.log",
             Service::Registry => "gitlab_registry_access.log",
+            Service::Kas => "gitlab_kas_access.log",
         };
         LogTarget::File(PathBuf::from(directory).join(file))
     }
 
-    fn forwarding(&self, lowering: &mut Lowering<'_, '_>) -> ForwardSettings {
+    fn forwarding(&self, tls: bool, lowering: &mut Lowering<'_, '_>) -> ForwardSettings {
         let owner = self.service.owner();
         // The registry's and Pages' are fixed in the package.
         let read_timeout = match self.service {
             Service::Gitlab | Service::Mattermost => lowering.reader.span(owner, "proxy_read_timeout"),
             Service::Registry => Some(self.said_value(Duration::from_secs(900))),
-            Service::Pages => Some(self.said_value(Duration::from_secs(60))),
+            Service::Pages | Service::Kas => Some(self.said_value(Duration::from_secs(60))),
         };
-        let connect_timeout = lowering.reader.span(owner, "proxy_connect_timeout");
-        let tunnel = read_timeout.clone().filter(|_| self.service != Service::Pages);
+        let connect_timeout = match self.service {
+            Service::Kas => Some(self.said_value(Duration::from_secs(5))),
+            _ => lowering.reader.span(owner, "proxy_connect_timeout"),
+        };
+        let tunnel = read_timeout.clone().filter(|_| !matches!(self.service, Service::Pages | Service::Kas));
         ForwardSettings {
             max_body: body_limit(owner, lowering.reader),
             connect_timeout: connect_timeout.map_or(Setting::Unsaid, Setting::Said),
             tunnel_idle_timeout: tunnel.map_or(Setting::Unsaid, Setting::Said),
             read_timeout: read_timeout.map_or(Setting::Unsaid, Setting::Said),
-            request_headers: request_headers::of(self, lowering.reader),
+            request_headers: request_headers::of(self, tls, lowering.reader),
             ..ForwardSettings::default()
         }
     }
@@ -181,13 +187,15 @@ impl Plan {
         routes
     }
 
-    fn route(&self, path: PathMatch, action: Setting<RouteAction>) -> RouteSection {
-        RouteSection {
-            place: self.place.clone(),
-            path: self.said(path),
-            action,
-            before_redirect: Setting::Unsaid,
-            settings: ForwardSettings::default(),
+    fn agent_routes(&self, lowering: &mut Lowering<'_, '_>) -> Vec<RouteSection> {
+        let agent = match self.service {
+            Service::Gitlab | Service::Kas => Agent::read(lowering.reader),
+            Service::Mattermost | Service::Pages | Service::Registry => None,
+        };
+        match agent {
+            Some(agent) if self.service == Service::Kas => agent.host(self),
+            Some(agent) => agent.paths(self),
+            None => Vec::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Lowering;
-use super::plan::Plan;
+use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
 use crate::config::diagnostic::Mistake;
@@ -26,9 +26,15 @@ impl Listening {
 /// Every address on the host's port; and, if it speaks TLS and is to redirect, on the redirect's port.
 pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
     let owner = plan.service.owner();
-    let by_scheme = plan.url.scheme == Scheme::Https;
+    let by_url = plan.url.scheme == Scheme::Https;
+    let by_scheme = match plan.service {
+        Service::Kas => lowering.reader.flag(owner, "https").unwrap_or(by_url),
+        _ => by_url,
+    };
     let tls = lowering.reader.flag(owner, "listen_https").unwrap_or(by_scheme);
-    let port = lowering.reader.port(owner, "listen_port");
+    // The agent server's has another name, and is in the URL already.
+    let port = Some("listen_port").filter(|_| plan.service != Service::Kas);
+    let port = port.and_then(|key| lowering.reader.port(owner, key));
     let redirect = lowering.reader.flag(owner, "redirect_http_to_https");
     let redirect = redirect.unwrap_or_else(|| lowering.lets_encrypt.redirects(plan, lowering.surroundings));
     let redirect_port = lowering.reader.port(owner, "redirect_http_to_https_port");

@@ -74,6 +74,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Says why a setting beside the `nginx` family has no effect, if it is set.
+    pub(super) fn no_effect_at(&mut self, path: &[&str], reason: &str) {
+        if self.entry(path).is_some() {
+            self.remark(path.join("."), Verdict::NoEffect, reason);
+        }
+    }
+
     /// The keys that are set for an owner.
     pub(super) fn keys_of(&self, owner: Owner) -> Vec<String> {
         let mut keys = Vec::new();

@@ -39,8 +39,8 @@ struct Entry<'a> {
     value: &'a Value,
 }
 
-pub(super) fn of(plan: &Plan, reader: &mut Reader<'_>) -> Vec<Said<HeaderOp>> {
-    let mut ops = of_package(plan);
+pub(super) fn of(plan: &Plan, tls: bool, reader: &mut Reader<'_>) -> Vec<Said<HeaderOp>> {
+    let mut ops = of_package(plan, tls);
     let Some(own) = reader.hash(plan.service.owner(), "proxy_set_headers") else { return ops };
     let told = client_address::told(plan.service.owner(), reader);
     let mut impossible = Vec::new();
@@ -66,8 +66,13 @@ pub(super) fn of(plan: &Plan, reader: &mut Reader<'_>) -> Vec<Said<HeaderOp>> {
 }
 
 /// What the package says beside the address and the host, which the proxy tells in any case.
-fn of_package(plan: &Plan) -> Vec<Said<HeaderOp>> {
-    let mut headers = vec![("x-forwarded-proto", plan.url.scheme.as_str())];
+fn of_package(plan: &Plan, tls: bool) -> Vec<Said<HeaderOp>> {
+    // For the agent server the connection decides, not the URL.
+    let scheme = if tls { "https" } else { "http" };
+    let mut headers = match plan.service {
+        Service::Kas => vec![("x-forwarded-proto", scheme), ("x-forwarded-scheme", scheme), ("x-scheme", scheme)],
+        _ => vec![("x-forwarded-proto", plan.url.scheme.as_str())],
+    };
     if plan.url.scheme == Scheme::Https {
         headers.push(("x-forwarded-ssl", "on"));
     }
@@ -160,7 +165,9 @@ fn nginx_name(plan: &Plan) -> Result<HeaderValue, Mistake> {
     match plan.service {
         Service::Gitlab => header::value("gitlab-workhorse"),
         Service::Mattermost => header::value("gitlab_mattermost"),
-        Service::Pages | Service::Registry => header::value(&plan.upstream.value.to_string()),
+        Service::Pages | Service::Registry | Service::Kas => {
+            header::value(&plan.upstream.value.address.to_string())
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Fate, Form, Owner, Spec};
 /// All of them. One that means different things for different hosts stands here several times.
 pub(super) const PROXY: &[Spec] = &[
     // Where hosts are, and whether they are at all.
-    applied("enable", &[Mattermost, Registry, Pages], Form::Flag),
+    applied("enable", &[Mattermost, Registry, Pages, Kas], Form::Flag),
     no_effect(
         "enable",
         &[Daemon],
@@ -19,9 +19,12 @@ pub(super) const PROXY: &[Spec] = &[
         Form::Flag,
         "this is about the bundled nginx; GitLab's host is served either way",
     ),
-    refused("enable", &[Kas], Form::Flag, KAS),
     applied("listen_addresses", SERVED, Form::Texts),
-    applied("listen_port", SERVED, Form::Port),
+    applied("listen_port", &[Gitlab, Mattermost, Registry, Pages], Form::Port),
+    applied("port", &[Kas], Form::Port),
+    no_effect("listen_port", &[Kas], Form::Port, "gitlab_kas_nginx['port'] says it, as in the package"),
+    applied("host", &[Kas], Form::Text),
+    applied("https", &[Kas], Form::Flag),
     applied("listen_https", SERVED, Form::Flag),
     applied("redirect_http_to_https", SERVED, Form::Flag),
     applied("redirect_http_to_https_port", SERVED, Form::Port),
@@ -30,14 +33,6 @@ pub(super) const PROXY: &[Spec] = &[
     no_effect("fqdn_regex", &[Pages], Form::Any, "the external URL says it"),
     no_effect("namespace_in_path", &[Pages], Form::Any, "gitlab_pages['namespace_in_path'] says it"),
     no_effect("default_server_enabled", &[Gitlab], Form::Flag, "GitLab's host answers for unknown names"),
-    refused("port", &[Kas], Form::Port, KAS),
-    refused("host", &[Kas], Form::Text, KAS),
-    refused("https", &[Kas], Form::Flag, KAS),
-    refused("listen_addresses", &[Kas], Form::Texts, KAS),
-    refused("listen_port", &[Kas], Form::Port, KAS),
-    refused("listen_https", &[Kas], Form::Flag, KAS),
-    refused("redirect_http_to_https", &[Kas], Form::Flag, KAS),
-    refused("redirect_http_to_https_port", &[Kas], Form::Port, KAS),
     // TLS.
     applied("ssl_certificate", SERVED, Form::Text),
     applied("ssl_certificate_key", SERVED, Form::Text),
@@ -55,28 +50,11 @@ pub(super) const PROXY: &[Spec] = &[
     applied("ssl_client_certificate", SERVED, Form::Text),
     applied("ssl_verify_client", SERVED, Form::Text),
     applied("ssl_verify_depth", SERVED, Form::Any),
-    refused("ssl_ciphers", &[Kas], Form::Text, KAS),
-    refused("ssl_prefer_server_ciphers", &[Kas], Form::Text, KAS),
-    refused("ssl_session_cache", &[Kas], Form::Text, KAS),
-    refused("ssl_session_tickets", &[Kas], Form::Text, KAS),
-    refused("ssl_ecdh_curve", &[Kas], Form::Text, KAS),
-    refused("ssl_conf_command", &[Kas], Form::Any, KAS),
-    refused("ssl_password_file", &[Kas], Form::Text, KAS),
-    refused("ssl_client_certificate", &[Kas], Form::Text, KAS),
-    refused("ssl_verify_client", &[Kas], Form::Text, KAS),
-    refused("ssl_verify_depth", &[Kas], Form::Any, KAS),
-    refused("ssl_certificate", &[Kas], Form::Text, KAS),
-    refused("ssl_certificate_key", &[Kas], Form::Text, KAS),
-    refused("ssl_protocols", &[Kas], Form::Text, KAS),
-    refused("http2_enabled", &[Kas], Form::Flag, KAS),
     // Headers.
     applied("hsts_max_age", SERVED, Form::Number),
     applied("hsts_include_subdomains", SERVED, Form::Flag),
     applied("referrer_policy", &[Gitlab, Mattermost], Form::TextOrOff),
     applied("proxy_set_headers", SERVED, Form::Hash),
-    refused("hsts_max_age", &[Kas], Form::Number, KAS),
-    refused("hsts_include_subdomains", &[Kas], Form::Flag, KAS),
-    refused("proxy_set_headers", &[Kas], Form::Hash, KAS),
     no_effect("hide_server_tokens", &[Daemon], Form::Text, "answers never name the server's software"),
     // Limits and timeouts.
     applied("client_max_body_size", &[Gitlab, Mattermost], Form::Size),
@@ -96,19 +74,20 @@ pub(super) const PROXY: &[Spec] = &[
         Form::Text,
         "every request body is passed on as it comes",
     ),
-    refused("k8s_proxy_connect_timeout", &[Kas], Form::Any, KAS),
-    refused("k8s_proxy_send_timeout", &[Kas], Form::Any, KAS),
-    refused("k8s_proxy_read_timeout", &[Kas], Form::Any, KAS),
+    applied("k8s_proxy_connect_timeout", &[Kas], Form::Span),
+    applied("k8s_proxy_read_timeout", &[Kas], Form::Span),
+    no_effect(
+        "k8s_proxy_send_timeout",
+        &[Kas],
+        Form::Any,
+        "a request waits for the application as long as its answer",
+    ),
     no_effect("k8s_proxy_max_temp_file_size", &[Kas], Form::Any, "nothing is written to temporary files"),
     // The client's address.
     applied("proxy_protocol", SERVED, Form::Flag),
     applied("real_ip_trusted_addresses", SERVED, Form::Texts),
     applied("real_ip_header", SERVED, Form::TextOrOff),
     applied("real_ip_recursive", SERVED, Form::TextOrOff),
-    refused("proxy_protocol", &[Kas], Form::Flag, KAS),
-    refused("real_ip_trusted_addresses", &[Kas], Form::Texts, KAS),
-    refused("real_ip_header", &[Kas], Form::TextOrOff, KAS),
-    refused("real_ip_recursive", &[Kas], Form::TextOrOff, KAS),
     // Raw nginx text.
     refused("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::Text, SNIPPET),
     refused("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text, SNIPPET),
@@ -120,8 +99,7 @@ pub(super) const PROXY: &[Spec] = &[
         "not supported by this version; answers of GitLab pass as they are, and the proxy's own pages are plain",
     ),
     // Logs.
-    applied("log_directory", &[Daemon, Mattermost, Registry, Pages], Form::Text),
-    refused("log_directory", &[Kas], Form::Text, KAS),
+    applied("log_directory", &[Daemon, Mattermost, Registry, Pages, Kas], Form::Text),
     applied("log_format", &[Daemon, Mattermost], Form::Text),
     applied("log_format_escape", &[Daemon, Mattermost], Form::Text),
     no_effect("error_log_level", ALL, Form::Text, "the program's own log has its own level"),
@@ -187,12 +165,11 @@ const fn refused(key: &'static str, owners: &'static [Owner], form: Form, why: &
 }
 
 /// The hosts that this version serves.
-const SERVED: &[Owner] = &[Gitlab, Mattermost, Registry, Pages];
+const SERVED: &[Owner] = EVERY;
 const EVERY: &[Owner] = &[Gitlab, Mattermost, Registry, Pages, Kas];
 const ALL: &[Owner] = &[Daemon, Gitlab, Mattermost, Registry, Pages, Kas];
 const HTTP: &[Owner] = &[Daemon, Gitlab];
 
-const KAS: &str = "not supported by this version; the agent server (KAS) has no host here and is not reached";
 const SNIPPET: &str =
     "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
 const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
