@@ -173,6 +173,7 @@ RELATIVE = ("06-relative-url", "relative-url")
 RULES = [
     # What clients see.
     rule("The Server header", "answer's header server", when=has_no_gatepost_value),
+    rule("The Date header", "answer's header date", when=lambda it: "2024" in (it.gatepost or [""])[0]),
     rule("Letters and order of headers", "header names as written", "order of headers", "received names as written"),
     rule("Pages that the proxy makes", "body", "reason", "answer's header content-type", "answer's header etag",
          "answer's header allow", "answer's header date", when=is_own_error),
