@@ -3,6 +3,7 @@
 pub mod body;
 pub mod facts;
 mod hop;
+pub mod logs;
 pub mod noting;
 pub mod reply;
 pub mod request_id;
@@ -24,10 +25,9 @@ use tower::Service;
 
 use crate::drain::{Drain, Kind};
 use crate::model::header_ops::{HeaderOp, ResolvedOps};
-use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Forward, Route};
 use crate::model::variable::RequestFact;
-use crate::model::{HostId, Listener, LogTarget, Model, Security, VirtualHost, path};
+use crate::model::{HostId, Listener, Model, Security, path};
 use crate::net::connection::{ClientConnection, ConnectionSecurity, OpenExchange};
 use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
@@ -35,10 +35,11 @@ use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
 use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
 use crate::net::upstream::tls::ApplicationTls;
-use crate::telemetry::exchange::{Exchange, HostLog, LineForm, LogClock, TunnelRecord};
-use crate::telemetry::log_writer::{LogHandle, WorkerLog};
+use crate::telemetry::exchange::{Exchange, TunnelRecord};
+use crate::telemetry::log_writer::LogHandle;
 use body::{Content, Record, ReplyBody};
 use facts::RequestFacts;
+use logs::Logs;
 use noting::Noting;
 use reply::{Refusal, Reply};
 use request_id::RequestId;
@@ -50,16 +51,14 @@ use upgrade::UpgradeOffer;
 pub struct Proxy {
     model: Arc<Model>,
     upstreams: Vec<Upstream>,
-    logs: Vec<Rc<WorkerLog>>,
-    /// By host.
-    host_logs: Vec<HostLog>,
+    logs: Logs,
     /// By listener: see [`crate::model::Listener::fallback`].
     fallbacks: Vec<Option<HostId>>,
     drain: Drain,
 }
 
 /// A request that has a host here.
-struct Inbound<'a> {
+struct Inbound {
     head: request::Parts,
     body: Incoming,
     host: HostId,
@@ -68,14 +67,13 @@ struct Inbound<'a> {
     /// `Host` for the application, as the client wrote it.
     host_header: HeaderValue,
     id: RequestId,
-    exchange: &'a mut Exchange,
 }
 
-/// What a route wants of an application.
-struct Errand<'a> {
-    route: &'a Route,
-    forward: &'a Forward,
-    response_ops: &'a ResolvedOps<'a>,
+/// A request that is to be answered, and what goes with it. Small, because futures hold it.
+struct Asked<'a> {
+    client: &'a ClientConnection,
+    exchange: &'a mut Exchange,
+    inbound: Box<Inbound>,
 }
 
 /// What came of asking an application.
@@ -96,12 +94,9 @@ impl Proxy {
         let workers = model.process.workers.get();
         let specs = model.upstreams().iter().zip(tls);
         let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
-        let targets = model.access_logs().iter().enumerate();
-        let logs: Vec<_> = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
-        let clock = Rc::default();
-        let host_logs = model.hosts().iter().map(|host| host_log(&model, host, &logs, &clock)).collect();
+        let logs = Logs::new(&model, logs);
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
-        Proxy { model, upstreams, logs, host_logs, fallbacks, drain }
+        Proxy { model, upstreams, logs, fallbacks, drain }
     }
 
     /// The service for one client connection.
@@ -121,7 +116,7 @@ impl Proxy {
 
     /// Notes a request whose head could not be read, in the log of the host that stands in for all others.
     pub fn log_unreadable(&self, listener: usize, peer: IpAddr, status: StatusCode) {
-        self.log_of(self.fallbacks[listener]).unreadable(peer, status);
+        self.logs.of(self.fallbacks[listener]).unreadable(peer, status);
     }
 
     /// Whether anybody wants to know which address of ours a client connected to. It costs a system call.
@@ -131,30 +126,19 @@ impl Proxy {
 
     /// What is due from time to time: log lines go out, old connections close.
     pub fn tick(&self) {
-        self.logs.iter().for_each(|log| log.flush());
+        self.logs.flush();
         self.upstreams.iter().for_each(Upstream::prune);
     }
 
     /// One exchange, from the request to the head of its answer.
     async fn answer(&self, client: &ClientConnection, request: Request<Incoming>) -> Response<ReplyBody> {
         let open = client.open_exchange();
-        let (head, body) = request.into_parts();
-        let id = RequestId::default();
-        let found = self.find_host(client, &head);
-        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
-        let client_address = self.client_address(client, answering, &head);
-        let facts =
-            RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
-        let mut exchange = Exchange::open(client_address.ip(), &head, &facts, self.log_of(answering).clone());
-        let inbound = match found {
-            Ok((host, host_header)) => {
-                Inbound { head, body, host, client_address, host_header, id, exchange: &mut exchange }
-            }
-            Err(refusal) => {
-                return recorded(exchange, open, reply::refuse(&refusal, head.headers.get(header::ACCEPT)));
-            }
+        let (mut exchange, inbound) = self.admit(client, request);
+        let forwarded = match inbound {
+            Ok(inbound) => self.act(Asked { client, exchange: &mut exchange, inbound }).await,
+            Err(refused) => Forwarded::Answered(refused),
         };
-        match self.act(client, inbound).await {
+        match forwarded {
             Forwarded::Answered(reply) => recorded(exchange, open, reply),
             Forwarded::Switched(reply, switched) => {
                 exchange.answered(reply.status(), reply.headers());
@@ -164,25 +148,45 @@ impl Proxy {
         }
     }
 
+    /// Finds the host of a request and opens its record, which begins in any case.
+    fn admit(
+        &self,
+        client: &ClientConnection,
+        request: Request<Incoming>,
+    ) -> (Exchange, Result<Box<Inbound>, Reply>) {
+        let (head, body) = request.into_parts();
+        let id = RequestId::default();
+        let found = self.find_host(client, &head);
+        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
+        let client_address = self.client_address(client, answering, &head);
+        let facts =
+            RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
+        let exchange = Exchange::open(client_address.ip(), &head, &facts, self.logs.of(answering).clone());
+        let inbound = match found {
+            Ok((host, host_header)) => Ok(Box::new(Inbound { head, body, host, client_address, host_header, id })),
+            Err(refusal) => Err(reply::refuse(&refusal, head.headers.get(header::ACCEPT))),
+        };
+        (exchange, inbound)
+    }
+
     /// Does what the request's route says.
-    async fn act(&self, client: &ClientConnection, inbound: Inbound<'_>) -> Forwarded {
+    async fn act(&self, asked: Asked<'_>) -> Forwarded {
+        let inbound = &asked.inbound;
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
-        let route = match self.find_route(&inbound) {
+        let route = match self.find_route(inbound) {
             Ok(route) => route,
             Err(refusal) => return Forwarded::Answered(reply::refuse(&refusal, accept.as_ref())),
         };
-        let ops = HeaderOp::resolve(&route.response_headers, &self.facts(client, &inbound));
+        let ops = HeaderOp::resolve(&route.response_headers, &self.facts(asked.client, inbound));
         let mut reply = match &route.action {
             Action::Redirect(redirect) => {
                 reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri))
             }
             Action::Respond(respond) => reply::respond(respond),
-            Action::Forward(forward) => {
-                match self.forward(client, Errand { route, forward, response_ops: &ops }, inbound).await {
-                    Ok(forwarded) => return forwarded,
-                    Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
-                }
-            }
+            Action::Forward(forward) => match self.forward(route, forward, &ops, asked).await {
+                Ok(forwarded) => return forwarded,
+                Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
+            },
         };
         ops.apply(reply.headers_mut());
         Forwarded::Answered(reply)
@@ -191,34 +195,15 @@ impl Proxy {
     /// Asks the application.
     async fn forward(
         &self,
-        client: &ClientConnection,
-        errand: Errand<'_>,
-        inbound: Inbound<'_>,
+        route: &Route,
+        forward: &Forward,
+        response_ops: &ResolvedOps<'_>,
+        asked: Asked<'_>,
     ) -> Result<Forwarded, Refusal> {
-        let Errand { route, forward, response_ops } = errand;
-        let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
-        let Inbound { mut head, body, host, client_address, host_header, exchange, .. } = inbound;
-        if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
-            return Err(Refusal::TooLarge);
-        }
-        client.limit_write(forward.client_timeout);
-        let offer = UpgradeOffer::of(&head, &body);
-        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
-        let rules = BodyRules {
-            limit: forward.body_limit,
-            client_timeout: forward.client_timeout,
-            expects: expectation(&head),
-        };
-        let security = self.model.host(host).security;
-        let client_header = client.peer.header_for(client_address);
-        let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
-        headers.apply(&request_ops);
-        let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
-        let body = RequestBody::new(body, rules);
+        let Asked { client, exchange, inbound } = asked;
+        let (request, offer) = self.outbound(client, route, forward, *inbound)?;
         let address = &self.model.upstream(forward.upstream).address;
-        let noting = exchange.notes().map(|notes| Noting::begin(notes, address, &body));
-        let head = RequestHead { method: head.method, target, headers };
-        let request = UpstreamRequest::new(head, body, &hop, forward.read_timeout);
+        let noting = exchange.notes().map(|notes| Noting::begin(notes, address, &request));
         let attempt = noting.as_ref().map(|noting| &noting.attempt);
         let answer = self.upstreams[forward.upstream.index()].send(request, attempt).await;
         if let Some(noting) = noting {
@@ -239,6 +224,41 @@ impl Proxy {
                 Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
             }
         }
+    }
+
+    /// The request as the application is to get it, and the client's wish to switch protocols.
+    fn outbound(
+        &self,
+        client: &ClientConnection,
+        route: &Route,
+        forward: &Forward,
+        inbound: Inbound,
+    ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
+        let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
+        let Inbound { mut head, body, host, client_address, host_header, .. } = inbound;
+        if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
+            return Err(Refusal::TooLarge);
+        }
+        client.limit_write(forward.client_timeout);
+        let offer = UpgradeOffer::of(&head, &body);
+        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
+        let rules = BodyRules {
+            limit: forward.body_limit,
+            client_timeout: forward.client_timeout,
+            expects: expectation(&head),
+        };
+        let security = self.model.host(host).security;
+        let client_header = client.peer.header_for(client_address);
+        let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
+        headers.apply(&request_ops);
+        let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
+        let request = UpstreamRequest::new(
+            RequestHead { method: head.method, target, headers },
+            RequestBody::new(body, rules),
+            &hop,
+            forward.read_timeout,
+        );
+        Ok((request, offer))
     }
 
     /// Lets a tunnel begin when the 101 has gone out.
@@ -298,7 +318,7 @@ impl Proxy {
         Ok(())
     }
 
-    fn find_route(&self, inbound: &Inbound<'_>) -> Result<&Route, Refusal> {
+    fn find_route(&self, inbound: &Inbound) -> Result<&Route, Refusal> {
         if !reply::is_allowed(&inbound.head.method) {
             return Err(Refusal::Method);
         }
@@ -307,7 +327,7 @@ impl Proxy {
     }
 
     /// What templates may know of a request.
-    fn facts<'a>(&'a self, client: &'a ClientConnection, inbound: &'a Inbound<'_>) -> RequestFacts<'a> {
+    fn facts<'a>(&'a self, client: &'a ClientConnection, inbound: &'a Inbound) -> RequestFacts<'a> {
         let Inbound { head, host, client_address, id, .. } = inbound;
         let client_address = *client_address;
         RequestFacts { model: &self.model, client, client_address, head, host: Some(*host), id }
@@ -318,10 +338,6 @@ impl Proxy {
         let peer = &client.peer;
         let rules = host.map(|host| &self.model.host(host).client_address);
         rules.map_or(peer.address, |rules| rules.of_request(peer.address, peer.proxied, &head.headers))
-    }
-
-    fn log_of(&self, host: Option<HostId>) -> &HostLog {
-        &self.host_logs[host.map_or(0, HostId::index)]
     }
 
     fn report(&self, forward: &Forward, error: &UpstreamError) {
@@ -340,17 +356,6 @@ impl Meter for TunnelRecord {
     fn to_application(&mut self, bytes: u64) {
         self.received(bytes);
     }
-}
-
-/// A log that is off has no use for a format.
-fn host_log(model: &Model, host: &VirtualHost, logs: &[Rc<WorkerLog>], clock: &Rc<LogClock>) -> HostLog {
-    let form = match &host.log_format {
-        LogFormat::Custom(format) if *model.access_log(host.access_log) != LogTarget::Off => {
-            LineForm::Custom(Rc::new(format.clone()))
-        }
-        _ => LineForm::Package,
-    };
-    HostLog { log: logs[host.access_log.index()].clone(), clock: clock.clone(), form }
 }
 
 /// An answer that carries its record to its end.

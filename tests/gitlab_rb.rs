@@ -266,7 +266,11 @@ fn differences(case: &Case, wanted: &Json, found: &Json) -> Vec<String> {
     compare("body limit", limit.into(), found["max_body"].clone());
     compare("response headers", response_headers(wanted), policies(found));
     compare("request headers", request_headers(case, wanted), found["request_headers"].clone());
-    compare("PROXY protocol", wanted["proxy_protocol"].clone(), found["proxy_protocol"].clone());
+    compare(
+        "PROXY protocol",
+        wanted["proxy_protocol"].as_bool().unwrap_or(false).into(),
+        found["proxy_protocol"].clone(),
+    );
     compare("client address", client_address(wanted), found["client_address"].clone());
     assert!(
         wanted["error_pages"].is_null() || case.lacks("error_pages"),

@@ -92,6 +92,11 @@ pub struct Accepted {
 #[derive(Clone)]
 struct TowerService<S>(S);
 
+/// The same for HTTP/2, where hyper moves the future of a stream half a dozen times before it rests in its
+/// task: moving a box costs less.
+#[derive(Clone)]
+struct BoxedService<S>(S);
+
 enum HttpVersion {
     One,
     Two,
@@ -132,10 +137,10 @@ where
         activity,
         takeover: RefCell::new(None),
     });
-    let service = TowerService(make_service(connection.clone()));
+    let service = make_service(connection.clone());
     let ended = match version {
-        HttpVersion::One => serve_http1(stream, service, &connection, drain.signal()).await,
-        HttpVersion::Two => serve_http2(stream, service, &connection, drain.signal()).await,
+        HttpVersion::One => serve_http1(stream, TowerService(service), &connection, drain.signal()).await,
+        HttpVersion::Two => serve_http2(stream, BoxedService(service), &connection, drain.signal()).await,
     };
     match ended {
         Ended::Closed(Ok(())) => None,
@@ -267,7 +272,7 @@ where
 
 async fn serve_http2<S, B>(
     stream: ClientStream,
-    service: TowerService<S>,
+    service: BoxedService<S>,
     connection: &ClientConnection,
     signal: Signal,
 ) -> Ended
@@ -334,6 +339,20 @@ where
 
     fn call(&self, request: Request<Incoming>) -> S::Future {
         self.0.clone().call(request)
+    }
+}
+
+impl<S> hyper::service::Service<Request<Incoming>> for BoxedService<S>
+where
+    S: Service<Request<Incoming>> + Clone,
+    S::Future: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<S::Future>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        Box::pin(self.0.clone().call(request))
     }
 }
 

@@ -76,7 +76,7 @@ impl Upstream {
     pub async fn send(&self, request: UpstreamRequest, attempt: Option<&Attempt>) -> Result<Answer, UpstreamError> {
         match &self.connections {
             Connections::Http1(pool) => self.send_on_connection(request, pool, attempt).await,
-            Connections::Http2(multiplex) => self.send_on_stream(request, multiplex, attempt).await,
+            Connections::Http2(multiplex) => Box::pin(self.send_on_stream(request, multiplex, attempt)).await,
         }
     }
 
@@ -95,7 +95,7 @@ impl Upstream {
         attempt: Option<&Attempt>,
     ) -> Result<Answer, UpstreamError> {
         let Some(resting) = pool.take() else {
-            return self.send_on_new(request, pool, attempt).await;
+            return Box::pin(self.send_on_new(request, pool, attempt)).await;
         };
         if let Some(Attempt(connected_in)) = attempt {
             connected_in.set(Some(Duration::ZERO));
@@ -103,10 +103,11 @@ impl Upstream {
         let spare = request.repeatable();
         match exchange(resting, request, pool).await {
             Ok(answer) => Ok(answer),
-            Err(failure) => self.send_on_new(failure.repeat(spare)?, pool, attempt).await,
+            Err(failure) => Box::pin(self.send_on_new(failure.repeat(spare)?, pool, attempt)).await,
         }
     }
 
+    /// Rare, and its future is large; so callers box it, and every request's own future stays small.
     async fn send_on_new(
         &self,
         request: UpstreamRequest,

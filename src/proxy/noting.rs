@@ -5,7 +5,7 @@ use crate::model::upstream::UpstreamAddress;
 use crate::net::upstream::Attempt;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::error::UpstreamError;
-use crate::net::upstream::request::RequestBody;
+use crate::net::upstream::request::UpstreamRequest;
 use crate::telemetry::notes::Notes;
 
 /// The notes of a request that is being passed on.
@@ -15,8 +15,8 @@ pub struct Noting<'a> {
 }
 
 impl<'a> Noting<'a> {
-    pub fn begin(notes: &'a mut Notes, address: &UpstreamAddress, body: &RequestBody) -> Noting<'a> {
-        let watch = body.watch();
+    pub fn begin(notes: &'a mut Notes, address: &UpstreamAddress, request: &UpstreamRequest) -> Noting<'a> {
+        let watch = request.watch();
         notes.asking(address, Box::new(move || watch.uploaded()));
         Noting { notes, attempt: Attempt::default() }
     }

@@ -1,14 +1,17 @@
 //! Access logs in a format of the administrator's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gatepost::model::variable::LogVariable;
 use regex::Regex;
 
+use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, answers, ok, reply, switches_and_echoes};
 use crate::support::ports::ReservedPort;
+use crate::support::tls::Tls;
 
 /// A host whose log has this format.
 fn host(origin: &Origin, format: &str) -> Host {
@@ -148,14 +151,12 @@ fn without_escaping_values_stand_as_they_came() {
 
 #[test]
 fn a_session_that_is_resumed_is_said_to_be() {
-    use crate::support::client::Client;
-    use crate::support::tls::Tls;
     let origin = Origin::tcp(answers(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "$ssl_session_reused"));
-    let config = std::sync::Arc::new(Tls::to(GITLAB).config());
+    let config = Arc::new(Tls::to(GITLAB).config());
     for _ in 0..2 {
         let stream = Tls::to(GITLAB).connect_with(&config, gatepost.https()).unwrap();
-        Client::new(std::sync::Arc::new(stream), GITLAB).get("/");
+        Client::new(Arc::new(stream), GITLAB).get("/");
     }
     let mut lines = gatepost.access_log(2);
     lines.sort_unstable();

@@ -1,12 +1,17 @@
 //! nginx's variables in headers: what the application receives, and what clients do.
 
+use std::io::Write;
+use std::sync::Arc;
+
 use regex::Regex;
 
+use crate::support::certs::clients::ClientAuthority;
 use crate::support::client::Client;
-use crate::support::configuration::{GITLAB, Host};
+use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Head;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, answers, ok, switches_and_echoes};
+use crate::support::socket::connect;
 use crate::support::tls::Tls;
 
 /// An HTTPS host whose header `X-A`, for the application, is a template.
@@ -142,8 +147,64 @@ fn answers_can_repeat_what_the_request_said() {
 
 #[test]
 fn the_opening_of_a_tunnel_carries_the_headers_too() {
-    let origin = Origin::tcp(crate::support::origin::switches_and_echoes());
+    let origin = Origin::tcp(switches_and_echoes());
     let gatepost = Gatepost::with_host(host(&origin, "$http_upgrade, $connection_upgrade"));
     assert_eq!(gatepost.client().upgrade("/", "websocket").status(), 101);
     assert_eq!(origin.only_request().head.value("x-a"), Some("websocket, upgrade"));
+}
+
+#[test]
+fn a_trusted_balancer_and_the_client_it_speaks_for_have_variables_of_their_own() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let host = host(&origin, "$remote_addr|$remote_port|$realip_remote_addr|$proxy_add_x_forwarded_for")
+        .with(r#"client_address = { trusted = ["127.0.0.1"], from = "X-Forwarded-For" }"#);
+    let gatepost = Gatepost::with_host(host);
+    gatepost.client().get_with("/", &["X-Forwarded-For: 192.0.2.7"]);
+    let head = origin.only_request().head;
+    assert_eq!(head.value("x-a"), Some("192.0.2.7||127.0.0.1|192.0.2.7, 192.0.2.7"));
+}
+
+#[test]
+fn a_proxy_header_has_variables_whether_or_not_its_writer_is_trusted() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let host =
+        host(&origin, "$proxy_protocol_addr:$proxy_protocol_port $remote_addr").with("proxy_protocol = true");
+    let gatepost = Gatepost::with_host(host);
+    let mut tcp = connect(gatepost.https()).unwrap();
+    tcp.write_all(b"PROXY TCP4 192.0.2.7 192.0.2.1 56324 443\r\n").unwrap();
+    Client::new(Arc::new(Tls::to(GITLAB).over(tcp).unwrap()), GITLAB).get("/");
+    assert_eq!(origin.only_request().head.value("x-a"), Some("192.0.2.7:56324 127.0.0.1"));
+}
+
+#[test]
+fn a_clients_certificate_can_be_told_to_the_application() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let authority = ClientAuthority::new("Clients");
+    let configuration = Configuration::new();
+    let ca = authority.write(configuration.directory());
+    let template = "$ssl_client_verify|$ssl_client_s_dn|$ssl_client_i_dn|$ssl_client_serial|\
+                    $ssl_client_fingerprint|$ssl_client_cert|$ssl_client_escaped_cert";
+    let host =
+        host(&origin, template).with(&format!("client_certificates = {{ verify = \"required\", ca = {ca:?} }}"));
+    let gatepost = Gatepost::start(configuration.host(host));
+    Client::tls(gatepost.https(), &Tls::to(GITLAB).showing(&authority.client("jane")), GITLAB).get("/");
+    let value = origin.only_request().head.value("x-a").unwrap().to_owned();
+    let form = Regex::new(
+        "^SUCCESS\\|[^|]*CN=jane[^|]*\\|[^|]*CN=Clients[^|]*\\|[0-9A-F]+\\|[0-9a-f]{40}\\|\
+         -----BEGIN CERTIFICATE----- [^|]+ -----END CERTIFICATE-----\\|-----BEGIN%20CERTIFICATE-----%0A[^|]+$",
+    );
+    assert!(form.unwrap().is_match(&value), "{value}");
+}
+
+#[test]
+fn a_certificate_on_several_lines_is_no_header() {
+    let origin = Origin::tcp(answers(|_| ok("")));
+    let authority = ClientAuthority::new("Clients");
+    let configuration = Configuration::new();
+    let ca = authority.write(configuration.directory());
+    let host = host(&origin, "$ssl_client_raw_cert")
+        .with(&format!("client_certificates = {{ verify = \"required\", ca = {ca:?} }}"));
+    let gatepost = Gatepost::start(configuration.host(host));
+    Client::tls(gatepost.https(), &Tls::to(GITLAB).showing(&authority.client("jane")), GITLAB).get("/");
+    assert!(!origin.only_request().head.has("x-a"));
 }

@@ -148,6 +148,11 @@ impl UpstreamRequest {
         UpstreamRequest { message, terms }
     }
 
+    /// Watches the body on its way.
+    pub fn watch(&self) -> BodyWatch {
+        self.message.body().watch()
+    }
+
     /// The same request once more, if sending it twice is as good as once.
     pub(super) fn repeatable(&self) -> Option<UpstreamRequest> {
         let message = &self.message;
@@ -214,8 +219,7 @@ impl RequestBody {
         RequestBody(Some(Box::new(Streaming { incoming, rules, silence, gate, fate: Rc::default() })))
     }
 
-    /// Watches the body on its way.
-    pub fn watch(&self) -> BodyWatch {
+    pub(super) fn watch(&self) -> BodyWatch {
         BodyWatch(self.0.as_ref().map(|body| body.fate.clone()))
     }
 
