@@ -118,6 +118,7 @@ impl Upstream {
         exchange(connection, request, pool).await.map_err(|failure| failure.error)
     }
 
+    /// Boxed by its caller, so that requests over HTTP/1.1 do not carry its future.
     async fn send_on_stream(
         &self,
         request: UpstreamRequest,
