@@ -20,6 +20,7 @@ pub(super) mod reader;
 mod request_headers;
 mod services;
 mod shared;
+mod smartcard;
 mod url;
 
 use std::path::Path;
@@ -58,8 +59,14 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
             lowering.gitlab = Some(plan.url.clone());
         }
         let mut host = plan.host(&mut lowering);
-        let more = (service == Service::Gitlab).then(|| kerberos::add_port(&mut host, lowering.reader)).flatten();
-        hosts.extend([Some(host), more].into_iter().flatten());
+        if service == Service::Gitlab {
+            // Its address list is copied before Kerberos' port is added to it.
+            let for_smartcards = smartcard::host(&host, lowering.reader);
+            let for_kerberos = kerberos::add_port(&mut host, lowering.reader);
+            hosts.extend([Some(host), for_kerberos, for_smartcards].into_iter().flatten());
+        } else {
+            hosts.push(host);
+        }
     }
     shared::agree(&mut hosts);
     shared::yield_redirects(&mut hosts, reader.problems);
