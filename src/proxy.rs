@@ -76,6 +76,13 @@ struct Asked<'a> {
     inbound: Box<Inbound>,
 }
 
+/// What a route wants of an application.
+struct Errand<'a> {
+    route: &'a Route,
+    forward: &'a Forward,
+    response_ops: &'a ResolvedOps<'a>,
+}
+
 /// What came of asking an application.
 enum Forwarded {
     Answered(Reply),
@@ -183,25 +190,22 @@ impl Proxy {
                 reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri))
             }
             Action::Respond(respond) => reply::respond(respond),
-            Action::Forward(forward) => match self.forward(route, forward, &ops, asked).await {
-                Ok(forwarded) => return forwarded,
-                Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
-            },
+            Action::Forward(forward) => {
+                match self.forward(Errand { route, forward, response_ops: &ops }, asked).await {
+                    Ok(forwarded) => return forwarded,
+                    Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
+                }
+            }
         };
         ops.apply(reply.headers_mut());
         Forwarded::Answered(reply)
     }
 
     /// Asks the application.
-    async fn forward(
-        &self,
-        route: &Route,
-        forward: &Forward,
-        response_ops: &ResolvedOps<'_>,
-        asked: Asked<'_>,
-    ) -> Result<Forwarded, Refusal> {
+    async fn forward(&self, errand: Errand<'_>, asked: Asked<'_>) -> Result<Forwarded, Refusal> {
         let Asked { client, exchange, inbound } = asked;
-        let (request, offer) = self.outbound(client, route, forward, *inbound)?;
+        let (request, offer) = self.outbound(client, &errand, *inbound)?;
+        let Errand { forward, response_ops, .. } = errand;
         let address = &self.model.upstream(forward.upstream).address;
         let noting = exchange.notes().map(|notes| Noting::begin(notes, address, &request));
         let attempt = noting.as_ref().map(|noting| &noting.attempt);
@@ -230,10 +234,10 @@ impl Proxy {
     fn outbound(
         &self,
         client: &ClientConnection,
-        route: &Route,
-        forward: &Forward,
+        errand: &Errand<'_>,
         inbound: Inbound,
     ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
+        let Errand { route, forward, .. } = errand;
         let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
         let Inbound { mut head, body, host, client_address, host_header, .. } = inbound;
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {

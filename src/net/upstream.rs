@@ -74,26 +74,12 @@ impl Upstream {
     /// a new connection, if that cannot make it happen twice: when nothing of it was written, or when it is
     /// idempotent and has no body (RFC 9110 section 9.2.2).
     pub async fn send(&self, request: UpstreamRequest, attempt: Option<&Attempt>) -> Result<Answer, UpstreamError> {
-        match &self.connections {
-            Connections::Http1(pool) => self.send_on_connection(request, pool, attempt).await,
-            Connections::Http2(multiplex) => Box::pin(self.send_on_stream(request, multiplex, attempt)).await,
-        }
-    }
-
-    /// Closes connections that have rested long enough.
-    pub fn prune(&self) {
-        match &self.connections {
-            Connections::Http1(pool) => pool.prune(),
-            Connections::Http2(multiplex) => multiplex.prune(),
-        }
-    }
-
-    async fn send_on_connection(
-        &self,
-        request: UpstreamRequest,
-        pool: &Rc<Pool>,
-        attempt: Option<&Attempt>,
-    ) -> Result<Answer, UpstreamError> {
+        let pool = match &self.connections {
+            Connections::Http1(pool) => pool,
+            Connections::Http2(multiplex) => {
+                return Box::pin(self.send_on_stream(request, multiplex, attempt)).await;
+            }
+        };
         let Some(resting) = pool.take() else {
             return Box::pin(self.send_on_new(request, pool, attempt)).await;
         };
@@ -104,6 +90,14 @@ impl Upstream {
         match exchange(resting, request, pool).await {
             Ok(answer) => Ok(answer),
             Err(failure) => Box::pin(self.send_on_new(failure.repeat(spare)?, pool, attempt)).await,
+        }
+    }
+
+    /// Closes connections that have rested long enough.
+    pub fn prune(&self) {
+        match &self.connections {
+            Connections::Http1(pool) => pool.prune(),
+            Connections::Http2(multiplex) => multiplex.prune(),
         }
     }
 
@@ -118,7 +112,6 @@ impl Upstream {
         exchange(connection, request, pool).await.map_err(|failure| failure.error)
     }
 
-    /// Boxed by its caller, so that requests over HTTP/1.1 do not carry its future.
     async fn send_on_stream(
         &self,
         request: UpstreamRequest,
