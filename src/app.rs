@@ -19,9 +19,11 @@ use crate::drain::Census;
 use crate::model::{Listener, LogTarget, Model, Transport};
 use crate::net::listener;
 use crate::net::tls::Door;
-use crate::net::upstream::tls::ApplicationTls;
 use crate::privileges::{self, Account};
+use crate::proxy::Shared;
+use crate::proxy::error_pages::ReadyPages;
 use crate::signals::{Signals, Wish};
+use crate::telemetry::counters::Tallies;
 use crate::telemetry::log_writer::{Finish, LogHandle, LogWriter};
 use crate::worker::{self, BoundListener, Orders, Plan};
 use keyring::Keyring;
@@ -29,9 +31,7 @@ use problem::Problem;
 
 /// A proxy that has everything it needs, and only has to be started.
 pub struct Prepared {
-    model: Arc<Model>,
-    /// By application.
-    application_tls: Arc<[Option<ApplicationTls>]>,
+    shared: Shared,
     /// By worker.
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
@@ -71,8 +71,10 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     }
     let doors = keyring.doors(&model).map_err(|error| vec![Problem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
+    let pages = ReadyPages::prepare(&model);
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
-    Ok(Prepared { model: Arc::new(model), application_tls, sockets, logs })
+    let shared = Shared { model: Arc::new(model), application_tls, pages: Arc::new(pages) };
+    Ok(Prepared { shared, sockets, logs })
 }
 
 impl Prepared {
@@ -86,19 +88,15 @@ impl Prepared {
         let mut signals = Signals::new().map_err(Problem::Start)?;
         let logs = self.logs.handle();
         let log_thread = self.logs.start().map_err(Problem::Start)?;
+        let mut tallies = Tallies::for_workers(&self.shared.model).into_iter().flatten();
         let (reporter, mut reports) = unbounded_channel();
         let mut workers = Vec::new();
         for (position, sockets) in self.sockets.into_iter().enumerate() {
-            let plan = Plan {
-                model: self.model.clone(),
-                application_tls: self.application_tls.clone(),
-                sockets,
-                logs: logs.clone(),
-            };
+            let plan = Plan { shared: self.shared.clone(), sockets, logs: logs.clone(), tallies: tallies.next() };
             workers.push(worker::start(position, plan, reporter.clone()).map_err(Problem::Start)?);
         }
         drop(reporter);
-        announce(&self.model);
+        announce(&self.shared.model);
         let cut = supervise(&mut signals, &workers, &mut reports, &logs).await;
         if log_thread.finish(WRITING_OUT) == Finish::Stuck {
             tracing::error!("the last lines of the access logs could not be written in time");

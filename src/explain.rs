@@ -8,9 +8,11 @@ mod fold;
 mod json;
 mod notation;
 mod outline;
+mod pages;
 mod settings;
 mod table;
 mod toml;
+mod value;
 
 pub use account::{Account, Finding};
 

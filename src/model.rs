@@ -5,8 +5,11 @@
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
 //! TLS listener has terms with a certificate.
 
+pub mod access;
 pub mod client_address;
 pub mod end_to_end;
+pub mod error_page;
+pub mod files;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
@@ -25,6 +28,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use client_address::ClientAddress;
+use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
 use log_format::LogFormat;
 use route::{Route, Routes};
@@ -42,6 +46,9 @@ pub struct Model {
     certificates: Vec<CertificateFiles>,
     tls_terms: Vec<TlsTerms>,
     access_logs: Vec<LogTarget>,
+    error_pages: Vec<ErrorPages>,
+    /// The host of the pages about the proxy itself, if there is one.
+    pub status: Option<HostId>,
 }
 
 /// Settings of the process as a whole.
@@ -117,6 +124,8 @@ pub struct VirtualHost {
     pub routes: Routes,
     pub access_log: LogId,
     pub log_format: LogFormat,
+    /// For errors that no route answers for.
+    pub error_pages: Option<ErrorPagesId>,
 }
 
 /// Whether a host is served encrypted, and on which terms.
@@ -216,6 +225,8 @@ ids! {
     TlsId -> tls_terms: TlsTerms, add_tls_terms, tls_terms;
     /// Names a [`LogTarget`] of a model.
     LogId -> access_logs: LogTarget, add_access_log, access_log;
+    /// Names [`ErrorPages`] of a model.
+    ErrorPagesId -> error_pages: ErrorPages, add_error_pages, error_pages;
 }
 
 impl Model {
@@ -229,6 +240,8 @@ impl Model {
             certificates: Vec::new(),
             tls_terms: Vec::new(),
             access_logs: Vec::new(),
+            error_pages: Vec::new(),
+            status: None,
         }
     }
 
@@ -250,6 +263,10 @@ impl Model {
 
     pub fn access_logs(&self) -> &[LogTarget] {
         &self.access_logs
+    }
+
+    pub fn all_error_pages(&self) -> &[ErrorPages] {
+        &self.error_pages
     }
 
     /// Whether a template of the model, of a log or of a header, names a fact.

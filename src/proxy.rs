@@ -1,10 +1,16 @@
 //! The way of a request: host, route, action, answer.
 
+mod addressee;
 pub mod body;
+pub mod error_pages;
 pub mod facts;
+pub mod file_body;
+pub mod files;
 mod hop;
+pub mod html;
 pub mod logs;
 pub mod noting;
+mod own_answers;
 pub mod reply;
 pub mod request_id;
 pub mod requested_host;
@@ -27,33 +33,46 @@ use crate::drain::{Drain, Kind};
 use crate::model::header_ops::{HeaderOp, ResolvedOps};
 use crate::model::route::{Action, Forward, Route};
 use crate::model::variable::RequestFact;
-use crate::model::{HostId, Listener, Model, Security, path};
-use crate::net::connection::{ClientConnection, ConnectionSecurity, OpenExchange};
+use crate::model::{HostId, Listener, Model, path};
+use crate::net::connection::{ClientConnection, OpenExchange};
 use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
 use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
 use crate::net::upstream::tls::ApplicationTls;
+use crate::telemetry::counters::{OpenConnection, Tallies};
 use crate::telemetry::exchange::{Exchange, TunnelRecord};
 use crate::telemetry::log_writer::LogHandle;
 use body::{Content, Record, ReplyBody};
+use error_pages::ReadyPages;
 use facts::RequestFacts;
 use logs::Logs;
 use noting::Noting;
 use reply::{Refusal, Reply};
 use request_id::RequestId;
-use requested_host::RequestedHost;
 use tunnel::{End, Meter};
 use upgrade::UpgradeOffer;
+
+/// What all workers have in common, prepared once.
+#[derive(Clone)]
+pub struct Shared {
+    pub model: Arc<Model>,
+    /// What TLS to each application needs, by its id.
+    pub application_tls: Arc<[Option<ApplicationTls>]>,
+    pub pages: Arc<ReadyPages>,
+}
 
 /// One worker's live configuration: the model, with this worker's pools and logs beside it.
 pub struct Proxy {
     model: Arc<Model>,
+    pages: Arc<ReadyPages>,
     upstreams: Vec<Upstream>,
     logs: Logs,
     /// By listener: see [`crate::model::Listener::fallback`].
     fallbacks: Vec<Option<HostId>>,
+    /// There if the model has a page that tells them.
+    tallies: Option<Rc<Tallies>>,
     drain: Drain,
 }
 
@@ -96,14 +115,15 @@ struct Switched {
 }
 
 impl Proxy {
-    /// `tls` is what `app` has prepared for each application, by its id.
-    pub fn new(model: Arc<Model>, tls: &[Option<ApplicationTls>], logs: &LogHandle, drain: Drain) -> Proxy {
+    pub fn new(shared: Shared, logs: &LogHandle, tallies: Option<Tallies>, drain: Drain) -> Proxy {
+        let Shared { model, application_tls, pages } = shared;
         let workers = model.process.workers.get();
-        let specs = model.upstreams().iter().zip(tls);
+        let specs = model.upstreams().iter().zip(application_tls.iter());
         let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let logs = Logs::new(&model, logs);
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
-        Proxy { model, upstreams, logs, fallbacks, drain }
+        let tallies = tallies.map(Rc::new);
+        Proxy { model, pages, upstreams, logs, fallbacks, tallies, drain }
     }
 
     /// The service for one client connection.
@@ -119,6 +139,11 @@ impl Proxy {
             let (proxy, client) = (proxy.clone(), client.clone());
             async move { Ok(proxy.answer(&client, request).await) }
         })
+    }
+
+    /// Counts a connection for as long as the result lives, if anybody can ask for the count.
+    pub fn connected(&self) -> Option<OpenConnection> {
+        self.tallies.as_ref().map(|tallies| tallies.accepted())
     }
 
     /// Notes a request whose head could not be read, in the log of the host that stands in for all others.
@@ -169,9 +194,10 @@ impl Proxy {
         let facts =
             RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
         let exchange = Exchange::open(client_address.ip(), &head, &facts, self.logs.of(answering).clone());
+        let exchange = exchange.counted(self.tallies.as_ref().map(|tallies| tallies.asked(answering)));
         let inbound = match found {
             Ok((host, host_header)) => Ok(Box::new(Inbound { head, body, host, client_address, host_header, id })),
-            Err(refusal) => Err(reply::refuse(&refusal, head.headers.get(header::ACCEPT))),
+            Err(refusal) => Err(reply::refuse(&refusal, None, head.headers.get(header::ACCEPT))),
         };
         (exchange, inbound)
     }
@@ -182,21 +208,30 @@ impl Proxy {
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(inbound) {
             Ok(route) => route,
-            Err(refusal) => return Forwarded::Answered(reply::refuse(&refusal, accept.as_ref())),
+            Err(refusal) => {
+                let pages = self.model.host(inbound.host).error_pages;
+                return Forwarded::Answered(self.refuse(&refusal, pages, accept.as_ref()));
+            }
         };
         let ops = HeaderOp::resolve(&route.response_headers, &self.facts(asked.client, inbound));
-        let mut reply = match &route.action {
+        let answered = match &route.action {
+            _ if !route.access.permit(inbound.client_address.ip()) => Err(Refusal::Denied),
             Action::Redirect(redirect) => {
-                reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri))
+                Ok(reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri)))
             }
             Action::Respond(respond) => reply::respond(respond),
+            // In a box, so that requests without files need no room for one.
+            Action::Files(files) => Box::pin(files::serve(files, &inbound.head)).await,
+            Action::Status(page) => self.status_page(*page),
             Action::Forward(forward) => {
                 match self.forward(Errand { route, forward, response_ops: &ops }, asked).await {
                     Ok(forwarded) => return forwarded,
-                    Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
+                    Err(refusal) => Err(refusal),
                 }
             }
         };
+        let mut reply =
+            answered.unwrap_or_else(|refusal| self.refuse(&refusal, route.error_pages, accept.as_ref()));
         ops.apply(reply.headers_mut());
         Forwarded::Answered(reply)
     }
@@ -215,6 +250,9 @@ impl Proxy {
         }
         match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
             Answer::Response(response) => {
+                if let Some(reply) = self.page_instead(&response, &errand) {
+                    return Ok(Forwarded::Answered(reply));
+                }
                 let (mut head, body) = response.into_parts();
                 head.headers = rewrite::to_client(head.headers, response_ops);
                 head.version = http::Version::HTTP_11;
@@ -268,58 +306,16 @@ impl Proxy {
     /// Lets a tunnel begin when the 101 has gone out.
     fn tunnel_after(&self, client: &ClientConnection, switched: Switched, record: TunnelRecord) {
         let drain = self.drain.clone();
+        let counted = self.tallies.as_ref().map(|tallies| tallies.remains());
         client.take_over(Box::new(move |mut stream, early| {
             stream.become_tunnel();
             let client = End { stream, early };
             let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, record);
-            drain.spawn(Kind::Tunnel, tunnel);
+            drain.spawn(Kind::Tunnel, async move {
+                tunnel.await;
+                drop(counted);
+            });
         }));
-    }
-
-    /// The host a request is for, and `Host` for the application.
-    fn find_host(
-        &self,
-        client: &ClientConnection,
-        head: &request::Parts,
-    ) -> Result<(HostId, HeaderValue), Refusal> {
-        let hosts = &self.model.listeners[client.listener].hosts;
-        match RequestedHost::of(head)? {
-            RequestedHost::Named { name, header } => {
-                let host = *hosts.find(&name).or(hosts.default.as_ref()).ok_or(Refusal::Misdirected)?;
-                self.check_terms(client, host)?;
-                Ok((host, header))
-            }
-            RequestedHost::Unnamed => {
-                let host = hosts.default.ok_or(Refusal::BadHost)?;
-                self.check_terms(client, host)?;
-                let name = self.model.host(host).names.first().map(|name| name.name().as_str());
-                let header = name.and_then(|name| HeaderValue::from_str(name).ok());
-                Ok((host, header.ok_or(Refusal::BadHost)?))
-            }
-        }
-    }
-
-    /// A connection was opened for one name, on the terms of its host. Requests for another host are served
-    /// only if that protects them as well and the same certificate covers both, as browsers that reuse
-    /// connections rely on (RFC 9113 section 9.1.1); else a client could go around a host's own TLS terms.
-    /// Old clients name nothing; what they were shown was for them to judge.
-    fn check_terms(&self, client: &ClientConnection, host: HostId) -> Result<(), Refusal> {
-        let ConnectionSecurity::Tls { server_name, terms, client, .. } = &client.security else {
-            return Ok(());
-        };
-        let Security::Tls(wanted) = self.model.host(host).security else { return Ok(()) };
-        let wanted_terms = self.model.tls_terms(wanted);
-        if *terms != wanted {
-            let terms = self.model.tls_terms(*terms);
-            let is_certified = server_name.is_none() || terms.certificates == wanted_terms.certificates;
-            if !is_certified || !terms.protect_as(wanted_terms) {
-                return Err(Refusal::Misdirected);
-            }
-        }
-        if wanted_terms.require_client() && client.is_none() {
-            return Err(Refusal::NoClientCertificate);
-        }
-        Ok(())
     }
 
     fn find_route(&self, inbound: &Inbound) -> Result<&Route, Refusal> {
@@ -335,13 +331,6 @@ impl Proxy {
         let Inbound { head, host, client_address, id, .. } = inbound;
         let client_address = *client_address;
         RequestFacts { model: &self.model, client, client_address, head, host: Some(*host), id }
-    }
-
-    /// Who asks, by the rules of the host that answers.
-    fn client_address(&self, client: &ClientConnection, host: Option<HostId>, head: &request::Parts) -> SocketAddr {
-        let peer = &client.peer;
-        let rules = host.map(|host| &self.model.host(host).client_address);
-        rules.map_or(peer.address, |rules| rules.of_request(peer.address, peer.proxied, &head.headers))
     }
 
     fn report(&self, forward: &Forward, error: &UpstreamError) {
@@ -365,6 +354,7 @@ impl Meter for TunnelRecord {
 /// An answer that carries its record to its end.
 fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Response<ReplyBody> {
     exchange.answered(reply.status(), reply.headers());
+    let reply = if exchange.is_head() { reply::without_body(reply) } else { reply };
     let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })
 }

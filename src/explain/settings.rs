@@ -4,9 +4,11 @@ use std::path::Path;
 
 use http::HeaderValue;
 
-use super::notation;
-use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
+use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::value::{Entry, Value};
+use super::{notation, pages};
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
+use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, PathMatch, Respond};
@@ -21,6 +23,7 @@ use crate::model::{CertificateFiles, HttpVersions, Preamble, Process};
 pub(super) struct Settings {
     pub(super) default_host: Option<Value>,
     pub(super) process: Vec<Entry>,
+    pub(super) status: Option<Vec<Entry>>,
     pub(super) hosts: Vec<HostEntries>,
 }
 
@@ -28,27 +31,6 @@ pub(super) struct Settings {
 pub(super) struct HostEntries {
     pub(super) entries: Vec<Entry>,
     pub(super) routes: Vec<Vec<Entry>>,
-}
-
-pub(super) type Entry = (&'static str, Value);
-
-/// What can stand behind a key.
-pub(super) enum Value {
-    Text(String),
-    Number(u64),
-    Flag(bool),
-    List(Vec<String>),
-    Table(Vec<(String, Value)>),
-}
-
-impl Value {
-    fn text(value: impl ToString) -> Value {
-        Value::Text(value.to_string())
-    }
-
-    fn list<T: ToString>(values: impl IntoIterator<Item = T>) -> Value {
-        Value::List(values.into_iter().map(|value| value.to_string()).collect())
-    }
 }
 
 pub(super) fn of(outline: &Outline<'_>) -> Settings {
@@ -59,6 +41,7 @@ pub(super) fn of(outline: &Outline<'_>) -> Settings {
             several => Some(Value::list(several)),
         },
         process: process(outline.process),
+        status: outline.status.as_ref().map(status),
         hosts: outline.hosts.iter().map(host).collect(),
     }
 }
@@ -68,6 +51,13 @@ fn process(process: &Process) -> Vec<Entry> {
     entries.extend(process.user.as_ref().map(|user| ("user", Value::text(user))));
     entries.push(("shutdown_grace", Value::Text(notation::duration(process.shutdown_grace))));
     entries.push(("log_level", Value::text(notation::log_level(process.log_level))));
+    entries
+}
+
+fn status(status: &StatusOutline<'_>) -> Vec<Entry> {
+    let mut entries = vec![("listen", Value::list(&status.listen)), pages::access(status.access)];
+    entries.push(("metrics", Value::Flag(status.metrics)));
+    entries.extend(status.application_metrics.map(|upstream| ("application_metrics", Value::text(upstream))));
     entries
 }
 
@@ -102,6 +92,11 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
         entries.push(("access_log_escape", Value::text(format.escape.as_str())));
     }
     entries.extend(headers(&host.headers));
+    entries.extend((!host.access.is_empty()).then(|| pages::access(host.access)));
+    let intercepts =
+        host.forwarding.map(|it| it.forward.application_errors).filter(|it| *it != ApplicationErrors::Pass);
+    entries.extend(intercepts.map(pages::intercept_errors));
+    entries.extend(host.error_pages.map(|own| pages::error_pages(Some(own))));
     let routes = host.routes.iter().filter(|route| !route.is_plain_catch_all());
     HostEntries { entries, routes: routes.map(|it| route(it, host.forwarding.as_ref())).collect() }
 }
@@ -189,6 +184,9 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
     entries.push(match (&route.route.action, &route.forwarding) {
         (Action::Redirect(redirect), _) => ("redirect_to", Value::text(&redirect.origin)),
         (Action::Respond(answer), _) => ("respond", respond(answer)),
+        (Action::Files(files), _) => pages::files(files),
+        // These stand in a host of their own, which is told as `[status]`.
+        (Action::Status(_), _) => return entries,
         (Action::Forward(_), forwarding) => {
             ("upstream", Value::Text(forwarding.map(|it| it.upstream.to_string()).unwrap_or_default()))
         }
@@ -202,7 +200,16 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
     entries.extend(route.forwarding.iter().flat_map(|own| texts(own.own_limits(host))));
     entries.extend(route.forwarding.and_then(|own| own.own_tls(host)).map(upstream_tls));
     entries.extend(headers(&route.headers));
+    entries.extend(route.own_access.map(pages::access));
+    entries.extend(own_interception(route, host));
+    entries.extend(route.own_error_pages.map(pages::error_pages));
     entries
+}
+
+fn own_interception(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Option<Entry> {
+    let own = route.forwarding?.forward.application_errors;
+    let of_host = host.map(|host| host.forward.application_errors).unwrap_or_default();
+    (own != of_host).then(|| pages::intercept_errors(own))
 }
 
 fn upstream_tls(tls: &UpstreamTls) -> Entry {

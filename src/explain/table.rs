@@ -1,8 +1,11 @@
 //! The outline for people, at 80 columns.
 
-use super::notation;
-use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
+use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::{notation, pages};
+use crate::model::access::AccessRules;
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
+use crate::model::error_page::{ApplicationErrors, ErrorPages};
+use crate::model::files::{FileLocation, Files};
 use crate::model::header_ops::HeaderOp;
 use crate::model::log_format::LogFormat;
 use crate::model::route::Action;
@@ -19,6 +22,9 @@ pub(super) fn render(outline: &Outline<'_>) -> String {
     page.heading("listeners");
     for it in &outline.model.listeners {
         listener(&mut page, it, outline.model);
+    }
+    if let Some(it) = &outline.status {
+        status(&mut page, it);
     }
     for it in &outline.hosts {
         host(&mut page, it);
@@ -97,6 +103,16 @@ fn listener(page: &mut Page, listener: &Listener, model: &Model) {
     page.row("", &format!("unknown names: {unknown}"));
 }
 
+fn status(page: &mut Page, status: &StatusOutline<'_>) {
+    page.heading("status");
+    page.row("listens on", &list(&status.listen));
+    page.row("access", &rules(status.access));
+    page.row("answers", if status.metrics { "/nginx_status, /metrics" } else { "/nginx_status" });
+    if let Some(upstream) = status.application_metrics {
+        page.row("", &format!("/rails-metrics, which is /-/metrics of {upstream}"));
+    }
+}
+
 fn host(page: &mut Page, host: &HostOutline<'_>) {
     page.heading(&format!("host {}", host.name));
     if !host.aliases.is_empty() {
@@ -124,6 +140,12 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
         page.row(label, &value.map_or("left to the application".to_owned(), notation::header_value));
     }
     headers(page, &host.headers, "headers");
+    if !host.access.is_empty() {
+        page.row("access", &rules(host.access));
+    }
+    if let Some(pages) = host.error_pages {
+        page.row("error pages", &error_pages(Some(pages)));
+    }
     page.row("access log", &notation::log_target(host.access_log));
     if let LogFormat::Custom(format) = host.log_format {
         page.row("log format", &format!("escape={} {}", format.escape.as_str(), format.template));
@@ -199,6 +221,8 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
             let status = answer.status.as_u16();
             page.row("", &format!("answers {status} with {} bytes of {kind}", answer.body.len()));
         }
+        (Action::Files(it), _) => page.row("", &files(it)),
+        (Action::Status(_), _) => {}
         (Action::Forward(_), Some(forwarding)) => application(page, forwarding.upstream),
         (Action::Forward(_), None) => {}
     }
@@ -213,6 +237,32 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
         page.row("", &limits(own));
     }
     headers(page, &route.headers, "");
+    if let Some(own) = route.own_access {
+        page.row("", &format!("access: {}", rules(own)));
+    }
+    if route.forwarding.is_some_and(|own| own.forward.application_errors == ApplicationErrors::Replace) {
+        page.row("", "error pages also for errors of the application");
+    }
+    if let Some(own) = route.own_error_pages {
+        page.row("", &format!("error pages: {}", error_pages(own)));
+    }
+}
+
+fn files(files: &Files) -> String {
+    let place = match &files.location {
+        FileLocation::Root(directory) => format!("files, the whole path below {}", directory.display()),
+        FileLocation::Alias { directory, .. } => format!("files in {}", directory.display()),
+        FileLocation::Single(file) => format!("the file {}", file.display()),
+    };
+    files.index.as_ref().map_or(place.clone(), |index| format!("{place}, {index} for a directory"))
+}
+
+fn rules(rules: &AccessRules) -> String {
+    if rules.is_empty() { "everybody".to_owned() } else { list(&rules.iter().collect::<Vec<_>>()) }
+}
+
+fn error_pages(pages: Option<&ErrorPages>) -> String {
+    pages.map_or("the proxy's own".to_owned(), pages::statuses)
 }
 
 fn application(page: &mut Page, upstream: &UpstreamSpec) {

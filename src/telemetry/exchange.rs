@@ -8,10 +8,11 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use http::{HeaderMap, StatusCode, request};
+use http::{HeaderMap, Method, StatusCode, request};
 
 use super::access_log::{self, RequestSummary, TunnelEnd, TunnelLine};
 use super::clock::TIME_LOCAL;
+use super::counters::OpenRequest;
 use super::log_writer::WorkerLog;
 use super::notes::{self, End, Notes};
 use crate::model::log_format::CustomFormat;
@@ -49,7 +50,10 @@ struct Record {
     line: Line,
     log: HostLog,
     progress: Progress,
+    wanted: Wanted,
     sent: u64,
+    /// There if a status page tells it.
+    tally: Option<OpenRequest>,
 }
 
 /// What the line needs to know.
@@ -69,6 +73,13 @@ enum OpenTunnelLine {
     Package(TunnelLine),
     Custom(Box<Notes>),
     Gone,
+}
+
+/// What the client wants of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Everything,
+    Head,
 }
 
 enum Progress {
@@ -94,7 +105,8 @@ impl Exchange {
             LineForm::Package => Line::Package { peer, request: RequestSummary::of(head) },
             LineForm::Custom(format) => Line::Custom(Box::new(Notes::begin(format.clone(), facts, head))),
         };
-        Exchange(Box::new(Record { line, log, progress: Progress::Asked, sent: 0 }))
+        let wanted = if head.method == Method::HEAD { Wanted::Head } else { Wanted::Everything };
+        Exchange(Box::new(Record { line, log, progress: Progress::Asked, wanted, sent: 0, tally: None }))
     }
 
     /// What is noted beyond the usual; `None` if the log has the usual format.
@@ -105,22 +117,40 @@ impl Exchange {
         }
     }
 
+    /// Whether the client wants no body.
+    pub fn is_head(&self) -> bool {
+        self.0.wanted == Wanted::Head
+    }
+
+    /// Counted from here to its end.
+    pub fn counted(mut self, tally: Option<OpenRequest>) -> Exchange {
+        self.0.tally = tally;
+        self
+    }
+
     /// The head of the answer is on its way.
     pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.0.progress = Progress::Answered { status: status.as_u16() };
         if let Some(notes) = self.notes() {
             notes.answered(headers);
         }
+        if let Some(tally) = &self.0.tally {
+            tally.answered(status);
+        }
     }
 
     /// Bytes of the body went to the client.
     pub fn sent(&mut self, bytes: u64) {
         self.0.sent += bytes;
+        if let Some(tally) = &self.0.tally {
+            tally.sent(bytes);
+        }
     }
 
     /// The exchange goes on as a tunnel, and its line is the tunnel's.
     pub fn into_tunnel(mut self) -> TunnelRecord {
         let record = &mut self.0;
+        record.tally = None;
         let line = match std::mem::replace(&mut record.line, Line::Gone) {
             Line::Package { peer, request } => OpenTunnelLine::Package(TunnelLine::prepare(peer, &request)),
             Line::Custom(notes) => OpenTunnelLine::Custom(notes),

@@ -31,7 +31,7 @@ impl Package {
         let text = format!(
             "external_url 'https://{GITLAB}'\nnginx['listen_addresses'] = ['127.0.0.1']\n\
              nginx['listen_port'] = {}\nnginx['ssl_certificate'] = {:?}\nnginx['ssl_certificate_key'] = {:?}\n\
-             nginx['log_directory'] = {:?}\nweb_server['username'] = '{account}'\n\
+             nginx['status']['enable'] = false\nnginx['log_directory'] = {:?}\nweb_server['username'] = '{account}'\n\
              gitlab_workhorse['listen_network'] = 'tcp'\ngitlab_workhorse['listen_addr'] = '{}'\n{lines}\n",
             port.address().port(),
             files.certificate,

@@ -17,6 +17,7 @@ mod support;
 mod self_test;
 
 // Which host, which route, and over what.
+mod access;
 mod client_certificates;
 mod redirect;
 mod routing;
@@ -37,6 +38,11 @@ mod streaming;
 mod tunnel;
 mod upgrade;
 mod variables;
+
+// What the proxy answers itself.
+mod error_pages;
+mod files;
+mod status;
 
 // What does not.
 mod limits;

@@ -15,12 +15,15 @@ mod log_format;
 mod nginx_text;
 mod notation;
 mod openssl_commands;
+mod pages;
 mod plan;
 pub(super) mod reader;
 mod request_headers;
+mod routes;
 mod services;
 mod shared;
 mod smartcard;
+mod status;
 mod url;
 
 use std::path::Path;
@@ -52,11 +55,13 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
     let process = process(source, reader);
     let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
+    let mut workhorse = None;
     for service in Service::ALL {
         let Some(plan) = service.plan(&mut lowering) else { continue };
         if service == Service::Gitlab {
             lowering.lets_encrypt = LetsEncrypt::decide(&plan, lowering.reader, surroundings);
             lowering.gitlab = Some(plan.url.clone());
+            workhorse = Some(plan.upstream.clone());
         }
         let mut host = plan.host(&mut lowering);
         if service == Service::Gitlab {
@@ -79,6 +84,7 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
         directory: Path::new("/etc/gitlab").to_owned(),
         default_host: default_hosts(&hosts, source),
         process,
+        status: status::section(workhorse, reader),
         defaults: HostSettings::default(),
         hosts,
     }

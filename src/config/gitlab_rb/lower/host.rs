@@ -4,19 +4,22 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 
 use super::Lowering;
 use super::agent::Agent;
+use super::lets_encrypt::LetsEncrypt;
+use super::pages::{self, Pages};
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use super::{client_address, encryption, headers, listening, log_format, notation, request_headers};
+use super::{client_address, encryption, headers, listening, log_format, notation, request_headers, routes};
 use crate::config::document::{
-    ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
+    ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
 };
 use crate::config::gitlab_rb::settings::Owner;
-use crate::model::route::{PathMatch, Respond};
+use crate::model::error_page::ApplicationErrors;
+use crate::model::host::HostPattern;
 use crate::model::{BodyLimit, HttpVersions, LogTarget};
 
 impl Plan {
@@ -31,6 +34,7 @@ impl Plan {
         let key_password_file = self.key_password_file(&listening, lowering);
         let public_port = listening.public_port(self.url.port);
         let redirects = listening.redirects();
+        let pages = pages::of(self, lowering);
         let mut settings = HostSettings {
             tls: self.said(listening.tls),
             listen: self.said(listening.listen),
@@ -42,7 +46,7 @@ impl Plan {
             access_log: self.said(self.access_log(lowering)),
             access_log_format: log_format::format(self.service, lowering.reader),
             access_log_escape: log_format::escape(self.service, lowering.reader),
-            forwarding: self.forwarding(listening.tls, lowering),
+            forwarding: self.forwarding(listening.tls, &pages, lowering),
             ..HostSettings::default()
         };
         if listening.tls {
@@ -61,8 +65,22 @@ impl Plan {
             certificate_key,
             key_password_file,
             public_port: public_port.map_or(Setting::Unsaid, |port| self.said(port)),
+            acme_challenge_directory: self.challenges(lowering),
             settings,
-            routes: [self.routes(redirects), self.agent_routes(lowering)].concat(),
+            routes: [routes::of(self, redirects, &pages), self.agent_routes(&pages, lowering)].concat(),
+        }
+    }
+
+    /// The package writes its challenges there. It has them served on every host with a name of its own, if
+    /// it obtains certificates at all; so does who only names the directory.
+    fn challenges(&self, lowering: &mut Lowering<'_, '_>) -> Setting<PathBuf> {
+        let said = lowering.reader.text(&["letsencrypt", "wwwroot"]);
+        let is_single = matches!(self.name, HostPattern::Exact(_));
+        match (said, &lowering.lets_encrypt) {
+            _ if !is_single => Setting::Unsaid,
+            (Some(said), _) => Setting::said_at(said.value.into(), &said.place),
+            (None, LetsEncrypt::On { .. }) => self.said(WWW.into()),
+            (None, LetsEncrypt::Off) => Setting::Unsaid,
         }
     }
 
@@ -140,7 +158,7 @@ impl Plan {
         LogTarget::File(PathBuf::from(directory).join(file))
     }
 
-    fn forwarding(&self, tls: bool, lowering: &mut Lowering<'_, '_>) -> ForwardSettings {
+    fn forwarding(&self, tls: bool, pages: &Pages, lowering: &mut Lowering<'_, '_>) -> ForwardSettings {
         let owner = self.service.owner();
         // The registry's and Pages' are fixed in the package.
         let read_timeout = match self.service {
@@ -159,44 +177,29 @@ impl Plan {
             tunnel_idle_timeout: tunnel.map_or(Setting::Unsaid, Setting::Said),
             read_timeout: read_timeout.map_or(Setting::Unsaid, Setting::Said),
             request_headers: request_headers::of(self, tls, lowering.reader),
+            error_pages: pages.pages.clone(),
+            intercept_errors: pages.intercept.clone(),
             ..ForwardSettings::default()
         }
     }
 
-    /// GitLab's health checks answer before the redirect. Below a relative root nothing else is there.
-    fn routes(&self, redirects: bool) -> Vec<RouteSection> {
-        let root = &self.url.path;
-        let upstream = || self.said(RouteAction::Upstream(self.upstream.value.clone()));
-        let mut routes = Vec::new();
-        if self.service == Service::Gitlab && redirects {
-            for path in HEALTH {
-                let mut route = self.route(PathMatch::Exact(format!("{root}{path}")), upstream());
-                route.before_redirect = self.said(true);
-                routes.push(route);
-            }
-        }
-        if !root.is_empty() {
-            let nothing = Respond {
-                status: StatusCode::NOT_FOUND,
-                content_type: HeaderValue::from_static("text/plain"),
-                body: "There is nothing here.\n".to_owned(),
-            };
-            routes.push(self.route(PathMatch::Prefix(root.clone()), upstream()));
-            routes.push(self.route(PathMatch::Prefix("/".to_owned()), self.said(RouteAction::Respond(nothing))));
-        }
-        routes
-    }
-
-    fn agent_routes(&self, lowering: &mut Lowering<'_, '_>) -> Vec<RouteSection> {
+    /// Its errors are for programs.
+    fn agent_routes(&self, pages: &Pages, lowering: &mut Lowering<'_, '_>) -> Vec<RouteSection> {
         let agent = match self.service {
             Service::Gitlab | Service::Kas => Agent::read(lowering.reader),
             Service::Mattermost | Service::Pages | Service::Registry => None,
         };
-        match agent {
+        let mut routes = match agent {
             Some(agent) if self.service == Service::Kas => agent.host(self),
             Some(agent) => agent.paths(self),
             None => Vec::new(),
+        };
+        if pages.intercept() {
+            routes
+                .iter_mut()
+                .for_each(|route| route.settings.intercept_errors = self.said(ApplicationErrors::Pass));
         }
+        routes
     }
 }
 
@@ -237,13 +240,5 @@ const ONLY_WITH_TLS: [&str; 16] = [
     "ssl_verify_depth",
 ];
 
-const HEALTH: [&str; 8] = [
-    "/-/health",
-    "/-/readiness",
-    "/-/liveness",
-    "/health_check",
-    "/health_check/database",
-    "/health_check/migrations",
-    "/health_check/cache",
-    "/health_check/geo",
-];
+/// Where the package's own client puts its challenges.
+const WWW: &str = "/var/opt/gitlab/nginx/www";

@@ -6,7 +6,7 @@ use super::Lowering;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use crate::config::diagnostic::Mistake;
+use crate::config::diagnostic::{Diagnostics, Mistake};
 use crate::config::document::Said;
 
 /// The sockets of a host.
@@ -57,12 +57,17 @@ pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
 fn addresses(plan: &Plan, reader: &mut Reader<'_>) -> Vec<Said<IpAddr>> {
     let default = || vec![Said { value: "*".to_owned(), place: plan.place.clone() }];
     let said = reader.texts(plan.service.owner(), "listen_addresses").unwrap_or_else(default);
+    read(said, reader.problems)
+}
+
+/// Reads addresses as nginx writes them. What is none is reported.
+pub(super) fn read(said: Vec<Said<String>>, problems: &mut Diagnostics) -> Vec<Said<IpAddr>> {
     let mut addresses: Vec<Said<IpAddr>> = Vec::new();
     for written in said {
         match address(&written.value) {
             Ok(value) if addresses.iter().any(|known| known.value == value) => {}
             Ok(value) => addresses.push(Said { value, place: written.place }),
-            Err(mistake) => reader.problems.push(mistake.at(&written.place)),
+            Err(mistake) => problems.push(mistake.at(&written.place)),
         }
     }
     addresses

@@ -66,11 +66,7 @@ pub(super) const NEIGHBOURS: &[Spec] = &[
         "certificates are obtained by the package, not by the proxy",
     ),
     no_effect("letsencrypt.auto_renew", Form::Any, "certificates are obtained by the package, not by the proxy"),
-    refused(
-        "letsencrypt.wwwroot",
-        Form::Text,
-        "files for challenges are not served by this version; a renewal of the package's certificates fails",
-    ),
+    applied("letsencrypt.wwwroot", Form::Text),
     applied("web_server.username", Form::Text),
     no_effect("web_server.group", Form::Any, "the groups of the account count"),
     no_effect("web_server.external_users", Form::Any, "this gives other accounts access to Workhorse's socket"),
@@ -84,7 +80,4 @@ const fn applied(key: &'static str, form: Form) -> Spec {
 const fn no_effect(key: &'static str, form: Form, why: &'static str) -> Spec {
     Spec { key, owners: &[], form, fate: Fate::NoEffect(why) }
 }
-
-const fn refused(key: &'static str, form: Form, why: &'static str) -> Spec {
-    Spec { key, owners: &[], form, fate: Fate::Refused(why) }
 }

@@ -84,20 +84,15 @@ pub(super) const PROXY: &[Spec] = &[
     ),
     no_effect("k8s_proxy_max_temp_file_size", &[Kas], Form::Any, "nothing is written to temporary files"),
     // The client's address.
-    applied("proxy_protocol", SERVED, Form::Flag),
-    applied("real_ip_trusted_addresses", SERVED, Form::Texts),
-    applied("real_ip_header", SERVED, Form::TextOrOff),
-    applied("real_ip_recursive", SERVED, Form::TextOrOff),
+    applied("proxy_protocol", EVERY, Form::Flag),
+    applied("real_ip_trusted_addresses", EVERY, Form::Texts),
+    applied("real_ip_header", EVERY, Form::TextOrOff),
+    applied("real_ip_recursive", EVERY, Form::TextOrOff),
     // Raw nginx text.
     refused("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::Text, SNIPPET),
     refused("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text, SNIPPET),
     refused("custom_nginx_config", &[Daemon], Form::Text, SNIPPET),
-    refused(
-        "custom_error_pages",
-        &[Gitlab],
-        Form::Hash,
-        "not supported by this version; answers of GitLab pass as they are, and the proxy's own pages are plain",
-    ),
+    applied("custom_error_pages", &[Gitlab], Form::Hash),
     // Logs.
     applied("log_directory", &[Daemon, Mattermost, Registry, Pages, Kas], Form::Text),
     applied("log_format", &[Daemon, Mattermost], Form::Text),
@@ -124,13 +119,14 @@ pub(super) const PROXY: &[Spec] = &[
     no_effect("server_names_hash_bucket_size", &[Daemon], Form::Any, TUNING),
     no_effect("consul_service_name", &[Daemon], Form::Any, "Gatepost does not register with Consul"),
     no_effect("consul_service_meta", &[Daemon], Form::Any, "Gatepost does not register with Consul"),
-    no_effect("status.enable", &[Daemon], Form::Flag, STATUS),
-    no_effect("status.listen_addresses", &[Daemon], Form::Texts, STATUS),
-    no_effect("status.fqdn", &[Daemon], Form::Any, STATUS),
-    no_effect("status.port", &[Daemon], Form::Port, STATUS),
-    no_effect("status.vts_enable", &[Daemon], Form::Flag, STATUS),
-    no_effect("status.options.allow", &[Daemon], Form::Any, STATUS),
-    no_effect("status.options.deny", &[Daemon], Form::Any, STATUS),
+    applied("status.enable", &[Daemon], Form::Flag),
+    applied("status.listen_addresses", &[Daemon], Form::Texts),
+    no_effect("status.fqdn", &[Daemon], Form::Any, "the pages are there for every name"),
+    applied("status.port", &[Daemon], Form::Port),
+    applied("status.vts_enable", &[Daemon], Form::Flag),
+    applied("status.options.allow", &[Daemon], Form::Any),
+    applied("status.options.deny", &[Daemon], Form::Any),
+    no_effect("status.options.stub_status", &[Daemon], Form::Any, STATUS),
     no_effect("status.options.server_tokens", &[Daemon], Form::Any, STATUS),
     no_effect("status.options.access_log", &[Daemon], Form::Any, STATUS),
     no_effect("svlogd_size", &[Daemon], Form::Any, ROTATION),
@@ -174,5 +170,5 @@ const SNIPPET: &str =
     "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
 const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
 const TUNING: &str = "a detail of nginx that has no counterpart";
-const STATUS: &str = "this version has no status page";
+const STATUS: &str = "the pages are what they are, and nothing is logged about them";
 const ROTATION: &str = "Gatepost does not rotate logs; USR1 opens them anew";
