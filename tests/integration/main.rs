@@ -42,6 +42,7 @@ mod variables;
 // What the proxy answers itself.
 mod error_pages;
 mod files;
+mod gitlab_down;
 mod status;
 
 // What does not.

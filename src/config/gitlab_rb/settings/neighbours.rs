@@ -80,4 +80,3 @@ const fn applied(key: &'static str, form: Form) -> Spec {
 const fn no_effect(key: &'static str, form: Form, why: &'static str) -> Spec {
     Spec { key, owners: &[], form, fate: Fate::NoEffect(why) }
 }
-}
