@@ -102,7 +102,9 @@ fn run(prepared: Prepared) -> Result<(), Failed> {
 
 fn check(source: &Source) -> Result<(), Failed> {
     let model = load(source)?;
-    let problems = app::examine(&model);
+    let (soon, problems): (Vec<_>, Vec<_>) =
+        app::examine(&model).into_iter().partition(|problem| matches!(problem, Problem::Soon(_)));
+    soon.iter().for_each(|problem| eprintln!("warning: {problem}"));
     if problems.is_empty() {
         return print("the configuration is fine\n");
     }
