@@ -9,6 +9,7 @@ mod deep_stack;
 mod evaluator;
 mod ledger;
 mod lower;
+mod nginx_text;
 mod settings;
 pub mod surroundings;
 mod syntax;
