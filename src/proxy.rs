@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use tower::Service;
@@ -137,7 +136,7 @@ impl Proxy {
         };
         let mut reply = match &route.action {
             Action::Redirect(redirect) => {
-                reply::redirect(redirect, &inbound.host_header, origin_form(&inbound.head.uri))
+                reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri))
             }
             Action::Respond(respond) => reply::respond(respond),
             Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {
@@ -171,7 +170,7 @@ impl Proxy {
         let security = self.model.host(host).security;
         let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
         headers.apply(&forward.request_headers);
-        let target = origin_form(&head.uri);
+        let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
         let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
         let request = UpstreamRequest::new(
             RequestHead { method: head.method, target, headers },
@@ -289,11 +288,6 @@ fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Respons
     exchange.answered(reply.status());
     let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })
-}
-
-/// Path and query, as they came.
-fn origin_form(uri: &http::Uri) -> PathAndQuery {
-    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 fn declared_length(head: &request::Parts) -> Option<u64> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use http::uri::PathAndQuery;
 
 use super::source::{Place, Source};
 use crate::model::header_ops::HeaderOp;
@@ -89,6 +90,8 @@ pub struct RouteSection {
     pub path: Setting<PathMatch>,
     /// Unsaid means: to the host's upstream.
     pub action: Setting<RouteAction>,
+    /// Stands in place of the matched path; unsaid means that the path goes on as it came.
+    pub replace_with: Setting<PathAndQuery>,
     pub before_redirect: Setting<bool>,
     pub settings: ForwardSettings,
 }

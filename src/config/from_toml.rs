@@ -139,6 +139,7 @@ fn route(table: &mut Table<'_, '_, '_>) -> RouteSection {
         place: table.place.clone(),
         path: route_match(table),
         action: route_action(table),
+        replace_with: table.get("replace_with", text(route_path::REPLACEMENT_EXPECTED, route_path::replacement)),
         before_redirect: table.get("before_redirect", boolean),
         settings: forward_settings(table),
     }

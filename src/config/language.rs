@@ -79,7 +79,7 @@ pub static ROUTE: Section = Section {
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
     groups: &[
         &["exact", "prefix", "prefix_first", "regex"],
-        &["upstream", "redirect_to", "respond", "before_redirect"],
+        &["upstream", "redirect_to", "respond", "replace_with", "before_redirect"],
         FORWARD_SETTINGS,
     ],
 };

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use http::HeaderValue;
+use http::uri::PathAndQuery;
 
 use super::fold::{self, RedirectTo};
 use super::notation;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
-use crate::model::route::{Action, Forward, PathMatch, Route};
+use crate::model::route::{Action, Forward, ForwardTarget, PathMatch, Route};
 use crate::model::{CertificateFiles, LogTarget, Model, Process, Security, TlsPolicy, Transport, UpstreamSpec};
 
 /// The outline of a model that `config` compiled.
@@ -79,11 +80,12 @@ impl RouteOutline<'_> {
     pub(super) fn is_plain_catch_all(&self) -> bool {
         let catch_all = matches!(&self.route.path, PathMatch::Prefix(prefix) if prefix == "/");
         let bare = self.headers.request.is_empty() && self.headers.response.is_empty();
-        catch_all && self.forwarding.is_some() && bare && !self.before_redirect
+        let keeps_path = self.forwarding.is_some_and(|forwarding| forwarding.replacement().is_none());
+        catch_all && keeps_path && bare && !self.before_redirect
     }
 }
 
-impl Forwarding<'_> {
+impl<'a> Forwarding<'a> {
     /// What holds for a single request, with the keys of the TOML language.
     pub(super) fn limits(&self) -> [(&'static str, String); 5] {
         [
@@ -93,6 +95,14 @@ impl Forwarding<'_> {
             ("client_timeout", notation::duration(self.forward.client_timeout)),
             ("tunnel_idle_timeout", notation::duration(self.forward.tunnel_idle_timeout)),
         ]
+    }
+
+    /// What stands in place of the matched path, if anything does.
+    pub(super) fn replacement(&self) -> Option<&'a PathAndQuery> {
+        match &self.forward.target {
+            ForwardTarget::AsItCame => None,
+            ForwardTarget::Replaced(replacement) => Some(replacement),
+        }
     }
 
     /// The limits that differ from those of the host.

@@ -120,6 +120,9 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
             ("upstream", Value::Text(forwarding.map(|it| it.upstream.address.to_string()).unwrap_or_default()))
         }
     });
+    if let Some(replacement) = route.forwarding.and_then(|own| own.replacement()) {
+        entries.push(("replace_with", Value::text(replacement)));
+    }
     if route.before_redirect {
         entries.push(("before_redirect", Value::Flag(true)));
     }

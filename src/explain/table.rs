@@ -140,6 +140,9 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
         (Action::Forward(_), Some(forwarding)) => page.row("", &format!("to {}", forwarding.upstream.address)),
         (Action::Forward(_), None) => {}
     }
+    if let Some(replacement) = route.forwarding.and_then(|own| own.replacement()) {
+        page.row("", &format!("with {replacement} in place of the matched path"));
+    }
     if route.before_redirect {
         page.row("", "also before the redirect");
     }

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
 use regex::Regex;
 
@@ -55,6 +56,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forward {
     pub upstream: UpstreamId,
+    pub target: ForwardTarget,
     /// Applied after the proxy's own forwarding headers.
     pub request_headers: Vec<HeaderOp>,
     pub body_limit: BodyLimit,
@@ -64,6 +66,16 @@ pub struct Forward {
     pub client_timeout: Duration,
     /// Longest silence in both directions of a tunnel.
     pub tunnel_idle_timeout: Duration,
+}
+
+/// What becomes of the path of a request. The query goes on as it came in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForwardTarget {
+    /// Byte for byte as the client wrote it (nginx's `proxy_pass` without a URI).
+    AsItCame,
+    /// This stands in place of what the route matched. The rest is decoded, brought to its normal form and
+    /// encoded again (nginx's `proxy_pass` with a URI). Never on a route with a pattern.
+    Replaced(PathAndQuery),
 }
 
 /// The client is sent to the same path and query elsewhere.

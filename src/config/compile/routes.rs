@@ -10,7 +10,7 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{ForwardSettings, HostSection, HostSettings, RouteAction, RouteSection, Setting};
 use crate::config::source::Place;
 use crate::model::header_ops::HeaderOp;
-use crate::model::route::{Action, Forward, Origin, PathMatch, Redirect, Route};
+use crate::model::route::{Action, Forward, ForwardTarget, Origin, PathMatch, Redirect, Route};
 use crate::model::{UpstreamAddress, UpstreamSpec};
 
 /// A route that may appear twice: on the host, and before the redirect to it.
@@ -67,6 +67,7 @@ fn compile_route(
     context: &mut Context<'_>,
 ) -> Option<RoutePlan> {
     headers::report_doubles(&route.settings.response_headers, context.problems);
+    report_pattern_replaced(path, route, context.problems);
     let settings = route.settings.over(&host.forwarding);
     let action = match &route.action {
         Setting::Unreadable => return None,
@@ -74,10 +75,10 @@ fn compile_route(
             if section.upstream.is_unsaid() {
                 context.problems.push(homeless(route));
             }
-            forward(&section.upstream.said()?.value, &settings, host, context)
+            forward(&section.upstream.said()?.value, target(route), &settings, host, context)
         }
         Setting::Said(said) => match &said.value {
-            RouteAction::Upstream(address) => forward(address, &settings, host, context),
+            RouteAction::Upstream(address) => forward(address, target(route), &settings, host, context),
             RouteAction::RedirectTo(origin) => own_answer(redirect(origin), route, context.problems),
             RouteAction::Respond(answer) => own_answer(Action::Respond(answer.clone()), route, context.problems),
         },
@@ -107,14 +108,19 @@ fn catch_all(section: &HostSection, host: &HostSettings, context: &mut Context<'
     let address = &section.upstream.said()?.value;
     Some(RoutePlan {
         path: PathMatch::Prefix("/".to_owned()),
-        action: forward(address, &host.forwarding, host, context),
+        action: forward(address, ForwardTarget::AsItCame, &host.forwarding, host, context),
         response_headers: headers::ops(&host.forwarding.response_headers),
         before_redirect: None,
     })
 }
 
+fn target(route: &RouteSection) -> ForwardTarget {
+    route.replace_with.said().map_or(ForwardTarget::AsItCame, |said| ForwardTarget::Replaced(said.value.clone()))
+}
+
 fn forward(
     address: &UpstreamAddress,
+    target: ForwardTarget,
     settings: &ForwardSettings,
     host: &HostSettings,
     context: &mut Context<'_>,
@@ -127,6 +133,7 @@ fn forward(
     };
     Action::Forward(Forward {
         upstream: context.model.add_upstream(upstream),
+        target,
         request_headers: headers::ops(&settings.request_headers),
         body_limit: settings.max_body.value_or(defaults::MAX_BODY),
         read_timeout: settings.read_timeout.value_or(defaults::READ_TIMEOUT),
@@ -141,11 +148,20 @@ fn redirect(origin: &str) -> Action {
 
 /// An answer that the proxy makes itself; reports what is said about a forwarding that never happens.
 fn own_answer(action: Action, route: &RouteSection, problems: &mut Diagnostics) -> Action {
-    for (key, place) in route.settings.forward_only() {
+    let replacement = route.replace_with.place().map(|place| ("replace_with", place));
+    for (key, place) in route.settings.forward_only().into_iter().chain(replacement) {
         let message = format!("`{key}` has no meaning for a route that forwards nothing");
         problems.push(Diagnostic::error(place, message).help("remove it"));
     }
     action
+}
+
+/// Only a fixed text has a length that can be taken away; nginx refuses the same.
+fn report_pattern_replaced(path: &PathMatch, route: &RouteSection, problems: &mut Diagnostics) {
+    if let (PathMatch::Regex(_), Some(place)) = (path, route.replace_with.place()) {
+        let error = Diagnostic::error(place, "a route with a pattern has no fixed part that could be replaced");
+        problems.push(error.help("use `prefix` or `exact`, or remove `replace_with`"));
+    }
 }
 
 fn report_repeated(routes: &[RouteSection], problems: &mut Diagnostics) {

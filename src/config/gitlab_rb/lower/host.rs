@@ -178,6 +178,7 @@ impl Plan {
             place: self.place.clone(),
             path: self.said(path),
             action,
+            replace_with: Setting::Unsaid,
             before_redirect: Setting::Unsaid,
             settings: ForwardSettings::default(),
         }
