@@ -8,6 +8,7 @@ mod fold;
 mod json;
 mod notation;
 mod outline;
+mod pages;
 mod settings;
 mod table;
 mod toml;

@@ -5,7 +5,10 @@
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
 //! TLS listener names a certificate.
 
+pub mod access;
 pub mod end_to_end;
+pub mod error_page;
+pub mod files;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
@@ -18,6 +21,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
 use route::Routes;
 
@@ -30,6 +34,9 @@ pub struct Model {
     upstreams: Vec<UpstreamSpec>,
     certificates: Vec<CertificateFiles>,
     access_logs: Vec<LogTarget>,
+    error_pages: Vec<ErrorPages>,
+    /// The host of the pages about the proxy itself, if there is one.
+    pub status: Option<HostId>,
 }
 
 /// Settings of the process as a whole.
@@ -108,6 +115,8 @@ pub struct VirtualHost {
     pub security: Security,
     pub routes: Routes,
     pub access_log: LogId,
+    /// For errors that no route answers for.
+    pub error_pages: Option<ErrorPagesId>,
 }
 
 /// Whether a host is served encrypted, and with which certificate.
@@ -237,6 +246,8 @@ ids! {
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
     /// Names a [`LogTarget`] of a model.
     LogId -> access_logs: LogTarget, add_access_log, access_log;
+    /// Names [`ErrorPages`] of a model.
+    ErrorPagesId -> error_pages: ErrorPages, add_error_pages, error_pages;
 }
 
 impl Model {
@@ -249,6 +260,8 @@ impl Model {
             upstreams: Vec::new(),
             certificates: Vec::new(),
             access_logs: Vec::new(),
+            error_pages: Vec::new(),
+            status: None,
         }
     }
 
@@ -266,5 +279,9 @@ impl Model {
 
     pub fn access_logs(&self) -> &[LogTarget] {
         &self.access_logs
+    }
+
+    pub fn all_error_pages(&self) -> &[ErrorPages] {
+        &self.error_pages
     }
 }

@@ -139,6 +139,7 @@ impl Proxy {
                 reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri))
             }
             Action::Respond(respond) => reply::respond(respond),
+            Action::Files(_) | Action::Status(_) => reply::refuse(&Refusal::NoRoute, accept.as_ref()),
             Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {
                 Ok(forwarded) => return forwarded,
                 Err(refusal) => reply::refuse(&refusal, accept.as_ref()),

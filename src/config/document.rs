@@ -13,6 +13,8 @@ use http::HeaderValue;
 use http::uri::PathAndQuery;
 
 use super::source::{Place, Source};
+use crate::model::access::AccessRule;
+use crate::model::error_page::{ApplicationErrors, ErrorPage};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::route::{PathMatch, Respond};
@@ -28,8 +30,18 @@ pub struct Document {
     /// Who answers for unknown names; on each address the first of them that is there.
     pub default_host: Setting<Vec<Said<HostName>>>,
     pub process: ProcessSection,
+    /// Unsaid means that there are no pages about the proxy.
+    pub status: Setting<StatusSection>,
     pub defaults: HostSettings,
     pub hosts: Vec<HostSection>,
+}
+
+/// What is said about the pages about the proxy itself.
+#[derive(Debug, Clone, Default)]
+pub struct StatusSection {
+    pub listen: Setting<Vec<Said<SocketAddr>>>,
+    pub access: Setting<Vec<Said<AccessRule>>>,
+    pub metrics: Setting<bool>,
 }
 
 /// What is said about the process.
@@ -51,6 +63,8 @@ pub struct HostSection {
     pub certificate: Setting<PathBuf>,
     pub certificate_key: Setting<PathBuf>,
     pub public_port: Setting<NonZeroU16>,
+    /// Where files for certificate validation (RFC 8555 section 8.3) are looked for.
+    pub acme_challenge_directory: Setting<PathBuf>,
     pub settings: HostSettings,
     pub routes: Vec<RouteSection>,
 }
@@ -81,6 +95,10 @@ pub struct ForwardSettings {
     pub tunnel_idle_timeout: Setting<Duration>,
     pub request_headers: Vec<Said<HeaderOp>>,
     pub response_headers: Vec<Said<HeaderOp>>,
+    pub access: Setting<Vec<Said<AccessRule>>>,
+    pub intercept_errors: Setting<ApplicationErrors>,
+    /// As in nginx, those of a route stand in the place of all those of its host.
+    pub error_pages: Setting<Vec<Said<ErrorPage>>>,
 }
 
 /// What is said about one route of a host.
@@ -103,6 +121,23 @@ pub enum RouteAction {
     /// Scheme and authority.
     RedirectTo(String),
     Respond(Respond),
+    Files(FilesSection),
+}
+
+/// What is said about files to serve.
+#[derive(Debug, Clone)]
+pub struct FilesSection {
+    pub mapping: FileMapping,
+    pub index: Setting<String>,
+}
+
+/// How paths become files.
+#[derive(Debug, Clone)]
+pub enum FileMapping {
+    /// The path of the request leads on from this directory.
+    Root(Said<PathBuf>),
+    /// This stands in the place of the route's path.
+    Alias(Said<PathBuf>),
 }
 
 /// Whether the proxy sends a header, and with which value.
@@ -132,6 +167,11 @@ pub enum Setting<T> {
 }
 
 impl<T> Setting<T> {
+    /// A value that follows from what is written at `place`.
+    pub fn said_at(value: T, place: &Place) -> Setting<T> {
+        Setting::Said(Said { value, place: place.clone() })
+    }
+
     /// The value and its place, if it can be read.
     pub fn said(&self) -> Option<&Said<T>> {
         match self {
@@ -207,6 +247,9 @@ impl ForwardSettings {
             tunnel_idle_timeout: self.tunnel_idle_timeout.over(&below.tunnel_idle_timeout),
             request_headers: headers_over(&self.request_headers, &below.request_headers),
             response_headers: headers_over(&self.response_headers, &below.response_headers),
+            access: self.access.over(&below.access),
+            intercept_errors: self.intercept_errors.over(&below.intercept_errors),
+            error_pages: self.error_pages.over(&below.error_pages),
         }
     }
 
@@ -218,6 +261,7 @@ impl ForwardSettings {
             ("read_timeout", self.read_timeout.place()),
             ("client_timeout", self.client_timeout.place()),
             ("tunnel_idle_timeout", self.tunnel_idle_timeout.place()),
+            ("intercept_errors", self.intercept_errors.place()),
             ("request_headers", self.request_headers.first().map(|op| &op.place)),
         ];
         keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()

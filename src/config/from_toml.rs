@@ -3,6 +3,7 @@
 //! Nothing stops at the first mistake: a value that cannot be read is reported and marked, and the
 //! reading goes on. What the values mean together is checked in `compile`.
 
+mod pages;
 mod table;
 mod values;
 
@@ -19,7 +20,7 @@ use super::document::{
 };
 use super::language::{self, Section};
 use super::source::{Place, Source};
-use super::{address, duration, header, route_path};
+use super::{access, address, duration, header, route_path};
 use crate::model::route::{PathMatch, Respond};
 use table::{Reader, Table, Value};
 use values::{boolean, headers, list, number, text};
@@ -42,6 +43,7 @@ pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagno
         directory: directory.to_owned(),
         default_host: top.get("default_host", values::one_or_more(values::HOST_EXPECTED, values::host_name)),
         process: top.get("process", section(&language::PROCESS, process)).value_or_default(),
+        status: top.get("status", section(&language::STATUS, pages::status)),
         defaults: top.get("defaults", section(&language::DEFAULTS, host_settings)).value_or_default(),
         hosts: top.get("host", sections(&language::HOST, host)).value_or_default(),
     })
@@ -98,6 +100,7 @@ fn host(table: &mut Table<'_, '_, '_>) -> HostSection {
         certificate: table.get("certificate", text(values::PATH_EXPECTED, values::path)),
         certificate_key: table.get("certificate_key", text(values::PATH_EXPECTED, values::path)),
         public_port: table.get("public_port", port),
+        acme_challenge_directory: table.get("acme_challenge_directory", text(values::PATH_EXPECTED, values::path)),
         settings: host_settings(table),
         routes: table.get("route", sections(&language::ROUTE, route)).value_or_default(),
     }
@@ -131,6 +134,9 @@ fn forward_settings(table: &mut Table<'_, '_, '_>) -> ForwardSettings {
         tunnel_idle_timeout: table.get("tunnel_idle_timeout", span()),
         request_headers: table.get("request_headers", headers).value_or_default(),
         response_headers: table.get("response_headers", headers).value_or_default(),
+        access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
+        intercept_errors: table.get("intercept_errors", values::application_errors),
+        error_pages: table.get("error_page", list(language::ERROR_PAGE.form, || pages::error_page)),
     }
 }
 
@@ -163,7 +169,8 @@ fn route_action(table: &mut Table<'_, '_, '_>) -> Setting<RouteAction> {
     let origin = |origin: &str| address::origin(origin).map(RouteAction::RedirectTo);
     let redirect = table.get("redirect_to", text(address::ORIGIN_EXPECTED, origin));
     let respond = table.get("respond", respond);
-    table.only_one(vec![upstream, redirect, respond], "`upstream`, `redirect_to` and `respond`")
+    let files = table.get("files", pages::files);
+    table.only_one(vec![upstream, redirect, respond, files], "`upstream`, `redirect_to`, `respond` and `files`")
 }
 
 fn respond<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {

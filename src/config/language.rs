@@ -45,7 +45,7 @@ pub static TOP: Section = Section {
     name: "",
     place: "at the top of the file, before the first `[section]`",
     form: "",
-    groups: &[&["default_host", "process", "defaults", "host"]],
+    groups: &[&["default_host", "process", "status", "defaults", "host"]],
 };
 
 pub static PROCESS: Section = Section {
@@ -53,6 +53,13 @@ pub static PROCESS: Section = Section {
     place: "in `[process]`",
     form: "write `[process]` and its keys below",
     groups: &[&["workers", "user", "shutdown_grace", "log_level"]],
+};
+
+pub static STATUS: Section = Section {
+    name: "status",
+    place: "in `[status]`",
+    form: "write `[status]` and its keys below",
+    groups: &[&["listen", "access", "metrics"]],
 };
 
 pub static DEFAULTS: Section = Section {
@@ -67,7 +74,8 @@ pub static HOST: Section = Section {
     place: "in a `[[host]]`",
     form: "write `[[host]]` in double brackets and its keys below, once for each host",
     groups: &[
-        &["name", "aliases", "upstream", "certificate", "certificate_key", "public_port", "route"],
+        &["name", "aliases", "upstream", "certificate", "certificate_key", "public_port"],
+        &["acme_challenge_directory", "route"],
         HOST_SETTINGS,
         FORWARD_SETTINGS,
     ],
@@ -79,7 +87,7 @@ pub static ROUTE: Section = Section {
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
     groups: &[
         &["exact", "prefix", "prefix_first", "regex"],
-        &["upstream", "redirect_to", "respond", "replace_with", "before_redirect"],
+        &["upstream", "redirect_to", "respond", "files", "replace_with", "before_redirect"],
         FORWARD_SETTINGS,
     ],
 };
@@ -91,7 +99,21 @@ pub static RESPOND: Section = Section {
     groups: &[&["status", "content_type", "body"]],
 };
 
-static SECTIONS: [&Section; 6] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND];
+pub static FILES: Section = Section {
+    name: "host.route.files",
+    place: "in the `files` of a route",
+    form: "write { root = \"/srv/www\" } or { alias = \"/srv/www/\" }",
+    groups: &[&["root", "alias", "index"]],
+};
+
+pub static ERROR_PAGE: Section = Section {
+    name: "error_page",
+    place: "in an `error_page`",
+    form: "write { status = 502, file = \"/path/502.html\" }, or `title`, `header` and `message`, or a `body`",
+    groups: &[&["status", "file", "title", "header", "message", "content_type", "body"]],
+};
+
+static SECTIONS: [&Section; 9] = [&TOP, &PROCESS, &STATUS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &FILES, &ERROR_PAGE];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
@@ -114,4 +136,7 @@ const FORWARD_SETTINGS: &[&str] = &[
     "tunnel_idle_timeout",
     "request_headers",
     "response_headers",
+    "access",
+    "intercept_errors",
+    "error_page",
 ];

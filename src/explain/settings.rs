@@ -2,8 +2,9 @@
 
 use http::HeaderValue;
 
-use super::notation;
-use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
+use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::{notation, pages};
+use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, PathMatch, Respond};
 use crate::model::{HttpVersions, Process, TlsVersions};
@@ -12,6 +13,7 @@ use crate::model::{HttpVersions, Process, TlsVersions};
 pub(super) struct Settings {
     pub(super) default_host: Option<Value>,
     pub(super) process: Vec<Entry>,
+    pub(super) status: Option<Vec<Entry>>,
     pub(super) hosts: Vec<HostEntries>,
 }
 
@@ -30,14 +32,15 @@ pub(super) enum Value {
     Flag(bool),
     List(Vec<String>),
     Table(Vec<(String, Value)>),
+    Tables(Vec<Vec<(String, Value)>>),
 }
 
 impl Value {
-    fn text(value: impl ToString) -> Value {
+    pub(super) fn text(value: impl ToString) -> Value {
         Value::Text(value.to_string())
     }
 
-    fn list<T: ToString>(values: impl IntoIterator<Item = T>) -> Value {
+    pub(super) fn list<T: ToString>(values: impl IntoIterator<Item = T>) -> Value {
         Value::List(values.into_iter().map(|value| value.to_string()).collect())
     }
 }
@@ -50,6 +53,7 @@ pub(super) fn of(outline: &Outline<'_>) -> Settings {
             several => Some(Value::list(several)),
         },
         process: process(outline.process),
+        status: outline.status.as_ref().map(status),
         hosts: outline.hosts.iter().map(host).collect(),
     }
 }
@@ -60,6 +64,14 @@ fn process(process: &Process) -> Vec<Entry> {
     entries.push(("shutdown_grace", Value::Text(notation::duration(process.shutdown_grace))));
     entries.push(("log_level", Value::text(notation::log_level(process.log_level))));
     entries
+}
+
+fn status(status: &StatusOutline<'_>) -> Vec<Entry> {
+    vec![
+        ("listen", Value::list(&status.listen)),
+        pages::access(status.access),
+        ("metrics", Value::Flag(status.metrics)),
+    ]
 }
 
 fn host(host: &HostOutline<'_>) -> HostEntries {
@@ -84,6 +96,11 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     }
     entries.push(("access_log", Value::Text(notation::log_target(host.access_log))));
     entries.extend(headers(&host.headers));
+    entries.extend((!host.access.is_empty()).then(|| pages::access(host.access)));
+    let intercepts =
+        host.forwarding.map(|it| it.forward.application_errors).filter(|it| *it != ApplicationErrors::Pass);
+    entries.extend(intercepts.map(pages::intercept_errors));
+    entries.extend(host.error_pages.map(|own| pages::error_pages(Some(own))));
     let routes = host.routes.iter().filter(|route| !route.is_plain_catch_all());
     HostEntries { entries, routes: routes.map(|it| route(it, host.forwarding.as_ref())).collect() }
 }
@@ -116,6 +133,9 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
     entries.push(match (&route.route.action, &route.forwarding) {
         (Action::Redirect(redirect), _) => ("redirect_to", Value::text(&redirect.origin)),
         (Action::Respond(answer), _) => ("respond", respond(answer)),
+        (Action::Files(files), _) => pages::files(files),
+        // These stand in a host of their own, which is told as `[status]`.
+        (Action::Status(_), _) => return entries,
         (Action::Forward(_), forwarding) => {
             ("upstream", Value::Text(forwarding.map(|it| it.upstream.address.to_string()).unwrap_or_default()))
         }
@@ -128,7 +148,16 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
     }
     entries.extend(route.forwarding.iter().flat_map(|own| texts(own.own_limits(host))));
     entries.extend(headers(&route.headers));
+    entries.extend(route.own_access.map(pages::access));
+    entries.extend(own_interception(route, host));
+    entries.extend(route.own_error_pages.map(pages::error_pages));
     entries
+}
+
+fn own_interception(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Option<Entry> {
+    let own = route.forwarding?.forward.application_errors;
+    let of_host = host.map(|host| host.forward.application_errors).unwrap_or_default();
+    (own != of_host).then(|| pages::intercept_errors(own))
 }
 
 fn texts(limits: impl IntoIterator<Item = (&'static str, String)>) -> impl Iterator<Item = Entry> {

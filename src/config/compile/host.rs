@@ -6,7 +6,7 @@ use super::context::{Added, Context};
 use super::listeners::{Claim, Purpose};
 use super::redirect::{self, RedirectPlan};
 use super::routes::{self, RoutePlan};
-use super::{addresses, defaults, headers, no_effect};
+use super::{addresses, defaults, headers, no_effect, pages};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
 use crate::model::header_ops::HeaderOp;
@@ -60,11 +60,13 @@ impl HostPlan<'_> {
         let access_log = context.log_target(self.settings.access_log.value_or(defaults::access_log()));
         let access_log = context.model.add_access_log(access_log);
         let policy = self.policy();
+        let error_pages = pages::add(&self.settings.forwarding.error_pages, context);
         let host = VirtualHost {
             names: self.names.iter().map(|name| name.value.clone()).collect(),
             security: self.security(name, context),
             routes: Routes::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
             access_log,
+            error_pages,
         };
         let host = match context.add_host(host, &self.section.place) {
             Added::New(host) => host,

@@ -5,13 +5,17 @@ use std::cmp::Reverse;
 use http::StatusCode;
 
 use super::context::Context;
-use super::{defaults, headers};
+use super::{defaults, headers, pages};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{ForwardSettings, HostSection, HostSettings, RouteAction, RouteSection, Setting};
+use crate::config::document::{
+    ForwardSettings, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
+};
 use crate::config::source::Place;
+use crate::model::access::{AccessRule, AccessRules};
+use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, Forward, ForwardTarget, Origin, PathMatch, Redirect, Route};
-use crate::model::{UpstreamAddress, UpstreamSpec};
+use crate::model::{ErrorPagesId, UpstreamAddress, UpstreamSpec};
 
 /// A route that may appear twice: on the host, and before the redirect to it.
 pub(super) struct RoutePlan {
@@ -19,6 +23,8 @@ pub(super) struct RoutePlan {
     action: Action,
     /// What the configuration says; what the host adds to every answer comes on top.
     response_headers: Vec<HeaderOp>,
+    access: AccessRules,
+    error_pages: Option<ErrorPagesId>,
     /// Where it was asked to answer before the redirect too.
     pub(super) before_redirect: Option<Place>,
 }
@@ -28,7 +34,13 @@ impl RoutePlan {
     pub(super) fn route(&self, policy: &[HeaderOp]) -> Route {
         let mut response_headers = [policy, &self.response_headers].concat();
         headers::sort(&mut response_headers);
-        Route { path: self.path.clone(), action: self.action.clone(), response_headers }
+        Route {
+            path: self.path.clone(),
+            action: self.action.clone(),
+            response_headers,
+            access: self.access.clone(),
+            error_pages: self.error_pages,
+        }
     }
 
     /// Whether it matches every path.
@@ -41,9 +53,12 @@ impl RoutePlan {
 /// the order in which they are written.
 pub(super) fn compile(section: &HostSection, host: &HostSettings, context: &mut Context<'_>) -> Vec<RoutePlan> {
     headers::report_doubles(&host.forwarding.response_headers, context.problems);
-    report_repeated(&section.routes, context.problems);
+    pages::report_doubles(&section.settings.forwarding.error_pages, context.problems);
+    let challenges = pages::challenges(section);
+    let all: Vec<&RouteSection> = section.routes.iter().chain(&challenges).collect();
+    report_repeated(&all, context.problems);
     let mut sections: Vec<(&PathMatch, &RouteSection)> = Vec::new();
-    for route in &section.routes {
+    for route in all {
         match &route.path {
             Setting::Said(path) => sections.push((&path.value, route)),
             Setting::Unreadable => {}
@@ -68,6 +83,7 @@ fn compile_route(
 ) -> Option<RoutePlan> {
     headers::report_doubles(&route.settings.response_headers, context.problems);
     report_pattern_replaced(path, route, context.problems);
+    pages::report_doubles(&route.settings.error_pages, context.problems);
     let settings = route.settings.over(&host.forwarding);
     let action = match &route.action {
         Setting::Unreadable => return None,
@@ -81,11 +97,22 @@ fn compile_route(
             RouteAction::Upstream(address) => forward(address, target(route), &settings, host, context),
             RouteAction::RedirectTo(origin) => own_answer(redirect(origin), route, context.problems),
             RouteAction::Respond(answer) => own_answer(Action::Respond(answer.clone()), route, context.problems),
+            RouteAction::Files(files) => {
+                let files = pages::files(files, path, context)?;
+                own_answer(Action::Files(files), route, context.problems)
+            }
         },
     };
     let before_redirect = route.before_redirect.said().filter(|said| said.value).map(|said| said.place.clone());
     let response_headers = headers::ops(&settings.response_headers);
-    Some(RoutePlan { path: path.clone(), action, response_headers, before_redirect })
+    Some(RoutePlan {
+        path: path.clone(),
+        action,
+        response_headers,
+        access: settings.access.said().map(|said| access(&said.value)).unwrap_or_default(),
+        error_pages: pages::add(&settings.error_pages, context),
+        before_redirect,
+    })
 }
 
 /// The route for everything that no route was written for: to the host's upstream.
@@ -110,6 +137,8 @@ fn catch_all(section: &HostSection, host: &HostSettings, context: &mut Context<'
         path: PathMatch::Prefix("/".to_owned()),
         action: forward(address, ForwardTarget::AsItCame, &host.forwarding, host, context),
         response_headers: headers::ops(&host.forwarding.response_headers),
+        access: host.forwarding.access.said().map(|said| access(&said.value)).unwrap_or_default(),
+        error_pages: pages::add(&host.forwarding.error_pages, context),
         before_redirect: None,
     })
 }
@@ -139,7 +168,13 @@ fn forward(
         read_timeout: settings.read_timeout.value_or(defaults::READ_TIMEOUT),
         client_timeout: settings.client_timeout.value_or(defaults::CLIENT_TIMEOUT),
         tunnel_idle_timeout: settings.tunnel_idle_timeout.value_or(defaults::TUNNEL_IDLE_TIMEOUT),
+        application_errors: settings.intercept_errors.value_or(ApplicationErrors::Pass),
     })
+}
+
+/// The rules alone, in their order.
+pub(super) fn access(said: &[Said<AccessRule>]) -> AccessRules {
+    AccessRules::new(said.iter().map(|rule| rule.value.clone()).collect())
 }
 
 fn redirect(origin: &str) -> Action {
@@ -164,7 +199,7 @@ fn report_pattern_replaced(path: &PathMatch, route: &RouteSection, problems: &mu
     }
 }
 
-fn report_repeated(routes: &[RouteSection], problems: &mut Diagnostics) {
+fn report_repeated(routes: &[&RouteSection], problems: &mut Diagnostics) {
     let said: Vec<_> = routes.iter().filter_map(|route| route.path.said()).collect();
     for (index, path) in said.iter().enumerate() {
         if let Some(first) = said[..index].iter().find(|first| match_the_same(&first.value, &path.value)) {
@@ -203,7 +238,7 @@ fn pathless(route: &RouteSection) -> Diagnostic {
 
 fn homeless(route: &RouteSection) -> Diagnostic {
     Diagnostic::error(&route.place, "this route does nothing, and its host has no `upstream`")
-        .help("add `upstream`, `redirect_to` or `respond` to the route, or `upstream` to the host")
+        .help("add `upstream`, `redirect_to`, `respond` or `files` to the route, or `upstream` to the host")
 }
 
 fn is_catch_all(path: &PathMatch) -> bool {

@@ -55,6 +55,7 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
         directory: Path::new("/etc/gitlab").to_owned(),
         default_host: default_hosts(&hosts, source),
         process,
+        status: Setting::Unsaid,
         defaults: HostSettings::default(),
         hosts,
     }

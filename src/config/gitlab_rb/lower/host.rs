@@ -53,6 +53,7 @@ impl Plan {
             certificate,
             certificate_key,
             public_port: public_port.map_or(Setting::Unsaid, |port| self.said(port)),
+            acme_challenge_directory: Setting::Unsaid,
             settings,
             routes: self.routes(redirects),
         }
