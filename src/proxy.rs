@@ -136,7 +136,11 @@ impl Proxy {
         };
         let mut reply = match &route.action {
             Action::Redirect(redirect) => {
-                reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri))
+                let target = rewrite::redirect_target(&inbound.head.uri, route, &redirect.path);
+                match target {
+                    Ok(target) => reply::redirect(redirect, &inbound.host_header, &target),
+                    Err(_) => reply::refuse(&Refusal::BadPath, accept.as_ref()),
+                }
             }
             Action::Respond(respond) => reply::respond(respond),
             Action::Files(_) | Action::Status(_) => reply::refuse(&Refusal::NoRoute, accept.as_ref()),

@@ -9,15 +9,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use http::uri::PathAndQuery;
+use http::{HeaderValue, StatusCode};
 
 use super::source::{Place, Source};
 use crate::model::access::AccessRule;
 use crate::model::error_page::{ApplicationErrors, ErrorPage};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
-use crate::model::route::{PathMatch, Respond};
+use crate::model::route::{PathMatch, RedirectPath, Respond};
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions, UpstreamAddress};
 
 /// A whole configuration.
@@ -118,10 +118,18 @@ pub struct RouteSection {
 #[derive(Debug, Clone)]
 pub enum RouteAction {
     Upstream(UpstreamAddress),
-    /// Scheme and authority.
-    RedirectTo(String),
+    RedirectTo(RedirectSection),
     Respond(Respond),
     Files(FilesSection),
+}
+
+/// Where a route is said to send clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedirectSection {
+    pub status: StatusCode,
+    /// Scheme and authority.
+    pub origin: String,
+    pub path: RedirectPath,
 }
 
 /// What is said about files to serve.

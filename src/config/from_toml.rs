@@ -4,6 +4,7 @@
 //! reading goes on. What the values mean together is checked in `compile`.
 
 mod pages;
+mod redirect;
 mod table;
 mod values;
 
@@ -166,8 +167,7 @@ fn route_match(table: &mut Table<'_, '_, '_>) -> Setting<PathMatch> {
 fn route_action(table: &mut Table<'_, '_, '_>) -> Setting<RouteAction> {
     let upstream = |upstream: &str| address::upstream(upstream).map(RouteAction::Upstream);
     let upstream = table.get("upstream", text(address::UPSTREAM_EXPECTED, upstream));
-    let origin = |origin: &str| address::origin(origin).map(RouteAction::RedirectTo);
-    let redirect = table.get("redirect_to", text(address::ORIGIN_EXPECTED, origin));
+    let redirect = table.get("redirect_to", redirect::redirect);
     let respond = table.get("respond", respond);
     let files = table.get("files", pages::files);
     table.only_one(vec![upstream, redirect, respond, files], "`upstream`, `redirect_to`, `respond` and `files`")

@@ -92,6 +92,13 @@ pub static ROUTE: Section = Section {
     ],
 };
 
+pub static REDIRECT: Section = Section {
+    name: "host.route.redirect_to",
+    place: "in the `redirect_to` of a route",
+    form: "write { origin = \"https://other.example.com\", path = \"/new\", status = 302 }",
+    groups: &[&["origin", "path", "replace_with", "status"]],
+};
+
 pub static RESPOND: Section = Section {
     name: "host.route.respond",
     place: "in the `respond` of a route",
@@ -113,7 +120,8 @@ pub static ERROR_PAGE: Section = Section {
     groups: &[&["status", "file", "title", "header", "message", "content_type", "body"]],
 };
 
-static SECTIONS: [&Section; 9] = [&TOP, &PROCESS, &STATUS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &FILES, &ERROR_PAGE];
+static SECTIONS: [&Section; 10] =
+    [&TOP, &PROCESS, &STATUS, &DEFAULTS, &HOST, &ROUTE, &REDIRECT, &RESPOND, &FILES, &ERROR_PAGE];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",

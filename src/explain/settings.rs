@@ -1,12 +1,12 @@
 //! The outline as keys and values of the TOML language, each one written out.
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
 use super::{notation, pages};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
-use crate::model::route::{Action, PathMatch, Respond};
+use crate::model::route::{Action, PathMatch, Redirect, RedirectPath, Respond};
 use crate::model::{HttpVersions, Process, TlsVersions};
 
 /// A configuration, section by section.
@@ -131,7 +131,7 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
     };
     let mut entries = vec![(key, Value::text(route.route.path.text()))];
     entries.push(match (&route.route.action, &route.forwarding) {
-        (Action::Redirect(redirect), _) => ("redirect_to", Value::text(&redirect.origin)),
+        (Action::Redirect(redirect), _) => ("redirect_to", redirect_to(redirect)),
         (Action::Respond(answer), _) => ("respond", respond(answer)),
         (Action::Files(files), _) => pages::files(files),
         // These stand in a host of their own, which is told as `[status]`.
@@ -164,6 +164,21 @@ fn texts(limits: impl IntoIterator<Item = (&'static str, String)>) -> impl Itera
     limits.into_iter().map(|(key, text)| (key, Value::Text(text)))
 }
 
+/// The origin alone, if there is no more to it.
+fn redirect_to(redirect: &Redirect) -> Value {
+    let path = match &redirect.path {
+        RedirectPath::AsItCame if redirect.status == StatusCode::MOVED_PERMANENTLY => {
+            return Value::text(&redirect.origin);
+        }
+        RedirectPath::AsItCame => None,
+        RedirectPath::Fixed(path) => Some(("path", Value::text(path))),
+        RedirectPath::Replaced(path) => Some(("replace_with", Value::text(path))),
+    };
+    let status = ("status", Value::Number(redirect.status.as_u16().into()));
+    let entries = [Some(("origin", Value::text(&redirect.origin))), path, Some(status)];
+    Value::Table(entries.into_iter().flatten().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
 fn respond(answer: &Respond) -> Value {
     let entries = [
         ("status", Value::Number(answer.status.as_u16().into())),
@@ -181,6 +196,10 @@ fn headers(ops: &HeaderOps<'_>) -> Vec<Entry> {
     let table = |ops: &[&HeaderOp]| {
         let entry = |op: &&HeaderOp| match op {
             HeaderOp::Set(name, value) => (name.as_str().to_owned(), header_choice(Some(value))),
+            HeaderOp::Add(name, value) => {
+                let added = ("add".to_owned(), header_choice(Some(value)));
+                (name.as_str().to_owned(), Value::Table(vec![added]))
+            }
             HeaderOp::Remove(name) => (name.as_str().to_owned(), header_choice(None)),
         };
         (!ops.is_empty()).then(|| Value::Table(ops.iter().map(entry).collect()))

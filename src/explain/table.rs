@@ -6,7 +6,7 @@ use crate::model::access::AccessRules;
 use crate::model::error_page::{ApplicationErrors, ErrorPages};
 use crate::model::files::{FileLocation, Files};
 use crate::model::header_ops::HeaderOp;
-use crate::model::route::Action;
+use crate::model::route::{Action, Redirect, RedirectPath};
 use crate::model::{HttpVersions, Listener, Model, Process, TlsPolicy, TlsVersions, Transport, VirtualHost};
 
 /// Writes the table: the process, who answers on which address, and every host.
@@ -149,7 +149,7 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
     page.row("route", &route.route.path.to_string());
     match (&route.route.action, &route.forwarding) {
         (Action::Redirect(redirect), _) => {
-            page.row("", &format!("redirects to {} ({})", redirect.origin, redirect.status.as_u16()));
+            page.row("", &format!("redirects to {} ({})", goal(redirect), redirect.status.as_u16()));
         }
         (Action::Respond(answer), _) => {
             let kind = notation::header_value(&answer.content_type);
@@ -210,8 +210,20 @@ fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {
             HeaderOp::Set(_, value) => {
                 page.row(label, &format!("to {goal}: {name}: {}", notation::header_value(value)));
             }
+            HeaderOp::Add(_, value) => {
+                page.row(label, &format!("to {goal}: also {name}: {}", notation::header_value(value)));
+            }
             HeaderOp::Remove(_) => page.row(label, &format!("to {goal}: no {name}")),
         }
+    }
+}
+
+/// Where a redirect leads; without more the path of the request follows.
+fn goal(redirect: &Redirect) -> String {
+    match &redirect.path {
+        RedirectPath::AsItCame => redirect.origin.to_string(),
+        RedirectPath::Fixed(path) => format!("exactly {}{path}", redirect.origin),
+        RedirectPath::Replaced(path) => format!("{}{path} in place of the matched path", redirect.origin),
     }
 }
 

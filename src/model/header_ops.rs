@@ -11,6 +11,8 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 pub enum HeaderOp {
     /// The header has exactly this value afterwards.
     Set(SettableName, HeaderValue),
+    /// The header has this value beside those that it has already (nginx's `add_header`).
+    Add(SettableName, HeaderValue),
     /// The header is gone afterwards.
     Remove(SettableName),
 }
@@ -75,7 +77,7 @@ impl HeaderOp {
     /// The header that is changed.
     pub fn name(&self) -> &SettableName {
         match self {
-            HeaderOp::Set(name, _) | HeaderOp::Remove(name) => name,
+            HeaderOp::Set(name, _) | HeaderOp::Add(name, _) | HeaderOp::Remove(name) => name,
         }
     }
 
@@ -84,6 +86,9 @@ impl HeaderOp {
         match self {
             HeaderOp::Set(SettableName(name), value) => {
                 headers.insert(name, value.clone());
+            }
+            HeaderOp::Add(SettableName(name), value) => {
+                headers.append(name, value.clone());
             }
             HeaderOp::Remove(SettableName(name)) => {
                 headers.remove(name);
@@ -117,6 +122,8 @@ mod tests {
         let name = SettableName::from_static("referrer-policy");
         HeaderOp::Set(name.clone(), HeaderValue::from_static("c")).apply(&mut headers);
         assert_eq!(headers.get_all("referrer-policy").iter().collect::<Vec<_>>(), ["c"]);
+        HeaderOp::Add(name.clone(), HeaderValue::from_static("d")).apply(&mut headers);
+        assert_eq!(headers.get_all("referrer-policy").iter().collect::<Vec<_>>(), ["c", "d"]);
         HeaderOp::Remove(name).apply(&mut headers);
         assert!(headers.is_empty());
     }

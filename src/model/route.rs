@@ -97,12 +97,23 @@ pub enum ForwardTarget {
     Replaced(PathAndQuery),
 }
 
-/// The client is sent to the same path and query elsewhere.
+/// The client is sent elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     pub status: StatusCode,
-    /// The request target follows it as it came.
     pub origin: Origin,
+    pub path: RedirectPath,
+}
+
+/// Where on its goal a redirect leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedirectPath {
+    /// To the same path and query, byte for byte.
+    AsItCame,
+    /// This stands in place of what the route matched; the rest, in its normal form, and the query follow.
+    Replaced(String),
+    /// To this path and query, whatever was asked for. May be empty.
+    Fixed(String),
 }
 
 /// Where a redirect points to, without the path. Either way the configuration decides which hosts are
@@ -220,6 +231,7 @@ mod tests {
             action: Action::Redirect(Redirect {
                 status: StatusCode::MOVED_PERMANENTLY,
                 origin: Origin::SameHost { port: None },
+                path: RedirectPath::AsItCame,
             }),
             response_headers: Vec::new(),
             access: AccessRules::default(),

@@ -87,8 +87,8 @@ pub fn refuse(refusal: &Refusal, accept: Option<&HeaderValue>) -> Reply {
     reply
 }
 
-/// To the same path and query elsewhere, byte for byte.
-pub fn redirect(redirect: &Redirect, host: &HeaderValue, target: PathAndQuery) -> Reply {
+/// To the origin of a redirect, and there to `target`.
+pub fn redirect(redirect: &Redirect, host: &HeaderValue, target: &str) -> Reply {
     // The host has been found in the configuration, so it parses.
     let host = host.to_str().ok().and_then(|host| Authority::parse(host).ok());
     let host = host.map(|authority| authority.host).unwrap_or_default();

@@ -98,15 +98,17 @@ pub(super) fn table<'t>(
     reader.accept(read, value)
 }
 
-/// Headers by name: a text sets one, `false` removes it.
+/// Headers by name: a text sets one, `{ add = … }` adds one, `false` removes it.
 pub(super) fn headers<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<Vec<Said<HeaderOp>>> {
     let mut ops = Vec::new();
     for (key, value) in table(reader, value, HEADERS_EXPECTED)? {
         let place = reader.place(key);
         let name = header::name(key.get_ref()).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok();
-        let choice = header_choice(HEADERS_EXPECTED, header::value)(reader, value);
+        let added = value.get_ref().as_table().and_then(only_add);
+        let choice = header_choice(HEADERS_EXPECTED, header::value)(reader, added.unwrap_or(value));
         ops.extend(name.zip(choice).map(|(name, choice)| Said {
             value: match choice {
+                HeaderChoice::Send(value) if added.is_some() => HeaderOp::Add(name, value),
                 HeaderChoice::Send(value) => HeaderOp::Set(name, value),
                 HeaderChoice::Leave => HeaderOp::Remove(name),
             },
@@ -114,6 +116,11 @@ pub(super) fn headers<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Opti
         }));
     }
     Some(ops)
+}
+
+/// The value in `{ add = "…" }`.
+fn only_add<'t>(table: &'t DeTable<'t>) -> Option<&'t Value<'t>> {
+    table.get("add").filter(|value| table.len() == 1 && value.get_ref().is_str())
 }
 
 /// The value of a header, or `false`.
@@ -261,7 +268,8 @@ const LOG_LEVELS: [(&str, LogLevel); 4] =
 
 const TLS_EXPECTED: &str = "write [\"1.2\", \"1.3\"] or [\"1.3\"]";
 
-const HEADERS_EXPECTED: &str = "write { \"X-Frame-Options\" = \"SAMEORIGIN\", \"X-Gone\" = false }; false removes";
+const HEADERS_EXPECTED: &str =
+    "write { \"X-A\" = \"b\", \"X-B\" = { add = \"c\" }, \"X-C\" = false }; false removes";
 
 /// What to write where a file is expected.
 pub(super) const PATH_EXPECTED: &str = "write a path in quotes; a relative one starts at this file's directory";
