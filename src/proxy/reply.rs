@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
 
 use super::body::Content;

@@ -9,6 +9,7 @@ mod plan;
 pub(super) mod reader;
 mod services;
 mod shared;
+pub(super) mod snippet;
 mod url;
 
 use std::path::Path;
@@ -37,13 +38,19 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
     let process = process(source, reader);
     let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off };
     let mut hosts = Vec::new();
+    let mut renamed_hosts = Vec::new();
     for service in Service::ALL {
         let Some(plan) = service.plan(&mut lowering) else { continue };
         if service == Service::Gitlab {
             lowering.lets_encrypt = LetsEncrypt::decide(&plan, lowering.reader, surroundings);
         }
-        hosts.push(plan.host(&mut lowering));
+        let mut host = plan.host(&mut lowering);
+        let renamed = snippet::apply(&plan, &mut host, &mut lowering);
+        hosts.push(host);
+        renamed_hosts.extend(renamed);
     }
+    snippet::http::apply(&mut hosts, &mut lowering);
+    shared::add_renamed(&mut hosts, renamed_hosts);
     shared::agree(&mut hosts);
     shared::yield_redirects(&mut hosts, reader.problems);
     shared::report_own_ports(&hosts, reader.problems);

@@ -17,6 +17,9 @@ pub trait Surroundings: Sync {
 
     fn exists(&self, path: &Path) -> bool;
 
+    /// The names in a directory, in order; `None` if it is no directory that can be read.
+    fn names_in(&self, directory: &Path) -> Option<Vec<String>>;
+
     /// A value of `node`, by its keys joined with dots: `fqdn`, `hostname`, `cpu.total`.
     fn node(&self, key: &str) -> Option<String>;
 }
@@ -44,6 +47,14 @@ impl Surroundings for Machine {
         path.exists()
     }
 
+    fn names_in(&self, directory: &Path) -> Option<Vec<String>> {
+        let entries = std::fs::read_dir(directory).ok()?;
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(MOST_NAMES).collect();
+        names.sort();
+        Some(names)
+    }
+
     fn node(&self, key: &str) -> Option<String> {
         match key {
             "fqdn" => {
@@ -68,6 +79,9 @@ fn canonical_name(hosts: &str, host: &str) -> Option<String> {
     let mut known = names.map(Iterator::collect::<Vec<_>>).filter(|names| names.contains(&host));
     known.find_map(|names| names.first().map(|name| (*name).to_owned()))
 }
+
+/// No directory of configuration files has more entries.
+const MOST_NAMES: usize = 10_000;
 
 /// No file that settings are taken from is longer.
 const LONGEST_FILE: u64 = 1 << 20;

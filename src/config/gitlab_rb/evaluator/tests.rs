@@ -40,6 +40,14 @@ impl Surroundings for Given {
         self.read(path).is_ok()
     }
 
+    fn names_in(&self, directory: &Path) -> Option<Vec<String>> {
+        let below = |path: &&'static str| Path::new(path).parent() == Some(directory);
+        let name = |path: &'static str| Path::new(path).file_name()?.to_str().map(str::to_owned);
+        let mut names: Vec<String> = self.0.keys().copied().filter(below).filter_map(name).collect();
+        names.sort();
+        (!names.is_empty()).then_some(names)
+    }
+
     fn node(&self, key: &str) -> Option<String> {
         match key {
             "fqdn" => Some("git01.corp.example".to_owned()),

@@ -85,7 +85,7 @@ fn wish(name: &str, value: &Value, tls: bool) -> Wish {
     };
     // nginx's own quotes, which a value with blanks needs.
     let text = text.map(|text| text.trim_matches('"').to_owned()).filter(|text| !text.is_empty());
-    if DONE_ANYWAY.iter().any(|(done, with)| done.eq_ignore_ascii_case(name) && text.as_deref() == Some(with)) {
+    if text.as_deref().is_some_and(|text| is_done_anyway(name, text)) {
         return Wish::Granted;
     }
     let parsed = match header::name(name) {
@@ -107,6 +107,11 @@ fn wish(name: &str, value: &Value, tls: bool) -> Wish {
             Err(_) => Wish::Impossible("a header cannot have this value; it is not sent".to_owned()),
         },
     }
+}
+
+/// Whether the proxy says this without being told.
+pub(super) fn is_done_anyway(name: &str, value: &str) -> bool {
+    DONE_ANYWAY.iter().any(|(done, with)| done.eq_ignore_ascii_case(name) && value == *with)
 }
 
 fn instead(name: &SettableName) -> &'static str {

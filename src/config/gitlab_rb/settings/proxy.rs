@@ -101,9 +101,10 @@ pub(super) const PROXY: &[Spec] = &[
     refused("real_ip_header", EVERY, Form::Text, REAL_IP),
     refused("real_ip_recursive", EVERY, Form::Text, REAL_IP),
     // Raw nginx text.
-    refused("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::Text, SNIPPET),
-    refused("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text, SNIPPET),
-    refused("custom_nginx_config", &[Daemon], Form::Text, SNIPPET),
+    applied("custom_gitlab_server_config", &[Gitlab, Registry, Pages], Form::Text),
+    refused("custom_gitlab_server_config", &[Kas], Form::Text, SNIPPET),
+    applied("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text),
+    applied("custom_nginx_config", &[Daemon], Form::Text),
     refused(
         "custom_error_pages",
         &[Gitlab],
