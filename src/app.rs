@@ -23,7 +23,9 @@ use crate::net::cert_store::{CertStore, Certificate};
 use crate::net::listener;
 use crate::net::tls::TlsShared;
 use crate::privileges::{self, Account};
+use crate::proxy::error_pages::ReadyPages;
 use crate::signals::{Signals, Wish};
+use crate::telemetry::counters::Tallies;
 use crate::telemetry::log_writer::{Finish, LogHandle, LogWriter};
 use crate::worker::{self, BoundListener, Orders, Plan};
 use problem::Problem;
@@ -34,6 +36,7 @@ pub struct Prepared {
     /// By worker.
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
+    pages: ReadyPages,
 }
 
 type Certificates = BTreeMap<CertificateId, Certificate>;
@@ -69,8 +72,9 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     }
     let configs = server_configs(&model, &tls, &certificates).map_err(|error| vec![Problem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &configs)).collect();
+    let pages = ReadyPages::prepare(&model);
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
-    Ok(Prepared { model: Arc::new(model), sockets, logs })
+    Ok(Prepared { model: Arc::new(model), sockets, logs, pages })
 }
 
 impl Prepared {
@@ -84,10 +88,13 @@ impl Prepared {
         let mut signals = Signals::new().map_err(Problem::Start)?;
         let logs = self.logs.handle();
         let log_thread = self.logs.start().map_err(Problem::Start)?;
+        let pages = Arc::new(self.pages);
+        let mut tallies = Tallies::for_workers(&self.model).into_iter().flatten();
         let (reporter, mut reports) = unbounded_channel();
         let mut workers = Vec::new();
         for (position, sockets) in self.sockets.into_iter().enumerate() {
-            let plan = Plan { model: self.model.clone(), sockets, logs: logs.clone() };
+            let (model, logs, pages) = (self.model.clone(), logs.clone(), pages.clone());
+            let plan = Plan { model, sockets, logs, pages, tallies: tallies.next() };
             workers.push(worker::start(position, plan, reporter.clone()).map_err(Problem::Start)?);
         }
         drop(reporter);
@@ -200,7 +207,10 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
         let mut sockets = Vec::new();
         for (position, listener) in model.listeners.iter().enumerate() {
             match listener::bind(listener.address) {
-                Ok(socket) => sockets.push(BoundListener { listener: position, socket, tls: None }),
+                Ok(socket) => {
+                    let preamble = listener.preamble;
+                    sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
+                }
                 Err(error) if is_without_ip6(listener, &error) => {
                     tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
                 }

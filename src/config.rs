@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod address;
+pub mod client_address;
 pub mod compile;
 pub mod diagnostic;
 pub mod document;

@@ -12,6 +12,7 @@ mod pages;
 mod settings;
 mod table;
 mod toml;
+mod value;
 
 pub use account::{Account, Finding};
 

@@ -6,12 +6,14 @@
 //! TLS listener names a certificate.
 
 pub mod access;
+pub mod client_address;
 pub mod end_to_end;
 pub mod error_page;
 pub mod files;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
+pub mod network;
 pub mod path;
 pub mod route;
 
@@ -21,6 +23,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use client_address::ClientAddress;
 use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
 use route::Routes;
@@ -66,6 +69,7 @@ pub enum LogLevel {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
     pub address: SocketAddr,
+    pub preamble: Preamble,
     pub transport: Transport,
     pub hosts: HostTable<HostId>,
 }
@@ -77,6 +81,14 @@ impl Listener {
         let first = || self.hosts.entries().into_iter().map(|(_, id)| *id).min();
         self.hosts.default.or_else(first)
     }
+}
+
+/// What stands in front of everything else on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preamble {
+    None,
+    /// A header that names the client. Connections without one are closed.
+    ProxyProtocol,
 }
 
 /// What a client must speak to a listener first.
@@ -113,6 +125,7 @@ pub enum HttpVersions {
 pub struct VirtualHost {
     pub names: Vec<HostPattern>,
     pub security: Security,
+    pub client_address: ClientAddress,
     pub routes: Routes,
     pub access_log: LogId,
     /// For errors that no route answers for.

@@ -1,6 +1,11 @@
 //! The way of a request: host, route, action, answer.
 
 pub mod body;
+pub mod error_pages;
+pub mod file_body;
+pub mod files;
+pub mod html;
+mod own_answers;
 pub mod reply;
 pub mod requested_host;
 pub mod rewrite;
@@ -8,7 +13,7 @@ pub mod tunnel;
 pub mod upgrade;
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +33,11 @@ use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
 use crate::net::upstream::request::{BodyRules, Expectation, Hop, RequestBody, RequestHead, UpstreamRequest};
 use crate::telemetry::access_log::{RequestSummary, write_unreadable_line};
+use crate::telemetry::counters::{OpenConnection, OpenRequest, Tallies};
 use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
 use crate::telemetry::log_writer::{LogHandle, WorkerLog};
 use body::{Content, Record, ReplyBody};
+use error_pages::ReadyPages;
 use reply::{Refusal, Reply};
 use requested_host::RequestedHost;
 use tunnel::{End, Meter};
@@ -39,11 +46,14 @@ use upgrade::UpgradeOffer;
 /// One worker's live configuration: the model, with this worker's pools and logs beside it.
 pub struct Proxy {
     model: Arc<Model>,
+    pages: Arc<ReadyPages>,
     upstreams: Vec<Upstream>,
     logs: Vec<Rc<WorkerLog>>,
     /// By listener: see [`crate::model::Listener::fallback`].
     fallbacks: Vec<Option<HostId>>,
     clock: Rc<LogClock>,
+    /// There if the model has a page that tells them.
+    tallies: Option<Rc<Tallies>>,
     drain: Drain,
 }
 
@@ -52,6 +62,8 @@ struct Inbound {
     head: request::Parts,
     body: Incoming,
     host: HostId,
+    /// Who asks, as the host is told it.
+    client_address: SocketAddr,
     /// `Host` for the application, as the client wrote it.
     host_header: HeaderValue,
 }
@@ -69,13 +81,20 @@ struct Switched {
 }
 
 impl Proxy {
-    pub fn new(model: Arc<Model>, logs: &LogHandle, drain: Drain) -> Proxy {
+    pub fn new(
+        model: Arc<Model>,
+        pages: Arc<ReadyPages>,
+        logs: &LogHandle,
+        tallies: Option<Tallies>,
+        drain: Drain,
+    ) -> Proxy {
         let workers = model.process.workers.get();
         let upstreams = model.upstreams().iter().map(|spec| Upstream::new(spec, workers)).collect();
         let targets = model.access_logs().iter().enumerate();
         let logs = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
-        Proxy { model, upstreams, logs, fallbacks, clock: Rc::default(), drain }
+        let tallies = tallies.map(Rc::new);
+        Proxy { model, pages, upstreams, logs, fallbacks, clock: Rc::default(), tallies, drain }
     }
 
     /// The service for one client connection.
@@ -91,6 +110,11 @@ impl Proxy {
             let (proxy, client) = (proxy.clone(), client.clone());
             async move { Ok(proxy.answer(&client, request).await) }
         })
+    }
+
+    /// Counts a connection for as long as the result lives, if anybody can ask for the count.
+    pub fn connected(&self) -> Option<OpenConnection> {
+        self.tallies.as_ref().map(|tallies| tallies.accepted())
     }
 
     /// Notes a request whose head could not be read, in the log of the host that stands in for all others.
@@ -110,17 +134,23 @@ impl Proxy {
         let (head, body) = request.into_parts();
         let summary = RequestSummary::of(&head);
         let found = self.find_host(client, &head);
-        let host = found.as_ref().ok().map(|(host, _)| *host);
-        let exchange = self.record(client, host, summary);
+        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
+        let client_address = self.client_address(client, answering, &head);
+        let exchange = Exchange::open(client_address.ip(), summary, self.log_of(answering));
+        let tally = self.tallies.as_ref().map(|tallies| tallies.asked(answering));
         let inbound = match found {
-            Ok((host, host_header)) => Inbound { head, body, host, host_header },
+            Ok((host, host_header)) => Inbound { head, body, host, client_address, host_header },
             Err(refusal) => {
-                return recorded(exchange, open, reply::refuse(&refusal, head.headers.get(header::ACCEPT)));
+                let reply = reply::refuse(&refusal, None, head.headers.get(header::ACCEPT));
+                return recorded(exchange, open, tally, reply);
             }
         };
         match self.act(client, inbound).await {
-            Forwarded::Answered(reply) => recorded(exchange, open, reply),
+            Forwarded::Answered(reply) => recorded(exchange, open, tally, reply),
             Forwarded::Switched(reply, switched) => {
+                if let Some(tally) = tally {
+                    tally.answered(reply.status());
+                }
                 self.tunnel_after(client, switched, exchange.into_tunnel());
                 reply
             }
@@ -132,23 +162,26 @@ impl Proxy {
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(&inbound) {
             Ok(route) => route,
-            Err(refusal) => return Forwarded::Answered(reply::refuse(&refusal, accept.as_ref())),
-        };
-        let mut reply = match &route.action {
-            Action::Redirect(redirect) => {
-                let target = rewrite::redirect_target(&inbound.head.uri, route, &redirect.path);
-                match target {
-                    Ok(target) => reply::redirect(redirect, &inbound.host_header, &target),
-                    Err(_) => reply::refuse(&Refusal::BadPath, accept.as_ref()),
-                }
+            Err(refusal) => {
+                let pages = self.model.host(inbound.host).error_pages;
+                return Forwarded::Answered(self.refuse(&refusal, pages, accept.as_ref()));
             }
+        };
+        let answered = match &route.action {
+            _ if !route.access.permit(inbound.client_address.ip()) => Err(Refusal::Denied),
+            Action::Redirect(redirect) => rewrite::redirect_target(&inbound.head.uri, route, &redirect.path)
+                .map(|target| reply::redirect(redirect, &inbound.host_header, &target))
+                .map_err(|_| Refusal::BadPath),
             Action::Respond(respond) => reply::respond(respond),
-            Action::Files(_) | Action::Status(_) => reply::refuse(&Refusal::NoRoute, accept.as_ref()),
+            Action::Files(files) => files::serve(files, &inbound.head).await,
+            Action::Status(page) => self.status_page(*page),
             Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {
                 Ok(forwarded) => return forwarded,
-                Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
+                Err(refusal) => Err(refusal),
             },
         };
+        let mut reply =
+            answered.unwrap_or_else(|refusal| self.refuse(&refusal, route.error_pages, accept.as_ref()));
         route.response_headers.iter().for_each(|op| op.apply(reply.headers_mut()));
         Forwarded::Answered(reply)
     }
@@ -161,7 +194,7 @@ impl Proxy {
         forward: &Forward,
         inbound: Inbound,
     ) -> Result<Forwarded, Refusal> {
-        let Inbound { mut head, body, host, host_header } = inbound;
+        let Inbound { mut head, body, host, client_address, host_header } = inbound;
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
             return Err(Refusal::TooLarge);
         }
@@ -173,7 +206,8 @@ impl Proxy {
             expects: expectation(&head),
         };
         let security = self.model.host(host).security;
-        let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
+        let client_header = client.peer.header_for(client_address);
+        let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
         headers.apply(&forward.request_headers);
         let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
         let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
@@ -186,6 +220,9 @@ impl Proxy {
         let answer = self.upstreams[forward.upstream.index()].send(request).await;
         match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
             Answer::Response(response) => {
+                if let Some(reply) = self.page_instead(&response, forward, route) {
+                    return Ok(Forwarded::Answered(reply));
+                }
                 let (mut head, body) = response.into_parts();
                 head.headers = rewrite::to_client(head.headers, &route.response_headers);
                 head.version = http::Version::HTTP_11;
@@ -204,11 +241,15 @@ impl Proxy {
     /// Lets a tunnel begin when the 101 has gone out.
     fn tunnel_after(&self, client: &ClientConnection, switched: Switched, record: TunnelRecord) {
         let drain = self.drain.clone();
+        let counted = self.tallies.as_ref().map(|tallies| tallies.remains());
         client.take_over(Box::new(move |mut stream, early| {
             stream.become_tunnel();
             let client = End { stream, early };
             let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, record);
-            drain.spawn(Kind::Tunnel, tunnel);
+            drain.spawn(Kind::Tunnel, async move {
+                tunnel.await;
+                drop(counted);
+            });
         }));
     }
 
@@ -260,8 +301,11 @@ impl Proxy {
         self.model.host(inbound.host).routes.select(&path).ok_or(Refusal::NoRoute)
     }
 
-    fn record(&self, client: &ClientConnection, host: Option<HostId>, summary: RequestSummary) -> Exchange {
-        Exchange::open(client.peer, summary, self.log_of(host.or(self.fallbacks[client.listener])))
+    /// Who asks, by the rules of the host that answers.
+    fn client_address(&self, client: &ClientConnection, host: Option<HostId>, head: &request::Parts) -> SocketAddr {
+        let peer = &client.peer;
+        let rules = host.map(|host| &self.model.host(host).client_address);
+        rules.map_or(peer.address, |rules| rules.of_request(peer.address, peer.proxied, &head.headers))
     }
 
     fn log_of(&self, host: Option<HostId>) -> DatedLog {
@@ -289,9 +333,17 @@ impl Meter for TunnelRecord {
 }
 
 /// An answer that carries its record to its end.
-fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Response<ReplyBody> {
+fn recorded(
+    mut exchange: Exchange,
+    open: OpenExchange,
+    tally: Option<OpenRequest>,
+    reply: Reply,
+) -> Response<ReplyBody> {
     exchange.answered(reply.status());
-    let record = Record::of_answer(exchange, open);
+    if let Some(tally) = &tally {
+        tally.answered(reply.status());
+    }
+    let record = Record::of_answer(exchange, open, tally);
     reply.map(|content| ReplyBody::Message { content, record })
 }
 

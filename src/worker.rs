@@ -16,10 +16,12 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::drain::{Census, Drain, Kind};
-use crate::model::Model;
+use crate::model::{Model, Preamble};
 use crate::net::connection::{self, Accepted, Transport};
 use crate::net::listener;
 use crate::proxy::Proxy;
+use crate::proxy::error_pages::ReadyPages;
+use crate::telemetry::counters::Tallies;
 use crate::telemetry::log_writer::LogHandle;
 
 /// All that one worker needs to start.
@@ -27,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) model: Arc<Model>,
     pub(crate) sockets: Vec<BoundListener>,
     pub(crate) logs: LogHandle,
+    pub(crate) pages: Arc<ReadyPages>,
+    pub(crate) tallies: Option<Tallies>,
 }
 
 /// A bound socket, and how it speaks.
@@ -34,6 +38,7 @@ pub(crate) struct BoundListener {
     /// The position of the listener in the model.
     pub(crate) listener: usize,
     pub(crate) socket: TcpListener,
+    pub(crate) preamble: Preamble,
     pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
@@ -78,7 +83,7 @@ pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census
 async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
     let grace = plan.model.process.shutdown_grace;
     let drain = Drain::new();
-    let proxy = Rc::new(Proxy::new(plan.model, &plan.logs, drain.clone()));
+    let proxy = Rc::new(Proxy::new(plan.model, plan.pages, &plan.logs, plan.tallies, drain.clone()));
     let mut running: Vec<AbortHandle> = Vec::new();
     for bound in plan.sockets {
         match accepting(bound, proxy.clone(), drain.clone()) {
@@ -101,7 +106,7 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
 
 fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result<AbortHandle> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
-    let listener = bound.listener;
+    let (listener, preamble) = (bound.listener, bound.preamble);
     let transport = Rc::new(match bound.tls {
         Some(config) => Transport::Tls(TlsAcceptor::from(config)),
         None => Transport::Plain,
@@ -109,13 +114,15 @@ fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result
     Ok(Drain::spawn_part(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
-            let accepted = Accepted { tcp, peer, listener };
+            let accepted = Accepted { tcp, peer, listener, preamble };
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
+            let counted = proxy.connected();
             drain.spawn(Kind::Connection, async move {
                 let service = |client| proxy.service(client);
                 if let Some(status) = connection::serve(accepted, &transport, &of_connection, service).await {
                     proxy.log_unreadable(listener, peer.ip(), status);
                 }
+                drop(counted);
             });
         }
     }))

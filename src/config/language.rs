@@ -120,13 +120,22 @@ pub static ERROR_PAGE: Section = Section {
     groups: &[&["status", "file", "title", "header", "message", "content_type", "body"]],
 };
 
-static SECTIONS: [&Section; 10] =
-    [&TOP, &PROCESS, &STATUS, &DEFAULTS, &HOST, &ROUTE, &REDIRECT, &RESPOND, &FILES, &ERROR_PAGE];
+pub static CLIENT_ADDRESS: Section = Section {
+    name: "host.client_address",
+    place: "in the `client_address` of a host",
+    form: "write { trusted = [\"10.0.0.1\"], from = \"X-Forwarded-For\", recursive = true }",
+    groups: &[&["trusted", "from", "recursive"]],
+};
+
+static SECTIONS: [&Section; 11] =
+    [&TOP, &PROCESS, &STATUS, &DEFAULTS, &HOST, &ROUTE, &REDIRECT, &RESPOND, &FILES, &ERROR_PAGE, &CLIENT_ADDRESS];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
     "listen",
     "redirect_from",
+    "proxy_protocol",
+    "client_address",
     "http2",
     "tls_versions",
     "hsts",

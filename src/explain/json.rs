@@ -2,7 +2,8 @@
 
 use serde_json::{Map, json};
 
-use super::settings::{Entry, Settings, Value};
+use super::settings::Settings;
+use super::value::{Entry, Value};
 
 /// Writes the object, with an end of line.
 pub(super) fn render(settings: &Settings) -> String {

@@ -1,7 +1,7 @@
 //! What the proxy answers by itself, and whom, as keys and values of the TOML language.
 
 use super::notation;
-use super::settings::{Entry, Value};
+use super::value::{Entry, Value};
 use crate::model::access::AccessRules;
 use crate::model::error_page::{ApplicationErrors, ErrorPage, ErrorPages, Message, PageContent};
 use crate::model::files::{FileLocation, Files};

@@ -3,11 +3,13 @@
 use http::{HeaderValue, StatusCode};
 
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::value::{Entry, Value};
 use super::{notation, pages};
+use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, PathMatch, Redirect, RedirectPath, Respond};
-use crate::model::{HttpVersions, Process, TlsVersions};
+use crate::model::{HttpVersions, Preamble, Process, TlsVersions};
 
 /// A configuration, section by section.
 pub(super) struct Settings {
@@ -21,28 +23,6 @@ pub(super) struct Settings {
 pub(super) struct HostEntries {
     pub(super) entries: Vec<Entry>,
     pub(super) routes: Vec<Vec<Entry>>,
-}
-
-pub(super) type Entry = (&'static str, Value);
-
-/// What can stand behind a key.
-pub(super) enum Value {
-    Text(String),
-    Number(u64),
-    Flag(bool),
-    List(Vec<String>),
-    Table(Vec<(String, Value)>),
-    Tables(Vec<Vec<(String, Value)>>),
-}
-
-impl Value {
-    pub(super) fn text(value: impl ToString) -> Value {
-        Value::Text(value.to_string())
-    }
-
-    pub(super) fn list<T: ToString>(values: impl IntoIterator<Item = T>) -> Value {
-        Value::List(values.into_iter().map(|value| value.to_string()).collect())
-    }
 }
 
 pub(super) fn of(outline: &Outline<'_>) -> Settings {
@@ -85,6 +65,10 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     if let Some(tls) = &host.tls {
         entries.extend(encryption(tls));
     }
+    entries.push(("proxy_protocol", Value::Flag(host.preamble == Preamble::ProxyProtocol)));
+    if let ClientAddress::Told(told) = host.client_address {
+        entries.push(("client_address", client_address(told)));
+    }
     if host.tls.is_some() || host.hsts.is_some() {
         entries.push(("hsts", header_choice(host.hsts)));
     }
@@ -120,6 +104,19 @@ fn encryption(tls: &TlsOutline<'_>) -> Vec<Entry> {
     entries.push(("http2", Value::Flag(tls.policy.http == HttpVersions::Http2And1)));
     entries.push(("tls_versions", Value::list(versions)));
     entries
+}
+
+fn client_address(told: &Told) -> Value {
+    let from = match &told.source {
+        AddressSource::ProxyProtocol => "proxy_protocol",
+        AddressSource::Header(name) => name.as_str(),
+    };
+    let entries = [
+        ("trusted", Value::list(&told.trusted)),
+        ("from", Value::text(from)),
+        ("recursive", Value::Flag(told.choice == Choice::LastUntrusted)),
+    ];
+    Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> {

@@ -3,11 +3,14 @@
 use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
 use super::{notation, pages};
 use crate::model::access::AccessRules;
+use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::error_page::{ApplicationErrors, ErrorPages};
 use crate::model::files::{FileLocation, Files};
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, Redirect, RedirectPath};
-use crate::model::{HttpVersions, Listener, Model, Process, TlsPolicy, TlsVersions, Transport, VirtualHost};
+use crate::model::{
+    HttpVersions, Listener, Model, Preamble, Process, TlsPolicy, TlsVersions, Transport, VirtualHost,
+};
 
 /// Writes the table: the process, who answers on which address, and every host.
 pub(super) fn render(outline: &Outline<'_>) -> String {
@@ -84,7 +87,11 @@ fn process(page: &mut Page, process: &Process) {
 }
 
 fn listener(page: &mut Page, listener: &Listener, model: &Model) {
-    page.row(&listener.address.to_string(), &transport(&listener.transport));
+    let preamble = match listener.preamble {
+        Preamble::None => "",
+        Preamble::ProxyProtocol => ", after a PROXY header",
+    };
+    page.row(&listener.address.to_string(), &format!("{}{preamble}", transport(&listener.transport)));
     for (name, id) in listener.hosts.entries() {
         page.row("", &format!("{name}{}", redirect_of(model.host(*id))));
     }
@@ -109,6 +116,9 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
     match &host.tls {
         Some(tls) => encryption(page, tls),
         None => page.row("speaks", &transport(&Transport::Plain)),
+    }
+    if let ClientAddress::Told(told) = host.client_address {
+        page.row("client address", &client_address(told));
     }
     if let Some(forwarding) = &host.forwarding {
         let upstream = forwarding.upstream;
@@ -142,6 +152,17 @@ fn encryption(page: &mut Page, tls: &TlsOutline<'_>) {
     page.row("key", &tls.certificate.key.display().to_string());
     if let Some(redirect) = &tls.redirect {
         page.row("redirects", &format!("from {} to https, port {}", list(&redirect.from), redirect.port));
+    }
+}
+
+fn client_address(told: &Told) -> String {
+    let trusted = list(&told.trusted);
+    match (&told.source, told.choice) {
+        (AddressSource::ProxyProtocol, _) => format!("from the PROXY header, if written by {trusted}"),
+        (AddressSource::Header(name), Choice::Last) => format!("the last in {name}, if sent by {trusted}"),
+        (AddressSource::Header(name), Choice::LastUntrusted) => {
+            format!("the last in {name} that is none of these, if sent by one of them: {trusted}")
+        }
     }
 }
 

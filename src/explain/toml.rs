@@ -1,6 +1,7 @@
 //! Settings as a file in our TOML language.
 
-use super::settings::{Entry, Settings, Value};
+use super::settings::Settings;
+use super::value::{Entry, Value};
 
 /// Writes the file.
 pub(super) fn render(settings: &Settings) -> String {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
+use super::network::Network;
 
 /// Rules in the order in which they are tried. The first that matches decides; where none does, the
 /// client may pass.
@@ -28,8 +28,7 @@ pub enum Permission {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clients {
     All,
-    /// In normal form: no bits beyond the prefix, and IPv4 as IPv4.
-    Within(IpNet),
+    Within(Network),
 }
 
 /// Why a text is no rule.
@@ -54,7 +53,6 @@ impl AccessRules {
         if self.0.is_empty() {
             return true;
         }
-        let client = client.to_canonical();
         let decisive = self.0.iter().find(|rule| rule.clients.include(client));
         decisive.is_none_or(|rule| rule.permission == Permission::Allow)
     }
@@ -97,17 +95,13 @@ impl Clients {
         if text == "all" {
             return Ok(Clients::All);
         }
-        let network = match text.parse::<IpAddr>() {
-            Ok(address) => IpNet::from(address),
-            Err(_) => text.parse().map_err(|_| InvalidRule::Clients)?,
-        };
-        Ok(Clients::Within(normal(network)))
+        text.parse().map(Clients::Within).map_err(|_| InvalidRule::Clients)
     }
 
     fn include(&self, client: IpAddr) -> bool {
         match self {
             Clients::All => true,
-            Clients::Within(network) => network.contains(&client),
+            Clients::Within(network) => network.contains(client),
         }
     }
 }
@@ -116,7 +110,6 @@ impl fmt::Display for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Clients::All => f.write_str("all"),
-            Clients::Within(network) if network.prefix_len() == network.max_prefix_len() => network.addr().fmt(f),
             Clients::Within(network) => network.fmt(f),
         }
     }
@@ -130,19 +123,6 @@ impl fmt::Display for InvalidRule {
         })
     }
 }
-
-/// The network without bits beyond its prefix; IPv4 addresses in IPv6 (RFC 4291 section 2.5.5.2) become
-/// IPv4, as clients do before they are compared.
-fn normal(network: IpNet) -> IpNet {
-    let network = network.trunc();
-    let IpNet::V6(within) = network else { return network };
-    let prefix = within.prefix_len().checked_sub(MAPPED_PREFIX);
-    let mapped = within.addr().to_ipv4_mapped().zip(prefix);
-    mapped.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4)
-}
-
-/// The bits before an IPv4 address in `::ffff:0:0/96`.
-const MAPPED_PREFIX: u8 = 96;
 
 #[cfg(test)]
 mod tests {

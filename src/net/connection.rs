@@ -8,14 +8,14 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
@@ -26,15 +26,15 @@ use tower::Service;
 
 use super::client_socket::{Activity, ClientLimits, ClientSocket};
 use super::client_stream::ClientStream;
+use super::peer::Peer;
 use super::tls::{self, HandshakeFailure};
 use crate::drain::{Drain, Signal};
+use crate::model::Preamble;
 use crate::model::host::HostName;
 
 /// What requests may know about the connection they came on.
 pub struct ClientConnection {
-    pub peer: IpAddr,
-    /// The peer's address as a header value, formatted once for all requests.
-    pub peer_header: HeaderValue,
+    pub peer: Peer,
     /// The position of the listener in the model.
     pub listener: usize,
     pub security: ConnectionSecurity,
@@ -69,6 +69,7 @@ pub struct Accepted {
     pub tcp: TcpStream,
     pub peer: SocketAddr,
     pub listener: usize,
+    pub preamble: Preamble,
 }
 
 /// Lets hyper call a tower service. Services here are always ready; the clone is a counter.
@@ -113,17 +114,11 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let Accepted { tcp, peer, listener } = accepted;
+    let Accepted { mut tcp, peer: address, listener, preamble } = accepted;
+    let peer = Peer::meet(&mut tcp, address, preamble).await?;
     let activity = Rc::new(Activity::one_by_one());
-    let (stream, security, version) = establish(tcp, transport, &activity, peer).await?;
-    let connection = Rc::new(ClientConnection {
-        peer: peer.ip(),
-        peer_header: address_header(peer.ip()),
-        listener,
-        security,
-        activity,
-        takeover: RefCell::new(None),
-    });
+    let (stream, security, version) = establish(tcp, transport, &activity, address).await?;
+    let connection = Rc::new(ClientConnection { peer, listener, security, activity, takeover: RefCell::new(None) });
     let service = TowerService(make_service(connection.clone()));
     let ended = match version {
         HttpVersion::One => serve_http1(stream, service, &connection, drain.signal()).await,
@@ -132,11 +127,11 @@ where
     match ended {
         Ended::Closed(Ok(())) => None,
         Ended::Closed(Err(error)) => {
-            tracing::debug!("connection from {peer} ended: {error}");
+            tracing::debug!("connection from {address} ended: {error}");
             status_of_unreadable(&error)
         }
         Ended::TooSlow => {
-            tracing::debug!("connection from {peer} was closed: the client took too long");
+            tracing::debug!("connection from {address} was closed: the client took too long");
             None
         }
     }
@@ -358,11 +353,6 @@ fn status_of_unreadable(error: &hyper::Error) -> Option<StatusCode> {
         (true, false) => Some(StatusCode::BAD_REQUEST),
         (false, false) => None,
     }
-}
-
-fn address_header(address: IpAddr) -> HeaderValue {
-    // An address consists of digits, letters, dots and colons, so it is always a valid value.
-    HeaderValue::try_from(address.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 /// nginx waits 60 s for a head and keeps an idle connection for 65 s. Heads are small: half the time is

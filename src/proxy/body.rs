@@ -3,14 +3,18 @@
 //! It holds the exchange's record, so the exchange ends when the last byte has been handed over, or when
 //! the client is gone.
 
+use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::file_body::FileBody;
 use crate::net::connection::OpenExchange;
 use crate::net::upstream::answer::{AnswerBody, AnswerFailure};
+use crate::telemetry::counters::OpenRequest;
 use crate::telemetry::exchange::Exchange;
 
 /// What a client is sent after the head.
@@ -28,12 +32,23 @@ pub enum Content {
     Empty,
     Own(Bytes),
     Application(AnswerBody),
+    File(FileBody),
+}
+
+/// Why an answer ends before its end.
+#[derive(Debug)]
+pub enum ContentFailure {
+    Application(AnswerFailure),
+    /// It cannot be read any more, or became shorter.
+    File(io::Error),
 }
 
 /// What lives exactly as long as an exchange: its log line, and its claim on the connection.
 pub struct Record {
     exchange: Exchange,
     open: OpenExchange,
+    /// There if anybody can ask for it.
+    tally: Option<OpenRequest>,
     turn: Turn,
 }
 
@@ -48,9 +63,9 @@ enum Turn {
 
 impl Record {
     /// The record of an answer whose head goes out now; it is for the client to ask for more.
-    pub fn of_answer(exchange: Exchange, open: OpenExchange) -> Record {
+    pub fn of_answer(exchange: Exchange, open: OpenExchange, tally: Option<OpenRequest>) -> Record {
         open.answer_offered();
-        Record { exchange, open, turn: Turn::Client }
+        Record { exchange, open, tally, turn: Turn::Client }
     }
 
     fn bytes_wanted(&mut self) {
@@ -62,6 +77,9 @@ impl Record {
 
     fn bytes_offered(&mut self, bytes: u64) {
         self.exchange.sent(bytes);
+        if let Some(tally) = &self.tally {
+            tally.sent(bytes);
+        }
         self.turn = Turn::Client;
         self.open.answer_offered();
     }
@@ -74,12 +92,19 @@ impl Drop for Record {
 }
 
 impl Content {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ContentFailure>>> {
         match self {
             Content::Empty => Poll::Ready(None),
             Content::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Application(body) => Pin::new(body).poll_frame(cx),
+            Content::Application(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(ContentFailure::Application)))
+            }
+            Content::File(body) => {
+                let frame = ready!(body.poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(ContentFailure::File)))
+            }
         }
     }
 
@@ -88,6 +113,7 @@ impl Content {
             Content::Empty => true,
             Content::Own(bytes) => bytes.is_empty(),
             Content::Application(body) => body.is_end_stream(),
+            Content::File(body) => body.is_end_stream(),
         }
     }
 
@@ -96,15 +122,19 @@ impl Content {
             Content::Empty => SizeHint::with_exact(0),
             Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Application(body) => body.size_hint(),
+            Content::File(body) => body.size_hint(),
         }
     }
 }
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = AnswerFailure;
+    type Error = ContentFailure;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ContentFailure>>> {
         let ReplyBody::Message { content, record } = self.get_mut() else { return Poll::Ready(None) };
         record.bytes_wanted();
         let frame = ready!(content.poll_frame(cx));
@@ -130,3 +160,14 @@ impl Body for ReplyBody {
         }
     }
 }
+
+impl fmt::Display for ContentFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ContentFailure::Application(failure) => failure.fmt(f),
+            ContentFailure::File(error) => write!(f, "a file cannot be read to its end: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ContentFailure {}

@@ -17,6 +17,7 @@ mod support;
 mod self_test;
 
 // Which host, which route, and over what.
+mod access;
 mod redirect;
 mod routing;
 mod tls;
@@ -30,6 +31,11 @@ mod response_headers;
 mod streaming;
 mod tunnel;
 mod upgrade;
+
+// What the proxy answers itself.
+mod error_pages;
+mod files;
+mod status;
 
 // What does not.
 mod limits;

@@ -10,9 +10,10 @@ use super::routes;
 use crate::config::document::{Said, StatusSection};
 use crate::config::source::Place;
 use crate::model::access::{AccessRule, AccessRules, Clients, Permission};
+use crate::model::client_address::ClientAddress;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::route::{Action, PathMatch, Respond, Route, Routes, StatusPage};
-use crate::model::{LogTarget, Security, Transport, VirtualHost};
+use crate::model::{LogTarget, Preamble, Security, Transport, VirtualHost};
 
 /// Adds the host; gives back the addresses it wants to answer on.
 pub(super) fn compile(said: &Said<StatusSection>, context: &mut Context<'_>) -> Vec<Claim> {
@@ -36,6 +37,7 @@ pub(super) fn compile(said: &Said<StatusSection>, context: &mut Context<'_>) -> 
         names: vec![name.clone()],
         security: Security::Plain,
         routes: Routes::new(pages.chain([rest]).map(route).collect()),
+        client_address: ClientAddress::Peer,
         access_log: context.model.add_access_log(LogTarget::Off),
         error_pages: None,
     };
@@ -44,6 +46,7 @@ pub(super) fn compile(said: &Said<StatusSection>, context: &mut Context<'_>) -> 
     let names = vec![Said { value: name, place: place.clone() }];
     let claim = |address| Claim {
         address,
+        preamble: Preamble::None,
         transport: Transport::Plain,
         host,
         names: names.clone(),
