@@ -28,7 +28,7 @@ use crate::model::Model;
 use crate::model::judgement::{Judgement, Verdict};
 use evaluator::Evaluator;
 use lower::reader::Reader;
-use lower::snippet;
+use lower::snippet::account;
 use surroundings::Surroundings;
 
 /// What a file means.
@@ -104,7 +104,7 @@ fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
     let (remarks, directives) = (reader.remarks, reader.directives);
     let model = compile::compile(&document, &mut problems);
     let mut judgements = verdicts::judge(&settings, &remarks, &mut problems);
-    snippet::insert(&mut judgements, &directives);
+    account::insert(&mut judgements, &directives);
     Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems }
 }
 

@@ -18,6 +18,7 @@ mod self_test;
 
 // Which host, which route, and over what.
 mod access;
+mod nginx_text;
 mod redirect;
 mod routing;
 mod tls;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
@@ -34,11 +35,24 @@ impl Gatepost {
         Gatepost::start(Configuration::new().host(host))
     }
 
+    /// Serves [`GITLAB`] from an application, over plain HTTP, as a `gitlab.rb` with these lines says.
+    #[track_caller]
+    pub fn serving_gitlab_rb(origin: &Origin, lines: &str) -> Gatepost {
+        let configuration = Configuration::new();
+        let path = configuration.write_gitlab_rb(origin, lines);
+        Gatepost::run(configuration, "--gitlab-rb", &path)
+    }
+
     /// Starts the program and waits until it is ready.
     #[track_caller]
     pub fn start(configuration: Configuration) -> Gatepost {
         let path = configuration.write();
-        let mut process = Process::spawn(&["serve".as_ref(), "--config".as_ref(), path.as_os_str()]);
+        Gatepost::run(configuration, "--config", &path)
+    }
+
+    #[track_caller]
+    fn run(configuration: Configuration, option: &str, path: &Path) -> Gatepost {
+        let mut process = Process::spawn(&["serve".as_ref(), option.as_ref(), path.as_os_str()]);
         let mut ended = false;
         let settled = holds_within(SOON, || {
             ended = process.has_ended();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::notation;
-use super::snippet::DirectiveVerdict;
+use super::snippet::account::DirectiveVerdict;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::document::Said;
 use crate::config::gitlab_rb::ledger::Settings;

@@ -4,7 +4,7 @@
 //! nginx puts the text at the end of the host's `server` block. Each directive of it is obeyed, has no
 //! effect, or is refused, and is accounted for with its own line: nothing is left out in silence.
 
-mod account;
+pub(in crate::config::gitlab_rb) mod account;
 mod answer;
 mod block;
 pub(super) mod http;
@@ -15,9 +15,6 @@ mod proxy_pass;
 mod server;
 mod template;
 mod url;
-
-pub(super) use account::DirectiveVerdict;
-pub(in crate::config::gitlab_rb) use account::insert;
 
 use super::Lowering;
 use super::plan::{Plan, Service};

@@ -15,6 +15,8 @@ pub(super) enum Outcome {
     NoEffect(String),
     /// Not obeyed; the reason, and what to do instead.
     Refused(String),
+    /// Not obeyed, because the block around it is not.
+    Lost(String),
 }
 
 /// One directive with what came of it.
@@ -48,7 +50,7 @@ impl Outcome {
         match self {
             Outcome::Applied => (Verdict::Applied, ""),
             Outcome::NoEffect(why) => (Verdict::NoEffect, why),
-            Outcome::Refused(why) => (Verdict::Refused, why),
+            Outcome::Refused(why) | Outcome::Lost(why) => (Verdict::Refused, why),
         }
     }
 }
@@ -82,9 +84,18 @@ impl Account {
             let blocks = ["location", "if", "server", "limit_except"];
             // What stands in a `map` and its like are no directives.
             for inner in directive.inner().iter().filter(|_| blocks.contains(&directive.name.as_str())) {
-                account.refuse_all(inner, &format!("the `{}` around it is not obeyed", directive.name));
+                account.lose(inner, &format!("the `{}` around it is not obeyed", directive.name));
             }
             Outcome::refused(why)
+        });
+    }
+
+    fn lose(&mut self, directive: &Directive, why: &str) {
+        self.note_block(directive, |account| {
+            for inner in directive.inner() {
+                account.lose(inner, why);
+            }
+            Outcome::Lost(why.to_owned())
         });
     }
 
@@ -106,12 +117,16 @@ impl Account {
 
     /// Whether any directive since the given position is refused.
     pub(super) fn refuses_since(&self, position: usize) -> bool {
-        self.verdicts[position..].iter().any(|it| matches!(it.outcome, Outcome::Refused(_)))
+        self.verdicts[position..].iter().any(|it| matches!(it.outcome, Outcome::Refused(_) | Outcome::Lost(_)))
     }
 
     /// What came of the setting as a whole; `None` if all of it is obeyed.
     pub(super) fn summary(&self) -> Option<(Verdict, String)> {
-        let refused: Vec<_> = self.verdicts.iter().filter(|it| matches!(it.outcome, Outcome::Refused(_))).collect();
+        let refused: Vec<_> = self
+            .verdicts
+            .iter()
+            .filter(|it| matches!(it.outcome, Outcome::Refused(_) | Outcome::Lost(_)))
+            .collect();
         if !refused.is_empty() {
             let mut names: Vec<&str> = refused.iter().map(|it| it.name.as_str()).collect();
             names.dedup();
@@ -122,22 +137,15 @@ impl Account {
         (!does_something).then(|| (Verdict::NoEffect, "nothing in it has an effect".to_owned()))
     }
 
-    /// Warns of each directive that is not obeyed, at its own line. What stands in a block that is not
-    /// obeyed is told of with the block.
+    /// Warns of each directive that is not obeyed, at its own line.
     pub(super) fn warn(&self, problems: &mut Diagnostics) {
-        let mut told: Option<String> = None;
         for it in &self.verdicts {
-            if told.as_ref().is_some_and(|block| it.within.starts_with(block.as_str())) {
-                continue;
-            }
-            told = None;
             let (message, why) = match &it.outcome {
                 Outcome::Refused(why) => (format!("nginx's `{}` is not obeyed", it.name), why),
                 Outcome::NoEffect(why) if it.name == "location" => ("this location has no effect".to_owned(), why),
                 _ => continue,
             };
             problems.push(Diagnostic::warning(&it.place, message).help(why.clone()));
-            told = Some(format!("{}.{}", it.within, it.name));
         }
     }
 

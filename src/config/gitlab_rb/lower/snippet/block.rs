@@ -135,6 +135,11 @@ fn request_header(name: &str, value: &str) -> Result<Option<HeaderOp>, String> {
     header::value(value).map(|value| Some(HeaderOp::Set(name, value))).map_err(|mistake| mistake.message)
 }
 
+/// Whether a header has a setting of its own, which holds for a host as a whole.
+pub(super) fn is_policy(name: &str) -> bool {
+    [HSTS, REFERRER_POLICY].iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// Puts a value that could be read into its place.
 fn said<T>(place: &mut Setting<T>, value: Option<T>, directive: &Directive, expected: &str) -> Outcome {
     match value {
@@ -147,3 +152,7 @@ fn said<T>(place: &mut Setting<T>, value: Option<T>, directive: &Directive, expe
 }
 
 const SPAN: &str = "write a number of seconds, or a time such as 10m";
+
+const HSTS: &str = "strict-transport-security";
+
+pub(super) const REFERRER_POLICY: &str = "referrer-policy";

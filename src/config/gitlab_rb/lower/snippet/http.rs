@@ -33,7 +33,7 @@ fn take(directive: &Directive, block: &mut Block, account: &mut Account) {
     let name = directive.name.as_str();
     if !directive.inner().is_empty() {
         let why = match minor::outcome(name, &[]) {
-            Outcome::Refused(why) | Outcome::NoEffect(why) => why,
+            Outcome::Refused(why) | Outcome::NoEffect(why) | Outcome::Lost(why) => why,
             Outcome::Applied => String::new(),
         };
         return account.refuse_all(directive, &why);

@@ -7,8 +7,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::super::plan::Plan;
 use super::account::{Account, Outcome};
-use super::block::Block;
-use super::server::is_policy;
+use super::block::{Block, is_policy};
 use super::{answer, proxy_pass};
 use crate::config::document::{
     FileMapping, FilesSection, ForwardSettings, RouteAction, RouteSection, Said, Setting,
@@ -33,6 +32,8 @@ struct Reading<'a> {
     path: PathMatch,
     place: Place,
     block: Block,
+    /// Whether there is a `return`.
+    answers_first: bool,
     handler: Option<Said<RouteAction>>,
     /// The path that a `rewrite … break` puts in place of the matched one, or the URI of `proxy_pass`.
     replacement: Option<Said<PathAndQuery>>,
@@ -52,9 +53,8 @@ pub(super) fn read(directive: &Directive, plan: &Plan, account: &mut Account) ->
     account.note_block(directive, |account| {
         let start = account.verdicts.len();
         let mut reading = Reading::new(directive, path, plan);
-        let answers_first = directive.inner().iter().any(|inner| inner.name == "return");
         for inner in directive.inner() {
-            reading.take(inner, answers_first, account);
+            reading.take(inner, account);
         }
         if !reading.does_something() && account.refuses_since(start) {
             return Outcome::refused(
@@ -95,20 +95,20 @@ impl<'a> Reading<'a> {
             path,
             place: directive.place.clone(),
             block: Block::default(),
+            answers_first: directive.inner().iter().any(|inner| inner.name == "return"),
             handler: None,
             replacement: None,
             index: Setting::Unsaid,
         }
     }
 
-    fn take(&mut self, directive: &Directive, answers_first: bool, account: &mut Account) {
+    fn take(&mut self, directive: &Directive, account: &mut Account) {
         let words = directive.words();
         let outcome = match (directive.name.as_str(), &words[..]) {
             ("location" | "if", _) => {
                 return account.refuse_all(directive, "a location can hold no further block here");
             }
-            // The rewrite phase of nginx comes before its access phase.
-            ("allow" | "deny", _) if answers_first => {
+            ("allow" | "deny", _) if self.answers_first => {
                 Outcome::no_effect("the `return` beside it answers everybody before this is looked at")
             }
             ("return", words) => {
@@ -212,6 +212,10 @@ impl<'a> Reading<'a> {
         let mut settings = self.block.forwarding;
         if !is_forwarded {
             settings = ForwardSettings::default();
+        }
+        // The rewrite phase of nginx, in which `return` answers, comes before its access phase.
+        if self.answers_first {
+            settings.access = Setting::Said(Said { value: Vec::new(), place: place.clone() });
         }
         if !self.block.access.is_empty() {
             settings.access = Setting::Said(Said { value: self.block.access, place: place.clone() });

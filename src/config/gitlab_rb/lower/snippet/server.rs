@@ -6,7 +6,7 @@ use regex::Regex;
 use super::super::plan::{Plan, Service};
 use super::account::{Account, Outcome};
 use super::answer::{self, Rewrite};
-use super::block::Block;
+use super::block::{Block, REFERRER_POLICY, is_policy};
 use super::location::{self, Location};
 use super::template;
 use crate::config::document::{
@@ -200,17 +200,14 @@ fn add_headers(added: &[Said<HeaderOp>], locations: &mut [Location], host: &mut 
         let place = &upstream.place;
         let all = Said { value: PathMatch::Prefix("/".to_owned()), place: place.clone() };
         let action = Said { value: RouteAction::Upstream(upstream.value.clone()), place: place.clone() };
-        host.routes.push(route(all, action));
+        let mut catch_all = route(all, action);
+        catch_all.settings = ForwardSettings::default();
+        host.routes.push(catch_all);
     }
     let inheriting = locations.iter_mut().filter(|location| !location.has_own_headers).map(|it| &mut it.route);
     for route in host.routes.iter_mut().chain(inheriting) {
         route.settings.response_headers.extend_from_slice(added);
     }
-}
-
-/// Whether a header has a setting of its own.
-pub(super) fn is_policy(name: &str) -> bool {
-    [HSTS, REFERRER_POLICY].iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Whether a location is found before any pattern is looked at.
@@ -238,14 +235,17 @@ fn renamed(host: &HostSection, name: Said<HostName>, action: Said<RouteAction>) 
     }
 }
 
+/// A route of the server itself.
 fn route(path: Said<PathMatch>, action: Said<RouteAction>) -> RouteSection {
+    let everybody = Said { value: Vec::new(), place: action.place.clone() };
     RouteSection {
         place: action.place.clone(),
         path: Setting::Said(path),
         action: Setting::Said(action),
         replace_with: Setting::Unsaid,
         before_redirect: Setting::Unsaid,
-        settings: ForwardSettings::default(),
+        // In nginx these answer before access rules are looked at.
+        settings: ForwardSettings { access: Setting::Said(everybody), ..ForwardSettings::default() },
     }
 }
 
@@ -255,9 +255,6 @@ fn said<T>(value: T, directive: &Directive) -> Said<T> {
 
 /// What nginx sends a text as, where no ending of a path tells better.
 const TEXT: HeaderValue = HeaderValue::from_static("application/octet-stream");
-
-const HSTS: &str = "strict-transport-security";
-const REFERRER_POLICY: &str = "referrer-policy";
 
 const ONLY_CONDITION: &str =
     "only `if ($host = old.example.com) { return 301 …; }` with another name is understood, on GitLab's host";
