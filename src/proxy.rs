@@ -173,6 +173,7 @@ impl Proxy {
                 .map(|target| reply::redirect(redirect, &inbound.host_header, &target))
                 .map_err(|_| Refusal::BadPath),
             Action::Respond(respond) => reply::respond(respond),
+            Action::Close => Ok(reply::close()),
             Action::Files(files) => files::serve(files, &inbound.head).await,
             Action::Status(page) => self.status_page(*page),
             Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {

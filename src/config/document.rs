@@ -132,6 +132,8 @@ pub enum RouteAction {
     Upstream(UpstreamAddress),
     RedirectTo(RedirectSection),
     Respond(Respond),
+    /// The connection ends without an answer.
+    Close,
     Files(FilesSection),
 }
 

@@ -87,7 +87,7 @@ pub static ROUTE: Section = Section {
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
     groups: &[
         &["exact", "prefix", "prefix_first", "regex"],
-        &["upstream", "redirect_to", "respond", "files", "replace_with", "before_redirect"],
+        &["upstream", "redirect_to", "respond", "files", "close", "replace_with", "before_redirect"],
         FORWARD_SETTINGS,
     ],
 };

@@ -130,6 +130,7 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
     entries.push(match (&route.route.action, &route.forwarding) {
         (Action::Redirect(redirect), _) => ("redirect_to", redirect_to(redirect)),
         (Action::Respond(answer), _) => ("respond", respond(answer)),
+        (Action::Close, _) => ("close", Value::Flag(true)),
         (Action::Files(files), _) => pages::files(files),
         // These stand in a host of their own, which is told as `[status]`.
         (Action::Status(_), _) => return entries,

@@ -177,6 +177,7 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
             let status = answer.status.as_u16();
             page.row("", &format!("answers {status} with {} bytes of {kind}", answer.body.len()));
         }
+        (Action::Close, _) => page.row("", "closes the connection without an answer"),
         (Action::Files(it), _) => page.row("", &files(it)),
         (Action::Status(_), _) => {}
         (Action::Forward(_), Some(forwarding)) => page.row("", &format!("to {}", forwarding.upstream.address)),

@@ -57,6 +57,8 @@ pub enum Action {
     Forward(Forward),
     Redirect(Redirect),
     Respond(Respond),
+    /// The connection ends without an answer (nginx's `return 444`).
+    Close,
     Files(Files),
     Status(StatusPage),
 }

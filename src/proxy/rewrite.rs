@@ -59,6 +59,10 @@ pub fn redirect_target<'a>(
         RedirectPath::Fixed(fixed) => Ok(fixed.into()),
         RedirectPath::Replaced(replacement) => {
             let mut target = path::replace(uri.path(), route.path.text().len(), replacement)?;
+            // The rest of a path must not become a part of the host's name.
+            if !target.is_empty() && !target.starts_with('/') {
+                return Err(InvalidPath);
+            }
             if let Some(query) = uri.query() {
                 target.push('?');
                 target.push_str(query);

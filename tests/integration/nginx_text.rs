@@ -74,6 +74,16 @@ fn a_return_of_the_server_answers_everything() {
 }
 
 #[test]
+fn a_return_of_444_closes_the_connection_without_a_byte() {
+    let origin = gitlab();
+    let gatepost = with_text(&origin, "location ~ \\.php$ { return 444; }");
+    let mut client = gatepost.plain_client_of(GITLAB);
+    client.request("GET /wp-login.php HTTP/1.1", &[]);
+    client.expect_closed();
+    assert_eq!(get(&gatepost, "/").text(), "from gitlab");
+}
+
+#[test]
 fn redirects_of_single_paths_keep_what_they_should() {
     let origin = gitlab();
     let gatepost = with_text(
@@ -81,19 +91,23 @@ fn redirects_of_single_paths_keep_what_they_should() {
         "location = /start { return 302 https://portal.test/; }\n\
          location = /help-me { return 307 /help?from=here; }\n\
          rewrite ^/old$ /new permanent;\n\
-         rewrite ^/wiki/(.*)$ https://docs.test/w/$1 redirect;",
+         rewrite ^/wiki/(.*)$ https://docs.test/w/$1 redirect;\n\
+         rewrite ^/moved(.*) https://docs.test$1 permanent;",
     );
     let own = format!("http://{GITLAB}:{}", gatepost.http().port());
     for (target, status, location) in [
         ("/start?x=1", 302, "https://portal.test/".to_owned()),
         ("/help-me", 307, format!("{own}/help?from=here")),
         ("/old?x=1", 301, format!("{own}/new?x=1")),
+        ("/moved/a?x=1", 301, "https://docs.test/a?x=1".to_owned()),
         ("/wiki/a/b%20c?x=1", 302, "https://docs.test/w/a/b%20c?x=1".to_owned()),
     ] {
         let answer = get(&gatepost, target);
         assert_eq!((answer.status(), answer.head.value("location")), (status, Some(location.as_str())), "{target}");
     }
     assert_eq!(get(&gatepost, "/older").text(), "from gitlab");
+    // This would lead to another host than the text says.
+    assert_eq!(get(&gatepost, "/moved.evil.test/").status(), 400);
 }
 
 #[test]

@@ -95,6 +95,7 @@ fn compile_route(
             RouteAction::Upstream(address) => forward(address, target(route), &settings, host, context),
             RouteAction::RedirectTo(goal) => own_answer(redirect(goal), route, context.problems),
             RouteAction::Respond(answer) => own_answer(Action::Respond(answer.clone()), route, context.problems),
+            RouteAction::Close => own_answer(Action::Close, route, context.problems),
             RouteAction::Files(files) => {
                 let files = pages::files(files, path, context)?;
                 own_answer(Action::Files(files), route, context.problems)
@@ -241,8 +242,9 @@ fn pathless(route: &RouteSection) -> Diagnostic {
 }
 
 fn homeless(route: &RouteSection) -> Diagnostic {
-    Diagnostic::error(&route.place, "this route does nothing, and its host has no `upstream`")
-        .help("add `upstream`, `redirect_to`, `respond` or `files` to the route, or `upstream` to the host")
+    Diagnostic::error(&route.place, "this route does nothing, and its host has no `upstream`").help(
+        "add `upstream`, `redirect_to`, `respond`, `files` or `close` to the route, or `upstream` to the host",
+    )
 }
 
 fn is_catch_all(path: &PathMatch) -> bool {

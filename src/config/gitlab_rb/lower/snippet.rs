@@ -58,3 +58,6 @@ fn conclude(account: Account, reader: &mut Reader<'_>) {
     }
     reader.directives.extend(account.verdicts);
 }
+
+#[cfg(test)]
+mod tests;

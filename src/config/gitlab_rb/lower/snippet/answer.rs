@@ -18,6 +18,7 @@ pub(super) struct Rewrite {
 /// What `return` answers. `content_type` is that of the location.
 pub(super) fn of_return(words: &[&str], content_type: &HeaderValue, plan: &Plan) -> Result<RouteAction, String> {
     match words {
+        [CLOSE] | [CLOSE, _] => Ok(RouteAction::Close),
         [code] if code.bytes().all(|byte| byte.is_ascii_digit()) => text(status(code)?, "", content_type),
         [code, rest] => {
             let status = status(code)?;
@@ -33,9 +34,6 @@ pub(super) fn of_return(words: &[&str], content_type: &HeaderValue, plan: &Plan)
 }
 
 fn status(code: &str) -> Result<StatusCode, String> {
-    if code == CLOSE {
-        return Ok(StatusCode::FORBIDDEN);
-    }
     let known = code.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
     known.filter(|status| (200..=599).contains(&status.as_u16())).ok_or_else(|| format!("{code} is no status"))
 }
@@ -117,4 +115,4 @@ fn paths(pattern: &str) -> Result<PathMatch, String> {
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 /// nginx's own code for closing the connection without an answer.
-pub(super) const CLOSE: &str = "444";
+const CLOSE: &str = "444";
