@@ -16,8 +16,8 @@ pub mod judgement;
 pub mod network;
 pub mod path;
 pub mod route;
+pub mod upstream;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -27,6 +27,7 @@ use client_address::ClientAddress;
 use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
 use route::Routes;
+use upstream::UpstreamSpec;
 
 /// Everything one process serves, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,40 +155,6 @@ impl Security {
 pub struct CertificateFiles {
     pub chain: PathBuf,
     pub key: PathBuf,
-}
-
-/// Where requests go, and how connections to it are kept.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpstreamSpec {
-    pub address: UpstreamAddress,
-    /// Longest time to establish a connection.
-    pub connect_timeout: Duration,
-    /// How long a connection may rest in the pool. Must be below the application's own limit, or
-    /// requests meet connections that are just being closed.
-    pub idle_timeout: Duration,
-    /// How many connections may rest in the pool, over all workers.
-    pub max_idle: usize,
-}
-
-/// The socket an application listens on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UpstreamAddress {
-    Unix(PathBuf),
-    /// A name or address and a port, resolved for each new connection.
-    Tcp {
-        host: String,
-        port: u16,
-    },
-}
-
-impl fmt::Display for UpstreamAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            UpstreamAddress::Unix(path) => write!(f, "unix:{}", path.display()),
-            UpstreamAddress::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            UpstreamAddress::Tcp { host, port } => write!(f, "{host}:{port}"),
-        }
-    }
 }
 
 /// Where access-log lines go.

@@ -4,6 +4,7 @@ pub mod body;
 pub mod error_pages;
 pub mod file_body;
 pub mod files;
+mod hop;
 pub mod html;
 mod own_answers;
 pub mod reply;
@@ -31,7 +32,8 @@ use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
-use crate::net::upstream::request::{BodyRules, Expectation, Hop, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::access_log::{RequestSummary, write_unreadable_line};
 use crate::telemetry::counters::{OpenConnection, OpenRequest, Tallies};
 use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
@@ -42,6 +44,15 @@ use reply::{Refusal, Reply};
 use requested_host::RequestedHost;
 use tunnel::{End, Meter};
 use upgrade::UpgradeOffer;
+
+/// What all workers have in common, prepared once.
+#[derive(Clone)]
+pub struct Shared {
+    pub model: Arc<Model>,
+    /// What TLS to each application needs, by its id.
+    pub application_tls: Arc<[Option<ApplicationTls>]>,
+    pub pages: Arc<ReadyPages>,
+}
 
 /// One worker's live configuration: the model, with this worker's pools and logs beside it.
 pub struct Proxy {
@@ -81,15 +92,11 @@ struct Switched {
 }
 
 impl Proxy {
-    pub fn new(
-        model: Arc<Model>,
-        pages: Arc<ReadyPages>,
-        logs: &LogHandle,
-        tallies: Option<Tallies>,
-        drain: Drain,
-    ) -> Proxy {
+    pub fn new(shared: Shared, logs: &LogHandle, tallies: Option<Tallies>, drain: Drain) -> Proxy {
+        let Shared { model, application_tls, pages } = shared;
         let workers = model.process.workers.get();
-        let upstreams = model.upstreams().iter().map(|spec| Upstream::new(spec, workers)).collect();
+        let specs = model.upstreams().iter().zip(application_tls.iter());
+        let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let targets = model.access_logs().iter().enumerate();
         let logs = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
@@ -201,6 +208,7 @@ impl Proxy {
         }
         client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
+        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
         let rules = BodyRules {
             limit: forward.body_limit,
             client_timeout: forward.client_timeout,
@@ -211,7 +219,6 @@ impl Proxy {
         let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
         headers.apply(&forward.request_headers);
         let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
-        let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
         let request = UpstreamRequest::new(
             RequestHead { method: head.method, target, headers },
             RequestBody::new(body, rules),
@@ -318,8 +325,7 @@ impl Proxy {
         if let UpstreamError::RequestBody(_) = error {
             return;
         }
-        let address = &self.model.upstream(forward.upstream).address;
-        tracing::warn!("{address}: {error}");
+        tracing::warn!("{}: {error}", self.model.upstream(forward.upstream));
     }
 }
 

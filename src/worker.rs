@@ -16,20 +16,18 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::drain::{Census, Drain, Kind};
-use crate::model::{Model, Preamble};
+use crate::model::Preamble;
 use crate::net::connection::{self, Accepted, Transport};
 use crate::net::listener;
-use crate::proxy::Proxy;
-use crate::proxy::error_pages::ReadyPages;
+use crate::proxy::{Proxy, Shared};
 use crate::telemetry::counters::Tallies;
 use crate::telemetry::log_writer::LogHandle;
 
 /// All that one worker needs to start.
 pub(crate) struct Plan {
-    pub(crate) model: Arc<Model>,
+    pub(crate) shared: Shared,
     pub(crate) sockets: Vec<BoundListener>,
     pub(crate) logs: LogHandle,
-    pub(crate) pages: Arc<ReadyPages>,
     pub(crate) tallies: Option<Tallies>,
 }
 
@@ -81,9 +79,9 @@ pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census
 }
 
 async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
-    let grace = plan.model.process.shutdown_grace;
+    let grace = plan.shared.model.process.shutdown_grace;
     let drain = Drain::new();
-    let proxy = Rc::new(Proxy::new(plan.model, plan.pages, &plan.logs, plan.tallies, drain.clone()));
+    let proxy = Rc::new(Proxy::new(plan.shared, &plan.logs, plan.tallies, drain.clone()));
     let mut running: Vec<AbortHandle> = Vec::new();
     for bound in plan.sockets {
         match accepting(bound, proxy.clone(), drain.clone()) {

@@ -15,6 +15,7 @@ mod pages;
 mod redirect;
 mod routes;
 mod status;
+mod upstreams;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::{Document, HostSection, ProcessSection, Said, Setting};

@@ -20,7 +20,8 @@ use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::network::Network;
 use crate::model::route::{PathMatch, RedirectPath, Respond};
-use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions, UpstreamAddress};
+use crate::model::upstream::UpstreamAddress;
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions};
 
 /// A whole configuration.
 #[derive(Debug, Clone)]
@@ -46,6 +47,33 @@ pub struct StatusSection {
     pub metrics: Setting<bool>,
 }
 
+/// An application as it is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    pub scheme: Scheme,
+    pub address: UpstreamAddress,
+}
+
+/// What is spoken to an application: HTTP/1.1 or, as gRPC needs it, HTTP/2; plain or over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+    Grpc,
+    Grpcs,
+}
+
+/// What is said about TLS to an application.
+#[derive(Debug, Clone, Default)]
+pub struct UpstreamTlsSection {
+    pub verify: Setting<bool>,
+    pub ca: Setting<PathBuf>,
+    pub pin: Setting<PathBuf>,
+    pub name: Setting<HostName>,
+    pub certificate: Setting<PathBuf>,
+    pub certificate_key: Setting<PathBuf>,
+}
+
 /// What is said about the process.
 #[derive(Debug, Clone, Default)]
 pub struct ProcessSection {
@@ -61,7 +89,7 @@ pub struct HostSection {
     pub place: Place,
     pub name: Setting<HostPattern>,
     pub aliases: Setting<Vec<Said<HostPattern>>>,
-    pub upstream: Setting<UpstreamAddress>,
+    pub upstream: Setting<Application>,
     pub certificate: Setting<PathBuf>,
     pub certificate_key: Setting<PathBuf>,
     pub public_port: Setting<NonZeroU16>,
@@ -105,6 +133,7 @@ pub struct ForwardSettings {
     pub read_timeout: Setting<Duration>,
     pub client_timeout: Setting<Duration>,
     pub tunnel_idle_timeout: Setting<Duration>,
+    pub upstream_tls: Setting<UpstreamTlsSection>,
     pub request_headers: Vec<Said<HeaderOp>>,
     pub response_headers: Vec<Said<HeaderOp>>,
     pub access: Setting<Vec<Said<AccessRule>>>,
@@ -129,7 +158,7 @@ pub struct RouteSection {
 /// What a route is said to do.
 #[derive(Debug, Clone)]
 pub enum RouteAction {
-    Upstream(UpstreamAddress),
+    Upstream(Application),
     RedirectTo(RedirectSection),
     Respond(Respond),
     /// The connection ends without an answer.
@@ -269,6 +298,7 @@ impl ForwardSettings {
             read_timeout: self.read_timeout.over(&below.read_timeout),
             client_timeout: self.client_timeout.over(&below.client_timeout),
             tunnel_idle_timeout: self.tunnel_idle_timeout.over(&below.tunnel_idle_timeout),
+            upstream_tls: self.upstream_tls.over(&below.upstream_tls),
             request_headers: headers_over(&self.request_headers, &below.request_headers),
             response_headers: headers_over(&self.response_headers, &below.response_headers),
             access: self.access.over(&below.access),
@@ -286,6 +316,7 @@ impl ForwardSettings {
             ("client_timeout", self.client_timeout.place()),
             ("tunnel_idle_timeout", self.tunnel_idle_timeout.place()),
             ("intercept_errors", self.intercept_errors.place()),
+            ("upstream_tls", self.upstream_tls.place()),
             ("request_headers", self.request_headers.first().map(|op| &op.place)),
         ];
         keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()

@@ -18,7 +18,7 @@ use toml::de::DeTable;
 use super::diagnostic::{Diagnostic, Diagnostics, Mistake};
 use super::document::{
     ClientAddressSection, Document, ForwardSettings, HostSection, HostSettings, ProcessSection, RouteAction,
-    RouteSection, Setting,
+    RouteSection, Setting, UpstreamTlsSection,
 };
 use super::language::{self, Section};
 use super::source::{Place, Source};
@@ -145,11 +145,24 @@ fn forward_settings(table: &mut Table<'_, '_, '_>) -> ForwardSettings {
         read_timeout: table.get("read_timeout", span()),
         client_timeout: table.get("client_timeout", span()),
         tunnel_idle_timeout: table.get("tunnel_idle_timeout", span()),
+        upstream_tls: table.get("upstream_tls", section(&language::UPSTREAM_TLS, upstream_tls)),
         request_headers: table.get("request_headers", headers).value_or_default(),
         response_headers: table.get("response_headers", headers).value_or_default(),
         access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
         intercept_errors: table.get("intercept_errors", values::application_errors),
         error_pages: table.get("error_page", list(language::ERROR_PAGE.form, || pages::error_page)),
+    }
+}
+
+fn upstream_tls(table: &mut Table<'_, '_, '_>) -> UpstreamTlsSection {
+    let file = || text(values::PATH_EXPECTED, values::path);
+    UpstreamTlsSection {
+        verify: table.get("verify", boolean),
+        ca: table.get("ca", file()),
+        pin: table.get("pin", file()),
+        name: table.get("name", text(values::HOST_EXPECTED, values::host_name)),
+        certificate: table.get("certificate", file()),
+        certificate_key: table.get("certificate_key", file()),
     }
 }
 

@@ -127,8 +127,27 @@ pub static CLIENT_ADDRESS: Section = Section {
     groups: &[&["trusted", "from", "recursive"]],
 };
 
-static SECTIONS: [&Section; 11] =
-    [&TOP, &PROCESS, &STATUS, &DEFAULTS, &HOST, &ROUTE, &REDIRECT, &RESPOND, &FILES, &ERROR_PAGE, &CLIENT_ADDRESS];
+pub static UPSTREAM_TLS: Section = Section {
+    name: "host.upstream_tls",
+    place: "in an `upstream_tls`",
+    form: "write { ca = \"/path/to/ca.pem\" }, { pin = \"/path/to/certificate.pem\" } or { verify = false }",
+    groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
+};
+
+static SECTIONS: [&Section; 12] = [
+    &TOP,
+    &PROCESS,
+    &STATUS,
+    &DEFAULTS,
+    &HOST,
+    &ROUTE,
+    &REDIRECT,
+    &RESPOND,
+    &FILES,
+    &ERROR_PAGE,
+    &CLIENT_ADDRESS,
+    &UPSTREAM_TLS,
+];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
@@ -151,6 +170,7 @@ const FORWARD_SETTINGS: &[&str] = &[
     "read_timeout",
     "client_timeout",
     "tunnel_idle_timeout",
+    "upstream_tls",
     "request_headers",
     "response_headers",
     "access",

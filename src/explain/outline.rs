@@ -13,9 +13,8 @@ use crate::model::error_page::ErrorPages;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
 use crate::model::route::{Action, Forward, ForwardTarget, PathMatch, Route, StatusPage};
-use crate::model::{
-    CertificateFiles, HostId, LogTarget, Model, Preamble, Process, Security, TlsPolicy, Transport, UpstreamSpec,
-};
+use crate::model::upstream::{UpstreamSpec, UpstreamTls};
+use crate::model::{CertificateFiles, HostId, LogTarget, Model, Preamble, Process, Security, TlsPolicy, Transport};
 
 /// The outline of a model that `config` compiled.
 pub(super) struct Outline<'a> {
@@ -125,6 +124,12 @@ impl<'a> Forwarding<'a> {
             ("client_timeout", notation::duration(self.forward.client_timeout)),
             ("tunnel_idle_timeout", notation::duration(self.forward.tunnel_idle_timeout)),
         ]
+    }
+
+    /// The terms of TLS to the application, if they differ from those of the host.
+    pub(super) fn own_tls(&self, host: Option<&Forwarding<'_>>) -> Option<&'a UpstreamTls> {
+        let of_host = host.and_then(|host| host.upstream.tls());
+        self.upstream.tls().filter(|own| of_host != Some(own))
     }
 
     /// What stands in place of the matched path, if anything does.

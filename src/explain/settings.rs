@@ -1,5 +1,7 @@
 //! The outline as keys and values of the TOML language, each one written out.
 
+use std::path::Path;
+
 use http::{HeaderValue, StatusCode};
 
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
@@ -9,6 +11,7 @@ use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, PathMatch, Redirect, RedirectPath, Respond};
+use crate::model::upstream::{Trust, UpstreamTls};
 use crate::model::{HttpVersions, Preamble, Process, TlsVersions};
 
 /// A configuration, section by section.
@@ -58,7 +61,7 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     let mut entries = vec![("name", Value::text(host.name)), ("aliases", Value::list(host.aliases))];
     let catch_all = host.routes.iter().find(|route| route.is_plain_catch_all());
     if let Some(forwarding) = catch_all.and_then(|route| route.forwarding) {
-        entries.push(("upstream", Value::text(&forwarding.upstream.address)));
+        entries.push(("upstream", Value::text(forwarding.upstream)));
     }
     entries.push(("tls", Value::Flag(host.tls.is_some())));
     entries.push(("listen", Value::list(&host.listen)));
@@ -75,6 +78,7 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     entries.push(("referrer_policy", header_choice(host.referrer_policy)));
     if let Some(forwarding) = &host.forwarding {
         entries.extend(texts(forwarding.limits()));
+        entries.extend(forwarding.upstream.tls().map(upstream_tls));
         entries.push(("keepalive_connections", Value::Number(forwarding.upstream.max_idle as u64)));
         entries.push(("keepalive_timeout", Value::Text(notation::duration(forwarding.upstream.idle_timeout))));
     }
@@ -135,7 +139,7 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
         // These stand in a host of their own, which is told as `[status]`.
         (Action::Status(_), _) => return entries,
         (Action::Forward(_), forwarding) => {
-            ("upstream", Value::Text(forwarding.map(|it| it.upstream.address.to_string()).unwrap_or_default()))
+            ("upstream", Value::Text(forwarding.map(|it| it.upstream.to_string()).unwrap_or_default()))
         }
     });
     if let Some(replacement) = route.forwarding.and_then(|own| own.replacement()) {
@@ -145,6 +149,7 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
         entries.push(("before_redirect", Value::Flag(true)));
     }
     entries.extend(route.forwarding.iter().flat_map(|own| texts(own.own_limits(host))));
+    entries.extend(route.forwarding.and_then(|own| own.own_tls(host)).map(upstream_tls));
     entries.extend(headers(&route.headers));
     entries.extend(route.own_access.map(pages::access));
     entries.extend(own_interception(route, host));
@@ -156,6 +161,22 @@ fn own_interception(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> 
     let own = route.forwarding?.forward.application_errors;
     let of_host = host.map(|host| host.forward.application_errors).unwrap_or_default();
     (own != of_host).then(|| pages::intercept_errors(own))
+}
+
+fn upstream_tls(tls: &UpstreamTls) -> Entry {
+    let file = |key: &str, path: &Path| (key.to_owned(), Value::text(path.display()));
+    let mut entries = match &tls.trust {
+        Trust::System => vec![("verify".to_owned(), Value::Flag(true))],
+        Trust::Authorities(path) => vec![file("ca", path)],
+        Trust::Pinned(path) => vec![file("pin", path)],
+        Trust::Anything => vec![("verify".to_owned(), Value::Flag(false))],
+    };
+    entries.push(("name".to_owned(), Value::text(&tls.name)));
+    if let Some(identity) = &tls.identity {
+        entries.push(file("certificate", &identity.chain));
+        entries.push(file("certificate_key", &identity.key));
+    }
+    ("upstream_tls", Value::Table(entries))
 }
 
 fn texts(limits: impl IntoIterator<Item = (&'static str, String)>) -> impl Iterator<Item = Entry> {

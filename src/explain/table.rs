@@ -8,6 +8,7 @@ use crate::model::error_page::{ApplicationErrors, ErrorPages};
 use crate::model::files::{FileLocation, Files};
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, Redirect, RedirectPath};
+use crate::model::upstream::{Trust, UpstreamSpec};
 use crate::model::{
     HttpVersions, Listener, Model, Preamble, Process, TlsPolicy, TlsVersions, Transport, VirtualHost,
 };
@@ -180,7 +181,7 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
         (Action::Close, _) => page.row("", "closes the connection without an answer"),
         (Action::Files(it), _) => page.row("", &files(it)),
         (Action::Status(_), _) => {}
-        (Action::Forward(_), Some(forwarding)) => page.row("", &format!("to {}", forwarding.upstream.address)),
+        (Action::Forward(_), Some(forwarding)) => application(page, forwarding.upstream),
         (Action::Forward(_), None) => {}
     }
     if let Some(replacement) = route.forwarding.and_then(|own| own.replacement()) {
@@ -220,6 +221,23 @@ fn rules(rules: &AccessRules) -> String {
 
 fn error_pages(pages: Option<&ErrorPages>) -> String {
     pages.map_or("the proxy's own".to_owned(), pages::statuses)
+}
+
+fn application(page: &mut Page, upstream: &UpstreamSpec) {
+    page.row("", &format!("to {upstream}"));
+    let Some(tls) = upstream.tls() else { return };
+    page.row(
+        "",
+        &match &tls.trust {
+            Trust::System => format!("whose certificate the system trusts for {}", tls.name),
+            Trust::Authorities(file) => format!("whose certificate is for {} by {}", tls.name, file.display()),
+            Trust::Pinned(file) => format!("whose certificate is the one in {}", file.display()),
+            Trust::Anything => "whose certificate is NOT verified".to_owned(),
+        },
+    );
+    if let Some(identity) = &tls.identity {
+        page.row("", &format!("which is shown {}", identity.chain.display()));
+    }
 }
 
 fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {

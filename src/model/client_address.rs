@@ -88,9 +88,10 @@ fn listed(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 /// Reads an address as proxies write it: bare, in brackets, with or without a port.
 fn parse(written: &[u8]) -> Option<SocketAddr> {
     let text = std::str::from_utf8(written).ok()?;
-    let bare = |text: &str| text.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 0));
-    let bracketed = || bare(text.strip_prefix('[')?.strip_suffix(']')?);
-    let address = bare(text).or_else(|| text.parse().ok()).or_else(bracketed)?;
+    let without_port = |ip| SocketAddr::new(ip, 0);
+    let bare = || text.parse().ok().map(without_port);
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6).map(without_port);
+    let address = text.parse().ok().or_else(bare).or_else(bracketed)?;
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
 
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn nothing_counts_that_stands_before_garbage() {
         assert_eq!(client(Choice::LastUntrusted, BALANCER, &["192.0.2.7, unknown, 10.0.0.2"]), "10.0.0.2:0");
-        for garbage in ["unknown", "192.0.2", "[192.0.2.7", "192.0.2.7:port", "\"192.0.2.7\""] {
+        for garbage in ["unknown", "192.0.2", "[192.0.2.7", "192.0.2.7:port", "[192.0.2.7]", "\"192.0.2.7\""] {
             assert_eq!(client(Choice::Last, BALANCER, &["192.0.2.8", garbage]), BALANCER, "{garbage}");
         }
     }

@@ -26,6 +26,7 @@ use tower::Service;
 
 use super::client_socket::{Activity, ClientLimits, ClientSocket};
 use super::client_stream::ClientStream;
+use super::local_executor::LocalExecutor;
 use super::peer::Peer;
 use super::tls::{self, HandshakeFailure};
 use crate::drain::{Drain, Signal};
@@ -75,10 +76,6 @@ pub struct Accepted {
 /// Lets hyper call a tower service. Services here are always ready; the clone is a counter.
 #[derive(Clone)]
 struct TowerService<S>(S);
-
-/// Runs an HTTP/2 connection's streams as tasks of the same worker.
-#[derive(Clone)]
-struct LocalExecutor;
 
 enum HttpVersion {
     One,
@@ -305,15 +302,6 @@ where
 
     fn call(&self, request: Request<Incoming>) -> S::Future {
         self.0.clone().call(request)
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for LocalExecutor
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, stream: F) {
-        Drain::spawn_part(stream);
     }
 }
 

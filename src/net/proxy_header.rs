@@ -151,10 +151,10 @@ fn binary(bytes: &[u8]) -> Option<Beginning> {
 
 /// The client among the addresses; the outer `None` is a block that is too short for its family.
 fn binary_client(family: u8, block: &[u8]) -> Option<Option<SocketAddr>> {
-    let (client, ports) = match family >> 4 {
-        IP4 => (IpAddr::from(*block.first_chunk::<4>()?), block.get(8..12)?),
-        IP6 => (IpAddr::from(*block.first_chunk::<16>()?).to_canonical(), block.get(32..36)?),
-        // A unix socket, or a family that is not told.
+    let (client, ports) = match family {
+        TCP4 => (IpAddr::from(*block.first_chunk::<4>()?), block.get(8..12)?),
+        TCP6 => (IpAddr::from(*block.first_chunk::<16>()?).to_canonical(), block.get(32..36)?),
+        // A unix socket, datagrams, or what is not told at all.
         _ => return Some(None),
     };
     Some(Some(SocketAddr::new(client, u16::from_be_bytes(*ports.first_chunk::<2>()?))))
@@ -180,8 +180,9 @@ const LONGEST: usize = 4096;
 const LOCAL: u8 = 0x20;
 const PROXY: u8 = 0x21;
 
-const IP4: u8 = 1;
-const IP6: u8 = 2;
+/// Families with the protocol, which for a client of HTTP can only be TCP.
+const TCP4: u8 = 0x11;
+const TCP6: u8 = 0x21;
 
 #[cfg(test)]
 mod tests {
@@ -222,6 +223,7 @@ mod tests {
         assert_eq!(beginning(&version_2(0x20, 0x00, &[])), header(None, 16));
         assert_eq!(beginning(&version_2(0x20, 0x11, &BLOCK_4)), header(None, 28));
         assert_eq!(beginning(&version_2(0x21, 0x31, &[b'x'; 216])), header(None, 232));
+        assert_eq!(beginning(&version_2(0x21, 0x12, &BLOCK_4)), header(None, 28));
         assert_eq!(beginning(&version_2(0x21, 0x00, &[1, 2, 3])), header(None, 19));
     }
 
@@ -261,5 +263,16 @@ mod tests {
         assert_eq!(beginning(&version_2(0x21, 0x11, &BLOCK_4[..11])), Beginning::Malformed);
         assert_eq!(beginning(&version_2(0x21, 0x21, &BLOCK_4)), Beginning::Malformed);
         assert_eq!(beginning(&version_2(0x21, 0x11, &[0; 4081])[..16]), Beginning::Malformed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_that_does_not_end_is_given_up() {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let mut sender = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut receiver, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut sender, b"PROXY TCP4 192").await.unwrap();
+        let start = tokio::time::Instant::now();
+        assert!(matches!(read(&mut receiver).await, Err(HeaderFailure::TooSlow)));
+        assert_eq!(start.elapsed().as_secs(), DEADLINE.as_secs());
     }
 }

@@ -13,7 +13,8 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::file_body::FileBody;
 use crate::net::connection::OpenExchange;
-use crate::net::upstream::answer::{AnswerBody, AnswerFailure};
+use crate::net::upstream::answer::AnswerBody;
+use crate::net::upstream::error::AnswerFailure;
 use crate::telemetry::counters::OpenRequest;
 use crate::telemetry::exchange::Exchange;
 

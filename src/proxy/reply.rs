@@ -70,9 +70,10 @@ impl Refusal {
 
 fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
-        UpstreamError::Connect(_) | UpstreamError::Broken(_) | UpstreamError::UnaskedSwitch => {
-            StatusCode::BAD_GATEWAY
-        }
+        UpstreamError::Connect(_)
+        | UpstreamError::Handshake(_)
+        | UpstreamError::Broken(_)
+        | UpstreamError::UnaskedSwitch => StatusCode::BAD_GATEWAY,
         UpstreamError::ConnectTimeout | UpstreamError::AnswerTimeout => StatusCode::GATEWAY_TIMEOUT,
         UpstreamError::RequestBody(BodyFailure::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         UpstreamError::RequestBody(BodyFailure::ClientTooSlow) => StatusCode::REQUEST_TIMEOUT,

@@ -24,9 +24,12 @@ mod routing;
 mod tls;
 
 // What passes, in both directions.
+mod client_address;
 mod expect;
+mod grpc;
 mod http2;
 mod http_semantics;
+mod proxy_protocol;
 mod request_headers;
 mod response_headers;
 mod streaming;
@@ -42,6 +45,7 @@ mod status;
 mod limits;
 mod smuggling;
 mod upstream_failures;
+mod upstream_tls;
 
 // The program around the traffic.
 mod access_log;

@@ -2,8 +2,10 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
+use crate::support::SOON;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
+use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, answers, ok};
 use crate::support::ports::ReservedPort;
@@ -31,12 +33,19 @@ fn connections_are_told_in_the_words_of_nginx_whatever_host_is_asked_for() {
     let gatepost = serving(&origin, &listening(&port));
     let mut resting = gatepost.client();
     resting.get("/");
-    let answer = Client::plain(port.address(), "127.0.0.1:8060").get("/nginx_status");
-    assert_eq!(answer.head.value("content-type"), Some("text/plain"));
-    assert_eq!(
-        answer.text(),
-        "Active connections: 2 \nserver accepts handled requests\n 2 2 2 \nReading: 0 Writing: 1 Waiting: 1 \n"
-    );
+    let mut asking = Client::plain(port.address(), "127.0.0.1:8060");
+    let mut requests = 1;
+    // The other worker may note a moment later that its client has everything.
+    eventually(SOON, || {
+        requests += 1;
+        let answer = asking.get("/nginx_status");
+        assert_eq!(answer.head.value("content-type"), Some("text/plain"));
+        answer.text()
+            == format!(
+                "Active connections: 2 \nserver accepts handled requests\n 2 2 {requests} \n\
+                 Reading: 0 Writing: 1 Waiting: 1 \n"
+            )
+    });
 }
 
 #[test]
@@ -97,7 +106,11 @@ fn an_open_tunnel_is_an_active_connection() {
     assert_eq!(tunnel.upgrade("/", "websocket").status(), 101);
     tunnel.send("x");
     assert_eq!(tunnel.exactly(1), b"x");
-    let page = Client::plain(port.address(), "localhost").get("/metrics").text();
-    assert_eq!(sample(&page, "nginx_vts_main_connections{status=\"active\"}"), 2);
+    let mut asking = Client::plain(port.address(), "localhost");
+    // The connection that became the tunnel ends a moment later.
+    eventually(SOON, || {
+        sample(&asking.get("/metrics").text(), "nginx_vts_main_connections{status=\"active\"}") == 2
+    });
+    let page = asking.get("/metrics").text();
     assert_eq!(sample(&page, "nginx_vts_server_requests_total{host=\"gitlab.test\",code=\"1xx\"}"), 1);
 }

@@ -1,12 +1,11 @@
 //! How a host learns who its clients are.
 
+use super::defaults;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{ClientAddressSection, HostSettings, Said};
 use crate::model::Preamble;
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::network::Network;
-
-use super::defaults;
 
 /// What stands in front of everything else on connections to the host.
 pub(super) fn preamble(settings: &HostSettings) -> Preamble {

@@ -3,17 +3,18 @@
 use std::cmp::Reverse;
 
 use super::context::Context;
-use super::{defaults, headers, pages};
+use super::{defaults, headers, pages, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{
-    ForwardSettings, HostSection, HostSettings, RedirectSection, RouteAction, RouteSection, Said, Setting,
+    Application, ForwardSettings, HostSection, HostSettings, RedirectSection, RouteAction, RouteSection, Said,
+    Setting,
 };
 use crate::config::source::Place;
 use crate::model::access::{AccessRule, AccessRules};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, Forward, ForwardTarget, Origin, PathMatch, Redirect, RedirectPath, Route};
-use crate::model::{ErrorPagesId, UpstreamAddress, UpstreamSpec};
+use crate::model::{ErrorPagesId, Model};
 
 /// A route that may appear twice: on the host, and before the redirect to it.
 pub(super) struct RoutePlan {
@@ -39,6 +40,11 @@ impl RoutePlan {
             access: self.access.clone(),
             error_pages: self.error_pages,
         }
+    }
+
+    /// Whether it speaks TLS to an application of the model.
+    pub(super) fn speaks_tls(&self, model: &Model) -> bool {
+        matches!(&self.action, Action::Forward(forward) if model.upstream(forward.upstream).tls().is_some())
     }
 
     /// Whether it matches every path.
@@ -80,8 +86,8 @@ fn compile_route(
     context: &mut Context<'_>,
 ) -> Option<RoutePlan> {
     headers::report_doubles(&route.settings.response_headers, context.problems);
-    report_pattern_replaced(path, route, context.problems);
     pages::report_doubles(&route.settings.error_pages, context.problems);
+    report_pattern_replaced(path, route, context.problems);
     let settings = route.settings.over(&host.forwarding);
     let action = match &route.action {
         Setting::Unreadable => return None,
@@ -92,7 +98,7 @@ fn compile_route(
             forward(&section.upstream.said()?.value, target(route), &settings, host, context)
         }
         Setting::Said(said) => match &said.value {
-            RouteAction::Upstream(address) => forward(address, target(route), &settings, host, context),
+            RouteAction::Upstream(application) => forward(application, target(route), &settings, host, context),
             RouteAction::RedirectTo(goal) => own_answer(redirect(goal), route, context.problems),
             RouteAction::Respond(answer) => own_answer(Action::Respond(answer.clone()), route, context.problems),
             RouteAction::Close => own_answer(Action::Close, route, context.problems),
@@ -104,14 +110,18 @@ fn compile_route(
     };
     let before_redirect = route.before_redirect.said().filter(|said| said.value).map(|said| said.place.clone());
     let response_headers = headers::ops(&settings.response_headers);
-    Some(RoutePlan {
+    let plan = RoutePlan {
         path: path.clone(),
         action,
         response_headers,
         access: settings.access.said().map(|said| access(&said.value)).unwrap_or_default(),
         error_pages: pages::add(&settings.error_pages, context),
         before_redirect,
-    })
+    };
+    if matches!(plan.action, Action::Forward(_)) && !plan.speaks_tls(&context.model) {
+        upstreams::report_idle_terms(&route.settings, context.problems);
+    }
+    Some(plan)
 }
 
 /// The route for everything that no route was written for: to the host's upstream.
@@ -131,10 +141,10 @@ fn catch_all(section: &HostSection, host: &HostSettings, context: &mut Context<'
                 .help("add `upstream = \"127.0.0.1:8065\"`, or a route with `prefix = \"/\"`"),
         );
     }
-    let address = &section.upstream.said()?.value;
+    let application = &section.upstream.said()?.value;
     Some(RoutePlan {
         path: PathMatch::Prefix("/".to_owned()),
-        action: forward(address, ForwardTarget::AsItCame, &host.forwarding, host, context),
+        action: forward(application, ForwardTarget::AsItCame, &host.forwarding, host, context),
         response_headers: headers::ops(&host.forwarding.response_headers),
         access: host.forwarding.access.said().map(|said| access(&said.value)).unwrap_or_default(),
         error_pages: pages::add(&host.forwarding.error_pages, context),
@@ -147,18 +157,13 @@ fn target(route: &RouteSection) -> ForwardTarget {
 }
 
 fn forward(
-    address: &UpstreamAddress,
+    application: &Application,
     target: ForwardTarget,
     settings: &ForwardSettings,
     host: &HostSettings,
     context: &mut Context<'_>,
 ) -> Action {
-    let upstream = UpstreamSpec {
-        address: context.upstream(address.clone()),
-        connect_timeout: settings.connect_timeout.value_or(defaults::CONNECT_TIMEOUT),
-        idle_timeout: host.keepalive_timeout.value_or(defaults::KEEPALIVE_TIMEOUT),
-        max_idle: host.keepalive_connections.value_or(defaults::KEEPALIVE_CONNECTIONS),
-    };
+    let upstream = upstreams::compile(application, settings, host, context);
     Action::Forward(Forward {
         upstream: context.model.add_upstream(upstream),
         target,

@@ -1,16 +1,22 @@
 //! From settings to a document: which hosts there are, and how they are served, by the package's rules.
 
+mod agent;
+mod applications;
 mod client_address;
 mod headers;
 mod host;
+mod kerberos;
 mod lets_encrypt;
 mod listening;
 mod notation;
+mod pages;
 mod plan;
 pub(super) mod reader;
+mod routes;
 mod services;
 mod shared;
 pub(super) mod snippet;
+mod status;
 mod url;
 
 use std::path::Path;
@@ -26,29 +32,33 @@ use crate::model::host::{HostName, HostPattern};
 use lets_encrypt::LetsEncrypt;
 use plan::Service;
 use reader::Reader;
+use url::ExternalUrl;
 
 /// What the hosts are made from.
 pub(super) struct Lowering<'a, 'r> {
     reader: &'a mut Reader<'r>,
     surroundings: &'a dyn Surroundings,
     lets_encrypt: LetsEncrypt,
+    /// Where GitLab is, if it has a host here.
+    gitlab: Option<ExternalUrl>,
 }
 
 /// The document of a file whose settings `reader` reads.
 pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundings: &dyn Surroundings) -> Document {
     let process = process(source, reader);
-    let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off };
+    let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
     let mut renamed_hosts = Vec::new();
     for service in Service::ALL {
         let Some(plan) = service.plan(&mut lowering) else { continue };
         if service == Service::Gitlab {
             lowering.lets_encrypt = LetsEncrypt::decide(&plan, lowering.reader, surroundings);
+            lowering.gitlab = Some(plan.url.clone());
         }
         let mut host = plan.host(&mut lowering);
-        let renamed = snippet::apply(&plan, &mut host, &mut lowering);
-        hosts.push(host);
-        renamed_hosts.extend(renamed);
+        renamed_hosts.extend(snippet::apply(&plan, &mut host, &mut lowering));
+        let more = (service == Service::Gitlab).then(|| kerberos::add_port(&mut host, lowering.reader)).flatten();
+        hosts.extend([Some(host), more].into_iter().flatten());
     }
     snippet::http::apply(&mut hosts, &mut lowering);
     shared::add_renamed(&mut hosts, renamed_hosts);
@@ -63,7 +73,7 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
         directory: Path::new("/etc/gitlab").to_owned(),
         default_host: default_hosts(&hosts, source),
         process,
-        status: Setting::Unsaid,
+        status: status::section(reader),
         defaults: HostSettings::default(),
         hosts,
     }

@@ -40,19 +40,26 @@ impl Gatepost {
     pub fn serving_gitlab_rb(origin: &Origin, lines: &str) -> Gatepost {
         let configuration = Configuration::new();
         let path = configuration.write_gitlab_rb(origin, lines);
-        Gatepost::run(configuration, "--gitlab-rb", &path)
+        Gatepost::run(configuration, ("--gitlab-rb", &path), &[])
     }
 
     /// Starts the program and waits until it is ready.
     #[track_caller]
     pub fn start(configuration: Configuration) -> Gatepost {
+        Gatepost::start_with(configuration, &[])
+    }
+
+    /// Starts the program with some more environment variables.
+    #[track_caller]
+    pub fn start_with(configuration: Configuration, environment: &[(&str, &Path)]) -> Gatepost {
         let path = configuration.write();
-        Gatepost::run(configuration, "--config", &path)
+        Gatepost::run(configuration, ("--config", &path), environment)
     }
 
     #[track_caller]
-    fn run(configuration: Configuration, option: &str, path: &Path) -> Gatepost {
-        let mut process = Process::spawn(&["serve".as_ref(), option.as_ref(), path.as_os_str()]);
+    fn run(configuration: Configuration, (option, path): (&str, &Path), environment: &[(&str, &Path)]) -> Gatepost {
+        let arguments = ["serve".as_ref(), option.as_ref(), path.as_os_str()];
+        let mut process = Process::spawn_with(&arguments, environment);
         let mut ended = false;
         let settled = holds_within(SOON, || {
             ended = process.has_ended();

@@ -12,6 +12,11 @@ pub(super) fn is_proxied(owner: Owner, reader: &mut Reader<'_>) -> bool {
     reader.flag(owner, "proxy_protocol") == Some(true)
 }
 
+/// nginx's variable for the address that applications are told without being asked.
+pub(super) fn told(owner: Owner, reader: &mut Reader<'_>) -> &'static str {
+    if is_proxied(owner, reader) { "$proxy_protocol_addr" } else { "$remote_addr" }
+}
+
 /// Whose word counts. Where a header is not named, the default of nginx holds; with `proxy_protocol` the
 /// package names that.
 pub(super) fn of(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientAddressSection> {

@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 
+use super::client_address;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
@@ -45,7 +46,13 @@ pub(super) fn request(plan: &Plan, tls: bool, reader: &mut Reader<'_>) -> Vec<Sa
         let op = HeaderOp::Set(SettableName::from_static(name), HeaderValue::from_static(value));
         ops.push(Said { value: op, place: plan.place.clone() });
     };
-    set("x-forwarded-proto", plan.url.scheme.as_str());
+    if plan.service == Service::Kas {
+        // Here the connection decides, not the URL.
+        let scheme = if tls { "https" } else { "http" };
+        ["x-forwarded-proto", "x-forwarded-scheme", "x-scheme"].into_iter().for_each(|name| set(name, scheme));
+    } else {
+        set("x-forwarded-proto", plan.url.scheme.as_str());
+    }
     if plan.url.scheme == Scheme::Https {
         set("x-forwarded-ssl", "on");
     }
@@ -53,10 +60,11 @@ pub(super) fn request(plan: &Plan, tls: bool, reader: &mut Reader<'_>) -> Vec<Sa
         set("x-frame-options", "SAMEORIGIN");
     }
     let Some(own) = reader.hash(plan.service.owner(), "proxy_set_headers") else { return ops };
+    let told = client_address::told(plan.service.owner(), reader);
     let mut impossible = Vec::new();
     for (name, value) in &own.value.0 {
         let name = name.to_text().unwrap_or_default();
-        match wish(&name, value, tls) {
+        match wish(&name, value, tls, told) {
             Wish::Change(op) => {
                 ops.retain(|known| known.value.name() != op.name());
                 ops.push(Said { value: op, place: value.place.clone() });
@@ -77,7 +85,8 @@ pub(super) fn request(plan: &Plan, tls: bool, reader: &mut Reader<'_>) -> Vec<Sa
     ops
 }
 
-fn wish(name: &str, value: &Value, tls: bool) -> Wish {
+/// `told` is the variable for the address that the application is told anyway.
+fn wish(name: &str, value: &Value, tls: bool, told: &str) -> Wish {
     let text = match (&value.data, value.to_text()) {
         (Data::Nil, _) => None,
         (_, Some(text)) => Some(text),
@@ -85,7 +94,11 @@ fn wish(name: &str, value: &Value, tls: bool) -> Wish {
     };
     // nginx's own quotes, which a value with blanks needs.
     let text = text.map(|text| text.trim_matches('"').to_owned()).filter(|text| !text.is_empty());
-    if text.as_deref().is_some_and(|text| is_done_anyway(name, text)) {
+    let is_told = |header: &str| header.eq_ignore_ascii_case(name) && text.as_deref() == Some(told);
+    if is_told("X-Real-IP")
+        || is_told("X-Forwarded-For")
+        || text.as_deref().is_some_and(|text| is_done_anyway(name, text))
+    {
         return Wish::Granted;
     }
     let parsed = match header::name(name) {
@@ -116,7 +129,7 @@ pub(super) fn is_done_anyway(name: &str, value: &str) -> bool {
 
 fn instead(name: &SettableName) -> &'static str {
     match name.as_str() {
-        "x-forwarded-for" | "x-real-ip" => "the address of whoever connects is sent",
+        "x-forwarded-for" | "x-real-ip" => "the client's address is sent alone",
         "x-forwarded-proto" => "the scheme of the external URL is sent",
         "host" => "the client's own is sent",
         _ => "it is not sent",
@@ -124,11 +137,9 @@ fn instead(name: &SettableName) -> &'static str {
 }
 
 /// What nginx's variables say that the proxy says without being told.
-const DONE_ANYWAY: [(&str, &str); 8] = [
+const DONE_ANYWAY: [(&str, &str); 6] = [
     ("Host", "$http_host"),
     ("Host", "$http_host_with_default"),
-    ("X-Real-IP", "$remote_addr"),
-    ("X-Forwarded-For", "$remote_addr"),
     ("Upgrade", "$http_upgrade"),
     ("Connection", "$connection_upgrade"),
     ("Connection", "upgrade"),

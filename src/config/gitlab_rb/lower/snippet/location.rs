@@ -10,7 +10,8 @@ use super::account::{Account, Outcome};
 use super::block::{Block, is_policy};
 use super::{answer, proxy_pass};
 use crate::config::document::{
-    FileMapping, FilesSection, ForwardSettings, RouteAction, RouteSection, Said, Setting,
+    Application, FileMapping, FilesSection, ForwardSettings, RouteAction, RouteSection, Said, Scheme, Setting,
+    UpstreamTlsSection,
 };
 use crate::config::gitlab_rb::nginx_text::Directive;
 use crate::config::route_path;
@@ -38,6 +39,9 @@ struct Reading<'a> {
     /// The path that a `rewrite … break` puts in place of the matched one, or the URI of `proxy_pass`.
     replacement: Option<Said<PathAndQuery>>,
     index: Setting<String>,
+    /// Whose certificates an application may show; nginx believes any, unless `proxy_ssl_verify` is on.
+    authority: Setting<PathBuf>,
+    verify: Setting<bool>,
 }
 
 /// Reads a location and accounts for it. `None` if it cannot be obeyed.
@@ -99,6 +103,8 @@ impl<'a> Reading<'a> {
             handler: None,
             replacement: None,
             index: Setting::Unsaid,
+            authority: Setting::Unsaid,
+            verify: Setting::Said(Said { value: false, place: directive.place.clone() }),
         }
     }
 
@@ -126,6 +132,14 @@ impl<'a> Reading<'a> {
             ("rewrite", [pattern, replacement, "break"]) => self.rewrite(directive, pattern, replacement),
             ("add_header", [name, ..]) if is_policy(name) => {
                 Outcome::no_effect("this holds for a host as a whole; the host's own is sent here too")
+            }
+            ("proxy_ssl_verify", ["on"]) => {
+                self.verify = Setting::Unsaid;
+                Outcome::Applied
+            }
+            ("proxy_ssl_trusted_certificate", [file]) => {
+                self.authority = Setting::Said(Said { value: PathBuf::from(file), place: directive.place.clone() });
+                Outcome::Applied
             }
             ("proxy_pass", [url]) => self.proxy_pass(directive, url),
             _ => self.block.take(directive),
@@ -212,6 +226,12 @@ impl<'a> Reading<'a> {
         let mut settings = self.block.forwarding;
         if !is_forwarded {
             settings = ForwardSettings::default();
+        }
+        if let RouteAction::Upstream(Application { scheme: Scheme::Https, .. }) = action.value {
+            let is_verified = self.verify.is_unsaid();
+            let ca = if is_verified { self.authority } else { Setting::Unsaid };
+            let value = UpstreamTlsSection { verify: self.verify, ca, ..UpstreamTlsSection::default() };
+            settings.upstream_tls = Setting::Said(Said { value, place: place.clone() });
         }
         // The rewrite phase of nginx, in which `return` answers, comes before its access phase.
         if self.answers_first {

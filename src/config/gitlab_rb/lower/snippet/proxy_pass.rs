@@ -4,12 +4,12 @@ use http::uri::PathAndQuery;
 
 use super::super::plan::{Plan, Service};
 use crate::config::address;
-use crate::model::UpstreamAddress;
+use crate::config::document::Application;
 
 /// An application, and the path that takes the place of the location's.
 #[derive(Debug, PartialEq)]
 pub(super) struct Goal {
-    pub(super) upstream: UpstreamAddress,
+    pub(super) upstream: Application,
     pub(super) path: Option<PathAndQuery>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn read(url: &str, plan: &Plan) -> Result<Goal, String> {
     Ok(Goal { upstream: upstream(scheme, &authority, plan)?, path })
 }
 
-fn upstream(scheme: &str, authority: &str, plan: &Plan) -> Result<UpstreamAddress, String> {
+fn upstream(scheme: &str, authority: &str, plan: &Plan) -> Result<Application, String> {
     let own = match plan.service {
         Service::Gitlab => "gitlab-workhorse",
         Service::Mattermost => "gitlab_mattermost",
