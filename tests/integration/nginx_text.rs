@@ -227,6 +227,29 @@ fn a_location_can_lead_to_another_application() {
 }
 
 #[test]
+fn a_location_with_request_headers_of_its_own_inherits_none() {
+    let origin = gitlab();
+    let other = Origin::tcp(answers(|_| ok("x")));
+    let address = other.upstream();
+    let text = format!(
+        "location /inherits/ {{ proxy_pass http://{address}; }}\n\
+         location /own/ {{ proxy_set_header X-Corp a; proxy_pass http://{address}; }}\n\
+         location /host/ {{ proxy_set_header Host $http_host; proxy_pass http://{address}; }}"
+    );
+    let gatepost = with_text(&origin, &text);
+    for path in ["/inherits/", "/own/", "/host/"] {
+        assert_eq!(get(&gatepost, path).status(), 200);
+    }
+    let heads = other.heads();
+    let values = |name: &str| heads.iter().map(|head| head.value(name)).collect::<Vec<_>>();
+    let address = address.to_string();
+    assert_eq!(values("host"), [Some(GITLAB), Some(&*address), Some(GITLAB)]);
+    assert_eq!(values("x-forwarded-proto"), [Some("http"), None, None]);
+    assert_eq!(values("x-real-ip"), [Some("127.0.0.1"), None, None]);
+    assert_eq!(values("x-corp"), [None, Some("a"), None]);
+}
+
+#[test]
 fn the_packages_patterns_come_before_those_of_the_text() {
     let origin = gitlab();
     let gatepost = with_text(

@@ -173,8 +173,6 @@ const HTTP: &[Owner] = &[Daemon, Gitlab];
 
 const CLIENT_CERTIFICATES: &str =
     "not supported by this version; clients are NOT asked for certificates, so nobody is kept out by them";
-const SNIPPET: &str =
-    "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
 const LOG_FORMAT: &str = "not supported by this version; the access log has the package's default format";
 const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
 const TUNING: &str = "a detail of nginx that has no counterpart";

@@ -20,6 +20,8 @@ pub(super) struct Block {
     /// Headers of answers: as in nginx, those of a location stand in the place of the server's.
     pub(super) added: Vec<Said<HeaderOp>>,
     pub(super) content_type: Option<HeaderValue>,
+    /// The headers that `proxy_set_header` names, in lower case.
+    pub(super) named: Vec<String>,
 }
 
 impl Block {
@@ -108,7 +110,11 @@ impl Block {
     }
 
     fn set_header(&mut self, directive: &Directive, name: &str, value: &str) -> Outcome {
-        match request_header(name, value) {
+        let wish = request_header(name, value);
+        if wish.is_ok() {
+            self.named.push(name.to_ascii_lowercase());
+        }
+        match wish {
             Ok(Some(value)) => {
                 self.forwarding.request_headers.retain(|known| known.value.name() != value.name());
                 self.forwarding.request_headers.push(Said { value, place: directive.place.clone() });

@@ -16,7 +16,7 @@ use crate::config::document::{
 use crate::config::gitlab_rb::nginx_text::Directive;
 use crate::config::route_path;
 use crate::config::source::Place;
-use crate::model::header_ops::HeaderOp;
+use crate::model::header_ops::{HeaderOp, SettableName};
 use crate::model::route::{PathMatch, Respond};
 
 /// A location as a route of its host.
@@ -40,7 +40,9 @@ struct Reading<'a> {
     replacement: Option<Said<PathAndQuery>>,
     index: Setting<String>,
     /// Whose certificates an application may show; nginx believes any, unless `proxy_ssl_verify` is on.
-    authority: Setting<PathBuf>,
+    certificate_authority: Setting<PathBuf>,
+    /// How `proxy_pass` names the application.
+    application_name: Option<HeaderValue>,
     verify: Setting<bool>,
 }
 
@@ -103,7 +105,8 @@ impl<'a> Reading<'a> {
             handler: None,
             replacement: None,
             index: Setting::Unsaid,
-            authority: Setting::Unsaid,
+            certificate_authority: Setting::Unsaid,
+            application_name: None,
             verify: Setting::Said(Said { value: false, place: directive.place.clone() }),
         }
     }
@@ -138,7 +141,8 @@ impl<'a> Reading<'a> {
                 Outcome::Applied
             }
             ("proxy_ssl_trusted_certificate", [file]) => {
-                self.authority = Setting::Said(Said { value: PathBuf::from(file), place: directive.place.clone() });
+                self.certificate_authority =
+                    Setting::Said(Said { value: PathBuf::from(file), place: directive.place.clone() });
                 Outcome::Applied
             }
             ("proxy_pass", [url]) => self.proxy_pass(directive, url),
@@ -204,6 +208,7 @@ impl<'a> Reading<'a> {
         if let (PathMatch::Regex(_), Some(_)) = (&self.path, &goal.path) {
             return Outcome::refused("nginx takes no path here, because the location has a pattern");
         }
+        self.application_name = goal.host;
         // What a rewrite has changed is passed on as it is.
         if let (None, Some(value)) = (&self.replacement, goal.path) {
             self.replacement = Some(Said { value, place: directive.place.clone() });
@@ -227,9 +232,16 @@ impl<'a> Reading<'a> {
         if !is_forwarded {
             settings = ForwardSettings::default();
         }
+        if is_forwarded && !self.block.named.is_empty() {
+            settings.request_headers.extend(not_inherited(
+                &self.block.named,
+                self.application_name.as_ref(),
+                &place,
+            ));
+        }
         if let RouteAction::Upstream(Application { scheme: Scheme::Https, .. }) = action.value {
             let is_verified = self.verify.is_unsaid();
-            let ca = if is_verified { self.authority } else { Setting::Unsaid };
+            let ca = if is_verified { self.certificate_authority } else { Setting::Unsaid };
             let value = UpstreamTlsSection { verify: self.verify, ca, ..UpstreamTlsSection::default() };
             settings.upstream_tls = Setting::Said(Said { value, place: place.clone() });
         }
@@ -256,6 +268,17 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// A location with a `proxy_set_header` of its own inherits none of its host's, and nginx then names the
+/// application itself as `Host`.
+fn not_inherited(named: &[String], host: Option<&HeaderValue>, place: &Place) -> Vec<Said<HeaderOp>> {
+    let is_free = |name: &&str| !named.iter().any(|known| known == name);
+    let removed =
+        INHERITED.iter().copied().filter(is_free).map(|name| HeaderOp::Remove(SettableName::from_static(name)));
+    let host = host.filter(|_| is_free(&"host"));
+    let host = host.map(|value| HeaderOp::Set(SettableName::from_static("host"), value.clone()));
+    removed.chain(host).map(|value| Said { value, place: place.clone() }).collect()
+}
+
 fn not_found() -> RouteAction {
     RouteAction::Respond(Respond {
         status: StatusCode::NOT_FOUND,
@@ -273,6 +296,10 @@ fn by_extension(path: &PathMatch) -> HeaderValue {
     let known = TYPES.iter().find(|(name, _)| *name == extension);
     HeaderValue::from_static(known.map_or("application/octet-stream", |(_, kind)| kind))
 }
+
+/// What the package's hosts tell an application.
+const INHERITED: [&str; 5] =
+    ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-ssl", "x-frame-options", "x-real-ip"];
 
 const TYPES: [(&str, &str); 8] = [
     ("txt", "text/plain"),

@@ -1,5 +1,6 @@
 //! Where `proxy_pass` leads.
 
+use http::HeaderValue;
 use http::uri::PathAndQuery;
 
 use super::super::plan::{Plan, Service};
@@ -11,6 +12,8 @@ use crate::config::document::Application;
 pub(super) struct Goal {
     pub(super) upstream: Application,
     pub(super) path: Option<PathAndQuery>,
+    /// What nginx names it in `Host`, if nothing else is said; `None` for a socket.
+    pub(super) host: Option<HeaderValue>,
 }
 
 /// Reads the URL of a `proxy_pass` in a host of the package.
@@ -34,7 +37,9 @@ pub(super) fn read(url: &str, plan: &Plan) -> Result<Goal, String> {
         "" => None,
         path => Some(path.parse().map_err(|_| format!("`{path}` is no path"))?),
     };
-    Ok(Goal { upstream: upstream(scheme, &authority, plan)?, path })
+    let host = Some(&authority).filter(|name| !name.starts_with("unix:"));
+    let host = host.and_then(|name| HeaderValue::from_str(name).ok());
+    Ok(Goal { upstream: upstream(scheme, &authority, plan)?, path, host })
 }
 
 fn upstream(scheme: &str, authority: &str, plan: &Plan) -> Result<Application, String> {
