@@ -82,4 +82,4 @@ impl<'a> Includes<'a> {
 }
 
 /// Nobody spreads a few lines over more files. Files that include each other come to an end here.
-const MOST_FILES: usize = 50;
+const MOST_FILES: usize = 20;

@@ -8,6 +8,7 @@ use crate::config::gitlab_rb::{Reading, read};
 use crate::model::host::HostPattern;
 use crate::model::judgement::Verdict;
 use crate::model::route::{Action, RedirectPath};
+use crate::model::upstream::Trust;
 
 /// One file that includes itself.
 struct Given;
@@ -202,6 +203,49 @@ fn headers_with_a_setting_of_their_own_go_there() {
     assert_eq!(policies("add_header Referrer-Policy no-referrer;"), 1);
     let rows = verdicts("location /x { add_header Strict-Transport-Security max-age=1; return 200; }");
     assert_eq!(rows[1].2, Verdict::NoEffect);
+}
+
+/// A file with two hosts and this text around them.
+fn around(text: &str) -> Reading {
+    let text = format!(
+        "external_url 'http://gitlab.example.com'\nmattermost_external_url 'http://chat.example.com'\n\
+         mattermost_nginx['custom_gitlab_mattermost_server_config'] = 'allow 10.0.0.1; deny all;'\n\
+         nginx['custom_nginx_config'] = <<~'EOS'\n{text}\nEOS\n"
+    );
+    read(Path::new("/etc/gitlab/gitlab.rb"), &text, &Given)
+}
+
+#[test]
+fn rules_around_all_hosts_hold_where_a_host_has_none() {
+    let model = around("deny 192.0.2.1;").model.unwrap();
+    let rules = |host: usize| {
+        let rules = &model.hosts()[host].routes.select("/x").unwrap().access;
+        rules.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(0), ["deny 192.0.2.1"]);
+    assert_eq!(rules(1), ["allow 10.0.0.1", "deny all"]);
+}
+
+#[test]
+fn a_server_of_ones_own_is_refused_and_closes_nothing_that_is_served() {
+    let reading = around("server_tokens off;\nadd_header X-A b;\nserver { listen 80; deny all; return 444; }");
+    assert_eq!(reading.unguarded().count(), 0);
+    let problems = reading.problems.to_string();
+    assert!(problems.contains("nginx's `server` is not obeyed"), "{problems}");
+    assert!(problems.contains("a host of its own is written in gatepost.toml"), "{problems}");
+    assert!(!problems.contains("`add_header`"), "{problems}");
+}
+
+#[test]
+fn a_certificate_of_an_application_counts_only_if_nginx_looks_at_it() {
+    let trusts = |more: &str| {
+        let text = format!("location /a/ {{ {more} proxy_pass https://127.0.0.1:9/; }}");
+        let model = reading(&text).model.unwrap();
+        let upstream = model.upstreams().iter().find_map(|upstream| upstream.tls().cloned()).unwrap();
+        upstream.trust
+    };
+    assert_eq!(trusts(""), Trust::Anything);
+    assert_ne!(trusts("proxy_ssl_verify on;"), Trust::Anything);
 }
 
 #[test]
