@@ -181,7 +181,8 @@ impl Proxy {
                 .map_err(|_| Refusal::BadPath),
             Action::Respond(respond) => reply::respond(respond),
             Action::Close => Ok(reply::close()),
-            Action::Files(files) => files::serve(files, &inbound.head).await,
+            // In a box, so that requests without files need no room for one.
+            Action::Files(files) => Box::pin(files::serve(files, &inbound.head)).await,
             Action::Status(page) => self.status_page(*page),
             Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {
                 Ok(forwarded) => return forwarded,

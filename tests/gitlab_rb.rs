@@ -294,7 +294,8 @@ fn differences(case: &Case, wanted: &Json, found: &Json) -> Vec<String> {
     compare("body limit", limit.into(), found["max_body"].clone());
     compare("response headers", response_headers(wanted), policies(found));
     compare("request headers", request_headers(case, wanted), found["request_headers"].clone());
-    compare("PROXY protocol", wanted["proxy_protocol"].clone(), found["proxy_protocol"].clone());
+    let proxied = wanted["proxy_protocol"].as_bool().unwrap_or(false);
+    compare("PROXY protocol", proxied.into(), found["proxy_protocol"].clone());
     compare("client address", client_address(wanted), found["client_address"].clone());
     if wanted["error_pages"].is_object() {
         compare("error pages", wanted["error_pages"].clone(), error_pages(found));

@@ -45,6 +45,8 @@ pub struct StatusSection {
     pub listen: Setting<Vec<Said<SocketAddr>>>,
     pub access: Setting<Vec<Said<AccessRule>>>,
     pub metrics: Setting<bool>,
+    /// GitLab, which tells its own metrics to who is told to be on this machine.
+    pub application_metrics: Setting<Application>,
 }
 
 /// An application as it is named.

@@ -59,7 +59,7 @@ pub static STATUS: Section = Section {
     name: "status",
     place: "in `[status]`",
     form: "write `[status]` and its keys below",
-    groups: &[&["listen", "access", "metrics"]],
+    groups: &[&["listen", "access", "metrics", "application_metrics"]],
 };
 
 pub static DEFAULTS: Section = Section {

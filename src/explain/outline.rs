@@ -30,6 +30,7 @@ pub(super) struct StatusOutline<'a> {
     pub(super) listen: Vec<SocketAddr>,
     pub(super) access: &'a AccessRules,
     pub(super) metrics: bool,
+    pub(super) application_metrics: Option<&'a UpstreamSpec>,
 }
 
 /// One host.
@@ -185,6 +186,7 @@ fn status(model: &Model, id: HostId) -> StatusOutline<'_> {
         listen: fold::addresses(model, id.index()),
         access: routes.iter().next().map_or(&EVERYBODY, |route| &route.access),
         metrics: routes.iter().any(is_metrics),
+        application_metrics: routes.iter().find_map(|route| Some(forwarding(model, route)?.upstream)),
     }
 }
 

@@ -50,11 +50,10 @@ fn process(process: &Process) -> Vec<Entry> {
 }
 
 fn status(status: &StatusOutline<'_>) -> Vec<Entry> {
-    vec![
-        ("listen", Value::list(&status.listen)),
-        pages::access(status.access),
-        ("metrics", Value::Flag(status.metrics)),
-    ]
+    let mut entries = vec![("listen", Value::list(&status.listen)), pages::access(status.access)];
+    entries.push(("metrics", Value::Flag(status.metrics)));
+    entries.extend(status.application_metrics.map(|upstream| ("application_metrics", Value::text(upstream))));
+    entries
 }
 
 fn host(host: &HostOutline<'_>) -> HostEntries {

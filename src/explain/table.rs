@@ -106,6 +106,9 @@ fn status(page: &mut Page, status: &StatusOutline<'_>) {
     page.row("listens on", &list(&status.listen));
     page.row("access", &rules(status.access));
     page.row("answers", if status.metrics { "/nginx_status, /metrics" } else { "/nginx_status" });
+    if let Some(upstream) = status.application_metrics {
+        page.row("", &format!("/rails-metrics, which is /-/metrics of {upstream}"));
+    }
 }
 
 fn host(page: &mut Page, host: &HostOutline<'_>) {

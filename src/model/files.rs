@@ -28,7 +28,7 @@ pub enum FileLocation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileName {
     pub path: PathBuf,
-    /// Where the file must really lie, links followed.
+    /// Where the file must really lie, links followed: in this directory, or this file itself.
     pub within: PathBuf,
 }
 
@@ -39,7 +39,7 @@ impl Files {
             FileLocation::Root(directory) => (directory, path),
             FileLocation::Alias { prefix, directory } => (directory, path.strip_prefix(prefix)?),
             FileLocation::Single(file) => {
-                return Some(FileName { path: file.clone(), within: file.parent()?.to_owned() });
+                return Some(FileName { path: file.clone(), within: file.clone() });
             }
         };
         let mut file = directory.clone();

@@ -180,4 +180,12 @@ impl fmt::Display for ContentFailure {
     }
 }
 
-impl std::error::Error for ContentFailure {}
+/// Its cause is the failure's own: an application's reset reaches HTTP/2 clients with its reason.
+impl std::error::Error for ContentFailure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ContentFailure::Application(failure) => failure.source(),
+            ContentFailure::File(error) => Some(error),
+        }
+    }
+}

@@ -175,11 +175,11 @@ impl Opened {
     }
 }
 
-/// Whether an open file really lies in a directory, whatever links led to it. The question is about what is
-/// open, so nobody can exchange it afterwards.
-fn lies_within(file: &File, directory: &Path) -> io::Result<bool> {
+/// Whether an open file really lies in a place, whatever links led to it. The question is about what is open,
+/// so nobody can exchange it afterwards.
+fn lies_within(file: &File, place: &Path) -> io::Result<bool> {
     let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    Ok(real.starts_with(directory.canonicalize()?))
+    Ok(real.starts_with(place.canonicalize()?))
 }
 
 fn date(headers: &HeaderMap, name: &header::HeaderName) -> Option<SystemTime> {

@@ -104,8 +104,17 @@ fn links_are_followed_only_within_the_directory() {
     symlink("hello.txt", www.join("static/inside.txt")).unwrap();
     symlink("../../secret.txt", www.join("static/outside.txt")).unwrap();
     symlink(site.path(), www.join("static/up")).unwrap();
-    let gatepost = serving(&site, &origin);
+    symlink(site.path().join("secret.txt"), www.join("named.txt")).unwrap();
+    let host = Host::new(GITLAB, &origin).route(&route("prefix", "/static/", "root", &www)).route(&route(
+        "exact",
+        "/named.txt",
+        "alias",
+        &www.join("named.txt"),
+    ));
+    let gatepost = Gatepost::with_host(host);
     let mut client = gatepost.client();
+    // Who names a file names what it leads to.
+    assert_eq!(client.get("/named.txt").text(), "secret");
     assert_eq!(client.get("/static/inside.txt").text(), "hello, file");
     assert_eq!(client.get("/static/outside.txt").status(), 404);
     assert_eq!(client.get("/static/up/secret.txt").status(), 404);

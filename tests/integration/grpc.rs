@@ -209,6 +209,17 @@ fn an_application_that_is_not_there_is_a_bad_gateway() {
 }
 
 #[test]
+fn a_message_over_the_limit_is_refused_even_if_its_length_is_unknown() {
+    let application = Application::h2c();
+    let gatepost = Gatepost::with_host(host_of(&application).with("max_body = 1000"));
+    let mut client = gatepost.http2();
+    let mut exchange = start(&mut client, "/collects");
+    exchange.body.send_data(Bytes::from(vec![0; 1001]), false).unwrap();
+    assert_eq!(client.finish(exchange).unwrap().status, 413);
+    assert_eq!(client.send(call(&client, "/counts")).unwrap().status, 200);
+}
+
+#[test]
 fn an_application_that_stays_silent_is_given_up() {
     let application = Application::h2c();
     let gatepost = Gatepost::with_host(host_of(&application).with(r#"read_timeout = "100ms""#));

@@ -24,6 +24,7 @@ mod routing;
 mod tls;
 
 // What passes, in both directions.
+mod agents;
 mod client_address;
 mod expect;
 mod grpc;

@@ -114,3 +114,16 @@ fn an_open_tunnel_is_an_active_connection() {
     let page = asking.get("/metrics").text();
     assert_eq!(sample(&page, "nginx_vts_server_requests_total{host=\"gitlab.test\",code=\"1xx\"}"), 1);
 }
+
+#[test]
+fn metrics_of_the_application_are_asked_for_as_if_by_this_machine() {
+    let origin = Origin::tcp(answers(|_| ok("ruby_gc_stat 1\n")));
+    let port = ReservedPort::new();
+    let status = format!("{}\napplication_metrics = \"{}\"", listening(&port), origin.upstream());
+    let _gatepost = serving(&origin, &status);
+    let mut client = Client::plain(port.address(), "status.test");
+    assert_eq!(client.get_with("/rails-metrics", &["X-Forwarded-For: 192.0.2.1"]).text(), "ruby_gc_stat 1\n");
+    let head = origin.only_request().head;
+    assert_eq!((head.target(), head.value("host")), (&b"/-/metrics"[..], Some("gitlab-workhorse")));
+    assert!(!head.has("x-forwarded-for") && !head.has("x-real-ip"));
+}

@@ -8,6 +8,7 @@ use crate::support::application::Application;
 use crate::support::certs::{self, Leaf};
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
+use crate::support::pattern::pattern;
 
 /// An application for HTTP/1.1 over TLS.
 fn speaking_https(leaf: &Leaf) -> Application {
@@ -160,6 +161,24 @@ fn sessions_with_an_application_are_resumed() {
     let seen = application.seen();
     assert_eq!(seen.connections, 3);
     assert!(seen.resumed >= 1, "no session was resumed");
+}
+
+#[test]
+fn a_tunnel_passes_through_tls_on_both_sides() {
+    let directory = TempDir::new().unwrap();
+    let application = speaking_https(&certs::leaf(&["localhost"]));
+    let terms = believing(&certs::write_authority(directory.path()));
+    let gatepost = Gatepost::with_host(host("https", &application, &terms));
+    let mut client = gatepost.client();
+    assert_eq!(client.upgrade("/", "websocket").status(), 101);
+    let bytes = pattern(300_000);
+    let sender = client.sender();
+    let sent = bytes.clone();
+    let sending = std::thread::spawn(move || sender.send(&sent).unwrap());
+    assert!(client.exactly(bytes.len()) == bytes, "the bytes differ");
+    sending.join().unwrap();
+    client.finish();
+    assert!(client.rest().0.is_empty());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::model::access::{AccessRule, AccessRules};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, Forward, ForwardTarget, Origin, PathMatch, Redirect, RedirectPath, Route};
+use crate::model::upstream::UpstreamProtocol;
 use crate::model::{ErrorPagesId, Model};
 
 /// A route that may appear twice: on the host, and before the redirect to it.
@@ -156,7 +157,8 @@ fn target(route: &RouteSection) -> ForwardTarget {
     route.replace_with.said().map_or(ForwardTarget::AsItCame, |said| ForwardTarget::Replaced(said.value.clone()))
 }
 
-fn forward(
+/// To an application, as the settings say.
+pub(super) fn forward(
     application: &Application,
     target: ForwardTarget,
     settings: &ForwardSettings,
@@ -164,13 +166,19 @@ fn forward(
     context: &mut Context<'_>,
 ) -> Action {
     let upstream = upstreams::compile(application, settings, host, context);
+    let read_timeout = settings.read_timeout.value_or(defaults::READ_TIMEOUT);
+    // In a call that streams, the client may have nothing to say for as long as the application.
+    let client_timeout = match upstream.protocol {
+        UpstreamProtocol::Http1 => defaults::CLIENT_TIMEOUT,
+        UpstreamProtocol::Http2 => read_timeout,
+    };
     Action::Forward(Forward {
         upstream: context.model.add_upstream(upstream),
         target,
         request_headers: headers::ops(&settings.request_headers),
         body_limit: settings.max_body.value_or(defaults::MAX_BODY),
-        read_timeout: settings.read_timeout.value_or(defaults::READ_TIMEOUT),
-        client_timeout: settings.client_timeout.value_or(defaults::CLIENT_TIMEOUT),
+        read_timeout,
+        client_timeout: settings.client_timeout.value_or(client_timeout),
         tunnel_idle_timeout: settings.tunnel_idle_timeout.value_or(defaults::TUNNEL_IDLE_TIMEOUT),
         application_errors: settings.intercept_errors.value_or(ApplicationErrors::Pass),
     })

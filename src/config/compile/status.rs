@@ -2,17 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
 
 use super::context::{Added, Context};
 use super::listeners::{Claim, Purpose};
 use super::routes;
-use crate::config::document::{Said, StatusSection};
+use crate::config::document::{Application, ForwardSettings, HostSettings, Said, StatusSection};
 use crate::config::source::Place;
 use crate::model::access::{AccessRule, AccessRules, Clients, Permission};
 use crate::model::client_address::ClientAddress;
+use crate::model::header_ops::{HeaderOp, SettableName};
 use crate::model::host::{HostName, HostPattern};
-use crate::model::route::{Action, PathMatch, Respond, Route, Routes, StatusPage};
+use crate::model::route::{Action, ForwardTarget, PathMatch, Respond, Route, Routes, StatusPage};
 use crate::model::{LogTarget, Preamble, Security, Transport, VirtualHost};
 
 /// Adds the host; gives back the addresses it wants to answer on.
@@ -23,6 +25,9 @@ pub(super) fn compile(said: &Said<StatusSection>, context: &mut Context<'_>) -> 
     let mut pages = vec![("/nginx_status", Action::Status(StatusPage::Connections))];
     if section.metrics.value_or(true) {
         pages.push(("/metrics", Action::Status(StatusPage::Metrics)));
+    }
+    if let Some(said) = section.application_metrics.said() {
+        pages.push(("/rails-metrics", application_metrics(said, context)));
     }
     let pages = pages.into_iter().map(|(path, action)| (PathMatch::Exact(path.to_owned()), action));
     let rest = (PathMatch::Prefix("/".to_owned()), Action::Respond(nothing()));
@@ -53,6 +58,21 @@ pub(super) fn compile(said: &Said<StatusSection>, context: &mut Context<'_>) -> 
         purpose: Purpose::Serve,
     };
     listen(section, place).into_iter().map(claim).collect()
+}
+
+/// GitLab tells its metrics to this machine alone, so nothing is said about whom they are passed on to.
+fn application_metrics(said: &Said<Application>, context: &mut Context<'_>) -> Action {
+    let place = &said.place;
+    let host = HeaderOp::Set(SettableName::from_static("host"), HeaderValue::from_static("gitlab-workhorse"));
+    let unsaid = ["x-forwarded-for", "x-forwarded-proto", "x-real-ip"];
+    let unsaid = unsaid.map(|name| HeaderOp::Remove(SettableName::from_static(name)));
+    let ops = [host].into_iter().chain(unsaid);
+    let settings = ForwardSettings {
+        request_headers: ops.map(|value| Said { value, place: place.clone() }).collect(),
+        ..ForwardSettings::default()
+    };
+    let target = ForwardTarget::Replaced(PathAndQuery::from_static("/-/metrics"));
+    routes::forward(&said.value, target, &settings, &HostSettings::default(), context)
 }
 
 fn listen(section: &StatusSection, place: &Place) -> Vec<Said<SocketAddr>> {

@@ -17,6 +17,7 @@ pub(super) fn status(table: &mut Table<'_, '_, '_>) -> StatusSection {
         listen: table.get("listen", addresses),
         access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
         metrics: table.get("metrics", boolean),
+        application_metrics: table.get("application_metrics", text(address::UPSTREAM_EXPECTED, address::upstream)),
     }
 }
 

@@ -49,11 +49,13 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
     let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
     let mut renamed_hosts = Vec::new();
+    let mut workhorse = None;
     for service in Service::ALL {
         let Some(plan) = service.plan(&mut lowering) else { continue };
         if service == Service::Gitlab {
             lowering.lets_encrypt = LetsEncrypt::decide(&plan, lowering.reader, surroundings);
             lowering.gitlab = Some(plan.url.clone());
+            workhorse = Some(plan.upstream.clone());
         }
         let mut host = plan.host(&mut lowering);
         renamed_hosts.extend(snippet::apply(&plan, &mut host, &mut lowering));
@@ -73,7 +75,7 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
         directory: Path::new("/etc/gitlab").to_owned(),
         default_host: default_hosts(&hosts, source),
         process,
-        status: status::section(reader),
+        status: status::section(workhorse, reader),
         defaults: HostSettings::default(),
         hosts,
     }

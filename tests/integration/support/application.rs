@@ -1,7 +1,7 @@
 //! An application that speaks what scripts cannot: HTTP/2 as gRPC uses it, and TLS.
 //!
 //! What it does with a request is said by the path; see [`call`]. Over TLS it also speaks HTTP/1.1, and then
-//! answers every request with its path.
+//! answers every request with its path, or switches protocols and sends every byte back.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderMap, Request, Response, request};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
 use hyper_util::rt::TokioIo;
 use rustls::{HandshakeKind, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -142,15 +142,30 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) {
-    let answer = hyper::service::service_fn(|request: Request<hyper::body::Incoming>| {
-        let path = request.uri().path().to_owned();
+async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: &Shared) {
+    let upgrade = Mutex::new(None);
+    let answer = hyper::service::service_fn(|mut request: Request<hyper::body::Incoming>| {
+        let switches = request.headers().contains_key("upgrade");
+        let mut reply = Response::new(http_body_util::Full::new(Bytes::from(request.uri().path().to_owned())));
+        if switches {
+            *upgrade.lock().unwrap() = Some(hyper::upgrade::on(&mut request));
+            *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            reply.headers_mut().insert("connection", HeaderValue::from_static("upgrade"));
+            reply.headers_mut().insert("upgrade", request.headers()["upgrade"].clone());
+        }
         shared.note(|seen| seen.requests.push(request.into_parts().0));
-        async move { Ok::<_, Infallible>(Response::new(http_body_util::Full::new(Bytes::from(path)))) }
+        async move { Ok::<_, Infallible>(reply) }
     });
     let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
-    // The peer may leave as it likes.
-    let _ = connection.await;
+    // The peer may leave as it likes, here and below.
+    let _ = connection.with_upgrades().await;
+    let upgrade = upgrade.lock().unwrap().take();
+    if let Some(upgrade) = upgrade
+        && let Ok(upgraded) = upgrade.await
+    {
+        let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
+        let _ = tokio::io::copy(&mut reader, &mut writer).await;
+    }
 }
 
 async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<Shared>) {
@@ -194,6 +209,12 @@ async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>
             let answer = Response::builder().header("grpc-status", "5").header("grpc-message", "none");
             respond.send_response(answer.body(()).unwrap(), true).map(drop)
         }
+        "/collects" => {
+            while let Some(piece) = body.data().await {
+                body.flow_control().release_capacity(piece?.len())?;
+            }
+            respond.send_response(Response::new(()), true).map(drop)
+        }
         "/resets" => {
             let mut answer = respond.send_response(Response::new(()), false)?;
             answer.send_data(Bytes::from_static(b"so far"), false)?;
@@ -226,7 +247,7 @@ async fn echo(body: &mut RecvStream, mut answer: SendStream<Bytes>) -> Outcome {
 }
 
 fn status(code: &'static str) -> HeaderMap {
-    HeaderMap::from_iter([(http::HeaderName::from_static("grpc-status"), http::HeaderValue::from_static(code))])
+    HeaderMap::from_iter([(http::HeaderName::from_static("grpc-status"), HeaderValue::from_static(code))])
 }
 
 const MANY: u32 = 250;

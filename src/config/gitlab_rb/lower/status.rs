@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::listening;
 use super::reader::Reader;
 use crate::config::access;
-use crate::config::document::{Said, Setting, StatusSection};
+use crate::config::document::{Application, Said, Setting, StatusSection};
 use crate::model::access::AccessRule;
 
 /// It is there unless it is switched off, whatever hosts there are.
-pub(super) fn section(reader: &mut Reader<'_>) -> Setting<StatusSection> {
+pub(super) fn section(workhorse: Option<Said<Application>>, reader: &mut Reader<'_>) -> Setting<StatusSection> {
     if reader.flag_at(&["nginx", "status", "enable"]) == Some(false) {
         return Setting::Unsaid;
     }
@@ -18,6 +18,7 @@ pub(super) fn section(reader: &mut Reader<'_>) -> Setting<StatusSection> {
         listen: Setting::said_at(addresses(reader), &file),
         access: Setting::said_at(rules(reader), &file),
         metrics: Setting::said_at(reader.flag_at(&["nginx", "status", "vts_enable"]).unwrap_or(true), &file),
+        application_metrics: workhorse.map_or(Setting::Unsaid, Setting::Said),
     };
     Setting::said_at(section, &file)
 }
