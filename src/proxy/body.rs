@@ -186,6 +186,7 @@ impl std::error::Error for ContentFailure {
         match self {
             ContentFailure::Application(failure) => failure.source(),
             ContentFailure::File(error) => Some(error),
+            ContentFailure::Refused => None,
         }
     }
 }
