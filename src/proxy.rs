@@ -35,7 +35,7 @@ use crate::net::upstream::error::UpstreamError;
 use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
 use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::access_log::{RequestSummary, write_unreadable_line};
-use crate::telemetry::counters::{OpenConnection, OpenRequest, Tallies};
+use crate::telemetry::counters::{OpenConnection, Tallies};
 use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
 use crate::telemetry::log_writer::{LogHandle, WorkerLog};
 use body::{Content, Record, ReplyBody};
@@ -138,34 +138,42 @@ impl Proxy {
     /// One exchange, from the request to the head of its answer.
     async fn answer(&self, client: &ClientConnection, request: Request<Incoming>) -> Response<ReplyBody> {
         let open = client.open_exchange();
-        let (head, body) = request.into_parts();
-        let summary = RequestSummary::of(&head);
-        let found = self.find_host(client, &head);
-        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
-        let client_address = self.client_address(client, answering, &head);
-        let exchange = Exchange::open(client_address.ip(), summary, self.log_of(answering));
-        let tally = self.tallies.as_ref().map(|tallies| tallies.asked(answering));
-        let inbound = match found {
-            Ok((host, host_header)) => Inbound { head, body, host, client_address, host_header },
-            Err(refusal) => {
-                let reply = reply::refuse(&refusal, None, head.headers.get(header::ACCEPT));
-                return recorded(exchange, open, tally, reply);
-            }
+        let (exchange, inbound) = self.admit(client, request);
+        let forwarded = match inbound {
+            Ok(inbound) => self.act(client, inbound).await,
+            Err(refused) => Forwarded::Answered(refused),
         };
-        match self.act(client, inbound).await {
-            Forwarded::Answered(reply) => recorded(exchange, open, tally, reply),
+        match forwarded {
+            Forwarded::Answered(reply) => recorded(exchange, open, reply),
             Forwarded::Switched(reply, switched) => {
-                if let Some(tally) = tally {
-                    tally.answered(reply.status());
-                }
                 self.tunnel_after(client, switched, exchange.into_tunnel());
                 reply
             }
         }
     }
 
+    /// Finds the host of a request and opens its record, which begins in any case.
+    fn admit(
+        &self,
+        client: &ClientConnection,
+        request: Request<Incoming>,
+    ) -> (Exchange, Result<Box<Inbound>, Reply>) {
+        let (head, body) = request.into_parts();
+        let summary = RequestSummary::of(&head);
+        let found = self.find_host(client, &head);
+        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
+        let client_address = self.client_address(client, answering, &head);
+        let exchange = Exchange::open(client_address.ip(), summary, self.log_of(answering));
+        let exchange = exchange.counted(self.tallies.as_ref().map(|tallies| tallies.asked(answering)));
+        let inbound = match found {
+            Ok((host, host_header)) => Ok(Box::new(Inbound { head, body, host, client_address, host_header })),
+            Err(refusal) => Err(reply::refuse(&refusal, None, head.headers.get(header::ACCEPT))),
+        };
+        (exchange, inbound)
+    }
+
     /// Does what the request's route says.
-    async fn act(&self, client: &ClientConnection, inbound: Inbound) -> Forwarded {
+    async fn act(&self, client: &ClientConnection, inbound: Box<Inbound>) -> Forwarded {
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(&inbound) {
             Ok(route) => route,
@@ -201,8 +209,38 @@ impl Proxy {
         client: &ClientConnection,
         route: &Route,
         forward: &Forward,
-        inbound: Inbound,
+        inbound: Box<Inbound>,
     ) -> Result<Forwarded, Refusal> {
+        let (request, offer) = self.outbound(client, route, forward, *inbound)?;
+        let answer = self.upstreams[forward.upstream.index()].send(request).await;
+        match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
+            Answer::Response(response) => {
+                if let Some(reply) = self.page_instead(&response, forward, route) {
+                    return Ok(Forwarded::Answered(reply));
+                }
+                let (mut head, body) = response.into_parts();
+                head.headers = rewrite::to_client(head.headers, &route.response_headers);
+                head.version = http::Version::HTTP_11;
+                Ok(Forwarded::Answered(Response::from_parts(head, Content::Application(body))))
+            }
+            Answer::Switched(head, stream, early) => {
+                // The upstream switches only when asked to, and it was asked to because of the offer.
+                let offer = offer.ok_or(Refusal::Upstream(UpstreamError::UnaskedSwitch))?;
+                let reply = offer.accept(head, &route.response_headers);
+                let application = End { stream, early };
+                Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
+            }
+        }
+    }
+
+    /// The request as the application is to get it, and the client's wish to switch protocols.
+    fn outbound(
+        &self,
+        client: &ClientConnection,
+        route: &Route,
+        forward: &Forward,
+        inbound: Inbound,
+    ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
         let Inbound { mut head, body, host, client_address, host_header } = inbound;
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
             return Err(Refusal::TooLarge);
@@ -226,25 +264,7 @@ impl Proxy {
             &hop,
             forward.read_timeout,
         );
-        let answer = self.upstreams[forward.upstream.index()].send(request).await;
-        match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
-            Answer::Response(response) => {
-                if let Some(reply) = self.page_instead(&response, forward, route) {
-                    return Ok(Forwarded::Answered(reply));
-                }
-                let (mut head, body) = response.into_parts();
-                head.headers = rewrite::to_client(head.headers, &route.response_headers);
-                head.version = http::Version::HTTP_11;
-                Ok(Forwarded::Answered(Response::from_parts(head, Content::Application(body))))
-            }
-            Answer::Switched(head, stream, early) => {
-                // The upstream switches only when asked to, and it was asked to because of the offer.
-                let offer = offer.ok_or(Refusal::Upstream(UpstreamError::UnaskedSwitch))?;
-                let reply = offer.accept(head, &route.response_headers);
-                let application = End { stream, early };
-                Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
-            }
-        }
+        Ok((request, offer))
     }
 
     /// Lets a tunnel begin when the 101 has gone out.
@@ -341,17 +361,9 @@ impl Meter for TunnelRecord {
 }
 
 /// An answer that carries its record to its end.
-fn recorded(
-    mut exchange: Exchange,
-    open: OpenExchange,
-    tally: Option<OpenRequest>,
-    reply: Reply,
-) -> Response<ReplyBody> {
+fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Response<ReplyBody> {
     exchange.answered(reply.status());
-    if let Some(tally) = &tally {
-        tally.answered(reply.status());
-    }
-    let record = Record::of_answer(exchange, open, tally);
+    let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })
 }
 

@@ -77,6 +77,11 @@ pub struct Accepted {
 #[derive(Clone)]
 struct TowerService<S>(S);
 
+/// The same for HTTP/2, where hyper moves the future of a stream half a dozen times before it rests in its
+/// task: moving a box costs less.
+#[derive(Clone)]
+struct BoxedService<S>(S);
+
 enum HttpVersion {
     One,
     Two,
@@ -116,10 +121,10 @@ where
     let activity = Rc::new(Activity::one_by_one());
     let (stream, security, version) = establish(tcp, transport, &activity, address).await?;
     let connection = Rc::new(ClientConnection { peer, listener, security, activity, takeover: RefCell::new(None) });
-    let service = TowerService(make_service(connection.clone()));
+    let service = make_service(connection.clone());
     let ended = match version {
-        HttpVersion::One => serve_http1(stream, service, &connection, drain.signal()).await,
-        HttpVersion::Two => serve_http2(stream, service, &connection, drain.signal()).await,
+        HttpVersion::One => serve_http1(stream, TowerService(service), &connection, drain.signal()).await,
+        HttpVersion::Two => serve_http2(stream, BoxedService(service), &connection, drain.signal()).await,
     };
     match ended {
         Ended::Closed(Ok(())) => None,
@@ -235,7 +240,7 @@ where
 
 async fn serve_http2<S, B>(
     stream: ClientStream,
-    service: TowerService<S>,
+    service: BoxedService<S>,
     connection: &ClientConnection,
     signal: Signal,
 ) -> Ended
@@ -302,6 +307,20 @@ where
 
     fn call(&self, request: Request<Incoming>) -> S::Future {
         self.0.clone().call(request)
+    }
+}
+
+impl<S> hyper::service::Service<Request<Incoming>> for BoxedService<S>
+where
+    S: Service<Request<Incoming>> + Clone,
+    S::Future: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<S::Future>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        Box::pin(self.0.clone().call(request))
     }
 }
 

@@ -63,7 +63,7 @@ impl Upstream {
     pub async fn send(&self, request: UpstreamRequest) -> Result<Answer, UpstreamError> {
         match &self.connections {
             Connections::Http1(pool) => self.send_on_connection(request, pool).await,
-            Connections::Http2(multiplex) => self.send_on_stream(request, multiplex).await,
+            Connections::Http2(multiplex) => Box::pin(self.send_on_stream(request, multiplex)).await,
         }
     }
 
@@ -77,21 +77,23 @@ impl Upstream {
 
     async fn send_on_connection(&self, request: UpstreamRequest, pool: &Rc<Pool>) -> Result<Answer, UpstreamError> {
         let Some(resting) = pool.take() else {
-            return self.send_on_new(request, pool).await;
+            return Box::pin(self.send_on_new(request, pool)).await;
         };
         let spare = request.repeatable();
         match exchange(resting, request, pool).await {
             Ok(answer) => Ok(answer),
-            Err(failure) => self.send_on_new(failure.repeat(spare)?, pool).await,
+            Err(failure) => Box::pin(self.send_on_new(failure.repeat(spare)?, pool)).await,
         }
     }
 
+    /// Rare, and its future is large; so callers box it, and every request's own future stays small.
     async fn send_on_new(&self, request: UpstreamRequest, pool: &Rc<Pool>) -> Result<Answer, UpstreamError> {
         let stream = self.dialer.dial().await?;
         let connection = Connection::open(stream).await.map_err(UpstreamError::Broken)?;
         exchange(connection, request, pool).await.map_err(|failure| failure.error)
     }
 
+    /// Boxed by its caller, so that requests over HTTP/1.1 do not carry its future.
     async fn send_on_stream(&self, request: UpstreamRequest, lines: &Multiplex) -> Result<Answer, UpstreamError> {
         let spare = request.repeatable();
         let failure: Failure = match stream::exchange(lines.claim(&self.dialer).await?, request).await {

@@ -15,7 +15,6 @@ use super::file_body::FileBody;
 use crate::net::connection::OpenExchange;
 use crate::net::upstream::answer::AnswerBody;
 use crate::net::upstream::error::AnswerFailure;
-use crate::telemetry::counters::OpenRequest;
 use crate::telemetry::exchange::Exchange;
 
 /// What a client is sent after the head.
@@ -52,8 +51,6 @@ pub enum ContentFailure {
 pub struct Record {
     exchange: Exchange,
     open: OpenExchange,
-    /// There if anybody can ask for it.
-    tally: Option<OpenRequest>,
     turn: Turn,
 }
 
@@ -68,9 +65,9 @@ enum Turn {
 
 impl Record {
     /// The record of an answer whose head goes out now; it is for the client to ask for more.
-    pub fn of_answer(exchange: Exchange, open: OpenExchange, tally: Option<OpenRequest>) -> Record {
+    pub fn of_answer(exchange: Exchange, open: OpenExchange) -> Record {
         open.answer_offered();
-        Record { exchange, open, tally, turn: Turn::Client }
+        Record { exchange, open, turn: Turn::Client }
     }
 
     fn bytes_wanted(&mut self) {
@@ -82,9 +79,6 @@ impl Record {
 
     fn bytes_offered(&mut self, bytes: u64) {
         self.exchange.sent(bytes);
-        if let Some(tally) = &self.tally {
-            tally.sent(bytes);
-        }
         self.turn = Turn::Client;
         self.open.answer_offered();
     }
