@@ -363,6 +363,7 @@ impl Meter for TunnelRecord {
 /// An answer that carries its record to its end.
 fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Response<ReplyBody> {
     exchange.answered(reply.status());
+    let reply = if exchange.is_head() { reply::without_body(reply) } else { reply };
     let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })
 }

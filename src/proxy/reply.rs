@@ -130,6 +130,17 @@ pub fn respond(respond: &Respond) -> Result<Reply, Refusal> {
     Ok(own(respond.status, respond.content_type.clone(), Bytes::copy_from_slice(respond.body.as_bytes())))
 }
 
+/// What HEAD gets of an answer of the proxy. Over HTTP/2 hyper would send the body, which is an error
+/// (RFC 9113 section 8.1.1).
+pub fn without_body(mut reply: Reply) -> Reply {
+    if let Content::Own(bytes) = reply.body() {
+        let length = HeaderValue::from(bytes.len());
+        reply.headers_mut().insert(header::CONTENT_LENGTH, length);
+        *reply.body_mut() = Content::Empty;
+    }
+    reply
+}
+
 /// A text of the proxy about itself.
 pub fn text(content_type: &'static str, text: String) -> Reply {
     own(StatusCode::OK, HeaderValue::from_static(content_type), text.into())

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
 
@@ -27,6 +27,7 @@ pub struct OpenConnection(Rc<Tallies>);
 pub struct OpenRequest {
     tallies: Rc<Tallies>,
     host: usize,
+    since: Instant,
 }
 
 /// All workers together, at one moment.
@@ -49,6 +50,8 @@ pub struct HostSums {
     pub answers: [u64; 5],
     /// Bytes of bodies.
     pub sent: u64,
+    /// From heads of requests to ends of answers, tunnels left aside.
+    pub busy: Duration,
 }
 
 #[derive(Default)]
@@ -64,6 +67,7 @@ struct Counters {
 struct HostCounters {
     answers: [Counter; 5],
     sent: Counter,
+    busy_micros: Counter,
 }
 
 /// A number that one thread writes and others may read.
@@ -96,7 +100,8 @@ impl Tallies {
     pub fn asked(self: &Rc<Self>, host: Option<HostId>) -> OpenRequest {
         self.own.requests.add(1);
         self.own.busy.add(1);
-        OpenRequest { tallies: self.clone(), host: host.map_or(self.own.hosts.len() - 1, HostId::index) }
+        let host = host.map_or(self.own.hosts.len() - 1, HostId::index);
+        OpenRequest { tallies: self.clone(), host, since: Instant::now() }
     }
 
     /// All workers added up.
@@ -107,6 +112,7 @@ impl Tallies {
             HostSums {
                 answers: std::array::from_fn(|class| workers().map(|host| host.answers[class].read()).sum()),
                 sent: workers().map(|host| host.sent.read()).sum(),
+                busy: Duration::from_micros(workers().map(|host| host.busy_micros.read()).sum()),
             }
         };
         Sums {
@@ -147,6 +153,8 @@ impl OpenRequest {
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
+        let lasted = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.counters().busy_micros.add(lasted);
         self.tallies.own.busy.take_one();
     }
 }

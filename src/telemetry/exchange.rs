@@ -60,6 +60,11 @@ impl Exchange {
         Exchange(Box::new(Record { peer, request, log, progress: Progress::Asked, sent: 0, tally: None }))
     }
 
+    /// Whether the client wants no body.
+    pub fn is_head(&self) -> bool {
+        self.0.request.method == http::Method::HEAD
+    }
+
     /// Counted from here to its end.
     pub fn counted(mut self, tally: Option<OpenRequest>) -> Exchange {
         self.0.tally = tally;

@@ -1,7 +1,7 @@
 //! The status pages as text, in nginx's words, which monitoring that is there already understands.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::time::UNIX_EPOCH;
 
 use super::counters::{HostSums, Sums};
@@ -37,8 +37,12 @@ pub fn metrics(sums: &Sums, model: &Model) -> String {
         for (class, count) in CLASSES.iter().zip(it.answers) {
             page.sample("nginx_vts_server_requests_total", &[("host", host), ("code", class)], count);
         }
-        let total = it.answers.iter().sum();
+        let total: u64 = it.answers.iter().sum();
         page.sample("nginx_vts_server_requests_total", &[("host", host), ("code", "total")], total);
+    }
+    page.family("nginx_vts_server_request_seconds_total", "counter", "Time that requests took");
+    for (host, it) in &hosts {
+        page.sample("nginx_vts_server_request_seconds_total", &[("host", host)], it.busy.as_secs_f64());
     }
     page.0
 }
@@ -52,7 +56,7 @@ impl Page {
     }
 
     /// Labels are names of hosts and words of the program; neither has anything to escape.
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
         let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
         let _ = match &labels[..] {
             [] => writeln!(self.0, "{name} {value}"),
@@ -100,6 +104,7 @@ fn by_name(sums: &Sums, model: &Model) -> BTreeMap<String, HostSums> {
 impl HostSums {
     fn add(&mut self, other: &HostSums) {
         self.sent += other.sent;
+        self.busy += other.busy;
         for (own, more) in self.answers.iter_mut().zip(other.answers) {
             *own += more;
         }

@@ -196,6 +196,10 @@ fn files_travel_over_http2_too() {
     let gatepost = serving(&site, &origin);
     let mut client = gatepost.http2();
     assert_eq!(client.get("/static/hello.txt").body, b"hello, file");
+    for (target, status) in [("/static/hello.txt", 200), ("/static/none.txt", 404)] {
+        let answer = client.send(client.request("HEAD", target)).unwrap();
+        assert_eq!((answer.status, answer.body.len()), (status, 0), "{target}");
+    }
 }
 
 #[test]

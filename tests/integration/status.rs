@@ -68,6 +68,7 @@ fn requests_and_bytes_are_counted_for_each_host_by_all_workers() {
     assert_eq!(sample(&page, "nginx_vts_server_requests_total{host=\"mattermost.test\",code=\"3xx\"}"), 1);
     assert_eq!(sample(&page, "nginx_vts_server_requests_total{host=\"*\",code=\"total\"}"), 10);
     assert_eq!(sample(&page, "nginx_vts_main_connections{status=\"accepted\"}"), 11);
+    assert!(page.contains("\nnginx_vts_server_request_seconds_total{host=\"gitlab.test\"} 0."), "{page}");
 }
 
 #[test]
