@@ -130,7 +130,8 @@ impl Line {
     }
 }
 
-/// Hands requests to a connection until it takes no more: by the application's will, or when it has been dropped here.
+/// Hands requests to a connection until it takes no more: by the application's will, or because its line has
+/// been dropped here.
 async fn drive(driver: Rc<RefCell<Option<Driver>>>) {
     let ended = poll_fn(|cx| match driver.borrow_mut().as_mut() {
         Some(driver) => Pin::new(driver).poll(cx),

@@ -137,12 +137,15 @@ impl UpstreamRequest {
             Hop::Stream(scheme, trailers) => prepare_stream(&mut message, head.target, scheme.clone(), *trailers),
             Hop::KeepAlive | Hop::Upgrade(_) => prepare_connection(&mut message, head.target, hop),
         }
-        if let Some(go_ahead) = go_ahead {
-            hyper::ext::on_informational(&mut message, move |answer| {
+        match (go_ahead, hop) {
+            (None, _) => {}
+            // hyper does not tell what comes before the answer on a stream.
+            (Some(go_ahead), Hop::Stream(..)) => go_ahead.give(),
+            (Some(go_ahead), _) => hyper::ext::on_informational(&mut message, move |answer| {
                 if answer.status() == StatusCode::CONTINUE {
                     go_ahead.give();
                 }
-            });
+            }),
         }
         let terms = Terms { asks_to_switch: matches!(hop, Hop::Upgrade(_)), read_timeout };
         UpstreamRequest { message, terms }

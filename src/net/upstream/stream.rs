@@ -22,7 +22,6 @@ use super::stream_body::{Silence, StreamBody};
 /// Sends a request and waits for the head of the answer.
 pub(super) async fn exchange(claim: Claim, request: UpstreamRequest) -> Result<Answer, Failure> {
     let UpstreamRequest { message, terms } = request;
-    let watch = message.body().watch();
     let mut silence = Silence::new(terms.read_timeout, message.body().watch());
     let sent = claim.sender().try_send_request(message);
     match await_head(sent, &mut silence).await {
@@ -30,7 +29,7 @@ pub(super) async fn exchange(claim: Claim, request: UpstreamRequest) -> Result<A
             let body = |incoming| StreamBody::new(incoming, silence, claim).into();
             Ok(Answer::Response(response.map(body)))
         }
-        Some(Err(error)) => Err(Failure::of_sending(Box::new(error), &watch, terms)),
+        Some(Err(error)) => Err(Failure::of_sending(Box::new(error), silence.watch(), terms)),
         None => Err(Failure::of(UpstreamError::AnswerTimeout)),
     }
 }

@@ -41,6 +41,10 @@ impl Silence {
         Silence { timer: IdleTimer::new(limit), watch, uploaded: 0 }
     }
 
+    pub(super) fn watch(&self) -> &BodyWatch {
+        &self.watch
+    }
+
     /// Ready when it has lasted too long.
     pub(super) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.watch.uploaded() != self.uploaded {
