@@ -51,12 +51,20 @@ impl Surroundings for Given {
         self.environment.get(name).cloned()
     }
 
+    fn variables(&self) -> Vec<(String, String)> {
+        self.environment.clone().into_iter().collect()
+    }
+
     fn read(&self, _: &Path) -> io::Result<String> {
         Err(io::ErrorKind::NotFound.into())
     }
 
     fn exists(&self, path: &Path) -> bool {
         self.files.contains(path)
+    }
+
+    fn names_in(&self, _: &Path) -> Option<Vec<String>> {
+        None
     }
 
     fn node(&self, key: &str) -> Option<String> {

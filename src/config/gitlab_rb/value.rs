@@ -1,5 +1,6 @@
 //! Ruby values, as far as settings need them. Each knows where it was written.
 
+mod inspect;
 mod section;
 
 use std::cell::RefCell;
@@ -29,11 +30,21 @@ pub(super) enum Data {
     Hash(Hash),
     Range(i64, i64),
     Pattern(Regex),
+    Match(Match),
     /// Settings themselves, not a copy: what is written to it is set.
     Section(SectionRef),
     /// `ENV`, `File`, `node`, `node.cpu`: things that values can be asked of.
     Constant(String),
     Unknown(Unknown),
+}
+
+/// What a regular expression has found.
+#[derive(Debug, Clone)]
+pub(super) struct Match {
+    /// The whole, then each group; `None` if the group took no part.
+    pub(super) groups: Vec<Option<String>>,
+    /// The names of the groups, in the same order.
+    pub(super) names: Vec<Option<String>>,
 }
 
 /// Why a value is not known.
@@ -147,7 +158,9 @@ impl Value {
             Data::Flag(flag) => Some(flag.to_string()),
             Data::Int(number) => Some(number.to_string()),
             Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(format!("{number:.1}")),
-            Data::Float(number) => Some(number.to_string()),
+            // Ruby writes others with an exponent.
+            Data::Float(number) if (1e-4..1e15).contains(&number.abs()) => Some(number.to_string()),
+            Data::Match(found) => found.groups.first().cloned().flatten(),
             Data::Text(text) | Data::Symbol(text) => Some(text.clone()),
             _ => None,
         }
@@ -193,6 +206,7 @@ impl Value {
             Data::Hash(_) | Data::Section(_) => "a hash",
             Data::Range(..) => "a range",
             Data::Pattern(_) => "a regular expression",
+            Data::Match(_) => "a match",
             Data::Constant(_) => "no plain value",
             Data::Unknown(_) => "not known",
         }

@@ -196,7 +196,12 @@ impl Value {
                 Json::Object(hash.0.iter().filter_map(pair).collect())
             }
             Data::Section(_) => json!({}),
-            Data::Nil | Data::Range(..) | Data::Pattern(_) | Data::Constant(_) | Data::Unknown(_) => Json::Null,
+            Data::Nil
+            | Data::Range(..)
+            | Data::Pattern(_)
+            | Data::Match(_)
+            | Data::Constant(_)
+            | Data::Unknown(_) => Json::Null,
         }
     }
 }
