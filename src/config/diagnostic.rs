@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, told as compilers do: what, where, and what to do.
 
 use std::fmt;
+use std::path::Path;
 
 use super::source::{Excerpt, Place};
 
@@ -66,10 +67,11 @@ impl Diagnostics {
     /// Adds a problem, in order of place. What was said of a place already is not said again: one
     /// host that clashes on two addresses is one problem.
     pub fn push(&mut self, new: Diagnostic) {
-        if self.0.iter().any(|known| known.place == new.place && known.message == new.message) {
+        let at = self.0.partition_point(|known| known.comes_before(&new));
+        let here = self.0[..at].iter().rev().take_while(|known| known.order() == new.order());
+        if here.into_iter().any(|known| known.place == new.place && known.message == new.message) {
             return;
         }
-        let at = self.0.partition_point(|known| known.comes_before(&new));
         self.0.insert(at, new);
     }
 
@@ -146,8 +148,11 @@ impl From<Diagnostic> for Diagnostics {
 
 impl Diagnostic {
     fn comes_before(&self, other: &Diagnostic) -> bool {
-        let key = |it: &Diagnostic| (it.place.file_name().to_owned(), it.place.start());
-        key(self) <= key(other)
+        self.order() <= other.order()
+    }
+
+    fn order(&self) -> (&Path, usize) {
+        (self.place.file_name(), self.place.start())
     }
 }
 
@@ -165,7 +170,6 @@ fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize) -> 
 mod tests {
     use super::*;
     use crate::config::source::Source;
-    use std::path::Path;
 
     #[test]
     fn a_problem_shows_its_line_with_the_part_that_is_meant() {

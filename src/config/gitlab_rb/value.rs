@@ -4,6 +4,9 @@ mod inspect;
 mod section;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::mem::{Discriminant, discriminant};
 use std::rc::Rc;
 
 use regex::Regex;
@@ -73,7 +76,10 @@ pub(super) type SectionRef = Rc<RefCell<Section>>;
 pub(super) struct Section {
     /// The keys that lead to it, from the top.
     pub(super) path: Vec<String>,
+    /// In the order in which they were first set.
     entries: Vec<(String, Entry)>,
+    /// Where each key is among them.
+    positions: HashMap<String, usize>,
     /// A key that is not known was written to, so any of them may have changed.
     pub(super) blurred: Option<Value>,
 }
@@ -183,6 +189,16 @@ impl Value {
         })
     }
 
+    /// What tells it from other keys; `None` if only a comparison does.
+    fn identity(&self) -> Option<(Discriminant<Data>, String)> {
+        match self.data {
+            Data::Nil | Data::Flag(_) | Data::Int(_) | Data::Text(_) | Data::Symbol(_) => {
+                Some((discriminant(&self.data), self.to_text()?))
+            }
+            _ => None,
+        }
+    }
+
     /// How much memory it takes, roughly, in bytes.
     pub(super) fn weight(&self) -> usize {
         UNIT + match &self.data {
@@ -214,6 +230,26 @@ impl Value {
 }
 
 impl Hash {
+    /// Pairs in their order. Of equal keys the first keeps its position, and the last its value.
+    pub(super) fn of(pairs: impl IntoIterator<Item = (Value, Value)>) -> Hash {
+        let mut hash = Hash::default();
+        let mut positions: HashMap<(Discriminant<Data>, String), usize> = HashMap::new();
+        for (key, value) in pairs {
+            let Some(identity) = key.identity() else {
+                hash.insert(key, value);
+                continue;
+            };
+            match positions.entry(identity) {
+                MapEntry::Occupied(at) => hash.0[*at.get()].1 = value,
+                MapEntry::Vacant(free) => {
+                    free.insert(hash.0.len());
+                    hash.0.push((key, value));
+                }
+            }
+        }
+        hash
+    }
+
     pub(super) fn get(&self, key: &Value) -> Option<&Value> {
         self.0.iter().find(|(known, _)| known.equals(key) == Some(true)).map(|(_, value)| value)
     }

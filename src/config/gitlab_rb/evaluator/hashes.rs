@@ -56,23 +56,19 @@ pub(super) fn call(hash: &Hash, name: &str, arguments: &[Value], place: &Place) 
     }
     let data = match (name, arguments) {
         ("merge", others) => {
-            let mut merged = hash.clone();
+            let mut pairs = hash.0.clone();
             for other in others {
                 let Data::Hash(other) = &other.data else { return None };
-                other.0.iter().for_each(|(key, value)| merged.insert(key.clone(), value.clone()));
+                pairs.extend_from_slice(&other.0);
             }
-            Data::Hash(merged)
+            Data::Hash(Hash::of(pairs))
         }
         ("slice" | "except", keys) => {
             let named = |key: &Value| keys.iter().any(|wanted| wanted.equals(key) == Some(true));
             let kept = hash.0.iter().filter(|(key, _)| named(key) == (name == "slice"));
             Data::Hash(Hash(kept.cloned().collect()))
         }
-        ("invert", []) => {
-            let mut inverted = Hash::default();
-            hash.0.iter().for_each(|(key, value)| inverted.insert(value.clone(), key.clone()));
-            Data::Hash(inverted)
-        }
+        ("invert", []) => Data::Hash(Hash::of(hash.0.iter().map(|(key, value)| (value.clone(), key.clone())))),
         ("keys", []) => Data::List(hash.0.iter().map(|(key, _)| key.clone()).collect()),
         ("values", []) => Data::List(hash.0.iter().map(|(_, value)| value.clone()).collect()),
         ("to_a" | "each" | "each_pair", []) => Data::List(pairs(hash, place)),

@@ -84,11 +84,11 @@ fn transformed(receiver: &Value, name: &str, results: Vec<Value>) -> Option<Data
         Data::Section(section) => section.borrow().to_hash(),
         _ => return None,
     };
-    let mut changed = Hash::default();
-    for ((key, value), result) in hash.0.into_iter().zip(results) {
-        if name == "transform_keys" { changed.insert(result, value) } else { changed.insert(key, result) }
-    }
-    Some(Data::Hash(changed))
+    let pairs = hash.0.into_iter().zip(results);
+    Some(Data::Hash(match name {
+        "transform_keys" => Hash::of(pairs.map(|((_, value), key)| (key, value))),
+        _ => Hash::of(pairs.map(|((key, _), value)| (key, value))),
+    }))
 }
 
 /// `sort_by`, `min_by` and `max_by`, by the results of their block.
@@ -105,6 +105,9 @@ fn by_order(receiver: &Value, name: &str, results: &[Value], place: &Place) -> V
 }
 
 fn grouped(items: Vec<Value>, keys: Vec<Value>, place: &Place) -> Option<Data> {
+    if items.len() > MOST_GROUPED {
+        return None;
+    }
     let mut groups = Hash::default();
     for (item, key) in items.into_iter().zip(keys) {
         key.as_unknown().is_none().then_some(())?;
@@ -173,17 +176,14 @@ fn add(sum: i64, item: Value) -> Option<i64> {
 }
 
 pub(super) fn pairs_to_hash(pairs: Vec<Value>, place: &Place) -> Value {
-    let mut hash = Hash::default();
-    for pair in pairs {
-        match pair.data {
-            Data::List(mut items) if items.len() == 2 => {
-                let value = items.swap_remove(1);
-                hash.insert(items.swap_remove(0), value);
-            }
-            _ => return Value::unknown("this is no list of keys with values", place),
-        }
+    let pair = |pair: Value| match pair.data {
+        Data::List(parts) => <[Value; 2]>::try_from(parts).map(Into::into).ok(),
+        _ => None,
+    };
+    match pairs.into_iter().map(pair).collect::<Option<Vec<(Value, Value)>>>() {
+        Some(pairs) => Value::new(Data::Hash(Hash::of(pairs)), place),
+        None => Value::unknown("this is no list of keys with values", place),
     }
-    Value::new(Data::Hash(hash), place)
 }
 
 /// Methods whose block decides about each item.
@@ -237,6 +237,9 @@ const ITERATORS: [&str; 29] = [
     "none?",
     "count",
 ];
+
+/// Groups are found by looking through all of them.
+const MOST_GROUPED: usize = 2000;
 
 /// Longer ranges are not walked.
 const LONGEST_RANGE: i64 = 100_000;

@@ -84,10 +84,7 @@ impl Evaluator<'_> {
     }
 
     fn pairs(&mut self, nodes: &[Node], place: &Place) -> Value {
-        let mut hash = Hash::default();
-        if nodes.len() > MOST_KEYS {
-            return Value::unknown("this hash has too many keys", place);
-        }
+        let mut pairs = Vec::new();
         for node in nodes {
             match node {
                 Node::Pair(pair) => {
@@ -96,20 +93,18 @@ impl Evaluator<'_> {
                     if let Some(unknown) = key.as_unknown() {
                         return Value::new(Data::Unknown(unknown.clone()), place);
                     }
-                    hash.insert(key, value);
+                    pairs.push((key, value));
                 }
                 Node::Kwsplat(it) => match self.eval(&it.value).data {
-                    Data::Hash(inner) => inner.0.into_iter().for_each(|(key, value)| hash.insert(key, value)),
-                    Data::Section(section) => {
-                        section.borrow().to_hash().0.into_iter().for_each(|(key, value)| hash.insert(key, value));
-                    }
+                    Data::Hash(inner) => pairs.extend(inner.0),
+                    Data::Section(section) => pairs.extend(section.borrow().to_hash().0),
                     Data::Nil => {}
                     _ => return Value::unknown("this hash cannot be read", place),
                 },
                 _ => return Value::unknown("this hash cannot be read", place),
             }
         }
-        Value::new(Data::Hash(hash), place)
+        Value::new(Data::Hash(Hash::of(pairs)), place)
     }
 
     fn range(&mut self, left: Option<&Node>, right: Option<&Node>, short: i64, place: &Place) -> Value {
@@ -159,6 +154,3 @@ fn float(written: &str, place: &Place) -> Value {
         Err(_) => Value::unknown("this number cannot be read", place),
     }
 }
-
-/// A key is found by looking through all of them.
-const MOST_KEYS: usize = 2000;

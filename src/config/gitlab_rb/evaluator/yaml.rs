@@ -9,7 +9,7 @@ use crate::config::source::Place;
 enum Open {
     List(Vec<Value>),
     /// The pairs so far, and the key whose value comes next.
-    Hash(Hash, Option<Value>),
+    Hash(Vec<(Value, Value)>, Option<Value>),
 }
 
 /// The first document of a text. Tags, aliases and dates are left to Ruby.
@@ -22,7 +22,7 @@ pub(super) fn load(text: &str, place: &Place) -> Value {
                 continue;
             }
             Ok((Event::MappingStart(0, None), _)) if open.len() < DEEPEST => {
-                open.push(Open::Hash(Hash::default(), None));
+                open.push(Open::Hash(Vec::new(), None));
                 continue;
             }
             Ok((Event::Scalar(text, style, 0, None), _)) => scalar(&text, style).filter(|_| text != "<<"),
@@ -46,8 +46,8 @@ impl Open {
     fn take(&mut self, value: Value) {
         match self {
             Open::List(items) => items.push(value),
-            Open::Hash(hash, key) => match key.take() {
-                Some(key) => hash.insert(key, value),
+            Open::Hash(pairs, key) => match key.take() {
+                Some(key) => pairs.push((key, value)),
                 None => *key = Some(value),
             },
         }
@@ -57,7 +57,7 @@ impl Open {
 fn closed(open: Open) -> Data {
     match open {
         Open::List(items) => Data::List(items),
-        Open::Hash(hash, _) => Data::Hash(hash),
+        Open::Hash(pairs, _) => Data::Hash(Hash::of(pairs)),
     }
 }
 
