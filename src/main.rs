@@ -54,7 +54,7 @@ struct Source {
     /// The configuration [default: /etc/gatepost/gatepost.toml, else /etc/gitlab/gitlab.rb]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A configuration of the GitLab package to go by
+    /// A gitlab.rb to go by, or what `gitlab-ctl show-config` prints
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     gitlab_rb: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
 //! Reads `/etc/gitlab/gitlab.rb`, the configuration of the GitLab package.
 //!
-//! `syntax` parses the text, `evaluator` computes the settings without executing anything, `check` finds
-//! values that cannot be used, `lower` turns settings into a document by the package's rules, and
+//! `syntax` parses the text, `evaluator` computes the settings without executing anything (or `show_config`
+//! takes them from the package), `overrides` has the last word, `check` finds values that cannot be used, `lower` turns settings into a document by the package's rules, and
 //! `verdicts` accounts for every line.
 
 mod check;
@@ -9,7 +9,9 @@ mod deep_stack;
 mod evaluator;
 mod ledger;
 mod lower;
+mod overrides;
 mod settings;
+mod show_config;
 pub mod surroundings;
 mod syntax;
 mod value;
@@ -17,6 +19,7 @@ mod verdicts;
 mod words;
 
 use std::path::Path;
+use std::sync::Arc;
 
 pub use settings::{Documented, documented};
 
@@ -26,6 +29,7 @@ use super::source::{Place, Source};
 use crate::model::Model;
 use crate::model::judgement::{Judgement, Verdict};
 use evaluator::Evaluator;
+use ledger::Settings;
 use lower::reader::Reader;
 use surroundings::Surroundings;
 
@@ -78,20 +82,28 @@ pub fn read(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
 
 fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading {
     let mut problems = Diagnostics::new();
-    let mut evaluator = Evaluator::new(surroundings, &mut problems);
-    if let Some(text) = surroundings.variable(OMNIBUS_CONFIG) {
-        evaluator.file(&Source::new(Path::new(OMNIBUS_CONFIG), text));
-    }
     let source = Source::new(path, text);
-    evaluator.file(&source);
-    let settings = evaluator.into_settings();
+    let mut settings = match show_config::is_meant(text) {
+        true => show_config::read(&source, &mut problems),
+        false => evaluated(&source, surroundings, &mut problems),
+    };
+    let process = overrides::apply(path, &mut settings, surroundings, &mut problems);
     check::check(&settings, &mut problems);
     let mut reader = Reader::new(&settings, &source, &mut problems);
-    let document = lower::document(&source, &mut reader, surroundings);
+    let document = lower::document(&source, process, &mut reader, surroundings);
     let remarks = reader.remarks;
     let model = compile::compile(&document, &mut problems);
     let judgements = verdicts::judge(&settings, &remarks, &mut problems);
     Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems }
+}
+
+fn evaluated(source: &Arc<Source>, surroundings: &dyn Surroundings, problems: &mut Diagnostics) -> Settings {
+    let mut evaluator = Evaluator::new(surroundings, problems);
+    if let Some(text) = surroundings.variable(OMNIBUS_CONFIG) {
+        evaluator.file(&Source::new(Path::new(OMNIBUS_CONFIG), text));
+    }
+    evaluator.file(source);
+    evaluator.into_settings()
 }
 
 fn only(error: Diagnostic) -> Reading {

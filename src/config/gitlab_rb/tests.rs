@@ -1,5 +1,7 @@
 //! The package's rules, asked of the model.
 
+mod sources;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
