@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stderr, reason = "this is the program's voice")]
 
+use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use gatepost::app::problem::Problem;
 use gatepost::app::{self, Prepared};
 use gatepost::config::gitlab_rb::surroundings::Machine;
 use gatepost::config::gitlab_rb::{self, Reading};
-use gatepost::config::{self, Diagnostic, Loaded};
+use gatepost::config::{self, Diagnostic, Diagnostics, Loaded};
 use gatepost::explain::{Account, Finding};
 use gatepost::model::{LogLevel, Model};
 use gatepost::{demo, explain};
@@ -79,7 +80,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(source) => serve(&source),
         Command::Check(source) => check(&source),
-        Command::Explain { source, format } => explain_source(&source, format.into()),
+        Command::Explain { source, format } => explain_source(&source, format.chosen()),
         Command::Demo => run_demo(),
     };
     match done {
@@ -131,7 +132,7 @@ fn explain_gitlab_rb(reading: &Reading, format: explain::Format) -> Result<(), F
     if let Some(text) = explain::render_account(&account, format) {
         print(&text)?;
     }
-    eprint!("{}", reading.problems);
+    say_found(&reading.problems);
     reading.model.as_ref().map(|_| ()).ok_or(Failed)
 }
 
@@ -151,7 +152,7 @@ fn load(source: &Source) -> Result<Model, Failed> {
         Configuration::Toml(path) => load_toml(&path),
         Configuration::GitlabRb(path) => {
             let reading = gitlab_rb::load(&path, &Machine);
-            eprint!("{}", reading.problems);
+            say_found(&reading.problems);
             say_unguarded(&reading)?;
             reading.model.ok_or(Failed)
         }
@@ -171,10 +172,10 @@ fn say_unguarded(reading: &Reading) -> Result<(), Failed> {
 
 fn load_toml(path: &Path) -> Result<Model, Failed> {
     let Loaded { model, warnings } = config::load(path).map_err(|problems| {
-        eprint!("{problems}");
+        say_found(&problems);
         Failed
     })?;
-    eprint!("{warnings}");
+    say_found(&warnings);
     Ok(model)
 }
 
@@ -203,9 +204,10 @@ fn default_configuration() -> Result<Configuration, Failed> {
     Err(Failed)
 }
 
-impl From<Format> for explain::Format {
-    fn from(format: Format) -> explain::Format {
-        match format {
+impl Format {
+    fn chosen(self) -> explain::Format {
+        match self {
+            Format::Table if has_colours(&io::stdout()) => explain::Format::ColouredTable,
             Format::Table => explain::Format::Table,
             Format::Toml => explain::Format::Toml,
             Format::Json => explain::Format::Json,
@@ -227,7 +229,7 @@ fn start_logging(level: LogLevel) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(has_colours(&io::stderr()))
         .init();
 }
 
@@ -237,6 +239,19 @@ fn print(text: &str) -> Result<(), Failed> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(say(&error)),
         _ => Ok(()),
     }
+}
+
+fn say_found(problems: &Diagnostics) {
+    match has_colours(&io::stderr()) {
+        true => eprint!("{problems:#}"),
+        false => eprint!("{problems}"),
+    }
+}
+
+/// Whether colours are wanted there: by a terminal, unless its user says no (<https://no-color.org>).
+fn has_colours(stream: &impl IsTerminal) -> bool {
+    let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !refused && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 fn say_all(problems: &[Problem]) -> Failed {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use anstyle::{AnsiColor, Style};
+
 use super::source::{Excerpt, Place};
 
 /// Whether the configuration can be used nevertheless.
@@ -39,6 +41,13 @@ impl Severity {
         match self {
             Severity::Error => "error",
             Severity::Warning => "warning",
+        }
+    }
+
+    fn style(self) -> Style {
+        match self {
+            Severity::Error => AnsiColor::Red.on_default().bold(),
+            Severity::Warning => AnsiColor::Yellow.on_default().bold(),
         }
     }
 }
@@ -109,14 +118,19 @@ impl Mistake {
     }
 }
 
+/// As compilers do it; with colours in the alternate form, `{:#}`.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.severity.as_str(), self.message)?;
+        let [style, bold] = match f.alternate() {
+            true => [self.severity.style(), Style::new().bold()],
+            false => [Style::new(); 2],
+        };
+        writeln!(f, "{style}{}{style:#}{bold}: {}{bold:#}", self.severity.as_str(), self.message)?;
         let excerpt = self.place.excerpt();
         let margin = excerpt.map_or(1, |at| at.line.to_string().len());
         writeln!(f, "{:>margin$} --> {}", "", self.place)?;
         if let Some(at) = excerpt {
-            write_excerpt(f, at, margin)?;
+            write_excerpt(f, at, margin, style)?;
         }
         for line in &self.help {
             writeln!(f, "{:>margin$}  = {line}", "")?;
@@ -157,13 +171,13 @@ impl Diagnostic {
 }
 
 /// The line with its number, and marks below the part that is meant.
-fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize) -> fmt::Result {
+fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize, style: Style) -> fmt::Result {
     // Tabs stay tabs, so that the marks stand below the text whatever their width is.
     let blank = |c| if c == '\t' { '\t' } else { ' ' };
     let indent: String = at.text.chars().take(at.column - 1).map(blank).collect();
     writeln!(f, "{:>margin$}  |", "")?;
     writeln!(f, " {:>margin$} | {}", at.line, at.text)?;
-    writeln!(f, "{:>margin$}  | {indent}{}", "", "^".repeat(at.marked))
+    writeln!(f, "{:>margin$}  | {indent}{style}{}{style:#}", "", "^".repeat(at.marked))
 }
 
 #[cfg(test)]
@@ -185,6 +199,14 @@ error: unknown key `upstrem`
    = did you mean `upstream`?
 ";
         assert_eq!(problem.to_string(), expected);
+    }
+
+    #[test]
+    fn colours_are_for_those_who_ask() {
+        let source = Source::new(Path::new("x.toml"), "abc");
+        let problem = Diagnostic::error(&Place::new(&source, 0..1), "bad");
+        assert!(format!("{problem:#}").contains("\u{1b}[31m"), "{problem:#}");
+        assert!(!problem.to_string().contains('\u{1b}'), "{problem}");
     }
 
     #[test]
