@@ -71,7 +71,7 @@ fn rewriting_a_request(bencher: Bencher<'_, '_>) {
     let peer = HeaderValue::from_static("192.0.2.7");
     let host = HeaderValue::from_static("gitlab.example.com");
     bencher.with_inputs(browser_request).bench_local_values(|mut head| {
-        rewrite::to_application(&mut head, host.clone(), black_box(secured()), &peer).into_headers()
+        rewrite::to_application(&mut head, host.clone(), black_box(secured()), peer.clone()).into_headers()
     });
 }
 

@@ -5,7 +5,7 @@
 
 pub mod problem;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,7 +49,8 @@ pub fn examine(model: &Model) -> Vec<Problem> {
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
-    let missing = log_files(model).filter_map(Path::parent).filter(|directory| !directory.is_dir());
+    let directories: BTreeSet<&Path> = log_files(model).filter_map(Path::parent).collect();
+    let missing = directories.into_iter().filter(|directory| !directory.is_dir());
     problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
     problems
@@ -200,7 +201,10 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
         let mut sockets = Vec::new();
         for (position, listener) in model.listeners.iter().enumerate() {
             match listener::bind(listener.address) {
-                Ok(socket) => sockets.push(BoundListener { listener: position, socket, tls: None }),
+                Ok(socket) => {
+                    let preamble = listener.preamble;
+                    sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
+                }
                 Err(error) if is_without_ip6(listener, &error) => {
                     tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
                 }

@@ -5,6 +5,7 @@
 //! to repair a file.
 
 pub mod address;
+pub mod client_address;
 pub mod compile;
 pub mod diagnostic;
 pub mod document;

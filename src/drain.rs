@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -75,10 +76,9 @@ impl Drain {
     #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
     pub fn spawn(&self, kind: Kind, task: impl Future<Output = ()> + 'static) {
         let counted = Counted::new(self.0.clone(), kind);
-        tokio::task::spawn_local(async move {
-            task.await;
-            drop(counted);
-        });
+        // An `async` block would have room for the task twice, as it was given and as it is awaited. For an
+        // idle tunnel that counts.
+        tokio::task::spawn_local(task.map(move |()| drop(counted)));
     }
 
     /// Runs a task that belongs to something counted already, such as a stream of a connection, or that

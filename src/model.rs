@@ -5,10 +5,12 @@
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
 //! TLS listener names a certificate.
 
+pub mod client_address;
 pub mod end_to_end;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
+pub mod network;
 pub mod path;
 pub mod route;
 
@@ -18,6 +20,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use client_address::ClientAddress;
 use host::{HostPattern, HostTable};
 use route::Routes;
 
@@ -59,6 +62,7 @@ pub enum LogLevel {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
     pub address: SocketAddr,
+    pub preamble: Preamble,
     pub transport: Transport,
     pub hosts: HostTable<HostId>,
 }
@@ -70,6 +74,14 @@ impl Listener {
         let first = || self.hosts.entries().into_iter().map(|(_, id)| *id).min();
         self.hosts.default.or_else(first)
     }
+}
+
+/// What stands in front of everything else on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preamble {
+    None,
+    /// A header that names the client. Connections without one are closed.
+    ProxyProtocol,
 }
 
 /// What a client must speak to a listener first.
@@ -106,6 +118,7 @@ pub enum HttpVersions {
 pub struct VirtualHost {
     pub names: Vec<HostPattern>,
     pub security: Security,
+    pub client_address: ClientAddress,
     pub routes: Routes,
     pub access_log: LogId,
 }

@@ -8,5 +8,7 @@ pub mod idle_timer;
 pub mod keepalive;
 pub mod lent_buffer;
 pub mod listener;
+pub mod peer;
+pub mod proxy_header;
 pub mod tls;
 pub mod upstream;

@@ -8,7 +8,7 @@ pub mod tunnel;
 pub mod upgrade;
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +53,8 @@ struct Inbound {
     head: request::Parts,
     body: Incoming,
     host: HostId,
+    /// Who asks, as the host is told it.
+    client_address: SocketAddr,
     /// `Host` for the application, as the client wrote it.
     host_header: HeaderValue,
 }
@@ -108,18 +110,12 @@ impl Proxy {
     /// One exchange, from the request to the head of its answer.
     async fn answer(&self, client: &ClientConnection, request: Request<Incoming>) -> Response<ReplyBody> {
         let open = client.open_exchange();
-        let (head, body) = request.into_parts();
-        let summary = RequestSummary::of(&head);
-        let found = self.find_host(client, &head);
-        let host = found.as_ref().ok().map(|(host, _)| *host);
-        let exchange = self.record(client, host, summary);
-        let inbound = match found {
-            Ok((host, host_header)) => Inbound { head, body, host, host_header },
-            Err(refusal) => {
-                return recorded(exchange, open, reply::refuse(&refusal, head.headers.get(header::ACCEPT)));
-            }
+        let (exchange, inbound) = self.admit(client, request);
+        let forwarded = match inbound {
+            Ok(inbound) => self.act(client, inbound).await,
+            Err(refused) => Forwarded::Answered(refused),
         };
-        match self.act(client, inbound).await {
+        match forwarded {
             Forwarded::Answered(reply) => recorded(exchange, open, reply),
             Forwarded::Switched(reply, switched) => {
                 self.tunnel_after(client, switched, exchange.into_tunnel());
@@ -128,8 +124,27 @@ impl Proxy {
         }
     }
 
+    /// Finds the host of a request and opens its record, which begins in any case.
+    fn admit(
+        &self,
+        client: &ClientConnection,
+        request: Request<Incoming>,
+    ) -> (Exchange, Result<Box<Inbound>, Reply>) {
+        let (head, body) = request.into_parts();
+        let summary = RequestSummary::of(&head);
+        let found = self.find_host(client, &head);
+        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
+        let client_address = self.client_address(client, answering, &head);
+        let exchange = Exchange::open(client_address.ip(), summary, self.log_of(answering));
+        let inbound = match found {
+            Ok((host, host_header)) => Ok(Box::new(Inbound { head, body, host, client_address, host_header })),
+            Err(refusal) => Err(reply::refuse(&refusal, head.headers.get(header::ACCEPT))),
+        };
+        (exchange, inbound)
+    }
+
     /// Does what the request's route says.
-    async fn act(&self, client: &ClientConnection, inbound: Inbound) -> Forwarded {
+    async fn act(&self, client: &ClientConnection, inbound: Box<Inbound>) -> Forwarded {
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(&inbound) {
             Ok(route) => route,
@@ -155,30 +170,9 @@ impl Proxy {
         client: &ClientConnection,
         route: &Route,
         forward: &Forward,
-        inbound: Inbound,
+        inbound: Box<Inbound>,
     ) -> Result<Forwarded, Refusal> {
-        let Inbound { mut head, body, host, host_header } = inbound;
-        if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
-            return Err(Refusal::TooLarge);
-        }
-        client.limit_write(forward.client_timeout);
-        let offer = UpgradeOffer::of(&head, &body);
-        let rules = BodyRules {
-            limit: forward.body_limit,
-            client_timeout: forward.client_timeout,
-            expects: expectation(&head),
-        };
-        let security = self.model.host(host).security;
-        let mut headers = rewrite::to_application(&mut head, host_header, security, &client.peer_header);
-        headers.apply(&forward.request_headers);
-        let target = origin_form(&head.uri);
-        let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
-        let request = UpstreamRequest::new(
-            RequestHead { method: head.method, target, headers },
-            RequestBody::new(body, rules),
-            &hop,
-            forward.read_timeout,
-        );
+        let (request, offer) = self.outbound(client, forward, *inbound)?;
         let answer = self.upstreams[forward.upstream.index()].send(request).await;
         match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
             Answer::Response(response) => {
@@ -195,6 +189,39 @@ impl Proxy {
                 Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
             }
         }
+    }
+
+    /// The request as the application is to get it, and the client's wish to switch protocols.
+    fn outbound(
+        &self,
+        client: &ClientConnection,
+        forward: &Forward,
+        inbound: Inbound,
+    ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
+        let Inbound { mut head, body, host, client_address, host_header } = inbound;
+        if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
+            return Err(Refusal::TooLarge);
+        }
+        client.limit_write(forward.client_timeout);
+        let offer = UpgradeOffer::of(&head, &body);
+        let rules = BodyRules {
+            limit: forward.body_limit,
+            client_timeout: forward.client_timeout,
+            expects: expectation(&head),
+        };
+        let security = self.model.host(host).security;
+        let client_header = client.peer.header_for(client_address);
+        let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
+        headers.apply(&forward.request_headers);
+        let target = origin_form(&head.uri);
+        let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
+        let request = UpstreamRequest::new(
+            RequestHead { method: head.method, target, headers },
+            RequestBody::new(body, rules),
+            &hop,
+            forward.read_timeout,
+        );
+        Ok((request, offer))
     }
 
     /// Lets a tunnel begin when the 101 has gone out.
@@ -256,8 +283,11 @@ impl Proxy {
         self.model.host(inbound.host).routes.select(&path).ok_or(Refusal::NoRoute)
     }
 
-    fn record(&self, client: &ClientConnection, host: Option<HostId>, summary: RequestSummary) -> Exchange {
-        Exchange::open(client.peer, summary, self.log_of(host.or(self.fallbacks[client.listener])))
+    /// Who asks, by the rules of the host that answers.
+    fn client_address(&self, client: &ClientConnection, host: Option<HostId>, head: &request::Parts) -> SocketAddr {
+        let peer = &client.peer;
+        let rules = host.map(|host| &self.model.host(host).client_address);
+        rules.map_or(peer.address, |rules| rules.of_request(peer.address, peer.proxied, &head.headers))
     }
 
     fn log_of(&self, host: Option<HostId>) -> DatedLog {

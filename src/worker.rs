@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::drain::{Census, Drain, Kind};
-use crate::model::Model;
+use crate::model::{Model, Preamble};
 use crate::net::connection::{self, Accepted, Transport};
 use crate::net::listener;
 use crate::proxy::Proxy;
@@ -34,6 +34,7 @@ pub(crate) struct BoundListener {
     /// The position of the listener in the model.
     pub(crate) listener: usize,
     pub(crate) socket: TcpListener,
+    pub(crate) preamble: Preamble,
     pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
@@ -101,7 +102,7 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
 
 fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result<AbortHandle> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
-    let listener = bound.listener;
+    let (listener, preamble) = (bound.listener, bound.preamble);
     let transport = Rc::new(match bound.tls {
         Some(config) => Transport::Tls(TlsAcceptor::from(config)),
         None => Transport::Plain,
@@ -109,7 +110,7 @@ fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result
     Ok(Drain::spawn_part(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
-            let accepted = Accepted { tcp, peer, listener };
+            let accepted = Accepted { tcp, peer, listener, preamble };
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
             drain.spawn(Kind::Connection, async move {
                 let service = |client| proxy.service(client);

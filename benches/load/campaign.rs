@@ -9,7 +9,7 @@ use crate::interrupt;
 use crate::json;
 use crate::options::{Measurement, Options};
 use crate::plot;
-use crate::proxies::Kind;
+use crate::proxies::{Contender, Kind};
 use crate::results::Results;
 use crate::scenario::{ALL, Scenario};
 use crate::table;
@@ -84,7 +84,9 @@ fn prepare(measurement: &Measurement, directory: &std::path::Path) -> Result<Con
 
 /// All rounds of one scenario. What disturbs the machine for a while hits all proxies alike.
 fn run_scenario(scenario: &Scenario, measurement: &Measurement, conditions: &Conditions) -> Result<Results> {
-    let mut results = Results::of(*scenario, &measurement.contenders);
+    let can_serve = |contender: &&Contender| contender.kind.can_serve(scenario);
+    let contenders: Vec<Contender> = measurement.contenders.iter().filter(can_serve).cloned().collect();
+    let mut results = Results::of(*scenario, &contenders);
     if scenario.load.with_tunnels_at_most(conditions.tunnels) != scenario.load {
         results.note(format!(
             "only {} tunnels instead of {}: the limit of open files allows no more (two for each tunnel)",
@@ -93,7 +95,7 @@ fn run_scenario(scenario: &Scenario, measurement: &Measurement, conditions: &Con
         ));
     }
     for round in 1..=measurement.rounds {
-        for (index, contender) in measurement.contenders.iter().enumerate() {
+        for (index, contender) in contenders.iter().enumerate() {
             if !results.may_go_on(index) {
                 continue;
             }

@@ -1,8 +1,9 @@
 //! Load tests: what Gatepost costs beside other proxies, on this machine, in one run.
 //!
-//! One executable plays three parts. Started by `cargo bench` it is the harness, which starts
+//! One executable plays several parts. Started by `cargo bench` it is the harness, which starts
 //! everything else and measures. The harness starts it again as the application behind the
-//! proxies, and as the launcher that pins a program to its cores before becoming it.
+//! proxies, as the launcher that pins a program to its cores before becoming it, and as the relay
+//! that shows the floor.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tables and progress are what the harness is for")]
 #![allow(clippy::disallowed_methods, reason = "clients end with their event loop; nothing drains them")]
@@ -25,6 +26,7 @@ mod meter;
 mod options;
 mod plot;
 mod proxies;
+mod relay;
 mod results;
 mod sample;
 mod scenario;
@@ -47,12 +49,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays the part that the first argument names; people never type the first two.
+/// Plays the part that the first argument names; people never type those.
 fn play() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((part, rest)) if part == launch::PART => launch::become_program(rest),
         Some((part, rest)) if part == application::PART => application::serve(rest),
+        Some((part, rest)) if part == relay::PART => relay::serve(rest),
         _ => campaign::run(options::Options::from_command_line()?),
     }
 }

@@ -13,7 +13,8 @@ use crate::child::Child;
 use crate::cores::CoreSet;
 use crate::interrupt;
 use crate::launch;
-use crate::site::Site;
+use crate::scenario::{Load, Scenario};
+use crate::site::{Site, UpstreamKind};
 
 /// One proxy in one setup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) enum Kind {
     NginxTuned,
     Haproxy,
     Caddy,
+    /// No proxy at all, but the floor under one: see [`crate::relay`].
+    Relay,
 }
 
 /// A proxy that takes part in a campaign.
@@ -36,8 +39,14 @@ pub(crate) struct Contender {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Gatepost, Self::NginxTuned, Self::NginxBundled, Self::Haproxy, Self::Caddy];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Gatepost, Self::NginxTuned, Self::NginxBundled, Self::Haproxy, Self::Caddy, Self::Relay];
+
+    /// Whether it can do what a scenario asks for.
+    pub(crate) fn can_serve(self, scenario: &Scenario) -> bool {
+        let needs_http = matches!(scenario.load, Load::Http2 { .. } | Load::Redirects { .. });
+        self != Self::Relay || (!needs_http && scenario.upstream == UpstreamKind::Tcp)
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -46,6 +55,7 @@ impl Kind {
             Self::NginxTuned => "nginx-tuned",
             Self::Haproxy => "haproxy",
             Self::Caddy => "caddy",
+            Self::Relay => "tls-relay",
         }
     }
 
@@ -56,11 +66,15 @@ impl Kind {
             Self::NginxBundled | Self::NginxTuned => "nginx",
             Self::Haproxy => "haproxy",
             Self::Caddy => "caddy",
+            Self::Relay => "the harness itself",
         }
     }
 
     /// Where the program is installed, if it is.
     pub(crate) fn installed(self) -> Option<PathBuf> {
+        if self == Self::Relay {
+            return std::env::current_exe().ok();
+        }
         let search = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&search)
             .chain(SYSTEM_DIRECTORIES.iter().map(PathBuf::from))

@@ -4,6 +4,7 @@
 //! each before its redirects, listeners by address. So equal documents make equal models.
 
 mod addresses;
+mod client_address;
 mod context;
 mod defaults;
 mod headers;
@@ -40,6 +41,7 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
     for unknown in default_hosts.iter().filter_map(|said| unknown_host(said, &document.hosts)) {
         context.problems.push(unknown);
     }
+    listeners.report_shared_preambles(context.problems);
     context.model.listeners = listeners.into_model(default_hosts);
     (!context.problems.has_errors()).then_some(context.model)
 }

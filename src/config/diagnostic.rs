@@ -84,6 +84,11 @@ impl Diagnostics {
         self.0.insert(at, new);
     }
 
+    /// Adds all of others.
+    pub fn extend(&mut self, others: Diagnostics) {
+        others.0.into_iter().for_each(|other| self.push(other));
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.0.iter()
     }

@@ -12,8 +12,10 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::source::{Place, Source};
+use crate::model::client_address::AddressSource;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
+use crate::model::network::Network;
 use crate::model::route::{PathMatch, Respond};
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions, UpstreamAddress};
 
@@ -60,6 +62,8 @@ pub struct HostSettings {
     pub tls: Setting<bool>,
     pub listen: Setting<Vec<Said<SocketAddr>>>,
     pub redirect_from: Setting<Vec<Said<SocketAddr>>>,
+    pub proxy_protocol: Setting<bool>,
+    pub client_address: Setting<ClientAddressSection>,
     pub http2: Setting<HttpVersions>,
     pub tls_versions: Setting<TlsVersions>,
     pub hsts: Setting<HeaderChoice>,
@@ -68,6 +72,14 @@ pub struct HostSettings {
     pub keepalive_timeout: Setting<Duration>,
     pub access_log: Setting<LogTarget>,
     pub forwarding: ForwardSettings,
+}
+
+/// What is said about who knows the client's address.
+#[derive(Debug, Clone, Default)]
+pub struct ClientAddressSection {
+    pub trusted: Setting<Vec<Said<Network>>>,
+    pub from: Setting<AddressSource>,
+    pub recursive: Setting<bool>,
 }
 
 /// What can be said of a route too.
@@ -181,6 +193,8 @@ impl HostSettings {
             tls: self.tls.over(&below.tls),
             listen: self.listen.over(&below.listen),
             redirect_from: self.redirect_from.over(&below.redirect_from),
+            proxy_protocol: self.proxy_protocol.over(&below.proxy_protocol),
+            client_address: self.client_address.over(&below.client_address),
             http2: self.http2.over(&below.http2),
             tls_versions: self.tls_versions.over(&below.tls_versions),
             hsts: self.hsts.over(&below.hsts),

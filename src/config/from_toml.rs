@@ -16,11 +16,12 @@ use toml::de::DeTable;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Mistake};
 use super::document::{
-    Document, ForwardSettings, HostSection, HostSettings, ProcessSection, RouteAction, RouteSection, Setting,
+    ClientAddressSection, Document, ForwardSettings, HostSection, HostSettings, ProcessSection, RouteAction,
+    RouteSection, Setting,
 };
 use super::language::{self, Section};
 use super::source::{Place, Source};
-use super::{address, duration, header, route_path};
+use super::{address, client_address, duration, header, route_path};
 use crate::model::route::{PathMatch, Respond};
 use table::{Reader, Table, Value};
 use values::{boolean, headers, list, number, text};
@@ -120,6 +121,8 @@ fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
         tls: table.get("tls", boolean),
         listen: table.get("listen", addresses()),
         redirect_from: table.get("redirect_from", addresses()),
+        proxy_protocol: table.get("proxy_protocol", boolean),
+        client_address: table.get("client_address", section(&language::CLIENT_ADDRESS, who_knows_the_client)),
         http2: table.get("http2", values::http_versions),
         tls_versions: table.get("tls_versions", values::tls_versions),
         hsts: table.get("hsts", values::header_choice("write \"max-age=63072000\" or false", header::hsts)),
@@ -129,6 +132,15 @@ fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
         keepalive_timeout: table.get("keepalive_timeout", text(duration::EXPECTED, duration::parse)),
         access_log: table.get("access_log", text(values::LOG_TARGET_EXPECTED, values::log_target)),
         forwarding: forward_settings(table),
+    }
+}
+
+fn who_knows_the_client(table: &mut Table<'_, '_, '_>) -> ClientAddressSection {
+    let expected = client_address::TRUSTED_EXPECTED;
+    ClientAddressSection {
+        trusted: table.get("trusted", list(expected, || text(expected, client_address::trusted))),
+        from: table.get("from", text(client_address::SOURCE_EXPECTED, client_address::source)),
+        recursive: table.get("recursive", boolean),
     }
 }
 

@@ -18,13 +18,14 @@ mod value;
 mod verdicts;
 mod words;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use settings::{Documented, documented};
 
 use super::compile;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::document::Said;
 use super::source::{Place, Source};
 use crate::model::Model;
 use crate::model::judgement::{Judgement, Verdict};
@@ -41,9 +42,26 @@ pub struct Reading {
     /// Everything that was said, in the order in which it was evaluated.
     pub judgements: Vec<Judgement>,
     pub problems: Diagnostics,
+    /// The files of certificates and keys, each where it was asked for.
+    certificates: Vec<Said<PathBuf>>,
 }
 
 impl Reading {
+    /// Certificates and keys that are not there. What a file means does not depend on them, so who only
+    /// wants to know that need not ask.
+    pub fn absent_certificates(&self, surroundings: &dyn Surroundings) -> Diagnostics {
+        let mut absent = Diagnostics::new();
+        for Said { value: path, place } in &self.certificates {
+            if !surroundings.exists(path) {
+                let error = Diagnostic::error(place, format!("there is no file {}", path.display()));
+                absent.push(error.help(
+                    "put it there, or name another one with ssl_certificate and ssl_certificate_key of this host",
+                ));
+            }
+        }
+        absent
+    }
+
     /// Refused settings that keep clients out. Serving without them would open what they close, so a program
     /// that serves must not go on.
     pub fn unguarded(&self) -> impl Iterator<Item = &Judgement> {
@@ -94,7 +112,10 @@ fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
     let remarks = reader.remarks;
     let model = compile::compile(&document, &mut problems);
     let judgements = verdicts::judge(&settings, &remarks, &mut problems);
-    Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems }
+    let certificates =
+        document.hosts.iter().flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);
+    let certificates = certificates.flatten().cloned().collect();
+    Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems, certificates }
 }
 
 fn evaluated(source: &Arc<Source>, surroundings: &dyn Surroundings, problems: &mut Diagnostics) -> Settings {
@@ -107,7 +128,7 @@ fn evaluated(source: &Arc<Source>, surroundings: &dyn Surroundings, problems: &m
 }
 
 fn only(error: Diagnostic) -> Reading {
-    Reading { model: None, judgements: Vec::new(), problems: error.into() }
+    Reading { model: None, judgements: Vec::new(), problems: error.into(), certificates: Vec::new() }
 }
 
 fn whole(path: &Path) -> Place {

@@ -91,12 +91,21 @@ pub static RESPOND: Section = Section {
     groups: &[&["status", "content_type", "body"]],
 };
 
-static SECTIONS: [&Section; 6] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND];
+pub static CLIENT_ADDRESS: Section = Section {
+    name: "host.client_address",
+    place: "in the `client_address` of a host",
+    form: "write { trusted = [\"10.0.0.1\"], from = \"X-Forwarded-For\", recursive = true }",
+    groups: &[&["trusted", "from", "recursive"]],
+};
+
+static SECTIONS: [&Section; 7] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &CLIENT_ADDRESS];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
     "listen",
     "redirect_from",
+    "proxy_protocol",
+    "client_address",
     "http2",
     "tls_versions",
     "hsts",

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use http::StatusCode;
 
+use crate::model::client_address::ClientAddress;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
 use crate::model::route::{Action, Origin, PathMatch, Redirect, Route};
@@ -67,7 +68,8 @@ fn redirect_to(model: &Model, index: usize) -> Option<RedirectTo<'_>> {
 /// What a plain host does if it is the plain side of `name` of a TLS host.
 fn plain_side<'a>(host: &'a VirtualHost, name: &HostPattern, plain: &'a VirtualHost) -> Option<RedirectTo<'a>> {
     let same = plain.names == [name.clone()] && plain.access_log == host.access_log;
-    if !same || plain.security != Security::Plain {
+    let is_plain = plain.security == Security::Plain && plain.client_address == ClientAddress::Peer;
+    if !same || !is_plain {
         return None;
     }
     let (redirect, before): (Vec<_>, Vec<_>) = plain.routes.iter().partition(|route| is_catch_all(route));

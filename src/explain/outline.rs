@@ -6,10 +6,13 @@ use http::HeaderValue;
 
 use super::fold::{self, RedirectTo};
 use super::notation;
+use crate::model::client_address::ClientAddress;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
 use crate::model::route::{Action, Forward, PathMatch, Route};
-use crate::model::{CertificateFiles, LogTarget, Model, Process, Security, TlsPolicy, Transport, UpstreamSpec};
+use crate::model::{
+    CertificateFiles, LogTarget, Model, Preamble, Process, Security, TlsPolicy, Transport, UpstreamSpec,
+};
 
 /// The outline of a model that `config` compiled.
 pub(super) struct Outline<'a> {
@@ -24,6 +27,9 @@ pub(super) struct HostOutline<'a> {
     pub(super) name: &'a HostPattern,
     pub(super) aliases: &'a [HostPattern],
     pub(super) listen: Vec<SocketAddr>,
+    /// On all of its addresses, those of its redirect included.
+    pub(super) preamble: Preamble,
+    pub(super) client_address: &'a ClientAddress,
     pub(super) tls: Option<TlsOutline<'a>>,
     pub(super) hsts: Option<&'a HeaderValue>,
     pub(super) referrer_policy: Option<&'a HeaderValue>,
@@ -147,10 +153,14 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) ->
         headers: without(own_ops(route), &headers),
         before_redirect: before.contains(&&route.path),
     };
+    let listen = fold::addresses(model, index);
+    let redirected = redirect.iter().flat_map(|redirect| &redirect.from);
     Some(HostOutline {
         name,
         aliases,
-        listen: fold::addresses(model, index),
+        preamble: preamble(model, listen.iter().chain(redirected)),
+        client_address: &host.client_address,
+        listen,
         tls: tls(model, index, redirect),
         hsts: host_wide(&routes, "strict-transport-security"),
         referrer_policy: host_wide(&routes, "referrer-policy"),
@@ -159,6 +169,13 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) ->
         routes: routes.iter().map(outline).collect(),
         headers,
     })
+}
+
+/// What stands in front of connections, if it does on all of the addresses.
+fn preamble<'a>(model: &Model, mut addresses: impl Iterator<Item = &'a SocketAddr>) -> Preamble {
+    let of = |address: &SocketAddr| model.listeners.iter().find(|it| it.address == *address).map(|it| it.preamble);
+    let everywhere = addresses.all(|address| of(address) == Some(Preamble::ProxyProtocol));
+    if everywhere { Preamble::ProxyProtocol } else { Preamble::None }
 }
 
 fn tls<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> Option<TlsOutline<'a>> {

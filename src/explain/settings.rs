@@ -4,9 +4,10 @@ use http::HeaderValue;
 
 use super::notation;
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
+use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, PathMatch, Respond};
-use crate::model::{HttpVersions, Process, TlsVersions};
+use crate::model::{HttpVersions, Preamble, Process, TlsVersions};
 
 /// A configuration, section by section.
 pub(super) struct Settings {
@@ -73,6 +74,10 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     if let Some(tls) = &host.tls {
         entries.extend(encryption(tls));
     }
+    entries.push(("proxy_protocol", Value::Flag(host.preamble == Preamble::ProxyProtocol)));
+    if let ClientAddress::Told(told) = host.client_address {
+        entries.push(("client_address", client_address(told)));
+    }
     if host.tls.is_some() || host.hsts.is_some() {
         entries.push(("hsts", header_choice(host.hsts)));
     }
@@ -103,6 +108,19 @@ fn encryption(tls: &TlsOutline<'_>) -> Vec<Entry> {
     entries.push(("http2", Value::Flag(tls.policy.http == HttpVersions::Http2And1)));
     entries.push(("tls_versions", Value::list(versions)));
     entries
+}
+
+fn client_address(told: &Told) -> Value {
+    let from = match &told.source {
+        AddressSource::ProxyProtocol => "proxy_protocol",
+        AddressSource::Header(name) => name.as_str(),
+    };
+    let entries = [
+        ("trusted", Value::list(&told.trusted)),
+        ("from", Value::text(from)),
+        ("recursive", Value::Flag(told.choice == Choice::LastUntrusted)),
+    ];
+    Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> {

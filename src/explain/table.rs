@@ -3,9 +3,12 @@
 use super::notation;
 use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
 use super::page::{Ink, Page};
+use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::Action;
-use crate::model::{HttpVersions, Listener, Model, Process, TlsPolicy, TlsVersions, Transport, VirtualHost};
+use crate::model::{
+    HttpVersions, Listener, Model, Preamble, Process, TlsPolicy, TlsVersions, Transport, VirtualHost,
+};
 
 /// The table: the process, who answers on which address, and every host.
 pub(super) fn page(outline: &Outline<'_>, ink: Ink) -> Page {
@@ -30,7 +33,11 @@ fn process(page: &mut Page, process: &Process) {
 }
 
 fn listener(page: &mut Page, listener: &Listener, model: &Model) {
-    page.row(&listener.address.to_string(), &transport(&listener.transport));
+    let preamble = match listener.preamble {
+        Preamble::None => "",
+        Preamble::ProxyProtocol => ", after a PROXY header",
+    };
+    page.row(&listener.address.to_string(), &format!("{}{preamble}", transport(&listener.transport)));
     for (name, id) in listener.hosts.entries() {
         page.row("", &format!("{name}{}", redirect_of(model.host(*id))));
     }
@@ -48,6 +55,9 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
     match &host.tls {
         Some(tls) => encryption(page, tls),
         None => page.row("speaks", &transport(&Transport::Plain)),
+    }
+    if let ClientAddress::Told(told) = host.client_address {
+        page.row("client address", &client_address(told));
     }
     if let Some(forwarding) = &host.forwarding {
         let upstream = forwarding.upstream;
@@ -75,6 +85,17 @@ fn encryption(page: &mut Page, tls: &TlsOutline<'_>) {
     page.row("key", &tls.certificate.key.display().to_string());
     if let Some(redirect) = &tls.redirect {
         page.row("redirects", &format!("from {} to https, port {}", list(&redirect.from), redirect.port));
+    }
+}
+
+fn client_address(told: &Told) -> String {
+    let trusted = list(&told.trusted);
+    match (&told.source, told.choice) {
+        (AddressSource::ProxyProtocol, _) => format!("from the PROXY header, if written by {trusted}"),
+        (AddressSource::Header(name), Choice::Last) => format!("the last in {name}, if sent by {trusted}"),
+        (AddressSource::Header(name), Choice::LastUntrusted) => {
+            format!("the last in {name} that is none of these, if sent by one of them: {trusted}")
+        }
     }
 }
 

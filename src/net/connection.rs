@@ -8,14 +8,14 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
@@ -26,15 +26,15 @@ use tower::Service;
 
 use super::client_socket::{Activity, ClientLimits, ClientSocket};
 use super::client_stream::ClientStream;
+use super::peer::Peer;
 use super::tls::{self, HandshakeFailure};
 use crate::drain::{Drain, Signal};
+use crate::model::Preamble;
 use crate::model::host::HostName;
 
 /// What requests may know about the connection they came on.
 pub struct ClientConnection {
-    pub peer: IpAddr,
-    /// The peer's address as a header value, formatted once for all requests.
-    pub peer_header: HeaderValue,
+    pub peer: Peer,
     /// The position of the listener in the model.
     pub listener: usize,
     pub security: ConnectionSecurity,
@@ -69,11 +69,17 @@ pub struct Accepted {
     pub tcp: TcpStream,
     pub peer: SocketAddr,
     pub listener: usize,
+    pub preamble: Preamble,
 }
 
 /// Lets hyper call a tower service. Services here are always ready; the clone is a counter.
 #[derive(Clone)]
 struct TowerService<S>(S);
+
+/// The same for HTTP/2, where hyper moves the future of a stream half a dozen times before it rests in its
+/// task: moving a box costs less.
+#[derive(Clone)]
+struct BoxedService<S>(S);
 
 /// Runs an HTTP/2 connection's streams as tasks of the same worker.
 #[derive(Clone)]
@@ -113,30 +119,24 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let Accepted { tcp, peer, listener } = accepted;
+    let Accepted { mut tcp, peer: address, listener, preamble } = accepted;
+    let peer = Peer::meet(&mut tcp, address, preamble).await?;
     let activity = Rc::new(Activity::one_by_one());
-    let (stream, security, version) = establish(tcp, transport, &activity, peer).await?;
-    let connection = Rc::new(ClientConnection {
-        peer: peer.ip(),
-        peer_header: address_header(peer.ip()),
-        listener,
-        security,
-        activity,
-        takeover: RefCell::new(None),
-    });
-    let service = TowerService(make_service(connection.clone()));
+    let (stream, security, version) = establish(tcp, transport, &activity, address).await?;
+    let connection = Rc::new(ClientConnection { peer, listener, security, activity, takeover: RefCell::new(None) });
+    let service = make_service(connection.clone());
     let ended = match version {
-        HttpVersion::One => serve_http1(stream, service, &connection, drain.signal()).await,
-        HttpVersion::Two => serve_http2(stream, service, &connection, drain.signal()).await,
+        HttpVersion::One => serve_http1(stream, TowerService(service), &connection, drain.signal()).await,
+        HttpVersion::Two => serve_http2(stream, BoxedService(service), &connection, drain.signal()).await,
     };
     match ended {
         Ended::Closed(Ok(())) => None,
         Ended::Closed(Err(error)) => {
-            tracing::debug!("connection from {peer} ended: {error}");
+            tracing::debug!("connection from {address} ended: {error}");
             status_of_unreadable(&error)
         }
         Ended::TooSlow => {
-            tracing::debug!("connection from {peer} was closed: the client took too long");
+            tracing::debug!("connection from {address} was closed: the client took too long");
             None
         }
     }
@@ -243,7 +243,7 @@ where
 
 async fn serve_http2<S, B>(
     stream: ClientStream,
-    service: TowerService<S>,
+    service: BoxedService<S>,
     connection: &ClientConnection,
     signal: Signal,
 ) -> Ended
@@ -313,6 +313,20 @@ where
     }
 }
 
+impl<S> hyper::service::Service<Request<Incoming>> for BoxedService<S>
+where
+    S: Service<Request<Incoming>> + Clone,
+    S::Future: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<S::Future>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        Box::pin(self.0.clone().call(request))
+    }
+}
+
 impl<F> hyper::rt::Executor<F> for LocalExecutor
 where
     F: Future<Output = ()> + 'static,
@@ -358,11 +372,6 @@ fn status_of_unreadable(error: &hyper::Error) -> Option<StatusCode> {
         (true, false) => Some(StatusCode::BAD_REQUEST),
         (false, false) => None,
     }
-}
-
-fn address_header(address: IpAddr) -> HeaderValue {
-    // An address consists of digits, letters, dots and colons, so it is always a valid value.
-    HeaderValue::try_from(address.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 /// nginx waits 60 s for a head and keeps an idle connection for 65 s. Heads are small: half the time is

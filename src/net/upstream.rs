@@ -44,14 +44,14 @@ impl Upstream {
     /// or when it is idempotent and has no body (RFC 9110 section 9.2.2).
     pub async fn send(&self, request: UpstreamRequest) -> Result<Answer, UpstreamError> {
         let Some(resting) = self.pool.take() else {
-            return self.send_on_new(request).await;
+            return Box::pin(self.send_on_new(request)).await;
         };
         let spare = request.repeatable();
         match exchange(resting, request, &self.pool).await {
             Ok(answer) => Ok(answer),
-            Err(Failure { unsent: Some(request), .. }) => self.send_on_new(request).await,
+            Err(Failure { unsent: Some(request), .. }) => Box::pin(self.send_on_new(request)).await,
             Err(Failure { error: error @ UpstreamError::Broken(_), .. }) => match spare {
-                Some(request) => self.send_on_new(request).await,
+                Some(request) => Box::pin(self.send_on_new(request)).await,
                 None => Err(error),
             },
             Err(Failure { error, .. }) => Err(error),
@@ -63,6 +63,7 @@ impl Upstream {
         self.pool.prune();
     }
 
+    /// Rare, and its future is large; so callers box it, and every request's own future stays small.
     async fn send_on_new(&self, request: UpstreamRequest) -> Result<Answer, UpstreamError> {
         let stream = self.dialer.dial().await?;
         let connection = Connection::open(stream).await.map_err(UpstreamError::Broken)?;

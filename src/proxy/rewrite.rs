@@ -7,14 +7,14 @@ use crate::model::Security;
 use crate::model::end_to_end::EndToEnd;
 use crate::model::header_ops::HeaderOp;
 
-/// The headers of a request as the application is to see them. `peer` is the client's address.
+/// The headers of a request as the application is to see them. `client` is the client's address.
 ///
 /// What a client says about itself or about its way here never survives: applications believe it.
 pub fn to_application(
     head: &mut request::Parts,
     host: HeaderValue,
     security: Security,
-    peer: &HeaderValue,
+    client: HeaderValue,
 ) -> EndToEnd {
     let mut headers = EndToEnd::strip(std::mem::take(&mut head.headers));
     headers.remove_where(is_forgeable);
@@ -22,8 +22,8 @@ pub fn to_application(
         join_cookies(&mut headers);
     }
     headers.set(header::HOST, host);
-    headers.set(X_REAL_IP, peer.clone());
-    headers.set(X_FORWARDED_FOR, peer.clone());
+    headers.set(X_REAL_IP, client.clone());
+    headers.set(X_FORWARDED_FOR, client);
     headers.set(X_FORWARDED_PROTO, HeaderValue::from_static(security.scheme()));
     if let Security::Tls(_) = security {
         headers.set(X_FORWARDED_SSL, ON);

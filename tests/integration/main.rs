@@ -22,9 +22,11 @@ mod routing;
 mod tls;
 
 // What passes, in both directions.
+mod client_address;
 mod expect;
 mod http2;
 mod http_semantics;
+mod proxy_protocol;
 mod request_headers;
 mod response_headers;
 mod streaming;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::Kind;
+use crate::relay;
 use crate::site::{HOST, Site, Upstream};
 
 /// What to start a program with.
@@ -29,6 +30,7 @@ pub(super) fn arguments(kind: Kind, site: &Site) -> Result<Vec<OsString>> {
             let file = write(site, "Caddyfile", include_str!("Caddyfile"))?;
             vec!["run".into(), "--adapter".into(), "caddyfile".into(), "--config".into(), file.into()]
         }
+        Kind::Relay => relay::arguments(site)?,
     })
 }
 

@@ -5,11 +5,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use crate::config::document::HeaderChoice;
+use crate::model::client_address::AddressSource;
 use crate::model::host::HostPattern;
-use crate::model::{BodyLimit, CertificateFiles, HttpVersions, LogLevel, LogTarget, TlsVersions};
+use crate::model::{BodyLimit, CertificateFiles, HttpVersions, LogLevel, LogTarget, Preamble, TlsVersions};
 
 pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
 pub(super) const LOG_LEVEL: LogLevel = LogLevel::Info;
@@ -44,6 +45,14 @@ pub(super) fn referrer_policy() -> HeaderChoice {
 
 pub(super) fn access_log() -> LogTarget {
     LogTarget::File(PathBuf::from("/var/log/gatepost/access.log"))
+}
+
+/// As the package sets it up: nginx's own default, unless connections say it by themselves.
+pub(super) fn address_source(preamble: Preamble) -> AddressSource {
+    match preamble {
+        Preamble::None => AddressSource::Header(HeaderName::from_static("x-real-ip")),
+        Preamble::ProxyProtocol => AddressSource::ProxyProtocol,
+    }
 }
 
 /// A port on every address of the machine.

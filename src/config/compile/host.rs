@@ -6,7 +6,7 @@ use super::context::{Added, Context};
 use super::listeners::{Claim, Purpose};
 use super::redirect::{self, RedirectPlan};
 use super::routes::{self, RoutePlan};
-use super::{addresses, defaults, headers, no_effect};
+use super::{addresses, client_address, defaults, headers, no_effect};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
 use crate::model::header_ops::HeaderOp;
@@ -63,6 +63,7 @@ impl HostPlan<'_> {
         let host = VirtualHost {
             names: self.names.iter().map(|name| name.value.clone()).collect(),
             security: self.security(name, context),
+            client_address: client_address::compile(&self.settings, context.problems),
             routes: Routes::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
             access_log,
         };
@@ -77,6 +78,7 @@ impl HostPlan<'_> {
         };
         let claim = |address: &Said<SocketAddr>| Claim {
             address: address.clone(),
+            preamble: client_address::preamble(&self.settings),
             transport: self.transport.clone(),
             host,
             names: self.names.clone(),
@@ -90,11 +92,15 @@ impl HostPlan<'_> {
             return Vec::new();
         }
         let port = addresses::public_port(self.section, &self.listen, context.problems);
-        let from = &self.redirect_from;
-        redirect::compile(
-            &RedirectPlan { names: &self.names, from, port, routes: &self.routes, access_log },
-            context,
-        )
+        let plan = RedirectPlan {
+            names: &self.names,
+            from: &self.redirect_from,
+            preamble: client_address::preamble(&self.settings),
+            port,
+            routes: &self.routes,
+            access_log,
+        };
+        redirect::compile(&plan, context)
     }
 
     fn security(&self, name: &HostPattern, context: &mut Context<'_>) -> Security {

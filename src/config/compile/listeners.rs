@@ -7,11 +7,12 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Said;
 use crate::config::source::Place;
 use crate::model::host::{HostName, HostPattern, HostTable};
-use crate::model::{HostId, Listener, Transport};
+use crate::model::{HostId, Listener, Preamble, Transport};
 
 /// A host that wants to answer on an address.
 pub(super) struct Claim {
     pub(super) address: Said<SocketAddr>,
+    pub(super) preamble: Preamble,
     pub(super) transport: Transport,
     pub(super) host: HostId,
     pub(super) names: Vec<Said<HostPattern>>,
@@ -34,6 +35,9 @@ pub(super) struct Listeners(BTreeMap<SocketAddr, Admitted>);
 
 /// What is known of one address so far.
 struct Admitted {
+    /// Who wants connections to begin with a PROXY header, and who is there without asking for it.
+    proxied: Vec<Place>,
+    direct: Vec<Place>,
     transport: Transport,
     /// Who decided the transport.
     first: Place,
@@ -46,6 +50,8 @@ impl Listeners {
     pub(super) fn admit(&mut self, claim: Claim, problems: &mut Diagnostics) {
         let address = claim.address.value;
         let listener = self.0.entry(address).or_insert_with(|| Admitted {
+            proxied: Vec::new(),
+            direct: Vec::new(),
             transport: claim.transport.clone(),
             first: claim.address.place.clone(),
             hosts: HostTable::new(),
@@ -55,6 +61,10 @@ impl Listeners {
             let error = Diagnostic::error(&claim.address.place, message);
             problems.push(error.help(format!("both listen on {address}; the other is at {}", listener.first)));
             return;
+        }
+        match claim.preamble {
+            Preamble::None => listener.direct.push(claim.address.place),
+            Preamble::ProxyProtocol => listener.proxied.push(claim.address.place),
         }
         for name in claim.names {
             let owner = (name.place.clone(), claim.purpose.clone());
@@ -70,6 +80,21 @@ impl Listeners {
         }
     }
 
+    /// Warns of hosts that get connections with a PROXY header only because another host on an address of
+    /// theirs asks for it. The header comes before anybody knows the host, so, as in nginx, one asks for all.
+    pub(super) fn report_shared_preambles(&self, problems: &mut Diagnostics) {
+        for (address, listener) in &self.0 {
+            let Some(asking) = listener.proxied.first() else { continue };
+            for place in &listener.direct {
+                let message = "connections to this host must begin with a PROXY header too";
+                let warning = Diagnostic::warning(place, message);
+                problems.push(
+                    warning.help(format!("it shares {address} with the host at {asking}, which asks for it")),
+                );
+            }
+        }
+    }
+
     /// The listeners in order of their addresses. On each the first of `default_hosts` that answers there
     /// answers for unknown names too.
     pub(super) fn into_model(self, default_hosts: &[Said<HostName>]) -> Vec<Listener> {
@@ -79,7 +104,8 @@ impl Listeners {
             let entries = hosts.entries();
             let here = |wanted: &HostPattern| entries.iter().find(|(name, _)| name == wanted).map(|(_, id)| **id);
             hosts.default = wanted.iter().find_map(here);
-            Listener { address, transport: admitted.transport, hosts }
+            let preamble = if admitted.proxied.is_empty() { Preamble::None } else { Preamble::ProxyProtocol };
+            Listener { address, preamble, transport: admitted.transport, hosts }
         };
         self.0.into_iter().map(finish).collect()
     }

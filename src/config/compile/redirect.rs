@@ -9,14 +9,16 @@ use super::listeners::{Claim, Purpose};
 use super::routes::RoutePlan;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Said;
+use crate::model::client_address::ClientAddress;
 use crate::model::host::HostPattern;
 use crate::model::route::{Action, Origin, PathMatch, Redirect, Route, Routes};
-use crate::model::{LogId, Security, Transport, VirtualHost};
+use crate::model::{LogId, Preamble, Security, Transport, VirtualHost};
 
 /// A redirect to a host, for all of its names.
 pub(super) struct RedirectPlan<'a> {
     pub(super) names: &'a [Said<HostPattern>],
     pub(super) from: &'a [Said<SocketAddr>],
+    pub(super) preamble: Preamble,
     /// The port that clients see; `None` if it is 443.
     pub(super) port: Option<u16>,
     pub(super) routes: &'a [RoutePlan],
@@ -33,6 +35,8 @@ pub(super) fn compile(plan: &RedirectPlan<'_>, context: &mut Context<'_>) -> Vec
         let host = VirtualHost {
             names: vec![name.value.clone()],
             security: Security::Plain,
+            // As in the package, whose redirects know nothing of `real_ip_*`.
+            client_address: ClientAddress::Peer,
             routes: Routes::new(routes),
             access_log: plan.access_log,
         };
@@ -42,6 +46,7 @@ pub(super) fn compile(plan: &RedirectPlan<'_>, context: &mut Context<'_>) -> Vec
         };
         claims.extend(plan.from.iter().map(|address| Claim {
             address: address.clone(),
+            preamble: plan.preamble,
             transport: Transport::Plain,
             host,
             names: vec![name.clone()],

@@ -1,5 +1,6 @@
 //! From settings to a document: which hosts there are, and how they are served, by the package's rules.
 
+mod client_address;
 mod headers;
 mod host;
 mod lets_encrypt;

@@ -1,5 +1,6 @@
 //! The package's rules, asked of the model.
 
+mod client_address;
 mod sources;
 
 use std::collections::HashMap;

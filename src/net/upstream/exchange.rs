@@ -1,7 +1,7 @@
 //! One request and the head of its answer, on one connection.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -28,36 +28,39 @@ enum NoHead {
 
 /// Sends a request and waits for the head of the answer. The connection goes with the answer, and from
 /// there to the pool.
-pub(super) async fn exchange(
+///
+/// Not an `async fn`: the request is handed over at once, so that the future does not carry it.
+pub(super) fn exchange(
     mut connection: Box<Connection>,
     request: UpstreamRequest,
     pool: &Rc<Pool>,
-) -> Result<Answer, Failure> {
+) -> impl Future<Output = Result<Answer, Failure>> {
     let UpstreamRequest { message, terms } = request;
     let watch = message.body().watch();
     connection.silence().restart(terms.read_timeout);
     let sent = connection.send(message);
-    let response = match await_head(&mut connection, sent, &watch).await {
-        Ok(response) => response,
-        Err(NoHead::Silence) => return Err(Failure::of(UpstreamError::AnswerTimeout)),
-        Err(NoHead::Send(error)) => return Err(Failure::of_sending(error, &watch, terms)),
-    };
-    match (response.status(), terms.asks_to_switch) {
-        (StatusCode::SWITCHING_PROTOCOLS, true) => Ok(switch(connection, response).await),
-        (StatusCode::SWITCHING_PROTOCOLS, false) => Err(Failure::of(UpstreamError::UnaskedSwitch)),
-        _ => Ok(Answer::Response(response.map(|body| AnswerBody::new(body, connection, pool.clone())))),
+    async move {
+        let response = match await_head(&mut connection, pin!(sent), &watch).await {
+            Ok(response) => response,
+            Err(NoHead::Silence) => return Err(Failure::of(UpstreamError::AnswerTimeout)),
+            Err(NoHead::Send(error)) => return Err(Failure::of_sending(error, &watch, terms)),
+        };
+        match (response.status(), terms.asks_to_switch) {
+            (StatusCode::SWITCHING_PROTOCOLS, true) => Ok(Box::pin(switch(connection, response)).await),
+            (StatusCode::SWITCHING_PROTOCOLS, false) => Err(Failure::of(UpstreamError::UnaskedSwitch)),
+            _ => Ok(Answer::Response(response.map(|body| AnswerBody::new(body, connection, pool.clone())))),
+        }
     }
 }
 
 async fn await_head<F>(
     connection: &mut Connection,
-    sent: F,
+    mut sent: Pin<&mut F>,
     watch: &BodyWatch,
 ) -> Result<Response<Incoming>, NoHead>
 where
     F: Future<Output = Result<Response<Incoming>, SendError>>,
 {
-    let mut sent = pin!(sent);
     let mut uploaded = 0;
     poll_fn(|cx| {
         connection.drive(cx);

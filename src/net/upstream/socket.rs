@@ -72,6 +72,10 @@ impl AsyncWrite for UpstreamSocket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // As for clients: `send` is cheaper than `writev`.
+        if let [whole] = bufs {
+            return self.poll_write(cx, whole);
+        }
         let this = self.get_mut();
         let offered = bufs.iter().map(|buf| buf.len()).sum();
         if this.is_broken() {

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::SOON;
+use super::socket::connect;
 use super::tls::Tls;
 
 /// A connection that speaks HTTP/2. It makes progress only while a method of it runs.
@@ -51,11 +52,17 @@ impl Http2 {
     /// Connects with ALPN `h2`, asking for `host` by SNI and by `:authority`.
     #[track_caller]
     pub fn connect(address: SocketAddr, host: &str) -> Http2 {
+        Http2::over(connect(address).unwrap(), host)
+    }
+
+    /// The same on a connection that is there already.
+    #[track_caller]
+    pub fn over(tcp: std::net::TcpStream, host: &str) -> Http2 {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let tls = Tls::to(host).offering(&["h2"]);
         let (sender, connection) = runtime.block_on(async {
-            let tcp = TcpStream::connect(address).await.unwrap();
-            tcp.set_nodelay(true).unwrap();
+            tcp.set_nonblocking(true).unwrap();
+            let tcp = TcpStream::from_std(tcp).unwrap();
             let connector = TlsConnector::from(Arc::new(tls.config()));
             let stream = connector.connect(tls.server_name(), tcp).await.unwrap();
             // Unread bytes of one stream must leave room for the others.

@@ -1,11 +1,11 @@
 //! A connected socket of any kind, usable by a reading and a writing thread at once.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::SOON;
 
@@ -32,6 +32,16 @@ pub trait Duplex: Send + Sync {
 /// Connects to a TCP address, with deadlines set.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, SOON)?;
+    prepare_tcp(&stream)?;
+    Ok(stream)
+}
+
+/// Connects from another address of this machine, of which loopback has many.
+pub fn connect_from(local: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(local, 0).into())?;
+    socket.connect_timeout(&address.into(), SOON)?;
+    let stream = TcpStream::from(socket);
     prepare_tcp(&stream)?;
     Ok(stream)
 }

@@ -64,7 +64,15 @@ impl Tls {
 
     /// Connects with a configuration that may remember sessions of earlier connections.
     pub fn connect_with(&self, config: &Arc<ClientConfig>, address: SocketAddr) -> io::Result<TlsStream> {
-        let mut tcp = connect(address)?;
+        self.handshake(config, connect(address)?)
+    }
+
+    /// Completes the handshake on a connection that is there already.
+    pub fn over(&self, tcp: TcpStream) -> io::Result<TlsStream> {
+        self.handshake(&Arc::new(self.config()), tcp)
+    }
+
+    fn handshake(&self, config: &Arc<ClientConfig>, mut tcp: TcpStream) -> io::Result<TlsStream> {
         let mut session =
             ClientConnection::new(Arc::clone(config), self.server_name()).map_err(io::Error::other)?;
         while session.is_handshaking() || session.wants_write() {

@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 
+use super::client_address;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
@@ -53,10 +54,11 @@ pub(super) fn request(plan: &Plan, tls: bool, reader: &mut Reader<'_>) -> Vec<Sa
         set("x-frame-options", "SAMEORIGIN");
     }
     let Some(own) = reader.hash(plan.service.owner(), "proxy_set_headers") else { return ops };
+    let told = client_address::told(plan.service.owner(), reader);
     let mut impossible = Vec::new();
     for (name, value) in &own.value.0 {
         let name = name.to_text().unwrap_or_default();
-        match wish(&name, value, tls) {
+        match wish(&name, value, tls, told) {
             Wish::Change(op) => {
                 ops.retain(|known| known.value.name() != op.name());
                 ops.push(Said { value: op, place: value.place.clone() });
@@ -77,7 +79,8 @@ pub(super) fn request(plan: &Plan, tls: bool, reader: &mut Reader<'_>) -> Vec<Sa
     ops
 }
 
-fn wish(name: &str, value: &Value, tls: bool) -> Wish {
+/// `told` is the variable for the address that the application is told anyway.
+fn wish(name: &str, value: &Value, tls: bool, told: &str) -> Wish {
     let text = match (&value.data, value.to_text()) {
         (Data::Nil, _) => None,
         (_, Some(text)) => Some(text),
@@ -85,7 +88,8 @@ fn wish(name: &str, value: &Value, tls: bool) -> Wish {
     };
     // nginx's own quotes, which a value with blanks needs.
     let text = text.map(|text| text.trim_matches('"').to_owned()).filter(|text| !text.is_empty());
-    if DONE_ANYWAY.iter().any(|(done, with)| done.eq_ignore_ascii_case(name) && text.as_deref() == Some(with)) {
+    let mut done = DONE_ANYWAY.into_iter().chain([("X-Real-IP", told), ("X-Forwarded-For", told)]);
+    if done.any(|(done, with)| done.eq_ignore_ascii_case(name) && text.as_deref() == Some(with)) {
         return Wish::Granted;
     }
     let parsed = match header::name(name) {
@@ -111,7 +115,7 @@ fn wish(name: &str, value: &Value, tls: bool) -> Wish {
 
 fn instead(name: &SettableName) -> &'static str {
     match name.as_str() {
-        "x-forwarded-for" | "x-real-ip" => "the address of whoever connects is sent",
+        "x-forwarded-for" | "x-real-ip" => "the client's address is sent alone",
         "x-forwarded-proto" => "the scheme of the external URL is sent",
         "host" => "the client's own is sent",
         _ => "it is not sent",
@@ -119,11 +123,9 @@ fn instead(name: &SettableName) -> &'static str {
 }
 
 /// What nginx's variables say that the proxy says without being told.
-const DONE_ANYWAY: [(&str, &str); 8] = [
+const DONE_ANYWAY: [(&str, &str); 6] = [
     ("Host", "$http_host"),
     ("Host", "$http_host_with_default"),
-    ("X-Real-IP", "$remote_addr"),
-    ("X-Forwarded-For", "$remote_addr"),
     ("Upgrade", "$http_upgrade"),
     ("Connection", "$connection_upgrade"),
     ("Connection", "upgrade"),

@@ -10,7 +10,7 @@ use super::Lowering;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use super::{headers, listening, notation};
+use super::{client_address, headers, listening, notation};
 use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
 };
@@ -33,6 +33,8 @@ impl Plan {
             tls: self.said(listening.tls),
             listen: self.said(listening.listen),
             redirect_from: self.said(listening.redirect_from),
+            proxy_protocol: self.said(client_address::is_proxied(owner, lowering.reader)),
+            client_address: client_address::of(owner, lowering.reader),
             hsts: headers::hsts(self, listening.tls, lowering.reader),
             referrer_policy: self.said(self.referrer_policy(lowering)),
             access_log: self.said(self.access_log(lowering)),

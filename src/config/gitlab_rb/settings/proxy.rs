@@ -96,10 +96,14 @@ pub(super) const PROXY: &[Spec] = &[
     refused("k8s_proxy_read_timeout", &[Kas], Form::Any, KAS),
     no_effect("k8s_proxy_max_temp_file_size", &[Kas], Form::Any, "nothing is written to temporary files"),
     // The client's address.
-    refused("proxy_protocol", EVERY, Form::Flag, PROXY_PROTOCOL),
-    refused("real_ip_trusted_addresses", EVERY, Form::Texts, REAL_IP),
-    refused("real_ip_header", EVERY, Form::Text, REAL_IP),
-    refused("real_ip_recursive", EVERY, Form::Text, REAL_IP),
+    applied("proxy_protocol", SERVED, Form::Flag),
+    applied("real_ip_trusted_addresses", SERVED, Form::Texts),
+    applied("real_ip_header", SERVED, Form::TextOrOff),
+    applied("real_ip_recursive", SERVED, Form::TextOrOff),
+    refused("proxy_protocol", &[Kas], Form::Flag, KAS),
+    refused("real_ip_trusted_addresses", &[Kas], Form::Texts, KAS),
+    refused("real_ip_header", &[Kas], Form::TextOrOff, KAS),
+    refused("real_ip_recursive", &[Kas], Form::TextOrOff, KAS),
     // Raw nginx text.
     refused("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::Text, SNIPPET),
     refused("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text, SNIPPET),
@@ -186,9 +190,6 @@ const HTTP: &[Owner] = &[Daemon, Gitlab];
 const KAS: &str = "not supported by this version; the agent server (KAS) has no host here and is not reached";
 const CLIENT_CERTIFICATES: &str =
     "not supported by this version; clients are NOT asked for certificates, so nobody is kept out by them";
-const PROXY_PROTOCOL: &str = "not supported by this version; a connection that begins with a PROXY header fails, so take it off the balancer";
-const REAL_IP: &str =
-    "not supported by this version; applications are told the address of whoever connects, here the balancer's";
 const SNIPPET: &str =
     "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
 const LOG_FORMAT: &str = "not supported by this version; the access log has the package's default format";

@@ -1,0 +1,81 @@
+//! Who the client is: PROXY protocol, and `real_ip_*`.
+
+use super::reader::Reader;
+use crate::config::client_address;
+use crate::config::diagnostic::{Diagnostic, Mistake};
+use crate::config::document::{ClientAddressSection, Said, Setting};
+use crate::config::gitlab_rb::settings::Owner;
+use crate::model::network::Network;
+
+/// Whether connections begin with a PROXY header, those to the redirect too.
+pub(super) fn is_proxied(owner: Owner, reader: &mut Reader<'_>) -> bool {
+    reader.flag(owner, "proxy_protocol") == Some(true)
+}
+
+/// nginx's variable for the address that applications are told without being asked.
+pub(super) fn told(owner: Owner, reader: &mut Reader<'_>) -> &'static str {
+    if is_proxied(owner, reader) { "$proxy_protocol_addr" } else { "$remote_addr" }
+}
+
+/// Whose word counts. Where a header is not named, the default of nginx holds; with `proxy_protocol` the
+/// package names that.
+pub(super) fn of(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientAddressSection> {
+    let section = ClientAddressSection {
+        from: read(reader.text_of(owner, "real_ip_header"), client_address::source, reader),
+        recursive: read(reader.text_of(owner, "real_ip_recursive"), recursive, reader),
+        trusted: trusted(owner, reader),
+    };
+    match section.trusted.place().cloned() {
+        Some(place) => Setting::Said(Said { value: section, place }),
+        None => {
+            for key in ["real_ip_header", "real_ip_recursive"] {
+                reader.no_effect(owner, key, "real_ip_trusted_addresses names nobody, so nobody is asked");
+            }
+            Setting::Unsaid
+        }
+    }
+}
+
+fn read<T>(
+    said: Option<Said<String>>,
+    parse: fn(&str) -> Result<T, Mistake>,
+    reader: &mut Reader<'_>,
+) -> Setting<T> {
+    let Some(Said { value, place }) = said else { return Setting::Unsaid };
+    match parse(&value) {
+        Ok(value) => Setting::Said(Said { value, place }),
+        Err(mistake) => {
+            reader.problems.push(mistake.at(&place));
+            Setting::Unreadable
+        }
+    }
+}
+
+/// nginx's own two words.
+fn recursive(text: &str) -> Result<bool, Mistake> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(Mistake::new(format!("nginx does not know `{text}` here")).help("write 'on' or 'off'")),
+    }
+}
+
+/// The trusted peers; unsaid if there are none. Nobody connects over a unix socket here.
+fn trusted(owner: Owner, reader: &mut Reader<'_>) -> Setting<Vec<Said<Network>>> {
+    let mut networks = Vec::new();
+    for written in reader.texts(owner, "real_ip_trusted_addresses").unwrap_or_default() {
+        if written.value == "unix:" {
+            let warning = Diagnostic::warning(&written.place, "no client connects over a unix socket");
+            reader.problems.push(warning.help("remove it"));
+            continue;
+        }
+        match client_address::trusted(written.value.trim()) {
+            Ok(value) => networks.push(Said { value, place: written.place }),
+            Err(mistake) => reader.problems.push(mistake.at(&written.place)),
+        }
+    }
+    match networks.first().map(|first| first.place.clone()) {
+        Some(place) => Setting::Said(Said { value: networks, place }),
+        None => Setting::Unsaid,
+    }
+}

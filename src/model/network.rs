@@ -1,0 +1,79 @@
+//! Addresses by the block: `10.0.0.0/8`, or a single one.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+/// A block of IP addresses. IPv4 and IPv6 are apart: `::/0` holds no IPv4 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(IpNet);
+
+/// Why a text is no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidNetwork;
+
+impl Network {
+    /// Whether it holds an address. One that is IPv4 in IPv6's clothes counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+
+    /// Whether it holds every address of its kind.
+    pub fn is_everything(&self) -> bool {
+        self.0.prefix_len() == 0
+    }
+}
+
+/// Reads `10.0.0.0/8`, `192.0.2.1`, `2001:db8::/32` or `::1`. Bits beyond the prefix are dropped, as nginx
+/// does.
+impl FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Network, InvalidNetwork> {
+        let block = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        block.map(|block| Network(block.trunc())).map_err(|_| InvalidNetwork)
+    }
+}
+
+/// A single address is written without a prefix.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(text: &str) -> Network {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_network_holds_the_addresses_of_its_prefix() {
+        let holds = |network: &str, address: &str| self::network(network).contains(address.parse().unwrap());
+        assert!(holds("10.0.0.0/8", "10.255.0.1") && !holds("10.0.0.0/8", "11.0.0.1"));
+        assert!(holds("192.0.2.1", "192.0.2.1") && !holds("192.0.2.1", "192.0.2.2"));
+        assert!(holds("2001:db8::/32", "2001:db8:1::9") && !holds("2001:db8::/32", "2001:db9::"));
+        assert!(holds("10.0.0.0/8", "::ffff:10.0.0.1") && !holds("::/0", "10.0.0.1"));
+    }
+
+    #[test]
+    fn a_network_is_written_as_short_as_it_can_be() {
+        for (text, written) in
+            [("10.1.2.3/8", "10.0.0.0/8"), ("192.0.2.1/32", "192.0.2.1"), ("2001:DB8:0::/64", "2001:db8::/64")]
+        {
+            assert_eq!(network(text).to_string(), written);
+        }
+    }
+
+    #[test]
+    fn names_and_impossible_blocks_are_no_networks() {
+        for text in ["", "balancer.internal", "10.0.0.0/33", "10.0.0/8", "[::1]", "10.0.0.1:80", "unix:", "/8"] {
+            assert_eq!(text.parse::<Network>(), Err(InvalidNetwork), "{text}");
+        }
+    }
+}
