@@ -40,7 +40,7 @@ pub(super) fn table(account: &Account<'_>, ink: Ink) -> String {
     let mut file = None;
     for it in own {
         if file != Some(&it.file) {
-            page.heading(&format!("settings in {}, with their lines", it.file.display()));
+            page.heading(&format!("settings in {}", it.file.display()));
             file = Some(&it.file);
         }
         let line = it.line.map_or(String::new(), |line| line.to_string());

@@ -41,4 +41,5 @@ mod upstream_failures;
 // The program around the traffic.
 mod access_log;
 mod cli;
+mod gitlab_rb;
 mod shutdown;

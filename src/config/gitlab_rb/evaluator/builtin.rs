@@ -38,6 +38,10 @@ impl Evaluator<'_> {
             Some(Value { data: Data::Hash(hash), .. }) => {
                 section.borrow_mut().clear();
                 for (key, value) in hash.0 {
+                    if matches!(key.data, Data::Symbol(_)) {
+                        self.warn_of_symbol(&key);
+                        continue;
+                    }
                     let place = key.place.clone();
                     self.store_in_section(&section, &key, value, &place);
                 }
@@ -47,6 +51,13 @@ impl Evaluator<'_> {
             None => {}
         }
         Value::new(Data::Section(section), place)
+    }
+
+    /// In this form the package keeps symbols as they are, and then looks for texts.
+    fn warn_of_symbol(&mut self, key: &Value) {
+        let name = key.to_text().unwrap_or_default();
+        let warning = Diagnostic::warning(&key.place, format!("`{name}` sets nothing in this form"));
+        self.problems.push(warning.help(format!("a text is needed here: '{name}' => …")));
     }
 
     fn section(&mut self, word: &str, place: &Place) -> SectionRef {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Given, setting};
+use super::{Given, problems, setting};
 use crate::config::gitlab_rb::surroundings::Surroundings;
 
 fn x(text: &str) -> serde_json::Value {
@@ -101,4 +101,11 @@ fn texts_are_parsed_as_json_and_yaml() {
 fn constants_that_nobody_defines_are_not_taken_for_true() {
     assert_eq!(x("nginx['x'] = True"), "unknown: Ruby has no `True`; write `true`");
     assert_eq!(x("nginx['x'] = Helper::PORT"), "unknown: `Helper::PORT` is defined nowhere in this file");
+}
+
+#[test]
+fn symbols_set_nothing_where_a_hash_is_given_as_a_whole() {
+    let problems = problems("nginx({ x: 1, 'y' => 2 })");
+    assert!(problems.contains("`x` sets nothing in this form"), "{problems}");
+    assert_eq!(setting("nginx({ x: 1, 'y' => 2 })", &["nginx", "y"]), 2);
 }
