@@ -5,7 +5,7 @@
 
 pub mod problem;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,7 +54,8 @@ pub fn examine(model: &Model) -> Vec<Problem> {
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
-    let missing = log_files(model).filter_map(Path::parent).filter(|directory| !directory.is_dir());
+    let directories: BTreeSet<&Path> = log_files(model).filter_map(Path::parent).collect();
+    let missing = directories.into_iter().filter(|directory| !directory.is_dir());
     problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
     problems

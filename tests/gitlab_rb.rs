@@ -45,6 +45,10 @@ impl Surroundings for Given {
         self.environment.get(name).cloned()
     }
 
+    fn variables(&self) -> Vec<(String, String)> {
+        self.environment.clone().into_iter().collect()
+    }
+
     fn read(&self, _: &Path) -> io::Result<String> {
         Err(io::ErrorKind::NotFound.into())
     }

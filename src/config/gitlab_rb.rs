@@ -1,7 +1,7 @@
 //! Reads `/etc/gitlab/gitlab.rb`, the configuration of the GitLab package.
 //!
-//! `syntax` parses the text, `evaluator` computes the settings without executing anything, `check` finds
-//! values that cannot be used, `lower` turns settings into a document by the package's rules, and
+//! `syntax` parses the text, `evaluator` computes the settings without executing anything (or `show_config`
+//! takes them from the package), `overrides` has the last word, `check` finds values that cannot be used, `lower` turns settings into a document by the package's rules, and
 //! `verdicts` accounts for every line.
 
 mod check;
@@ -10,23 +10,28 @@ mod evaluator;
 mod ledger;
 mod lower;
 mod nginx_text;
+mod overrides;
 mod settings;
+mod show_config;
 pub mod surroundings;
 mod syntax;
 mod value;
 mod verdicts;
 mod words;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use settings::{Documented, documented};
 
 use super::compile;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::document::Said;
 use super::source::{Place, Source};
 use crate::model::Model;
 use crate::model::judgement::{Judgement, Verdict};
 use evaluator::Evaluator;
+use ledger::Settings;
 use lower::reader::Reader;
 use lower::snippet::account;
 use surroundings::Surroundings;
@@ -39,9 +44,26 @@ pub struct Reading {
     /// Everything that was said, in the order in which it was evaluated.
     pub judgements: Vec<Judgement>,
     pub problems: Diagnostics,
+    /// The files of certificates and keys, each where it was asked for.
+    certificates: Vec<Said<PathBuf>>,
 }
 
 impl Reading {
+    /// Certificates and keys that are not there. What a file means does not depend on them, so who only
+    /// wants to know that need not ask.
+    pub fn absent_certificates(&self, surroundings: &dyn Surroundings) -> Diagnostics {
+        let mut absent = Diagnostics::new();
+        for Said { value: path, place } in &self.certificates {
+            if !surroundings.exists(path) {
+                let error = Diagnostic::error(place, format!("there is no file {}", path.display()));
+                absent.push(error.help(
+                    "put it there, or name another one with ssl_certificate and ssl_certificate_key of this host",
+                ));
+            }
+        }
+        absent
+    }
+
     /// Refused settings that keep clients out. Serving without them would open what they close, so a program
     /// that serves must not go on.
     pub fn unguarded(&self) -> impl Iterator<Item = &Judgement> {
@@ -91,25 +113,36 @@ pub fn read(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
 
 fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading {
     let mut problems = Diagnostics::new();
-    let mut evaluator = Evaluator::new(surroundings, &mut problems);
-    if let Some(text) = surroundings.variable(OMNIBUS_CONFIG) {
-        evaluator.file(&Source::new(Path::new(OMNIBUS_CONFIG), text));
-    }
     let source = Source::new(path, text);
-    evaluator.file(&source);
-    let settings = evaluator.into_settings();
+    let mut settings = match show_config::is_meant(text) {
+        true => show_config::read(&source, &mut problems),
+        false => evaluated(&source, surroundings, &mut problems),
+    };
+    let process = overrides::apply(path, &mut settings, surroundings, &mut problems);
     check::check(&settings, &mut problems);
     let mut reader = Reader::new(&settings, &source, &mut problems);
-    let document = lower::document(&source, &mut reader, surroundings);
+    let document = lower::document(&source, process, &mut reader, surroundings);
     let (remarks, directives) = (reader.remarks, reader.directives);
     let model = compile::compile(&document, &mut problems);
     let mut judgements = verdicts::judge(&settings, &remarks, &mut problems);
     account::insert(&mut judgements, &directives);
-    Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems }
+    let certificates =
+        document.hosts.iter().flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);
+    let certificates = certificates.flatten().cloned().collect();
+    Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems, certificates }
+}
+
+fn evaluated(source: &Arc<Source>, surroundings: &dyn Surroundings, problems: &mut Diagnostics) -> Settings {
+    let mut evaluator = Evaluator::new(surroundings, problems);
+    if let Some(text) = surroundings.variable(OMNIBUS_CONFIG) {
+        evaluator.file(&Source::new(Path::new(OMNIBUS_CONFIG), text));
+    }
+    evaluator.file(source);
+    evaluator.into_settings()
 }
 
 fn only(error: Diagnostic) -> Reading {
-    Reading { model: None, judgements: Vec::new(), problems: error.into() }
+    Reading { model: None, judgements: Vec::new(), problems: error.into(), certificates: Vec::new() }
 }
 
 fn whole(path: &Path) -> Place {

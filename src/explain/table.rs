@@ -1,6 +1,7 @@
 //! The outline for people, at 80 columns.
 
 use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::page::{Ink, Page};
 use super::{notation, pages};
 use crate::model::access::AccessRules;
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
@@ -13,9 +14,9 @@ use crate::model::{
     HttpVersions, Listener, Model, Preamble, Process, TlsPolicy, TlsVersions, Transport, VirtualHost,
 };
 
-/// Writes the table: the process, who answers on which address, and every host.
-pub(super) fn render(outline: &Outline<'_>) -> String {
-    let mut page = Page::default();
+/// The table: the process, who answers on which address, and every host.
+pub(super) fn page(outline: &Outline<'_>, ink: Ink) -> Page {
+    let mut page = Page::new(ink);
     process(&mut page, outline.process);
     page.heading("listeners");
     for it in &outline.model.listeners {
@@ -27,56 +28,7 @@ pub(super) fn render(outline: &Outline<'_>) -> String {
     for it in &outline.hosts {
         host(&mut page, it);
     }
-    page.0
-}
-
-/// A text that grows by rows of a label and a value.
-#[derive(Default)]
-pub(super) struct Page(String);
-
-impl From<String> for Page {
-    fn from(text: String) -> Page {
-        Page(text)
-    }
-}
-
-impl Page {
-    pub(super) fn into_text(self) -> String {
-        self.0
-    }
-
-    pub(super) fn heading(&mut self, text: &str) {
-        if !self.0.is_empty() {
-            self.0.push('\n');
-        }
-        self.line(text);
-    }
-
-    fn line(&mut self, text: &str) {
-        self.0.push_str(text.trim_end());
-        self.0.push('\n');
-    }
-
-    /// A label with its value beside it. A long value goes on below itself; a word is never cut.
-    pub(super) fn row(&mut self, label: &str, value: &str) {
-        if label.len() >= LABEL {
-            self.line(&format!("  {label}"));
-            return self.row("", value);
-        }
-        let mut line = format!("  {label:<LABEL$}");
-        let mut empty = true;
-        for word in value.split(' ') {
-            if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                self.line(&line);
-                line = " ".repeat(2 + LABEL);
-                empty = true;
-            }
-            line += if empty { "" } else { " " };
-            line += word;
-            empty = false;
-        }
-        self.line(&line);
-    }
+    page
 }
 
 fn process(page: &mut Page, process: &Process) {
@@ -299,8 +251,3 @@ fn limits(limits: impl IntoIterator<Item = (&'static str, String)>) -> String {
 fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
-
-const WIDTH: usize = 80;
-
-/// The column of labels; wide enough for most addresses.
-const LABEL: usize = 17;

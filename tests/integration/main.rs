@@ -51,4 +51,5 @@ mod upstream_tls;
 // The program around the traffic.
 mod access_log;
 mod cli;
+mod gitlab_rb;
 mod shutdown;

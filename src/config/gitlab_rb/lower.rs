@@ -44,8 +44,13 @@ pub(super) struct Lowering<'a, 'r> {
 }
 
 /// The document of a file whose settings `reader` reads.
-pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundings: &dyn Surroundings) -> Document {
-    let process = process(source, reader);
+pub(super) fn document(
+    source: &Arc<Source>,
+    process: ProcessSection,
+    reader: &mut Reader<'_>,
+    surroundings: &dyn Surroundings,
+) -> Document {
+    let process = with_account(process, source, reader);
     let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
     let mut renamed_hosts = Vec::new();
@@ -82,10 +87,13 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
 }
 
 /// The package's nginx serves as `gitlab-www`, which may use Workhorse's socket.
-fn process(source: &Arc<Source>, reader: &mut Reader<'_>) -> ProcessSection {
+fn with_account(process: ProcessSection, source: &Arc<Source>, reader: &mut Reader<'_>) -> ProcessSection {
+    if !process.user.is_unsaid() {
+        return process;
+    }
     let said = reader.text(&["web_server", "username"]);
     let default = Said { value: "gitlab-www".to_owned(), place: Place::file(source) };
-    ProcessSection { user: Setting::Said(said.unwrap_or(default)), ..ProcessSection::default() }
+    ProcessSection { user: Setting::Said(said.unwrap_or(default)), ..process }
 }
 
 /// The first host of each address answers for unknown names, as the package has it: probes by IP address

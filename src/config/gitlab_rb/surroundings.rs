@@ -1,5 +1,6 @@
 //! What a `gitlab.rb` can see of its machine: the environment, files, and what Chef knows as `node`.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,6 +9,9 @@ use std::path::Path;
 pub trait Surroundings: Sync {
     /// The value of an environment variable.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// All environment variables whose names and values are text.
+    fn variables(&self) -> Vec<(String, String)>;
 
     /// The text of a file.
     ///
@@ -31,6 +35,12 @@ pub struct Machine;
 impl Surroundings for Machine {
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        std::env::vars_os().filter_map(text).collect()
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {
@@ -80,11 +90,11 @@ fn canonical_name(hosts: &str, host: &str) -> Option<String> {
     known.find_map(|names| names.first().map(|name| (*name).to_owned()))
 }
 
-/// No directory of configuration files has more entries.
-const MOST_NAMES: usize = 10_000;
-
 /// No file that settings are taken from is longer.
 const LONGEST_FILE: u64 = 1 << 20;
+
+/// No directory that settings are taken from has more files.
+const MOST_NAMES: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod client_address;
+mod sources;
 
 use std::collections::HashMap;
 use std::io;
@@ -25,6 +26,10 @@ struct Given {
 impl Surroundings for Given {
     fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).map(|value| (*value).to_owned())
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        self.variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {

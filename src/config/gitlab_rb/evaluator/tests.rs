@@ -1,5 +1,7 @@
 //! What Ruby means, feature by feature.
 
+mod idioms;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -29,6 +31,10 @@ impl Given {
 impl Surroundings for Given {
     fn variable(&self, name: &str) -> Option<String> {
         (name == "DOMAIN").then(|| "example.org".to_owned())
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        vec![("DOMAIN".to_owned(), "example.org".to_owned())]
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {

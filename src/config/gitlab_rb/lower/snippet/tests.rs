@@ -18,6 +18,10 @@ impl Surroundings for Given {
         None
     }
 
+    fn variables(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     fn read(&self, path: &Path) -> io::Result<String> {
         match path.to_str() {
             Some("/etc/nginx/loop.conf") => Ok("deny 192.0.2.1;\ninclude /etc/nginx/loop.conf;\n".to_owned()),
