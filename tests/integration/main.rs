@@ -40,6 +40,7 @@ mod upgrade;
 // What the proxy answers itself.
 mod error_pages;
 mod files;
+mod gitlab_down;
 mod status;
 
 // What does not.
