@@ -4,6 +4,7 @@ pub mod cert_store;
 pub mod client_socket;
 pub mod client_stream;
 pub mod connection;
+pub mod gathered_stream;
 pub mod idle_timer;
 pub mod keepalive;
 pub mod lent_buffer;
