@@ -94,11 +94,8 @@ fn wish(name: &str, value: &Value, tls: bool, told: &str) -> Wish {
     };
     // nginx's own quotes, which a value with blanks needs.
     let text = text.map(|text| text.trim_matches('"').to_owned()).filter(|text| !text.is_empty());
-    let is_told = |header: &str| header.eq_ignore_ascii_case(name) && text.as_deref() == Some(told);
-    if is_told("X-Real-IP")
-        || is_told("X-Forwarded-For")
-        || text.as_deref().is_some_and(|text| is_done_anyway(name, text))
-    {
+    let mut done = DONE_ANYWAY.into_iter().chain([("X-Real-IP", told), ("X-Forwarded-For", told)]);
+    if done.any(|(done, with)| done.eq_ignore_ascii_case(name) && text.as_deref() == Some(with)) {
         return Wish::Granted;
     }
     let parsed = match header::name(name) {
@@ -120,11 +117,6 @@ fn wish(name: &str, value: &Value, tls: bool, told: &str) -> Wish {
             Err(_) => Wish::Impossible("a header cannot have this value; it is not sent".to_owned()),
         },
     }
-}
-
-/// Whether the proxy says this without being told.
-pub(super) fn is_done_anyway(name: &str, value: &str) -> bool {
-    DONE_ANYWAY.iter().any(|(done, with)| done.eq_ignore_ascii_case(name) && value == *with)
 }
 
 fn instead(name: &SettableName) -> &'static str {

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::super::{headers, notation};
+use super::super::notation;
 use super::account::Outcome;
 use super::minor;
 use crate::config::document::{ForwardSettings, Said, Setting};
@@ -128,7 +128,7 @@ impl Block {
 
 /// What a `proxy_set_header` does; `None` if the proxy does it anyway.
 fn request_header(name: &str, value: &str) -> Result<Option<HeaderOp>, String> {
-    if headers::is_done_anyway(name, value) {
+    if DONE_ANYWAY.iter().any(|(done, with)| done.eq_ignore_ascii_case(name) && value == *with) {
         return Ok(None);
     }
     let name = header::name(name).map_err(|mistake| mistake.message)?;
@@ -158,6 +158,18 @@ fn said<T>(place: &mut Setting<T>, value: Option<T>, directive: &Directive, expe
 }
 
 const SPAN: &str = "write a number of seconds, or a time such as 10m";
+
+/// What nginx's variables say that the proxy says without being told.
+const DONE_ANYWAY: [(&str, &str); 8] = [
+    ("Host", "$http_host"),
+    ("Host", "$http_host_with_default"),
+    ("X-Real-IP", "$remote_addr"),
+    ("X-Forwarded-For", "$remote_addr"),
+    ("Upgrade", "$http_upgrade"),
+    ("Connection", "$connection_upgrade"),
+    ("Connection", "upgrade"),
+    ("Connection", "Upgrade"),
+];
 
 const HSTS: &str = "strict-transport-security";
 
