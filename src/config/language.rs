@@ -66,7 +66,7 @@ pub static DEFAULTS: Section = Section {
     name: "defaults",
     place: "in `[defaults]`",
     form: "write `[defaults]` and its keys below",
-    groups: &[HOST_SETTINGS, FORWARD_SETTINGS],
+    groups: &[HOST_SETTINGS, ENCRYPTION_SETTINGS, FORWARD_SETTINGS],
 };
 
 pub static HOST: Section = Section {
@@ -74,9 +74,10 @@ pub static HOST: Section = Section {
     place: "in a `[[host]]`",
     form: "write `[[host]]` in double brackets and its keys below, once for each host",
     groups: &[
-        &["name", "aliases", "upstream", "certificate", "certificate_key", "public_port"],
+        &["name", "aliases", "upstream", "certificate", "certificate_key", "key_password_file", "public_port"],
         &["acme_challenge_directory", "route"],
         HOST_SETTINGS,
+        ENCRYPTION_SETTINGS,
         FORWARD_SETTINGS,
     ],
 };
@@ -127,6 +128,13 @@ pub static CLIENT_ADDRESS: Section = Section {
     groups: &[&["trusted", "from", "recursive"]],
 };
 
+pub static CLIENT_CERTIFICATES: Section = Section {
+    name: "host.client_certificates",
+    place: "in the `client_certificates` of a host",
+    form: "write { verify = \"required\", ca = \"clients.pem\" }, or false",
+    groups: &[&["verify", "ca", "depth", "crl"]],
+};
+
 pub static UPSTREAM_TLS: Section = Section {
     name: "host.upstream_tls",
     place: "in an `upstream_tls`",
@@ -134,7 +142,7 @@ pub static UPSTREAM_TLS: Section = Section {
     groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
 };
 
-static SECTIONS: [&Section; 12] = [
+static SECTIONS: [&Section; 13] = [
     &TOP,
     &PROCESS,
     &STATUS,
@@ -146,6 +154,7 @@ static SECTIONS: [&Section; 12] = [
     &FILES,
     &ERROR_PAGE,
     &CLIENT_ADDRESS,
+    &CLIENT_CERTIFICATES,
     &UPSTREAM_TLS,
 ];
 
@@ -156,12 +165,22 @@ const HOST_SETTINGS: &[&str] = &[
     "proxy_protocol",
     "client_address",
     "http2",
-    "tls_versions",
     "hsts",
     "referrer_policy",
     "keepalive_connections",
     "keepalive_timeout",
     "access_log",
+    "access_log_format",
+    "access_log_escape",
+];
+
+const ENCRYPTION_SETTINGS: &[&str] = &[
+    "tls_versions",
+    "cipher_suites",
+    "cipher_order",
+    "key_exchange_groups",
+    "session_resumption",
+    "client_certificates",
 ];
 
 const FORWARD_SETTINGS: &[&str] = &[

@@ -18,10 +18,12 @@ mod self_test;
 
 // Which host, which route, and over what.
 mod access;
+mod client_certificates;
 mod nginx_text;
 mod redirect;
 mod routing;
 mod tls;
+mod tls_policy;
 
 // What passes, in both directions.
 mod agents;
@@ -36,6 +38,7 @@ mod response_headers;
 mod streaming;
 mod tunnel;
 mod upgrade;
+mod variables;
 
 // What the proxy answers itself.
 mod error_pages;
@@ -53,4 +56,5 @@ mod upstream_tls;
 mod access_log;
 mod cli;
 mod gitlab_rb;
+mod log_format;
 mod shutdown;

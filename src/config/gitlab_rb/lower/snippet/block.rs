@@ -132,13 +132,11 @@ fn request_header(name: &str, value: &str) -> Result<Option<HeaderOp>, String> {
         return Ok(None);
     }
     let name = header::name(name).map_err(|mistake| mistake.message)?;
-    if value.is_empty() {
-        return Ok(Some(HeaderOp::Remove(name)));
-    }
-    if value.contains('$') {
-        return Err("set it in proxy_set_headers instead; variables are understood there".to_owned());
-    }
-    header::value(value).map(|value| Some(HeaderOp::Set(name, value))).map_err(|mistake| mistake.message)
+    let op = match value {
+        "" => header::remove(name),
+        value => header::template(value).map(|template| header::set(name, template)),
+    };
+    op.map(Some).map_err(|mistake| mistake.message)
 }
 
 /// Whether a header has a setting of its own, which holds for a host as a whole.

@@ -220,6 +220,12 @@ fn around(text: &str) -> Reading {
 }
 
 #[test]
+fn request_headers_can_have_variables() {
+    let rows = verdicts("proxy_set_header X-A $host:$server_port;\nproxy_set_header X-B $no_such;");
+    assert_eq!((rows[0].2, rows[1].2), (Verdict::Applied, Verdict::Refused));
+}
+
+#[test]
 fn rules_around_all_hosts_hold_where_a_host_has_none() {
     let model = around("deny 192.0.2.1;").model.unwrap();
     let rules = |host: usize| {
