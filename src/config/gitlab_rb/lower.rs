@@ -22,6 +22,7 @@ mod request_headers;
 mod routes;
 mod services;
 mod shared;
+mod smartcard;
 pub(super) mod snippet;
 mod status;
 mod url;
@@ -71,8 +72,14 @@ pub(super) fn document(
         }
         let mut host = plan.host(&mut lowering);
         renamed_hosts.extend(snippet::apply(&plan, &mut host, &mut lowering));
-        let more = (service == Service::Gitlab).then(|| kerberos::add_port(&mut host, lowering.reader)).flatten();
-        hosts.extend([Some(host), more].into_iter().flatten());
+        if service == Service::Gitlab {
+            // Its address list is copied before Kerberos' port is added to it.
+            let for_smartcards = smartcard::host(&host, lowering.reader);
+            let for_kerberos = kerberos::add_port(&mut host, lowering.reader);
+            hosts.extend([Some(host), for_kerberos, for_smartcards].into_iter().flatten());
+        } else {
+            hosts.push(host);
+        }
     }
     snippet::http::apply(&mut hosts, &mut lowering);
     shared::add_renamed(&mut hosts, renamed_hosts);

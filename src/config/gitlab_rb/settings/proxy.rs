@@ -89,9 +89,9 @@ pub(super) const PROXY: &[Spec] = &[
     applied("real_ip_header", EVERY, Form::TextOrOff),
     applied("real_ip_recursive", EVERY, Form::TextOrOff),
     // Raw nginx text.
-    applied("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::Text),
-    applied("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text),
-    applied("custom_nginx_config", &[Daemon], Form::Text),
+    applied("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::TextOrOff),
+    applied("custom_gitlab_mattermost_server_config", &[Mattermost], Form::TextOrOff),
+    applied("custom_nginx_config", &[Daemon], Form::TextOrOff),
     applied("custom_error_pages", &[Gitlab], Form::Hash),
     // Logs.
     applied("log_directory", &[Daemon, Mattermost, Registry, Pages, Kas], Form::Text),
