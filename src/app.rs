@@ -6,6 +6,7 @@
 mod keyring;
 pub mod problem;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,7 +48,8 @@ pub fn examine(model: &Model) -> Vec<Problem> {
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
-    let missing = log_files(model).filter_map(Path::parent).filter(|directory| !directory.is_dir());
+    let directories: BTreeSet<&Path> = log_files(model).filter_map(Path::parent).collect();
+    let missing = directories.into_iter().filter(|directory| !directory.is_dir());
     problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
     problems

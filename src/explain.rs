@@ -8,6 +8,7 @@ mod fold;
 mod json;
 mod notation;
 mod outline;
+mod page;
 mod pages;
 mod settings;
 mod table;
@@ -18,12 +19,15 @@ pub use account::{Account, Finding};
 
 use crate::model::Model;
 use outline::Outline;
+use page::Ink;
 
 /// How to show a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For people, 80 columns wide.
     Table,
+    /// The table with colours, for a terminal that has them.
+    ColouredTable,
     /// A configuration file that compiles to an equal model.
     Toml,
     /// The same keys and values for programs.
@@ -31,12 +35,13 @@ pub enum Format {
 }
 
 impl Format {
+    /// Those that have a name on the command line.
     pub const ALL: [Format; 3] = [Format::Table, Format::Toml, Format::Json];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            Format::Table => "table",
+            Format::Table | Format::ColouredTable => "table",
             Format::Toml => "toml",
             Format::Json => "json",
         }
@@ -47,7 +52,8 @@ impl Format {
 pub fn render(model: &Model, format: Format) -> String {
     let outline = Outline::of(model);
     match format {
-        Format::Table => table::render(&outline),
+        Format::Table => table::page(&outline, Ink::Plain).into_text(),
+        Format::ColouredTable => table::page(&outline, Ink::Coloured).into_text(),
         Format::Toml => toml::render(&settings::of(&outline)),
         Format::Json => json::render(&settings::of(&outline)),
     }
@@ -56,7 +62,8 @@ pub fn render(model: &Model, format: Format) -> String {
 /// Shows what was read from a `gitlab.rb`. As TOML that is the model alone; `None` if there is none.
 pub fn render_account(account: &Account<'_>, format: Format) -> Option<String> {
     match format {
-        Format::Table => Some(account::table(account)),
+        Format::Table => Some(account::table(account, Ink::Plain)),
+        Format::ColouredTable => Some(account::table(account, Ink::Coloured)),
         Format::Json => Some(account::json(account)),
         Format::Toml => account.model.map(|model| render(model, Format::Toml)),
     }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stderr, reason = "this is the program's voice")]
 
+use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use gatepost::app::problem::Problem;
 use gatepost::app::{self, Prepared};
 use gatepost::config::gitlab_rb::surroundings::Machine;
 use gatepost::config::gitlab_rb::{self, Reading};
-use gatepost::config::{self, Diagnostic, Loaded};
+use gatepost::config::{self, Diagnostic, Diagnostics, Loaded};
 use gatepost::explain::{Account, Finding};
 use gatepost::model::{LogLevel, Model};
 use gatepost::{demo, explain};
@@ -54,7 +55,7 @@ struct Source {
     /// The configuration [default: /etc/gatepost/gatepost.toml, else /etc/gitlab/gitlab.rb]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A configuration of the GitLab package to go by
+    /// A gitlab.rb to go by, or what `gitlab-ctl show-config` prints
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     gitlab_rb: Option<PathBuf>,
 }
@@ -79,7 +80,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(source) => serve(&source),
         Command::Check(source) => check(&source),
-        Command::Explain { source, format } => explain_source(&source, format.into()),
+        Command::Explain { source, format } => explain_source(&source, format.chosen()),
         Command::Demo => run_demo(),
     };
     match done {
@@ -101,14 +102,22 @@ fn run(prepared: Prepared) -> Result<(), Failed> {
 }
 
 fn check(source: &Source) -> Result<(), Failed> {
-    let model = load(source)?;
-    let (soon, problems): (Vec<_>, Vec<_>) =
-        app::examine(&model).into_iter().partition(|problem| matches!(problem, Problem::Soon(_)));
+    let (said, model) = match source.choose()? {
+        Configuration::Toml(path) => (Ok(()), Some(load_toml(&path)?)),
+        Configuration::GitlabRb(path) => {
+            let reading = gitlab_rb::load(&path, &Machine);
+            (say_reading(&reading), reading.model)
+        }
+    };
+    // Files that are not there have been said, with the lines that ask for them.
+    let is_new = |problem: &Problem| said.is_ok() || !matches!(problem, Problem::File(it) if !it.file.exists());
+    let found = model.iter().flat_map(app::examine).filter(is_new);
+    let (soon, problems): (Vec<_>, Vec<_>) = found.partition(|problem| matches!(problem, Problem::Soon(_)));
     soon.iter().for_each(|problem| eprintln!("warning: {problem}"));
-    if problems.is_empty() {
-        return print("the configuration is fine\n");
+    match (said, &problems[..]) {
+        (Ok(()), []) => print("the configuration is fine\n"),
+        _ => Err(say_all(&problems)),
     }
-    Err(say_all(&problems))
 }
 
 fn run_demo() -> Result<(), Failed> {
@@ -133,7 +142,7 @@ fn explain_gitlab_rb(reading: &Reading, format: explain::Format) -> Result<(), F
     if let Some(text) = explain::render_account(&account, format) {
         print(&text)?;
     }
-    eprint!("{}", reading.problems);
+    say_found(&reading.problems);
     reading.model.as_ref().map(|_| ()).ok_or(Failed)
 }
 
@@ -153,11 +162,20 @@ fn load(source: &Source) -> Result<Model, Failed> {
         Configuration::Toml(path) => load_toml(&path),
         Configuration::GitlabRb(path) => {
             let reading = gitlab_rb::load(&path, &Machine);
-            eprint!("{}", reading.problems);
-            say_unguarded(&reading)?;
+            say_reading(&reading)?;
             reading.model.ok_or(Failed)
         }
     }
+}
+
+/// Says everything that is wrong with a `gitlab.rb`: also certificates that are not there, and what must
+/// not be left out.
+fn say_reading(reading: &Reading) -> Result<(), Failed> {
+    let mut problems = reading.problems.clone();
+    problems.extend(reading.absent_certificates(&Machine));
+    say_found(&problems);
+    say_unguarded(reading)?;
+    if problems.has_errors() { Err(Failed) } else { Ok(()) }
 }
 
 fn say_unguarded(reading: &Reading) -> Result<(), Failed> {
@@ -173,10 +191,10 @@ fn say_unguarded(reading: &Reading) -> Result<(), Failed> {
 
 fn load_toml(path: &Path) -> Result<Model, Failed> {
     let Loaded { model, warnings } = config::load(path).map_err(|problems| {
-        eprint!("{problems}");
+        say_found(&problems);
         Failed
     })?;
-    eprint!("{warnings}");
+    say_found(&warnings);
     Ok(model)
 }
 
@@ -205,9 +223,10 @@ fn default_configuration() -> Result<Configuration, Failed> {
     Err(Failed)
 }
 
-impl From<Format> for explain::Format {
-    fn from(format: Format) -> explain::Format {
-        match format {
+impl Format {
+    fn chosen(self) -> explain::Format {
+        match self {
+            Format::Table if has_colours(&io::stdout()) => explain::Format::ColouredTable,
             Format::Table => explain::Format::Table,
             Format::Toml => explain::Format::Toml,
             Format::Json => explain::Format::Json,
@@ -229,7 +248,7 @@ fn start_logging(level: LogLevel) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(has_colours(&io::stderr()))
         .init();
 }
 
@@ -239,6 +258,19 @@ fn print(text: &str) -> Result<(), Failed> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(say(&error)),
         _ => Ok(()),
     }
+}
+
+fn say_found(problems: &Diagnostics) {
+    match has_colours(&io::stderr()) {
+        true => eprint!("{problems:#}"),
+        false => eprint!("{problems}"),
+    }
+}
+
+/// Whether colours are wanted there: by a terminal, unless its user says no (<https://no-color.org>).
+fn has_colours(stream: &impl IsTerminal) -> bool {
+    let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !refused && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 fn say_all(problems: &[Problem]) -> Failed {

@@ -1,6 +1,9 @@
 //! What is wrong with a configuration, told as compilers do: what, where, and what to do.
 
 use std::fmt;
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
 
 use super::source::{Excerpt, Place};
 
@@ -40,6 +43,13 @@ impl Severity {
             Severity::Warning => "warning",
         }
     }
+
+    fn style(self) -> Style {
+        match self {
+            Severity::Error => AnsiColor::Red.on_default().bold(),
+            Severity::Warning => AnsiColor::Yellow.on_default().bold(),
+        }
+    }
 }
 
 impl Diagnostic {
@@ -66,11 +76,17 @@ impl Diagnostics {
     /// Adds a problem, in order of place. What was said of a place already is not said again: one
     /// host that clashes on two addresses is one problem.
     pub fn push(&mut self, new: Diagnostic) {
-        if self.0.iter().any(|known| known.place == new.place && known.message == new.message) {
+        let at = self.0.partition_point(|known| known.comes_before(&new));
+        let here = self.0[..at].iter().rev().take_while(|known| known.order() == new.order());
+        if here.into_iter().any(|known| known.place == new.place && known.message == new.message) {
             return;
         }
-        let at = self.0.partition_point(|known| known.comes_before(&new));
         self.0.insert(at, new);
+    }
+
+    /// Adds all of others.
+    pub fn extend(&mut self, others: Diagnostics) {
+        others.0.into_iter().for_each(|other| self.push(other));
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
@@ -107,14 +123,19 @@ impl Mistake {
     }
 }
 
+/// As compilers do it; with colours in the alternate form, `{:#}`.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.severity.as_str(), self.message)?;
+        let [style, bold] = match f.alternate() {
+            true => [self.severity.style(), Style::new().bold()],
+            false => [Style::new(); 2],
+        };
+        writeln!(f, "{style}{}{style:#}{bold}: {}{bold:#}", self.severity.as_str(), self.message)?;
         let excerpt = self.place.excerpt();
         let margin = excerpt.map_or(1, |at| at.line.to_string().len());
         writeln!(f, "{:>margin$} --> {}", "", self.place)?;
         if let Some(at) = excerpt {
-            write_excerpt(f, at, margin)?;
+            write_excerpt(f, at, margin, style)?;
         }
         for line in &self.help {
             writeln!(f, "{:>margin$}  = {line}", "")?;
@@ -146,26 +167,28 @@ impl From<Diagnostic> for Diagnostics {
 
 impl Diagnostic {
     fn comes_before(&self, other: &Diagnostic) -> bool {
-        let key = |it: &Diagnostic| (it.place.file_name().to_owned(), it.place.start());
-        key(self) <= key(other)
+        self.order() <= other.order()
+    }
+
+    fn order(&self) -> (&Path, usize) {
+        (self.place.file_name(), self.place.start())
     }
 }
 
 /// The line with its number, and marks below the part that is meant.
-fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize) -> fmt::Result {
+fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize, style: Style) -> fmt::Result {
     // Tabs stay tabs, so that the marks stand below the text whatever their width is.
     let blank = |c| if c == '\t' { '\t' } else { ' ' };
     let indent: String = at.text.chars().take(at.column - 1).map(blank).collect();
     writeln!(f, "{:>margin$}  |", "")?;
     writeln!(f, " {:>margin$} | {}", at.line, at.text)?;
-    writeln!(f, "{:>margin$}  | {indent}{}", "", "^".repeat(at.marked))
+    writeln!(f, "{:>margin$}  | {indent}{style}{}{style:#}", "", "^".repeat(at.marked))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::source::Source;
-    use std::path::Path;
 
     #[test]
     fn a_problem_shows_its_line_with_the_part_that_is_meant() {
@@ -181,6 +204,14 @@ error: unknown key `upstrem`
    = did you mean `upstream`?
 ";
         assert_eq!(problem.to_string(), expected);
+    }
+
+    #[test]
+    fn colours_are_for_those_who_ask() {
+        let source = Source::new(Path::new("x.toml"), "abc");
+        let problem = Diagnostic::error(&Place::new(&source, 0..1), "bad");
+        assert!(format!("{problem:#}").contains("\u{1b}[31m"), "{problem:#}");
+        assert!(!problem.to_string().contains('\u{1b}'), "{problem}");
     }
 
     #[test]

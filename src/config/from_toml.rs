@@ -5,6 +5,7 @@
 
 mod encryption;
 mod pages;
+mod redirect;
 mod table;
 mod values;
 
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Mistake};
@@ -27,17 +29,9 @@ use crate::model::route::{PathMatch, Respond};
 use table::{Reader, Table, Value};
 use values::{boolean, headers, list, number, text};
 
-/// Reads a text. `None` if it is not TOML: what such a text means is guesswork.
+/// Reads a text. `None` if it is not TOML.
 pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagnostics) -> Option<Document> {
-    let (root, syntax_errors) = DeTable::parse_recoverable(source.text());
-    let broken = !syntax_errors.is_empty();
-    for error in syntax_errors {
-        let place = Place::new(source, error.span().unwrap_or_default());
-        problems.push(syntax_error(&place, error.message()));
-    }
-    if broken {
-        return None;
-    }
+    let root = parse(source, problems)?;
     let mut reader = Reader { source, problems };
     let mut top = Table::open(&language::TOP, Place::file(source), root.get_ref(), &mut reader);
     Some(Document {
@@ -49,6 +43,24 @@ pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagno
         defaults: top.get("defaults", section(&language::DEFAULTS, host_settings)).value_or_default(),
         hosts: top.get("host", sections(&language::HOST, host)).value_or_default(),
     })
+}
+
+/// Parses a text. `None` if it is not TOML: what such a text means is guesswork.
+pub(super) fn parse<'s>(source: &'s Arc<Source>, problems: &mut Diagnostics) -> Option<Spanned<DeTable<'s>>> {
+    let (root, syntax_errors) = DeTable::parse_recoverable(source.text());
+    let broken = !syntax_errors.is_empty();
+    for error in syntax_errors {
+        let place = Place::new(source, error.span().unwrap_or_default());
+        problems.push(syntax_error(&place, error.message()));
+    }
+    (!broken).then_some(root)
+}
+
+/// The `[process]` of a table whose other keys belong to somebody else.
+pub(super) fn process_of(source: &Arc<Source>, top: &DeTable<'_>, problems: &mut Diagnostics) -> ProcessSection {
+    let Some(value) = top.get("process") else { return ProcessSection::default() };
+    let mut reader = Reader { source, problems };
+    section(&language::PROCESS, process)(&mut reader, value).unwrap_or_default()
 }
 
 fn syntax_error(place: &Place, message: &str) -> Diagnostic {
@@ -195,11 +207,19 @@ fn route_match(table: &mut Table<'_, '_, '_>) -> Setting<PathMatch> {
 fn route_action(table: &mut Table<'_, '_, '_>) -> Setting<RouteAction> {
     let upstream = |upstream: &str| address::upstream(upstream).map(RouteAction::Upstream);
     let upstream = table.get("upstream", text(address::UPSTREAM_EXPECTED, upstream));
-    let origin = |origin: &str| address::origin(origin).map(RouteAction::RedirectTo);
-    let redirect = table.get("redirect_to", text(address::ORIGIN_EXPECTED, origin));
+    let redirect = table.get("redirect_to", redirect::redirect);
     let respond = table.get("respond", respond);
     let files = table.get("files", pages::files);
-    table.only_one(vec![upstream, redirect, respond, files], "`upstream`, `redirect_to`, `respond` and `files`")
+    let close = table.get("close", close);
+    let actions = vec![upstream, redirect, respond, files, close];
+    table.only_one(actions, "`upstream`, `redirect_to`, `respond`, `files` and `close`")
+}
+
+/// `close = true`; there is no other way to say that a connection is not closed than not to say it.
+fn close(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<RouteAction> {
+    let closes = boolean(reader, value)?;
+    let mistake = || Mistake::new("this is so anyway").help("remove it, or write `close = true`");
+    reader.accept(closes.then_some(RouteAction::Close).ok_or_else(mistake), value)
 }
 
 fn respond<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {

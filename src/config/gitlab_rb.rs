@@ -1,7 +1,7 @@
 //! Reads `/etc/gitlab/gitlab.rb`, the configuration of the GitLab package.
 //!
-//! `syntax` parses the text, `evaluator` computes the settings without executing anything, `check` finds
-//! values that cannot be used, `lower` turns settings into a document by the package's rules, and
+//! `syntax` parses the text, `evaluator` computes the settings without executing anything (or `show_config`
+//! takes them from the package), `overrides` has the last word, `check` finds values that cannot be used, `lower` turns settings into a document by the package's rules, and
 //! `verdicts` accounts for every line.
 
 mod check;
@@ -9,24 +9,31 @@ mod deep_stack;
 mod evaluator;
 mod ledger;
 mod lower;
+mod nginx_text;
+mod overrides;
 mod settings;
+mod show_config;
 pub mod surroundings;
 mod syntax;
 mod value;
 mod verdicts;
 mod words;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use settings::{Documented, documented};
 
 use super::compile;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::document::Said;
 use super::source::{Place, Source};
 use crate::model::Model;
 use crate::model::judgement::{Judgement, Verdict};
 use evaluator::Evaluator;
+use ledger::Settings;
 use lower::reader::Reader;
+use lower::snippet::account;
 use surroundings::Surroundings;
 
 /// What a file means.
@@ -37,25 +44,53 @@ pub struct Reading {
     /// Everything that was said, in the order in which it was evaluated.
     pub judgements: Vec<Judgement>,
     pub problems: Diagnostics,
+    /// The files of certificates and keys, each where it was asked for.
+    certificates: Vec<Said<PathBuf>>,
 }
 
 impl Reading {
+    /// Certificates and keys that are not there. What a file means does not depend on them, so who only
+    /// wants to know that need not ask.
+    pub fn absent_certificates(&self, surroundings: &dyn Surroundings) -> Diagnostics {
+        let mut absent = Diagnostics::new();
+        for Said { value: path, place } in &self.certificates {
+            if !surroundings.exists(path) {
+                let error = Diagnostic::error(place, format!("there is no file {}", path.display()));
+                absent.push(error.help(
+                    "put it there, or name another one with ssl_certificate and ssl_certificate_key of this host",
+                ));
+            }
+        }
+        absent
+    }
+
     /// Refused settings that keep clients out. Serving without them would open what they close, so a program
     /// that serves must not go on.
     pub fn unguarded(&self) -> impl Iterator<Item = &Judgement> {
         self.judgements.iter().filter(|judgement| {
-            matches!(judgement.verdict, Verdict::Refused | Verdict::Unreadable) && keeps_out(judgement)
+            matches!(judgement.verdict, Verdict::Refused | Verdict::Unreadable) && self.keeps_out(judgement)
         })
+    }
+
+    /// Client certificates, a snippet with one of nginx's directives for access, or such a directive.
+    fn keeps_out(&self, judgement: &Judgement) -> bool {
+        let (within, name) = judgement.key.rsplit_once('.').unwrap_or_default();
+        let text = judgement.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
+        if name.starts_with("custom_") {
+            // Where its directives are judged one by one, each answers for itself.
+            let mut words = text.split(|c: char| c.is_whitespace() || ";{}".contains(c));
+            let is_whole = !self.judgements.iter().any(|it| is_within(it, &judgement.key));
+            return is_whole && words.any(|word| ACCESS_DIRECTIVES.contains(&word));
+        }
+        // A host that does not exist lets nobody in.
+        let is_directive = within.contains(".custom_") && !within.contains(".server");
+        let closes = ACCESS_DIRECTIVES.contains(&name) || (name == "return" && text.starts_with(['4', '5']));
+        name == "ssl_verify_client" || (is_directive && closes)
     }
 }
 
-/// Client certificates, or a snippet with one of nginx's directives for access.
-fn keeps_out(judgement: &Judgement) -> bool {
-    let setting = judgement.key.rsplit('.').next().unwrap_or_default();
-    let snippet = judgement.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
-    let mut words = snippet.split(|c: char| c.is_whitespace() || ";{}".contains(c));
-    setting == "ssl_verify_client"
-        || setting.starts_with("custom_") && words.any(|word| ACCESS_DIRECTIVES.contains(&word))
+fn is_within(judgement: &Judgement, setting: &str) -> bool {
+    judgement.key.strip_prefix(setting).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Reads a file as it stands in its surroundings. As in the container image, the environment variable
@@ -78,24 +113,36 @@ pub fn read(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
 
 fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading {
     let mut problems = Diagnostics::new();
-    let mut evaluator = Evaluator::new(surroundings, &mut problems);
+    let source = Source::new(path, text);
+    let mut settings = match show_config::is_meant(text) {
+        true => show_config::read(&source, &mut problems),
+        false => evaluated(&source, surroundings, &mut problems),
+    };
+    let process = overrides::apply(path, &mut settings, surroundings, &mut problems);
+    check::check(&settings, &mut problems);
+    let mut reader = Reader::new(&settings, &source, &mut problems);
+    let document = lower::document(&source, process, &mut reader, surroundings);
+    let (remarks, directives) = (reader.remarks, reader.directives);
+    let model = compile::compile(&document, &mut problems);
+    let mut judgements = verdicts::judge(&settings, &remarks, &mut problems);
+    account::insert(&mut judgements, &directives);
+    let certificates =
+        document.hosts.iter().flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);
+    let certificates = certificates.flatten().flat_map(|said| said.value.iter().cloned()).collect();
+    Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems, certificates }
+}
+
+fn evaluated(source: &Arc<Source>, surroundings: &dyn Surroundings, problems: &mut Diagnostics) -> Settings {
+    let mut evaluator = Evaluator::new(surroundings, problems);
     if let Some(text) = surroundings.variable(OMNIBUS_CONFIG) {
         evaluator.file(&Source::new(Path::new(OMNIBUS_CONFIG), text));
     }
-    let source = Source::new(path, text);
-    evaluator.file(&source);
-    let settings = evaluator.into_settings();
-    check::check(&settings, &mut problems);
-    let mut reader = Reader::new(&settings, &source, &mut problems);
-    let document = lower::document(&source, &mut reader, surroundings);
-    let remarks = reader.remarks;
-    let model = compile::compile(&document, &mut problems);
-    let judgements = verdicts::judge(&settings, &remarks, &mut problems);
-    Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems }
+    evaluator.file(source);
+    evaluator.into_settings()
 }
 
 fn only(error: Diagnostic) -> Reading {
-    Reading { model: None, judgements: Vec::new(), problems: error.into() }
+    Reading { model: None, judgements: Vec::new(), problems: error.into(), certificates: Vec::new() }
 }
 
 fn whole(path: &Path) -> Place {

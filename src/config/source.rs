@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub struct Source {
     file: PathBuf,
     text: String,
+    /// Where each line begins.
+    lines: Vec<usize>,
 }
 
 /// Where something is written: a stretch of a source, or the file as a whole.
@@ -33,7 +35,9 @@ pub struct Excerpt<'a> {
 
 impl Source {
     pub fn new(file: &Path, text: impl Into<String>) -> Arc<Source> {
-        Arc::new(Source { file: file.to_owned(), text: text.into() })
+        let text = text.into();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Arc::new(Source { file: file.to_owned(), text, lines })
     }
 
     pub fn text(&self) -> &str {
@@ -57,6 +61,16 @@ impl Place {
         &self.source.file
     }
 
+    /// The text that it is a place of.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// The bytes that are meant; `None` is the whole file.
+    pub fn range(&self) -> Option<Range<usize>> {
+        self.range.clone()
+    }
+
     /// The first byte; a whole file comes after everything in it.
     pub fn start(&self) -> usize {
         self.range.as_ref().map_or(usize::MAX, |range| range.start)
@@ -65,16 +79,12 @@ impl Place {
     /// Line, column and text of the place; `None` for a whole file.
     pub fn excerpt(&self) -> Option<Excerpt<'_>> {
         let range = self.range.clone()?;
-        let before = self.source.text.get(..range.start)?;
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = self.source.lines.partition_point(|start| *start <= range.start);
+        let line_start = *self.source.lines.get(line - 1)?;
+        let before = self.source.text.get(line_start..range.start)?;
         let text = self.source.text[line_start..].lines().next().unwrap_or("");
         let meant = self.source.text.get(range).and_then(|meant| meant.lines().next()).unwrap_or("");
-        Some(Excerpt {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            text,
-            marked: meant.chars().count().max(1),
-        })
+        Some(Excerpt { line, column: before.chars().count() + 1, text, marked: meant.chars().count().max(1) })
     }
 }
 

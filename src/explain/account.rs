@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::outline::Outline;
-use super::table::Page;
+use super::page::{Ink, Page, Tone};
 use super::{settings, table};
 use crate::model::Model;
 use crate::model::judgement::{Concern, Judgement, Verdict};
@@ -31,18 +31,22 @@ pub struct Finding<'a> {
 }
 
 /// The model, then every setting with its line and what came of it.
-pub(super) fn table(account: &Account<'_>) -> String {
+pub(super) fn table(account: &Account<'_>, ink: Ink) -> String {
     let mut page = match account.model {
-        Some(model) => Page::from(table::render(&Outline::of(model))),
-        None => Page::default(),
+        Some(model) => table::page(&Outline::of(model), ink),
+        None => Page::new(ink),
     };
-    page.heading("settings, with their lines");
     let (own, others): (Vec<_>, Vec<_>) = account.judgements.iter().partition(|it| it.concern == Concern::Proxy);
+    let mut file = None;
     for it in own {
+        if file != Some(&it.file) {
+            page.heading(&format!("settings in {}", it.file.display()));
+            file = Some(&it.file);
+        }
         let line = it.line.map_or(String::new(), |line| line.to_string());
         let value = it.value.as_ref().filter(|_| it.verdict != Verdict::Unreadable);
         let said = value.map_or(it.key.clone(), |value| format!("{} = {}", it.key, shortened(value)));
-        page.row(&format!("{line:>5} {}", it.verdict.as_str()), &said);
+        page.row_in(tone(it.verdict), &format!("{line:>5} {}", it.verdict.as_str()), &said);
         if !it.reason.is_empty() {
             page.row("", &format!("({})", it.reason));
         }
@@ -51,6 +55,15 @@ pub(super) fn table(account: &Account<'_>) -> String {
         page.row("", &format!("and {} settings of other services", others.len()));
     }
     page.into_text()
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Applied => Tone::Fine,
+        Verdict::NoEffect => Tone::Idle,
+        Verdict::Refused => Tone::Odd,
+        Verdict::Unreadable => Tone::Wrong,
+    }
 }
 
 /// The model's object with two more keys, `settings` and `problems`.

@@ -1,6 +1,7 @@
 //! The outline for people, at 80 columns.
 
 use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::page::{Ink, Page};
 use super::{notation, pages};
 use crate::model::access::AccessRules;
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
@@ -8,16 +9,16 @@ use crate::model::error_page::{ApplicationErrors, ErrorPages};
 use crate::model::files::{FileLocation, Files};
 use crate::model::header_ops::HeaderOp;
 use crate::model::log_format::LogFormat;
-use crate::model::route::Action;
+use crate::model::route::{Action, Redirect, RedirectPath};
 use crate::model::tls::{
     CipherSuite, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy, TlsVersions,
 };
 use crate::model::upstream::{Trust, UpstreamSpec};
 use crate::model::{HostId, HttpVersions, Listener, Model, Preamble, Process, Security, VirtualHost};
 
-/// Writes the table: the process, who answers on which address, and every host.
-pub(super) fn render(outline: &Outline<'_>) -> String {
-    let mut page = Page::default();
+/// The table: the process, who answers on which address, and every host.
+pub(super) fn page(outline: &Outline<'_>, ink: Ink) -> Page {
+    let mut page = Page::new(ink);
     process(&mut page, outline.process);
     page.heading("listeners");
     for it in &outline.model.listeners {
@@ -29,56 +30,7 @@ pub(super) fn render(outline: &Outline<'_>) -> String {
     for it in &outline.hosts {
         host(&mut page, it);
     }
-    page.0
-}
-
-/// A text that grows by rows of a label and a value.
-#[derive(Default)]
-pub(super) struct Page(String);
-
-impl From<String> for Page {
-    fn from(text: String) -> Page {
-        Page(text)
-    }
-}
-
-impl Page {
-    pub(super) fn into_text(self) -> String {
-        self.0
-    }
-
-    pub(super) fn heading(&mut self, text: &str) {
-        if !self.0.is_empty() {
-            self.0.push('\n');
-        }
-        self.line(text);
-    }
-
-    fn line(&mut self, text: &str) {
-        self.0.push_str(text.trim_end());
-        self.0.push('\n');
-    }
-
-    /// A label with its value beside it. A long value goes on below itself; a word is never cut.
-    pub(super) fn row(&mut self, label: &str, value: &str) {
-        if label.len() >= LABEL {
-            self.line(&format!("  {label}"));
-            return self.row("", value);
-        }
-        let mut line = format!("  {label:<LABEL$}");
-        let mut empty = true;
-        for word in value.split(' ') {
-            if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                self.line(&line);
-                line = " ".repeat(2 + LABEL);
-                empty = true;
-            }
-            line += if empty { "" } else { " " };
-            line += word;
-            empty = false;
-        }
-        self.line(&line);
-    }
+    page
 }
 
 fn process(page: &mut Page, process: &Process) {
@@ -214,13 +166,14 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
     page.row("route", &route.route.path.to_string());
     match (&route.route.action, &route.forwarding) {
         (Action::Redirect(redirect), _) => {
-            page.row("", &format!("redirects to {} ({})", redirect.origin, redirect.status.as_u16()));
+            page.row("", &format!("redirects to {} ({})", goal(redirect), redirect.status.as_u16()));
         }
         (Action::Respond(answer), _) => {
             let kind = notation::header_value(&answer.content_type);
             let status = answer.status.as_u16();
             page.row("", &format!("answers {status} with {} bytes of {kind}", answer.body.len()));
         }
+        (Action::Close, _) => page.row("", "closes the connection without an answer"),
         (Action::Files(it), _) => page.row("", &files(it)),
         (Action::Status(_), _) => {}
         (Action::Forward(_), Some(forwarding)) => application(page, forwarding.upstream),
@@ -292,9 +245,21 @@ fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {
             HeaderOp::Set(_, value) => {
                 page.row(label, &format!("to {goal}: {name}: {}", notation::header_template(value)));
             }
+            HeaderOp::Add(_, value) => {
+                page.row(label, &format!("to {goal}: also {name}: {}", notation::header_value(value)));
+            }
             HeaderOp::SetTo(_, template) => page.row(label, &format!("to {goal}: {name}: {template}")),
             HeaderOp::Remove(_) => page.row(label, &format!("to {goal}: no {name}")),
         }
+    }
+}
+
+/// Where a redirect leads; without more the path of the request follows.
+fn goal(redirect: &Redirect) -> String {
+    match &redirect.path {
+        RedirectPath::AsItCame => redirect.origin.to_string(),
+        RedirectPath::Fixed(path) => format!("exactly {}{path}", redirect.origin),
+        RedirectPath::Replaced(path) => format!("{}{path} in place of the matched path", redirect.origin),
     }
 }
 
@@ -338,8 +303,3 @@ fn list<T: ToString>(items: &[T]) -> String {
 }
 
 const PLAIN: &str = "HTTP/1.1, no TLS";
-
-const WIDTH: usize = 80;
-
-/// The column of labels; wide enough for most addresses.
-const LABEL: usize = 17;

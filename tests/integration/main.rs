@@ -19,6 +19,7 @@ mod self_test;
 // Which host, which route, and over what.
 mod access;
 mod client_certificates;
+mod nginx_text;
 mod redirect;
 mod routing;
 mod tls;
@@ -54,5 +55,6 @@ mod upstream_tls;
 // The program around the traffic.
 mod access_log;
 mod cli;
+mod gitlab_rb;
 mod log_format;
 mod shutdown;

@@ -4,6 +4,7 @@
 use super::ledger::Settings;
 use super::lower::reader::spelled;
 use super::lower::{body_limit, span};
+use super::overrides;
 use super::settings::{self, Fate, Form, Known, Spec};
 use super::value::{Cause, Data, Entry, SectionRef, Unknown, Value};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
@@ -83,7 +84,10 @@ fn unreadable(path: &[String], unknown: &Unknown) -> Diagnostic {
     let message = format!("`{}` cannot be read: {}", spell(path), unknown.why);
     let error = Diagnostic::error(&unknown.place, message);
     match unknown.cause {
-        Cause::NotExecuted => error.help("write the value itself; nothing in this file is ever executed"),
+        Cause::NotExecuted => error
+            .help("nothing in this file is ever executed; write the value itself here,")
+            .help(format!("or in {} beside it: {}", overrides::FILE_NAME, overrides::example(path)))
+            .help("or read what `gitlab-ctl show-config` prints instead of this file"),
         Cause::Raises => error.help("the package's reconfigure stops here as well"),
     }
 }
@@ -92,10 +96,6 @@ fn unreadable(path: &[String], unknown: &Unknown) -> Diagnostic {
 fn mismatch(spec: &Spec, value: &Value) -> Option<(&'static str, &'static str)> {
     let text = value.to_text().filter(|_| matches!(value.data, Data::Text(_) | Data::Symbol(_) | Data::Int(_)));
     let is_text = matches!(value.data, Data::Text(_) | Data::Symbol(_));
-    // What is not supported anyway may be switched off in any way.
-    if matches!(spec.fate, Fate::Refused(_)) && matches!(value.data, Data::Flag(false)) {
-        return None;
-    }
     let (fits, expected, example) = match spec.form {
         Form::Flag | Form::Any => return None,
         Form::Text => (is_text, "a text", "it in 'quotes'"),

@@ -11,17 +11,22 @@ mod assignment;
 mod blocks;
 mod branches;
 mod builtin;
+mod case_equality;
+mod formats;
 mod hashes;
 mod iteration;
 mod lists;
 mod literals;
+mod matching;
 mod methods;
 mod mutation;
 mod numbers;
 mod outside;
+mod parameters;
 mod pattern;
 mod sharing;
 mod texts;
+mod yaml;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -141,6 +146,7 @@ impl<'a> Evaluator<'a> {
             Node::Lvar(it) => self.variable(&it.name, &place),
             Node::Ivar(it) => self.global(&it.name, &place),
             Node::Gvar(it) => self.global(&it.name, &place),
+            Node::NthRef(it) => self.last_group(&it.name, &place),
             Node::Const(it) => self.constant(it),
             Node::Self_(_) => Value::new(Data::Constant("Gitlab".to_owned()), &place),
             Node::Send(it) => self.send(it, None),
@@ -182,7 +188,11 @@ impl<'a> Evaluator<'a> {
     }
 
     fn global(&self, name: &str, place: &Place) -> Value {
-        self.globals.get(name).cloned().unwrap_or_else(|| Value::nil(place))
+        let unset = || match name {
+            "$stdout" | "$stderr" => Value::new(Data::Constant("STDOUT".to_owned()), place),
+            _ => Value::nil(place),
+        };
+        self.globals.get(name).cloned().unwrap_or_else(unset)
     }
 
     /// Does something of which it is not known whether it happens.

@@ -23,6 +23,7 @@ mod routes;
 mod services;
 mod shared;
 mod smartcard;
+pub(super) mod snippet;
 mod status;
 mod url;
 
@@ -51,10 +52,16 @@ pub(super) struct Lowering<'a, 'r> {
 }
 
 /// The document of a file whose settings `reader` reads.
-pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundings: &dyn Surroundings) -> Document {
-    let process = process(source, reader);
+pub(super) fn document(
+    source: &Arc<Source>,
+    process: ProcessSection,
+    reader: &mut Reader<'_>,
+    surroundings: &dyn Surroundings,
+) -> Document {
+    let process = with_account(process, source, reader);
     let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
+    let mut renamed_hosts = Vec::new();
     let mut workhorse = None;
     for service in Service::ALL {
         let Some(plan) = service.plan(&mut lowering) else { continue };
@@ -64,6 +71,7 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
             workhorse = Some(plan.upstream.clone());
         }
         let mut host = plan.host(&mut lowering);
+        renamed_hosts.extend(snippet::apply(&plan, &mut host, &mut lowering));
         if service == Service::Gitlab {
             // Its address list is copied before Kerberos' port is added to it.
             let for_smartcards = smartcard::host(&host, lowering.reader);
@@ -73,6 +81,8 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
             hosts.push(host);
         }
     }
+    snippet::http::apply(&mut hosts, &mut lowering);
+    shared::add_renamed(&mut hosts, renamed_hosts);
     shared::agree(&mut hosts);
     shared::yield_redirects(&mut hosts, reader.problems);
     shared::report_own_ports(&hosts, reader.problems);
@@ -91,10 +101,13 @@ pub(super) fn document(source: &Arc<Source>, reader: &mut Reader<'_>, surroundin
 }
 
 /// The package's nginx serves as `gitlab-www`, which may use Workhorse's socket.
-fn process(source: &Arc<Source>, reader: &mut Reader<'_>) -> ProcessSection {
+fn with_account(process: ProcessSection, source: &Arc<Source>, reader: &mut Reader<'_>) -> ProcessSection {
+    if !process.user.is_unsaid() {
+        return process;
+    }
     let said = reader.text(&["web_server", "username"]);
     let default = Said { value: "gitlab-www".to_owned(), place: Place::file(source) };
-    ProcessSection { user: Setting::Said(said.unwrap_or(default)), ..ProcessSection::default() }
+    ProcessSection { user: Setting::Said(said.unwrap_or(default)), ..process }
 }
 
 /// The first host of each address answers for unknown names, as the package has it: probes by IP address

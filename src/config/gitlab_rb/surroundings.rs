@@ -1,5 +1,6 @@
 //! What a `gitlab.rb` can see of its machine: the environment, files, and what Chef knows as `node`.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -9,6 +10,9 @@ pub trait Surroundings: Sync {
     /// The value of an environment variable.
     fn variable(&self, name: &str) -> Option<String>;
 
+    /// All environment variables whose names and values are text.
+    fn variables(&self) -> Vec<(String, String)>;
+
     /// The text of a file.
     ///
     /// # Errors
@@ -16,6 +20,9 @@ pub trait Surroundings: Sync {
     fn read(&self, path: &Path) -> io::Result<String>;
 
     fn exists(&self, path: &Path) -> bool;
+
+    /// The names in a directory, in order; `None` if it is no directory that can be read.
+    fn names_in(&self, directory: &Path) -> Option<Vec<String>>;
 
     /// A value of `node`, by its keys joined with dots: `fqdn`, `hostname`, `cpu.total`.
     fn node(&self, key: &str) -> Option<String>;
@@ -30,6 +37,12 @@ impl Surroundings for Machine {
         std::env::var(name).ok()
     }
 
+    fn variables(&self) -> Vec<(String, String)> {
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        std::env::vars_os().filter_map(text).collect()
+    }
+
     fn read(&self, path: &Path) -> io::Result<String> {
         let mut text = String::new();
         // `/dev/zero` is a file too.
@@ -42,6 +55,14 @@ impl Surroundings for Machine {
 
     fn exists(&self, path: &Path) -> bool {
         path.exists()
+    }
+
+    fn names_in(&self, directory: &Path) -> Option<Vec<String>> {
+        let entries = std::fs::read_dir(directory).ok()?;
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(MOST_NAMES).collect();
+        names.sort();
+        Some(names)
     }
 
     fn node(&self, key: &str) -> Option<String> {
@@ -71,6 +92,9 @@ fn canonical_name(hosts: &str, host: &str) -> Option<String> {
 
 /// No file that settings are taken from is longer.
 const LONGEST_FILE: u64 = 1 << 20;
+
+/// No directory that settings are taken from has more files.
+const MOST_NAMES: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

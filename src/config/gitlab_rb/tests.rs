@@ -2,6 +2,7 @@
 
 mod agent;
 mod client_address;
+mod sources;
 
 use std::collections::HashMap;
 use std::io;
@@ -30,6 +31,10 @@ impl Surroundings for Given {
         self.variables.get(name).map(|value| (*value).to_owned())
     }
 
+    fn variables(&self) -> Vec<(String, String)> {
+        self.variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
     fn read(&self, path: &Path) -> io::Result<String> {
         let text = path.to_str().and_then(|path| self.files.get(path));
         text.map(|text| (*text).to_owned()).ok_or(io::ErrorKind::NotFound.into())
@@ -37,6 +42,14 @@ impl Surroundings for Given {
 
     fn exists(&self, path: &Path) -> bool {
         self.read(path).is_ok()
+    }
+
+    fn names_in(&self, directory: &Path) -> Option<Vec<String>> {
+        let below = |path: &&'static str| Path::new(path).parent() == Some(directory);
+        let name = |path: &'static str| Path::new(path).file_name()?.to_str().map(str::to_owned);
+        let mut names: Vec<String> = self.files.keys().copied().filter(below).filter_map(name).collect();
+        names.sort();
+        (!names.is_empty()).then_some(names)
     }
 
     fn node(&self, key: &str) -> Option<String> {

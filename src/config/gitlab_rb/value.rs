@@ -1,8 +1,12 @@
 //! Ruby values, as far as settings need them. Each knows where it was written.
 
+mod inspect;
 mod section;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::mem::{Discriminant, discriminant};
 use std::rc::Rc;
 
 use regex::Regex;
@@ -29,11 +33,21 @@ pub(super) enum Data {
     Hash(Hash),
     Range(i64, i64),
     Pattern(Regex),
+    Match(Match),
     /// Settings themselves, not a copy: what is written to it is set.
     Section(SectionRef),
     /// `ENV`, `File`, `node`, `node.cpu`: things that values can be asked of.
     Constant(String),
     Unknown(Unknown),
+}
+
+/// What a regular expression has found.
+#[derive(Debug, Clone)]
+pub(super) struct Match {
+    /// The whole, then each group; `None` if the group took no part.
+    pub(super) groups: Vec<Option<String>>,
+    /// The names of the groups, in the same order.
+    pub(super) names: Vec<Option<String>>,
 }
 
 /// Why a value is not known.
@@ -62,7 +76,10 @@ pub(super) type SectionRef = Rc<RefCell<Section>>;
 pub(super) struct Section {
     /// The keys that lead to it, from the top.
     pub(super) path: Vec<String>,
+    /// In the order in which they were first set.
     entries: Vec<(String, Entry)>,
+    /// Where each key is among them.
+    positions: HashMap<String, usize>,
     /// A key that is not known was written to, so any of them may have changed.
     pub(super) blurred: Option<Value>,
 }
@@ -147,7 +164,9 @@ impl Value {
             Data::Flag(flag) => Some(flag.to_string()),
             Data::Int(number) => Some(number.to_string()),
             Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(format!("{number:.1}")),
-            Data::Float(number) => Some(number.to_string()),
+            // Ruby writes others with an exponent.
+            Data::Float(number) if (1e-4..1e15).contains(&number.abs()) => Some(number.to_string()),
+            Data::Match(found) => found.groups.first().cloned().flatten(),
             Data::Text(text) | Data::Symbol(text) => Some(text.clone()),
             _ => None,
         }
@@ -168,6 +187,16 @@ impl Value {
             (Data::Section(a), Data::Section(b)) => Rc::ptr_eq(a, b),
             _ => false,
         })
+    }
+
+    /// What tells it from other keys; `None` if only a comparison does.
+    fn identity(&self) -> Option<(Discriminant<Data>, String)> {
+        match self.data {
+            Data::Nil | Data::Flag(_) | Data::Int(_) | Data::Text(_) | Data::Symbol(_) => {
+                Some((discriminant(&self.data), self.to_text()?))
+            }
+            _ => None,
+        }
     }
 
     /// How much memory it takes, roughly, in bytes.
@@ -193,6 +222,7 @@ impl Value {
             Data::Hash(_) | Data::Section(_) => "a hash",
             Data::Range(..) => "a range",
             Data::Pattern(_) => "a regular expression",
+            Data::Match(_) => "a match",
             Data::Constant(_) => "no plain value",
             Data::Unknown(_) => "not known",
         }
@@ -200,6 +230,26 @@ impl Value {
 }
 
 impl Hash {
+    /// Pairs in their order. Of equal keys the first keeps its position, and the last its value.
+    pub(super) fn of(pairs: impl IntoIterator<Item = (Value, Value)>) -> Hash {
+        let mut hash = Hash::default();
+        let mut positions: HashMap<(Discriminant<Data>, String), usize> = HashMap::new();
+        for (key, value) in pairs {
+            let Some(identity) = key.identity() else {
+                hash.insert(key, value);
+                continue;
+            };
+            match positions.entry(identity) {
+                MapEntry::Occupied(at) => hash.0[*at.get()].1 = value,
+                MapEntry::Vacant(free) => {
+                    free.insert(hash.0.len());
+                    hash.0.push((key, value));
+                }
+            }
+        }
+        hash
+    }
+
     pub(super) fn get(&self, key: &Value) -> Option<&Value> {
         self.0.iter().find(|(known, _)| known.equals(key) == Some(true)).map(|(_, value)| value)
     }

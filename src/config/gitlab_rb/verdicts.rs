@@ -1,5 +1,7 @@
 //! Accounts for every line: what was said, and what came of it.
 
+use std::collections::HashMap;
+
 use super::ledger::{Assignment, Settings, Target};
 use super::lower::reader::{Remarks, spelled};
 use super::settings::{self, Fate, Known, Spec};
@@ -11,11 +13,32 @@ use crate::model::judgement::{Concern, Judgement, Verdict};
 /// A setting that was said, taken out of the hash it may have been written in.
 struct Said<'a> {
     path: Vec<String>,
+    known: Known,
     value: &'a Value,
     place: &'a Place,
     target: Target,
     /// What was said later wins.
     order: usize,
+}
+
+/// What was set when, by its keys.
+struct Later<'a>(HashMap<&'a [String], Vec<(usize, &'a Place)>>);
+
+impl<'a> Later<'a> {
+    fn of(log: &'a [Assignment]) -> Later<'a> {
+        let mut by_keys: HashMap<&[String], Vec<(usize, &Place)>> = HashMap::new();
+        for (order, it) in log.iter().enumerate().filter(|(_, it)| it.target == Target::Setting) {
+            by_keys.entry(&it.path).or_default().push((order, &it.place));
+        }
+        Later(by_keys)
+    }
+
+    /// Where the setting, or a hash that it is in, is set for the first time afterwards.
+    fn than(&self, said: &Said<'_>) -> Option<&'a Place> {
+        let hashes = (1..=said.path.len()).filter_map(|length| self.0.get(&said.path[..length]));
+        let later = hashes.filter_map(|set| set.get(set.partition_point(|(order, _)| *order <= said.order)));
+        later.min_by_key(|(order, _)| *order).map(|(_, place)| *place)
+    }
 }
 
 /// Judges everything that was said, and warns of what an administrator must know.
@@ -30,8 +53,9 @@ pub(super) fn judge(settings: &Settings, remarks: &Remarks, problems: &mut Diagn
             &mut all,
         );
     }
+    let later = Later::of(&settings.log);
     let judgements: Vec<Judgement> =
-        all.iter().map(|said| said.judgement(said.verdict(&settings.log, remarks, problems))).collect();
+        all.iter().map(|said| said.judgement(said.verdict(&later, remarks, problems))).collect();
     for (said, judgement) in all.iter().zip(&judgements) {
         said.warn(judgement, problems);
     }
@@ -46,31 +70,31 @@ fn take_apart<'a>(
     (target, order): (Target, usize),
     all: &mut Vec<Said<'a>>,
 ) {
+    let known = settings::lookup(&path);
     match &value.data {
-        Data::Hash(hash) if target == Target::Setting && matches!(settings::lookup(&path), Known::Group) => {
+        Data::Hash(hash) if target == Target::Setting && matches!(known, Known::Group) => {
             for (key, value) in &hash.0 {
                 let path = path.iter().cloned().chain(key.to_text()).collect();
                 take_apart(path, value, &key.place, (target, order), all);
             }
         }
-        _ => all.push(Said { path, value, place, target, order }),
+        _ => all.push(Said { path, known, value, place, target, order }),
     }
 }
 
 impl Said<'_> {
-    fn verdict(&self, log: &[Assignment], remarks: &Remarks, problems: &Diagnostics) -> (Verdict, String) {
+    fn verdict(&self, later: &Later<'_>, remarks: &Remarks, problems: &Diagnostics) -> (Verdict, String) {
         if self.target == Target::Variable {
             return (Verdict::NoEffect, "this assigns a local variable; leave the `=` out".to_owned());
         }
-        if let Some(later) = log.iter().skip(self.order + 1).find(|later| self.is_overwritten_by(later)) {
-            return (Verdict::NoEffect, self.overwritten(&later.place));
+        if let Some(place) = later.than(self) {
+            return (Verdict::NoEffect, self.overwritten(place));
         }
-        let known = settings::lookup(&self.path);
-        if let (Some(error), false) = (self.error(problems), matches!(known, Known::Foreign)) {
+        if let (Some(error), false) = (self.error(problems), matches!(self.known, Known::Foreign)) {
             let verdict = if self.is_unknown() { Verdict::Unreadable } else { Verdict::Refused };
             return (verdict, error.message.clone());
         }
-        let spec = match known {
+        let spec = match self.known {
             Known::Setting(spec) => spec,
             Known::Group => return (Verdict::Applied, String::new()),
             Known::OtherHost => {
@@ -93,8 +117,6 @@ impl Said<'_> {
         match spec.fate {
             Fate::Applied => (Verdict::Applied, String::new()),
             Fate::NoEffect(reason) => (Verdict::NoEffect, reason.to_owned()),
-            Fate::Refused(_) if self.is_off() => (Verdict::NoEffect, "this is off in any case".to_owned()),
-            Fate::Refused(reason) => (Verdict::Refused, reason.to_owned()),
         }
     }
 
@@ -103,10 +125,6 @@ impl Said<'_> {
             Some(at) if by.file_name() == self.place.file_name() => format!("set again in line {}", at.line),
             _ => format!("set again at {by}"),
         }
-    }
-
-    fn is_overwritten_by(&self, later: &Assignment) -> bool {
-        later.target == Target::Setting && self.path.starts_with(&later.path)
     }
 
     fn is_unknown(&self) -> bool {
@@ -124,23 +142,8 @@ impl Said<'_> {
         })
     }
 
-    /// Whether it switches something off that is not there anyway.
-    fn is_off(&self) -> bool {
-        match &self.value.data {
-            Data::Flag(false) => true,
-            Data::Text(text) => {
-                let mut lines = text.lines().map(str::trim);
-                ["off", "unix"].contains(&text.as_str())
-                    || lines.all(|line| line.is_empty() || line.starts_with('#'))
-            }
-            Data::List(items) => items.is_empty(),
-            Data::Hash(hash) => hash.0.is_empty(),
-            _ => false,
-        }
-    }
-
     fn judgement(&self, (verdict, reason): (Verdict, String)) -> Judgement {
-        let concern = match settings::lookup(&self.path) {
+        let concern = match self.known {
             Known::Foreign if self.target == Target::Setting => Concern::OtherService,
             _ => Concern::Proxy,
         };
@@ -157,7 +160,7 @@ impl Said<'_> {
 
     fn warn(&self, judgement: &Judgement, problems: &mut Diagnostics) {
         let name = self.spelled();
-        let is_slip = matches!(settings::lookup(&self.path), Known::Nobody(_)) && self.target == Target::Setting;
+        let is_slip = matches!(self.known, Known::Nobody(_)) && self.target == Target::Setting;
         let warning = match judgement.verdict {
             _ if self.target == Target::Variable => {
                 Diagnostic::warning(self.place, format!("`{name} =` sets nothing"))
@@ -166,8 +169,7 @@ impl Said<'_> {
                 Diagnostic::warning(self.place, format!("there is no setting `{name}`"))
             }
             Verdict::Refused if self.error(problems).is_none() => {
-                let is_applied =
-                    matches!(settings::lookup(&self.path), Known::Setting(Spec { fate: Fate::Applied, .. }));
+                let is_applied = matches!(self.known, Known::Setting(Spec { fate: Fate::Applied, .. }));
                 let how = if is_applied { "is obeyed in part only" } else { "is not obeyed" };
                 Diagnostic::warning(self.place, format!("`{name}` {how}"))
             }
@@ -196,7 +198,12 @@ impl Value {
                 Json::Object(hash.0.iter().filter_map(pair).collect())
             }
             Data::Section(_) => json!({}),
-            Data::Nil | Data::Range(..) | Data::Pattern(_) | Data::Constant(_) | Data::Unknown(_) => Json::Null,
+            Data::Nil
+            | Data::Range(..)
+            | Data::Pattern(_)
+            | Data::Match(_)
+            | Data::Constant(_)
+            | Data::Unknown(_) => Json::Null,
         }
     }
 }

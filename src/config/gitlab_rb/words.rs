@@ -26,7 +26,7 @@ pub(super) fn similar(word: &str) -> Option<&'static str> {
     PLAIN.iter().chain(&SECTIONS).filter(near).min_by_key(|known| osa_distance(word, known)).copied()
 }
 
-const PLAIN: [&str; 8] = [
+const PLAIN: [&str; 9] = [
     "external_url",
     "mattermost_external_url",
     "registry_external_url",
@@ -34,10 +34,11 @@ const PLAIN: [&str; 8] = [
     "gitlab_kas_external_url",
     "roles",
     "runtime_dir",
+    "git_data_dir",
     "git_data_dirs",
 ];
 
-const SECTIONS: [&str; 66] = [
+const SECTIONS: [&str; 67] = [
     "nginx",
     "mattermost_nginx",
     "registry_nginx",
@@ -60,6 +61,7 @@ const SECTIONS: [&str; 66] = [
     "geo_postgresql",
     "geo_secondary",
     "gitaly",
+    "gitaly_client",
     "gitlab_backup_cli",
     "gitlab_ci",
     "gitlab_cluster",

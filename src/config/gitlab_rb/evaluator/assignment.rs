@@ -37,26 +37,27 @@ impl Evaluator<'_> {
         value
     }
 
-    /// Gives each target its part of a list.
+    /// Gives each target its part of a list, and one with a splat what the others leave.
     fn distribute(&mut self, targets: &[Node], value: &Value) {
-        for (nth, target) in targets.iter().enumerate() {
-            let part = match &value.data {
-                Data::Unknown(_) => value.clone(),
-                Data::List(items) => items.get(nth).cloned().unwrap_or_else(|| Value::nil(&value.place)),
-                _ if nth == 0 => value.clone(),
-                _ => Value::nil(&value.place),
-            };
-            match (target, &value.data) {
-                (Node::Splat(splat), Data::List(items)) if nth + 1 == targets.len() => {
-                    let rest = Data::List(items.iter().skip(nth).cloned().collect());
+        let items = match &value.data {
+            Data::Unknown(_) => vec![value.clone(); targets.len()],
+            Data::List(items) => items.clone(),
+            _ => vec![value.clone()],
+        };
+        let surplus = (items.len() + 1).saturating_sub(targets.len());
+        let mut items = items.into_iter();
+        for target in targets {
+            match target {
+                Node::Splat(splat) => {
+                    let rest: Vec<Value> = items.by_ref().take(surplus).collect();
                     if let Some(target) = splat.value.as_deref() {
-                        self.store(target, Value::new(rest, &value.place));
+                        self.store(target, Value::new(Data::List(rest), &value.place));
                     }
                 }
-                (Node::Splat(_), _) => {
-                    self.report_unreadable(&self.place_of(target), "this kind of assignment is not understood");
+                _ => {
+                    let part = items.next().unwrap_or_else(|| Value::nil(&value.place));
+                    self.store(target, part);
                 }
-                _ => self.store(target, part),
             }
         }
     }
@@ -150,7 +151,7 @@ impl Evaluator<'_> {
     }
 
     /// The value, or that it is not known because its assignment may not happen.
-    fn doubted(&self, value: Value) -> Value {
+    pub(super) fn doubted(&self, value: Value) -> Value {
         match &self.doubt {
             Some(why) => Value::new(Data::Unknown(why.clone()), &value.place),
             None => value,

@@ -1,10 +1,12 @@
 //! Blocks: the code behind `each`, `map` and their like.
 
 use lib_ruby_parser::Node;
+use regex::Regex;
 
 use super::iteration::{collected, elements};
+use super::parameters::{Hidden, name_of, parameters};
 use super::{Evaluator, Flow};
-use crate::config::gitlab_rb::value::{Cause, Data, Unknown, Value};
+use crate::config::gitlab_rb::value::{Cause, Data, Hash, Unknown, Value};
 use crate::config::source::Place;
 
 /// What is called for each element.
@@ -13,6 +15,8 @@ pub(super) enum Block<'n> {
         parameters: Vec<&'n Node>,
         body: Option<&'n Node>,
     },
+    /// `{ _1 + _2 }`, with how many of them there are
+    Numbered(usize, &'n Node),
     /// `&:name`
     Method(String),
     /// Something that cannot be looked into, such as `&method(:name)`.
@@ -26,7 +30,7 @@ impl Evaluator<'_> {
             Node::Block(it) => {
                 (&it.call, Block::Code { parameters: parameters(it.args.as_deref()), body: it.body.as_deref() })
             }
-            Node::Numblock(it) => (&it.call, Block::Code { parameters: Vec::new(), body: Some(&*it.body) }),
+            Node::Numblock(it) => (&it.call, Block::Numbered(it.numargs.into(), &it.body)),
             _ => return Value::nil(&self.place_of(node)),
         };
         match &**call {
@@ -57,11 +61,12 @@ impl Evaluator<'_> {
         block: &Block<'_>,
         place: &Place,
     ) -> Value {
+        if matches!(&receiver.data, Data::Constant(name) if name == "ENV") && name != "fetch" {
+            let all = self.all_variables(place);
+            return self.call_block(all, (name, arguments), block, place);
+        }
         match (name, &receiver.data) {
-            ("tap", _) => {
-                self.run(block, vec![receiver.clone()], place);
-                return receiver;
-            }
+            ("tap", _) => return self.tap(receiver, block, place),
             ("then" | "yield_self", _) => return self.run(block, vec![receiver], place),
             ("fetch" | "key?" | "dig" | "merge" | "sum" | "count" | "first" | "join", _)
                 if arguments.is_empty() => {}
@@ -73,9 +78,39 @@ impl Evaluator<'_> {
                 let numbers = Value::new(Data::Range(0, count.saturating_sub(1)), place);
                 return self.iterate(&numbers, "each", block, place);
             }
+            ("upto", Data::Int(from)) if let [Value { data: Data::Int(to), .. }] = arguments[..] => {
+                return self.iterate(&Value::new(Data::Range(*from, to), place), "each", block, place);
+            }
+            ("each_slice" | "each_cons", Data::List(_)) => {
+                let parts = self.operate(receiver, name, arguments, place);
+                return self.iterate(&parts, "each", block, place);
+            }
+            ("merge", Data::Hash(hash)) => return self.merge_with(hash.clone(), &arguments, block, place),
+            ("each_line" | "each_char", Data::Text(_)) => {
+                let parts =
+                    self.operate(receiver, if name == "each_line" { "lines" } else { "chars" }, arguments, place);
+                return self.iterate(&parts, "each", block, place);
+            }
             _ => {}
         }
         self.iterate(&receiver, name, block, place)
+    }
+
+    /// `tap`: the block may change what it is called with, and that is the value.
+    fn tap(&mut self, receiver: Value, block: &Block<'_>, place: &Place) -> Value {
+        let name = match block {
+            Block::Code { parameters, .. } => parameters.first().and_then(|parameter| name_of(parameter)),
+            _ => None,
+        };
+        let (Some(name), Block::Code { parameters, body }) = (name, block) else {
+            self.run(block, vec![receiver.clone()], place);
+            return receiver;
+        };
+        let hidden = self.bind(parameters, vec![receiver], place);
+        self.optional(*body, place);
+        let changed = self.variable(name, place);
+        self.unbind(hidden);
+        changed
     }
 
     /// `each_with_object(x)`: the block changes its second parameter.
@@ -83,13 +118,13 @@ impl Evaluator<'_> {
         let (Some(elements), Block::Code { parameters, .. }) = (elements(&receiver, "each"), block) else {
             return self.iterate(&receiver, "each_with_object", block, place);
         };
-        let Some((name, _)) = parameters.get(1).and_then(|parameter| named(parameter)) else {
+        let Some(name) = parameters.get(1).and_then(|parameter| name_of(parameter)) else {
             return self.iterate(&receiver, "each_with_object", block, place);
         };
         let mut object = arguments.into_iter().next().unwrap_or_else(|| Value::nil(place));
         for mut element in elements {
             element.push(object);
-            let hidden = self.bind(parameters, element, place);
+            let hidden = self.bind_block(parameters, element, place);
             if let Block::Code { body, .. } = block {
                 self.optional(*body, place);
             }
@@ -111,11 +146,28 @@ impl Evaluator<'_> {
             return items.fold(first, |all, item| self.run(block, vec![all, item], place));
         };
         items.fold(first, |all, item| {
-            let hidden = self.bind(parameters, vec![all, item], place);
+            let hidden = self.bind_block(parameters, vec![all, item], place);
             let value = self.optional(*body, place);
             self.unbind(hidden);
             value
         })
+    }
+
+    /// `merge(other) { |key, old, new| … }`
+    fn merge_with(&mut self, mut hash: Hash, others: &[Value], block: &Block<'_>, place: &Place) -> Value {
+        for other in others {
+            let Data::Hash(other) = &other.data else {
+                return Value::unknown("this hash cannot be read", place);
+            };
+            for (key, new) in &other.0 {
+                let value = match hash.get(key) {
+                    Some(old) => self.run(block, vec![key.clone(), old.clone(), new.clone()], place),
+                    None => new.clone(),
+                };
+                hash.insert(key.clone(), value);
+            }
+        }
+        Value::new(Data::Hash(hash), place)
     }
 
     /// `gsub(pattern) { |found| … }`
@@ -126,12 +178,18 @@ impl Evaluator<'_> {
         block: &Block<'_>,
         place: &Place,
     ) -> Value {
-        let Some(Value { data: Data::Pattern(pattern), .. }) = arguments.first() else {
+        let pattern = match arguments.first().map(|argument| &argument.data) {
+            Some(Data::Pattern(pattern)) => Some(pattern.clone()),
+            Some(Data::Text(text)) => Regex::new(&regex::escape(text)).ok(),
+            _ => None,
+        };
+        let Some(pattern) = pattern else {
             return Value::unknown(format!("`{name}` with a block would have to be executed"), place);
         };
         let mut written = String::new();
         let mut from = 0;
         for found in pattern.find_iter(text).take(if name == "sub" { 1 } else { usize::MAX }) {
+            self.remember(&pattern, found.as_str(), place);
             let value = self.run(block, vec![Value::text(found.as_str(), place)], place);
             let Some(with) = value.to_text() else { return self.not_a_text(value, place) };
             written += &text[from..found.start()];
@@ -140,15 +198,6 @@ impl Evaluator<'_> {
         }
         written += &text[from..];
         Value::text(written, place)
-    }
-
-    fn unbind(&mut self, hidden: Vec<(String, Option<Value>)>) {
-        for (name, value) in hidden {
-            match value {
-                Some(value) => self.variables.insert(name, value),
-                None => self.variables.remove(&name),
-            };
-        }
     }
 
     fn fetch_or(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
@@ -182,7 +231,7 @@ impl Evaluator<'_> {
                 break;
             }
         }
-        collected(receiver, name, &elements, results, place)
+        collected(receiver, name, results, place)
     }
 
     /// Runs a block once; its value.
@@ -195,24 +244,39 @@ impl Evaluator<'_> {
                 self.operate(receiver, name, arguments.collect(), place)
             }
             Block::Code { parameters, body } => {
-                let hidden = self.bind(parameters, arguments, place);
-                hidden.iter().for_each(|(name, _)| self.sharing.borrow(name));
-                let value = self.optional(*body, place);
-                hidden.iter().for_each(|(name, _)| self.sharing.leave(name));
-                self.unbind(hidden);
-                match &self.flow {
-                    Flow::Next(value) => value.clone(),
-                    _ => value,
-                }
+                let hidden = match parameters[..] {
+                    [] => self.bind_numbered(1, arguments, place),
+                    _ => self.bind_block(parameters, arguments, place),
+                };
+                self.run_body(*body, hidden, place)
             }
+            Block::Numbered(count, body) => {
+                let hidden = self.bind_numbered(*count, arguments, place);
+                self.run_body(Some(body), hidden, place)
+            }
+        }
+    }
+
+    fn run_body(&mut self, body: Option<&Node>, hidden: Hidden, place: &Place) -> Value {
+        hidden.iter().for_each(|(name, _)| self.sharing.borrow(name));
+        let value = self.optional(body, place);
+        hidden.iter().for_each(|(name, _)| self.sharing.leave(name));
+        self.unbind(hidden);
+        match &self.flow {
+            Flow::Next(value) => value.clone(),
+            _ => value,
         }
     }
 
     /// Runs a block of which it is not known how often it runs and with what.
     pub(super) fn run_in_doubt(&mut self, why: &Unknown, block: &Block<'_>) {
-        let Block::Code { parameters, .. } = block else { return };
+        let count = match block {
+            Block::Code { parameters, .. } => parameters.len(),
+            Block::Numbered(count, _) => *count,
+            Block::Method(_) | Block::Opaque => return,
+        };
         let unknown = Value::new(Data::Unknown(why.clone()), &why.place);
-        let arguments = vec![unknown; parameters.len().max(1)];
+        let arguments = vec![unknown; count.max(1)];
         self.in_doubt(why, |this| drop(this.run(block, arguments, &why.place)));
     }
 
@@ -240,41 +304,6 @@ impl Evaluator<'_> {
         items
     }
 
-    /// Gives the parameters their values; what they hide, to be put back.
-    fn bind(&mut self, parameters: &[&Node], arguments: Vec<Value>, place: &Place) -> Vec<(String, Option<Value>)> {
-        let arguments = match (&arguments[..], parameters.len()) {
-            // A list is taken apart for several parameters.
-            ([Value { data: Data::List(items), .. }], 2..) => items.clone(),
-            _ => arguments,
-        };
-        let mut hidden = Vec::new();
-        let names = if parameters.is_empty() { vec!["it", "_1"] } else { Vec::new() };
-        for name in names {
-            let value = arguments.first().cloned().unwrap_or_else(|| Value::nil(place));
-            hidden.push((name.to_owned(), self.variables.insert(name.to_owned(), value)));
-        }
-        for (nth, parameter) in parameters.iter().enumerate() {
-            let value = arguments.get(nth).cloned();
-            match parameter {
-                Node::Mlhs(inner) => {
-                    let value = value.unwrap_or_else(|| Value::nil(place));
-                    let inner: Vec<&Node> = inner.items.iter().collect();
-                    hidden.extend(self.bind(&inner, vec![value], place));
-                }
-                _ => {
-                    let Some((name, default)) = named(parameter) else { continue };
-                    let value = match (value, default) {
-                        (Some(value), _) => value,
-                        (None, Some(default)) => self.eval(default),
-                        (None, None) => Value::nil(place),
-                    };
-                    hidden.push((name.to_owned(), self.variables.insert(name.to_owned(), value)));
-                }
-            }
-        }
-        hidden
-    }
-
     /// Calls a method that the file defines.
     pub(super) fn call_defined(&mut self, name: &str, arguments: Vec<Value>, place: &Place) -> Option<Value> {
         let method = std::rc::Rc::clone(self.methods.get(name)?);
@@ -287,26 +316,5 @@ impl Evaluator<'_> {
             Flow::Return(value) => value,
             _ => value,
         })
-    }
-}
-
-fn parameters(node: Option<&Node>) -> Vec<&Node> {
-    let Some(Node::Args(all)) = node else { return Vec::new() };
-    all.args.iter().flat_map(single).collect()
-}
-
-fn single(parameter: &Node) -> Vec<&Node> {
-    match parameter {
-        Node::Procarg0(only) => only.args.iter().collect(),
-        other => vec![other],
-    }
-}
-
-fn named(parameter: &Node) -> Option<(&str, Option<&Node>)> {
-    match parameter {
-        Node::Arg(it) => Some((&it.name, None)),
-        Node::Optarg(it) => Some((&it.name, Some(&*it.default))),
-        Node::Lvasgn(it) => Some((&it.name, None)),
-        _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{Case, Rescue};
 
-use super::methods::is_a;
+use super::case_equality::matches;
 use super::{Evaluator, Flow};
 use crate::config::gitlab_rb::value::{Cause, Data, Value};
 use crate::config::source::Place;
@@ -27,8 +27,8 @@ impl Evaluator<'_> {
                 let items = self.eval(&it.iteratee);
                 self.for_each(items, &it.iterator, it.body.as_deref(), place)
             }
-            Node::While(it) => self.endless(it.body.as_deref(), place),
-            Node::Until(it) => self.endless(it.body.as_deref(), place),
+            Node::While(it) => self.repeat(&it.cond, true, it.body.as_deref(), place),
+            Node::Until(it) => self.repeat(&it.cond, false, it.body.as_deref(), place),
             Node::WhilePost(it) => self.endless(Some(&*it.body), place),
             Node::UntilPost(it) => self.endless(Some(&*it.body), place),
             Node::Next(it) => {
@@ -43,7 +43,7 @@ impl Evaluator<'_> {
                 let value = self.items(&it.args).into_iter().next().unwrap_or_else(|| Value::nil(place));
                 self.leave(Flow::Break(value), place)
             }
-            Node::Defined(_) => Value::unknown("`defined?` depends on the running package", place),
+            Node::Defined(it) => self.is_defined(&it.value, place),
             Node::Alias(_) | Node::EmptyElse(_) => Value::nil(place),
             _ => Value::unknown(format!("Ruby's `{}` would have to be executed", node.str_type()), place),
         }
@@ -88,11 +88,8 @@ impl Evaluator<'_> {
         for (nth, when) in case.when_bodies.iter().enumerate() {
             let Node::When(it) = when else { continue };
             let patterns = self.items(&it.patterns);
-            let matched = patterns.iter().map(|pattern| match &subject {
-                Some(subject) => matches(pattern, subject),
-                None => pattern.truth(),
-            });
-            let matched: Vec<_> = matched.collect();
+            let matched: Vec<Option<bool>> =
+                patterns.iter().map(|it| self.fits(it, subject.as_ref(), place)).collect();
             if matched.contains(&Some(true)) {
                 return self.optional(it.body.as_deref(), place);
             }
@@ -101,6 +98,15 @@ impl Evaluator<'_> {
             }
         }
         self.optional(case.else_body.as_deref(), place)
+    }
+
+    /// Whether a `when` fits. A regular expression leaves its match, as everywhere.
+    fn fits(&mut self, pattern: &Value, subject: Option<&Value>, place: &Place) -> Option<bool> {
+        let Some(subject) = subject else { return pattern.truth() };
+        match self.matching(pattern, "===", subject, place) {
+            Some(fits) => fits.truth(),
+            None => matches(pattern, subject),
+        }
     }
 
     /// Runs all that is left of a case, because the subject is not known.
@@ -150,6 +156,41 @@ impl Evaluator<'_> {
         }
     }
 
+    /// `while` where `wanted` is true, and `until` where it is false. Nobody needs many rounds for settings.
+    fn repeat(&mut self, condition: &Node, wanted: bool, body: Option<&Node>, place: &Place) -> Value {
+        for _ in 0..MOST_ROUNDS {
+            match self.eval(condition).truth() {
+                Some(truth) if truth == wanted => {}
+                Some(_) => return Value::nil(place),
+                None => break,
+            }
+            self.optional(body, place);
+            match std::mem::replace(&mut self.flow, Flow::Ahead) {
+                Flow::Ahead | Flow::Next(_) => {}
+                Flow::Break(value) => return value,
+                flow @ Flow::Return(_) => {
+                    self.flow = flow;
+                    return Value::nil(place);
+                }
+            }
+        }
+        self.endless(body, place)
+    }
+
+    /// `defined?(name)`. The words of the settings are no methods, so they count as undefined.
+    fn is_defined(&mut self, node: &Node, place: &Place) -> Value {
+        let kind = match node {
+            Node::Begin(it) if it.statements.len() == 1 => return self.is_defined(&it.statements[0], place),
+            Node::Lvar(_) => Some("local-variable"),
+            Node::Ivar(it) => self.globals.contains_key(&it.name).then_some("instance-variable"),
+            Node::Gvar(it) => self.globals.contains_key(&it.name).then_some("global-variable"),
+            Node::Const(it) if self.globals.contains_key(&it.name) => Some("constant"),
+            Node::Send(it) if it.recv.is_none() => self.methods.contains_key(&it.method_name).then_some("method"),
+            _ => return Value::unknown("`defined?` depends on the running package", place),
+        };
+        kind.map_or_else(|| Value::nil(place), |kind| Value::text(kind, place))
+    }
+
     /// A loop that runs until something happens. Nobody needs one for settings.
     fn endless(&mut self, body: Option<&Node>, place: &Place) -> Value {
         let value = Value::unknown("a loop without a list would have to be executed", place);
@@ -160,13 +201,5 @@ impl Evaluator<'_> {
     }
 }
 
-/// Ruby's `pattern === subject`. `None` if it is not known.
-fn matches(pattern: &Value, subject: &Value) -> Option<bool> {
-    match (&pattern.data, &subject.data) {
-        (_, Data::Unknown(_)) | (Data::Unknown(_), _) => None,
-        (Data::Constant(class), _) => is_a(subject, class),
-        (Data::Pattern(pattern), _) => Some(subject.as_key().is_some_and(|text| pattern.is_match(text))),
-        (Data::Range(from, to), Data::Int(number)) => Some((from..=to).contains(&number)),
-        _ => pattern.equals(subject),
-    }
-}
+/// More rounds than anybody's settings need.
+const MOST_ROUNDS: usize = 1000;

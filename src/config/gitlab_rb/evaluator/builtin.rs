@@ -6,7 +6,7 @@ use std::rc::Rc;
 use lib_ruby_parser::nodes::Send;
 
 use super::blocks::Block;
-use super::{Evaluator, Flow, numbers, texts};
+use super::{Evaluator, Flow, formats, numbers};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gitlab_rb::value::{Data, SectionRef, Value};
 use crate::config::gitlab_rb::words::{self, Word};
@@ -38,6 +38,10 @@ impl Evaluator<'_> {
             Some(Value { data: Data::Hash(hash), .. }) => {
                 section.borrow_mut().clear();
                 for (key, value) in hash.0 {
+                    if matches!(key.data, Data::Symbol(_)) {
+                        self.warn_of_symbol(&key);
+                        continue;
+                    }
                     let place = key.place.clone();
                     self.store_in_section(&section, &key, value, &place);
                 }
@@ -47,6 +51,13 @@ impl Evaluator<'_> {
             None => {}
         }
         Value::new(Data::Section(section), place)
+    }
+
+    /// In this form the package keeps symbols as they are, and then looks for texts.
+    fn warn_of_symbol(&mut self, key: &Value) {
+        let name = key.to_text().unwrap_or_default();
+        let warning = Diagnostic::warning(&key.place, format!("`{name}` sets nothing in this form"));
+        self.problems.push(warning.help(format!("a text is needed here: '{name}' => …")));
     }
 
     fn section(&mut self, word: &str, place: &Place) -> SectionRef {
@@ -77,6 +88,11 @@ impl Evaluator<'_> {
             ("node", []) => Value::new(Data::Constant("node".to_owned()), place),
             ("puts" | "print" | "p" | "warn" | "pp" | "require" | "require_relative", _) => Value::nil(place),
             ("raise" | "abort" | "fail" | "exit", _) => self.stop(name, &arguments, place),
+            ("eval" | "instance_eval", [Value { data: Data::Text(code), .. }]) => {
+                let name = format!("{} (eval)", place.file_name().display());
+                self.file(&Source::new(Path::new(&name), code.as_str()));
+                Value::nil(place)
+            }
             ("eval" | "instance_eval" | "class_eval" | "load", _) => self.could_set_anything(name, place),
             (_, arguments) if arguments.iter().any(|it| it.as_unknown().is_some()) => {
                 let unknown = arguments.iter().find_map(Value::as_unknown).cloned();
@@ -84,7 +100,7 @@ impl Evaluator<'_> {
             }
             ("Integer" | "Float" | "String" | "Array", [value, ..]) => numbers::convert(name, value, place),
             ("format" | "sprintf", [Value { data: Data::Text(text), .. }, rest @ ..]) => {
-                texts::format(text, rest, place)
+                formats::format(text, rest, place)
             }
             ("loop" | "lambda" | "proc", _) => self.unknown_call(name, block, place),
             _ => {

@@ -5,19 +5,8 @@ use crate::config::source::Place;
 
 /// What a block is called with, one time after the other.
 pub(super) fn elements(receiver: &Value, name: &str) -> Option<Vec<Vec<Value>>> {
-    let pair = |(key, value): (Value, Value)| {
-        let place = key.place.clone();
-        vec![Value::new(Data::List(vec![key, value]), &place)]
-    };
-    let items: Vec<Vec<Value>> = match &receiver.data {
-        Data::List(items) => items.iter().map(|item| vec![item.clone()]).collect(),
-        Data::Range(from, to) if to.saturating_sub(*from) < LONGEST_RANGE => {
-            (*from..=*to).map(|number| vec![Value::new(Data::Int(number), &receiver.place)]).collect()
-        }
-        Data::Hash(hash) => hash.0.iter().cloned().map(pair).collect(),
-        Data::Section(section) => section.borrow().to_hash().0.into_iter().map(pair).collect(),
-        _ => return None,
-    };
+    let is_hash = matches!(receiver.data, Data::Hash(_) | Data::Section(_));
+    let items: Vec<Vec<Value>> = items(receiver)?.into_iter().map(|item| vec![item]).collect();
     match name {
         "each_with_index" => {
             let count = |(nth, mut element): (usize, Vec<Value>)| {
@@ -27,78 +16,139 @@ pub(super) fn elements(receiver: &Value, name: &str) -> Option<Vec<Vec<Value>>> 
             };
             Some(items.into_iter().enumerate().map(count).collect())
         }
-        "each_key" | "each_value" | "transform_values" => {
-            let at = usize::from(name != "each_key");
+        "each_key" | "each_value" | "transform_values" | "transform_keys" => {
+            let at = usize::from(!name.ends_with("_key") && !name.ends_with("_keys"));
             let part = |element: Vec<Value>| match element.into_iter().next().map(|pair| pair.data) {
                 Some(Data::List(mut pair)) if pair.len() == 2 => vec![pair.swap_remove(at)],
                 _ => Vec::new(),
             };
             Some(items.into_iter().map(part).collect())
         }
+        // Ruby calls these with key and value, so a lone parameter is the key. All others get the pair.
+        "select" | "filter" | "reject" | "delete_if" | "keep_if" | "partition" if is_hash => {
+            Some(items.into_iter().map(|element| element.into_iter().flat_map(parts).collect()).collect())
+        }
         _ if ITERATORS.contains(&name) => Some(items),
         _ => None,
     }
 }
 
+/// What a list, range or hash consists of; `None` if it is something else.
+fn items(receiver: &Value) -> Option<Vec<Value>> {
+    let pair = |(key, value): (Value, Value)| {
+        let place = key.place.clone();
+        Value::new(Data::List(vec![key, value]), &place)
+    };
+    Some(match &receiver.data {
+        Data::List(items) => items.clone(),
+        Data::Range(from, to) if to.saturating_sub(*from) < LONGEST_RANGE => {
+            (*from..=*to).map(|number| Value::new(Data::Int(number), &receiver.place)).collect()
+        }
+        Data::Hash(hash) => hash.0.iter().cloned().map(pair).collect(),
+        Data::Section(section) => section.borrow().to_hash().0.into_iter().map(pair).collect(),
+        _ => return None,
+    })
+}
+
+fn parts(item: Value) -> Vec<Value> {
+    match item.data {
+        Data::List(parts) => parts,
+        _ => vec![item],
+    }
+}
+
 /// What a method makes of the results of its block.
-pub(super) fn collected(
-    receiver: &Value,
-    name: &str,
-    elements: &[Vec<Value>],
-    results: Vec<Value>,
-    place: &Place,
-) -> Value {
-    let computed = || Value::unknown(format!("`{name}` would have to be computed by Ruby"), place);
-    let data = match name {
-        "map" | "collect" => Data::List(results),
-        "flat_map" => {
-            let flat = results.into_iter().flat_map(|result| match result.data {
-                Data::List(items) => items,
-                _ => vec![result],
-            });
-            Data::List(flat.collect())
-        }
+pub(super) fn collected(receiver: &Value, name: &str, results: Vec<Value>, place: &Place) -> Value {
+    let known = match name {
+        "map" | "collect" => Some(Data::List(results)),
+        "flat_map" => Some(Data::List(results.into_iter().flat_map(parts).collect())),
+        "filter_map" => picked(results.clone(), &results, true).map(Data::List),
         "to_h" => return pairs_to_hash(results, place),
-        "transform_values" => {
-            let Data::Hash(hash) = &receiver.data else { return computed() };
-            Data::Hash(Hash(hash.0.iter().map(|(key, _)| key.clone()).zip(results).collect()))
-        }
-        "sort_by" => match sorted(firsts(elements), &results) {
-            Some(sorted) => Data::List(sorted),
-            None => return computed(),
-        },
-        "sum" => match results.into_iter().try_fold(0i64, add) {
-            Some(sum) => Data::Int(sum),
-            None => return computed(),
-        },
-        "select" | "filter" | "reject" | "find" | "detect" | "any?" | "all?" | "none?" | "count" => {
-            let truths: Option<Vec<bool>> = results.iter().map(Value::truth).collect();
-            let Some(truths) = truths else {
-                return Value::unknown("a condition in this block is not known", place);
-            };
-            return filtered(receiver, name, firsts(elements), &truths, place);
-        }
+        "transform_values" | "transform_keys" => transformed(receiver, name, results),
+        "sort_by" | "min_by" | "max_by" => return by_order(receiver, name, &results, place),
+        "group_by" => grouped(items(receiver).unwrap_or_default(), results, place),
+        "sum" => results.into_iter().try_fold(0i64, add).map(Data::Int),
+        _ if DECIDING.contains(&name) => return decided(receiver, name, &results, place),
         _ => return receiver.clone(),
+    };
+    match known {
+        Some(data) => Value::new(data, place),
+        None => Value::unknown(format!("`{name}` would have to be computed by Ruby"), place),
+    }
+}
+
+/// A hash with new keys or new values.
+fn transformed(receiver: &Value, name: &str, results: Vec<Value>) -> Option<Data> {
+    let hash = match &receiver.data {
+        Data::Hash(hash) => hash.clone(),
+        Data::Section(section) => section.borrow().to_hash(),
+        _ => return None,
+    };
+    let pairs = hash.0.into_iter().zip(results);
+    Some(Data::Hash(match name {
+        "transform_keys" => Hash::of(pairs.map(|((_, value), key)| (key, value))),
+        _ => Hash::of(pairs.map(|((key, _), value)| (key, value))),
+    }))
+}
+
+/// `sort_by`, `min_by` and `max_by`, by the results of their block.
+fn by_order(receiver: &Value, name: &str, results: &[Value], place: &Place) -> Value {
+    let Some(mut sorted) = sorted(items(receiver).unwrap_or_default(), results) else {
+        return Value::unknown("these values cannot be compared", place);
+    };
+    let chosen = match name {
+        "sort_by" => return Value::new(Data::List(sorted), place),
+        "min_by" if !sorted.is_empty() => Some(sorted.swap_remove(0)),
+        _ => sorted.pop(),
+    };
+    chosen.unwrap_or_else(|| Value::nil(place))
+}
+
+fn grouped(items: Vec<Value>, keys: Vec<Value>, place: &Place) -> Option<Data> {
+    if items.len() > MOST_GROUPED {
+        return None;
+    }
+    let mut groups = Hash::default();
+    for (item, key) in items.into_iter().zip(keys) {
+        key.as_unknown().is_none().then_some(())?;
+        let mut group = groups.get(&key).map_or(Vec::new(), |known| parts(known.clone()));
+        group.push(item);
+        groups.insert(key, Value::new(Data::List(group), place));
+    }
+    Some(Data::Hash(groups))
+}
+
+/// What methods make of a block that decides.
+fn decided(receiver: &Value, name: &str, results: &[Value], place: &Place) -> Value {
+    let items = items(receiver).unwrap_or_default();
+    let truths: Option<Vec<bool>> = results.iter().map(Value::truth).collect();
+    let (Some(truths), Some(chosen), Some(others)) =
+        (truths, picked(items.clone(), results, true), picked(items, results, false))
+    else {
+        return Value::unknown("a condition in this block is not known", place);
+    };
+    let first = truths.iter().position(|truth| *truth);
+    let data = match name {
+        "any?" => Data::Flag(first.is_some()),
+        "all?" => Data::Flag(!truths.contains(&false)),
+        "none?" => Data::Flag(first.is_none()),
+        "count" => Data::Int(i64::try_from(chosen.len()).unwrap_or(i64::MAX)),
+        "find" | "detect" => return chosen.into_iter().next().unwrap_or_else(|| Value::nil(place)),
+        "find_index" | "index" => first.and_then(|at| i64::try_from(at).ok()).map_or(Data::Nil, Data::Int),
+        "partition" => Data::List([chosen, others].map(|part| Value::new(Data::List(part), place)).into()),
+        _ => {
+            let kept = if ["reject", "delete_if"].contains(&name) { others } else { chosen };
+            let is_hash = matches!(receiver.data, Data::Hash(_) | Data::Section(_)) && name != "find_all";
+            return if is_hash { pairs_to_hash(kept, place) } else { Value::new(Data::List(kept), place) };
+        }
     };
     Value::new(data, place)
 }
 
-/// What methods make of a block that decides.
-fn filtered(receiver: &Value, name: &str, items: Vec<Value>, truths: &[bool], place: &Place) -> Value {
-    let wanted = name != "reject";
-    let mut picked = items.into_iter().zip(truths).filter(|(_, truth)| **truth == wanted).map(|(item, _)| item);
-    let data = match name {
-        "any?" => Data::Flag(truths.contains(&true)),
-        "all?" => Data::Flag(!truths.contains(&false)),
-        "none?" => Data::Flag(!truths.contains(&true)),
-        "count" => Data::Int(picked.map(|_| 1).sum()),
-        "find" | "detect" => return picked.next().unwrap_or_else(|| Value::nil(place)),
-        _ => match receiver.data {
-            Data::Hash(_) | Data::Section(_) => return pairs_to_hash(picked.collect(), place),
-            _ => Data::List(picked.collect()),
-        },
-    };
-    Value::new(data, place)
+/// The items whose result has a truth; `None` if one is not known.
+fn picked(items: Vec<Value>, results: &[Value], truth: bool) -> Option<Vec<Value>> {
+    let truths: Vec<bool> = results.iter().map(Value::truth).collect::<Option<_>>()?;
+    Some(items.into_iter().zip(truths).filter(|(_, it)| *it == truth).map(|(item, _)| item).collect())
 }
 
 /// The items in the order of their keys; `None` if those cannot be compared.
@@ -118,10 +168,6 @@ fn sorted(items: Vec<Value>, keys: &[Value]) -> Option<Vec<Value>> {
     Some(keyed.into_iter().map(|(_, item)| item).collect())
 }
 
-fn firsts(elements: &[Vec<Value>]) -> Vec<Value> {
-    elements.iter().filter_map(|element| element.first().cloned()).collect()
-}
-
 fn add(sum: i64, item: Value) -> Option<i64> {
     match item.data {
         Data::Int(number) => sum.checked_add(number),
@@ -130,20 +176,37 @@ fn add(sum: i64, item: Value) -> Option<i64> {
 }
 
 pub(super) fn pairs_to_hash(pairs: Vec<Value>, place: &Place) -> Value {
-    let mut hash = Hash::default();
-    for pair in pairs {
-        match pair.data {
-            Data::List(mut items) if items.len() == 2 => {
-                let value = items.swap_remove(1);
-                hash.insert(items.swap_remove(0), value);
-            }
-            _ => return Value::unknown("this is no list of keys with values", place),
-        }
+    let pair = |pair: Value| match pair.data {
+        Data::List(parts) => <[Value; 2]>::try_from(parts).map(Into::into).ok(),
+        _ => None,
+    };
+    match pairs.into_iter().map(pair).collect::<Option<Vec<(Value, Value)>>>() {
+        Some(pairs) => Value::new(Data::Hash(Hash::of(pairs)), place),
+        None => Value::unknown("this is no list of keys with values", place),
     }
-    Value::new(Data::Hash(hash), place)
 }
 
-const ITERATORS: [&str; 20] = [
+/// Methods whose block decides about each item.
+const DECIDING: [&str; 15] = [
+    "select",
+    "filter",
+    "find_all",
+    "reject",
+    "keep_if",
+    "delete_if",
+    "partition",
+    "find",
+    "detect",
+    "find_index",
+    "index",
+    "any?",
+    "all?",
+    "none?",
+    "count",
+];
+
+/// All methods whose block is called once for each item.
+const ITERATORS: [&str; 29] = [
     "each",
     "each_pair",
     "each_entry",
@@ -151,20 +214,32 @@ const ITERATORS: [&str; 20] = [
     "map",
     "collect",
     "flat_map",
+    "filter_map",
     "to_h",
+    "sort_by",
+    "min_by",
+    "max_by",
+    "group_by",
+    "sum",
     "select",
     "filter",
+    "find_all",
     "reject",
+    "keep_if",
+    "delete_if",
+    "partition",
     "find",
     "detect",
+    "find_index",
+    "index",
     "any?",
     "all?",
     "none?",
-    "transform_values",
-    "sort_by",
-    "sum",
     "count",
 ];
+
+/// Groups are found by looking through all of them.
+const MOST_GROUPED: usize = 2000;
 
 /// Longer ranges are not walked.
 const LONGEST_RANGE: i64 = 100_000;

@@ -89,6 +89,20 @@ fn numbered(items: &[Value], name: &str, arguments: &[Value], place: &Place) -> 
             };
             Data::List(items.iter().enumerate().map(pair).collect())
         }
+        ("values_at", wanted) => {
+            let nothing = || Value::nil(place);
+            let at = |index: &Value| element(items, "[]", std::slice::from_ref(index), place);
+            Data::List(wanted.iter().map(|index| at(index).unwrap_or_else(nothing)).collect())
+        }
+        ("each_slice" | "each_cons", [Value { data: Data::Int(size), .. }]) => {
+            let size = usize::try_from(*size).ok().filter(|size| *size > 0)?;
+            let part = |part: &[Value]| Value::new(Data::List(part.to_vec()), place);
+            match name {
+                "each_slice" => Data::List(items.chunks(size).map(part).collect()),
+                _ if items.len().saturating_mul(size) > MOST_COMPARISONS => return None,
+                _ => Data::List(items.windows(size).map(part).collect()),
+            }
+        }
         ("index" | "find_index", [wanted]) => {
             let at = items.iter().position(|item| item.equals(wanted) == Some(true));
             at.and_then(|at| i64::try_from(at).ok()).map_or(Data::Nil, Data::Int)
@@ -121,6 +135,10 @@ pub(super) fn changed(items: &[Value], name: &str, arguments: &[Value]) -> Optio
         ("concat", [Value { data: Data::List(more), .. }]) => [items, more].concat(),
         ("replace", [Value { data: Data::List(new), .. }]) => new.clone(),
         ("clear", []) => Vec::new(),
+        ("insert", [Value { data: Data::Int(at), .. }, new @ ..]) => {
+            let (before, after) = items.split_at_checked(usize::try_from(*at).ok()?)?;
+            [before, new, after].concat()
+        }
         ("delete", [unwanted]) if unwanted.as_unknown().is_none() => {
             items.iter().filter(|item| item.equals(unwanted) != Some(true)).cloned().collect()
         }
@@ -161,6 +179,7 @@ fn element(items: &[Value], name: &str, arguments: &[Value], place: &Place) -> O
 fn plain(items: &[Value], name: &str) -> Option<Data> {
     Some(match name {
         "empty?" => Data::Flag(items.is_empty()),
+        "any?" | "all?" | "none?" if items.iter().any(|item| item.as_unknown().is_some()) => return None,
         "any?" => Data::Flag(items.iter().any(|item| item.truth() == Some(true))),
         "length" | "size" | "count" => Data::Int(i64::try_from(items.len()).ok()?),
         "to_a" | "entries" => Data::List(items.to_vec()),
@@ -169,6 +188,10 @@ fn plain(items: &[Value], name: &str) -> Option<Data> {
         "reverse" => Data::List(items.iter().rev().cloned().collect()),
         "sort" => Data::List(sorted(items)?),
         "flatten" => Data::List(items.iter().flat_map(flat).collect()),
+        "each" | "each_entry" | "lazy" => Data::List(items.to_vec()),
+        "all?" => Data::Flag(items.iter().all(|item| item.truth() == Some(true))),
+        "none?" => Data::Flag(items.iter().all(|item| item.truth() == Some(false))),
+        "rotate" => Data::List(items.iter().skip(1).chain(items.first()).cloned().collect()),
         _ => return None,
     })
 }

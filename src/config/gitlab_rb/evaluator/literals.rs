@@ -39,6 +39,7 @@ impl Evaluator<'_> {
             Node::Kwargs(it) => return Some(self.pairs(&it.pairs, &place)),
             Node::Irange(it) => return Some(self.range(it.left.as_deref(), it.right.as_deref(), 0, &place)),
             Node::Erange(it) => return Some(self.range(it.left.as_deref(), it.right.as_deref(), 1, &place)),
+            Node::Line(_) => Data::Int(place.excerpt().and_then(|at| i64::try_from(at.line).ok()).unwrap_or(0)),
             Node::File(_) => Data::Text(place.file_name().display().to_string()),
             _ => return None,
         };
@@ -50,7 +51,7 @@ impl Evaluator<'_> {
         let mut joined = String::new();
         for part in parts {
             let value = self.eval(part);
-            match value.to_text() {
+            match value.to_text().or_else(|| value.inspect()) {
                 Some(text) => joined += &text,
                 None => return self.not_a_text(value, place),
             }
@@ -83,10 +84,7 @@ impl Evaluator<'_> {
     }
 
     fn pairs(&mut self, nodes: &[Node], place: &Place) -> Value {
-        let mut hash = Hash::default();
-        if nodes.len() > MOST_KEYS {
-            return Value::unknown("this hash has too many keys", place);
-        }
+        let mut pairs = Vec::new();
         for node in nodes {
             match node {
                 Node::Pair(pair) => {
@@ -95,20 +93,18 @@ impl Evaluator<'_> {
                     if let Some(unknown) = key.as_unknown() {
                         return Value::new(Data::Unknown(unknown.clone()), place);
                     }
-                    hash.insert(key, value);
+                    pairs.push((key, value));
                 }
                 Node::Kwsplat(it) => match self.eval(&it.value).data {
-                    Data::Hash(inner) => inner.0.into_iter().for_each(|(key, value)| hash.insert(key, value)),
-                    Data::Section(section) => {
-                        section.borrow().to_hash().0.into_iter().for_each(|(key, value)| hash.insert(key, value));
-                    }
+                    Data::Hash(inner) => pairs.extend(inner.0),
+                    Data::Section(section) => pairs.extend(section.borrow().to_hash().0),
                     Data::Nil => {}
                     _ => return Value::unknown("this hash cannot be read", place),
                 },
                 _ => return Value::unknown("this hash cannot be read", place),
             }
         }
-        Value::new(Data::Hash(hash), place)
+        Value::new(Data::Hash(Hash::of(pairs)), place)
     }
 
     fn range(&mut self, left: Option<&Node>, right: Option<&Node>, short: i64, place: &Place) -> Value {
@@ -158,6 +154,3 @@ fn float(written: &str, place: &Place) -> Value {
         Err(_) => Value::unknown("this number cannot be read", place),
     }
 }
-
-/// A key is found by looking through all of them.
-const MOST_KEYS: usize = 2000;

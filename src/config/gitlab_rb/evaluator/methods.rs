@@ -4,7 +4,8 @@ use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{CSend, Index, Send};
 
 use super::blocks::Block;
-use super::{Evaluator, hashes, lists, mutation, numbers, texts};
+use super::case_equality::{is_a, matches};
+use super::{Evaluator, hashes, lists, matching, mutation, numbers, texts};
 use crate::config::gitlab_rb::value::{Data, Hash, Value};
 use crate::config::source::Place;
 
@@ -21,7 +22,7 @@ impl Evaluator<'_> {
         let value = self.eval(receiver);
         let arguments = self.items(&call.args);
         if mutation::changes(&call.method_name) && !matches!(value.data, Data::Constant(_)) {
-            return self.mutate(receiver, value, (&call.method_name, arguments), &place);
+            return self.mutate(receiver, value, (&call.method_name, arguments, block), &place);
         }
         self.call(value, (&call.method_name, arguments), block, &place)
     }
@@ -78,12 +79,26 @@ impl Evaluator<'_> {
         if let Some(unknown) = arguments.iter().find_map(Value::as_unknown) {
             return Value::new(Data::Unknown(unknown.clone()), place);
         }
+        if let [argument] = &arguments[..] {
+            if let Some(value) = self.matching(&receiver, name, argument, place) {
+                return value;
+            }
+            if let (Data::List(items), "inject" | "reduce", Data::Symbol(operator)) =
+                (&receiver.data, name, &argument.data)
+            {
+                let mut items = items.iter().cloned();
+                let Some(first) = items.next() else { return Value::nil(place) };
+                return items.fold(first, |all, item| self.operate(all, operator, vec![item], place));
+            }
+        }
         let answer = universal(&receiver, name, &arguments, place).or_else(|| match &receiver.data {
             Data::Nil => nil(name, place),
             Data::Text(text) | Data::Symbol(text) => texts::call(text, name, &arguments, place),
+            Data::Flag(flag) => truth_call(*flag, name, &arguments, place),
             Data::Int(_) | Data::Float(_) => numbers::call(&receiver, name, &arguments, place),
             Data::List(items) => lists::call(items, name, &arguments, place),
             Data::Hash(hash) => hashes::call(hash, name, &arguments, place),
+            Data::Match(found) => matching::call(found, name, &arguments, place),
             Data::Range(from, to) => lists::range(*from, *to, name, &arguments, place),
             _ => None,
         });
@@ -109,13 +124,15 @@ fn universal(receiver: &Value, name: &str, arguments: &[Value], place: &Place) -
         ("freeze" | "dup" | "clone" | "itself" | "deep_dup", []) => receiver.data.clone(),
         ("nil?", []) => Data::Flag(matches!(receiver.data, Data::Nil)),
         ("!", []) => Data::Flag(receiver.truth() == Some(false)),
-        ("==" | "===", [other]) => Data::Flag(receiver.equals(other)?),
-        ("eql?" | "equal?", [other]) => {
+        ("==", [other]) => Data::Flag(receiver.equals(other)?),
+        ("===", [other]) => Data::Flag(matches(receiver, other)?),
+        ("eql?", [other]) => {
             let same_kind = std::mem::discriminant(&receiver.data) == std::mem::discriminant(&other.data);
             Data::Flag(same_kind && receiver.equals(other)?)
         }
         ("!=", [other]) => Data::Flag(!receiver.equals(other)?),
-        ("to_s", []) => Data::Text(receiver.to_text()?),
+        ("to_s", []) => Data::Text(receiver.to_text().or_else(|| receiver.inspect())?),
+        ("inspect", []) => Data::Text(receiver.inspect()?),
         ("is_a?" | "kind_of?" | "instance_of?", [Value { data: Data::Constant(class), .. }]) => {
             Data::Flag(is_a(receiver, class)?)
         }
@@ -136,34 +153,30 @@ fn is_present(value: &Value) -> bool {
     }
 }
 
-/// Whether a value is one of a class of Ruby's. `None` if the class is not known.
-pub(super) fn is_a(value: &Value, class: &str) -> Option<bool> {
-    let data = &value.data;
-    Some(match class {
-        "String" => matches!(data, Data::Text(_)),
-        "Symbol" => matches!(data, Data::Symbol(_)),
-        "Array" | "Enumerable" => matches!(data, Data::List(_)),
-        "Hash" => matches!(data, Data::Hash(_) | Data::Section(_)),
-        "Integer" => matches!(data, Data::Int(_)),
-        "Float" => matches!(data, Data::Float(_)),
-        "Numeric" => matches!(data, Data::Int(_) | Data::Float(_)),
-        "NilClass" => matches!(data, Data::Nil),
-        "TrueClass" => matches!(data, Data::Flag(true)),
-        "FalseClass" => matches!(data, Data::Flag(false)),
-        _ => return None,
-    })
-}
-
 fn nil(name: &str, place: &Place) -> Option<Value> {
     let data = match name {
         "to_a" => Data::List(Vec::new()),
         "to_i" => Data::Int(0),
         "to_h" => Data::Hash(Hash::default()),
-        "inspect" => Data::Text("nil".to_owned()),
         "&" => Data::Flag(false),
+        "=~" => Data::Nil,
+        "!~" => Data::Flag(true),
         _ => return Some(Value::raises(format!("nil has no `{name}`, so Ruby would stop here"), place)),
     };
     Some(Value::new(data, place))
+}
+
+/// The operators of `true` and `false`.
+fn truth_call(flag: bool, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
+    let [other] = arguments else { return None };
+    let other = other.truth()?;
+    let result = match name {
+        "&" => flag && other,
+        "|" => flag || other,
+        "^" => flag != other,
+        _ => return None,
+    };
+    Some(Value::new(Data::Flag(result), place))
 }
 
 fn not_understood(receiver: &Value, name: &str, place: &Place) -> Value {

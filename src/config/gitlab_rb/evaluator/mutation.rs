@@ -7,8 +7,9 @@ use std::rc::Rc;
 
 use lib_ruby_parser::Node;
 
+use super::blocks::Block;
 use super::{Evaluator, lists};
-use crate::config::gitlab_rb::value::{Data, SectionRef, Value};
+use crate::config::gitlab_rb::value::{Data, Hash, SectionRef, Value};
 use crate::config::source::Place;
 
 /// Whether a method changes its receiver.
@@ -17,41 +18,59 @@ pub(super) fn changes(name: &str) -> bool {
 }
 
 impl Evaluator<'_> {
-    /// Calls such a method on the value of `receiver`; the changed value.
+    /// Calls such a method on the value of `receiver`; what it gives back.
     pub(super) fn mutate(
         &mut self,
         receiver: &Node,
         value: Value,
-        (name, arguments): (&str, Vec<Value>),
+        (name, arguments, block): (&str, Vec<Value>, Option<&Block<'_>>),
         place: &Place,
     ) -> Value {
         if let Data::Section(section) = &value.data {
             let section = Rc::clone(section);
             return self.mutate_section(receiver, &section, (name, arguments), place);
         }
-        let changed = match &value.data {
-            Data::Unknown(_) => value,
-            Data::List(items) => match lists::changed(items, name, &arguments) {
-                Some(items) => Value::new(Data::List(items), &value.place),
-                None => self.operate(value, name.trim_end_matches('!'), arguments, place),
-            },
-            Data::Hash(hash) if name == "delete" => {
-                let mut hash = hash.clone();
-                arguments.iter().for_each(|key| drop(hash.remove(key)));
-                Value::new(Data::Hash(hash), &value.place)
-            }
-            _ => {
-                let pure = match name {
-                    "<<" | "concat" => "+",
-                    "update" => "merge",
-                    "replace" => "itself",
-                    other => other.trim_end_matches('!'),
-                };
-                self.operate(value, pure, arguments, place)
-            }
-        };
+        if let Some((taken, left)) = taken(&value, name, &arguments) {
+            self.store(receiver, left);
+            return taken;
+        }
+        let changed = self.changed(value, (name, arguments), block, place);
         self.store(receiver, changed.clone());
         changed
+    }
+
+    fn changed(
+        &mut self,
+        value: Value,
+        (name, arguments): (&str, Vec<Value>),
+        block: Option<&Block<'_>>,
+        place: &Place,
+    ) -> Value {
+        if block.is_none()
+            && let Data::List(items) = &value.data
+            && let Some(items) = lists::changed(items, name, &arguments)
+        {
+            return Value::new(Data::List(items), &value.place);
+        }
+        let pure = match (name, &value.data) {
+            ("<<", _) => "+",
+            ("update" | "merge!" | "deep_merge!", _) => "merge",
+            ("replace", Data::Text(_) | Data::Hash(_)) => match arguments.into_iter().next() {
+                Some(new) => return new,
+                None => return Value::unknown("there is nothing to replace it with", place),
+            },
+            ("clear", Data::Text(_)) => return Value::text("", place),
+            ("clear", Data::Hash(_)) => return Value::new(Data::Hash(Hash::default()), place),
+            (other, _) => other.trim_end_matches('!'),
+        };
+        self.call(value, (pure, arguments), block, place)
+    }
+
+    fn merge_into(&mut self, section: &SectionRef, hash: &Hash) {
+        for (key, value) in &hash.0 {
+            let value = self.doubted(value.clone());
+            self.store_in_section(section, key, value, &key.place);
+        }
     }
 
     fn mutate_section(
@@ -63,13 +82,20 @@ impl Evaluator<'_> {
     ) -> Value {
         match (name, &arguments[..]) {
             ("merge!" | "update" | "deep_merge!", [Value { data: Data::Hash(hash), .. }]) => {
-                for (key, value) in &hash.0 {
-                    let value = self
-                        .doubt
-                        .as_ref()
-                        .map_or(value.clone(), |why| Value::new(Data::Unknown(why.clone()), &value.place));
-                    self.store_in_section(section, key, value, &key.place);
-                }
+                self.merge_into(section, hash);
+            }
+            ("merge!" | "update", [Value { data: Data::Section(other), .. }]) => {
+                let hash = other.borrow().to_hash();
+                self.merge_into(section, &hash);
+            }
+            ("store", [key, value]) => {
+                let stored = self.doubted(value.clone());
+                self.store_in_section(section, key, stored, place);
+                return value.clone();
+            }
+            ("delete", [key]) if self.doubt.is_some() => {
+                let left = self.doubted(Value::nil(place));
+                self.store_in_section(section, key, left, place);
             }
             ("delete", [key]) => {
                 let removed = key.as_key().and_then(|key| section.borrow_mut().remove(key));
@@ -87,5 +113,57 @@ impl Evaluator<'_> {
     }
 }
 
-const CHANGING: [&str; 11] =
-    ["<<", "push", "append", "unshift", "prepend", "concat", "insert", "delete", "update", "replace", "clear"];
+/// What a method takes out, and what it leaves; `None` if it is not one that takes something out.
+fn taken(value: &Value, name: &str, arguments: &[Value]) -> Option<(Value, Value)> {
+    let nothing = || Value::nil(&value.place);
+    match &value.data {
+        Data::Hash(hash) if name == "delete" => {
+            let mut left = hash.clone();
+            let taken = left.remove(arguments.first()?);
+            Some((taken.unwrap_or_else(nothing), Value::new(Data::Hash(left), &value.place)))
+        }
+        Data::Hash(hash) if name == "store" => {
+            let [key, new] = arguments else { return None };
+            let mut left = hash.clone();
+            left.insert(key.clone(), new.clone());
+            Some((new.clone(), Value::new(Data::Hash(left), &value.place)))
+        }
+        Data::List(items) => {
+            let mut left = items.clone();
+            let at = match (name, arguments) {
+                ("pop", []) => items.len().checked_sub(1),
+                ("shift", []) => Some(0),
+                ("delete_at", [Value { data: Data::Int(at), .. }]) => usize::try_from(*at).ok(),
+                ("delete", [unwanted]) if unwanted.as_unknown().is_none() => {
+                    left.retain(|item| item.equals(unwanted) != Some(true));
+                    let taken = if left.len() < items.len() { unwanted.clone() } else { nothing() };
+                    return Some((taken, Value::new(Data::List(left), &value.place)));
+                }
+                _ => return None,
+            };
+            let taken = at.filter(|at| *at < left.len()).map(|at| left.remove(at));
+            Some((taken.unwrap_or_else(nothing), Value::new(Data::List(left), &value.place)))
+        }
+        _ => None,
+    }
+}
+
+const CHANGING: [&str; 17] = [
+    "<<",
+    "push",
+    "append",
+    "unshift",
+    "prepend",
+    "concat",
+    "insert",
+    "delete",
+    "delete_at",
+    "delete_if",
+    "keep_if",
+    "pop",
+    "shift",
+    "store",
+    "update",
+    "replace",
+    "clear",
+];

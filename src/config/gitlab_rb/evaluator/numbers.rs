@@ -18,7 +18,6 @@ pub(super) fn call(number: &Value, name: &str, arguments: &[Value], place: &Plac
             "negative?" => Data::Flag(*number < 0),
             "even?" => Data::Flag(number % 2 == 0),
             "odd?" => Data::Flag(number % 2 != 0),
-            "inspect" => Data::Text(number.to_string()),
             "times" => Data::Range(0, number.saturating_sub(1)),
             _ => return None,
         },
@@ -89,6 +88,13 @@ fn whole(a: i64, name: &str, b: i64, place: &Place) -> Option<Data> {
         }
         "**" => a.checked_pow(u32::try_from(b).ok()?),
         "<<" => a.checked_mul(1i64.checked_shl(u32::try_from(b).ok()?)?),
+        "fdiv" => return Some(Data::Float(a as f64 / b as f64)),
+        "divmod" => {
+            let parts = [whole(a, "/", b, place)?, whole(a, "%", b, place)?];
+            return Some(Data::List(parts.map(|part| Value::new(part, place)).into()));
+        }
+        "<=>" => Some(a.cmp(&b) as i64),
+        "to_s" if (2..=36).contains(&b) => return Some(Data::Text(in_base(a, b.unsigned_abs()))),
         _ => return comparison(a.cmp(&b), name).map(Data::Flag),
     };
     number.map(Data::Int)
@@ -113,6 +119,22 @@ fn comparison(order: std::cmp::Ordering, name: &str) -> Option<bool> {
         ">=" => order.is_ge(),
         _ => return None,
     })
+}
+
+/// A number in another base, from 2 to 36.
+fn in_base(number: i64, base: u64) -> String {
+    let mut digits = Vec::new();
+    let mut rest = number.unsigned_abs();
+    loop {
+        let digit = u32::try_from(rest % base).unwrap_or(0);
+        digits.extend(char::from_digit(digit, 36));
+        rest /= base;
+        if rest == 0 {
+            break;
+        }
+    }
+    digits.extend((number < 0).then_some('-'));
+    digits.into_iter().rev().collect()
 }
 
 /// Numbers from here on are not whole in the same way.

@@ -1,11 +1,16 @@
 //! What lies outside the settings and can be asked: `ENV`, `File`, `node`, `Gitlab` and the like.
 
+use std::ops::Not;
 use std::path::Path;
 
 use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::Const;
+use regex::Regex;
 
 use super::Evaluator;
+use super::case_equality::is_a;
+use super::iteration::pairs_to_hash;
+use super::yaml;
 use crate::config::gitlab_rb::value::{Data, Hash, Value};
 use crate::config::gitlab_rb::words::{self, Word};
 use crate::config::source::Place;
@@ -21,7 +26,14 @@ impl Evaluator<'_> {
             Some(Node::Const(outer)) => format!("{}::{}", outer.name, constant.name),
             _ => constant.name.clone(),
         };
-        Value::new(Data::Constant(name), &place)
+        match name.as_str() {
+            "True" | "False" | "None" | "Nil" | "TRUE" | "FALSE" | "NULL" => {
+                let meant = if ["None", "NULL"].contains(&&*name) { "nil".to_owned() } else { name.to_lowercase() };
+                Value::raises(format!("Ruby has no `{name}`; write `{meant}`"), &place)
+            }
+            _ if CONSTANTS.contains(&name.as_str()) => Value::new(Data::Constant(name), &place),
+            _ => Value::unknown(format!("`{name}` is defined nowhere in this file"), &place),
+        }
     }
 
     /// Calls a method of a constant.
@@ -31,9 +43,16 @@ impl Evaluator<'_> {
         }
         let answer = match constant {
             "ENV" => self.environment(name, arguments, place),
-            "File" | "FileTest" | "IO" | "Dir" => self.file_system(name, arguments, place),
+            "Dir" if ["glob", "[]"].contains(&name) => self.glob(arguments, place),
+            "File" | "FileTest" | "IO" | "Dir" | "Pathname" => self.file_system(constant, name, arguments, place),
+            "Hash" | "Array" | "String" => created(constant, name, arguments, place),
             "Gitlab" => self.gitlab(name, arguments, place),
             "Socket" if name == "gethostname" => Some(self.node_value("hostname", place)),
+            "STDOUT" | "STDERR" if ["puts", "print", "write", "flush"].contains(&name) => Some(Value::nil(place)),
+            "YAML" | "Psych" if ["load", "safe_load"].contains(&name) => match arguments {
+                [Value { data: Data::Text(text), .. }] => Some(yaml::load(text, place)),
+                _ => None,
+            },
             "JSON" => json(name, arguments, place),
             node if node == "node" || node.starts_with("node.") => self.node(node, name, arguments, place),
             _ => None,
@@ -41,7 +60,17 @@ impl Evaluator<'_> {
         answer.unwrap_or_else(|| Value::unknown(format!("`{constant}.{name}` would have to be executed"), place))
     }
 
-    fn environment(&self, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
+    /// All of the environment as a hash.
+    pub(super) fn all_variables(&self, place: &Place) -> Value {
+        let pair = |(name, value)| (Value::text(name, place), Value::text(value, place));
+        Value::new(Data::Hash(Hash(self.surroundings.variables().into_iter().map(pair).collect())), place)
+    }
+
+    fn environment(&mut self, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
+        if !["[]", "fetch", "key?", "has_key?", "include?", "member?"].contains(&name) {
+            let all = self.all_variables(place);
+            return Some(self.operate(all, name, arguments.to_vec(), place));
+        }
         let variable = arguments.first().and_then(Value::as_key)?;
         let value = self.surroundings.variable(variable).map(|value| Value::text(value, place));
         Some(match (name, arguments) {
@@ -58,7 +87,20 @@ impl Evaluator<'_> {
         })
     }
 
-    fn file_system(&self, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
+    /// `Dir.glob('/etc/gitlab/conf.d/*.rb')`, with wildcards in the name of the file only.
+    fn glob(&self, arguments: &[Value], place: &Place) -> Option<Value> {
+        let (directory, pattern) = arguments.first()?.as_key()?.rsplit_once('/')?;
+        if arguments.len() > 1 || directory.contains(['*', '?', '[', '{']) || pattern.contains(['[', '{', '\\']) {
+            return None;
+        }
+        let root = if directory.is_empty() { "/" } else { directory };
+        let names = self.surroundings.names_in(Path::new(root)).unwrap_or_default();
+        let seen = names.into_iter().filter(|name| !name.starts_with('.') && is_like(name, pattern));
+        let paths = seen.map(|name| Value::text(format!("{directory}/{name}"), place));
+        Some(Value::new(Data::List(paths.collect()), place))
+    }
+
+    fn file_system(&self, of: &str, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
         if name == "join" {
             return joined(arguments, place);
         }
@@ -67,9 +109,10 @@ impl Evaluator<'_> {
         let part =
             |part: Option<&std::ffi::OsStr>| Data::Text(part.unwrap_or_default().to_string_lossy().into_owned());
         let data = match name {
-            "exist?" | "exists?" | "file?" | "readable?" | "directory?" => {
-                Data::Flag(self.surroundings.exists(path))
-            }
+            "directory?" => Data::Flag(self.is_directory(path)),
+            "exist?" | "exists?" if of == "Dir" => Data::Flag(self.is_directory(path)),
+            "file?" => Data::Flag(self.surroundings.exists(path) && !self.is_directory(path)),
+            "exist?" | "exists?" | "readable?" => Data::Flag(self.surroundings.exists(path)),
             "read" | "binread" => return Some(self.read_file(path, place)),
             "readlines" | "foreach" => {
                 let Value { data: Data::Text(text), .. } = self.read_file(path, place) else {
@@ -90,10 +133,21 @@ impl Evaluator<'_> {
             "extname" => {
                 Data::Text(path.extension().map_or(String::new(), |it| format!(".{}", it.to_string_lossy())))
             }
-            "expand_path" if path.is_absolute() && arguments.len() == 1 => Data::Text(written.clone()),
+            "expand_path" if !written.contains("..") && !written.starts_with('~') => {
+                let from = Path::new(arguments.get(1).map_or(Some("/nowhere"), Value::as_key)?);
+                let whole = from.join(path);
+                return whole
+                    .starts_with("/nowhere")
+                    .not()
+                    .then(|| Value::text(whole.display().to_string(), place));
+            }
             _ => return None,
         };
         Some(Value::new(data, place))
+    }
+
+    fn is_directory(&self, path: &Path) -> bool {
+        self.surroundings.names_in(path).is_some()
     }
 
     fn read_file(&self, path: &Path, place: &Place) -> Value {
@@ -158,13 +212,66 @@ fn joined(arguments: &[Value], place: &Place) -> Option<Value> {
 /// `JSON.parse(text)`
 fn json(name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
     let Data::Text(text) = &arguments.first()?.data else { return None };
-    if name != "parse" {
+    let names_are_symbols = match arguments.get(1).map(|options| &options.data) {
+        None => false,
+        Some(Data::Hash(options)) => {
+            let wanted = Value::new(Data::Symbol("symbolize_names".to_owned()), place);
+            options.get(&wanted).is_some_and(|wanted| wanted.truth() == Some(true))
+        }
+        Some(_) => return None,
+    };
+    if !["parse", "load"].contains(&name) {
         return None;
     }
     Some(match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(json) if names_are_symbols => with_symbols(from_json(json, place)),
         Ok(json) => from_json(json, place),
         Err(why) => Value::raises(format!("this is not JSON: {why}"), place),
     })
+}
+
+/// The same with symbols for all keys.
+fn with_symbols(value: Value) -> Value {
+    let data = match value.data {
+        Data::List(items) => Data::List(items.into_iter().map(with_symbols).collect()),
+        Data::Hash(hash) => {
+            let symbol = |key: Value| match key.data {
+                Data::Text(text) => Value { data: Data::Symbol(text), ..key },
+                _ => key,
+            };
+            Data::Hash(Hash(hash.0.into_iter().map(|(key, value)| (symbol(key), with_symbols(value))).collect()))
+        }
+        other => other,
+    };
+    Value { data, ..value }
+}
+
+/// `Hash.new`, `Array.new(2, 'x')`, `String.new`, `Hash[…]`
+fn created(class: &str, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
+    let data = match (class, name, arguments) {
+        (_, "===", [value]) => Data::Flag(is_a(value, class)?),
+        ("Hash", "new", []) => Data::Hash(Hash::default()),
+        ("Hash", "[]", [Value { data: Data::List(pairs), .. }]) => {
+            return Some(pairs_to_hash(pairs.clone(), place));
+        }
+        ("Hash", "[]", [hash @ Value { data: Data::Hash(_), .. }]) => return Some(hash.clone()),
+        ("Array", "new", []) => Data::List(Vec::new()),
+        ("Array", "new", [Value { data: Data::Int(count), .. }, item]) if (0..1000).contains(count) => {
+            Data::List(std::iter::repeat_n(item.clone(), usize::try_from(*count).ok()?).collect())
+        }
+        ("Array", "[]", items) => Data::List(items.to_vec()),
+        ("String", "new", []) => Data::Text(String::new()),
+        ("String", "new", [text @ Value { data: Data::Text(_), .. }]) => return Some(text.clone()),
+        _ => return None,
+    };
+    Some(Value::new(data, place))
+}
+
+/// Whether a name fits a pattern with `*` and `?`.
+fn is_like(name: &str, pattern: &str) -> bool {
+    let mut escaped = regex::escape(pattern).replace("\\*", ".*").replace("\\?", ".");
+    escaped.insert_str(0, "^(?s:");
+    Regex::new(&(escaped + ")$")).is_ok_and(|pattern| pattern.is_match(name))
 }
 
 /// The depth of JSON is bounded by its parser.
@@ -186,6 +293,39 @@ fn from_json(json: serde_json::Value, place: &Place) -> Value {
     };
     Value::new(data, place)
 }
+
+/// What Ruby and the package define, as far as it can be asked or compared with.
+const CONSTANTS: [&str; 29] = [
+    "ENV",
+    "File",
+    "FileTest",
+    "IO",
+    "Dir",
+    "Gitlab",
+    "Socket",
+    "JSON",
+    "YAML",
+    "Psych",
+    "Hash",
+    "Array",
+    "String",
+    "Symbol",
+    "Integer",
+    "Float",
+    "Numeric",
+    "NilClass",
+    "TrueClass",
+    "FalseClass",
+    "Enumerable",
+    "Object",
+    "Comparable",
+    "Kernel",
+    "STDOUT",
+    "STDERR",
+    "Time",
+    "Date",
+    "Pathname",
+];
 
 /// Keys of `node` with more keys below them.
 const NODE_HASHES: [&str; 5] = ["cpu", "memory", "network", "kernel", "network.interfaces"];

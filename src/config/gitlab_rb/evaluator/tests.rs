@@ -1,5 +1,7 @@
 //! What Ruby means, feature by feature.
 
+mod idioms;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -31,6 +33,10 @@ impl Surroundings for Given {
         (name == "DOMAIN").then(|| "example.org".to_owned())
     }
 
+    fn variables(&self) -> Vec<(String, String)> {
+        vec![("DOMAIN".to_owned(), "example.org".to_owned())]
+    }
+
     fn read(&self, path: &Path) -> io::Result<String> {
         let text = path.to_str().and_then(|path| self.0.get(path));
         text.map(|text| (*text).to_owned()).ok_or(io::ErrorKind::NotFound.into())
@@ -38,6 +44,14 @@ impl Surroundings for Given {
 
     fn exists(&self, path: &Path) -> bool {
         self.read(path).is_ok()
+    }
+
+    fn names_in(&self, directory: &Path) -> Option<Vec<String>> {
+        let below = |path: &&'static str| Path::new(path).parent() == Some(directory);
+        let name = |path: &'static str| Path::new(path).file_name()?.to_str().map(str::to_owned);
+        let mut names: Vec<String> = self.0.keys().copied().filter(below).filter_map(name).collect();
+        names.sort();
+        (!names.is_empty()).then_some(names)
     }
 
     fn node(&self, key: &str) -> Option<String> {

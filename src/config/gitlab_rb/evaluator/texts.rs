@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::pattern;
+use super::{formats, pattern};
 use crate::config::gitlab_rb::value::{Data, Value};
 use crate::config::source::Place;
 
@@ -45,8 +45,8 @@ fn plain(text: &str, name: &str) -> Option<Data> {
             }
             all
         }),
-        "to_str" | "to_s" | "scrub" | "b" | "name" | "id2name" => text.to_owned(),
-        "inspect" | "dump" | "to_json" => format!("{text:?}"),
+        "to_str" | "to_s" | "scrub" | "b" | "name" | "id2name" | "+@" | "-@" => text.to_owned(),
+        "to_json" => serde_json::Value::from(text).to_string(),
         "to_sym" | "intern" => return Some(Data::Symbol(text.to_owned())),
         "to_i" => return Some(Data::Int(leading_number(text))),
         "to_f" => return Some(Data::Float(text.trim().parse().unwrap_or(leading_number(text) as f64))),
@@ -80,15 +80,19 @@ fn question(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
         "start_with?" => any(|text, part| text.starts_with(part)),
         "end_with?" => any(|text, part| text.ends_with(part)),
         "casecmp?" => any(|text, part| text.to_lowercase() == part.to_lowercase()),
-        "match?" | "=~" | "!~" => {
-            let Data::Pattern(pattern) = &arguments.first()?.data else { return None };
-            let found = pattern.find(text);
-            Some(match (name, found) {
-                ("match?", found) => Data::Flag(found.is_some()),
-                ("!~", found) => Data::Flag(found.is_none()),
-                (_, Some(found)) => Data::Int(i64::try_from(text[..found.start()].chars().count()).ok()?),
-                (_, None) => Data::Nil,
-            })
+        "!~" => match &arguments.first()?.data {
+            Data::Pattern(pattern) => Some(Data::Flag(!pattern.is_match(text))),
+            _ => None,
+        },
+        "between?" => {
+            let [Value { data: Data::Text(low), .. }, Value { data: Data::Text(high), .. }] = arguments else {
+                return None;
+            };
+            Some(Data::Flag((low.as_str()..=high.as_str()).contains(&text)))
+        }
+        "<=>" => {
+            let Data::Text(other) = &arguments.first()?.data else { return None };
+            Some(Data::Int(text.cmp(other) as i64))
         }
         "<" | ">" | "<=" | ">=" => {
             let Data::Text(other) = &arguments.first()?.data else { return None };
@@ -118,8 +122,8 @@ fn combined(text: &str, name: &str, arguments: &[Value], place: &Place) -> Optio
             Data::Text(text.repeat(Some(count).filter(|count| count.saturating_mul(text.len()) <= LONGEST)?))
         }
         ("%", [one]) => match &one.data {
-            Data::List(items) => format(text, items, place).data,
-            _ => format(text, std::slice::from_ref(one), place).data,
+            Data::List(items) => formats::format(text, items, place).data,
+            _ => formats::format(text, std::slice::from_ref(one), place).data,
         },
         ("split", []) => texts(text.split_ascii_whitespace().map(str::to_owned).collect()),
         ("split", [Value { data: Data::Text(blank), .. }]) if blank == " " => {
@@ -148,6 +152,13 @@ fn combined(text: &str, name: &str, arguments: &[Value], place: &Place) -> Optio
         }
         ("scan", [Value { data: Data::Pattern(what), .. }]) if what.captures_len() == 1 => {
             texts(what.find_iter(text).map(|found| found.as_str().to_owned()).collect())
+        }
+        ("scan", [Value { data: Data::Pattern(what), .. }]) => {
+            let group = |group: Option<regex::Match<'_>>| {
+                group.map_or_else(|| Value::nil(place), |group| Value::text(group.as_str(), place))
+            };
+            let found = |found: regex::Captures<'_>| Data::List(found.iter().skip(1).map(group).collect());
+            Data::List(what.captures_iter(text).map(|it| Value::new(found(it), place)).collect())
         }
         ("lines" | "each_line", []) => texts(text.split_inclusive('\n').map(str::to_owned).collect()),
         ("chars", []) if text.len() <= LONGEST / 64 => texts(text.chars().map(String::from).collect()),
@@ -212,7 +223,7 @@ fn replaced(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
 
 /// Methods that cut a piece out.
 fn piece(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
-    if !["[]", "slice", "match"].contains(&name) {
+    if !["[]", "slice"].contains(&name) {
         return None;
     }
     let length = i64::try_from(text.chars().count()).ok()?;
@@ -245,39 +256,6 @@ fn piece(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
         }
         _ => None,
     }
-}
-
-/// `format` with the directives that settings are made of: `%s`, `%d`, `%i`, `%05d`, `%%`.
-pub(super) fn format(text: &str, arguments: &[Value], place: &Place) -> Value {
-    let mut arguments = arguments.iter();
-    let mut written = String::new();
-    let mut rest = text.chars();
-    while let Some(next) = rest.next() {
-        if next != '%' {
-            written.push(next);
-            continue;
-        }
-        let mut width = String::new();
-        let directive = loop {
-            match rest.next() {
-                Some(digit) if digit.is_ascii_digit() && width.len() < 3 => width.push(digit),
-                other => break other,
-            }
-        };
-        let argument = match directive {
-            Some('%') => Some("%".to_owned()),
-            Some('s' | 'd' | 'i') => arguments.next().and_then(Value::to_text),
-            _ => None,
-        };
-        let Some(argument) = argument else {
-            return Value::unknown("this format would have to be executed", place);
-        };
-        let pad = if width.starts_with('0') { '0' } else { ' ' };
-        let missing = width.parse::<usize>().unwrap_or(0).saturating_sub(argument.chars().count());
-        written.extend(std::iter::repeat_n(pad, missing));
-        written += &argument;
-    }
-    Value::text(written, place)
 }
 
 /// The whole number that a text begins with; 0 if there is none.

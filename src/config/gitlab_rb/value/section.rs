@@ -2,6 +2,7 @@
 //! hash, symbols and texts are the same keys, and what is stored is a copy.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{Data, Entry, Hash, Section, SectionRef, Value};
@@ -9,11 +10,11 @@ use crate::config::source::Place;
 
 impl Section {
     pub(in crate::config::gitlab_rb) fn new(path: Vec<String>) -> SectionRef {
-        Rc::new(RefCell::new(Section { path, entries: Vec::new(), blurred: None }))
+        Rc::new(RefCell::new(Section { path, entries: Vec::new(), positions: HashMap::new(), blurred: None }))
     }
 
     pub(in crate::config::gitlab_rb) fn get(&self, key: &str) -> Option<&Entry> {
-        self.entries.iter().find(|(known, _)| known == key).map(|(_, entry)| entry)
+        self.positions.get(key).map(|at| &self.entries[*at].1)
     }
 
     pub(in crate::config::gitlab_rb) fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
@@ -26,11 +27,14 @@ impl Section {
 
     pub(in crate::config::gitlab_rb) fn clear(&mut self) {
         self.entries.clear();
+        self.positions.clear();
     }
 
     pub(in crate::config::gitlab_rb) fn remove(&mut self, key: &str) -> Option<Value> {
-        let at = self.entries.iter().position(|(known, _)| known == key)?;
-        Some(self.entries.remove(at).1.value)
+        let removed = self.entries.remove(self.positions.remove(key)?).1.value;
+        let keys = self.entries.iter().enumerate();
+        self.positions = keys.map(|(at, (key, _))| (key.clone(), at)).collect();
+        Some(removed)
     }
 
     /// The value of a key. One that is not there becomes an empty hash, as in the package.
@@ -67,9 +71,12 @@ impl Section {
 
     fn put(&mut self, key: &str, value: Value, place: &Place) {
         let entry = Entry { value, place: place.clone() };
-        match self.entries.iter_mut().find(|(known, _)| known == key) {
-            Some((_, known)) => *known = entry,
-            None => self.entries.push((key.to_owned(), entry)),
+        match self.positions.get(key) {
+            Some(at) => self.entries[*at].1 = entry,
+            None => {
+                self.positions.insert(key.to_owned(), self.entries.len());
+                self.entries.push((key.to_owned(), entry));
+            }
         }
     }
 }

@@ -1,0 +1,154 @@
+//! `YAML.load(text)`: documents as Ruby's Psych reads them, which is YAML 1.1 for plain words.
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use crate::config::gitlab_rb::value::{Data, Hash, Value};
+use crate::config::source::Place;
+
+/// A list or hash that is not complete yet.
+enum Open {
+    List(Vec<Value>),
+    /// The pairs so far, and the key whose value comes next.
+    Hash(Vec<(Value, Value)>, Option<Value>),
+}
+
+/// The first document of a text. Tags, aliases and dates are left to Ruby.
+pub(super) fn load(text: &str, place: &Place) -> Value {
+    let mut open: Vec<Open> = Vec::new();
+    for event in Parser::new_from_str(text) {
+        let done = match event {
+            Ok((Event::SequenceStart(0, None), _)) if open.len() < DEEPEST => {
+                open.push(Open::List(Vec::new()));
+                continue;
+            }
+            Ok((Event::MappingStart(0, None), _)) if open.len() < DEEPEST => {
+                open.push(Open::Hash(Vec::new(), None));
+                continue;
+            }
+            Ok((Event::Scalar(text, style, 0, None), _)) => scalar(&text, style).filter(|_| text != "<<"),
+            Ok((Event::SequenceEnd | Event::MappingEnd, _)) => open.pop().map(closed),
+            Ok((Event::StreamStart | Event::DocumentStart(_), _)) => continue,
+            Ok((Event::StreamEnd | Event::DocumentEnd, _)) => return Value::new(Data::Flag(false), place),
+            Ok(_) => None,
+            Err(why) => return Value::raises(format!("this is not YAML: {why}"), place),
+        };
+        let Some(data) = done else { return Value::unknown("this YAML would have to be read by Ruby", place) };
+        let value = Value::new(data, place);
+        match open.last_mut() {
+            Some(within) => within.take(value),
+            None => return value,
+        }
+    }
+    Value::new(Data::Flag(false), place)
+}
+
+impl Open {
+    fn take(&mut self, value: Value) {
+        match self {
+            Open::List(items) => items.push(value),
+            Open::Hash(pairs, key) => match key.take() {
+                Some(key) => pairs.push((key, value)),
+                None => *key = Some(value),
+            },
+        }
+    }
+}
+
+fn closed(open: Open) -> Data {
+    match open {
+        Open::List(items) => Data::List(items),
+        Open::Hash(pairs, _) => Data::Hash(Hash::of(pairs)),
+    }
+}
+
+/// What a scalar is. `None` for dates and numbers to the base of 60, which only Ruby tells apart.
+fn scalar(text: &str, style: ScalarStyle) -> Option<Data> {
+    if style != ScalarStyle::Plain {
+        return Some(Data::Text(text.to_owned()));
+    }
+    Some(match text.to_ascii_lowercase().as_str() {
+        "" | "~" | "null" => Data::Nil,
+        "yes" | "true" | "on" => Data::Flag(true),
+        "no" | "false" | "off" => Data::Flag(false),
+        _ if text.starts_with(':') && text.len() > 1 => Data::Symbol(text[1..].to_owned()),
+        lower if looks_like_number(lower) => return number(lower),
+        _ => Data::Text(text.to_owned()),
+    })
+}
+
+fn looks_like_number(text: &str) -> bool {
+    let unsigned = text.trim_start_matches(['-', '+']);
+    let numeric = |c: char| c.is_ascii_digit() || "_,.:-+ex".contains(c);
+    unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && unsigned.contains(|c: char| c.is_ascii_digit())
+        && (unsigned.chars().all(numeric) || unsigned.starts_with("0x"))
+}
+
+/// A number; a text if it is none after all, such as an address.
+fn number(text: &str) -> Option<Data> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let plain = digits.replace(['_', ','], "");
+    let whole = |digits: &str, base| i64::from_str_radix(digits, base).ok().map(|number| Data::Int(sign * number));
+    if let Some(hexadecimal) = plain.strip_prefix("0x") {
+        return Some(whole(hexadecimal, 16).unwrap_or_else(|| Data::Text(text.to_owned())));
+    }
+    if plain.bytes().all(|b| b.is_ascii_digit()) {
+        let octal = plain.len() > 1 && plain.starts_with('0');
+        return whole(&plain, if octal { 8 } else { 10 });
+    }
+    if digits.contains(':') || digits.matches('-').count() == 2 && !digits.contains('.') {
+        return None;
+    }
+    let is_float = plain.matches('.').count() == 1 && plain.parse::<f64>().is_ok() && !plain.contains('e');
+    match plain.parse::<f64>() {
+        Ok(number) if is_float => Some(Data::Float(f64::from(sign as i32) * number)),
+        _ if plain.contains('e') => None,
+        _ => Some(Data::Text(text.to_owned())),
+    }
+}
+
+/// Lists and hashes nest no deeper.
+const DEEPEST: usize = 50;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::source::Source;
+
+    fn loaded(text: &str) -> String {
+        let place = Place::file(&Source::new(Path::new("gitlab.rb"), ""));
+        let value = load(text, &place);
+        value.inspect().unwrap_or_else(|| value.kind().to_owned())
+    }
+
+    #[test]
+    fn plain_words_are_what_psych_takes_them_for() {
+        assert_eq!(loaded("[yes, Off, ~, null, '', 7, -1_000, 0x1f, 017, 1.5, '5', :sym]"), {
+            "[true, false, nil, nil, \"\", 7, -1000, 31, 15, 1.5, \"5\", :sym]"
+        });
+        assert_eq!(
+            loaded("[10.0.0.1, a=b, 2001:db8::1, x:y]"),
+            "[\"10.0.0.1\", \"a=b\", \"2001:db8::1\", \"x:y\"]"
+        );
+    }
+
+    #[test]
+    fn hashes_and_blocks_of_text_are_read() {
+        let text =
+            "main: # first\n  host: h\n  list:\n    - a\n    - b: 1\n  text: |\n    one\n    two\n  empty:\n";
+        let expected = "{\"main\"=>{\"host\"=>\"h\", \"list\"=>[\"a\", {\"b\"=>1}], \"text\"=>\"one\\ntwo\\n\", \"empty\"=>nil}}";
+        assert_eq!(loaded(text), expected);
+    }
+
+    #[test]
+    fn what_only_ruby_can_tell_is_not_known() {
+        for text in ["2020-01-01", "a: &x 1\nb: *x", "!ruby/object {}", "12:30:45", "{a: 1"] {
+            assert_eq!(loaded(text), "not known", "{text}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The small TOML file beside a `gitlab.rb`: settings that only execution would tell, and the process.
+//!
+//! It uses the words of the `gitlab.rb`, and what it says comes last. `[process]` is that of our own language.
+
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::ledger::Settings;
+use super::settings::{self, Known};
+use super::surroundings::Surroundings;
+use super::value::{Data, Hash, SectionRef, Value};
+use super::words::{self, Word};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::ProcessSection;
+use crate::config::from_toml;
+use crate::config::source::{Place, Source};
+
+/// Reads the file beside `path`, if there is one, into the settings; what it says about the process.
+pub(super) fn apply(
+    path: &Path,
+    settings: &mut Settings,
+    surroundings: &dyn Surroundings,
+    problems: &mut Diagnostics,
+) -> ProcessSection {
+    let path = path.with_file_name(FILE_NAME);
+    match surroundings.read(&path) {
+        Ok(text) => Overrides { source: &Source::new(&path, text), settings, problems }.read(),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => ProcessSection::default(),
+        Err(why) => {
+            problems.push(crate::config::unreadable(&path, &why));
+            ProcessSection::default()
+        }
+    }
+}
+
+/// One reading.
+struct Overrides<'a> {
+    source: &'a Arc<Source>,
+    settings: &'a mut Settings,
+    problems: &'a mut Diagnostics,
+}
+
+type Said<'t> = Spanned<DeValue<'t>>;
+
+impl Overrides<'_> {
+    fn read(mut self) -> ProcessSection {
+        let source = Arc::clone(self.source);
+        let Some(top) = from_toml::parse(&source, self.problems) else { return ProcessSection::default() };
+        for (key, value) in top.get_ref() {
+            self.word(key, value);
+        }
+        from_toml::process_of(&source, top.get_ref(), self.problems)
+    }
+
+    /// A word of the top.
+    fn word(&mut self, key: &Spanned<impl AsRef<str>>, value: &Said<'_>) {
+        let word = key.get_ref().as_ref();
+        let top = Rc::clone(&self.settings.top);
+        match (words::lookup(word), value.get_ref()) {
+            _ if word == "process" => {}
+            (Some(Word::Section), DeValue::Table(entries)) => self.table(&top, word, entries),
+            (Some(Word::Section), _) => {
+                let error = Diagnostic::error(&self.place(value), format!("`{word}` is a table here"));
+                self.problems.push(error.help(format!("write its settings below [{word}]")));
+            }
+            (Some(Word::Plain), _) => self.setting(&top, word, value),
+            (None, _) => {
+                let error = Diagnostic::error(&self.place(key), format!("there is no setting `{word}`"));
+                self.problems.push(match words::similar(word) {
+                    Some(known) => error.help(format!("did you mean `{known}`?")),
+                    None => error.help("this file takes the words of gitlab.rb, and [process]"),
+                });
+            }
+        }
+    }
+
+    /// Goes on in a hash of settings.
+    fn table(&mut self, within: &SectionRef, key: &str, entries: &DeTable<'_>) {
+        let place = Place::file(self.source);
+        let Data::Section(section) = within.borrow_mut().read(key, &place).data else { return };
+        for (key, value) in entries {
+            self.setting(&section, key.get_ref(), value);
+        }
+    }
+
+    fn setting(&mut self, section: &SectionRef, key: &str, value: &Said<'_>) {
+        let path = section.borrow().below(key);
+        match (settings::lookup(&path), value.get_ref()) {
+            (Known::Group, DeValue::Table(entries)) => self.table(section, key, entries),
+            _ => {
+                let place = self.place(value);
+                if let Some(value) = self.value(value) {
+                    self.settings.assign(section, key, value, &place);
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, said: &Said<'_>) -> Option<Value> {
+        let place = self.place(said);
+        let data = match said.get_ref() {
+            DeValue::String(text) => Data::Text(text.to_string()),
+            DeValue::Boolean(flag) => Data::Flag(*flag),
+            DeValue::Integer(number) => Data::Int(i64::from_str_radix(number.as_str(), number.radix()).ok()?),
+            DeValue::Float(number) => Data::Float(number.as_str().parse().ok()?),
+            DeValue::Array(items) => Data::List(items.iter().map(|item| self.value(item)).collect::<Option<_>>()?),
+            DeValue::Table(entries) => {
+                let pairs = entries.iter().map(|(key, value)| {
+                    Some((Value::text(key.get_ref().to_string(), &self.place(key)), self.value(value)?))
+                });
+                Data::Hash(Hash(pairs.collect::<Option<_>>()?))
+            }
+            DeValue::Datetime(_) => {
+                let error = Diagnostic::error(&place, "no setting is a date");
+                self.problems.push(error.help("put it in quotes if it is a text"));
+                return None;
+            }
+        };
+        Some(Value::new(data, &place))
+    }
+
+    fn place<T>(&self, at: &Spanned<T>) -> Place {
+        Place::new(self.source, at.span())
+    }
+}
+
+/// How a setting is written there.
+pub(super) fn example(path: &[String]) -> String {
+    format!("{} = …", path.join("."))
+}
+
+/// The name of the file.
+pub(super) const FILE_NAME: &str = "gatepost-overrides.toml";

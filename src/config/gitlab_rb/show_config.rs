@@ -1,0 +1,130 @@
+//! The JSON that `gitlab-ctl show-config` prints: settings as the package itself has computed them.
+//!
+//! It is the way for those whose `gitlab.rb` asks a vault or a shell. The hashes are those of a `gitlab.rb`,
+//! some of them below `gitlab` or `monitoring`, and older versions write hyphens in their names.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::ledger::Settings;
+use super::value::{Data, Hash, Value};
+use super::words::{self, Word};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::source::{Place, Source};
+
+/// Whether a text is such JSON. No Ruby file of settings begins with a brace.
+pub(super) fn is_meant(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+}
+
+/// The settings of a text. What is not JSON sets nothing.
+pub(super) fn read(source: &Arc<Source>, problems: &mut Diagnostics) -> Settings {
+    let mut settings = Settings::new();
+    let document = Document { source };
+    match document.members(source.text()) {
+        Ok(members) => document.hashes(members, &mut settings),
+        Err(why) => {
+            let error = Diagnostic::error(&document.place_of(&why), format!("this is not JSON: {why}"));
+            problems
+                .push(error.help("save what `gitlab-ctl show-config` prints, from the first brace to the last"));
+        }
+    }
+    settings
+}
+
+/// One text, whose values know their places.
+struct Document<'s> {
+    source: &'s Arc<Source>,
+}
+
+impl<'s> Document<'s> {
+    /// The members of an object in the order in which they are written.
+    fn members<'t>(&self, text: &'t str) -> serde_json::Result<Vec<(String, &'t RawValue)>> {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
+        let mut members: Vec<_> = members.into_iter().collect();
+        members.sort_by_key(|(_, value)| value.get().as_ptr());
+        Ok(members)
+    }
+
+    /// Takes hashes and words of the top, and looks for more of them in the groups of the package.
+    fn hashes(&self, members: Vec<(String, &RawValue)>, settings: &mut Settings) {
+        let top = Rc::clone(&settings.top);
+        for (name, value) in members {
+            let word = name.replace('-', "_");
+            match (words::lookup(&word), self.members(value.get())) {
+                (_, Ok(inner)) if GROUPS.contains(&word.as_str()) => self.hashes(inner, settings),
+                (Some(Word::Section), Ok(inner)) => self.section(&word, inner, settings),
+                (Some(Word::Plain), Err(_)) => {
+                    let value = self.value(value);
+                    let place = value.place.clone();
+                    settings.assign(&top, &word, value, &place);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn section(&self, word: &str, members: Vec<(String, &RawValue)>, settings: &mut Settings) {
+        let place = Place::file(self.source);
+        let Data::Section(section) = settings.top.borrow_mut().read(word, &place).data else { return };
+        for (key, value) in members {
+            let value = self.value(value);
+            let place = value.place.clone();
+            settings.assign(&section, &key, value, &place);
+        }
+    }
+
+    /// A value; its depth is bounded by the parser's.
+    fn value(&self, raw: &RawValue) -> Value {
+        let text = raw.get();
+        let place = self.place(text);
+        let data = match text.as_bytes().first() {
+            Some(b'{') => self.members(text).map(|members| Data::Hash(self.hash(members))),
+            Some(b'[') => serde_json::from_str(text)
+                .map(|items: Vec<&RawValue>| Data::List(items.into_iter().map(|item| self.value(item)).collect())),
+            _ => serde_json::from_str(text).map(scalar),
+        };
+        match data {
+            Ok(data) => Value::new(data, &place),
+            Err(why) => Value::unknown(format!("this JSON cannot be read: {why}"), &place),
+        }
+    }
+
+    fn hash(&self, members: Vec<(String, &RawValue)>) -> Hash {
+        let pair =
+            |(key, value): (String, &RawValue)| (Value::text(key, &self.place(value.get())), self.value(value));
+        Hash(members.into_iter().map(pair).collect())
+    }
+
+    /// The place of a part of the text.
+    fn place(&self, part: &str) -> Place {
+        let at = (part.as_ptr() as usize).saturating_sub(self.source.text().as_ptr() as usize);
+        Place::new(self.source, at..at + part.len())
+    }
+
+    fn place_of(&self, error: &serde_json::Error) -> Place {
+        let text = self.source.text();
+        let line_start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+        let column = line_start + error.column().saturating_sub(1);
+        let at = (0..=column.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        Place::new(self.source, at..at)
+    }
+}
+
+fn scalar(value: serde_json::Value) -> Data {
+    match value {
+        serde_json::Value::Bool(flag) => Data::Flag(flag),
+        serde_json::Value::String(text) => Data::Text(text),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => Data::Int(number),
+            None => Data::Float(number.as_f64().unwrap_or_default()),
+        },
+        _ => Data::Nil,
+    }
+}
+
+/// What the package keeps other hashes in.
+const GROUPS: [&str; 2] = ["gitlab", "monitoring"];

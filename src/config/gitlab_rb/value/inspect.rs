@@ -1,0 +1,49 @@
+//! How Ruby 3 writes values for programmers: `inspect`, and `to_s` of lists and hashes.
+
+use super::{Data, Value};
+
+impl Value {
+    /// What `inspect` gives; `None` for values that have no plain spelling.
+    pub(in crate::config::gitlab_rb) fn inspect(&self) -> Option<String> {
+        Some(match &self.data {
+            Data::Nil => "nil".to_owned(),
+            Data::Text(text) => quoted(text),
+            Data::Symbol(name) if is_plain(name) => format!(":{name}"),
+            Data::Symbol(name) => format!(":{}", quoted(name)),
+            Data::List(items) => {
+                let items: Vec<String> = items.iter().map(Value::inspect).collect::<Option<_>>()?;
+                format!("[{}]", items.join(", "))
+            }
+            Data::Hash(hash) => {
+                let pair =
+                    |(key, value): &(Value, Value)| Some(format!("{}=>{}", key.inspect()?, value.inspect()?));
+                let pairs: Vec<String> = hash.0.iter().map(pair).collect::<Option<_>>()?;
+                format!("{{{}}}", pairs.join(", "))
+            }
+            _ => return self.to_text(),
+        })
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    let mut rest = text.chars().peekable();
+    while let Some(next) = rest.next() {
+        match next {
+            '"' | '\\' => quoted.extend(['\\', next]),
+            '\n' => quoted += "\\n",
+            '\t' => quoted += "\\t",
+            '\r' => quoted += "\\r",
+            '\u{1b}' => quoted += "\\e",
+            '#' if matches!(rest.peek(), Some('{' | '$' | '@')) => quoted += "\\#",
+            other => quoted.push(other),
+        }
+    }
+    quoted + "\""
+}
+
+fn is_plain(name: &str) -> bool {
+    let name = name.strip_suffix(['?', '!', '=']).unwrap_or(name);
+    name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+}

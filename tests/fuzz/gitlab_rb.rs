@@ -1,0 +1,56 @@
+//! Reads any text as a `gitlab.rb` and as `show-config` JSON, with any override beside it, and explains it.
+//!
+//! No text may panic, hang, or take more memory than the reader's own limits allow. The part after the first
+//! NUL is the override.
+
+#![no_main]
+
+use std::io;
+use std::path::Path;
+
+use gatepost::config::gitlab_rb::{self, surroundings::Surroundings};
+use gatepost::explain::{self, Account, Format};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let (text, overrides) = text.split_once('\0').unwrap_or((text, ""));
+    let reading = gitlab_rb::read(Path::new("/etc/gitlab/gitlab.rb"), text, &Given(overrides));
+    let account = Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
+    for format in Format::ALL {
+        explain::render_account(&account, format);
+    }
+    reading.problems.to_string();
+});
+
+/// A machine with one variable, one other file, and the override.
+struct Given<'a>(&'a str);
+
+impl Surroundings for Given<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "DOMAIN").then(|| "example.org".to_owned())
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        vec![("DOMAIN".to_owned(), "example.org".to_owned())]
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        match path.file_name().and_then(|name| name.to_str()) {
+            Some("gatepost-overrides.toml") => Ok(self.0.to_owned()),
+            Some("site.rb") => Ok("nginx['listen_port'] = 8181\nx = [1, 'a', :b]\n".to_owned()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.read(path).is_ok()
+    }
+
+    fn names_in(&self, directory: &Path) -> Option<Vec<String>> {
+        (directory == Path::new("/etc/gitlab")).then(|| vec!["site.rb".to_owned()])
+    }
+
+    fn node(&self, key: &str) -> Option<String> {
+        (key == "fqdn").then(|| "git01.example.com".to_owned())
+    }
+}
