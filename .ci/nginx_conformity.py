@@ -94,7 +94,7 @@ def ask(host, case, address):
 
 FIXTURES = (
     "01-minimal", "02-company", "03-behind-balancer", "04-proxy-protocol", "05-headers", "06-relative-url",
-    "08-snippets", "11-newer-spelling",
+    "08-snippets",
 )
 PROXY_HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 1234 443\r\n"
 ADDRESS = stage.ADDRESSES
