@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use divan::{AllocProfiler, Bencher, black_box};
+use gatepost::model::access::AccessRules;
 use gatepost::model::host::{Authority, HostPattern, HostTable};
 use gatepost::model::route::{Action, PathMatch, Redirect, Route, Routes};
 use gatepost::model::{Model, Security, path};
@@ -128,7 +129,8 @@ fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {
 fn redirecting(path: PathMatch) -> Route {
     let origin = gatepost::model::route::Origin::Fixed("https://example.com".into());
     let redirect = Redirect { status: StatusCode::MOVED_PERMANENTLY, origin };
-    Route { path, action: Action::Redirect(redirect), response_headers: Vec::new() }
+    let access = AccessRules::default();
+    Route { path, action: Action::Redirect(redirect), response_headers: Vec::new(), access, error_pages: None }
 }
 
 /// A host with a certificate, as the smallest configuration makes it.

@@ -22,15 +22,19 @@ use crate::model::{CertificateId, Listener, LogTarget, Model, Security, Transpor
 use crate::net::cert_store::{CertStore, Certificate};
 use crate::net::listener;
 use crate::net::tls::TlsShared;
+use crate::net::upstream::tls::ApplicationTls;
 use crate::privileges::{self, Account};
+use crate::proxy::Shared;
+use crate::proxy::error_pages::ReadyPages;
 use crate::signals::{Signals, Wish};
+use crate::telemetry::counters::Tallies;
 use crate::telemetry::log_writer::{Finish, LogHandle, LogWriter};
 use crate::worker::{self, BoundListener, Orders, Plan};
 use problem::Problem;
 
 /// A proxy that has everything it needs, and only has to be started.
 pub struct Prepared {
-    model: Arc<Model>,
+    shared: Shared,
     /// By worker.
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
@@ -46,6 +50,7 @@ pub fn examine(model: &Model) -> Vec<Problem> {
             let (certificates, unreadable) = read_certificates(model, &tls);
             problems.extend(unreadable);
             problems.extend(objections(model, &certificates));
+            problems.extend(application_tls(model, &tls).err().unwrap_or_default());
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
@@ -61,17 +66,23 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     privileges::raise_descriptor_limit();
     let tls = TlsShared::new().map_err(|error| vec![Problem::Tls(error)])?;
     let (certificates, mut problems) = read_certificates(&model, &tls);
+    let application_tls = application_tls(&model, &tls).map_err(|found| problems.extend(found));
     let logs = LogWriter::open(model.access_logs())
         .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
-    let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else { return Err(problems) };
+    let (Ok(application_tls), Ok(logs), Ok(sockets), true) = (application_tls, logs, sockets, problems.is_empty())
+    else {
+        return Err(problems);
+    };
     for objection in objections(&model, &certificates) {
         tracing::warn!("{objection}");
     }
     let configs = server_configs(&model, &tls, &certificates).map_err(|error| vec![Problem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &configs)).collect();
+    let pages = ReadyPages::prepare(&model);
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
-    Ok(Prepared { model: Arc::new(model), sockets, logs })
+    let shared = Shared { model: Arc::new(model), application_tls, pages: Arc::new(pages) };
+    Ok(Prepared { shared, sockets, logs })
 }
 
 impl Prepared {
@@ -85,14 +96,15 @@ impl Prepared {
         let mut signals = Signals::new().map_err(Problem::Start)?;
         let logs = self.logs.handle();
         let log_thread = self.logs.start().map_err(Problem::Start)?;
+        let mut tallies = Tallies::for_workers(&self.shared.model).into_iter().flatten();
         let (reporter, mut reports) = unbounded_channel();
         let mut workers = Vec::new();
         for (position, sockets) in self.sockets.into_iter().enumerate() {
-            let plan = Plan { model: self.model.clone(), sockets, logs: logs.clone() };
+            let plan = Plan { shared: self.shared.clone(), sockets, logs: logs.clone(), tallies: tallies.next() };
             workers.push(worker::start(position, plan, reporter.clone()).map_err(Problem::Start)?);
         }
         drop(reporter);
-        announce(&self.model);
+        announce(&self.shared.model);
         let cut = supervise(&mut signals, &workers, &mut reports, &logs).await;
         if log_thread.finish(WRITING_OUT) == Finish::Stuck {
             tracing::error!("the last lines of the access logs could not be written in time");
@@ -147,6 +159,20 @@ fn read_certificates(model: &Model, tls: &TlsShared) -> (Certificates, Vec<Probl
         }
     }
     (certificates, problems)
+}
+
+/// By application; `None` for those that are spoken to without TLS.
+fn application_tls(model: &Model, tls: &TlsShared) -> Result<Arc<[Option<ApplicationTls>]>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut prepared = Vec::new();
+    for spec in model.upstreams() {
+        let read = spec.tls().map(|terms| ApplicationTls::new(terms, spec.protocol, &tls.provider)).transpose();
+        match read {
+            Ok(tls) => prepared.push(tls),
+            Err(found) => problems.extend(found.into_iter().map(Problem::Certificate)),
+        }
+    }
+    if problems.is_empty() { Ok(prepared.into()) } else { Err(problems) }
 }
 
 /// What clients will find wrong with certificates that can be served.

@@ -4,6 +4,7 @@
 //! what is meant. Both collect every problem with its place, so that one look at the answer is enough
 //! to repair a file.
 
+pub mod access;
 pub mod address;
 pub mod client_address;
 pub mod compile;

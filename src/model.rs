@@ -5,24 +5,29 @@
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
 //! TLS listener names a certificate.
 
+pub mod access;
 pub mod client_address;
 pub mod end_to_end;
+pub mod error_page;
+pub mod files;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
 pub mod network;
 pub mod path;
 pub mod route;
+pub mod upstream;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use client_address::ClientAddress;
+use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
 use route::Routes;
+use upstream::UpstreamSpec;
 
 /// Everything one process serves, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +38,9 @@ pub struct Model {
     upstreams: Vec<UpstreamSpec>,
     certificates: Vec<CertificateFiles>,
     access_logs: Vec<LogTarget>,
+    error_pages: Vec<ErrorPages>,
+    /// The host of the pages about the proxy itself, if there is one.
+    pub status: Option<HostId>,
 }
 
 /// Settings of the process as a whole.
@@ -121,6 +129,8 @@ pub struct VirtualHost {
     pub client_address: ClientAddress,
     pub routes: Routes,
     pub access_log: LogId,
+    /// For errors that no route answers for.
+    pub error_pages: Option<ErrorPagesId>,
 }
 
 /// Whether a host is served encrypted, and with which certificate.
@@ -145,40 +155,6 @@ impl Security {
 pub struct CertificateFiles {
     pub chain: PathBuf,
     pub key: PathBuf,
-}
-
-/// Where requests go, and how connections to it are kept.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpstreamSpec {
-    pub address: UpstreamAddress,
-    /// Longest time to establish a connection.
-    pub connect_timeout: Duration,
-    /// How long a connection may rest in the pool. Must be below the application's own limit, or
-    /// requests meet connections that are just being closed.
-    pub idle_timeout: Duration,
-    /// How many connections may rest in the pool, over all workers.
-    pub max_idle: usize,
-}
-
-/// The socket an application listens on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UpstreamAddress {
-    Unix(PathBuf),
-    /// A name or address and a port, resolved for each new connection.
-    Tcp {
-        host: String,
-        port: u16,
-    },
-}
-
-impl fmt::Display for UpstreamAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            UpstreamAddress::Unix(path) => write!(f, "unix:{}", path.display()),
-            UpstreamAddress::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            UpstreamAddress::Tcp { host, port } => write!(f, "{host}:{port}"),
-        }
-    }
 }
 
 /// Where access-log lines go.
@@ -250,6 +226,8 @@ ids! {
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
     /// Names a [`LogTarget`] of a model.
     LogId -> access_logs: LogTarget, add_access_log, access_log;
+    /// Names [`ErrorPages`] of a model.
+    ErrorPagesId -> error_pages: ErrorPages, add_error_pages, error_pages;
 }
 
 impl Model {
@@ -262,6 +240,8 @@ impl Model {
             upstreams: Vec::new(),
             certificates: Vec::new(),
             access_logs: Vec::new(),
+            error_pages: Vec::new(),
+            status: None,
         }
     }
 
@@ -279,5 +259,9 @@ impl Model {
 
     pub fn access_logs(&self) -> &[LogTarget] {
         &self.access_logs
+    }
+
+    pub fn all_error_pages(&self) -> &[ErrorPages] {
+        &self.error_pages
     }
 }

@@ -1,6 +1,12 @@
 //! The way of a request: host, route, action, answer.
 
 pub mod body;
+pub mod error_pages;
+pub mod file_body;
+pub mod files;
+mod hop;
+pub mod html;
+mod own_answers;
 pub mod reply;
 pub mod requested_host;
 pub mod rewrite;
@@ -14,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use tower::Service;
@@ -27,24 +32,39 @@ use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
-use crate::net::upstream::request::{BodyRules, Expectation, Hop, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::access_log::{RequestSummary, write_unreadable_line};
+use crate::telemetry::counters::{OpenConnection, Tallies};
 use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
 use crate::telemetry::log_writer::{LogHandle, WorkerLog};
 use body::{Content, Record, ReplyBody};
+use error_pages::ReadyPages;
 use reply::{Refusal, Reply};
 use requested_host::RequestedHost;
 use tunnel::{End, Meter};
 use upgrade::UpgradeOffer;
 
+/// What all workers have in common, prepared once.
+#[derive(Clone)]
+pub struct Shared {
+    pub model: Arc<Model>,
+    /// What TLS to each application needs, by its id.
+    pub application_tls: Arc<[Option<ApplicationTls>]>,
+    pub pages: Arc<ReadyPages>,
+}
+
 /// One worker's live configuration: the model, with this worker's pools and logs beside it.
 pub struct Proxy {
     model: Arc<Model>,
+    pages: Arc<ReadyPages>,
     upstreams: Vec<Upstream>,
     logs: Vec<Rc<WorkerLog>>,
     /// By listener: see [`crate::model::Listener::fallback`].
     fallbacks: Vec<Option<HostId>>,
     clock: Rc<LogClock>,
+    /// There if the model has a page that tells them.
+    tallies: Option<Rc<Tallies>>,
     drain: Drain,
 }
 
@@ -72,13 +92,16 @@ struct Switched {
 }
 
 impl Proxy {
-    pub fn new(model: Arc<Model>, logs: &LogHandle, drain: Drain) -> Proxy {
+    pub fn new(shared: Shared, logs: &LogHandle, tallies: Option<Tallies>, drain: Drain) -> Proxy {
+        let Shared { model, application_tls, pages } = shared;
         let workers = model.process.workers.get();
-        let upstreams = model.upstreams().iter().map(|spec| Upstream::new(spec, workers)).collect();
+        let specs = model.upstreams().iter().zip(application_tls.iter());
+        let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let targets = model.access_logs().iter().enumerate();
         let logs = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
-        Proxy { model, upstreams, logs, fallbacks, clock: Rc::default(), drain }
+        let tallies = tallies.map(Rc::new);
+        Proxy { model, pages, upstreams, logs, fallbacks, clock: Rc::default(), tallies, drain }
     }
 
     /// The service for one client connection.
@@ -94,6 +117,11 @@ impl Proxy {
             let (proxy, client) = (proxy.clone(), client.clone());
             async move { Ok(proxy.answer(&client, request).await) }
         })
+    }
+
+    /// Counts a connection for as long as the result lives, if anybody can ask for the count.
+    pub fn connected(&self) -> Option<OpenConnection> {
+        self.tallies.as_ref().map(|tallies| tallies.accepted())
     }
 
     /// Notes a request whose head could not be read, in the log of the host that stands in for all others.
@@ -136,9 +164,10 @@ impl Proxy {
         let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
         let client_address = self.client_address(client, answering, &head);
         let exchange = Exchange::open(client_address.ip(), summary, self.log_of(answering));
+        let exchange = exchange.counted(self.tallies.as_ref().map(|tallies| tallies.asked(answering)));
         let inbound = match found {
             Ok((host, host_header)) => Ok(Box::new(Inbound { head, body, host, client_address, host_header })),
-            Err(refusal) => Err(reply::refuse(&refusal, head.headers.get(header::ACCEPT))),
+            Err(refusal) => Err(reply::refuse(&refusal, None, head.headers.get(header::ACCEPT))),
         };
         (exchange, inbound)
     }
@@ -148,18 +177,27 @@ impl Proxy {
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(&inbound) {
             Ok(route) => route,
-            Err(refusal) => return Forwarded::Answered(reply::refuse(&refusal, accept.as_ref())),
+            Err(refusal) => {
+                let pages = self.model.host(inbound.host).error_pages;
+                return Forwarded::Answered(self.refuse(&refusal, pages, accept.as_ref()));
+            }
         };
-        let mut reply = match &route.action {
+        let answered = match &route.action {
+            _ if !route.access.permit(inbound.client_address.ip()) => Err(Refusal::Denied),
             Action::Redirect(redirect) => {
-                reply::redirect(redirect, &inbound.host_header, origin_form(&inbound.head.uri))
+                Ok(reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri)))
             }
             Action::Respond(respond) => reply::respond(respond),
+            // In a box, so that requests without files need no room for one.
+            Action::Files(files) => Box::pin(files::serve(files, &inbound.head)).await,
+            Action::Status(page) => self.status_page(*page),
             Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {
                 Ok(forwarded) => return forwarded,
-                Err(refusal) => reply::refuse(&refusal, accept.as_ref()),
+                Err(refusal) => Err(refusal),
             },
         };
+        let mut reply =
+            answered.unwrap_or_else(|refusal| self.refuse(&refusal, route.error_pages, accept.as_ref()));
         route.response_headers.iter().for_each(|op| op.apply(reply.headers_mut()));
         Forwarded::Answered(reply)
     }
@@ -172,10 +210,13 @@ impl Proxy {
         forward: &Forward,
         inbound: Box<Inbound>,
     ) -> Result<Forwarded, Refusal> {
-        let (request, offer) = self.outbound(client, forward, *inbound)?;
+        let (request, offer) = self.outbound(client, route, forward, *inbound)?;
         let answer = self.upstreams[forward.upstream.index()].send(request).await;
         match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
             Answer::Response(response) => {
+                if let Some(reply) = self.page_instead(&response, forward, route) {
+                    return Ok(Forwarded::Answered(reply));
+                }
                 let (mut head, body) = response.into_parts();
                 head.headers = rewrite::to_client(head.headers, &route.response_headers);
                 head.version = http::Version::HTTP_11;
@@ -195,6 +236,7 @@ impl Proxy {
     fn outbound(
         &self,
         client: &ClientConnection,
+        route: &Route,
         forward: &Forward,
         inbound: Inbound,
     ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
@@ -204,6 +246,7 @@ impl Proxy {
         }
         client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
+        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
         let rules = BodyRules {
             limit: forward.body_limit,
             client_timeout: forward.client_timeout,
@@ -213,8 +256,7 @@ impl Proxy {
         let client_header = client.peer.header_for(client_address);
         let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
         headers.apply(&forward.request_headers);
-        let target = origin_form(&head.uri);
-        let hop = offer.as_ref().map_or(Hop::KeepAlive, UpgradeOffer::hop);
+        let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
         let request = UpstreamRequest::new(
             RequestHead { method: head.method, target, headers },
             RequestBody::new(body, rules),
@@ -227,11 +269,15 @@ impl Proxy {
     /// Lets a tunnel begin when the 101 has gone out.
     fn tunnel_after(&self, client: &ClientConnection, switched: Switched, record: TunnelRecord) {
         let drain = self.drain.clone();
+        let counted = self.tallies.as_ref().map(|tallies| tallies.remains());
         client.take_over(Box::new(move |mut stream, early| {
             stream.become_tunnel();
             let client = End { stream, early };
             let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, record);
-            drain.spawn(Kind::Tunnel, tunnel);
+            drain.spawn(Kind::Tunnel, async move {
+                tunnel.await;
+                drop(counted);
+            });
         }));
     }
 
@@ -299,8 +345,7 @@ impl Proxy {
         if let UpstreamError::RequestBody(_) = error {
             return;
         }
-        let address = &self.model.upstream(forward.upstream).address;
-        tracing::warn!("{address}: {error}");
+        tracing::warn!("{}: {error}", self.model.upstream(forward.upstream));
     }
 }
 
@@ -317,13 +362,9 @@ impl Meter for TunnelRecord {
 /// An answer that carries its record to its end.
 fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Response<ReplyBody> {
     exchange.answered(reply.status());
+    let reply = if exchange.is_head() { reply::without_body(reply) } else { reply };
     let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })
-}
-
-/// Path and query, as they came.
-fn origin_form(uri: &http::Uri) -> PathAndQuery {
-    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 fn declared_length(head: &request::Parts) -> Option<u64> {

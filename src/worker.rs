@@ -16,17 +16,19 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::drain::{Census, Drain, Kind};
-use crate::model::{Model, Preamble};
+use crate::model::Preamble;
 use crate::net::connection::{self, Accepted, Transport};
 use crate::net::listener;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, Shared};
+use crate::telemetry::counters::Tallies;
 use crate::telemetry::log_writer::LogHandle;
 
 /// All that one worker needs to start.
 pub(crate) struct Plan {
-    pub(crate) model: Arc<Model>,
+    pub(crate) shared: Shared,
     pub(crate) sockets: Vec<BoundListener>,
     pub(crate) logs: LogHandle,
+    pub(crate) tallies: Option<Tallies>,
 }
 
 /// A bound socket, and how it speaks.
@@ -77,9 +79,9 @@ pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census
 }
 
 async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
-    let grace = plan.model.process.shutdown_grace;
+    let grace = plan.shared.model.process.shutdown_grace;
     let drain = Drain::new();
-    let proxy = Rc::new(Proxy::new(plan.model, &plan.logs, drain.clone()));
+    let proxy = Rc::new(Proxy::new(plan.shared, &plan.logs, plan.tallies, drain.clone()));
     let mut running: Vec<AbortHandle> = Vec::new();
     for bound in plan.sockets {
         match accepting(bound, proxy.clone(), drain.clone()) {
@@ -112,11 +114,13 @@ fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result
             let (tcp, peer) = listener::accept(&socket).await;
             let accepted = Accepted { tcp, peer, listener, preamble };
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
+            let counted = proxy.connected();
             drain.spawn(Kind::Connection, async move {
                 let service = |client| proxy.service(client);
                 if let Some(status) = connection::serve(accepted, &transport, &of_connection, service).await {
                     proxy.log_unreadable(listener, peer.ip(), status);
                 }
+                drop(counted);
             });
         }
     }))

@@ -21,7 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("privileges", &[]),
     ("signals", &[]),
     ("worker", &["model", "drain", "telemetry", "net", "proxy"]),
-    ("app", &["model", "drain", "telemetry", "net", "worker", "privileges", "signals"]),
+    ("app", &["model", "drain", "telemetry", "net", "proxy", "worker", "privileges", "signals"]),
 ];
 
 /// The demonstration stands beside the proxy and only speaks its configuration language.

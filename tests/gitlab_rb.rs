@@ -1,8 +1,7 @@
 //! `gitlab.rb` by example: each file in `config/gitlab_rb` means what the `.expected.json` beside it says.
 //!
 //! What this version cannot do yet stands in `NOT_YET`. There the tests expect a refusal that says so,
-//! because the one thing that must not happen is a file that is silently misunderstood. No host has a status
-//! page yet, so `status` is not compared.
+//! because the one thing that must not happen is a file that is silently misunderstood.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper that fails must fail its test")]
 
@@ -18,11 +17,7 @@ use serde_json::Value as Json;
 
 /// Fields of an expectation that this version refuses: the file, the field, and the settings that must be
 /// refused with "not supported by this version" or "not all of it can be done".
-const NOT_YET: [(&str, &str, &[&str]); 3] = [
-    ("05-headers", "X-Request-Start", &["nginx.proxy_set_headers"]),
-    ("08-snippets", "nginx.custom_error_pages", &["nginx.custom_error_pages"]),
-    ("08-snippets", "error_pages", &["nginx.custom_error_pages"]),
-];
+const NOT_YET: [(&str, &str, &[&str]); 1] = [("05-headers", "X-Request-Start", &["nginx.proxy_set_headers"])];
 
 /// A file in one of the surroundings it is expected to be understood in.
 struct Case {
@@ -79,6 +74,16 @@ fn hosts_are_what_the_package_would_serve() {
             let lines = differences(&case, wanted, found);
             assert!(lines.is_empty(), "{} {name}:\n{}", case.name, lines.join("\n"));
         }
+    }
+}
+
+#[test]
+fn the_status_pages_are_where_the_package_has_them() {
+    for case in cases() {
+        let Some(expected) = case.expected.get("status") else { continue };
+        let found = case.account()["status"].clone();
+        assert_eq!(sorted(&found["listen"]), addresses(expected), "{}", case.name);
+        assert_eq!(found["access"], serde_json::json!(["allow 127.0.0.1", "deny all"]), "{}", case.name);
     }
 }
 
@@ -273,14 +278,31 @@ fn differences(case: &Case, wanted: &Json, found: &Json) -> Vec<String> {
     compare("body limit", limit.into(), found["max_body"].clone());
     compare("response headers", response_headers(wanted), policies(found));
     compare("request headers", request_headers(case, wanted), found["request_headers"].clone());
-    compare("PROXY protocol", wanted["proxy_protocol"].clone(), found["proxy_protocol"].clone());
+    let proxied = wanted["proxy_protocol"].as_bool().unwrap_or(false);
+    compare("PROXY protocol", proxied.into(), found["proxy_protocol"].clone());
     compare("client address", client_address(wanted), found["client_address"].clone());
-    assert!(
-        wanted["error_pages"].is_null() || case.lacks("error_pages"),
-        "{} asks for error_pages, which is not there",
-        case.name
-    );
+    if wanted["error_pages"].is_object() {
+        compare("error pages", wanted["error_pages"].clone(), error_pages(found));
+        let intercepts = found["intercept_errors"].as_bool().unwrap_or(false);
+        compare("interception", wanted["intercept_upstream_errors"].clone(), intercepts.into());
+    }
     lines
+}
+
+/// Each status with its page, in the words of the expectations.
+fn error_pages(found: &Json) -> Json {
+    let words = |page: &Json| match page["file"].as_str() {
+        Some(file) => format!("GitLab's own {}", file.rsplit('/').next().unwrap()),
+        None => {
+            let [title, header] = ["title", "header"].map(|key| page[key].as_str().unwrap());
+            format!("custom: title {title}, header {header}")
+        }
+    };
+    let pages = found["error_page"].as_array().unwrap().iter();
+    pages
+        .map(|page| (page["status"].to_string(), Json::from(words(page))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// The application of a host, or of the path that it is below.
@@ -378,4 +400,75 @@ fn what_keeps_clients_out_is_never_just_left_out() {
     let snippet = "nginx['custom_gitlab_server_config'] = \"location /admin { allow 10.0.0.0/8;\\n deny all; }\"";
     assert_eq!(read(snippet).len(), 1);
     assert_eq!(read("nginx['custom_gitlab_server_config'] = 'add_header X-A b;'"), []);
+}
+
+/// The account of a file with these lines, on a machine where these files exist.
+fn account_of(lines: &str, files: &[&str]) -> Json {
+    let text = format!("external_url 'https://gitlab.example.com'\n{lines}\n");
+    let surroundings = Given { files: files.iter().map(PathBuf::from).collect(), ..Given::default() };
+    let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &surroundings);
+    assert_eq!(reading.problems.to_string(), "");
+    let account = Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
+    serde_json::from_str(&explain::render_account(&account, Format::Json).unwrap()).unwrap()
+}
+
+/// The route of the first host whose path, prefix or pattern is this one.
+fn route(account: &Json, path: &str) -> Json {
+    let routes = account["hosts"][0]["routes"].as_array().unwrap();
+    let kinds = ["exact", "prefix", "prefix_first", "regex"];
+    let found = routes.iter().find(|route| kinds.iter().any(|kind| route[*kind] == path));
+    found.unwrap_or_else(|| panic!("no route {path} in {routes:#?}")).clone()
+}
+
+#[test]
+fn health_checks_speak_for_gitlab_when_it_is_down() {
+    let account = account_of("letsencrypt['enable'] = false", &[]);
+    let health = &route(&account, "/-/health")["error_page"];
+    assert_eq!(health[0]["status"], 502);
+    assert_eq!(health[0]["body"], "nginx returned 502 when communicating with gitlab-workhorse\n");
+    let ready = &route(&account, "/-/readiness")["error_page"][0];
+    assert_eq!(ready["content_type"], "application/json");
+    let body: Json = serde_json::from_str(ready["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["status"], 502);
+}
+
+#[test]
+fn challenges_are_served_if_the_package_obtains_certificates_or_a_directory_is_named() {
+    let directory = |lines: &str| {
+        let account = account_of(lines, &[]);
+        let routes = account["hosts"][0]["routes"].as_array().unwrap().clone();
+        let route = routes.into_iter().find(|route| route["prefix_first"] == "/.well-known/acme-challenge/");
+        route.map(|route| (route["files"]["root"].clone(), route["before_redirect"].clone()))
+    };
+    assert_eq!(directory("letsencrypt['enable'] = false"), None);
+    let by_default = (Json::from("/var/opt/gitlab/nginx/www"), Json::from(true));
+    assert_eq!(directory("letsencrypt['enable'] = true"), Some(by_default));
+    let named = "letsencrypt['enable'] = false\nletsencrypt['wwwroot'] = '/srv/www'";
+    assert_eq!(directory(named), Some((Json::from("/srv/www"), Json::Null)));
+}
+
+#[test]
+fn custom_pages_never_reach_programs_and_those_of_the_package_win() {
+    let custom = "nginx['custom_error_pages'] = { 404 => { 'title' => 'T', 'header' => 'H', 'message' => 'M' } }";
+    let laid_out = "/opt/gitlab/embedded/service/gitlab-rails/public/404-custom.html";
+    let account = account_of(custom, &[]);
+    assert_eq!(account["hosts"][0]["error_page"][0]["title"], "T");
+    for pattern in [r"^/api/v\d", r"\.git/(info/|git-|ssh-|gitlab-lfs/)"] {
+        assert_eq!(route(&account, pattern)["intercept_errors"], false);
+    }
+    assert_eq!(route(&account, "/-/health")["error_page"].as_array().unwrap().len(), 3);
+    assert_eq!(account_of(custom, &[laid_out])["hosts"][0]["error_page"][0]["file"], laid_out);
+}
+
+#[test]
+fn the_status_listener_obeys_its_settings() {
+    let lines = "nginx['status']['port'] = 9999\n\
+                 nginx['status']['listen_addresses'] = ['127.0.0.1', '[::1]']\n\
+                 nginx['status']['vts_enable'] = false\n\
+                 nginx['status']['options'] = { 'allow' => ['10.0.0.0/8', '::1'] }";
+    let status = account_of(lines, &[])["status"].clone();
+    assert_eq!(status["listen"], serde_json::json!(["127.0.0.1:9999", "[::1]:9999"]));
+    assert_eq!(status["access"], serde_json::json!(["allow 10.0.0.0/8", "allow ::1", "deny all"]));
+    assert_eq!(status["metrics"], false);
+    assert_eq!(account_of("nginx['status']['enable'] = false", &[])["status"], Json::Null);
 }

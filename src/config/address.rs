@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::diagnostic::Mistake;
-use crate::model::UpstreamAddress;
+use super::document::{Application, Scheme};
 use crate::model::host::Authority;
+use crate::model::upstream::UpstreamAddress;
 
 /// Reads an address to listen on: `0.0.0.0:443`, `[::]:443`, or `*:443` for every IPv4 address.
 pub fn listen(text: &str) -> Result<SocketAddr, Mistake> {
@@ -23,13 +24,15 @@ pub fn listen(text: &str) -> Result<SocketAddr, Mistake> {
 }
 
 /// Reads where an application listens: `unix:/path`, `127.0.0.1:8065`, `[::1]:80` or `localhost:8090`.
-/// `http://` may stand before it, as nginx writes it.
-pub fn upstream(text: &str) -> Result<UpstreamAddress, Mistake> {
-    if text.starts_with("https://") {
-        return Err(Mistake::new("applications are reached over plain HTTP; `https://` is not supported")
-            .help("name the plain HTTP port or the socket of the application"));
-    }
-    let rest = text.strip_prefix("http://").unwrap_or(text);
+/// What is spoken there may stand before it, as nginx writes it; it is `http://` if nothing is said.
+pub fn upstream(text: &str) -> Result<Application, Mistake> {
+    let spoken = SCHEMES.iter().find_map(|(name, scheme)| Some((*scheme, text.strip_prefix(name)?)));
+    let (scheme, rest) = spoken.unwrap_or((Scheme::Http, text));
+    Ok(Application { scheme, address: socket(text, rest)? })
+}
+
+/// The socket of an application; `text` is all that is written.
+fn socket(text: &str, rest: &str) -> Result<UpstreamAddress, Mistake> {
     let wrong = |message: String| Mistake::new(message).help(UPSTREAM_EXPECTED);
     match rest.strip_prefix("unix:") {
         Some("") => return Err(wrong(format!("`{text}` names no socket"))),
@@ -40,8 +43,12 @@ pub fn upstream(text: &str) -> Result<UpstreamAddress, Mistake> {
         }
         None => {}
     }
+    if let Some((scheme, _)) = rest.split_once("://") {
+        return Err(Mistake::new(format!("`{scheme}://` is not spoken here"))
+            .help("write `http://` or nothing, `https://`, `grpc://` or `grpcs://` before the address"));
+    }
     if let Some(path) = rest.find('/').map(|at| &rest[at..]) {
-        return Err(wrong(format!("`{path}` is too much: the path of a request is passed on as it is")));
+        return Err(wrong(format!("`{path}` is too much: a path stands in `replace_with` of a route")));
     }
     let authority = Authority::parse(rest).map_err(|why| wrong(format!("`{text}` is not an address: {why}")))?;
     let port = authority.port.ok_or_else(|| wrong(format!("`{text}` has no port")))?;
@@ -66,6 +73,13 @@ pub fn origin(text: &str) -> Result<String, Mistake> {
     })
 }
 
+const SCHEMES: [(&str, Scheme); 4] = [
+    ("http://", Scheme::Http),
+    ("https://", Scheme::Https),
+    ("grpc://", Scheme::Grpc),
+    ("grpcs://", Scheme::Grpcs),
+];
+
 /// What to write where an address to listen on is expected.
 pub const LISTEN_EXPECTED: &str =
     "write \"0.0.0.0:443\" for all IPv4 addresses, \"[::]:443\" for all IPv6 ones, or one address of this machine";
@@ -81,8 +95,12 @@ pub const ORIGIN_EXPECTED: &str = "write scheme and host only: \"https://other.e
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16) -> Result<UpstreamAddress, Mistake> {
-        Ok(UpstreamAddress::Tcp { host: host.to_owned(), port })
+    fn tcp(host: &str, port: u16) -> Result<Application, Mistake> {
+        Ok(Application { scheme: Scheme::Http, address: UpstreamAddress::Tcp { host: host.to_owned(), port } })
+    }
+
+    fn unix(path: &str) -> Result<Application, Mistake> {
+        Ok(Application { scheme: Scheme::Http, address: UpstreamAddress::Unix(path.into()) })
     }
 
     #[test]
@@ -104,17 +122,25 @@ mod tests {
 
     #[test]
     fn applications_are_found_by_socket_or_port() {
-        assert_eq!(upstream("unix:/run/a b.sock"), Ok(UpstreamAddress::Unix("/run/a b.sock".into())));
-        assert_eq!(upstream("http://unix:/run/a.sock"), Ok(UpstreamAddress::Unix("/run/a.sock".into())));
+        assert_eq!(upstream("unix:/run/a b.sock"), unix("/run/a b.sock"));
+        assert_eq!(upstream("http://unix:/run/a.sock"), unix("/run/a.sock"));
         assert_eq!(upstream("127.0.0.1:8065"), tcp("127.0.0.1", 8065));
         assert_eq!(upstream("http://LOCALHOST:8090"), tcp("localhost", 8090));
         assert_eq!(upstream("[0::1]:80"), tcp("::1", 80));
     }
 
     #[test]
+    fn an_application_says_what_it_speaks() {
+        let scheme = |text: &str| upstream(text).map(|application| application.scheme);
+        assert_eq!(scheme("https://kas.example.com:8150"), Ok(Scheme::Https));
+        assert_eq!(scheme("grpc://unix:/run/kas.sock"), Ok(Scheme::Grpc));
+        assert_eq!(scheme("grpcs://[::1]:8150"), Ok(Scheme::Grpcs));
+        assert!(upstream("ftp://127.0.0.1:21").is_err());
+    }
+
+    #[test]
     fn an_application_address_is_complete_and_no_more() {
         let message = |text: &str| upstream(text).unwrap_err().message;
-        assert!(message("https://127.0.0.1:8065").contains("plain HTTP"));
         assert_eq!(message("127.0.0.1"), "`127.0.0.1` has no port");
         assert_eq!(message("unix:"), "`unix:` names no socket");
         assert!(message("http://127.0.0.1:8065/").starts_with("`/` is too much"));

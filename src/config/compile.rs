@@ -11,8 +11,11 @@ mod headers;
 mod host;
 mod listeners;
 mod no_effect;
+mod pages;
 mod redirect;
 mod routes;
+mod status;
+mod upstreams;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::{Document, HostSection, ProcessSection, Said, Setting};
@@ -37,12 +40,17 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
             listeners.admit(claim, context.problems);
         }
     }
+    if let Some(section) = document.status.said() {
+        for claim in status::compile(section, &mut context) {
+            listeners.admit(claim, context.problems);
+        }
+    }
     let default_hosts = document.default_host.said().map(|said| &said.value[..]).unwrap_or_default();
     for unknown in default_hosts.iter().filter_map(|said| unknown_host(said, &document.hosts)) {
         context.problems.push(unknown);
     }
     listeners.report_shared_preambles(context.problems);
-    context.model.listeners = listeners.into_model(default_hosts);
+    context.model.listeners = listeners.into_model(default_hosts, context.model.status);
     (!context.problems.has_errors()).then_some(context.model)
 }
 

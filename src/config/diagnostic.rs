@@ -190,8 +190,8 @@ fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize, sty
 }
 
 /// How much of a line is shown, in characters, and how much of it before the marks.
-const LONGEST_LINE: usize = 160;
-const LONGEST_INDENT: usize = 100;
+const LONGEST_LINE: usize = 240;
+const LONGEST_INDENT: usize = 160;
 
 #[cfg(test)]
 mod tests {
@@ -220,7 +220,7 @@ error: unknown key `upstrem`
         let problem = Diagnostic::error(&Place::new(&Source::new(Path::new("x.rb"), text), 5000..5003), "no");
         let lines: Vec<String> = problem.to_string().lines().map(str::to_owned).collect();
         assert!(lines[1].ends_with("x.rb:1:5001"), "{problem}");
-        assert!(lines[3].contains("xbady") && lines[3].len() < 200, "{problem}");
+        assert!(lines[3].contains("xbady") && lines[3].len() < 300, "{problem}");
         assert_eq!(lines[4].find("^^^"), lines[3].find("bad"), "{problem}");
     }
 

@@ -10,14 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use http::uri::PathAndQuery;
 
 use super::source::{Place, Source};
+use crate::model::access::AccessRule;
 use crate::model::client_address::AddressSource;
+use crate::model::error_page::{ApplicationErrors, ErrorPage};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::network::Network;
 use crate::model::route::{PathMatch, Respond};
-use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions, UpstreamAddress};
+use crate::model::upstream::UpstreamAddress;
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions};
 
 /// A whole configuration.
 #[derive(Debug, Clone)]
@@ -29,8 +33,47 @@ pub struct Document {
     /// Who answers for unknown names; on each address the first of them that is there.
     pub default_host: Setting<Vec<Said<HostName>>>,
     pub process: ProcessSection,
+    /// Unsaid means that there are no pages about the proxy.
+    pub status: Setting<StatusSection>,
     pub defaults: HostSettings,
     pub hosts: Vec<HostSection>,
+}
+
+/// What is said about the pages about the proxy itself.
+#[derive(Debug, Clone, Default)]
+pub struct StatusSection {
+    pub listen: Setting<Vec<Said<SocketAddr>>>,
+    pub access: Setting<Vec<Said<AccessRule>>>,
+    pub metrics: Setting<bool>,
+    /// GitLab, which tells its own metrics to who is told to be on this machine.
+    pub application_metrics: Setting<Application>,
+}
+
+/// An application as it is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    pub scheme: Scheme,
+    pub address: UpstreamAddress,
+}
+
+/// What is spoken to an application: HTTP/1.1 or, as gRPC needs it, HTTP/2; plain or over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+    Grpc,
+    Grpcs,
+}
+
+/// What is said about TLS to an application.
+#[derive(Debug, Clone, Default)]
+pub struct UpstreamTlsSection {
+    pub verify: Setting<bool>,
+    pub ca: Setting<PathBuf>,
+    pub pin: Setting<PathBuf>,
+    pub name: Setting<HostName>,
+    pub certificate: Setting<PathBuf>,
+    pub certificate_key: Setting<PathBuf>,
 }
 
 /// What is said about the process.
@@ -48,10 +91,12 @@ pub struct HostSection {
     pub place: Place,
     pub name: Setting<HostPattern>,
     pub aliases: Setting<Vec<Said<HostPattern>>>,
-    pub upstream: Setting<UpstreamAddress>,
+    pub upstream: Setting<Application>,
     pub certificate: Setting<PathBuf>,
     pub certificate_key: Setting<PathBuf>,
     pub public_port: Setting<NonZeroU16>,
+    /// Where files for certificate validation (RFC 8555 section 8.3) are looked for.
+    pub acme_challenge_directory: Setting<PathBuf>,
     pub settings: HostSettings,
     pub routes: Vec<RouteSection>,
 }
@@ -90,8 +135,13 @@ pub struct ForwardSettings {
     pub read_timeout: Setting<Duration>,
     pub client_timeout: Setting<Duration>,
     pub tunnel_idle_timeout: Setting<Duration>,
+    pub upstream_tls: Setting<UpstreamTlsSection>,
     pub request_headers: Vec<Said<HeaderOp>>,
     pub response_headers: Vec<Said<HeaderOp>>,
+    pub access: Setting<Vec<Said<AccessRule>>>,
+    pub intercept_errors: Setting<ApplicationErrors>,
+    /// As in nginx, those of a route stand in the place of all those of its host.
+    pub error_pages: Setting<Vec<Said<ErrorPage>>>,
 }
 
 /// What is said about one route of a host.
@@ -101,6 +151,8 @@ pub struct RouteSection {
     pub path: Setting<PathMatch>,
     /// Unsaid means: to the host's upstream.
     pub action: Setting<RouteAction>,
+    /// Stands in place of the matched path; unsaid means that the path goes on as it came.
+    pub replace_with: Setting<PathAndQuery>,
     pub before_redirect: Setting<bool>,
     pub settings: ForwardSettings,
 }
@@ -108,10 +160,27 @@ pub struct RouteSection {
 /// What a route is said to do.
 #[derive(Debug, Clone)]
 pub enum RouteAction {
-    Upstream(UpstreamAddress),
+    Upstream(Application),
     /// Scheme and authority.
     RedirectTo(String),
     Respond(Respond),
+    Files(FilesSection),
+}
+
+/// What is said about files to serve.
+#[derive(Debug, Clone)]
+pub struct FilesSection {
+    pub mapping: FileMapping,
+    pub index: Setting<String>,
+}
+
+/// How paths become files.
+#[derive(Debug, Clone)]
+pub enum FileMapping {
+    /// The path of the request leads on from this directory.
+    Root(Said<PathBuf>),
+    /// This stands in the place of the route's path.
+    Alias(Said<PathBuf>),
 }
 
 /// Whether the proxy sends a header, and with which value.
@@ -141,6 +210,11 @@ pub enum Setting<T> {
 }
 
 impl<T> Setting<T> {
+    /// A value that follows from what is written at `place`.
+    pub fn said_at(value: T, place: &Place) -> Setting<T> {
+        Setting::Said(Said { value, place: place.clone() })
+    }
+
     /// The value and its place, if it can be read.
     pub fn said(&self) -> Option<&Said<T>> {
         match self {
@@ -216,8 +290,12 @@ impl ForwardSettings {
             read_timeout: self.read_timeout.over(&below.read_timeout),
             client_timeout: self.client_timeout.over(&below.client_timeout),
             tunnel_idle_timeout: self.tunnel_idle_timeout.over(&below.tunnel_idle_timeout),
+            upstream_tls: self.upstream_tls.over(&below.upstream_tls),
             request_headers: headers_over(&self.request_headers, &below.request_headers),
             response_headers: headers_over(&self.response_headers, &below.response_headers),
+            access: self.access.over(&below.access),
+            intercept_errors: self.intercept_errors.over(&below.intercept_errors),
+            error_pages: self.error_pages.over(&below.error_pages),
         }
     }
 
@@ -229,6 +307,8 @@ impl ForwardSettings {
             ("read_timeout", self.read_timeout.place()),
             ("client_timeout", self.client_timeout.place()),
             ("tunnel_idle_timeout", self.tunnel_idle_timeout.place()),
+            ("intercept_errors", self.intercept_errors.place()),
+            ("upstream_tls", self.upstream_tls.place()),
             ("request_headers", self.request_headers.first().map(|op| &op.place)),
         ];
         keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()

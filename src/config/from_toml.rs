@@ -3,6 +3,7 @@
 //! Nothing stops at the first mistake: a value that cannot be read is reported and marked, and the
 //! reading goes on. What the values mean together is checked in `compile`.
 
+mod pages;
 mod table;
 mod values;
 
@@ -17,11 +18,11 @@ use toml::de::DeTable;
 use super::diagnostic::{Diagnostic, Diagnostics, Mistake};
 use super::document::{
     ClientAddressSection, Document, ForwardSettings, HostSection, HostSettings, ProcessSection, RouteAction,
-    RouteSection, Setting,
+    RouteSection, Setting, UpstreamTlsSection,
 };
 use super::language::{self, Section};
 use super::source::{Place, Source};
-use super::{address, client_address, duration, header, route_path};
+use super::{access, address, client_address, duration, header, route_path};
 use crate::model::route::{PathMatch, Respond};
 use table::{Reader, Table, Value};
 use values::{boolean, headers, list, number, text};
@@ -36,6 +37,7 @@ pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagno
         directory: directory.to_owned(),
         default_host: top.get("default_host", values::one_or_more(values::HOST_EXPECTED, values::host_name)),
         process: top.get("process", section(&language::PROCESS, process)).value_or_default(),
+        status: top.get("status", section(&language::STATUS, pages::status)),
         defaults: top.get("defaults", section(&language::DEFAULTS, host_settings)).value_or_default(),
         hosts: top.get("host", sections(&language::HOST, host)).value_or_default(),
     })
@@ -110,6 +112,7 @@ fn host(table: &mut Table<'_, '_, '_>) -> HostSection {
         certificate: table.get("certificate", text(values::PATH_EXPECTED, values::path)),
         certificate_key: table.get("certificate_key", text(values::PATH_EXPECTED, values::path)),
         public_port: table.get("public_port", port),
+        acme_challenge_directory: table.get("acme_challenge_directory", text(values::PATH_EXPECTED, values::path)),
         settings: host_settings(table),
         routes: table.get("route", sections(&language::ROUTE, route)).value_or_default(),
     }
@@ -152,8 +155,24 @@ fn forward_settings(table: &mut Table<'_, '_, '_>) -> ForwardSettings {
         read_timeout: table.get("read_timeout", span()),
         client_timeout: table.get("client_timeout", span()),
         tunnel_idle_timeout: table.get("tunnel_idle_timeout", span()),
+        upstream_tls: table.get("upstream_tls", section(&language::UPSTREAM_TLS, upstream_tls)),
         request_headers: table.get("request_headers", headers).value_or_default(),
         response_headers: table.get("response_headers", headers).value_or_default(),
+        access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
+        intercept_errors: table.get("intercept_errors", values::application_errors),
+        error_pages: table.get("error_page", list(language::ERROR_PAGE.form, || pages::error_page)),
+    }
+}
+
+fn upstream_tls(table: &mut Table<'_, '_, '_>) -> UpstreamTlsSection {
+    let file = || text(values::PATH_EXPECTED, values::path);
+    UpstreamTlsSection {
+        verify: table.get("verify", boolean),
+        ca: table.get("ca", file()),
+        pin: table.get("pin", file()),
+        name: table.get("name", text(values::HOST_EXPECTED, values::host_name)),
+        certificate: table.get("certificate", file()),
+        certificate_key: table.get("certificate_key", file()),
     }
 }
 
@@ -162,6 +181,7 @@ fn route(table: &mut Table<'_, '_, '_>) -> RouteSection {
         place: table.place.clone(),
         path: route_match(table),
         action: route_action(table),
+        replace_with: table.get("replace_with", text(route_path::REPLACEMENT_EXPECTED, route_path::replacement)),
         before_redirect: table.get("before_redirect", boolean),
         settings: forward_settings(table),
     }
@@ -185,7 +205,8 @@ fn route_action(table: &mut Table<'_, '_, '_>) -> Setting<RouteAction> {
     let origin = |origin: &str| address::origin(origin).map(RouteAction::RedirectTo);
     let redirect = table.get("redirect_to", text(address::ORIGIN_EXPECTED, origin));
     let respond = table.get("respond", respond);
-    table.only_one(vec![upstream, redirect, respond], "`upstream`, `redirect_to` and `respond`")
+    let files = table.get("files", pages::files);
+    table.only_one(vec![upstream, redirect, respond, files], "`upstream`, `redirect_to`, `respond` and `files`")
 }
 
 fn respond<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {

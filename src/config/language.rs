@@ -45,7 +45,7 @@ pub static TOP: Section = Section {
     name: "",
     place: "at the top of the file, before the first `[section]`",
     form: "",
-    groups: &[&["default_host", "process", "defaults", "host"]],
+    groups: &[&["default_host", "process", "status", "defaults", "host"]],
 };
 
 pub static PROCESS: Section = Section {
@@ -53,6 +53,13 @@ pub static PROCESS: Section = Section {
     place: "in `[process]`",
     form: "write `[process]` and its keys below",
     groups: &[&["workers", "user", "shutdown_grace", "log_level"]],
+};
+
+pub static STATUS: Section = Section {
+    name: "status",
+    place: "in `[status]`",
+    form: "write `[status]` and its keys below",
+    groups: &[&["listen", "access", "metrics", "application_metrics"]],
 };
 
 pub static DEFAULTS: Section = Section {
@@ -67,7 +74,8 @@ pub static HOST: Section = Section {
     place: "in a `[[host]]`",
     form: "write `[[host]]` in double brackets and its keys below, once for each host",
     groups: &[
-        &["name", "aliases", "upstream", "certificate", "certificate_key", "public_port", "route"],
+        &["name", "aliases", "upstream", "certificate", "certificate_key", "public_port"],
+        &["acme_challenge_directory", "route"],
         HOST_SETTINGS,
         FORWARD_SETTINGS,
     ],
@@ -79,7 +87,7 @@ pub static ROUTE: Section = Section {
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
     groups: &[
         &["exact", "prefix", "prefix_first", "regex"],
-        &["upstream", "redirect_to", "respond", "before_redirect"],
+        &["upstream", "redirect_to", "respond", "files", "replace_with", "before_redirect"],
         FORWARD_SETTINGS,
     ],
 };
@@ -91,6 +99,20 @@ pub static RESPOND: Section = Section {
     groups: &[&["status", "content_type", "body"]],
 };
 
+pub static FILES: Section = Section {
+    name: "host.route.files",
+    place: "in the `files` of a route",
+    form: "write { root = \"/srv/www\" } or { alias = \"/srv/www/\" }",
+    groups: &[&["root", "alias", "index"]],
+};
+
+pub static ERROR_PAGE: Section = Section {
+    name: "error_page",
+    place: "in an `error_page`",
+    form: "write { status = 502, file = \"/path/502.html\" }, or `title`, `header` and `message`, or a `body`",
+    groups: &[&["status", "file", "title", "header", "message", "content_type", "body"]],
+};
+
 pub static CLIENT_ADDRESS: Section = Section {
     name: "host.client_address",
     place: "in the `client_address` of a host",
@@ -98,7 +120,26 @@ pub static CLIENT_ADDRESS: Section = Section {
     groups: &[&["trusted", "from", "recursive"]],
 };
 
-static SECTIONS: [&Section; 7] = [&TOP, &PROCESS, &DEFAULTS, &HOST, &ROUTE, &RESPOND, &CLIENT_ADDRESS];
+pub static UPSTREAM_TLS: Section = Section {
+    name: "host.upstream_tls",
+    place: "in an `upstream_tls`",
+    form: "write { ca = \"/path/to/ca.pem\" }, { pin = \"/path/to/certificate.pem\" } or { verify = false }",
+    groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
+};
+
+static SECTIONS: [&Section; 11] = [
+    &TOP,
+    &PROCESS,
+    &STATUS,
+    &DEFAULTS,
+    &HOST,
+    &ROUTE,
+    &RESPOND,
+    &FILES,
+    &ERROR_PAGE,
+    &CLIENT_ADDRESS,
+    &UPSTREAM_TLS,
+];
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
@@ -121,6 +162,10 @@ const FORWARD_SETTINGS: &[&str] = &[
     "read_timeout",
     "client_timeout",
     "tunnel_idle_timeout",
+    "upstream_tls",
     "request_headers",
     "response_headers",
+    "access",
+    "intercept_errors",
+    "error_page",
 ];

@@ -1,5 +1,6 @@
 //! The paths of routes as they are written.
 
+use http::uri::PathAndQuery;
 use regex::Regex;
 
 use super::diagnostic::Mistake;
@@ -16,6 +17,20 @@ pub fn plain(text: &str) -> Result<String, Mistake> {
     }
     Ok(text.to_owned())
 }
+
+/// Reads what stands in place of a matched path. It is sent as it is written, so it must be encoded.
+pub fn replacement(text: &str) -> Result<PathAndQuery, Mistake> {
+    let path = plain(text)?;
+    let is_encoded = path.bytes().all(|byte| byte.is_ascii_graphic());
+    let parsed = PathAndQuery::try_from(path).ok().filter(|_| is_encoded);
+    parsed.ok_or_else(|| {
+        Mistake::new(format!("`{text}` is not a path as it is sent"))
+            .help("write blanks and letters beyond ASCII as %XX, such as \"/a%20b/\"")
+    })
+}
+
+/// What to write where the replacement of a path is expected.
+pub const REPLACEMENT_EXPECTED: &str = "write a path in quotes; \"/\" takes the matched part away";
 
 /// Reads a regular expression.
 pub fn pattern(text: &str) -> Result<Regex, Mistake> {
@@ -37,6 +52,14 @@ mod tests {
         assert_eq!(plain("/-/health"), Ok("/-/health".to_owned()));
         for text in ["", "health", "~ /x", "/x?y=1", "/x#y"] {
             assert!(plain(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_replacement_is_a_path_as_it_is_sent() {
+        assert_eq!(replacement("/a%20b/").map(|path| path.to_string()), Ok("/a%20b/".to_owned()));
+        for text in ["", "x", "/a b", "/ä", "/a?b"] {
+            assert!(replacement(text).is_err(), "{text}");
         }
     }
 

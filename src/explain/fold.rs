@@ -27,7 +27,7 @@ pub(super) fn hosts(model: &Model) -> Vec<(usize, Option<RedirectTo<'_>>)> {
     let mut folded = Vec::new();
     let mut next = 0;
     for (index, host) in model.hosts().iter().enumerate() {
-        if index < next {
+        if index < next || is_status(model, index) {
             continue;
         }
         let redirect = redirect_to(model, index);
@@ -35,6 +35,11 @@ pub(super) fn hosts(model: &Model) -> Vec<(usize, Option<RedirectTo<'_>>)> {
         folded.push((index, redirect));
     }
     folded
+}
+
+/// Whether a host is that of the pages about the proxy itself.
+pub(super) fn is_status(model: &Model, index: usize) -> bool {
+    model.status.is_some_and(|id| id.index() == index)
 }
 
 /// The addresses on which a host answers.
@@ -107,6 +112,8 @@ fn is_catch_all(route: &Route) -> bool {
 fn is_copy(copy: &Route, original: &Route) -> bool {
     copy.path == original.path
         && copy.action == original.action
+        && copy.access == original.access
+        && copy.error_pages == original.error_pages
         && copy.response_headers.iter().eq(own_headers(original))
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, json};
 
-use super::settings::{Entry, Settings, Value};
+use super::settings::Settings;
+use super::value::{Entry, Value};
 
 /// Writes the object, with an end of line.
 pub(super) fn render(settings: &Settings) -> String {
@@ -16,11 +17,13 @@ pub(super) fn object_of_all(settings: &Settings) -> Map<String, serde_json::Valu
         object.insert("routes".to_owned(), host.routes.iter().map(|route| object_of(route)).collect());
         serde_json::Value::Object(object)
     });
-    Map::from_iter([
+    let status = settings.status.as_ref().map(|status| ("status".to_owned(), object_of(status)));
+    let always = [
         ("default_host".to_owned(), json!(settings.default_host.as_ref().map(value))),
         ("process".to_owned(), object_of(&settings.process)),
         ("hosts".to_owned(), hosts.collect()),
-    ])
+    ];
+    always.into_iter().chain(status).collect()
 }
 
 fn object(entries: &[Entry]) -> Map<String, serde_json::Value> {
@@ -37,6 +40,11 @@ fn value(it: &Value) -> serde_json::Value {
         Value::Number(number) => json!(number),
         Value::Flag(flag) => json!(flag),
         Value::List(items) => json!(items),
-        Value::Table(entries) => entries.iter().map(|(key, it)| (key.clone(), value(it))).collect(),
+        Value::Table(entries) => table(entries),
+        Value::Tables(tables) => tables.iter().map(|it| table(it)).collect(),
     }
+}
+
+fn table(entries: &[(String, Value)]) -> serde_json::Value {
+    entries.iter().map(|(key, it)| (key.clone(), value(it))).collect()
 }

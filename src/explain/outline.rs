@@ -3,23 +3,34 @@
 use std::net::SocketAddr;
 
 use http::HeaderValue;
+use http::uri::PathAndQuery;
 
 use super::fold::{self, RedirectTo};
 use super::notation;
+use crate::model::access::AccessRules;
 use crate::model::client_address::ClientAddress;
+use crate::model::error_page::ErrorPages;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
-use crate::model::route::{Action, Forward, PathMatch, Route};
-use crate::model::{
-    CertificateFiles, LogTarget, Model, Preamble, Process, Security, TlsPolicy, Transport, UpstreamSpec,
-};
+use crate::model::route::{Action, Forward, ForwardTarget, PathMatch, Route, StatusPage};
+use crate::model::upstream::{UpstreamSpec, UpstreamTls};
+use crate::model::{CertificateFiles, HostId, LogTarget, Model, Preamble, Process, Security, TlsPolicy, Transport};
 
 /// The outline of a model that `config` compiled.
 pub(super) struct Outline<'a> {
     pub(super) model: &'a Model,
     pub(super) process: &'a Process,
     pub(super) default_hosts: Vec<HostPattern>,
+    pub(super) status: Option<StatusOutline<'a>>,
     pub(super) hosts: Vec<HostOutline<'a>>,
+}
+
+/// The pages about the proxy itself.
+pub(super) struct StatusOutline<'a> {
+    pub(super) listen: Vec<SocketAddr>,
+    pub(super) access: &'a AccessRules,
+    pub(super) metrics: bool,
+    pub(super) application_metrics: Option<&'a UpstreamSpec>,
 }
 
 /// One host.
@@ -36,6 +47,9 @@ pub(super) struct HostOutline<'a> {
     pub(super) access_log: &'a LogTarget,
     /// How requests are passed on, unless a route says otherwise.
     pub(super) forwarding: Option<Forwarding<'a>>,
+    /// Who may come in, unless a route says otherwise.
+    pub(super) access: &'a AccessRules,
+    pub(super) error_pages: Option<&'a ErrorPages>,
     /// Header operations that all routes have in common.
     pub(super) headers: HeaderOps<'a>,
     /// In the order in which they are tried.
@@ -69,6 +83,10 @@ pub(super) struct RouteOutline<'a> {
     pub(super) forwarding: Option<Forwarding<'a>>,
     /// The operations that the host does not have.
     pub(super) headers: HeaderOps<'a>,
+    /// The rules, if they are not those of the host.
+    pub(super) own_access: Option<&'a AccessRules>,
+    /// The pages, if they are not those of the host.
+    pub(super) own_error_pages: Option<Option<&'a ErrorPages>>,
     /// Whether it also answers on the plain side, before the redirect.
     pub(super) before_redirect: bool,
 }
@@ -76,7 +94,13 @@ pub(super) struct RouteOutline<'a> {
 impl<'a> Outline<'a> {
     pub(super) fn of(model: &'a Model) -> Outline<'a> {
         let hosts = fold::hosts(model).into_iter().filter_map(|(index, redirect)| host(model, index, redirect));
-        Outline { model, process: &model.process, default_hosts: default_hosts(model), hosts: hosts.collect() }
+        Outline {
+            model,
+            process: &model.process,
+            default_hosts: default_hosts(model),
+            status: model.status.map(|id| status(model, id)),
+            hosts: hosts.collect(),
+        }
     }
 }
 
@@ -85,11 +109,13 @@ impl RouteOutline<'_> {
     pub(super) fn is_plain_catch_all(&self) -> bool {
         let catch_all = matches!(&self.route.path, PathMatch::Prefix(prefix) if prefix == "/");
         let bare = self.headers.request.is_empty() && self.headers.response.is_empty();
-        catch_all && self.forwarding.is_some() && bare && !self.before_redirect
+        let as_host = self.own_access.is_none() && self.own_error_pages.is_none();
+        let keeps_path = self.forwarding.is_some_and(|forwarding| forwarding.replacement().is_none());
+        catch_all && keeps_path && bare && as_host && !self.before_redirect
     }
 }
 
-impl Forwarding<'_> {
+impl<'a> Forwarding<'a> {
     /// What holds for a single request, with the keys of the TOML language.
     pub(super) fn limits(&self) -> [(&'static str, String); 5] {
         [
@@ -99,6 +125,20 @@ impl Forwarding<'_> {
             ("client_timeout", notation::duration(self.forward.client_timeout)),
             ("tunnel_idle_timeout", notation::duration(self.forward.tunnel_idle_timeout)),
         ]
+    }
+
+    /// The terms of TLS to the application, if they differ from those of the host.
+    pub(super) fn own_tls(&self, host: Option<&Forwarding<'_>>) -> Option<&'a UpstreamTls> {
+        let of_host = host.and_then(|host| host.upstream.tls());
+        self.upstream.tls().filter(|own| of_host != Some(own))
+    }
+
+    /// What stands in place of the matched path, if anything does.
+    pub(super) fn replacement(&self) -> Option<&'a PathAndQuery> {
+        match &self.forward.target {
+            ForwardTarget::AsItCame => None,
+            ForwardTarget::Replaced(replacement) => Some(replacement),
+        }
     }
 
     /// The limits that differ from those of the host.
@@ -112,7 +152,8 @@ impl Forwarding<'_> {
 /// The names whose hosts answer for unknown ones, so that on each address the first that is there does.
 fn default_hosts(model: &Model) -> Vec<HostPattern> {
     let exact = |name: &&HostPattern| matches!(name, HostPattern::Exact(_));
-    let names: Vec<&HostPattern> = model.hosts().iter().flat_map(|host| &host.names).filter(exact).collect();
+    let hosts = model.hosts().iter().enumerate().filter(|(index, _)| !fold::is_status(model, *index));
+    let names: Vec<&HostPattern> = hosts.flat_map(|(_, host)| &host.names).filter(exact).collect();
     let mut chosen: Vec<HostPattern> = Vec::new();
     while let Some(next) = names.iter().find(|name| can_follow(&chosen, name, model)) {
         chosen.push((**next).clone());
@@ -138,6 +179,17 @@ fn can_follow(chosen: &[HostPattern], name: &HostPattern, model: &Model) -> bool
     decides
 }
 
+fn status(model: &Model, id: HostId) -> StatusOutline<'_> {
+    let routes = &model.host(id).routes;
+    let is_metrics = |route: &Route| route.action == Action::Status(StatusPage::Metrics);
+    StatusOutline {
+        listen: fold::addresses(model, id.index()),
+        access: routes.iter().next().map_or(&EVERYBODY, |route| &route.access),
+        metrics: routes.iter().any(is_metrics),
+        application_metrics: routes.iter().find_map(|route| Some(forwarding(model, route)?.upstream)),
+    }
+}
+
 /// The outline of a host. `None` if it has no name, so that nothing can reach it.
 fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> Option<HostOutline<'a>> {
     let host = &model.hosts()[index];
@@ -146,11 +198,17 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) ->
     let headers = common_headers(&routes);
     // The catch-all is tried last. Where there is none, any forwarding route is as good.
     let forwarding = routes.iter().rev().find_map(|route| forwarding(model, route));
+    // The catch-all has the host's rules unless it was given its own; then they are as good as the host's.
+    let access = routes.last().map_or(&EVERYBODY, |route| &route.access);
+    let error_pages = host.error_pages.map(|id| model.error_pages(id));
     let before = redirect.as_ref().map(|redirect| redirect.before.clone()).unwrap_or_default();
     let outline = |route: &&'a Route| RouteOutline {
         route,
         forwarding: self::forwarding(model, route),
         headers: without(own_ops(route), &headers),
+        own_access: (route.access != *access).then_some(&route.access),
+        own_error_pages: (route.error_pages != host.error_pages)
+            .then(|| route.error_pages.map(|id| model.error_pages(id))),
         before_redirect: before.contains(&&route.path),
     };
     let listen = fold::addresses(model, index);
@@ -166,6 +224,8 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) ->
         referrer_policy: host_wide(&routes, "referrer-policy"),
         access_log: model.access_log(host.access_log),
         forwarding,
+        access,
+        error_pages,
         routes: routes.iter().map(outline).collect(),
         headers,
     })
@@ -193,7 +253,7 @@ fn tls<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> 
 fn forwarding<'a>(model: &'a Model, route: &'a Route) -> Option<Forwarding<'a>> {
     match &route.action {
         Action::Forward(forward) => Some(Forwarding { forward, upstream: model.upstream(forward.upstream) }),
-        Action::Redirect(_) | Action::Respond(_) => None,
+        _ => None,
     }
 }
 
@@ -208,7 +268,7 @@ fn host_wide<'a>(routes: &[&'a Route], name: &str) -> Option<&'a HeaderValue> {
 fn own_ops(route: &Route) -> HeaderOps<'_> {
     let request = match &route.action {
         Action::Forward(forward) => forward.request_headers.iter().collect(),
-        Action::Redirect(_) | Action::Respond(_) => Vec::new(),
+        _ => Vec::new(),
     };
     HeaderOps { request, response: fold::own_headers(route).collect() }
 }
@@ -232,3 +292,5 @@ fn without<'a>(ops: HeaderOps<'a>, common: &HeaderOps<'a>) -> HeaderOps<'a> {
         |ops: Vec<&'a HeaderOp>, common: &[&HeaderOp]| ops.into_iter().filter(|op| !common.contains(op)).collect();
     HeaderOps { request: less(ops.request, &common.request), response: less(ops.response, &common.response) }
 }
+
+static EVERYBODY: AccessRules = AccessRules::EVERYBODY;

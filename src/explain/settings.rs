@@ -1,18 +1,24 @@
 //! The outline as keys and values of the TOML language, each one written out.
 
+use std::path::Path;
+
 use http::HeaderValue;
 
-use super::notation;
-use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
+use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::value::{Entry, Value};
+use super::{notation, pages};
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
+use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::{Action, PathMatch, Respond};
+use crate::model::upstream::{Trust, UpstreamTls};
 use crate::model::{HttpVersions, Preamble, Process, TlsVersions};
 
 /// A configuration, section by section.
 pub(super) struct Settings {
     pub(super) default_host: Option<Value>,
     pub(super) process: Vec<Entry>,
+    pub(super) status: Option<Vec<Entry>>,
     pub(super) hosts: Vec<HostEntries>,
 }
 
@@ -20,27 +26,6 @@ pub(super) struct Settings {
 pub(super) struct HostEntries {
     pub(super) entries: Vec<Entry>,
     pub(super) routes: Vec<Vec<Entry>>,
-}
-
-pub(super) type Entry = (&'static str, Value);
-
-/// What can stand behind a key.
-pub(super) enum Value {
-    Text(String),
-    Number(u64),
-    Flag(bool),
-    List(Vec<String>),
-    Table(Vec<(String, Value)>),
-}
-
-impl Value {
-    fn text(value: impl ToString) -> Value {
-        Value::Text(value.to_string())
-    }
-
-    fn list<T: ToString>(values: impl IntoIterator<Item = T>) -> Value {
-        Value::List(values.into_iter().map(|value| value.to_string()).collect())
-    }
 }
 
 pub(super) fn of(outline: &Outline<'_>) -> Settings {
@@ -51,6 +36,7 @@ pub(super) fn of(outline: &Outline<'_>) -> Settings {
             several => Some(Value::list(several)),
         },
         process: process(outline.process),
+        status: outline.status.as_ref().map(status),
         hosts: outline.hosts.iter().map(host).collect(),
     }
 }
@@ -63,11 +49,18 @@ fn process(process: &Process) -> Vec<Entry> {
     entries
 }
 
+fn status(status: &StatusOutline<'_>) -> Vec<Entry> {
+    let mut entries = vec![("listen", Value::list(&status.listen)), pages::access(status.access)];
+    entries.push(("metrics", Value::Flag(status.metrics)));
+    entries.extend(status.application_metrics.map(|upstream| ("application_metrics", Value::text(upstream))));
+    entries
+}
+
 fn host(host: &HostOutline<'_>) -> HostEntries {
     let mut entries = vec![("name", Value::text(host.name)), ("aliases", Value::list(host.aliases))];
     let catch_all = host.routes.iter().find(|route| route.is_plain_catch_all());
     if let Some(forwarding) = catch_all.and_then(|route| route.forwarding) {
-        entries.push(("upstream", Value::text(&forwarding.upstream.address)));
+        entries.push(("upstream", Value::text(forwarding.upstream)));
     }
     entries.push(("tls", Value::Flag(host.tls.is_some())));
     entries.push(("listen", Value::list(&host.listen)));
@@ -84,11 +77,17 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
     entries.push(("referrer_policy", header_choice(host.referrer_policy)));
     if let Some(forwarding) = &host.forwarding {
         entries.extend(texts(forwarding.limits()));
+        entries.extend(forwarding.upstream.tls().map(upstream_tls));
         entries.push(("keepalive_connections", Value::Number(forwarding.upstream.max_idle as u64)));
         entries.push(("keepalive_timeout", Value::Text(notation::duration(forwarding.upstream.idle_timeout))));
     }
     entries.push(("access_log", Value::Text(notation::log_target(host.access_log))));
     entries.extend(headers(&host.headers));
+    entries.extend((!host.access.is_empty()).then(|| pages::access(host.access)));
+    let intercepts =
+        host.forwarding.map(|it| it.forward.application_errors).filter(|it| *it != ApplicationErrors::Pass);
+    entries.extend(intercepts.map(pages::intercept_errors));
+    entries.extend(host.error_pages.map(|own| pages::error_pages(Some(own))));
     let routes = host.routes.iter().filter(|route| !route.is_plain_catch_all());
     HostEntries { entries, routes: routes.map(|it| route(it, host.forwarding.as_ref())).collect() }
 }
@@ -134,16 +133,48 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
     entries.push(match (&route.route.action, &route.forwarding) {
         (Action::Redirect(redirect), _) => ("redirect_to", Value::text(&redirect.origin)),
         (Action::Respond(answer), _) => ("respond", respond(answer)),
+        (Action::Files(files), _) => pages::files(files),
+        // These stand in a host of their own, which is told as `[status]`.
+        (Action::Status(_), _) => return entries,
         (Action::Forward(_), forwarding) => {
-            ("upstream", Value::Text(forwarding.map(|it| it.upstream.address.to_string()).unwrap_or_default()))
+            ("upstream", Value::Text(forwarding.map(|it| it.upstream.to_string()).unwrap_or_default()))
         }
     });
+    if let Some(replacement) = route.forwarding.and_then(|own| own.replacement()) {
+        entries.push(("replace_with", Value::text(replacement)));
+    }
     if route.before_redirect {
         entries.push(("before_redirect", Value::Flag(true)));
     }
     entries.extend(route.forwarding.iter().flat_map(|own| texts(own.own_limits(host))));
+    entries.extend(route.forwarding.and_then(|own| own.own_tls(host)).map(upstream_tls));
     entries.extend(headers(&route.headers));
+    entries.extend(route.own_access.map(pages::access));
+    entries.extend(own_interception(route, host));
+    entries.extend(route.own_error_pages.map(pages::error_pages));
     entries
+}
+
+fn own_interception(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Option<Entry> {
+    let own = route.forwarding?.forward.application_errors;
+    let of_host = host.map(|host| host.forward.application_errors).unwrap_or_default();
+    (own != of_host).then(|| pages::intercept_errors(own))
+}
+
+fn upstream_tls(tls: &UpstreamTls) -> Entry {
+    let file = |key: &str, path: &Path| (key.to_owned(), Value::text(path.display()));
+    let mut entries = match &tls.trust {
+        Trust::System => vec![("verify".to_owned(), Value::Flag(true))],
+        Trust::Authorities(path) => vec![file("ca", path)],
+        Trust::Pinned(path) => vec![file("pin", path)],
+        Trust::Anything => vec![("verify".to_owned(), Value::Flag(false))],
+    };
+    entries.push(("name".to_owned(), Value::text(&tls.name)));
+    if let Some(identity) = &tls.identity {
+        entries.push(file("certificate", &identity.chain));
+        entries.push(file("certificate_key", &identity.key));
+    }
+    ("upstream_tls", Value::Table(entries))
 }
 
 fn texts(limits: impl IntoIterator<Item = (&'static str, String)>) -> impl Iterator<Item = Entry> {

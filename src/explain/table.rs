@@ -1,11 +1,15 @@
 //! The outline for people, at 80 columns.
 
-use super::notation;
-use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, TlsOutline};
-use super::page::{Ink, Page};
+use super::layout::{Ink, Page};
+use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::{notation, pages};
+use crate::model::access::AccessRules;
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
+use crate::model::error_page::{ApplicationErrors, ErrorPages};
+use crate::model::files::{FileLocation, Files};
 use crate::model::header_ops::HeaderOp;
 use crate::model::route::Action;
+use crate::model::upstream::{Trust, UpstreamSpec};
 use crate::model::{
     HttpVersions, Listener, Model, Preamble, Process, TlsPolicy, TlsVersions, Transport, VirtualHost,
 };
@@ -17,6 +21,9 @@ pub(super) fn page(outline: &Outline<'_>, ink: Ink) -> Page {
     page.heading("listeners");
     for it in &outline.model.listeners {
         listener(&mut page, it, outline.model);
+    }
+    if let Some(it) = &outline.status {
+        status(&mut page, it);
     }
     for it in &outline.hosts {
         host(&mut page, it);
@@ -46,6 +53,16 @@ fn listener(page: &mut Page, listener: &Listener, model: &Model) {
     page.row("", &format!("unknown names: {unknown}"));
 }
 
+fn status(page: &mut Page, status: &StatusOutline<'_>) {
+    page.heading("status");
+    page.row("listens on", &list(&status.listen));
+    page.row("access", &rules(status.access));
+    page.row("answers", if status.metrics { "/nginx_status, /metrics" } else { "/nginx_status" });
+    if let Some(upstream) = status.application_metrics {
+        page.row("", &format!("/rails-metrics, which is /-/metrics of {upstream}"));
+    }
+}
+
 fn host(page: &mut Page, host: &HostOutline<'_>) {
     page.heading(&format!("host {}", host.name));
     if !host.aliases.is_empty() {
@@ -73,6 +90,12 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
         page.row(label, &value.map_or("left to the application".to_owned(), notation::header_value));
     }
     headers(page, &host.headers, "headers");
+    if !host.access.is_empty() {
+        page.row("access", &rules(host.access));
+    }
+    if let Some(pages) = host.error_pages {
+        page.row("error pages", &error_pages(Some(pages)));
+    }
     page.row("access log", &notation::log_target(host.access_log));
     for it in &host.routes {
         route(page, it, host);
@@ -110,8 +133,13 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
             let status = answer.status.as_u16();
             page.row("", &format!("answers {status} with {} bytes of {kind}", answer.body.len()));
         }
-        (Action::Forward(_), Some(forwarding)) => page.row("", &format!("to {}", forwarding.upstream.address)),
+        (Action::Files(it), _) => page.row("", &files(it)),
+        (Action::Status(_), _) => {}
+        (Action::Forward(_), Some(forwarding)) => application(page, forwarding.upstream),
         (Action::Forward(_), None) => {}
+    }
+    if let Some(replacement) = route.forwarding.and_then(|own| own.replacement()) {
+        page.row("", &format!("with {replacement} in place of the matched path"));
     }
     if route.before_redirect {
         page.row("", "also before the redirect");
@@ -121,6 +149,49 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
         page.row("", &limits(own));
     }
     headers(page, &route.headers, "");
+    if let Some(own) = route.own_access {
+        page.row("", &format!("access: {}", rules(own)));
+    }
+    if route.forwarding.is_some_and(|own| own.forward.application_errors == ApplicationErrors::Replace) {
+        page.row("", "error pages also for errors of the application");
+    }
+    if let Some(own) = route.own_error_pages {
+        page.row("", &format!("error pages: {}", error_pages(own)));
+    }
+}
+
+fn files(files: &Files) -> String {
+    let place = match &files.location {
+        FileLocation::Root(directory) => format!("files, the whole path below {}", directory.display()),
+        FileLocation::Alias { directory, .. } => format!("files in {}", directory.display()),
+        FileLocation::Single(file) => format!("the file {}", file.display()),
+    };
+    files.index.as_ref().map_or(place.clone(), |index| format!("{place}, {index} for a directory"))
+}
+
+fn rules(rules: &AccessRules) -> String {
+    if rules.is_empty() { "everybody".to_owned() } else { list(&rules.iter().collect::<Vec<_>>()) }
+}
+
+fn error_pages(pages: Option<&ErrorPages>) -> String {
+    pages.map_or("the proxy's own".to_owned(), pages::statuses)
+}
+
+fn application(page: &mut Page, upstream: &UpstreamSpec) {
+    page.row("", &format!("to {upstream}"));
+    let Some(tls) = upstream.tls() else { return };
+    page.row(
+        "",
+        &match &tls.trust {
+            Trust::System => format!("whose certificate the system trusts for {}", tls.name),
+            Trust::Authorities(file) => format!("whose certificate is for {} by {}", tls.name, file.display()),
+            Trust::Pinned(file) => format!("whose certificate is the one in {}", file.display()),
+            Trust::Anything => "whose certificate is NOT verified".to_owned(),
+        },
+    );
+    if let Some(identity) = &tls.identity {
+        page.row("", &format!("which is shown {}", identity.chain.display()));
+    }
 }
 
 fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {

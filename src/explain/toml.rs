@@ -1,6 +1,7 @@
 //! Settings as a file in our TOML language.
 
-use super::settings::{Entry, Settings, Value};
+use super::settings::Settings;
+use super::value::{Entry, Value};
 
 /// Writes the file.
 pub(super) fn render(settings: &Settings) -> String {
@@ -9,6 +10,9 @@ pub(super) fn render(settings: &Settings) -> String {
         text += &format!("default_host = {}\n\n", value(name));
     }
     text += &section("[process]", &settings.process);
+    if let Some(status) = &settings.status {
+        text += &section("\n[status]", status);
+    }
     for host in &settings.hosts {
         text += &section("\n[[host]]", &host.entries);
         for route in &host.routes {
@@ -29,11 +33,16 @@ fn value(it: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::Flag(flag) => flag.to_string(),
         Value::List(items) => format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", ")),
-        Value::Table(entries) => {
-            let entries = entries.iter().map(|(key, it)| format!("{} = {}", name(key), value(it)));
-            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        Value::Table(entries) => table(entries),
+        Value::Tables(tables) => {
+            format!("[{}]", tables.iter().map(|it| table(it)).collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+fn table(entries: &[(String, Value)]) -> String {
+    let entries = entries.iter().map(|(key, it)| format!("{} = {}", name(key), value(it)));
+    format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
 }
 
 /// A key, in quotes where it could not stand without.

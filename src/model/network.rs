@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// A block of IP addresses. IPv4 and IPv6 are apart: `::/0` holds no IPv4 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,13 @@ impl Network {
     }
 }
 
+/// A single address.
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Network {
+        Network(IpNet::from(address.to_canonical()))
+    }
+}
+
 /// Reads `10.0.0.0/8`, `192.0.2.1`, `2001:db8::/32` or `::1`. Bits beyond the prefix are dropped, as nginx
 /// does.
 impl FromStr for Network {
@@ -33,7 +40,7 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Network, InvalidNetwork> {
         let block = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        block.map(|block| Network(block.trunc())).map_err(|_| InvalidNetwork)
+        block.map(|block| Network(normal(block))).map_err(|_| InvalidNetwork)
     }
 }
 
@@ -43,6 +50,19 @@ impl fmt::Display for Network {
         if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
     }
 }
+
+/// The block without bits beyond its prefix. IPv4 in IPv6's clothes (RFC 4291 section 2.5.5.2) counts as IPv4,
+/// or it would hold nobody.
+fn normal(block: IpNet) -> IpNet {
+    let block = block.trunc();
+    let IpNet::V6(within) = block else { return block };
+    let prefix = within.prefix_len().checked_sub(MAPPED_PREFIX);
+    let mapped = within.addr().to_ipv4_mapped().zip(prefix);
+    mapped.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(block, IpNet::V4)
+}
+
+/// The bits before the address in `::ffff:0:0/96`.
+const MAPPED_PREFIX: u8 = 96;
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,11 @@
 //! The path that routes are chosen by.
 //!
 //! As in nginx it is decoded, repeated slashes are one, and `.` and `..` are resolved; otherwise an
-//! encoded slash or a detour would lead around a route. The application still gets the path as it came.
+//! encoded slash or a detour would lead around a route. The application still gets the path as it came,
+//! unless its route replaces a part of it.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// The path leaves the root (`/../x`) or holds a NUL, or an escape that is none: nobody means that well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,24 +17,54 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
     if is_normal {
         return Ok(Cow::Borrowed(path));
     }
-    let decoded = decode(path)?;
-    let mut kept: Vec<&str> = Vec::new();
-    for segment in decoded.split('/') {
+    // Bytes that are no UTF-8 become U+FFFD, which no route is written with.
+    Ok(Cow::Owned(String::from_utf8_lossy(&normal_bytes(path)?).into_owned()))
+}
+
+/// The path with `replacement` in place of the first `matched` bytes of its normal form. The rest of the
+/// normal form is encoded again, as nginx does it.
+pub fn replace(path: &str, matched: usize, replacement: &str) -> Result<String, InvalidPath> {
+    let normal = normal_bytes(path)?;
+    let mut replaced = replacement.to_owned();
+    for byte in normal.get(matched..).unwrap_or_default() {
+        if is_plain(*byte) {
+            replaced.push(char::from(*byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(replaced, "%{byte:02X}");
+        }
+    }
+    Ok(replaced)
+}
+
+fn normal_bytes(path: &str) -> Result<Vec<u8>, InvalidPath> {
+    let decoded = decoded_bytes(path)?;
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for segment in decoded.split(|byte| *byte == b'/') {
         match segment {
-            "" | "." => {}
-            ".." => {
+            b"" | b"." => {}
+            b".." => {
                 kept.pop().ok_or(InvalidPath)?;
             }
             _ => kept.push(segment),
         }
     }
-    let ends_in_slash = ["/", "/.", "/.."].iter().any(|end| decoded.ends_with(end));
-    let slash = if ends_in_slash && !kept.is_empty() { "/" } else { "" };
-    Ok(Cow::Owned(format!("/{}{slash}", kept.join("/"))))
+    let ends_in_slash = [&b"/"[..], b"/.", b"/.."].iter().any(|end| decoded.ends_with(end));
+    let slash: &[u8] = if ends_in_slash && !kept.is_empty() { b"/" } else { b"" };
+    Ok([b"/", &kept.join(&b'/')[..], slash].concat())
 }
 
-/// Percent-decoding. Bytes that are no UTF-8 become U+FFFD, which no route is written with.
+/// Whether nginx writes a byte of a path as it is.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"#%<>?\\^`{|}".contains(&byte)
+}
+
+/// Percent-decoding. Bytes that are no UTF-8 become U+FFFD.
 pub fn decode(path: &str) -> Result<String, InvalidPath> {
+    Ok(String::from_utf8_lossy(&decoded_bytes(path)?).into_owned())
+}
+
+fn decoded_bytes(path: &str) -> Result<Vec<u8>, InvalidPath> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
     while let Some(byte) = rest.next() {
@@ -45,7 +77,7 @@ pub fn decode(path: &str) -> Result<String, InvalidPath> {
         }
         decoded.push(byte);
     }
-    Ok(String::from_utf8_lossy(&decoded).into_owned())
+    Ok(decoded)
 }
 
 fn hex(digit: Option<u8>) -> Result<u8, InvalidPath> {
@@ -70,6 +102,20 @@ mod tests {
             ("/", "/"),
         ] {
             assert_eq!(normalise(path).as_deref(), Ok(normal), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_matched_part_is_replaced_and_the_rest_is_encoded_anew() {
+        for (path, matched, replacement, replaced) in [
+            ("/k8s-proxy/api/v1", "/k8s-proxy/", "/", "/api/v1"),
+            ("/k8s-proxy/a%2Fb/%2e./c%20d", "/k8s-proxy/", "/", "/a/c%20d"),
+            ("/k8s-proxy/%c3%a4%3F%23%25", "/k8s-proxy/", "/x/", "/x/%C3%A4%3F%23%25"),
+            ("/k8s-proxy/%ff", "/k8s-proxy/", "/", "/%FF"),
+            ("/%6b8s-proxy//v1:x@y;z=1", "/k8s-proxy/", "/", "/v1:x@y;z=1"),
+            ("/kas/", "/kas/", "/", "/"),
+        ] {
+            assert_eq!(replace(path, matched.len(), replacement).as_deref(), Ok(replaced), "{path}");
         }
     }
 

@@ -8,11 +8,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
 use regex::Regex;
 
+use super::access::AccessRules;
+use super::error_page::ApplicationErrors;
+use super::files::Files;
 use super::header_ops::HeaderOp;
-use super::{BodyLimit, UpstreamId};
+use super::{BodyLimit, ErrorPagesId, UpstreamId};
 
 /// The routes of one host, ready to choose from.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,6 +34,10 @@ pub struct Route {
     pub action: Action,
     /// Applied to every answer of the route, also to those the proxy makes itself.
     pub response_headers: Vec<HeaderOp>,
+    /// Who may come here; anybody else is answered 403.
+    pub access: AccessRules,
+    /// `None` leaves the proxy's own plain pages.
+    pub error_pages: Option<ErrorPagesId>,
 }
 
 /// Which paths a route is for.
@@ -49,12 +57,24 @@ pub enum Action {
     Forward(Forward),
     Redirect(Redirect),
     Respond(Respond),
+    Files(Files),
+    Status(StatusPage),
+}
+
+/// A page about the proxy itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusPage {
+    /// A few counters as text, as nginx's `stub_status` writes them.
+    Connections,
+    /// Counters for Prometheus, named as nginx's VTS module names them.
+    Metrics,
 }
 
 /// The request goes to an application.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forward {
     pub upstream: UpstreamId,
+    pub target: ForwardTarget,
     /// Applied after the proxy's own forwarding headers.
     pub request_headers: Vec<HeaderOp>,
     pub body_limit: BodyLimit,
@@ -64,6 +84,17 @@ pub struct Forward {
     pub client_timeout: Duration,
     /// Longest silence in both directions of a tunnel.
     pub tunnel_idle_timeout: Duration,
+    pub application_errors: ApplicationErrors,
+}
+
+/// What becomes of the path of a request. The query goes on as it came in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForwardTarget {
+    /// Byte for byte as the client wrote it (nginx's `proxy_pass` without a URI).
+    AsItCame,
+    /// This stands in place of what the route matched. The rest is decoded, brought to its normal form and
+    /// encoded again (nginx's `proxy_pass` with a URI). Never on a route with a pattern.
+    Replaced(PathAndQuery),
 }
 
 /// The client is sent to the same path and query elsewhere.
@@ -87,7 +118,8 @@ pub enum Origin {
     },
 }
 
-/// The proxy answers by itself.
+/// The proxy answers by itself. An error without a body is shown as other errors are, with the page that
+/// there is for its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Respond {
     pub status: StatusCode,
@@ -190,6 +222,8 @@ mod tests {
                 origin: Origin::SameHost { port: None },
             }),
             response_headers: Vec::new(),
+            access: AccessRules::default(),
+            error_pages: None,
         };
         Routes::new(paths.iter().map(route).collect())
     }

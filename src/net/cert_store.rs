@@ -124,7 +124,8 @@ impl fmt::Display for Problem {
     }
 }
 
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
+/// Reads certificates; there is at least one.
+pub fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
     let text = read_file(path)?;
     let chain: Result<Vec<_>, io::Error> = rustls_pemfile::certs(&mut &text[..]).collect();
     match chain {

@@ -26,6 +26,8 @@ use tower::Service;
 
 use super::client_socket::{Activity, ClientLimits, ClientSocket};
 use super::client_stream::ClientStream;
+use super::gathered_stream::{Gathering, gathered};
+use super::local_executor::LocalExecutor;
 use super::peer::Peer;
 use super::tls::{self, HandshakeFailure};
 use crate::drain::{Drain, Signal};
@@ -80,10 +82,6 @@ struct TowerService<S>(S);
 /// task: moving a box costs less.
 #[derive(Clone)]
 struct BoxedService<S>(S);
-
-/// Runs an HTTP/2 connection's streams as tasks of the same worker.
-#[derive(Clone)]
-struct LocalExecutor;
 
 enum HttpVersion {
     One,
@@ -254,7 +252,8 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     connection.activity.multiplexed();
-    let mut http = http2::Builder::new(LocalExecutor)
+    let (stream, outbox) = gathered(stream);
+    let http = http2::Builder::new(LocalExecutor)
         .max_concurrent_streams(128)
         .initial_stream_window_size(2 * MIB)
         .initial_connection_window_size(4 * MIB)
@@ -263,7 +262,8 @@ where
         // Bounds the work for streams that the client makes fail (CVE-2025-8671).
         .max_local_error_reset_streams(256)
         .serve_connection(TokioIo::new(stream), service);
-    drive(&mut http, http2::Connection::graceful_shutdown, connection, signal).await
+    let shut_down = |http: Pin<&mut Gathering<_, _>>| http2::Connection::graceful_shutdown(http.connection());
+    drive(&mut outbox.gathering(http), shut_down, connection, signal).await
 }
 
 /// Runs an HTTP connection to its end, which is hastened by a drain and by a client that is too slow.
@@ -324,15 +324,6 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         Box::pin(self.0.clone().call(request))
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for LocalExecutor
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, stream: F) {
-        Drain::spawn_part(stream);
     }
 }
 

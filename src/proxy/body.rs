@@ -3,14 +3,18 @@
 //! It holds the exchange's record, so the exchange ends when the last byte has been handed over, or when
 //! the client is gone.
 
+use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::file_body::FileBody;
 use crate::net::connection::OpenExchange;
-use crate::net::upstream::answer::{AnswerBody, AnswerFailure};
+use crate::net::upstream::answer::AnswerBody;
+use crate::net::upstream::error::AnswerFailure;
 use crate::telemetry::exchange::Exchange;
 
 /// What a client is sent after the head.
@@ -28,6 +32,15 @@ pub enum Content {
     Empty,
     Own(Bytes),
     Application(AnswerBody),
+    File(FileBody),
+}
+
+/// Why an answer ends before its end.
+#[derive(Debug)]
+pub enum ContentFailure {
+    Application(AnswerFailure),
+    /// It cannot be read any more, or became shorter.
+    File(io::Error),
 }
 
 /// What lives exactly as long as an exchange: its log line, and its claim on the connection.
@@ -74,12 +87,19 @@ impl Drop for Record {
 }
 
 impl Content {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ContentFailure>>> {
         match self {
             Content::Empty => Poll::Ready(None),
             Content::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Application(body) => Pin::new(body).poll_frame(cx),
+            Content::Application(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(ContentFailure::Application)))
+            }
+            Content::File(body) => {
+                let frame = ready!(body.poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(ContentFailure::File)))
+            }
         }
     }
 
@@ -88,6 +108,7 @@ impl Content {
             Content::Empty => true,
             Content::Own(bytes) => bytes.is_empty(),
             Content::Application(body) => body.is_end_stream(),
+            Content::File(body) => body.is_end_stream(),
         }
     }
 
@@ -96,15 +117,19 @@ impl Content {
             Content::Empty => SizeHint::with_exact(0),
             Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Application(body) => body.size_hint(),
+            Content::File(body) => body.size_hint(),
         }
     }
 }
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = AnswerFailure;
+    type Error = ContentFailure;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ContentFailure>>> {
         let ReplyBody::Message { content, record } = self.get_mut() else { return Poll::Ready(None) };
         record.bytes_wanted();
         let frame = ready!(content.poll_frame(cx));
@@ -127,6 +152,25 @@ impl Body for ReplyBody {
         match self {
             ReplyBody::Message { content, .. } => content.size_hint(),
             ReplyBody::Switching => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl fmt::Display for ContentFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ContentFailure::Application(failure) => failure.fmt(f),
+            ContentFailure::File(error) => write!(f, "a file cannot be read to its end: {error}"),
+        }
+    }
+}
+
+/// Its cause is the failure's own: an application's reset reaches HTTP/2 clients with its reason.
+impl std::error::Error for ContentFailure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ContentFailure::Application(failure) => failure.source(),
+            ContentFailure::File(error) => Some(error),
         }
     }
 }

@@ -6,6 +6,8 @@ use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
 
 use super::body::Content;
+use super::error_pages::ReadyPage;
+use super::html;
 use crate::model::host::Authority;
 use crate::model::route::{Origin, Redirect, Respond};
 use crate::net::upstream::error::UpstreamError;
@@ -22,8 +24,15 @@ pub enum Refusal {
     Misdirected,
     /// `CONNECT` asks for a tunnel to anywhere, `TRACE` echoes cookies to scripts.
     Method,
+    /// Files can only be fetched.
+    NotForFiles,
+    /// The route is not for this client.
+    Denied,
     NoRoute,
+    NoFile,
     TooLarge,
+    /// The route says so.
+    Configured(StatusCode),
     Upstream(UpstreamError),
 }
 
@@ -35,8 +44,10 @@ impl Refusal {
         match self {
             Refusal::BadHost | Refusal::BadPath => StatusCode::BAD_REQUEST,
             Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-            Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Refusal::NoRoute => StatusCode::NOT_FOUND,
+            Refusal::Method | Refusal::NotForFiles => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::Denied => StatusCode::FORBIDDEN,
+            Refusal::NoRoute | Refusal::NoFile => StatusCode::NOT_FOUND,
+            Refusal::Configured(status) => *status,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Upstream(error) => upstream_status(error),
         }
@@ -45,12 +56,14 @@ impl Refusal {
     fn explanation(&self) -> &'static str {
         match self.status() {
             StatusCode::BAD_REQUEST => "The request is not well-formed: see its host and its path.",
+            StatusCode::FORBIDDEN => "You may not come here from where you are.",
             StatusCode::MISDIRECTED_REQUEST => "This host is not served here.",
             StatusCode::METHOD_NOT_ALLOWED => "This method is not allowed.",
             StatusCode::NOT_FOUND => "There is nothing at this address.",
             StatusCode::PAYLOAD_TOO_LARGE => "The request is larger than the server accepts.",
             StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time.",
             StatusCode::GATEWAY_TIMEOUT => "The application did not answer in time.",
+            _ if matches!(self, Refusal::Configured(_)) => "The server is set up to answer so.",
             _ => "The application cannot be reached. It may be starting; try again in a moment.",
         }
     }
@@ -58,9 +71,10 @@ impl Refusal {
 
 fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
-        UpstreamError::Connect(_) | UpstreamError::Broken(_) | UpstreamError::UnaskedSwitch => {
-            StatusCode::BAD_GATEWAY
-        }
+        UpstreamError::Connect(_)
+        | UpstreamError::Handshake(_)
+        | UpstreamError::Broken(_)
+        | UpstreamError::UnaskedSwitch => StatusCode::BAD_GATEWAY,
         UpstreamError::ConnectTimeout | UpstreamError::AnswerTimeout => StatusCode::GATEWAY_TIMEOUT,
         UpstreamError::RequestBody(BodyFailure::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         UpstreamError::RequestBody(BodyFailure::ClientTooSlow) => StatusCode::REQUEST_TIMEOUT,
@@ -68,23 +82,25 @@ fn upstream_status(error: &UpstreamError) -> StatusCode {
     }
 }
 
-/// A short page for browsers, a short text for everything else.
-pub fn refuse(refusal: &Refusal, accept: Option<&HeaderValue>) -> Reply {
+/// The page for such an error; where there is none, a short page for browsers, a short text for all others.
+pub fn refuse(refusal: &Refusal, page: Option<&ReadyPage>, accept: Option<&HeaderValue>) -> Reply {
     let status = refusal.status();
-    let title = status.canonical_reason().unwrap_or("Error");
-    let wants_page = accept.is_some_and(|types| types.as_bytes().windows(9).any(|part| part == b"text/html"));
-    let (content_type, text) = if wants_page {
-        (HTML, page(status.as_u16(), title, refusal.explanation()))
-    } else {
-        (TEXT, format!("{} {title}: {}\n", status.as_u16(), refusal.explanation()))
+    let mut reply = match page {
+        Some(page) => error_page(status, page),
+        None => plain_error(refusal, accept),
     };
-    let mut reply = own(status, content_type, text.into());
-    if matches!(refusal, Refusal::Method) {
-        reply
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
-    }
+    let allowed = match refusal {
+        Refusal::Method => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        Refusal::NotForFiles => "GET, HEAD",
+        _ => return reply,
+    };
+    reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     reply
+}
+
+/// A page in the place of whatever else there would be to say.
+pub fn error_page(status: StatusCode, page: &ReadyPage) -> Reply {
+    own(status, page.content_type.clone(), page.body.clone())
 }
 
 /// To the same path and query elsewhere, byte for byte.
@@ -106,13 +122,44 @@ pub fn redirect(redirect: &Redirect, host: &HeaderValue, target: PathAndQuery) -
     reply
 }
 
-pub fn respond(respond: &Respond) -> Reply {
-    own(respond.status, respond.content_type.clone(), Bytes::copy_from_slice(respond.body.as_bytes()))
+/// What the route says. As in nginx, an error without a body is shown as all errors are.
+pub fn respond(respond: &Respond) -> Result<Reply, Refusal> {
+    let is_error = respond.status.is_client_error() || respond.status.is_server_error();
+    if is_error && respond.body.is_empty() {
+        return Err(Refusal::Configured(respond.status));
+    }
+    Ok(own(respond.status, respond.content_type.clone(), Bytes::copy_from_slice(respond.body.as_bytes())))
+}
+
+/// What HEAD gets of an answer of the proxy. Over HTTP/2 hyper would send the body, which is an error
+/// (RFC 9113 section 8.1.1).
+pub fn without_body(mut reply: Reply) -> Reply {
+    if let Content::Own(bytes) = reply.body() {
+        let length = HeaderValue::from(bytes.len());
+        reply.headers_mut().insert(header::CONTENT_LENGTH, length);
+        *reply.body_mut() = Content::Empty;
+    }
+    reply
+}
+
+/// A text of the proxy about itself.
+pub fn text(content_type: &'static str, text: String) -> Reply {
+    own(StatusCode::OK, HeaderValue::from_static(content_type), text.into())
 }
 
 /// Whether a method is passed on at all.
 pub fn is_allowed(method: &Method) -> bool {
     *method != Method::CONNECT && *method != Method::TRACE
+}
+
+fn plain_error(refusal: &Refusal, accept: Option<&HeaderValue>) -> Reply {
+    let status = refusal.status();
+    let wants_page = accept.is_some_and(|types| types.as_bytes().windows(9).any(|part| part == b"text/html"));
+    if wants_page {
+        return own(status, html::CONTENT_TYPE, html::plain(status, refusal.explanation()).into());
+    }
+    let title = status.canonical_reason().unwrap_or("Error");
+    own(status, TEXT, format!("{} {title}: {}\n", status.as_u16(), refusal.explanation()).into())
 }
 
 fn own(status: StatusCode, content_type: HeaderValue, text: Bytes) -> Reply {
@@ -122,16 +169,4 @@ fn own(status: StatusCode, content_type: HeaderValue, text: Bytes) -> Reply {
     reply
 }
 
-fn page(code: u16, title: &str, explanation: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{code} {title}</title>\n\
-         <style>:root{{color-scheme:light dark}}body{{font:1.1rem/1.5 system-ui,sans-serif;\
-         max-width:34rem;margin:18vh auto 0;padding:0 1.5rem}}h1{{font-size:1.6rem;margin:0 0 .5rem}}\
-         h1 span{{opacity:.5;font-weight:400}}p{{margin:0}}</style>\n\
-         <h1><span>{code}</span> {title}</h1><p>{explanation}</p>\n</html>\n"
-    )
-}
-
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -1,11 +1,15 @@
 //! What changes in a head on its way: from the client to the application, and back.
 
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Version, request};
+use http::uri::PathAndQuery;
+use http::{Uri, Version, request};
 
 use crate::model::Security;
 use crate::model::end_to_end::EndToEnd;
 use crate::model::header_ops::HeaderOp;
+use crate::model::path::{self, InvalidPath};
+use crate::model::route::{ForwardTarget, Route};
 
 /// The headers of a request as the application is to see them. `client` is the client's address.
 ///
@@ -29,6 +33,22 @@ pub fn to_application(
         headers.set(X_FORWARDED_SSL, ON);
     }
     headers
+}
+
+/// Path and query as the application is to see them.
+pub fn target(uri: &Uri, route: &Route, target: &ForwardTarget) -> Result<PathAndQuery, InvalidPath> {
+    let ForwardTarget::Replaced(replacement) = target else { return Ok(origin_form(uri)) };
+    let mut text = path::replace(uri.path(), route.path.text().len(), replacement.path())?;
+    if let Some(query) = uri.query() {
+        text.push('?');
+        text.push_str(query);
+    }
+    PathAndQuery::from_maybe_shared(Bytes::from(text)).map_err(|_| InvalidPath)
+}
+
+/// Path and query, as they came.
+pub fn origin_form(uri: &Uri) -> PathAndQuery {
+    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 /// The headers of an answer as the client is to see them.

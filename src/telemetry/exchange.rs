@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::access_log::{Outcome, RequestSummary, TunnelEnd, TunnelLine, write_line};
+use super::counters::OpenRequest;
 use super::log_writer::WorkerLog;
 
 /// One exchange that is under way.
@@ -36,6 +37,8 @@ struct Record {
     log: DatedLog,
     progress: Progress,
     sent: u64,
+    /// There if a status page tells it.
+    tally: Option<OpenRequest>,
 }
 
 enum Progress {
@@ -54,23 +57,43 @@ pub struct LogClock(RefCell<(i64, String)>);
 
 impl Exchange {
     pub fn open(peer: IpAddr, request: RequestSummary, log: DatedLog) -> Exchange {
-        Exchange(Box::new(Record { peer, request, log, progress: Progress::Asked, sent: 0 }))
+        Exchange(Box::new(Record { peer, request, log, progress: Progress::Asked, sent: 0, tally: None }))
+    }
+
+    /// Whether the client wants no body.
+    pub fn is_head(&self) -> bool {
+        self.0.request.method == http::Method::HEAD
+    }
+
+    /// Counted from here to its end.
+    pub fn counted(mut self, tally: Option<OpenRequest>) -> Exchange {
+        self.0.tally = tally;
+        self
     }
 
     /// The head of the answer is on its way.
     pub fn answered(&mut self, status: http::StatusCode) {
         self.0.progress = Progress::Answered { status: status.as_u16() };
+        if let Some(tally) = &self.0.tally {
+            tally.answered(status);
+        }
     }
 
     /// Bytes of the body went to the client.
     pub fn sent(&mut self, bytes: u64) {
         self.0.sent += bytes;
+        if let Some(tally) = &self.0.tally {
+            tally.sent(bytes);
+        }
     }
 
     /// The exchange goes on as a tunnel, and its line is the tunnel's.
     pub fn into_tunnel(mut self) -> TunnelRecord {
         let record = &mut self.0;
         record.progress = Progress::BecameTunnel;
+        if let Some(tally) = record.tally.take() {
+            tally.answered(http::StatusCode::SWITCHING_PROTOCOLS);
+        }
         let line = TunnelLine::prepare(record.peer, &record.request);
         TunnelRecord { line, log: record.log.clone(), since: Instant::now(), sent: 0, received: 0 }
     }

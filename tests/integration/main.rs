@@ -17,13 +17,16 @@ mod support;
 mod self_test;
 
 // Which host, which route, and over what.
+mod access;
 mod redirect;
 mod routing;
 mod tls;
 
 // What passes, in both directions.
+mod agents;
 mod client_address;
 mod expect;
+mod grpc;
 mod http2;
 mod http_semantics;
 mod proxy_protocol;
@@ -33,10 +36,17 @@ mod streaming;
 mod tunnel;
 mod upgrade;
 
+// What the proxy answers itself.
+mod error_pages;
+mod files;
+mod gitlab_down;
+mod status;
+
 // What does not.
 mod limits;
 mod smuggling;
 mod upstream_failures;
+mod upstream_tls;
 
 // The program around the traffic.
 mod access_log;

@@ -203,3 +203,16 @@ fn a_route_can_redirect_elsewhere_and_keeps_the_target() {
     assert_eq!(answer.status(), 301);
     assert_eq!(answer.head.value("location"), Some("https://new.test/old/a%2Fb?x=1"));
 }
+
+#[test]
+fn a_replaced_prefix_is_decoded_and_its_rest_encoded_anew_while_the_query_stays() {
+    let origin = named("agents");
+    let host = Host::plain(GITLAB, &origin).route("prefix = \"/agents/\"\nreplace_with = \"/\"");
+    let gatepost = Gatepost::with_host(host.route("exact = \"/agent\"\nreplace_with = \"/api/agent\""));
+    let mut client = gatepost.plain_client_of(GITLAB);
+    for target in ["/agents/a%2Fb/./c%20d?q=%2F", "/agent?x", "/other/a%2Fb//c"] {
+        client.get(target);
+    }
+    let targets: Vec<_> = origin.requests().iter().map(|it| it.head.target().to_vec()).collect();
+    assert_eq!(targets, [&b"/a/b/c%20d?q=%2F"[..], b"/api/agent?x", b"/other/a%2Fb//c"]);
+}

@@ -9,6 +9,7 @@ pub mod ports;
 pub mod process;
 
 // Peers, and what passes between them.
+pub mod application;
 pub mod certs;
 pub mod client;
 pub mod faulty;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::source::Place;
-use crate::model::{HostId, LogTarget, Model, UpstreamAddress, VirtualHost};
+use crate::model::upstream::UpstreamAddress;
+use crate::model::{HostId, LogTarget, Model, VirtualHost};
 
 /// The model that is being made, and what was found wrong on the way.
 pub(super) struct Context<'a> {

@@ -6,7 +6,7 @@ use super::context::{Added, Context};
 use super::listeners::{Claim, Purpose};
 use super::redirect::{self, RedirectPlan};
 use super::routes::{self, RoutePlan};
-use super::{addresses, client_address, defaults, headers, no_effect};
+use super::{addresses, client_address, defaults, headers, no_effect, pages, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
 use crate::model::header_ops::HeaderOp;
@@ -27,7 +27,7 @@ pub(super) fn compile(section: &HostSection, defaults: &HostSettings, context: &
         redirect_from: addresses::redirect_from(section, &settings, context.problems),
         settings,
     };
-    host.report_no_effect(context.problems);
+    host.report_no_effect(context);
     match host.names.first() {
         Some(name) if !host.settings.tls.is_unreadable() => host.add(&name.value, context),
         _ => Vec::new(),
@@ -47,7 +47,11 @@ struct HostPlan<'a> {
 }
 
 impl HostPlan<'_> {
-    fn report_no_effect(&self, problems: &mut Diagnostics) {
+    fn report_no_effect(&self, context: &mut Context<'_>) {
+        if !self.routes.iter().any(|route| route.speaks_tls(&context.model)) {
+            upstreams::report_idle_terms(&self.section.settings.forwarding, context.problems);
+        }
+        let problems = &mut *context.problems;
         if self.transport == Transport::Plain {
             no_effect::report_tls_keys(self.section, problems);
         }
@@ -60,12 +64,14 @@ impl HostPlan<'_> {
         let access_log = context.log_target(self.settings.access_log.value_or(defaults::access_log()));
         let access_log = context.model.add_access_log(access_log);
         let policy = self.policy();
+        let error_pages = pages::add(&self.settings.forwarding.error_pages, context);
         let host = VirtualHost {
             names: self.names.iter().map(|name| name.value.clone()).collect(),
             security: self.security(name, context),
             client_address: client_address::compile(&self.settings, context.problems),
             routes: Routes::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
             access_log,
+            error_pages,
         };
         let host = match context.add_host(host, &self.section.place) {
             Added::New(host) => host,

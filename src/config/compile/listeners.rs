@@ -96,14 +96,15 @@ impl Listeners {
     }
 
     /// The listeners in order of their addresses. On each the first of `default_hosts` that answers there
-    /// answers for unknown names too.
-    pub(super) fn into_model(self, default_hosts: &[Said<HostName>]) -> Vec<Listener> {
+    /// answers for unknown names too; where there is none, the host of the status pages does.
+    pub(super) fn into_model(self, default_hosts: &[Said<HostName>], status: Option<HostId>) -> Vec<Listener> {
         let wanted: Vec<_> = default_hosts.iter().map(|said| HostPattern::Exact(said.value.clone())).collect();
         let finish = |(address, admitted): (SocketAddr, Admitted)| {
             let mut hosts = admitted.hosts;
             let entries = hosts.entries();
             let here = |wanted: &HostPattern| entries.iter().find(|(name, _)| name == wanted).map(|(_, id)| **id);
-            hosts.default = wanted.iter().find_map(here);
+            let of_status = || entries.iter().map(|(_, id)| **id).find(|id| Some(*id) == status);
+            hosts.default = wanted.iter().find_map(here).or_else(of_status);
             let preamble = if admitted.proxied.is_empty() { Preamble::None } else { Preamble::ProxyProtocol };
             Listener { address, preamble, transport: admitted.transport, hosts }
         };

@@ -22,7 +22,10 @@ pub(super) fn report_tls_keys(section: &HostSection, problems: &mut Diagnostics)
 
 /// Reports on a host without a redirect what belongs to one.
 pub(super) fn report_redirect_keys(section: &HostSection, routes: &[RoutePlan], problems: &mut Diagnostics) {
-    let before = routes.iter().filter_map(|route| Some(("before_redirect", route.before_redirect.as_ref()?)));
+    // The challenges' directory is useful without a redirect, too.
+    let challenges = section.acme_challenge_directory.place();
+    let before = routes.iter().filter_map(|route| route.before_redirect.as_ref());
+    let before = before.filter(|place| Some(*place) != challenges).map(|place| ("before_redirect", place));
     let port = section.public_port.place().map(|place| ("public_port", place));
     for (key, place) in before.chain(port) {
         let warning = Diagnostic::warning(place, format!("`{key}` has no effect on a host without a redirect"));

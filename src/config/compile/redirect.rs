@@ -9,6 +9,7 @@ use super::listeners::{Claim, Purpose};
 use super::routes::RoutePlan;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Said;
+use crate::model::access::AccessRules;
 use crate::model::client_address::ClientAddress;
 use crate::model::host::HostPattern;
 use crate::model::route::{Action, Origin, PathMatch, Redirect, Route, Routes};
@@ -39,6 +40,7 @@ pub(super) fn compile(plan: &RedirectPlan<'_>, context: &mut Context<'_>) -> Vec
             client_address: ClientAddress::Peer,
             routes: Routes::new(routes),
             access_log: plan.access_log,
+            error_pages: None,
         };
         let (host, purpose) = match context.add_host(host, &name.place) {
             Added::New(host) => (host, Purpose::Redirect),
@@ -83,5 +85,7 @@ fn redirect(name: &HostPattern, port: Option<u16>) -> Route {
         path: PathMatch::Prefix("/".to_owned()),
         action: Action::Redirect(Redirect { status: StatusCode::MOVED_PERMANENTLY, origin }),
         response_headers: Vec::new(),
+        access: AccessRules::default(),
+        error_pages: None,
     }
 }

@@ -5,13 +5,18 @@ use std::cmp::Reverse;
 use http::StatusCode;
 
 use super::context::Context;
-use super::{defaults, headers};
+use super::{defaults, headers, pages, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{ForwardSettings, HostSection, HostSettings, RouteAction, RouteSection, Setting};
+use crate::config::document::{
+    Application, ForwardSettings, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
+};
 use crate::config::source::Place;
+use crate::model::access::{AccessRule, AccessRules};
+use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
-use crate::model::route::{Action, Forward, Origin, PathMatch, Redirect, Route};
-use crate::model::{UpstreamAddress, UpstreamSpec};
+use crate::model::route::{Action, Forward, ForwardTarget, Origin, PathMatch, Redirect, Route};
+use crate::model::upstream::UpstreamProtocol;
+use crate::model::{ErrorPagesId, Model};
 
 /// A route that may appear twice: on the host, and before the redirect to it.
 pub(super) struct RoutePlan {
@@ -19,6 +24,8 @@ pub(super) struct RoutePlan {
     action: Action,
     /// What the configuration says; what the host adds to every answer comes on top.
     response_headers: Vec<HeaderOp>,
+    access: AccessRules,
+    error_pages: Option<ErrorPagesId>,
     /// Where it was asked to answer before the redirect too.
     pub(super) before_redirect: Option<Place>,
 }
@@ -28,7 +35,18 @@ impl RoutePlan {
     pub(super) fn route(&self, policy: &[HeaderOp]) -> Route {
         let mut response_headers = [policy, &self.response_headers].concat();
         headers::sort(&mut response_headers);
-        Route { path: self.path.clone(), action: self.action.clone(), response_headers }
+        Route {
+            path: self.path.clone(),
+            action: self.action.clone(),
+            response_headers,
+            access: self.access.clone(),
+            error_pages: self.error_pages,
+        }
+    }
+
+    /// Whether it speaks TLS to an application of the model.
+    pub(super) fn speaks_tls(&self, model: &Model) -> bool {
+        matches!(&self.action, Action::Forward(forward) if model.upstream(forward.upstream).tls().is_some())
     }
 
     /// Whether it matches every path.
@@ -41,9 +59,12 @@ impl RoutePlan {
 /// the order in which they are written.
 pub(super) fn compile(section: &HostSection, host: &HostSettings, context: &mut Context<'_>) -> Vec<RoutePlan> {
     headers::report_doubles(&host.forwarding.response_headers, context.problems);
-    report_repeated(&section.routes, context.problems);
+    pages::report_doubles(&section.settings.forwarding.error_pages, context.problems);
+    let challenges = pages::challenges(section);
+    let all: Vec<&RouteSection> = section.routes.iter().chain(&challenges).collect();
+    report_repeated(&all, context.problems);
     let mut sections: Vec<(&PathMatch, &RouteSection)> = Vec::new();
-    for route in &section.routes {
+    for route in all {
         match &route.path {
             Setting::Said(path) => sections.push((&path.value, route)),
             Setting::Unreadable => {}
@@ -67,6 +88,8 @@ fn compile_route(
     context: &mut Context<'_>,
 ) -> Option<RoutePlan> {
     headers::report_doubles(&route.settings.response_headers, context.problems);
+    pages::report_doubles(&route.settings.error_pages, context.problems);
+    report_pattern_replaced(path, route, context.problems);
     let settings = route.settings.over(&host.forwarding);
     let action = match &route.action {
         Setting::Unreadable => return None,
@@ -74,17 +97,32 @@ fn compile_route(
             if section.upstream.is_unsaid() {
                 context.problems.push(homeless(route));
             }
-            forward(&section.upstream.said()?.value, &settings, host, context)
+            forward(&section.upstream.said()?.value, target(route), &settings, host, context)
         }
         Setting::Said(said) => match &said.value {
-            RouteAction::Upstream(address) => forward(address, &settings, host, context),
+            RouteAction::Upstream(application) => forward(application, target(route), &settings, host, context),
             RouteAction::RedirectTo(origin) => own_answer(redirect(origin), route, context.problems),
             RouteAction::Respond(answer) => own_answer(Action::Respond(answer.clone()), route, context.problems),
+            RouteAction::Files(files) => {
+                let files = pages::files(files, path, context)?;
+                own_answer(Action::Files(files), route, context.problems)
+            }
         },
     };
     let before_redirect = route.before_redirect.said().filter(|said| said.value).map(|said| said.place.clone());
     let response_headers = headers::ops(&settings.response_headers);
-    Some(RoutePlan { path: path.clone(), action, response_headers, before_redirect })
+    let plan = RoutePlan {
+        path: path.clone(),
+        action,
+        response_headers,
+        access: settings.access.said().map(|said| access(&said.value)).unwrap_or_default(),
+        error_pages: pages::add(&settings.error_pages, context),
+        before_redirect,
+    };
+    if matches!(plan.action, Action::Forward(_)) && !plan.speaks_tls(&context.model) {
+        upstreams::report_idle_terms(&route.settings, context.problems);
+    }
+    Some(plan)
 }
 
 /// The route for everything that no route was written for: to the host's upstream.
@@ -104,35 +142,51 @@ fn catch_all(section: &HostSection, host: &HostSettings, context: &mut Context<'
                 .help("add `upstream = \"127.0.0.1:8065\"`, or a route with `prefix = \"/\"`"),
         );
     }
-    let address = &section.upstream.said()?.value;
+    let application = &section.upstream.said()?.value;
     Some(RoutePlan {
         path: PathMatch::Prefix("/".to_owned()),
-        action: forward(address, &host.forwarding, host, context),
+        action: forward(application, ForwardTarget::AsItCame, &host.forwarding, host, context),
         response_headers: headers::ops(&host.forwarding.response_headers),
+        access: host.forwarding.access.said().map(|said| access(&said.value)).unwrap_or_default(),
+        error_pages: pages::add(&host.forwarding.error_pages, context),
         before_redirect: None,
     })
 }
 
-fn forward(
-    address: &UpstreamAddress,
+fn target(route: &RouteSection) -> ForwardTarget {
+    route.replace_with.said().map_or(ForwardTarget::AsItCame, |said| ForwardTarget::Replaced(said.value.clone()))
+}
+
+/// To an application, as the settings say.
+pub(super) fn forward(
+    application: &Application,
+    target: ForwardTarget,
     settings: &ForwardSettings,
     host: &HostSettings,
     context: &mut Context<'_>,
 ) -> Action {
-    let upstream = UpstreamSpec {
-        address: context.upstream(address.clone()),
-        connect_timeout: settings.connect_timeout.value_or(defaults::CONNECT_TIMEOUT),
-        idle_timeout: host.keepalive_timeout.value_or(defaults::KEEPALIVE_TIMEOUT),
-        max_idle: host.keepalive_connections.value_or(defaults::KEEPALIVE_CONNECTIONS),
+    let upstream = upstreams::compile(application, settings, host, context);
+    let read_timeout = settings.read_timeout.value_or(defaults::READ_TIMEOUT);
+    // In a call that streams, the client may have nothing to say for as long as the application.
+    let client_timeout = match upstream.protocol {
+        UpstreamProtocol::Http1 => defaults::CLIENT_TIMEOUT,
+        UpstreamProtocol::Http2 => read_timeout,
     };
     Action::Forward(Forward {
         upstream: context.model.add_upstream(upstream),
+        target,
         request_headers: headers::ops(&settings.request_headers),
         body_limit: settings.max_body.value_or(defaults::MAX_BODY),
-        read_timeout: settings.read_timeout.value_or(defaults::READ_TIMEOUT),
-        client_timeout: settings.client_timeout.value_or(defaults::CLIENT_TIMEOUT),
+        read_timeout,
+        client_timeout: settings.client_timeout.value_or(client_timeout),
         tunnel_idle_timeout: settings.tunnel_idle_timeout.value_or(defaults::TUNNEL_IDLE_TIMEOUT),
+        application_errors: settings.intercept_errors.value_or(ApplicationErrors::Pass),
     })
+}
+
+/// The rules alone, in their order.
+pub(super) fn access(said: &[Said<AccessRule>]) -> AccessRules {
+    AccessRules::new(said.iter().map(|rule| rule.value.clone()).collect())
 }
 
 fn redirect(origin: &str) -> Action {
@@ -141,14 +195,23 @@ fn redirect(origin: &str) -> Action {
 
 /// An answer that the proxy makes itself; reports what is said about a forwarding that never happens.
 fn own_answer(action: Action, route: &RouteSection, problems: &mut Diagnostics) -> Action {
-    for (key, place) in route.settings.forward_only() {
+    let replacement = route.replace_with.place().map(|place| ("replace_with", place));
+    for (key, place) in route.settings.forward_only().into_iter().chain(replacement) {
         let message = format!("`{key}` has no meaning for a route that forwards nothing");
         problems.push(Diagnostic::error(place, message).help("remove it"));
     }
     action
 }
 
-fn report_repeated(routes: &[RouteSection], problems: &mut Diagnostics) {
+/// Only a fixed text has a length that can be taken away; nginx refuses the same.
+fn report_pattern_replaced(path: &PathMatch, route: &RouteSection, problems: &mut Diagnostics) {
+    if let (PathMatch::Regex(_), Some(place)) = (path, route.replace_with.place()) {
+        let error = Diagnostic::error(place, "a route with a pattern has no fixed part that could be replaced");
+        problems.push(error.help("use `prefix` or `exact`, or remove `replace_with`"));
+    }
+}
+
+fn report_repeated(routes: &[&RouteSection], problems: &mut Diagnostics) {
     let said: Vec<_> = routes.iter().filter_map(|route| route.path.said()).collect();
     for (index, path) in said.iter().enumerate() {
         if let Some(first) = said[..index].iter().find(|first| match_the_same(&first.value, &path.value)) {
@@ -187,7 +250,7 @@ fn pathless(route: &RouteSection) -> Diagnostic {
 
 fn homeless(route: &RouteSection) -> Diagnostic {
     Diagnostic::error(&route.place, "this route does nothing, and its host has no `upstream`")
-        .help("add `upstream`, `redirect_to` or `respond` to the route, or `upstream` to the host")
+        .help("add `upstream`, `redirect_to`, `respond` or `files` to the route, or `upstream` to the host")
 }
 
 fn is_catch_all(path: &PathMatch) -> bool {

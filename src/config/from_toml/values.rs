@@ -10,6 +10,7 @@ use crate::config::diagnostic::Mistake;
 use crate::config::document::{HeaderChoice, Said};
 use crate::config::suggestion::nearest;
 use crate::config::{header, size};
+use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern, InvalidHost};
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions};
@@ -161,6 +162,12 @@ pub(super) fn tls_versions<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) ->
 pub(super) fn http_versions(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<HttpVersions> {
     let http2 = boolean(reader, value)?;
     Some(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only })
+}
+
+/// Whether pages of the proxy stand in the place of an application's errors.
+pub(super) fn application_errors(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<ApplicationErrors> {
+    let intercept = boolean(reader, value)?;
+    Some(if intercept { ApplicationErrors::Replace } else { ApplicationErrors::Pass })
 }
 
 pub(super) fn log_level(text: &str) -> Result<LogLevel, Mistake> {

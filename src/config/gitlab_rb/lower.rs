@@ -1,15 +1,21 @@
 //! From settings to a document: which hosts there are, and how they are served, by the package's rules.
 
+mod agent;
+mod applications;
 mod client_address;
 mod headers;
 mod host;
+mod kerberos;
 mod lets_encrypt;
 mod listening;
 mod notation;
+mod pages;
 mod plan;
 pub(super) mod reader;
+mod routes;
 mod services;
 mod shared;
+mod status;
 mod url;
 
 use std::path::Path;
@@ -25,12 +31,15 @@ use crate::model::host::{HostName, HostPattern};
 use lets_encrypt::LetsEncrypt;
 use plan::Service;
 use reader::Reader;
+use url::ExternalUrl;
 
 /// What the hosts are made from.
 pub(super) struct Lowering<'a, 'r> {
     reader: &'a mut Reader<'r>,
     surroundings: &'a dyn Surroundings,
     lets_encrypt: LetsEncrypt,
+    /// Where GitLab is, if it has a host here.
+    gitlab: Option<ExternalUrl>,
 }
 
 /// The document of a file whose settings `reader` reads.
@@ -41,14 +50,19 @@ pub(super) fn document(
     surroundings: &dyn Surroundings,
 ) -> Document {
     let process = with_account(process, source, reader);
-    let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off };
+    let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
+    let mut workhorse = None;
     for service in Service::ALL {
         let Some(plan) = service.plan(&mut lowering) else { continue };
         if service == Service::Gitlab {
             lowering.lets_encrypt = LetsEncrypt::decide(&plan, lowering.reader, surroundings);
+            lowering.gitlab = Some(plan.url.clone());
+            workhorse = Some(plan.upstream.clone());
         }
-        hosts.push(plan.host(&mut lowering));
+        let mut host = plan.host(&mut lowering);
+        let more = (service == Service::Gitlab).then(|| kerberos::add_port(&mut host, lowering.reader)).flatten();
+        hosts.extend([Some(host), more].into_iter().flatten());
     }
     shared::agree(&mut hosts);
     shared::yield_redirects(&mut hosts, reader.problems);
@@ -61,6 +75,7 @@ pub(super) fn document(
         directory: Path::new("/etc/gitlab").to_owned(),
         default_host: default_hosts(&hosts, source),
         process,
+        status: status::section(workhorse, reader),
         defaults: HostSettings::default(),
         hosts,
     }

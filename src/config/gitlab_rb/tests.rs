@@ -1,5 +1,6 @@
 //! The package's rules, asked of the model.
 
+mod agent;
 mod client_address;
 mod sources;
 
@@ -141,7 +142,7 @@ fn hosts_on_one_address_agree_as_they_do_in_nginx() {
     let model = model(&format!(
         "{BOTH}registry_external_url 'https://registry.example.com'\nmattermost_nginx['ssl_protocols'] = 'TLSv1.3'\n"
     ));
-    let [listener] = &model.listeners[..] else { panic!("{:?}", model.listeners) };
+    let [listener, _status] = &model.listeners[..] else { panic!("{:?}", model.listeners) };
     let Transport::Tls(TlsPolicy { http, .. }) = listener.transport else { panic!("{listener:?}") };
     assert_eq!(http, HttpVersions::Http2And1);
     assert_eq!(listener.hosts.entries().len(), 3);
@@ -190,7 +191,9 @@ fn workhorse_is_found_wherever_it_listens() {
         ("gitlab_workhorse['listen_network'] = 'tcp'\ngitlab_workhorse['listen_addr'] = ':8181'", "127.0.0.1:8181"),
     ] {
         let model = model(&format!("external_url 'http://gitlab.example.com'\n{lines}"));
-        assert_eq!(model.upstreams()[0].address.to_string(), address);
+        let gitlab = host(&model, "0.0.0.0:80", "gitlab.example.com");
+        let Action::Forward(forward) = &gitlab.routes.select("/").unwrap().action else { panic!("no upstream") };
+        assert_eq!(model.upstream(forward.upstream).to_string(), address);
     }
 }
 
@@ -204,7 +207,7 @@ fn the_environment_of_a_container_is_read_before_the_file() {
         ..Given::default()
     };
     let model = model_in("external_url 'http://b.example.com'", &given);
-    assert_eq!(model.listeners[0].address.to_string(), "0.0.0.0:8080");
+    assert!(model.listeners.iter().any(|listener| listener.address.to_string() == "0.0.0.0:8080"));
     assert_eq!(model.hosts()[0].names[0].to_string(), "b.example.com");
 }
 
@@ -267,7 +270,8 @@ fn unknown_names_go_to_the_first_host_of_each_address() {
     let model = model(&format!("{BOTH}mattermost_nginx['listen_port'] = 8443\n"));
     let default = |at: usize| model.listeners[at].hosts.default.map(|id| model.host(id).names[0].to_string());
     assert_eq!(default(0).as_deref(), Some("gitlab.example.com"));
-    assert_eq!(default(1).as_deref(), Some("chat.example.com"));
+    assert_eq!(default(1).as_deref(), Some("localhost"));
+    assert_eq!(default(2).as_deref(), Some("chat.example.com"));
 }
 
 #[test]

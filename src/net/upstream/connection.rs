@@ -79,4 +79,4 @@ impl Connection {
 const MESSAGE_BUFFER: usize = 128 * 1024;
 
 /// Head of an answer. nginx stops at 4 or 8 KiB unless told otherwise; sign-on cookies are larger.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;

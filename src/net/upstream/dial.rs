@@ -6,18 +6,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
 use super::UpstreamError;
-use crate::model::{UpstreamAddress, UpstreamSpec};
+use super::tls::ApplicationTls;
+use crate::model::upstream::{UpstreamAddress, UpstreamSpec};
 use crate::net::keepalive::notice_death;
 
-/// A connection to an application.
-pub type UpstreamStream = Either<UnixStream, TcpStream>;
+/// A connection to an application, with TLS or without.
+pub type UpstreamStream = Either<PlainStream, Box<TlsStream<PlainStream>>>;
+
+/// What carries the bytes.
+type PlainStream = Either<UnixStream, TcpStream>;
 
 /// Opens connections to one application.
 pub struct Dialer {
     target: Target,
+    tls: Option<ApplicationTls>,
     timeout: Duration,
 }
 
@@ -29,7 +35,7 @@ enum Target {
 }
 
 impl Dialer {
-    pub fn new(spec: &UpstreamSpec) -> Dialer {
+    pub fn new(spec: &UpstreamSpec, tls: Option<ApplicationTls>) -> Dialer {
         let target = match &spec.address {
             UpstreamAddress::Unix(path) => Target::Unix(path.clone()),
             UpstreamAddress::Tcp { host, port } => match host.parse::<IpAddr>() {
@@ -37,19 +43,33 @@ impl Dialer {
                 Err(_) => Target::Name(host.clone(), *port),
             },
         };
-        Dialer { target, timeout: spec.connect_timeout }
+        Dialer { target, tls, timeout: spec.connect_timeout }
     }
 
     pub async fn dial(&self) -> Result<UpstreamStream, UpstreamError> {
-        match tokio::time::timeout(self.timeout, self.target.connect()).await {
-            Ok(connected) => connected.map_err(UpstreamError::Connect),
-            Err(_) => Err(UpstreamError::ConnectTimeout),
+        let opening = tokio::time::timeout(self.timeout, self.open()).await;
+        opening.unwrap_or(Err(UpstreamError::ConnectTimeout))
+    }
+
+    /// Longest time for [`Dialer::dial`].
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    async fn open(&self) -> Result<UpstreamStream, UpstreamError> {
+        let stream = self.target.connect().await.map_err(UpstreamError::Connect)?;
+        match &self.tls {
+            None => Ok(Either::Left(stream)),
+            Some(tls) => {
+                let stream = tls.connect(stream).await.map_err(UpstreamError::Handshake)?;
+                Ok(Either::Right(Box::new(stream)))
+            }
         }
     }
 }
 
 impl Target {
-    async fn connect(&self) -> io::Result<UpstreamStream> {
+    async fn connect(&self) -> io::Result<PlainStream> {
         match self {
             Target::Unix(path) => connect_unix(path).await.map(Either::Left),
             Target::Address(address) => connect_tcp(*address).await,
@@ -59,7 +79,7 @@ impl Target {
 }
 
 /// Tries each address in turn: `localhost` is often `::1` first, where applications do not listen.
-async fn connect_by_name(name: &str, port: u16) -> io::Result<UpstreamStream> {
+async fn connect_by_name(name: &str, port: u16) -> io::Result<PlainStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{name} has no address"));
     for address in lookup_host((name, port)).await? {
         match connect_tcp(address).await {
@@ -83,7 +103,7 @@ async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
     }
 }
 
-async fn connect_tcp(address: SocketAddr) -> io::Result<UpstreamStream> {
+async fn connect_tcp(address: SocketAddr) -> io::Result<PlainStream> {
     let stream = TcpStream::connect(address).await?;
     // Small writes are whole messages here; waiting for more would only delay them.
     stream.set_nodelay(true)?;

@@ -1,4 +1,4 @@
-//! Why an application did not answer.
+//! Why an application did not answer, or not to the end.
 
 use std::error::Error;
 use std::fmt;
@@ -11,6 +11,8 @@ use super::request::BodyFailure;
 pub enum UpstreamError {
     Connect(io::Error),
     ConnectTimeout,
+    /// It was reached, but TLS with it failed.
+    Handshake(io::Error),
     /// The connection ended or broke before the head of an answer.
     Broken(hyper::Error),
     /// Nothing came for as long as the route allows.
@@ -21,10 +23,19 @@ pub enum UpstreamError {
     RequestBody(BodyFailure),
 }
 
+/// Why an answer ends before its end. The client must see it truncated, never as complete.
+#[derive(Debug)]
+pub enum AnswerFailure {
+    Broken(hyper::Error),
+    /// The application fell silent for as long as the route allows.
+    Silence,
+}
+
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             UpstreamError::Connect(error) => write!(f, "cannot connect: {error}"),
+            UpstreamError::Handshake(error) => write!(f, "TLS with it failed: {error}"),
             UpstreamError::ConnectTimeout => f.write_str("no connection within connect_timeout"),
             UpstreamError::Broken(error) => write!(f, "the connection broke before an answer: {error}"),
             UpstreamError::AnswerTimeout => f.write_str("no answer within read_timeout"),
@@ -37,9 +48,28 @@ impl fmt::Display for UpstreamError {
 impl Error for UpstreamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            UpstreamError::Connect(error) => Some(error),
+            UpstreamError::Connect(error) | UpstreamError::Handshake(error) => Some(error),
             UpstreamError::Broken(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for AnswerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AnswerFailure::Broken(error) => write!(f, "the application's answer broke off: {error}"),
+            AnswerFailure::Silence => f.write_str("the application fell silent within its answer"),
+        }
+    }
+}
+
+/// The cause lets HTTP/2 end the client's stream with the application's own reason.
+impl Error for AnswerFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            AnswerFailure::Broken(error) => Some(error),
+            AnswerFailure::Silence => None,
         }
     }
 }

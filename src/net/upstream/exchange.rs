@@ -8,8 +8,9 @@ use std::task::Poll;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::answer::{Answer, AnswerBody};
+use super::answer::Answer;
 use super::connection::{Connection, SendError};
+use super::connection_body::ConnectionBody;
 use super::error::UpstreamError;
 use super::pool::Pool;
 use super::request::{BodyWatch, Terms, UpstreamRequest};
@@ -48,7 +49,9 @@ pub(super) fn exchange(
         match (response.status(), terms.asks_to_switch) {
             (StatusCode::SWITCHING_PROTOCOLS, true) => Ok(Box::pin(switch(connection, response)).await),
             (StatusCode::SWITCHING_PROTOCOLS, false) => Err(Failure::of(UpstreamError::UnaskedSwitch)),
-            _ => Ok(Answer::Response(response.map(|body| AnswerBody::new(body, connection, pool.clone())))),
+            _ => Ok(Answer::Response(
+                response.map(|body| ConnectionBody::new(body, connection, pool.clone()).into()),
+            )),
         }
     }
 }
@@ -89,11 +92,21 @@ async fn switch(mut connection: Box<Connection>, response: Response<Incoming>) -
 }
 
 impl Failure {
-    fn of(error: UpstreamError) -> Failure {
+    /// The request to send once more, if that cannot make it happen twice; `spare` is a copy of one that
+    /// may be repeated.
+    pub(super) fn repeat(self, spare: Option<UpstreamRequest>) -> Result<UpstreamRequest, UpstreamError> {
+        match (self.unsent, self.error, spare) {
+            (Some(request), ..) => Ok(request),
+            (None, UpstreamError::Broken(_), Some(request)) => Ok(request),
+            (None, error, _) => Err(error),
+        }
+    }
+
+    pub(super) fn of(error: UpstreamError) -> Failure {
         Failure { error, unsent: None }
     }
 
-    fn of_sending(mut error: Box<SendError>, watch: &BodyWatch, terms: Terms) -> Failure {
+    pub(super) fn of_sending(mut error: Box<SendError>, watch: &BodyWatch, terms: Terms) -> Failure {
         if let Some(at_fault) = watch.failure() {
             return Failure::of(UpstreamError::RequestBody(at_fault));
         }

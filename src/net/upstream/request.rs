@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
+use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Method, Request, StatusCode, Uri, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
@@ -20,7 +20,7 @@ use crate::model::BodyLimit;
 use crate::model::end_to_end::EndToEnd;
 use crate::net::idle_timer::IdleTimer;
 
-/// A request that an application can be sent. Always HTTP/1.1, in origin form.
+/// A request that an application can be sent.
 pub struct UpstreamRequest {
     pub(super) message: Request<RequestBody>,
     pub(super) terms: Terms,
@@ -47,6 +47,15 @@ pub enum Hop {
     KeepAlive,
     /// Switch to this protocol, if the application agrees.
     Upgrade(HeaderValue),
+    /// One stream of an HTTP/2 connection, whose scheme is told to the application.
+    Stream(Scheme, TrailersWanted),
+}
+
+/// Whether the client takes trailers (RFC 9110 section 10.1.4). gRPC cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrailersWanted {
+    No,
+    Yes,
 }
 
 /// The client's body on its way to the application.
@@ -78,6 +87,14 @@ pub enum BodyFailure {
     TooLarge,
     ClientTooSlow,
     ClientBrokeOff,
+}
+
+/// The same as an error on the way to the application.
+#[derive(Debug)]
+pub struct BodyError {
+    failure: BodyFailure,
+    /// Lets HTTP/2 end the application's stream with the client's own reason.
+    cause: Option<hyper::Error>,
 }
 
 struct Streaming {
@@ -112,27 +129,23 @@ struct GoAhead {
 impl UpstreamRequest {
     /// Puts a request together, with the headers of its next hop.
     pub fn new(head: RequestHead, body: RequestBody, hop: &Hop, read_timeout: Duration) -> UpstreamRequest {
-        let mut headers = head.headers.into_headers();
-        // hyper would take a GET without a length for one without a body.
-        if body.0.is_some() && !headers.contains_key(header::CONTENT_LENGTH) {
-            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-        if let Hop::Upgrade(protocol) = hop {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            headers.insert(header::UPGRADE, protocol.clone());
-        }
         let go_ahead = body.go_ahead();
         let mut message = Request::new(body);
         *message.method_mut() = head.method;
-        *message.uri_mut() = Uri::from(head.target);
-        *message.version_mut() = Version::HTTP_11;
-        *message.headers_mut() = headers;
-        if let Some(go_ahead) = go_ahead {
-            hyper::ext::on_informational(&mut message, move |answer| {
+        *message.headers_mut() = head.headers.into_headers();
+        match hop {
+            Hop::Stream(scheme, trailers) => prepare_stream(&mut message, head.target, scheme.clone(), *trailers),
+            Hop::KeepAlive | Hop::Upgrade(_) => prepare_connection(&mut message, head.target, hop),
+        }
+        match (go_ahead, hop) {
+            (None, _) => {}
+            // hyper does not tell what comes before the answer on a stream.
+            (Some(go_ahead), Hop::Stream(..)) => go_ahead.give(),
+            (Some(go_ahead), _) => hyper::ext::on_informational(&mut message, move |answer| {
                 if answer.status() == StatusCode::CONTINUE {
                     go_ahead.give();
                 }
-            });
+            }),
         }
         let terms = Terms { asks_to_switch: matches!(hop, Hop::Upgrade(_)), read_timeout };
         UpstreamRequest { message, terms }
@@ -147,8 +160,44 @@ impl UpstreamRequest {
         let mut again = Request::new(RequestBody::default());
         *again.method_mut() = message.method().clone();
         *again.uri_mut() = message.uri().clone();
+        *again.version_mut() = message.version();
         *again.headers_mut() = message.headers().clone();
         Some(UpstreamRequest { message: again, terms: self.terms })
+    }
+}
+
+/// Origin form, and what frames the body.
+fn prepare_connection(message: &mut Request<RequestBody>, target: PathAndQuery, hop: &Hop) {
+    *message.uri_mut() = Uri::from(target);
+    *message.version_mut() = Version::HTTP_11;
+    let has_body = message.body().0.is_some();
+    let headers = message.headers_mut();
+    // hyper would take a GET without a length for one without a body.
+    if has_body && !headers.contains_key(header::CONTENT_LENGTH) {
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    if let Hop::Upgrade(protocol) = hop {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, protocol.clone());
+    }
+}
+
+/// Host and path become pseudo-headers (RFC 9113 section 8.3.1).
+fn prepare_stream(
+    message: &mut Request<RequestBody>,
+    target: PathAndQuery,
+    scheme: Scheme,
+    trailers: TrailersWanted,
+) {
+    let host = message.headers_mut().remove(header::HOST);
+    let authority = host.and_then(|host| Authority::from_maybe_shared(Bytes::from_owner(host)).ok());
+    let mut parts = uri::Parts::default();
+    (parts.scheme, parts.path_and_query) = (Some(scheme), Some(target.clone()));
+    parts.authority = authority;
+    *message.uri_mut() = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(target));
+    *message.version_mut() = Version::HTTP_2;
+    if trailers == TrailersWanted::Yes {
+        message.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
     }
 }
 
@@ -179,13 +228,13 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = BodyFailure;
+    type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(body) = &mut self.get_mut().0 else { return Poll::Ready(None) };
         let frame = ready!(body.poll_frame(cx));
-        if let Some(Err(failure)) = &frame {
-            body.fate.failure.set(Some(*failure));
+        if let Some(Err(error)) = &frame {
+            body.fate.failure.set(Some(error.failure));
         }
         Poll::Ready(frame)
     }
@@ -200,7 +249,7 @@ impl Body for RequestBody {
 }
 
 impl Streaming {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(gate) = &mut self.gate {
             ready!(gate.poll_open(cx));
             self.gate = None;
@@ -210,20 +259,21 @@ impl Streaming {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
                 ready!(self.silence.poll_expired(cx));
-                return Poll::Ready(Some(Err(BodyFailure::ClientTooSlow)));
+                return Poll::Ready(Some(Err(BodyFailure::ClientTooSlow.into())));
             }
         };
         self.silence.progress();
         Poll::Ready(frame.map(|frame| self.check(frame)))
     }
 
-    fn check(&self, frame: Result<Frame<Bytes>, hyper::Error>) -> Result<Frame<Bytes>, BodyFailure> {
-        let frame = frame.map_err(|_| BodyFailure::ClientBrokeOff)?;
+    fn check(&self, frame: Result<Frame<Bytes>, hyper::Error>) -> Result<Frame<Bytes>, BodyError> {
+        let broke_off = |cause| BodyError { failure: BodyFailure::ClientBrokeOff, cause: Some(cause) };
+        let frame = frame.map_err(broke_off)?;
         if let Some(data) = frame.data_ref() {
             let passed = self.fate.passed.get() + data.len() as u64;
             self.fate.passed.set(passed);
             if !self.rules.limit.allows(passed) {
-                return Err(BodyFailure::TooLarge);
+                return Err(BodyFailure::TooLarge.into());
             }
         }
         Ok(frame)
@@ -275,7 +325,23 @@ impl fmt::Display for BodyFailure {
     }
 }
 
-impl std::error::Error for BodyFailure {}
+impl From<BodyFailure> for BodyError {
+    fn from(failure: BodyFailure) -> BodyError {
+        BodyError { failure, cause: None }
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)
+    }
+}
+
+impl std::error::Error for BodyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}
 
 /// How long a body waits for an application that never says 100. Clients wait about as long by
 /// themselves (RFC 9110 section 10.1.1 forbids them to wait for ever).

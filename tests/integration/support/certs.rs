@@ -1,13 +1,16 @@
 //! Certificates for the tests, all from one authority that lives as long as the test program.
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, date_time_ymd,
 };
-use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 mod key_file;
 
@@ -63,6 +66,22 @@ pub fn below_an_intermediate(names: &[&str]) -> Leaf {
     leaf
 }
 
+/// A certificate that vouches for itself, as `openssl req -x509` makes it.
+pub fn self_signed(names: &[&str]) -> Leaf {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut parameters = parameters(names);
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let chain = parameters.self_signed(&key).unwrap().pem();
+    Leaf { chain, key, kind: KeyKind::Ecdsa }
+}
+
+/// Writes the certificate of the test authority.
+pub fn write_authority(directory: &Path) -> PathBuf {
+    let path = directory.join("authority.pem");
+    std::fs::write(&path, AUTHORITY.pem()).unwrap();
+    path
+}
+
 /// What clients trust: the test authority alone.
 pub fn trust() -> RootCertStore {
     let mut roots = RootCertStore::empty();
@@ -79,6 +98,33 @@ impl Leaf {
         .unwrap();
         let chain = parameters.signed_by(&key, issuer).unwrap().pem();
         Leaf { chain, key, kind }
+    }
+
+    /// The configuration of a server that has this certificate and speaks `protocols`.
+    pub fn server_config(&self, protocols: &[&str]) -> ServerConfig {
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(self.certificates(), self.private_key())
+            .unwrap();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    }
+
+    /// The same for a server that demands a certificate of the test authority from its clients.
+    pub fn demanding_server_config(&self) -> ServerConfig {
+        let verifier = WebPkiClientVerifier::builder(Arc::new(trust())).build().unwrap();
+        ServerConfig::builder()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(self.certificates(), self.private_key())
+            .unwrap()
+    }
+
+    fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        CertificateDer::pem_slice_iter(self.chain.as_bytes()).map(Result::unwrap).collect()
+    }
+
+    fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::Pkcs8(self.key.serialized_der().to_vec().into())
     }
 
     /// Writes `<name>.crt` and `<name>.key` with the key in PKCS#8.
@@ -102,7 +148,7 @@ fn parameters(names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut parameters = CertificateParams::new(names.clone()).unwrap();
     parameters.distinguished_name.push(DnType::CommonName, names[0].clone());
-    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     parameters
 }
 

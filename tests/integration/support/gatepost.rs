@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
@@ -37,8 +38,15 @@ impl Gatepost {
     /// Starts the program and waits until it is ready.
     #[track_caller]
     pub fn start(configuration: Configuration) -> Gatepost {
+        Gatepost::start_with(configuration, &[])
+    }
+
+    /// Starts the program with some more environment variables.
+    #[track_caller]
+    pub fn start_with(configuration: Configuration, environment: &[(&str, &Path)]) -> Gatepost {
         let path = configuration.write();
-        let mut process = Process::spawn(&["serve".as_ref(), "--config".as_ref(), path.as_os_str()]);
+        let arguments = ["serve".as_ref(), "--config".as_ref(), path.as_os_str()];
+        let mut process = Process::spawn_with(&arguments, environment);
         let mut ended = false;
         let settled = holds_within(SOON, || {
             ended = process.has_ended();

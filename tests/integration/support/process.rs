@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -35,9 +36,15 @@ pub fn run(arguments: &[&str]) -> Finished {
 
 impl Process {
     pub fn spawn<A: AsRef<OsStr>>(arguments: &[A]) -> Process {
+        Process::spawn_with(arguments, &[])
+    }
+
+    /// Starts with some more environment variables.
+    pub fn spawn_with<A: AsRef<OsStr>>(arguments: &[A], environment: &[(&str, &Path)]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
             .args(arguments)
             .env_remove("RUST_LOG")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

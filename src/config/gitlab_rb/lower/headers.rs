@@ -46,7 +46,13 @@ pub(super) fn request(plan: &Plan, tls: bool, reader: &mut Reader<'_>) -> Vec<Sa
         let op = HeaderOp::Set(SettableName::from_static(name), HeaderValue::from_static(value));
         ops.push(Said { value: op, place: plan.place.clone() });
     };
-    set("x-forwarded-proto", plan.url.scheme.as_str());
+    if plan.service == Service::Kas {
+        // Here the connection decides, not the URL.
+        let scheme = if tls { "https" } else { "http" };
+        ["x-forwarded-proto", "x-forwarded-scheme", "x-scheme"].into_iter().for_each(|name| set(name, scheme));
+    } else {
+        set("x-forwarded-proto", plan.url.scheme.as_str());
+    }
     if plan.url.scheme == Scheme::Https {
         set("x-forwarded-ssl", "on");
     }

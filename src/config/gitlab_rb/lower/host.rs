@@ -4,18 +4,22 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 
 use super::Lowering;
+use super::agent::Agent;
+use super::lets_encrypt::LetsEncrypt;
+use super::pages::{self, Pages};
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use super::{client_address, headers, listening, notation};
+use super::{client_address, headers, listening, notation, routes};
 use crate::config::document::{
-    ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
+    ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
 };
 use crate::config::gitlab_rb::settings::Owner;
-use crate::model::route::{PathMatch, Respond};
+use crate::model::error_page::ApplicationErrors;
+use crate::model::host::HostPattern;
 use crate::model::{BodyLimit, HttpVersions, LogTarget, TlsVersions};
 
 impl Plan {
@@ -29,6 +33,7 @@ impl Plan {
         let [certificate, certificate_key] = self.certificate(&listening, lowering);
         let public_port = listening.public_port(self.url.port);
         let redirects = listening.redirects();
+        let pages = pages::of(self, lowering);
         let mut settings = HostSettings {
             tls: self.said(listening.tls),
             listen: self.said(listening.listen),
@@ -38,7 +43,7 @@ impl Plan {
             hsts: headers::hsts(self, listening.tls, lowering.reader),
             referrer_policy: self.said(self.referrer_policy(lowering)),
             access_log: self.said(self.access_log(lowering)),
-            forwarding: self.forwarding(listening.tls, lowering),
+            forwarding: self.forwarding(listening.tls, &pages, lowering),
             ..HostSettings::default()
         };
         if listening.tls {
@@ -46,17 +51,32 @@ impl Plan {
             settings.http2 = self.said(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
             settings.tls_versions = self.said(self.tls_versions(lowering));
         }
-        let rooted = !self.url.path.is_empty();
+        // The routes name the application where the host alone does not say everything.
+        let routed = !self.url.path.is_empty() || self.service == Service::Kas;
         HostSection {
             place: self.place.clone(),
             name: self.said(self.name.clone()),
             aliases: Setting::Unsaid,
-            upstream: if rooted { Setting::Unsaid } else { Setting::Said(self.upstream.clone()) },
+            upstream: if routed { Setting::Unsaid } else { Setting::Said(self.upstream.clone()) },
             certificate,
             certificate_key,
             public_port: public_port.map_or(Setting::Unsaid, |port| self.said(port)),
+            acme_challenge_directory: self.challenges(lowering),
             settings,
-            routes: self.routes(redirects),
+            routes: [routes::of(self, redirects, &pages), self.agent_routes(&pages, lowering)].concat(),
+        }
+    }
+
+    /// The package writes its challenges there. It has them served on every host with a name of its own, if
+    /// it obtains certificates at all; so does who only names the directory.
+    fn challenges(&self, lowering: &mut Lowering<'_, '_>) -> Setting<PathBuf> {
+        let said = lowering.reader.text(&["letsencrypt", "wwwroot"]);
+        let is_single = matches!(self.name, HostPattern::Exact(_));
+        match (said, &lowering.lets_encrypt) {
+            _ if !is_single => Setting::Unsaid,
+            (Some(said), _) => Setting::said_at(said.value.into(), &said.place),
+            (None, LetsEncrypt::On { .. }) => self.said(WWW.into()),
+            (None, LetsEncrypt::Off) => Setting::Unsaid,
         }
     }
 
@@ -127,62 +147,53 @@ impl Plan {
             Service::Mattermost => "gitlab_mattermost_access.log",
             Service::Pages => "gitlab_pages_access.log",
             Service::Registry => "gitlab_registry_access.log",
+            Service::Kas => "gitlab_kas_access.log",
         };
         LogTarget::File(PathBuf::from(directory).join(file))
     }
 
-    fn forwarding(&self, tls: bool, lowering: &mut Lowering<'_, '_>) -> ForwardSettings {
+    fn forwarding(&self, tls: bool, pages: &Pages, lowering: &mut Lowering<'_, '_>) -> ForwardSettings {
         let owner = self.service.owner();
         // The registry's and Pages' are fixed in the package.
         let read_timeout = match self.service {
             Service::Gitlab | Service::Mattermost => lowering.reader.span(owner, "proxy_read_timeout"),
             Service::Registry => Some(self.said_value(Duration::from_secs(900))),
-            Service::Pages => Some(self.said_value(Duration::from_secs(60))),
+            Service::Pages | Service::Kas => Some(self.said_value(Duration::from_secs(60))),
         };
-        let connect_timeout = lowering.reader.span(owner, "proxy_connect_timeout");
-        let tunnel = read_timeout.clone().filter(|_| self.service != Service::Pages);
+        let connect_timeout = match self.service {
+            Service::Kas => Some(self.said_value(Duration::from_secs(5))),
+            _ => lowering.reader.span(owner, "proxy_connect_timeout"),
+        };
+        let tunnel = read_timeout.clone().filter(|_| !matches!(self.service, Service::Pages | Service::Kas));
         ForwardSettings {
             max_body: body_limit(owner, lowering.reader),
             connect_timeout: connect_timeout.map_or(Setting::Unsaid, Setting::Said),
             tunnel_idle_timeout: tunnel.map_or(Setting::Unsaid, Setting::Said),
             read_timeout: read_timeout.map_or(Setting::Unsaid, Setting::Said),
             request_headers: headers::request(self, tls, lowering.reader),
+            error_pages: pages.pages.clone(),
+            intercept_errors: pages.intercept.clone(),
             ..ForwardSettings::default()
         }
     }
 
-    /// GitLab's health checks answer before the redirect. Below a relative root nothing else is there.
-    fn routes(&self, redirects: bool) -> Vec<RouteSection> {
-        let root = &self.url.path;
-        let upstream = || self.said(RouteAction::Upstream(self.upstream.value.clone()));
-        let mut routes = Vec::new();
-        if self.service == Service::Gitlab && redirects {
-            for path in HEALTH {
-                let mut route = self.route(PathMatch::Exact(format!("{root}{path}")), upstream());
-                route.before_redirect = self.said(true);
-                routes.push(route);
-            }
-        }
-        if !root.is_empty() {
-            let nothing = Respond {
-                status: StatusCode::NOT_FOUND,
-                content_type: HeaderValue::from_static("text/plain"),
-                body: "There is nothing here.\n".to_owned(),
-            };
-            routes.push(self.route(PathMatch::Prefix(root.clone()), upstream()));
-            routes.push(self.route(PathMatch::Prefix("/".to_owned()), self.said(RouteAction::Respond(nothing))));
+    /// Its errors are for programs.
+    fn agent_routes(&self, pages: &Pages, lowering: &mut Lowering<'_, '_>) -> Vec<RouteSection> {
+        let agent = match self.service {
+            Service::Gitlab | Service::Kas => Agent::read(lowering.reader),
+            Service::Mattermost | Service::Pages | Service::Registry => None,
+        };
+        let mut routes = match agent {
+            Some(agent) if self.service == Service::Kas => agent.host(self),
+            Some(agent) => agent.paths(self),
+            None => Vec::new(),
+        };
+        if pages.intercept() {
+            routes
+                .iter_mut()
+                .for_each(|route| route.settings.intercept_errors = self.said(ApplicationErrors::Pass));
         }
         routes
-    }
-
-    fn route(&self, path: PathMatch, action: Setting<RouteAction>) -> RouteSection {
-        RouteSection {
-            place: self.place.clone(),
-            path: self.said(path),
-            action,
-            before_redirect: Setting::Unsaid,
-            settings: ForwardSettings::default(),
-        }
     }
 }
 
@@ -204,13 +215,5 @@ fn body_limit(owner: Owner, reader: &mut Reader<'_>) -> Setting<BodyLimit> {
     }
 }
 
-const HEALTH: [&str; 8] = [
-    "/-/health",
-    "/-/readiness",
-    "/-/liveness",
-    "/health_check",
-    "/health_check/database",
-    "/health_check/migrations",
-    "/health_check/cache",
-    "/health_check/geo",
-];
+/// Where the package's own client puts its challenges.
+const WWW: &str = "/var/opt/gitlab/nginx/www";

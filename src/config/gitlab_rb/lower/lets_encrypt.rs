@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::plan::{Plan, Service};
 use super::reader::Reader;
-use super::url::Scheme;
+use super::url::{ExternalUrl, Scheme};
 use crate::config::document::Said;
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::gitlab_rb::surroundings::Surroundings;
@@ -15,6 +15,7 @@ pub(super) enum LetsEncrypt {
     Off,
     /// Hosts without a certificate file of their own are in GitLab's certificate.
     On {
+        gitlab: Box<ExternalUrl>,
         certificate: Box<[Said<PathBuf>; 2]>,
     },
 }
@@ -37,16 +38,28 @@ impl LetsEncrypt {
             let place = said.as_ref().map_or(&gitlab.place, |said| &said.place).clone();
             Said { value: PathBuf::from(said.map_or_else(default, |said| said.value)), place }
         });
-        LetsEncrypt::On { certificate: Box::new(certificate) }
+        LetsEncrypt::On { gitlab: Box::new(gitlab.url.clone()), certificate: Box::new(certificate) }
+    }
+
+    /// The registry that the package opens on GitLab's own host if nothing is said about one.
+    pub(super) fn registry(&self) -> Option<ExternalUrl> {
+        match self {
+            LetsEncrypt::On { gitlab, .. } if gitlab.path.is_empty() => {
+                Some(ExternalUrl { scheme: Scheme::Https, port: REGISTRY_PORT, ..(**gitlab).clone() })
+            }
+            LetsEncrypt::On { .. } | LetsEncrypt::Off => None,
+        }
     }
 
     /// Whether a host redirects that is not told about it.
     pub(super) fn redirects(&self, plan: &Plan, surroundings: &dyn Surroundings) -> bool {
         match self {
             LetsEncrypt::Off => false,
-            LetsEncrypt::On { .. } => match plan.service {
+            LetsEncrypt::On { gitlab, .. } => match plan.service {
                 Service::Gitlab => true,
                 Service::Pages => false,
+                // It shares GitLab's name, and that redirects to GitLab.
+                Service::Registry if plan.url.name == gitlab.name => false,
                 _ => !surroundings.exists(Path::new(&format!("/etc/gitlab/ssl/{}.crt", plan.url.host))),
             },
         }
@@ -60,8 +73,8 @@ impl LetsEncrypt {
         surroundings: &dyn Surroundings,
     ) -> [Said<PathBuf>; 2] {
         match self {
-            LetsEncrypt::On { certificate }
-                if matches!(service, Service::Mattermost | Service::Registry)
+            LetsEncrypt::On { certificate, .. }
+                if matches!(service, Service::Mattermost | Service::Registry | Service::Kas)
                     && !surroundings.exists(&own[0].value) =>
             {
                 (**certificate).clone()
@@ -70,6 +83,8 @@ impl LetsEncrypt {
         }
     }
 }
+
+const REGISTRY_PORT: u16 = 5050;
 
 /// The package remembers it beside its secrets.
 fn was_turned_on(surroundings: &dyn Surroundings) -> bool {

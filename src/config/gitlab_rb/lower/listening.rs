@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::Lowering;
-use super::plan::Plan;
+use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use crate::config::diagnostic::Mistake;
+use crate::config::diagnostic::{Diagnostics, Mistake};
 use crate::config::document::Said;
 
 /// The sockets of a host.
@@ -26,9 +26,15 @@ impl Listening {
 /// Every address on the host's port; and, if it speaks TLS and is to redirect, on the redirect's port.
 pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
     let owner = plan.service.owner();
-    let by_scheme = plan.url.scheme == Scheme::Https;
+    let by_url = plan.url.scheme == Scheme::Https;
+    let by_scheme = match plan.service {
+        Service::Kas => lowering.reader.flag(owner, "https").unwrap_or(by_url),
+        _ => by_url,
+    };
     let tls = lowering.reader.flag(owner, "listen_https").unwrap_or(by_scheme);
-    let port = lowering.reader.port(owner, "listen_port");
+    // The agent server's has another name, and is in the URL already.
+    let port = Some("listen_port").filter(|_| plan.service != Service::Kas);
+    let port = port.and_then(|key| lowering.reader.port(owner, key));
     let redirect = lowering.reader.flag(owner, "redirect_http_to_https");
     let redirect = redirect.unwrap_or_else(|| lowering.lets_encrypt.redirects(plan, lowering.surroundings));
     let redirect_port = lowering.reader.port(owner, "redirect_http_to_https_port");
@@ -51,12 +57,17 @@ pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
 fn addresses(plan: &Plan, reader: &mut Reader<'_>) -> Vec<Said<IpAddr>> {
     let default = || vec![Said { value: "*".to_owned(), place: plan.place.clone() }];
     let said = reader.texts(plan.service.owner(), "listen_addresses").unwrap_or_else(default);
+    read(said, reader.problems)
+}
+
+/// Reads addresses as nginx writes them. What is none is reported.
+pub(super) fn read(said: Vec<Said<String>>, problems: &mut Diagnostics) -> Vec<Said<IpAddr>> {
     let mut addresses: Vec<Said<IpAddr>> = Vec::new();
     for written in said {
         match address(&written.value) {
             Ok(value) if addresses.iter().any(|known| known.value == value) => {}
             Ok(value) => addresses.push(Said { value, place: written.place }),
-            Err(mistake) => reader.problems.push(mistake.at(&written.place)),
+            Err(mistake) => problems.push(mistake.at(&written.place)),
         }
     }
     addresses

@@ -69,6 +69,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Says why a setting beside the `nginx` family has no effect, if it is set.
+    pub(super) fn no_effect_at(&mut self, path: &[&str], reason: &str) {
+        if self.entry(path).is_some() {
+            self.remark(path.join("."), Verdict::NoEffect, reason);
+        }
+    }
+
     /// The keys that are set for an owner.
     pub(super) fn keys_of(&self, owner: Owner) -> Vec<String> {
         let mut keys = Vec::new();
@@ -117,10 +124,16 @@ impl<'a> Reader<'a> {
 
     /// A list of texts, each with its own place.
     pub(super) fn texts(&mut self, owner: Owner, key: &str) -> Option<Vec<Said<String>>> {
-        let entry = self.of(owner, key)?;
-        let Data::List(items) = entry.value.data else { return None };
-        let said = |item: Value| Some(Said { value: item.to_text()?, place: item.place });
-        items.into_iter().map(said).collect()
+        texts(self.of(owner, key)?.value)
+    }
+
+    /// The same for the setting at a path, which may also be one text alone.
+    pub(super) fn texts_at(&self, path: &[&str]) -> Option<Vec<Said<String>>> {
+        let entry = self.entry(path)?;
+        match entry.value.data {
+            Data::List(_) => texts(entry.value),
+            _ => text(entry).map(|said| vec![said]),
+        }
     }
 
     pub(super) fn hash(&mut self, owner: Owner, key: &str) -> Option<Said<Hash>> {
@@ -137,6 +150,12 @@ impl<'a> Reader<'a> {
 pub(in crate::config::gitlab_rb) fn spelled(path: &[&str]) -> String {
     let Some((first, rest)) = path.split_first() else { return String::new() };
     rest.iter().fold((*first).to_owned(), |spelled, key| format!("{spelled}['{key}']"))
+}
+
+fn texts(value: Value) -> Option<Vec<Said<String>>> {
+    let Data::List(items) = value.data else { return None };
+    let said = |item: Value| Some(Said { value: item.to_text()?, place: item.place });
+    items.into_iter().map(said).collect()
 }
 
 fn text(entry: Entry) -> Option<Said<String>> {

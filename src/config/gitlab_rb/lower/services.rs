@@ -1,15 +1,14 @@
 //! The services of the package, and whether each has a host.
 
 use super::Lowering;
+use super::agent;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::{ExternalUrl, Scheme};
-use crate::config::address;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::Said;
 use crate::config::gitlab_rb::settings::{self, Owner};
 use crate::config::source::Place;
-use crate::model::UpstreamAddress;
 use crate::model::host::{HostName, HostPattern};
 
 impl Service {
@@ -19,13 +18,15 @@ impl Service {
             Service::Mattermost => "mattermost_external_url",
             Service::Pages => "pages_external_url",
             Service::Registry => "registry_external_url",
+            Service::Kas => "gitlab_kas_external_url",
         }
     }
 
     /// What is to be served for it; `None` if nothing is, or if it cannot be told.
     pub(super) fn plan(self, lowering: &mut Lowering<'_, '_>) -> Option<Plan> {
-        let reader = &mut *lowering.reader;
-        if let Some(why) = self.switched_off(reader) {
+        let without = if self == Service::Kas { agent::without_host(lowering) } else { None };
+        let (reader, lets_encrypt) = (&mut *lowering.reader, &lowering.lets_encrypt);
+        if let Some(why) = self.switched_off(reader).or(without) {
             self.explain_absence(reader, why);
             return None;
         }
@@ -35,11 +36,13 @@ impl Service {
                 let fqdn = lowering.surroundings.node("fqdn");
                 fallback_url(fqdn, reader)?
             }
-            None => {
-                self.explain_absence(reader, "there is no host for it, because its URL is not set");
-                self.report_enabled_without_url(reader);
-                return None;
+            None if self == Service::Registry && reader.entry(&["registry", "enable"]).is_none() => {
+                match lets_encrypt.registry() {
+                    Some(url) => url,
+                    None => return self.absent(reader),
+                }
             }
+            None => return self.absent(reader),
         };
         let upstream = self.upstream(reader)?;
         let name = match self {
@@ -51,6 +54,13 @@ impl Service {
         Some(Plan { service: self, place: url.place.clone(), name, url, upstream })
     }
 
+    /// Nothing says where it is.
+    fn absent<T>(self, reader: &mut Reader<'_>) -> Option<T> {
+        self.explain_absence(reader, "there is no host for it, because its URL is not set");
+        self.report_enabled_without_url(reader);
+        None
+    }
+
     /// Why it is switched off, if it is.
     fn switched_off(self, reader: &mut Reader<'_>) -> Option<&'static str> {
         let own: &[&[&str]] = match self {
@@ -58,6 +68,7 @@ impl Service {
             Service::Mattermost => &[&["mattermost", "enable"]],
             Service::Pages => &[&["gitlab_rails", "pages_enabled"]],
             Service::Registry => &[&["registry", "enable"]],
+            Service::Kas => &[&["gitlab_kas", "enable"]],
         };
         if own.iter().any(|path| reader.flag_at(path) == Some(false)) {
             return Some("there is no host for it, because the service is switched off");
@@ -72,8 +83,13 @@ impl Service {
     /// Remarks on everything that is set for a host that is not there.
     fn explain_absence(self, reader: &mut Reader<'_>, why: &str) {
         for key in reader.keys_of(self.owner()) {
-            // What `nginx` says about GitLab's host it may say about the bundled nginx too.
-            let is_shared = self == Service::Gitlab && settings::spec(Owner::Daemon, &key).is_some();
+            let is_shared = match self {
+                // What `nginx` says about GitLab's host it may say about the bundled nginx too.
+                Service::Gitlab => settings::spec(Owner::Daemon, &key).is_some(),
+                // The agents' paths on GitLab's host have these timeouts as well.
+                Service::Kas => key.starts_with("k8s_proxy_") && !agent::is_off(reader),
+                Service::Mattermost | Service::Pages | Service::Registry => false,
+            };
             if key != "enable" && !is_shared {
                 reader.no_effect(self.owner(), &key, why);
             }
@@ -86,7 +102,7 @@ impl Service {
         let (word, severity): (_, Severity) = match self {
             Service::Mattermost => ("mattermost", Diagnostic::error),
             Service::Registry => ("registry", Diagnostic::warning),
-            Service::Gitlab | Service::Pages => return,
+            Service::Gitlab | Service::Pages | Service::Kas => return,
         };
         let Some(entry) = reader.entry(&[word, "enable"]) else { return };
         if entry.value.truth() == Some(true) {
@@ -102,6 +118,7 @@ impl Service {
             Service::Mattermost => ExternalUrl::parse_root(said, "Mattermost"),
             Service::Pages => ExternalUrl::parse_root(said, "Pages"),
             Service::Registry => ExternalUrl::parse_root(said, "the container registry"),
+            Service::Kas => agent::url(said, reader),
         };
         let mut url = parsed.map_err(|error| reader.problems.push(error)).ok()?;
         if self == Service::Gitlab
@@ -110,58 +127,6 @@ impl Service {
             url.path = format!("/{}", root.value.trim_matches('/')).trim_end_matches('/').to_owned();
         }
         Some(url)
-    }
-
-    /// Where the application listens.
-    fn upstream(self, reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
-        let text = match self {
-            Service::Gitlab => return workhorse(reader),
-            Service::Mattermost => {
-                let address = reader.text(&["mattermost", "service_address"]);
-                let port = reader.text(&["mattermost", "service_port"]);
-                let host = address.as_ref().map_or("127.0.0.1", |said| said.value.as_str());
-                let host = if host.is_empty() { "127.0.0.1" } else { host };
-                let value = format!("{host}:{}", port.as_ref().map_or("8065", |said| said.value.as_str()));
-                (value, address.or(port).map(|said| said.place))
-            }
-            Service::Pages => or_default(reader.text(&["gitlab_pages", "listen_proxy"]), "localhost:8090"),
-            Service::Registry => or_default(reader.text(&["registry", "registry_http_addr"]), "127.0.0.1:5000"),
-        };
-        read_upstream(text, reader)
-    }
-}
-
-fn or_default(said: Option<Said<String>>, default: &str) -> (String, Option<Place>) {
-    said.map_or((default.to_owned(), None), |said| (said.value, Some(said.place)))
-}
-
-/// Workhorse listens on a socket, unless it is told otherwise.
-fn workhorse(reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
-    let network = reader.text(&["gitlab_workhorse", "listen_network"]);
-    let address = reader.text(&["gitlab_workhorse", "listen_addr"]);
-    let directory = reader.text(&["gitlab_workhorse", "sockets_directory"]);
-    if network.is_some_and(|said| said.value != "unix") {
-        let (text, place) = or_default(address, "127.0.0.1:8181");
-        return read_upstream((text, place), reader);
-    }
-    let directory = directory.map_or("/var/opt/gitlab/gitlab-workhorse/sockets".to_owned(), |said| said.value);
-    let (path, place) = or_default(address, &format!("{}/socket", directory.trim_end_matches('/')));
-    read_upstream((format!("unix:{path}"), place), reader)
-}
-
-/// Reads an address to connect to. One to listen on everywhere is reached on this machine.
-fn read_upstream((text, place): (String, Option<Place>), reader: &mut Reader<'_>) -> Option<Said<UpstreamAddress>> {
-    let reachable = match text.strip_prefix(':').or(text.strip_prefix("0.0.0.0:")) {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => text,
-    };
-    let place = place.unwrap_or_else(|| reader.file.clone());
-    match address::upstream(&reachable) {
-        Ok(value) => Some(Said { value, place }),
-        Err(mistake) => {
-            reader.problems.push(mistake.at(&place));
-            None
-        }
     }
 }
 

@@ -7,8 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HostSection, Said, Setting};
+use crate::model::HttpVersions;
 use crate::model::host::HostPattern;
-use crate::model::{HttpVersions, UpstreamAddress};
+use crate::model::upstream::UpstreamAddress;
 
 /// Takes redirects away that an earlier host of the same name leaves no room for.
 pub(super) fn yield_redirects(hosts: &mut [HostSection], problems: &mut Diagnostics) {
@@ -33,8 +34,8 @@ pub(super) fn yield_redirects(hosts: &mut [HostSection], problems: &mut Diagnost
 /// Reports hosts that want the very port their application listens on.
 pub(super) fn report_own_ports(hosts: &[HostSection], problems: &mut Diagnostics) {
     for host in hosts {
-        let Some(Said { value: UpstreamAddress::Tcp { host: application, port }, .. }) = host.upstream.said()
-        else {
+        let address = host.upstream.said().map(|said| &said.value.address);
+        let Some(UpstreamAddress::Tcp { host: application, port }) = address else {
             continue;
         };
         let is_here = application == "localhost" || application.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());

@@ -43,6 +43,11 @@ impl Scheme {
 impl ExternalUrl {
     /// Reads the URL of `service`. User information, query and fragment do not count, as in the package.
     pub(super) fn parse(said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+        ExternalUrl::parse_among(&WEB, said, service)
+    }
+
+    fn parse_among(schemes: &Schemes, said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+        let [(plain, _), (encrypted, _)] = *schemes;
         let text = said.value.as_str();
         let wrong = |message: String| Diagnostic::error(&said.place, message);
         if text.trim() != text || text.contains(char::is_whitespace) {
@@ -50,22 +55,20 @@ impl ExternalUrl {
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(wrong(format!("the URL of {service} has no scheme and host: `{text}`"))
-                .help(format!("write 'https://{}'", text.trim_start_matches('/'))));
+                .help(format!("write '{encrypted}://{}'", text.trim_start_matches('/'))));
         };
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            other => {
-                return Err(wrong(format!("the URL of {service} has the scheme `{other}`"))
-                    .help("only http:// and https:// can be served"));
-            }
-        };
+        let known = schemes.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name)).map(|(_, scheme)| *scheme);
+        let scheme = known.ok_or_else(|| {
+            let other = scheme.to_ascii_lowercase();
+            wrong(format!("the URL of {service} has the scheme `{other}`"))
+                .help(format!("only {plain}:// and {encrypted}:// can be served"))
+        })?;
         let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
         let path = path.split(['?', '#']).next().unwrap_or("");
         let host = authority.rsplit('@').next().unwrap_or(authority);
         let parsed = Authority::parse(host).map_err(|why| {
             wrong(format!("the URL of {service} has no valid host: {why}"))
-                .help("write it like 'https://gitlab.example.com'")
+                .help(format!("write it like '{encrypted}://gitlab.example.com'"))
         })?;
         let name = HostName::parse(&parsed.host).map_err(|why| wrong(format!("the URL of {service}: {why}")))?;
         let port = parsed.port.unwrap_or(scheme.port());
@@ -79,6 +82,11 @@ impl ExternalUrl {
         })
     }
 
+    /// Reads the URL of the agent server.
+    pub(super) fn parse_agent(said: &Said<String>) -> Result<ExternalUrl, Diagnostic> {
+        ExternalUrl::parse_among(&AGENTS, said, "the agent server")
+    }
+
     /// The URL of a service that only exists at the root of its host.
     pub(super) fn parse_root(said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
         let url = ExternalUrl::parse(said, service)?;
@@ -89,6 +97,14 @@ impl ExternalUrl {
             .help(format!("{service} needs a name of its own, such as 'https://chat.example.com'")))
     }
 }
+
+/// The scheme without TLS, then the one with.
+type Schemes = [(&'static str, Scheme); 2];
+
+const WEB: Schemes = [("http", Scheme::Http), ("https", Scheme::Https)];
+
+/// Agents come by WebSocket.
+const AGENTS: Schemes = [("ws", Scheme::Http), ("wss", Scheme::Https)];
 
 fn without_port(host: &str) -> &str {
     match host.rfind(']') {

@@ -6,7 +6,7 @@ use super::{Fate, Form, Owner, Spec};
 /// All of them. One that means different things for different hosts stands here several times.
 pub(super) const PROXY: &[Spec] = &[
     // Where hosts are, and whether they are at all.
-    applied("enable", &[Mattermost, Registry, Pages], Form::Flag),
+    applied("enable", &[Mattermost, Registry, Pages, Kas], Form::Flag),
     no_effect(
         "enable",
         &[Daemon],
@@ -19,9 +19,12 @@ pub(super) const PROXY: &[Spec] = &[
         Form::Flag,
         "this is about the bundled nginx; GitLab's host is served either way",
     ),
-    refused("enable", &[Kas], Form::Flag, KAS),
     applied("listen_addresses", SERVED, Form::Texts),
-    applied("listen_port", SERVED, Form::Port),
+    applied("listen_port", &[Gitlab, Mattermost, Registry, Pages], Form::Port),
+    applied("port", &[Kas], Form::Port),
+    no_effect("listen_port", &[Kas], Form::Port, "gitlab_kas_nginx['port'] says it, as in the package"),
+    applied("host", &[Kas], Form::Text),
+    applied("https", &[Kas], Form::Flag),
     applied("listen_https", SERVED, Form::Flag),
     applied("redirect_http_to_https", SERVED, Form::Flag),
     applied("redirect_http_to_https_port", SERVED, Form::Port),
@@ -30,14 +33,6 @@ pub(super) const PROXY: &[Spec] = &[
     no_effect("fqdn_regex", &[Pages], Form::Any, "the external URL says it"),
     no_effect("namespace_in_path", &[Pages], Form::Any, "gitlab_pages['namespace_in_path'] says it"),
     no_effect("default_server_enabled", &[Gitlab], Form::Flag, "GitLab's host answers for unknown names"),
-    refused("port", &[Kas], Form::Port, KAS),
-    refused("host", &[Kas], Form::Text, KAS),
-    refused("https", &[Kas], Form::Flag, KAS),
-    refused("listen_addresses", &[Kas], Form::Texts, KAS),
-    refused("listen_port", &[Kas], Form::Port, KAS),
-    refused("listen_https", &[Kas], Form::Flag, KAS),
-    refused("redirect_http_to_https", &[Kas], Form::Flag, KAS),
-    refused("redirect_http_to_https_port", &[Kas], Form::Port, KAS),
     // TLS.
     applied("ssl_certificate", SERVED, Form::Text),
     applied("ssl_certificate_key", SERVED, Form::Text),
@@ -60,18 +55,11 @@ pub(super) const PROXY: &[Spec] = &[
     refused("ssl_client_certificate", EVERY, Form::Text, CLIENT_CERTIFICATES),
     refused("ssl_verify_client", EVERY, Form::Text, CLIENT_CERTIFICATES),
     refused("ssl_verify_depth", EVERY, Form::Any, CLIENT_CERTIFICATES),
-    refused("ssl_certificate", &[Kas], Form::Text, KAS),
-    refused("ssl_certificate_key", &[Kas], Form::Text, KAS),
-    refused("ssl_protocols", &[Kas], Form::Text, KAS),
-    refused("http2_enabled", &[Kas], Form::Flag, KAS),
     // Headers.
     applied("hsts_max_age", SERVED, Form::Number),
     applied("hsts_include_subdomains", SERVED, Form::Flag),
     applied("referrer_policy", &[Gitlab, Mattermost], Form::TextOrOff),
     applied("proxy_set_headers", SERVED, Form::Hash),
-    refused("hsts_max_age", &[Kas], Form::Number, KAS),
-    refused("hsts_include_subdomains", &[Kas], Form::Flag, KAS),
-    refused("proxy_set_headers", &[Kas], Form::Hash, KAS),
     no_effect("hide_server_tokens", &[Daemon], Form::Text, "answers never name the server's software"),
     // Limits and timeouts.
     applied("client_max_body_size", &[Gitlab, Mattermost], Form::Size),
@@ -91,32 +79,27 @@ pub(super) const PROXY: &[Spec] = &[
         Form::Text,
         "every request body is passed on as it comes",
     ),
-    refused("k8s_proxy_connect_timeout", &[Kas], Form::Any, KAS),
-    refused("k8s_proxy_send_timeout", &[Kas], Form::Any, KAS),
-    refused("k8s_proxy_read_timeout", &[Kas], Form::Any, KAS),
+    applied("k8s_proxy_connect_timeout", &[Kas], Form::Span),
+    applied("k8s_proxy_read_timeout", &[Kas], Form::Span),
+    no_effect(
+        "k8s_proxy_send_timeout",
+        &[Kas],
+        Form::Any,
+        "a request waits for the application as long as its answer",
+    ),
     no_effect("k8s_proxy_max_temp_file_size", &[Kas], Form::Any, "nothing is written to temporary files"),
     // The client's address.
-    applied("proxy_protocol", SERVED, Form::Flag),
-    applied("real_ip_trusted_addresses", SERVED, Form::Texts),
-    applied("real_ip_header", SERVED, Form::TextOrOff),
-    applied("real_ip_recursive", SERVED, Form::TextOrOff),
-    refused("proxy_protocol", &[Kas], Form::Flag, KAS),
-    refused("real_ip_trusted_addresses", &[Kas], Form::Texts, KAS),
-    refused("real_ip_header", &[Kas], Form::TextOrOff, KAS),
-    refused("real_ip_recursive", &[Kas], Form::TextOrOff, KAS),
+    applied("proxy_protocol", EVERY, Form::Flag),
+    applied("real_ip_trusted_addresses", EVERY, Form::Texts),
+    applied("real_ip_header", EVERY, Form::TextOrOff),
+    applied("real_ip_recursive", EVERY, Form::TextOrOff),
     // Raw nginx text.
     refused("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::Text, SNIPPET),
     refused("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text, SNIPPET),
     refused("custom_nginx_config", &[Daemon], Form::Text, SNIPPET),
-    refused(
-        "custom_error_pages",
-        &[Gitlab],
-        Form::Hash,
-        "not supported by this version; answers of GitLab pass as they are, and the proxy's own pages are plain",
-    ),
+    applied("custom_error_pages", &[Gitlab], Form::Hash),
     // Logs.
-    applied("log_directory", &[Daemon, Mattermost, Registry, Pages], Form::Text),
-    refused("log_directory", &[Kas], Form::Text, KAS),
+    applied("log_directory", &[Daemon, Mattermost, Registry, Pages, Kas], Form::Text),
     refused("log_format", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
     refused("log_format_escape", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
     no_effect("error_log_level", ALL, Form::Text, "the program's own log has its own level"),
@@ -141,13 +124,14 @@ pub(super) const PROXY: &[Spec] = &[
     no_effect("server_names_hash_bucket_size", &[Daemon], Form::Any, TUNING),
     no_effect("consul_service_name", &[Daemon], Form::Any, "Gatepost does not register with Consul"),
     no_effect("consul_service_meta", &[Daemon], Form::Any, "Gatepost does not register with Consul"),
-    no_effect("status.enable", &[Daemon], Form::Flag, STATUS),
-    no_effect("status.listen_addresses", &[Daemon], Form::Texts, STATUS),
-    no_effect("status.fqdn", &[Daemon], Form::Any, STATUS),
-    no_effect("status.port", &[Daemon], Form::Port, STATUS),
-    no_effect("status.vts_enable", &[Daemon], Form::Flag, STATUS),
-    no_effect("status.options.allow", &[Daemon], Form::Any, STATUS),
-    no_effect("status.options.deny", &[Daemon], Form::Any, STATUS),
+    applied("status.enable", &[Daemon], Form::Flag),
+    applied("status.listen_addresses", &[Daemon], Form::Texts),
+    no_effect("status.fqdn", &[Daemon], Form::Any, "the pages are there for every name"),
+    applied("status.port", &[Daemon], Form::Port),
+    applied("status.vts_enable", &[Daemon], Form::Flag),
+    applied("status.options.allow", &[Daemon], Form::Any),
+    applied("status.options.deny", &[Daemon], Form::Any),
+    no_effect("status.options.stub_status", &[Daemon], Form::Any, STATUS),
     no_effect("status.options.server_tokens", &[Daemon], Form::Any, STATUS),
     no_effect("status.options.access_log", &[Daemon], Form::Any, STATUS),
     no_effect("svlogd_size", &[Daemon], Form::Any, ROTATION),
@@ -182,12 +166,11 @@ const fn refused(key: &'static str, owners: &'static [Owner], form: Form, why: &
 }
 
 /// The hosts that this version serves.
-const SERVED: &[Owner] = &[Gitlab, Mattermost, Registry, Pages];
+const SERVED: &[Owner] = EVERY;
 const EVERY: &[Owner] = &[Gitlab, Mattermost, Registry, Pages, Kas];
 const ALL: &[Owner] = &[Daemon, Gitlab, Mattermost, Registry, Pages, Kas];
 const HTTP: &[Owner] = &[Daemon, Gitlab];
 
-const KAS: &str = "not supported by this version; the agent server (KAS) has no host here and is not reached";
 const CLIENT_CERTIFICATES: &str =
     "not supported by this version; clients are NOT asked for certificates, so nobody is kept out by them";
 const SNIPPET: &str =
@@ -195,5 +178,5 @@ const SNIPPET: &str =
 const LOG_FORMAT: &str = "not supported by this version; the access log has the package's default format";
 const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
 const TUNING: &str = "a detail of nginx that has no counterpart";
-const STATUS: &str = "this version has no status page";
+const STATUS: &str = "the pages are what they are, and nothing is logged about them";
 const ROTATION: &str = "Gatepost does not rotate logs; USR1 opens them anew";

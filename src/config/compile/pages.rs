@@ -1,0 +1,75 @@
+//! What the proxy answers by itself: files, and the pages for errors.
+
+use super::context::Context;
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::{
+    FileMapping, FilesSection, ForwardSettings, HostSection, RouteAction, RouteSection, Said, Setting,
+};
+use crate::model::ErrorPagesId;
+use crate::model::error_page::{ErrorPage, ErrorPages, PageContent};
+use crate::model::files::{FileLocation, Files};
+use crate::model::route::PathMatch;
+
+/// Adds the pages to the model, if there are any.
+pub(super) fn add(said: &Setting<Vec<Said<ErrorPage>>>, context: &mut Context<'_>) -> Option<ErrorPagesId> {
+    let pages = said.said()?.value.iter().map(|page| match &page.value {
+        ErrorPage { status, content: PageContent::File(path) } => {
+            ErrorPage { status: *status, content: PageContent::File(context.path(path.clone())) }
+        }
+        other => other.clone(),
+    });
+    let pages = ErrorPages::new(pages.collect());
+    (!pages.is_empty()).then(|| context.model.add_error_pages(pages))
+}
+
+/// Reports second pages for one status.
+pub(super) fn report_doubles(said: &Setting<Vec<Said<ErrorPage>>>, problems: &mut Diagnostics) {
+    let pages = said.said().map(|said| &said.value[..]).unwrap_or_default();
+    for (nth, page) in pages.iter().enumerate() {
+        if let Some(first) = pages[..nth].iter().find(|first| first.value.status == page.value.status) {
+            let message = format!("a second page for status {}", page.value.status.as_u16());
+            let help = format!("the first is at {}; only one of them could ever be used", first.place);
+            problems.push(Diagnostic::error(&page.place, message).help(help));
+        }
+    }
+}
+
+/// The files of a route.
+pub(super) fn files(section: &FilesSection, path: &PathMatch, context: &mut Context<'_>) -> Option<Files> {
+    let index = match &section.index {
+        Setting::Said(said) => Some(said.value.clone()),
+        Setting::Unsaid => None,
+        Setting::Unreadable => return None,
+    };
+    let location = match (&section.mapping, path) {
+        (FileMapping::Root(directory), _) => FileLocation::Root(context.path(directory.value.clone())),
+        (FileMapping::Alias(file), PathMatch::Exact(_)) => FileLocation::Single(context.path(file.value.clone())),
+        (FileMapping::Alias(directory), PathMatch::Prefix(prefix) | PathMatch::PrefixFirst(prefix)) => {
+            FileLocation::Alias { prefix: prefix.clone(), directory: context.path(directory.value.clone()) }
+        }
+        (FileMapping::Alias(said), PathMatch::Regex(_)) => {
+            let error = Diagnostic::error(&said.place, "a pattern has no beginning that `alias` could replace");
+            context.problems.push(error.help("use `root`, or a route with `prefix`"));
+            return None;
+        }
+    };
+    Some(Files { location, index })
+}
+
+/// The route to the files of certificate validation. Those who validate begin on port 80.
+pub(super) fn challenges(section: &HostSection) -> Option<RouteSection> {
+    let Said { value, place } = section.acme_challenge_directory.said()?;
+    let directory = Said { value: value.clone(), place: place.clone() };
+    let files = FilesSection { mapping: FileMapping::Root(directory), index: Setting::Unsaid };
+    Some(RouteSection {
+        place: place.clone(),
+        path: Setting::said_at(PathMatch::PrefixFirst(CHALLENGES.to_owned()), place),
+        action: Setting::said_at(RouteAction::Files(files), place),
+        replace_with: Setting::Unsaid,
+        before_redirect: Setting::said_at(true, place),
+        settings: ForwardSettings::default(),
+    })
+}
+
+/// RFC 8555 section 8.3.
+const CHALLENGES: &str = "/.well-known/acme-challenge/";

@@ -1,0 +1,106 @@
+//! How an application is reached, and how far it is trusted.
+
+use super::context::Context;
+use super::defaults;
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::{
+    Application, ForwardSettings, HostSettings, Said, Scheme, Setting, UpstreamTlsSection,
+};
+use crate::model::CertificateFiles;
+use crate::model::host::HostName;
+use crate::model::upstream::{
+    Trust, UpstreamAddress, UpstreamProtocol, UpstreamSecurity, UpstreamSpec, UpstreamTls,
+};
+
+/// The application with all that holds for connections to it.
+pub(super) fn compile(
+    application: &Application,
+    settings: &ForwardSettings,
+    host: &HostSettings,
+    context: &mut Context<'_>,
+) -> UpstreamSpec {
+    let (protocol, is_tls) = match application.scheme {
+        Scheme::Http => (UpstreamProtocol::Http1, false),
+        Scheme::Https => (UpstreamProtocol::Http1, true),
+        Scheme::Grpc => (UpstreamProtocol::Http2, false),
+        Scheme::Grpcs => (UpstreamProtocol::Http2, true),
+    };
+    let tls = is_tls.then(|| tls(&application.address, &settings.upstream_tls, context)).flatten();
+    UpstreamSpec {
+        address: context.upstream(application.address.clone()),
+        protocol,
+        security: tls.map_or(UpstreamSecurity::Plain, UpstreamSecurity::Tls),
+        connect_timeout: settings.connect_timeout.value_or(defaults::CONNECT_TIMEOUT),
+        idle_timeout: host.keepalive_timeout.value_or(defaults::KEEPALIVE_TIMEOUT),
+        max_idle: host.keepalive_connections.value_or(defaults::KEEPALIVE_CONNECTIONS),
+    }
+}
+
+/// Reports the terms of TLS where no application is spoken to over TLS.
+pub(super) fn report_idle_terms(settings: &ForwardSettings, problems: &mut Diagnostics) {
+    if let Some(place) = settings.upstream_tls.place() {
+        let message = "`upstream_tls` has no effect: the application is spoken to without TLS";
+        let warning = Diagnostic::warning(place, message);
+        problems.push(warning.help("remove it, or write `https://` or `grpcs://` before the address"));
+    }
+}
+
+/// `None` if something is wrong, which has been reported.
+fn tls(
+    address: &UpstreamAddress,
+    said: &Setting<UpstreamTlsSection>,
+    context: &mut Context<'_>,
+) -> Option<UpstreamTls> {
+    let unsaid = UpstreamTlsSection::default();
+    let section = said.said().map_or(&unsaid, |said| &said.value);
+    let name = section.name.said().map(|said| said.value.clone()).or_else(|| name_of(address));
+    let (trust, identity) = (trust(section, context), identity(section, context));
+    if let (None, Some(place)) = (&name, said.place()) {
+        let error = Diagnostic::error(place, "nothing says which name the application's certificate is for");
+        context.problems.push(error.help("add `name = \"kas.example.com\"` with the name in the certificate"));
+    }
+    Some(UpstreamTls { name: name?, trust, identity })
+}
+
+/// The name of a TCP address; a socket has none, so the certificate is expected to be for this machine.
+fn name_of(address: &UpstreamAddress) -> Option<HostName> {
+    match address {
+        UpstreamAddress::Unix(_) => HostName::parse("localhost").ok(),
+        UpstreamAddress::Tcp { host, .. } if host.contains(':') => HostName::parse(&format!("[{host}]")).ok(),
+        UpstreamAddress::Tcp { host, .. } => HostName::parse(host).ok(),
+    }
+}
+
+fn trust(section: &UpstreamTlsSection, context: &mut Context<'_>) -> Trust {
+    let off = section.verify.said().filter(|said| !said.value);
+    let wishes = [off.map(|said| &said.place), section.ca.place(), section.pin.place()];
+    if let [_, second, ..] = wishes.into_iter().flatten().collect::<Vec<_>>()[..] {
+        let error = Diagnostic::error(second, "only one of `verify = false`, `ca` and `pin` can stand here");
+        context.problems.push(error.help("remove the others"));
+    }
+    match (off, section.ca.said(), section.pin.said()) {
+        (Some(off), ..) => {
+            let warning = Diagnostic::warning(&off.place, "the application's certificate is not verified");
+            context.problems.push(warning.help("name its authority as `ca`, or the certificate itself as `pin`"));
+            Trust::Anything
+        }
+        (None, Some(ca), _) => Trust::Authorities(context.path(ca.value.clone())),
+        (None, None, Some(pin)) => Trust::Pinned(context.path(pin.value.clone())),
+        (None, None, None) => Trust::System,
+    }
+}
+
+fn identity(section: &UpstreamTlsSection, context: &mut Context<'_>) -> Option<CertificateFiles> {
+    match (section.certificate.said(), section.certificate_key.said()) {
+        (Some(chain), Some(key)) => Some(CertificateFiles {
+            chain: context.path(chain.value.clone()),
+            key: context.path(key.value.clone()),
+        }),
+        (Some(Said { place, .. }), None) | (None, Some(Said { place, .. })) => {
+            let error = Diagnostic::error(place, "a certificate and its key belong together");
+            context.problems.push(error.help("name both, as `certificate` and `certificate_key`"));
+            None
+        }
+        (None, None) => None,
+    }
+}

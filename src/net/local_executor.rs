@@ -1,0 +1,18 @@
+//! Runs what hyper spawns for HTTP/2 as tasks of the same worker.
+
+use std::future::Future;
+
+use crate::drain::Drain;
+
+/// Hands the tasks of a connection to the worker it lives on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LocalExecutor;
+
+impl<F> hyper::rt::Executor<F> for LocalExecutor
+where
+    F: Future<Output = ()> + 'static,
+{
+    fn execute(&self, task: F) {
+        Drain::spawn_part(task);
+    }
+}

@@ -1,0 +1,48 @@
+//! One request and its answer, on one stream of an HTTP/2 connection.
+//!
+//! Both bodies and their trailers move independently of each other, so an answer may begin, and end, while
+//! the request is still being sent. A stream that is dropped before its end is reset, and the application
+//! stops working for a client that has left.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use http::Response;
+use hyper::body::Incoming;
+
+use super::answer::Answer;
+use super::connection::SendError;
+use super::error::UpstreamError;
+use super::exchange::Failure;
+use super::multiplex::Claim;
+use super::request::UpstreamRequest;
+use super::stream_body::{Silence, StreamBody};
+
+/// Sends a request and waits for the head of the answer.
+pub(super) async fn exchange(claim: Claim, request: UpstreamRequest) -> Result<Answer, Failure> {
+    let UpstreamRequest { message, terms } = request;
+    let mut silence = Silence::new(terms.read_timeout, message.body().watch());
+    let sent = claim.sender().try_send_request(message);
+    match await_head(sent, &mut silence).await {
+        Some(Ok(response)) => {
+            let body = |incoming| StreamBody::new(incoming, silence, claim).into();
+            Ok(Answer::Response(response.map(body)))
+        }
+        Some(Err(error)) => Err(Failure::of_sending(Box::new(error), silence.watch(), terms)),
+        None => Err(Failure::of(UpstreamError::AnswerTimeout)),
+    }
+}
+
+/// `None` if the application stays silent.
+async fn await_head<F>(sent: F, silence: &mut Silence) -> Option<Result<Response<Incoming>, SendError>>
+where
+    F: Future<Output = Result<Response<Incoming>, SendError>>,
+{
+    let mut sent = pin!(sent);
+    poll_fn(|cx| match sent.as_mut().poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => silence.poll_expired(cx).map(|()| None),
+    })
+    .await
+}

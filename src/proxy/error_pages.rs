@@ -1,0 +1,68 @@
+//! The pages for errors, ready to be sent.
+//!
+//! They are read once, when the program starts: a page that says the application is down must be there
+//! while the application, which brings the page, is being replaced.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
+
+use super::html;
+use crate::model::error_page::{ErrorPage, ErrorPages, PageContent};
+use crate::model::{ErrorPagesId, Model};
+
+/// All pages of a model. Those whose file cannot be read are missing.
+#[derive(Default)]
+pub struct ReadyPages(Vec<Vec<ReadyPage>>);
+
+/// One page.
+pub struct ReadyPage {
+    status: StatusCode,
+    pub content_type: HeaderValue,
+    pub body: Bytes,
+}
+
+impl ReadyPages {
+    /// Reads and lays out the pages. What cannot be read is told to the program's log.
+    pub fn prepare(model: &Model) -> ReadyPages {
+        let ready = |pages: &ErrorPages| pages.iter().filter_map(prepare).collect();
+        ReadyPages(model.all_error_pages().iter().map(ready).collect())
+    }
+
+    /// The page for a status.
+    pub fn find(&self, pages: Option<ErrorPagesId>, status: StatusCode) -> Option<&ReadyPage> {
+        self.0.get(pages?.index())?.iter().find(|page| page.status == status)
+    }
+}
+
+fn prepare(page: &ErrorPage) -> Option<ReadyPage> {
+    let (content_type, body) = match &page.content {
+        PageContent::File(path) => (html::CONTENT_TYPE, read_or_report(path)?),
+        PageContent::Message(message) => (html::CONTENT_TYPE, html::message(page.status, message).into()),
+        PageContent::Text { content_type, body } => (content_type.clone(), body.clone().into()),
+    };
+    Some(ReadyPage { status: page.status, content_type, body })
+}
+
+fn read_or_report(path: &Path) -> Option<Bytes> {
+    read(path)
+        .map_err(|why| {
+            tracing::warn!("the error page {} cannot be read, a plain one stands in: {why}", path.display())
+        })
+        .ok()
+}
+
+fn read(path: &Path) -> io::Result<Bytes> {
+    let mut page = Vec::new();
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut page)?;
+    if page.len() as u64 > LARGEST {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(page.into())
+}
+
+/// Pages are held in memory.
+const LARGEST: u64 = 1024 * 1024;

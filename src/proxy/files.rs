@@ -1,0 +1,192 @@
+//! Answers from files: which one, whether it is asked for anew, and which part of it.
+//!
+//! Everything that touches the disk happens on tokio's threads for that, so a slow disk holds up nobody
+//! but who asked for its files.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Response, StatusCode, request};
+use http_range_header::parse_range_header;
+use nix::fcntl::OFlag;
+use tokio::task::spawn_blocking;
+
+use super::body::Content;
+use super::file_body::FileBody;
+use super::reply::{Refusal, Reply};
+use crate::model::files::{FileName, Files};
+use crate::model::path;
+
+/// A file that may be served.
+struct Opened {
+    file: File,
+    length: u64,
+    /// To the second, as headers tell it.
+    modified: SystemTime,
+    /// From time and length, as nginx makes it.
+    tag: HeaderValue,
+    content_type: HeaderValue,
+}
+
+/// What a client wants of a file, after all its conditions.
+enum Wanted {
+    Whole,
+    Part(Range<u64>),
+    /// It has the file already.
+    Nothing,
+    /// It has another file than it hopes for.
+    Changed,
+    /// The file is shorter than what it wants of it.
+    Beyond,
+}
+
+/// Answers a request for a file.
+pub async fn serve(files: &Files, head: &request::Parts) -> Result<Reply, Refusal> {
+    if head.method != Method::GET && head.method != Method::HEAD {
+        return Err(Refusal::NotForFiles);
+    }
+    let path = path::normalise(head.uri.path()).map_err(|_| Refusal::BadPath)?;
+    let name = files.find(&path).ok_or(Refusal::NoFile)?;
+    let opened = spawn_blocking(move || Opened::open(&name)).await;
+    let opened = opened.map_err(|_| Refusal::NoFile)?.map_err(|error| refusal(&error))?;
+    Ok(opened.answer(head))
+}
+
+/// nginx tells what must not be read from what is not there.
+fn refusal(error: &io::Error) -> Refusal {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Refusal::Denied,
+        _ => Refusal::NoFile,
+    }
+}
+
+impl Opened {
+    fn open(name: &FileName) -> io::Result<Opened> {
+        // A pipe must not make the thread wait for somebody who writes into it.
+        let flags = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(&name.path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || !lies_within(&file, &name.within)? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let since_epoch = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = since_epoch.as_secs();
+        let tag = format!("\"{seconds:x}-{:x}\"", metadata.len());
+        Ok(Opened {
+            file,
+            length: metadata.len(),
+            modified: UNIX_EPOCH + Duration::from_secs(seconds),
+            tag: HeaderValue::try_from(tag).map_err(io::Error::other)?,
+            content_type: content_type(&name.path),
+        })
+    }
+
+    fn answer(self, head: &request::Parts) -> Reply {
+        let (status, range) = match self.wanted(head) {
+            Wanted::Whole => (StatusCode::OK, 0..self.length),
+            Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+            Wanted::Nothing => (StatusCode::NOT_MODIFIED, 0..0),
+            Wanted::Changed => (StatusCode::PRECONDITION_FAILED, 0..0),
+            Wanted::Beyond => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0),
+        };
+        let mut reply = Response::new(Content::Empty);
+        *reply.status_mut() = status;
+        self.describe(reply.headers_mut(), status, &range);
+        if head.method == Method::GET && !range.is_empty() {
+            *reply.body_mut() = Content::File(FileBody::new(self.file, range));
+        }
+        reply
+    }
+
+    /// The headers of an answer about the file (RFC 9110 sections 8.8, 14.3 and 14.4).
+    fn describe(&self, headers: &mut HeaderMap, status: StatusCode, range: &Range<u64>) {
+        if let Ok(modified) = HeaderValue::try_from(httpdate::fmt_http_date(self.modified)) {
+            headers.insert(header::LAST_MODIFIED, modified);
+        }
+        headers.insert(header::ETAG, self.tag.clone());
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if status.is_success() {
+            headers.insert(header::CONTENT_TYPE, self.content_type.clone());
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+        }
+        let part = match status {
+            StatusCode::PARTIAL_CONTENT => format!("bytes {}-{}/{}", range.start, range.end - 1, self.length),
+            StatusCode::RANGE_NOT_SATISFIABLE => format!("bytes */{}", self.length),
+            _ => return,
+        };
+        if let Ok(part) = HeaderValue::try_from(part) {
+            headers.insert(header::CONTENT_RANGE, part);
+        }
+    }
+
+    /// The conditions in the order of RFC 9110 section 13.2.2.
+    fn wanted(&self, head: &request::Parts) -> Wanted {
+        let headers = &head.headers;
+        let unchanged = match headers.get(header::IF_MATCH) {
+            Some(tags) => self.is_among(tags),
+            None => date(headers, &header::IF_UNMODIFIED_SINCE).is_none_or(|date| self.modified <= date),
+        };
+        if !unchanged {
+            return Wanted::Changed;
+        }
+        let known = match headers.get(header::IF_NONE_MATCH) {
+            Some(tags) => self.is_among(tags),
+            None => date(headers, &header::IF_MODIFIED_SINCE).is_some_and(|date| self.modified <= date),
+        };
+        if known {
+            return Wanted::Nothing;
+        }
+        match headers.get(header::RANGE) {
+            Some(ranges) if head.method == Method::GET && self.is_range_of_this(headers) => self.part(ranges),
+            _ => Wanted::Whole,
+        }
+    }
+
+    /// Whether the tag is in a list of tags.
+    fn is_among(&self, tags: &HeaderValue) -> bool {
+        let Ok(tags) = tags.to_str() else { return false };
+        let own = self.tag.as_bytes();
+        tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/").as_bytes() == own)
+    }
+
+    /// Whether a range is meant for the file as it is now (RFC 9110 section 13.1.5).
+    fn is_range_of_this(&self, headers: &HeaderMap) -> bool {
+        let Some(condition) = headers.get(header::IF_RANGE) else { return true };
+        condition == self.tag || date(headers, &header::IF_RANGE) == Some(self.modified)
+    }
+
+    /// One part is sent as it is asked for. Several would need a body of their own form; the whole file is a
+    /// valid answer to them, and to ranges that cannot be read.
+    fn part(&self, ranges: &HeaderValue) -> Wanted {
+        let Some(parsed) = ranges.to_str().ok().and_then(|text| parse_range_header(text).ok()) else {
+            return Wanted::Whole;
+        };
+        match parsed.validate(self.length).as_deref() {
+            Ok([only]) => Wanted::Part(*only.start()..*only.end() + 1),
+            Ok(_) => Wanted::Whole,
+            Err(_) => Wanted::Beyond,
+        }
+    }
+}
+
+/// Whether an open file really lies in a place, whatever links led to it. The question is about what is open,
+/// so nobody can exchange it afterwards.
+fn lies_within(file: &File, place: &Path) -> io::Result<bool> {
+    let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    Ok(real.starts_with(place.canonicalize()?))
+}
+
+fn date(headers: &HeaderMap, name: &header::HeaderName) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
+}
+
+fn content_type(path: &Path) -> HeaderValue {
+    let known = mime_guess::from_path(path).first_raw();
+    HeaderValue::from_static(known.unwrap_or("application/octet-stream"))
+}

@@ -1,0 +1,50 @@
+//! Answers that the proxy makes itself out of what it holds: pages for errors, pages about itself.
+
+use http::Response;
+use http::header::{self, HeaderValue};
+
+use super::Proxy;
+use super::reply::{self, Refusal, Reply};
+use crate::model::ErrorPagesId;
+use crate::model::error_page::ApplicationErrors;
+use crate::model::route::{Forward, Route, StatusPage};
+use crate::telemetry::status_pages;
+
+impl Proxy {
+    /// A page in the place of an application's error, if that is wanted and there is one.
+    pub(super) fn page_instead<B>(&self, answer: &Response<B>, forward: &Forward, route: &Route) -> Option<Reply> {
+        if forward.application_errors == ApplicationErrors::Pass {
+            return None;
+        }
+        let page = self.pages.find(route.error_pages, answer.status())?;
+        let mut reply = reply::error_page(answer.status(), page);
+        // A 401 is nothing without it (RFC 9110 section 15.5.2).
+        for challenge in answer.headers().get_all(header::WWW_AUTHENTICATE) {
+            reply.headers_mut().append(header::WWW_AUTHENTICATE, challenge.clone());
+        }
+        route.response_headers.iter().for_each(|op| op.apply(reply.headers_mut()));
+        Some(reply)
+    }
+
+    /// What a client is told that is not let through.
+    pub(super) fn refuse(
+        &self,
+        refusal: &Refusal,
+        pages: Option<ErrorPagesId>,
+        accept: Option<&HeaderValue>,
+    ) -> Reply {
+        reply::refuse(refusal, self.pages.find(pages, refusal.status()), accept)
+    }
+
+    /// A page about the proxy itself.
+    pub(super) fn status_page(&self, page: StatusPage) -> Result<Reply, Refusal> {
+        // Whoever has such a page counts.
+        let sums = self.tallies.as_ref().ok_or(Refusal::NoRoute)?.sums();
+        Ok(match page {
+            StatusPage::Connections => reply::text("text/plain", status_pages::connections(&sums)),
+            StatusPage::Metrics => {
+                reply::text("text/plain; version=0.0.4", status_pages::metrics(&sums, &self.model))
+            }
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! Who may come in: rules by the client's address.
+
+use crate::support::configuration::{Configuration, GITLAB, Host};
+use crate::support::gatepost::Gatepost;
+use crate::support::origin::{Origin, answers, ok};
+
+fn origin() -> Origin {
+    Origin::tcp(answers(|_| ok("hello")))
+}
+
+fn status_under(rules: &str) -> u16 {
+    let origin = origin();
+    let host = Host::new(GITLAB, &origin).with(&format!("access = {rules}"));
+    let gatepost = Gatepost::with_host(host);
+    let status = gatepost.client().get("/").status();
+    assert_eq!(origin.requests().len(), usize::from(status == 200), "who is refused never reaches the application");
+    status
+}
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    assert_eq!(status_under("[\"deny 127.0.0.0/8\", \"allow all\"]"), 403);
+    assert_eq!(status_under("[\"allow 127.0.0.1\", \"deny all\"]"), 200);
+    assert_eq!(status_under("[\"deny ::1\", \"deny 10.0.0.0/8\"]"), 200);
+    assert_eq!(status_under("[\"deny ::ffff:127.0.0.0/104\"]"), 403);
+}
+
+#[test]
+fn rules_of_a_route_stand_in_the_place_of_those_of_its_host() {
+    let origin = origin();
+    let host = Host::new(GITLAB, &origin)
+        .with("access = [\"deny all\"]")
+        .route("exact = \"/open\"\naccess = []")
+        .route("exact = \"/also\"\naccess = [\"allow 127.0.0.1\", \"deny all\"]")
+        .route("exact = \"/said\"\nrespond = { body = \"x\" }");
+    let gatepost = Gatepost::with_host(host);
+    let mut client = gatepost.client();
+    assert_eq!(client.get("/").status(), 403);
+    assert_eq!(client.get("/open").status(), 200);
+    assert_eq!(client.get("/also").status(), 200);
+    assert_eq!(client.get("/said").status(), 403);
+    assert_eq!(client.get("/%6fpen").status(), 200);
+}
+
+#[test]
+fn no_spelling_of_a_path_leads_around_its_rules() {
+    let origin = origin();
+    let host = Host::new(GITLAB, &origin).route("prefix = \"/-/metrics\"\naccess = [\"deny all\"]");
+    let gatepost = Gatepost::with_host(host);
+    let mut client = gatepost.client();
+    for target in ["/-/metrics", "//-//metrics", "/-/%6detrics", "/x/../-/metrics", "/-%2fmetrics"] {
+        assert_eq!(client.get(target).status(), 403, "{target}");
+    }
+    assert_eq!(origin.requests().len(), 0);
+}
+
+#[test]
+fn a_refused_client_keeps_its_connection_and_the_headers_of_the_host() {
+    let origin = origin();
+    let host = Host::new(GITLAB, &origin).route("exact = \"/no\"\naccess = [\"deny all\"]");
+    let gatepost = Gatepost::with_host(host);
+    let mut client = gatepost.client();
+    let refused = client.post("/no", b"body");
+    assert_eq!(refused.status(), 403);
+    assert!(refused.head.has("strict-transport-security"));
+    assert_eq!(client.get("/").status(), 200);
+}
+
+#[test]
+fn the_redirect_itself_is_for_everybody_but_its_routes_keep_their_rules() {
+    let origin = origin();
+    let host = Host::new(GITLAB, &origin)
+        .with("access = [\"deny all\"]")
+        .route("exact = \"/-/health\"\nbefore_redirect = true");
+    let gatepost = Gatepost::start(Configuration::new().host(host));
+    let mut client = gatepost.plain_client_of(GITLAB);
+    assert_eq!(client.get("/").status(), 301);
+    assert_eq!(client.get("/-/health").status(), 403);
+}

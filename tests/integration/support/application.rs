@@ -1,0 +1,253 @@
+//! An application that speaks what scripts cannot: HTTP/2 as gRPC uses it, and TLS.
+//!
+//! What it does with a request is said by the path; see [`call`]. Over TLS it also speaks HTTP/1.1, and then
+//! answers every request with its path, or switches protocols and sends every byte back.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
+use hyper_util::rt::TokioIo;
+use rustls::{HandshakeKind, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+/// A running application. Dropping it ends its connections.
+pub struct Application {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What it has seen.
+#[derive(Default)]
+pub struct Seen {
+    pub connections: usize,
+    /// Connections that resumed an earlier TLS session.
+    pub resumed: usize,
+    /// Connections that showed a certificate.
+    pub identified: usize,
+    pub requests: Vec<request::Parts>,
+    /// Why streams ended before their time.
+    pub resets: Vec<Reason>,
+}
+
+struct Shared {
+    tls: Option<TlsAcceptor>,
+    most_streams: u32,
+    seen: Mutex<Seen>,
+}
+
+type Outcome = Result<(), h2::Error>;
+
+impl Application {
+    /// HTTP/2 without TLS.
+    pub fn h2c() -> Application {
+        Application::start(None, MANY)
+    }
+
+    /// HTTP/2 without TLS that allows only so many requests at once.
+    pub fn h2c_allowing(most_streams: u32) -> Application {
+        Application::start(None, most_streams)
+    }
+
+    /// TLS as configured.
+    pub fn tls(config: ServerConfig) -> Application {
+        Application::start(Some(TlsAcceptor::from(Arc::new(config))), MANY)
+    }
+
+    fn start(tls: Option<TlsAcceptor>, most_streams: u32) -> Application {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared { tls, most_streams, seen: Mutex::default() });
+        let (stop, stopped) = oneshot::channel();
+        let of_thread = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { accept_all(listener, of_thread, stopped).await });
+        });
+        Application { address, shared, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.shared.seen.lock().unwrap()
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
+            && !thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Shared {
+    fn note(&self, note: impl FnOnce(&mut Seen)) {
+        note(&mut self.seen.lock().unwrap());
+    }
+}
+
+/// Connections end when this does, because their set is dropped.
+async fn accept_all(listener: std::net::TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+    let listener = TcpListener::from_std(listener).unwrap();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted.unwrap();
+                shared.note(|seen| seen.connections += 1);
+                connections.spawn(serve(stream, Arc::clone(&shared)));
+            }
+            _ = &mut stopped => return,
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    stream.set_nodelay(true).unwrap();
+    let Some(acceptor) = &shared.tls else { return serve_http2(stream, &shared).await };
+    // The peer may refuse the certificate, which its test sees at its own end.
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let session = stream.get_ref().1;
+    let is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+    let is_identified = session.peer_certificates().is_some();
+    shared.note(|seen| {
+        seen.resumed += usize::from(is_resumed);
+        seen.identified += usize::from(is_identified);
+    });
+    if session.alpn_protocol() == Some(b"h2") {
+        serve_http2(stream, &shared).await;
+    } else {
+        serve_http1(stream, &shared).await;
+    }
+}
+
+async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: &Shared) {
+    let upgrade = Mutex::new(None);
+    let answer = hyper::service::service_fn(|mut request: Request<hyper::body::Incoming>| {
+        let switches = request.headers().contains_key("upgrade");
+        let mut reply = Response::new(http_body_util::Full::new(Bytes::from(request.uri().path().to_owned())));
+        if switches {
+            *upgrade.lock().unwrap() = Some(hyper::upgrade::on(&mut request));
+            *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            reply.headers_mut().insert("connection", HeaderValue::from_static("upgrade"));
+            reply.headers_mut().insert("upgrade", request.headers()["upgrade"].clone());
+        }
+        shared.note(|seen| seen.requests.push(request.into_parts().0));
+        async move { Ok::<_, Infallible>(reply) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+    // The peer may leave as it likes, here and below.
+    let _ = connection.with_upgrades().await;
+    let upgrade = upgrade.lock().unwrap().take();
+    if let Some(upgrade) = upgrade
+        && let Ok(upgraded) = upgrade.await
+    {
+        let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
+        let _ = tokio::io::copy(&mut reader, &mut writer).await;
+    }
+}
+
+async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<Shared>) {
+    let mut builder = h2::server::Builder::new();
+    let Ok(mut connection) = builder.max_concurrent_streams(shared.most_streams).handshake(stream).await else {
+        return;
+    };
+    let mut calls = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = connection.accept() => {
+                let Some(Ok((request, respond))) = accepted else { return };
+                match request.uri().path() {
+                    "/dies" => return,
+                    "/says-goodbye" => connection.graceful_shutdown(),
+                    _ => {}
+                }
+                let (head, body) = request.into_parts();
+                let path = head.uri.path().to_owned();
+                shared.note(|seen| seen.requests.push(head));
+                let shared = Arc::clone(shared);
+                calls.spawn(async move {
+                    if let Err(error) = call(&path, body, respond).await {
+                        shared.note(|seen| seen.resets.extend(error.reason()));
+                    }
+                });
+            }
+            Some(_) = calls.join_next() => {}
+        }
+    }
+}
+
+/// What is done with a request for each path.
+async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Outcome {
+    match path {
+        "/never-answers" => {
+            let reason = poll_fn(|cx| respond.poll_reset(cx)).await?;
+            Err(reason.into())
+        }
+        "/only-trailers" => {
+            let answer = Response::builder().header("grpc-status", "5").header("grpc-message", "none");
+            respond.send_response(answer.body(()).unwrap(), true).map(drop)
+        }
+        "/collects" => {
+            while let Some(piece) = body.data().await {
+                body.flow_control().release_capacity(piece?.len())?;
+            }
+            respond.send_response(Response::new(()), true).map(drop)
+        }
+        "/resets" => {
+            let mut answer = respond.send_response(Response::new(()), false)?;
+            answer.send_data(Bytes::from_static(b"so far"), false)?;
+            // What has not been written when a stream is reset never is.
+            let _more = body.data().await;
+            answer.send_reset(Reason::ENHANCE_YOUR_CALM);
+            Ok(())
+        }
+        "/counts" => {
+            let mut answer = respond.send_response(Response::new(()), false)?;
+            for number in ["one", "two", "three"] {
+                answer.send_data(Bytes::from_static(number.as_bytes()), false)?;
+            }
+            answer.send_trailers(status("0"))
+        }
+        _ => echo(&mut body, respond.send_response(Response::new(()), false)?).await,
+    }
+}
+
+/// Sends each piece back as it comes, and the trailers at the end.
+async fn echo(body: &mut RecvStream, mut answer: SendStream<Bytes>) -> Outcome {
+    while let Some(piece) = body.data().await {
+        let piece = piece?;
+        body.flow_control().release_capacity(piece.len())?;
+        answer.send_data(piece, false)?;
+    }
+    let mut trailers = status("0");
+    trailers.extend(body.trailers().await?.unwrap_or_default());
+    answer.send_trailers(trailers)
+}
+
+fn status(code: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(http::HeaderName::from_static("grpc-status"), HeaderValue::from_static(code))])
+}
+
+const MANY: u32 = 250;
