@@ -19,6 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, request};
 use hyper::body::Incoming;
@@ -274,10 +275,7 @@ impl Proxy {
             stream.become_tunnel();
             let client = End { stream, early };
             let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, record);
-            drain.spawn(Kind::Tunnel, async move {
-                tunnel.await;
-                drop(counted);
-            });
+            drain.spawn(Kind::Tunnel, tunnel.map(move |()| drop(counted)));
         }));
     }
 
