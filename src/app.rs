@@ -3,26 +3,23 @@
 //! [`prepare`] reads keys, binds sockets and opens logs, or reports all that is wrong at once.
 //! [`Prepared::run`] serves until a signal ends it.
 
+mod keyring;
 pub mod problem;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use rustls::ServerConfig;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::drain::Census;
-use crate::model::host::{HostPattern, HostTable};
-use crate::model::{CertificateId, Listener, LogTarget, Model, Security, Transport};
-use crate::net::cert_store::{CertStore, Certificate};
+use crate::model::{Listener, LogTarget, Model, Transport};
 use crate::net::listener;
-use crate::net::tls::TlsShared;
-use crate::net::upstream::tls::ApplicationTls;
+use crate::net::tls::Door;
 use crate::privileges::{self, Account};
 use crate::proxy::Shared;
 use crate::proxy::error_pages::ReadyPages;
@@ -30,6 +27,7 @@ use crate::signals::{Signals, Wish};
 use crate::telemetry::counters::Tallies;
 use crate::telemetry::log_writer::{Finish, LogHandle, LogWriter};
 use crate::worker::{self, BoundListener, Orders, Plan};
+use keyring::Keyring;
 use problem::Problem;
 
 /// A proxy that has everything it needs, and only has to be started.
@@ -40,17 +38,13 @@ pub struct Prepared {
     logs: LogWriter,
 }
 
-type Certificates = BTreeMap<CertificateId, Certificate>;
-
 /// All that can be found wrong with a configuration without serving it.
 pub fn examine(model: &Model) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    match TlsShared::new() {
-        Ok(tls) => {
-            let (certificates, unreadable) = read_certificates(model, &tls);
-            problems.extend(unreadable);
-            problems.extend(objections(model, &certificates));
-            problems.extend(application_tls(model, &tls).err().unwrap_or_default());
+    let (keyring, mut problems) = Keyring::read(model);
+    match keyring {
+        Ok(keyring) => {
+            problems.extend(keyring.objections(model));
+            problems.extend(keyring.application_tls(model).err().unwrap_or_default());
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
@@ -64,9 +58,9 @@ pub fn examine(model: &Model) -> Vec<Problem> {
 /// Does everything that can fail: reads certificates, opens logs, binds sockets, gives up root.
 pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     privileges::raise_descriptor_limit();
-    let tls = TlsShared::new().map_err(|error| vec![Problem::Tls(error)])?;
-    let (certificates, mut problems) = read_certificates(&model, &tls);
-    let application_tls = application_tls(&model, &tls).map_err(|found| problems.extend(found));
+    let (keyring, mut problems) = Keyring::read(&model);
+    let keyring = keyring.map_err(|error| vec![Problem::Tls(error)])?;
+    let application_tls = keyring.application_tls(&model).map_err(|found| problems.extend(found));
     let logs = LogWriter::open(model.access_logs())
         .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
@@ -74,11 +68,11 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     else {
         return Err(problems);
     };
-    for objection in objections(&model, &certificates) {
+    for objection in keyring.objections(&model) {
         tracing::warn!("{objection}");
     }
-    let configs = server_configs(&model, &tls, &certificates).map_err(|error| vec![Problem::Tls(error)])?;
-    let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &configs)).collect();
+    let doors = keyring.doors(&model).map_err(|error| vec![Problem::Tls(error)])?;
+    let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
     let pages = ReadyPages::prepare(&model);
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
     let shared = Shared { model: Arc::new(model), application_tls, pages: Arc::new(pages) };
@@ -148,71 +142,6 @@ async fn supervise(
     }
 }
 
-/// Those that can be served, and what is wrong with the others.
-fn read_certificates(model: &Model, tls: &TlsShared) -> (Certificates, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let mut certificates = Certificates::new();
-    for (id, files) in model.certificates() {
-        match Certificate::read(files, &tls.provider) {
-            Ok(certificate) => drop(certificates.insert(id, certificate)),
-            Err(found) => problems.extend(found.into_iter().map(Problem::Certificate)),
-        }
-    }
-    (certificates, problems)
-}
-
-/// By application; `None` for those that are spoken to without TLS.
-fn application_tls(model: &Model, tls: &TlsShared) -> Result<Arc<[Option<ApplicationTls>]>, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut prepared = Vec::new();
-    for spec in model.upstreams() {
-        let read = spec.tls().map(|terms| ApplicationTls::new(terms, spec.protocol, &tls.provider)).transpose();
-        match read {
-            Ok(tls) => prepared.push(tls),
-            Err(found) => problems.extend(found.into_iter().map(Problem::Certificate)),
-        }
-    }
-    if problems.is_empty() { Ok(prepared.into()) } else { Err(problems) }
-}
-
-/// What clients will find wrong with certificates that can be served.
-fn objections(model: &Model, certificates: &Certificates) -> Vec<Problem> {
-    let now = SystemTime::now();
-    let mut found = Vec::new();
-    for (id, certificate) in certificates {
-        let hosts = model.hosts().iter().filter(|host| host.security == Security::Tls(*id));
-        let names: Vec<HostPattern> = hosts.flat_map(|host| host.names.iter().cloned()).collect();
-        found.extend(certificate.objections(&names, now).into_iter().map(Problem::Certificate));
-    }
-    found
-}
-
-/// By listener; `None` for plain ones.
-fn server_configs(
-    model: &Model,
-    tls: &TlsShared,
-    certificates: &Certificates,
-) -> Result<Vec<Option<Arc<ServerConfig>>>, rustls::Error> {
-    let config_of = |listener: &Listener| {
-        let Transport::Tls(policy) = listener.transport else { return Ok(None) };
-        let Some(store) = cert_store(model, listener, certificates) else { return Ok(None) };
-        tls.server_config(policy, store).map(|config| Some(Arc::new(config)))
-    };
-    model.listeners.iter().map(config_of).collect()
-}
-
-fn cert_store(model: &Model, listener: &Listener, certificates: &Certificates) -> Option<CertStore> {
-    let key_of = |host| match model.host(host).security {
-        Security::Tls(id) => certificates.get(&id).map(Certificate::key),
-        Security::Plain => None,
-    };
-    let mut by_name = HostTable::new();
-    for (pattern, host) in listener.hosts.entries() {
-        by_name.insert(pattern, key_of(*host)?);
-    }
-    Some(CertStore::new(by_name, key_of(listener.fallback()?)?))
-}
-
 /// Sockets by worker, then by listener.
 fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
     let taken =
@@ -253,8 +182,8 @@ fn is_without_ip6(listener: &Listener, error: &io::Error) -> bool {
         && matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
 }
 
-fn with_tls(sockets: Vec<BoundListener>, configs: &[Option<Arc<ServerConfig>>]) -> Vec<BoundListener> {
-    sockets.into_iter().map(|bound| BoundListener { tls: configs[bound.listener].clone(), ..bound }).collect()
+fn with_tls(sockets: Vec<BoundListener>, doors: &[Option<Arc<Door>>]) -> Vec<BoundListener> {
+    sockets.into_iter().map(|bound| BoundListener { tls: doors[bound.listener].clone(), ..bound }).collect()
 }
 
 /// Becomes the configured account, if the program was started as root, and hands it the logs.

@@ -19,6 +19,7 @@ pub mod route_path;
 pub mod size;
 pub mod source;
 pub mod suggestion;
+pub mod template;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -110,8 +110,7 @@ fn check(source: &Source) -> Result<(), Failed> {
         }
     };
     // Files that are not there have been said, with the lines that ask for them.
-    let is_new =
-        |problem: &Problem| said.is_ok() || !matches!(problem, Problem::Certificate(it) if !it.file.exists());
+    let is_new = |problem: &Problem| said.is_ok() || !matches!(problem, Problem::File(it) if !it.file.exists());
     let problems: Vec<Problem> = model.iter().flat_map(app::examine).filter(is_new).collect();
     match (said, &problems[..]) {
         (Ok(()), []) => print("the configuration is fine\n"),

@@ -3,7 +3,7 @@
 //! Both front ends, TOML and `gitlab.rb`, compile into a [`Model`]; nothing behind it knows which one
 //! was used. The types are pure data with behaviour: no async, no sockets, no files. A `Model` that
 //! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
-//! TLS listener names a certificate.
+//! TLS listener has terms with a certificate.
 
 pub mod access;
 pub mod client_address;
@@ -13,10 +13,14 @@ pub mod files;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
+pub mod log_format;
 pub mod network;
 pub mod path;
 pub mod route;
+pub mod template;
+pub mod tls;
 pub mod upstream;
+pub mod variable;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -26,8 +30,11 @@ use std::time::Duration;
 use client_address::ClientAddress;
 use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
-use route::Routes;
+use log_format::LogFormat;
+use route::{Route, Routes};
+use tls::TlsTerms;
 use upstream::UpstreamSpec;
+use variable::{RequestFact, RequestVariable};
 
 /// Everything one process serves, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +44,7 @@ pub struct Model {
     hosts: Vec<VirtualHost>,
     upstreams: Vec<UpstreamSpec>,
     certificates: Vec<CertificateFiles>,
+    tls_terms: Vec<TlsTerms>,
     access_logs: Vec<LogTarget>,
     error_pages: Vec<ErrorPages>,
     /// The host of the pages about the proxy itself, if there is one.
@@ -92,25 +100,11 @@ pub enum Preamble {
     ProxyProtocol,
 }
 
-/// What a client must speak to a listener first.
-#[derive(Debug, Clone, PartialEq)]
+/// What a client must speak to a listener first. The terms of TLS are those of the host that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     Plain,
-    Tls(TlsPolicy),
-}
-
-/// What a TLS listener offers. Certificates come from the hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TlsPolicy {
-    pub versions: TlsVersions,
-    pub http: HttpVersions,
-}
-
-/// The TLS versions a listener accepts; older ones do not exist here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsVersions {
-    Tls12And13,
-    Tls13Only,
+    Tls,
 }
 
 /// The HTTP versions offered by ALPN.
@@ -129,15 +123,16 @@ pub struct VirtualHost {
     pub client_address: ClientAddress,
     pub routes: Routes,
     pub access_log: LogId,
+    pub log_format: LogFormat,
     /// For errors that no route answers for.
     pub error_pages: Option<ErrorPagesId>,
 }
 
-/// Whether a host is served encrypted, and with which certificate.
+/// Whether a host is served encrypted, and on which terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
     Plain,
-    Tls(CertificateId),
+    Tls(TlsId),
 }
 
 impl Security {
@@ -150,11 +145,13 @@ impl Security {
     }
 }
 
-/// The files of one certificate: chain with the leaf first, and its key.
+/// The files of one certificate: its chain, and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFiles {
     pub chain: PathBuf,
     pub key: PathBuf,
+    /// Pass phrases for the key, one in a line; each is tried.
+    pub passwords: Option<PathBuf>,
 }
 
 /// Where access-log lines go.
@@ -224,6 +221,8 @@ ids! {
     UpstreamId -> upstreams: UpstreamSpec, add_upstream, upstream;
     /// Names a pair of [`CertificateFiles`] of a model.
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
+    /// Names the [`TlsTerms`] of hosts of a model.
+    TlsId -> tls_terms: TlsTerms, add_tls_terms, tls_terms;
     /// Names a [`LogTarget`] of a model.
     LogId -> access_logs: LogTarget, add_access_log, access_log;
     /// Names [`ErrorPages`] of a model.
@@ -239,6 +238,7 @@ impl Model {
             hosts: Vec::new(),
             upstreams: Vec::new(),
             certificates: Vec::new(),
+            tls_terms: Vec::new(),
             access_logs: Vec::new(),
             error_pages: Vec::new(),
             status: None,
@@ -257,11 +257,24 @@ impl Model {
         self.certificates.iter().enumerate().map(|(position, files)| (CertificateId(position), files))
     }
 
+    pub fn all_tls_terms(&self) -> impl Iterator<Item = (TlsId, &TlsTerms)> {
+        self.tls_terms.iter().enumerate().map(|(position, terms)| (TlsId(position), terms))
+    }
+
     pub fn access_logs(&self) -> &[LogTarget] {
         &self.access_logs
     }
 
     pub fn all_error_pages(&self) -> &[ErrorPages] {
         &self.error_pages
+    }
+
+    /// Whether a template of the model, of a log or of a header, names a fact.
+    pub fn names(&self, fact: RequestFact) -> bool {
+        let wanted = RequestVariable::Fact(fact);
+        self.hosts.iter().any(|host| {
+            let mut ops = host.routes.iter().flat_map(Route::header_ops);
+            host.log_format.names(&wanted) || ops.any(|op| op.names(&wanted))
+        })
     }
 }

@@ -1,13 +1,18 @@
 //! The way of a request: host, route, action, answer.
 
+mod addressee;
 pub mod body;
 pub mod error_pages;
+pub mod facts;
 pub mod file_body;
 pub mod files;
 mod hop;
 pub mod html;
+pub mod logs;
+pub mod noting;
 mod own_answers;
 pub mod reply;
+pub mod request_id;
 pub mod requested_host;
 pub mod rewrite;
 pub mod tunnel;
@@ -26,23 +31,27 @@ use hyper::body::Incoming;
 use tower::Service;
 
 use crate::drain::{Drain, Kind};
+use crate::model::header_ops::{HeaderOp, ResolvedOps};
 use crate::model::route::{Action, Forward, Route};
+use crate::model::variable::RequestFact;
 use crate::model::{HostId, Listener, Model, path};
-use crate::net::connection::{ClientConnection, ConnectionSecurity, OpenExchange};
+use crate::net::connection::{ClientConnection, OpenExchange};
 use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
 use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
 use crate::net::upstream::tls::ApplicationTls;
-use crate::telemetry::access_log::{RequestSummary, write_unreadable_line};
 use crate::telemetry::counters::{OpenConnection, Tallies};
-use crate::telemetry::exchange::{DatedLog, Exchange, LogClock, TunnelRecord};
-use crate::telemetry::log_writer::{LogHandle, WorkerLog};
+use crate::telemetry::exchange::{Exchange, TunnelRecord};
+use crate::telemetry::log_writer::LogHandle;
 use body::{Content, Record, ReplyBody};
 use error_pages::ReadyPages;
+use facts::RequestFacts;
+use logs::Logs;
+use noting::Noting;
 use reply::{Refusal, Reply};
-use requested_host::RequestedHost;
+use request_id::RequestId;
 use tunnel::{End, Meter};
 use upgrade::UpgradeOffer;
 
@@ -60,10 +69,9 @@ pub struct Proxy {
     model: Arc<Model>,
     pages: Arc<ReadyPages>,
     upstreams: Vec<Upstream>,
-    logs: Vec<Rc<WorkerLog>>,
+    logs: Logs,
     /// By listener: see [`crate::model::Listener::fallback`].
     fallbacks: Vec<Option<HostId>>,
-    clock: Rc<LogClock>,
     /// There if the model has a page that tells them.
     tallies: Option<Rc<Tallies>>,
     drain: Drain,
@@ -78,6 +86,21 @@ struct Inbound {
     client_address: SocketAddr,
     /// `Host` for the application, as the client wrote it.
     host_header: HeaderValue,
+    id: RequestId,
+}
+
+/// A request that is to be answered, and what goes with it. Small, because futures hold it.
+struct Asked<'a> {
+    client: &'a ClientConnection,
+    exchange: &'a mut Exchange,
+    inbound: Box<Inbound>,
+}
+
+/// What a route wants of an application.
+struct Errand<'a> {
+    route: &'a Route,
+    forward: &'a Forward,
+    response_ops: &'a ResolvedOps<'a>,
 }
 
 /// What came of asking an application.
@@ -98,11 +121,10 @@ impl Proxy {
         let workers = model.process.workers.get();
         let specs = model.upstreams().iter().zip(application_tls.iter());
         let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
-        let targets = model.access_logs().iter().enumerate();
-        let logs = targets.map(|(position, target)| Rc::new(logs.for_worker(position, target))).collect();
+        let logs = Logs::new(&model, logs);
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
         let tallies = tallies.map(Rc::new);
-        Proxy { model, pages, upstreams, logs, fallbacks, clock: Rc::default(), tallies, drain }
+        Proxy { model, pages, upstreams, logs, fallbacks, tallies, drain }
     }
 
     /// The service for one client connection.
@@ -127,26 +149,32 @@ impl Proxy {
 
     /// Notes a request whose head could not be read, in the log of the host that stands in for all others.
     pub fn log_unreadable(&self, listener: usize, peer: IpAddr, status: StatusCode) {
-        self.log_of(self.fallbacks[listener]).line(|out, time| write_unreadable_line(out, peer, time, status));
+        self.logs.of(self.fallbacks[listener]).unreadable(peer, status);
+    }
+
+    /// Whether anybody wants to know which address of ours a client connected to. It costs a system call.
+    pub fn asks_for_local_address(&self) -> bool {
+        self.model.names(RequestFact::ServerAddr)
     }
 
     /// What is due from time to time: log lines go out, old connections close.
     pub fn tick(&self) {
-        self.logs.iter().for_each(|log| log.flush());
+        self.logs.flush();
         self.upstreams.iter().for_each(Upstream::prune);
     }
 
     /// One exchange, from the request to the head of its answer.
     async fn answer(&self, client: &ClientConnection, request: Request<Incoming>) -> Response<ReplyBody> {
         let open = client.open_exchange();
-        let (exchange, inbound) = self.admit(client, request);
+        let (mut exchange, inbound) = self.admit(client, request);
         let forwarded = match inbound {
-            Ok(inbound) => self.act(client, inbound).await,
+            Ok(inbound) => self.act(Asked { client, exchange: &mut exchange, inbound }).await,
             Err(refused) => Forwarded::Answered(refused),
         };
         match forwarded {
             Forwarded::Answered(reply) => recorded(exchange, open, reply),
             Forwarded::Switched(reply, switched) => {
+                exchange.answered(reply.status(), reply.headers());
                 self.tunnel_after(client, switched, exchange.into_tunnel());
                 reply
             }
@@ -160,29 +188,33 @@ impl Proxy {
         request: Request<Incoming>,
     ) -> (Exchange, Result<Box<Inbound>, Reply>) {
         let (head, body) = request.into_parts();
-        let summary = RequestSummary::of(&head);
+        let id = RequestId::default();
         let found = self.find_host(client, &head);
         let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
         let client_address = self.client_address(client, answering, &head);
-        let exchange = Exchange::open(client_address.ip(), summary, self.log_of(answering));
+        let facts =
+            RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
+        let exchange = Exchange::open(client_address.ip(), &head, &facts, self.logs.of(answering).clone());
         let exchange = exchange.counted(self.tallies.as_ref().map(|tallies| tallies.asked(answering)));
         let inbound = match found {
-            Ok((host, host_header)) => Ok(Box::new(Inbound { head, body, host, client_address, host_header })),
+            Ok((host, host_header)) => Ok(Box::new(Inbound { head, body, host, client_address, host_header, id })),
             Err(refusal) => Err(reply::refuse(&refusal, None, head.headers.get(header::ACCEPT))),
         };
         (exchange, inbound)
     }
 
     /// Does what the request's route says.
-    async fn act(&self, client: &ClientConnection, inbound: Box<Inbound>) -> Forwarded {
+    async fn act(&self, asked: Asked<'_>) -> Forwarded {
+        let inbound = &asked.inbound;
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
-        let route = match self.find_route(&inbound) {
+        let route = match self.find_route(inbound) {
             Ok(route) => route,
             Err(refusal) => {
                 let pages = self.model.host(inbound.host).error_pages;
                 return Forwarded::Answered(self.refuse(&refusal, pages, accept.as_ref()));
             }
         };
+        let ops = HeaderOp::resolve(&route.response_headers, &self.facts(asked.client, inbound));
         let answered = match &route.action {
             _ if !route.access.permit(inbound.client_address.ip()) => Err(Refusal::Denied),
             Action::Redirect(redirect) => {
@@ -192,41 +224,45 @@ impl Proxy {
             // In a box, so that requests without files need no room for one.
             Action::Files(files) => Box::pin(files::serve(files, &inbound.head)).await,
             Action::Status(page) => self.status_page(*page),
-            Action::Forward(forward) => match self.forward(client, route, forward, inbound).await {
-                Ok(forwarded) => return forwarded,
-                Err(refusal) => Err(refusal),
-            },
+            Action::Forward(forward) => {
+                match self.forward(Errand { route, forward, response_ops: &ops }, asked).await {
+                    Ok(forwarded) => return forwarded,
+                    Err(refusal) => Err(refusal),
+                }
+            }
         };
         let mut reply =
             answered.unwrap_or_else(|refusal| self.refuse(&refusal, route.error_pages, accept.as_ref()));
-        route.response_headers.iter().for_each(|op| op.apply(reply.headers_mut()));
+        ops.apply(reply.headers_mut());
         Forwarded::Answered(reply)
     }
 
     /// Asks the application.
-    async fn forward(
-        &self,
-        client: &ClientConnection,
-        route: &Route,
-        forward: &Forward,
-        inbound: Box<Inbound>,
-    ) -> Result<Forwarded, Refusal> {
-        let (request, offer) = self.outbound(client, route, forward, *inbound)?;
-        let answer = self.upstreams[forward.upstream.index()].send(request).await;
+    async fn forward(&self, errand: Errand<'_>, asked: Asked<'_>) -> Result<Forwarded, Refusal> {
+        let Asked { client, exchange, inbound } = asked;
+        let (request, offer) = self.outbound(client, &errand, *inbound)?;
+        let Errand { forward, response_ops, .. } = errand;
+        let address = &self.model.upstream(forward.upstream).address;
+        let noting = exchange.notes().map(|notes| Noting::begin(notes, address, &request));
+        let attempt = noting.as_ref().map(|noting| &noting.attempt);
+        let answer = self.upstreams[forward.upstream.index()].send(request, attempt).await;
+        if let Some(noting) = noting {
+            noting.end(&answer);
+        }
         match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
             Answer::Response(response) => {
-                if let Some(reply) = self.page_instead(&response, forward, route) {
+                if let Some(reply) = self.page_instead(&response, &errand) {
                     return Ok(Forwarded::Answered(reply));
                 }
                 let (mut head, body) = response.into_parts();
-                head.headers = rewrite::to_client(head.headers, &route.response_headers);
+                head.headers = rewrite::to_client(head.headers, response_ops);
                 head.version = http::Version::HTTP_11;
                 Ok(Forwarded::Answered(Response::from_parts(head, Content::Application(body))))
             }
             Answer::Switched(head, stream, early) => {
                 // The upstream switches only when asked to, and it was asked to because of the offer.
                 let offer = offer.ok_or(Refusal::Upstream(UpstreamError::UnaskedSwitch))?;
-                let reply = offer.accept(head, &route.response_headers);
+                let reply = offer.accept(head, response_ops);
                 let application = End { stream, early };
                 Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
             }
@@ -237,11 +273,12 @@ impl Proxy {
     fn outbound(
         &self,
         client: &ClientConnection,
-        route: &Route,
-        forward: &Forward,
+        errand: &Errand<'_>,
         inbound: Inbound,
     ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
-        let Inbound { mut head, body, host, client_address, host_header } = inbound;
+        let Errand { route, forward, .. } = errand;
+        let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
+        let Inbound { mut head, body, host, client_address, host_header, .. } = inbound;
         if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
             return Err(Refusal::TooLarge);
         }
@@ -256,7 +293,7 @@ impl Proxy {
         let security = self.model.host(host).security;
         let client_header = client.peer.header_for(client_address);
         let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
-        headers.apply(&forward.request_headers);
+        headers.apply(&request_ops);
         let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
         let request = UpstreamRequest::new(
             RequestHead { method: head.method, target, headers },
@@ -279,46 +316,6 @@ impl Proxy {
         }));
     }
 
-    /// The host a request is for, and `Host` for the application.
-    fn find_host(
-        &self,
-        client: &ClientConnection,
-        head: &request::Parts,
-    ) -> Result<(HostId, HeaderValue), Refusal> {
-        let hosts = &self.model.listeners[client.listener].hosts;
-        match RequestedHost::of(head)? {
-            RequestedHost::Named { name, header } => {
-                let host = *hosts.find(&name).or(hosts.default.as_ref()).ok_or(Refusal::Misdirected)?;
-                self.check_server_name(client, &name, host)?;
-                Ok((host, header))
-            }
-            RequestedHost::Unnamed => {
-                let host = hosts.default.ok_or(Refusal::BadHost)?;
-                let name = self.model.host(host).names.first().map(|name| name.name().as_str());
-                let header = name.and_then(|name| HeaderValue::from_str(name).ok());
-                Ok((host, header.ok_or(Refusal::BadHost)?))
-            }
-        }
-    }
-
-    /// A connection was opened for one name, and certified for it. Requests for another are served only if
-    /// the same certificate covers both, as browsers that reuse connections rely on (RFC 9113 section
-    /// 9.1.1); else a client could reach a host around that host's own TLS terms.
-    fn check_server_name(&self, client: &ClientConnection, name: &str, host: HostId) -> Result<(), Refusal> {
-        let ConnectionSecurity::Tls { server_name: Some(server_name) } = &client.security else { return Ok(()) };
-        if server_name.as_str() == name {
-            return Ok(());
-        }
-        let hosts = &self.model.listeners[client.listener].hosts;
-        let certified = hosts.find(server_name.as_str()).copied().or(self.fallbacks[client.listener]);
-        let security = |host: HostId| self.model.host(host).security;
-        if certified.is_some_and(|certified| security(certified) == security(host)) {
-            Ok(())
-        } else {
-            Err(Refusal::Misdirected)
-        }
-    }
-
     fn find_route(&self, inbound: &Inbound) -> Result<&Route, Refusal> {
         if !reply::is_allowed(&inbound.head.method) {
             return Err(Refusal::Method);
@@ -327,16 +324,11 @@ impl Proxy {
         self.model.host(inbound.host).routes.select(&path).ok_or(Refusal::NoRoute)
     }
 
-    /// Who asks, by the rules of the host that answers.
-    fn client_address(&self, client: &ClientConnection, host: Option<HostId>, head: &request::Parts) -> SocketAddr {
-        let peer = &client.peer;
-        let rules = host.map(|host| &self.model.host(host).client_address);
-        rules.map_or(peer.address, |rules| rules.of_request(peer.address, peer.proxied, &head.headers))
-    }
-
-    fn log_of(&self, host: Option<HostId>) -> DatedLog {
-        let log = host.map_or(0, |host| self.model.host(host).access_log.index());
-        DatedLog { log: self.logs[log].clone(), clock: self.clock.clone() }
+    /// What templates may know of a request.
+    fn facts<'a>(&'a self, client: &'a ClientConnection, inbound: &'a Inbound) -> RequestFacts<'a> {
+        let Inbound { head, host, client_address, id, .. } = inbound;
+        let client_address = *client_address;
+        RequestFacts { model: &self.model, client, client_address, head, host: Some(*host), id }
     }
 
     fn report(&self, forward: &Forward, error: &UpstreamError) {
@@ -359,7 +351,7 @@ impl Meter for TunnelRecord {
 
 /// An answer that carries its record to its end.
 fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Response<ReplyBody> {
-    exchange.answered(reply.status());
+    exchange.answered(reply.status(), reply.headers());
     let reply = if exchange.is_head() { reply::without_body(reply) } else { reply };
     let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })

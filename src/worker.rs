@@ -9,16 +9,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
-use tokio_rustls::TlsAcceptor;
 
 use crate::drain::{Census, Drain, Kind};
 use crate::model::Preamble;
 use crate::net::connection::{self, Accepted, Transport};
 use crate::net::listener;
+use crate::net::tls::Door;
 use crate::proxy::{Proxy, Shared};
 use crate::telemetry::counters::Tallies;
 use crate::telemetry::log_writer::LogHandle;
@@ -37,7 +36,7 @@ pub(crate) struct BoundListener {
     pub(crate) listener: usize,
     pub(crate) socket: TcpListener,
     pub(crate) preamble: Preamble,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Arc<Door>>,
 }
 
 /// Tells a worker what to do.
@@ -105,14 +104,16 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
 fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result<AbortHandle> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
     let (listener, preamble) = (bound.listener, bound.preamble);
+    let local_is_asked_for = proxy.asks_for_local_address();
     let transport = Rc::new(match bound.tls {
-        Some(config) => Transport::Tls(TlsAcceptor::from(config)),
+        Some(door) => Transport::Tls(door),
         None => Transport::Plain,
     });
     Ok(Drain::spawn_part(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
-            let accepted = Accepted { tcp, peer, listener, preamble };
+            let local = if local_is_asked_for { tcp.local_addr().ok() } else { None };
+            let accepted = Accepted { tcp, peer, local: local.map(|local| local.ip()), listener, preamble };
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
             let counted = proxy.connected();
             drain.spawn(Kind::Connection, async move {

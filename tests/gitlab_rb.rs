@@ -1,7 +1,4 @@
 //! `gitlab.rb` by example: each file in `config/gitlab_rb` means what the `.expected.json` beside it says.
-//!
-//! What this version cannot do yet stands in `NOT_YET`. There the tests expect a refusal that says so,
-//! because the one thing that must not happen is a file that is silently misunderstood.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper that fails must fail its test")]
 
@@ -13,11 +10,9 @@ use gatepost::config::gitlab_rb::surroundings::Surroundings;
 use gatepost::config::gitlab_rb::{self, Reading};
 use gatepost::config::{self, Severity};
 use gatepost::explain::{self, Account, Format};
+use gatepost::model::template::Template;
+use gatepost::model::variable::RequestVariable;
 use serde_json::Value as Json;
-
-/// Fields of an expectation that this version refuses: the file, the field, and the settings that must be
-/// refused with "not supported by this version" or "not all of it can be done".
-const NOT_YET: [(&str, &str, &[&str]); 1] = [("05-headers", "X-Request-Start", &["nginx.proxy_set_headers"])];
 
 /// A file in one of the surroundings it is expected to be understood in.
 struct Case {
@@ -71,7 +66,7 @@ fn hosts_are_what_the_package_would_serve() {
             let name = wanted.get("name").or(wanted.get("name_pattern")).unwrap();
             let found = hosts.iter().find(|host| host["name"] == *name && ports(host) == ports(wanted));
             let found = found.unwrap_or_else(|| panic!("{}: no host {name}", case.name));
-            let lines = differences(&case, wanted, found);
+            let lines = differences(wanted, found);
             assert!(lines.is_empty(), "{} {name}:\n{}", case.name, lines.join("\n"));
         }
     }
@@ -99,9 +94,7 @@ fn lines_have_the_verdicts_they_deserve() {
                 .iter()
                 .filter(|row| row["key"] == key && row["line"] == wanted["line"]);
             let verdicts: Vec<_> = rows.map(|row| row["verdict"].clone()).collect();
-            let is_missing = NOT_YET.iter().any(|(file, field, _)| *file == case.file() && *field == key);
-            let verdict = if is_missing { Json::from("refused") } else { wanted["verdict"].clone() };
-            assert_eq!(verdicts, [verdict], "{} {wanted}\n{settings:#}", case.name);
+            assert_eq!(verdicts, [wanted["verdict"].clone()], "{} {wanted}\n{settings:#}", case.name);
         }
     }
 }
@@ -124,26 +117,6 @@ fn wrong_files_are_refused_with_the_lines_that_are_wrong() {
             .collect();
         assert_eq!(lines, expected, "{}:\n{}", case.name, reading.problems);
         assert_eq!(reading.model.is_none(), !expected.is_empty(), "{}", case.name);
-    }
-}
-
-#[test]
-fn what_is_not_supported_yet_is_refused_and_says_so() {
-    for (file, field, keys) in NOT_YET {
-        let mut seen = BTreeSet::new();
-        for case in cases().into_iter().filter(|case| case.file() == file) {
-            for row in case.account()["settings"].as_array().unwrap() {
-                let reason = row["reason"].as_str().unwrap();
-                let says_so =
-                    reason.contains("not supported by this version") || reason.contains("by this version (");
-                if row["verdict"] == "refused" && says_so {
-                    seen.extend(row["key"].as_str().map(str::to_owned));
-                }
-            }
-        }
-        for key in keys {
-            assert!(seen.contains(*key), "{file}: {field} is missing, but {key} is not refused");
-        }
     }
 }
 
@@ -213,10 +186,6 @@ impl Case {
     fn account(&self) -> Json {
         serde_json::from_str(&self.render(Format::Json)).unwrap()
     }
-
-    fn lacks(&self, field: &str) -> bool {
-        NOT_YET.iter().any(|(file, missing, _)| *file == self.file() && *missing == field)
-    }
 }
 
 /// All examples, each in all its surroundings.
@@ -255,7 +224,7 @@ fn given(expected: &Json) -> Given {
 }
 
 /// What a host has otherwise than it should.
-fn differences(case: &Case, wanted: &Json, found: &Json) -> Vec<String> {
+fn differences(wanted: &Json, found: &Json) -> Vec<String> {
     let mut lines = Vec::new();
     let mut compare = |what: &str, wanted: Json, found: Json| {
         if wanted != found {
@@ -277,7 +246,7 @@ fn differences(case: &Case, wanted: &Json, found: &Json) -> Vec<String> {
     let limit = wanted["client_max_body_size"].as_str().unwrap_or("unlimited");
     compare("body limit", limit.into(), found["max_body"].clone());
     compare("response headers", response_headers(wanted), policies(found));
-    compare("request headers", request_headers(case, wanted), found["request_headers"].clone());
+    compare("request headers", request_headers(wanted), found["request_headers"].clone());
     let proxied = wanted["proxy_protocol"].as_bool().unwrap_or(false);
     compare("PROXY protocol", proxied.into(), found["proxy_protocol"].clone());
     compare("client address", client_address(wanted), found["client_address"].clone());
@@ -314,7 +283,7 @@ fn upstream(wanted: &Json, found: &Json) -> Json {
 }
 
 /// Set is a text, removed is false. The usual headers are part of what is sent.
-fn request_headers(case: &Case, wanted: &Json) -> Json {
+fn request_headers(wanted: &Json) -> Json {
     let mut headers = BTreeMap::new();
     if wanted["role"] == "mattermost" {
         headers.insert("x-frame-options".to_owned(), Json::from("SAMEORIGIN"));
@@ -323,14 +292,19 @@ fn request_headers(case: &Case, wanted: &Json) -> Json {
         // This is what the proxy says of itself: whom a PROXY header names, if connections begin with one.
         let told = if wanted["proxy_protocol"] == true { "$proxy_protocol_addr" } else { "$remote_addr" };
         let is_usual = *value == told;
-        if !is_usual && !case.lacks(name) {
-            headers.insert(name.to_lowercase(), value.clone());
+        if !is_usual {
+            headers.insert(name.to_lowercase(), as_template(value).into());
         }
     }
     for name in wanted["request_headers_removed"].as_array().into_iter().flatten() {
         headers.insert(name.as_str().unwrap().to_lowercase(), Json::Bool(false));
     }
     headers.into_iter().collect::<serde_json::Map<_, _>>().into()
+}
+
+/// As the program writes it: with braces only where a variable would not end without them.
+fn as_template(value: &Json) -> String {
+    Template::<RequestVariable>::parse(value.as_str().unwrap()).unwrap().to_string()
 }
 
 /// As the model writes it. nginx's default holds if the file names trusted peers, but no header of theirs.
@@ -391,11 +365,15 @@ fn documentation() -> String {
 #[test]
 fn what_keeps_clients_out_is_never_just_left_out() {
     let read = |line: &str| {
-        let text = format!("external_url 'http://gitlab.example.com'\n{line}\n");
+        let text = format!("external_url 'https://gitlab.example.com'\n{line}\n");
         let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &Given::default());
         reading.unguarded().map(|judgement| (judgement.key.clone(), judgement.line)).collect::<Vec<_>>()
     };
+    let unknown_authority = "nginx['ssl_verify_client'] = 'optional_no_ca'";
+    assert_eq!(read(unknown_authority), [("nginx.ssl_verify_client".to_owned(), Some(2))]);
     assert_eq!(read("nginx['ssl_verify_client'] = 'on'"), [("nginx.ssl_verify_client".to_owned(), Some(2))]);
+    let obeyed = "nginx['ssl_verify_client'] = 'on'; nginx['ssl_client_certificate'] = '/etc/ca.pem'";
+    assert_eq!(read(obeyed), []);
     assert_eq!(read("nginx['ssl_verify_client'] = 'off'"), []);
     let snippet = "nginx['custom_gitlab_server_config'] = \"location /admin { allow 10.0.0.0/8;\\n deny all; }\"";
     assert_eq!(read(snippet).len(), 1);

@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::LogTarget;
-use crate::net::cert_store;
+use crate::net::file_problem::FileProblem;
 
 /// Something that keeps a configuration from being served, or its clients from being content.
 #[derive(Debug)]
 pub enum Problem {
-    Certificate(cert_store::Problem),
+    File(FileProblem),
     Tls(rustls::Error),
     Bind { address: SocketAddr, error: io::Error },
     Log { target: LogTarget, error: io::Error },
@@ -23,7 +23,7 @@ pub enum Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::Certificate(problem) => problem.fmt(f),
+            Problem::File(problem) => problem.fmt(f),
             Problem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
             Problem::Bind { address, error } => {
                 write!(f, "cannot listen on {address}: {error}; {}", bind_advice(*address, error))

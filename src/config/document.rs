@@ -18,10 +18,14 @@ use crate::model::client_address::AddressSource;
 use crate::model::error_page::{ApplicationErrors, ErrorPage};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
+use crate::model::log_format::LogEscape;
 use crate::model::network::Network;
 use crate::model::route::{PathMatch, Respond};
+use crate::model::template::Template;
+use crate::model::tls::{CipherSuite, ClientCertificates, KeyGroup, Resumption, SuiteOrder, TlsVersions};
 use crate::model::upstream::UpstreamAddress;
-use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions};
+use crate::model::variable::LogVariable;
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
 /// A whole configuration.
 #[derive(Debug, Clone)]
@@ -92,8 +96,10 @@ pub struct HostSection {
     pub name: Setting<HostPattern>,
     pub aliases: Setting<Vec<Said<HostPattern>>>,
     pub upstream: Setting<Application>,
-    pub certificate: Setting<PathBuf>,
-    pub certificate_key: Setting<PathBuf>,
+    /// Each with the key at the same position.
+    pub certificate: Setting<Vec<Said<PathBuf>>>,
+    pub certificate_key: Setting<Vec<Said<PathBuf>>>,
+    pub key_password_file: Setting<PathBuf>,
     pub public_port: Setting<NonZeroU16>,
     /// Where files for certificate validation (RFC 8555 section 8.3) are looked for.
     pub acme_challenge_directory: Setting<PathBuf>,
@@ -110,12 +116,14 @@ pub struct HostSettings {
     pub proxy_protocol: Setting<bool>,
     pub client_address: Setting<ClientAddressSection>,
     pub http2: Setting<HttpVersions>,
-    pub tls_versions: Setting<TlsVersions>,
+    pub encryption: EncryptionSettings,
     pub hsts: Setting<HeaderChoice>,
     pub referrer_policy: Setting<HeaderChoice>,
     pub keepalive_connections: Setting<usize>,
     pub keepalive_timeout: Setting<Duration>,
     pub access_log: Setting<LogTarget>,
+    pub access_log_format: Setting<Template<LogVariable>>,
+    pub access_log_escape: Setting<LogEscape>,
     pub forwarding: ForwardSettings,
 }
 
@@ -125,6 +133,17 @@ pub struct ClientAddressSection {
     pub trusted: Setting<Vec<Said<Network>>>,
     pub from: Setting<AddressSource>,
     pub recursive: Setting<bool>,
+}
+
+/// What can be said of the encryption of a TLS host.
+#[derive(Debug, Clone, Default)]
+pub struct EncryptionSettings {
+    pub tls_versions: Setting<TlsVersions>,
+    pub cipher_suites: Setting<Vec<Said<CipherSuite>>>,
+    pub cipher_order: Setting<SuiteOrder>,
+    pub key_exchange_groups: Setting<Vec<Said<KeyGroup>>>,
+    pub session_resumption: Setting<Resumption>,
+    pub client_certificates: Setting<ClientCertificates>,
 }
 
 /// What can be said of a route too.
@@ -270,14 +289,43 @@ impl HostSettings {
             proxy_protocol: self.proxy_protocol.over(&below.proxy_protocol),
             client_address: self.client_address.over(&below.client_address),
             http2: self.http2.over(&below.http2),
-            tls_versions: self.tls_versions.over(&below.tls_versions),
+            encryption: self.encryption.over(&below.encryption),
             hsts: self.hsts.over(&below.hsts),
             referrer_policy: self.referrer_policy.over(&below.referrer_policy),
             keepalive_connections: self.keepalive_connections.over(&below.keepalive_connections),
             keepalive_timeout: self.keepalive_timeout.over(&below.keepalive_timeout),
             access_log: self.access_log.over(&below.access_log),
+            access_log_format: self.access_log_format.over(&below.access_log_format),
+            access_log_escape: self.access_log_escape.over(&below.access_log_escape),
             forwarding: self.forwarding.over(&below.forwarding),
         }
+    }
+}
+
+impl EncryptionSettings {
+    /// These settings laid over more general ones.
+    pub fn over(&self, below: &EncryptionSettings) -> EncryptionSettings {
+        EncryptionSettings {
+            tls_versions: self.tls_versions.over(&below.tls_versions),
+            cipher_suites: self.cipher_suites.over(&below.cipher_suites),
+            cipher_order: self.cipher_order.over(&below.cipher_order),
+            key_exchange_groups: self.key_exchange_groups.over(&below.key_exchange_groups),
+            session_resumption: self.session_resumption.over(&below.session_resumption),
+            client_certificates: self.client_certificates.over(&below.client_certificates),
+        }
+    }
+
+    /// The keys said here, with their places.
+    pub fn keys(&self) -> Vec<(&'static str, &Place)> {
+        let keys = [
+            ("tls_versions", self.tls_versions.place()),
+            ("cipher_suites", self.cipher_suites.place()),
+            ("cipher_order", self.cipher_order.place()),
+            ("key_exchange_groups", self.key_exchange_groups.place()),
+            ("session_resumption", self.session_resumption.place()),
+            ("client_certificates", self.client_certificates.place()),
+        ];
+        keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing stops at the first mistake: a value that cannot be read is reported and marked, and the
 //! reading goes on. What the values mean together is checked in `compile`.
 
+mod encryption;
 mod pages;
 mod table;
 mod values;
@@ -22,7 +23,7 @@ use super::document::{
 };
 use super::language::{self, Section};
 use super::source::{Place, Source};
-use super::{access, address, client_address, duration, header, route_path};
+use super::{access, address, client_address, duration, header, route_path, template};
 use crate::model::route::{PathMatch, Respond};
 use table::{Reader, Table, Value};
 use values::{boolean, headers, list, number, text};
@@ -109,8 +110,9 @@ fn host(table: &mut Table<'_, '_, '_>) -> HostSection {
         aliases: table
             .get("aliases", list(values::HOST_EXPECTED, || text(values::HOST_EXPECTED, values::host_pattern))),
         upstream: table.get("upstream", text(address::UPSTREAM_EXPECTED, address::upstream)),
-        certificate: table.get("certificate", text(values::PATH_EXPECTED, values::path)),
-        certificate_key: table.get("certificate_key", text(values::PATH_EXPECTED, values::path)),
+        certificate: table.get("certificate", values::one_or_more(values::PATH_EXPECTED, values::path)),
+        certificate_key: table.get("certificate_key", values::one_or_more(values::PATH_EXPECTED, values::path)),
+        key_password_file: table.get("key_password_file", text(values::PATH_EXPECTED, values::path)),
         public_port: table.get("public_port", port),
         acme_challenge_directory: table.get("acme_challenge_directory", text(values::PATH_EXPECTED, values::path)),
         settings: host_settings(table),
@@ -127,13 +129,15 @@ fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
         proxy_protocol: table.get("proxy_protocol", boolean),
         client_address: table.get("client_address", section(&language::CLIENT_ADDRESS, who_knows_the_client)),
         http2: table.get("http2", values::http_versions),
-        tls_versions: table.get("tls_versions", values::tls_versions),
+        encryption: encryption::settings(table),
         hsts: table.get("hsts", values::header_choice("write \"max-age=63072000\" or false", header::hsts)),
         referrer_policy: table
             .get("referrer_policy", values::header_choice("write a policy in quotes, or false", header::value)),
         keepalive_connections: table.get("keepalive_connections", connections),
         keepalive_timeout: table.get("keepalive_timeout", text(duration::EXPECTED, duration::parse)),
         access_log: table.get("access_log", text(values::LOG_TARGET_EXPECTED, values::log_target)),
+        access_log_format: table.get("access_log_format", text(values::LOG_FORMAT_EXPECTED, template::of_log)),
+        access_log_escape: table.get("access_log_escape", text(values::LOG_ESCAPE_EXPECTED, values::log_escape)),
         forwarding: forward_settings(table),
     }
 }

@@ -114,7 +114,7 @@ fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
     let judgements = verdicts::judge(&settings, &remarks, &mut problems);
     let certificates =
         document.hosts.iter().flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);
-    let certificates = certificates.flatten().cloned().collect();
+    let certificates = certificates.flatten().flat_map(|said| said.value.clone()).collect();
     Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems, certificates }
 }
 

@@ -3,7 +3,10 @@
 use http::HeaderValue;
 
 use super::diagnostic::Mistake;
-use crate::model::header_ops::{SettableName, UnsettableName};
+use super::template;
+use crate::model::header_ops::{HeaderOp, SettableName, UnsettableName};
+use crate::model::template::Template;
+use crate::model::variable::RequestVariable;
 
 /// Reads the name of a header that configuration may change.
 pub fn name(text: &str) -> Result<SettableName, Mistake> {
@@ -22,6 +25,41 @@ pub fn value(text: &str) -> Result<HeaderValue, Mistake> {
         Mistake::new("only visible ASCII characters, spaces and tabs can stand in a header")
             .help("remove line breaks and characters beyond ASCII")
     })
+}
+
+/// A value with variables. What it says is known to be fit for a header but for the variables.
+#[derive(Debug, Clone)]
+pub enum HeaderTemplate {
+    Constant(HeaderValue),
+    OfRequest(Template<RequestVariable>),
+}
+
+/// Reads the value of a header, which may have variables of the request in it.
+pub fn template(text: &str) -> Result<HeaderTemplate, Mistake> {
+    let template = template::of_request(text)?;
+    if let Some(literal) = template.as_literal() {
+        return value(literal).map(HeaderTemplate::Constant);
+    }
+    value(text).map(|_| HeaderTemplate::OfRequest(template))
+}
+
+/// Gives a header this value.
+pub fn set(name: SettableName, value: HeaderTemplate) -> HeaderOp {
+    match value {
+        HeaderTemplate::Constant(value) => HeaderOp::Set(name, value),
+        HeaderTemplate::OfRequest(template) => HeaderOp::SetTo(name, template),
+    }
+}
+
+/// Takes a header away.
+pub fn remove(name: SettableName) -> Result<HeaderOp, Mistake> {
+    if name.as_str() == "host" {
+        // RFC 9112 section 3.2.
+        return Err(
+            Mistake::new("a request must have a Host").help("write the name that the application is to see")
+        );
+    }
+    Ok(HeaderOp::Remove(name))
 }
 
 /// Reads a `Strict-Transport-Security` value. Without `max-age` browsers ignore the whole header

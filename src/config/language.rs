@@ -66,7 +66,7 @@ pub static DEFAULTS: Section = Section {
     name: "defaults",
     place: "in `[defaults]`",
     form: "write `[defaults]` and its keys below",
-    groups: &[HOST_SETTINGS, FORWARD_SETTINGS],
+    groups: &[HOST_SETTINGS, ENCRYPTION_SETTINGS, FORWARD_SETTINGS],
 };
 
 pub static HOST: Section = Section {
@@ -74,9 +74,10 @@ pub static HOST: Section = Section {
     place: "in a `[[host]]`",
     form: "write `[[host]]` in double brackets and its keys below, once for each host",
     groups: &[
-        &["name", "aliases", "upstream", "certificate", "certificate_key", "public_port"],
+        &["name", "aliases", "upstream", "certificate", "certificate_key", "key_password_file", "public_port"],
         &["acme_challenge_directory", "route"],
         HOST_SETTINGS,
+        ENCRYPTION_SETTINGS,
         FORWARD_SETTINGS,
     ],
 };
@@ -120,6 +121,13 @@ pub static CLIENT_ADDRESS: Section = Section {
     groups: &[&["trusted", "from", "recursive"]],
 };
 
+pub static CLIENT_CERTIFICATES: Section = Section {
+    name: "host.client_certificates",
+    place: "in the `client_certificates` of a host",
+    form: "write { verify = \"required\", ca = \"clients.pem\" }, or false",
+    groups: &[&["verify", "ca", "depth", "crl"]],
+};
+
 pub static UPSTREAM_TLS: Section = Section {
     name: "host.upstream_tls",
     place: "in an `upstream_tls`",
@@ -127,7 +135,7 @@ pub static UPSTREAM_TLS: Section = Section {
     groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
 };
 
-static SECTIONS: [&Section; 11] = [
+static SECTIONS: [&Section; 12] = [
     &TOP,
     &PROCESS,
     &STATUS,
@@ -138,6 +146,7 @@ static SECTIONS: [&Section; 11] = [
     &FILES,
     &ERROR_PAGE,
     &CLIENT_ADDRESS,
+    &CLIENT_CERTIFICATES,
     &UPSTREAM_TLS,
 ];
 
@@ -148,12 +157,22 @@ const HOST_SETTINGS: &[&str] = &[
     "proxy_protocol",
     "client_address",
     "http2",
-    "tls_versions",
     "hsts",
     "referrer_policy",
     "keepalive_connections",
     "keepalive_timeout",
     "access_log",
+    "access_log_format",
+    "access_log_escape",
+];
+
+const ENCRYPTION_SETTINGS: &[&str] = &[
+    "tls_versions",
+    "cipher_suites",
+    "cipher_order",
+    "key_exchange_groups",
+    "session_resumption",
+    "client_certificates",
 ];
 
 const FORWARD_SETTINGS: &[&str] = &[

@@ -116,6 +116,7 @@ fn issue_host(
     let leaf = make_leaf(&name, authority)
         .map_err(|source| CertificateError::Signing { subject: name.to_string(), source })?;
     let files = CertificateFiles {
+        passwords: None,
         chain: directory.join(format!("{name}.crt")),
         key: directory.join(format!("{name}.key")),
     };

@@ -72,7 +72,8 @@ fn redirect_to(model: &Model, index: usize) -> Option<RedirectTo<'_>> {
 
 /// What a plain host does if it is the plain side of `name` of a TLS host.
 fn plain_side<'a>(host: &'a VirtualHost, name: &HostPattern, plain: &'a VirtualHost) -> Option<RedirectTo<'a>> {
-    let same = plain.names == [name.clone()] && plain.access_log == host.access_log;
+    let same_log = plain.access_log == host.access_log && plain.log_format == host.log_format;
+    let same = plain.names == [name.clone()] && same_log;
     let is_plain = plain.security == Security::Plain && plain.client_address == ClientAddress::Peer;
     if !same || !is_plain {
         return None;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use crate::model::template;
 use crate::model::{BodyLimit, LogLevel, LogTarget};
 
 /// A duration in the largest unit that divides it, as in `90s` or `1h`. Precise to a millisecond.
@@ -42,6 +43,11 @@ pub(super) fn log_target(target: &LogTarget) -> String {
 /// The text of a header value. The configuration has only such that are text.
 pub(super) fn header_value(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// The same where a `$` would begin a variable.
+pub(super) fn header_template(value: &HeaderValue) -> String {
+    template::escape(&header_value(value))
 }
 
 const UNITS: [(&str, u128); 4] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];

@@ -12,9 +12,11 @@ use crate::model::client_address::ClientAddress;
 use crate::model::error_page::ErrorPages;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
+use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Forward, ForwardTarget, PathMatch, Route, StatusPage};
+use crate::model::tls::TlsPolicy;
 use crate::model::upstream::{UpstreamSpec, UpstreamTls};
-use crate::model::{CertificateFiles, HostId, LogTarget, Model, Preamble, Process, Security, TlsPolicy, Transport};
+use crate::model::{CertificateFiles, HostId, LogTarget, Model, Preamble, Process, Security};
 
 /// The outline of a model that `config` compiled.
 pub(super) struct Outline<'a> {
@@ -45,6 +47,7 @@ pub(super) struct HostOutline<'a> {
     pub(super) hsts: Option<&'a HeaderValue>,
     pub(super) referrer_policy: Option<&'a HeaderValue>,
     pub(super) access_log: &'a LogTarget,
+    pub(super) log_format: &'a LogFormat,
     /// How requests are passed on, unless a route says otherwise.
     pub(super) forwarding: Option<Forwarding<'a>>,
     /// Who may come in, unless a route says otherwise.
@@ -58,8 +61,8 @@ pub(super) struct HostOutline<'a> {
 
 /// What only a TLS host has.
 pub(super) struct TlsOutline<'a> {
-    pub(super) policy: TlsPolicy,
-    pub(super) certificate: &'a CertificateFiles,
+    pub(super) policy: &'a TlsPolicy,
+    pub(super) certificates: Vec<&'a CertificateFiles>,
     pub(super) redirect: Option<RedirectTo<'a>>,
 }
 
@@ -223,6 +226,7 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) ->
         hsts: host_wide(&routes, "strict-transport-security"),
         referrer_policy: host_wide(&routes, "referrer-policy"),
         access_log: model.access_log(host.access_log),
+        log_format: &host.log_format,
         forwarding,
         access,
         error_pages,
@@ -239,15 +243,10 @@ fn preamble<'a>(model: &Model, mut addresses: impl Iterator<Item = &'a SocketAdd
 }
 
 fn tls<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> Option<TlsOutline<'a>> {
-    let Security::Tls(certificate) = model.hosts()[index].security else { return None };
-    let policy = model.listeners.iter().find_map(|listener| {
-        let here = listener.hosts.entries().iter().any(|(_, id)| id.index() == index);
-        match listener.transport {
-            Transport::Tls(policy) if here => Some(policy),
-            _ => None,
-        }
-    })?;
-    Some(TlsOutline { policy, certificate: model.certificate(certificate), redirect })
+    let Security::Tls(terms) = model.hosts()[index].security else { return None };
+    let terms = model.tls_terms(terms);
+    let certificates = terms.certificates.iter().map(|id| model.certificate(*id)).collect();
+    Some(TlsOutline { policy: &terms.policy, certificates, redirect })
 }
 
 fn forwarding<'a>(model: &'a Model, route: &'a Route) -> Option<Forwarding<'a>> {

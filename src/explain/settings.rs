@@ -10,9 +10,14 @@ use super::{notation, pages};
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
+use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, PathMatch, Respond};
+use crate::model::tls::{
+    CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy,
+    TlsVersions,
+};
 use crate::model::upstream::{Trust, UpstreamTls};
-use crate::model::{HttpVersions, Preamble, Process, TlsVersions};
+use crate::model::{CertificateFiles, HttpVersions, Preamble, Process};
 
 /// A configuration, section by section.
 pub(super) struct Settings {
@@ -82,6 +87,10 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
         entries.push(("keepalive_timeout", Value::Text(notation::duration(forwarding.upstream.idle_timeout))));
     }
     entries.push(("access_log", Value::Text(notation::log_target(host.access_log))));
+    if let LogFormat::Custom(format) = host.log_format {
+        entries.push(("access_log_format", Value::text(&format.template)));
+        entries.push(("access_log_escape", Value::text(format.escape.as_str())));
+    }
     entries.extend(headers(&host.headers));
     entries.extend((!host.access.is_empty()).then(|| pages::access(host.access)));
     let intercepts =
@@ -93,20 +102,62 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
 }
 
 fn encryption(tls: &TlsOutline<'_>) -> Vec<Entry> {
+    let paths = |path: fn(&CertificateFiles) -> &Path| {
+        let paths: Vec<_> = tls.certificates.iter().map(|files| path(files).display()).collect();
+        if let [only] = &paths[..] { Value::text(only) } else { Value::list(paths) }
+    };
     let from = tls.redirect.as_ref().map(|redirect| &redirect.from[..]).unwrap_or_default();
-    let versions: &[&str] = match tls.policy.versions {
+    let mut entries =
+        vec![("certificate", paths(|files| &files.chain)), ("certificate_key", paths(|files| &files.key))];
+    let passwords = tls.certificates.first().and_then(|files| files.passwords.as_ref());
+    entries.extend(passwords.map(|path| ("key_password_file", Value::text(path.display()))));
+    entries.push(("redirect_from", Value::list(from)));
+    entries.extend(tls.redirect.as_ref().map(|redirect| ("public_port", Value::Number(redirect.port.into()))));
+    entries.push(("http2", Value::Flag(tls.policy.http == HttpVersions::Http2And1)));
+    entries.extend(policy(tls.policy));
+    entries
+}
+
+fn policy(policy: &TlsPolicy) -> [Entry; 6] {
+    let versions: &[&str] = match policy.versions {
         TlsVersions::Tls12And13 => &["1.2", "1.3"],
         TlsVersions::Tls13Only => &["1.3"],
     };
+    let order = match policy.order {
+        SuiteOrder::Client => "client",
+        SuiteOrder::Server => "server",
+    };
+    let resumption = match policy.resumption {
+        Resumption::Off => Value::text("off"),
+        Resumption::Tickets => Value::text("tickets"),
+        Resumption::Sessions(count) => Value::Number(count.get() as u64),
+    };
+    let clients = match &policy.clients {
+        ClientCertificates::NotAsked => Value::Flag(false),
+        ClientCertificates::Asked(authority) => client_authority(authority),
+    };
+    [
+        ("tls_versions", Value::list(versions)),
+        ("cipher_suites", Value::list(policy.suites.iter().copied().map(CipherSuite::name))),
+        ("cipher_order", Value::text(order)),
+        ("key_exchange_groups", Value::list(policy.groups.iter().copied().map(KeyGroup::name))),
+        ("session_resumption", resumption),
+        ("client_certificates", clients),
+    ]
+}
+
+fn client_authority(authority: &ClientAuthority) -> Value {
+    let verify = match authority.demand {
+        Demand::Required => "required",
+        Demand::Optional => "optional",
+    };
     let mut entries = vec![
-        ("certificate", Value::text(tls.certificate.chain.display())),
-        ("certificate_key", Value::text(tls.certificate.key.display())),
-        ("redirect_from", Value::list(from)),
+        ("verify".to_owned(), Value::text(verify)),
+        ("ca".to_owned(), Value::text(authority.ca.display())),
+        ("depth".to_owned(), Value::Number(authority.depth.into())),
     ];
-    entries.extend(tls.redirect.as_ref().map(|redirect| ("public_port", Value::Number(redirect.port.into()))));
-    entries.push(("http2", Value::Flag(tls.policy.http == HttpVersions::Http2And1)));
-    entries.push(("tls_versions", Value::list(versions)));
-    entries
+    entries.extend(authority.crl.as_ref().map(|crl| ("crl".to_owned(), Value::text(crl.display()))));
+    Value::Table(entries)
 }
 
 fn client_address(told: &Told) -> Value {
@@ -196,9 +247,13 @@ fn header_choice(value: Option<&HeaderValue>) -> Value {
 
 fn headers(ops: &HeaderOps<'_>) -> Vec<Entry> {
     let table = |ops: &[&HeaderOp]| {
-        let entry = |op: &&HeaderOp| match op {
-            HeaderOp::Set(name, value) => (name.as_str().to_owned(), header_choice(Some(value))),
-            HeaderOp::Remove(name) => (name.as_str().to_owned(), header_choice(None)),
+        let entry = |op: &&HeaderOp| {
+            let value = match op {
+                HeaderOp::Set(_, value) => Value::Text(notation::header_template(value)),
+                HeaderOp::SetTo(_, template) => Value::text(template),
+                HeaderOp::Remove(_) => header_choice(None),
+            };
+            (op.name().as_str().to_owned(), value)
         };
         (!ops.is_empty()).then(|| Value::Table(ops.iter().map(entry).collect()))
     };

@@ -8,11 +8,13 @@ use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::error_page::{ApplicationErrors, ErrorPages};
 use crate::model::files::{FileLocation, Files};
 use crate::model::header_ops::HeaderOp;
+use crate::model::log_format::LogFormat;
 use crate::model::route::Action;
-use crate::model::upstream::{Trust, UpstreamSpec};
-use crate::model::{
-    HttpVersions, Listener, Model, Preamble, Process, TlsPolicy, TlsVersions, Transport, VirtualHost,
+use crate::model::tls::{
+    CipherSuite, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy, TlsVersions,
 };
+use crate::model::upstream::{Trust, UpstreamSpec};
+use crate::model::{HostId, HttpVersions, Listener, Model, Preamble, Process, Security, VirtualHost};
 
 /// The table: the process, who answers on which address, and every host.
 pub(super) fn page(outline: &Outline<'_>, ink: Ink) -> Page {
@@ -44,7 +46,7 @@ fn listener(page: &mut Page, listener: &Listener, model: &Model) {
         Preamble::None => "",
         Preamble::ProxyProtocol => ", after a PROXY header",
     };
-    page.row(&listener.address.to_string(), &format!("{}{preamble}", transport(&listener.transport)));
+    page.row(&listener.address.to_string(), &format!("{}{preamble}", spoken_on(listener, model)));
     for (name, id) in listener.hosts.entries() {
         page.row("", &format!("{name}{}", redirect_of(model.host(*id))));
     }
@@ -71,7 +73,7 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
     page.row("listens on", &list(&host.listen));
     match &host.tls {
         Some(tls) => encryption(page, tls),
-        None => page.row("speaks", &transport(&Transport::Plain)),
+        None => page.row("speaks", PLAIN),
     }
     if let ClientAddress::Told(told) = host.client_address {
         page.row("client address", &client_address(told));
@@ -97,15 +99,21 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
         page.row("error pages", &error_pages(Some(pages)));
     }
     page.row("access log", &notation::log_target(host.access_log));
+    if let LogFormat::Custom(format) = host.log_format {
+        page.row("log format", &format!("escape={} {}", format.escape.as_str(), format.template));
+    }
     for it in &host.routes {
         route(page, it, host);
     }
 }
 
 fn encryption(page: &mut Page, tls: &TlsOutline<'_>) {
-    page.row("speaks", &transport(&Transport::Tls(tls.policy)));
-    page.row("certificate", &tls.certificate.chain.display().to_string());
-    page.row("key", &tls.certificate.key.display().to_string());
+    page.row("speaks", &spoken(tls.policy));
+    for files in &tls.certificates {
+        page.row("certificate", &files.chain.display().to_string());
+        page.row("key", &files.key.display().to_string());
+    }
+    policy(page, tls.policy);
     if let Some(redirect) = &tls.redirect {
         page.row("redirects", &format!("from {} to https, port {}", list(&redirect.from), redirect.port));
     }
@@ -118,6 +126,38 @@ fn client_address(told: &Told) -> String {
         (AddressSource::Header(name), Choice::Last) => format!("the last in {name}, if sent by {trusted}"),
         (AddressSource::Header(name), Choice::LastUntrusted) => {
             format!("the last in {name} that is none of these, if sent by one of them: {trusted}")
+        }
+    }
+}
+
+/// What is not as it would be without a word about it.
+fn policy(page: &mut Page, policy: &TlsPolicy) {
+    let is_usual = |suite: &CipherSuite| policy.versions.have(*suite);
+    let suites = policy.suites.iter().copied().map(CipherSuite::name).collect::<Vec<_>>();
+    if policy.suites != CipherSuite::ALL.into_iter().filter(is_usual).collect::<Vec<_>>() {
+        page.row("cipher suites", &suites.join(", "));
+    }
+    if policy.order == SuiteOrder::Server {
+        page.row("", "in this order, not the client's");
+    }
+    if policy.groups != KeyGroup::ALL {
+        let groups: Vec<_> = policy.groups.iter().copied().map(KeyGroup::name).collect();
+        page.row("key exchange", &groups.join(", "));
+    }
+    match policy.resumption {
+        Resumption::Tickets => {}
+        Resumption::Off => page.row("sessions", "are not resumed"),
+        Resumption::Sessions(count) => page.row("sessions", &format!("up to {count} are remembered")),
+    }
+    if let ClientCertificates::Asked(authority) = &policy.clients {
+        let demand = match authority.demand {
+            Demand::Required => "need a certificate of",
+            Demand::Optional => "may show a certificate of",
+        };
+        page.row("clients", &format!("{demand} {}", authority.ca.display()));
+        page.row("", &format!("with up to {} intermediates", authority.depth));
+        if let Some(crl) = &authority.crl {
+            page.row("", &format!("unless {} revokes it", crl.display()));
         }
     }
 }
@@ -202,8 +242,9 @@ fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {
         let name = op.name().as_str();
         match op {
             HeaderOp::Set(_, value) => {
-                page.row(label, &format!("to {goal}: {name}: {}", notation::header_value(value)));
+                page.row(label, &format!("to {goal}: {name}: {}", notation::header_template(value)));
             }
+            HeaderOp::SetTo(_, template) => page.row(label, &format!("to {goal}: {name}: {template}")),
             HeaderOp::Remove(_) => page.row(label, &format!("to {goal}: no {name}")),
         }
     }
@@ -217,13 +258,22 @@ fn redirect_of(host: &VirtualHost) -> String {
     }
 }
 
-fn transport(transport: &Transport) -> String {
-    let Transport::Tls(TlsPolicy { versions, http }) = transport else { return "HTTP/1.1, no TLS".to_owned() };
-    let http = match http {
+fn spoken_on(listener: &Listener, model: &Model) -> String {
+    let of = |id: &HostId| match model.host(*id).security {
+        Security::Plain => PLAIN.to_owned(),
+        Security::Tls(terms) => spoken(&model.tls_terms(terms).policy),
+    };
+    let mut all: Vec<String> = listener.hosts.entries().into_iter().map(|(_, id)| of(id)).collect();
+    all.dedup();
+    if let [only] = &all[..] { only.clone() } else { "TLS, each host on its own terms".to_owned() }
+}
+
+fn spoken(policy: &TlsPolicy) -> String {
+    let http = match policy.http {
         HttpVersions::Http1Only => "HTTP/1.1",
         HttpVersions::Http2And1 => "HTTP/2 and HTTP/1.1",
     };
-    let tls = match versions {
+    let tls = match policy.versions {
         TlsVersions::Tls12And13 => "TLS 1.2 and 1.3",
         TlsVersions::Tls13Only => "TLS 1.3",
     };
@@ -238,3 +288,5 @@ fn limits(limits: impl IntoIterator<Item = (&'static str, String)>) -> String {
 fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
+
+const PLAIN: &str = "HTTP/1.1, no TLS";

@@ -6,7 +6,7 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::header_ops::{HOP_BY_HOP, HeaderOp};
+use super::header_ops::{HOP_BY_HOP, ResolvedOps};
 
 /// Headers without any that belong to a single connection.
 #[derive(Debug, Clone, Default)]
@@ -29,10 +29,8 @@ impl EndToEnd {
         EndToEnd(headers)
     }
 
-    pub fn apply(&mut self, ops: &[HeaderOp]) {
-        for op in ops {
-            op.apply(&mut self.0);
-        }
+    pub fn apply(&mut self, ops: &ResolvedOps<'_>) {
+        ops.apply(&mut self.0);
     }
 
     /// Gives the header exactly this value.

@@ -4,16 +4,28 @@
 //! lowers to these few instructions. Headers that frame a message or belong to one hop (RFC 9110
 //! section 7.6.1) cannot be named: a [`HeaderOp`] that exists cannot break a connection.
 
+use std::borrow::Cow;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::template::{Facts, Template};
+use super::variable::RequestVariable;
 
 /// One change to the headers of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderOp {
     /// The header has exactly this value afterwards.
     Set(SettableName, HeaderValue),
+    /// The header has the value that the template has for the request. If that is empty, the header is gone,
+    /// as nginx does it.
+    SetTo(SettableName, Template<RequestVariable>),
     /// The header is gone afterwards.
     Remove(SettableName),
 }
+
+/// Operations of which every value is known. Borrowed where the configuration says them all.
+#[derive(Debug)]
+pub struct ResolvedOps<'a>(Cow<'a, [HeaderOp]>);
 
 /// The name of a header that configuration may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,18 +87,48 @@ impl HeaderOp {
     /// The header that is changed.
     pub fn name(&self) -> &SettableName {
         match self {
-            HeaderOp::Set(name, _) | HeaderOp::Remove(name) => name,
+            HeaderOp::Set(name, _) | HeaderOp::SetTo(name, _) | HeaderOp::Remove(name) => name,
         }
     }
 
-    /// Changes `headers` as the operation says.
+    /// Whether its value depends on a variable.
+    pub fn names(&self, wanted: &RequestVariable) -> bool {
+        matches!(self, HeaderOp::SetTo(_, template) if template.variables().any(|named| named == wanted))
+    }
+
+    /// Finds the values for one request. Costs nothing where no template asks for any.
+    pub fn resolve<'a>(ops: &'a [HeaderOp], facts: &impl Facts<RequestVariable>) -> ResolvedOps<'a> {
+        if ops.iter().all(|op| !matches!(op, HeaderOp::SetTo(..))) {
+            return ResolvedOps(Cow::Borrowed(ops));
+        }
+        ResolvedOps(ops.iter().map(|op| op.resolved(facts)).collect())
+    }
+
+    fn resolved(&self, facts: &impl Facts<RequestVariable>) -> HeaderOp {
+        let HeaderOp::SetTo(name, template) = self else { return self.clone() };
+        let mut text = Vec::new();
+        template.render(facts, &mut text);
+        // A decoded path can have a line break in it. Such a header would be two.
+        match HeaderValue::try_from(text) {
+            Ok(value) if !value.is_empty() => HeaderOp::Set(name.clone(), value),
+            _ => HeaderOp::Remove(name.clone()),
+        }
+    }
+}
+
+impl ResolvedOps<'_> {
+    /// Changes `headers` as the operations say.
     pub fn apply(&self, headers: &mut HeaderMap) {
-        match self {
-            HeaderOp::Set(SettableName(name), value) => {
-                headers.insert(name, value.clone());
-            }
-            HeaderOp::Remove(SettableName(name)) => {
-                headers.remove(name);
+        for op in self.0.iter() {
+            match op {
+                HeaderOp::Set(SettableName(name), value) => {
+                    headers.insert(name, value.clone());
+                }
+                HeaderOp::Remove(SettableName(name)) => {
+                    headers.remove(name);
+                }
+                // Resolving leaves none.
+                HeaderOp::SetTo(..) => {}
             }
         }
     }
@@ -95,6 +137,7 @@ impl HeaderOp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::template::Presence;
 
     #[test]
     fn framing_and_hop_by_hop_headers_cannot_be_named() {
@@ -109,15 +152,50 @@ mod tests {
         );
     }
 
+    /// Every header of the request is `value`.
+    struct Headers(&'static str);
+
+    impl Facts<RequestVariable> for Headers {
+        fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> Presence {
+            assert!(matches!(variable, RequestVariable::Header(_)));
+            out.extend_from_slice(self.0.as_bytes());
+            Presence::Present
+        }
+    }
+
+    fn apply(op: HeaderOp, facts: &Headers, headers: &mut HeaderMap) {
+        HeaderOp::resolve(&[op], facts).apply(headers);
+    }
+
     #[test]
     fn set_replaces_every_value_and_remove_takes_all() {
         let mut headers = HeaderMap::new();
         headers.append("referrer-policy", HeaderValue::from_static("a"));
         headers.append("referrer-policy", HeaderValue::from_static("b"));
         let name = SettableName::from_static("referrer-policy");
-        HeaderOp::Set(name.clone(), HeaderValue::from_static("c")).apply(&mut headers);
+        apply(HeaderOp::Set(name.clone(), HeaderValue::from_static("c")), &Headers(""), &mut headers);
         assert_eq!(headers.get_all("referrer-policy").iter().collect::<Vec<_>>(), ["c"]);
-        HeaderOp::Remove(name).apply(&mut headers);
+        apply(HeaderOp::Remove(name), &Headers(""), &mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn a_template_sets_what_the_request_says_and_nothing_if_that_is_empty() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-a", HeaderValue::from_static("the client's own"));
+        let template = Template::parse("$http_x_b").unwrap();
+        let op = HeaderOp::SetTo(SettableName::from_static("x-a"), template);
+        apply(op.clone(), &Headers("b"), &mut headers);
+        assert_eq!(headers["x-a"], "b");
+        apply(op, &Headers(""), &mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn a_value_with_a_line_break_does_not_become_a_second_header() {
+        let mut headers = HeaderMap::new();
+        let op = HeaderOp::SetTo(SettableName::from_static("x-a"), Template::parse("$http_x").unwrap());
+        apply(op, &Headers("a\r\nX-Admin: yes"), &mut headers);
         assert!(headers.is_empty());
     }
 }

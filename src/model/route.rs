@@ -165,6 +165,17 @@ impl Routes {
     }
 }
 
+impl Route {
+    /// What is done to headers, in both directions.
+    pub fn header_ops(&self) -> impl Iterator<Item = &HeaderOp> {
+        let request = match &self.action {
+            Action::Forward(forward) => &forward.request_headers[..],
+            Action::Redirect(_) | Action::Respond(_) | Action::Files(_) | Action::Status(_) => &[],
+        };
+        request.iter().chain(&self.response_headers)
+    }
+}
+
 impl PathMatch {
     /// The path, prefix or pattern as it is written.
     pub fn text(&self) -> &str {

@@ -4,14 +4,16 @@
 //! HTTP/1 exchange ends in a tunnel, the socket is taken out of hyper and handed to whoever asked for it
 //! ([`ClientConnection::take_over`]): no upgrade channel, no boxed stream, and no HTTP state survives.
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,37 +22,48 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
-use tokio_rustls::TlsAcceptor;
+use tokio::time::{Sleep, sleep};
 use tower::Service;
 
-use super::client_socket::{Activity, ClientLimits, ClientSocket};
+use super::client_certificate::ClientCertificate;
+use super::client_socket::{Activity, ClientSocket};
 use super::client_stream::ClientStream;
 use super::gathered_stream::{Gathering, gathered};
 use super::local_executor::LocalExecutor;
 use super::peer::Peer;
-use super::tls::{self, HandshakeFailure};
+use super::tls::{self, Door, HandshakeFailure};
+use super::tls_session::TlsSession;
+use super::watchdog::Watchdog;
 use crate::drain::{Drain, Signal};
-use crate::model::Preamble;
 use crate::model::host::HostName;
+use crate::model::{Preamble, TlsId};
 
 /// What requests may know about the connection they came on.
 pub struct ClientConnection {
     pub peer: Peer,
+    /// The address of ours that was connected to, where a template asks for it.
+    pub local: Option<IpAddr>,
     /// The position of the listener in the model.
     pub listener: usize,
     pub security: ConnectionSecurity,
+    number: OnceCell<u64>,
+    requests: Cell<u64>,
     activity: Rc<Activity>,
     takeover: RefCell<Option<Takeover>>,
 }
 
-/// Whether the connection is encrypted, and for which name.
+/// Whether the connection is encrypted, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionSecurity {
     Plain,
     Tls {
         /// The name the client asked a certificate for.
         server_name: Option<HostName>,
+        session: Option<TlsSession>,
+        /// The terms of the host of that name.
+        terms: TlsId,
+        /// Boxed, because few clients have one.
+        client: Option<Box<ClientCertificate>>,
     },
 }
 
@@ -63,13 +76,15 @@ pub type Takeover = Box<dyn FnOnce(ClientStream, Bytes)>;
 /// How a listener speaks.
 pub enum Transport {
     Plain,
-    Tls(TlsAcceptor),
+    Tls(Arc<Door>),
 }
 
 /// A connection as it was accepted.
 pub struct Accepted {
     pub tcp: TcpStream,
     pub peer: SocketAddr,
+    /// See [`ClientConnection::local`].
+    pub local: Option<IpAddr>,
     pub listener: usize,
     pub preamble: Preamble,
 }
@@ -94,14 +109,6 @@ enum Ended {
     TooSlow,
 }
 
-/// Enforces the client's deadlines.
-struct Watchdog {
-    activity: Rc<Activity>,
-    sleep: Pin<Box<Sleep>>,
-    /// The timer is set, and this task will be woken when it fires.
-    is_set: bool,
-}
-
 /// Serves a connection from its first byte to its last. If that was an HTTP/1 head which cannot be read, no
 /// service has seen it, and the status that hyper answered is returned.
 pub async fn serve<M, S, B>(
@@ -117,11 +124,20 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let Accepted { mut tcp, peer: address, listener, preamble } = accepted;
+    let Accepted { mut tcp, peer: address, local, listener, preamble } = accepted;
     let peer = Peer::meet(&mut tcp, address, preamble).await?;
     let activity = Rc::new(Activity::one_by_one());
     let (stream, security, version) = establish(tcp, transport, &activity, address).await?;
-    let connection = Rc::new(ClientConnection { peer, listener, security, activity, takeover: RefCell::new(None) });
+    let connection = Rc::new(ClientConnection {
+        peer,
+        local,
+        listener,
+        security,
+        number: OnceCell::new(),
+        requests: Cell::new(0),
+        activity,
+        takeover: RefCell::new(None),
+    });
     let service = make_service(connection.clone());
     let ended = match version {
         HttpVersion::One => serve_http1(stream, TowerService(service), &connection, drain.signal()).await,
@@ -143,8 +159,19 @@ where
 impl ClientConnection {
     /// Marks an exchange as open for as long as the result lives.
     pub fn open_exchange(&self) -> OpenExchange {
+        self.requests.set(self.requests.get() + 1);
         self.activity.exchange_opened();
         OpenExchange(self.activity.clone())
+    }
+
+    /// How many requests have come on it, the current one included.
+    pub fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+
+    /// A number that no other connection of this process has. Given out when it is first asked for.
+    pub fn number(&self) -> u64 {
+        *self.number.get_or_init(|| NEXT_NUMBER.fetch_add(1, Ordering::Relaxed))
     }
 
     /// How long the client may leave an answer untaken, from here on.
@@ -182,20 +209,21 @@ async fn establish(
     activity: &Rc<Activity>,
     peer: SocketAddr,
 ) -> Option<(ClientStream, ConnectionSecurity, HttpVersion)> {
-    let acceptor = match transport {
+    let door = match transport {
         Transport::Plain => {
             let socket = ClientSocket::plain(tcp, activity.clone());
             return Some((ClientStream::Plain(socket), ConnectionSecurity::Plain, HttpVersion::One));
         }
-        Transport::Tls(acceptor) => acceptor,
+        Transport::Tls(door) => door,
     };
-    match tls::handshake(acceptor, ClientSocket::below_tls(tcp, activity.clone())).await {
-        Ok(stream) => {
+    match tls::handshake(door, ClientSocket::below_tls(tcp, activity.clone())).await {
+        Ok(tls::Handshake { stream, server_name, terms }) => {
             let session = stream.get_ref().1;
-            // The one form of a name, in which it is compared with hosts.
-            let server_name = session.server_name().and_then(|name| HostName::parse(name).ok());
+            let client = session.peer_certificates().and_then(ClientCertificate::new).map(Box::new);
             let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
-            Some((ClientStream::Tls(stream), ConnectionSecurity::Tls { server_name }, version))
+            let session = TlsSession::of(session);
+            let security = ConnectionSecurity::Tls { server_name, session, terms, client };
+            Some((ClientStream::Tls(stream), security, version))
         }
         Err(HandshakeFailure::PlainHttp) => {
             tracing::debug!("{peer} spoke plain HTTP to a TLS port");
@@ -203,6 +231,10 @@ async fn establish(
         }
         Err(HandshakeFailure::TooSlow) => {
             tracing::debug!("{peer} did not complete its TLS handshake in time");
+            None
+        }
+        Err(HandshakeFailure::BadClientCertificate(why)) => {
+            tracing::info!("the client certificate of {peer} was refused: {why}");
             None
         }
         Err(HandshakeFailure::Failed(error)) => {
@@ -327,36 +359,6 @@ where
     }
 }
 
-impl Watchdog {
-    fn new(activity: Rc<Activity>) -> Watchdog {
-        let first = activity.deadline(&LIMITS).unwrap_or_else(|| Instant::now() + LIMITS.head);
-        Watchdog { activity, sleep: Box::pin(sleep_until(first)), is_set: false }
-    }
-
-    /// Ready when the client has been too slow.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // All other deadlines begin where this one, too, is looked at next; a write gets stuck at any time.
-        if let Some(deadline) = self.activity.write_deadline().filter(|at| *at < self.sleep.deadline()) {
-            self.sleep.as_mut().reset(deadline);
-            self.is_set = false;
-        }
-        if self.is_set && !self.sleep.is_elapsed() {
-            return Poll::Pending;
-        }
-        self.is_set = true;
-        while self.sleep.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            match self.activity.deadline(&LIMITS) {
-                Some(deadline) if deadline <= now => return Poll::Ready(()),
-                Some(deadline) => self.sleep.as_mut().reset(deadline),
-                // Busy: no deadline now, but one may begin at any time.
-                None => self.sleep.as_mut().reset(now + LIMITS.head),
-            }
-        }
-        Poll::Pending
-    }
-}
-
 fn status_of_unreadable(error: &hyper::Error) -> Option<StatusCode> {
     match (error.is_parse(), error.is_parse_too_large()) {
         (_, true) => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
@@ -365,9 +367,8 @@ fn status_of_unreadable(error: &hyper::Error) -> Option<StatusCode> {
     }
 }
 
-/// nginx waits 60 s for a head and keeps an idle connection for 65 s. Heads are small: half the time is
-/// plenty, and halves what a slow attacker can hold.
-const LIMITS: ClientLimits = ClientLimits { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
+/// Shared by all workers, and touched only for connections whose number somebody wants to see.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 
 /// What a client that was too slow has to take note of it.
 const GOODBYE: Duration = Duration::from_secs(2);

@@ -1,26 +1,39 @@
-//! TLS towards clients: one server configuration per listener, and the handshake under a deadline.
+//! TLS towards clients: the terms of the host that a client names, and the handshake under a deadline.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{NoServerSessionStorage, ProducesTickets};
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::cert_store::CertStore;
 use super::client_socket::{ClientSocket, SpokePlainHttp};
-use crate::model::{HttpVersions, TlsPolicy, TlsVersions};
+use crate::model::TlsId;
+use crate::model::host::{HostName, HostTable};
 
-/// What all TLS listeners of a process share.
+/// What the hosts of one listener need for their handshakes.
+pub struct Door {
+    by_name: HostTable<Terms>,
+    fallback: Terms,
+}
+
+/// The terms of a host, ready for use.
 #[derive(Clone)]
-pub struct TlsShared {
-    pub provider: Arc<CryptoProvider>,
-    /// One for the whole process: a ticket from one worker or listener must resume on every other.
-    tickets: Arc<dyn ProducesTickets>,
+pub struct Terms {
+    pub id: TlsId,
+    pub config: Arc<ServerConfig>,
+}
+
+/// A completed handshake.
+pub struct Handshake {
+    pub stream: Box<TlsStream<ClientSocket>>,
+    /// The name that the client asked for.
+    pub server_name: Option<HostName>,
+    /// What was agreed on.
+    pub terms: TlsId,
 }
 
 /// Why a handshake came to nothing.
@@ -29,54 +42,54 @@ pub enum HandshakeFailure {
     /// The client spoke plain HTTP and was told so.
     PlainHttp,
     TooSlow,
+    /// The client's certificate is not one that is accepted.
+    BadClientCertificate(rustls::CertificateError),
     Failed(io::Error),
 }
 
-impl TlsShared {
-    pub fn new() -> Result<TlsShared, rustls::Error> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        Ok(TlsShared { provider, tickets: aws_lc_rs::Ticketer::new()? })
+impl Door {
+    /// `fallback` is for clients that name no host, or one that is not here.
+    pub fn new(by_name: HostTable<Terms>, fallback: Terms) -> Door {
+        Door { by_name, fallback }
     }
 
-    /// The configuration of one listener.
-    pub fn server_config(&self, policy: TlsPolicy, store: CertStore) -> Result<ServerConfig, rustls::Error> {
-        let mut config = ServerConfig::builder_with_provider(self.provider.clone())
-            .with_protocol_versions(versions(policy.versions))?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(store));
-        config.alpn_protocols = match policy.http {
-            HttpVersions::Http2And1 => vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec()],
-            HttpVersions::Http1Only => vec![ALPN_HTTP1.to_vec()],
-        };
-        config.ticketer = self.tickets.clone();
-        // Tickets hold the state at the client; a cache beside them is memory and a lock for nothing.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        Ok(config)
+    fn terms(&self, name: Option<&HostName>) -> &Terms {
+        name.and_then(|name| self.by_name.find(name.as_str())).unwrap_or(&self.fallback)
     }
 }
 
 /// Completes the handshake, or says why not. A client that speaks plain HTTP gets a readable answer.
-pub async fn handshake(
-    acceptor: &TlsAcceptor,
-    socket: ClientSocket,
-) -> Result<Box<TlsStream<ClientSocket>>, HandshakeFailure> {
-    let accepting = Box::pin(acceptor.accept(socket).into_fallible());
-    match tokio::time::timeout(DEADLINE, accepting).await {
-        Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err((error, socket))) if is_plain_http(&error) => {
-            answer_plain_http(socket).await;
-            Err(HandshakeFailure::PlainHttp)
-        }
-        Ok(Err((error, _))) => Err(HandshakeFailure::Failed(error)),
-        Err(_) => Err(HandshakeFailure::TooSlow),
-    }
+pub async fn handshake(door: &Door, socket: ClientSocket) -> Result<Handshake, HandshakeFailure> {
+    let shaking = Box::pin(shake(door, socket));
+    tokio::time::timeout(DEADLINE, shaking).await.unwrap_or(Err(HandshakeFailure::TooSlow))
 }
 
-fn versions(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersion] {
-    static BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
-    match versions {
-        TlsVersions::Tls12And13 => &BOTH,
-        TlsVersions::Tls13Only => &BOTH[..1],
+/// Everything about the handshake may depend on the host: versions, suites, and whether the client is asked for
+/// a certificate. So its terms are chosen before anything is answered.
+async fn shake(door: &Door, socket: ClientSocket) -> Result<Handshake, HandshakeFailure> {
+    let mut greeting = LazyConfigAcceptor::new(Acceptor::default(), socket);
+    let hello = match (&mut greeting).await {
+        Ok(hello) => hello,
+        Err(error) if is_plain_http(&error) => {
+            if let Some(socket) = greeting.take_io() {
+                answer_plain_http(socket).await;
+            }
+            return Err(HandshakeFailure::PlainHttp);
+        }
+        Err(error) => return Err(HandshakeFailure::Failed(error)),
+    };
+    // The one form of a name, in which it is compared with hosts.
+    let server_name = hello.client_hello().server_name().and_then(|name| HostName::parse(name).ok());
+    let Terms { id, config } = door.terms(server_name.as_ref());
+    let stream = hello.into_stream(config.clone()).await.map_err(failure)?;
+    Ok(Handshake { stream: Box::new(stream), server_name, terms: *id })
+}
+
+fn failure(error: io::Error) -> HandshakeFailure {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(why)) => HandshakeFailure::BadClientCertificate(why.clone()),
+        _ => HandshakeFailure::Failed(error),
     }
 }
 
@@ -90,11 +103,8 @@ async fn answer_plain_http(mut socket: ClientSocket) {
         socket.write_all(PLAIN_HTTP_ANSWER).await?;
         socket.shutdown().await
     };
-    let _ = tokio::time::timeout(DEADLINE, answer).await;
+    let _: io::Result<()> = answer.await;
 }
-
-const ALPN_H2: &[u8] = b"h2";
-const ALPN_HTTP1: &[u8] = b"http/1.1";
 
 /// From the first byte of the connection to the last of the handshake.
 const DEADLINE: Duration = Duration::from_secs(10);

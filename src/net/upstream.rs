@@ -18,7 +18,9 @@ mod stream;
 mod stream_body;
 pub mod tls;
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::model::upstream::{UpstreamProtocol, UpstreamSpec};
 use answer::Answer;
@@ -42,6 +44,17 @@ enum Connections {
     Http2(Multiplex),
 }
 
+/// What somebody wants to know of how a request got its connection.
+#[derive(Default)]
+pub struct Attempt(Cell<Option<Duration>>);
+
+impl Attempt {
+    /// How long connecting took; zero for a connection that was there already, `None` if it failed.
+    pub fn connected_in(&self) -> Option<Duration> {
+        self.0.get()
+    }
+}
+
 impl Upstream {
     /// `workers` share the spec's number of resting connections evenly. `tls` belongs to a spec that asks
     /// for it.
@@ -60,10 +73,23 @@ impl Upstream {
     /// An open connection may turn out to have been closed just now. Then the request is sent once more, on
     /// a new connection, if that cannot make it happen twice: when nothing of it was written, or when it is
     /// idempotent and has no body (RFC 9110 section 9.2.2).
-    pub async fn send(&self, request: UpstreamRequest) -> Result<Answer, UpstreamError> {
-        match &self.connections {
-            Connections::Http1(pool) => self.send_on_connection(request, pool).await,
-            Connections::Http2(multiplex) => Box::pin(self.send_on_stream(request, multiplex)).await,
+    pub async fn send(&self, request: UpstreamRequest, attempt: Option<&Attempt>) -> Result<Answer, UpstreamError> {
+        let pool = match &self.connections {
+            Connections::Http1(pool) => pool,
+            Connections::Http2(multiplex) => {
+                return Box::pin(self.send_on_stream(request, multiplex, attempt)).await;
+            }
+        };
+        let Some(resting) = pool.take() else {
+            return Box::pin(self.send_on_new(request, pool, attempt)).await;
+        };
+        if let Some(Attempt(connected_in)) = attempt {
+            connected_in.set(Some(Duration::ZERO));
+        }
+        let spare = request.repeatable();
+        match exchange(resting, request, pool).await {
+            Ok(answer) => Ok(answer),
+            Err(failure) => Box::pin(self.send_on_new(failure.repeat(spare)?, pool, attempt)).await,
         }
     }
 
@@ -75,32 +101,49 @@ impl Upstream {
         }
     }
 
-    async fn send_on_connection(&self, request: UpstreamRequest, pool: &Rc<Pool>) -> Result<Answer, UpstreamError> {
-        let Some(resting) = pool.take() else {
-            return Box::pin(self.send_on_new(request, pool)).await;
-        };
-        let spare = request.repeatable();
-        match exchange(resting, request, pool).await {
-            Ok(answer) => Ok(answer),
-            Err(failure) => Box::pin(self.send_on_new(failure.repeat(spare)?, pool)).await,
-        }
-    }
-
     /// Rare, and its future is large; so callers box it, and every request's own future stays small.
-    async fn send_on_new(&self, request: UpstreamRequest, pool: &Rc<Pool>) -> Result<Answer, UpstreamError> {
-        let stream = self.dialer.dial().await?;
-        let connection = Connection::open(stream).await.map_err(UpstreamError::Broken)?;
+    async fn send_on_new(
+        &self,
+        request: UpstreamRequest,
+        pool: &Rc<Pool>,
+        attempt: Option<&Attempt>,
+    ) -> Result<Answer, UpstreamError> {
+        let connection = timed(attempt, self.connect()).await?;
         exchange(connection, request, pool).await.map_err(|failure| failure.error)
     }
 
-    /// Boxed by its caller, so that requests over HTTP/1.1 do not carry its future.
-    async fn send_on_stream(&self, request: UpstreamRequest, lines: &Multiplex) -> Result<Answer, UpstreamError> {
+    async fn send_on_stream(
+        &self,
+        request: UpstreamRequest,
+        lines: &Multiplex,
+        attempt: Option<&Attempt>,
+    ) -> Result<Answer, UpstreamError> {
         let spare = request.repeatable();
-        let failure: Failure = match stream::exchange(lines.claim(&self.dialer).await?, request).await {
+        let claim = timed(attempt, lines.claim(&self.dialer)).await?;
+        let failure: Failure = match stream::exchange(claim, request).await {
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
         let again = failure.repeat(spare)?;
-        stream::exchange(lines.claim(&self.dialer).await?, again).await.map_err(|failure| failure.error)
+        let claim = timed(attempt, lines.claim(&self.dialer)).await?;
+        stream::exchange(claim, again).await.map_err(|failure| failure.error)
     }
+
+    async fn connect(&self) -> Result<Box<Connection>, UpstreamError> {
+        let stream = self.dialer.dial().await?;
+        Connection::open(stream).await.map_err(UpstreamError::Broken)
+    }
+}
+
+/// Notes how long connecting takes, if somebody wants to know.
+async fn timed<T>(
+    attempt: Option<&Attempt>,
+    connecting: impl Future<Output = Result<T, UpstreamError>>,
+) -> Result<T, UpstreamError> {
+    let Some(Attempt(connected_in)) = attempt else { return connecting.await };
+    connected_in.set(None);
+    let begun = Instant::now();
+    let connected = connecting.await?;
+    connected_in.set(Some(begun.elapsed()));
+    Ok(connected)
 }

@@ -3,26 +3,26 @@
 use http::Response;
 use http::header::{self, HeaderValue};
 
-use super::Proxy;
 use super::reply::{self, Refusal, Reply};
+use super::{Errand, Proxy};
 use crate::model::ErrorPagesId;
 use crate::model::error_page::ApplicationErrors;
-use crate::model::route::{Forward, Route, StatusPage};
+use crate::model::route::StatusPage;
 use crate::telemetry::status_pages;
 
 impl Proxy {
     /// A page in the place of an application's error, if that is wanted and there is one.
-    pub(super) fn page_instead<B>(&self, answer: &Response<B>, forward: &Forward, route: &Route) -> Option<Reply> {
-        if forward.application_errors == ApplicationErrors::Pass {
+    pub(super) fn page_instead<B>(&self, answer: &Response<B>, errand: &Errand<'_>) -> Option<Reply> {
+        if errand.forward.application_errors == ApplicationErrors::Pass {
             return None;
         }
-        let page = self.pages.find(route.error_pages, answer.status())?;
+        let page = self.pages.find(errand.route.error_pages, answer.status())?;
         let mut reply = reply::error_page(answer.status(), page);
         // A 401 is nothing without it (RFC 9110 section 15.5.2).
         for challenge in answer.headers().get_all(header::WWW_AUTHENTICATE) {
             reply.headers_mut().append(header::WWW_AUTHENTICATE, challenge.clone());
         }
-        route.response_headers.iter().for_each(|op| op.apply(reply.headers_mut()));
+        errand.response_ops.apply(reply.headers_mut());
         Some(reply)
     }
 

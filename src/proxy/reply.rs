@@ -22,6 +22,8 @@ pub enum Refusal {
     BadPath,
     /// A host that is not served here, or not on a connection for this TLS name.
     Misdirected,
+    /// The host is only for clients with a certificate.
+    NoClientCertificate,
     /// `CONNECT` asks for a tunnel to anywhere, `TRACE` echoes cookies to scripts.
     Method,
     /// Files can only be fetched.
@@ -42,7 +44,7 @@ pub type Reply = Response<Content>;
 impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
-            Refusal::BadHost | Refusal::BadPath => StatusCode::BAD_REQUEST,
+            Refusal::BadHost | Refusal::BadPath | Refusal::NoClientCertificate => StatusCode::BAD_REQUEST,
             Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Refusal::Method | Refusal::NotForFiles => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::Denied => StatusCode::FORBIDDEN,
@@ -55,6 +57,8 @@ impl Refusal {
 
     fn explanation(&self) -> &'static str {
         match self.status() {
+            // nginx's words.
+            _ if matches!(self, Refusal::NoClientCertificate) => "No required SSL certificate was sent.",
             StatusCode::BAD_REQUEST => "The request is not well-formed: see its host and its path.",
             StatusCode::FORBIDDEN => "You may not come here from where you are.",
             StatusCode::MISDIRECTED_REQUEST => "This host is not served here.",
@@ -69,7 +73,8 @@ impl Refusal {
     }
 }
 
-fn upstream_status(error: &UpstreamError) -> StatusCode {
+/// The status that stands in for the answer of an application that gave none.
+pub fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
         UpstreamError::Connect(_)
         | UpstreamError::Handshake(_)

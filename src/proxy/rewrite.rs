@@ -7,7 +7,7 @@ use http::{Uri, Version, request};
 
 use crate::model::Security;
 use crate::model::end_to_end::EndToEnd;
-use crate::model::header_ops::HeaderOp;
+use crate::model::header_ops::ResolvedOps;
 use crate::model::path::{self, InvalidPath};
 use crate::model::route::{ForwardTarget, Route};
 
@@ -52,7 +52,7 @@ pub fn origin_form(uri: &Uri) -> PathAndQuery {
 }
 
 /// The headers of an answer as the client is to see them.
-pub fn to_client(headers: HeaderMap, ops: &[HeaderOp]) -> HeaderMap {
+pub fn to_client(headers: HeaderMap, ops: &ResolvedOps<'_>) -> HeaderMap {
     let mut headers = EndToEnd::strip(headers);
     headers.remove_where(is_for_proxies);
     headers.apply(ops);
@@ -63,10 +63,12 @@ pub fn to_client(headers: HeaderMap, ops: &[HeaderOp]) -> HeaderMap {
 /// are dropped as nginx does: CGI-like applications cannot tell them from those with `-`.
 fn is_forgeable(name: &str) -> bool {
     let is_known = match name.as_bytes()[0] {
-        b'x' => FORGEABLE_X.contains(&name),
+        b'x' => name.starts_with("x-ssl-") || FORGEABLE_X.contains(&name),
         b'f' => name == "forwarded",
         b't' => name == "true-client-ip",
-        b'c' => name == "cf-connecting-ip",
+        // RFC 9440 section 4: nobody but the proxy may speak of a client's certificate.
+        b'c' => name == "cf-connecting-ip" || name.starts_with("client-cert"),
+        b's' => name.starts_with("ssl-client-"),
         b'h' => name == "http2-settings",
         _ => false,
     };
@@ -100,7 +102,9 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_SSL: HeaderName = HeaderName::from_static("x-forwarded-ssl");
 const ON: HeaderValue = HeaderValue::from_static("on");
 
-const FORGEABLE_X: [&str; 12] = [
+const FORGEABLE_X: [&str; 14] = [
+    "x-client-cert",
+    "x-forwarded-client-cert",
     "x-forwarded-ssl",
     "x-forwarded-host",
     "x-forwarded-port",

@@ -9,7 +9,7 @@ use hyper::body::Body;
 
 use super::body::ReplyBody;
 use super::rewrite;
-use crate::model::header_ops::HeaderOp;
+use crate::model::header_ops::ResolvedOps;
 use crate::net::upstream::request::Hop;
 
 /// A well-formed wish to switch protocols.
@@ -39,7 +39,7 @@ impl UpgradeOffer {
     }
 
     /// The 101 for the client, made from the application's.
-    pub fn accept(self, answer: response::Parts, ops: &[HeaderOp]) -> Response<ReplyBody> {
+    pub fn accept(self, answer: response::Parts, ops: &ResolvedOps<'_>) -> Response<ReplyBody> {
         let protocol = answer.headers.get(header::UPGRADE).cloned().unwrap_or(self.protocol);
         let mut reply = Response::new(ReplyBody::Switching);
         *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

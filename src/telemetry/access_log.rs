@@ -15,7 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
-use crate::model::path;
+use super::{escape, redaction};
+use crate::model::log_format::LogEscape;
 
 /// What the line says about the request. Cheap to make: everything shares the request's own memory.
 #[derive(Debug, Clone)]
@@ -111,7 +112,7 @@ impl TunnelLine {
 fn write_client(out: &mut Vec<u8>, peer: IpAddr, request: &RequestSummary) {
     let _ = write!(out, "{peer} - ");
     match request.authorization.as_ref().and_then(basic_user) {
-        Some(user) => escape(out, &user),
+        Some(user) => escape::append(out, &user),
         None => out.push(b'-'),
     }
     out.extend_from_slice(b" [");
@@ -120,7 +121,9 @@ fn write_client(out: &mut Vec<u8>, peer: IpAddr, request: &RequestSummary) {
 /// `] "$request_method $filtered_request_uri $server_protocol" $status `
 fn write_request(out: &mut Vec<u8>, request: &RequestSummary, status: u16) {
     let _ = write!(out, "] \"{} ", request.method);
-    write_target(out, &request.target);
+    let start = out.len();
+    redaction::append_target(&request.target, out);
+    escape::escape_from(LogEscape::Default, out, start);
     let _ = write!(out, " {}\" {status} ", protocol(request.version));
 }
 
@@ -128,17 +131,18 @@ fn write_request(out: &mut Vec<u8>, request: &RequestSummary, status: u16) {
 fn write_agent(out: &mut Vec<u8>, request: &RequestSummary) {
     out.extend_from_slice(b" \"");
     if let Some(referer) = &request.referer {
-        escape(out, without_query(referer.as_bytes()));
+        escape::append(out, redaction::without_query(referer.as_bytes()));
     }
     out.extend_from_slice(b"\" \"");
     match &request.user_agent {
-        Some(agent) => escape(out, agent.as_bytes()),
+        Some(agent) => escape::append(out, agent.as_bytes()),
         None => out.push(b'-'),
     }
     out.extend_from_slice(b"\" -");
 }
 
-fn protocol(version: Version) -> &'static str {
+/// As in the request line.
+pub fn protocol(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",
         Version::HTTP_2 => "HTTP/2.0",
@@ -146,53 +150,8 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-/// Path and query, with the values of secret parameters replaced.
-fn write_target(out: &mut Vec<u8>, target: &http::Uri) {
-    escape(out, target.path().as_bytes());
-    let Some(query) = target.query() else { return };
-    for (position, pair) in query.split('&').enumerate() {
-        out.push(if position == 0 { b'?' } else { b'&' });
-        match pair.split_once('=') {
-            Some((name, _)) if is_secret(name) => {
-                escape(out, name.as_bytes());
-                out.extend_from_slice(b"=[FILTERED]");
-            }
-            _ => escape(out, pair.as_bytes()),
-        }
-    }
-}
-
-/// Parameters that carry a credential: any `…token`, as nginx's filters know some, and what sign-on and
-/// sign-in send. Applications decode names and take `user[password]` apart, so that is done here, too.
-fn is_secret(name: &str) -> bool {
-    let decoded = path::decode(name).unwrap_or_else(|_| name.to_owned());
-    let innermost = decoded.trim_end_matches(']').rsplit('[').next().unwrap_or_default();
-    let name = innermost.to_ascii_lowercase().replace('-', "_");
-    name.ends_with("token") || ["code", "password", "secret", "client_secret"].contains(&name.as_str())
-}
-
-fn without_query(referer: &[u8]) -> &[u8] {
-    referer.iter().position(|byte| *byte == b'?').map_or(referer, |at| &referer[..at])
-}
-
-/// nginx's default escaping: what could break a line or a quoted field becomes `\xHH`.
-fn escape(out: &mut Vec<u8>, text: &[u8]) {
-    let plain = |byte: &u8| matches!(byte, 32..=126) && !matches!(byte, b'"' | b'\\');
-    if text.iter().all(plain) {
-        out.extend_from_slice(text);
-        return;
-    }
-    for byte in text {
-        if plain(byte) {
-            out.push(*byte);
-        } else {
-            let _ = write!(out, "\\x{byte:02X}");
-        }
-    }
-}
-
 /// The user of Basic authentication, as `$remote_user` has it.
-fn basic_user(authorization: &HeaderValue) -> Option<Vec<u8>> {
+pub fn basic_user(authorization: &HeaderValue) -> Option<Vec<u8>> {
     let (scheme, encoded) = authorization.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;

@@ -8,37 +8,78 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::access_log::{Outcome, RequestSummary, TunnelEnd, TunnelLine, write_line};
+use http::{HeaderMap, Method, StatusCode, request};
+
+use super::access_log::{self, RequestSummary, TunnelEnd, TunnelLine};
+use super::clock::TIME_LOCAL;
 use super::counters::OpenRequest;
 use super::log_writer::WorkerLog;
+use super::notes::{self, End, Notes};
+use crate::model::log_format::CustomFormat;
+use crate::model::template::Facts;
+use crate::model::variable::RequestVariable;
 
 /// One exchange that is under way.
 pub struct Exchange(Box<Record>);
 
 /// A tunnel that is open.
 pub struct TunnelRecord {
-    line: TunnelLine,
-    log: DatedLog,
+    line: OpenTunnelLine,
+    log: HostLog,
     since: Instant,
     sent: u64,
     received: u64,
 }
 
-/// A log, and the time to write into it.
+/// The log of a host.
 #[derive(Clone)]
-pub struct DatedLog {
+pub struct HostLog {
     pub log: Rc<WorkerLog>,
     pub clock: Rc<LogClock>,
+    pub form: LineForm,
+}
+
+/// The form of its lines.
+#[derive(Clone)]
+pub enum LineForm {
+    Package,
+    Custom(Rc<CustomFormat>),
 }
 
 struct Record {
-    peer: IpAddr,
-    request: RequestSummary,
-    log: DatedLog,
+    line: Line,
+    log: HostLog,
     progress: Progress,
+    wanted: Wanted,
     sent: u64,
     /// There if a status page tells it.
     tally: Option<OpenRequest>,
+}
+
+/// What the line needs to know.
+#[expect(clippy::large_enum_variant, reason = "it is in the record's box; another one would cost each request")]
+enum Line {
+    Package {
+        peer: IpAddr,
+        request: RequestSummary,
+    },
+    Custom(Box<Notes>),
+    /// Nothing: the line is the tunnel's.
+    Gone,
+}
+
+/// The same for a tunnel, which keeps as little as it can.
+enum OpenTunnelLine {
+    Package(TunnelLine),
+    Custom(Box<Notes>),
+    Gone,
+}
+
+/// What the client wants of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Everything,
+    Head,
 }
 
 enum Progress {
@@ -47,8 +88,6 @@ enum Progress {
     Answered {
         status: u16,
     },
-    /// The tunnel has a record of its own.
-    BecameTunnel,
 }
 
 /// The time as the log writes it, formatted once a second.
@@ -56,13 +95,31 @@ enum Progress {
 pub struct LogClock(RefCell<(i64, String)>);
 
 impl Exchange {
-    pub fn open(peer: IpAddr, request: RequestSummary, log: DatedLog) -> Exchange {
-        Exchange(Box::new(Record { peer, request, log, progress: Progress::Asked, sent: 0, tally: None }))
+    pub fn open(
+        peer: IpAddr,
+        head: &request::Parts,
+        facts: &impl Facts<RequestVariable>,
+        log: HostLog,
+    ) -> Exchange {
+        let line = match &log.form {
+            LineForm::Package => Line::Package { peer, request: RequestSummary::of(head) },
+            LineForm::Custom(format) => Line::Custom(Box::new(Notes::begin(format.clone(), facts, head))),
+        };
+        let wanted = if head.method == Method::HEAD { Wanted::Head } else { Wanted::Everything };
+        Exchange(Box::new(Record { line, log, progress: Progress::Asked, wanted, sent: 0, tally: None }))
+    }
+
+    /// What is noted beyond the usual; `None` if the log has the usual format.
+    pub fn notes(&mut self) -> Option<&mut Notes> {
+        match &mut self.0.line {
+            Line::Custom(notes) => Some(notes),
+            Line::Package { .. } | Line::Gone => None,
+        }
     }
 
     /// Whether the client wants no body.
     pub fn is_head(&self) -> bool {
-        self.0.request.method == http::Method::HEAD
+        self.0.wanted == Wanted::Head
     }
 
     /// Counted from here to its end.
@@ -72,8 +129,11 @@ impl Exchange {
     }
 
     /// The head of the answer is on its way.
-    pub fn answered(&mut self, status: http::StatusCode) {
+    pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.0.progress = Progress::Answered { status: status.as_u16() };
+        if let Some(notes) = self.notes() {
+            notes.answered(headers);
+        }
         if let Some(tally) = &self.0.tally {
             tally.answered(status);
         }
@@ -90,11 +150,12 @@ impl Exchange {
     /// The exchange goes on as a tunnel, and its line is the tunnel's.
     pub fn into_tunnel(mut self) -> TunnelRecord {
         let record = &mut self.0;
-        record.progress = Progress::BecameTunnel;
-        if let Some(tally) = record.tally.take() {
-            tally.answered(http::StatusCode::SWITCHING_PROTOCOLS);
-        }
-        let line = TunnelLine::prepare(record.peer, &record.request);
+        record.tally = None;
+        let line = match std::mem::replace(&mut record.line, Line::Gone) {
+            Line::Package { peer, request } => OpenTunnelLine::Package(TunnelLine::prepare(peer, &request)),
+            Line::Custom(notes) => OpenTunnelLine::Custom(notes),
+            Line::Gone => OpenTunnelLine::Gone,
+        };
         TunnelRecord { line, log: record.log.clone(), since: Instant::now(), sent: 0, received: 0 }
     }
 }
@@ -116,23 +177,48 @@ impl Drop for Record {
         let status = match self.progress {
             Progress::Asked => CLIENT_WENT_AWAY,
             Progress::Answered { status } => status,
-            Progress::BecameTunnel => return,
         };
-        let outcome = Outcome { status, sent: self.sent };
-        self.log.line(|out, time| write_line(out, self.peer, time, &self.request, outcome));
+        let sent = self.sent;
+        match &mut self.line {
+            Line::Package { peer, request } => self.log.dated_line(|out, time| {
+                access_log::write_line(out, *peer, time, request, access_log::Outcome { status, sent });
+            }),
+            Line::Custom(notes) => self.log.log.line(|out| notes.write(End { status, sent, received: 0 }, out)),
+            Line::Gone => {}
+        }
     }
 }
 
 impl Drop for TunnelRecord {
     fn drop(&mut self) {
-        let end = TunnelEnd { lasted: self.since.elapsed(), sent: self.sent, received: self.received };
-        self.log.line(|out, time| self.line.write(out, time, end));
+        let TunnelRecord { sent, received, .. } = *self;
+        let lasted = self.since.elapsed();
+        match &mut self.line {
+            OpenTunnelLine::Package(line) => {
+                self.log.dated_line(|out, time| line.write(out, time, TunnelEnd { lasted, sent, received }));
+            }
+            OpenTunnelLine::Custom(notes) => {
+                let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
+                self.log.log.line(|out| notes.write(End { status, sent, received }, out));
+            }
+            OpenTunnelLine::Gone => {}
+        }
     }
 }
 
-impl DatedLog {
+impl HostLog {
+    /// Writes the line of a request that was refused before it could be read.
+    pub fn unreadable(&self, peer: IpAddr, status: StatusCode) {
+        match &self.form {
+            LineForm::Package => {
+                self.dated_line(|out, time| access_log::write_unreadable_line(out, peer, time, status));
+            }
+            LineForm::Custom(format) => self.log.line(|out| notes::write_unreadable(format, peer, status, out)),
+        }
+    }
+
     /// Lets `write` append a line that carries the time.
-    pub fn line(&self, write: impl FnOnce(&mut Vec<u8>, &str)) {
+    fn dated_line(&self, write: impl FnOnce(&mut Vec<u8>, &str)) {
         self.log.line(|out| self.clock.with(|time| write(out, time)));
     }
 }
@@ -143,7 +229,7 @@ impl LogClock {
         let mut cached = self.0.borrow_mut();
         if cached.0 != now.timestamp() || cached.1.is_empty() {
             let local = now.with_timezone(&chrono::Local);
-            *cached = (now.timestamp(), local.format("%d/%b/%Y:%H:%M:%S %z").to_string());
+            *cached = (now.timestamp(), local.format(TIME_LOCAL).to_string());
         }
         use_time(&cached.1);
     }

@@ -18,9 +18,11 @@ mod self_test;
 
 // Which host, which route, and over what.
 mod access;
+mod client_certificates;
 mod redirect;
 mod routing;
 mod tls;
+mod tls_policy;
 
 // What passes, in both directions.
 mod agents;
@@ -35,6 +37,7 @@ mod response_headers;
 mod streaming;
 mod tunnel;
 mod upgrade;
+mod variables;
 
 // What the proxy answers itself.
 mod error_pages;
@@ -52,4 +55,5 @@ mod upstream_tls;
 mod access_log;
 mod cli;
 mod gitlab_rb;
+mod log_format;
 mod shutdown;

@@ -10,7 +10,8 @@ use http::{HeaderName, HeaderValue};
 use crate::config::document::HeaderChoice;
 use crate::model::client_address::AddressSource;
 use crate::model::host::HostPattern;
-use crate::model::{BodyLimit, CertificateFiles, HttpVersions, LogLevel, LogTarget, Preamble, TlsVersions};
+use crate::model::tls::{Resumption, SuiteOrder, TlsVersions};
+use crate::model::{BodyLimit, CertificateFiles, HttpVersions, LogLevel, LogTarget, Preamble};
 
 pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
 pub(super) const LOG_LEVEL: LogLevel = LogLevel::Info;
@@ -18,6 +19,9 @@ pub(super) const LOG_LEVEL: LogLevel = LogLevel::Info;
 pub(super) const TLS: bool = true;
 pub(super) const HTTP: HttpVersions = HttpVersions::Http2And1;
 pub(super) const TLS_VERSIONS: TlsVersions = TlsVersions::Tls12And13;
+/// A client knows whether its processor is faster at AES or at ChaCha20.
+pub(super) const CIPHER_ORDER: SuiteOrder = SuiteOrder::Client;
+pub(super) const RESUMPTION: Resumption = Resumption::Tickets;
 
 pub(super) const MAX_BODY: BodyLimit = BodyLimit::Unlimited;
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,5 +68,5 @@ pub(super) fn everywhere(port: u16) -> [SocketAddr; 2] {
 /// its names end in.
 pub(super) fn certificate(host: &HostPattern) -> CertificateFiles {
     let file = |ending: &str| PathBuf::from(format!("/etc/gitlab/ssl/{}.{ending}", host.name()));
-    CertificateFiles { chain: file("crt"), key: file("key") }
+    CertificateFiles { chain: file("crt"), key: file("key"), passwords: None }
 }

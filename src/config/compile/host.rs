@@ -6,13 +6,14 @@ use super::context::{Added, Context};
 use super::listeners::{Claim, Purpose};
 use super::redirect::{self, RedirectPlan};
 use super::routes::{self, RoutePlan};
-use super::{addresses, client_address, defaults, headers, no_effect, pages, upstreams};
+use super::{addresses, client_address, defaults, encryption, headers, log_format, no_effect, pages, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
+use crate::model::log_format::LogFormat;
 use crate::model::route::Routes;
-use crate::model::{CertificateFiles, LogId, Security, TlsPolicy, Transport, VirtualHost};
+use crate::model::{LogId, Security, Transport, VirtualHost};
 
 /// Adds a host and its redirects to the model. Gives back the addresses they want to answer on; none
 /// if the host cannot be understood.
@@ -25,6 +26,7 @@ pub(super) fn compile(section: &HostSection, defaults: &HostSettings, context: &
         routes: routes::compile(section, &settings, context),
         listen: addresses::listen(section, &settings, context.problems),
         redirect_from: addresses::redirect_from(section, &settings, context.problems),
+        log_format: log_format::of(&settings, context.problems),
         settings,
     };
     host.report_no_effect(context);
@@ -44,6 +46,7 @@ struct HostPlan<'a> {
     routes: Vec<RoutePlan>,
     listen: Vec<Said<SocketAddr>>,
     redirect_from: Vec<Said<SocketAddr>>,
+    log_format: LogFormat,
 }
 
 impl HostPlan<'_> {
@@ -71,6 +74,7 @@ impl HostPlan<'_> {
             client_address: client_address::compile(&self.settings, context.problems),
             routes: Routes::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
             access_log,
+            log_format: self.log_format.clone(),
             error_pages,
         };
         let host = match context.add_host(host, &self.section.place) {
@@ -85,7 +89,7 @@ impl HostPlan<'_> {
         let claim = |address: &Said<SocketAddr>| Claim {
             address: address.clone(),
             preamble: client_address::preamble(&self.settings),
-            transport: self.transport.clone(),
+            transport: self.transport,
             host,
             names: self.names.clone(),
             purpose: Purpose::Serve,
@@ -105,6 +109,7 @@ impl HostPlan<'_> {
             port,
             routes: &self.routes,
             access_log,
+            log_format: self.log_format.clone(),
         };
         redirect::compile(&plan, context)
     }
@@ -113,12 +118,8 @@ impl HostPlan<'_> {
         if self.transport == Transport::Plain {
             return Security::Plain;
         }
-        let default = defaults::certificate(name);
-        let files = CertificateFiles {
-            chain: context.path(self.section.certificate.value_or(default.chain)),
-            key: context.path(self.section.certificate_key.value_or(default.key)),
-        };
-        Security::Tls(context.model.add_certificate(files))
+        let terms = encryption::compile(self.section, &self.settings, name, context);
+        Security::Tls(context.model.add_tls_terms(terms))
     }
 
     /// The headers of every answer. Browsers must ignore HSTS over plain HTTP (RFC 6797 section 8.1), so
@@ -126,7 +127,7 @@ impl HostPlan<'_> {
     fn policy(&self) -> Vec<HeaderOp> {
         let hsts = match self.transport {
             Transport::Plain => self.section.settings.hsts.value_or(HeaderChoice::Leave),
-            Transport::Tls(_) => self.settings.hsts.value_or(defaults::hsts()),
+            Transport::Tls => self.settings.hsts.value_or(defaults::hsts()),
         };
         headers::policy(hsts, self.settings.referrer_policy.value_or(defaults::referrer_policy()))
     }
@@ -153,11 +154,5 @@ fn names(section: &HostSection, problems: &mut Diagnostics) -> Vec<Said<HostPatt
 }
 
 fn transport(settings: &HostSettings) -> Transport {
-    if !settings.tls.value_or(defaults::TLS) {
-        return Transport::Plain;
-    }
-    Transport::Tls(TlsPolicy {
-        versions: settings.tls_versions.value_or(defaults::TLS_VERSIONS),
-        http: settings.http2.value_or(defaults::HTTP),
-    })
+    if settings.tls.value_or(defaults::TLS) { Transport::Tls } else { Transport::Plain }
 }

@@ -52,12 +52,13 @@ impl Listeners {
         let listener = self.0.entry(address).or_insert_with(|| Admitted {
             proxied: Vec::new(),
             direct: Vec::new(),
-            transport: claim.transport.clone(),
+            transport: claim.transport,
             first: claim.address.place.clone(),
             hosts: HostTable::new(),
             owners: HashMap::new(),
         });
-        if let Some(message) = disagreement(&listener.transport, &claim.transport) {
+        if listener.transport != claim.transport {
+            let message = "an address is asked for both with TLS and without";
             let error = Diagnostic::error(&claim.address.place, message);
             problems.push(error.help(format!("both listen on {address}; the other is at {}", listener.first)));
             return;
@@ -109,22 +110,6 @@ impl Listeners {
             Listener { address, preamble, transport: admitted.transport, hosts }
         };
         self.0.into_iter().map(finish).collect()
-    }
-}
-
-/// What two hosts on one address see differently.
-fn disagreement(first: &Transport, second: &Transport) -> Option<&'static str> {
-    match (first, second) {
-        (Transport::Tls(a), Transport::Tls(b)) if a.http != b.http => {
-            Some("hosts on one address disagree about `http2`, which is settled before a host is known")
-        }
-        (Transport::Tls(a), Transport::Tls(b)) if a.versions != b.versions => {
-            Some("hosts on one address disagree about `tls_versions`, which are settled before a host is known")
-        }
-        (Transport::Tls(_), Transport::Plain) | (Transport::Plain, Transport::Tls(_)) => {
-            Some("an address is asked for both with TLS and without")
-        }
-        _ => None,
     }
 }
 

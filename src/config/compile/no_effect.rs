@@ -2,19 +2,19 @@
 
 use super::routes::RoutePlan;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::HostSection;
+use crate::config::document::{HostSection, Setting};
 
 /// Reports on a plain host what only a TLS host can have. Settings that come from `[defaults]` are
 /// meant for the TLS hosts among all, so only the host's own are told.
 pub(super) fn report_tls_keys(section: &HostSection, problems: &mut Diagnostics) {
-    for place in [section.certificate.place(), section.certificate_key.place()].into_iter().flatten() {
+    for place in [&section.certificate, &section.certificate_key].into_iter().filter_map(Setting::place) {
         let error = Diagnostic::error(place, "a host without TLS has no certificate");
         problems.push(error.help("remove it, or serve the host with TLS"));
     }
     let settings = &section.settings;
-    let idle = [("http2", settings.http2.place()), ("tls_versions", settings.tls_versions.place())];
-    for (key, place) in idle {
-        let Some(place) = place else { continue };
+    let passwords = section.key_password_file.place().map(|place| ("key_password_file", place));
+    let http2 = settings.http2.place().map(|place| ("http2", place));
+    for (key, place) in passwords.into_iter().chain(http2).chain(settings.encryption.keys()) {
         let warning = Diagnostic::warning(place, format!("`{key}` has no effect on a host without TLS"));
         problems.push(warning.help("remove it"));
     }

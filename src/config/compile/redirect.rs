@@ -12,6 +12,7 @@ use crate::config::document::Said;
 use crate::model::access::AccessRules;
 use crate::model::client_address::ClientAddress;
 use crate::model::host::HostPattern;
+use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Origin, PathMatch, Redirect, Route, Routes};
 use crate::model::{LogId, Preamble, Security, Transport, VirtualHost};
 
@@ -24,6 +25,7 @@ pub(super) struct RedirectPlan<'a> {
     pub(super) port: Option<u16>,
     pub(super) routes: &'a [RoutePlan],
     pub(super) access_log: LogId,
+    pub(super) log_format: LogFormat,
 }
 
 /// Adds a host for each name, because each is redirected to itself. Answers carry neither HSTS, which
@@ -40,6 +42,7 @@ pub(super) fn compile(plan: &RedirectPlan<'_>, context: &mut Context<'_>) -> Vec
             client_address: ClientAddress::Peer,
             routes: Routes::new(routes),
             access_log: plan.access_log,
+            log_format: plan.log_format.clone(),
             error_pages: None,
         };
         let (host, purpose) = match context.add_host(host, &name.place) {

@@ -14,6 +14,7 @@ use crate::model::access::{AccessRule, AccessRules, Clients, Permission};
 use crate::model::client_address::ClientAddress;
 use crate::model::header_ops::{HeaderOp, SettableName};
 use crate::model::host::{HostName, HostPattern};
+use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, ForwardTarget, PathMatch, Respond, Route, Routes, StatusPage};
 use crate::model::{LogTarget, Preamble, Security, Transport, VirtualHost};
 
@@ -44,6 +45,7 @@ pub(super) fn compile(said: &Said<StatusSection>, context: &mut Context<'_>) -> 
         routes: Routes::new(pages.chain([rest]).map(route).collect()),
         client_address: ClientAddress::Peer,
         access_log: context.model.add_access_log(LogTarget::Off),
+        log_format: LogFormat::Package,
         error_pages: None,
     };
     let (Added::New(host) | Added::Known(host, _)) = context.add_host(host, place);

@@ -95,6 +95,7 @@ fn identity(section: &UpstreamTlsSection, context: &mut Context<'_>) -> Option<C
         (Some(chain), Some(key)) => Some(CertificateFiles {
             chain: context.path(chain.value.clone()),
             key: context.path(key.value.clone()),
+            passwords: None,
         }),
         (Some(Said { place, .. }), None) | (None, Some(Said { place, .. })) => {
             let error = Diagnostic::error(place, "a certificate and its key belong together");

@@ -11,15 +11,10 @@ use crate::config::document::{HeaderChoice, Said};
 use crate::config::suggestion::nearest;
 use crate::config::{header, size};
 use crate::model::error_page::ApplicationErrors;
-use crate::model::header_ops::HeaderOp;
+use crate::model::header_ops::{HeaderOp, SettableName};
 use crate::model::host::{HostName, HostPattern, InvalidHost};
-use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget, TlsVersions};
-
-#[derive(Clone, Copy, PartialEq)]
-enum TlsVersion {
-    V12,
-    V13,
-}
+use crate::model::log_format::LogEscape;
+use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
 /// A text, read by `parse`. `expected` is the help for a value of another type.
 pub(super) fn text<'t, T>(
@@ -104,16 +99,22 @@ pub(super) fn headers<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Opti
     for (key, value) in table(reader, value, HEADERS_EXPECTED)? {
         let place = reader.place(key);
         let name = header::name(key.get_ref()).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok();
-        let choice = header_choice(HEADERS_EXPECTED, header::value)(reader, value);
-        ops.extend(name.zip(choice).map(|(name, choice)| Said {
-            value: match choice {
-                HeaderChoice::Send(value) => HeaderOp::Set(name, value),
-                HeaderChoice::Leave => HeaderOp::Remove(name),
-            },
-            place,
-        }));
+        let op = header_op(name, value);
+        ops.extend(reader.accept(op, value).flatten().map(|value| Said { value, place }));
     }
     Some(ops)
+}
+
+/// `None` if the name was wrong, which has been said already.
+fn header_op(name: Option<SettableName>, value: &Value<'_>) -> Result<Option<HeaderOp>, Mistake> {
+    match value.get_ref() {
+        DeValue::Boolean(false) => name.map(header::remove).transpose(),
+        DeValue::String(text) => {
+            let template = header::template(text)?;
+            Ok(name.map(|name| header::set(name, template)))
+        }
+        _ => Err(wrong_type("a text in quotes or false", value).help(HEADERS_EXPECTED)),
+    }
 }
 
 /// The value of a header, or `false`.
@@ -145,19 +146,6 @@ pub(super) fn max_body(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Bod
     reader.accept(read, value)
 }
 
-/// The TLS versions that are offered.
-pub(super) fn tls_versions<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<TlsVersions> {
-    let versions = list(TLS_EXPECTED, || text(TLS_EXPECTED, tls_version))(reader, value)?;
-    let has = |version| versions.iter().any(|said| said.value == version);
-    let read = match (has(TlsVersion::V12), has(TlsVersion::V13)) {
-        (true, true) => Ok(TlsVersions::Tls12And13),
-        (false, true) => Ok(TlsVersions::Tls13Only),
-        (true, false) => Err(Mistake::new("TLS 1.2 cannot be offered without 1.3").help(TLS_EXPECTED)),
-        (false, false) => Err(Mistake::new("at least one TLS version is needed").help(TLS_EXPECTED)),
-    };
-    reader.accept(read, value)
-}
-
 /// Whether HTTP/2 is offered beside HTTP/1.1.
 pub(super) fn http_versions(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<HttpVersions> {
     let http2 = boolean(reader, value)?;
@@ -179,6 +167,12 @@ pub(super) fn log_level(text: &str) -> Result<LogLevel, Mistake> {
             None => mistake.help(LOG_LEVEL_EXPECTED),
         }
     })
+}
+
+/// How values are written into an access log.
+pub(super) fn log_escape(text: &str) -> Result<LogEscape, Mistake> {
+    let known = LogEscape::ALL.into_iter().find(|escape| escape.as_str() == text);
+    known.ok_or_else(|| Mistake::new(format!("`{text}` is no way to escape")).help(LOG_ESCAPE_EXPECTED))
 }
 
 /// Where an access log goes.
@@ -215,17 +209,6 @@ pub(super) fn host_name(text: &str) -> Result<HostName, Mistake> {
     HostName::parse(text).map_err(|why| invalid_host(text, why))
 }
 
-fn tls_version(text: &str) -> Result<TlsVersion, Mistake> {
-    match text {
-        "1.2" => Ok(TlsVersion::V12),
-        "1.3" => Ok(TlsVersion::V13),
-        "1.0" | "1.1" => {
-            Err(Mistake::new(format!("TLS {text} is not offered: it is broken (RFC 8996)")).help(TLS_EXPECTED))
-        }
-        _ => Err(Mistake::new(format!("`{text}` is not a TLS version")).help(TLS_EXPECTED)),
-    }
-}
-
 fn invalid_host(text: &str, why: InvalidHost) -> Mistake {
     let mistake = Mistake::new(format!("`{text}` is not a host name: {why}"));
     if text.contains(['/', ':']) {
@@ -242,7 +225,8 @@ fn integer(value: &Value<'_>) -> Result<Option<u64>, Mistake> {
     }
 }
 
-fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
+/// The mistake of a value whose type does not fit.
+pub(super) fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
     let found = match value.get_ref() {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a number",
@@ -259,8 +243,6 @@ fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
 const LOG_LEVELS: [(&str, LogLevel); 4] =
     [("error", LogLevel::Error), ("warn", LogLevel::Warn), ("info", LogLevel::Info), ("debug", LogLevel::Debug)];
 
-const TLS_EXPECTED: &str = "write [\"1.2\", \"1.3\"] or [\"1.3\"]";
-
 const HEADERS_EXPECTED: &str = "write { \"X-Frame-Options\" = \"SAMEORIGIN\", \"X-Gone\" = false }; false removes";
 
 /// What to write where a file is expected.
@@ -269,5 +251,9 @@ pub(super) const PATH_EXPECTED: &str = "write a path in quotes; a relative one s
 pub(super) const HOST_EXPECTED: &str = "write a host name in quotes: \"gitlab.example.com\"";
 
 pub(super) const LOG_TARGET_EXPECTED: &str = "write \"off\", \"stdout\" or the path of a file";
+
+pub(super) const LOG_FORMAT_EXPECTED: &str = "write a text with variables, such as \"$remote_addr $status\"";
+
+pub(super) const LOG_ESCAPE_EXPECTED: &str = "write \"default\", \"json\" or \"none\"";
 
 pub(super) const LOG_LEVEL_EXPECTED: &str = "write \"error\", \"warn\", \"info\" or \"debug\"";

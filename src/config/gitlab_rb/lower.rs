@@ -2,16 +2,23 @@
 
 mod agent;
 mod applications;
+mod cipher_string;
 mod client_address;
+mod client_certificates;
+mod encryption;
 mod headers;
 mod host;
 mod kerberos;
 mod lets_encrypt;
 mod listening;
+mod log_format;
+mod nginx_text;
 mod notation;
+mod openssl_commands;
 mod pages;
 mod plan;
 pub(super) mod reader;
+mod request_headers;
 mod routes;
 mod services;
 mod shared;

@@ -14,7 +14,10 @@ use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
 use crate::model::judgement::{Judgement, Verdict};
 use crate::model::route::Action;
-use crate::model::{HttpVersions, Model, Security, TlsPolicy, Transport, VirtualHost};
+use crate::model::tls::{TlsTerms, TlsVersions};
+use crate::model::{HttpVersions, Model, Security, VirtualHost};
+
+mod encryption;
 
 /// Files with their texts, and variables.
 #[derive(Default)]
@@ -82,8 +85,13 @@ fn host<'a>(model: &'a Model, address: &str, name: &str) -> &'a VirtualHost {
 }
 
 fn certificate(model: &Model, address: &str, name: &str) -> String {
+    let id = terms(model, address, name).certificates[0];
+    model.certificate(id).chain.display().to_string()
+}
+
+fn terms<'a>(model: &'a Model, address: &str, name: &str) -> &'a TlsTerms {
     match host(model, address, name).security {
-        Security::Tls(id) => model.certificate(id).chain.display().to_string(),
+        Security::Tls(id) => model.tls_terms(id),
         Security::Plain => panic!("{name} is plain"),
     }
 }
@@ -138,13 +146,15 @@ fn with_lets_encrypt_hosts_share_the_certificate_and_redirect() {
 }
 
 #[test]
-fn hosts_on_one_address_agree_as_they_do_in_nginx() {
+fn hosts_on_one_address_agree_about_http_but_not_about_versions() {
     let model = model(&format!(
         "{BOTH}registry_external_url 'https://registry.example.com'\nmattermost_nginx['ssl_protocols'] = 'TLSv1.3'\n"
     ));
     let [listener, _status] = &model.listeners[..] else { panic!("{:?}", model.listeners) };
-    let Transport::Tls(TlsPolicy { http, .. }) = listener.transport else { panic!("{listener:?}") };
-    assert_eq!(http, HttpVersions::Http2And1);
+    let of = |name| &terms(&model, "0.0.0.0:443", name).policy;
+    assert_eq!(of("registry.example.com").http, HttpVersions::Http2And1);
+    assert_eq!(of("chat.example.com").versions, TlsVersions::Tls13Only);
+    assert_eq!(of("gitlab.example.com").versions, TlsVersions::Tls12And13);
     assert_eq!(listener.hosts.entries().len(), 3);
 }
 

@@ -36,8 +36,8 @@ pub(super) fn exchange(
     request: UpstreamRequest,
     pool: &Rc<Pool>,
 ) -> impl Future<Output = Result<Answer, Failure>> {
+    let watch = request.watch();
     let UpstreamRequest { message, terms } = request;
-    let watch = message.body().watch();
     connection.silence().restart(terms.read_timeout);
     let sent = connection.send(message);
     async move {
@@ -49,9 +49,10 @@ pub(super) fn exchange(
         match (response.status(), terms.asks_to_switch) {
             (StatusCode::SWITCHING_PROTOCOLS, true) => Ok(Box::pin(switch(connection, response)).await),
             (StatusCode::SWITCHING_PROTOCOLS, false) => Err(Failure::of(UpstreamError::UnaskedSwitch)),
-            _ => Ok(Answer::Response(
-                response.map(|body| ConnectionBody::new(body, connection, pool.clone()).into()),
-            )),
+            _ => {
+                let body = |body| ConnectionBody::new(body, connection, pool.clone()).into();
+                Ok(Answer::Response(response.map(body)))
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ pub enum Expectation {
 }
 
 /// What became of a body, for those who wait for the answer.
-pub(super) struct BodyWatch(Option<Rc<Fate>>);
+pub struct BodyWatch(Option<Rc<Fate>>);
 
 /// Why a body could not be sent in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +149,11 @@ impl UpstreamRequest {
         }
         let terms = Terms { asks_to_switch: matches!(hop, Hop::Upgrade(_)), read_timeout };
         UpstreamRequest { message, terms }
+    }
+
+    /// Watches the body on its way.
+    pub fn watch(&self) -> BodyWatch {
+        self.message.body().watch()
     }
 
     /// The same request once more, if sending it twice is as good as once.
@@ -306,7 +311,7 @@ impl GoAhead {
 
 impl BodyWatch {
     /// Bytes that went to the application so far.
-    pub(super) fn uploaded(&self) -> u64 {
+    pub fn uploaded(&self) -> u64 {
         self.0.as_ref().map_or(0, |fate| fate.passed.get())
     }
 

@@ -1,7 +1,7 @@
 //! TLS to an application: one client configuration, made before anything is served.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
@@ -18,7 +18,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::model::host::HostName;
 use crate::model::upstream::{Trust, UpstreamProtocol, UpstreamTls};
-use crate::net::cert_store::{self, Certificate, Problem};
+use crate::net::certificate::Certificate;
+use crate::net::file_problem::FileProblem;
+use crate::net::pem;
 
 /// Opens TLS connections to one application. Its sessions are resumed, by whichever worker.
 #[derive(Clone)]
@@ -42,7 +44,7 @@ impl ApplicationTls {
         terms: &UpstreamTls,
         protocol: UpstreamProtocol,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<ApplicationTls, Vec<Problem>> {
+    ) -> Result<ApplicationTls, Vec<FileProblem>> {
         let name = server_name(&terms.name).map_err(|problem| vec![problem])?;
         let builder = trusting(&terms.trust, provider).map_err(|problem| vec![problem])?;
         let mut config = match &terms.identity {
@@ -113,17 +115,18 @@ impl ServerCertVerifier for Unissued {
 fn trusting(
     trust: &Trust,
     provider: &Arc<CryptoProvider>,
-) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Problem> {
-    let builder =
-        ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(
-            |error| problem(Path::new("TLS"), format!("it cannot be set up: {error}"), "see the program's version"),
-        )?;
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, FileProblem> {
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| {
+            FileProblem::new(Path::new("TLS"), format!("it cannot be set up: {error}"), "see the program's version")
+        })?;
     let unissued = |only| Arc::new(Unissued { only, algorithms: provider.signature_verification_algorithms });
     Ok(match trust {
         Trust::System => builder.with_root_certificates(system_roots()?),
         Trust::Authorities(file) => builder.with_root_certificates(roots(file)?),
         Trust::Pinned(file) => {
-            let pinned = cert_store::read_chain(file)?.swap_remove(0);
+            let pinned = pem::certificates(file)?.swap_remove(0);
             builder.dangerous().with_custom_certificate_verifier(unissued(Some(pinned)))
         }
         Trust::Anything => builder.dangerous().with_custom_certificate_verifier(unissued(None)),
@@ -131,38 +134,34 @@ fn trusting(
 }
 
 /// What the operating system trusts, where `SSL_CERT_FILE` and `SSL_CERT_DIR` do not say otherwise.
-fn system_roots() -> Result<RootCertStore, Problem> {
+fn system_roots() -> Result<RootCertStore, FileProblem> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     // One that cannot be read is none; all others still count.
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let advice = "install the package ca-certificates, or name a file as `ca` in `upstream_tls`";
-        return Err(problem(Path::new("/etc/ssl/certs"), "the system trusts no authority at all".into(), advice));
+        return Err(FileProblem::new(Path::new("/etc/ssl/certs"), "the system trusts no authority at all", advice));
     }
     Ok(roots)
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, Problem> {
+fn roots(file: &Path) -> Result<RootCertStore, FileProblem> {
     let mut roots = RootCertStore::empty();
-    for certificate in cert_store::read_chain(file)? {
+    for certificate in pem::certificates(file)? {
         roots.add(certificate).map_err(|error| {
             let advice = "it must hold the certificate of an authority; one of a server is named as `pin`";
-            problem(file, format!("a certificate in it cannot be an authority's: {error}"), advice)
+            FileProblem::new(file, format!("a certificate in it cannot be an authority's: {error}"), advice)
         })?;
     }
     Ok(roots)
 }
 
-fn server_name(name: &HostName) -> Result<ServerName<'static>, Problem> {
+fn server_name(name: &HostName) -> Result<ServerName<'static>, FileProblem> {
     let text = name.as_str().trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(text.to_owned()).map_err(|_| {
-        problem(Path::new(text), "no certificate can be for this name".into(), "name another one as `name`")
+        FileProblem::new(Path::new(text), "no certificate can be for this name", "name another one as `name`")
     })
-}
-
-fn problem(file: &Path, what: String, advice: &str) -> Problem {
-    Problem { file: PathBuf::from(file), what, advice: advice.to_owned() }
 }
 
 fn alpn(protocol: UpstreamProtocol) -> &'static [u8] {

@@ -11,7 +11,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+use time::{Duration, OffsetDateTime};
 
+pub mod clients;
 mod key_file;
 
 pub use key_file::KeyEncoding;
@@ -57,6 +59,14 @@ pub fn expired(names: &[&str]) -> Leaf {
     Leaf::issue(KeyKind::Ecdsa, parameters, &AUTHORITY)
 }
 
+/// A certificate whose time is over in `days` days.
+pub fn ending_in(days: i64, names: &[&str]) -> Leaf {
+    let mut parameters = parameters(names);
+    // An hour more, so that a test that takes its time sees the same number of days.
+    parameters.not_after = OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1);
+    Leaf::issue(KeyKind::Ecdsa, parameters, &AUTHORITY)
+}
+
 /// A certificate that is verified only with the intermediate that its chain brings along.
 pub fn below_an_intermediate(names: &[&str]) -> Leaf {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
@@ -90,6 +100,15 @@ pub fn trust() -> RootCertStore {
 }
 
 impl Leaf {
+    /// The same, but the file has its certificates the wrong way round.
+    pub fn upside_down(mut self) -> Leaf {
+        let mut blocks: Vec<String> =
+            self.chain.split_inclusive("-----END CERTIFICATE-----\n").map(str::to_owned).collect();
+        blocks.reverse();
+        self.chain = blocks.concat();
+        self
+    }
+
     fn issue(kind: KeyKind, parameters: CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Leaf {
         let key = KeyPair::generate_for(match kind {
             KeyKind::Ecdsa => &PKCS_ECDSA_P256_SHA256,

@@ -44,7 +44,7 @@ enum Transport {
 enum CertificateSource {
     /// A valid one, made when the configuration is written.
     Fresh,
-    Given(Files),
+    Given(Vec<Files>),
 }
 
 impl Configuration {
@@ -147,8 +147,14 @@ impl Host {
     }
 
     /// Uses files that are there already, or that are missing on purpose.
-    pub fn certificate(mut self, files: &Files) -> Host {
-        self.transport = Transport::Tls(CertificateSource::Given(files.clone()));
+    pub fn certificate(self, files: &Files) -> Host {
+        self.certificates(&[files])
+    }
+
+    /// Uses several certificates.
+    pub fn certificates(mut self, files: &[&Files]) -> Host {
+        self.transport =
+            Transport::Tls(CertificateSource::Given(files.iter().map(|files| (*files).clone()).collect()));
         self
     }
 
@@ -160,9 +166,10 @@ impl Host {
             Transport::Plain => writeln!(text, "tls = false\nlisten = [\"{http}\"]"),
             Transport::Tls(source) => {
                 let files = source.files(&self.name, configuration.directory());
-                writeln!(text, "listen = [\"{https}\"]\nredirect_from = [\"{http}\"]").and_then(|()| {
-                    writeln!(text, "certificate = {:?}\ncertificate_key = {:?}", files.certificate, files.key)
-                })
+                let certificates: Vec<_> = files.iter().map(|files| &files.certificate).collect();
+                let keys: Vec<_> = files.iter().map(|files| &files.key).collect();
+                writeln!(text, "listen = [\"{https}\"]\nredirect_from = [\"{http}\"]")
+                    .and_then(|()| writeln!(text, "certificate = {certificates:?}\ncertificate_key = {keys:?}"))
             }
         };
         text.push_str(&self.lines);
@@ -171,9 +178,9 @@ impl Host {
 }
 
 impl CertificateSource {
-    fn files(&self, name: &str, directory: &Path) -> Files {
+    fn files(&self, name: &str, directory: &Path) -> Vec<Files> {
         match self {
-            CertificateSource::Fresh => certs::leaf(&[name]).write(directory, &name.replace('*', "any")),
+            CertificateSource::Fresh => vec![certs::leaf(&[name]).write(directory, &name.replace('*', "any"))],
             CertificateSource::Given(files) => files.clone(),
         }
     }

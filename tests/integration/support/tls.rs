@@ -5,10 +5,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, SupportedProtocolVersion};
+use rustls::{
+    CipherSuite, ClientConfig, ClientConnection, HandshakeKind, NamedGroup, ProtocolVersion, SupportedCipherSuite,
+    SupportedProtocolVersion,
+};
 
-use super::certs;
+use super::certs::{self, clients::Identity};
 use super::socket::{Duplex, connect};
 
 /// How a client introduces itself. It trusts the test authority and checks the server's name.
@@ -18,6 +22,9 @@ pub struct Tls {
     sends_name: bool,
     protocols: Vec<Vec<u8>>,
     versions: Vec<&'static SupportedProtocolVersion>,
+    suites: Vec<SupportedCipherSuite>,
+    groups: Vec<&'static dyn SupportedKxGroup>,
+    identity: Option<Identity>,
 }
 
 /// An established TLS connection.
@@ -38,6 +45,9 @@ impl Tls {
             sends_name: true,
             protocols: vec![b"http/1.1".to_vec()],
             versions: rustls::ALL_VERSIONS.to_vec(),
+            suites: aws_lc_rs::DEFAULT_CIPHER_SUITES.to_vec(),
+            groups: aws_lc_rs::DEFAULT_KX_GROUPS.to_vec(),
+            identity: None,
         }
     }
 
@@ -54,6 +64,24 @@ impl Tls {
 
     pub fn only(mut self, version: &'static SupportedProtocolVersion) -> Tls {
         self.versions = vec![version];
+        self
+    }
+
+    /// Offers these suites alone, in this order.
+    pub fn with_suites(mut self, suites: &[SupportedCipherSuite]) -> Tls {
+        self.suites = suites.to_vec();
+        self
+    }
+
+    /// Offers these groups alone, in this order.
+    pub fn with_groups(mut self, groups: &[&'static dyn SupportedKxGroup]) -> Tls {
+        self.groups = groups.to_vec();
+        self
+    }
+
+    /// Shows this certificate when it is asked for one.
+    pub fn showing(mut self, identity: &Identity) -> Tls {
+        self.identity = Some(identity.clone());
         self
     }
 
@@ -82,9 +110,19 @@ impl Tls {
     }
 
     pub fn config(&self) -> ClientConfig {
-        let mut config = ClientConfig::builder_with_protocol_versions(&self.versions)
-            .with_root_certificates(certs::trust())
-            .with_no_client_auth();
+        let provider = CryptoProvider {
+            cipher_suites: self.suites.clone(),
+            kx_groups: self.groups.clone(),
+            ..aws_lc_rs::default_provider()
+        };
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&self.versions)
+            .unwrap()
+            .with_root_certificates(certs::trust());
+        let mut config = match &self.identity {
+            Some(identity) => config.with_client_auth_cert(identity.chain(), identity.key()).unwrap(),
+            None => config.with_no_client_auth(),
+        };
         config.enable_sni = self.sends_name;
         config.alpn_protocols.clone_from(&self.protocols);
         config
@@ -104,6 +142,14 @@ impl TlsStream {
     pub fn protocol(&self) -> Option<String> {
         let session = self.session.lock().unwrap();
         session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
+    pub fn suite(&self) -> Option<CipherSuite> {
+        self.session.lock().unwrap().negotiated_cipher_suite().map(|suite| suite.suite())
+    }
+
+    pub fn group(&self) -> Option<NamedGroup> {
+        self.session.lock().unwrap().negotiated_key_exchange_group().map(|group| group.name())
     }
 
     /// Whether an earlier session was resumed.

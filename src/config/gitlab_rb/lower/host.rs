@@ -13,14 +13,14 @@ use super::pages::{self, Pages};
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use super::{client_address, headers, listening, notation, routes};
+use super::{client_address, encryption, headers, listening, log_format, notation, request_headers, routes};
 use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
 };
 use crate::config::gitlab_rb::settings::Owner;
 use crate::model::error_page::ApplicationErrors;
 use crate::model::host::HostPattern;
-use crate::model::{BodyLimit, HttpVersions, LogTarget, TlsVersions};
+use crate::model::{BodyLimit, HttpVersions, LogTarget};
 
 impl Plan {
     /// The host in the words of a document.
@@ -31,6 +31,7 @@ impl Plan {
             self.remark_on_plain(lowering);
         }
         let [certificate, certificate_key] = self.certificate(&listening, lowering);
+        let key_password_file = self.key_password_file(&listening, lowering);
         let public_port = listening.public_port(self.url.port);
         let redirects = listening.redirects();
         let pages = pages::of(self, lowering);
@@ -43,13 +44,15 @@ impl Plan {
             hsts: headers::hsts(self, listening.tls, lowering.reader),
             referrer_policy: self.said(self.referrer_policy(lowering)),
             access_log: self.said(self.access_log(lowering)),
+            access_log_format: log_format::format(self.service, lowering.reader),
+            access_log_escape: log_format::escape(self.service, lowering.reader),
             forwarding: self.forwarding(listening.tls, &pages, lowering),
             ..HostSettings::default()
         };
         if listening.tls {
             let http2 = lowering.reader.flag(owner, "http2_enabled").unwrap_or(self.service != Service::Registry);
             settings.http2 = self.said(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
-            settings.tls_versions = self.said(self.tls_versions(lowering));
+            settings.encryption = encryption::settings(self, lowering.reader);
         }
         // The routes name the application where the host alone does not say everything.
         let routed = !self.url.path.is_empty() || self.service == Service::Kas;
@@ -60,6 +63,7 @@ impl Plan {
             upstream: if routed { Setting::Unsaid } else { Setting::Said(self.upstream.clone()) },
             certificate,
             certificate_key,
+            key_password_file,
             public_port: public_port.map_or(Setting::Unsaid, |port| self.said(port)),
             acme_challenge_directory: self.challenges(lowering),
             settings,
@@ -83,12 +87,9 @@ impl Plan {
     /// Settings for HTTPS on a host without.
     fn remark_on_plain(&self, lowering: &mut Lowering<'_, '_>) {
         let why = "this host does not speak HTTPS itself";
-        for key in
-            ["redirect_http_to_https", "redirect_http_to_https_port", "ssl_certificate", "ssl_certificate_key"]
-        {
+        for key in ONLY_WITH_TLS {
             lowering.reader.no_effect(self.service.owner(), key, why);
         }
-        lowering.reader.no_effect(self.service.owner(), "ssl_protocols", why);
         lowering.reader.no_effect(self.service.owner(), "http2_enabled", "HTTP/2 is offered only with TLS");
     }
 
@@ -97,7 +98,7 @@ impl Plan {
         &self,
         listening: &listening::Listening,
         lowering: &mut Lowering<'_, '_>,
-    ) -> [Setting<PathBuf>; 2] {
+    ) -> [Setting<Vec<Said<PathBuf>>>; 2] {
         if !listening.tls {
             return [Setting::Unsaid, Setting::Unsaid];
         }
@@ -111,14 +112,19 @@ impl Plan {
             lowering.reader.text_of(owner, key).unwrap_or_else(default)
         });
         let own = own.map(|said| Said { value: PathBuf::from(said.value), place: said.place });
-        lowering.lets_encrypt.certificate(self.service, own, lowering.surroundings).map(Setting::Said)
+        let files = lowering.lets_encrypt.certificate(self.service, own, lowering.surroundings);
+        files.map(|file| Setting::Said(Said { place: file.place.clone(), value: vec![file] }))
     }
 
-    fn tls_versions(&self, lowering: &mut Lowering<'_, '_>) -> TlsVersions {
-        let Some(said) = lowering.reader.text_of(self.service.owner(), "ssl_protocols") else {
-            return TlsVersions::Tls12And13;
-        };
-        notation::tls_versions(&said, lowering.reader.problems)
+    fn key_password_file(
+        &self,
+        listening: &listening::Listening,
+        lowering: &mut Lowering<'_, '_>,
+    ) -> Setting<PathBuf> {
+        let said = lowering.reader.text_of(self.service.owner(), "ssl_password_file").filter(|_| listening.tls);
+        said.map_or(Setting::Unsaid, |said| {
+            Setting::Said(Said { value: PathBuf::from(said.value), place: said.place })
+        })
     }
 
     /// Only GitLab's and Mattermost's hosts send it.
@@ -170,7 +176,7 @@ impl Plan {
             connect_timeout: connect_timeout.map_or(Setting::Unsaid, Setting::Said),
             tunnel_idle_timeout: tunnel.map_or(Setting::Unsaid, Setting::Said),
             read_timeout: read_timeout.map_or(Setting::Unsaid, Setting::Said),
-            request_headers: headers::request(self, tls, lowering.reader),
+            request_headers: request_headers::of(self, tls, lowering.reader),
             error_pages: pages.pages.clone(),
             intercept_errors: pages.intercept.clone(),
             ..ForwardSettings::default()
@@ -214,6 +220,25 @@ fn body_limit(owner: Owner, reader: &mut Reader<'_>) -> Setting<BodyLimit> {
         None => Setting::Unsaid,
     }
 }
+
+const ONLY_WITH_TLS: [&str; 16] = [
+    "redirect_http_to_https",
+    "redirect_http_to_https_port",
+    "ssl_certificate",
+    "ssl_certificate_key",
+    "ssl_password_file",
+    "ssl_protocols",
+    "ssl_ciphers",
+    "ssl_prefer_server_ciphers",
+    "ssl_ecdh_curve",
+    "ssl_conf_command",
+    "ssl_session_cache",
+    "ssl_session_tickets",
+    "ssl_session_timeout",
+    "ssl_client_certificate",
+    "ssl_verify_client",
+    "ssl_verify_depth",
+];
 
 /// Where the package's own client puts its challenges.
 const WWW: &str = "/var/opt/gitlab/nginx/www";

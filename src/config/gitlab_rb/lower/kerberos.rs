@@ -47,11 +47,12 @@ fn addresses(gitlab: &HostSection, reader: &mut Reader<'_>) -> Vec<Said<SocketAd
 fn plain(gitlab: &HostSection, addresses: Vec<Said<SocketAddr>>) -> HostSection {
     let mut host = gitlab.clone();
     let place = host.place.clone();
-    (host.certificate, host.certificate_key, host.public_port) = Default::default();
+    (host.certificate, host.certificate_key, host.key_password_file) = Default::default();
+    host.public_port = Setting::Unsaid;
     host.settings.tls = Setting::Said(Said { value: false, place: place.clone() });
     host.settings.listen = Setting::Said(Said { value: addresses, place });
     host.settings.redirect_from = Setting::Unsaid;
-    (host.settings.http2, host.settings.tls_versions) = Default::default();
+    (host.settings.http2, host.settings.encryption) = Default::default();
     for route in &mut host.routes {
         route.before_redirect = Setting::Unsaid;
     }

@@ -1,11 +1,12 @@
-//! nginx's notations of sizes, times and TLS versions.
+//! nginx's notations of sizes and times, and OpenSSL's of TLS versions and groups.
 
 use std::time::Duration;
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Said;
 use crate::config::size;
-use crate::model::{BodyLimit, TlsVersions};
+use crate::model::BodyLimit;
+use crate::model::tls::{KeyGroup, TlsVersions};
 
 /// Reads `0`, `250m` or `1048576`.
 pub(in crate::config::gitlab_rb) fn body_limit(text: &str) -> Option<BodyLimit> {
@@ -53,6 +54,22 @@ pub(super) fn tls_versions(said: &Said<String>, problems: &mut Diagnostics) -> T
             TlsVersions::Tls12And13
         }
     }
+}
+
+/// The group of a name that OpenSSL understands.
+pub(super) fn group(name: &str) -> Option<KeyGroup> {
+    match name {
+        "X25519MLKEM768" => Some(KeyGroup::X25519MlKem768),
+        "X25519" | "x25519" => Some(KeyGroup::X25519),
+        "prime256v1" | "P-256" | "secp256r1" => Some(KeyGroup::P256),
+        "secp384r1" | "P-384" => Some(KeyGroup::P384),
+        _ => None,
+    }
+}
+
+/// Whether a word of OpenSSL names a version before 1.3.
+pub(super) fn is_before_tls13(word: &str) -> bool {
+    ["None", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2"].contains(&word)
 }
 
 /// nginx takes a number without a unit for seconds.

@@ -61,10 +61,15 @@ impl<'a> Reader<'a> {
 
     /// Says why a setting of an owner has no effect, if it is set.
     pub(super) fn no_effect(&mut self, owner: Owner, key: &str, reason: &str) {
+        self.remark_on(owner, key, Verdict::NoEffect, reason);
+    }
+
+    /// Says what comes of a setting of an owner, if it is set and nothing has been said of it yet.
+    pub(super) fn remark_on(&mut self, owner: Owner, key: &str, verdict: Verdict, reason: &str) {
         for hash in owner.hashes() {
             let path = [hash, &[key][..]].concat();
             if self.entry(&path).is_some() && !self.remarks.contains_key(&path.join(".")) {
-                self.remark(path.join("."), Verdict::NoEffect, reason);
+                self.remark(path.join("."), verdict, reason);
             }
         }
     }

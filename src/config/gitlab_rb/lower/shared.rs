@@ -1,7 +1,7 @@
 //! What hosts that share addresses must settle among themselves, as the package's nginx does.
 //!
-//! HTTP/2 is offered on a socket if one of its hosts has it, and the first host's TLS versions hold. Of two
-//! hosts with one name on one socket the first is served.
+//! HTTP/2 is offered on a socket if one of its hosts has it. Of two hosts with one name on one socket the
+//! first is served.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -82,7 +82,6 @@ fn align(first: &mut HostSection, second: &mut HostSection) {
     } else if has_http2(second) {
         first.settings.http2 = second.settings.http2.clone();
     }
-    second.settings.tls_versions = first.settings.tls_versions.clone();
 }
 
 /// Whether both listen on a common address, and both with TLS.

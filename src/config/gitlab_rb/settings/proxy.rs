@@ -38,23 +38,18 @@ pub(super) const PROXY: &[Spec] = &[
     applied("ssl_certificate_key", SERVED, Form::Text),
     applied("ssl_protocols", SERVED, Form::Text),
     applied("http2_enabled", SERVED, Form::Flag),
-    no_effect("ssl_ciphers", EVERY, Form::Text, "only cipher suites with forward secrecy and AEAD are offered"),
-    no_effect("ssl_prefer_server_ciphers", EVERY, Form::Text, "every suite that is offered is a good one"),
-    no_effect("ssl_session_cache", EVERY, Form::Text, "sessions are resumed as the program decides"),
-    no_effect("ssl_session_tickets", EVERY, Form::Text, "sessions are resumed as the program decides"),
-    no_effect("ssl_session_timeout", EVERY, Form::Any, "sessions are resumed as the program decides"),
+    applied("ssl_ciphers", SERVED, Form::Text),
+    applied("ssl_prefer_server_ciphers", SERVED, Form::Text),
+    applied("ssl_session_cache", SERVED, Form::Text),
+    applied("ssl_session_tickets", SERVED, Form::Text),
+    no_effect("ssl_session_timeout", EVERY, Form::Any, "the keys of tickets change every six hours"),
     no_effect("ssl_dhparam", EVERY, Form::Text, "there is no key exchange with finite fields here"),
-    no_effect("ssl_ecdh_curve", EVERY, Form::Text, "X25519, P-256, P-384 and X25519MLKEM768 are offered"),
-    refused("ssl_conf_command", EVERY, Form::Any, "there is no OpenSSL here; the program's own choice holds"),
-    refused(
-        "ssl_password_file",
-        EVERY,
-        Form::Text,
-        "encrypted keys cannot be read by this version; decrypt the key with `openssl pkey`",
-    ),
-    refused("ssl_client_certificate", EVERY, Form::Text, CLIENT_CERTIFICATES),
-    refused("ssl_verify_client", EVERY, Form::Text, CLIENT_CERTIFICATES),
-    refused("ssl_verify_depth", EVERY, Form::Any, CLIENT_CERTIFICATES),
+    applied("ssl_ecdh_curve", SERVED, Form::Text),
+    applied("ssl_conf_command", SERVED, Form::Any),
+    applied("ssl_password_file", SERVED, Form::Text),
+    applied("ssl_client_certificate", SERVED, Form::Text),
+    applied("ssl_verify_client", SERVED, Form::Text),
+    applied("ssl_verify_depth", SERVED, Form::Any),
     // Headers.
     applied("hsts_max_age", SERVED, Form::Number),
     applied("hsts_include_subdomains", SERVED, Form::Flag),
@@ -100,8 +95,8 @@ pub(super) const PROXY: &[Spec] = &[
     applied("custom_error_pages", &[Gitlab], Form::Hash),
     // Logs.
     applied("log_directory", &[Daemon, Mattermost, Registry, Pages, Kas], Form::Text),
-    refused("log_format", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
-    refused("log_format_escape", &[Daemon, Mattermost], Form::Text, LOG_FORMAT),
+    applied("log_format", &[Daemon, Mattermost], Form::Text),
+    applied("log_format_escape", &[Daemon, Mattermost], Form::Text),
     no_effect("error_log_level", ALL, Form::Text, "the program's own log has its own level"),
     no_effect("log_group", &[Daemon], Form::Text, "log files belong to the account that serves"),
     // Compression and caching.
@@ -171,11 +166,8 @@ const EVERY: &[Owner] = &[Gitlab, Mattermost, Registry, Pages, Kas];
 const ALL: &[Owner] = &[Daemon, Gitlab, Mattermost, Registry, Pages, Kas];
 const HTTP: &[Owner] = &[Daemon, Gitlab];
 
-const CLIENT_CERTIFICATES: &str =
-    "not supported by this version; clients are NOT asked for certificates, so nobody is kept out by them";
 const SNIPPET: &str =
     "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
-const LOG_FORMAT: &str = "not supported by this version; the access log has the package's default format";
 const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
 const TUNING: &str = "a detail of nginx that has no counterpart";
 const STATUS: &str = "the pages are what they are, and nothing is logged about them";

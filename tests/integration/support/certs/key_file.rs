@@ -3,9 +3,13 @@
 //! Keys are generated as PKCS#8 (RFC 5208): version, algorithm, and an octet string that holds the
 //! older encoding, PKCS#1 for RSA (RFC 8017) or SEC 1 for ECDSA (RFC 5915).
 
+use aws_lc_rs::cipher::{AES_256, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
+use aws_lc_rs::iv::FixedLength;
+use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 use pem::Pem;
 
 use super::KeyKind;
+use std::num::NonZeroU32;
 
 /// How a private key is written to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +18,8 @@ pub enum KeyEncoding {
     Pkcs8,
     /// `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE KEY`, by the kind of the key.
     Traditional,
+    /// `BEGIN ENCRYPTED PRIVATE KEY`, as OpenSSL writes it (RFC 8018 section 6.2).
+    Encrypted(&'static str),
 }
 
 impl KeyEncoding {
@@ -21,11 +27,42 @@ impl KeyEncoding {
     pub fn pem(self, pkcs8: &[u8], kind: KeyKind) -> String {
         let (label, der) = match (self, kind) {
             (KeyEncoding::Pkcs8, _) => ("PRIVATE KEY", pkcs8.to_vec()),
+            (KeyEncoding::Encrypted(phrase), _) => ("ENCRYPTED PRIVATE KEY", encrypted(pkcs8, phrase)),
             (KeyEncoding::Traditional, KeyKind::Rsa) => ("RSA PRIVATE KEY", inner_key(pkcs8).to_vec()),
             (KeyEncoding::Traditional, KeyKind::Ecdsa) => ("EC PRIVATE KEY", with_curve(inner_key(pkcs8))),
         };
         pem::encode(&Pem::new(label, der))
     }
+}
+
+fn encrypted(pkcs8: &[u8], phrase: &str) -> Vec<u8> {
+    let (salt, iv) = ([7; 16], [9; 16]);
+    let mut secret = [0; 32];
+    let rounds = NonZeroU32::new(2048).unwrap();
+    derive(PBKDF2_HMAC_SHA256, rounds, &salt, phrase.as_bytes(), &mut secret);
+    let key = PaddedBlockEncryptingKey::cbc_pkcs7(UnboundCipherKey::new(&AES_256, &secret).unwrap()).unwrap();
+    let mut data = pkcs8.to_vec();
+    key.less_safe_encrypt(&mut data, EncryptionContext::Iv128(FixedLength::from(iv))).unwrap();
+    let digest = sequence(&[der(OID, HMAC_SHA256), der(NULL, &[])]);
+    let derivation = sequence(&[der(OCTETS, &salt), der(INTEGER, &[0x08, 0x00]), digest]);
+    let derivation = sequence(&[der(OID, PBKDF2), derivation]);
+    let cipher = sequence(&[der(OID, AES_256_CBC), der(OCTETS, &iv)]);
+    let scheme = sequence(&[der(OID, PBES2), sequence(&[derivation, cipher])]);
+    sequence(&[scheme, der(OCTETS, &data)])
+}
+
+fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
+    der(0x30, &parts.concat())
+}
+
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let length = match length {
+        [0, short @ 0..0x80] => vec![short],
+        [0, one] => vec![0x81, one],
+        [high, low] => vec![0x82, high, low],
+    };
+    [&[tag], length.as_slice(), content].concat()
 }
 
 /// The octet string inside PKCS#8.
@@ -59,6 +96,16 @@ fn element(der: &[u8]) -> (&[u8], &[u8]) {
     };
     (&der[start..start + length], &der[start + length..])
 }
+
+const INTEGER: u8 = 0x02;
+const OCTETS: u8 = 0x04;
+const NULL: u8 = 0x05;
+const OID: u8 = 0x06;
+
+const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
+const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c];
+const HMAC_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x09];
+const AES_256_CBC: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2a];
 
 /// `[0] { OBJECT IDENTIFIER prime256v1 }`.
 const P256_PARAMETERS: &[u8] = &[0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];

@@ -1,0 +1,68 @@
+//! `ssl_verify_client` and what belongs to it.
+
+use std::path::PathBuf;
+
+use super::reader::Reader;
+use crate::config::diagnostic::Diagnostic;
+use crate::config::document::{Said, Setting};
+use crate::config::gitlab_rb::settings::Owner;
+use crate::model::tls::{ClientAuthority, ClientCertificates, Demand};
+
+/// What is asked of clients. Whatever cannot be obeyed is an error: serving without it would let everybody in.
+pub(super) fn read(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientCertificates> {
+    let Some(Said { value, place }) = reader.text_of(owner, "ssl_verify_client") else {
+        return nobody_is_asked(owner, reader);
+    };
+    let demand = match value.as_str() {
+        "on" => Demand::Required,
+        "optional" => Demand::Optional,
+        "off" => return nobody_is_asked(owner, reader),
+        "optional_no_ca" => {
+            let message = "certificates of unknown authorities cannot be let through";
+            let error = Diagnostic::error(&place, message);
+            reader
+                .problems
+                .push(error.help("write 'optional', and name the authorities in ssl_client_certificate"));
+            return Setting::Unreadable;
+        }
+        other => {
+            let error = Diagnostic::error(&place, format!("`{other}` does not say whether clients are verified"));
+            reader.problems.push(error.help("write 'on', 'optional' or 'off'"));
+            return Setting::Unreadable;
+        }
+    };
+    let Some(ca) = reader.text_of(owner, "ssl_client_certificate") else {
+        let error = Diagnostic::error(&place, "nobody is named who could vouch for clients");
+        reader
+            .problems
+            .push(error.help("name the file of the authorities' certificates in ssl_client_certificate"));
+        return Setting::Unreadable;
+    };
+    let Some(depth) = depth(owner, reader) else { return Setting::Unreadable };
+    let authority = ClientAuthority { demand, ca: PathBuf::from(ca.value), depth, crl: None };
+    Setting::Said(Said { value: ClientCertificates::Asked(authority), place })
+}
+
+fn nobody_is_asked(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientCertificates> {
+    for key in ["ssl_client_certificate", "ssl_verify_depth"] {
+        reader.no_effect(owner, key, "ssl_verify_client does not ask for certificates");
+    }
+    Setting::Unsaid
+}
+
+/// OpenSSL counts the intermediate certificates. rustls follows at most six.
+fn depth(owner: Owner, reader: &mut Reader<'_>) -> Option<u8> {
+    let Some(Said { value, place }) = reader.text_of(owner, "ssl_verify_depth") else {
+        return Some(ClientAuthority::DEPTH);
+    };
+    match value.trim().parse::<u8>() {
+        Ok(depth) => Some(depth.min(DEEPEST)),
+        Err(_) => {
+            let error = Diagnostic::error(&place, format!("`{value}` is not a number of certificates"));
+            reader.problems.push(error.help("write a number, such as '2'"));
+            None
+        }
+    }
+}
+
+const DEEPEST: u8 = 6;

@@ -1,0 +1,66 @@
+//! The format of the access logs. Mattermost has its own; all others have that of `nginx`.
+
+use super::nginx_text;
+use super::plan::Service;
+use super::reader::Reader;
+use crate::config::diagnostic::{Diagnostic, Mistake};
+use crate::config::document::{Said, Setting};
+use crate::config::gitlab_rb::settings::Owner;
+use crate::config::suggestion::nearest;
+use crate::config::template;
+use crate::model::log_format::LogEscape;
+use crate::model::template::Template;
+use crate::model::variable::LogVariable;
+
+pub(super) fn format(service: Service, reader: &mut Reader<'_>) -> Setting<Template<LogVariable>> {
+    let said = reader.text_of(owner(service), "log_format");
+    read(said, parse, reader)
+}
+
+pub(super) fn escape(service: Service, reader: &mut Reader<'_>) -> Setting<LogEscape> {
+    let said = reader.text_of(owner(service), "log_format_escape");
+    read(said, parse_escape, reader)
+}
+
+fn owner(service: Service) -> Owner {
+    if service == Service::Mattermost { Owner::Mattermost } else { Owner::Daemon }
+}
+
+fn read<T>(
+    said: Option<Said<String>>,
+    parse: fn(&str) -> Result<T, Mistake>,
+    reader: &mut Reader<'_>,
+) -> Setting<T> {
+    let Some(Said { value, place }) = said else { return Setting::Unsaid };
+    match parse(&value) {
+        Ok(value) => Setting::Said(Said { value, place }),
+        Err(mistake) => {
+            let error: Diagnostic = mistake.at(&place);
+            reader.problems.push(error);
+            Setting::Unreadable
+        }
+    }
+}
+
+/// The package puts the format between single quotes.
+fn parse(text: &str) -> Result<Template<LogVariable>, Mistake> {
+    if nginx_text::find_unescaped(text, &['\'']).is_some() {
+        return Err(Mistake::new("a `'` ends the format in nginx's configuration, which then does not start")
+            .help("write \\' for the character itself"));
+    }
+    template::of_log(&nginx_text::unescaped(text))
+}
+
+fn parse_escape(text: &str) -> Result<LogEscape, Mistake> {
+    let known = LogEscape::ALL.into_iter().find(|escape| escape.as_str() == text);
+    known.ok_or_else(|| {
+        let mistake = Mistake::new(format!("nginx has no escaping `{text}`"));
+        match nearest(text, LogEscape::ALL.map(LogEscape::as_str)) {
+            Some(meant) => mistake.help(format!("did you mean '{meant}'?")),
+            None => mistake.help("write 'default', 'json' or 'none'"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

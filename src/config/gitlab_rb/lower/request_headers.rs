@@ -1,0 +1,210 @@
+//! `proxy_set_headers`: the package's headers for the application, with those of the file laid over them.
+
+use http::HeaderValue;
+
+use super::client_address;
+use super::nginx_text::{self, NoWord};
+use super::plan::{Plan, Service};
+use super::reader::Reader;
+use super::url::Scheme;
+use crate::config::diagnostic::{Diagnostic, Mistake};
+use crate::config::document::Said;
+use crate::config::gitlab_rb::value::{Data, Value};
+use crate::config::header;
+use crate::config::source::Place;
+use crate::model::header_ops::{HeaderOp, SettableName};
+use crate::model::judgement::Verdict;
+
+/// What an entry says.
+enum Text {
+    /// The package's own header is taken away.
+    Default,
+    /// No such header is sent, not even the client's.
+    Nothing,
+    Value(String),
+}
+
+/// What becomes of an entry.
+enum Wish {
+    Change(HeaderOp),
+    /// It is what the proxy does anyway.
+    Granted,
+    /// It cannot be done; what happens instead.
+    Impossible(String),
+}
+
+/// One entry of the hash.
+struct Entry<'a> {
+    name: String,
+    value: &'a Value,
+}
+
+pub(super) fn of(plan: &Plan, tls: bool, reader: &mut Reader<'_>) -> Vec<Said<HeaderOp>> {
+    let mut ops = of_package(plan, tls);
+    let Some(own) = reader.hash(plan.service.owner(), "proxy_set_headers") else { return ops };
+    let told = client_address::told(plan.service.owner(), reader);
+    let mut impossible = Vec::new();
+    for (name, value) in &own.value.0 {
+        let entry = Entry { name: name.to_text().unwrap_or_default(), value };
+        entry.warn(plan, reader);
+        match entry.wish(plan, told) {
+            Ok(Wish::Change(op)) => {
+                ops.retain(|known| known.value.name() != op.name());
+                ops.push(Said { value: op, place: value.place.clone() });
+            }
+            Ok(Wish::Granted) => {
+                ops.retain(|known| !known.value.name().as_str().eq_ignore_ascii_case(&entry.name));
+            }
+            Ok(Wish::Impossible(instead)) => impossible.push(format!("{}: {instead}", entry.name)),
+            Err(mistake) => reader.problems.push(mistake.at(&value.place)),
+        }
+    }
+    if !impossible.is_empty() {
+        refuse_in_part(plan, &own.place, &impossible.join("; "), reader);
+    }
+    ops
+}
+
+/// What the package says beside the address and the host, which the proxy tells in any case.
+fn of_package(plan: &Plan, tls: bool) -> Vec<Said<HeaderOp>> {
+    // For the agent server the connection decides, not the URL.
+    let scheme = if tls { "https" } else { "http" };
+    let mut headers = match plan.service {
+        Service::Kas => vec![("x-forwarded-proto", scheme), ("x-forwarded-scheme", scheme), ("x-scheme", scheme)],
+        _ => vec![("x-forwarded-proto", plan.url.scheme.as_str())],
+    };
+    if plan.url.scheme == Scheme::Https {
+        headers.push(("x-forwarded-ssl", "on"));
+    }
+    if plan.service == Service::Mattermost {
+        headers.push(("x-frame-options", "SAMEORIGIN"));
+    }
+    let op = |(name, value)| HeaderOp::Set(SettableName::from_static(name), HeaderValue::from_static(value));
+    headers.into_iter().map(|header| plan.said_value(op(header))).collect()
+}
+
+fn refuse_in_part(plan: &Plan, place: &Place, what: &str, reader: &mut Reader<'_>) {
+    let reason = format!("not all of it can be done by this version ({what})");
+    for hash in plan.service.owner().hashes() {
+        let path = [hash, &["proxy_set_headers"][..]].concat();
+        if reader.entry(&path).is_some_and(|entry| entry.place == *place) {
+            reader.remark(path.join("."), Verdict::Refused, reason.clone());
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// `told` is the variable for the address that the application is told anyway.
+    fn wish(&self, plan: &Plan, told: &str) -> Result<Wish, Mistake> {
+        let text = self.text(plan)?;
+        let mut done = DONE_ANYWAY.into_iter().chain([("X-Real-IP", told), ("X-Forwarded-For", told)]);
+        if let Text::Value(text) = &text
+            && done.any(|(name, done)| name.eq_ignore_ascii_case(&self.name) && done == text)
+        {
+            return Ok(Wish::Granted);
+        }
+        let Ok(name) = header::name(&self.name) else {
+            return Ok(Wish::Impossible("the proxy writes this header itself".to_owned()));
+        };
+        Ok(match text {
+            Text::Value(text) => Wish::Change(header::set(name, header::template(&text)?)),
+            // A request must have one; nginx then sends the name that it has for the application.
+            Text::Default if name.as_str() == "host" => Wish::Change(HeaderOp::Set(name, nginx_name(plan)?)),
+            Text::Default if self.default(plan).is_none() => Wish::Granted,
+            Text::Nothing | Text::Default => Wish::Change(header::remove(name)?),
+        })
+    }
+
+    fn text(&self, plan: &Plan) -> Result<Text, Mistake> {
+        let of_gitlab = plan.service == Service::Gitlab;
+        let text = match &self.value.data {
+            // What is not known has been reported.
+            Data::Nil | Data::Unknown(_) => return Ok(Text::Default),
+            Data::Text(text) | Data::Symbol(text) => text.clone(),
+            // The package asks GitLab's values whether they are empty, which only texts can be.
+            _ if of_gitlab => return Err(no_text(self.value)),
+            _ => self.value.to_text().ok_or_else(|| no_text(self.value))?,
+        };
+        if text.is_empty() {
+            return Ok(if of_gitlab { Text::Default } else { Text::Nothing });
+        }
+        let word = nginx_text::word(&text).map_err(|why| no_word(&text, why))?;
+        Ok(if word.is_empty() { Text::Nothing } else { Text::Value(word) })
+    }
+
+    /// Says what is odd about it.
+    fn warn(&self, plan: &Plan, reader: &mut Reader<'_>) {
+        let odd = |message: String| Diagnostic::warning(&self.value.place, message);
+        if let Some(default) = self.default(plan).filter(|default| *default != self.name) {
+            let message = format!("the package would send both its `{default}` and this `{}`", self.name);
+            reader.problems.push(odd(message).help(format!("only this one is sent; write '{default}'")));
+        }
+        let is_default = matches!(self.text(plan), Ok(Text::Default));
+        if is_default && self.default(plan).is_none() {
+            let message = format!("`{}` has no value of the package that could be taken away", self.name);
+            reader.problems.push(odd(message).help("write '\"\"' to keep the client's own from the application"));
+        }
+        if let Some(text) = self.value.to_text().filter(|text| text.trim().contains(' '))
+            && !text.trim_start().starts_with(['"', '\''])
+        {
+            let message = "nginx wants quotes of its own around a value with blanks".to_owned();
+            reader.problems.push(odd(message).help("write '\"…\"'; here it is read as if it had them"));
+        }
+    }
+
+    /// The name of a header of the package that this one is, as the package writes it.
+    fn default(&self, plan: &Plan) -> Option<&'static str> {
+        let of_mattermost = plan.service == Service::Mattermost;
+        let mut defaults = DEFAULTS.iter().filter(|(_, only)| !*only || of_mattermost);
+        defaults.find(|(name, _)| name.eq_ignore_ascii_case(&self.name)).map(|(name, _)| *name)
+    }
+}
+
+/// The name of the application in nginx's configuration, which it sends where `Host` is taken away.
+fn nginx_name(plan: &Plan) -> Result<HeaderValue, Mistake> {
+    match plan.service {
+        Service::Gitlab => header::value("gitlab-workhorse"),
+        Service::Mattermost => header::value("gitlab_mattermost"),
+        Service::Pages | Service::Registry | Service::Kas => {
+            header::value(&plan.upstream.value.address.to_string())
+        }
+    }
+}
+
+fn no_text(value: &Value) -> Mistake {
+    Mistake::new(format!("a header needs a text, and this is {}", value.kind())).help("put it in 'quotes'")
+}
+
+fn no_word(text: &str, why: NoWord) -> Mistake {
+    match why {
+        NoWord::Quotes => Mistake::new(format!("nginx cannot read `{text}`: its quotes do not match"))
+            .help("write '\"…\"', with \\\" for a quote within"),
+        NoWord::Ends(end) => Mistake::new(format!("a `{end}` ends the header in nginx's configuration"))
+            .help("put the value in quotes of its own: '\"…\"'; each header is an entry of its own"),
+    }
+}
+
+/// The headers of the package, and whether only Mattermost is sent them.
+const DEFAULTS: [(&str, bool); 8] = [
+    ("Host", false),
+    ("X-Real-IP", false),
+    ("X-Forwarded-For", false),
+    ("X-Forwarded-Proto", false),
+    ("X-Forwarded-Ssl", false),
+    ("Upgrade", false),
+    ("Connection", false),
+    ("X-Frame-Options", true),
+];
+
+/// What nginx's variables say that the proxy says without being told.
+const DONE_ANYWAY: [(&str, &str); 6] = [
+    ("Host", "$http_host"),
+    ("Host", "$http_host_with_default"),
+    ("Upgrade", "$http_upgrade"),
+    ("Connection", "$connection_upgrade"),
+    ("Connection", "upgrade"),
+    ("Connection", "Upgrade"),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! The package's rules for `proxy_set_headers`, asked of the model.
+
+use std::path::Path;
+
+use crate::config::gitlab_rb::surroundings::Machine;
+use crate::config::gitlab_rb::{Reading, read};
+use crate::model::header_ops::HeaderOp;
+use crate::model::route::Action;
+
+fn reading(hash: &str, headers: &str) -> Reading {
+    let text = format!(
+        "external_url 'http://gitlab.example.com'\n\
+         mattermost_external_url 'http://mattermost.example.com'\n\
+         {hash}['proxy_set_headers'] = {{ {headers} }}\n"
+    );
+    read(Path::new("/etc/gitlab/gitlab.rb"), &text, &Machine)
+}
+
+/// What a host is told to do with the header `name`, as an explanation has it.
+fn op(hash: &str, headers: &str, name: &str) -> String {
+    let reading = reading(hash, headers);
+    let Some(model) = &reading.model else { panic!("{}", reading.problems) };
+    let host = usize::from(hash == "mattermost_nginx");
+    let route = model.hosts()[host].routes.select("/").unwrap();
+    let Action::Forward(forward) = &route.action else { panic!("{route:?}") };
+    let mut found = forward.request_headers.iter().filter(|op| op.name().as_str() == name);
+    let op = found.next();
+    assert!(found.next().is_none(), "two operations for {name}");
+    match op {
+        None => "untouched".to_owned(),
+        Some(HeaderOp::Set(_, value)) => format!("is {}", value.to_str().unwrap()),
+        Some(HeaderOp::SetTo(_, template)) => format!("renders {template}"),
+        Some(HeaderOp::Remove(_)) => "removed".to_owned(),
+    }
+}
+
+fn gitlab(headers: &str, name: &str) -> String {
+    op("nginx", headers, name)
+}
+
+fn mattermost(headers: &str, name: &str) -> String {
+    op("mattermost_nginx", headers, name)
+}
+
+fn problems(hash: &str, headers: &str) -> String {
+    reading(hash, headers).problems.to_string()
+}
+
+#[test]
+fn a_value_replaces_the_packages_or_is_added() {
+    assert_eq!(gitlab("'X-Forwarded-Proto' => 'https'", "x-forwarded-proto"), "is https");
+    assert_eq!(gitlab("'CUSTOM_HEADER' => 'VALUE'", "custom_header"), "is VALUE");
+    assert_eq!(gitlab("'X-A' => '$host:${server_port}x'", "x-a"), "renders $host:${server_port}x");
+    assert_eq!(
+        gitlab("'X-Forwarded-For' => '$proxy_add_x_forwarded_for'", "x-forwarded-for"),
+        "renders $proxy_add_x_forwarded_for"
+    );
+}
+
+#[test]
+fn nil_takes_the_packages_header_away_and_nothing_else() {
+    assert_eq!(mattermost("'X-Frame-Options' => nil", "x-frame-options"), "removed");
+    assert_eq!(gitlab("'X-Forwarded-Proto' => nil", "x-forwarded-proto"), "removed");
+    assert_eq!(gitlab("'X-A' => nil", "x-a"), "untouched");
+    assert!(problems("nginx", "'X-A' => nil").contains("`X-A` has no value of the package that could be taken"));
+}
+
+#[test]
+fn an_empty_text_is_nil_for_gitlab_and_sends_nothing_elsewhere() {
+    assert_eq!(gitlab("'X-A' => ''", "x-a"), "untouched");
+    assert_eq!(mattermost("'X-A' => ''", "x-a"), "removed");
+    for headers in ["'X-A' => '\"\"'", "'X-A' => \"''\""] {
+        assert_eq!(gitlab(headers, "x-a"), "removed");
+        assert_eq!(mattermost(headers, "x-a"), "removed");
+    }
+}
+
+#[test]
+fn without_a_host_nginx_sends_its_own_name_for_the_application() {
+    assert_eq!(gitlab("'Host' => nil", "host"), "is gitlab-workhorse");
+    assert_eq!(mattermost("'Host' => nil", "host"), "is gitlab_mattermost");
+    assert_eq!(gitlab("'Host' => '$http_host'", "host"), "untouched");
+    assert_eq!(gitlab("'Host' => '$host'", "host"), "renders $host");
+    assert!(problems("nginx", "'Host' => '\"\"'").contains("a request must have a Host"));
+}
+
+#[test]
+fn connection_and_upgrade_stay_the_proxys_own() {
+    for headers in ["'Connection' => nil", "'Connection' => 'close'", "'Upgrade' => nil"] {
+        assert!(problems("nginx", headers).contains("the proxy writes this header itself"), "{headers}");
+    }
+    for headers in ["'Connection' => '$connection_upgrade'", "'Upgrade' => '$http_upgrade'"] {
+        assert_eq!(problems("nginx", headers), "");
+    }
+}
+
+#[test]
+fn blanks_want_quotes_of_nginx() {
+    assert_eq!(gitlab("'X-A' => '\"two words\"'", "x-a"), "is two words");
+    assert_eq!(gitlab("'X-A' => 'two words'", "x-a"), "is two words");
+    assert_eq!(problems("nginx", "'X-A' => '\"two words\"'"), "");
+    assert!(problems("nginx", "'X-A' => 'two words'").contains("nginx wants quotes of its own"));
+}
+
+#[test]
+fn a_number_is_a_text_except_for_gitlab() {
+    assert_eq!(mattermost("'X-Forwarded-Port' => 443", "x-forwarded-port"), "is 443");
+    let told = problems("nginx", "'X-Forwarded-Port' => 443");
+    assert!(told.contains("error: a header needs a text, and this is a number"), "{told}");
+    assert!(told.contains("gitlab.rb:3:"), "{told}");
+}
+
+#[test]
+fn a_name_in_another_case_is_the_same_header() {
+    assert_eq!(gitlab("'x-forwarded-proto' => 'https'", "x-forwarded-proto"), "is https");
+    let told = problems("nginx", "'x-forwarded-proto' => 'https'");
+    assert!(told.contains("both its `X-Forwarded-Proto` and this `x-forwarded-proto`"), "{told}");
+}
+
+#[test]
+fn what_nginx_would_not_start_with_is_refused() {
+    for (headers, message) in [
+        ("'X-A' => '$remote_adr'", "there is no variable `$remote_adr`"),
+        ("'X-A' => '$status'", "`$status` is not known yet"),
+        ("'X-A' => 'a; proxy_set_header X-B c'", "a `;` ends the header"),
+        ("'X-A' => '\"a'", "its quotes do not match"),
+        ("'X-A' => [1]", "a header needs a text"),
+    ] {
+        let reading = reading("nginx", headers);
+        assert!(reading.model.is_none(), "{headers}");
+        assert!(reading.problems.to_string().contains(message), "{}", reading.problems);
+    }
+}

@@ -1,0 +1,192 @@
+//! How a host is encrypted: its certificates, what it offers to clients, and what it asks of them.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use super::{CertificateId, HttpVersions};
+
+/// Everything that TLS must know of a host. Hosts that share an address each have their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsTerms {
+    /// At least one; of several, each client is shown the first that it can verify.
+    pub certificates: Vec<CertificateId>,
+    pub policy: TlsPolicy,
+}
+
+/// What is offered to clients, and asked of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsPolicy {
+    pub versions: TlsVersions,
+    pub http: HttpVersions,
+    /// The best first. At least one for each version that is offered, and none for another.
+    pub suites: Vec<CipherSuite>,
+    pub order: SuiteOrder,
+    /// At least one. The client's order counts.
+    pub groups: Vec<KeyGroup>,
+    pub resumption: Resumption,
+    pub clients: ClientCertificates,
+}
+
+/// The TLS versions that are accepted; older ones do not exist here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersions {
+    Tls12And13,
+    Tls13Only,
+}
+
+/// How a connection is encrypted. All have forward secrecy and authenticated encryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CipherSuite {
+    Tls13(Aead),
+    Tls12(Authentication, Aead),
+}
+
+/// A cipher that also notices changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aead {
+    Aes256Gcm,
+    Aes128Gcm,
+    ChaCha20Poly1305,
+}
+
+/// The kind of key that a certificate has. A suite of TLS 1.3 works with both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authentication {
+    Ecdsa,
+    Rsa,
+}
+
+/// Whose order of suites counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuiteOrder {
+    Client,
+    Server,
+}
+
+/// How both sides agree on a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyGroup {
+    X25519MlKem768,
+    X25519,
+    P256,
+    P384,
+}
+
+/// Whether a client that returns can shorten the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumption {
+    Off,
+    /// The client keeps the session, encrypted with a key that changes every six hours.
+    Tickets,
+    /// The server remembers this many sessions.
+    Sessions(NonZeroUsize),
+}
+
+/// Whether clients are asked for certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientCertificates {
+    NotAsked,
+    Asked(ClientAuthority),
+}
+
+/// Who vouches for clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientAuthority {
+    pub demand: Demand,
+    /// The certificates of the authorities, in PEM.
+    pub ca: PathBuf,
+    /// How many intermediate certificates may stand between a client's and an authority's.
+    pub depth: u8,
+    /// Revocation lists in PEM, for every authority and intermediate.
+    pub crl: Option<PathBuf>,
+}
+
+/// Whether a client may do without a certificate. One that is wrong is never accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    Required,
+    Optional,
+}
+
+impl TlsTerms {
+    /// Whether a connection on these terms protects a request for a host on `others` as well.
+    pub fn protect_as(&self, others: &TlsTerms) -> bool {
+        let (own, other) = (&self.policy, &others.policy);
+        own.versions == other.versions
+            && own.suites == other.suites
+            && own.groups == other.groups
+            && own.clients == other.clients
+    }
+
+    /// Whether requests need a client certificate.
+    pub fn require_client(&self) -> bool {
+        matches!(&self.policy.clients, ClientCertificates::Asked(authority) if authority.demand == Demand::Required)
+    }
+}
+
+impl TlsVersions {
+    /// Whether a version that is offered can use a suite.
+    pub fn have(self, suite: CipherSuite) -> bool {
+        self == TlsVersions::Tls12And13 || suite.is_of_tls13()
+    }
+}
+
+impl CipherSuite {
+    /// All of them, the best first.
+    pub const ALL: [CipherSuite; 9] = [
+        CipherSuite::Tls13(Aead::Aes256Gcm),
+        CipherSuite::Tls13(Aead::Aes128Gcm),
+        CipherSuite::Tls13(Aead::ChaCha20Poly1305),
+        CipherSuite::Tls12(Authentication::Ecdsa, Aead::Aes256Gcm),
+        CipherSuite::Tls12(Authentication::Ecdsa, Aead::Aes128Gcm),
+        CipherSuite::Tls12(Authentication::Ecdsa, Aead::ChaCha20Poly1305),
+        CipherSuite::Tls12(Authentication::Rsa, Aead::Aes256Gcm),
+        CipherSuite::Tls12(Authentication::Rsa, Aead::Aes128Gcm),
+        CipherSuite::Tls12(Authentication::Rsa, Aead::ChaCha20Poly1305),
+    ];
+
+    /// The name that OpenSSL has for it, which administrators know.
+    pub fn name(self) -> &'static str {
+        use {Aead as A, Authentication as By};
+        match self {
+            CipherSuite::Tls13(A::Aes256Gcm) => "TLS_AES_256_GCM_SHA384",
+            CipherSuite::Tls13(A::Aes128Gcm) => "TLS_AES_128_GCM_SHA256",
+            CipherSuite::Tls13(A::ChaCha20Poly1305) => "TLS_CHACHA20_POLY1305_SHA256",
+            CipherSuite::Tls12(By::Ecdsa, A::Aes256Gcm) => "ECDHE-ECDSA-AES256-GCM-SHA384",
+            CipherSuite::Tls12(By::Ecdsa, A::Aes128Gcm) => "ECDHE-ECDSA-AES128-GCM-SHA256",
+            CipherSuite::Tls12(By::Ecdsa, A::ChaCha20Poly1305) => "ECDHE-ECDSA-CHACHA20-POLY1305",
+            CipherSuite::Tls12(By::Rsa, A::Aes256Gcm) => "ECDHE-RSA-AES256-GCM-SHA384",
+            CipherSuite::Tls12(By::Rsa, A::Aes128Gcm) => "ECDHE-RSA-AES128-GCM-SHA256",
+            CipherSuite::Tls12(By::Rsa, A::ChaCha20Poly1305) => "ECDHE-RSA-CHACHA20-POLY1305",
+        }
+    }
+
+    /// The suite of that name.
+    pub fn named(name: &str) -> Option<CipherSuite> {
+        CipherSuite::ALL.into_iter().find(|suite| suite.name() == name)
+    }
+
+    /// Whether it belongs to TLS 1.3, and not to 1.2.
+    pub fn is_of_tls13(self) -> bool {
+        matches!(self, CipherSuite::Tls13(_))
+    }
+}
+
+impl KeyGroup {
+    /// All of them. The first one withstands quantum computers, too.
+    pub const ALL: [KeyGroup; 4] = [KeyGroup::X25519MlKem768, KeyGroup::X25519, KeyGroup::P256, KeyGroup::P384];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            KeyGroup::X25519MlKem768 => "X25519MLKEM768",
+            KeyGroup::X25519 => "X25519",
+            KeyGroup::P256 => "P-256",
+            KeyGroup::P384 => "P-384",
+        }
+    }
+}
+
+impl ClientAuthority {
+    /// What nginx allows where nothing is said.
+    pub const DEPTH: u8 = 1;
+}

@@ -1,0 +1,187 @@
+//! A certificate with its key: read from files, put in order, and judged.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::sign::{CertifiedKey, SigningKey};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::file_problem::FileProblem;
+use super::pem;
+use crate::model::CertificateFiles;
+use crate::model::host::{HostName, HostPattern};
+
+/// A certificate chain with its key: they belong together, and the key can sign.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    key: Arc<CertifiedKey>,
+    chain_file: PathBuf,
+    leaf: Leaf,
+}
+
+/// What a leaf says about itself.
+#[derive(Debug, Clone)]
+struct Leaf {
+    not_before: SystemTime,
+    not_after: SystemTime,
+    names: Vec<String>,
+}
+
+impl Certificate {
+    /// Reads a pair of files. Errors mean that no handshake could succeed with them.
+    pub fn read(files: &CertificateFiles, provider: &CryptoProvider) -> Result<Certificate, Vec<FileProblem>> {
+        let (chain, key) =
+            match (pem::certificates(&files.chain), pem::private_key(&files.key, files.passwords.as_deref())) {
+                (Ok(chain), Ok(key)) => (chain, key),
+                (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
+            };
+        let key = provider.key_provider.load_private_key(key).map_err(|error| vec![unusable_key(files, &error)])?;
+        let (chain, leaf) = in_order(chain, &*key, files).map_err(|problem| vec![problem])?;
+        Ok(Certificate { key: Arc::new(CertifiedKey::new(chain, key)), chain_file: files.chain.clone(), leaf })
+    }
+
+    pub fn key(&self) -> Arc<CertifiedKey> {
+        self.key.clone()
+    }
+
+    /// What clients of `hosts` will object to at time `now`, or soon: the dates, and names that are not covered.
+    pub fn objections(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileProblem> {
+        let mut found = Vec::new();
+        let Leaf { not_before, not_after, names } = &self.leaf;
+        if now > *not_after {
+            let what = format!("the certificate expired {} ago", days(now, *not_after));
+            found.push(self.problem(what, "renew it; clients refuse it"));
+        } else if not_after.duration_since(now).is_ok_and(|left| left <= SOON) {
+            let what = format!("the certificate expires in {}", days(*not_after, now));
+            found.push(self.problem(what, "renew it in time; clients will refuse it then"));
+        }
+        if now < *not_before {
+            let what = format!("the certificate becomes valid only in {}", days(*not_before, now));
+            found.push(self.problem(what, "check this machine's clock, or wait"));
+        }
+        for host in hosts.iter().filter(|host| !self.covers(host)) {
+            let what = format!("the certificate is not for {host}; it names {}", listed(names));
+            found.push(self.problem(what, "get one whose subject alternative names include the host"));
+        }
+        found
+    }
+
+    fn covers(&self, host: &HostPattern) -> bool {
+        self.leaf.names.iter().any(|name| match host {
+            HostPattern::Exact(host) => name_matches(name, host),
+            HostPattern::Below(parent) => name.strip_prefix("*.") == Some(parent.as_str()),
+        })
+    }
+
+    fn problem(&self, what: String, advice: &str) -> FileProblem {
+        FileProblem::new(&self.chain_file, what, advice)
+    }
+}
+
+/// The chain as TLS wants it: the key's own certificate first, and each followed by its issuer's (RFC 8446
+/// section 4.4.2). Files that were put together by hand often have another order.
+fn in_order(
+    chain: Vec<CertificateDer<'static>>,
+    key: &dyn SigningKey,
+    files: &CertificateFiles,
+) -> Result<(Vec<CertificateDer<'static>>, Leaf), FileProblem> {
+    let mut open = chain.iter().map(|der| parse(der, files)).collect::<Result<Vec<_>, _>>()?;
+    let public_key = key.public_key();
+    let of_key = |it: &X509Certificate<'_>| {
+        public_key.as_ref().is_none_or(|public_key| it.public_key().raw == public_key.as_ref())
+    };
+    let first = open.iter().position(of_key).ok_or_else(|| foreign_key(files))?;
+    let mut order = vec![open.remove(first)];
+    let leaf = inspect(&order[0]);
+    while let Some(next) = open.iter().position(|it| order.last().is_some_and(|last| last.issuer() == it.subject()))
+    {
+        order.push(open.remove(next));
+    }
+    // What belongs to no chain is sent as it stands, as nginx does.
+    order.append(&mut open);
+    let ders = order.iter().map(|it| CertificateDer::from(it.as_raw().to_vec())).collect();
+    Ok((ders, leaf))
+}
+
+fn parse<'a>(der: &'a CertificateDer<'_>, files: &CertificateFiles) -> Result<X509Certificate<'a>, FileProblem> {
+    let parsed = X509Certificate::from_der(der).map(|(_, parsed)| parsed);
+    parsed.map_err(|error| {
+        FileProblem::new(&files.chain, format!("a certificate cannot be read: {error}"), "write it again")
+    })
+}
+
+fn foreign_key(files: &CertificateFiles) -> FileProblem {
+    let what = format!("this key does not belong to the certificate in {}", files.chain.display());
+    FileProblem::new(&files.key, what, "name the key that the certificate was issued for")
+}
+
+fn unusable_key(files: &CertificateFiles, error: &rustls::Error) -> FileProblem {
+    let what = format!("the key cannot be used: {error}");
+    FileProblem::new(&files.key, what, "use an RSA (2048 bits or more), ECDSA or Ed25519 key")
+}
+
+fn inspect(leaf: &X509Certificate<'_>) -> Leaf {
+    let names = leaf
+        .subject_alternative_name()
+        .ok()
+        .flatten()
+        .map_or_else(Vec::new, |names| names.value.general_names.iter().filter_map(alternative_name).collect());
+    let time = |seconds: i64| UNIX_EPOCH + Duration::from_secs(seconds.max(0).unsigned_abs());
+    let validity = leaf.validity();
+    let (not_before, not_after) = (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
+    Leaf { not_before, not_after, names }
+}
+
+fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        GeneralName::IPAddress(bytes) => match bytes.len() {
+            4 => <[u8; 4]>::try_from(*bytes).ok().map(|ip| std::net::Ipv4Addr::from(ip).to_string()),
+            16 => <[u8; 16]>::try_from(*bytes).ok().map(|ip| format!("[{}]", std::net::Ipv6Addr::from(ip))),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// RFC 6125 section 6.4.3: a wildcard stands for exactly one label, the leftmost.
+fn name_matches(certificate_name: &str, host: &HostName) -> bool {
+    match certificate_name.strip_prefix("*.") {
+        Some(parent) => host.as_str().split_once('.').is_some_and(|(_, rest)| rest == parent),
+        None => certificate_name == host.as_str(),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "no host at all".into() } else { names.join(", ") }
+}
+
+fn days(later: SystemTime, earlier: SystemTime) -> String {
+    let seconds = later.duration_since(earlier).unwrap_or_default().as_secs();
+    match seconds / 86_400 {
+        0 => "less than a day".into(),
+        1 => "1 day".into(),
+        days => format!("{days} days"),
+    }
+}
+
+/// How long before its end a certificate is worth a word.
+const SOON: Duration = Duration::from_secs(30 * 86_400);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_certificate_covers_one_label() {
+        let host = |text| HostName::parse(text).unwrap();
+        assert!(name_matches("*.example.com", &host("chat.example.com")));
+        assert!(!name_matches("*.example.com", &host("a.b.example.com")));
+        assert!(!name_matches("*.example.com", &host("example.com")));
+        assert!(name_matches("example.com", &host("example.com")));
+    }
+}

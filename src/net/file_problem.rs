@@ -1,0 +1,38 @@
+//! What is wrong with a file of certificates or keys, where, and what to do.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file that cannot be used, or that clients will object to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileProblem {
+    pub file: PathBuf,
+    pub what: String,
+    pub advice: String,
+}
+
+impl FileProblem {
+    pub fn new(file: &Path, what: impl Into<String>, advice: impl Into<String>) -> FileProblem {
+        FileProblem { file: file.into(), what: what.into(), advice: advice.into() }
+    }
+}
+
+impl fmt::Display for FileProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.file.display(), self.what, self.advice)
+    }
+}
+
+/// The content of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileProblem> {
+    fs::read(path).map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::NotFound => "put the file there, or name the right one in the configuration",
+            io::ErrorKind::PermissionDenied => "let the account that starts the program read it",
+            _ => "see that it is a readable file",
+        };
+        FileProblem::new(path, format!("cannot read it: {error}"), advice)
+    })
+}

@@ -1,0 +1,49 @@
+//! The time in the forms of nginx's variables.
+
+use std::io::Write;
+
+use chrono::{DateTime, Local};
+
+use crate::model::variable::Clock;
+
+/// Appends the time of now.
+pub fn append(clock: Clock, out: &mut Vec<u8>) {
+    append_time(clock, Local::now(), out);
+}
+
+fn append_time(clock: Clock, now: DateTime<Local>, out: &mut Vec<u8>) {
+    // Writing to memory cannot fail.
+    let _ = match clock {
+        Clock::Msec => {
+            let millis = now.timestamp_millis();
+            write!(out, "{}.{:03}", millis.div_euclid(1000), millis.rem_euclid(1000))
+        }
+        Clock::TimeLocal => write!(out, "{}", now.format(TIME_LOCAL)),
+        Clock::TimeIso8601 => write!(out, "{}", now.format("%Y-%m-%dT%H:%M:%S%:z")),
+    };
+}
+
+/// As in `23/Nov/2026:16:18:02 +0000`.
+pub(super) const TIME_LOCAL: &str = "%d/%b/%Y:%H:%M:%S %z";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_the_forms_of_nginx() {
+        let now = DateTime::from_timestamp_millis(1_795_450_682_007).unwrap().with_timezone(&Local);
+        let text = |clock| {
+            let mut out = Vec::new();
+            append_time(clock, now, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(text(Clock::Msec), "1795450682.007");
+        assert_eq!(DateTime::parse_from_rfc3339(&text(Clock::TimeIso8601)).unwrap().timestamp(), 1_795_450_682);
+        assert_eq!(
+            DateTime::parse_from_str(&text(Clock::TimeLocal), TIME_LOCAL).unwrap().timestamp(),
+            1_795_450_682
+        );
+        assert_eq!(text(Clock::TimeIso8601).len(), "2026-11-23T16:18:02+00:00".len());
+    }
+}
