@@ -23,4 +23,5 @@ pub mod server_config;
 pub mod tls;
 pub mod tls_session;
 pub mod upstream;
+mod validity;
 mod watchdog;

@@ -10,8 +10,6 @@ use gatepost::config::gitlab_rb::surroundings::Surroundings;
 use gatepost::config::gitlab_rb::{self, Reading};
 use gatepost::config::{self, Severity};
 use gatepost::explain::{self, Account, Format};
-use gatepost::model::template::Template;
-use gatepost::model::variable::RequestVariable;
 use serde_json::Value as Json;
 
 /// A file in one of the surroundings it is expected to be understood in.
@@ -293,18 +291,13 @@ fn request_headers(wanted: &Json) -> Json {
         let told = if wanted["proxy_protocol"] == true { "$proxy_protocol_addr" } else { "$remote_addr" };
         let is_usual = *value == told;
         if !is_usual {
-            headers.insert(name.to_lowercase(), as_template(value).into());
+            headers.insert(name.to_lowercase(), value.clone());
         }
     }
     for name in wanted["request_headers_removed"].as_array().into_iter().flatten() {
         headers.insert(name.as_str().unwrap().to_lowercase(), Json::Bool(false));
     }
     headers.into_iter().collect::<serde_json::Map<_, _>>().into()
-}
-
-/// As the program writes it: with braces only where a variable would not end without them.
-fn as_template(value: &Json) -> String {
-    Template::<RequestVariable>::parse(value.as_str().unwrap()).unwrap().to_string()
 }
 
 /// As the model writes it. nginx's default holds if the file names trusted peers, but no header of theirs.

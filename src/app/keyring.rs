@@ -64,10 +64,12 @@ impl Keyring {
         if problems.is_empty() { Ok(prepared.into()) } else { Err(problems) }
     }
 
-    /// What clients will find wrong with certificates that can be served.
+    /// What clients will find wrong with certificates that can be served, and what is wrong with who vouches for
+    /// them.
     pub(super) fn objections(&self, model: &Model) -> Vec<Problem> {
         let now = SystemTime::now();
         let mut found = Vec::new();
+        let soon = self.certificates.values().filter_map(|it| it.ends_soon(now)).map(Problem::Soon);
         for (id, certificate) in &self.certificates {
             let shows = |security: Security| match security {
                 Security::Tls(terms) => model.tls_terms(terms).certificates.contains(id),
@@ -75,9 +77,14 @@ impl Keyring {
             };
             let hosts = model.hosts().iter().filter(|host| shows(host.security));
             let names: Vec<HostPattern> = hosts.flat_map(|host| host.names.iter().cloned()).collect();
-            found.extend(certificate.objections(&names, now).into_iter().map(Problem::File));
+            found.extend(certificate.objections(&names, now));
         }
-        found
+        for (_, terms) in model.all_tls_terms() {
+            if let ClientCertificates::Asked(authority) = &terms.policy.clients {
+                found.extend(client_verifier::objections(authority, now));
+            }
+        }
+        found.into_iter().map(Problem::File).chain(soon).collect()
     }
 
     /// By listener; `None` for plain ones.

@@ -12,18 +12,29 @@ use crate::net::file_problem::FileProblem;
 #[derive(Debug)]
 pub enum Problem {
     File(FileProblem),
+    /// Nothing is wrong yet, but will be.
+    Soon(FileProblem),
     Tls(rustls::Error),
-    Bind { address: SocketAddr, error: io::Error },
-    Log { target: LogTarget, error: io::Error },
+    Bind {
+        address: SocketAddr,
+        error: io::Error,
+    },
+    Log {
+        target: LogTarget,
+        error: io::Error,
+    },
     LogDirectory(PathBuf),
-    User { name: String, why: String },
+    User {
+        name: String,
+        why: String,
+    },
     Start(io::Error),
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::File(problem) => problem.fmt(f),
+            Problem::File(problem) | Problem::Soon(problem) => problem.fmt(f),
             Problem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
             Problem::Bind { address, error } => {
                 write!(f, "cannot listen on {address}: {error}; {}", bind_advice(*address, error))

@@ -9,6 +9,7 @@ use std::fmt;
 /// A text with variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template<V> {
+    source: Box<str>,
     pieces: Vec<Piece<V>>,
 }
 
@@ -72,7 +73,7 @@ impl<V: Variable> Template<V> {
         }
         literal.push_str(rest);
         push_literal(&mut pieces, literal);
-        Ok(Template { pieces })
+        Ok(Template { source: text.into(), pieces })
     }
 }
 
@@ -112,18 +113,10 @@ impl<V> Template<V> {
 }
 
 /// Written so that it can be parsed again.
-impl<V: fmt::Display> fmt::Display for Template<V> {
+/// As it was written.
+impl<V> fmt::Display for Template<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, piece) in self.pieces.iter().enumerate() {
-            match (piece, self.pieces.get(position + 1)) {
-                (Piece::Literal(text), _) => f.write_str(&escape(text))?,
-                (Piece::Variable(variable), Some(Piece::Literal(next))) if next.starts_with(is_name) => {
-                    write!(f, "${{{variable}}}")?;
-                }
-                (Piece::Variable(variable), _) => write!(f, "${variable}")?,
-            }
-        }
-        Ok(())
+        f.write_str(&self.source)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
@@ -12,6 +12,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::file_problem::FileProblem;
 use super::pem;
+use super::validity::{date, days};
 use crate::model::CertificateFiles;
 use crate::model::host::{HostName, HostPattern};
 
@@ -48,16 +49,13 @@ impl Certificate {
         self.key.clone()
     }
 
-    /// What clients of `hosts` will object to at time `now`, or soon: the dates, and names that are not covered.
+    /// What clients of `hosts` will object to at time `now`: the dates, and names that are not covered.
     pub fn objections(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileProblem> {
         let mut found = Vec::new();
         let Leaf { not_before, not_after, names } = &self.leaf;
         if now > *not_after {
             let what = format!("the certificate expired {} ago", days(now, *not_after));
             found.push(self.problem(what, "renew it; clients refuse it"));
-        } else if not_after.duration_since(now).is_ok_and(|left| left <= SOON) {
-            let what = format!("the certificate expires in {}", days(*not_after, now));
-            found.push(self.problem(what, "renew it in time; clients will refuse it then"));
         }
         if now < *not_before {
             let what = format!("the certificate becomes valid only in {}", days(*not_before, now));
@@ -68,6 +66,16 @@ impl Certificate {
             found.push(self.problem(what, "get one whose subject alternative names include the host"));
         }
         found
+    }
+
+    /// Whether it is time to renew it: when a third of its life is left, and no earlier than 30 days before its
+    /// end.
+    pub fn ends_soon(&self, now: SystemTime) -> Option<FileProblem> {
+        let Leaf { not_before, not_after, .. } = &self.leaf;
+        let life = not_after.duration_since(*not_before).unwrap_or_default();
+        let left = not_after.duration_since(now).ok().filter(|left| *left <= MONTH.min(life / 3))?;
+        let what = format!("the certificate expires in {}", days(now + left, now));
+        Some(self.problem(what, "renew it in time; clients will refuse it then"))
     }
 
     fn covers(&self, host: &HostPattern) -> bool {
@@ -130,9 +138,8 @@ fn inspect(leaf: &X509Certificate<'_>) -> Leaf {
         .ok()
         .flatten()
         .map_or_else(Vec::new, |names| names.value.general_names.iter().filter_map(alternative_name).collect());
-    let time = |seconds: i64| UNIX_EPOCH + Duration::from_secs(seconds.max(0).unsigned_abs());
     let validity = leaf.validity();
-    let (not_before, not_after) = (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
+    let (not_before, not_after) = (date(validity.not_before), date(validity.not_after));
     Leaf { not_before, not_after, names }
 }
 
@@ -160,17 +167,7 @@ fn listed(names: &[String]) -> String {
     if names.is_empty() { "no host at all".into() } else { names.join(", ") }
 }
 
-fn days(later: SystemTime, earlier: SystemTime) -> String {
-    let seconds = later.duration_since(earlier).unwrap_or_default().as_secs();
-    match seconds / 86_400 {
-        0 => "less than a day".into(),
-        1 => "1 day".into(),
-        days => format!("{days} days"),
-    }
-}
-
-/// How long before its end a certificate is worth a word.
-const SOON: Duration = Duration::from_secs(30 * 86_400);
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
@@ -12,9 +13,12 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
+use super::distinguished_name;
 use super::file_problem::FileProblem;
 use super::pem;
+use super::validity::{date, days};
 use crate::model::tls::ClientAuthority;
 
 /// Verifies with rustls' own verifier, but only chains that are short enough.
@@ -46,6 +50,30 @@ pub fn read(
         vec![FileProblem::new(file, format!("clients cannot be verified with it: {error}"), "write it again")]
     })?;
     Ok(Arc::new(Verifier { any_length, depth: authority.depth.into() }))
+}
+
+/// What keeps clients out at time `now`, or should: lists that are out of date, authorities whose time is over.
+pub fn objections(authority: &ClientAuthority, now: SystemTime) -> Vec<FileProblem> {
+    let mut found = Vec::new();
+    for der in pem::certificates(&authority.ca).unwrap_or_default() {
+        let Ok((_, certificate)) = X509Certificate::from_der(&der) else { continue };
+        let end = date(certificate.validity().not_after);
+        if now > end {
+            let name = distinguished_name::text(certificate.subject());
+            let what = format!("the authority {name} expired {} ago", days(now, end));
+            found.push(FileProblem::new(&authority.ca, what, "remove it; until then its clients are believed"));
+        }
+    }
+    let lists = authority.crl.as_deref().map(pem::revocation_lists);
+    for der in lists.and_then(Result::ok).unwrap_or_default() {
+        let Ok((_, list)) = CertificateRevocationList::from_der(&der) else { continue };
+        let Some(end) = list.next_update().map(date).filter(|end| now > *end) else { continue };
+        let name = distinguished_name::text(list.issuer());
+        let what = format!("the list of {name} has been out of date for {}", days(now, end));
+        let advice = "get the current one; until then no client of that authority is let in";
+        found.push(FileProblem::new(authority.crl.as_ref().unwrap_or(&authority.ca), what, advice));
+    }
+    found
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, FileProblem> {

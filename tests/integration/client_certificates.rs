@@ -110,7 +110,7 @@ fn a_wrong_certificate_is_refused_even_where_it_is_optional() {
 fn a_certificate_that_is_over_is_refused_and_the_log_says_so() {
     let authority = ClientAuthority::new("Clients");
     let guarded = Guarded::by(&authority, "required", nothing_more);
-    guarded.expect_alert(&authority.expired("jane"), "CertificateExpired");
+    guarded.expect_alert(&authority.client_that_expired("jane"), "CertificateExpired");
     guarded.gatepost.wait_stderr(|log| log.contains("client certificate") && log.contains("expired"));
 }
 
@@ -248,6 +248,34 @@ fn a_client_cannot_speak_of_a_certificate_itself() {
         let name = field.split(':').next().unwrap().to_ascii_lowercase();
         assert_eq!(head.value(&name), None, "{name}");
     }
+}
+
+#[test]
+fn a_header_about_the_certificate_is_the_proxys_own_word() {
+    let authority = ClientAuthority::new("Clients");
+    let asking = r#"request_headers = { "X-User" = "$ssl_client_s_dn" }"#;
+    let origin = greeting();
+    let configuration = Configuration::new();
+    let line = demand("optional", &authority.write(configuration.directory()), "");
+    let gatepost = Gatepost::start(configuration.host(Host::new(GITLAB, &origin).with(&line).with(asking)));
+    for tls in [Tls::to(GITLAB), Tls::to(GITLAB).showing(&authority.client("jane"))] {
+        Client::tls(gatepost.https(), &tls, GITLAB).get_with("/", &["X-User: CN=admin"]);
+    }
+    let told: Vec<_> = origin.requests().iter().map(|it| it.head.value("x-user").map(str::to_owned)).collect();
+    assert_eq!(told, [None, Some("CN=jane".to_owned())]);
+}
+
+#[test]
+fn check_warns_of_a_list_that_is_out_of_date_and_of_an_authority_whose_time_is_over() {
+    let origin = greeting();
+    let configuration = Configuration::new();
+    let authority = ClientAuthority::expired("Clients");
+    let crl = authority.write_list(&[], 2020, configuration.directory());
+    let line = demand("required", &authority.write(configuration.directory()), &format!(", crl = {crl:?}"));
+    let finished = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
+    let report = finished.stdout + &finished.stderr;
+    assert!(report.contains("clients.crl") && report.contains("clients.pem"), "{report}");
+    assert!(report.contains("out of date") && report.contains("expired"), "{report}");
 }
 
 #[test]

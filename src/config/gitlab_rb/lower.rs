@@ -22,6 +22,7 @@ mod request_headers;
 mod routes;
 mod services;
 mod shared;
+mod smartcard;
 mod status;
 mod url;
 
@@ -68,8 +69,14 @@ pub(super) fn document(
             workhorse = Some(plan.upstream.clone());
         }
         let mut host = plan.host(&mut lowering);
-        let more = (service == Service::Gitlab).then(|| kerberos::add_port(&mut host, lowering.reader)).flatten();
-        hosts.extend([Some(host), more].into_iter().flatten());
+        if service == Service::Gitlab {
+            // Its address list is copied before Kerberos' port is added to it.
+            let for_smartcards = smartcard::host(&host, lowering.reader);
+            let for_kerberos = kerberos::add_port(&mut host, lowering.reader);
+            hosts.extend([Some(host), for_kerberos, for_smartcards].into_iter().flatten());
+        } else {
+            hosts.push(host);
+        }
     }
     shared::agree(&mut hosts);
     shared::yield_redirects(&mut hosts, reader.problems);

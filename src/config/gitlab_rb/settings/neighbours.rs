@@ -23,11 +23,10 @@ pub(super) const NEIGHBOURS: &[Spec] = &[
         "GitLab decides by the client's address, which it is told",
     ),
     no_effect("gitlab_rails.allowed_hosts", Form::Any, "this is for GitLab itself"),
-    refused(
-        "gitlab_rails.smartcard_enabled",
-        Form::Flag,
-        "not supported by this version; there is no port for client certificates",
-    ),
+    applied("gitlab_rails.smartcard_enabled", Form::Flag),
+    applied("gitlab_rails.smartcard_ca_file", Form::Text),
+    applied("gitlab_rails.smartcard_client_certificate_required_host", Form::Text),
+    applied("gitlab_rails.smartcard_client_certificate_required_port", Form::Port),
     applied("gitlab_rails.gitlab_kas_external_url", Form::Text),
     applied("gitlab_rails.kerberos_enabled", Form::Flag),
     applied("gitlab_rails.kerberos_use_dedicated_port", Form::Flag),
@@ -80,8 +79,4 @@ const fn applied(key: &'static str, form: Form) -> Spec {
 
 const fn no_effect(key: &'static str, form: Form, why: &'static str) -> Spec {
     Spec { key, owners: &[], form, fate: Fate::NoEffect(why) }
-}
-
-const fn refused(key: &'static str, form: Form, why: &'static str) -> Spec {
-    Spec { key, owners: &[], form, fate: Fate::Refused(why) }
 }

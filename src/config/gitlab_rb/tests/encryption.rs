@@ -3,8 +3,9 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use super::{problems, reading};
+use super::{host, problems, reading, terms};
 use crate::model::judgement::Verdict;
+use crate::model::route::Action;
 use crate::model::tls::{
     CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy,
     TlsVersions,
@@ -125,6 +126,40 @@ fn what_cannot_be_verified_is_not_served() {
     ] {
         assert!(reading(&file(lines)).model.is_none(), "{lines}");
     }
+}
+
+#[test]
+fn smartcards_have_a_port_of_their_own_that_asks_for_certificates() {
+    let reading = reading(&file("nginx['ssl_session_tickets'] = 'off'; gitlab_rails['smartcard_enabled'] = true"));
+    let model = reading.model.unwrap_or_else(|| panic!("{}", reading.problems));
+    let name = "gitlab.example.com";
+    assert_eq!(terms(&model, "0.0.0.0:443", name).policy.clients, ClientCertificates::NotAsked);
+    let asked = ClientAuthority {
+        demand: Demand::Required,
+        ca: PathBuf::from("/etc/gitlab/ssl/CA.pem"),
+        depth: 2,
+        crl: None,
+    };
+    let smartcards = &terms(&model, "0.0.0.0:3444", name).policy;
+    assert_eq!(smartcards.clients, ClientCertificates::Asked(asked));
+    assert_eq!(smartcards.resumption, Resumption::Off);
+    let headers = |address| match &host(&model, address, name).routes.select("/").unwrap().action {
+        Action::Forward(forward) => format!("{:?}", forward.request_headers),
+        other => panic!("{other:?}"),
+    };
+    assert!(headers("0.0.0.0:3444").contains("x-ssl-client-certificate"));
+    assert!(!headers("0.0.0.0:443").contains("x-ssl-client-certificate"));
+}
+
+#[test]
+fn the_port_and_the_name_for_smartcards_can_be_chosen() {
+    let lines = "gitlab_rails['smartcard_enabled'] = true
+        gitlab_rails['smartcard_client_certificate_required_host'] = 'cards.example.com'
+        gitlab_rails['smartcard_client_certificate_required_port'] = 4444";
+    let model = reading(&file(lines)).model.unwrap();
+    assert!(terms(&model, "0.0.0.0:4444", "cards.example.com").require_client());
+    let plain = "external_url 'http://gitlab.example.com'; gitlab_rails['smartcard_enabled'] = true";
+    assert!(problems(plain).contains("smartcards need HTTPS"));
 }
 
 #[test]

@@ -29,6 +29,14 @@ impl ClientAuthority {
         ClientAuthority { issuer: CertifiedIssuer::self_signed(revoking(name), key()).unwrap() }
     }
 
+    /// An authority whose own time is over.
+    pub fn expired(name: &str) -> ClientAuthority {
+        let mut parameters = revoking(name);
+        parameters.not_before = date_time_ymd(2019, 1, 1);
+        parameters.not_after = date_time_ymd(2020, 1, 1);
+        ClientAuthority { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
+    }
+
     /// Writes the authority's certificate.
     pub fn write(&self, directory: &Path) -> PathBuf {
         write(directory, "clients.pem", &self.issuer.pem())
@@ -40,7 +48,7 @@ impl ClientAuthority {
     }
 
     /// A certificate whose time is over.
-    pub fn expired(&self, name: &str) -> Identity {
+    pub fn client_that_expired(&self, name: &str) -> Identity {
         let mut parameters = parameters(name);
         parameters.not_before = date_time_ymd(2019, 1, 1);
         parameters.not_after = date_time_ymd(2020, 1, 1);
