@@ -12,7 +12,7 @@ use bytes::Bytes;
 use divan::{AllocProfiler, Bencher, black_box};
 use gatepost::model::access::AccessRules;
 use gatepost::model::host::{Authority, HostPattern, HostTable};
-use gatepost::model::route::{Action, PathMatch, Redirect, Route, Routes};
+use gatepost::model::route::{Action, PathMatch, Redirect, RedirectPath, Route, Routes};
 use gatepost::model::{Model, Security, path};
 use gatepost::proxy::rewrite;
 use gatepost::proxy::tunnel::{self, End, Meter};
@@ -128,9 +128,14 @@ fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {
 
 fn redirecting(path: PathMatch) -> Route {
     let origin = gatepost::model::route::Origin::Fixed("https://example.com".into());
-    let redirect = Redirect { status: StatusCode::MOVED_PERMANENTLY, origin };
-    let access = AccessRules::default();
-    Route { path, action: Action::Redirect(redirect), response_headers: Vec::new(), access, error_pages: None }
+    let redirect = Redirect { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectPath::AsItCame };
+    Route {
+        path,
+        action: Action::Redirect(redirect),
+        response_headers: Vec::new(),
+        access: AccessRules::default(),
+        error_pages: None,
+    }
 }
 
 /// A host with a certificate, as the smallest configuration makes it.

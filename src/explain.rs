@@ -6,9 +6,9 @@
 mod account;
 mod fold;
 mod json;
-mod layout;
 mod notation;
 mod outline;
+mod page;
 mod pages;
 mod settings;
 mod table;
@@ -18,8 +18,8 @@ mod value;
 pub use account::{Account, Finding};
 
 use crate::model::Model;
-use layout::Ink;
 use outline::Outline;
+use page::Ink;
 
 /// How to show a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

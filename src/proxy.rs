@@ -217,10 +217,11 @@ impl Proxy {
         let ops = HeaderOp::resolve(&route.response_headers, &self.facts(asked.client, inbound));
         let answered = match &route.action {
             _ if !route.access.permit(inbound.client_address.ip()) => Err(Refusal::Denied),
-            Action::Redirect(redirect) => {
-                Ok(reply::redirect(redirect, &inbound.host_header, rewrite::origin_form(&inbound.head.uri)))
-            }
+            Action::Redirect(redirect) => rewrite::redirect_target(&inbound.head.uri, route, &redirect.path)
+                .map(|target| reply::redirect(redirect, &inbound.host_header, &target))
+                .map_err(|_| Refusal::BadPath),
             Action::Respond(respond) => reply::respond(respond),
+            Action::Close => Ok(reply::close()),
             // In a box, so that requests without files need no room for one.
             Action::Files(files) => Box::pin(files::serve(files, &inbound.head)).await,
             Action::Status(page) => self.status_page(*page),

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use http::uri::PathAndQuery;
+use http::{HeaderValue, StatusCode};
 
 use super::source::{Place, Source};
 use crate::model::access::AccessRule;
@@ -20,7 +20,7 @@ use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::log_format::LogEscape;
 use crate::model::network::Network;
-use crate::model::route::{PathMatch, Respond};
+use crate::model::route::{PathMatch, RedirectPath, Respond};
 use crate::model::template::Template;
 use crate::model::tls::{CipherSuite, ClientCertificates, KeyGroup, Resumption, SuiteOrder, TlsVersions};
 use crate::model::upstream::UpstreamAddress;
@@ -180,10 +180,20 @@ pub struct RouteSection {
 #[derive(Debug, Clone)]
 pub enum RouteAction {
     Upstream(Application),
-    /// Scheme and authority.
-    RedirectTo(String),
+    RedirectTo(RedirectSection),
     Respond(Respond),
+    /// The connection ends without an answer.
+    Close,
     Files(FilesSection),
+}
+
+/// Where a route is said to send clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedirectSection {
+    pub status: StatusCode,
+    /// Scheme and authority.
+    pub origin: String,
+    pub path: RedirectPath,
 }
 
 /// What is said about files to serve.

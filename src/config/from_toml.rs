@@ -5,6 +5,7 @@
 
 mod encryption;
 mod pages;
+mod redirect;
 mod table;
 mod values;
 
@@ -206,11 +207,19 @@ fn route_match(table: &mut Table<'_, '_, '_>) -> Setting<PathMatch> {
 fn route_action(table: &mut Table<'_, '_, '_>) -> Setting<RouteAction> {
     let upstream = |upstream: &str| address::upstream(upstream).map(RouteAction::Upstream);
     let upstream = table.get("upstream", text(address::UPSTREAM_EXPECTED, upstream));
-    let origin = |origin: &str| address::origin(origin).map(RouteAction::RedirectTo);
-    let redirect = table.get("redirect_to", text(address::ORIGIN_EXPECTED, origin));
+    let redirect = table.get("redirect_to", redirect::redirect);
     let respond = table.get("respond", respond);
     let files = table.get("files", pages::files);
-    table.only_one(vec![upstream, redirect, respond, files], "`upstream`, `redirect_to`, `respond` and `files`")
+    let close = table.get("close", close);
+    let actions = vec![upstream, redirect, respond, files, close];
+    table.only_one(actions, "`upstream`, `redirect_to`, `respond`, `files` and `close`")
+}
+
+/// `close = true`; there is no other way to say that a connection is not closed than not to say it.
+fn close(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<RouteAction> {
+    let closes = boolean(reader, value)?;
+    let mistake = || Mistake::new("this is so anyway").help("remove it, or write `close = true`");
+    reader.accept(closes.then_some(RouteAction::Close).ok_or_else(mistake), value)
 }
 
 fn respond<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {

@@ -9,6 +9,7 @@ mod deep_stack;
 mod evaluator;
 mod ledger;
 mod lower;
+mod nginx_text;
 mod overrides;
 mod settings;
 mod show_config;
@@ -32,6 +33,7 @@ use crate::model::judgement::{Judgement, Verdict};
 use evaluator::Evaluator;
 use ledger::Settings;
 use lower::reader::Reader;
+use lower::snippet::account;
 use surroundings::Surroundings;
 
 /// What a file means.
@@ -66,18 +68,29 @@ impl Reading {
     /// that serves must not go on.
     pub fn unguarded(&self) -> impl Iterator<Item = &Judgement> {
         self.judgements.iter().filter(|judgement| {
-            matches!(judgement.verdict, Verdict::Refused | Verdict::Unreadable) && keeps_out(judgement)
+            matches!(judgement.verdict, Verdict::Refused | Verdict::Unreadable) && self.keeps_out(judgement)
         })
+    }
+
+    /// Client certificates, a snippet with one of nginx's directives for access, or such a directive.
+    fn keeps_out(&self, judgement: &Judgement) -> bool {
+        let (within, name) = judgement.key.rsplit_once('.').unwrap_or_default();
+        let text = judgement.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
+        if name.starts_with("custom_") {
+            // Where its directives are judged one by one, each answers for itself.
+            let mut words = text.split(|c: char| c.is_whitespace() || ";{}".contains(c));
+            let is_whole = !self.judgements.iter().any(|it| is_within(it, &judgement.key));
+            return is_whole && words.any(|word| ACCESS_DIRECTIVES.contains(&word));
+        }
+        // A host that does not exist lets nobody in.
+        let is_directive = within.contains(".custom_") && !within.contains(".server");
+        let closes = ACCESS_DIRECTIVES.contains(&name) || (name == "return" && text.starts_with(['4', '5']));
+        name == "ssl_verify_client" || (is_directive && closes)
     }
 }
 
-/// Client certificates, or a snippet with one of nginx's directives for access.
-fn keeps_out(judgement: &Judgement) -> bool {
-    let setting = judgement.key.rsplit('.').next().unwrap_or_default();
-    let snippet = judgement.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
-    let mut words = snippet.split(|c: char| c.is_whitespace() || ";{}".contains(c));
-    setting == "ssl_verify_client"
-        || setting.starts_with("custom_") && words.any(|word| ACCESS_DIRECTIVES.contains(&word))
+fn is_within(judgement: &Judgement, setting: &str) -> bool {
+    judgement.key.strip_prefix(setting).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Reads a file as it stands in its surroundings. As in the container image, the environment variable
@@ -109,12 +122,13 @@ fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
     check::check(&settings, &mut problems);
     let mut reader = Reader::new(&settings, &source, &mut problems);
     let document = lower::document(&source, process, &mut reader, surroundings);
-    let remarks = reader.remarks;
+    let (remarks, directives) = (reader.remarks, reader.directives);
     let model = compile::compile(&document, &mut problems);
-    let judgements = verdicts::judge(&settings, &remarks, &mut problems);
+    let mut judgements = verdicts::judge(&settings, &remarks, &mut problems);
+    account::insert(&mut judgements, &directives);
     let certificates =
         document.hosts.iter().flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);
-    let certificates = certificates.flatten().flat_map(|said| said.value.clone()).collect();
+    let certificates = certificates.flatten().flat_map(|said| said.value.iter().cloned()).collect();
     Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems, certificates }
 }
 

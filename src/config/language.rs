@@ -88,9 +88,16 @@ pub static ROUTE: Section = Section {
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
     groups: &[
         &["exact", "prefix", "prefix_first", "regex"],
-        &["upstream", "redirect_to", "respond", "files", "replace_with", "before_redirect"],
+        &["upstream", "redirect_to", "respond", "files", "close", "replace_with", "before_redirect"],
         FORWARD_SETTINGS,
     ],
+};
+
+pub static REDIRECT: Section = Section {
+    name: "host.route.redirect_to",
+    place: "in the `redirect_to` of a route",
+    form: "write { origin = \"https://other.example.com\", path = \"/new\", status = 302 }",
+    groups: &[&["origin", "path", "replace_with", "status"]],
 };
 
 pub static RESPOND: Section = Section {
@@ -135,13 +142,14 @@ pub static UPSTREAM_TLS: Section = Section {
     groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
 };
 
-static SECTIONS: [&Section; 12] = [
+static SECTIONS: [&Section; 13] = [
     &TOP,
     &PROCESS,
     &STATUS,
     &DEFAULTS,
     &HOST,
     &ROUTE,
+    &REDIRECT,
     &RESPOND,
     &FILES,
     &ERROR_PAGE,

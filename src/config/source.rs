@@ -61,6 +61,16 @@ impl Place {
         &self.source.file
     }
 
+    /// The text that it is a place of.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// The bytes that are meant; `None` is the whole file.
+    pub fn range(&self) -> Option<Range<usize>> {
+        self.range.clone()
+    }
+
     /// The first byte; a whole file comes after everything in it.
     pub fn start(&self) -> usize {
         self.range.as_ref().map_or(usize::MAX, |range| range.start)

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::layout::{Ink, Page, Tone};
 use super::outline::Outline;
+use super::page::{Ink, Page, Tone};
 use super::{settings, table};
 use crate::model::Model;
 use crate::model::judgement::{Concern, Judgement, Verdict};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
 use super::value::{Entry, Value};
@@ -11,7 +11,7 @@ use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
 use crate::model::log_format::LogFormat;
-use crate::model::route::{Action, PathMatch, Respond};
+use crate::model::route::{Action, PathMatch, Redirect, RedirectPath, Respond};
 use crate::model::tls::{
     CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy,
     TlsVersions,
@@ -182,8 +182,9 @@ fn route(route: &RouteOutline<'_>, host: Option<&Forwarding<'_>>) -> Vec<Entry> 
     };
     let mut entries = vec![(key, Value::text(route.route.path.text()))];
     entries.push(match (&route.route.action, &route.forwarding) {
-        (Action::Redirect(redirect), _) => ("redirect_to", Value::text(&redirect.origin)),
+        (Action::Redirect(redirect), _) => ("redirect_to", redirect_to(redirect)),
         (Action::Respond(answer), _) => ("respond", respond(answer)),
+        (Action::Close, _) => ("close", Value::Flag(true)),
         (Action::Files(files), _) => pages::files(files),
         // These stand in a host of their own, which is told as `[status]`.
         (Action::Status(_), _) => return entries,
@@ -232,6 +233,21 @@ fn texts(limits: impl IntoIterator<Item = (&'static str, String)>) -> impl Itera
     limits.into_iter().map(|(key, text)| (key, Value::Text(text)))
 }
 
+/// The origin alone, if there is no more to it.
+fn redirect_to(redirect: &Redirect) -> Value {
+    let path = match &redirect.path {
+        RedirectPath::AsItCame if redirect.status == StatusCode::MOVED_PERMANENTLY => {
+            return Value::text(&redirect.origin);
+        }
+        RedirectPath::AsItCame => None,
+        RedirectPath::Fixed(path) => Some(("path", Value::text(path))),
+        RedirectPath::Replaced(path) => Some(("replace_with", Value::text(path))),
+    };
+    let status = ("status", Value::Number(redirect.status.as_u16().into()));
+    let entries = [Some(("origin", Value::text(&redirect.origin))), path, Some(status)];
+    Value::Table(entries.into_iter().flatten().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
 fn respond(answer: &Respond) -> Value {
     let entries = [
         ("status", Value::Number(answer.status.as_u16().into())),
@@ -251,6 +267,7 @@ fn headers(ops: &HeaderOps<'_>) -> Vec<Entry> {
             let value = match op {
                 HeaderOp::Set(_, value) => Value::Text(notation::header_template(value)),
                 HeaderOp::SetTo(_, template) => Value::text(template),
+                HeaderOp::Add(_, value) => Value::Table(vec![("add".to_owned(), header_choice(Some(value)))]),
                 HeaderOp::Remove(_) => header_choice(None),
             };
             (op.name().as_str().to_owned(), value)

@@ -1,7 +1,7 @@
 //! The outline for people, at 80 columns.
 
-use super::layout::{Ink, Page};
 use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
+use super::page::{Ink, Page};
 use super::{notation, pages};
 use crate::model::access::AccessRules;
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
@@ -9,7 +9,7 @@ use crate::model::error_page::{ApplicationErrors, ErrorPages};
 use crate::model::files::{FileLocation, Files};
 use crate::model::header_ops::HeaderOp;
 use crate::model::log_format::LogFormat;
-use crate::model::route::Action;
+use crate::model::route::{Action, Redirect, RedirectPath};
 use crate::model::tls::{
     CipherSuite, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy, TlsVersions,
 };
@@ -166,13 +166,14 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
     page.row("route", &route.route.path.to_string());
     match (&route.route.action, &route.forwarding) {
         (Action::Redirect(redirect), _) => {
-            page.row("", &format!("redirects to {} ({})", redirect.origin, redirect.status.as_u16()));
+            page.row("", &format!("redirects to {} ({})", goal(redirect), redirect.status.as_u16()));
         }
         (Action::Respond(answer), _) => {
             let kind = notation::header_value(&answer.content_type);
             let status = answer.status.as_u16();
             page.row("", &format!("answers {status} with {} bytes of {kind}", answer.body.len()));
         }
+        (Action::Close, _) => page.row("", "closes the connection without an answer"),
         (Action::Files(it), _) => page.row("", &files(it)),
         (Action::Status(_), _) => {}
         (Action::Forward(_), Some(forwarding)) => application(page, forwarding.upstream),
@@ -244,9 +245,21 @@ fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {
             HeaderOp::Set(_, value) => {
                 page.row(label, &format!("to {goal}: {name}: {}", notation::header_template(value)));
             }
+            HeaderOp::Add(_, value) => {
+                page.row(label, &format!("to {goal}: also {name}: {}", notation::header_value(value)));
+            }
             HeaderOp::SetTo(_, template) => page.row(label, &format!("to {goal}: {name}: {template}")),
             HeaderOp::Remove(_) => page.row(label, &format!("to {goal}: no {name}")),
         }
+    }
+}
+
+/// Where a redirect leads; without more the path of the request follows.
+fn goal(redirect: &Redirect) -> String {
+    match &redirect.path {
+        RedirectPath::AsItCame => redirect.origin.to_string(),
+        RedirectPath::Fixed(path) => format!("exactly {}{path}", redirect.origin),
+        RedirectPath::Replaced(path) => format!("{}{path} in place of the matched path", redirect.origin),
     }
 }
 

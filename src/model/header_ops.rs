@@ -19,6 +19,8 @@ pub enum HeaderOp {
     /// The header has the value that the template has for the request. If that is empty, the header is gone,
     /// as nginx does it.
     SetTo(SettableName, Template<RequestVariable>),
+    /// The header has this value beside those that it has already (nginx's `add_header`).
+    Add(SettableName, HeaderValue),
     /// The header is gone afterwards.
     Remove(SettableName),
 }
@@ -87,7 +89,9 @@ impl HeaderOp {
     /// The header that is changed.
     pub fn name(&self) -> &SettableName {
         match self {
-            HeaderOp::Set(name, _) | HeaderOp::SetTo(name, _) | HeaderOp::Remove(name) => name,
+            HeaderOp::Set(name, _) | HeaderOp::SetTo(name, _) | HeaderOp::Add(name, _) | HeaderOp::Remove(name) => {
+                name
+            }
         }
     }
 
@@ -123,6 +127,9 @@ impl ResolvedOps<'_> {
             match op {
                 HeaderOp::Set(SettableName(name), value) => {
                     headers.insert(name, value.clone());
+                }
+                HeaderOp::Add(SettableName(name), value) => {
+                    headers.append(name, value.clone());
                 }
                 HeaderOp::Remove(SettableName(name)) => {
                     headers.remove(name);
@@ -175,6 +182,8 @@ mod tests {
         let name = SettableName::from_static("referrer-policy");
         apply(HeaderOp::Set(name.clone(), HeaderValue::from_static("c")), &Headers(""), &mut headers);
         assert_eq!(headers.get_all("referrer-policy").iter().collect::<Vec<_>>(), ["c"]);
+        apply(HeaderOp::Add(name.clone(), HeaderValue::from_static("d")), &Headers(""), &mut headers);
+        assert_eq!(headers.get_all("referrer-policy").iter().collect::<Vec<_>>(), ["c", "d"]);
         apply(HeaderOp::Remove(name), &Headers(""), &mut headers);
         assert!(headers.is_empty());
     }

@@ -57,6 +57,8 @@ pub enum Action {
     Forward(Forward),
     Redirect(Redirect),
     Respond(Respond),
+    /// The connection ends without an answer (nginx's `return 444`).
+    Close,
     Files(Files),
     Status(StatusPage),
 }
@@ -97,12 +99,23 @@ pub enum ForwardTarget {
     Replaced(PathAndQuery),
 }
 
-/// The client is sent to the same path and query elsewhere.
+/// The client is sent elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     pub status: StatusCode,
-    /// The request target follows it as it came.
     pub origin: Origin,
+    pub path: RedirectPath,
+}
+
+/// Where on its goal a redirect leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedirectPath {
+    /// To the same path and query, byte for byte.
+    AsItCame,
+    /// This stands in place of what the route matched; the rest, in its normal form, and the query follow.
+    Replaced(String),
+    /// To this path and query, whatever was asked for. May be empty.
+    Fixed(String),
 }
 
 /// Where a redirect points to, without the path. Either way the configuration decides which hosts are
@@ -170,7 +183,7 @@ impl Route {
     pub fn header_ops(&self) -> impl Iterator<Item = &HeaderOp> {
         let request = match &self.action {
             Action::Forward(forward) => &forward.request_headers[..],
-            Action::Redirect(_) | Action::Respond(_) | Action::Files(_) | Action::Status(_) => &[],
+            Action::Redirect(_) | Action::Respond(_) | Action::Close | Action::Files(_) | Action::Status(_) => &[],
         };
         request.iter().chain(&self.response_headers)
     }
@@ -231,6 +244,7 @@ mod tests {
             action: Action::Redirect(Redirect {
                 status: StatusCode::MOVED_PERMANENTLY,
                 origin: Origin::SameHost { port: None },
+                path: RedirectPath::AsItCame,
             }),
             response_headers: Vec::new(),
             access: AccessRules::default(),

@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-/// A text with variables.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A text with variables. Two are equal if they say the same, however they are written.
+#[derive(Debug, Clone)]
 pub struct Template<V> {
     source: Box<str>,
     pieces: Vec<Piece<V>>,
@@ -113,6 +113,14 @@ impl<V> Template<V> {
 }
 
 /// Written so that it can be parsed again.
+impl<V: PartialEq> PartialEq for Template<V> {
+    fn eq(&self, other: &Template<V>) -> bool {
+        self.pieces == other.pieces
+    }
+}
+
+impl<V: Eq> Eq for Template<V> {}
+
 /// As it was written.
 impl<V> fmt::Display for Template<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

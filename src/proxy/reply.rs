@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
 
 use super::body::Content;
@@ -108,8 +107,8 @@ pub fn error_page(status: StatusCode, page: &ReadyPage) -> Reply {
     own(status, page.content_type.clone(), page.body.clone())
 }
 
-/// To the same path and query elsewhere, byte for byte.
-pub fn redirect(redirect: &Redirect, host: &HeaderValue, target: PathAndQuery) -> Reply {
+/// To the origin of a redirect, and there to `target`.
+pub fn redirect(redirect: &Redirect, host: &HeaderValue, target: &str) -> Reply {
     // The host has been found in the configuration, so it parses.
     let host = host.to_str().ok().and_then(|host| Authority::parse(host).ok());
     let host = host.map(|authority| authority.host).unwrap_or_default();
@@ -150,6 +149,13 @@ pub fn without_body(mut reply: Reply) -> Reply {
 /// A text of the proxy about itself.
 pub fn text(content_type: &'static str, text: String) -> Reply {
     own(StatusCode::OK, HeaderValue::from_static(content_type), text.into())
+}
+
+/// Nothing at all; the status is only for the log, where nginx writes the same.
+pub fn close() -> Reply {
+    let mut reply = Response::new(Content::Refused);
+    *reply.status_mut() = StatusCode::from_u16(444).unwrap_or(StatusCode::FORBIDDEN);
+    reply
 }
 
 /// Whether a method is passed on at all.

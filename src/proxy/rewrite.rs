@@ -1,5 +1,7 @@
 //! What changes in a head on its way: from the client to the application, and back.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
@@ -9,7 +11,7 @@ use crate::model::Security;
 use crate::model::end_to_end::EndToEnd;
 use crate::model::header_ops::ResolvedOps;
 use crate::model::path::{self, InvalidPath};
-use crate::model::route::{ForwardTarget, Route};
+use crate::model::route::{ForwardTarget, RedirectPath, Route};
 
 /// The headers of a request as the application is to see them. `client` is the client's address.
 ///
@@ -44,6 +46,30 @@ pub fn target(uri: &Uri, route: &Route, target: &ForwardTarget) -> Result<PathAn
         text.push_str(query);
     }
     PathAndQuery::from_maybe_shared(Bytes::from(text)).map_err(|_| InvalidPath)
+}
+
+/// Path and query that a redirect leads to.
+pub fn redirect_target<'a>(
+    uri: &'a Uri,
+    route: &Route,
+    path: &'a RedirectPath,
+) -> Result<Cow<'a, str>, InvalidPath> {
+    match path {
+        RedirectPath::AsItCame => Ok(uri.path_and_query().map_or("/", PathAndQuery::as_str).into()),
+        RedirectPath::Fixed(fixed) => Ok(fixed.into()),
+        RedirectPath::Replaced(replacement) => {
+            let mut target = path::replace(uri.path(), route.path.text().len(), replacement)?;
+            // The rest of a path must not become a part of the host's name.
+            if !target.is_empty() && !target.starts_with('/') {
+                return Err(InvalidPath);
+            }
+            if let Some(query) = uri.query() {
+                target.push('?');
+                target.push_str(query);
+            }
+            Ok(target.into())
+        }
+    }
 }
 
 /// Path and query, as they came.

@@ -216,3 +216,32 @@ fn a_replaced_prefix_is_decoded_and_its_rest_encoded_anew_while_the_query_stays(
     let targets: Vec<_> = origin.requests().iter().map(|it| it.head.target().to_vec()).collect();
     assert_eq!(targets, [&b"/a/b/c%20d?q=%2F"[..], b"/api/agent?x", b"/other/a%2Fb//c"]);
 }
+
+#[test]
+fn a_closing_route_answers_nothing() {
+    let origin = named("gitlab");
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).route("regex = '\\.php$'\nclose = true"));
+    let mut client = gatepost.client();
+    client.request("GET /x.php HTTP/1.1", &[]);
+    client.expect_closed();
+    let mut http2 = gatepost.http2();
+    let request = http2.request("GET", "/x.php");
+    assert!(http2.send(request).is_err());
+    assert_eq!(http2.get("/").body, b"gitlab"[..]);
+}
+
+#[test]
+fn a_redirect_can_lead_to_a_fixed_path_or_replace_the_matched_one() {
+    let origin = named("gitlab");
+    let fixed = "exact = \"/in\"\nredirect_to = { origin = \"https://new.test\", path = \"/a?b\", status = 302 }";
+    let replaced = "prefix = \"/old/\"\nredirect_to = { origin = \"https://new.test\", replace_with = \"/n/\" }";
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).route(fixed).route(replaced));
+    for (target, status, location) in [
+        ("/in?x=1", 302, "https://new.test/a?b"),
+        ("/old/a%2Fb//c?x=1", 301, "https://new.test/n/a/b/c?x=1"),
+        ("/old/%0d%0aX:y", 301, "https://new.test/n/%0D%0AX:y"),
+    ] {
+        let answer = gatepost.plain_client_of(GITLAB).get(target);
+        assert_eq!((answer.status(), answer.head.value("location")), (status, Some(location)), "{target}");
+    }
+}

@@ -13,7 +13,7 @@ use crate::model::access::AccessRules;
 use crate::model::client_address::ClientAddress;
 use crate::model::host::HostPattern;
 use crate::model::log_format::LogFormat;
-use crate::model::route::{Action, Origin, PathMatch, Redirect, Route, Routes};
+use crate::model::route::{Action, Origin, PathMatch, Redirect, RedirectPath, Route, Routes};
 use crate::model::{LogId, Preamble, Security, Transport, VirtualHost};
 
 /// A redirect to a host, for all of its names.
@@ -86,7 +86,11 @@ fn redirect(name: &HostPattern, port: Option<u16>) -> Route {
     };
     Route {
         path: PathMatch::Prefix("/".to_owned()),
-        action: Action::Redirect(Redirect { status: StatusCode::MOVED_PERMANENTLY, origin }),
+        action: Action::Redirect(Redirect {
+            status: StatusCode::MOVED_PERMANENTLY,
+            origin,
+            path: RedirectPath::AsItCame,
+        }),
         response_headers: Vec::new(),
         access: AccessRules::default(),
         error_pages: None,

@@ -2,19 +2,18 @@
 
 use std::cmp::Reverse;
 
-use http::StatusCode;
-
 use super::context::Context;
 use super::{defaults, headers, pages, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{
-    Application, ForwardSettings, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
+    Application, ForwardSettings, HostSection, HostSettings, RedirectSection, RouteAction, RouteSection, Said,
+    Setting,
 };
 use crate::config::source::Place;
 use crate::model::access::{AccessRule, AccessRules};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
-use crate::model::route::{Action, Forward, ForwardTarget, Origin, PathMatch, Redirect, Route};
+use crate::model::route::{Action, Forward, ForwardTarget, Origin, PathMatch, Redirect, RedirectPath, Route};
 use crate::model::upstream::UpstreamProtocol;
 use crate::model::{ErrorPagesId, Model};
 
@@ -101,8 +100,9 @@ fn compile_route(
         }
         Setting::Said(said) => match &said.value {
             RouteAction::Upstream(application) => forward(application, target(route), &settings, host, context),
-            RouteAction::RedirectTo(origin) => own_answer(redirect(origin), route, context.problems),
+            RouteAction::RedirectTo(goal) => own_answer(redirect(goal), route, context.problems),
             RouteAction::Respond(answer) => own_answer(Action::Respond(answer.clone()), route, context.problems),
+            RouteAction::Close => own_answer(Action::Close, route, context.problems),
             RouteAction::Files(files) => {
                 let files = pages::files(files, path, context)?;
                 own_answer(Action::Files(files), route, context.problems)
@@ -189,8 +189,9 @@ pub(super) fn access(said: &[Said<AccessRule>]) -> AccessRules {
     AccessRules::new(said.iter().map(|rule| rule.value.clone()).collect())
 }
 
-fn redirect(origin: &str) -> Action {
-    Action::Redirect(Redirect { status: StatusCode::MOVED_PERMANENTLY, origin: Origin::Fixed(origin.to_owned()) })
+fn redirect(goal: &RedirectSection) -> Action {
+    let origin = Origin::Fixed(goal.origin.clone());
+    Action::Redirect(Redirect { status: goal.status, origin, path: goal.path.clone() })
 }
 
 /// An answer that the proxy makes itself; reports what is said about a forwarding that never happens.
@@ -205,7 +206,12 @@ fn own_answer(action: Action, route: &RouteSection, problems: &mut Diagnostics) 
 
 /// Only a fixed text has a length that can be taken away; nginx refuses the same.
 fn report_pattern_replaced(path: &PathMatch, route: &RouteSection, problems: &mut Diagnostics) {
-    if let (PathMatch::Regex(_), Some(place)) = (path, route.replace_with.place()) {
+    let redirect = route.action.said().filter(|said| match &said.value {
+        RouteAction::RedirectTo(goal) => matches!(goal.path, RedirectPath::Replaced(_)),
+        _ => false,
+    });
+    let place = route.replace_with.place().or(redirect.map(|said| &said.place));
+    if let (PathMatch::Regex(_), Some(place)) = (path, place) {
         let error = Diagnostic::error(place, "a route with a pattern has no fixed part that could be replaced");
         problems.push(error.help("use `prefix` or `exact`, or remove `replace_with`"));
     }
@@ -249,8 +255,9 @@ fn pathless(route: &RouteSection) -> Diagnostic {
 }
 
 fn homeless(route: &RouteSection) -> Diagnostic {
-    Diagnostic::error(&route.place, "this route does nothing, and its host has no `upstream`")
-        .help("add `upstream`, `redirect_to`, `respond` or `files` to the route, or `upstream` to the host")
+    Diagnostic::error(&route.place, "this route does nothing, and its host has no `upstream`").help(
+        "add `upstream`, `redirect_to`, `respond`, `files` or `close` to the route, or `upstream` to the host",
+    )
 }
 
 fn is_catch_all(path: &PathMatch) -> bool {

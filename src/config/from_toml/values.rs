@@ -93,7 +93,7 @@ pub(super) fn table<'t>(
     reader.accept(read, value)
 }
 
-/// Headers by name: a text sets one, `false` removes it.
+/// Headers by name: a text sets one, `{ add = … }` adds one, `false` removes it.
 pub(super) fn headers<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<Vec<Said<HeaderOp>>> {
     let mut ops = Vec::new();
     for (key, value) in table(reader, value, HEADERS_EXPECTED)? {
@@ -113,6 +113,13 @@ fn header_op(name: Option<SettableName>, value: &Value<'_>) -> Result<Option<Hea
             let template = header::template(text)?;
             Ok(name.map(|name| header::set(name, template)))
         }
+        DeValue::Table(table) => match table.get("add").and_then(|added| added.get_ref().as_str()) {
+            Some(text) if table.len() == 1 => {
+                let value = header::value(text)?;
+                Ok(name.map(|name| HeaderOp::Add(name, value)))
+            }
+            _ => Err(wrong_type("a text in quotes or false", value).help(HEADERS_EXPECTED)),
+        },
         _ => Err(wrong_type("a text in quotes or false", value).help(HEADERS_EXPECTED)),
     }
 }
@@ -243,7 +250,8 @@ pub(super) fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
 const LOG_LEVELS: [(&str, LogLevel); 4] =
     [("error", LogLevel::Error), ("warn", LogLevel::Warn), ("info", LogLevel::Info), ("debug", LogLevel::Debug)];
 
-const HEADERS_EXPECTED: &str = "write { \"X-Frame-Options\" = \"SAMEORIGIN\", \"X-Gone\" = false }; false removes";
+const HEADERS_EXPECTED: &str =
+    "write { \"X-A\" = \"b\", \"X-B\" = { add = \"c\" }, \"X-C\" = false }; false removes";
 
 /// What to write where a file is expected.
 pub(super) const PATH_EXPECTED: &str = "write a path in quotes; a relative one starts at this file's directory";

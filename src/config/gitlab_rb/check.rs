@@ -96,10 +96,6 @@ fn unreadable(path: &[String], unknown: &Unknown) -> Diagnostic {
 fn mismatch(spec: &Spec, value: &Value) -> Option<(&'static str, &'static str)> {
     let text = value.to_text().filter(|_| matches!(value.data, Data::Text(_) | Data::Symbol(_) | Data::Int(_)));
     let is_text = matches!(value.data, Data::Text(_) | Data::Symbol(_));
-    // What is not supported anyway may be switched off in any way.
-    if matches!(spec.fate, Fate::Refused(_)) && matches!(value.data, Data::Flag(false)) {
-        return None;
-    }
     let (fits, expected, example) = match spec.form {
         Form::Flag | Form::Any => return None,
         Form::Text => (is_text, "a text", "it in 'quotes'"),

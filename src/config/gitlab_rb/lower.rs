@@ -23,6 +23,7 @@ mod routes;
 mod services;
 mod shared;
 mod smartcard;
+pub(super) mod snippet;
 mod status;
 mod url;
 
@@ -60,6 +61,7 @@ pub(super) fn document(
     let process = with_account(process, source, reader);
     let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
+    let mut renamed_hosts = Vec::new();
     let mut workhorse = None;
     for service in Service::ALL {
         let Some(plan) = service.plan(&mut lowering) else { continue };
@@ -69,6 +71,7 @@ pub(super) fn document(
             workhorse = Some(plan.upstream.clone());
         }
         let mut host = plan.host(&mut lowering);
+        renamed_hosts.extend(snippet::apply(&plan, &mut host, &mut lowering));
         if service == Service::Gitlab {
             // Its address list is copied before Kerberos' port is added to it.
             let for_smartcards = smartcard::host(&host, lowering.reader);
@@ -78,6 +81,8 @@ pub(super) fn document(
             hosts.push(host);
         }
     }
+    snippet::http::apply(&mut hosts, &mut lowering);
+    shared::add_renamed(&mut hosts, renamed_hosts);
     shared::agree(&mut hosts);
     shared::yield_redirects(&mut hosts, reader.problems);
     shared::report_own_ports(&hosts, reader.problems);

@@ -58,8 +58,6 @@ pub(super) enum Fate {
     Applied,
     /// Accepted; the reason why nothing follows.
     NoEffect(&'static str),
-    /// Not obeyed, which an administrator must know; the reason, and what happens instead.
-    Refused(&'static str),
 }
 
 /// What is known of the key of an assignment.
@@ -109,7 +107,6 @@ impl Fate {
         match self {
             Fate::Applied => ("applied", ""),
             Fate::NoEffect(reason) => ("no effect", reason),
-            Fate::Refused(reason) => ("refused", reason),
         }
     }
 }

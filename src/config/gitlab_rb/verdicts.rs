@@ -117,8 +117,6 @@ impl Said<'_> {
         match spec.fate {
             Fate::Applied => (Verdict::Applied, String::new()),
             Fate::NoEffect(reason) => (Verdict::NoEffect, reason.to_owned()),
-            Fate::Refused(_) if self.is_off() => (Verdict::NoEffect, "this is off in any case".to_owned()),
-            Fate::Refused(reason) => (Verdict::Refused, reason.to_owned()),
         }
     }
 
@@ -142,21 +140,6 @@ impl Said<'_> {
             error.place == self.value.place
                 || (Some(&error.place) == unknown.as_ref() && error.message.starts_with(&name))
         })
-    }
-
-    /// Whether it switches something off that is not there anyway.
-    fn is_off(&self) -> bool {
-        match &self.value.data {
-            Data::Flag(false) => true,
-            Data::Text(text) => {
-                let mut lines = text.lines().map(str::trim);
-                ["off", "unix"].contains(&text.as_str())
-                    || lines.all(|line| line.is_empty() || line.starts_with('#'))
-            }
-            Data::List(items) => items.is_empty(),
-            Data::Hash(hash) => hash.0.is_empty(),
-            _ => false,
-        }
     }
 
     fn judgement(&self, (verdict, reason): (Verdict, String)) -> Judgement {

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{Uid, User};
 use tempfile::TempDir;
 
 use super::certs::{self, Files};
@@ -90,6 +91,23 @@ impl Configuration {
     pub fn write(&self) -> PathBuf {
         let path = self.directory().join("gatepost.toml");
         std::fs::write(&path, self.document()).unwrap();
+        path
+    }
+
+    /// Writes a `gitlab.rb` with these lines and gives its path. GitLab is served over plain HTTP, by the
+    /// account that runs the tests.
+    pub fn write_gitlab_rb(&self, origin: &Origin, lines: &str) -> PathBuf {
+        let account = User::from_uid(Uid::effective()).unwrap().unwrap().name;
+        let (directory, port) = (self.directory().display(), self.http.address().port());
+        let upstream = origin.upstream();
+        let text = format!(
+            "external_url 'http://{GITLAB}:{port}'\nweb_server['username'] = '{account}'\n\
+             nginx['listen_addresses'] = ['127.0.0.1']\nnginx['log_directory'] = '{directory}'\n\
+             nginx['status']['enable'] = false\n\
+             gitlab_workhorse['listen_network'] = 'tcp'\ngitlab_workhorse['listen_addr'] = '{upstream}'\n{lines}"
+        );
+        let path = self.directory().join("gitlab.rb");
+        std::fs::write(&path, text).unwrap();
         path
     }
 

@@ -35,6 +35,14 @@ impl Gatepost {
         Gatepost::start(Configuration::new().host(host))
     }
 
+    /// Serves [`GITLAB`] from an application, over plain HTTP, as a `gitlab.rb` with these lines says.
+    #[track_caller]
+    pub fn serving_gitlab_rb(origin: &Origin, lines: &str) -> Gatepost {
+        let configuration = Configuration::new();
+        let path = configuration.write_gitlab_rb(origin, lines);
+        Gatepost::run(configuration, ("--gitlab-rb", &path), &[])
+    }
+
     /// Starts the program and waits until it is ready.
     #[track_caller]
     pub fn start(configuration: Configuration) -> Gatepost {
@@ -45,7 +53,12 @@ impl Gatepost {
     #[track_caller]
     pub fn start_with(configuration: Configuration, environment: &[(&str, &Path)]) -> Gatepost {
         let path = configuration.write();
-        let arguments = ["serve".as_ref(), "--config".as_ref(), path.as_os_str()];
+        Gatepost::run(configuration, ("--config", &path), environment)
+    }
+
+    #[track_caller]
+    fn run(configuration: Configuration, (option, path): (&str, &Path), environment: &[(&str, &Path)]) -> Gatepost {
+        let arguments = ["serve".as_ref(), option.as_ref(), path.as_os_str()];
         let mut process = Process::spawn_with(&arguments, environment);
         let mut ended = false;
         let settled = holds_within(SOON, || {

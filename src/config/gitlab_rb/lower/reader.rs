@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::notation;
+use super::snippet::account::DirectiveVerdict;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::document::Said;
 use crate::config::gitlab_rb::ledger::Settings;
@@ -24,6 +25,8 @@ pub(in crate::config::gitlab_rb) struct Reader<'a> {
     pub(in crate::config::gitlab_rb) problems: &'a mut Diagnostics,
     /// What came of single settings, where the table alone does not tell.
     pub(in crate::config::gitlab_rb) remarks: Remarks,
+    /// What came of each directive of nginx text.
+    pub(in crate::config::gitlab_rb) directives: Vec<DirectiveVerdict>,
 }
 
 /// Verdicts with their reasons, by the keys joined with dots.
@@ -35,7 +38,7 @@ impl<'a> Reader<'a> {
         source: &Arc<Source>,
         problems: &'a mut Diagnostics,
     ) -> Reader<'a> {
-        Reader { settings, file: Place::file(source), problems, remarks: Remarks::new() }
+        Reader { settings, file: Place::file(source), problems, remarks: Remarks::new(), directives: Vec::new() }
     }
 
     /// The setting by its keys. `nil` leaves the default, so it is none.
@@ -53,6 +56,12 @@ impl<'a> Reader<'a> {
             self.remark(loser, Verdict::NoEffect, format!("{} wins", spelled(&winner)));
         }
         Some(entry)
+    }
+
+    /// The keys of the setting of an owner as it is spelled, joined with dots.
+    pub(super) fn spelling(&self, owner: Owner, key: &str) -> Option<String> {
+        let paths = owner.hashes().iter().map(|hash| [hash, &[key][..]].concat());
+        paths.into_iter().find(|path| self.entry(path).is_some()).map(|path| path.join("."))
     }
 
     pub(super) fn remark(&mut self, key: String, verdict: Verdict, reason: impl Into<String>) {

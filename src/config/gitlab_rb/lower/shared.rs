@@ -11,6 +11,16 @@ use crate::model::HttpVersions;
 use crate::model::host::HostPattern;
 use crate::model::upstream::UpstreamAddress;
 
+/// Adds hosts that are other names of the first ones. A name that is a host's own already is left to it, as
+/// its requests never reach another one.
+pub(super) fn add_renamed(hosts: &mut Vec<HostSection>, renamed: Vec<HostSection>) {
+    for host in renamed {
+        if hosts.iter().all(|known| name(known) != name(&host)) {
+            hosts.push(host);
+        }
+    }
+}
+
 /// Takes redirects away that an earlier host of the same name leaves no room for.
 pub(super) fn yield_redirects(hosts: &mut [HostSection], problems: &mut Diagnostics) {
     for later in 1..hosts.len() {

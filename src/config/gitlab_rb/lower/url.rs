@@ -41,6 +41,14 @@ impl Scheme {
 }
 
 impl ExternalUrl {
+    /// Scheme and authority, such as `https://gitlab.example.com:8443`.
+    pub(super) fn origin(&self) -> String {
+        match self.port {
+            port if port == self.scheme.port() => format!("{}://{}", self.scheme.as_str(), self.name),
+            port => format!("{}://{}:{port}", self.scheme.as_str(), self.name),
+        }
+    }
+
     /// Reads the URL of `service`. User information, query and fragment do not count, as in the package.
     pub(super) fn parse(said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
         ExternalUrl::parse_among(&WEB, said, service)

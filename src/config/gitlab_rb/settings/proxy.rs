@@ -89,9 +89,9 @@ pub(super) const PROXY: &[Spec] = &[
     applied("real_ip_header", EVERY, Form::TextOrOff),
     applied("real_ip_recursive", EVERY, Form::TextOrOff),
     // Raw nginx text.
-    refused("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::Text, SNIPPET),
-    refused("custom_gitlab_mattermost_server_config", &[Mattermost], Form::Text, SNIPPET),
-    refused("custom_nginx_config", &[Daemon], Form::Text, SNIPPET),
+    applied("custom_gitlab_server_config", &[Gitlab, Registry, Pages, Kas], Form::TextOrOff),
+    applied("custom_gitlab_mattermost_server_config", &[Mattermost], Form::TextOrOff),
+    applied("custom_nginx_config", &[Daemon], Form::TextOrOff),
     applied("custom_error_pages", &[Gitlab], Form::Hash),
     // Logs.
     applied("log_directory", &[Daemon, Mattermost, Registry, Pages, Kas], Form::Text),
@@ -156,18 +156,12 @@ const fn no_effect(key: &'static str, owners: &'static [Owner], form: Form, why:
     Spec { key, owners, form, fate: Fate::NoEffect(why) }
 }
 
-const fn refused(key: &'static str, owners: &'static [Owner], form: Form, why: &'static str) -> Spec {
-    Spec { key, owners, form, fate: Fate::Refused(why) }
-}
-
 /// The hosts that this version serves.
 const SERVED: &[Owner] = EVERY;
 const EVERY: &[Owner] = &[Gitlab, Mattermost, Registry, Pages, Kas];
 const ALL: &[Owner] = &[Daemon, Gitlab, Mattermost, Registry, Pages, Kas];
 const HTTP: &[Owner] = &[Daemon, Gitlab];
 
-const SNIPPET: &str =
-    "nginx directives cannot be carried over; serving goes on WITHOUT them, access rules among them included";
 const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
 const TUNING: &str = "a detail of nginx that has no counterpart";
 const STATUS: &str = "the pages are what they are, and nothing is logged about them";

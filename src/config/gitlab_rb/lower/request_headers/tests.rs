@@ -30,6 +30,7 @@ fn op(hash: &str, headers: &str, name: &str) -> String {
         None => "untouched".to_owned(),
         Some(HeaderOp::Set(_, value)) => format!("is {}", value.to_str().unwrap()),
         Some(HeaderOp::SetTo(_, template)) => format!("renders {template}"),
+        Some(HeaderOp::Add(_, value)) => format!("has also {}", value.to_str().unwrap()),
         Some(HeaderOp::Remove(_)) => "removed".to_owned(),
     }
 }

@@ -1,0 +1,10 @@
+//! Text in nginx's configuration language: from characters to directives, each with its place.
+//!
+//! Nothing here knows what a directive means. `lower::snippet` does.
+
+mod directive;
+mod lexer;
+mod written;
+
+pub(super) use directive::{Body, Directive, parse};
+pub(super) use written::Written;

@@ -1,0 +1,215 @@
+//! Words and signs of nginx's configuration language.
+//!
+//! The rules are those of nginx itself (`ngx_conf_read_token`): a word ends at a blank, `;` or `{`; a
+//! `}` is a sign only where a word could begin; `${` begins a variable and no block; a backslash
+//! protects the next character, also from being an end.
+
+use std::iter::Peekable;
+use std::ops::Range;
+use std::str::CharIndices;
+
+/// A word and what follows of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word {
+    /// Without quotes, and with escapes replaced.
+    pub(super) text: String,
+    /// Bytes of the text it was read from.
+    pub(super) range: Range<usize>,
+}
+
+/// What a text is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Token {
+    Word(Word),
+    /// `;`
+    End(Range<usize>),
+    /// `{`
+    Open(Range<usize>),
+    /// `}`
+    Close(Range<usize>),
+}
+
+/// What cannot be read, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unreadable {
+    pub(super) message: &'static str,
+    pub(super) help: &'static str,
+    pub(super) range: Range<usize>,
+}
+
+/// Reads a text token by token.
+pub(super) struct Lexer<'a> {
+    text: &'a str,
+    rest: Peekable<CharIndices<'a>>,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(text: &'a str) -> Lexer<'a> {
+        Lexer { text, rest: text.char_indices().peekable() }
+    }
+
+    /// The next token; `None` at the end of the text.
+    pub(super) fn next(&mut self) -> Result<Option<Token>, Unreadable> {
+        self.skip_blanks();
+        let Some((start, first)) = self.rest.peek().copied() else { return Ok(None) };
+        let sign = start..start + 1;
+        let token = match first {
+            ';' => Token::End(sign),
+            '{' => Token::Open(sign),
+            '}' => Token::Close(sign),
+            '"' | '\'' => return self.quoted(start, first).map(|word| Some(Token::Word(word))),
+            _ => return Ok(Some(Token::Word(self.bare(start)))),
+        };
+        self.rest.next();
+        Ok(Some(token))
+    }
+
+    /// Blanks, and comments up to the end of their line.
+    fn skip_blanks(&mut self) {
+        let mut in_comment = false;
+        while let Some((_, c)) = self.rest.peek() {
+            match c {
+                '\n' => in_comment = false,
+                '#' => in_comment = true,
+                c if in_comment || is_blank(*c) => {}
+                _ => return,
+            }
+            self.rest.next();
+        }
+    }
+
+    fn bare(&mut self, start: usize) -> Word {
+        let mut end = start;
+        let mut is_variable = false;
+        while let Some((at, c)) = self.rest.peek().copied() {
+            if is_blank(c) || c == ';' || (c == '{' && !is_variable) {
+                break;
+            }
+            self.rest.next();
+            end = at + c.len_utf8();
+            if c == '\\'
+                && let Some((at, protected)) = self.rest.next()
+            {
+                end = at + protected.len_utf8();
+            }
+            is_variable = c == '$';
+        }
+        Word { text: unescaped(&self.text[start..end]), range: start..end }
+    }
+
+    fn quoted(&mut self, start: usize, quote: char) -> Result<Word, Unreadable> {
+        self.rest.next();
+        while let Some((at, c)) = self.rest.next() {
+            if c == '\\' {
+                self.rest.next();
+            } else if c == quote {
+                self.end_of_quoted(at)?;
+                return Ok(Word { text: unescaped(&self.text[start + 1..at]), range: start..at + 1 });
+            }
+        }
+        Err(Unreadable {
+            message: "this quote is never closed",
+            help: "close it, or write a backslash before it",
+            range: start..start + 1,
+        })
+    }
+
+    /// nginx wants a quoted word to be a whole one; only the `)` of an `if` may follow at once.
+    fn end_of_quoted(&mut self, at: usize) -> Result<(), Unreadable> {
+        match self.rest.peek() {
+            Some((next, c)) if !is_blank(*c) && ![';', '{', ')'].contains(c) => Err(Unreadable {
+                message: "nothing can follow a closing quote at once",
+                help: "put a blank between them, or the whole word in quotes",
+                range: at..next + c.len_utf8(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    [' ', '\t', '\r', '\n'].contains(&c)
+}
+
+/// Replaces the escapes that nginx knows. Before anything else a backslash stays, as in `\d`.
+fn unescaped(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw.chars();
+    while let Some(c) = rest.next() {
+        if c != '\\' {
+            text.push(c);
+            continue;
+        }
+        match rest.next() {
+            Some(same @ ('"' | '\'' | '\\')) => text.push(same),
+            Some('t') => text.push('\t'),
+            Some('r') => text.push('\r'),
+            Some('n') => text.push('\n'),
+            Some(other) => text.extend(['\\', other]),
+            None => text.push('\\'),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(text: &str) -> Vec<String> {
+        let mut lexer = Lexer::new(text);
+        let mut all = Vec::new();
+        while let Some(token) = lexer.next().unwrap() {
+            all.push(match token {
+                Token::Word(word) => word.text,
+                Token::End(_) => "<end>".to_owned(),
+                Token::Open(_) => "<open>".to_owned(),
+                Token::Close(_) => "<close>".to_owned(),
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn words_end_at_blanks_semicolons_and_braces() {
+        assert_eq!(tokens("deny all;"), ["deny", "all", "<end>"]);
+        assert_eq!(tokens("location /x{}"), ["location", "/x", "<open>", "<close>"]);
+        assert_eq!(tokens(" \r\n\t"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_comment_begins_only_where_a_word_could() {
+        assert_eq!(tokens("a#b; # deny all;\nc;"), ["a#b", "<end>", "c", "<end>"]);
+    }
+
+    #[test]
+    fn quotes_hold_blanks_and_signs_together() {
+        assert_eq!(tokens(r#"return 200 "a b; {c}";"#), ["return", "200", "a b; {c}", "<end>"]);
+        assert_eq!(tokens(r#"a 'say "x"';"#), ["a", "say \"x\"", "<end>"]);
+    }
+
+    #[test]
+    fn escapes_are_replaced_and_patterns_keep_their_backslashes() {
+        assert_eq!(tokens(r#"a "x\ty\n\"z\" \\ \d";"#), ["a", "x\ty\n\"z\" \\ \\d", "<end>"]);
+        assert_eq!(tokens(r"location ~ \.git$ {"), ["location", "~", r"\.git$", "<open>"]);
+        assert_eq!(tokens(r"a b\;c;"), ["a", r"b\;c", "<end>"]);
+    }
+
+    #[test]
+    fn a_variable_in_braces_opens_no_block() {
+        assert_eq!(tokens("return 301 https://${host}/x;"), ["return", "301", "https://${host}/x", "<end>"]);
+    }
+
+    #[test]
+    fn a_condition_is_words_with_parentheses() {
+        assert_eq!(tokens(r#"if ($host = "a b") {"#), ["if", "($host", "=", "a b", ")", "<open>"]);
+    }
+
+    #[test]
+    fn quotes_that_do_not_end_are_told_of_with_their_place() {
+        let mut lexer = Lexer::new("\"abc");
+        assert_eq!(lexer.next().unwrap_err().range, 0..1);
+        let mut lexer = Lexer::new("'a'b;");
+        assert_eq!(lexer.next().unwrap_err().range, 2..4);
+    }
+}

@@ -1,0 +1,299 @@
+//! Raw nginx text of a `gitlab.rb`: what administrators put there does the same here.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::support::configuration::{Configuration, GITLAB};
+use crate::support::gatepost::Gatepost;
+use crate::support::message::Message;
+use crate::support::origin::{Origin, answers, ok, reply};
+use crate::support::process::run;
+
+fn gitlab() -> Origin {
+    Origin::tcp(answers(|_| ok("from gitlab")))
+}
+
+/// GitLab's host with this text in its server block.
+fn with_text(origin: &Origin, text: &str) -> Gatepost {
+    Gatepost::serving_gitlab_rb(origin, &format!("nginx['custom_gitlab_server_config'] = <<~'EOS'\n{text}\nEOS\n"))
+}
+
+fn get(gatepost: &Gatepost, target: &str) -> Message {
+    gatepost.plain_client_of(GITLAB).get(target)
+}
+
+#[test]
+fn a_denied_path_is_closed_and_all_others_are_open() {
+    let origin = gitlab();
+    let gatepost = with_text(&origin, "location ^~ /group/project/raw/ { deny all; }");
+    assert_eq!(get(&gatepost, "/group/project/raw/main/secret").status(), 403);
+    assert_eq!(get(&gatepost, "/group%2Fproject//raw/main/secret").status(), 403);
+    assert_eq!(get(&gatepost, "/group/project/").text(), "from gitlab");
+    assert_eq!(origin.heads().len(), 1);
+}
+
+#[test]
+fn rules_of_the_server_hold_for_every_path() {
+    let origin = gitlab();
+    let closed = with_text(&origin, "allow 192.0.2.0/24;\ndeny all;");
+    for path in ["/", "/api/v4/version", "/-/health", "/x.git/info/refs"] {
+        assert_eq!(get(&closed, path).status(), 403, "{path}");
+    }
+    let open = with_text(&origin, "allow 127.0.0.0/8;\ndeny all;");
+    assert_eq!(get(&open, "/").text(), "from gitlab");
+}
+
+#[test]
+fn rules_of_a_location_stand_in_the_place_of_the_servers() {
+    let origin = gitlab();
+    let text = "deny all;\nlocation ^~ /public/ { allow all; proxy_pass http://gitlab-workhorse; }";
+    let gatepost = with_text(&origin, text);
+    assert_eq!(get(&gatepost, "/public/x").text(), "from gitlab");
+    assert_eq!(get(&gatepost, "/x").status(), 403);
+}
+
+#[test]
+fn a_return_answers_before_access_rules_are_looked_at() {
+    let origin = gitlab();
+    let gatepost = with_text(&origin, "location ^~ /api/v4/jobs/request { deny all; return 503; }");
+    assert_eq!(get(&gatepost, "/api/v4/jobs/request").status(), 503);
+    assert_eq!(get(&gatepost, "/api/v4/version").text(), "from gitlab");
+}
+
+#[test]
+fn a_return_of_the_server_answers_everything() {
+    let origin = gitlab();
+    let gatepost = with_text(&origin, "deny all;\nreturn 301 https://new.test$request_uri;");
+    for target in ["/", "/a%2Fb/c?x=1&y", "/-/health", "/api/v4/version"] {
+        let answer = get(&gatepost, target);
+        assert_eq!(answer.status(), 301);
+        assert_eq!(answer.head.value("location"), Some(&*format!("https://new.test{target}")));
+    }
+    assert!(origin.heads().is_empty());
+}
+
+#[test]
+fn a_return_of_444_closes_the_connection_without_a_byte() {
+    let origin = gitlab();
+    let gatepost = with_text(&origin, "location ~ \\.php$ { return 444; }");
+    let mut client = gatepost.plain_client_of(GITLAB);
+    client.request("GET /wp-login.php HTTP/1.1", &[]);
+    client.expect_closed();
+    assert_eq!(get(&gatepost, "/").text(), "from gitlab");
+}
+
+#[test]
+fn redirects_of_single_paths_keep_what_they_should() {
+    let origin = gitlab();
+    let gatepost = with_text(
+        &origin,
+        "location = /start { return 302 https://portal.test/; }\n\
+         location = /help-me { return 307 /help?from=here; }\n\
+         rewrite ^/old$ /new permanent;\n\
+         rewrite ^/wiki/(.*)$ https://docs.test/w/$1 redirect;\n\
+         rewrite ^/moved(.*) https://docs.test$1 permanent;",
+    );
+    let own = format!("http://{GITLAB}:{}", gatepost.http().port());
+    for (target, status, location) in [
+        ("/start?x=1", 302, "https://portal.test/".to_owned()),
+        ("/help-me", 307, format!("{own}/help?from=here")),
+        ("/old?x=1", 301, format!("{own}/new?x=1")),
+        ("/moved/a?x=1", 301, "https://docs.test/a?x=1".to_owned()),
+        ("/wiki/a/b%20c?x=1", 302, "https://docs.test/w/a/b%20c?x=1".to_owned()),
+    ] {
+        let answer = get(&gatepost, target);
+        assert_eq!((answer.status(), answer.head.value("location")), (status, Some(location.as_str())), "{target}");
+    }
+    assert_eq!(get(&gatepost, "/older").text(), "from gitlab");
+    // This would lead to another host than the text says.
+    assert_eq!(get(&gatepost, "/moved.evil.test/").status(), 400);
+}
+
+#[test]
+fn another_name_can_be_redirected_to_the_host() {
+    let origin = gitlab();
+    let gatepost = with_text(&origin, "if ($host = old.test) { return 301 http://gitlab.test$request_uri; }");
+    let answer = gatepost.plain_client_of("old.test").get("/x?y=z");
+    assert_eq!((answer.status(), answer.head.value("location")), (301, Some("http://gitlab.test/x?y=z")));
+    assert_eq!(get(&gatepost, "/x").text(), "from gitlab");
+}
+
+#[test]
+fn added_headers_join_those_of_the_application() {
+    let origin = Origin::tcp(answers(|_| {
+        reply(
+            "200 OK",
+            &[("X-Frame-Options", "DENY"), ("X-Powered-By", "cats"), ("Content-Security-Policy", "a")],
+            "x",
+        )
+    }));
+    let gatepost = with_text(
+        &origin,
+        "add_header X-Frame-Options \"SAMEORIGIN\" always;\n\
+         proxy_hide_header X-Powered-By;\n\
+         proxy_hide_header Content-Security-Policy;\n\
+         add_header Content-Security-Policy \"default-src 'self'; img-src *\";",
+    );
+    let answer = get(&gatepost, "/");
+    assert_eq!(answer.head.values("x-frame-options"), ["DENY", "SAMEORIGIN"]);
+    assert!(!answer.head.has("x-powered-by"));
+    assert_eq!(answer.head.values("content-security-policy"), ["default-src 'self'; img-src *"]);
+}
+
+#[test]
+fn headers_of_a_location_stand_in_the_place_of_the_servers() {
+    let origin = gitlab();
+    let gatepost = with_text(
+        &origin,
+        "add_header X-Server a;\n\
+         location = /own { add_header X-Own b; return 200 \"own\"; }\n\
+         location = /bare { return 200 \"bare\"; }",
+    );
+    let names = |path: &str| {
+        let head = get(&gatepost, path).head;
+        (head.value("x-server").map(str::to_owned), head.value("x-own").map(str::to_owned))
+    };
+    assert_eq!(names("/"), (Some("a".to_owned()), None));
+    assert_eq!(names("/api/v4/version"), (Some("a".to_owned()), None));
+    assert_eq!(names("/own"), (None, Some("b".to_owned())));
+    assert_eq!(names("/bare"), (Some("a".to_owned()), None));
+}
+
+#[test]
+fn request_headers_of_the_server_reach_the_application() {
+    let origin = gitlab();
+    let gatepost = with_text(&origin, "proxy_set_header X-Corp \"two words\";");
+    get(&gatepost, "/");
+    assert_eq!(origin.only_request().head.value("x-corp"), Some("two words"));
+}
+
+#[test]
+fn files_are_served_by_root_and_by_alias() {
+    let directory = TempDir::new().unwrap();
+    fs::create_dir_all(directory.path().join(".well-known/acme-challenge")).unwrap();
+    fs::write(directory.path().join(".well-known/acme-challenge/token"), "proof").unwrap();
+    fs::write(directory.path().join("robots.txt"), "User-agent: *\n").unwrap();
+    let origin = gitlab();
+    let root = directory.path().display();
+    let gatepost = with_text(
+        &origin,
+        &format!(
+            "location ^~ /.well-known {{ root {root}; }}\n\
+             location = /robots.txt {{ alias {root}/robots.txt; access_log off; }}"
+        ),
+    );
+    assert_eq!(get(&gatepost, "/.well-known/acme-challenge/token").text(), "proof");
+    assert_eq!(get(&gatepost, "/.well-known/acme-challenge/none").status(), 404);
+    let robots = get(&gatepost, "/robots.txt");
+    assert_eq!(robots.text(), "User-agent: *\n");
+    assert!(robots.head.value("content-type").unwrap().starts_with("text/plain"));
+    assert!(origin.heads().is_empty());
+}
+
+#[test]
+fn a_fixed_answer_has_its_text_and_type() {
+    let origin = gitlab();
+    let gatepost = with_text(&origin, "location = /robots.txt { return 200 \"User-agent: *\\nDisallow: /\\n\"; }");
+    let answer = get(&gatepost, "/robots.txt");
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "User-agent: *\nDisallow: /\n"));
+    assert_eq!(answer.head.value("content-type"), Some("text/plain"));
+}
+
+#[test]
+fn a_location_can_lead_to_another_application() {
+    let origin = gitlab();
+    let plantuml = Origin::tcp(answers(|_| ok("from plantuml")));
+    let address = plantuml.upstream();
+    let gatepost = with_text(
+        &origin,
+        &format!(
+            "location /-/plantuml/ {{\n  rewrite ^/-/plantuml/(.*) /$1 break;\n  proxy_cache off;\n  proxy_pass http://{address}/;\n}}\n\
+             location /-/kroki/ {{ proxy_pass http://{address}/kroki/; }}\n\
+             location /-/grafana {{ proxy_pass http://{address}; }}"
+        ),
+    );
+    let mut client = gatepost.plain_client_of(GITLAB);
+    for path in ["/-/plantuml/svg/a%20b?x=1", "/-/kroki/graphviz", "/-/grafana/api"] {
+        assert_eq!(client.get(path).text(), "from plantuml", "{path}");
+    }
+    let targets: Vec<_> =
+        plantuml.heads().iter().map(|head| String::from_utf8(head.start_line().to_vec()).unwrap()).collect();
+    assert_eq!(
+        targets,
+        ["GET /svg/a%20b?x=1 HTTP/1.1", "GET /kroki/graphviz HTTP/1.1", "GET /-/grafana/api HTTP/1.1"]
+    );
+    assert!(origin.heads().is_empty());
+}
+
+#[test]
+fn a_location_with_request_headers_of_its_own_inherits_none() {
+    let origin = gitlab();
+    let other = Origin::tcp(answers(|_| ok("x")));
+    let address = other.upstream();
+    let text = format!(
+        "location /inherits/ {{ proxy_pass http://{address}; }}\n\
+         location /own/ {{ proxy_set_header X-Corp a; proxy_pass http://{address}; }}\n\
+         location /host/ {{ proxy_set_header Host $http_host; proxy_pass http://{address}; }}"
+    );
+    let gatepost = with_text(&origin, &text);
+    for path in ["/inherits/", "/own/", "/host/"] {
+        assert_eq!(get(&gatepost, path).status(), 200);
+    }
+    let heads = other.heads();
+    let values = |name: &str| heads.iter().map(|head| head.value(name)).collect::<Vec<_>>();
+    let address = address.to_string();
+    assert_eq!(values("host"), [Some(GITLAB), Some(&*address), Some(GITLAB)]);
+    assert_eq!(values("x-forwarded-proto"), [Some("http"), None, None]);
+    assert_eq!(values("x-real-ip"), [Some("127.0.0.1"), None, None]);
+    assert_eq!(values("x-corp"), [None, Some("a"), None]);
+}
+
+#[test]
+fn the_packages_patterns_come_before_those_of_the_text() {
+    let origin = gitlab();
+    let gatepost = with_text(
+        &origin,
+        "location ~ /version$ { return 404; }\nlocation /api { return 403; }\nlocation ^~ /api/v4/users { return 403; }",
+    );
+    assert_eq!(get(&gatepost, "/api/v4/version").text(), "from gitlab");
+    assert_eq!(get(&gatepost, "/help/version").status(), 404);
+    assert_eq!(get(&gatepost, "/api/graphql").status(), 403);
+    assert_eq!(get(&gatepost, "/api/v4/users?x").status(), 403);
+}
+
+#[test]
+fn included_files_are_part_of_the_text() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("a.conf"), "location ^~ /a { return 410; }\n").unwrap();
+    fs::write(directory.path().join("b.conf"), "location ^~ /b { return 410; }\n").unwrap();
+    let origin = gitlab();
+    let gatepost = with_text(&origin, &format!("include {}/*.conf;", directory.path().display()));
+    assert_eq!(get(&gatepost, "/a").status(), 410);
+    assert_eq!(get(&gatepost, "/b").status(), 410);
+}
+
+#[test]
+fn rules_that_cannot_be_obeyed_end_the_program_with_their_place() {
+    let origin = gitlab();
+    let configuration = Configuration::new();
+    let text =
+        "nginx['custom_gitlab_server_config'] = <<~'EOS'\n  location /x {\n    auth_basic \"x\";\n  }\nEOS\n";
+    let path = configuration.write_gitlab_rb(&origin, text);
+    let finished = run(&["serve", "--gitlab-rb", path.to_str().unwrap()]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stderr.contains("auth_basic"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("gitlab.rb:10: "), "{}", finished.stderr);
+}
+
+#[test]
+fn text_that_nginx_could_not_read_is_an_error_at_its_line() {
+    let origin = gitlab();
+    let configuration = Configuration::new();
+    let text = "nginx['custom_gitlab_server_config'] = <<~'EOS'\n  location /x {\n    deny all;\nEOS\n";
+    let path = configuration.write_gitlab_rb(&origin, text);
+    let finished = run(&["check", "--gitlab-rb", path.to_str().unwrap()]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stderr.contains("this `{` is never closed"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("gitlab.rb:9:15"), "{}", finished.stderr);
+}
