@@ -32,7 +32,9 @@ pub enum LogEscape {
 impl LogFormat {
     pub fn new(template: Template<LogVariable>, escape: LogEscape) -> LogFormat {
         match escape {
-            LogEscape::Default if template.to_string() == PACKAGE => LogFormat::Package,
+            LogEscape::Default if Template::parse(PACKAGE).is_ok_and(|package| package == template) => {
+                LogFormat::Package
+            }
             _ => LogFormat::Custom(CustomFormat { template, escape }),
         }
     }
