@@ -44,7 +44,7 @@ def found(file):
     for case in all_cases(ANSWERS):
         for host in with_file.hosts:
             if fits(case, host):
-                nginx, ours = (exchange(with_file, host, case, ADDRESS[name]) for name in ("nginx", "gatepost"))
+                nginx, ours = (exchange(with_file, host, case, stage.ADDRESSES[name]) for name in ("nginx", "gatepost"))
                 yield from compare.differences(file.stem, host.role, case, nginx, ours)
                 count += 1
     print(f"{file.stem}: {count} requests")
@@ -97,7 +97,6 @@ FIXTURES = (
     "08-snippets",
 )
 PROXY_HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 1234 443\r\n"
-ADDRESS = stage.ADDRESSES
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def request(target="/", *fields, method="GET", version="1.1", host="Host: {host}
 
 
 def case(name, *arguments, answer="plain", **options):
-    around = {key: options.pop(key) for key in ("roles", "server_name", "after", "down", "on_redirect", "limited") if key in options}
+    around = {key: options.pop(key) for key in AROUND if key in options}
     return Case(name, request(*arguments, **options), answer, **around)
 
 
@@ -52,6 +52,7 @@ def upgrade(name, *fields, **options):
 
 WEBSOCKET = ("Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13")
 GITLAB = ("gitlab",)
+AROUND = ("roles", "server_name", "after", "down", "limited")
 CHUNKS = b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
 
 TARGETS = [
@@ -59,13 +60,15 @@ TARGETS = [
     "/a/../b", "/a/b/..", "/a/..", "/../", "/..", "/a/../../b", "/%2e%2e/x", "/a%00b", "/%zz", "/%4", "/%", "/a%20b",
     "/a+b", "/%C3%A9", "/\u00c3\u00a9", "/%E9", "/a;b=c", "/a:b@c", "/a|b", "/a\"b", "/a<b>", "/a{b}", "/a\\b", "/a^b`",
     "/a'b", "/~a", "/*", "*", "?a", "", "/?", "/?a=b", "/?a=%2F&b", "/x?a=b?c=d", "/x?a#b", "/x#b", "/?%00",
-    "/x?a=\u00c3\u00a9", "/\u00e9", "/x?a[]=1", "/x?{}", "/x?a=\"b\"", "/x y", "/x?private_token=secret", "/-/health?x=1",
+    "/x?a=\u00c3\u00a9", "/\u00e9", "/x?a[]=1", "/x?{}", "/x?a=\"b\"", "/x y", "/x?private_token=secret",
+    "/-/health?x=1",
     "/.well-known/acme-challenge/token", "/.well-known/openid-configuration", "/assets/a.js", "/assetsx", "/error.txt",
     "/404.html", "/502.html", "/robots.txt", "/help", "/api/v4/version", "/gitlab", "/gitlab/", "/gitlab/a",
     "/gitlabx", "/gitlab/api/v4/version", "/gitlab/-/health", "/gitlab/assets/a", "/group/project.git/info/refs",
     "/group/project.git/git-receive-pack", "/-/metrics", "/-/kubernetes-agent/k8s-proxy/a%2Fb/../c?d=e",
     "/-/kubernetes-agent/?a=b", "/-/kubernetes-agent", "/-/kubernetes-agent/x", "/x" + "/long" * 300,
-    "/nginx_status", "/plugins/com.example.old", "/plugins/x", "/v2/", "/v2/group/project/blobs/uploads/?mount=sha256:a",
+    "/nginx_status", "/plugins/com.example.old", "/plugins/x", "/v2/",
+    "/v2/group/project/blobs/uploads/?mount=sha256:a",
 ]
 
 FROM_TARGETS = [case(f"target {target[:60]}", target) for target in TARGETS]

@@ -42,7 +42,8 @@ def aspects(exchange):
     answer = exchange.answer
     found = {
         "status": answer.status, "reason": answer.reason, "interim answers": answer.interim, "body": answer.body,
-        "answer breaks off": answer.framing == "broken off", "connection stays": stays(answer), "requests received": len(exchange.received),
+        "answer breaks off": answer.framing == "broken off", "connection stays": stays(answer),
+        "requests received": len(exchange.received),
         "header names as written": written(answer.headers),
         "order of headers": [key.lower() for key, _ in answer.headers if key.lower() not in MADE_BY_PROXIES],
     }

@@ -32,7 +32,8 @@ class Expectations:
         """Expectations that nothing met, and those without a reason."""
         headings = set(re.findall(r"^#+ (.*)$", DOCUMENT.read_text(), re.MULTILINE))
         unmet = [f"nothing differs any more by: {rule.heading}" for rule in RULES if rule not in self._met]
-        return unmet + [f"{DOCUMENT.name} has no heading: {rule.heading}" for rule in RULES if rule.heading not in headings]
+        unnamed = {rule.heading for rule in RULES} - headings
+        return unmet + [f"{DOCUMENT.name} has no heading: {heading}" for heading in sorted(unnamed)]
 
     def _expects(self, difference):
         holding = [rule for rule in RULES if rule.holds(difference)]
@@ -155,7 +156,8 @@ def lower_host(url):
 def is_outside_the_root(difference):
     """Gatepost's 404 below a relative root; nginx serves files there, or lets a few patterns through."""
     ours = difference.exchanges[1]
-    return difference.scenario in RELATIVE and difference.role == "gitlab" and ours.answer.status == 404 and is_own(difference)
+    is_there = difference.scenario in RELATIVE and difference.role == "gitlab"
+    return is_there and ours.answer.status == 404 and is_own(difference)
 
 
 def is_gitlabs_page(difference):
@@ -177,7 +179,8 @@ RULES = [
     rule("Letters and order of headers", "header names as written", "order of headers", "received names as written"),
     rule("Pages that the proxy makes", "body", "reason", "answer's header content-type", "answer's header etag",
          "answer's header allow", "answer's header date", when=is_own_error),
-    rule("Pages that the proxy makes", "body", "answer's header content-type", "answer's header etag", when=is_gitlabs_page),
+    rule("Pages that the proxy makes", "body", "answer's header content-type", "answer's header etag",
+         when=is_gitlabs_page),
     rule("Connections after an error", "connection stays", when=lambda it: is_error(it) and it.gatepost),
     rule("Security headers", "answer's header strict-transport-security", "answer's header referrer-policy",
          when=sends_it_once),
@@ -189,21 +192,22 @@ RULES = [
          when=lambda it: it.case.on_redirect and it.exchanges[1].answer.status == 301 and has_no_body(it)),
     rule("Compression", "answer's header vary", when=lambda it: (it.nginx, it.gatepost) == (["Accept-Encoding"], None)),
     rule("Compression", "body", "answer's header content-encoding", when=is_compressed_by_nginx),
-    rule("Caching", "answer's header accept-ranges", "received header if-modified-since", "received header if-none-match",
-         "received header if-range", "received header range", when=has_no_nginx_value),
+    rule("Caching", "answer's header accept-ranges", "received header if-modified-since",
+         "received header if-none-match", "received header if-range", "received header range", when=has_no_nginx_value),
     rule("Caching", "received method", when=lambda it: (it.nginx, it.gatepost) == ("GET", "HEAD")),
-    rule("Headers of one connection", "answer's header x-hop", "received header x-hop", "received header proxy-connection",
-         when=has_no_gatepost_value),
+    rule("Headers of one connection", "answer's header x-hop", "received header x-hop",
+         "received header proxy-connection", when=has_no_gatepost_value),
     outcome("Large heads", (400, 414), ..., "9 KiB header", "40 KiB of cookies", "9 KiB target"),
     outcome("Large heads", (502,), (200,), "answer: longer header"),
-    outcome("Malformed requests", (200, 301, 404), (400,), "target /a<b>", "target /a^b`", "target /\u00e9", "target /x?a=\"b\"",
-            "HTTP/1.2", "two spaces", "Host with a bad port", "Host with letters as port", "Host with user",
+    outcome("Malformed requests", (200, 301, 404), (400,), "target /a<b>", "target /a^b`",
+            "target /\u00e9", "target /x?a=\"b\"", "HTTP/1.2", "two spaces", "Host with a bad port", "Host with letters as port", "Host with user",
             "non-ASCII Host", "line without a colon"),
     outcome("Malformed requests", (505, 501, None), (400,), "HTTP/2.0 in text", "unknown coding", "no version"),
     outcome("Malformed requests", (400,), (404,), "target *", "OPTIONS of everything"),
     outcome("Methods", (400,), (405,), "CONNECT"),
     outcome("Methods", (400,), (200, 301, 404), "get", "HTTP/2: get"),
-    outcome("Lengths and codings", (400, 501), (200, 301, 404), "chunked and length", "two equal lengths", "gzip, chunked"),
+    outcome("Lengths and codings", (400, 501), (200, 301, 404), "chunked and length",
+            "two equal lengths", "gzip, chunked"),
     outcome("Answers that break off", (200,), (200, None), "application fails: broken body"),
     rule("Answers that break off", "requests received", when=lambda it: it.case.answer in FAILING),
     rule("Trailers", "body", when=lambda it: it.case.name == "HTTP/2: answer: trailers"),
@@ -222,10 +226,13 @@ RULES = [
     rule("Names of headers", "received header x!bang", "received header x.dot", "received header x~tilde"),
     rule("HTTP/1.1 to the application", "received version",
          when=lambda it: (it.nginx, it.gatepost) == ("HTTP/1.0", "HTTP/1.1")),
-    rule("Bodies are passed on as they come", "received framing", when=lambda it: (it.nginx, it.gatepost) == ("length", "chunked")),
+    rule("Bodies are passed on as they come", "received framing",
+         when=lambda it: (it.nginx, it.gatepost) == ("length", "chunked")),
     rule("Bodies are passed on as they come", "received header expect", when=has_no_nginx_value),
     rule("Upgrades", "received header upgrade", when=is_no_proper_upgrade),
-    rule("Upgrades", "received header upgrade", when=lambda it: it.role in ("pages", "registry") and has_no_nginx_value(it)),
+    rule("Upgrades", "received header upgrade",
+         when=lambda it: it.role in ("pages", "registry") and has_no_nginx_value(it)),
     rule("Which Host applications see", "received header host", when=is_no_plain_host),
-    rule("The part behind a number sign", "received target", when=lambda it: (it.nginx or "").partition("#")[0] == it.gatepost),
+    rule("The part behind a number sign", "received target",
+         when=lambda it: (it.nginx or "").partition("#")[0] == it.gatepost),
 ]

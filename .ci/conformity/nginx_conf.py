@@ -10,9 +10,9 @@ from . import package
 def write(said, place, public):
     """The text of nginx.conf. Logs and temporary files go below `place`; GitLab's pages are in `public`."""
     hosts = package.hosts(said)
-    servers = [server(host, said, public, hosts) for host in hosts]
+    servers = [server(host, said, public) for host in hosts]
     redirects = [redirect_server(host, said) for host in hosts if host.redirect_port]
-    # The package's order: with each host its redirect; the first on an address is its default server.
+    # Where GitLab is not, the first on an address is its default server.
     blocks = "\n".join(redirects + servers)
     custom = said.get("nginx", {}).get("custom_nginx_config") or ""
     return HTTP.format(
@@ -21,11 +21,12 @@ def write(said, place, public):
     )
 
 
-def server(host, said, public, hosts):
+def server(host, said, public):
     locations = {
         "gitlab": gitlab, "mattermost": mattermost_locations, "registry": registry, "pages": pages,
     }[host.role](host, said, public)
-    custom_key = "custom_gitlab_mattermost_server_config" if host.role == "mattermost" else "custom_gitlab_server_config"
+    whose = "gitlab_mattermost" if host.role == "mattermost" else "gitlab"
+    custom_key = f"custom_{whose}_server_config"
     return f"""
 server {{
 {listens(host, host.port, host.tls)}
@@ -40,7 +41,7 @@ server {{
 
 
 def listens(host, port, tls):
-    words = " ssl" * tls + " http2" * (tls and host.settings["http2_enabled"] and host.role != "registry")
+    words = " ssl" * tls + " http2" * (tls and host.settings["http2_enabled"])
     words += " proxy_protocol" * host.settings["proxy_protocol"] + " default_server" * (host.role == "gitlab")
     return "\n".join(f"  listen {address}:{port}{words};" for address in host.addresses)
 
@@ -241,14 +242,14 @@ GZIP_TYPES = (
 
 ERROR_TEXTS = """
   location /error.txt {
-    internal; default_type text/plain;
+    default_type text/plain;
     return 500 "nginx returned $status when communicating with gitlab-workhorse\\n";
   }
   location /error.json {
-    internal; default_type application/json;
+    default_type application/json;
     return 500 '{"error":"nginx returned $status when communicating with gitlab-workhorse","status":$status}\\n';
   }
-""".replace("internal; ", "")
+"""
 
 HTTP = """
 daemon off;

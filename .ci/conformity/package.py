@@ -46,7 +46,8 @@ def hosts(said):
         url = said.get(url_key)
         enabled = said.get(SERVICES.get(role), {}).get("enable", True)
         if url and enabled is not False:
-            found.append(host(role, urlsplit(url), DEFAULTS | set_in(said.get(scope, {}))))
+            defaults = DEFAULTS | {"http2_enabled": role != "registry"}
+            found.append(host(role, urlsplit(url), defaults | set_in(said.get(scope, {}))))
     return found
 
 
@@ -112,7 +113,6 @@ DEFAULTS = {
     "hsts_max_age": 63072000,
     "hsts_include_subdomains": False,
     "referrer_policy": "strict-origin-when-cross-origin",
-    "http2_enabled": True,
     "real_ip_trusted_addresses": [],
     "ssl_protocols": "TLSv1.2 TLSv1.3",
 }

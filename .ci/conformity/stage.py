@@ -1,4 +1,7 @@
-"""nginx and Gatepost beside each other, from the same gitlab.rb, in front of the same applications."""
+"""nginx and Gatepost beside each other, from the same gitlab.rb, in front of the same applications.
+
+They have the same ports on two addresses of this machine, so that nothing in an answer depends on which is asked.
+"""
 
 import contextlib
 import getpass
