@@ -79,7 +79,7 @@ fn rewriting_a_request(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn log_line(bencher: Bencher<'_, '_>) {
     let summary = RequestSummary::of(&browser_request());
-    let outcome = Outcome { status: 200, sent: 1024 };
+    let outcome = Outcome { status: 200, sent: 1024, uncompressed: 0 };
     let mut out = Vec::with_capacity(4096);
     bencher.bench_local(|| {
         out.clear();

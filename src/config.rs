@@ -8,6 +8,7 @@ pub mod access;
 pub mod address;
 pub mod client_address;
 pub mod compile;
+pub mod compression;
 pub mod diagnostic;
 pub mod document;
 pub mod duration;

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod client_address;
+pub mod compression;
 pub mod end_to_end;
 pub mod error_page;
 pub mod files;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use client_address::ClientAddress;
+use compression::Compression;
 use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
 use log_format::LogFormat;
@@ -122,6 +124,7 @@ pub struct VirtualHost {
     pub security: Security,
     pub client_address: ClientAddress,
     pub routes: Routes,
+    pub compression: Compression,
     pub access_log: LogId,
     pub log_format: LogFormat,
     /// For errors that no route answers for.

@@ -2,10 +2,12 @@
 
 mod addressee;
 pub mod body;
+mod compression;
 pub mod error_pages;
 pub mod facts;
 pub mod file_body;
 pub mod files;
+mod gzip_body;
 mod hop;
 pub mod html;
 pub mod logs;
@@ -47,6 +49,7 @@ use crate::telemetry::counters::{OpenConnection, Tallies};
 use crate::telemetry::exchange::{Exchange, TunnelRecord};
 use crate::telemetry::log_writer::LogHandle;
 use body::{Content, Record, ReplyBody};
+use compression::Prospect;
 use error_pages::ReadyPages;
 use facts::RequestFacts;
 use logs::Logs;
@@ -169,7 +172,11 @@ impl Proxy {
         let open = client.open_exchange();
         let (mut exchange, inbound) = self.admit(client, request);
         let forwarded = match inbound {
-            Ok(inbound) => self.act(Asked { client, exchange: &mut exchange, inbound }).await,
+            Ok(inbound) => {
+                let prospect = Prospect::of(&self.model.host(inbound.host).compression, &inbound.head);
+                let forwarded = self.act(Asked { client, exchange: &mut exchange, inbound }).await;
+                forwarded.compressed(prospect)
+            }
             Err(refused) => Forwarded::Answered(refused),
         };
         match forwarded {
@@ -339,6 +346,16 @@ impl Proxy {
             return;
         }
         tracing::warn!("{}: {error}", self.model.upstream(forward.upstream));
+    }
+}
+
+impl Forwarded {
+    /// The same, with the answer in the form that its client prefers.
+    fn compressed(self, prospect: Option<Prospect<'_>>) -> Forwarded {
+        match (self, prospect) {
+            (Forwarded::Answered(reply), Some(prospect)) => Forwarded::Answered(prospect.fulfil(reply)),
+            (forwarded, _) => forwarded,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod clock;
+mod compression_ratio;
 pub mod counters;
 mod custom_line;
 pub mod escape;

@@ -240,7 +240,7 @@ UPGRADES = [
 FAILING = ("broken", "broken head", "broken body")
 SPECIAL = {
     "head", "head without length", "not modified", "switch", "switch to spdy",
-    "text to compress",
+    "text to compress", "head of a text",
 } | set(FAILING)
 
 
@@ -255,6 +255,22 @@ def answered(names):
     cases += [case(f"HEAD answered by {name}", "/x", method="HEAD", answer="head") for name in ("head",)]
     return cases
 
+
+TEXTS = (
+    "tagged text", "short text", "text of 250", "stream of text", "compressed text", "script", "failed text",
+    "untransformed text",
+)
+COMPRESSION = [
+    *(case(f"gzip for a {name}", "/x", "Accept-Encoding: gzip, br", answer=name) for name in TEXTS),
+    *(case(f"accepts {value}", "/x", f"Accept-Encoding: {value}", answer="text to compress")
+      for value in ("*", "br, GZIP;q=0.5", "gzip;q=0", "identity", "x-gzip", "gzip;q=0.000, *")),
+    *(case(f"gzip for a proxy, {name}", "/x", "Accept-Encoding: gzip", "Via: 1.1 other", answer=name)
+      for name in ("text to compress", "public text", "private text", "caching")),
+    case("gzip for a proxy with Authorization", "/x", "Accept-Encoding: gzip", "Via: 1.1 other",
+         "Authorization: Basic cm9vdDp4", answer="public text"),
+    case("gzip over HTTP/1.0", "/x", "Accept-Encoding: gzip", version="1.0", answer="text to compress"),
+    case("gzip for HEAD", "/x", "Accept-Encoding: gzip", method="HEAD", answer="head of a text", roles=GITLAB),
+]
 
 HEALTH = [
     *(case(f"{path} answers {kind}", path, answer=kind, roles=GITLAB)
@@ -311,6 +327,7 @@ def plain_to_tls():
 
 
 def all_cases(answers):
-    main = FROM_TARGETS + METHODS + VERSIONS + HOSTS + HEADERS + BODIES + UPGRADES + answered(answers) + HEALTH + HTTP2
+    main = FROM_TARGETS + METHODS + VERSIONS + HOSTS + HEADERS + BODIES + UPGRADES + answered(answers) + COMPRESSION
+    main += HEALTH + HTTP2
     redirects = FROM_TARGETS + METHODS + VERSIONS + HOSTS + HEALTH + BODIES[:6]
     return main + on_redirect(redirects) + plain_to_tls() + DOWN + on_redirect(DOWN[1:3])

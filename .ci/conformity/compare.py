@@ -1,6 +1,8 @@
 """What is different between two exchanges, aspect by aspect."""
 
+import gzip
 import re
+import zlib
 from dataclasses import dataclass
 
 
@@ -41,7 +43,8 @@ def differences(scenario, role, case, nginx, gatepost):
 def aspects(exchange):
     answer = exchange.answer
     found = {
-        "status": answer.status, "reason": answer.reason, "interim answers": answer.interim, "body": answer.body,
+        "status": answer.status, "reason": answer.reason, "interim answers": answer.interim,
+        "body": readable(answer),
         "answer breaks off": answer.framing == "broken off", "connection stays": stays(answer),
         "requests received": len(exchange.received),
         "header names as written": written(answer.headers),
@@ -58,6 +61,15 @@ def aspects(exchange):
         }
         found |= by_name("received header", received.headers)
     return found
+
+
+def readable(answer):
+    """The body as a client reads it: two encoders may say the same in other bytes."""
+    is_compressed = answer.values("content-encoding") == ["gzip"] and answer.body
+    try:
+        return gzip.decompress(answer.body) if is_compressed else answer.body
+    except (OSError, EOFError, zlib.error):
+        return answer.body
 
 
 def by_name(what, headers):

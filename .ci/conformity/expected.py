@@ -1,6 +1,5 @@
 """The differences that are deliberate. Each has its reason below its heading in docs/differences-from-nginx.md."""
 
-import gzip
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,11 +164,6 @@ def is_gitlabs_page(difference):
     return difference.role == "gitlab" and difference.exchanges[0].answer.body.startswith(b"<h1>")
 
 
-def is_compressed_by_nginx(difference):
-    theirs, ours = (exchange.answer for exchange in difference.exchanges)
-    return theirs.values("content-encoding") == ["gzip"] and ours.body == gzip.decompress(theirs.body)
-
-
 RELATIVE = ("06-relative-url", "relative-url")
 
 RULES = [
@@ -190,8 +184,6 @@ RULES = [
     rule("Redirects", "answer's header location", when=has_an_empty_port),
     rule("Redirects", "body", "answer's header content-type",
          when=lambda it: it.case.on_redirect and it.exchanges[1].answer.status == 301 and has_no_body(it)),
-    rule("Compression", "answer's header vary", when=lambda it: (it.nginx, it.gatepost) == (["Accept-Encoding"], None)),
-    rule("Compression", "body", "answer's header content-encoding", when=is_compressed_by_nginx),
     rule("Caching", "answer's header accept-ranges", "received header if-modified-since",
          "received header if-none-match", "received header if-range", "received header range", when=has_no_nginx_value),
     rule("Caching", "received method", when=lambda it: (it.nginx, it.gatepost) == ("GET", "HEAD")),

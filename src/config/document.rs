@@ -15,6 +15,7 @@ use http::{HeaderValue, StatusCode};
 use super::source::{Place, Source};
 use crate::model::access::AccessRule;
 use crate::model::client_address::AddressSource;
+use crate::model::compression::Compression;
 use crate::model::error_page::{ApplicationErrors, ErrorPage};
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
@@ -121,6 +122,7 @@ pub struct HostSettings {
     pub referrer_policy: Setting<HeaderChoice>,
     pub keepalive_connections: Setting<usize>,
     pub keepalive_timeout: Setting<Duration>,
+    pub compression: Setting<Compression>,
     pub access_log: Setting<LogTarget>,
     pub access_log_format: Setting<Template<LogVariable>>,
     pub access_log_escape: Setting<LogEscape>,
@@ -304,6 +306,7 @@ impl HostSettings {
             referrer_policy: self.referrer_policy.over(&below.referrer_policy),
             keepalive_connections: self.keepalive_connections.over(&below.keepalive_connections),
             keepalive_timeout: self.keepalive_timeout.over(&below.keepalive_timeout),
+            compression: self.compression.over(&below.compression),
             access_log: self.access_log.over(&below.access_log),
             access_log_format: self.access_log_format.over(&below.access_log_format),
             access_log_escape: self.access_log_escape.over(&below.access_log_escape),

@@ -3,6 +3,7 @@
 //! Nothing stops at the first mistake: a value that cannot be read is reported and marked, and the
 //! reading goes on. What the values mean together is checked in `compile`.
 
+mod compression;
 mod encryption;
 mod pages;
 mod redirect;
@@ -136,6 +137,7 @@ fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
             .get("referrer_policy", values::header_choice("write a policy in quotes, or false", header::value)),
         keepalive_connections: table.get("keepalive_connections", connections),
         keepalive_timeout: table.get("keepalive_timeout", text(duration::EXPECTED, duration::parse)),
+        compression: table.get("compression", compression::compression),
         access_log: table.get("access_log", text(values::LOG_TARGET_EXPECTED, values::log_target)),
         access_log_format: table.get("access_log_format", text(values::LOG_FORMAT_EXPECTED, template::of_log)),
         access_log_escape: table.get("access_log_escape", text(values::LOG_ESCAPE_EXPECTED, values::log_escape)),

@@ -128,6 +128,13 @@ pub static CLIENT_ADDRESS: Section = Section {
     groups: &[&["trusted", "from", "recursive"]],
 };
 
+pub static COMPRESSION: Section = Section {
+    name: "host.compression",
+    place: "in the `compression` of a host",
+    form: "write { types = [\"text/html\"], min_length = 250 }, true for the usual rules, or false",
+    groups: &[&["types", "level", "min_length", "http_version", "proxied", "vary"]],
+};
+
 pub static CLIENT_CERTIFICATES: Section = Section {
     name: "host.client_certificates",
     place: "in the `client_certificates` of a host",
@@ -142,7 +149,7 @@ pub static UPSTREAM_TLS: Section = Section {
     groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
 };
 
-static SECTIONS: [&Section; 13] = [
+static SECTIONS: [&Section; 14] = [
     &TOP,
     &PROCESS,
     &STATUS,
@@ -155,6 +162,7 @@ static SECTIONS: [&Section; 13] = [
     &ERROR_PAGE,
     &CLIENT_ADDRESS,
     &CLIENT_CERTIFICATES,
+    &COMPRESSION,
     &UPSTREAM_TLS,
 ];
 
@@ -169,6 +177,7 @@ const HOST_SETTINGS: &[&str] = &[
     "referrer_policy",
     "keepalive_connections",
     "keepalive_timeout",
+    "compression",
     "access_log",
     "access_log_format",
     "access_log_escape",

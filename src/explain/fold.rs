@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use http::StatusCode;
 
 use crate::model::client_address::ClientAddress;
+use crate::model::compression::Compression;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
 use crate::model::route::{Action, Origin, PathMatch, Redirect, Route};
@@ -74,7 +75,9 @@ fn redirect_to(model: &Model, index: usize) -> Option<RedirectTo<'_>> {
 fn plain_side<'a>(host: &'a VirtualHost, name: &HostPattern, plain: &'a VirtualHost) -> Option<RedirectTo<'a>> {
     let same_log = plain.access_log == host.access_log && plain.log_format == host.log_format;
     let same = plain.names == [name.clone()] && same_log;
-    let is_plain = plain.security == Security::Plain && plain.client_address == ClientAddress::Peer;
+    let is_plain = plain.security == Security::Plain
+        && plain.client_address == ClientAddress::Peer
+        && plain.compression == Compression::Off;
     if !same || !is_plain {
         return None;
     }

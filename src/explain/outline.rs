@@ -9,6 +9,7 @@ use super::fold::{self, RedirectTo};
 use super::notation;
 use crate::model::access::AccessRules;
 use crate::model::client_address::ClientAddress;
+use crate::model::compression::Compression;
 use crate::model::error_page::ErrorPages;
 use crate::model::header_ops::HeaderOp;
 use crate::model::host::HostPattern;
@@ -46,6 +47,7 @@ pub(super) struct HostOutline<'a> {
     pub(super) tls: Option<TlsOutline<'a>>,
     pub(super) hsts: Option<&'a HeaderValue>,
     pub(super) referrer_policy: Option<&'a HeaderValue>,
+    pub(super) compression: &'a Compression,
     pub(super) access_log: &'a LogTarget,
     pub(super) log_format: &'a LogFormat,
     /// How requests are passed on, unless a route says otherwise.
@@ -225,6 +227,7 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) ->
         tls: tls(model, index, redirect),
         hsts: host_wide(&routes, "strict-transport-security"),
         referrer_policy: host_wide(&routes, "referrer-policy"),
+        compression: &host.compression,
         access_log: model.access_log(host.access_log),
         log_format: &host.log_format,
         forwarding,

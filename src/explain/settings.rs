@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
 use super::value::{Entry, Value};
-use super::{notation, pages};
+use super::{compression, notation, pages};
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
@@ -86,6 +86,7 @@ fn host(host: &HostOutline<'_>) -> HostEntries {
         entries.push(("keepalive_connections", Value::Number(forwarding.upstream.max_idle as u64)));
         entries.push(("keepalive_timeout", Value::Text(notation::duration(forwarding.upstream.idle_timeout))));
     }
+    entries.push(("compression", compression::value(host.compression)));
     entries.push(("access_log", Value::Text(notation::log_target(host.access_log))));
     if let LogFormat::Custom(format) = host.log_format {
         entries.push(("access_log_format", Value::text(&format.template)));

@@ -2,9 +2,10 @@
 
 use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
 use super::page::{Ink, Page};
-use super::{notation, pages};
+use super::{compression, notation, pages};
 use crate::model::access::AccessRules;
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
+use crate::model::compression::Compression;
 use crate::model::error_page::{ApplicationErrors, ErrorPages};
 use crate::model::files::{FileLocation, Files};
 use crate::model::header_ops::HeaderOp;
@@ -97,6 +98,9 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
     }
     if let Some(pages) = host.error_pages {
         page.row("error pages", &error_pages(Some(pages)));
+    }
+    if let Compression::Gzip(rules) = host.compression {
+        page.row("compresses", &compression::sentence(rules));
     }
     page.row("access log", &notation::log_target(host.access_log));
     if let LogFormat::Custom(format) = host.log_format {

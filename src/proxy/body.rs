@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::file_body::FileBody;
+use super::gzip_body::{EncoderFailure, GzipBody};
 use crate::net::connection::OpenExchange;
 use crate::net::upstream::answer::AnswerBody;
 use crate::net::upstream::error::AnswerFailure;
@@ -33,6 +34,8 @@ pub enum Content {
     Own(Bytes),
     Application(AnswerBody),
     File(FileBody),
+    /// Any of the others, on its way through an encoder.
+    Gzip(Box<GzipBody<Content>>),
     /// Fails at once, so that the connection ends before anything is sent (an HTTP/2 stream is reset).
     Refused,
 }
@@ -43,6 +46,7 @@ pub enum ContentFailure {
     Application(AnswerFailure),
     /// It cannot be read any more, or became shorter.
     File(io::Error),
+    Compression(EncoderFailure),
     /// The configuration says that there is to be no answer.
     Refused,
 }
@@ -90,9 +94,15 @@ impl Drop for Record {
     }
 }
 
-impl Content {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ContentFailure>>> {
-        match self {
+impl Body for Content {
+    type Data = Bytes;
+    type Error = ContentFailure;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ContentFailure>>> {
+        match self.get_mut() {
             Content::Empty => Poll::Ready(None),
             Content::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -104,6 +114,7 @@ impl Content {
                 let frame = ready!(body.poll_frame(cx));
                 Poll::Ready(frame.map(|frame| frame.map_err(ContentFailure::File)))
             }
+            Content::Gzip(body) => body.poll_frame(cx),
             Content::Refused => Poll::Ready(Some(Err(ContentFailure::Refused))),
         }
     }
@@ -114,6 +125,7 @@ impl Content {
             Content::Own(bytes) => bytes.is_empty(),
             Content::Application(body) => body.is_end_stream(),
             Content::File(body) => body.is_end_stream(),
+            Content::Gzip(body) => body.is_end_stream(),
             Content::Refused => false,
         }
     }
@@ -124,7 +136,7 @@ impl Content {
             Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Application(body) => body.size_hint(),
             Content::File(body) => body.size_hint(),
-            Content::Refused => SizeHint::default(),
+            Content::Gzip(_) | Content::Refused => SizeHint::default(),
         }
     }
 }
@@ -139,7 +151,10 @@ impl Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, ContentFailure>>> {
         let ReplyBody::Message { content, record } = self.get_mut() else { return Poll::Ready(None) };
         record.bytes_wanted();
-        let frame = ready!(content.poll_frame(cx));
+        let frame = ready!(Pin::new(&mut *content).poll_frame(cx));
+        if let Content::Gzip(body) = content {
+            record.exchange.compressed_from(body.taken());
+        }
         match &frame {
             Some(Ok(frame)) => record.bytes_offered(frame.data_ref().map_or(0, |data| data.len() as u64)),
             Some(Err(ContentFailure::Refused)) => {}
@@ -164,11 +179,18 @@ impl Body for ReplyBody {
     }
 }
 
+impl From<EncoderFailure> for ContentFailure {
+    fn from(failure: EncoderFailure) -> ContentFailure {
+        ContentFailure::Compression(failure)
+    }
+}
+
 impl fmt::Display for ContentFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ContentFailure::Application(failure) => failure.fmt(f),
             ContentFailure::Refused => f.write_str("there is to be no answer"),
+            ContentFailure::Compression(EncoderFailure(error)) => write!(f, "it cannot be compressed: {error}"),
             ContentFailure::File(error) => write!(f, "a file cannot be read to its end: {error}"),
         }
     }
@@ -179,7 +201,7 @@ impl std::error::Error for ContentFailure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             ContentFailure::Application(failure) => failure.source(),
-            ContentFailure::File(error) => Some(error),
+            ContentFailure::File(error) | ContentFailure::Compression(EncoderFailure(error)) => Some(error),
             ContentFailure::Refused => None,
         }
     }

@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
-use super::{escape, redaction};
+use super::{compression_ratio, escape, redaction};
 use crate::model::log_format::LogEscape;
 
 /// What the line says about the request. Cheap to make: everything shares the request's own memory.
@@ -35,6 +35,8 @@ pub struct Outcome {
     pub status: u16,
     /// Bytes of the body that went to the client.
     pub sent: u64,
+    /// Bytes of the body before its compression; 0 if it was not compressed.
+    pub uncompressed: u64,
 }
 
 /// The line of a tunnel, written as far as it can be when the tunnel opens. A tunnel may last for hours;
@@ -78,6 +80,7 @@ pub fn write_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, request: &Request
     write_request(out, request, outcome.status);
     write_number(out, outcome.sent);
     write_agent(out, request);
+    compression_ratio::append(out, outcome.uncompressed, outcome.sent);
     out.push(b'\n');
 }
 
@@ -94,6 +97,7 @@ impl TunnelLine {
         write_request(&mut text, request, 101);
         let sent_at = text.len();
         write_agent(&mut text, request);
+        text.push(b'-');
         TunnelLine { text: text.into(), time_at, sent_at }
     }
 
@@ -133,7 +137,7 @@ fn write_request(out: &mut Vec<u8>, request: &RequestSummary, status: u16) {
     out.push(b' ');
 }
 
-/// ` "$filtered_http_referer" "$http_user_agent" $gzip_ratio`
+/// ` "$filtered_http_referer" "$http_user_agent" `
 fn write_agent(out: &mut Vec<u8>, request: &RequestSummary) {
     out.extend_from_slice(b" \"");
     if let Some(referer) = &request.referer {
@@ -144,7 +148,7 @@ fn write_agent(out: &mut Vec<u8>, request: &RequestSummary) {
         Some(agent) => escape::append(out, agent.as_bytes()),
         None => out.push(b'-'),
     }
-    out.extend_from_slice(b"\" -");
+    out.extend_from_slice(b"\" ");
 }
 
 /// In decimal; the formatting machinery costs more than the rest of a line.
@@ -203,7 +207,7 @@ mod tests {
     }
 
     fn ended(status: u16, sent: u64) -> Outcome {
-        Outcome { status, sent }
+        Outcome { status, sent, uncompressed: 0 }
     }
 
     #[test]

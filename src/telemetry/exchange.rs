@@ -52,6 +52,8 @@ struct Record {
     progress: Progress,
     wanted: Wanted,
     sent: u64,
+    /// Bytes of the body before its compression; 0 if it was not compressed.
+    uncompressed: u64,
     /// There if a status page tells it.
     tally: Option<OpenRequest>,
 }
@@ -106,7 +108,15 @@ impl Exchange {
             LineForm::Custom(format) => Line::Custom(Box::new(Notes::begin(format.clone(), facts, head))),
         };
         let wanted = if head.method == Method::HEAD { Wanted::Head } else { Wanted::Everything };
-        Exchange(Box::new(Record { line, log, progress: Progress::Asked, wanted, sent: 0, tally: None }))
+        Exchange(Box::new(Record {
+            line,
+            log,
+            progress: Progress::Asked,
+            wanted,
+            sent: 0,
+            uncompressed: 0,
+            tally: None,
+        }))
     }
 
     /// What is noted beyond the usual; `None` if the log has the usual format.
@@ -147,6 +157,11 @@ impl Exchange {
         }
     }
 
+    /// What went to the client so far stands for so many bytes.
+    pub fn compressed_from(&mut self, bytes: u64) {
+        self.0.uncompressed = bytes;
+    }
+
     /// The exchange goes on as a tunnel, and its line is the tunnel's.
     pub fn into_tunnel(mut self) -> TunnelRecord {
         let record = &mut self.0;
@@ -178,12 +193,20 @@ impl Drop for Record {
             Progress::Asked => CLIENT_WENT_AWAY,
             Progress::Answered { status } => status,
         };
-        let sent = self.sent;
+        let (sent, uncompressed) = (self.sent, self.uncompressed);
         match &mut self.line {
             Line::Package { peer, request } => self.log.dated_line(|out, time| {
-                access_log::write_line(out, *peer, time, request, access_log::Outcome { status, sent });
+                access_log::write_line(
+                    out,
+                    *peer,
+                    time,
+                    request,
+                    access_log::Outcome { status, sent, uncompressed },
+                );
             }),
-            Line::Custom(notes) => self.log.log.line(|out| notes.write(End { status, sent, received: 0 }, out)),
+            Line::Custom(notes) => {
+                self.log.log.line(|out| notes.write(End { status, sent, uncompressed, received: 0 }, out))
+            }
             Line::Gone => {}
         }
     }
@@ -199,7 +222,7 @@ impl Drop for TunnelRecord {
             }
             OpenTunnelLine::Custom(notes) => {
                 let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
-                self.log.log.line(|out| notes.write(End { status, sent, received }, out));
+                self.log.log.line(|out| notes.write(End { status, sent, uncompressed: 0, received }, out));
             }
             OpenTunnelLine::Gone => {}
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode, request};
 
+use super::compression_ratio;
 use super::custom_line::CustomLine;
 use crate::model::log_format::CustomFormat;
 use crate::model::template::{Facts, Presence};
@@ -46,6 +47,8 @@ pub(super) struct End {
     pub(super) status: u16,
     /// Bytes of the body that went to the client.
     pub(super) sent: u64,
+    /// Bytes of the body before its compression; 0 if it was not compressed.
+    pub(super) uncompressed: u64,
     /// Bytes that came from the client through a tunnel.
     pub(super) received: u64,
 }
@@ -116,7 +119,11 @@ impl Notes {
                 Outcome::BytesSent => number(out, end.sent + *answer_head as u64),
                 Outcome::RequestLength => number(out, *request_head as u64 + uploaded),
                 Outcome::RequestTime => seconds(out, begun.elapsed()),
-                // Nothing is compressed or cached here.
+                Outcome::GzipRatio if end.uncompressed > 0 => {
+                    compression_ratio::append(out, end.uncompressed, end.sent);
+                    Presence::Present
+                }
+                // Nothing is cached here.
                 Outcome::GzipRatio | Outcome::UpstreamCacheStatus => Presence::Absent,
                 Outcome::UpstreamBytesSent if upstream.is_some() => number(out, *request_head as u64 + uploaded),
                 _ => upstream.as_ref().map_or(Presence::Absent, |upstream| upstream.append(outcome, end, out)),
@@ -158,7 +165,8 @@ impl UpstreamNotes {
 
     /// Bytes of its body; a body of ours in its place does not count.
     fn body_length(&self, end: End) -> u64 {
-        if self.head.as_ref().is_some_and(|head| head.length > 0) { end.sent } else { 0 }
+        let answered = if end.uncompressed > 0 { end.uncompressed } else { end.sent };
+        if self.head.as_ref().is_some_and(|head| head.length > 0) { answered } else { 0 }
     }
 }
 

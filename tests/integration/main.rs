@@ -28,6 +28,7 @@ mod tls_policy;
 // What passes, in both directions.
 mod agents;
 mod client_address;
+mod compression;
 mod expect;
 mod grpc;
 mod http2;

@@ -73,6 +73,7 @@ impl HostPlan<'_> {
             security: self.security(name, context),
             client_address: client_address::compile(&self.settings, context.problems),
             routes: Routes::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
+            compression: self.settings.compression.clone().value_or_default(),
             access_log,
             log_format: self.log_format.clone(),
             error_pages,

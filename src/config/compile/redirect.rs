@@ -11,6 +11,7 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Said;
 use crate::model::access::AccessRules;
 use crate::model::client_address::ClientAddress;
+use crate::model::compression::Compression;
 use crate::model::host::HostPattern;
 use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Origin, PathMatch, Redirect, RedirectPath, Route, Routes};
@@ -41,6 +42,7 @@ pub(super) fn compile(plan: &RedirectPlan<'_>, context: &mut Context<'_>) -> Vec
             // As in the package, whose redirects know nothing of `real_ip_*`.
             client_address: ClientAddress::Peer,
             routes: Routes::new(routes),
+            compression: Compression::Off,
             access_log: plan.access_log,
             log_format: plan.log_format.clone(),
             error_pages: None,

@@ -12,6 +12,7 @@ use crate::config::document::{Application, ForwardSettings, HostSettings, Said, 
 use crate::config::source::Place;
 use crate::model::access::{AccessRule, AccessRules, Clients, Permission};
 use crate::model::client_address::ClientAddress;
+use crate::model::compression::Compression;
 use crate::model::header_ops::{HeaderOp, SettableName};
 use crate::model::host::{HostName, HostPattern};
 use crate::model::log_format::LogFormat;
@@ -44,6 +45,7 @@ pub(super) fn compile(said: &Said<StatusSection>, context: &mut Context<'_>) -> 
         security: Security::Plain,
         routes: Routes::new(pages.chain([rest]).map(route).collect()),
         client_address: ClientAddress::Peer,
+        compression: Compression::Off,
         access_log: context.model.add_access_log(LogTarget::Off),
         log_format: LogFormat::Package,
         error_pages: None,

@@ -8,6 +8,7 @@ use super::overrides;
 use super::settings::{self, Fate, Form, Known, Spec};
 use super::value::{Cause, Data, Entry, SectionRef, Unknown, Value};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::model::compression::Level;
 
 /// Reports every value that cannot be used, and those that surely mean something else.
 pub(super) fn check(settings: &Settings, problems: &mut Diagnostics) {
@@ -106,6 +107,10 @@ fn mismatch(spec: &Spec, value: &Value) -> Option<(&'static str, &'static str)> 
         Form::Port => {
             let port = text.and_then(|text| text.trim().parse::<u16>().ok());
             (port.is_some_and(|port| port > 0), "a port", "a number from 1 to 65535")
+        }
+        Form::Level => {
+            let level = text.and_then(|text| Level::new(text.trim().parse().ok()?));
+            (level.is_some(), "a level", "a number from 1 to 9")
         }
         Form::Texts => {
             let fits = matches!(&value.data, Data::List(items) if items.iter().all(|item| item.as_key().is_some()));

@@ -5,6 +5,7 @@ mod applications;
 mod cipher_string;
 mod client_address;
 mod client_certificates;
+mod compression;
 mod encryption;
 mod headers;
 mod host;

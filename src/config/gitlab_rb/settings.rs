@@ -39,6 +39,8 @@ pub(super) enum Form {
     Number,
     /// A number, also as a text.
     Port,
+    /// A number from 1 to 9, also as a text.
+    Level,
     /// A list of texts.
     Texts,
     /// A number of bytes, or a text with nginx's units.

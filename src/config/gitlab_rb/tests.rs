@@ -2,6 +2,7 @@
 
 mod agent;
 mod client_address;
+mod compression;
 mod sources;
 
 use std::collections::HashMap;

@@ -13,7 +13,9 @@ use super::pages::{self, Pages};
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::Scheme;
-use super::{client_address, encryption, headers, listening, log_format, notation, request_headers, routes};
+use super::{
+    client_address, compression, encryption, headers, listening, log_format, notation, request_headers, routes,
+};
 use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
 };
@@ -43,6 +45,7 @@ impl Plan {
             client_address: client_address::of(owner, lowering.reader),
             hsts: headers::hsts(self, listening.tls, lowering.reader),
             referrer_policy: self.said(self.referrer_policy(lowering)),
+            compression: compression::of(self.service, listening.tls, &self.place, lowering.reader),
             access_log: self.said(self.access_log(lowering)),
             access_log_format: log_format::format(self.service, lowering.reader),
             access_log_escape: log_format::escape(self.service, lowering.reader),

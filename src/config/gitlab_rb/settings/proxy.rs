@@ -100,11 +100,11 @@ pub(super) const PROXY: &[Spec] = &[
     no_effect("error_log_level", ALL, Form::Text, "the program's own log has its own level"),
     no_effect("log_group", &[Daemon], Form::Text, "log files belong to the account that serves"),
     // Compression and caching.
-    no_effect("gzip_enabled", HTTP, Form::Flag, GZIP),
-    no_effect("gzip_http_version", HTTP, Form::Any, GZIP),
-    no_effect("gzip_comp_level", HTTP, Form::Any, GZIP),
-    no_effect("gzip_proxied", HTTP, Form::Any, GZIP),
-    no_effect("gzip_types", HTTP, Form::Texts, GZIP),
+    applied("gzip_enabled", HTTP, Form::Flag),
+    applied("gzip_http_version", HTTP, Form::Any),
+    applied("gzip_comp_level", HTTP, Form::Level),
+    applied("gzip_proxied", HTTP, Form::Text),
+    applied("gzip_types", HTTP, Form::Texts),
     no_effect("proxy_cache", HTTP, Form::Any, "nothing is cached"),
     no_effect("proxy_cache_path", &[Daemon], Form::Text, "nothing is cached"),
     no_effect("cache_max_size", &[Daemon], Form::Any, "nothing is cached"),
@@ -162,7 +162,6 @@ const EVERY: &[Owner] = &[Gitlab, Mattermost, Registry, Pages, Kas];
 const ALL: &[Owner] = &[Daemon, Gitlab, Mattermost, Registry, Pages, Kas];
 const HTTP: &[Owner] = &[Daemon, Gitlab];
 
-const GZIP: &str = "answers are not compressed by the proxy; what the application compresses passes as it is";
 const TUNING: &str = "a detail of nginx that has no counterpart";
 const STATUS: &str = "the pages are what they are, and nothing is logged about them";
 const ROTATION: &str = "Gatepost does not rotate logs; USR1 opens them anew";

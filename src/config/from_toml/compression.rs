@@ -1,0 +1,75 @@
+//! The key for the compression of a host's answers.
+
+use toml::de::DeValue;
+
+use super::section;
+use super::table::{Reader, Table, Value};
+use super::values::{boolean, number, one_or_more, text};
+use crate::config::compression::{self, HTTP_EXPECTED, PROXIED_EXPECTED, TYPES_EXPECTED};
+use crate::config::diagnostic::Mistake;
+use crate::config::document::Setting;
+use crate::config::language;
+use crate::model::compression::{Compression, GzipRules, Level, Vary};
+
+/// A table of rules, of which those that are left out are GitLab's; `true` for all of these, or `false`.
+pub(super) fn compression<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<Compression> {
+    match value.get_ref() {
+        DeValue::Boolean(false) => Some(Compression::Off),
+        DeValue::Boolean(true) => Some(Compression::Gzip(Box::new(compression::of_package()))),
+        _ => {
+            let rules = section(&language::COMPRESSION, rules)(reader, value)??;
+            Some(Compression::Gzip(Box::new(rules)))
+        }
+    }
+}
+
+/// `None` if one of them cannot be read.
+fn rules(table: &mut Table<'_, '_, '_>) -> Option<GzipRules> {
+    let usual = compression::of_package();
+    let types = table.get("types", words(TYPES_EXPECTED, |words| compression::types(words)));
+    let level = table.get("level", level);
+    let min_length = table.get("min_length", number(0..=LONGEST));
+    let oldest_http = table.get("http_version", text(HTTP_EXPECTED, compression::oldest_http));
+    let proxied = table.get("proxied", words(PROXIED_EXPECTED, |words| compression::proxied(words)));
+    let vary = table.get("vary", vary);
+    Some(GzipRules {
+        types: readable(types, usual.types)?,
+        level: readable(level, usual.level)?,
+        min_length: readable(min_length, usual.min_length)?,
+        oldest_http: readable(oldest_http, usual.oldest_http)?,
+        proxied: readable(proxied, usual.proxied)?,
+        vary: readable(vary, usual.vary)?,
+    })
+}
+
+/// The value, or the usual one; `None` if it cannot be read.
+fn readable<T>(setting: Setting<T>, usual: T) -> Option<T> {
+    match setting {
+        Setting::Said(said) => Some(said.value),
+        Setting::Unsaid => Some(usual),
+        Setting::Unreadable => None,
+    }
+}
+
+/// Words that are understood together.
+fn words<'t, T>(
+    expected: &'static str,
+    parse: fn(Vec<&str>) -> Result<T, Mistake>,
+) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<T> {
+    move |reader, value| {
+        let words = one_or_more(expected, |word| Ok(word.to_owned()))(reader, value)?;
+        reader.accept(parse(words.iter().map(|said| said.value.as_str()).collect()), value)
+    }
+}
+
+fn level(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Level> {
+    number(1..=9)(reader, value).and_then(Level::new)
+}
+
+fn vary(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vary> {
+    let told = boolean(reader, value)?;
+    Some(if told { Vary::Told } else { Vary::Untold })
+}
+
+/// A gigabyte; beyond it somebody has mistaken the unit.
+const LONGEST: u64 = 1 << 30;

@@ -1,0 +1,79 @@
+//! Compression, as the package's nginx has it for each host.
+
+use super::plan::Service;
+use super::reader::Reader;
+use crate::config::compression;
+use crate::config::diagnostic::Mistake;
+use crate::config::document::{Said, Setting};
+use crate::config::gitlab_rb::settings::Owner;
+use crate::config::source::Place;
+use crate::model::compression::{Compression, GzipRules, Level, MediaTypes, Proxied, Vary};
+
+/// Whether and how the answers of a service's host are compressed. What is not said stands at `place`.
+pub(super) fn of(service: Service, tls: bool, place: &Place, reader: &mut Reader<'_>) -> Setting<Compression> {
+    // All hosts but GitLab's have what the package sets for its nginx as a whole.
+    let owner = if service == Service::Gitlab { Owner::Gitlab } else { Owner::Daemon };
+    // Pages that hold a secret beside what somebody else may choose must not be compressed under encryption
+    // (BREACH); the package takes care of that for Mattermost.
+    let is_exposed = service == Service::Mattermost && tls;
+    if is_exposed || reader.flag(owner, "gzip_enabled") == Some(false) {
+        return Setting::said_at(Compression::Off, place);
+    }
+    match rules(owner, service, reader) {
+        Some(rules) => Setting::said_at(Compression::Gzip(Box::new(rules)), place),
+        None => Setting::Unreadable,
+    }
+}
+
+fn rules(owner: Owner, service: Service, reader: &mut Reader<'_>) -> Option<GzipRules> {
+    let usual = compression::of_package();
+    let (min_length, vary) = match service {
+        Service::Gitlab => (usual.min_length, usual.vary),
+        _ => (NGINX_MIN_LENGTH, Vary::Untold),
+    };
+    let level =
+        reader.text_of(owner, "gzip_comp_level").and_then(|said| Level::new(said.value.trim().parse().ok()?));
+    // A number is as good as a text.
+    let oldest_http = reader.of(owner, "gzip_http_version");
+    let oldest_http = oldest_http.and_then(|it| Some(Said { value: it.value.to_text()?, place: it.value.place }));
+    let proxied = reader.text_of(owner, "gzip_proxied");
+    Some(GzipRules {
+        types: types(owner, usual.types, reader)?,
+        level: level.unwrap_or(usual.level),
+        min_length,
+        oldest_http: read(oldest_http, compression::oldest_http, usual.oldest_http, reader)?,
+        proxied: read(proxied, self::proxied, usual.proxied, reader)?,
+        vary,
+    })
+}
+
+/// nginx always adds `text/html`.
+fn types(owner: Owner, usual: MediaTypes, reader: &mut Reader<'_>) -> Option<MediaTypes> {
+    let Some(written) = reader.texts(owner, "gzip_types") else { return Some(usual) };
+    for said in &written {
+        if let Err(mistake) = compression::types([said.value.as_str()]) {
+            reader.problems.push(mistake.at(&said.place));
+            return None;
+        }
+    }
+    let all = ["text/html"].into_iter().chain(written.iter().map(|said| said.value.as_str()));
+    compression::types(all).ok()
+}
+
+/// The value, or the usual one; `None` if it is wrong, which is reported.
+fn read<T>(
+    said: Option<Said<String>>,
+    parse: fn(&str) -> Result<T, Mistake>,
+    usual: T,
+    reader: &mut Reader<'_>,
+) -> Option<T> {
+    let Some(Said { value, place }) = said else { return Some(usual) };
+    parse(&value).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok()
+}
+
+fn proxied(text: &str) -> Result<Proxied, Mistake> {
+    compression::proxied(text.split_whitespace())
+}
+
+/// What nginx has where nothing is said.
+const NGINX_MIN_LENGTH: u64 = 20;

@@ -1,0 +1,93 @@
+//! `gzip_*`.
+
+use super::{BOTH, host, judgement, model, problems, reading};
+use crate::model::compression::{Compression, GzipRules, Level, MediaTypes, OldestHttp, Proxied, Vary};
+use crate::model::judgement::Verdict;
+
+fn rules_at(address: &str, name: &str, text: &str) -> Option<GzipRules> {
+    match &host(&model(text), address, name).compression {
+        Compression::Gzip(rules) => Some((**rules).clone()),
+        Compression::Off => None,
+    }
+}
+
+fn of_gitlab(lines: &str) -> Option<GzipRules> {
+    let text = format!("external_url 'http://gitlab.example.com'\n{lines}");
+    rules_at("0.0.0.0:80", "gitlab.example.com", &text)
+}
+
+#[test]
+fn gitlab_is_compressed_unless_gzip_is_switched_off() {
+    let usual = of_gitlab("").unwrap();
+    assert_eq!((usual.min_length, usual.vary, usual.level), (250, Vary::Told, Level::PACKAGE));
+    assert_eq!((usual.oldest_http, &usual.proxied), (OldestHttp::Http11, &Proxied::of_package()));
+    assert!(usual.types.include(Some(b"text/html")) && usual.types.include(Some(b"application/json")));
+    assert!(!usual.types.include(Some(b"application/javascript")));
+    assert_eq!(of_gitlab("nginx['gzip_enabled'] = nil"), Some(usual));
+    assert_eq!(of_gitlab("nginx['gzip_enabled'] = false"), None);
+    assert_eq!(of_gitlab("gitlab_rails['nginx']['gzip_enabled'] = false"), None);
+}
+
+#[test]
+fn its_settings_are_obeyed() {
+    let rules = of_gitlab(
+        "nginx['gzip_comp_level'] = '7'
+        nginx['gzip_http_version'] = 1.0
+        nginx['gzip_proxied'] = 'any'
+        nginx['gzip_types'] = ['text/x-own']",
+    );
+    let rules = rules.unwrap();
+    assert_eq!((rules.level.get(), rules.oldest_http), (7, OldestHttp::Http10));
+    assert_eq!(rules.proxied, Proxied::Always);
+    assert!(rules.types.include(Some(b"text/x-own")) && rules.types.include(Some(b"text/html")));
+    assert!(!rules.types.include(Some(b"text/css")));
+    assert_eq!(of_gitlab("nginx['gzip_types'] = ['*']").map(|it| it.types), Some(MediaTypes::All));
+    assert_eq!(of_gitlab("nginx['gzip_comp_level'] = 1").map(|it| it.level.get()), Some(1));
+}
+
+#[test]
+fn mattermost_is_compressed_only_without_encryption() {
+    assert_eq!(rules_at("0.0.0.0:443", "chat.example.com", BOTH), None);
+    let plain = "mattermost_external_url 'http://chat.example.com'\ngitlab_rails['enable'] = false\n";
+    let rules = rules_at("0.0.0.0:80", "chat.example.com", plain).unwrap();
+    assert_eq!((rules.min_length, rules.vary), (20, Vary::Untold));
+    let off = format!("{plain}nginx['gzip_enabled'] = false\n");
+    assert_eq!(rules_at("0.0.0.0:80", "chat.example.com", &off), None);
+}
+
+#[test]
+fn other_hosts_have_what_is_said_for_nginx_as_a_whole() {
+    let text = "external_url 'https://gitlab.example.com'
+        registry_external_url 'https://registry.example.com'
+        gitlab_rails['nginx']['gzip_comp_level'] = 9
+        nginx['gzip_comp_level'] = 3";
+    let level = |name| rules_at("0.0.0.0:443", name, text).map(|rules| rules.level.get());
+    assert_eq!((level("gitlab.example.com"), level("registry.example.com")), (Some(9), Some(3)));
+}
+
+#[test]
+fn a_redirect_is_not_compressed() {
+    let text = format!("{BOTH}nginx['redirect_http_to_https'] = true\n");
+    assert_eq!(rules_at("0.0.0.0:80", "gitlab.example.com", &text), None);
+}
+
+#[test]
+fn what_nginx_would_not_start_with_is_an_error() {
+    for (line, message) in [
+        ("nginx['gzip_comp_level'] = 10", "takes a level"),
+        ("nginx['gzip_http_version'] = '2.0'", "neither 1.0 nor 1.1"),
+        ("nginx['gzip_proxied'] = 'no_cache'", "did you mean `no-cache`"),
+        ("nginx['gzip_types'] = ['html']", "`html` is not a media type"),
+        ("nginx['gzip_types'] = 'text/html'", "takes a list"),
+    ] {
+        let problems = problems(&format!("{BOTH}{line}\n"));
+        assert!(problems.contains(message), "{line}\n{problems}");
+        assert_eq!(problems.matches("error: ").count(), 1, "{problems}");
+    }
+}
+
+#[test]
+fn the_settings_are_applied() {
+    let reading = reading(&format!("{BOTH}nginx['gzip_enabled'] = false\n"));
+    assert_eq!(judgement(&reading, "nginx.gzip_enabled").verdict, Verdict::Applied);
+}

@@ -1,0 +1,146 @@
+//! The content of an answer, compressed on its way.
+//!
+//! Nothing is held back: when the content pauses, what the encoder has is flushed to the client. Nothing is
+//! taken before the client has room for it, and a long content is compressed in slices, so that one answer
+//! does not hold up the others of its worker.
+
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::buf::Writer;
+use bytes::{BufMut, Bytes, BytesMut};
+use flate2::Compression as ZlibLevel;
+use flate2::write::GzEncoder;
+use http::HeaderMap;
+use hyper::body::{Body, Frame};
+
+use crate::model::compression::Level;
+
+/// A content and its encoder.
+pub struct GzipBody<C> {
+    content: C,
+    encoder: GzEncoder<Writer<BytesMut>>,
+    /// What has been taken from the content and not compressed yet.
+    piece: Bytes,
+    stage: Stage,
+    /// Bytes that have been compressed since others had a turn.
+    at_a_stretch: usize,
+    taken: u64,
+}
+
+/// The encoder has given up.
+#[derive(Debug)]
+pub struct EncoderFailure(pub io::Error);
+
+enum Stage {
+    /// The client has all that was compressed.
+    Even,
+    /// The encoder has bytes that the client lacks.
+    Ahead,
+    /// The content has ended. What is compressed goes out, and then the trailers, if there are any.
+    Ended(Option<HeaderMap>),
+}
+
+impl<C> GzipBody<C>
+where
+    C: Body<Data = Bytes> + Unpin,
+    C::Error: From<EncoderFailure>,
+{
+    pub fn new(content: C, level: Level) -> GzipBody<C> {
+        let encoder = GzEncoder::new(BytesMut::new().writer(), ZlibLevel::new(level.get().into()));
+        GzipBody { content, encoder, piece: Bytes::new(), stage: Stage::Even, at_a_stretch: 0, taken: 0 }
+    }
+
+    /// Bytes of the content so far, before their compression.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    pub fn is_end_stream(&self) -> bool {
+        matches!(self.stage, Stage::Ended(None)) && self.encoder.get_ref().get_ref().is_empty()
+    }
+
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, C::Error>>> {
+        loop {
+            let ready = self.encoder.get_ref().get_ref().len();
+            match &mut self.stage {
+                Stage::Ended(trailers) if ready == 0 => {
+                    return Poll::Ready(trailers.take().map(Frame::trailers).map(Ok));
+                }
+                Stage::Ended(_) => return Poll::Ready(Some(Ok(self.compressed()))),
+                _ if ready >= ENOUGH => return Poll::Ready(Some(Ok(self.compressed()))),
+                _ if self.at_a_stretch >= STRETCH => {
+                    cx.waker().wake_by_ref();
+                    return self.rest();
+                }
+                _ => {}
+            }
+            let step = if self.piece.is_empty() { self.take(cx) } else { Poll::Ready(self.compress()) };
+            match step {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(failure)) => return Poll::Ready(Some(Err(failure))),
+                Poll::Pending => return self.pause(),
+            }
+        }
+    }
+
+    /// Takes the next piece of the content.
+    fn take(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
+        let taken = match Pin::new(&mut self.content).poll_frame(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(None) => self.finish(None),
+            Poll::Ready(Some(Err(failure))) => Err(failure),
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => {
+                    self.taken += data.len() as u64;
+                    self.piece = data;
+                    Ok(())
+                }
+                Err(frame) => self.finish(frame.into_trailers().ok()),
+            },
+        };
+        Poll::Ready(taken)
+    }
+
+    fn compress(&mut self) -> Result<(), C::Error> {
+        let slice = self.piece.split_to(self.piece.len().min(SLICE));
+        self.at_a_stretch += slice.len();
+        self.stage = Stage::Ahead;
+        self.encoder.write_all(&slice).map_err(|error| EncoderFailure(error).into())
+    }
+
+    /// The content has nothing more for now.
+    fn pause(&mut self) -> Poll<Option<Result<Frame<Bytes>, C::Error>>> {
+        if let Stage::Even = self.stage {
+            return self.rest();
+        }
+        self.stage = Stage::Even;
+        let flushed = self.encoder.flush().map_err(|error| EncoderFailure(error).into());
+        Poll::Ready(Some(flushed.map(|()| self.compressed())))
+    }
+
+    /// It is for others to do something.
+    fn rest<T>(&mut self) -> Poll<T> {
+        self.at_a_stretch = 0;
+        Poll::Pending
+    }
+
+    fn finish(&mut self, trailers: Option<HeaderMap>) -> Result<(), C::Error> {
+        self.stage = Stage::Ended(trailers);
+        self.encoder.try_finish().map_err(|error| EncoderFailure(error).into())
+    }
+
+    fn compressed(&mut self) -> Frame<Bytes> {
+        Frame::data(self.encoder.get_mut().get_mut().split().freeze())
+    }
+}
+
+/// What is compressed in one go: well under a millisecond of work.
+const SLICE: usize = 16 << 10;
+
+/// What is compressed until others have a turn.
+const STRETCH: usize = 64 << 10;
+
+/// What is worth handing out while there is more to come.
+const ENOUGH: usize = 8 << 10;
