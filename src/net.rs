@@ -16,6 +16,7 @@ pub mod key_choice;
 pub mod lent_buffer;
 pub mod listener;
 mod local_executor;
+pub mod no_answer;
 pub mod peer;
 mod pem;
 pub mod proxy_header;

@@ -5,7 +5,6 @@
 //! ([`ClientConnection::take_over`]): no upgrade channel, no boxed stream, and no HTTP state survives.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
@@ -30,6 +29,7 @@ use super::client_socket::{Activity, ClientSocket};
 use super::client_stream::ClientStream;
 use super::gathered_stream::{Gathering, gathered};
 use super::local_executor::LocalExecutor;
+use super::no_answer::NoAnswer;
 use super::peer::Peer;
 use super::tls::{self, Door, HandshakeFailure};
 use super::tls_session::TlsSession;
@@ -119,7 +119,7 @@ pub async fn serve<M, S, B>(
 ) -> Option<StatusCode>
 where
     M: FnOnce(Rc<ClientConnection>) -> S,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -251,7 +251,7 @@ async fn serve_http1<S, B>(
     signal: Signal,
 ) -> Ended
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -278,7 +278,7 @@ async fn serve_http2<S, B>(
     signal: Signal,
 ) -> Ended
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,

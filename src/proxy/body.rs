@@ -33,8 +33,6 @@ pub enum Content {
     Own(Bytes),
     Application(AnswerBody),
     File(FileBody),
-    /// Fails at once, so that the connection ends before anything is sent (an HTTP/2 stream is reset).
-    Refused,
 }
 
 /// Why an answer ends before its end.
@@ -43,8 +41,6 @@ pub enum ContentFailure {
     Application(AnswerFailure),
     /// It cannot be read any more, or became shorter.
     File(io::Error),
-    /// The configuration says that there is to be no answer.
-    Refused,
 }
 
 /// What lives exactly as long as an exchange: its log line, and its claim on the connection.
@@ -104,7 +100,6 @@ impl Content {
                 let frame = ready!(body.poll_frame(cx));
                 Poll::Ready(frame.map(|frame| frame.map_err(ContentFailure::File)))
             }
-            Content::Refused => Poll::Ready(Some(Err(ContentFailure::Refused))),
         }
     }
 
@@ -114,7 +109,6 @@ impl Content {
             Content::Own(bytes) => bytes.is_empty(),
             Content::Application(body) => body.is_end_stream(),
             Content::File(body) => body.is_end_stream(),
-            Content::Refused => false,
         }
     }
 
@@ -124,7 +118,6 @@ impl Content {
             Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Application(body) => body.size_hint(),
             Content::File(body) => body.size_hint(),
-            Content::Refused => SizeHint::default(),
         }
     }
 }
@@ -142,7 +135,6 @@ impl Body for ReplyBody {
         let frame = ready!(content.poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => record.bytes_offered(frame.data_ref().map_or(0, |data| data.len() as u64)),
-            Some(Err(ContentFailure::Refused)) => {}
             Some(Err(failure)) => tracing::warn!("an answer was cut short: {failure}"),
             None => {}
         }
@@ -168,7 +160,6 @@ impl fmt::Display for ContentFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ContentFailure::Application(failure) => failure.fmt(f),
-            ContentFailure::Refused => f.write_str("there is to be no answer"),
             ContentFailure::File(error) => write!(f, "a file cannot be read to its end: {error}"),
         }
     }
@@ -180,7 +171,6 @@ impl std::error::Error for ContentFailure {
         match self {
             ContentFailure::Application(failure) => failure.source(),
             ContentFailure::File(error) => Some(error),
-            ContentFailure::Refused => None,
         }
     }
 }
