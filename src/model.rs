@@ -10,6 +10,7 @@ pub mod client_address;
 pub mod end_to_end;
 pub mod error_page;
 pub mod files;
+pub mod forgeable;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
