@@ -67,8 +67,9 @@ pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census
         match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
             Ok(runtime) => {
                 let cut = runtime.block_on(run(plan, orders));
-                // Dropping the runtime ends what was cut, before that is reported.
-                drop(runtime);
+                // This ends what was cut, before that is reported; but a thread that hangs in a file or in a
+                // name's lookup is not waited for.
+                runtime.shutdown_background();
                 let _ = reports.send(cut);
             }
             Err(error) => tracing::error!("a worker cannot start: {error}"),
