@@ -73,9 +73,15 @@ pub fn redirect_target<'a>(
     }
 }
 
-/// Path and query, as they came.
+/// Path and query, as they came. An absolute target may have a query and no path (RFC 9112 section 3.2.1).
 pub fn origin_form(uri: &Uri) -> PathAndQuery {
-    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+    match uri.path_and_query() {
+        Some(target) if target.as_str().starts_with('?') => {
+            format!("/{}", target.as_str()).parse().unwrap_or_else(|_| PathAndQuery::from_static("/"))
+        }
+        Some(target) => target.clone(),
+        None => PathAndQuery::from_static("/"),
+    }
 }
 
 /// The headers of an answer as the client is to see them.

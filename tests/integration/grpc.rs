@@ -75,6 +75,14 @@ fn trailers_do_not_say_what_headers_must_not() {
 }
 
 #[test]
+fn a_target_without_a_path_reaches_the_application_with_one() {
+    let application = Application::h2c();
+    let gatepost = serving(&application);
+    gatepost.client().get(&format!("https://{GITLAB}?x=1"));
+    assert_eq!(application.seen().requests[0].uri.path_and_query().unwrap().as_str(), "/?x=1");
+}
+
+#[test]
 fn an_answer_of_several_messages_arrives_with_its_status() {
     let application = Application::h2c();
     let gatepost = serving(&application);
