@@ -8,7 +8,7 @@ use super::header_ops::HOP_BY_HOP;
 /// applications cannot tell them from those with `-`.
 pub fn is_forgeable(name: &str) -> bool {
     let is_known = match name.as_bytes()[0] {
-        b'x' => name.starts_with("x-ssl-") || FORGEABLE_X.contains(&name),
+        b'x' => name.starts_with("x-forwarded-") || name.starts_with("x-ssl-") || FORGEABLE_X.contains(&name),
         b'f' => name == "forwarded",
         b't' => name == "true-client-ip",
         // RFC 9440 section 4: nobody but the proxy may speak of a client's certificate.
@@ -32,17 +32,9 @@ pub fn strip_trailers(trailers: &mut HeaderMap) {
     }
 }
 
-const FORGEABLE_X: [&str; 17] = [
+const FORGEABLE_X: [&str; 9] = [
     "x-real-ip",
-    "x-forwarded-for",
-    "x-forwarded-proto",
     "x-client-cert",
-    "x-forwarded-client-cert",
-    "x-forwarded-ssl",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-scheme",
-    "x-forwarded-server",
     "x-forwarded",
     "x-original-forwarded-for",
     "x-client-ip",

@@ -58,6 +58,8 @@ fn a_client_cannot_pretend_to_be_somebody_else() {
 #[test]
 fn other_forwarding_headers_of_clients_are_removed() {
     let names = [
+        "X-Forwarded-User",
+        "X-Forwarded-Prefix",
         "X-Forwarded-Host",
         "X-Forwarded-Port",
         "Forwarded",
