@@ -56,7 +56,7 @@ pub fn redirect_target<'a>(
     path: &'a RedirectPath,
 ) -> Result<Cow<'a, str>, InvalidPath> {
     match path {
-        RedirectPath::AsItCame => Ok(uri.path_and_query().map_or("/", PathAndQuery::as_str).into()),
+        RedirectPath::AsItCame => Ok(as_it_came(uri)),
         RedirectPath::Fixed(fixed) => Ok(fixed.into()),
         RedirectPath::Replaced(replacement) => {
             let mut target = path::replace(uri.path(), route.path.text().len(), replacement)?;
@@ -73,14 +73,18 @@ pub fn redirect_target<'a>(
     }
 }
 
-/// Path and query, as they came. An absolute target may have a query and no path (RFC 9112 section 3.2.1).
+/// Path and query as text. The path of `http://host?a=b` is `/`, though it is not written (RFC 9110 section
+/// 4.2.3).
+fn as_it_came(uri: &Uri) -> Cow<'_, str> {
+    let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    if target.starts_with('?') { format!("/{target}").into() } else { target.into() }
+}
+
+/// Path and query, as they came.
 pub fn origin_form(uri: &Uri) -> PathAndQuery {
     match uri.path_and_query() {
-        Some(target) if target.as_str().starts_with('?') => {
-            format!("/{}", target.as_str()).parse().unwrap_or_else(|_| PathAndQuery::from_static("/"))
-        }
-        Some(target) => target.clone(),
-        None => PathAndQuery::from_static("/"),
+        Some(target) if !target.as_str().starts_with('?') => target.clone(),
+        _ => as_it_came(uri).parse().unwrap_or_else(|_| PathAndQuery::from_static("/")),
     }
 }
 
