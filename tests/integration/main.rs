@@ -21,6 +21,7 @@ mod access;
 mod client_certificates;
 mod nginx_text;
 mod redirect;
+mod renewal;
 mod routing;
 mod tls;
 mod tls_policy;
