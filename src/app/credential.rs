@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::tls::ClientCertificates;
+use crate::model::tls::{ClientCertificates, TicketKeySource};
 use crate::model::{CertificateId, Model, TlsId};
 
 /// Names something of a model that TLS reads from files.
@@ -12,6 +12,8 @@ pub(super) enum Credential {
     Certificate(CertificateId),
     /// Who vouches for the clients of these terms. Terms that ask no clients have none.
     Clients(TlsId),
+    /// What session tickets are sealed with, if that is not the process's own affair.
+    TicketKeys,
 }
 
 impl Credential {
@@ -19,7 +21,8 @@ impl Credential {
     pub(super) fn all(model: &Model) -> impl Iterator<Item = Credential> {
         let certificates = model.certificates().map(|(id, _)| Credential::Certificate(id));
         let asked = model.all_tls_terms().filter(|(_, terms)| terms.policy.clients != ClientCertificates::NotAsked);
-        certificates.chain(asked.map(|(id, _)| Credential::Clients(id)))
+        let tickets = (model.process.ticket_keys != TicketKeySource::Own).then_some(Credential::TicketKeys);
+        certificates.chain(asked.map(|(id, _)| Credential::Clients(id))).chain(tickets)
     }
 
     /// The files of it, the one that it is known by first.
@@ -35,6 +38,10 @@ impl Credential {
                     [Some(authority.ca.as_path()), authority.crl.as_deref()].into_iter().flatten().collect()
                 }
                 ClientCertificates::NotAsked => Vec::new(),
+            },
+            Credential::TicketKeys => match &model.process.ticket_keys {
+                TicketKeySource::File(file) => vec![file.as_path()],
+                TicketKeySource::Own => Vec::new(),
             },
         }
     }

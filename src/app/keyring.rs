@@ -1,4 +1,4 @@
-//! Everything of TLS that comes from files: certificates, keys, and who vouches for clients.
+//! Everything of TLS that comes from files: certificates, keys, who vouches for clients, and keys of tickets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use rustls::server::danger::ClientCertVerifier;
 use super::credential::Credential;
 use super::problem::Problem;
 use crate::model::host::{HostPattern, HostTable};
-use crate::model::tls::{ClientCertificates, TlsTerms};
+use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
 use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport};
 use crate::net::certificate::Certificate;
 use crate::net::client_verifier;
 use crate::net::file_problem::FileProblem;
 use crate::net::key_choice::KeyChoice;
 use crate::net::server_config::TlsShared;
+use crate::net::ticket_keys::TicketKeys;
 use crate::net::tls::{Door, Doors, Terms};
 use crate::net::upstream::tls::ApplicationTls;
 
@@ -59,6 +60,12 @@ impl Keyring {
                 if let ClientCertificates::Asked(authority) = &model.tls_terms(id).policy.clients {
                     let verifier = client_verifier::read(authority, &self.shared.provider)?;
                     self.verifiers.insert(id, verifier);
+                }
+                Ok(Renewed::Changed)
+            }
+            Credential::TicketKeys => {
+                if let TicketKeySource::File(file) = &model.process.ticket_keys {
+                    self.shared.tickets = TicketKeys::read(file).map_err(|problem| vec![problem])?;
                 }
                 Ok(Renewed::Changed)
             }
@@ -118,6 +125,7 @@ impl Keyring {
                 }
                 ClientCertificates::NotAsked => Vec::new(),
             },
+            Credential::TicketKeys => Vec::new(),
         }
     }
 

@@ -182,6 +182,7 @@ impl Watched {
                 let left = keyring.time_left(id).unwrap_or_default();
                 tracing::info!("{file}: this certificate is in use from now on; it expires in {left}");
             }
+            Credential::TicketKeys => tracing::info!("{file}: tickets are sealed with its first key from now on"),
             Credential::Clients(_) => tracing::info!("{file}: clients are verified with what it says now"),
         }
         for objection in keyring.objections_to(self.credential, model) {

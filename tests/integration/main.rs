@@ -22,6 +22,7 @@ mod client_certificates;
 mod nginx_text;
 mod redirect;
 mod renewal;
+mod resumption;
 mod routing;
 mod tls;
 mod tls_policy;
