@@ -179,11 +179,19 @@ impl Diagnostic {
 fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize, style: Style) -> fmt::Result {
     // Tabs stay tabs, so that the marks stand below the text whatever their width is.
     let blank = |c| if c == '\t' { '\t' } else { ' ' };
-    let indent: String = at.text.chars().take(at.column - 1).map(blank).collect();
+    // Of a very long line only the part around the marks is shown.
+    let skipped = (at.column - 1).saturating_sub(LONGEST_INDENT);
+    let shown: String = at.text.chars().skip(skipped).take(LONGEST_LINE).collect();
+    let indent: String = shown.chars().take(at.column - 1 - skipped).map(blank).collect();
+    let marks = "^".repeat(at.marked.min(LONGEST_LINE + skipped + 1 - at.column));
     writeln!(f, "{:>margin$}  |", "")?;
-    writeln!(f, " {:>margin$} | {}", at.line, at.text)?;
-    writeln!(f, "{:>margin$}  | {indent}{style}{}{style:#}", "", "^".repeat(at.marked))
+    writeln!(f, " {:>margin$} | {shown}", at.line)?;
+    writeln!(f, "{:>margin$}  | {indent}{style}{marks}{style:#}", "")
 }
+
+/// How much of a line is shown, in characters, and how much of it before the marks.
+const LONGEST_LINE: usize = 240;
+const LONGEST_INDENT: usize = 160;
 
 #[cfg(test)]
 mod tests {
@@ -204,6 +212,16 @@ error: unknown key `upstrem`
    = did you mean `upstream`?
 ";
         assert_eq!(problem.to_string(), expected);
+    }
+
+    #[test]
+    fn of_a_very_long_line_only_the_part_around_the_marks_is_shown() {
+        let text = format!("{}bad{}", "x".repeat(5000), "y".repeat(5000));
+        let problem = Diagnostic::error(&Place::new(&Source::new(Path::new("x.rb"), text), 5000..5003), "no");
+        let lines: Vec<String> = problem.to_string().lines().map(str::to_owned).collect();
+        assert!(lines[1].ends_with("x.rb:1:5001"), "{problem}");
+        assert!(lines[3].contains("xbady") && lines[3].len() < 300, "{problem}");
+        assert_eq!(lines[4].find("^^^"), lines[3].find("bad"), "{problem}");
     }
 
     #[test]

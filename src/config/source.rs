@@ -76,10 +76,16 @@ impl Place {
         self.range.as_ref().map_or(usize::MAX, |range| range.start)
     }
 
+    /// The line, from 1; `None` for a whole file.
+    pub fn line(&self) -> Option<usize> {
+        let start = self.range.as_ref()?.start;
+        Some(self.source.lines.partition_point(|line| *line <= start))
+    }
+
     /// Line, column and text of the place; `None` for a whole file.
     pub fn excerpt(&self) -> Option<Excerpt<'_>> {
         let range = self.range.clone()?;
-        let line = self.source.lines.partition_point(|start| *start <= range.start);
+        let line = self.line()?;
         let line_start = *self.source.lines.get(line - 1)?;
         let before = self.source.text.get(line_start..range.start)?;
         let text = self.source.text[line_start..].lines().next().unwrap_or("");

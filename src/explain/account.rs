@@ -101,11 +101,23 @@ fn problem(it: &Finding<'_>) -> Value {
 
 /// A value that does not fill the page.
 fn shortened(value: &Value) -> String {
-    let text = value.to_string();
+    let text = spaced(value);
     if text.chars().count() <= LONGEST {
         return text;
     }
     text.chars().take(LONGEST).chain(['…']).collect()
 }
 
-const LONGEST: usize = 100;
+/// JSON with blanks, where a row may go on in the next line.
+fn spaced(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| format!("{}: {}", json!(key), spaced(value));
+            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+const LONGEST: usize = 300;

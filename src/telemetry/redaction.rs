@@ -27,8 +27,19 @@ pub fn without_query(referer: &[u8]) -> &[u8] {
 /// Parameters that carry a credential: any `…token`, as nginx's filters know some, and what sign-on and
 /// sign-in send. Applications decode names and take `user[password]` apart, so that is done here, too.
 fn is_secret(name: &str) -> bool {
-    let decoded = path::decode(name).unwrap_or_else(|_| name.to_owned());
-    let innermost = decoded.trim_end_matches(']').rsplit('[').next().unwrap_or_default();
-    let name = innermost.to_ascii_lowercase().replace('-', "_");
-    name.ends_with("token") || ["code", "password", "secret", "client_secret"].contains(&name.as_str())
+    let decoded = if name.contains('%') { path::decode(name).ok() } else { None };
+    let name = decoded.as_deref().unwrap_or(name);
+    let innermost = name.trim_end_matches(']').rsplit('[').next().unwrap_or_default().as_bytes();
+    let end = &innermost[innermost.len().saturating_sub(TOKEN.len())..];
+    end.eq_ignore_ascii_case(TOKEN) || SECRETS.iter().any(|secret| is_same_name(innermost, secret.as_bytes()))
 }
+
+/// Without regard to case, and with `-` for `_`.
+fn is_same_name(name: &[u8], known: &[u8]) -> bool {
+    let folded = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+    name.len() == known.len() && name.iter().map(folded).eq(known.iter().copied())
+}
+
+const TOKEN: &[u8] = b"token";
+
+const SECRETS: [&str; 4] = ["code", "password", "secret", "client_secret"];

@@ -121,8 +121,8 @@ impl Said<'_> {
     }
 
     fn overwritten(&self, by: &Place) -> String {
-        match by.excerpt() {
-            Some(at) if by.file_name() == self.place.file_name() => format!("set again in line {}", at.line),
+        match by.line() {
+            Some(line) if by.file_name() == self.place.file_name() => format!("set again in line {line}"),
             _ => format!("set again at {by}"),
         }
     }
@@ -151,7 +151,7 @@ impl Said<'_> {
             key: self.path.join("."),
             value: (concern == Concern::Proxy).then(|| self.value.to_json()),
             file: self.place.file_name().to_owned(),
-            line: self.place.excerpt().map(|at| at.line),
+            line: self.place.line(),
             verdict,
             reason,
             concern,

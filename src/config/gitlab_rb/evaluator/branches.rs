@@ -202,4 +202,4 @@ impl Evaluator<'_> {
 }
 
 /// More rounds than anybody's settings need.
-const MOST_ROUNDS: usize = 1000;
+const MOST_ROUNDS: usize = 100;

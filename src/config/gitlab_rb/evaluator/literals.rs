@@ -39,7 +39,7 @@ impl Evaluator<'_> {
             Node::Kwargs(it) => return Some(self.pairs(&it.pairs, &place)),
             Node::Irange(it) => return Some(self.range(it.left.as_deref(), it.right.as_deref(), 0, &place)),
             Node::Erange(it) => return Some(self.range(it.left.as_deref(), it.right.as_deref(), 1, &place)),
-            Node::Line(_) => Data::Int(place.excerpt().and_then(|at| i64::try_from(at.line).ok()).unwrap_or(0)),
+            Node::Line(_) => Data::Int(place.line().and_then(|line| i64::try_from(line).ok()).unwrap_or(0)),
             Node::File(_) => Data::Text(place.file_name().display().to_string()),
             _ => return None,
         };

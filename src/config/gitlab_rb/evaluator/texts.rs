@@ -90,6 +90,16 @@ fn question(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
             };
             Some(Data::Flag((low.as_str()..=high.as_str()).contains(&text)))
         }
+        "index" => {
+            let Data::Text(part) = &arguments.first()?.data else { return None };
+            let before = text.find(part.as_str()).map(|at| text[..at].chars().count());
+            Some(before.map_or(Some(Data::Nil), |count| i64::try_from(count).ok().map(Data::Int))?)
+        }
+        "count" => {
+            let Data::Text(set) = &arguments.first()?.data else { return None };
+            let is_plain = arguments.len() == 1 && !set.contains(['-', '^', '\\']);
+            is_plain.then(|| Data::Int(text.chars().filter(|c| set.contains(*c)).map(|_| 1).sum()))
+        }
         "<=>" => {
             let Data::Text(other) = &arguments.first()?.data else { return None };
             Some(Data::Int(text.cmp(other) as i64))
@@ -202,6 +212,11 @@ fn replaced(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
                 None => Some(c),
             };
             text.chars().filter_map(change).collect()
+        }
+        ("insert", [Value { data: Data::Int(at), .. }, Value { data: Data::Text(new), .. }]) => {
+            let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            let (before, after) = text.split_at(ends.nth(usize::try_from(*at).ok()?)?);
+            format!("{before}{new}{after}")
         }
         ("ljust" | "rjust", [Value { data: Data::Int(width), .. }, rest @ ..]) => {
             let pad = rest.first().map_or(Some(" "), Value::as_key)?;

@@ -31,6 +31,12 @@ fn what_is_taken_out_is_the_value_and_the_rest_stays() {
 }
 
 #[test]
+fn texts_are_searched_and_cut() {
+    assert_eq!(x("nginx['x'] = ['git.example.com'.index('.'), 'a.b.c'.count('.')]"), json!([3, 2]));
+    assert_eq!(x("s = 'ac'\ns.insert(1, 'b')\nnginx['x'] = s"), "abc");
+}
+
+#[test]
 fn a_match_knows_its_groups() {
     let named = "m = /(?<name>\\w+)\\.(?<rest>.+)/.match('git.example.com')\n";
     assert_eq!(
