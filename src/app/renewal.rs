@@ -195,3 +195,61 @@ impl Watched {
 const LOOK: Duration = Duration::from_secs(1);
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use rcgen::{CertificateParams, KeyPair};
+    use tempfile::TempDir;
+    use time::{Duration, OffsetDateTime};
+
+    use super::*;
+
+    /// One host, whose certificate ends in ten days.
+    fn renewal(directory: &TempDir) -> Renewal {
+        let document = "[[host]]\nname = \"a.test\"\nupstream = \"127.0.0.1:1\"\n\
+                        certificate = \"a.crt\"\ncertificate_key = \"a.key\"\n";
+        let file = |name: &str| directory.path().join(name);
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(vec!["a.test".into()]).unwrap();
+        parameters.not_after = OffsetDateTime::now_utc() + Duration::days(10) + Duration::hours(1);
+        fs::write(file("a.crt"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(file("a.key"), key.serialize_pem()).unwrap();
+        fs::write(file("gatepost.toml"), document).unwrap();
+        let model = crate::config::load(&file("gatepost.toml")).unwrap().model;
+        let watched = Watched::all(&model);
+        let keyring = Keyring::read(&model).0.unwrap();
+        Renewal::new(Arc::new(model), keyring, watched)
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_again_every_day() {
+        let directory = TempDir::new().unwrap();
+        let mut renewal = renewal(&directory);
+        fs::write(directory.path().join("a.key"), "no key").unwrap();
+        let log = directory.path().join("log");
+        let subscriber = tracing_subscriber::fmt().with_writer(File::create(&log).unwrap()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..3 {
+                renewal.renew(&[], Watched::is_due_now);
+            }
+            let told = |what: &str| fs::read_to_string(&log).unwrap().matches(what).count();
+            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (1, 0));
+            renewal.review(&[]);
+            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (2, 1));
+        });
+    }
+
+    #[test]
+    fn files_are_read_when_they_have_changed_and_stay_as_they_are() {
+        let directory = TempDir::new().unwrap();
+        let Renewal { model, mut watched, .. } = renewal(&directory);
+        let watched = &mut watched[0];
+        assert!(!watched.has_settled(&model));
+        fs::remove_file(directory.path().join("a.key")).unwrap();
+        assert!(!watched.has_settled(&model), "somebody may still be writing");
+        assert!(watched.has_settled(&model));
+        assert!(!watched.has_settled(&model), "it has been read");
+    }
+}
