@@ -58,9 +58,7 @@ impl Listeners {
             owners: HashMap::new(),
         });
         if listener.transport != claim.transport {
-            let message = "an address is asked for both with TLS and without";
-            let error = Diagnostic::error(&claim.address.place, message);
-            problems.push(error.help(format!("both listen on {address}; the other is at {}", listener.first)));
+            problems.push(of_two_kinds(&claim, &listener.first));
             return;
         }
         match claim.preamble {
@@ -111,6 +109,16 @@ impl Listeners {
         };
         self.0.into_iter().map(finish).collect()
     }
+}
+
+fn of_two_kinds(claim: &Claim, first: &Place) -> Diagnostic {
+    let Said { value: address, place } = &claim.address;
+    if claim.purpose == Purpose::Serve {
+        return Diagnostic::error(place, "an address is asked for both with TLS and without")
+            .help(format!("both listen on {address}; the other is at {first}"));
+    }
+    Diagnostic::error(place, "the redirect of this host has no room: its address is asked for with TLS")
+        .help(format!("{address} is a host's already, at {first}; the redirect needs another port"))
 }
 
 fn redirected_twice(name: &Said<HostPattern>, first: &Place) -> Diagnostic {

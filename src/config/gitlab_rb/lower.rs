@@ -6,6 +6,7 @@ mod cipher_string;
 mod client_address;
 mod client_certificates;
 mod encryption;
+mod fallback_url;
 mod headers;
 mod host;
 mod kerberos;
@@ -19,6 +20,7 @@ mod pages;
 mod plan;
 pub(super) mod reader;
 mod request_headers;
+mod roles;
 mod routes;
 mod services;
 mod shared;
@@ -59,6 +61,8 @@ pub(super) fn document(
     surroundings: &dyn Surroundings,
 ) -> Document {
     let process = with_account(process, source, reader);
+    roles::check(reader);
+    report_openbao(reader);
     let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
     let mut renamed_hosts = Vec::new();
@@ -98,6 +102,15 @@ pub(super) fn document(
         defaults: HostSettings::default(),
         hosts,
     }
+}
+
+/// GitLab 19 brings a vault with a host of its own.
+fn report_openbao(reader: &mut Reader<'_>) {
+    let Some(enabled) = reader.entry(&["oak", "enable"]).filter(|said| said.value.truth() == Some(true)) else {
+        return;
+    };
+    let warning = Diagnostic::warning(&enabled.place, "the host of OpenBao is not served");
+    reader.problems.push(warning.help("put it on another machine, or serve it with a gatepost.toml of your own"));
 }
 
 /// The package's nginx serves as `gitlab-www`, which may use Workhorse's socket.

@@ -18,6 +18,7 @@ use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
 };
 use crate::config::gitlab_rb::settings::Owner;
+use crate::config::header;
 use crate::model::error_page::ApplicationErrors;
 use crate::model::host::HostPattern;
 use crate::model::{BodyLimit, HttpVersions, LogTarget};
@@ -136,17 +137,18 @@ impl Plan {
         if lowering.reader.flag(owner, "referrer_policy") == Some(false) {
             return HeaderChoice::Leave;
         }
-        let said = lowering.reader.text_of(owner, "referrer_policy");
-        let policy = said.and_then(|said| HeaderValue::from_str(&said.value).ok());
-        HeaderChoice::Send(policy.unwrap_or(HeaderValue::from_static("strict-origin-when-cross-origin")))
+        let default = HeaderValue::from_static("strict-origin-when-cross-origin");
+        let Some(said) = lowering.reader.text_of(owner, "referrer_policy") else {
+            return HeaderChoice::Send(default);
+        };
+        HeaderChoice::Send(header::value(&said.value).unwrap_or_else(|mistake| {
+            lowering.reader.problems.push(mistake.at(&said.place));
+            default
+        }))
     }
 
     fn access_log(&self, lowering: &mut Lowering<'_, '_>) -> LogTarget {
-        let owner = match self.service {
-            Service::Gitlab => Owner::Daemon,
-            other => other.owner(),
-        };
-        let directory = lowering.reader.text_of(owner, "log_directory");
+        let directory = lowering.reader.text_of(self.service.owner(), "log_directory");
         let directory = directory.map_or("/var/log/gitlab/nginx".to_owned(), |said| said.value);
         let file = match self.service {
             Service::Gitlab => "gitlab_access.log",

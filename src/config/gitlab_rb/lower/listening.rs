@@ -28,7 +28,7 @@ pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
     let owner = plan.service.owner();
     let by_url = plan.url.scheme == Scheme::Https;
     let by_scheme = match plan.service {
-        Service::Kas => lowering.reader.flag(owner, "https").unwrap_or(by_url),
+        Service::Kas | Service::Registry => lowering.reader.flag(owner, "https").unwrap_or(by_url),
         _ => by_url,
     };
     let tls = lowering.reader.flag(owner, "listen_https").unwrap_or(by_scheme);

@@ -1,0 +1,79 @@
+//! What is said about mistakes: verdicts that fit, and directions that lead somewhere.
+
+use super::{judgement, problems, reading};
+use crate::model::judgement::Verdict;
+
+const GITLAB: &str = "external_url 'https://gitlab.example.com'\n";
+
+#[test]
+fn a_setting_with_an_error_somewhere_in_it_is_not_called_applied() {
+    let reading = reading(&format!(
+        "{GITLAB}nginx['listen_addresses'] = ['*', 'eth0']\nnginx['proxy_set_headers'] = {{ 'X' => 5 }}\n\
+         gitlab_kas_external_url 'wss://kas.example.com'\ngitlab_kas['listen_websocket'] = false\n"
+    ));
+    for key in ["nginx.listen_addresses", "nginx.proxy_set_headers", "gitlab_kas.listen_websocket"] {
+        assert_eq!(judgement(&reading, key).verdict, Verdict::Refused, "{key}");
+    }
+    assert_eq!(judgement(&reading, "external_url").verdict, Verdict::Applied);
+}
+
+#[test]
+fn a_text_that_could_have_been_right_is_told_as_it_is() {
+    let problems = problems(&format!(
+        "{GITLAB}nginx['client_max_body_size'] = '250 M'\nnginx['listen_port'] = 'https'\n\
+         nginx['proxy_read_timeout'] = '5 minutes'\n"
+    ));
+    for said in [
+        "`nginx['client_max_body_size']` takes a size, and '250 M' is none",
+        "`nginx['listen_port']` takes a port, and 'https' is none",
+        "`nginx['proxy_read_timeout']` takes a time, and '5 minutes' is none",
+    ] {
+        assert!(problems.contains(said), "{said} is missing:\n{problems}");
+    }
+}
+
+#[test]
+fn a_text_in_place_of_a_list_is_shown_as_a_list() {
+    let problems = problems(&format!("{GITLAB}nginx['listen_addresses'] = '127.0.0.1'\n"));
+    assert!(problems.contains("write it in brackets: ['127.0.0.1']"), "{problems}");
+}
+
+#[test]
+fn a_local_variable_called_like_a_hash_is_told_how_to_set_its_keys() {
+    let problems = problems(&format!("{GITLAB}nginx = {{ 'listen_port' => 8080 }}\n"));
+    assert!(problems.contains("write nginx['…'] = …"), "{problems}");
+    assert!(!problems.contains("leave the `=` out"), "{problems}");
+}
+
+#[test]
+fn the_hash_called_gitlab_is_taken_for_gitlab_rails() {
+    let problems = problems(&format!("{GITLAB}gitlab['nginx']['listen_port'] = 1\n"));
+    assert!(problems.contains("did you mean `gitlab_rails`?"), "{problems}");
+}
+
+#[test]
+fn a_header_that_has_no_possible_name_is_an_error() {
+    let problems = problems(&format!("{GITLAB}nginx['proxy_set_headers'] = {{ 'Bad Name' => 'x' }}\n"));
+    assert!(problems.contains("`Bad Name` cannot be changed"), "{problems}");
+}
+
+#[test]
+fn a_referrer_policy_that_no_header_can_hold_is_an_error() {
+    let reading = reading(&format!("{GITLAB}nginx['referrer_policy'] = \"a\\nb\"\n"));
+    assert_eq!(judgement(&reading, "nginx.referrer_policy").verdict, Verdict::Refused);
+}
+
+#[test]
+fn a_host_whose_redirect_meets_itself_is_told_so() {
+    let problems = problems(&format!(
+        "{GITLAB}nginx['redirect_http_to_https'] = true\nnginx['redirect_http_to_https_port'] = 443\n"
+    ));
+    assert!(problems.contains("the redirect of this host"), "{problems}");
+}
+
+#[test]
+fn an_unknown_key_that_is_set_twice_is_told_as_unknown() {
+    let problems = problems(&format!("{GITLAB}nginx['listen_prot'] = 1\nnginx['listen_prot'] = 2\n"));
+    assert!(!problems.contains("set again"), "{problems}");
+    assert!(problems.contains("listen_port is near"), "{problems}");
+}
