@@ -35,6 +35,7 @@ use crate::model::header_ops::{HeaderOp, ResolvedOps};
 use crate::model::route::{Action, Forward, Route};
 use crate::model::variable::RequestFact;
 use crate::model::{HostId, Listener, Model, path};
+use crate::net::client_body::ClientBody;
 use crate::net::connection::{ClientConnection, OpenExchange};
 use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
@@ -80,7 +81,7 @@ pub struct Proxy {
 /// A request that has a host here.
 struct Inbound {
     head: request::Parts,
-    body: Incoming,
+    body: ClientBody,
     host: HostId,
     /// Who asks, as the host is told it.
     client_address: SocketAddr,
@@ -188,6 +189,7 @@ impl Proxy {
         request: Request<Incoming>,
     ) -> (Exchange, Result<Box<Inbound>, Reply>) {
         let (head, body) = request.into_parts();
+        let body = ClientBody::new(body, head.version);
         let id = RequestId::default();
         let found = self.find_host(client, &head);
         let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);

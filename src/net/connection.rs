@@ -261,6 +261,8 @@ where
         .header_read_timeout(None)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MESSAGE_BUFFER)
+        // Names have no case, but scripts look for `Location:`, as applications and nginx write it.
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
     let ended = drive(&mut http, http1::Connection::graceful_shutdown, connection, signal).await;
     let takeover = connection.takeover.borrow_mut().take();

@@ -55,7 +55,7 @@ pub fn redirect_target<'a>(
     path: &'a RedirectPath,
 ) -> Result<Cow<'a, str>, InvalidPath> {
     match path {
-        RedirectPath::AsItCame => Ok(uri.path_and_query().map_or("/", PathAndQuery::as_str).into()),
+        RedirectPath::AsItCame => Ok(as_it_came(uri)),
         RedirectPath::Fixed(fixed) => Ok(fixed.into()),
         RedirectPath::Replaced(replacement) => {
             let mut target = path::replace(uri.path(), route.path.text().len(), replacement)?;
@@ -70,6 +70,12 @@ pub fn redirect_target<'a>(
             Ok(target.into())
         }
     }
+}
+
+/// The path of `http://host?a=b` is `/`, though it is not written (RFC 9110 section 4.2.3).
+fn as_it_came(uri: &Uri) -> Cow<'_, str> {
+    let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    if target.starts_with('?') { format!("/{target}").into() } else { target.into() }
 }
 
 /// Path and query, as they came.

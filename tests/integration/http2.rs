@@ -281,6 +281,33 @@ fn one_stream_that_fails_leaves_the_others_alone() {
     }
 }
 
+/// A POST that announces more than the host takes.
+fn too_large(length: &str) -> [(&str, &str); 5] {
+    [(":method", "POST"), (":scheme", "https"), (":path", "/"), (":authority", GITLAB), ("content-length", length)]
+}
+
+#[test]
+fn an_answer_before_the_end_of_a_body_comes_without_a_reset() {
+    let origin = greeting();
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_body = \"1k\""));
+    let mut frames = Frames::connect(gatepost.https(), GITLAB);
+    frames.request(1, &too_large("2000"), Body::Follows);
+    assert_eq!(frames.verdict(1), Verdict::Status(None));
+    frames.last_data(1, &[b'x'; 2000]);
+    frames.request(3, &too_large("2000"), Body::Follows);
+    assert!(!frames.is_reset_before(1, 3), "the rest of the body is read, so there is nothing to reset");
+}
+
+#[test]
+fn a_body_that_goes_on_long_after_its_answer_is_reset() {
+    let origin = greeting();
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_body = \"1k\""));
+    let mut frames = Frames::connect(gatepost.https(), GITLAB);
+    frames.request(1, &too_large("2000"), Body::Follows);
+    assert_eq!(frames.verdict(1), Verdict::Status(None));
+    assert_eq!(frames.verdict(1), Verdict::Reset);
+}
+
 #[test]
 fn http_1_on_a_connection_that_agreed_on_http2_is_refused() {
     let origin = greeting();

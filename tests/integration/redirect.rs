@@ -45,6 +45,14 @@ fn redirect_keeps_path_and_query_byte_for_byte() {
 }
 
 #[test]
+fn an_absolute_target_without_a_path_leads_to_the_root() {
+    let origin = greeting();
+    let gatepost = Gatepost::serving(&origin);
+    let start = format!("https://gitlab.test:{}", gatepost.https().port());
+    assert_eq!(location(&gatepost, "gitlab.test", b"http://gitlab.test?a=b"), format!("{start}/?a=b").into_bytes());
+}
+
+#[test]
 fn the_port_is_left_out_when_the_public_one_is_443() {
     let origin = greeting();
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("public_port = 443"));

@@ -26,6 +26,14 @@ fn the_software_of_the_application_is_not_advertised() {
 }
 
 #[test]
+fn names_of_headers_are_capitalised_as_scripts_look_for_them() {
+    let head = answer_of(reply("200 OK", &[("Docker-Content-Digest", "sha256:0"), ("location", "/x")], "")).head;
+    for name in ["Docker-Content-Digest", "Location", "Content-Length", "Referrer-Policy", "Date"] {
+        assert!(head.fields.iter().any(|(written, _)| written == name), "{name} is not among {:?}", head.fields);
+    }
+}
+
+#[test]
 fn the_date_of_the_application_survives_and_a_missing_one_is_added() {
     let date = "Tue, 01 Sep 2026 10:00:00 GMT";
     assert_eq!(answer_of(reply("200 OK", &[("Date", date)], "")).head.value("date"), Some(date));

@@ -13,11 +13,12 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Method, Request, StatusCode, Uri, Version};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use crate::model::BodyLimit;
 use crate::model::end_to_end::EndToEnd;
+use crate::net::client_body::ClientBody;
 use crate::net::idle_timer::IdleTimer;
 
 /// A request that an application can be sent.
@@ -98,7 +99,7 @@ pub struct BodyError {
 }
 
 struct Streaming {
-    incoming: Incoming,
+    incoming: ClientBody,
     rules: BodyRules,
     silence: IdleTimer,
     gate: Option<Gate>,
@@ -208,7 +209,7 @@ fn prepare_stream(
 
 impl RequestBody {
     /// The client's body under the rules of its route. A body that has ended already is none.
-    pub fn new(incoming: Incoming, rules: BodyRules) -> RequestBody {
+    pub fn new(incoming: ClientBody, rules: BodyRules) -> RequestBody {
         if incoming.is_end_stream() {
             return RequestBody(None);
         }

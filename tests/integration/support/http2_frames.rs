@@ -76,6 +76,19 @@ impl Frames {
         }
     }
 
+    /// Whether a stream is reset before another one is answered.
+    #[track_caller]
+    pub fn is_reset_before(&mut self, stream: u32, answered: u32) -> bool {
+        loop {
+            let frame = self.next().expect("the connection goes on");
+            match frame.kind {
+                HEADERS if frame.stream == answered => return false,
+                RST_STREAM if frame.stream == stream => return true,
+                _ => {}
+            }
+        }
+    }
+
     fn next(&mut self) -> Option<Frame> {
         let head = self.client.wire().read_exactly(9).ok()?;
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);

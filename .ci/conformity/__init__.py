@@ -1,0 +1,1 @@
+"""The parts of the comparison of Gatepost with the nginx that the package configures."""
