@@ -123,7 +123,9 @@ fn mismatch(spec: &Spec, value: &Value) -> Option<(&'static str, String)> {
 /// What there is in place of what is expected. Sizes, times and ports may be texts, if these say one.
 fn instead(spec: &Spec, value: &Value) -> String {
     match (spec.form, &value.data) {
-        (Form::Size | Form::Span | Form::Port, Data::Text(text)) => format!("and '{text}' is none"),
+        (Form::Size | Form::Span | Form::Port, Data::Text(_) | Data::Int(_)) => {
+            format!("and '{}' is none", value.to_text().unwrap_or_default())
+        }
         _ => format!("not {}", value.kind()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod applications;
+mod certificate;
 mod cipher_string;
 mod client_address;
 mod client_certificates;
@@ -84,6 +85,9 @@ pub(super) fn document(
         } else {
             hosts.push(host);
         }
+    }
+    if lowering.gitlab.is_none() {
+        LetsEncrypt::is_idle(lowering.reader);
     }
     snippet::http::apply(&mut hosts, &mut lowering);
     shared::add_renamed(&mut hosts, renamed_hosts);

@@ -12,7 +12,6 @@ use super::lets_encrypt::LetsEncrypt;
 use super::pages::{self, Pages};
 use super::plan::{Plan, Service};
 use super::reader::Reader;
-use super::url::Scheme;
 use super::{client_address, encryption, headers, listening, log_format, notation, request_headers, routes};
 use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
@@ -92,29 +91,6 @@ impl Plan {
             lowering.reader.no_effect(self.service.owner(), key, why);
         }
         lowering.reader.no_effect(self.service.owner(), "http2_enabled", "HTTP/2 is offered only with TLS");
-    }
-
-    /// The paths of certificate and key. By default they are named after the host, in the URL's case.
-    fn certificate(
-        &self,
-        listening: &listening::Listening,
-        lowering: &mut Lowering<'_, '_>,
-    ) -> [Setting<Vec<Said<PathBuf>>>; 2] {
-        if !listening.tls {
-            return [Setting::Unsaid, Setting::Unsaid];
-        }
-        let host = match self.url.scheme {
-            Scheme::Https => self.url.host.clone(),
-            Scheme::Http => lowering.surroundings.node("fqdn").unwrap_or(self.url.host.clone()),
-        };
-        let owner = self.service.owner();
-        let own = [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")].map(|(key, ending)| {
-            let default = || Said { value: format!("/etc/gitlab/ssl/{host}.{ending}"), place: self.place.clone() };
-            lowering.reader.text_of(owner, key).unwrap_or_else(default)
-        });
-        let own = own.map(|said| Said { value: PathBuf::from(said.value), place: said.place });
-        let files = lowering.lets_encrypt.certificate(self.service, own, lowering.surroundings);
-        files.map(|file| Setting::Said(Said { place: file.place.clone(), value: vec![file] }))
     }
 
     fn key_password_file(

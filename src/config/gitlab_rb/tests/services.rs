@@ -1,7 +1,10 @@
 //! Which services have a host: roles, switches, and the settings that only hold for some.
 
-use super::{BOTH, certificate, host, judgement, model, problems, reading};
+use std::collections::HashMap;
+
+use super::{BOTH, Given, certificate, host, judgement, model, model_in, problems, reading, redirect_from_80};
 use crate::model::judgement::Verdict;
+use crate::model::route::Action;
 use crate::model::{LogTarget, Security};
 
 const GITLAB: &str = "external_url 'https://gitlab.example.com'\n";
@@ -99,4 +102,57 @@ fn slips_in_hashes_that_are_known_completely_are_told() {
 fn openbao_is_not_served_and_that_is_told() {
     let problems = problems(&format!("{GITLAB}oak['enable'] = true\n"));
     assert!(problems.contains("OpenBao"), "{problems}");
+}
+
+#[test]
+fn with_lets_encrypt_a_certificate_that_is_there_is_left_alone() {
+    let wild = "mattermost_nginx['ssl_certificate'] = '/etc/pki/wild.crt'\n\
+                mattermost_nginx['ssl_certificate_key'] = '/etc/pki/wild.key'\n";
+    let text = format!("{BOTH}letsencrypt['enable'] = true\n{wild}");
+    let there = Given { files: HashMap::from([("/etc/pki/wild.crt", "")]), ..Given::default() };
+    let model = model_in(&text, &there);
+    assert_eq!(certificate(&model, "0.0.0.0:443", "chat.example.com"), "/etc/pki/wild.crt");
+    let on_80 = model.listeners.iter().find(|it| it.address.port() == 80).unwrap();
+    assert!(
+        on_80
+            .hosts
+            .find("chat.example.com")
+            .is_none_or(|id| model.host(*id).names[0].to_string() != "chat.example.com")
+    );
+    let missing = reading(&text);
+    let judged = judgement(&missing, "mattermost_nginx.ssl_certificate");
+    assert_eq!(
+        (judged.verdict, judged.reason.contains("GitLab's")),
+        (Verdict::NoEffect, true),
+        "{}",
+        judged.reason
+    );
+}
+
+#[test]
+fn lets_encrypt_without_gitlab_has_no_effect() {
+    let text = "gitlab_rails['enable'] = false\nmattermost_external_url 'https://chat.example.com'\n\
+                letsencrypt['enable'] = true\n";
+    assert_eq!(judgement(&reading(text), "letsencrypt.enable").verdict, Verdict::NoEffect);
+}
+
+#[test]
+fn mattermost_may_listen_on_an_ipv6_address() {
+    for (address, expected) in [("::1", "[::1]:9065"), ("[::1]", "[::1]:9065"), ("", "127.0.0.1:9065")] {
+        let model = model(&format!(
+            "{BOTH}mattermost['service_address'] = '{address}'\nmattermost['service_port'] = 9065\n"
+        ));
+        let chat = host(&model, "0.0.0.0:443", "chat.example.com");
+        let Action::Forward(forward) = &chat.routes.select("/").unwrap().action else { panic!("no upstream") };
+        assert_eq!(model.upstream(forward.upstream).to_string(), expected);
+    }
+}
+
+#[test]
+fn the_registrys_own_port_is_where_its_redirect_leads() {
+    let model = model(&format!(
+        "{GITLAB}registry_external_url 'https://registry.example.com:5001'\n\
+         registry_nginx['listen_port'] = 5002\nregistry_nginx['redirect_http_to_https'] = true\n"
+    ));
+    assert_eq!(redirect_from_80(&model, "registry.example.com"), "https://registry.example.com:5001");
 }

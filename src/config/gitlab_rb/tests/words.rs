@@ -77,3 +77,20 @@ fn an_unknown_key_that_is_set_twice_is_told_as_unknown() {
     assert!(!problems.contains("set again"), "{problems}");
     assert!(problems.contains("listen_port is near"), "{problems}");
 }
+
+#[test]
+fn a_port_that_is_taken_is_told_where_it_is_set() {
+    let reading = reading(&format!(
+        "{GITLAB}registry_external_url 'https://registry.example.com'\nregistry_nginx['listen_port'] = 5000\n"
+    ));
+    assert!(reading.problems.to_string().contains("gitlab.rb:3:"), "{}", reading.problems);
+    assert_eq!(judgement(&reading, "registry_nginx.listen_port").verdict, Verdict::Refused);
+    assert_eq!(judgement(&reading, "registry_external_url").verdict, Verdict::Applied);
+}
+
+#[test]
+fn a_number_that_is_no_size_or_port_is_told_as_it_is() {
+    let problems = problems(&format!("{GITLAB}nginx['client_max_body_size'] = -1\nnginx['listen_port'] = 0\n"));
+    assert!(problems.contains("takes a size, and '-1' is none"), "{problems}");
+    assert!(problems.contains("takes a port, and '0' is none"), "{problems}");
+}
