@@ -68,7 +68,7 @@ fn a_host_whose_redirect_meets_itself_is_told_so() {
     let problems = problems(&format!(
         "{GITLAB}nginx['redirect_http_to_https'] = true\nnginx['redirect_http_to_https_port'] = 443\n"
     ));
-    assert!(problems.contains("the redirect of this host"), "{problems}");
+    assert!(problems.contains("the redirect of `gitlab.example.com` has no room"), "{problems}");
 }
 
 #[test]
@@ -93,4 +93,17 @@ fn a_number_that_is_no_size_or_port_is_told_as_it_is() {
     let problems = problems(&format!("{GITLAB}nginx['client_max_body_size'] = -1\nnginx['listen_port'] = 0\n"));
     assert!(problems.contains("takes a size, and '-1' is none"), "{problems}");
     assert!(problems.contains("takes a port, and '0' is none"), "{problems}");
+}
+
+#[test]
+fn hosts_that_are_set_in_one_loop_are_told_apart_by_name() {
+    let problems = problems(
+        "external_url 'https://gitlab.example.com'\nmattermost_external_url 'https://chat.example.com'\n\
+         [nginx, mattermost_nginx].each { |v| v['listen_addresses'] = ['127.0.0.1'] }\nnginx['proxy_protocol'] = true\n",
+    );
+    assert!(
+        problems.contains("connections to `chat.example.com` must begin with a PROXY header too"),
+        "{problems}"
+    );
+    assert!(problems.contains("shares 127.0.0.1:443 with `gitlab.example.com`"), "{problems}");
 }
