@@ -28,6 +28,7 @@ mod shared;
 mod smartcard;
 pub(super) mod snippet;
 mod status;
+mod taken_ports;
 mod url;
 
 use std::path::Path;
@@ -93,7 +94,7 @@ pub(super) fn document(
     shared::add_renamed(&mut hosts, renamed_hosts);
     shared::agree(&mut hosts);
     shared::yield_redirects(&mut hosts, reader.problems);
-    shared::report_own_ports(&hosts, reader.problems);
+    taken_ports::report(&hosts, reader);
     if hosts.is_empty() && !reader.problems.has_errors() {
         reader.problems.push(no_host(source));
     }

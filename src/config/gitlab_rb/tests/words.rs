@@ -107,3 +107,31 @@ fn hosts_that_are_set_in_one_loop_are_told_apart_by_name() {
     );
     assert!(problems.contains("shares 127.0.0.1:443 with `gitlab.example.com`"), "{problems}");
 }
+
+#[test]
+fn addresses_that_pages_has_for_itself_are_not_the_proxys() {
+    let pages = format!(
+        "{GITLAB}gitlab_pages['external_https'] = ['192.0.2.2:443']\n\
+         pages_external_url 'http://pages.example.com'\n"
+    );
+    let told = problems(&pages);
+    assert!(
+        told.contains("Pages itself listens on 192.0.2.2:443, so the proxy cannot listen on 0.0.0.0:443"),
+        "{told}"
+    );
+    assert!(told.contains("gitlab_pages['external_https'], at /etc/gitlab/gitlab.rb:2:"), "{told}");
+    let apart = problems(&format!("{pages}nginx['listen_addresses'] = ['192.0.2.1']\n"));
+    assert!(!apart.contains("Pages itself"), "{apart}");
+    let off = problems(&format!("{pages}gitlab_pages['enable'] = false\n"));
+    assert!(!off.contains("Pages itself"), "{off}");
+}
+
+#[test]
+fn the_port_of_puma_is_warned_of_where_puma_runs() {
+    let on_8080 = format!("{GITLAB}nginx['listen_port'] = 8080\n");
+    assert!(problems(&on_8080).contains("Puma usually listens on 127.0.0.1:8080"));
+    for apart in ["puma['port'] = 8090", "puma['enable'] = false", "nginx['listen_addresses'] = ['192.0.2.1']"] {
+        let told = problems(&format!("{on_8080}{apart}\n"));
+        assert!(!told.contains("Puma"), "{apart}: {told}");
+    }
+}
