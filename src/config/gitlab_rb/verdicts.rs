@@ -97,9 +97,7 @@ impl Said<'_> {
         let spec = match self.known {
             Known::Setting(spec) => spec,
             Known::Group => return (Verdict::Applied, String::new()),
-            Known::OtherHost => {
-                return (Verdict::NoEffect, "the package has no such setting for this host".to_owned());
-            }
+            Known::OtherHost => return (Verdict::NoEffect, self.of_another_host().to_owned()),
             Known::Nobody(_) => return (Verdict::NoEffect, self.unknown()),
             Known::Foreign => return (Verdict::NoEffect, "does not concern the proxy".to_owned()),
         };
@@ -116,6 +114,15 @@ impl Said<'_> {
         match spec.fate {
             Fate::Applied => (Verdict::Applied, String::new()),
             Fate::NoEffect(reason) => (Verdict::NoEffect, reason.to_owned()),
+        }
+    }
+
+    /// The texts for nginx have other names for Mattermost, and who mixes these up believes that they hold.
+    fn of_another_host(&self) -> &'static str {
+        match self.path.last().map(String::as_str) {
+            Some("custom_gitlab_server_config") => "for Mattermost it is custom_gitlab_mattermost_server_config",
+            Some("custom_gitlab_mattermost_server_config") => "this one belongs into mattermost_nginx",
+            _ => "the package has no such setting for this host",
         }
     }
 
@@ -183,6 +190,9 @@ impl Said<'_> {
             }
             Verdict::NoEffect if is_slip => {
                 Diagnostic::warning(self.place, format!("there is no setting `{name}`"))
+            }
+            Verdict::NoEffect if matches!(self.known, Known::OtherHost) && name.contains("custom_") => {
+                Diagnostic::warning(self.place, format!("`{name}` sets nothing for this host"))
             }
             Verdict::Refused if self.error(problems).is_none() => {
                 let is_applied = matches!(self.known, Known::Setting(Spec { fate: Fate::Applied, .. }));

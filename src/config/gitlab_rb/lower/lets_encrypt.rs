@@ -7,6 +7,7 @@ use super::certificate::Files;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::{ExternalUrl, Scheme};
+use crate::config::diagnostic::Diagnostic;
 use crate::config::document::Said;
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::gitlab_rb::surroundings::Surroundings;
@@ -33,6 +34,7 @@ impl LetsEncrypt {
         if !on {
             return LetsEncrypt::Off;
         }
+        warn_of_nginx(reader);
         let certificate = [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")].map(|(key, ending)| {
             let default = || format!("/etc/gitlab/ssl/{}.{ending}", gitlab.url.host);
             let said = reader.text_of(Owner::Gitlab, key);
@@ -91,6 +93,17 @@ impl LetsEncrypt {
 }
 
 const REGISTRY_PORT: u16 = 5050;
+
+/// Obtaining certificates needs the package's nginx, which wants the ports of this proxy.
+fn warn_of_nginx(reader: &mut Reader<'_>) {
+    let nginx_is_off = reader.flag_at(&["nginx", "enable"]) == Some(false);
+    let Some(enabled) = reader.entry(&["letsencrypt", "enable"]).filter(|_| nginx_is_off) else { return };
+    let message = "with letsencrypt['enable'] = true, `gitlab-ctl reconfigure` starts the bundled nginx again";
+    let warning = Diagnostic::warning(&enabled.place, message);
+    reader
+        .problems
+        .push(warning.help("set it to false, and let another client renew certificates, such as certbot"));
+}
 
 /// The package remembers it beside its secrets.
 fn was_turned_on(surroundings: &dyn Surroundings) -> bool {

@@ -156,3 +156,11 @@ fn the_registrys_own_port_is_where_its_redirect_leads() {
     ));
     assert_eq!(redirect_from_80(&model, "registry.example.com"), "https://registry.example.com:5001");
 }
+
+#[test]
+fn lets_encrypt_beside_an_nginx_that_is_off_is_warned_of() {
+    let on = format!("{GITLAB}letsencrypt['enable'] = true\n");
+    let told = problems(&format!("{on}nginx['enable'] = false\n"));
+    assert!(told.contains("starts the bundled nginx again"), "{told}");
+    assert!(!problems(&on).contains("starts the bundled nginx again"));
+}

@@ -135,3 +135,12 @@ fn the_port_of_puma_is_warned_of_where_puma_runs() {
         assert!(!told.contains("Puma"), "{apart}: {told}");
     }
 }
+
+#[test]
+fn nginx_text_under_the_key_of_another_host_is_told_its_own_key() {
+    let reading = reading(&format!("{GITLAB}mattermost_nginx['custom_gitlab_server_config'] = 'deny all;'\n"));
+    let judged = judgement(&reading, "mattermost_nginx.custom_gitlab_server_config");
+    assert_eq!(judged.verdict, Verdict::NoEffect);
+    assert!(judged.reason.contains("custom_gitlab_mattermost_server_config"), "{}", judged.reason);
+    assert!(reading.problems.to_string().contains("sets nothing for this host"), "{}", reading.problems);
+}
