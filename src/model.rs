@@ -32,7 +32,7 @@ use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
 use log_format::LogFormat;
 use route::{Route, Routes};
-use tls::TlsTerms;
+use tls::{TicketKeySource, TlsTerms};
 use upstream::UpstreamSpec;
 use variable::{RequestFact, RequestVariable};
 
@@ -63,6 +63,7 @@ pub struct Process {
     pub shutdown_grace: Duration,
     /// Verbosity of the program's own log, on standard error.
     pub log_level: LogLevel,
+    pub ticket_keys: TicketKeySource,
 }
 
 /// Verbosity of the program's own log.

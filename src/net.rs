@@ -21,6 +21,7 @@ pub mod peer;
 mod pem;
 pub mod proxy_header;
 pub mod server_config;
+pub mod ticket_keys;
 pub mod tls;
 pub mod tls_session;
 pub mod upstream;
