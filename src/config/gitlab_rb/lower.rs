@@ -96,7 +96,8 @@ pub(super) fn document(
     shared::yield_redirects(&mut hosts, reader.problems);
     taken_ports::report(&hosts, reader);
     if hosts.is_empty() && !reader.problems.has_errors() {
-        reader.problems.push(no_host(source));
+        let error = no_host(source, reader);
+        reader.problems.push(error);
     }
     Document {
         source: Arc::clone(source),
@@ -142,7 +143,10 @@ fn default_hosts(hosts: &[HostSection], source: &Arc<Source>) -> Setting<Vec<Sai
     Setting::Said(Said { value: names, place: Place::file(source) })
 }
 
-fn no_host(source: &Arc<Source>) -> Diagnostic {
-    Diagnostic::error(&Place::file(source), "this file asks for no host at all")
-        .help("set external_url 'https://gitlab.example.com', or mattermost_external_url for Mattermost alone")
+fn no_host(source: &Arc<Source>, reader: &Reader<'_>) -> Diagnostic {
+    let error = Diagnostic::error(&Place::file(source), "this file asks for no host at all");
+    if roles::leave_gitlab_out(reader) {
+        return error.help("its roles leave GitLab out; gitlab_rails['enable'] = true has it all the same");
+    }
+    error.help("set external_url 'https://gitlab.example.com', or mattermost_external_url for Mattermost alone")
 }

@@ -40,6 +40,7 @@ fn a_role_without_gitlab_itself_leaves_its_host_out() {
     assert!(reading.model.is_none());
     let problems = reading.problems.to_string();
     assert!(problems.contains("asks for no host at all"), "{problems}");
+    assert!(problems.contains("its roles leave GitLab out"), "{problems}");
     assert!(judgement(&reading, "external_url").reason.contains("roles"), "{problems}");
     assert_eq!(judgement(&reading, "external_url").verdict, Verdict::NoEffect);
 }
