@@ -3,8 +3,11 @@
 //! [`prepare`] reads keys, binds sockets and opens logs, or reports all that is wrong at once.
 //! [`Prepared::run`] serves until a signal ends it.
 
+mod credential;
+mod file_stamp;
 mod keyring;
 pub mod problem;
+mod renewal;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,7 +22,7 @@ use tokio::time::Instant;
 use crate::drain::Census;
 use crate::model::{Listener, LogTarget, Model, Transport};
 use crate::net::listener;
-use crate::net::tls::Door;
+use crate::net::tls::Doors;
 use crate::privileges::{self, Account};
 use crate::proxy::Shared;
 use crate::proxy::error_pages::ReadyPages;
@@ -29,6 +32,7 @@ use crate::telemetry::log_writer::{Finish, LogHandle, LogWriter};
 use crate::worker::{self, BoundListener, Orders, Plan};
 use keyring::Keyring;
 use problem::Problem;
+use renewal::{Renewal, Renewer, Watched};
 
 /// A proxy that has everything it needs, and only has to be started.
 pub struct Prepared {
@@ -36,6 +40,7 @@ pub struct Prepared {
     /// By worker.
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
+    renewal: Renewal,
 }
 
 /// All that can be found wrong with a configuration without serving it.
@@ -58,8 +63,9 @@ pub fn examine(model: &Model) -> Vec<Problem> {
 /// Does everything that can fail: reads certificates, opens logs, binds sockets, gives up root.
 pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     privileges::raise_descriptor_limit();
+    let watched = Watched::all(&model);
     let (keyring, mut problems) = Keyring::read(&model);
-    let keyring = keyring.map_err(|error| vec![Problem::Tls(error)])?;
+    let mut keyring = keyring.map_err(|error| vec![Problem::Tls(error)])?;
     let application_tls = keyring.application_tls(&model).map_err(|found| problems.extend(found));
     let logs = LogWriter::open(model.access_logs())
         .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
@@ -75,8 +81,10 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
     let pages = ReadyPages::prepare(&model);
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
-    let shared = Shared { model: Arc::new(model), application_tls, pages: Arc::new(pages) };
-    Ok(Prepared { shared, sockets, logs })
+    let model = Arc::new(model);
+    let renewal = Renewal::new(model.clone(), keyring, watched);
+    let shared = Shared { model, application_tls, pages: Arc::new(pages) };
+    Ok(Prepared { shared, sockets, logs, renewal })
 }
 
 impl Prepared {
@@ -98,8 +106,9 @@ impl Prepared {
             workers.push(worker::start(position, plan, reporter.clone()).map_err(Problem::Start)?);
         }
         drop(reporter);
+        let renewer = self.renewal.start(workers.clone()).map_err(Problem::Start)?;
         announce(&self.shared.model);
-        let cut = supervise(&mut signals, &workers, &mut reports, &logs).await;
+        let cut = supervise(&mut signals, &workers, &mut reports, &Helpers { logs, renewer }).await;
         if log_thread.finish(WRITING_OUT) == Finish::Stuck {
             tracing::error!("the last lines of the access logs could not be written in time");
         }
@@ -107,12 +116,18 @@ impl Prepared {
     }
 }
 
+/// Threads beside the workers that signals are passed on to.
+struct Helpers {
+    logs: LogHandle,
+    renewer: Renewer,
+}
+
 /// Passes signals on to the workers until all have ended.
 async fn supervise(
     signals: &mut Signals,
     workers: &[Orders],
     reports: &mut UnboundedReceiver<Census>,
-    logs: &LogHandle,
+    helpers: &Helpers,
 ) -> Census {
     let mut cut = Census::default();
     let mut is_stopping = false;
@@ -125,8 +140,11 @@ async fn supervise(
             },
             () = until(give_up_at) => return cut,
             wish = signals.next() => match wish {
-                Wish::ReopenLogs => logs.reopen(),
-                Wish::Reload => tracing::warn!("SIGHUP: reloading is not supported yet; restart instead"),
+                Wish::ReopenLogs => helpers.logs.reopen(),
+                Wish::Renew => {
+                    tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
+                    helpers.renewer.renew();
+                }
                 Wish::Stop if is_stopping => {
                     tracing::warn!("stopping at once because of a second signal");
                     workers.iter().for_each(Orders::cut);
@@ -182,7 +200,7 @@ fn is_without_ip6(listener: &Listener, error: &io::Error) -> bool {
         && matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
 }
 
-fn with_tls(sockets: Vec<BoundListener>, doors: &[Option<Arc<Door>>]) -> Vec<BoundListener> {
+fn with_tls(sockets: Vec<BoundListener>, doors: &Doors) -> Vec<BoundListener> {
     sockets.into_iter().map(|bound| BoundListener { tls: doors[bound.listener].clone(), ..bound }).collect()
 }
 

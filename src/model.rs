@@ -11,6 +11,7 @@ pub mod compression;
 pub mod end_to_end;
 pub mod error_page;
 pub mod files;
+pub mod forgeable;
 pub mod header_ops;
 pub mod host;
 pub mod judgement;
@@ -34,7 +35,7 @@ use error_page::ErrorPages;
 use host::{HostPattern, HostTable};
 use log_format::LogFormat;
 use route::{Route, Routes};
-use tls::TlsTerms;
+use tls::{TicketKeySource, TlsTerms};
 use upstream::UpstreamSpec;
 use variable::{RequestFact, RequestVariable};
 
@@ -65,6 +66,7 @@ pub struct Process {
     pub shutdown_grace: Duration,
     /// Verbosity of the program's own log, on standard error.
     pub log_level: LogLevel,
+    pub ticket_keys: TicketKeySource,
 }
 
 /// Verbosity of the program's own log.

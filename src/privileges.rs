@@ -57,6 +57,11 @@ pub(crate) fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
+/// Whether this process could open a file for reading.
+pub(crate) fn may_read(file: &Path) -> bool {
+    access(file, AccessFlags::R_OK).is_ok()
+}
+
 /// Whether this process could open a file for writing, or create it.
 pub(crate) fn may_write(file: &Path) -> bool {
     let may_create = |directory: &Path| access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();

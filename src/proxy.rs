@@ -20,7 +20,6 @@ pub mod rewrite;
 pub mod tunnel;
 pub mod upgrade;
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,7 +27,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode, request};
+use http::{HeaderMap, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use tower::Service;
 
@@ -39,6 +38,7 @@ use crate::model::variable::RequestFact;
 use crate::model::{HostId, Listener, Model, path};
 use crate::net::client_body::ClientBody;
 use crate::net::connection::{ClientConnection, OpenExchange};
+use crate::net::no_answer::NoAnswer;
 use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
@@ -107,9 +107,11 @@ struct Errand<'a> {
     response_ops: &'a ResolvedOps<'a>,
 }
 
-/// What came of asking an application.
-enum Forwarded {
+/// What came of a request.
+enum Outcome {
     Answered(Reply),
+    /// The route wants the connection to end.
+    Closed,
     Switched(Response<ReplyBody>, Switched),
 }
 
@@ -135,14 +137,14 @@ impl Proxy {
     pub fn service(
         self: &Rc<Self>,
         client: Rc<ClientConnection>,
-    ) -> impl Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: 'static>
+    ) -> impl Service<Request<Incoming>, Response = Response<ReplyBody>, Error = NoAnswer, Future: 'static>
     + Clone
     + 'static
     + use<> {
         let proxy = self.clone();
         tower::service_fn(move |request| {
             let (proxy, client) = (proxy.clone(), client.clone());
-            async move { Ok(proxy.answer(&client, request).await) }
+            async move { proxy.answer(&client, request).await }
         })
     }
 
@@ -168,23 +170,28 @@ impl Proxy {
     }
 
     /// One exchange, from the request to the head of its answer.
-    async fn answer(&self, client: &ClientConnection, request: Request<Incoming>) -> Response<ReplyBody> {
+    async fn answer(
+        &self,
+        client: &ClientConnection,
+        request: Request<Incoming>,
+    ) -> Result<Response<ReplyBody>, NoAnswer> {
         let open = client.open_exchange();
         let (mut exchange, inbound) = self.admit(client, request);
-        let forwarded = match inbound {
-            Ok(inbound) => {
-                let prospect = Prospect::of(&self.model.host(inbound.host).compression, &inbound.head);
-                let forwarded = self.act(Asked { client, exchange: &mut exchange, inbound }).await;
-                forwarded.compressed(prospect)
-            }
-            Err(refused) => Forwarded::Answered(refused),
+        let prospect = inbound.as_ref().ok().and_then(|inbound| self.prospect(inbound));
+        let outcome = match inbound {
+            Ok(inbound) => self.act(Asked { client, exchange: &mut exchange, inbound }).await,
+            Err(refused) => Outcome::Answered(refused),
         };
-        match forwarded {
-            Forwarded::Answered(reply) => recorded(exchange, open, reply),
-            Forwarded::Switched(reply, switched) => {
+        match outcome {
+            Outcome::Answered(reply) => Ok(recorded(exchange, open, compression::applied(prospect, reply))),
+            Outcome::Closed => {
+                exchange.answered(reply::unanswered(), &HeaderMap::new());
+                Err(NoAnswer)
+            }
+            Outcome::Switched(reply, switched) => {
                 exchange.answered(reply.status(), reply.headers());
                 self.tunnel_after(client, switched, exchange.into_tunnel());
-                reply
+                Ok(reply)
             }
         }
     }
@@ -213,14 +220,14 @@ impl Proxy {
     }
 
     /// Does what the request's route says.
-    async fn act(&self, asked: Asked<'_>) -> Forwarded {
+    async fn act(&self, asked: Asked<'_>) -> Outcome {
         let inbound = &asked.inbound;
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(inbound) {
             Ok(route) => route,
             Err(refusal) => {
                 let pages = self.model.host(inbound.host).error_pages;
-                return Forwarded::Answered(self.refuse(&refusal, pages, accept.as_ref()));
+                return Outcome::Answered(self.refuse(&refusal, pages, accept.as_ref()));
             }
         };
         let ops = HeaderOp::resolve(&route.response_headers, &self.facts(asked.client, inbound));
@@ -230,13 +237,13 @@ impl Proxy {
                 .map(|target| reply::redirect(redirect, &inbound.host_header, &target))
                 .map_err(|_| Refusal::BadPath),
             Action::Respond(respond) => reply::respond(respond),
-            Action::Close => Ok(reply::close()),
+            Action::Close => return Outcome::Closed,
             // In a box, so that requests without files need no room for one.
             Action::Files(files) => Box::pin(files::serve(files, &inbound.head)).await,
             Action::Status(page) => self.status_page(*page),
             Action::Forward(forward) => {
                 match self.forward(Errand { route, forward, response_ops: &ops }, asked).await {
-                    Ok(forwarded) => return forwarded,
+                    Ok(outcome) => return outcome,
                     Err(refusal) => Err(refusal),
                 }
             }
@@ -244,11 +251,11 @@ impl Proxy {
         let mut reply =
             answered.unwrap_or_else(|refusal| self.refuse(&refusal, route.error_pages, accept.as_ref()));
         ops.apply(reply.headers_mut());
-        Forwarded::Answered(reply)
+        Outcome::Answered(reply)
     }
 
     /// Asks the application.
-    async fn forward(&self, errand: Errand<'_>, asked: Asked<'_>) -> Result<Forwarded, Refusal> {
+    async fn forward(&self, errand: Errand<'_>, asked: Asked<'_>) -> Result<Outcome, Refusal> {
         let Asked { client, exchange, inbound } = asked;
         let (request, offer) = self.outbound(client, &errand, *inbound)?;
         let Errand { forward, response_ops, .. } = errand;
@@ -262,19 +269,19 @@ impl Proxy {
         match answer.inspect_err(|error| self.report(forward, error)).map_err(Refusal::Upstream)? {
             Answer::Response(response) => {
                 if let Some(reply) = self.page_instead(&response, &errand) {
-                    return Ok(Forwarded::Answered(reply));
+                    return Ok(Outcome::Answered(reply));
                 }
                 let (mut head, body) = response.into_parts();
                 head.headers = rewrite::to_client(head.headers, response_ops);
                 head.version = http::Version::HTTP_11;
-                Ok(Forwarded::Answered(Response::from_parts(head, Content::Application(body))))
+                Ok(Outcome::Answered(Response::from_parts(head, Content::Application(body))))
             }
             Answer::Switched(head, stream, early) => {
                 // The upstream switches only when asked to, and it was asked to because of the offer.
                 let offer = offer.ok_or(Refusal::Upstream(UpstreamError::UnaskedSwitch))?;
                 let reply = offer.accept(head, response_ops);
                 let application = End { stream, early };
-                Ok(Forwarded::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
+                Ok(Outcome::Switched(reply, Switched { application, idle_timeout: forward.tunnel_idle_timeout }))
             }
         }
     }
@@ -334,6 +341,11 @@ impl Proxy {
         self.model.host(inbound.host).routes.select(&path).ok_or(Refusal::NoRoute)
     }
 
+    /// What compression will make of the answer.
+    fn prospect(&self, inbound: &Inbound) -> Option<Prospect<'_>> {
+        Prospect::of(&self.model.host(inbound.host).compression, &inbound.head)
+    }
+
     /// What templates may know of a request.
     fn facts<'a>(&'a self, client: &'a ClientConnection, inbound: &'a Inbound) -> RequestFacts<'a> {
         let Inbound { head, host, client_address, id, .. } = inbound;
@@ -346,16 +358,6 @@ impl Proxy {
             return;
         }
         tracing::warn!("{}: {error}", self.model.upstream(forward.upstream));
-    }
-}
-
-impl Forwarded {
-    /// The same, with the answer in the form that its client prefers.
-    fn compressed(self, prospect: Option<Prospect<'_>>) -> Forwarded {
-        match (self, prospect) {
-            (Forwarded::Answered(reply), Some(prospect)) => Forwarded::Answered(prospect.fulfil(reply)),
-            (forwarded, _) => forwarded,
-        }
     }
 }
 

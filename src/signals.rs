@@ -18,7 +18,7 @@ pub(crate) struct Signals {
 pub(crate) enum Wish {
     Stop,
     ReopenLogs,
-    Reload,
+    Renew,
 }
 
 impl Signals {
@@ -38,7 +38,7 @@ impl Signals {
             _ = self.quit.recv() => Wish::Stop,
             _ = self.interrupt.recv() => Wish::Stop,
             _ = self.reopen.recv() => Wish::ReopenLogs,
-            _ = self.hangup.recv() => Wish::Reload,
+            _ = self.hangup.recv() => Wish::Renew,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::drain::{Census, Drain, Kind};
 use crate::model::Preamble;
 use crate::net::connection::{self, Accepted, Transport};
 use crate::net::listener;
-use crate::net::tls::Door;
+use crate::net::tls::{Door, Doors, Doorway};
 use crate::proxy::{Proxy, Shared};
 use crate::telemetry::counters::Tallies;
 use crate::telemetry::log_writer::LogHandle;
@@ -40,11 +40,13 @@ pub(crate) struct BoundListener {
 }
 
 /// Tells a worker what to do.
+#[derive(Clone)]
 pub(crate) struct Orders(UnboundedSender<Order>);
 
 enum Order {
     Stop,
     Cut,
+    Renew(Doors),
 }
 
 impl Orders {
@@ -52,6 +54,11 @@ impl Orders {
     pub(crate) fn stop(&self) {
         // A worker that is gone has stopped already.
         let _ = self.0.send(Order::Stop);
+    }
+
+    /// Let handshakes to come use other certificates.
+    pub(crate) fn renew(&self, doors: Doors) {
+        let _ = self.0.send(Order::Renew(doors));
     }
 
     /// After a stop: wait no longer.
@@ -67,8 +74,9 @@ pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census
         match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
             Ok(runtime) => {
                 let cut = runtime.block_on(run(plan, orders));
-                // Dropping the runtime ends what was cut, before that is reported.
-                drop(runtime);
+                // This ends what was cut, before that is reported; but a thread that hangs in a file or in a
+                // name's lookup is not waited for.
+                runtime.shutdown_background();
                 let _ = reports.send(cut);
             }
             Err(error) => tracing::error!("a worker cannot start: {error}"),
@@ -82,33 +90,54 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
     let drain = Drain::new();
     let proxy = Rc::new(Proxy::new(plan.shared, &plan.logs, plan.tallies, drain.clone()));
     let mut running: Vec<AbortHandle> = Vec::new();
+    let mut transports = Vec::new();
     for bound in plan.sockets {
-        match accepting(bound, proxy.clone(), drain.clone()) {
+        let transport = Rc::new(transport(&bound));
+        transports.push((bound.listener, transport.clone()));
+        match accepting(bound, transport, proxy.clone(), drain.clone()) {
             Ok(task) => running.push(task),
             Err(error) => tracing::error!("a worker cannot accept connections: {error}"),
         }
     }
     let ticking = Drain::spawn_part(tick(proxy.clone()));
-    // Without a sender the process is ending, too.
-    let _ = orders.recv().await;
+    next_but_renewing(&mut orders, &transports).await;
     running.iter().for_each(AbortHandle::abort);
     let cut = tokio::select! {
         left = drain.finish(grace) => left,
-        _ = orders.recv() => drain.census(),
+        () = next_but_renewing(&mut orders, &transports) => drain.census(),
     };
     ticking.abort();
     proxy.tick();
     cut
 }
 
-fn accepting(bound: BoundListener, proxy: Rc<Proxy>, drain: Drain) -> io::Result<AbortHandle> {
+/// The next order to stop or to cut; renewals are done on the way. Without a sender the process is ending, too.
+async fn next_but_renewing(orders: &mut UnboundedReceiver<Order>, transports: &[(usize, Rc<Transport>)]) {
+    while let Some(Order::Renew(doors)) = orders.recv().await {
+        for (listener, transport) in transports {
+            if let (Transport::Tls(doorway), Some(door)) = (&**transport, &doors[*listener]) {
+                doorway.hang(door.clone());
+            }
+        }
+    }
+}
+
+fn transport(bound: &BoundListener) -> Transport {
+    match &bound.tls {
+        Some(door) => Transport::Tls(Doorway::new(door.clone())),
+        None => Transport::Plain,
+    }
+}
+
+fn accepting(
+    bound: BoundListener,
+    transport: Rc<Transport>,
+    proxy: Rc<Proxy>,
+    drain: Drain,
+) -> io::Result<AbortHandle> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
     let (listener, preamble) = (bound.listener, bound.preamble);
     let local_is_asked_for = proxy.asks_for_local_address();
-    let transport = Rc::new(match bound.tls {
-        Some(door) => Transport::Tls(door),
-        None => Transport::Plain,
-    });
     Ok(Drain::spawn_part(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;

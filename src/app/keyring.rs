@@ -1,4 +1,4 @@
-//! Everything of TLS that comes from files: certificates, keys, and who vouches for clients.
+//! Everything of TLS that comes from files: certificates, keys, who vouches for clients, and keys of tickets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,15 +7,18 @@ use std::time::SystemTime;
 use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
 
+use super::credential::Credential;
 use super::problem::Problem;
 use crate::model::host::{HostPattern, HostTable};
-use crate::model::tls::{ClientCertificates, TlsTerms};
+use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
 use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport};
 use crate::net::certificate::Certificate;
 use crate::net::client_verifier;
+use crate::net::file_problem::FileProblem;
 use crate::net::key_choice::KeyChoice;
 use crate::net::server_config::TlsShared;
-use crate::net::tls::{Door, Terms};
+use crate::net::ticket_keys::TicketKeys;
+use crate::net::tls::{Door, Doors, Terms};
 use crate::net::upstream::tls::ApplicationTls;
 
 /// What was read for a model.
@@ -23,6 +26,16 @@ pub(super) struct Keyring {
     shared: TlsShared,
     certificates: BTreeMap<CertificateId, Certificate>,
     verifiers: BTreeMap<TlsId, Arc<dyn ClientCertVerifier>>,
+    /// What the doors were last made of.
+    configs: BTreeMap<TlsId, Arc<ServerConfig>>,
+}
+
+/// What came of reading something anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Renewed {
+    Changed,
+    /// The files say the same as before.
+    Unchanged,
 }
 
 impl Keyring {
@@ -32,22 +45,48 @@ impl Keyring {
             Ok(shared) => shared,
             Err(error) => return (Err(error), Vec::new()),
         };
-        let mut problems = Vec::new();
-        let mut keyring = Keyring { shared, certificates: BTreeMap::new(), verifiers: BTreeMap::new() };
-        for (id, files) in model.certificates() {
-            match Certificate::read(files, &keyring.shared.provider) {
-                Ok(certificate) => drop(keyring.certificates.insert(id, certificate)),
-                Err(found) => problems.extend(found),
+        let (certificates, verifiers, configs) = Default::default();
+        let mut keyring = Keyring { shared, certificates, verifiers, configs };
+        let read = Credential::all(model).map(|credential| keyring.renew(credential, model));
+        let problems = read.filter_map(Result::err).flatten().map(Problem::File).collect();
+        (Ok(keyring), problems)
+    }
+
+    /// Reads a credential anew. What cannot be used does not take the place of what was read before.
+    pub(super) fn renew(&mut self, credential: Credential, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
+        match credential {
+            Credential::Certificate(id) => self.renew_certificate(id, model),
+            Credential::Clients(id) => {
+                if let ClientCertificates::Asked(authority) = &model.tls_terms(id).policy.clients {
+                    let verifier = client_verifier::read(authority, &self.shared.provider)?;
+                    self.verifiers.insert(id, verifier);
+                }
+                Ok(Renewed::Changed)
+            }
+            Credential::TicketKeys => {
+                if let TicketKeySource::File(file) = &model.process.ticket_keys {
+                    self.shared.tickets = TicketKeys::read(file).map_err(|problem| vec![problem])?;
+                }
+                Ok(Renewed::Changed)
             }
         }
-        for (id, terms) in model.all_tls_terms() {
-            let ClientCertificates::Asked(authority) = &terms.policy.clients else { continue };
-            match client_verifier::read(authority, &keyring.shared.provider) {
-                Ok(verifier) => drop(keyring.verifiers.insert(id, verifier)),
-                Err(found) => problems.extend(found),
+    }
+
+    /// A certificate that clients object to is used only if there is no better one.
+    fn renew_certificate(&mut self, id: CertificateId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
+        let new = Certificate::read(model.certificate(id), &self.shared.provider)?;
+        if let Some(old) = self.certificates.get(&id) {
+            if new.is_same_as(old) {
+                return Ok(Renewed::Unchanged);
+            }
+            let (names, now) = (names_behind(id, model), SystemTime::now());
+            let objections = new.objections(&names, now);
+            if !objections.is_empty() && old.objections(&names, now).is_empty() {
+                return Err(objections);
             }
         }
-        (Ok(keyring), problems.into_iter().map(Problem::File).collect())
+        self.certificates.insert(id, new);
+        Ok(Renewed::Changed)
     }
 
     /// By application; `None` for those that are spoken to without TLS.
@@ -67,35 +106,44 @@ impl Keyring {
     /// What clients will find wrong with certificates that can be served, and what is wrong with who vouches for
     /// them.
     pub(super) fn objections(&self, model: &Model) -> Vec<Problem> {
-        let now = SystemTime::now();
-        let mut found = Vec::new();
-        let soon = self.certificates.values().filter_map(|it| it.ends_soon(now)).map(Problem::Soon);
-        for (id, certificate) in &self.certificates {
-            let shows = |security: Security| match security {
-                Security::Tls(terms) => model.tls_terms(terms).certificates.contains(id),
-                Security::Plain => false,
-            };
-            let hosts = model.hosts().iter().filter(|host| shows(host.security));
-            let names: Vec<HostPattern> = hosts.flat_map(|host| host.names.iter().cloned()).collect();
-            found.extend(certificate.objections(&names, now));
-        }
-        for (_, terms) in model.all_tls_terms() {
-            if let ClientCertificates::Asked(authority) = &terms.policy.clients {
-                found.extend(client_verifier::objections(authority, now));
-            }
-        }
-        found.into_iter().map(Problem::File).chain(soon).collect()
+        Credential::all(model).flat_map(|credential| self.objections_to(credential, model)).collect()
     }
 
-    /// By listener; `None` for plain ones.
-    pub(super) fn doors(&self, model: &Model) -> Result<Vec<Option<Arc<Door>>>, rustls::Error> {
+    /// The same for one credential.
+    pub(super) fn objections_to(&self, credential: Credential, model: &Model) -> Vec<Problem> {
+        let now = SystemTime::now();
+        match credential {
+            Credential::Certificate(id) => {
+                let Some(certificate) = self.certificates.get(&id) else { return Vec::new() };
+                let found = certificate.objections(&names_behind(id, model), now);
+                let soon = certificate.ends_soon(now).map(Problem::Soon);
+                found.into_iter().map(Problem::File).chain(soon).collect()
+            }
+            Credential::Clients(id) => match &model.tls_terms(id).policy.clients {
+                ClientCertificates::Asked(authority) => {
+                    client_verifier::objections(authority, now).into_iter().map(Problem::File).collect()
+                }
+                ClientCertificates::NotAsked => Vec::new(),
+            },
+            Credential::TicketKeys => Vec::new(),
+        }
+    }
+
+    /// How long a certificate is still valid, in words.
+    pub(super) fn time_left(&self, id: CertificateId) -> Option<String> {
+        self.certificates.get(&id).map(|certificate| certificate.time_left(SystemTime::now()))
+    }
+
+    /// What the listeners need for their handshakes, from all that was read.
+    pub(super) fn doors(&mut self, model: &Model) -> Result<Doors, rustls::Error> {
         let mut configs = BTreeMap::new();
         for (id, terms) in model.all_tls_terms() {
             configs.insert(id, Arc::new(self.config(id, terms)?));
         }
+        self.configs = configs;
         let door = |listener: &Listener| {
             let is_tls = listener.transport == Transport::Tls;
-            door(model, listener, &configs).filter(|_| is_tls).map(Arc::new)
+            door(model, listener, &self.configs).filter(|_| is_tls).map(Arc::new)
         };
         Ok(model.listeners.iter().map(door).collect())
     }
@@ -103,8 +151,23 @@ impl Keyring {
     fn config(&self, id: TlsId, terms: &TlsTerms) -> Result<ServerConfig, rustls::Error> {
         let keys = terms.certificates.iter().filter_map(|id| self.certificates.get(id)).map(Certificate::key);
         let verifier = self.verifiers.get(&id).cloned();
-        self.shared.server_config(&terms.policy, KeyChoice::new(keys.collect()), verifier)
+        let mut config = self.shared.server_config(&terms.policy, KeyChoice::new(keys.collect()), verifier)?;
+        if let Some(earlier) = self.configs.get(&id) {
+            // Sessions that the server remembers outlive a renewal, as tickets do.
+            config.session_storage = earlier.session_storage.clone();
+        }
+        Ok(config)
     }
+}
+
+/// The names of all hosts that show a certificate.
+fn names_behind(id: CertificateId, model: &Model) -> Vec<HostPattern> {
+    let shows = |security: Security| match security {
+        Security::Tls(terms) => model.tls_terms(terms).certificates.contains(&id),
+        Security::Plain => false,
+    };
+    let hosts = model.hosts().iter().filter(|host| shows(host.security));
+    hosts.flat_map(|host| host.names.iter().cloned()).collect()
 }
 
 fn door(model: &Model, listener: &Listener, configs: &BTreeMap<TlsId, Arc<ServerConfig>>) -> Option<Door> {

@@ -41,15 +41,16 @@ impl fmt::Display for Problem {
             }
             Problem::Log { target: LogTarget::File(path), error } => {
                 write!(f, "{}: cannot write the access log: {error}; create its directory, ", path.display())?;
-                f.write_str("or name another file as access_log")
+                f.write_str("or name another file as access_log, in a gitlab.rb another log_directory")
             }
             Problem::Log { error, .. } => write!(f, "cannot write the access log: {error}"),
             Problem::LogDirectory(path) => {
                 write!(f, "{}: this directory for access logs does not exist; create it, ", path.display())?;
-                f.write_str("or name another place as access_log")
+                f.write_str("or name another place as access_log, in a gitlab.rb as log_directory")
             }
             Problem::User { name, why } => {
-                write!(f, "cannot serve as user `{name}`: {why}; name an existing account as process.user")
+                write!(f, "cannot serve as user `{name}`: {why}; name an existing account as process.user, ")?;
+                f.write_str("in a gitlab.rb as web_server['username']")
             }
             Problem::Start(error) => write!(f, "cannot start: {error}"),
         }

@@ -19,11 +19,14 @@ mod routes;
 mod status;
 mod upstreams;
 
+use std::path::Path;
+
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::{Document, HostSection, ProcessSection, Said, Setting};
 use super::source::Place;
 use super::suggestion::nearest;
 use crate::model::host::{HostName, HostPattern};
+use crate::model::tls::TicketKeySource;
 use crate::model::{Model, Process};
 use context::Context;
 use listeners::Listeners;
@@ -34,7 +37,7 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
     if document.hosts.is_empty() && !problems.has_errors() {
         problems.push(no_host(document));
     }
-    let model = Model::new(process(&document.process));
+    let model = Model::new(process(&document.process, &document.directory));
     let mut context = Context::new(&document.directory, model, problems);
     let mut listeners = Listeners::default();
     for section in &document.hosts {
@@ -56,12 +59,14 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
     (!context.problems.has_errors()).then_some(context.model)
 }
 
-fn process(section: &ProcessSection) -> Process {
+fn process(section: &ProcessSection, directory: &Path) -> Process {
+    let ticket_keys = section.ticket_keys.said().map(|said| TicketKeySource::File(directory.join(&said.value)));
     Process {
         workers: section.workers.value_or(defaults::workers()),
         user: section.user.said().map(|said| said.value.clone()),
         shutdown_grace: section.shutdown_grace.value_or(defaults::SHUTDOWN_GRACE),
         log_level: section.log_level.value_or(defaults::LOG_LEVEL),
+        ticket_keys: ticket_keys.unwrap_or(TicketKeySource::Own),
     }
 }
 

@@ -88,6 +88,7 @@ pub struct ProcessSection {
     pub user: Setting<String>,
     pub shutdown_grace: Setting<Duration>,
     pub log_level: Setting<LogLevel>,
+    pub ticket_keys: Setting<PathBuf>,
 }
 
 /// What is said about one host.

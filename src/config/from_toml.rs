@@ -102,6 +102,7 @@ fn process(table: &mut Table<'_, '_, '_>) -> ProcessSection {
         user: table.get("user", text("write the name of an account in quotes", values::account)),
         shutdown_grace: table.get("shutdown_grace", text(duration::EXPECTED, duration::parse)),
         log_level: table.get("log_level", text(values::LOG_LEVEL_EXPECTED, values::log_level)),
+        ticket_keys: table.get("ticket_keys", text(values::PATH_EXPECTED, values::path)),
     }
 }
 

@@ -52,7 +52,7 @@ pub static PROCESS: Section = Section {
     name: "process",
     place: "in `[process]`",
     form: "write `[process]` and its keys below",
-    groups: &[&["workers", "user", "shutdown_grace", "log_level"]],
+    groups: &[&["workers", "user", "shutdown_grace", "log_level", "ticket_keys"]],
 };
 
 pub static STATUS: Section = Section {

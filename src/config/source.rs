@@ -71,6 +71,12 @@ impl Place {
         self.range.clone()
     }
 
+    /// Whether another place of the same text lies in this one.
+    pub fn contains(&self, other: &Place) -> bool {
+        let (Some(outer), Some(inner)) = (&self.range, &other.range) else { return self == other };
+        self.source.file == other.source.file && outer.start <= inner.start && inner.end <= outer.end
+    }
+
     /// The first byte; a whole file comes after everything in it.
     pub fn start(&self) -> usize {
         self.range.as_ref().map_or(usize::MAX, |range| range.start)

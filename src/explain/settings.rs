@@ -13,8 +13,8 @@ use crate::model::header_ops::HeaderOp;
 use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, PathMatch, Redirect, RedirectPath, Respond};
 use crate::model::tls::{
-    CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy,
-    TlsVersions,
+    CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TicketKeySource,
+    TlsPolicy, TlsVersions,
 };
 use crate::model::upstream::{Trust, UpstreamTls};
 use crate::model::{CertificateFiles, HttpVersions, Preamble, Process};
@@ -51,6 +51,9 @@ fn process(process: &Process) -> Vec<Entry> {
     entries.extend(process.user.as_ref().map(|user| ("user", Value::text(user))));
     entries.push(("shutdown_grace", Value::Text(notation::duration(process.shutdown_grace))));
     entries.push(("log_level", Value::text(notation::log_level(process.log_level))));
+    if let TicketKeySource::File(file) = &process.ticket_keys {
+        entries.push(("ticket_keys", Value::text(file.display())));
+    }
     entries
 }
 

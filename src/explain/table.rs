@@ -12,7 +12,8 @@ use crate::model::header_ops::HeaderOp;
 use crate::model::log_format::LogFormat;
 use crate::model::route::{Action, Redirect, RedirectPath};
 use crate::model::tls::{
-    CipherSuite, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy, TlsVersions,
+    CipherSuite, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TicketKeySource, TlsPolicy,
+    TlsVersions,
 };
 use crate::model::upstream::{Trust, UpstreamSpec};
 use crate::model::{HostId, HttpVersions, Listener, Model, Preamble, Process, Security, VirtualHost};
@@ -40,6 +41,9 @@ fn process(page: &mut Page, process: &Process) {
     page.row("account", process.user.as_deref().unwrap_or("the one that starts it"));
     page.row("stop", &format!("after {} at the latest", notation::duration(process.shutdown_grace)));
     page.row("log level", notation::log_level(process.log_level));
+    if let TicketKeySource::File(file) = &process.ticket_keys {
+        page.row("ticket keys", &file.display().to_string());
+    }
 }
 
 fn listener(page: &mut Page, listener: &Listener, model: &Model) {

@@ -76,10 +76,19 @@ pub enum KeyGroup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resumption {
     Off,
-    /// The client keeps the session, encrypted with a key that changes every six hours.
+    /// The client keeps the session, encrypted with a key of [`TicketKeySource`].
     Tickets,
     /// The server remembers this many sessions.
     Sessions(NonZeroUsize),
+}
+
+/// Where the keys of tickets come from, for the whole process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TicketKeySource {
+    /// Made by the process, exchanged every six hours, gone with it.
+    Own,
+    /// A file with one or more keys of 80 bytes. The first seals, all of them open.
+    File(PathBuf),
 }
 
 /// Whether clients are asked for certificates.

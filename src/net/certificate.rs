@@ -68,6 +68,16 @@ impl Certificate {
         found
     }
 
+    /// Whether it is the same chain. Then it has the same key, too.
+    pub fn is_same_as(&self, other: &Certificate) -> bool {
+        self.key.cert == other.key.cert
+    }
+
+    /// How long it is valid from `now` on, in words.
+    pub fn time_left(&self, now: SystemTime) -> String {
+        days(self.leaf.not_after, now)
+    }
+
     /// Whether it is time to renew it: when a third of its life is left, and no earlier than 30 days before its
     /// end.
     pub fn ends_soon(&self, now: SystemTime) -> Option<FileProblem> {

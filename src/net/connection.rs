@@ -5,13 +5,11 @@
 //! ([`ClientConnection::take_over`]): no upgrade channel, no boxed stream, and no HTTP state survives.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -30,8 +28,9 @@ use super::client_socket::{Activity, ClientSocket};
 use super::client_stream::ClientStream;
 use super::gathered_stream::{Gathering, gathered};
 use super::local_executor::LocalExecutor;
+use super::no_answer::NoAnswer;
 use super::peer::Peer;
-use super::tls::{self, Door, HandshakeFailure};
+use super::tls::{self, Doorway, HandshakeFailure};
 use super::tls_session::TlsSession;
 use super::watchdog::Watchdog;
 use crate::drain::{Drain, Signal};
@@ -76,7 +75,7 @@ pub type Takeover = Box<dyn FnOnce(ClientStream, Bytes)>;
 /// How a listener speaks.
 pub enum Transport {
     Plain,
-    Tls(Arc<Door>),
+    Tls(Doorway),
 }
 
 /// A connection as it was accepted.
@@ -119,7 +118,7 @@ pub async fn serve<M, S, B>(
 ) -> Option<StatusCode>
 where
     M: FnOnce(Rc<ClientConnection>) -> S,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -209,14 +208,14 @@ async fn establish(
     activity: &Rc<Activity>,
     peer: SocketAddr,
 ) -> Option<(ClientStream, ConnectionSecurity, HttpVersion)> {
-    let door = match transport {
+    let doorway = match transport {
         Transport::Plain => {
             let socket = ClientSocket::plain(tcp, activity.clone());
             return Some((ClientStream::Plain(socket), ConnectionSecurity::Plain, HttpVersion::One));
         }
-        Transport::Tls(door) => door,
+        Transport::Tls(doorway) => doorway,
     };
-    match tls::handshake(door, ClientSocket::below_tls(tcp, activity.clone())).await {
+    match tls::handshake(doorway, ClientSocket::below_tls(tcp, activity.clone())).await {
         Ok(tls::Handshake { stream, server_name, terms }) => {
             let session = stream.get_ref().1;
             let client = session.peer_certificates().and_then(ClientCertificate::new).map(Box::new);
@@ -251,7 +250,7 @@ async fn serve_http1<S, B>(
     signal: Signal,
 ) -> Ended
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -280,7 +279,7 @@ async fn serve_http2<S, B>(
     signal: Signal,
 ) -> Ended
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,

@@ -30,7 +30,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileProblem> {
     fs::read(path).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => "put the file there, or name the right one in the configuration",
-            io::ErrorKind::PermissionDenied => "let the account that starts the program read it",
+            io::ErrorKind::PermissionDenied => {
+                "let the account of the program read it, for instance through its group (chgrp, chmod g+r)"
+            }
             _ => "see that it is a readable file",
         };
         FileProblem::new(path, format!("cannot read it: {error}"), advice)

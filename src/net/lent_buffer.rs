@@ -1,7 +1,8 @@
 //! A worker's buffers, lent for the moment in which bytes flow.
 //!
 //! Thousands of idle connections would otherwise each own one. A buffer lives on its thread and goes
-//! back to it when the loan ends; nothing is held across an await.
+//! back to it when the loan ends, which is at once; only an HTTP/2 connection whose client takes nothing keeps
+//! its own until it does.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};

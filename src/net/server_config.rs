@@ -20,7 +20,7 @@ pub struct TlsShared {
     pub provider: Arc<CryptoProvider>,
     /// One for the whole process: a ticket from one worker or listener must resume on every other. rustls
     /// lets a ticket resume only under the name that it was given for.
-    tickets: Arc<dyn ProducesTickets>,
+    pub tickets: Arc<dyn ProducesTickets>,
 }
 
 impl TlsShared {

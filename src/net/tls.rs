@@ -1,5 +1,6 @@
 //! TLS towards clients: the terms of the host that a client names, and the handshake under a deadline.
 
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,12 @@ pub struct Door {
     by_name: HostTable<Terms>,
     fallback: Terms,
 }
+
+/// By listener; `None` for plain ones.
+pub type Doors = Arc<[Option<Arc<Door>>]>;
+
+/// Where the door of a listener hangs, in one worker. It can be exchanged while connections come in.
+pub struct Doorway(RefCell<Arc<Door>>);
 
 /// The terms of a host, ready for use.
 #[derive(Clone)]
@@ -58,15 +65,30 @@ impl Door {
     }
 }
 
+impl Doorway {
+    pub fn new(door: Arc<Door>) -> Doorway {
+        Doorway(RefCell::new(door))
+    }
+
+    /// Handshakes whose terms are chosen from here on have those of `door`. Others keep theirs.
+    pub fn hang(&self, door: Arc<Door>) {
+        self.0.replace(door);
+    }
+
+    fn terms(&self, name: Option<&HostName>) -> Terms {
+        self.0.borrow().terms(name).clone()
+    }
+}
+
 /// Completes the handshake, or says why not. A client that speaks plain HTTP gets a readable answer.
-pub async fn handshake(door: &Door, socket: ClientSocket) -> Result<Handshake, HandshakeFailure> {
-    let shaking = Box::pin(shake(door, socket));
+pub async fn handshake(doorway: &Doorway, socket: ClientSocket) -> Result<Handshake, HandshakeFailure> {
+    let shaking = Box::pin(shake(doorway, socket));
     tokio::time::timeout(DEADLINE, shaking).await.unwrap_or(Err(HandshakeFailure::TooSlow))
 }
 
 /// Everything about the handshake may depend on the host: versions, suites, and whether the client is asked for
 /// a certificate. So its terms are chosen before anything is answered.
-async fn shake(door: &Door, socket: ClientSocket) -> Result<Handshake, HandshakeFailure> {
+async fn shake(doorway: &Doorway, socket: ClientSocket) -> Result<Handshake, HandshakeFailure> {
     let mut greeting = LazyConfigAcceptor::new(Acceptor::default(), socket);
     let hello = match (&mut greeting).await {
         Ok(hello) => hello,
@@ -80,9 +102,9 @@ async fn shake(door: &Door, socket: ClientSocket) -> Result<Handshake, Handshake
     };
     // The one form of a name, in which it is compared with hosts.
     let server_name = hello.client_hello().server_name().and_then(|name| HostName::parse(name).ok());
-    let Terms { id, config } = door.terms(server_name.as_ref());
-    let stream = hello.into_stream(config.clone()).await.map_err(failure)?;
-    Ok(Handshake { stream: Box::new(stream), server_name, terms: *id })
+    let Terms { id, config } = doorway.terms(server_name.as_ref());
+    let stream = hello.into_stream(config).await.map_err(failure)?;
+    Ok(Handshake { stream: Box::new(stream), server_name, terms: id })
 }
 
 fn failure(error: io::Error) -> HandshakeFailure {

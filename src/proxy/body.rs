@@ -36,8 +36,6 @@ pub enum Content {
     File(FileBody),
     /// Any of the others, on its way through an encoder.
     Gzip(Box<GzipBody<Content>>),
-    /// Fails at once, so that the connection ends before anything is sent (an HTTP/2 stream is reset).
-    Refused,
 }
 
 /// Why an answer ends before its end.
@@ -47,8 +45,6 @@ pub enum ContentFailure {
     /// It cannot be read any more, or became shorter.
     File(io::Error),
     Compression(EncoderFailure),
-    /// The configuration says that there is to be no answer.
-    Refused,
 }
 
 /// What lives exactly as long as an exchange: its log line, and its claim on the connection.
@@ -115,7 +111,6 @@ impl Body for Content {
                 Poll::Ready(frame.map(|frame| frame.map_err(ContentFailure::File)))
             }
             Content::Gzip(body) => body.poll_frame(cx),
-            Content::Refused => Poll::Ready(Some(Err(ContentFailure::Refused))),
         }
     }
 
@@ -126,7 +121,6 @@ impl Body for Content {
             Content::Application(body) => body.is_end_stream(),
             Content::File(body) => body.is_end_stream(),
             Content::Gzip(body) => body.is_end_stream(),
-            Content::Refused => false,
         }
     }
 
@@ -136,7 +130,7 @@ impl Body for Content {
             Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Application(body) => body.size_hint(),
             Content::File(body) => body.size_hint(),
-            Content::Gzip(_) | Content::Refused => SizeHint::default(),
+            Content::Gzip(_) => SizeHint::default(),
         }
     }
 }
@@ -157,7 +151,6 @@ impl Body for ReplyBody {
         }
         match &frame {
             Some(Ok(frame)) => record.bytes_offered(frame.data_ref().map_or(0, |data| data.len() as u64)),
-            Some(Err(ContentFailure::Refused)) => {}
             Some(Err(failure)) => tracing::warn!("an answer was cut short: {failure}"),
             None => {}
         }
@@ -189,7 +182,6 @@ impl fmt::Display for ContentFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ContentFailure::Application(failure) => failure.fmt(f),
-            ContentFailure::Refused => f.write_str("there is to be no answer"),
             ContentFailure::Compression(EncoderFailure(error)) => write!(f, "it cannot be compressed: {error}"),
             ContentFailure::File(error) => write!(f, "a file cannot be read to its end: {error}"),
         }
@@ -202,7 +194,6 @@ impl std::error::Error for ContentFailure {
         match self {
             ContentFailure::Application(failure) => failure.source(),
             ContentFailure::File(error) | ContentFailure::Compression(EncoderFailure(error)) => Some(error),
-            ContentFailure::Refused => None,
         }
     }
 }

@@ -42,7 +42,7 @@ impl<'a> Prospect<'a> {
     }
 
     /// Compresses an answer if it qualifies. `Vary` is added to all that could be compressed for somebody.
-    pub(super) fn fulfil(&self, reply: Reply) -> Reply {
+    fn fulfil(&self, reply: Reply) -> Reply {
         if !self.qualifies(&reply) {
             return reply;
         }
@@ -78,6 +78,14 @@ impl<'a> Prospect<'a> {
             (Wanted::Head, Content::Own(_)) => Content::Empty,
             (Wanted::Head, content) => content,
         }
+    }
+}
+
+/// The answer in the form that its client prefers.
+pub(super) fn applied(prospect: Option<Prospect<'_>>, reply: Reply) -> Reply {
+    match prospect {
+        Some(prospect) => prospect.fulfil(reply),
+        None => reply,
     }
 }
 

@@ -151,11 +151,9 @@ pub fn text(content_type: &'static str, text: String) -> Reply {
     own(StatusCode::OK, HeaderValue::from_static(content_type), text.into())
 }
 
-/// Nothing at all; the status is only for the log, where nginx writes the same.
-pub fn close() -> Reply {
-    let mut reply = Response::new(Content::Refused);
-    *reply.status_mut() = StatusCode::from_u16(444).unwrap_or(StatusCode::FORBIDDEN);
-    reply
+/// The status of no answer at all. It is only for the log, where nginx writes the same.
+pub fn unanswered() -> StatusCode {
+    StatusCode::from_u16(444).unwrap_or(StatusCode::FORBIDDEN)
 }
 
 /// Whether a method is passed on at all.

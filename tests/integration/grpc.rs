@@ -61,6 +61,28 @@ fn a_call_passes_with_its_trailers_in_both_directions() {
 }
 
 #[test]
+fn trailers_do_not_say_what_headers_must_not() {
+    let application = Application::h2c();
+    let gatepost = serving(&application);
+    let mut client = gatepost.http2();
+    let mut exchange = start(&mut client, "/echo");
+    let names = ["x-real-ip", "x-ssl-client-verify", "host", "content-length", "checksum"];
+    let trailers = names.map(|name| (name.parse().unwrap(), HeaderValue::from_static("7")));
+    exchange.body.send_trailers(HeaderMap::from_iter(trailers)).unwrap();
+    let mut told: Vec<_> = client.finish(exchange).unwrap().trailers.keys().map(ToString::to_string).collect();
+    told.sort();
+    assert_eq!(told, ["checksum", "grpc-status"]);
+}
+
+#[test]
+fn a_target_without_a_path_reaches_the_application_with_one() {
+    let application = Application::h2c();
+    let gatepost = serving(&application);
+    gatepost.client().get(&format!("https://{GITLAB}?x=1"));
+    assert_eq!(application.seen().requests[0].uri.path_and_query().unwrap().as_str(), "/?x=1");
+}
+
+#[test]
 fn an_answer_of_several_messages_arrives_with_its_status() {
     let application = Application::h2c();
     let gatepost = serving(&application);

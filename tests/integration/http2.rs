@@ -6,12 +6,13 @@ use http::header::HeaderValue;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::cue::cue;
+use crate::support::eventually::eventually;
 use crate::support::faulty::{never_ends, stops_mid_body};
 use crate::support::gatepost::Gatepost;
 use crate::support::http2_frames::{Body, Frames, Verdict};
 use crate::support::origin::{Conversation, Origin, answers, ok, reply};
 use crate::support::pattern::pattern;
-use crate::support::{certs, tls::Tls};
+use crate::support::{SOON, certs, tls::Tls};
 
 fn greeting() -> Origin {
     Origin::tcp(answers(|_| ok("hello")))
@@ -343,6 +344,24 @@ fn a_client_that_gives_its_streams_no_window_is_let_go() {
     let (answer, _body) = client.head(exchange).unwrap();
     assert_eq!(answer.status(), 200);
     client.make_progress_until(|| origin.open_connections() == 0);
+}
+
+#[test]
+fn a_client_that_stops_reading_is_held_in_bounds_and_let_go() {
+    // Every window is open, so it is the socket that blocks.
+    let origin = Origin::tcp(never_ends());
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
+    let before = gatepost.memory();
+    let mut frames = Frames::connect(gatepost.https(), GITLAB);
+    frames.open_windows();
+    for stream in [1, 3, 5, 7] {
+        frames.request(stream, &GOOD, Body::None);
+    }
+    eventually(SOON, || origin.connections() == 4);
+    eventually(SOON, || origin.open_connections() == 0);
+    let grown = gatepost.memory().saturating_sub(before);
+    assert!(grown < 8 * 1024 * 1024, "{grown} bytes were held for a client that reads nothing");
+    frames.drain();
 }
 
 #[test]

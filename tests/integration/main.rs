@@ -21,6 +21,8 @@ mod access;
 mod client_certificates;
 mod nginx_text;
 mod redirect;
+mod renewal;
+mod resumption;
 mod routing;
 mod tls;
 mod tls_policy;

@@ -58,6 +58,8 @@ fn a_client_cannot_pretend_to_be_somebody_else() {
 #[test]
 fn other_forwarding_headers_of_clients_are_removed() {
     let names = [
+        "X-Forwarded-User",
+        "X-Forwarded-Prefix",
         "X-Forwarded-Host",
         "X-Forwarded-Port",
         "Forwarded",
@@ -71,6 +73,19 @@ fn other_forwarding_headers_of_clients_are_removed() {
         assert!(!head.has(name), "{name}");
     }
     assert!(!String::from_utf8_lossy(&head.raw).contains("evil"));
+}
+
+/// A server that takes trailers for headers would believe them.
+#[test]
+fn trailers_do_not_say_what_headers_must_not() {
+    let origin = greeting();
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.client();
+    let chunked = ["Transfer-Encoding: chunked", "Trailer: X-Real-IP, X-SSL-Client-Verify, X_Real_IP, X-Sum"];
+    client.request("POST / HTTP/1.1", &chunked);
+    client.send("1\r\nx\r\n0\r\nX-Real-IP: 6.6.6.6\r\nX-SSL-Client-Verify: SUCCESS\r\nX_Real_IP: 6.6.6.6\r\nX-Sum: 1\r\n\r\n");
+    assert_eq!(client.answer().status(), 200);
+    assert_eq!(origin.only_request().trailers, [("x-sum".to_owned(), "1".to_owned())]);
 }
 
 #[test]

@@ -230,6 +230,23 @@ fn a_closing_route_answers_nothing() {
     assert_eq!(http2.get("/").body, b"gitlab"[..]);
 }
 
+/// hyper asks for no body after HEAD, so nothing that hides in a body could close the connection.
+#[test]
+fn a_closing_route_answers_nothing_to_any_method() {
+    let origin = named("gitlab");
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).route("exact = \"/no\"\nclose = true"));
+    for method in ["HEAD", "POST", "OPTIONS"] {
+        let mut client = gatepost.client();
+        client.request(&format!("{method} /no HTTP/1.1"), &[]);
+        client.expect_closed();
+        let mut client = gatepost.http2();
+        let request = client.request(method, "/no");
+        assert!(client.send(request).is_err_and(|error| error.is_reset()), "{method}");
+        assert_eq!(client.get("/").body, b"gitlab", "{method}");
+    }
+    assert!(gatepost.access_log(6).iter().any(|line| line.contains("\"HEAD /no HTTP/1.1\" 444 0 ")));
+}
+
 #[test]
 fn a_redirect_can_lead_to_a_fixed_path_or_replace_the_matched_one() {
     let origin = named("gitlab");

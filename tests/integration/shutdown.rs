@@ -130,6 +130,19 @@ fn what_outlives_the_grace_is_cut_and_counted() {
 }
 
 #[test]
+fn an_upload_of_http2_that_outlives_the_grace_is_cut() {
+    let origin = Origin::tcp(|app: &mut Conversation| app.read_request().map(drop));
+    let mut gatepost = with_grace(&origin, "1s");
+    let mut client = gatepost.http2();
+    let mut exchange = client.start_upload(client.request("POST", "/")).unwrap();
+    exchange.body.send_data("the first part".into(), false).unwrap();
+    client.make_progress_until(|| !origin.heads().is_empty());
+    gatepost.terminate();
+    assert_eq!(gatepost.wait_exit(Duration::from_secs(4)).code(), Some(0));
+    assert!(client.finish(exchange).is_err());
+}
+
+#[test]
 fn a_request_that_outlives_the_grace_is_cut() {
     let origin = Origin::tcp(never_answers());
     let mut gatepost = with_grace(&origin, "1s");

@@ -1,6 +1,7 @@
 //! Who answers on which address, and whether all agree about it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::net::SocketAddr;
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
@@ -36,13 +37,32 @@ pub(super) struct Listeners(BTreeMap<SocketAddr, Admitted>);
 /// What is known of one address so far.
 struct Admitted {
     /// Who wants connections to begin with a PROXY header, and who is there without asking for it.
-    proxied: Vec<Place>,
-    direct: Vec<Place>,
+    proxied: Vec<Party>,
+    direct: Vec<Party>,
     transport: Transport,
     /// Who decided the transport.
-    first: Place,
+    first: Party,
     hosts: HostTable<HostId>,
     owners: HashMap<HostPattern, (Place, Purpose)>,
+}
+
+/// A host as people know it. Several may stand at one place, in a loop of a `gitlab.rb`.
+struct Party {
+    place: Place,
+    names: String,
+}
+
+impl Claim {
+    fn party(&self) -> Party {
+        let names: Vec<_> = self.names.iter().map(|name| format!("`{}`", name.value)).collect();
+        Party { place: self.address.place.clone(), names: names.join(" and ") }
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, at {}", self.names, self.place)
+    }
 }
 
 impl Listeners {
@@ -53,19 +73,17 @@ impl Listeners {
             proxied: Vec::new(),
             direct: Vec::new(),
             transport: claim.transport,
-            first: claim.address.place.clone(),
+            first: claim.party(),
             hosts: HostTable::new(),
             owners: HashMap::new(),
         });
         if listener.transport != claim.transport {
-            let message = "an address is asked for both with TLS and without";
-            let error = Diagnostic::error(&claim.address.place, message);
-            problems.push(error.help(format!("both listen on {address}; the other is at {}", listener.first)));
+            problems.push(of_two_kinds(&claim, &listener.first));
             return;
         }
         match claim.preamble {
-            Preamble::None => listener.direct.push(claim.address.place),
-            Preamble::ProxyProtocol => listener.proxied.push(claim.address.place),
+            Preamble::None => listener.direct.push(claim.party()),
+            Preamble::ProxyProtocol => listener.proxied.push(claim.party()),
         }
         for name in claim.names {
             let owner = (name.place.clone(), claim.purpose.clone());
@@ -86,12 +104,10 @@ impl Listeners {
     pub(super) fn report_shared_preambles(&self, problems: &mut Diagnostics) {
         for (address, listener) in &self.0 {
             let Some(asking) = listener.proxied.first() else { continue };
-            for place in &listener.direct {
-                let message = "connections to this host must begin with a PROXY header too";
+            for Party { place, names } in &listener.direct {
+                let message = format!("connections to {names} must begin with a PROXY header too");
                 let warning = Diagnostic::warning(place, message);
-                problems.push(
-                    warning.help(format!("it shares {address} with the host at {asking}, which asks for it")),
-                );
+                problems.push(warning.help(format!("it asks for none, but shares {address} with {asking}")));
             }
         }
     }
@@ -111,6 +127,17 @@ impl Listeners {
         };
         self.0.into_iter().map(finish).collect()
     }
+}
+
+fn of_two_kinds(claim: &Claim, first: &Party) -> Diagnostic {
+    let Said { value: address, place } = &claim.address;
+    let Party { names, .. } = claim.party();
+    if claim.purpose == Purpose::Serve {
+        return Diagnostic::error(place, "an address is asked for both with TLS and without")
+            .help(format!("{names} listens on {address}, and so does {first}"));
+    }
+    Diagnostic::error(place, format!("the redirect of {names} has no room: its address is asked for with TLS"))
+        .help(format!("{address} belongs to {first}; the redirect needs another port"))
 }
 
 fn redirected_twice(name: &Said<HostPattern>, first: &Place) -> Diagnostic {

@@ -70,7 +70,7 @@ fn check_entry(spec: &Spec, path: &[String], entry: &Entry, problems: &mut Diagn
         return;
     }
     if let Some((expected, example)) = mismatch(spec, value) {
-        let message = format!("`{}` takes {expected}, not {}", spell(path), value.kind());
+        let message = format!("`{}` takes {expected}, {}", spell(path), instead(spec, value));
         problems.push(Diagnostic::error(&value.place, message).help(format!("write {example}")));
     }
     if let (Form::Flag, Data::Text(text)) = (spec.form, &value.data)
@@ -94,7 +94,7 @@ fn unreadable(path: &[String], unknown: &Unknown) -> Diagnostic {
 }
 
 /// What is expected and how it is written, if the value does not fit.
-fn mismatch(spec: &Spec, value: &Value) -> Option<(&'static str, &'static str)> {
+fn mismatch(spec: &Spec, value: &Value) -> Option<(&'static str, String)> {
     let text = value.to_text().filter(|_| matches!(value.data, Data::Text(_) | Data::Symbol(_) | Data::Int(_)));
     let is_text = matches!(value.data, Data::Text(_) | Data::Symbol(_));
     let (fits, expected, example) = match spec.form {
@@ -114,13 +114,25 @@ fn mismatch(spec: &Spec, value: &Value) -> Option<(&'static str, &'static str)> 
         }
         Form::Texts => {
             let fits = matches!(&value.data, Data::List(items) if items.iter().all(|item| item.as_key().is_some()));
-            (fits, "a list of texts", "it in brackets, such as ['10.0.0.0/8']")
+            let shown = value.to_text().filter(|text| is_text && !text.contains('\''));
+            let example = format!("it in brackets: ['{}']", shown.as_deref().unwrap_or("…"));
+            return (!fits).then_some(("a list of texts", example));
         }
         Form::Size => (text.and_then(|text| body_limit(&text)).is_some(), "a size", "'250m', or 0 for no limit"),
         Form::Span => (text.and_then(|text| span(&text)).is_some(), "a time", "a number of seconds, or '10m'"),
         Form::Hash => (matches!(value.data, Data::Section(_)), "a hash", "{ 'name' => 'value' }"),
     };
-    (!fits).then_some((expected, example))
+    (!fits).then(|| (expected, example.to_owned()))
+}
+
+/// What there is in place of what is expected. Sizes, times and ports may be texts, if these say one.
+fn instead(spec: &Spec, value: &Value) -> String {
+    match (spec.form, &value.data) {
+        (Form::Size | Form::Span | Form::Port, Data::Text(_) | Data::Int(_)) => {
+            format!("and '{}' is none", value.to_text().unwrap_or_default())
+        }
+        _ => format!("not {}", value.kind()),
+    }
 }
 
 fn is_vivified(value: &Value) -> bool {

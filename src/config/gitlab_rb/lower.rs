@@ -2,11 +2,13 @@
 
 mod agent;
 mod applications;
+mod certificate;
 mod cipher_string;
 mod client_address;
 mod client_certificates;
 mod compression;
 mod encryption;
+mod fallback_url;
 mod headers;
 mod host;
 mod kerberos;
@@ -20,12 +22,14 @@ mod pages;
 mod plan;
 pub(super) mod reader;
 mod request_headers;
+mod roles;
 mod routes;
 mod services;
 mod shared;
 mod smartcard;
 pub(super) mod snippet;
 mod status;
+mod taken_ports;
 mod url;
 
 use std::path::Path;
@@ -60,6 +64,8 @@ pub(super) fn document(
     surroundings: &dyn Surroundings,
 ) -> Document {
     let process = with_account(process, source, reader);
+    roles::check(reader);
+    report_openbao(reader);
     let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
     let mut renamed_hosts = Vec::new();
@@ -82,13 +88,17 @@ pub(super) fn document(
             hosts.push(host);
         }
     }
+    if lowering.gitlab.is_none() {
+        LetsEncrypt::is_idle(lowering.reader);
+    }
     snippet::http::apply(&mut hosts, &mut lowering);
     shared::add_renamed(&mut hosts, renamed_hosts);
     shared::agree(&mut hosts);
     shared::yield_redirects(&mut hosts, reader.problems);
-    shared::report_own_ports(&hosts, reader.problems);
+    taken_ports::report(&hosts, reader);
     if hosts.is_empty() && !reader.problems.has_errors() {
-        reader.problems.push(no_host(source));
+        let error = no_host(source, reader);
+        reader.problems.push(error);
     }
     Document {
         source: Arc::clone(source),
@@ -99,6 +109,15 @@ pub(super) fn document(
         defaults: HostSettings::default(),
         hosts,
     }
+}
+
+/// GitLab 19 brings a vault with a host of its own.
+fn report_openbao(reader: &mut Reader<'_>) {
+    let Some(enabled) = reader.entry(&["oak", "enable"]).filter(|said| said.value.truth() == Some(true)) else {
+        return;
+    };
+    let warning = Diagnostic::warning(&enabled.place, "the host of OpenBao is not served");
+    reader.problems.push(warning.help("put it on another machine, or serve it with a gatepost.toml of your own"));
 }
 
 /// The package's nginx serves as `gitlab-www`, which may use Workhorse's socket.
@@ -125,7 +144,10 @@ fn default_hosts(hosts: &[HostSection], source: &Arc<Source>) -> Setting<Vec<Sai
     Setting::Said(Said { value: names, place: Place::file(source) })
 }
 
-fn no_host(source: &Arc<Source>) -> Diagnostic {
-    Diagnostic::error(&Place::file(source), "this file asks for no host at all")
-        .help("set external_url 'https://gitlab.example.com', or mattermost_external_url for Mattermost alone")
+fn no_host(source: &Arc<Source>, reader: &Reader<'_>) -> Diagnostic {
+    let error = Diagnostic::error(&Place::file(source), "this file asks for no host at all");
+    if roles::leave_gitlab_out(reader) {
+        return error.help("its roles leave GitLab out; gitlab_rails['enable'] = true has it all the same");
+    }
+    error.help("set external_url 'https://gitlab.example.com', or mattermost_external_url for Mattermost alone")
 }

@@ -171,8 +171,19 @@ fn neighbour(path: &[String]) -> Known {
     match NEIGHBOURS.iter().find(|spec| spec.key == key) {
         Some(spec) => Known::Setting(spec),
         None if NEIGHBOURS.iter().any(|spec| spec.key.split('.').next() == Some(&*key)) => Known::Group,
-        None => Known::Foreign,
+        None => match path {
+            [group, slip] if COMPLETE.contains(&&**group) => Known::Nobody(nearest(slip, keys_of(group))),
+            _ => Known::Foreign,
+        },
     }
+}
+
+/// The keys of a hash beside the `nginx` family.
+fn keys_of(group: &str) -> impl Iterator<Item = &'static str> {
+    NEIGHBOURS
+        .iter()
+        .filter_map(move |spec| spec.key.split_once('.').filter(|(of, _)| *of == group))
+        .map(|(_, key)| key)
 }
 
 fn shares(spec: &Spec, owners: &[Owner]) -> bool {
@@ -184,6 +195,9 @@ fn old_hashes(owners: &[Owner]) -> Vec<&'static str> {
     names.dedup();
     names
 }
+
+/// The hashes beside the `nginx` family whose keys are all in the table, so that another one is a slip.
+const COMPLETE: [&str; 2] = ["letsencrypt", "web_server"];
 
 #[cfg(test)]
 mod tests {

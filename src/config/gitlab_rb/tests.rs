@@ -3,7 +3,9 @@
 mod agent;
 mod client_address;
 mod compression;
+mod services;
 mod sources;
+mod words;
 
 use std::collections::HashMap;
 use std::io;
@@ -253,7 +255,7 @@ fn every_mistake_is_told_at_once() {
     for said in [
         "the URL of GitLab has no scheme and host",
         "the URL of Mattermost cannot have a path: /x",
-        "takes a size, not a text",
+        "takes a size, and '10 MB' is none",
         "every text counts as true",
         "`nginx['proxy_set_headers']` takes a hash, not a text",
     ] {

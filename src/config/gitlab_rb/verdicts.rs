@@ -85,7 +85,7 @@ fn take_apart<'a>(
 impl Said<'_> {
     fn verdict(&self, later: &Later<'_>, remarks: &Remarks, problems: &Diagnostics) -> (Verdict, String) {
         if self.target == Target::Variable {
-            return (Verdict::NoEffect, "this assigns a local variable; leave the `=` out".to_owned());
+            return (Verdict::NoEffect, self.meant());
         }
         if let Some(place) = later.than(self) {
             return (Verdict::NoEffect, self.overwritten(place));
@@ -97,11 +97,8 @@ impl Said<'_> {
         let spec = match self.known {
             Known::Setting(spec) => spec,
             Known::Group => return (Verdict::Applied, String::new()),
-            Known::OtherHost => {
-                return (Verdict::NoEffect, "the package has no such setting for this host".to_owned());
-            }
-            Known::Nobody(Some(near)) => return (Verdict::NoEffect, format!("no such key; {near} is near")),
-            Known::Nobody(None) => return (Verdict::NoEffect, "no such key".to_owned()),
+            Known::OtherHost => return (Verdict::NoEffect, self.of_another_host().to_owned()),
+            Known::Nobody(_) => return (Verdict::NoEffect, self.unknown()),
             Known::Foreign => return (Verdict::NoEffect, "does not concern the proxy".to_owned()),
         };
         if matches!(self.value.data, Data::Nil) {
@@ -120,6 +117,31 @@ impl Said<'_> {
         }
     }
 
+    /// The texts for nginx have other names for Mattermost, and who mixes these up believes that they hold.
+    fn of_another_host(&self) -> &'static str {
+        match self.path.last().map(String::as_str) {
+            Some("custom_gitlab_server_config") => "for Mattermost it is custom_gitlab_mattermost_server_config",
+            Some("custom_gitlab_mattermost_server_config") => "this one belongs into mattermost_nginx",
+            _ => "the package has no such setting for this host",
+        }
+    }
+
+    fn unknown(&self) -> String {
+        match self.known {
+            Known::Nobody(Some(near)) => format!("no such key; {near} is near"),
+            _ => "no such key".to_owned(),
+        }
+    }
+
+    /// How to write what an assignment to a local variable was meant to be.
+    fn meant(&self) -> String {
+        let name = self.spelled();
+        match self.known {
+            Known::Group => format!("this assigns a local variable; write {name}['…'] = … for each key"),
+            _ => "this assigns a local variable; leave the `=` out".to_owned(),
+        }
+    }
+
     fn overwritten(&self, by: &Place) -> String {
         match by.line() {
             Some(line) if by.file_name() == self.place.file_name() => format!("set again in line {line}"),
@@ -131,13 +153,14 @@ impl Said<'_> {
         self.value.find_unknown().is_some()
     }
 
-    /// The error that was reported of the value, if one was.
+    /// The error that was reported of the setting, its value or a part of that, if one was.
     fn error<'p>(&self, problems: &'p Diagnostics) -> Option<&'p Diagnostic> {
         let unknown = self.value.find_unknown().map(|unknown| unknown.place);
         let name = format!("`{}`", self.spelled());
         let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
         errors.find(|error| {
-            error.place == self.value.place
+            error.place == *self.place
+                || self.value.place.contains(&error.place)
                 || (Some(&error.place) == unknown.as_ref() && error.message.starts_with(&name))
         })
     }
@@ -168,6 +191,9 @@ impl Said<'_> {
             Verdict::NoEffect if is_slip => {
                 Diagnostic::warning(self.place, format!("there is no setting `{name}`"))
             }
+            Verdict::NoEffect if matches!(self.known, Known::OtherHost) && name.contains("custom_") => {
+                Diagnostic::warning(self.place, format!("`{name}` sets nothing for this host"))
+            }
             Verdict::Refused if self.error(problems).is_none() => {
                 let is_applied = matches!(self.known, Known::Setting(Spec { fate: Fate::Applied, .. }));
                 let how = if is_applied { "is obeyed in part only" } else { "is not obeyed" };
@@ -175,7 +201,8 @@ impl Said<'_> {
             }
             _ => return,
         };
-        problems.push(warning.help(judgement.reason.clone()));
+        let reason = if is_slip { self.unknown() } else { judgement.reason.clone() };
+        problems.push(warning.help(reason));
     }
 
     fn spelled(&self) -> String {

@@ -20,8 +20,11 @@ pub(super) fn lookup(word: &str) -> Option<Word> {
     is_section.then_some(Word::Section)
 }
 
-/// A known word that differs by a slip of the keyboard only.
+/// A known word that differs by a slip of the keyboard only, or that is often called so.
 pub(super) fn similar(word: &str) -> Option<&'static str> {
+    if word == "gitlab" {
+        return Some("gitlab_rails");
+    }
     let near = |known: &&&str| osa_distance(word, known) <= 2 && word.len() > 4;
     PLAIN.iter().chain(&SECTIONS).filter(near).min_by_key(|known| osa_distance(word, known)).copied()
 }

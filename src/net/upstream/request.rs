@@ -18,6 +18,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::model::BodyLimit;
 use crate::model::end_to_end::EndToEnd;
+use crate::model::forgeable;
 use crate::net::client_body::ClientBody;
 use crate::net::idle_timer::IdleTimer;
 
@@ -274,7 +275,10 @@ impl Streaming {
 
     fn check(&self, frame: Result<Frame<Bytes>, hyper::Error>) -> Result<Frame<Bytes>, BodyError> {
         let broke_off = |cause| BodyError { failure: BodyFailure::ClientBrokeOff, cause: Some(cause) };
-        let frame = frame.map_err(broke_off)?;
+        let mut frame = frame.map_err(broke_off)?;
+        if let Some(trailers) = frame.trailers_mut() {
+            forgeable::strip_trailers(trailers);
+        }
         if let Some(data) = frame.data_ref() {
             let passed = self.fate.passed.get() + data.len() as u64;
             self.fate.passed.set(passed);

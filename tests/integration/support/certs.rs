@@ -138,7 +138,8 @@ impl Leaf {
             .unwrap()
     }
 
-    fn certificates(&self) -> Vec<CertificateDer<'static>> {
+    /// The chain, leaf first.
+    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
         CertificateDer::pem_slice_iter(self.chain.as_bytes()).map(Result::unwrap).collect()
     }
 

@@ -124,6 +124,11 @@ impl Gatepost {
         self.process.signal(Signal::SIGTERM);
     }
 
+    /// Asks for certificates to be read anew.
+    pub fn hang_up(&self) {
+        self.process.signal(Signal::SIGHUP);
+    }
+
     #[track_caller]
     pub fn wait_exit(&mut self, deadline: Duration) -> ExitStatus {
         self.process.wait_exit(deadline)

@@ -55,6 +55,18 @@ impl Frames {
         self.send(HEADERS, flags, stream, &encode(fields));
     }
 
+    /// Lets the peer send as much as it likes, on all streams.
+    #[track_caller]
+    pub fn open_windows(&self) {
+        self.send(SETTINGS, 0, 0, &[&[0, INITIAL_WINDOW_SIZE], &LARGEST_WINDOW.to_be_bytes()[..]].concat());
+        self.send(WINDOW_UPDATE, 0, 0, &(LARGEST_WINDOW - DEFAULT_WINDOW).to_be_bytes());
+    }
+
+    /// Reads what still comes until the connection ends.
+    pub fn drain(&mut self) {
+        while self.next().is_some() {}
+    }
+
     /// Sends the last piece of a body.
     #[track_caller]
     pub fn last_data(&self, stream: u32, data: &[u8]) {
@@ -138,6 +150,11 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+
+const INITIAL_WINDOW_SIZE: u8 = 4;
+const DEFAULT_WINDOW: u32 = 65_535;
+const LARGEST_WINDOW: u32 = 0x7fff_ffff;
 
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;

@@ -151,8 +151,9 @@ pub(super) fn url(said: &Said<String>, reader: &mut Reader<'_>) -> Result<Extern
         Scheme::Http => 80,
         Scheme::Https => 443,
     };
-    let port = reader.port(Owner::Kas, "port").map_or(default, |said| said.value);
-    if url.port != port {
+    let said_port = reader.port(Owner::Kas, "port").map(|said| said.value);
+    let port = said_port.unwrap_or(default);
+    if url.port != port && said_port.is_none() {
         let message = format!("the port of this URL is not listened on; {port} is, as in the package");
         let warning = Diagnostic::warning(&said.place, message);
         reader.problems.push(warning.help(format!("set gitlab_kas_nginx['port'] = {}", url.port)));

@@ -1,5 +1,7 @@
 //! Where the package's applications listen.
 
+use std::net::Ipv6Addr;
+
 use super::plan::Service;
 use super::reader::Reader;
 use crate::config::address;
@@ -15,7 +17,11 @@ impl Service {
                 let address = reader.text(&["mattermost", "service_address"]);
                 let port = reader.text(&["mattermost", "service_port"]);
                 let host = address.as_ref().map_or("127.0.0.1", |said| said.value.as_str());
-                let host = if host.is_empty() { "127.0.0.1" } else { host };
+                let host = match host.parse::<Ipv6Addr>() {
+                    Ok(address) => format!("[{address}]"),
+                    Err(_) if host.is_empty() => "127.0.0.1".to_owned(),
+                    Err(_) => host.to_owned(),
+                };
                 let value = format!("{host}:{}", port.as_ref().map_or("8065", |said| said.value.as_str()));
                 (value, address.or(port).map(|said| said.place))
             }

@@ -12,7 +12,6 @@ use super::lets_encrypt::LetsEncrypt;
 use super::pages::{self, Pages};
 use super::plan::{Plan, Service};
 use super::reader::Reader;
-use super::url::Scheme;
 use super::{
     client_address, compression, encryption, headers, listening, log_format, notation, request_headers, routes,
 };
@@ -20,6 +19,7 @@ use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
 };
 use crate::config::gitlab_rb::settings::Owner;
+use crate::config::header;
 use crate::model::error_page::ApplicationErrors;
 use crate::model::host::HostPattern;
 use crate::model::{BodyLimit, HttpVersions, LogTarget};
@@ -96,29 +96,6 @@ impl Plan {
         lowering.reader.no_effect(self.service.owner(), "http2_enabled", "HTTP/2 is offered only with TLS");
     }
 
-    /// The paths of certificate and key. By default they are named after the host, in the URL's case.
-    fn certificate(
-        &self,
-        listening: &listening::Listening,
-        lowering: &mut Lowering<'_, '_>,
-    ) -> [Setting<Vec<Said<PathBuf>>>; 2] {
-        if !listening.tls {
-            return [Setting::Unsaid, Setting::Unsaid];
-        }
-        let host = match self.url.scheme {
-            Scheme::Https => self.url.host.clone(),
-            Scheme::Http => lowering.surroundings.node("fqdn").unwrap_or(self.url.host.clone()),
-        };
-        let owner = self.service.owner();
-        let own = [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")].map(|(key, ending)| {
-            let default = || Said { value: format!("/etc/gitlab/ssl/{host}.{ending}"), place: self.place.clone() };
-            lowering.reader.text_of(owner, key).unwrap_or_else(default)
-        });
-        let own = own.map(|said| Said { value: PathBuf::from(said.value), place: said.place });
-        let files = lowering.lets_encrypt.certificate(self.service, own, lowering.surroundings);
-        files.map(|file| Setting::Said(Said { place: file.place.clone(), value: vec![file] }))
-    }
-
     fn key_password_file(
         &self,
         listening: &listening::Listening,
@@ -139,17 +116,18 @@ impl Plan {
         if lowering.reader.flag(owner, "referrer_policy") == Some(false) {
             return HeaderChoice::Leave;
         }
-        let said = lowering.reader.text_of(owner, "referrer_policy");
-        let policy = said.and_then(|said| HeaderValue::from_str(&said.value).ok());
-        HeaderChoice::Send(policy.unwrap_or(HeaderValue::from_static("strict-origin-when-cross-origin")))
+        let default = HeaderValue::from_static("strict-origin-when-cross-origin");
+        let Some(said) = lowering.reader.text_of(owner, "referrer_policy") else {
+            return HeaderChoice::Send(default);
+        };
+        HeaderChoice::Send(header::value(&said.value).unwrap_or_else(|mistake| {
+            lowering.reader.problems.push(mistake.at(&said.place));
+            default
+        }))
     }
 
     fn access_log(&self, lowering: &mut Lowering<'_, '_>) -> LogTarget {
-        let owner = match self.service {
-            Service::Gitlab => Owner::Daemon,
-            other => other.owner(),
-        };
-        let directory = lowering.reader.text_of(owner, "log_directory");
+        let directory = lowering.reader.text_of(self.service.owner(), "log_directory");
         let directory = directory.map_or("/var/log/gitlab/nginx".to_owned(), |said| said.value);
         let file = match self.service {
             Service::Gitlab => "gitlab_access.log",

@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::certificate::Files;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::{ExternalUrl, Scheme};
+use crate::config::diagnostic::Diagnostic;
 use crate::config::document::Said;
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::gitlab_rb::surroundings::Surroundings;
@@ -16,7 +18,7 @@ pub(super) enum LetsEncrypt {
     /// Hosts without a certificate file of their own are in GitLab's certificate.
     On {
         gitlab: Box<ExternalUrl>,
-        certificate: Box<[Said<PathBuf>; 2]>,
+        certificate: Box<Files>,
     },
 }
 
@@ -32,6 +34,7 @@ impl LetsEncrypt {
         if !on {
             return LetsEncrypt::Off;
         }
+        warn_of_nginx(reader);
         let certificate = [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")].map(|(key, ending)| {
             let default = || format!("/etc/gitlab/ssl/{}.{ending}", gitlab.url.host);
             let said = reader.text_of(Owner::Gitlab, key);
@@ -39,6 +42,16 @@ impl LetsEncrypt {
             Said { value: PathBuf::from(said.map_or_else(default, |said| said.value)), place }
         });
         LetsEncrypt::On { gitlab: Box::new(gitlab.url.clone()), certificate: Box::new(certificate) }
+    }
+
+    /// Without a host of GitLab's nothing is obtained, whatever the file says.
+    pub(super) fn is_idle(reader: &mut Reader<'_>) {
+        if reader.flag_at(&["letsencrypt", "enable"]) == Some(true) {
+            reader.no_effect_at(
+                &["letsencrypt", "enable"],
+                "the package obtains certificates for GitLab's host, and there is none",
+            );
+        }
     }
 
     /// The registry that the package opens on GitLab's own host if nothing is said about one.
@@ -51,40 +64,46 @@ impl LetsEncrypt {
         }
     }
 
-    /// Whether a host redirects that is not told about it.
-    pub(super) fn redirects(&self, plan: &Plan, surroundings: &dyn Surroundings) -> bool {
+    /// Whether a host redirects that is not told about it. `own` is its certificate.
+    pub(super) fn redirects(&self, plan: &Plan, own: &Files, surroundings: &dyn Surroundings) -> bool {
         match self {
             LetsEncrypt::Off => false,
-            LetsEncrypt::On { gitlab, .. } => match plan.service {
-                Service::Gitlab => true,
-                Service::Pages => false,
-                // It shares GitLab's name, and that redirects to GitLab.
-                Service::Registry if plan.url.name == gitlab.name => false,
-                _ => !surroundings.exists(Path::new(&format!("/etc/gitlab/ssl/{}.crt", plan.url.host))),
-            },
+            LetsEncrypt::On { .. } if plan.service == Service::Gitlab => true,
+            // It shares GitLab's name, and that redirects to GitLab.
+            LetsEncrypt::On { gitlab, .. } if plan.url.name == gitlab.name => false,
+            LetsEncrypt::On { .. } => self.in_place_of(plan.service, own, surroundings).is_some(),
         }
     }
 
-    /// The certificate of a host: its own, or GitLab's if that is missing.
-    pub(super) fn certificate(
+    /// GitLab's certificate, if it has taken a host in because the file of its own is not there.
+    pub(super) fn in_place_of(
         &self,
         service: Service,
-        own: [Said<PathBuf>; 2],
+        own: &Files,
         surroundings: &dyn Surroundings,
-    ) -> [Said<PathBuf>; 2] {
+    ) -> Option<&Files> {
+        let takes_in = matches!(service, Service::Mattermost | Service::Registry | Service::Kas);
         match self {
-            LetsEncrypt::On { certificate, .. }
-                if matches!(service, Service::Mattermost | Service::Registry | Service::Kas)
-                    && !surroundings.exists(&own[0].value) =>
-            {
-                (**certificate).clone()
+            LetsEncrypt::On { certificate, .. } if takes_in && !surroundings.exists(&own[0].value) => {
+                Some(certificate)
             }
-            _ => own,
+            LetsEncrypt::On { .. } | LetsEncrypt::Off => None,
         }
     }
 }
 
 const REGISTRY_PORT: u16 = 5050;
+
+/// Obtaining certificates needs the package's nginx, which wants the ports of this proxy.
+fn warn_of_nginx(reader: &mut Reader<'_>) {
+    let nginx_is_off = reader.flag_at(&["nginx", "enable"]) == Some(false);
+    let Some(enabled) = reader.entry(&["letsencrypt", "enable"]).filter(|_| nginx_is_off) else { return };
+    let message = "with letsencrypt['enable'] = true, `gitlab-ctl reconfigure` starts the bundled nginx again";
+    let warning = Diagnostic::warning(&enabled.place, message);
+    reader
+        .problems
+        .push(warning.help("set it to false, and let another client renew certificates, such as certbot"));
+}
 
 /// The package remembers it beside its secrets.
 fn was_turned_on(surroundings: &dyn Surroundings) -> bool {

@@ -28,7 +28,7 @@ pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
     let owner = plan.service.owner();
     let by_url = plan.url.scheme == Scheme::Https;
     let by_scheme = match plan.service {
-        Service::Kas => lowering.reader.flag(owner, "https").unwrap_or(by_url),
+        Service::Kas | Service::Registry => lowering.reader.flag(owner, "https").unwrap_or(by_url),
         _ => by_url,
     };
     let tls = lowering.reader.flag(owner, "listen_https").unwrap_or(by_scheme);
@@ -36,21 +36,22 @@ pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
     let port = Some("listen_port").filter(|_| plan.service != Service::Kas);
     let port = port.and_then(|key| lowering.reader.port(owner, key));
     let redirect = lowering.reader.flag(owner, "redirect_http_to_https");
-    let redirect = redirect.unwrap_or_else(|| lowering.lets_encrypt.redirects(plan, lowering.surroundings));
+    let own = plan.own_certificate(lowering);
+    let redirect = redirect.unwrap_or_else(|| lowering.lets_encrypt.redirects(plan, &own, lowering.surroundings));
     let redirect_port = lowering.reader.port(owner, "redirect_http_to_https_port");
     let addresses = addresses(plan, lowering.reader);
-    let on = |port: u16| -> Vec<Said<SocketAddr>> {
-        let on = |address: &Said<IpAddr>| Said {
-            value: SocketAddr::new(address.value, port),
-            place: address.place.clone(),
-        };
-        addresses.iter().map(on).collect()
+    let redirect_from = if tls && redirect { on(&addresses, redirect_port, 80) } else { Vec::new() };
+    Listening { tls, listen: on(&addresses, port, plan.url.port), redirect_from }
+}
+
+/// Every address on a port. Where the port is said is the place to change it if it is taken.
+fn on(addresses: &[Said<IpAddr>], said: Option<Said<u16>>, default: u16) -> Vec<Said<SocketAddr>> {
+    let port = said.as_ref().map_or(default, |said| said.value);
+    let on = |address: &Said<IpAddr>| Said {
+        value: SocketAddr::new(address.value, port),
+        place: said.as_ref().map_or(&address.place, |said| &said.place).clone(),
     };
-    Listening {
-        tls,
-        listen: on(port.map_or(plan.url.port, |port| port.value)),
-        redirect_from: if tls && redirect { on(redirect_port.map_or(80, |port| port.value)) } else { Vec::new() },
-    }
+    addresses.iter().map(on).collect()
 }
 
 /// The package listens on every IPv4 address unless it is told otherwise.

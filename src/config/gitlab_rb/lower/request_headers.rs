@@ -12,7 +12,7 @@ use crate::config::document::Said;
 use crate::config::gitlab_rb::value::{Data, Value};
 use crate::config::header;
 use crate::config::source::Place;
-use crate::model::header_ops::{HeaderOp, SettableName};
+use crate::model::header_ops::{HeaderOp, SettableName, UnsettableName};
 use crate::model::judgement::Verdict;
 
 /// What an entry says.
@@ -103,8 +103,11 @@ impl Entry<'_> {
         {
             return Ok(Wish::Granted);
         }
-        let Ok(name) = header::name(&self.name) else {
-            return Ok(Wish::Impossible("the proxy writes this header itself".to_owned()));
+        let name = match SettableName::parse(&self.name) {
+            Err(UnsettableName::HopByHop) => {
+                return Ok(Wish::Impossible("the proxy writes this header itself".to_owned()));
+            }
+            Ok(_) | Err(UnsettableName::Invalid) => header::name(&self.name)?,
         };
         Ok(match text {
             Text::Value(text) => Wish::Change(header::set(name, header::template(&text)?)),

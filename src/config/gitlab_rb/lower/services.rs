@@ -1,15 +1,15 @@
 //! The services of the package, and whether each has a host.
 
 use super::Lowering;
-use super::agent;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
-use super::url::{ExternalUrl, Scheme};
+use super::url::ExternalUrl;
+use super::{agent, fallback_url, roles};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::Said;
 use crate::config::gitlab_rb::settings::{self, Owner};
 use crate::config::source::Place;
-use crate::model::host::{HostName, HostPattern};
+use crate::model::host::HostPattern;
 
 impl Service {
     fn url_word(self) -> &'static str {
@@ -34,7 +34,7 @@ impl Service {
             Some(said) => self.parse_url(&said, reader)?,
             None if self == Service::Gitlab => {
                 let fqdn = lowering.surroundings.node("fqdn");
-                fallback_url(fqdn, reader)?
+                fallback_url::read(fqdn, reader)?
             }
             None if self == Service::Registry && reader.entry(&["registry", "enable"]).is_none() => {
                 match lets_encrypt.registry() {
@@ -70,8 +70,12 @@ impl Service {
             Service::Registry => &[&["registry", "enable"]],
             Service::Kas => &[&["gitlab_kas", "enable"]],
         };
-        if own.iter().any(|path| reader.flag_at(path) == Some(false)) {
+        let own: Vec<_> = own.iter().filter_map(|path| reader.flag_at(path)).collect();
+        if own.contains(&false) {
             return Some("there is no host for it, because the service is switched off");
+        }
+        if self == Service::Gitlab && own.is_empty() && roles::leave_gitlab_out(reader) {
+            return Some("there is no host for it, because the roles of this machine leave GitLab out");
         }
         // GitLab's is about the bundled nginx.
         if self != Service::Gitlab && reader.flag(self.owner(), "enable") == Some(false) {
@@ -82,6 +86,10 @@ impl Service {
 
     /// Remarks on everything that is set for a host that is not there.
     fn explain_absence(self, reader: &mut Reader<'_>, why: &str) {
+        // The agents' URL may lead to GitLab's host, and then it is obeyed there.
+        if self != Service::Kas {
+            reader.no_effect_at(&[self.url_word()], why);
+        }
         for key in reader.keys_of(self.owner()) {
             let is_shared = match self {
                 // What `nginx` says about GitLab's host it may say about the bundled nginx too.
@@ -121,6 +129,9 @@ impl Service {
             Service::Kas => agent::url(said, reader),
         };
         let mut url = parsed.map_err(|error| reader.problems.push(error)).ok()?;
+        if self == Service::Gitlab {
+            fallback_url::is_overridden(reader);
+        }
         if self == Service::Gitlab
             && let Some(root) = reader.text(&["gitlab_rails", "gitlab_relative_url"])
         {
@@ -128,19 +139,4 @@ impl Service {
         }
         Some(url)
     }
-}
-
-/// Without `external_url` the package serves GitLab over plain HTTP, under the machine's full name.
-fn fallback_url(fqdn: Option<String>, reader: &mut Reader<'_>) -> Option<ExternalUrl> {
-    let place = reader.file.clone();
-    let name = fqdn.and_then(|fqdn| Some((HostName::parse(&fqdn).ok()?, fqdn)));
-    let Some((name, host)) = name else {
-        let error = Diagnostic::error(&place, "external_url is not set, and this machine has no full name");
-        reader.problems.push(error.help("write external_url 'https://gitlab.example.com'"));
-        return None;
-    };
-    let warning =
-        Diagnostic::warning(&place, format!("external_url is not set, so GitLab is served as http://{host}"));
-    reader.problems.push(warning.help("write external_url 'https://gitlab.example.com'"));
-    Some(ExternalUrl { scheme: Scheme::Http, host, name, port: 80, path: String::new(), place })
 }

@@ -3,13 +3,12 @@
 //! HTTP/2 is offered on a socket if one of its hosts has it. Of two hosts with one name on one socket the
 //! first is served.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{HostSection, Said, Setting};
+use crate::config::document::{HostSection, Setting};
 use crate::model::HttpVersions;
 use crate::model::host::HostPattern;
-use crate::model::upstream::UpstreamAddress;
 
 /// Adds hosts that are other names of the first ones. A name that is a host's own already is left to it, as
 /// its requests never reach another one.
@@ -37,25 +36,6 @@ pub(super) fn yield_redirects(hosts: &mut [HostSection], problems: &mut Diagnost
         }
         if redirect.value.is_empty() {
             host.public_port = Setting::Unsaid;
-        }
-    }
-}
-
-/// Reports hosts that want the very port their application listens on.
-pub(super) fn report_own_ports(hosts: &[HostSection], problems: &mut Diagnostics) {
-    for host in hosts {
-        let address = host.upstream.said().map(|said| &said.value.address);
-        let Some(UpstreamAddress::Tcp { host: application, port }) = address else {
-            continue;
-        };
-        let is_here = application == "localhost" || application.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-        let meets = |address: &&Said<SocketAddr>| {
-            let ip = address.value.ip();
-            is_here && address.value.port() == *port && (ip.is_unspecified() || ip.is_loopback())
-        };
-        if let Some(address) = host.settings.listen.said().and_then(|said| said.value.iter().find(meets)) {
-            let message = format!("the application itself listens on port {port}, so the proxy cannot");
-            problems.push(Diagnostic::error(&address.place, message).help("choose another port for one of them"));
         }
     }
 }

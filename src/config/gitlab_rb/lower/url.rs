@@ -32,7 +32,7 @@ impl Scheme {
         }
     }
 
-    fn port(self) -> u16 {
+    pub(super) fn port(self) -> u16 {
         match self {
             Scheme::Http => 80,
             Scheme::Https => 443,
@@ -102,7 +102,7 @@ impl ExternalUrl {
             return Ok(url);
         }
         Err(Diagnostic::error(&said.place, format!("the URL of {service} cannot have a path: {}", url.path))
-            .help(format!("{service} needs a name of its own, such as 'https://chat.example.com'")))
+            .help(format!("{service} needs a name of its own: '{}://…', without a path", url.scheme.as_str())))
     }
 }
 

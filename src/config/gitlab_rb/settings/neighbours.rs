@@ -13,9 +13,9 @@ pub(super) const NEIGHBOURS: &[Spec] = &[
     applied("gitlab_rails.gitlab_relative_url", Form::Text),
     applied("gitlab_rails.registry_port", Form::Port),
     applied("gitlab_rails.pages_enabled", Form::Flag),
-    no_effect("gitlab_rails.gitlab_host", Form::Any, "external_url says it"),
-    no_effect("gitlab_rails.gitlab_port", Form::Any, "external_url says it"),
-    no_effect("gitlab_rails.gitlab_https", Form::Any, "external_url says it"),
+    applied("gitlab_rails.gitlab_host", Form::Text),
+    applied("gitlab_rails.gitlab_port", Form::Port),
+    applied("gitlab_rails.gitlab_https", Form::Flag),
     no_effect("gitlab_rails.trusted_proxies", Form::Any, "this is for GitLab itself"),
     no_effect(
         "gitlab_rails.monitoring_whitelist",
@@ -60,17 +60,33 @@ pub(super) const NEIGHBOURS: &[Spec] = &[
     applied("gitlab_kas.certificate_file", Form::Text),
     applied("gitlab_kas.key_file", Form::Text),
     applied("letsencrypt.enable", Form::Flag),
-    no_effect(
-        "letsencrypt.contact_emails",
-        Form::Any,
-        "certificates are obtained by the package, not by the proxy",
-    ),
-    no_effect("letsencrypt.auto_renew", Form::Any, "certificates are obtained by the package, not by the proxy"),
+    no_effect("letsencrypt.contact_emails", Form::Any, ISSUING),
+    no_effect("letsencrypt.key_size", Form::Any, ISSUING),
+    no_effect("letsencrypt.key_type", Form::Any, ISSUING),
+    no_effect("letsencrypt.ec_curve", Form::Any, ISSUING),
+    no_effect("letsencrypt.group", Form::Any, ISSUING),
+    no_effect("letsencrypt.owner", Form::Any, ISSUING),
+    no_effect("letsencrypt.authorization_method", Form::Any, ISSUING),
+    no_effect("letsencrypt.chain", Form::Any, ISSUING),
+    no_effect("letsencrypt.crt", Form::Any, ISSUING),
+    no_effect("letsencrypt.alt_names", Form::Any, ISSUING),
+    no_effect("letsencrypt.acme_staging_endpoint", Form::Any, ISSUING),
+    no_effect("letsencrypt.acme_production_endpoint", Form::Any, ISSUING),
+    no_effect("letsencrypt.auto_renew", Form::Any, ISSUING),
+    no_effect("letsencrypt.auto_renew_hour", Form::Any, ISSUING),
+    no_effect("letsencrypt.auto_renew_minute", Form::Any, ISSUING),
+    no_effect("letsencrypt.auto_renew_day_of_month", Form::Any, ISSUING),
+    no_effect("letsencrypt.auto_renew_log_directory", Form::Any, ISSUING),
     applied("letsencrypt.wwwroot", Form::Text),
     applied("web_server.username", Form::Text),
     no_effect("web_server.group", Form::Any, "the groups of the account count"),
+    no_effect("web_server.uid", Form::Any, ACCOUNT),
+    no_effect("web_server.gid", Form::Any, ACCOUNT),
+    no_effect("web_server.shell", Form::Any, ACCOUNT),
+    no_effect("web_server.home", Form::Any, ACCOUNT),
     no_effect("web_server.external_users", Form::Any, "this gives other accounts access to Workhorse's socket"),
-    no_effect("roles", Form::Any, "hosts follow from the URLs, whatever the roles"),
+    applied("roles", Form::Any),
+    no_effect("oak.enable", Form::Flag, "the host of OpenBao is not served"),
 ];
 
 const fn applied(key: &'static str, form: Form) -> Spec {
@@ -80,3 +96,6 @@ const fn applied(key: &'static str, form: Form) -> Spec {
 const fn no_effect(key: &'static str, form: Form, why: &'static str) -> Spec {
     Spec { key, owners: &[], form, fate: Fate::NoEffect(why) }
 }
+
+const ISSUING: &str = "certificates are obtained by the package, not by the proxy";
+const ACCOUNT: &str = "the package creates the account";

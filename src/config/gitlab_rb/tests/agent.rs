@@ -91,6 +91,8 @@ fn agents_can_have_a_host_of_their_own() {
 fn the_port_of_the_agents_host_has_a_setting_of_its_own() {
     let url = format!("{GITLAB}gitlab_kas_external_url 'wss://kas.example.com:8443'\n");
     assert!(problems(&url).contains("the port of this URL is not listened on; 443 is"));
+    let said = problems(&format!("{url}gitlab_kas_nginx['port'] = 9443\n"));
+    assert!(!said.contains("is not listened on"), "{said}");
     let model = model(&format!("{url}gitlab_kas_nginx['port'] = 8443\n"));
     assert!(model.listeners.iter().any(|listener| listener.address.to_string() == "0.0.0.0:8443"));
 }

@@ -1,0 +1,48 @@
+//! What is read from files that belong together, and becomes useless or useful only together.
+
+use std::path::Path;
+
+use crate::model::tls::{ClientCertificates, TicketKeySource};
+use crate::model::{CertificateId, Model, TlsId};
+
+/// Names something of a model that TLS reads from files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Credential {
+    /// A chain with its key.
+    Certificate(CertificateId),
+    /// Who vouches for the clients of these terms. Terms that ask no clients have none.
+    Clients(TlsId),
+    /// What session tickets are sealed with, if that is not the process's own affair.
+    TicketKeys,
+}
+
+impl Credential {
+    /// All of a model.
+    pub(super) fn all(model: &Model) -> impl Iterator<Item = Credential> {
+        let certificates = model.certificates().map(|(id, _)| Credential::Certificate(id));
+        let asked = model.all_tls_terms().filter(|(_, terms)| terms.policy.clients != ClientCertificates::NotAsked);
+        let tickets = (model.process.ticket_keys != TicketKeySource::Own).then_some(Credential::TicketKeys);
+        certificates.chain(asked.map(|(id, _)| Credential::Clients(id))).chain(tickets)
+    }
+
+    /// The files of it, the one that it is known by first.
+    pub(super) fn files(self, model: &Model) -> Vec<&Path> {
+        match self {
+            Credential::Certificate(id) => {
+                let files = model.certificate(id);
+                let passwords = files.passwords.as_deref();
+                [Some(files.chain.as_path()), Some(files.key.as_path()), passwords].into_iter().flatten().collect()
+            }
+            Credential::Clients(id) => match &model.tls_terms(id).policy.clients {
+                ClientCertificates::Asked(authority) => {
+                    [Some(authority.ca.as_path()), authority.crl.as_deref()].into_iter().flatten().collect()
+                }
+                ClientCertificates::NotAsked => Vec::new(),
+            },
+            Credential::TicketKeys => match &model.process.ticket_keys {
+                TicketKeySource::File(file) => vec![file.as_path()],
+                TicketKeySource::Own => Vec::new(),
+            },
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Renewal: certificates whose files change go live, without a connection noticing.
+//!
+//! A thread of its own looks at the files, so a slow disk delays no signal, and no handshake. It asks for their
+//! attributes instead of being told of changes: that works on every file system, and for every way in which
+//! files are replaced, however many links lead to them.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::credential::Credential;
+use super::file_stamp::FileStamp;
+use super::keyring::{Keyring, Renewed};
+use crate::model::Model;
+use crate::net::file_problem::FileProblem;
+use crate::privileges;
+use crate::worker::Orders;
+
+/// Everything that was read from files, and what the files looked like then.
+pub(super) struct Renewal {
+    model: Arc<Model>,
+    keyring: Keyring,
+    watched: Vec<Watched>,
+}
+
+/// Asks for renewal at once.
+pub(super) struct Renewer(Sender<Now>);
+
+struct Now;
+
+/// A credential and its files.
+pub(super) struct Watched {
+    credential: Credential,
+    /// As they were when they were read last, unless somebody may have been writing then.
+    read: Vec<FileStamp>,
+    /// As they were when they were looked at last.
+    seen: Vec<FileStamp>,
+    /// Why they could not take the place of what is in use; empty if they have.
+    problems: Vec<FileProblem>,
+}
+
+impl Renewal {
+    pub(super) fn new(model: Arc<Model>, keyring: Keyring, watched: Vec<Watched>) -> Renewal {
+        Renewal { model, keyring, watched }
+    }
+
+    /// Watches until the process ends.
+    pub(super) fn start(mut self, workers: Vec<Orders>) -> io::Result<Renewer> {
+        let (sender, wishes) = channel();
+        std::thread::Builder::new().name("renewal".into()).spawn(move || self.run(&wishes, &workers))?;
+        Ok(Renewer(sender))
+    }
+
+    fn run(&mut self, wishes: &Receiver<Now>, workers: &[Orders]) {
+        self.warn_of_unreadable();
+        let mut last_review = Instant::now();
+        loop {
+            match wishes.recv_timeout(LOOK) {
+                Ok(Now) => self.renew(workers, Watched::is_due_now),
+                Err(RecvTimeoutError::Timeout) => self.renew(workers, Watched::has_settled),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if last_review.elapsed() >= DAY {
+                last_review = Instant::now();
+                self.review(workers);
+            }
+        }
+    }
+
+    /// Reads what is due, and hands the workers what came of it.
+    fn renew(&mut self, workers: &[Orders], is_due: fn(&mut Watched, &Model) -> bool) {
+        let Renewal { model, keyring, watched } = self;
+        let mut renewed = Renewed::Unchanged;
+        for watched in watched {
+            if is_due(watched, model) && watched.renew(keyring, model) == Renewed::Changed {
+                renewed = Renewed::Changed;
+            }
+        }
+        if renewed == Renewed::Unchanged {
+            return;
+        }
+        match keyring.doors(model) {
+            Ok(doors) => workers.iter().for_each(|worker| worker.renew(doors.clone())),
+            Err(error) => tracing::error!("renewed certificates cannot be used: {error}; the earlier ones stay"),
+        }
+    }
+
+    /// What is wrong for longer than a day is said every day.
+    fn review(&mut self, workers: &[Orders]) {
+        self.renew(workers, |watched, _| !std::mem::take(&mut watched.problems).is_empty());
+        for objection in self.keyring.objections(&self.model) {
+            tracing::warn!("{objection}");
+        }
+    }
+
+    /// Files that were read as root cannot be read again after root is given up.
+    fn warn_of_unreadable(&self) {
+        let Some(account) = &self.model.process.user else { return };
+        let files = self.watched.iter().flat_map(|watched| watched.credential.files(&self.model));
+        for file in files.filter(|file| !privileges::may_read(file)) {
+            let file = file.display();
+            tracing::warn!(
+                "{account} cannot read {file}, so when it is renewed, the program must be restarted; let the \
+                 group of {account} read it (chgrp, chmod g+r) and enter its directory"
+            );
+        }
+    }
+}
+
+impl Renewer {
+    /// Reads everything anew.
+    pub(super) fn renew(&self) {
+        // Without a receiver the process is ending.
+        let _ = self.0.send(Now);
+    }
+}
+
+impl Watched {
+    /// Begins to watch all files of a model. To be called before they are read, so that no change between the
+    /// two is missed.
+    pub(super) fn all(model: &Model) -> Vec<Watched> {
+        let watched = |credential: Credential| {
+            let files = credential.files(model);
+            let seen: Vec<_> = files.iter().map(|file| FileStamp::of(file).unwrap_or(FileStamp::Missing)).collect();
+            Watched { credential, read: seen.clone(), seen, problems: Vec::new() }
+        };
+        Credential::all(model).map(watched).collect()
+    }
+
+    fn is_due_now(&mut self, model: &Model) -> bool {
+        self.look(model);
+        true
+    }
+
+    /// Whether the files are others than those that were read, and nobody is still writing: then they stay as they
+    /// are from one look to the next. So a pair that is written one by one is read when it is whole, and no change
+    /// is so quick after another that both leave the same marks.
+    fn has_settled(&mut self, model: &Model) -> bool {
+        let before = self.look(model);
+        let has_settled = self.seen == before && self.seen != self.read;
+        if has_settled {
+            self.read.clone_from(&self.seen);
+        }
+        has_settled
+    }
+
+    /// Looks at the files, and returns how they were before. One that is out of reach counts as unchanged.
+    fn look(&mut self, model: &Model) -> Vec<FileStamp> {
+        let files = self.credential.files(model);
+        let now = files.iter().zip(&self.seen).map(|(file, last)| FileStamp::of(file).unwrap_or(*last)).collect();
+        std::mem::replace(&mut self.seen, now)
+    }
+
+    /// Reads the files, and tells the log what came of it, once for each change.
+    fn renew(&mut self, keyring: &mut Keyring, model: &Model) -> Renewed {
+        match keyring.renew(self.credential, model) {
+            Ok(renewed) => {
+                let mended = !std::mem::take(&mut self.problems).is_empty();
+                if mended || renewed == Renewed::Changed {
+                    self.announce(keyring, model);
+                }
+                renewed
+            }
+            Err(problems) => {
+                if problems != self.problems {
+                    for problem in &problems {
+                        tracing::error!("{problem}. What was read before stays in use");
+                    }
+                    self.problems = problems;
+                }
+                Renewed::Unchanged
+            }
+        }
+    }
+
+    fn announce(&self, keyring: &Keyring, model: &Model) {
+        let files = self.credential.files(model);
+        let file = files.first().copied().unwrap_or_else(|| "".as_ref()).display();
+        match self.credential {
+            Credential::Certificate(id) => {
+                let left = keyring.time_left(id).unwrap_or_default();
+                tracing::info!("{file}: this certificate is in use from now on; it expires in {left}");
+            }
+            Credential::TicketKeys => tracing::info!("{file}: tickets are sealed with its first key from now on"),
+            Credential::Clients(_) => tracing::info!("{file}: clients are verified with what it says now"),
+        }
+        for objection in keyring.objections_to(self.credential, model) {
+            tracing::warn!("{objection}");
+        }
+    }
+}
+
+/// From one look at the files to the next.
+const LOOK: Duration = Duration::from_secs(1);
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use rcgen::{CertificateParams, KeyPair};
+    use tempfile::TempDir;
+    use time::{Duration, OffsetDateTime};
+
+    use super::*;
+
+    /// One host, whose certificate ends in ten days.
+    fn renewal(directory: &TempDir) -> Renewal {
+        let document = "[[host]]\nname = \"a.test\"\nupstream = \"127.0.0.1:1\"\n\
+                        certificate = \"a.crt\"\ncertificate_key = \"a.key\"\n";
+        let file = |name: &str| directory.path().join(name);
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(vec!["a.test".into()]).unwrap();
+        parameters.not_after = OffsetDateTime::now_utc() + Duration::days(10) + Duration::hours(1);
+        fs::write(file("a.crt"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(file("a.key"), key.serialize_pem()).unwrap();
+        fs::write(file("gatepost.toml"), document).unwrap();
+        let model = crate::config::load(&file("gatepost.toml")).unwrap().model;
+        let watched = Watched::all(&model);
+        let keyring = Keyring::read(&model).0.unwrap();
+        Renewal::new(Arc::new(model), keyring, watched)
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_again_every_day() {
+        let directory = TempDir::new().unwrap();
+        let mut renewal = renewal(&directory);
+        fs::write(directory.path().join("a.key"), "no key").unwrap();
+        let log = directory.path().join("log");
+        let subscriber = tracing_subscriber::fmt().with_writer(File::create(&log).unwrap()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..3 {
+                renewal.renew(&[], Watched::is_due_now);
+            }
+            let told = |what: &str| fs::read_to_string(&log).unwrap().matches(what).count();
+            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (1, 0));
+            renewal.review(&[]);
+            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (2, 1));
+        });
+    }
+
+    #[test]
+    fn files_are_read_when_they_have_changed_and_stay_as_they_are() {
+        let directory = TempDir::new().unwrap();
+        let Renewal { model, mut watched, .. } = renewal(&directory);
+        let watched = &mut watched[0];
+        assert!(!watched.has_settled(&model));
+        fs::remove_file(directory.path().join("a.key")).unwrap();
+        assert!(!watched.has_settled(&model), "somebody may still be writing");
+        assert!(watched.has_settled(&model));
+        assert!(!watched.has_settled(&model), "it has been read");
+    }
+}

@@ -1,0 +1,51 @@
+//! The files of a host's certificate and key.
+
+use std::path::PathBuf;
+
+use super::Lowering;
+use super::listening::Listening;
+use super::plan::Plan;
+use super::url::Scheme;
+use crate::config::document::{Said, Setting};
+
+/// The certificate and its key.
+pub(super) type Files = [Said<PathBuf>; 2];
+
+impl Plan {
+    /// What the file says, or what the package would look for: by default files are named after the host, in
+    /// the URL's case.
+    pub(super) fn own_certificate(&self, lowering: &mut Lowering<'_, '_>) -> Files {
+        let host = match self.url.scheme {
+            Scheme::Https => self.url.host.clone(),
+            Scheme::Http => lowering.surroundings.node("fqdn").unwrap_or(self.url.host.clone()),
+        };
+        KEYS.map(|(key, ending)| {
+            let default = || Said { value: format!("/etc/gitlab/ssl/{host}.{ending}"), place: self.place.clone() };
+            let said = lowering.reader.text_of(self.service.owner(), key).unwrap_or_else(default);
+            Said { value: PathBuf::from(said.value), place: said.place }
+        })
+    }
+
+    /// What is served: GitLab's where Let's Encrypt has put this host into it.
+    pub(super) fn certificate(
+        &self,
+        listening: &Listening,
+        lowering: &mut Lowering<'_, '_>,
+    ) -> [Setting<Vec<Said<PathBuf>>>; 2] {
+        if !listening.tls {
+            return [Setting::Unsaid, Setting::Unsaid];
+        }
+        let own = self.own_certificate(lowering);
+        let shared = lowering.lets_encrypt.in_place_of(self.service, &own, lowering.surroundings).cloned();
+        if shared.is_some() {
+            let why = "its file is not there; the package puts this host into GitLab's certificate then";
+            for (key, _) in KEYS {
+                lowering.reader.no_effect(self.service.owner(), key, why);
+            }
+        }
+        shared.unwrap_or(own).map(|file| Setting::Said(Said { place: file.place.clone(), value: vec![file] }))
+    }
+}
+
+/// The settings, and what the files end in.
+const KEYS: [(&str, &str); 2] = [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")];

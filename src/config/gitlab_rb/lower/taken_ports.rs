@@ -1,0 +1,86 @@
+//! Ports of hosts that a program of GitLab has already.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::reader::{Reader, spelled};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::{HostSection, Said};
+use crate::model::upstream::UpstreamAddress;
+
+/// Reports hosts that want the very address of their application, of Pages, or of Puma.
+pub(super) fn report(hosts: &[HostSection], reader: &mut Reader<'_>) {
+    report_applications(hosts, reader.problems);
+    report_pages(hosts, reader);
+    report_puma(hosts, reader);
+}
+
+fn report_applications(hosts: &[HostSection], problems: &mut Diagnostics) {
+    for host in hosts {
+        let address = host.upstream.said().map(|said| &said.value.address);
+        let Some(UpstreamAddress::Tcp { host: application, port }) = address else {
+            continue;
+        };
+        let here = if application == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { application.parse() };
+        let Some(taken) = here.ok().filter(IpAddr::is_loopback).map(|ip| SocketAddr::new(ip, *port)) else {
+            continue;
+        };
+        if let Some(address) = listening(host).find(|address| meet(address.value, taken)) {
+            let message = format!("the application itself listens on port {port}, so the proxy cannot");
+            problems.push(Diagnostic::error(&address.place, message).help("choose another port for one of them"));
+        }
+    }
+}
+
+/// For domains of its users Pages has addresses of its own.
+fn report_pages(hosts: &[HostSection], reader: &mut Reader<'_>) {
+    let switches = [["gitlab_rails", "pages_enabled"], ["gitlab_pages", "enable"]];
+    let is_off = switches.iter().any(|path| reader.flag_at(path) == Some(false));
+    if is_off || reader.text(&["pages_external_url"]).is_none() {
+        return;
+    }
+    for key in ["external_http", "external_https", "external_https_proxyv2"] {
+        let path = ["gitlab_pages", key];
+        for said in reader.texts_at(&path).unwrap_or_default() {
+            let Ok(taken) = said.value.parse() else { continue };
+            if let Some(address) = wanted(hosts).find(|address| meet(address.value, taken)) {
+                let message =
+                    format!("Pages itself listens on {taken}, so the proxy cannot listen on {}", address.value);
+                let error = Diagnostic::error(&address.place, message)
+                    .help(format!("that is in {}, at {}", spelled(&path), said.place))
+                    .help("give each its own address: name those of the proxy in listen_addresses");
+                reader.problems.push(error);
+            }
+        }
+    }
+}
+
+/// Whether Puma runs here, and listens on TCP, is not certain.
+fn report_puma(hosts: &[HostSection], reader: &mut Reader<'_>) {
+    let is_off =
+        [["puma", "enable"], ["gitlab_rails", "enable"]].iter().any(|path| reader.flag_at(path) == Some(false));
+    let port = reader.text(&["puma", "port"]).and_then(|said| said.value.parse().ok()).unwrap_or(8080);
+    let taken = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    if let Some(address) = wanted(hosts).find(|address| !is_off && meet(address.value, taken)) {
+        let message = format!("GitLab's own Puma usually listens on {taken}");
+        let warning = Diagnostic::warning(&address.place, message);
+        reader.problems.push(warning.help("choose another port, or set puma['port']"));
+    }
+}
+
+fn listening(host: &HostSection) -> impl Iterator<Item = &Said<SocketAddr>> {
+    host.settings.listen.said().into_iter().flat_map(|said| &said.value)
+}
+
+/// All addresses, those of redirects included.
+fn wanted(hosts: &[HostSection]) -> impl Iterator<Item = &Said<SocketAddr>> {
+    hosts.iter().flat_map(|host| {
+        let redirects = host.settings.redirect_from.said();
+        listening(host).chain(redirects.into_iter().flat_map(|said| &said.value))
+    })
+}
+
+/// Whether two programs cannot have both. An address of IPv4 and one of IPv6 are apart, as in nginx.
+fn meet(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && same_ip
+}
