@@ -174,7 +174,7 @@ RULES = [
     rule("Pages that the proxy makes", "body", "reason", "answer's header content-type", "answer's header etag",
          "answer's header allow", "answer's header date", when=is_own_error),
     rule("Pages that the proxy makes", "body", "answer's header content-type", "answer's header etag",
-         when=is_gitlabs_page),
+         "answer's header vary", when=is_gitlabs_page),
     rule("Connections after an error", "connection stays", when=lambda it: is_error(it) and it.gatepost),
     rule("Security headers", "answer's header strict-transport-security", "answer's header referrer-policy",
          when=sends_it_once),

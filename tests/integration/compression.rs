@@ -325,12 +325,12 @@ fn an_answer_that_breaks_off_does_not_look_complete() {
 fn the_access_log_tells_how_much_smaller_a_body_became() {
     let origin = Origin::tcp(answers(|_| reply("200 OK", &[HTML], text())));
     let format = r#"access_log_format = "$body_bytes_sent $upstream_response_length $gzip_ratio""#;
-    for (log_format, ratio_at) in [("", 11), (format, 2)] {
+    for log_format in ["", format] {
         let host = Host::new(GITLAB, &origin).with("compression = true").with(log_format);
         let gatepost = Gatepost::with_host(host);
         let answer = gatepost.client().get_with("/", &["Accept-Encoding: gzip"]);
         let line = gatepost.access_log(1).remove(0);
-        let ratio: f64 = line.split(' ').nth(ratio_at).unwrap().parse().unwrap();
+        let ratio: f64 = line.split(' ').next_back().unwrap().parse().unwrap();
         let expected = text().len() as f64 / answer.body.len() as f64;
         assert!((ratio - expected).abs() < 0.006, "{expected} is not in {line}");
         assert!(log_format.is_empty() || line.starts_with(&format!("{} 2100 ", answer.body.len())), "{line}");
