@@ -29,7 +29,9 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(3600);
 pub(super) const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
-pub(super) const KEEPALIVE_CONNECTIONS: usize = 256;
+/// As many as a busy server has requests under way: whatever rests beyond it is closed, and opened anew for the
+/// next request. They close by themselves when they have rested for long.
+pub(super) const KEEPALIVE_CONNECTIONS: usize = 1024;
 /// Half of what Mattermost waits before it closes a resting connection.
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(30);
 
