@@ -144,3 +144,93 @@ const STRETCH: usize = 64 << 10;
 
 /// What is worth handing out while there is more to come.
 const ENOUGH: usize = 8 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::io::Read;
+    use std::task::Waker;
+
+    use flate2::read::GzDecoder;
+    use http::HeaderValue;
+
+    use super::*;
+
+    /// A content that is there already.
+    struct Frames(VecDeque<Frame<Bytes>>);
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = EncoderFailure;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, EncoderFailure>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+    }
+
+    /// What came out of the encoder in the end.
+    #[derive(Default)]
+    struct Outcome {
+        plain: Vec<u8>,
+        trailers: Option<HeaderMap>,
+        /// How often others had a turn.
+        rests: usize,
+        longest_frame: usize,
+    }
+
+    fn compressed(frames: impl IntoIterator<Item = Frame<Bytes>>) -> Outcome {
+        let mut body = GzipBody::new(Frames(frames.into_iter().collect()), Level::PACKAGE);
+        let mut outcome = Outcome::default();
+        let mut compressed = Vec::new();
+        loop {
+            match body.poll_frame(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => outcome.rests += 1,
+                Poll::Ready(None) => break,
+                Poll::Ready(Some(frame)) => match frame.unwrap().into_data() {
+                    Ok(data) => {
+                        outcome.longest_frame = outcome.longest_frame.max(data.len());
+                        compressed.extend_from_slice(&data);
+                    }
+                    Err(frame) => outcome.trailers = frame.into_trailers().ok(),
+                },
+            }
+        }
+        assert!(body.is_end_stream());
+        GzDecoder::new(&compressed[..]).read_to_end(&mut outcome.plain).unwrap();
+        outcome
+    }
+
+    #[test]
+    fn a_long_content_lets_others_have_their_turns() {
+        let content = Bytes::from(vec![b'a'; 1 << 20]);
+        let outcome = compressed([Frame::data(content.clone())]);
+        assert_eq!(outcome.plain, content);
+        assert!(outcome.rests >= 15, "only {} turns for others", outcome.rests);
+    }
+
+    #[test]
+    fn what_does_not_shrink_goes_out_in_frames_of_bounded_size() {
+        let noise = (0_u32..500_000).flat_map(|nth| (nth.wrapping_mul(2_654_435_761) ^ nth << 7).to_be_bytes());
+        let content: Bytes = noise.collect::<Vec<u8>>().into();
+        let outcome = compressed([Frame::data(content.clone())]);
+        assert_eq!(outcome.plain, content);
+        assert!(outcome.longest_frame <= 128 << 10, "{} bytes", outcome.longest_frame);
+    }
+
+    #[test]
+    fn trailers_follow_the_last_byte() {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-sum", HeaderValue::from_static("1"));
+        let outcome = compressed([Frame::data(Bytes::from("hello")), Frame::trailers(trailers.clone())]);
+        assert_eq!(outcome.plain, b"hello");
+        assert_eq!(outcome.trailers, Some(trailers));
+    }
+
+    #[test]
+    fn an_empty_content_is_a_valid_one() {
+        assert_eq!(compressed([]).plain, b"");
+    }
+}
