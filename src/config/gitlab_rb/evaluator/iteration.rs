@@ -28,7 +28,7 @@ pub(super) fn elements(receiver: &Value, name: &str) -> Option<Vec<Vec<Value>>> 
         "select" | "filter" | "reject" | "delete_if" | "keep_if" | "partition" if is_hash => {
             Some(items.into_iter().map(|element| element.into_iter().flat_map(parts).collect()).collect())
         }
-        _ if ITERATORS.contains(&name) => Some(items),
+        _ if ITERATORS.contains(&name) || DECIDING.contains(&name) => Some(items),
         _ => None,
     }
 }
@@ -205,8 +205,8 @@ const DECIDING: [&str; 15] = [
     "count",
 ];
 
-/// All methods whose block is called once for each item.
-const ITERATORS: [&str; 29] = [
+/// The others whose block is called once for each item.
+const ITERATORS: [&str; 14] = [
     "each",
     "each_pair",
     "each_entry",
@@ -221,21 +221,6 @@ const ITERATORS: [&str; 29] = [
     "max_by",
     "group_by",
     "sum",
-    "select",
-    "filter",
-    "find_all",
-    "reject",
-    "keep_if",
-    "delete_if",
-    "partition",
-    "find",
-    "detect",
-    "find_index",
-    "index",
-    "any?",
-    "all?",
-    "none?",
-    "count",
 ];
 
 /// Groups are found by looking through all of them.

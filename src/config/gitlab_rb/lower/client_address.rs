@@ -20,9 +20,11 @@ pub(super) fn told(owner: Owner, reader: &mut Reader<'_>) -> &'static str {
 /// Whose word counts. Where a header is not named, the default of nginx holds; with `proxy_protocol` the
 /// package names that.
 pub(super) fn of(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientAddressSection> {
+    let header = reader.text_of(owner, "real_ip_header");
+    let is_recursive = reader.text_of(owner, "real_ip_recursive");
     let section = ClientAddressSection {
-        from: read(reader.text_of(owner, "real_ip_header"), client_address::source, reader),
-        recursive: read(reader.text_of(owner, "real_ip_recursive"), recursive, reader),
+        from: reader.parsed(header, client_address::source),
+        recursive: reader.parsed(is_recursive, recursive),
         trusted: trusted(owner, reader),
     };
     match section.trusted.place().cloned() {
@@ -32,21 +34,6 @@ pub(super) fn of(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientAddress
                 reader.no_effect(owner, key, "real_ip_trusted_addresses names nobody, so nobody is asked");
             }
             Setting::Unsaid
-        }
-    }
-}
-
-fn read<T>(
-    said: Option<Said<String>>,
-    parse: fn(&str) -> Result<T, Mistake>,
-    reader: &mut Reader<'_>,
-) -> Setting<T> {
-    let Some(Said { value, place }) = said else { return Setting::Unsaid };
-    match parse(&value) {
-        Ok(value) => Setting::Said(Said { value, place }),
-        Err(mistake) => {
-            reader.problems.push(mistake.at(&place));
-            Setting::Unreadable
         }
     }
 }

@@ -3,8 +3,8 @@
 use super::nginx_text;
 use super::plan::Service;
 use super::reader::Reader;
-use crate::config::diagnostic::{Diagnostic, Mistake};
-use crate::config::document::{Said, Setting};
+use crate::config::diagnostic::Mistake;
+use crate::config::document::Setting;
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::suggestion::nearest;
 use crate::config::template;
@@ -14,32 +14,16 @@ use crate::model::variable::LogVariable;
 
 pub(super) fn format(service: Service, reader: &mut Reader<'_>) -> Setting<Template<LogVariable>> {
     let said = reader.text_of(owner(service), "log_format");
-    read(said, parse, reader)
+    reader.parsed(said, parse)
 }
 
 pub(super) fn escape(service: Service, reader: &mut Reader<'_>) -> Setting<LogEscape> {
     let said = reader.text_of(owner(service), "log_format_escape");
-    read(said, parse_escape, reader)
+    reader.parsed(said, parse_escape)
 }
 
 fn owner(service: Service) -> Owner {
     if service == Service::Mattermost { Owner::Mattermost } else { Owner::Daemon }
-}
-
-fn read<T>(
-    said: Option<Said<String>>,
-    parse: fn(&str) -> Result<T, Mistake>,
-    reader: &mut Reader<'_>,
-) -> Setting<T> {
-    let Some(Said { value, place }) = said else { return Setting::Unsaid };
-    match parse(&value) {
-        Ok(value) => Setting::Said(Said { value, place }),
-        Err(mistake) => {
-            let error: Diagnostic = mistake.at(&place);
-            reader.problems.push(error);
-            Setting::Unreadable
-        }
-    }
 }
 
 /// The package puts the format between single quotes.

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::notation;
 use super::snippet::account::DirectiveVerdict;
-use crate::config::diagnostic::Diagnostics;
-use crate::config::document::Said;
+use crate::config::diagnostic::{Diagnostics, Mistake};
+use crate::config::document::{Said, Setting};
 use crate::config::gitlab_rb::ledger::Settings;
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::gitlab_rb::value::{Data, Entry, Hash, Value};
@@ -118,6 +118,22 @@ impl<'a> Reader<'a> {
     }
 
     /// A port, as a number or a text.
+    /// A text with a form of its own. What `parse` refuses is a problem at its place.
+    pub(super) fn parsed<T>(
+        &mut self,
+        said: Option<Said<String>>,
+        parse: fn(&str) -> Result<T, Mistake>,
+    ) -> Setting<T> {
+        let Some(Said { value, place }) = said else { return Setting::Unsaid };
+        match parse(&value) {
+            Ok(value) => Setting::Said(Said { value, place }),
+            Err(mistake) => {
+                self.problems.push(mistake.at(&place));
+                Setting::Unreadable
+            }
+        }
+    }
+
     pub(super) fn port(&mut self, owner: Owner, key: &str) -> Option<Said<u16>> {
         let said = text(self.of(owner, key)?)?;
         Some(Said { value: said.value.trim().parse().ok()?, place: said.place })
