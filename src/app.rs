@@ -19,6 +19,7 @@ use nix::errno::Errno;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
+use crate::acme::{self, Obtainer};
 use crate::drain::Census;
 use crate::model::{Listener, LogTarget, Model, Transport};
 use crate::net::listener;
@@ -41,6 +42,8 @@ pub struct Prepared {
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
     renewal: Renewal,
+    /// There if certificates are obtained.
+    obtaining: Option<acme::Client>,
 }
 
 /// All that can be found wrong with a configuration without serving it.
@@ -57,6 +60,8 @@ pub fn examine(model: &Model) -> Vec<Problem> {
     let missing = directories.into_iter().filter(|directory| !directory.is_dir());
     problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
+    let obstacles = model.acme.iter().flat_map(|acme| acme::obstacles(model, acme));
+    problems.extend(obstacles.map(Problem::Soon));
     problems
 }
 
@@ -82,9 +87,11 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     let pages = ReadyPages::prepare(&model);
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
     let model = Arc::new(model);
+    let challenges = keyring.challenges().cloned();
+    let obtaining = obtaining(&model, &keyring)?;
     let renewal = Renewal::new(model.clone(), keyring, watched);
-    let shared = Shared { model, application_tls, pages: Arc::new(pages) };
-    Ok(Prepared { shared, sockets, logs, renewal })
+    let shared = Shared { model, application_tls, pages: Arc::new(pages), challenges };
+    Ok(Prepared { shared, sockets, logs, renewal, obtaining })
 }
 
 impl Prepared {
@@ -108,7 +115,9 @@ impl Prepared {
         drop(reporter);
         let renewer = self.renewal.start(workers.clone()).map_err(Problem::Start)?;
         announce(&self.shared.model);
-        let cut = supervise(&mut signals, &workers, &mut reports, &Helpers { logs, renewer }).await;
+        let obtainer = self.obtaining.map(acme::Client::start).transpose().map_err(Problem::Start)?;
+        let helpers = Helpers { logs, renewer, obtainer };
+        let cut = supervise(&mut signals, &workers, &mut reports, &helpers).await;
         if log_thread.finish(WRITING_OUT) == Finish::Stuck {
             tracing::error!("the last lines of the access logs could not be written in time");
         }
@@ -120,6 +129,8 @@ impl Prepared {
 struct Helpers {
     logs: LogHandle,
     renewer: Renewer,
+    /// There if certificates are obtained.
+    obtainer: Option<Obtainer>,
 }
 
 /// Passes signals on to the workers until all have ended.
@@ -144,6 +155,7 @@ async fn supervise(
                 Wish::Renew => {
                     tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
                     helpers.renewer.renew();
+                    helpers.obtainer.iter().for_each(Obtainer::obtain);
                 }
                 Wish::Stop if is_stopping => {
                     tracing::warn!("stopping at once because of a second signal");
@@ -158,6 +170,13 @@ async fn supervise(
             },
         }
     }
+}
+
+/// The client that obtains certificates, if any are to be obtained.
+fn obtaining(model: &Arc<Model>, keyring: &Keyring) -> Result<Option<acme::Client>, Vec<Problem>> {
+    let Some((acme, challenges)) = model.acme.as_ref().zip(keyring.challenges()) else { return Ok(None) };
+    let client = acme::Client::prepare(model, acme, challenges, keyring.provider());
+    client.map(Some).map_err(|problem| vec![Problem::File(problem)])
 }
 
 /// Sockets by worker, then by listener.

@@ -2,11 +2,13 @@
 
 use std::ffi::CString;
 use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{AccessFlags, Gid, Uid, User, access, initgroups, setgid, setuid};
+use nix::unistd::{AccessFlags, Gid, Uid, User, access, getgrouplist, initgroups, setgid, setuid};
 
 /// Why the account could not be changed.
 #[derive(Debug)]
@@ -43,6 +45,19 @@ impl Account {
         (self.user.as_raw(), self.group.as_raw())
     }
 
+    /// By the permissions of the directory alone.
+    fn may_change(&self, directory: &Path) -> bool {
+        let Ok(found) = fs::metadata(directory) else { return false };
+        let groups = getgrouplist(&self.name, self.group).unwrap_or_default();
+        let is_member = groups.iter().any(|group| group.as_raw() == found.gid());
+        let bits = match (self.user.as_raw() == found.uid(), is_member) {
+            (true, _) => found.mode() >> 6,
+            (false, true) => found.mode() >> 3,
+            (false, false) => found.mode(),
+        };
+        self.user.is_root() || bits & 0o3 == 0o3
+    }
+
     /// Serves as this account from here on. Call it before any thread starts.
     pub(crate) fn assume(&self) -> Result<(), Failure> {
         // Groups first: without root they could not be given up any more.
@@ -66,6 +81,16 @@ pub(crate) fn may_read(file: &Path) -> bool {
 pub(crate) fn may_write(file: &Path) -> bool {
     let may_create = |directory: &Path| access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
     access(file, AccessFlags::W_OK).is_ok() || file.parent().is_some_and(may_create)
+}
+
+/// Whether an account could create and replace files in a directory. `None` is the one of this process.
+pub(crate) fn may_change(directory: &Path, account: Option<&str>) -> bool {
+    // Whoever is not root cannot become another one, so its own rights count.
+    let other = account.filter(|_| is_root()).and_then(|name| Account::find(name).ok());
+    match other {
+        None => access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok(),
+        Some(account) => account.may_change(directory),
+    }
 }
 
 /// Every tunnel takes two descriptors; the usual soft limit of 1024 is for programs that use `select`.

@@ -36,6 +36,7 @@ use crate::model::header_ops::{HeaderOp, ResolvedOps};
 use crate::model::route::{Action, Forward, Route};
 use crate::model::variable::RequestFact;
 use crate::model::{HostId, Listener, Model, path};
+use crate::net::challenges::Challenges;
 use crate::net::client_body::ClientBody;
 use crate::net::connection::{ClientConnection, OpenExchange};
 use crate::net::no_answer::NoAnswer;
@@ -66,12 +67,15 @@ pub struct Shared {
     /// What TLS to each application needs, by its id.
     pub application_tls: Arc<[Option<ApplicationTls>]>,
     pub pages: Arc<ReadyPages>,
+    /// There if certificates are obtained.
+    pub challenges: Option<Arc<Challenges>>,
 }
 
 /// One worker's live configuration: the model, with this worker's pools and logs beside it.
 pub struct Proxy {
     model: Arc<Model>,
     pages: Arc<ReadyPages>,
+    challenges: Option<Arc<Challenges>>,
     upstreams: Vec<Upstream>,
     logs: Logs,
     /// By listener: see [`crate::model::Listener::fallback`].
@@ -123,14 +127,14 @@ struct Switched {
 
 impl Proxy {
     pub fn new(shared: Shared, logs: &LogHandle, tallies: Option<Tallies>, drain: Drain) -> Proxy {
-        let Shared { model, application_tls, pages } = shared;
+        let Shared { model, application_tls, pages, challenges } = shared;
         let workers = model.process.workers.get();
         let specs = model.upstreams().iter().zip(application_tls.iter());
         let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let logs = Logs::new(&model, logs);
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
         let tallies = tallies.map(Rc::new);
-        Proxy { model, pages, upstreams, logs, fallbacks, tallies, drain }
+        Proxy { model, pages, challenges, upstreams, logs, fallbacks, tallies, drain }
     }
 
     /// The service for one client connection.
@@ -212,9 +216,12 @@ impl Proxy {
             RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
         let exchange = Exchange::open(client_address.ip(), &head, &facts, self.logs.of(answering).clone());
         let exchange = exchange.counted(self.tallies.as_ref().map(|tallies| tallies.asked(answering)));
-        let inbound = match found {
-            Ok((host, host_header)) => Ok(Box::new(Inbound { head, body, host, client_address, host_header, id })),
-            Err(refusal) => Err(reply::refuse(&refusal, None, head.headers.get(header::ACCEPT))),
+        let inbound = match (self.challenge(&head), found) {
+            (Some(answer), _) => Err(answer),
+            (None, Ok((host, host_header))) => {
+                Ok(Box::new(Inbound { head, body, host, client_address, host_header, id }))
+            }
+            (None, Err(refusal)) => Err(reply::refuse(&refusal, None, head.headers.get(header::ACCEPT))),
         };
         (exchange, inbound)
     }

@@ -1,18 +1,22 @@
 //! Everything of TLS that comes from files: certificates, keys, who vouches for clients, and keys of tickets.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 
 use super::credential::Credential;
 use super::problem::Problem;
-use crate::model::host::{HostPattern, HostTable};
+use crate::model::host::HostTable;
 use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
 use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport};
 use crate::net::certificate::Certificate;
+use crate::net::challenges::Challenges;
 use crate::net::client_verifier;
 use crate::net::file_problem::FileProblem;
 use crate::net::key_choice::KeyChoice;
@@ -28,6 +32,8 @@ pub(super) struct Keyring {
     verifiers: BTreeMap<TlsId, Arc<dyn ClientCertVerifier>>,
     /// What the doors were last made of.
     configs: BTreeMap<TlsId, Arc<ServerConfig>>,
+    /// There if certificates are obtained.
+    challenges: Option<Arc<Challenges>>,
 }
 
 /// What came of reading something anew.
@@ -46,7 +52,8 @@ impl Keyring {
             Err(error) => return (Err(error), Vec::new()),
         };
         let (certificates, verifiers, configs) = Default::default();
-        let mut keyring = Keyring { shared, certificates, verifiers, configs };
+        let challenges = model.acme.as_ref().map(|_| Arc::default());
+        let mut keyring = Keyring { shared, certificates, verifiers, configs, challenges };
         let read = Credential::all(model).map(|credential| keyring.renew(credential, model));
         let problems = read.filter_map(Result::err).flatten().map(Problem::File).collect();
         (Ok(keyring), problems)
@@ -74,12 +81,15 @@ impl Keyring {
 
     /// A certificate that clients object to is used only if there is no better one.
     fn renew_certificate(&mut self, id: CertificateId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
-        let new = Certificate::read(model.certificate(id), &self.shared.provider)?;
+        let new = match Certificate::read(model.certificate(id), &self.shared.provider) {
+            Err(problems) if !self.certificates.contains_key(&id) => self.stand_in(id, model).ok_or(problems)?,
+            read => read?,
+        };
         if let Some(old) = self.certificates.get(&id) {
             if new.is_same_as(old) {
                 return Ok(Renewed::Unchanged);
             }
-            let (names, now) = (names_behind(id, model), SystemTime::now());
+            let (names, now) = (model.names_behind(id), SystemTime::now());
             let objections = new.objections(&names, now);
             if !objections.is_empty() && old.objections(&names, now).is_empty() {
                 return Err(objections);
@@ -87,6 +97,27 @@ impl Keyring {
         }
         self.certificates.insert(id, new);
         Ok(Renewed::Changed)
+    }
+
+    /// What is served until a certificate has been obtained. Files that are there, but closed to this account, are
+    /// somebody's; they are not passed over.
+    fn stand_in(&self, id: CertificateId, model: &Model) -> Option<Certificate> {
+        let (obtained, files) = (model.obtained(id)?, model.certificate(id));
+        let is_closed = |file| File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        if is_closed(&files.chain) || is_closed(&files.key) {
+            return None;
+        }
+        Certificate::stand_in(files, &obtained.names, &self.shared.provider).ok()
+    }
+
+    /// What authorities are answered that ask whether hosts are ours, if certificates are obtained.
+    pub(super) fn challenges(&self) -> Option<&Arc<Challenges>> {
+        self.challenges.as_ref()
+    }
+
+    /// What the program does its cryptography with.
+    pub(super) fn provider(&self) -> &Arc<CryptoProvider> {
+        &self.shared.provider
     }
 
     /// By application; `None` for those that are spoken to without TLS.
@@ -115,7 +146,7 @@ impl Keyring {
         match credential {
             Credential::Certificate(id) => {
                 let Some(certificate) = self.certificates.get(&id) else { return Vec::new() };
-                let found = certificate.objections(&names_behind(id, model), now);
+                let found = certificate.objections(&model.names_behind(id), now);
                 let soon = certificate.ends_soon(now).map(Problem::Soon);
                 found.into_iter().map(Problem::File).chain(soon).collect()
             }
@@ -143,7 +174,7 @@ impl Keyring {
         self.configs = configs;
         let door = |listener: &Listener| {
             let is_tls = listener.transport == Transport::Tls;
-            door(model, listener, &self.configs).filter(|_| is_tls).map(Arc::new)
+            door(model, listener, self).filter(|_| is_tls).map(Arc::new)
         };
         Ok(model.listeners.iter().map(door).collect())
     }
@@ -160,24 +191,14 @@ impl Keyring {
     }
 }
 
-/// The names of all hosts that show a certificate.
-fn names_behind(id: CertificateId, model: &Model) -> Vec<HostPattern> {
-    let shows = |security: Security| match security {
-        Security::Tls(terms) => model.tls_terms(terms).certificates.contains(&id),
-        Security::Plain => false,
-    };
-    let hosts = model.hosts().iter().filter(|host| shows(host.security));
-    hosts.flat_map(|host| host.names.iter().cloned()).collect()
-}
-
-fn door(model: &Model, listener: &Listener, configs: &BTreeMap<TlsId, Arc<ServerConfig>>) -> Option<Door> {
+fn door(model: &Model, listener: &Listener, keyring: &Keyring) -> Option<Door> {
     let terms_of = |host: HostId| match model.host(host).security {
-        Security::Tls(id) => configs.get(&id).map(|config| Terms { id, config: config.clone() }),
+        Security::Tls(id) => keyring.configs.get(&id).map(|config| Terms { id, config: config.clone() }),
         Security::Plain => None,
     };
     let mut by_name = HostTable::new();
     for (pattern, host) in listener.hosts.entries() {
         by_name.insert(pattern, terms_of(*host)?);
     }
-    Some(Door::new(by_name, terms_of(listener.fallback()?)?))
+    Some(Door::new(by_name, terms_of(listener.fallback()?)?, keyring.challenges.clone()))
 }

@@ -14,6 +14,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::source::{Place, Source};
 use crate::model::access::AccessRule;
+use crate::model::acme::{ChallengeKind, Contact, DirectoryUrl, KeyKind};
 use crate::model::client_address::AddressSource;
 use crate::model::compression::Compression;
 use crate::model::error_page::{ApplicationErrors, ErrorPage};
@@ -40,6 +41,8 @@ pub struct Document {
     pub process: ProcessSection,
     /// Unsaid means that there are no pages about the proxy.
     pub status: Setting<StatusSection>,
+    /// Unsaid means that no certificates are obtained.
+    pub acme: Setting<AcmeSection>,
     pub defaults: HostSettings,
     pub hosts: Vec<HostSection>,
 }
@@ -52,6 +55,17 @@ pub struct StatusSection {
     pub metrics: Setting<bool>,
     /// GitLab, which tells its own metrics to who is told to be on this machine.
     pub application_metrics: Setting<Application>,
+}
+
+/// What is said about obtaining certificates.
+#[derive(Debug, Clone, Default)]
+pub struct AcmeSection {
+    pub contact: Setting<Vec<Said<Contact>>>,
+    pub directory: Setting<DirectoryUrl>,
+    pub ca: Setting<PathBuf>,
+    pub state_directory: Setting<PathBuf>,
+    pub key: Setting<KeyKind>,
+    pub challenge: Setting<ChallengeKind>,
 }
 
 /// An application as it is named.
@@ -105,6 +119,8 @@ pub struct HostSection {
     pub public_port: Setting<NonZeroU16>,
     /// Where files for certificate validation (RFC 8555 section 8.3) are looked for.
     pub acme_challenge_directory: Setting<PathBuf>,
+    /// Names in the certificate that is obtained, beside those of hosts.
+    pub acme_names: Setting<Vec<Said<HostName>>>,
     pub settings: HostSettings,
     pub routes: Vec<RouteSection>,
 }
@@ -113,6 +129,8 @@ pub struct HostSection {
 #[derive(Debug, Clone, Default)]
 pub struct HostSettings {
     pub tls: Setting<bool>,
+    /// Whether the certificate is obtained from an authority.
+    pub acme: Setting<bool>,
     pub listen: Setting<Vec<Said<SocketAddr>>>,
     pub redirect_from: Setting<Vec<Said<SocketAddr>>>,
     pub proxy_protocol: Setting<bool>,
@@ -297,6 +315,7 @@ impl HostSettings {
     pub fn over(&self, below: &HostSettings) -> HostSettings {
         HostSettings {
             tls: self.tls.over(&below.tls),
+            acme: self.acme.over(&below.acme),
             listen: self.listen.over(&below.listen),
             redirect_from: self.redirect_from.over(&below.redirect_from),
             proxy_protocol: self.proxy_protocol.over(&below.proxy_protocol),

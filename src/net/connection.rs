@@ -232,6 +232,10 @@ async fn establish(
             tracing::debug!("{peer} did not complete its TLS handshake in time");
             None
         }
+        Err(HandshakeFailure::Challenge) => {
+            tracing::debug!("{peer} asked whether a host is ours, for a certificate");
+            None
+        }
         Err(HandshakeFailure::BadClientCertificate(why)) => {
             tracing::info!("the client certificate of {peer} was refused: {why}");
             None

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::acme::Wish;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::source::Place;
 use crate::model::upstream::UpstreamAddress;
@@ -15,6 +16,8 @@ pub(super) struct Context<'a> {
     pub(super) problems: &'a mut Diagnostics,
     /// Where each host of the model is written.
     host_places: Vec<Place>,
+    /// Which certificates are to be obtained.
+    pub(super) wishes: Vec<Wish>,
 }
 
 /// Whether a host is new to the model.
@@ -26,7 +29,7 @@ pub(super) enum Added {
 
 impl<'a> Context<'a> {
     pub(super) fn new(directory: &'a Path, model: Model, problems: &'a mut Diagnostics) -> Context<'a> {
-        Context { directory, model, problems, host_places: Vec::new() }
+        Context { directory, model, problems, host_places: Vec::new(), wishes: Vec::new() }
     }
 
     /// Adds a host. Equal hosts are one in the model, and then nobody could tell any more which of the
