@@ -145,6 +145,7 @@ class AcmeChecks(unittest.TestCase):
         log = gatepost.directory() / "log"
         with log.open("wb") as file:
             process = gatepost.start([gatepost.PROGRAM, "serve", "--config", place / "gatepost.toml"], stderr=file)
+        self.addCleanup(lambda: print(log.read_text(), flush=True))
         self.addCleanup(gatepost.end, process)
         gatepost.wait_for(process, lambda: gatepost.accepts(where.https), "Gatepost to accept connections")
         return Proxy(process, place, log)

@@ -74,7 +74,7 @@ def start(where, validity=None):
     file.write_text(json.dumps({"pebble": settings}))
     os.environ["PEBBLE_VA_NOSLEEP"] = "1"
     command = ["pebble", "-config", file, "-dnsserver", f"127.0.0.1:{names}"]
-    process = gatepost.start(command, stdout=subprocess.DEVNULL)
+    process = gatepost.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     gatepost.wait_for(process, lambda: gatepost.accepts(where.management), "pebble to accept connections")
     roots = where.certificates / "roots.pem"
     roots.write_bytes(fetch(f"https://localhost:{where.management}/roots/0", where.ca))

@@ -6,6 +6,7 @@ use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair, RsaK
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::failure::Failure;
 use crate::model::acme::KeyKind;
@@ -40,10 +41,14 @@ pub(super) fn answer(
     parameters.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let certificate = parameters.self_signed(&key).map_err(|error| failure(&error))?;
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let key = provider.key_provider.load_private_key(key).map_err(|error| failure(&error))?;
+    // Not checked by rustls, which knows nothing of the critical extension.
+    let shown = CertifiedKey::new(vec![certificate.der().clone()], key);
     let mut config = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .and_then(|it| it.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key))
-        .map_err(|error| failure(&error))?;
+        .map_err(|error| failure(&error))?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
     config.alpn_protocols = vec![ALPN.to_vec()];
     // Whoever asks once does not come back.
     config.send_tls13_tickets = 0;
