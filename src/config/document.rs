@@ -3,18 +3,20 @@
 //! Every front end fills a [`Document`]; `compile` turns it into a model. A value is typed and knows
 //! its [`Place`]. What was not said stays unsaid here: defaults belong to the meaning.
 
+mod acme;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use acme::AcmeSection;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
 
 use super::source::{Place, Source};
 use crate::model::access::AccessRule;
-use crate::model::acme::{ChallengeKind, Contact, DirectoryUrl, KeyKind};
 use crate::model::client_address::AddressSource;
 use crate::model::compression::Compression;
 use crate::model::error_page::{ApplicationErrors, ErrorPage};
@@ -55,17 +57,6 @@ pub struct StatusSection {
     pub metrics: Setting<bool>,
     /// GitLab, which tells its own metrics to who is told to be on this machine.
     pub application_metrics: Setting<Application>,
-}
-
-/// What is said about obtaining certificates.
-#[derive(Debug, Clone, Default)]
-pub struct AcmeSection {
-    pub contact: Setting<Vec<Said<Contact>>>,
-    pub directory: Setting<DirectoryUrl>,
-    pub ca: Setting<PathBuf>,
-    pub state_directory: Setting<PathBuf>,
-    pub key: Setting<KeyKind>,
-    pub challenge: Setting<ChallengeKind>,
 }
 
 /// An application as it is named.

@@ -2,23 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::context::Context;
+use super::context::{Context, Wish};
 use super::defaults;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::{AcmeSection, HostSection, Said, Setting};
-use crate::config::source::Place;
 use crate::model::CertificateId;
 use crate::model::acme::{Acme, ChallengeKind, DirectoryTrust, KeyKind, Obtained};
 use crate::model::host::{HostName, HostPattern};
-
-/// A host that wants its certificate obtained.
-pub(super) struct Wish {
-    certificate: CertificateId,
-    /// Where it is wished for.
-    place: Place,
-    /// Names in the certificate beside those of hosts.
-    further: Vec<HostName>,
-}
 
 /// Notes that a host wants its certificate obtained, if it can be. What is said for all hosts is not meant for
 /// those that cannot have it.

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::acme::Wish;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::source::Place;
+use crate::model::host::HostName;
 use crate::model::upstream::UpstreamAddress;
-use crate::model::{HostId, LogTarget, Model, VirtualHost};
+use crate::model::{CertificateId, HostId, LogTarget, Model, VirtualHost};
 
 /// The model that is being made, and what was found wrong on the way.
 pub(super) struct Context<'a> {
@@ -18,6 +18,15 @@ pub(super) struct Context<'a> {
     host_places: Vec<Place>,
     /// Which certificates are to be obtained.
     pub(super) wishes: Vec<Wish>,
+}
+
+/// A host that wants its certificate obtained.
+pub(super) struct Wish {
+    pub(super) certificate: CertificateId,
+    /// Where it is wished for.
+    pub(super) place: Place,
+    /// Names in the certificate beside those of hosts.
+    pub(super) further: Vec<HostName>,
 }
 
 /// Whether a host is new to the model.
