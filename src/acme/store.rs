@@ -156,3 +156,97 @@ const SECRET: u32 = 0o600;
 
 /// Everybody, as the package has it.
 const PUBLIC: u32 = 0o644;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Process;
+    use crate::model::acme::Obtained;
+    use crate::model::host::HostName;
+    use rustls::crypto::aws_lc_rs;
+    use tempfile::TempDir;
+
+    /// The certificate of `a.test`, to be stored in a directory.
+    fn charge(directory: &TempDir) -> Charge {
+        let file = |name: &str| directory.path().join(name);
+        let files = CertificateFiles { chain: file("a.crt"), key: file("a.key"), passwords: None };
+        let process = Process {
+            workers: std::num::NonZeroUsize::MIN,
+            user: None,
+            shutdown_grace: std::time::Duration::ZERO,
+            log_level: crate::model::LogLevel::Info,
+            ticket_keys: crate::model::tls::TicketKeySource::Own,
+        };
+        let certificate = Model::new(process).add_certificate(files.clone());
+        let obtained = Obtained { certificate, names: vec![HostName::parse("a.test").unwrap()] };
+        Charge { obtained, files, attempts: Attempts::default(), lag: 0.0 }
+    }
+
+    fn issued(name: &str) -> Issued {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        Issued { chain: made.cert.pem(), key: made.signing_key.serialize_pem() }
+    }
+
+    fn names(directory: &TempDir) -> Vec<String> {
+        let entries = fs::read_dir(directory.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn install_into(charge: &Charge, issued: &Issued) -> Result<(), Failure> {
+        install(issued, charge, &Arc::new(aws_lc_rs::default_provider()))
+    }
+
+    #[test]
+    fn a_new_pair_takes_the_place_of_the_old_one_and_nobody_else_reads_its_key() {
+        let directory = TempDir::new().unwrap();
+        let charge = charge(&directory);
+        for _ in 0..2 {
+            let issued = issued("a.test");
+            install_into(&charge, &issued).unwrap();
+            assert_eq!(fs::read_to_string(&charge.files.key).unwrap(), issued.key);
+            assert_eq!(fs::read_to_string(&charge.files.chain).unwrap(), issued.chain);
+        }
+        let mode = |file| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&charge.files.key), mode(&charge.files.chain)), (0o600, 0o644));
+        assert_eq!(names(&directory), ["a.crt", "a.key"]);
+    }
+
+    #[test]
+    fn what_clients_would_refuse_takes_no_place() {
+        let directory = TempDir::new().unwrap();
+        let charge = charge(&directory);
+        let good = issued("a.test");
+        install_into(&charge, &good).unwrap();
+        let foreign_key = Issued { key: good.key.clone(), ..issued("a.test") };
+        let no_pem = Issued { chain: "<html>".into(), ..issued("a.test") };
+        for bad in [issued("b.test"), foreign_key, no_pem] {
+            assert!(matches!(install_into(&charge, &bad), Err(Failure::Useless(_))));
+            assert_eq!(fs::read_to_string(&charge.files.chain).unwrap(), good.chain);
+            assert_eq!(fs::read_to_string(&charge.files.key).unwrap(), good.key);
+            assert_eq!(names(&directory), ["a.crt", "a.key"]);
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_not_there_is_found_before_anything_is_ordered() {
+        let directory = TempDir::new().unwrap();
+        let mut charge = charge(&directory);
+        probe(&charge.files).unwrap();
+        assert!(names(&directory).is_empty());
+        charge.files.chain = directory.path().join("missing/a.crt");
+        assert!(matches!(probe(&charge.files), Err(Failure::File(..))));
+    }
+
+    #[test]
+    fn a_secret_is_kept_where_nobody_else_looks() {
+        let directory = TempDir::new().unwrap();
+        let file = directory.path().join("state/account.json");
+        keep_secret(&file, b"one").unwrap();
+        keep_secret(&file, b"two").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+    }
+}

@@ -20,6 +20,7 @@ mod self_test;
 mod access;
 mod client_certificates;
 mod nginx_text;
+mod obtaining;
 mod redirect;
 mod renewal;
 mod resumption;
