@@ -2,6 +2,7 @@
 """Pebble issues certificates to Gatepost: the first, the next, none, and one to certbot through Gatepost's files."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -50,6 +51,18 @@ class AcmeChecks(unittest.TestCase):
         authority = pebble.start(self.where)
         self.serve('challenge = "tls-alpn-01"\nkey = "rsa-2048"')
         self.assertEqual(names_in(self.eventually_served(authority)), {GITLAB, CHAT})
+
+    def test_a_gitlab_rb_is_all_it_takes(self):
+        authority = pebble.start(self.where)
+        place, account = gatepost.directory(), pwd.getpwuid(os.getuid()).pw_name
+        text = GITLAB_RB.format(https=self.where.https, http=self.where.http, place=place, account=account)
+        (place / "gitlab.rb").write_text(text + f"letsencrypt['acme_production_endpoint'] = '{authority.directory}'\n")
+        # Nothing in a gitlab.rb says who vouches for an authority: that is up to the system.
+        os.environ["SSL_CERT_FILE"] = str(authority.ca)
+        self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
+        self.run_proxy(place, ["--gitlab-rb", place / "gitlab.rb"])
+        self.assertEqual(names_in(self.eventually_served(authority)), {GITLAB, CHAT})
+        self.assertTrue((place / "acme").is_dir())
 
     def test_a_stand_in_is_served_until_the_authority_can_be_reached(self):
         proxy = self.serve()
@@ -142,12 +155,15 @@ class AcmeChecks(unittest.TestCase):
             https=where.https, http=http or where.http, directory=where.directory, ca=ca or where.ca, acme=acme
         )
         (place / "gatepost.toml").write_text(text)
+        return self.run_proxy(place, ["--config", place / "gatepost.toml"])
+
+    def run_proxy(self, place, configuration):
         log = gatepost.directory() / "log"
         with log.open("wb") as file:
-            process = gatepost.start([gatepost.PROGRAM, "serve", "--config", place / "gatepost.toml"], stderr=file)
+            process = gatepost.start([gatepost.PROGRAM, "serve", *configuration], stderr=file)
         self.addCleanup(lambda: print(log.read_text(), flush=True))
         self.addCleanup(gatepost.end, process)
-        gatepost.wait_for(process, lambda: gatepost.accepts(where.https), "Gatepost to accept connections")
+        gatepost.wait_for(process, lambda: gatepost.accepts(self.where.https), "Gatepost to accept connections")
         return Proxy(process, place, log)
 
     def connected(self, authority=None):
@@ -229,6 +245,24 @@ name = "{CHAT}"
 upstream = "127.0.0.1:1"
 certificate = "host.crt"
 certificate_key = "host.key"
+"""
+
+GITLAB_RB = f"""\
+external_url 'https://{GITLAB}:{{https}}'
+mattermost_external_url 'https://{CHAT}:{{https}}'
+web_server['username'] = '{{account}}'
+gitlab_workhorse['listen_network'] = 'tcp'
+gitlab_workhorse['listen_addr'] = '127.0.0.1:1'
+[nginx, mattermost_nginx].each do |host|
+  host['listen_addresses'] = ['127.0.0.1']
+  host['redirect_http_to_https_port'] = {{http}}
+  host['log_directory'] = '{{place}}'
+end
+nginx['ssl_certificate'] = '{{place}}/gitlab.crt'
+nginx['ssl_certificate_key'] = '{{place}}/gitlab.key'
+nginx['status']['enable'] = false
+letsencrypt['contact_emails'] = ['ops@example.com']
+registry['enable'] = false
 """
 
 if __name__ == "__main__":

@@ -84,6 +84,13 @@ impl Client {
             tracing::warn!("{obstacle}");
         }
         let mut charges: Vec<Charge> = self.acme.certificates.iter().map(|it| self.charge(it)).collect();
+        for charge in charges.iter().filter(|charge| Certificate::is_closed(&charge.files)) {
+            tracing::warn!(
+                "{}: this account cannot read it or its key, so it is not renewed; hand both files over (chown), or \
+                 remove them to have others obtained",
+                charge.path(),
+            );
+        }
         loop {
             let pauses = charges.iter_mut().map(|charge| self.look_after(charge, runtime));
             let pause = pauses.min().unwrap_or(LONGEST_PAUSE);
@@ -107,7 +114,8 @@ impl Client {
         match schedule::turn(self.due(charge, now), &charge.attempts, now) {
             Turn::Later(pause) => pause,
             Turn::Now => {
-                match runtime.block_on(self.obtain(charge)) {
+                let obtained = runtime.block_on(self.obtain(charge));
+                match obtained.and_then(|()| self.lasts(charge)) {
                     Ok(()) => {
                         tracing::info!("{}: a certificate for {} was obtained", charge.path(), charge.names());
                         charge.attempts = Attempts::default();
@@ -123,7 +131,7 @@ impl Client {
     /// When the certificate is to be replaced: a part of its life before its end, or at once if there is none that
     /// clients accept for all of its names.
     fn due(&self, charge: &Charge, now: SystemTime) -> SystemTime {
-        if store::is_closed(&charge.files) {
+        if Certificate::is_closed(&charge.files) {
             return now + LONGEST_PAUSE;
         }
         let Ok(certificate) = Certificate::read(&charge.files, &self.provider) else { return now };
@@ -142,6 +150,15 @@ impl Client {
         let within = tokio::time::timeout(LONGEST_ORDER, order.complete(&charge.obtained.names));
         let issued = within.await.unwrap_or(Err(Failure::TooSlow))?;
         store::install(&issued, charge, &self.provider)
+    }
+
+    /// A certificate that is due the moment it is there would be ordered again and again.
+    fn lasts(&self, charge: &Charge) -> Result<(), Failure> {
+        let now = SystemTime::now();
+        if self.due(charge, now) > now {
+            return Ok(());
+        }
+        Err(Failure::Useless("its life is too short, or this machine's clock is wrong".to_owned()))
     }
 
     /// Says what went wrong, and notes when to try again.

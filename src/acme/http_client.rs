@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -65,6 +65,11 @@ impl Https {
                 response.headers().get(header::RETRY_AFTER).and_then(|value| moment(value, SystemTime::now()));
             *self.retry_after.lock().unwrap_or_else(PoisonError::into_inner) = asked;
         }
+        // What is an authority's own refusal says so (RFC 8555 section 6.7); all else is in between, or broken.
+        let status = response.status();
+        if (status.is_client_error() || status.is_server_error()) && !is_problem(response.headers()) {
+            return Err(format!("it answers with status {status}").into());
+        }
         Ok(BytesResponse::from(response))
     }
 
@@ -99,6 +104,12 @@ impl HttpClient for Https {
         let client = self.clone();
         Box::pin(async move { client.send(request).await.map_err(Error::Other) })
     }
+}
+
+/// RFC 9457 section 3.
+fn is_problem(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    content_type.is_some_and(|it| it.to_ascii_lowercase().starts_with(b"application/problem+json"))
 }
 
 /// RFC 9110 section 10.2.3: seconds, or a date.

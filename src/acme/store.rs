@@ -59,12 +59,6 @@ pub(super) fn probe(files: &CertificateFiles) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether there is a certificate or a key that this account must not read. It may be a good one, and is left alone.
-pub(super) fn is_closed(files: &CertificateFiles) -> bool {
-    let is_closed = |file| File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-    is_closed(&files.chain) || is_closed(&files.key)
-}
-
 /// What will keep certificates from being stored, for who can mend it before it happens.
 pub fn obstacles(model: &Model, acme: &Acme) -> Vec<FileProblem> {
     let certificates = acme.certificates.iter().map(|it| model.certificate(it.certificate));

@@ -1,8 +1,6 @@
 //! Everything of TLS that comes from files: certificates, keys, who vouches for clients, and keys of tickets.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -82,7 +80,13 @@ impl Keyring {
     /// A certificate that clients object to is used only if there is no better one.
     fn renew_certificate(&mut self, id: CertificateId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
         let new = match Certificate::read(model.certificate(id), &self.shared.provider) {
-            Err(problems) if !self.certificates.contains_key(&id) => self.stand_in(id, model).ok_or(problems)?,
+            Err(problems) if !self.certificates.contains_key(&id) => {
+                let stand_in = self.stand_in(id, model);
+                for problem in problems.iter().filter(|it| stand_in.is_some() && it.file.exists()) {
+                    tracing::warn!("{problem}. Another certificate is obtained");
+                }
+                stand_in.ok_or(problems)?
+            }
             read => read?,
         };
         if let Some(old) = self.certificates.get(&id) {
@@ -103,8 +107,7 @@ impl Keyring {
     /// somebody's; they are not passed over.
     fn stand_in(&self, id: CertificateId, model: &Model) -> Option<Certificate> {
         let (obtained, files) = (model.obtained(id)?, model.certificate(id));
-        let is_closed = |file| File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        if is_closed(&files.chain) || is_closed(&files.key) {
+        if Certificate::is_closed(files) {
             return None;
         }
         Certificate::stand_in(files, &obtained.names, &self.shared.provider).ok()

@@ -58,6 +58,7 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
     }
     listeners.report_shared_preambles(context.problems);
     context.model.listeners = listeners.into_model(default_hosts, context.model.status);
+    acme::report_unanswerable(&document.acme, &context.model, context.problems);
     (!context.problems.has_errors()).then_some(context.model)
 }
 

@@ -1,5 +1,7 @@
 //! A certificate with its key: read from files, put in order, and judged.
 
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -63,6 +65,12 @@ impl Certificate {
         let (chain, leaf) =
             in_order(vec![made.cert.der().clone()], &*key, files).map_err(|problem| vec![problem])?;
         Ok(Certificate { key: Arc::new(CertifiedKey::new(chain, key)), chain_file: files.chain.clone(), leaf })
+    }
+
+    /// Whether one of the files is there, but not for this account to read. It may be a good one.
+    pub fn is_closed(files: &CertificateFiles) -> bool {
+        let is_closed = |file| File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        is_closed(&files.chain) || is_closed(&files.key)
     }
 
     pub fn key(&self) -> Arc<CertifiedKey> {

@@ -9,15 +9,19 @@ use nix::unistd::Uid;
 use crate::support::certs::{self, Files};
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, answers, ok, reply};
 use crate::support::tls::Tls;
 
-/// An authority that nobody can reach.
+/// From an authority that nobody can reach.
 fn configuration() -> Configuration {
+    configuration_for("https://127.0.0.1:1/directory")
+}
+
+fn configuration_for(directory: &str) -> Configuration {
     let configuration = Configuration::new();
     let ca = certs::write_authority(configuration.directory());
     configuration
-        .top("acme.directory = \"https://127.0.0.1:1/directory\"")
+        .top(&format!("acme.directory = {directory:?}"))
         .top(&format!("acme.ca = {ca:?}"))
         .top("acme.state_directory = \"state\"")
 }
@@ -64,6 +68,22 @@ fn a_certificate_that_is_not_due_is_left_alone() {
     gatepost.wait_stderr(|log| !log.contains("no certificate for gitlab.test"));
     assert_eq!(gatepost.client_of(MATTERMOST).get("/").status(), 200);
     assert_eq!(fs::read(&due.certificate).unwrap(), before);
+}
+
+#[test]
+fn an_authority_that_asks_for_patience_gets_it() {
+    let busy =
+        Origin::tcp(answers(|_| reply("503 Service Unavailable", &[("Retry-After", "7200")], "maintenance")));
+    // The program itself speaks TLS for the authority.
+    let authority = Gatepost::with_host(Host::new("localhost", &busy));
+    let origin = greeting();
+    let configuration = configuration_for(&format!("https://localhost:{}/directory", authority.https().port()));
+    let host =
+        Host::new(GITLAB, &origin).certificate(&missing(configuration.directory(), "new")).with("acme = true");
+    let gatepost = Gatepost::start(configuration.host(host));
+    gatepost.wait_stderr(|log| log.contains("it answers with status 503"));
+    gatepost.wait_stderr(|log| log.contains("The next attempt is in 120 minutes"));
+    assert_eq!(busy.requests().len(), 1);
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use super::context::{Context, Wish};
 use super::defaults;
-use crate::config::diagnostic::Diagnostic;
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{AcmeSection, HostSection, Said, Setting};
-use crate::model::CertificateId;
 use crate::model::acme::{Acme, ChallengeKind, DirectoryTrust, KeyKind, Obtained};
 use crate::model::host::{HostName, HostPattern};
+use crate::model::{CertificateId, Listener, Model, Transport};
 
 /// Notes that a host wants its certificate obtained, if it can be. What is said for all hosts is not meant for
 /// those that cannot have it.
@@ -103,6 +103,21 @@ pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut Context<'_>)
         challenge: section.challenge.value_or(ChallengeKind::Http01),
         certificates,
     })
+}
+
+/// Warns where no plain HTTP is spoken, which is where an authority begins to ask.
+pub(super) fn report_unanswerable(section: &Setting<AcmeSection>, model: &Model, problems: &mut Diagnostics) {
+    let (Some(acme), Some(place)) = (&model.acme, section.place()) else { return };
+    let serves_status =
+        |listener: &Listener| listener.hosts.entries().iter().all(|(_, id)| Some(**id) == model.status);
+    let is_open = |listener: &Listener| listener.transport == Transport::Plain && !serves_status(listener);
+    if acme.challenge == ChallengeKind::Http01 && !model.listeners.iter().any(is_open) {
+        let warning =
+            Diagnostic::warning(place, "the authority asks over plain HTTP on port 80, and nothing answers there");
+        problems.push(
+            warning.help("let a host redirect from port 80, or write `challenge = \"tls-alpn-01\"` in `[acme]`"),
+        );
+    }
 }
 
 fn exact(name: HostPattern) -> Option<HostName> {

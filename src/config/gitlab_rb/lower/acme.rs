@@ -1,5 +1,7 @@
 //! How certificates are obtained by the settings of the package's Let's Encrypt integration.
 
+use std::path::Path;
+
 use super::reader::Reader;
 use crate::config::acme;
 use crate::config::diagnostic::{Diagnostic, Mistake};
@@ -9,12 +11,13 @@ use crate::model::acme::{Contact, KeyKind};
 use crate::model::host::HostName;
 
 /// From whom they are obtained, with which keys. `place` is where the integration is turned on.
-pub(super) fn section(place: &Place, reader: &mut Reader<'_>) -> Setting<AcmeSection> {
+pub(super) fn section(state_directory: &Path, place: &Place, reader: &mut Reader<'_>) -> Setting<AcmeSection> {
     let directory = reader.text(&["letsencrypt", "acme_production_endpoint"]);
     let section = AcmeSection {
         contact: contacts(reader),
         directory: reader.parsed(directory, acme::directory),
         key: key(reader),
+        state_directory: Setting::said_at(state_directory.to_owned(), place),
         ..AcmeSection::default()
     };
     Setting::said_at(section, place)

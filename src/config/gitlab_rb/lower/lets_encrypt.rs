@@ -33,10 +33,14 @@ impl LetsEncrypt {
         let is_https =
             gitlab.url.scheme == Scheme::Https && reader.flag(Owner::Gitlab, "listen_https") != Some(false);
         let files = Self::certificate(gitlab, reader);
-        let on = match reader.flag_at(&["letsencrypt", "enable"]) {
-            Some(said) => said,
-            None => is_https && (was_turned_on(surroundings) || is_needed(&files, reader, surroundings)),
-        };
+        let said = reader.flag_at(&["letsencrypt", "enable"]);
+        let is_remembered = is_https && was_turned_on(&files, surroundings);
+        let is_undecided = said.is_none() && is_https && !is_remembered;
+        let is_needed = is_undecided && is_needed(&files, reader, surroundings);
+        if is_needed {
+            tell_of_obtaining(&files, gitlab, reader);
+        }
+        let on = said.unwrap_or(is_remembered || is_needed);
         if !on {
             acme::remark_on_idle(reader);
             return LetsEncrypt::Off;
@@ -49,7 +53,9 @@ impl LetsEncrypt {
     /// What is obtained from whom, if anything is.
     pub(super) fn section(&self, reader: &mut Reader<'_>) -> Setting<AcmeSection> {
         match self {
-            LetsEncrypt::On { place, .. } => acme::section(place, reader),
+            LetsEncrypt::On { place, certificate, .. } => {
+                acme::section(&state_directory(certificate), place, reader)
+            }
             LetsEncrypt::Off => Setting::Unsaid,
         }
     }
@@ -119,8 +125,10 @@ impl LetsEncrypt {
 
 const REGISTRY_PORT: u16 = 5050;
 
-/// Where the proxy keeps its account.
-const STATE: &str = "/etc/gitlab/ssl/acme";
+/// Where the proxy keeps its account: whoever may store the certificate may store that beside it.
+fn state_directory(files: &Files) -> PathBuf {
+    files[0].value.with_file_name("acme")
+}
 
 /// For the package, obtaining certificates needs its own nginx, which wants the ports of this proxy.
 fn warn_of_nginx(reader: &mut Reader<'_>) {
@@ -141,9 +149,20 @@ fn is_needed(files: &Files, reader: &Reader<'_>, surroundings: &dyn Surroundings
     remembers && !files.iter().any(|file| surroundings.exists(&file.value))
 }
 
+/// Nobody has asked for it in so many words.
+fn tell_of_obtaining(files: &Files, gitlab: &Plan, reader: &mut Reader<'_>) {
+    let message = format!("there is neither {} nor its key, so they are obtained", files[0].value.display());
+    let warning = Diagnostic::warning(&gitlab.place, message);
+    reader.problems.push(
+        warning
+            .help("as the package does, from Let's Encrypt; letsencrypt['enable'] = true says that it is meant,")
+            .help("and with letsencrypt['enable'] = false the files must be there"),
+    );
+}
+
 /// The package remembers it beside its secrets, the proxy by its account.
-fn was_turned_on(surroundings: &dyn Surroundings) -> bool {
-    if surroundings.exists(Path::new(STATE)) {
+fn was_turned_on(files: &Files, surroundings: &dyn Surroundings) -> bool {
+    if surroundings.exists(&state_directory(files)) {
         return true;
     }
     let text = surroundings.read(Path::new("/etc/gitlab/gitlab-secrets.json")).unwrap_or_default();

@@ -210,6 +210,9 @@ fn a_certificate_that_is_obtained_is_not_missed() {
     let given = Given { bare: true, ..Given::default() };
     let reading = reading_in(BOTH, &given);
     assert!(!reading.absent_certificates(&given).has_errors());
+    // Nobody has asked for it in so many words.
+    let told = reading.problems.to_string();
+    assert!(told.contains("warning: there is neither /etc/gitlab/ssl/gitlab.example.com.crt"), "{told}");
 }
 
 #[test]
