@@ -71,6 +71,19 @@ fn a_certificate_that_is_not_due_is_left_alone() {
 }
 
 #[test]
+fn a_pair_that_does_not_fit_is_no_reason_not_to_start_where_another_is_obtained() {
+    let origin = greeting();
+    let configuration = configuration();
+    let one = certs::leaf(&[GITLAB]).write(configuration.directory(), "one");
+    let other = certs::leaf(&[GITLAB]).write(configuration.directory(), "other");
+    let mixed = Files { certificate: one.certificate, key: other.key };
+    let host = Host::new(GITLAB, &origin).certificate(&mixed).with("acme = true");
+    let gatepost = Gatepost::start(configuration.host(host));
+    gatepost.wait_stderr(|log| log.contains("does not belong to the certificate"));
+    gatepost.wait_stderr(|log| log.contains("no certificate for gitlab.test was obtained"));
+}
+
+#[test]
 fn an_authority_that_asks_for_patience_gets_it() {
     let busy =
         Origin::tcp(answers(|_| reply("503 Service Unavailable", &[("Retry-After", "7200")], "maintenance")));
