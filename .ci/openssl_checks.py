@@ -87,7 +87,8 @@ class OpensslChecks(unittest.TestCase):
             key.write_text(older_format(key))
             self.assertIn(OLDER_FORMATS[host.algorithm], key.read_text())
         checked = subprocess.run(
-            [gatepost.PROGRAM, "check", "--config", config.file], capture_output=True, text=True, timeout=s_client.LIMIT
+            [gatepost.PROGRAM, "check", "--config", config.file], capture_output=True, text=True,
+            timeout=s_client.LIMIT,
         )
         self.assertEqual(checked.returncode, 0, checked.stderr)
 

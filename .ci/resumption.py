@@ -17,8 +17,6 @@ class Resumption(unittest.TestCase):
         self.place = gatepost.directory()
         self.keys = self.place / "ticket.keys"
         self.keys.write_bytes(secrets.token_bytes(KEY))
-        self.config = gatepost.configuration([HOST], f'ticket_keys = "{self.keys}"')
-        self.proxy = gatepost.run(self.config)
 
     def test_clients_resume_at_the_same_process(self):
         self.assert_resumed(gatepost.serve(HOST))
@@ -37,20 +35,26 @@ class Resumption(unittest.TestCase):
         self.assert_resumed(proxy, meanwhile=renew)
 
     def test_clients_resume_after_a_restart(self):
-        def restart():
-            gatepost.end(self.proxy.process)
-            gatepost.run(self.config)
+        config = self.on_keys()
+        proxy = gatepost.run(config)
 
-        self.assert_resumed(self.proxy, meanwhile=restart)
+        def restart():
+            gatepost.end(proxy.process)
+            gatepost.run(config)
+
+        self.assert_resumed(proxy, meanwhile=restart)
 
     def test_clients_resume_at_another_process_with_the_same_keys(self):
-        other = gatepost.run(gatepost.configuration([HOST], f'ticket_keys = "{self.keys}"'))
-        self.assert_resumed(self.proxy, at=other)
+        first, second = gatepost.run(self.on_keys()), gatepost.run(self.on_keys())
+        self.assert_resumed(first, at=second)
 
     def test_nobody_resumes_at_a_process_with_other_keys(self):
         # Only this shows that the others could have failed.
-        tickets = self.tickets(self.proxy, "-tls1_3")
-        self.assertEqual(sum(resumes(gatepost.serve(HOST), "-tls1_3", ticket) for ticket in tickets[:2]), 0)
+        first, second = gatepost.run(self.on_keys()), gatepost.serve(HOST)
+        for option, version in s_client.CURRENT:
+            with self.subTest(version):
+                resumed = sum(resumes(second, option, ticket) for ticket in self.tickets(first, option))
+                self.assertEqual(resumed, 0)
 
     def test_curl_resumes(self):
         for option in ["--tls-max 1.2", "--tlsv1.3"]:
@@ -62,6 +66,10 @@ class Resumption(unittest.TestCase):
                 # The first connection of a curl has nothing to resume.
                 self.assertEqual(set(logged()), {f"{version} .", f"{version} r"})
                 self.assert_share(logged().count(f"{version} r"), CLIENTS - 1)
+
+    def on_keys(self):
+        """A configuration with the keys that are shared."""
+        return gatepost.configuration([HOST], f'ticket_keys = "{self.keys}"')
 
     def assert_resumed(self, proxy, meanwhile=lambda: None, at=None):
         """Clients come to `proxy`, something happens `meanwhile`, and they return, perhaps `at` another one."""
