@@ -3,13 +3,11 @@
 
 import os
 import pwd
-import shutil
 import signal
 import socket
 import ssl
 import stat
 import subprocess
-import sys
 import unittest
 import urllib.error
 import urllib.request
@@ -201,14 +199,6 @@ def names_in(certificate):
     return {name for kind, name in certificate["subjectAltName"] if kind == "DNS"}
 
 
-def install_missing():
-    missing = [name for name in ["pebble", "certbot"] if not shutil.which(name)]
-    if missing:
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        command = ["apt-get", "-qq", "install", "--yes", "--no-install-recommends", *missing]
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-
-
 GITLAB = "gitlab.example.test"
 CHAT = "chat.example.test"
 
@@ -266,5 +256,4 @@ registry['enable'] = false
 """
 
 if __name__ == "__main__":
-    install_missing()
-    unittest.main(argv=[sys.argv[0], *sys.argv[1:]], verbosity=2)
+    unittest.main(verbosity=2)
