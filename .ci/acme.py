@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import socket
 import ssl
@@ -61,6 +62,18 @@ class AcmeChecks(unittest.TestCase):
         self.run_proxy(place, ["--gitlab-rb", place / "gitlab.rb"])
         self.assertEqual(names_in(self.eventually_served(authority)), {GITLAB, CHAT})
         self.assertTrue((place / "acme").is_dir())
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give itself up")
+    def test_the_account_that_serves_stores_what_is_obtained(self):
+        authority = pebble.start(self.where)
+        place, nobody = gatepost.directory(), pwd.getpwnam("nobody")
+        ca = shutil.copy(authority.ca, place / "ca.pem")
+        os.chown(place, nobody.pw_uid, nobody.pw_gid)
+        proxy = self.serve(process='user = "nobody"', place=place, ca=ca)
+        self.assertEqual(names_in(self.eventually_served(authority)), {GITLAB, CHAT})
+        self.assertFalse(proxy.said("WARN"), "there is nothing to warn of")
+        key = (place / "host.key").stat()
+        self.assertEqual((key.st_uid, stat.S_IMODE(key.st_mode)), (nobody.pw_uid, 0o600))
 
     def test_a_stand_in_is_served_until_the_authority_can_be_reached(self):
         proxy = self.serve()
@@ -144,14 +157,14 @@ class AcmeChecks(unittest.TestCase):
             urllib.request.urlopen(urllib.request.Request(url + "unknown", headers={"Host": GITLAB}))
         self.assertEqual(refused.exception.code, 404)
 
-    def serve(self, acme="", place=None, ca=None, http=None):
+    def serve(self, acme="", process="", place=None, ca=None, http=None):
         """Starts Gatepost on the ports where the authority looks."""
         place = place or gatepost.directory()
         (place / "www").mkdir(exist_ok=True)
         where = self.where
-        text = CONFIGURATION.format(
-            https=where.https, http=http or where.http, directory=where.directory, ca=ca or where.ca, acme=acme
-        )
+        ports = {"https": where.https, "http": http or where.http}
+        authority = {"directory": where.directory, "ca": ca or where.ca}
+        text = CONFIGURATION.format(process=process, acme=acme, **ports, **authority)
         (place / "gatepost.toml").write_text(text)
         return self.run_proxy(place, ["--config", place / "gatepost.toml"])
 
@@ -209,6 +222,7 @@ CONFIGURATION = f"""\
 [process]
 workers = 2
 shutdown_grace = "1s"
+{{process}}
 
 [acme]
 contact = "ops@example.com"
