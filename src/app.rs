@@ -7,6 +7,7 @@ mod credential;
 mod file_stamp;
 mod keyring;
 pub mod problem;
+mod reminders;
 mod renewal;
 
 use std::collections::BTreeSet;
@@ -74,16 +75,15 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     else {
         return Err(problems);
     };
-    for objection in keyring.objections(&model) {
-        tracing::warn!("{objection}");
-    }
     let doors = keyring.doors(&model).map_err(|error| vec![Problem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
     let pages = ReadyPages::prepare(&model);
-    give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
     let model = Arc::new(model);
-    let renewal = Renewal::new(model.clone(), keyring, watched);
-    let shared = Shared { model, application_tls, pages: Arc::new(pages) };
+    let mut renewal = Renewal::new(model.clone(), keyring, watched);
+    renewal.say_all();
+    give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
+    let expiries = renewal.expiries();
+    let shared = Shared { model, application_tls, pages: Arc::new(pages), expiries };
     Ok(Prepared { shared, sockets, logs, renewal })
 }
 

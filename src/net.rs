@@ -9,6 +9,7 @@ pub mod client_verifier;
 pub mod connection;
 mod distinguished_name;
 mod encrypted_key;
+pub mod expiry;
 pub mod file_problem;
 pub mod gathered_stream;
 pub mod idle_timer;

@@ -29,6 +29,7 @@ use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
+use tokio::sync::watch;
 use tower::Service;
 
 use crate::drain::{Drain, Kind};
@@ -47,6 +48,7 @@ use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, Request
 use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::counters::{OpenConnection, Tallies};
 use crate::telemetry::exchange::{Exchange, TunnelRecord};
+use crate::telemetry::expiries::HostExpiry;
 use crate::telemetry::log_writer::LogHandle;
 use body::{Content, Record, ReplyBody};
 use compression::Prospect;
@@ -66,6 +68,8 @@ pub struct Shared {
     /// What TLS to each application needs, by its id.
     pub application_tls: Arc<[Option<ApplicationTls>]>,
     pub pages: Arc<ReadyPages>,
+    /// When what hosts need comes to an end.
+    pub expiries: watch::Receiver<Vec<HostExpiry>>,
 }
 
 /// One worker's live configuration: the model, with this worker's pools and logs beside it.
@@ -78,6 +82,7 @@ pub struct Proxy {
     fallbacks: Vec<Option<HostId>>,
     /// There if the model has a page that tells them.
     tallies: Option<Rc<Tallies>>,
+    expiries: watch::Receiver<Vec<HostExpiry>>,
     drain: Drain,
 }
 
@@ -123,14 +128,14 @@ struct Switched {
 
 impl Proxy {
     pub fn new(shared: Shared, logs: &LogHandle, tallies: Option<Tallies>, drain: Drain) -> Proxy {
-        let Shared { model, application_tls, pages } = shared;
+        let Shared { model, application_tls, pages, expiries } = shared;
         let workers = model.process.workers.get();
         let specs = model.upstreams().iter().zip(application_tls.iter());
         let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let logs = Logs::new(&model, logs);
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
         let tallies = tallies.map(Rc::new);
-        Proxy { model, pages, upstreams, logs, fallbacks, tallies, drain }
+        Proxy { model, pages, upstreams, logs, fallbacks, tallies, expiries, drain }
     }
 
     /// The service for one client connection.

@@ -7,6 +7,7 @@ pub mod counters;
 mod custom_line;
 pub mod escape;
 pub mod exchange;
+pub mod expiries;
 pub mod log_writer;
 pub mod notes;
 pub mod redaction;

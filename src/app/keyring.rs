@@ -2,30 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::ServerConfig;
-use rustls::server::danger::ClientCertVerifier;
 
 use super::credential::Credential;
 use super::problem::Problem;
 use crate::model::host::{HostPattern, HostTable};
 use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
-use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport};
+use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport, VirtualHost};
 use crate::net::certificate::Certificate;
-use crate::net::client_verifier;
+use crate::net::client_verifier::{self, ClientTrust};
+use crate::net::expiry::Expiry;
 use crate::net::file_problem::FileProblem;
 use crate::net::key_choice::KeyChoice;
 use crate::net::server_config::TlsShared;
 use crate::net::ticket_keys::TicketKeys;
 use crate::net::tls::{Door, Doors, Terms};
 use crate::net::upstream::tls::ApplicationTls;
+use crate::telemetry::expiries::HostExpiry;
 
 /// What was read for a model.
 pub(super) struct Keyring {
     shared: TlsShared,
     certificates: BTreeMap<CertificateId, Certificate>,
-    verifiers: BTreeMap<TlsId, Arc<dyn ClientCertVerifier>>,
+    clients: BTreeMap<TlsId, ClientTrust>,
     /// What the doors were last made of.
     configs: BTreeMap<TlsId, Arc<ServerConfig>>,
 }
@@ -45,8 +46,8 @@ impl Keyring {
             Ok(shared) => shared,
             Err(error) => return (Err(error), Vec::new()),
         };
-        let (certificates, verifiers, configs) = Default::default();
-        let mut keyring = Keyring { shared, certificates, verifiers, configs };
+        let (certificates, clients, configs) = Default::default();
+        let mut keyring = Keyring { shared, certificates, clients, configs };
         let read = Credential::all(model).map(|credential| keyring.renew(credential, model));
         let problems = read.filter_map(Result::err).flatten().map(Problem::File).collect();
         (Ok(keyring), problems)
@@ -58,8 +59,8 @@ impl Keyring {
             Credential::Certificate(id) => self.renew_certificate(id, model),
             Credential::Clients(id) => {
                 if let ClientCertificates::Asked(authority) = &model.tls_terms(id).policy.clients {
-                    let verifier = client_verifier::read(authority, &self.shared.provider)?;
-                    self.verifiers.insert(id, verifier);
+                    let trust = client_verifier::read(authority, &self.shared.provider)?;
+                    self.clients.insert(id, trust);
                 }
                 Ok(Renewed::Changed)
             }
@@ -112,19 +113,35 @@ impl Keyring {
     /// The same for one credential.
     pub(super) fn objections_to(&self, credential: Credential, model: &Model) -> Vec<Problem> {
         let now = SystemTime::now();
+        let of_certificate = match credential {
+            Credential::Certificate(id) => self.certificates.get(&id).map(|it| (it, names_behind(id, model))),
+            Credential::Clients(_) | Credential::TicketKeys => None,
+        };
+        let found = of_certificate.map_or_else(Vec::new, |(it, names)| it.mistakes(&names, now));
+        let ends = self.expiries_of(credential);
+        let ends = ends.iter().filter_map(|expiry| Problem::of_end(expiry, now));
+        found.into_iter().map(Problem::File).chain(ends).collect()
+    }
+
+    /// What hosts need, and when it ends, as far as anybody may want to know.
+    pub(super) fn expiries(&self, model: &Model) -> Vec<HostExpiry> {
+        let of_host = |host: &VirtualHost| match host.security {
+            Security::Tls(id) => {
+                let certificates = model.tls_terms(id).certificates.iter().copied().map(Credential::Certificate);
+                let ends = certificates.chain([Credential::Clients(id)]).flat_map(|it| self.expiries_of(it));
+                ends.map(|end| host_expiry(host, &end)).collect()
+            }
+            Security::Plain => Vec::new(),
+        };
+        model.hosts().iter().flat_map(of_host).collect()
+    }
+
+    fn expiries_of(&self, credential: Credential) -> Vec<Expiry> {
         match credential {
             Credential::Certificate(id) => {
-                let Some(certificate) = self.certificates.get(&id) else { return Vec::new() };
-                let found = certificate.objections(&names_behind(id, model), now);
-                let soon = certificate.ends_soon(now).map(Problem::Soon);
-                found.into_iter().map(Problem::File).chain(soon).collect()
+                self.certificates.get(&id).map(Certificate::expiry).into_iter().collect()
             }
-            Credential::Clients(id) => match &model.tls_terms(id).policy.clients {
-                ClientCertificates::Asked(authority) => {
-                    client_verifier::objections(authority, now).into_iter().map(Problem::File).collect()
-                }
-                ClientCertificates::NotAsked => Vec::new(),
-            },
+            Credential::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
             Credential::TicketKeys => Vec::new(),
         }
     }
@@ -150,13 +167,22 @@ impl Keyring {
 
     fn config(&self, id: TlsId, terms: &TlsTerms) -> Result<ServerConfig, rustls::Error> {
         let keys = terms.certificates.iter().filter_map(|id| self.certificates.get(id)).map(Certificate::key);
-        let verifier = self.verifiers.get(&id).cloned();
+        let verifier = self.clients.get(&id).map(|trust| trust.verifier.clone());
         let mut config = self.shared.server_config(&terms.policy, KeyChoice::new(keys.collect()), verifier)?;
         if let Some(earlier) = self.configs.get(&id) {
             // Sessions that the server remembers outlive a renewal, as tickets do.
             config.session_storage = earlier.session_storage.clone();
         }
         Ok(config)
+    }
+}
+
+fn host_expiry(host: &VirtualHost, end: &Expiry) -> HostExpiry {
+    HostExpiry {
+        host: host.names.first().map(ToString::to_string).unwrap_or_default(),
+        kind: end.kind.name(),
+        file: end.file.display().to_string(),
+        at: end.end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
     }
 }
 

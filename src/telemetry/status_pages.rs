@@ -5,6 +5,7 @@ use std::fmt::{Display, Write};
 use std::time::UNIX_EPOCH;
 
 use super::counters::{HostSums, Sums};
+use super::expiries::HostExpiry;
 use crate::model::{Model, VirtualHost};
 
 /// The page of nginx's `stub_status`, blanks at the ends of lines included. A connection is writing while an
@@ -18,8 +19,9 @@ pub fn connections(sums: &Sums) -> String {
     )
 }
 
-/// Counters in the text format of Prometheus, named as nginx's VTS module names them.
-pub fn metrics(sums: &Sums, model: &Model) -> String {
+/// Counters in the text format of Prometheus, named as nginx's VTS module names them, and what that module does not
+/// have.
+pub fn metrics(sums: &Sums, model: &Model, expiries: &[HostExpiry]) -> String {
     let mut page = Page(String::new());
     page.family("nginx_vts_info", "gauge", "The program");
     page.sample("nginx_vts_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -44,6 +46,10 @@ pub fn metrics(sums: &Sums, model: &Model) -> String {
     for (host, it) in &hosts {
         page.sample("nginx_vts_server_request_seconds_total", &[("host", host)], it.busy.as_secs_f64());
     }
+    page.family("gatepost_expiry_timestamp_seconds", "gauge", "When a certificate or a revocation list ends");
+    for HostExpiry { host, kind, file, at } in expiries {
+        page.sample("gatepost_expiry_timestamp_seconds", &[("host", host), ("kind", kind), ("file", file)], at);
+    }
     page.0
 }
 
@@ -55,14 +61,19 @@ impl Page {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// Labels are names of hosts and words of the program; neither has anything to escape.
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+        let labels: Vec<String> =
+            labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
         let _ = match &labels[..] {
             [] => writeln!(self.0, "{name} {value}"),
             labels => writeln!(self.0, "{name}{{{}}} {value}", labels.join(",")),
         };
     }
+}
+
+/// The value of a label. Names of files can hold anything.
+fn escaped(value: &str) -> String {
+    value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
 
 fn main_connections(page: &mut Page, sums: &Sums) {

@@ -19,6 +19,7 @@ mod self_test;
 // Which host, which route, and over what.
 mod access;
 mod client_certificates;
+mod expiry;
 mod nginx_text;
 mod redirect;
 mod renewal;
