@@ -15,11 +15,7 @@ use crate::net::file_problem::FileProblem;
 pub enum Problem {
     File(FileProblem),
     /// Nothing is wrong yet, but will be.
-    Soon {
-        problem: FileProblem,
-        expiry: Expiry,
-        step: Step,
-    },
+    Soon(Box<Ending>),
     Tls(rustls::Error),
     Bind {
         address: SocketAddr,
@@ -37,20 +33,28 @@ pub enum Problem {
     Start(io::Error),
 }
 
+/// Something that will end.
+#[derive(Debug)]
+pub struct Ending {
+    pub(super) expiry: Expiry,
+    pub(super) step: Step,
+    problem: FileProblem,
+}
+
 impl Problem {
     /// What there is to say at time `now` of something that ends.
     pub(super) fn of_end(expiry: &Expiry, now: SystemTime) -> Option<Problem> {
         let problem = expiry.problem(now);
         Some(match expiry.lapse(now)? {
             Lapse::Over => Problem::File(problem),
-            Lapse::Soon(step) => Problem::Soon { problem, expiry: expiry.clone(), step },
+            Lapse::Soon(step) => Problem::Soon(Box::new(Ending { expiry: expiry.clone(), step, problem })),
         })
     }
 
     /// What will end, if it is that.
-    pub(super) fn end(&self) -> Option<&Expiry> {
+    pub(super) fn ending(&self) -> Option<&Ending> {
         match self {
-            Problem::Soon { expiry, .. } => Some(expiry),
+            Problem::Soon(ending) => Some(ending),
             _ => None,
         }
     }
@@ -59,7 +63,8 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::File(problem) | Problem::Soon { problem, .. } => problem.fmt(f),
+            Problem::File(problem) => problem.fmt(f),
+            Problem::Soon(ending) => ending.problem.fmt(f),
             Problem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
             Problem::Bind { address, error } => {
                 write!(f, "cannot listen on {address}: {error}; {}", bind_advice(*address, error))

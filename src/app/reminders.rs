@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::problem::Problem;
+use super::problem::{Ending, Problem};
 use crate::net::expiry::{Expiry, Step};
 
 /// What the log has been told of ends to come.
@@ -12,7 +12,7 @@ pub(super) struct Reminders(BTreeMap<Expiry, Step>);
 impl Reminders {
     /// Tells the log.
     pub(super) fn say(&mut self, problem: &Problem) {
-        if let Problem::Soon { expiry, step, .. } = problem {
+        if let Some(Ending { expiry, step, .. }) = problem.ending() {
             self.0.insert(expiry.clone(), *step);
         }
         tracing::warn!("{problem}");
@@ -20,16 +20,13 @@ impl Reminders {
 
     /// What of all the day's problems is due, and forgets ends that are no problem any more.
     pub(super) fn due(&mut self, problems: Vec<Problem>) -> Vec<Problem> {
-        let ends: Vec<&Expiry> = problems.iter().filter_map(Problem::end).collect();
+        let ends: Vec<&Expiry> = problems.iter().filter_map(Problem::ending).map(|it| &it.expiry).collect();
         self.0.retain(|known, _| ends.contains(&known));
         problems.into_iter().filter(|problem| self.is_due(problem)).collect()
     }
 
     fn is_due(&self, problem: &Problem) -> bool {
-        match problem {
-            Problem::Soon { expiry, step, .. } => *step >= Step::Week || self.0.get(expiry) != Some(step),
-            _ => true,
-        }
+        problem.ending().is_none_or(|it| it.step >= Step::Week || self.0.get(&it.expiry) != Some(&it.step))
     }
 }
 
@@ -38,7 +35,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::net::expiry::{Kind, Lapse};
+    use crate::net::expiry::Kind;
 
     /// What is wrong when so many days are left.
     fn problems(left: u64) -> Vec<Problem> {
@@ -46,10 +43,7 @@ mod tests {
         let (begin, end) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + day * 365);
         let expiry = Expiry { kind: Kind::Certificate, file: "a.crt".into(), subject: String::new(), begin, end };
         let now = end - day * u32::try_from(left).unwrap();
-        match expiry.lapse(now) {
-            Some(Lapse::Soon(step)) => vec![Problem::Soon { problem: expiry.problem(now), expiry, step }],
-            Some(Lapse::Over) | None => Vec::new(),
-        }
+        Problem::of_end(&expiry, now).into_iter().collect()
     }
 
     #[test]
