@@ -16,12 +16,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::drain::Census;
-use crate::model::{Listener, LogTarget, Model, Transport};
+use crate::model::{LogTarget, Model, Transport};
 use crate::net::listener;
 use crate::net::tls::Doors;
 use crate::privileges::{self, Account};
@@ -178,7 +177,7 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
                     let preamble = listener.preamble;
                     sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
                 }
-                Err(error) if is_without_ip6(listener, &error) => {
+                Err(error) if listener::is_without_ip6(listener.address, &error) => {
                     tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
                 }
                 Err(error) => problems.push(Problem::Bind { address: listener.address, error }),
@@ -190,14 +189,6 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
         }
     }
     if problems.is_empty() { Ok(by_worker) } else { Err(problems) }
-}
-
-/// `[::]` is among the defaults, but not every machine has IPv6.
-fn is_without_ip6(listener: &Listener, error: &io::Error) -> bool {
-    let address = listener.address;
-    address.is_ipv6()
-        && address.ip().is_unspecified()
-        && matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
 }
 
 fn with_tls(sockets: Vec<BoundListener>, doors: &Doors) -> Vec<BoundListener> {

@@ -1,6 +1,7 @@
 //! Bytes and connections: everything that touches a socket, and nothing that knows about routes.
 
 pub mod certificate;
+pub mod chain;
 pub mod client_body;
 pub mod client_certificate;
 pub mod client_socket;

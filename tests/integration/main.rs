@@ -59,6 +59,7 @@ mod upstream_tls;
 // The program around the traffic.
 mod access_log;
 mod cli;
+mod doctor;
 mod gitlab_rb;
 mod log_format;
 mod shutdown;
