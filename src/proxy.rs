@@ -18,16 +18,17 @@ pub mod request_id;
 pub mod requested_host;
 pub mod rewrite;
 pub mod tunnel;
+mod unserved;
 pub mod upgrade;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Request, Response, StatusCode, request};
+use http::{HeaderMap, Request, Response, request};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 use tower::Service;
@@ -146,6 +147,7 @@ impl Proxy {
     + Clone
     + 'static
     + use<> {
+        self.count_handshake(&client);
         let proxy = self.clone();
         tower::service_fn(move |request| {
             let (proxy, client) = (proxy.clone(), client.clone());
@@ -156,11 +158,6 @@ impl Proxy {
     /// Counts a connection for as long as the result lives, if anybody can ask for the count.
     pub fn connected(&self) -> Option<OpenConnection> {
         self.tallies.as_ref().map(|tallies| tallies.accepted())
-    }
-
-    /// Notes a request whose head could not be read, in the log of the host that stands in for all others.
-    pub fn log_unreadable(&self, listener: usize, peer: IpAddr, status: StatusCode) {
-        self.logs.of(self.fallbacks[listener]).unreadable(peer, status);
     }
 
     /// Whether anybody wants to know which address of ours a client connected to. It costs a system call.

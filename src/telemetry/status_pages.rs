@@ -6,6 +6,8 @@ use std::time::UNIX_EPOCH;
 
 use super::counters::{HostSums, Sums};
 use super::expiries::HostExpiry;
+use super::handshakes::{Agreement, HandshakeSums};
+use crate::model::tls::{Beginning, KeyGroup};
 use crate::model::{Model, VirtualHost};
 
 /// The page of nginx's `stub_status`, blanks at the ends of lines included. A connection is writing while an
@@ -50,6 +52,7 @@ pub fn metrics(sums: &Sums, model: &Model, expiries: &[HostExpiry]) -> String {
     for HostExpiry { host, kind, file, at } in expiries {
         page.sample("gatepost_expiry_timestamp_seconds", &[("host", host), ("kind", kind), ("file", file)], at);
     }
+    handshakes(&mut page, &sums.handshakes);
     page.0
 }
 
@@ -68,6 +71,23 @@ impl Page {
             [] => writeln!(self.0, "{name} {value}"),
             labels => writeln!(self.0, "{name}{{{}}} {value}", labels.join(",")),
         };
+    }
+}
+
+fn handshakes(page: &mut Page, sums: &HandshakeSums) {
+    page.family("gatepost_tls_handshakes_total", "counter", "TLS handshakes that were completed");
+    for (Agreement { suite, group, beginning }, count) in &sums.agreements {
+        let labels = [
+            ("version", if suite.is_of_tls13() { "TLSv1.3" } else { "TLSv1.2" }),
+            ("suite", suite.name()),
+            ("group", group.map_or("", KeyGroup::name)),
+            ("resumed", if *beginning == Beginning::Resumed { "yes" } else { "no" }),
+        ];
+        page.sample("gatepost_tls_handshakes_total", &labels, count);
+    }
+    page.family("gatepost_tls_handshake_failures_total", "counter", "TLS handshakes that came to nothing");
+    for (fault, count) in &sums.faults {
+        page.sample("gatepost_tls_handshake_failures_total", &[("kind", fault.name())], count);
     }
 }
 

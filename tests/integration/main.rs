@@ -48,6 +48,7 @@ mod variables;
 mod error_pages;
 mod files;
 mod gitlab_down;
+mod handshake_metrics;
 mod status;
 
 // What does not.
