@@ -49,7 +49,6 @@ pub fn examine(model: &Model) -> Vec<Problem> {
     match keyring {
         Ok(keyring) => {
             problems.extend(keyring.objections(model));
-            problems.extend(keyring.application_tls(model).err().unwrap_or_default());
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
@@ -66,12 +65,10 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     let watched = Watched::all(&model);
     let (keyring, mut problems) = Keyring::read(&model);
     let mut keyring = keyring.map_err(|error| vec![Problem::Tls(error)])?;
-    let application_tls = keyring.application_tls(&model).map_err(|found| problems.extend(found));
     let logs = LogWriter::open(model.access_logs())
         .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
-    let (Ok(application_tls), Ok(logs), Ok(sockets), true) = (application_tls, logs, sockets, problems.is_empty())
-    else {
+    let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else {
         return Err(problems);
     };
     let doors = keyring.doors(&model).map_err(|error| vec![Problem::Tls(error)])?;
@@ -81,7 +78,7 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     let mut renewal = Renewal::new(model.clone(), keyring, watched);
     renewal.say_all();
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
-    let expiries = renewal.expiries();
+    let (application_tls, expiries) = (renewal.application_tls(), renewal.expiries());
     let shared = Shared { model, application_tls, pages: Arc::new(pages), expiries };
     Ok(Prepared { shared, sockets, logs, renewal })
 }

@@ -26,7 +26,7 @@ pub mod variable;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client_address::ClientAddress;
@@ -159,6 +159,13 @@ pub struct CertificateFiles {
     pub passwords: Option<PathBuf>,
 }
 
+impl CertificateFiles {
+    /// All of them, the chain first.
+    pub fn all(&self) -> impl Iterator<Item = &Path> {
+        [Some(self.chain.as_path()), Some(self.key.as_path()), self.passwords.as_deref()].into_iter().flatten()
+    }
+}
+
 /// Where access-log lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogTarget {
@@ -256,6 +263,11 @@ impl Model {
 
     pub fn upstreams(&self) -> &[UpstreamSpec] {
         &self.upstreams
+    }
+
+    /// The same with their ids.
+    pub fn numbered_upstreams(&self) -> impl Iterator<Item = (UpstreamId, &UpstreamSpec)> {
+        self.upstreams.iter().enumerate().map(|(position, spec)| (UpstreamId(position), spec))
     }
 
     pub fn certificates(&self) -> impl Iterator<Item = (CertificateId, &CertificateFiles)> {

@@ -1,4 +1,5 @@
-//! Everything of TLS that comes from files: certificates, keys, who vouches for clients, and keys of tickets.
+//! Everything of TLS that comes from files: certificates, keys, who vouches for clients and for applications, and keys
+//! of tickets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::credential::Credential;
 use super::problem::Problem;
 use crate::model::host::{HostPattern, HostTable};
 use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
-use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport, VirtualHost};
+use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport, UpstreamId, VirtualHost};
 use crate::net::certificate::Certificate;
 use crate::net::client_verifier::{self, ClientTrust};
 use crate::net::expiry::Expiry;
@@ -27,6 +28,7 @@ pub(super) struct Keyring {
     shared: TlsShared,
     certificates: BTreeMap<CertificateId, Certificate>,
     clients: BTreeMap<TlsId, ClientTrust>,
+    applications: BTreeMap<UpstreamId, ApplicationTls>,
     /// What the doors were last made of.
     configs: BTreeMap<TlsId, Arc<ServerConfig>>,
 }
@@ -46,8 +48,8 @@ impl Keyring {
             Ok(shared) => shared,
             Err(error) => return (Err(error), Vec::new()),
         };
-        let (certificates, clients, configs) = Default::default();
-        let mut keyring = Keyring { shared, certificates, clients, configs };
+        let (certificates, clients, applications, configs) = Default::default();
+        let mut keyring = Keyring { shared, certificates, clients, applications, configs };
         let read = Credential::all(model).map(|credential| keyring.renew(credential, model));
         let problems = read.filter_map(Result::err).flatten().map(Problem::File).collect();
         (Ok(keyring), problems)
@@ -70,6 +72,7 @@ impl Keyring {
                 }
                 Ok(Renewed::Changed)
             }
+            Credential::Application(id) => self.renew_application(id, model),
         }
     }
 
@@ -90,18 +93,20 @@ impl Keyring {
         Ok(Renewed::Changed)
     }
 
-    /// By application; `None` for those that are spoken to without TLS.
-    pub(super) fn application_tls(&self, model: &Model) -> Result<Arc<[Option<ApplicationTls>]>, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut prepared = Vec::new();
-        for spec in model.upstreams() {
-            let terms = spec.tls().map(|terms| ApplicationTls::new(terms, spec.protocol, &self.shared.provider));
-            match terms.transpose() {
-                Ok(tls) => prepared.push(tls),
-                Err(found) => problems.extend(found.into_iter().map(Problem::File)),
-            }
+    fn renew_application(&mut self, id: UpstreamId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
+        let spec = model.upstream(id);
+        let Some(terms) = spec.tls() else { return Ok(Renewed::Unchanged) };
+        if let Some(known) = self.applications.get(&id) {
+            known.renew(terms, &self.shared.provider)?;
+        } else {
+            self.applications.insert(id, ApplicationTls::new(terms, spec.protocol, &self.shared.provider)?);
         }
-        if problems.is_empty() { Ok(prepared.into()) } else { Err(problems) }
+        Ok(Renewed::Changed)
+    }
+
+    /// By application; `None` for those that are spoken to without TLS. A renewal changes what they use.
+    pub(super) fn application_tls(&self, model: &Model) -> Arc<[Option<ApplicationTls>]> {
+        model.numbered_upstreams().map(|(id, _)| self.applications.get(&id).cloned()).collect()
     }
 
     /// What clients will find wrong with certificates that can be served, and what is wrong with who vouches for
@@ -115,7 +120,7 @@ impl Keyring {
         let now = SystemTime::now();
         let of_certificate = match credential {
             Credential::Certificate(id) => self.certificates.get(&id).map(|it| (it, names_behind(id, model))),
-            Credential::Clients(_) | Credential::TicketKeys => None,
+            Credential::Clients(_) | Credential::TicketKeys | Credential::Application(_) => None,
         };
         let found = of_certificate.map_or_else(Vec::new, |(it, names)| it.mistakes(&names, now));
         let ends = self.expiries_of(credential);
@@ -142,7 +147,7 @@ impl Keyring {
                 self.certificates.get(&id).map(Certificate::expiry).into_iter().collect()
             }
             Credential::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
-            Credential::TicketKeys => Vec::new(),
+            Credential::TicketKeys | Credential::Application(_) => Vec::new(),
         }
     }
 

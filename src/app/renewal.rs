@@ -17,6 +17,7 @@ use super::keyring::{Keyring, Renewed};
 use super::reminders::Reminders;
 use crate::model::Model;
 use crate::net::file_problem::FileProblem;
+use crate::net::upstream::tls::ApplicationTls;
 use crate::privileges;
 use crate::telemetry::expiries::HostExpiry;
 use crate::worker::Orders;
@@ -56,6 +57,11 @@ impl Renewal {
     /// When what hosts need comes to an end, kept up to date.
     pub(super) fn expiries(&self) -> watch::Receiver<Vec<HostExpiry>> {
         self.expiries.subscribe()
+    }
+
+    /// See [`Keyring::application_tls`].
+    pub(super) fn application_tls(&self) -> Arc<[Option<ApplicationTls>]> {
+        self.keyring.application_tls(&self.model)
     }
 
     /// Tells the log of everything that clients will object to, now or before long.
@@ -216,6 +222,10 @@ impl Watched {
                 tracing::info!("{file}: this certificate is in use from now on; it expires in {left}");
             }
             Credential::TicketKeys => tracing::info!("{file}: tickets are sealed with its first key from now on"),
+            Credential::Application(id) => {
+                let application = model.upstream(id);
+                tracing::info!("{application}: new connections to it go by what its files say now");
+            }
             Credential::Clients(_) => tracing::info!("{file}: clients are verified with what it says now"),
         }
     }

@@ -1,4 +1,4 @@
-//! TLS to an application: one client configuration, made before anything is served.
+//! TLS to an application: one client configuration, made before anything is served, and again when its files change.
 
 use std::io;
 use std::path::Path;
@@ -13,6 +13,7 @@ use rustls::{
     CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -22,10 +23,11 @@ use crate::net::certificate::Certificate;
 use crate::net::file_problem::FileProblem;
 use crate::net::pem;
 
-/// Opens TLS connections to one application. Its sessions are resumed, by whichever worker.
+/// Opens TLS connections to one application. Its sessions are resumed, by whichever worker; all of them use the same
+/// configuration, also after it was renewed.
 #[derive(Clone)]
 pub struct ApplicationTls {
-    config: Arc<ClientConfig>,
+    config: Arc<watch::Sender<Arc<ClientConfig>>>,
     name: ServerName<'static>,
     protocol: UpstreamProtocol,
 }
@@ -46,16 +48,19 @@ impl ApplicationTls {
         provider: &Arc<CryptoProvider>,
     ) -> Result<ApplicationTls, Vec<FileProblem>> {
         let name = server_name(&terms.name).map_err(|problem| vec![problem])?;
-        let builder = trusting(&terms.trust, provider).map_err(|problem| vec![problem])?;
-        let mut config = match &terms.identity {
-            None => builder.with_no_client_auth(),
-            Some(files) => {
-                let identity = Certificate::read(files, provider)?;
-                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key())))
-            }
-        };
-        config.alpn_protocols = vec![alpn(protocol).to_vec()];
-        Ok(ApplicationTls { config: Arc::new(config), name, protocol })
+        let config = Arc::new(watch::Sender::new(configuration(terms, protocol, provider)?));
+        Ok(ApplicationTls { config, name, protocol })
+    }
+
+    /// Reads the files anew. New connections go by what they say now, and resume no session that was begun before;
+    /// what cannot be used does not take the place of what was read before.
+    pub fn renew(&self, terms: &UpstreamTls, provider: &Arc<CryptoProvider>) -> Result<(), Vec<FileProblem>> {
+        self.config.send_replace(configuration(terms, self.protocol, provider)?);
+        Ok(())
+    }
+
+    fn configuration(&self) -> Arc<ClientConfig> {
+        self.config.borrow().clone()
     }
 
     /// Completes the handshake, or says why not.
@@ -63,7 +68,7 @@ impl ApplicationTls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let stream = TlsConnector::from(self.config.clone()).connect(self.name.clone(), stream).await?;
+        let stream = TlsConnector::from(self.configuration()).connect(self.name.clone(), stream).await?;
         let agreed = stream.get_ref().1.alpn_protocol();
         // HTTP/1.1 is what is spoken without ALPN; HTTP/2 must be agreed on (RFC 9113 section 3.3).
         match (self.protocol, agreed) {
@@ -110,6 +115,23 @@ impl ServerCertVerifier for Unissued {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+fn configuration(
+    terms: &UpstreamTls,
+    protocol: UpstreamProtocol,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<ClientConfig>, Vec<FileProblem>> {
+    let builder = trusting(&terms.trust, provider).map_err(|problem| vec![problem])?;
+    let mut config = match &terms.identity {
+        None => builder.with_no_client_auth(),
+        Some(files) => {
+            let identity = Certificate::read(files, provider)?;
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key())))
+        }
+    };
+    config.alpn_protocols = vec![alpn(protocol).to_vec()];
+    Ok(Arc::new(config))
 }
 
 fn trusting(
