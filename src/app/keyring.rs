@@ -147,7 +147,10 @@ impl Keyring {
                 self.certificates.get(&id).map(Certificate::expiry).into_iter().collect()
             }
             Credential::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
-            Credential::TicketKeys | Credential::Application(_) => Vec::new(),
+            Credential::Application(id) => {
+                self.applications.get(&id).and_then(ApplicationTls::identity_expiry).into_iter().collect()
+            }
+            Credential::TicketKeys => Vec::new(),
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Expiry {
 pub enum Kind {
     /// Shown to clients.
     Certificate,
+    /// Shown to an application.
+    Identity,
     /// Of an authority that vouches for clients.
     Authority,
     /// Out of date after the time of its next update.
@@ -65,6 +67,14 @@ impl Expiry {
                 format!("the certificate expires in {}", days(self.end, now)),
                 "renew it in time; clients will refuse it then",
             ),
+            (Kind::Identity, true) => (
+                format!("the certificate expired {} ago", days(now, self.end)),
+                "renew it; the application that it is shown to may refuse it",
+            ),
+            (Kind::Identity, false) => (
+                format!("the certificate expires in {}", days(self.end, now)),
+                "renew it in time; the application that it is shown to may refuse it then",
+            ),
             (Kind::Authority, true) => (
                 format!("the authority {subject} expired {} ago", days(now, self.end)),
                 "remove it; until then its clients are believed",
@@ -91,6 +101,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Certificate => "certificate",
+            Kind::Identity => "identity",
             Kind::Authority => "client_authority",
             Kind::RevocationList => "revocation_list",
         }

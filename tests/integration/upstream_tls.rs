@@ -255,3 +255,14 @@ fn a_certificate_that_is_shown_to_an_application_is_renewed_without_a_restart() 
     eventually(SOON, || gatepost.client().get("/").status() == 200);
     assert_eq!(application.seen().identified, 1);
 }
+
+#[test]
+fn a_certificate_that_is_shown_to_an_application_and_ends_soon_is_warned_of() {
+    let directory = TempDir::new().unwrap();
+    let application = speaking_https(&certs::leaf(&["localhost"]));
+    let own = certs::ending_in(10, &["proxy.test"]).write(directory.path(), "proxy");
+    let terms = format!("certificate = {:?}, certificate_key = {:?}, verify = false", own.certificate, own.key);
+    let checked = Configuration::new().host(host("https", &application, &terms)).check();
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(checked.stderr.contains("proxy.crt: the certificate expires in 10 days"), "{checked:?}");
+}

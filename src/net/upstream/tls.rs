@@ -20,6 +20,7 @@ use tokio_rustls::client::TlsStream;
 use crate::model::host::HostName;
 use crate::model::upstream::{Trust, UpstreamProtocol, UpstreamTls};
 use crate::net::certificate::Certificate;
+use crate::net::expiry::{Expiry, Kind};
 use crate::net::file_problem::FileProblem;
 use crate::net::pem;
 
@@ -27,9 +28,16 @@ use crate::net::pem;
 /// configuration, also after it was renewed.
 #[derive(Clone)]
 pub struct ApplicationTls {
-    config: Arc<watch::Sender<Arc<ClientConfig>>>,
+    prepared: Arc<watch::Sender<Prepared>>,
     name: ServerName<'static>,
     protocol: UpstreamProtocol,
+}
+
+/// What the files say.
+struct Prepared {
+    config: Arc<ClientConfig>,
+    /// When the certificate ends that the application is shown.
+    identity: Option<Expiry>,
 }
 
 /// Believes a certificate without asking who has issued it, but not without its key.
@@ -48,19 +56,24 @@ impl ApplicationTls {
         provider: &Arc<CryptoProvider>,
     ) -> Result<ApplicationTls, Vec<FileProblem>> {
         let name = server_name(&terms.name).map_err(|problem| vec![problem])?;
-        let config = Arc::new(watch::Sender::new(configuration(terms, protocol, provider)?));
-        Ok(ApplicationTls { config, name, protocol })
+        let prepared = Arc::new(watch::Sender::new(Prepared::read(terms, protocol, provider)?));
+        Ok(ApplicationTls { prepared, name, protocol })
     }
 
     /// Reads the files anew. New connections go by what they say now, and resume no session that was begun before;
     /// what cannot be used does not take the place of what was read before.
     pub fn renew(&self, terms: &UpstreamTls, provider: &Arc<CryptoProvider>) -> Result<(), Vec<FileProblem>> {
-        self.config.send_replace(configuration(terms, self.protocol, provider)?);
+        self.prepared.send_replace(Prepared::read(terms, self.protocol, provider)?);
         Ok(())
     }
 
+    /// When the certificate ends that the application is shown, if there is one.
+    pub fn identity_expiry(&self) -> Option<Expiry> {
+        self.prepared.borrow().identity.clone()
+    }
+
     fn configuration(&self) -> Arc<ClientConfig> {
-        self.config.borrow().clone()
+        self.prepared.borrow().config.clone()
     }
 
     /// Completes the handshake, or says why not.
@@ -76,6 +89,24 @@ impl ApplicationTls {
             (UpstreamProtocol::Http2, Some(ALPN_H2)) => Ok(stream),
             (UpstreamProtocol::Http2, _) => Err(io::Error::other("it does not offer HTTP/2")),
         }
+    }
+}
+
+impl Prepared {
+    fn read(
+        terms: &UpstreamTls,
+        protocol: UpstreamProtocol,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Prepared, Vec<FileProblem>> {
+        let builder = trusting(&terms.trust, provider).map_err(|problem| vec![problem])?;
+        let identity = terms.identity.as_ref().map(|files| Certificate::read(files, provider)).transpose()?;
+        let mut config = match &identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key()))),
+        };
+        config.alpn_protocols = vec![alpn(protocol).to_vec()];
+        let identity = identity.map(|identity| Expiry { kind: Kind::Identity, ..identity.expiry() });
+        Ok(Prepared { config: Arc::new(config), identity })
     }
 }
 
@@ -115,23 +146,6 @@ impl ServerCertVerifier for Unissued {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
-}
-
-fn configuration(
-    terms: &UpstreamTls,
-    protocol: UpstreamProtocol,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<ClientConfig>, Vec<FileProblem>> {
-    let builder = trusting(&terms.trust, provider).map_err(|problem| vec![problem])?;
-    let mut config = match &terms.identity {
-        None => builder.with_no_client_auth(),
-        Some(files) => {
-            let identity = Certificate::read(files, provider)?;
-            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key())))
-        }
-    };
-    config.alpn_protocols = vec![alpn(protocol).to_vec()];
-    Ok(Arc::new(config))
 }
 
 fn trusting(
