@@ -7,6 +7,7 @@ mod credential;
 mod file_stamp;
 mod keyring;
 pub mod problem;
+mod reminders;
 mod renewal;
 
 use std::collections::BTreeSet;
@@ -15,13 +16,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::acme::{self, Obtainer};
 use crate::drain::Census;
-use crate::model::{Listener, LogTarget, Model, Transport};
+use crate::model::{LogTarget, Model, Transport};
 use crate::net::listener;
 use crate::net::tls::Doors;
 use crate::privileges::{self, Account};
@@ -52,7 +52,6 @@ pub fn examine(model: &Model) -> Vec<Problem> {
     match keyring {
         Ok(keyring) => {
             problems.extend(keyring.objections(model));
-            problems.extend(keyring.application_tls(model).err().unwrap_or_default());
         }
         Err(error) => problems.push(Problem::Tls(error)),
     }
@@ -61,7 +60,7 @@ pub fn examine(model: &Model) -> Vec<Problem> {
     problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
     let obstacles = model.acme.iter().flat_map(|acme| acme::obstacles(model, acme));
-    problems.extend(obstacles.map(Problem::Soon));
+    problems.extend(obstacles.map(Problem::Obstacle));
     problems
 }
 
@@ -71,26 +70,22 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     let watched = Watched::all(&model);
     let (keyring, mut problems) = Keyring::read(&model);
     let mut keyring = keyring.map_err(|error| vec![Problem::Tls(error)])?;
-    let application_tls = keyring.application_tls(&model).map_err(|found| problems.extend(found));
     let logs = LogWriter::open(model.access_logs())
         .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
-    let (Ok(application_tls), Ok(logs), Ok(sockets), true) = (application_tls, logs, sockets, problems.is_empty())
-    else {
+    let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else {
         return Err(problems);
     };
-    for objection in keyring.objections(&model) {
-        tracing::warn!("{objection}");
-    }
     let doors = keyring.doors(&model).map_err(|error| vec![Problem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
     let pages = ReadyPages::prepare(&model);
-    give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
     let model = Arc::new(model);
-    let challenges = keyring.challenges().cloned();
-    let obtaining = obtaining(&model, &keyring)?;
-    let renewal = Renewal::new(model.clone(), keyring, watched);
-    let shared = Shared { model, application_tls, pages: Arc::new(pages), challenges };
+    let (challenges, obtaining) = (keyring.challenges().cloned(), obtaining(&model, &keyring)?);
+    let mut renewal = Renewal::new(model.clone(), keyring, watched);
+    renewal.say_all();
+    give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
+    let (application_tls, expiries) = (renewal.application_tls(), renewal.expiries());
+    let shared = Shared { model, application_tls, pages: Arc::new(pages), challenges, expiries };
     Ok(Prepared { shared, sockets, logs, renewal, obtaining })
 }
 
@@ -197,7 +192,7 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
                     let preamble = listener.preamble;
                     sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
                 }
-                Err(error) if is_without_ip6(listener, &error) => {
+                Err(error) if listener::is_without_ip6(listener.address, &error) => {
                     tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
                 }
                 Err(error) => problems.push(Problem::Bind { address: listener.address, error }),
@@ -209,14 +204,6 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
         }
     }
     if problems.is_empty() { Ok(by_worker) } else { Err(problems) }
-}
-
-/// `[::]` is among the defaults, but not every machine has IPv6.
-fn is_without_ip6(listener: &Listener, error: &io::Error) -> bool {
-    let address = listener.address;
-    address.is_ipv6()
-        && address.ip().is_unspecified()
-        && matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
 }
 
 fn with_tls(sockets: Vec<BoundListener>, doors: &Doors) -> Vec<BoundListener> {

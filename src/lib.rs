@@ -18,6 +18,7 @@ pub mod proxy;
 
 // Floor 4: running it.
 pub mod app;
+pub mod doctor;
 mod privileges;
 mod signals;
 mod worker;

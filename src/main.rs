@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out.
 //!
-//! Exit codes: 0 fine, 1 the configuration or the environment is wrong, 2 wrong usage.
+//! Exit codes: 0 fine, 1 the configuration or the environment is wrong, 2 wrong usage. For `doctor` 1 is the
+//! environment, and 2 the configuration.
 
 #![allow(clippy::print_stderr, reason = "this is the program's voice")]
 
@@ -16,7 +17,8 @@ use gatepost::app::{self, Prepared};
 use gatepost::config::gitlab_rb::surroundings::Machine;
 use gatepost::config::gitlab_rb::{self, Reading};
 use gatepost::config::{self, Diagnostic, Diagnostics, Loaded};
-use gatepost::explain::{Account, Finding};
+use gatepost::doctor::{self, BundledNginx, Examination, Severity};
+use gatepost::explain::Account;
 use gatepost::model::{LogLevel, Model};
 use gatepost::{demo, explain};
 use tracing_subscriber::EnvFilter;
@@ -38,6 +40,8 @@ enum Command {
     Serve(Source),
     /// Find everything that is wrong with a configuration, certificates included, without serving it
     Check(Source),
+    /// Find what is wrong on this machine as well: applications, ports, rights, names
+    Doctor(Source),
     /// Say what a configuration means
     Explain {
         #[command(flatten)]
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(source) => serve(&source),
         Command::Check(source) => check(&source),
+        Command::Doctor(source) => return doctor(&source),
         Command::Explain { source, format } => explain_source(&source, format.chosen()),
         Command::Demo => run_demo(),
     };
@@ -112,11 +117,45 @@ fn check(source: &Source) -> Result<(), Failed> {
     // Files that are not there have been said, with the lines that ask for them.
     let is_new = |problem: &Problem| said.is_ok() || !matches!(problem, Problem::File(it) if !it.file.exists());
     let found = model.iter().flat_map(app::examine).filter(is_new);
-    let (soon, problems): (Vec<_>, Vec<_>) = found.partition(|problem| matches!(problem, Problem::Soon(_)));
+    let is_warning = |problem: &Problem| matches!(problem, Problem::Soon(_) | Problem::Obstacle(_));
+    let (soon, problems): (Vec<_>, Vec<_>) = found.partition(is_warning);
     soon.iter().for_each(|problem| eprintln!("warning: {problem}"));
     match (said, &problems[..]) {
         (Ok(()), []) => print("the configuration is fine\n"),
         _ => Err(say_all(&problems)),
+    }
+}
+
+/// Its exit code tells a configuration that cannot be read from a machine that does not fit.
+fn doctor(source: &Source) -> ExitCode {
+    let Ok((model, nginx)) = load_for_doctor(source) else { return ExitCode::from(2) };
+    let mut problems = 0;
+    for Examination { subject, findings } in doctor::examine(&model, nginx) {
+        let mut text = if findings.is_empty() { format!("fine: {subject}\n") } else { String::new() };
+        for doctor::Finding { severity, text: what } in &findings {
+            text += &format!("{}: {subject}: {what}\n", severity.as_str());
+            problems += usize::from(*severity == Severity::Problem);
+        }
+        if print(&text).is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
+    if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn load_for_doctor(source: &Source) -> Result<(Model, BundledNginx), Failed> {
+    match source.choose()? {
+        Configuration::Toml(path) => Ok((load_toml(&path)?, BundledNginx::Unknown)),
+        Configuration::GitlabRb(path) => {
+            let reading = gitlab_rb::load(&path, &Machine);
+            say_found(&reading.problems);
+            say_unguarded(&reading)?;
+            let nginx = match reading.runs_bundled_nginx() {
+                true => BundledNginx::Enabled,
+                false => BundledNginx::Disabled,
+            };
+            Ok((reading.model.ok_or(Failed)?, nginx))
+        }
     }
 }
 
@@ -146,8 +185,8 @@ fn explain_gitlab_rb(reading: &Reading, format: explain::Format) -> Result<(), F
     reading.model.as_ref().map(|_| ()).ok_or(Failed)
 }
 
-fn finding(problem: &Diagnostic) -> Finding<'_> {
-    Finding {
+fn finding(problem: &Diagnostic) -> explain::Finding<'_> {
+    explain::Finding {
         severity: problem.severity.as_str(),
         message: &problem.message,
         file: problem.place.file_name(),

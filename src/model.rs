@@ -27,7 +27,7 @@ pub mod variable;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use acme::{Acme, Obtained};
@@ -163,6 +163,13 @@ pub struct CertificateFiles {
     pub passwords: Option<PathBuf>,
 }
 
+impl CertificateFiles {
+    /// All of them, the chain first.
+    pub fn all(&self) -> impl Iterator<Item = &Path> {
+        [Some(self.chain.as_path()), Some(self.key.as_path()), self.passwords.as_deref()].into_iter().flatten()
+    }
+}
+
 /// Where access-log lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogTarget {
@@ -261,6 +268,11 @@ impl Model {
 
     pub fn upstreams(&self) -> &[UpstreamSpec] {
         &self.upstreams
+    }
+
+    /// The same with their ids.
+    pub fn numbered_upstreams(&self) -> impl Iterator<Item = (UpstreamId, &UpstreamSpec)> {
+        self.upstreams.iter().enumerate().map(|(position, spec)| (UpstreamId(position), spec))
     }
 
     pub fn certificates(&self) -> impl Iterator<Item = (CertificateId, &CertificateFiles)> {

@@ -1,6 +1,7 @@
 //! Bytes and connections: everything that touches a socket, and nothing that knows about routes.
 
 pub mod certificate;
+pub mod chain;
 pub mod challenges;
 pub mod client_body;
 pub mod client_certificate;
@@ -10,6 +11,7 @@ pub mod client_verifier;
 pub mod connection;
 mod distinguished_name;
 mod encrypted_key;
+pub mod expiry;
 pub mod file_problem;
 pub mod gathered_stream;
 pub mod idle_timer;

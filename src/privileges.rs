@@ -1,8 +1,8 @@
-//! Giving up root, and taking the descriptors that are allowed.
+//! What accounts may do: giving up root, taking the descriptors that are allowed, and who may open what.
 
 use std::ffi::CString;
 use std::fmt;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -33,29 +33,66 @@ pub(crate) struct Account {
     group: Gid,
 }
 
+/// What an account may want to do with a file or a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    Read,
+    Write,
+    /// To make a file in a directory.
+    Create,
+}
+
 impl Account {
     pub(crate) fn find(name: &str) -> Result<Account, Failure> {
         let user = User::from_name(name).map_err(Failure::Refused)?.ok_or(Failure::NoSuchUser)?;
-        let name = CString::new(name).map_err(|_| Failure::NoSuchUser)?;
-        Ok(Account { name, user: user.uid, group: user.gid })
+        Account::of(user).ok_or(Failure::NoSuchUser)
+    }
+
+    /// The one that this process runs as, if it has a name.
+    pub(crate) fn own() -> Option<Account> {
+        Account::of(User::from_uid(Uid::effective()).ok()??)
+    }
+
+    fn of(user: User) -> Option<Account> {
+        Some(Account { name: CString::new(user.name).ok()?, user: user.uid, group: user.gid })
+    }
+
+    /// Whether it has a right, by the modes of the file and the directories above it. `None` if there is no telling,
+    /// because this process cannot see them.
+    pub(crate) fn has(&self, right: Right, path: &Path) -> Option<bool> {
+        if self.user.is_root() {
+            return Some(true);
+        }
+        let path = fs::canonicalize(path).ok()?;
+        let groups = getgrouplist(&self.name, self.group).ok()?;
+        for directory in path.ancestors().skip(1) {
+            if !self.may(ENTER, &fs::metadata(directory).ok()?, &groups) {
+                return Some(false);
+            }
+        }
+        let bits = match right {
+            Right::Read => READ,
+            Right::Write => WRITE,
+            Right::Create => WRITE | ENTER,
+        };
+        Some(self.may(bits, &fs::metadata(path).ok()?, &groups))
+    }
+
+    /// The first class that the account belongs to decides (path_resolution(7)).
+    fn may(&self, bits: u32, found: &Metadata, groups: &[Gid]) -> bool {
+        let shift = if found.uid() == self.user.as_raw() {
+            6
+        } else if groups.contains(&Gid::from_raw(found.gid())) {
+            3
+        } else {
+            0
+        };
+        (found.mode() >> shift) & bits == bits
     }
 
     /// The numbers of user and group.
     pub(crate) fn ids(&self) -> (u32, u32) {
         (self.user.as_raw(), self.group.as_raw())
-    }
-
-    /// By the permissions of the directory alone.
-    fn may_change(&self, directory: &Path) -> bool {
-        let Ok(found) = fs::metadata(directory) else { return false };
-        let groups = getgrouplist(&self.name, self.group).unwrap_or_default();
-        let is_member = groups.iter().any(|group| group.as_raw() == found.gid());
-        let bits = match (self.user.as_raw() == found.uid(), is_member) {
-            (true, _) => found.mode() >> 6,
-            (false, true) => found.mode() >> 3,
-            (false, false) => found.mode(),
-        };
-        self.user.is_root() || bits & 0o3 == 0o3
     }
 
     /// Serves as this account from here on. Call it before any thread starts.
@@ -65,6 +102,25 @@ impl Account {
         setgid(self.group).map_err(Failure::Refused)?;
         setuid(self.user).map_err(Failure::Refused)
     }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name.to_string_lossy())
+    }
+}
+
+/// Whether accounts that have nothing to do with a file may read or change it. `None` if it cannot be seen.
+pub(crate) fn is_open_to_all(path: &Path) -> Option<bool> {
+    let path = fs::canonicalize(path).ok()?;
+    let mode = fs::metadata(&path).ok()?.mode();
+    let is_closed = |directory: &Path| fs::metadata(directory).is_ok_and(|it| it.mode() & ENTER == 0);
+    Some(mode & (READ | WRITE) != 0 && !path.ancestors().skip(1).any(is_closed))
+}
+
+/// How many descriptors a program may open that raises its limit as far as it is let.
+pub(crate) fn descriptor_limit() -> Option<u64> {
+    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(_, hard)| hard)
 }
 
 /// Whether there is something to give up.
@@ -89,7 +145,7 @@ pub(crate) fn may_change(directory: &Path, account: Option<&str>) -> bool {
     let other = account.filter(|_| is_root()).and_then(|name| Account::find(name).ok());
     match other {
         None => access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok(),
-        Some(account) => account.may_change(directory),
+        Some(account) => account.has(Right::Create, directory) == Some(true),
     }
 }
 
@@ -102,3 +158,8 @@ pub(crate) fn raise_descriptor_limit() {
         Err(error) => tracing::warn!("cannot raise the limit on open descriptors: {error}"),
     }
 }
+
+// Of a mode, for one class.
+const READ: u32 = 4;
+const WRITE: u32 = 2;
+const ENTER: u32 = 1;

@@ -18,17 +18,19 @@ pub mod request_id;
 pub mod requested_host;
 pub mod rewrite;
 pub mod tunnel;
+mod unserved;
 pub mod upgrade;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Request, Response, StatusCode, request};
+use http::{HeaderMap, Request, Response, request};
 use hyper::body::Incoming;
+use tokio::sync::watch;
 use tower::Service;
 
 use crate::drain::{Drain, Kind};
@@ -48,6 +50,7 @@ use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, Request
 use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::counters::{OpenConnection, Tallies};
 use crate::telemetry::exchange::{Exchange, TunnelRecord};
+use crate::telemetry::expiries::HostExpiry;
 use crate::telemetry::log_writer::LogHandle;
 use body::{Content, Record, ReplyBody};
 use compression::Prospect;
@@ -69,6 +72,8 @@ pub struct Shared {
     pub pages: Arc<ReadyPages>,
     /// There if certificates are obtained.
     pub challenges: Option<Arc<Challenges>>,
+    /// When what hosts need comes to an end.
+    pub expiries: watch::Receiver<Vec<HostExpiry>>,
 }
 
 /// One worker's live configuration: the model, with this worker's pools and logs beside it.
@@ -82,6 +87,7 @@ pub struct Proxy {
     fallbacks: Vec<Option<HostId>>,
     /// There if the model has a page that tells them.
     tallies: Option<Rc<Tallies>>,
+    expiries: watch::Receiver<Vec<HostExpiry>>,
     drain: Drain,
 }
 
@@ -127,14 +133,14 @@ struct Switched {
 
 impl Proxy {
     pub fn new(shared: Shared, logs: &LogHandle, tallies: Option<Tallies>, drain: Drain) -> Proxy {
-        let Shared { model, application_tls, pages, challenges } = shared;
+        let Shared { model, application_tls, pages, challenges, expiries } = shared;
         let workers = model.process.workers.get();
         let specs = model.upstreams().iter().zip(application_tls.iter());
         let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let logs = Logs::new(&model, logs);
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
         let tallies = tallies.map(Rc::new);
-        Proxy { model, pages, challenges, upstreams, logs, fallbacks, tallies, drain }
+        Proxy { model, pages, challenges, upstreams, logs, fallbacks, tallies, expiries, drain }
     }
 
     /// The service for one client connection.
@@ -145,6 +151,7 @@ impl Proxy {
     + Clone
     + 'static
     + use<> {
+        self.count_handshake(&client);
         let proxy = self.clone();
         tower::service_fn(move |request| {
             let (proxy, client) = (proxy.clone(), client.clone());
@@ -155,11 +162,6 @@ impl Proxy {
     /// Counts a connection for as long as the result lives, if anybody can ask for the count.
     pub fn connected(&self) -> Option<OpenConnection> {
         self.tallies.as_ref().map(|tallies| tallies.accepted())
-    }
-
-    /// Notes a request whose head could not be read, in the log of the host that stands in for all others.
-    pub fn log_unreadable(&self, listener: usize, peer: IpAddr, status: StatusCode) {
-        self.logs.of(self.fallbacks[listener]).unreadable(peer, status);
     }
 
     /// Whether anybody wants to know which address of ours a client connected to. It costs a system call.

@@ -147,8 +147,8 @@ fn accepting(
             let counted = proxy.connected();
             drain.spawn(Kind::Connection, async move {
                 let service = |client| proxy.service(client);
-                if let Some(status) = connection::serve(accepted, &transport, &of_connection, service).await {
-                    proxy.log_unreadable(listener, peer.ip(), status);
+                if let Some(unserved) = connection::serve(accepted, &transport, &of_connection, service).await {
+                    proxy.note_unserved(listener, peer.ip(), &unserved);
                 }
                 drop(counted);
             });

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each top-level module, and the ones it may import beside itself.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("drain", &[]),
     ("telemetry", &["model"]),
@@ -23,6 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("signals", &[]),
     ("worker", &["model", "drain", "telemetry", "net", "proxy"]),
     ("app", &["acme", "model", "drain", "telemetry", "net", "proxy", "worker", "privileges", "signals"]),
+    ("doctor", &["model", "net", "privileges", "app"]),
 ];
 
 /// The demonstration stands beside the proxy and only speaks its configuration language.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::model::tls::{ClientCertificates, TicketKeySource};
-use crate::model::{CertificateId, Model, TlsId};
+use crate::model::upstream::UpstreamTls;
+use crate::model::{CertificateId, Model, TlsId, UpstreamId};
 
 /// Names something of a model that TLS reads from files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(super) enum Credential {
     Clients(TlsId),
     /// What session tickets are sealed with, if that is not the process's own affair.
     TicketKeys,
+    /// Whom an application must be, and what it is shown. Those that are spoken to without TLS have none.
+    Application(UpstreamId),
 }
 
 impl Credential {
@@ -22,17 +25,15 @@ impl Credential {
         let certificates = model.certificates().map(|(id, _)| Credential::Certificate(id));
         let asked = model.all_tls_terms().filter(|(_, terms)| terms.policy.clients != ClientCertificates::NotAsked);
         let tickets = (model.process.ticket_keys != TicketKeySource::Own).then_some(Credential::TicketKeys);
-        certificates.chain(asked.map(|(id, _)| Credential::Clients(id))).chain(tickets)
+        let applications = model.numbered_upstreams().filter(|(_, spec)| spec.tls().is_some());
+        let applications = applications.map(|(id, _)| Credential::Application(id));
+        certificates.chain(asked.map(|(id, _)| Credential::Clients(id))).chain(tickets).chain(applications)
     }
 
     /// The files of it, the one that it is known by first.
     pub(super) fn files(self, model: &Model) -> Vec<&Path> {
         match self {
-            Credential::Certificate(id) => {
-                let files = model.certificate(id);
-                let passwords = files.passwords.as_deref();
-                [Some(files.chain.as_path()), Some(files.key.as_path()), passwords].into_iter().flatten().collect()
-            }
+            Credential::Certificate(id) => model.certificate(id).all().collect(),
             Credential::Clients(id) => match &model.tls_terms(id).policy.clients {
                 ClientCertificates::Asked(authority) => {
                     [Some(authority.ca.as_path()), authority.crl.as_deref()].into_iter().flatten().collect()
@@ -43,6 +44,7 @@ impl Credential {
                 TicketKeySource::File(file) => vec![file.as_path()],
                 TicketKeySource::Own => Vec::new(),
             },
+            Credential::Application(id) => model.upstream(id).tls().map_or_else(Vec::new, UpstreamTls::files),
         }
     }
 }

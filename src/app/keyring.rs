@@ -1,33 +1,36 @@
-//! Everything of TLS that comes from files: certificates, keys, who vouches for clients, and keys of tickets.
+//! Everything of TLS that comes from files: certificates, keys, who vouches for clients and for applications, and keys
+//! of tickets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::server::danger::ClientCertVerifier;
 
 use super::credential::Credential;
 use super::problem::Problem;
 use crate::model::host::HostTable;
 use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
-use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport};
+use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport, UpstreamId, VirtualHost};
 use crate::net::certificate::Certificate;
 use crate::net::challenges::Challenges;
-use crate::net::client_verifier;
+use crate::net::client_verifier::{self, ClientTrust};
+use crate::net::expiry::Expiry;
 use crate::net::file_problem::FileProblem;
 use crate::net::key_choice::KeyChoice;
 use crate::net::server_config::TlsShared;
 use crate::net::ticket_keys::TicketKeys;
 use crate::net::tls::{Door, Doors, Terms};
 use crate::net::upstream::tls::ApplicationTls;
+use crate::telemetry::expiries::HostExpiry;
 
 /// What was read for a model.
 pub(super) struct Keyring {
     shared: TlsShared,
     certificates: BTreeMap<CertificateId, Certificate>,
-    verifiers: BTreeMap<TlsId, Arc<dyn ClientCertVerifier>>,
+    clients: BTreeMap<TlsId, ClientTrust>,
+    applications: BTreeMap<UpstreamId, ApplicationTls>,
     /// What the doors were last made of.
     configs: BTreeMap<TlsId, Arc<ServerConfig>>,
     /// There if certificates are obtained.
@@ -49,9 +52,9 @@ impl Keyring {
             Ok(shared) => shared,
             Err(error) => return (Err(error), Vec::new()),
         };
-        let (certificates, verifiers, configs) = Default::default();
+        let (certificates, clients, applications, configs) = Default::default();
         let challenges = model.acme.as_ref().map(|_| Arc::default());
-        let mut keyring = Keyring { shared, certificates, verifiers, configs, challenges };
+        let mut keyring = Keyring { shared, certificates, clients, applications, configs, challenges };
         let read = Credential::all(model).map(|credential| keyring.renew(credential, model));
         let problems = read.filter_map(Result::err).flatten().map(Problem::File).collect();
         (Ok(keyring), problems)
@@ -63,8 +66,8 @@ impl Keyring {
             Credential::Certificate(id) => self.renew_certificate(id, model),
             Credential::Clients(id) => {
                 if let ClientCertificates::Asked(authority) = &model.tls_terms(id).policy.clients {
-                    let verifier = client_verifier::read(authority, &self.shared.provider)?;
-                    self.verifiers.insert(id, verifier);
+                    let trust = client_verifier::read(authority, &self.shared.provider)?;
+                    self.clients.insert(id, trust);
                 }
                 Ok(Renewed::Changed)
             }
@@ -74,6 +77,7 @@ impl Keyring {
                 }
                 Ok(Renewed::Changed)
             }
+            Credential::Application(id) => self.renew_application(id, model),
         }
     }
 
@@ -123,18 +127,20 @@ impl Keyring {
         &self.shared.provider
     }
 
-    /// By application; `None` for those that are spoken to without TLS.
-    pub(super) fn application_tls(&self, model: &Model) -> Result<Arc<[Option<ApplicationTls>]>, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut prepared = Vec::new();
-        for spec in model.upstreams() {
-            let terms = spec.tls().map(|terms| ApplicationTls::new(terms, spec.protocol, &self.shared.provider));
-            match terms.transpose() {
-                Ok(tls) => prepared.push(tls),
-                Err(found) => problems.extend(found.into_iter().map(Problem::File)),
-            }
+    fn renew_application(&mut self, id: UpstreamId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
+        let spec = model.upstream(id);
+        let Some(terms) = spec.tls() else { return Ok(Renewed::Unchanged) };
+        if let Some(known) = self.applications.get(&id) {
+            known.renew(terms, &self.shared.provider)?;
+        } else {
+            self.applications.insert(id, ApplicationTls::new(terms, spec.protocol, &self.shared.provider)?);
         }
-        if problems.is_empty() { Ok(prepared.into()) } else { Err(problems) }
+        Ok(Renewed::Changed)
+    }
+
+    /// By application; `None` for those that are spoken to without TLS. A renewal changes what they use.
+    pub(super) fn application_tls(&self, model: &Model) -> Arc<[Option<ApplicationTls>]> {
+        model.numbered_upstreams().map(|(id, _)| self.applications.get(&id).cloned()).collect()
     }
 
     /// What clients will find wrong with certificates that can be served, and what is wrong with who vouches for
@@ -146,19 +152,38 @@ impl Keyring {
     /// The same for one credential.
     pub(super) fn objections_to(&self, credential: Credential, model: &Model) -> Vec<Problem> {
         let now = SystemTime::now();
+        let of_certificate = match credential {
+            Credential::Certificate(id) => self.certificates.get(&id).map(|it| (it, model.names_behind(id))),
+            Credential::Clients(_) | Credential::TicketKeys | Credential::Application(_) => None,
+        };
+        let found = of_certificate.map_or_else(Vec::new, |(it, names)| it.mistakes(&names, now));
+        let ends = self.expiries_of(credential);
+        let ends = ends.iter().filter_map(|expiry| Problem::of_end(expiry, now));
+        found.into_iter().map(Problem::File).chain(ends).collect()
+    }
+
+    /// What hosts need, and when it ends, as far as anybody may want to know.
+    pub(super) fn expiries(&self, model: &Model) -> Vec<HostExpiry> {
+        let of_host = |host: &VirtualHost| match host.security {
+            Security::Tls(id) => {
+                let certificates = model.tls_terms(id).certificates.iter().copied().map(Credential::Certificate);
+                let ends = certificates.chain([Credential::Clients(id)]).flat_map(|it| self.expiries_of(it));
+                ends.map(|end| host_expiry(host, &end)).collect()
+            }
+            Security::Plain => Vec::new(),
+        };
+        model.hosts().iter().flat_map(of_host).collect()
+    }
+
+    fn expiries_of(&self, credential: Credential) -> Vec<Expiry> {
         match credential {
             Credential::Certificate(id) => {
-                let Some(certificate) = self.certificates.get(&id) else { return Vec::new() };
-                let found = certificate.objections(&model.names_behind(id), now);
-                let soon = certificate.ends_soon(now).map(Problem::Soon);
-                found.into_iter().map(Problem::File).chain(soon).collect()
+                self.certificates.get(&id).map(Certificate::expiry).into_iter().collect()
             }
-            Credential::Clients(id) => match &model.tls_terms(id).policy.clients {
-                ClientCertificates::Asked(authority) => {
-                    client_verifier::objections(authority, now).into_iter().map(Problem::File).collect()
-                }
-                ClientCertificates::NotAsked => Vec::new(),
-            },
+            Credential::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
+            Credential::Application(id) => {
+                self.applications.get(&id).and_then(ApplicationTls::identity_expiry).into_iter().collect()
+            }
             Credential::TicketKeys => Vec::new(),
         }
     }
@@ -184,13 +209,22 @@ impl Keyring {
 
     fn config(&self, id: TlsId, terms: &TlsTerms) -> Result<ServerConfig, rustls::Error> {
         let keys = terms.certificates.iter().filter_map(|id| self.certificates.get(id)).map(Certificate::key);
-        let verifier = self.verifiers.get(&id).cloned();
+        let verifier = self.clients.get(&id).map(|trust| trust.verifier.clone());
         let mut config = self.shared.server_config(&terms.policy, KeyChoice::new(keys.collect()), verifier)?;
         if let Some(earlier) = self.configs.get(&id) {
             // Sessions that the server remembers outlive a renewal, as tickets do.
             config.session_storage = earlier.session_storage.clone();
         }
         Ok(config)
+    }
+}
+
+fn host_expiry(host: &VirtualHost, end: &Expiry) -> HostExpiry {
+    HostExpiry {
+        host: host.names.first().map(ToString::to_string).unwrap_or_default(),
+        kind: end.kind.name(),
+        file: end.file.display().to_string(),
+        at: end.end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
     }
 }
 

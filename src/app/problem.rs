@@ -4,8 +4,10 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use crate::model::LogTarget;
+use crate::net::expiry::{Expiry, Lapse, Step};
 use crate::net::file_problem::FileProblem;
 
 /// Something that keeps a configuration from being served, or its clients from being content.
@@ -13,7 +15,9 @@ use crate::net::file_problem::FileProblem;
 pub enum Problem {
     File(FileProblem),
     /// Nothing is wrong yet, but will be.
-    Soon(FileProblem),
+    Soon(Box<Ending>),
+    /// What keeps certificates from being obtained. Those that are there serve on.
+    Obstacle(FileProblem),
     Tls(rustls::Error),
     Bind {
         address: SocketAddr,
@@ -31,10 +35,38 @@ pub enum Problem {
     Start(io::Error),
 }
 
+/// Something that will end.
+#[derive(Debug)]
+pub struct Ending {
+    pub(super) expiry: Expiry,
+    pub(super) step: Step,
+    problem: FileProblem,
+}
+
+impl Problem {
+    /// What there is to say at time `now` of something that ends.
+    pub(super) fn of_end(expiry: &Expiry, now: SystemTime) -> Option<Problem> {
+        let problem = expiry.problem(now);
+        Some(match expiry.lapse(now)? {
+            Lapse::Over => Problem::File(problem),
+            Lapse::Soon(step) => Problem::Soon(Box::new(Ending { expiry: expiry.clone(), step, problem })),
+        })
+    }
+
+    /// What will end, if it is that.
+    pub(super) fn ending(&self) -> Option<&Ending> {
+        match self {
+            Problem::Soon(ending) => Some(ending),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::File(problem) | Problem::Soon(problem) => problem.fmt(f),
+            Problem::File(problem) | Problem::Obstacle(problem) => problem.fmt(f),
+            Problem::Soon(ending) => ending.problem.fmt(f),
             Problem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
             Problem::Bind { address, error } => {
                 write!(f, "cannot listen on {address}: {error}; {}", bind_advice(*address, error))

@@ -9,12 +9,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::credential::Credential;
 use super::file_stamp::FileStamp;
 use super::keyring::{Keyring, Renewed};
+use super::reminders::Reminders;
 use crate::model::Model;
 use crate::net::file_problem::FileProblem;
+use crate::net::upstream::tls::ApplicationTls;
 use crate::privileges;
+use crate::telemetry::expiries::HostExpiry;
 use crate::worker::Orders;
 
 /// Everything that was read from files, and what the files looked like then.
@@ -22,6 +27,9 @@ pub(super) struct Renewal {
     model: Arc<Model>,
     keyring: Keyring,
     watched: Vec<Watched>,
+    reminders: Reminders,
+    /// For the page of metrics.
+    expiries: watch::Sender<Vec<HostExpiry>>,
 }
 
 /// Asks for renewal at once.
@@ -42,7 +50,24 @@ pub(super) struct Watched {
 
 impl Renewal {
     pub(super) fn new(model: Arc<Model>, keyring: Keyring, watched: Vec<Watched>) -> Renewal {
-        Renewal { model, keyring, watched }
+        let expiries = watch::Sender::new(keyring.expiries(&model));
+        Renewal { model, keyring, watched, reminders: Reminders::default(), expiries }
+    }
+
+    /// When what hosts need comes to an end, kept up to date.
+    pub(super) fn expiries(&self) -> watch::Receiver<Vec<HostExpiry>> {
+        self.expiries.subscribe()
+    }
+
+    /// See [`Keyring::application_tls`].
+    pub(super) fn application_tls(&self) -> Arc<[Option<ApplicationTls>]> {
+        self.keyring.application_tls(&self.model)
+    }
+
+    /// Tells the log of everything that clients will object to, now or before long.
+    pub(super) fn say_all(&mut self) {
+        let objections = self.keyring.objections(&self.model);
+        objections.iter().for_each(|objection| self.reminders.say(objection));
     }
 
     /// Watches until the process ends.
@@ -57,8 +82,14 @@ impl Renewal {
         let mut last_review = Instant::now();
         loop {
             match wishes.recv_timeout(LOOK) {
-                Ok(Now) => self.renew(workers, Watched::is_due_now),
-                Err(RecvTimeoutError::Timeout) => self.renew(workers, Watched::has_settled),
+                Ok(Now) => {
+                    self.renew(workers, Watched::is_due_now);
+                    self.say_all();
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let renewed = self.renew(workers, Watched::has_settled);
+                    self.say_of(&renewed);
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if last_review.elapsed() >= DAY {
@@ -68,30 +99,38 @@ impl Renewal {
         }
     }
 
-    /// Reads what is due, and hands the workers what came of it.
-    fn renew(&mut self, workers: &[Orders], is_due: fn(&mut Watched, &Model) -> bool) {
-        let Renewal { model, keyring, watched } = self;
-        let mut renewed = Renewed::Unchanged;
+    /// Reads what is due, hands the workers what came of it, and returns what is in use from now on.
+    fn renew(&mut self, workers: &[Orders], is_due: fn(&mut Watched, &Model) -> bool) -> Vec<Credential> {
+        let Renewal { model, keyring, watched, expiries, .. } = self;
+        let mut renewed = Vec::new();
         for watched in watched {
             if is_due(watched, model) && watched.renew(keyring, model) == Renewed::Changed {
-                renewed = Renewed::Changed;
+                renewed.push(watched.credential);
             }
         }
-        if renewed == Renewed::Unchanged {
-            return;
+        if renewed.is_empty() {
+            return renewed;
         }
+        expiries.send_replace(keyring.expiries(model));
         match keyring.doors(model) {
             Ok(doors) => workers.iter().for_each(|worker| worker.renew(doors.clone())),
             Err(error) => tracing::error!("renewed certificates cannot be used: {error}; the earlier ones stay"),
+        }
+        renewed
+    }
+
+    fn say_of(&mut self, renewed: &[Credential]) {
+        for credential in renewed {
+            let objections = self.keyring.objections_to(*credential, &self.model);
+            objections.iter().for_each(|objection| self.reminders.say(objection));
         }
     }
 
     /// What is wrong for longer than a day is said every day.
     fn review(&mut self, workers: &[Orders]) {
         self.renew(workers, |watched, _| !std::mem::take(&mut watched.problems).is_empty());
-        for objection in self.keyring.objections(&self.model) {
-            tracing::warn!("{objection}");
-        }
+        let due = self.reminders.due(self.keyring.objections(&self.model));
+        due.iter().for_each(|objection| self.reminders.say(objection));
     }
 
     /// Files that were read as root cannot be read again after root is given up.
@@ -185,10 +224,11 @@ impl Watched {
                 tracing::info!("{file}: this certificate is in use from now on; it expires in {left}");
             }
             Credential::TicketKeys => tracing::info!("{file}: tickets are sealed with its first key from now on"),
+            Credential::Application(id) => {
+                let application = model.upstream(id);
+                tracing::info!("{application}: new connections to it go by what its files say now");
+            }
             Credential::Clients(_) => tracing::info!("{file}: clients are verified with what it says now"),
-        }
-        for objection in keyring.objections_to(self.credential, model) {
-            tracing::warn!("{objection}");
         }
     }
 }
@@ -240,6 +280,8 @@ mod tests {
             assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (1, 0));
             renewal.review(&[]);
             assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (2, 1));
+            renewal.review(&[]);
+            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (3, 1));
         });
     }
 

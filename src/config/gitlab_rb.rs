@@ -72,6 +72,13 @@ impl Reading {
         })
     }
 
+    /// Whether the package is told to run its own nginx, as it does unless told otherwise.
+    pub fn runs_bundled_nginx(&self) -> bool {
+        let mut said = self.judgements.iter().rev().filter(|it| BUNDLED_NGINX.contains(&&*it.key));
+        let is_off = |value: &serde_json::Value| value.is_null() || value.as_bool() == Some(false);
+        !said.next().and_then(|it| it.value.as_ref()).is_some_and(is_off)
+    }
+
     /// Client certificates, a snippet with one of nginx's directives for access, or such a directive.
     fn keeps_out(&self, judgement: &Judgement) -> bool {
         let (within, name) = judgement.key.rsplit_once('.').unwrap_or_default();
@@ -154,6 +161,9 @@ const OMNIBUS_CONFIG: &str = "GITLAB_OMNIBUS_CONFIG";
 
 #[cfg(test)]
 mod tests;
+
+/// The switch of the bundled nginx, in both spellings.
+const BUNDLED_NGINX: [&str; 2] = ["nginx.enable", "gitlab_rails.nginx.enable"];
 
 /// What nginx restricts access with.
 const ACCESS_DIRECTIVES: [&str; 6] = ["allow", "deny", "auth_basic", "auth_request", "satisfy", "limit_except"];

@@ -83,6 +83,14 @@ pub enum Resumption {
     Sessions(NonZeroUsize),
 }
 
+/// How a session began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    New,
+    /// With a ticket of an earlier one, or because the server remembers that.
+    Resumed,
+}
+
 /// Where the keys of tickets come from, for the whole process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TicketKeySource {

@@ -1,7 +1,7 @@
 //! Applications: where they listen, what is spoken to them, and how far they are trusted.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::CertificateFiles;
@@ -70,6 +70,17 @@ pub enum Trust {
     Pinned(PathBuf),
     /// Any. Whoever gets between can read and change everything.
     Anything,
+}
+
+impl UpstreamTls {
+    /// All that it names.
+    pub fn files(&self) -> Vec<&Path> {
+        let trusted = match &self.trust {
+            Trust::Authorities(file) | Trust::Pinned(file) => Some(file.as_path()),
+            Trust::System | Trust::Anything => None,
+        };
+        trusted.into_iter().chain(self.identity.iter().flat_map(CertificateFiles::all)).collect()
+    }
 }
 
 impl UpstreamSpec {

@@ -104,6 +104,8 @@ named! {
         ConnectionRequests = "connection_requests",
         SslProtocol = "ssl_protocol",
         SslCipher = "ssl_cipher",
+        /// What the key was agreed on with.
+        SslCurve = "ssl_curve",
         SslServerName = "ssl_server_name",
         /// `r` if the session was resumed, else `.`.
         SslSessionReused = "ssl_session_reused",

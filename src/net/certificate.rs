@@ -12,6 +12,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::expiry::{Expiry, Kind, Lapse};
 use super::file_problem::FileProblem;
 use super::pem;
 use super::validity::{date, days};
@@ -79,12 +80,15 @@ impl Certificate {
 
     /// What clients of `hosts` will object to at time `now`: the dates, and names that are not covered.
     pub fn objections(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileProblem> {
+        let expiry = self.expiry();
+        let over = (expiry.lapse(now) == Some(Lapse::Over)).then(|| expiry.problem(now));
+        over.into_iter().chain(self.mistakes(hosts, now)).collect()
+    }
+
+    /// The same, but for its end, which comes to every certificate.
+    pub fn mistakes(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileProblem> {
         let mut found = Vec::new();
-        let Leaf { not_before, not_after, names } = &self.leaf;
-        if now > *not_after {
-            let what = format!("the certificate expired {} ago", days(now, *not_after));
-            found.push(self.problem(what, "renew it; clients refuse it"));
-        }
+        let Leaf { not_before, names, .. } = &self.leaf;
         if now < *not_before {
             let what = format!("the certificate becomes valid only in {}", days(*not_before, now));
             found.push(self.problem(what, "check this machine's clock, or wait"));
@@ -114,14 +118,15 @@ impl Certificate {
         *not_after - window + window.mul_f64(lag.clamp(0.0, 1.0) / 30.0)
     }
 
-    /// Whether it is time to renew it: when a third of its life is left, and no earlier than 30 days before its
-    /// end.
-    pub fn ends_soon(&self, now: SystemTime) -> Option<FileProblem> {
-        let Leaf { not_before, not_after, .. } = &self.leaf;
-        let life = not_after.duration_since(*not_before).unwrap_or_default();
-        let left = not_after.duration_since(now).ok().filter(|left| *left <= MONTH.min(life / 3))?;
-        let what = format!("the certificate expires in {}", days(now + left, now));
-        Some(self.problem(what, "renew it in time; clients will refuse it then"))
+    /// Its end.
+    pub fn expiry(&self) -> Expiry {
+        Expiry {
+            kind: Kind::Certificate,
+            file: self.chain_file.clone(),
+            subject: String::new(),
+            begin: self.leaf.not_before,
+            end: self.leaf.not_after,
+        }
     }
 
     fn covers(&self, host: &HostPattern) -> bool {

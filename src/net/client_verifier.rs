@@ -5,21 +5,29 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 use super::distinguished_name;
+use super::expiry::{Expiry, Kind};
 use super::file_problem::FileProblem;
 use super::pem;
-use super::validity::{date, days};
+use super::validity::date;
 use crate::model::tls::ClientAuthority;
+
+/// Who vouches for clients, as read from files.
+#[derive(Clone)]
+pub struct ClientTrust {
+    pub verifier: Arc<dyn ClientCertVerifier>,
+    /// Of authorities and lists.
+    pub expiries: Vec<Expiry>,
+}
 
 /// Verifies with rustls' own verifier, but only chains that are short enough.
 #[derive(Debug)]
@@ -28,17 +36,16 @@ struct Verifier {
     depth: usize,
 }
 
-/// The verifier of an authority's clients.
-pub fn read(
-    authority: &ClientAuthority,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, Vec<FileProblem>> {
-    let roots = roots(&authority.ca);
+/// Reads what is needed to verify an authority's clients.
+pub fn read(authority: &ClientAuthority, provider: &Arc<CryptoProvider>) -> Result<ClientTrust, Vec<FileProblem>> {
+    let roots = pem::certificates(&authority.ca);
     let crls = authority.crl.as_deref().map_or(Ok(Vec::new()), pem::revocation_lists);
     let (roots, crls) = match (roots, crls) {
         (Ok(roots), Ok(crls)) => (roots, crls),
         (roots, crls) => return Err(roots.err().into_iter().chain(crls.err()).collect()),
     };
+    let expiries = expiries(authority, &roots, &crls);
+    let roots = root_store(&authority.ca, roots).map_err(|problem| vec![problem])?;
     // As OpenSSL does it: a list for every authority, and none that is out of date.
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .with_crls(crls)
@@ -49,36 +56,44 @@ pub fn read(
         let file = authority.crl.as_ref().unwrap_or(&authority.ca);
         vec![FileProblem::new(file, format!("clients cannot be verified with it: {error}"), "write it again")]
     })?;
-    Ok(Arc::new(Verifier { any_length, depth: authority.depth.into() }))
+    let verifier = Arc::new(Verifier { any_length, depth: authority.depth.into() });
+    Ok(ClientTrust { verifier, expiries })
 }
 
-/// What keeps clients out at time `now`, or should: lists that are out of date, authorities whose time is over.
-pub fn objections(authority: &ClientAuthority, now: SystemTime) -> Vec<FileProblem> {
-    let mut found = Vec::new();
-    for der in pem::certificates(&authority.ca).unwrap_or_default() {
-        let Ok((_, certificate)) = X509Certificate::from_der(&der) else { continue };
-        let end = date(certificate.validity().not_after);
-        if now > end {
-            let name = distinguished_name::text(certificate.subject());
-            let what = format!("the authority {name} expired {} ago", days(now, end));
-            found.push(FileProblem::new(&authority.ca, what, "remove it; until then its clients are believed"));
-        }
-    }
-    let lists = authority.crl.as_deref().map(pem::revocation_lists);
-    for der in lists.and_then(Result::ok).unwrap_or_default() {
-        let Ok((_, list)) = CertificateRevocationList::from_der(&der) else { continue };
-        let Some(end) = list.next_update().map(date).filter(|end| now > *end) else { continue };
-        let name = distinguished_name::text(list.issuer());
-        let what = format!("the list of {name} has been out of date for {}", days(now, end));
-        let advice = "get the current one; until then no client of that authority is let in";
-        found.push(FileProblem::new(authority.crl.as_ref().unwrap_or(&authority.ca), what, advice));
-    }
-    found
+/// When authorities and lists end. A list need not say.
+fn expiries(
+    authority: &ClientAuthority,
+    roots: &[CertificateDer<'_>],
+    crls: &[CertificateRevocationListDer<'_>],
+) -> Vec<Expiry> {
+    let of_root = |der| {
+        let (_, root) = X509Certificate::from_der(der).ok()?;
+        let validity = root.validity();
+        Some(Expiry {
+            kind: Kind::Authority,
+            file: authority.ca.clone(),
+            subject: distinguished_name::text(root.subject()),
+            begin: date(validity.not_before),
+            end: date(validity.not_after),
+        })
+    };
+    let of_list = |der| {
+        let (_, list) = CertificateRevocationList::from_der(der).ok()?;
+        Some(Expiry {
+            kind: Kind::RevocationList,
+            file: authority.crl.clone()?,
+            subject: distinguished_name::text(list.issuer()),
+            begin: date(list.last_update()),
+            end: date(list.next_update()?),
+        })
+    };
+    let roots = roots.iter().filter_map(|der| of_root(der));
+    roots.chain(crls.iter().filter_map(|der| of_list(der))).collect()
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, FileProblem> {
+fn root_store(path: &Path, certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, FileProblem> {
     let mut roots = RootCertStore::empty();
-    for certificate in pem::certificates(path)? {
+    for certificate in certificates {
         roots.add(certificate).map_err(|error| {
             let what = format!("one of these certificates cannot vouch for clients: {error}");
             FileProblem::new(path, what, "name the certificates of authorities only")

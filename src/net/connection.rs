@@ -97,6 +97,13 @@ struct TowerService<S>(S);
 #[derive(Clone)]
 struct BoxedService<S>(S);
 
+/// Why nothing of a connection reached the service.
+pub enum Unserved {
+    NoHandshake(HandshakeFailure),
+    /// An HTTP/1 head that cannot be read was answered with this status.
+    Unreadable(StatusCode),
+}
+
 enum HttpVersion {
     One,
     Two,
@@ -108,14 +115,13 @@ enum Ended {
     TooSlow,
 }
 
-/// Serves a connection from its first byte to its last. If that was an HTTP/1 head which cannot be read, no
-/// service has seen it, and the status that hyper answered is returned.
+/// Serves a connection from its first byte to its last. Returns what no service has seen.
 pub async fn serve<M, S, B>(
     accepted: Accepted,
     transport: &Transport,
     drain: &Drain,
     make_service: M,
-) -> Option<StatusCode>
+) -> Option<Unserved>
 where
     M: FnOnce(Rc<ClientConnection>) -> S,
     S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
@@ -126,7 +132,13 @@ where
     let Accepted { mut tcp, peer: address, local, listener, preamble } = accepted;
     let peer = Peer::meet(&mut tcp, address, preamble).await?;
     let activity = Rc::new(Activity::one_by_one());
-    let (stream, security, version) = establish(tcp, transport, &activity, address).await?;
+    let (stream, security, version) = match establish(tcp, transport, &activity).await {
+        Ok(established) => established,
+        Err(failure) => {
+            say_failure(&failure, address);
+            return Some(Unserved::NoHandshake(failure));
+        }
+    };
     let connection = Rc::new(ClientConnection {
         peer,
         local,
@@ -146,7 +158,7 @@ where
         Ended::Closed(Ok(())) => None,
         Ended::Closed(Err(error)) => {
             tracing::debug!("connection from {address} ended: {error}");
-            status_of_unreadable(&error)
+            status_of_unreadable(&error).map(Unserved::Unreadable)
         }
         Ended::TooSlow => {
             tracing::debug!("connection from {address} was closed: the client took too long");
@@ -206,44 +218,31 @@ async fn establish(
     tcp: TcpStream,
     transport: &Transport,
     activity: &Rc<Activity>,
-    peer: SocketAddr,
-) -> Option<(ClientStream, ConnectionSecurity, HttpVersion)> {
+) -> Result<(ClientStream, ConnectionSecurity, HttpVersion), HandshakeFailure> {
     let doorway = match transport {
         Transport::Plain => {
             let socket = ClientSocket::plain(tcp, activity.clone());
-            return Some((ClientStream::Plain(socket), ConnectionSecurity::Plain, HttpVersion::One));
+            return Ok((ClientStream::Plain(socket), ConnectionSecurity::Plain, HttpVersion::One));
         }
         Transport::Tls(doorway) => doorway,
     };
-    match tls::handshake(doorway, ClientSocket::below_tls(tcp, activity.clone())).await {
-        Ok(tls::Handshake { stream, server_name, terms }) => {
-            let session = stream.get_ref().1;
-            let client = session.peer_certificates().and_then(ClientCertificate::new).map(Box::new);
-            let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
-            let session = TlsSession::of(session);
-            let security = ConnectionSecurity::Tls { server_name, session, terms, client };
-            Some((ClientStream::Tls(stream), security, version))
-        }
-        Err(HandshakeFailure::PlainHttp) => {
-            tracing::debug!("{peer} spoke plain HTTP to a TLS port");
-            None
-        }
-        Err(HandshakeFailure::TooSlow) => {
-            tracing::debug!("{peer} did not complete its TLS handshake in time");
-            None
-        }
-        Err(HandshakeFailure::Challenge) => {
-            tracing::debug!("{peer} asked whether a host is ours, for a certificate");
-            None
-        }
-        Err(HandshakeFailure::BadClientCertificate(why)) => {
+    let socket = ClientSocket::below_tls(tcp, activity.clone());
+    let tls::Handshake { stream, server_name, terms } = tls::handshake(doorway, socket).await?;
+    let session = stream.get_ref().1;
+    let client = session.peer_certificates().and_then(ClientCertificate::new).map(Box::new);
+    let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
+    let session = TlsSession::of(session);
+    let security = ConnectionSecurity::Tls { server_name, session, terms, client };
+    Ok((ClientStream::Tls(stream), security, version))
+}
+
+/// Scanners fail all day long; a client with a wrong certificate belongs to somebody who will ask.
+fn say_failure(failure: &HandshakeFailure, peer: SocketAddr) {
+    match failure {
+        HandshakeFailure::BadClientCertificate(why) => {
             tracing::info!("the client certificate of {peer} was refused: {why}");
-            None
         }
-        Err(HandshakeFailure::Failed(error)) => {
-            tracing::debug!("TLS handshake with {peer} failed: {error}");
-            None
-        }
+        _ => tracing::debug!("TLS handshake with {peer} failed: {failure}"),
     }
 }
 

@@ -38,15 +38,25 @@ pub(super) fn read(
     let phrases = file_problem::read(passwords)?;
     let mut sections = Pem::iter_from_buffer(text).flatten();
     let section = sections.find(|section| section.label == "ENCRYPTED PRIVATE KEY");
-    let advice = "write it anew: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW`";
     let Some(key) = section.as_ref().and_then(|section| EncryptedKey::parse(&section.contents)) else {
-        return Err(FileProblem::new(path, "the key is encrypted in a way that is not known here", advice));
+        let what = "the key is encrypted in a way that is not known here";
+        return Err(FileProblem::new(path, what, conversion(path)));
     };
     let lines = phrases.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     lines.filter(|phrase| !phrase.is_empty()).find_map(|phrase| key.open(phrase)).ok_or_else(|| {
         let what = format!("no line of {} opens the key", passwords.display());
         FileProblem::new(path, what, "write its pass phrase into that file, on a line of its own")
     })
+}
+
+/// How to write a key anew, so that it can be read here. The command asks for both pass phrases: one file for the
+/// two would be read line by line (openssl-passphrase-options(1)).
+pub(super) fn conversion(path: &Path) -> String {
+    let path = path.display();
+    format!(
+        "write it anew with the same pass phrase: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{path}' -out \
+         '{path}.new' && mv '{path}.new' '{path}'`, and give it back its owner and its mode"
+    )
 }
 
 /// A cipher, by its name in DER.

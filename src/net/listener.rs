@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -35,6 +36,14 @@ pub fn is_taken(address: SocketAddr) -> bool {
     };
     let probe = SocketAddr::new(ip, address.port());
     address.port() != 0 && std::net::TcpStream::connect_timeout(&probe, PROBE).is_ok()
+}
+
+/// Whether binding failed because this machine has no IPv6. `[::]` is among the defaults, but not every machine
+/// has it.
+pub fn is_without_ip6(address: SocketAddr, error: &io::Error) -> bool {
+    address.is_ipv6()
+        && address.ip().is_unspecified()
+        && matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
 }
 
 /// Accepts the next connection. Never fails: what concerns a single connection is skipped, and when

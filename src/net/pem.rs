@@ -41,8 +41,8 @@ pub(super) fn private_key(path: &Path, passwords: Option<&Path>) -> Result<Priva
         return encrypted_key::read(path, &text, passwords);
     }
     if contains(&text, b"Proc-Type: 4,ENCRYPTED") {
-        let advice = "its old encryption is weak; write it anew with `openssl pkcs8 -topk8 -in FILE -out NEW`";
-        return Err(FileProblem::new(path, "the key is encrypted in OpenSSL's own way", advice));
+        let what = "the key is encrypted in OpenSSL's own old way, which is weak";
+        return Err(FileProblem::new(path, what, encrypted_key::conversion(path)));
     }
     let advice = "it must have a `-----BEGIN PRIVATE KEY-----` (or RSA or EC) section";
     match rustls_pemfile::private_key(&mut &text[..]) {

@@ -1,6 +1,7 @@
 //! TLS towards clients: the terms of the host that a client names, and the handshake under a deadline.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,29 @@ pub enum HandshakeFailure {
     Challenge,
     /// The client's certificate is not one that is accepted.
     BadClientCertificate(rustls::CertificateError),
+    /// There is nothing that both sides have: a version, a suite, a group.
+    NothingInCommon(rustls::PeerIncompatible),
+    /// The client said no, perhaps to the certificate that it was shown.
+    Refused(rustls::AlertDescription),
+    /// The client went away.
+    Left(io::Error),
     Failed(io::Error),
+}
+
+/// For the log.
+impl fmt::Display for HandshakeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HandshakeFailure::PlainHttp => f.write_str("it spoke plain HTTP to a TLS port"),
+            HandshakeFailure::Challenge => f.write_str("it only asked whether a host is ours, and was answered"),
+            HandshakeFailure::TooSlow => f.write_str("it did not complete it in time"),
+            HandshakeFailure::BadClientCertificate(why) => write!(f, "its certificate was refused: {why}"),
+            HandshakeFailure::NothingInCommon(why) => write!(f, "there is nothing that both sides have: {why:?}"),
+            HandshakeFailure::Refused(alert) => write!(f, "it refused, and said {alert:?}"),
+            HandshakeFailure::Left(error) => write!(f, "it went away: {error}"),
+            HandshakeFailure::Failed(error) => error.fmt(f),
+        }
+    }
 }
 
 impl Door {
@@ -108,7 +131,7 @@ async fn shake(doorway: &Doorway, socket: ClientSocket) -> Result<Handshake, Han
             }
             return Err(HandshakeFailure::PlainHttp);
         }
-        Err(error) => return Err(HandshakeFailure::Failed(error)),
+        Err(error) => return Err(failure(error)),
     };
     // The one form of a name, in which it is compared with hosts.
     let server_name = hello.client_hello().server_name().and_then(|name| HostName::parse(name).ok());
@@ -123,9 +146,14 @@ async fn shake(doorway: &Doorway, socket: ClientSocket) -> Result<Handshake, Han
 }
 
 fn failure(error: io::Error) -> HandshakeFailure {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    match cause {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(why)) => HandshakeFailure::BadClientCertificate(why.clone()),
+        Some(rustls::Error::PeerIncompatible(why)) => HandshakeFailure::NothingInCommon(why.clone()),
+        Some(rustls::Error::AlertReceived(alert)) => HandshakeFailure::Refused(*alert),
+        _ if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) => {
+            HandshakeFailure::Left(error)
+        }
         _ => HandshakeFailure::Failed(error),
     }
 }

@@ -96,6 +96,7 @@ impl RequestFacts<'_> {
             | F::ConnectionUpgrade => message::append_fact(head, fact, out),
             F::SslProtocol
             | F::SslCipher
+            | F::SslCurve
             | F::SslServerName
             | F::SslSessionReused
             | F::SslClientVerify

@@ -50,7 +50,8 @@ impl Proxy {
         Ok(match page {
             StatusPage::Connections => reply::text("text/plain", status_pages::connections(&sums)),
             StatusPage::Metrics => {
-                reply::text("text/plain; version=0.0.4", status_pages::metrics(&sums, &self.model))
+                let page = status_pages::metrics(&sums, &self.model, &self.expiries.borrow());
+                reply::text("text/plain; version=0.0.4", page)
             }
         })
     }

@@ -5,11 +5,12 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
 
+use super::counter::Counter;
+use super::handshakes::{Agreement, Fault, HandshakeSums, Handshakes};
 use crate::model::{HostId, Model};
 
 /// One worker's counters, beside those of all others.
@@ -39,6 +40,7 @@ pub struct Sums {
     pub requests: u64,
     /// Exchanges that are under way.
     pub busy: u64,
+    pub handshakes: HandshakeSums,
     /// By host of the model; the last is for requests that no host is there for.
     pub hosts: Vec<HostSums>,
 }
@@ -60,6 +62,7 @@ struct Counters {
     active: Counter,
     requests: Counter,
     busy: Counter,
+    handshakes: Handshakes,
     hosts: Vec<HostCounters>,
 }
 
@@ -69,10 +72,6 @@ struct HostCounters {
     sent: Counter,
     busy_micros: Counter,
 }
-
-/// A number that one thread writes and others may read.
-#[derive(Default)]
-struct Counter(AtomicU64);
 
 impl Tallies {
     /// One for each worker; `None` if the model has no page that would tell them.
@@ -88,6 +87,16 @@ impl Tallies {
     pub fn accepted(self: &Rc<Self>) -> OpenConnection {
         self.own.accepted.add(1);
         self.remains()
+    }
+
+    /// A TLS handshake was completed.
+    pub fn agreed(&self, agreement: Agreement) {
+        self.own.handshakes.agreed(agreement);
+    }
+
+    /// A TLS handshake was not.
+    pub fn shaken_in_vain(&self, fault: Fault) {
+        self.own.handshakes.failed(fault);
     }
 
     /// A connection lives on as a tunnel.
@@ -121,6 +130,7 @@ impl Tallies {
             active: sum(|worker| &worker.active),
             requests: sum(|worker| &worker.requests),
             busy: sum(|worker| &worker.busy),
+            handshakes: HandshakeSums::of(self.all.iter().map(|worker| &worker.handshakes)),
             hosts: (0..self.own.hosts.len()).map(host).collect(),
         }
     }
@@ -162,21 +172,5 @@ impl Drop for OpenRequest {
 impl Counters {
     fn for_hosts(count: usize) -> Counters {
         Counters { hosts: (0..count).map(|_| HostCounters::default()).collect(), ..Counters::default() }
-    }
-}
-
-impl Counter {
-    /// Only the thread that owns the counter may call this; two could lose an addition.
-    fn add(&self, amount: u64) {
-        self.0.store(self.read().wrapping_add(amount), Ordering::Relaxed);
-    }
-
-    /// See [`Counter::add`].
-    fn take_one(&self) {
-        self.0.store(self.read().saturating_sub(1), Ordering::Relaxed);
-    }
-
-    fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }

@@ -5,6 +5,9 @@ use std::fmt::{Display, Write};
 use std::time::UNIX_EPOCH;
 
 use super::counters::{HostSums, Sums};
+use super::expiries::HostExpiry;
+use super::handshakes::{Agreement, HandshakeSums};
+use crate::model::tls::{Beginning, KeyGroup};
 use crate::model::{Model, VirtualHost};
 
 /// The page of nginx's `stub_status`, blanks at the ends of lines included. A connection is writing while an
@@ -18,8 +21,9 @@ pub fn connections(sums: &Sums) -> String {
     )
 }
 
-/// Counters in the text format of Prometheus, named as nginx's VTS module names them.
-pub fn metrics(sums: &Sums, model: &Model) -> String {
+/// Counters in the text format of Prometheus, named as nginx's VTS module names them, and what that module does not
+/// have.
+pub fn metrics(sums: &Sums, model: &Model, expiries: &[HostExpiry]) -> String {
     let mut page = Page(String::new());
     page.family("nginx_vts_info", "gauge", "The program");
     page.sample("nginx_vts_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -44,6 +48,11 @@ pub fn metrics(sums: &Sums, model: &Model) -> String {
     for (host, it) in &hosts {
         page.sample("nginx_vts_server_request_seconds_total", &[("host", host)], it.busy.as_secs_f64());
     }
+    page.family("gatepost_expiry_timestamp_seconds", "gauge", "When a certificate or a revocation list ends");
+    for HostExpiry { host, kind, file, at } in expiries {
+        page.sample("gatepost_expiry_timestamp_seconds", &[("host", host), ("kind", kind), ("file", file)], at);
+    }
+    handshakes(&mut page, &sums.handshakes);
     page.0
 }
 
@@ -55,14 +64,36 @@ impl Page {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// Labels are names of hosts and words of the program; neither has anything to escape.
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+        let labels: Vec<String> =
+            labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
         let _ = match &labels[..] {
             [] => writeln!(self.0, "{name} {value}"),
             labels => writeln!(self.0, "{name}{{{}}} {value}", labels.join(",")),
         };
     }
+}
+
+fn handshakes(page: &mut Page, sums: &HandshakeSums) {
+    page.family("gatepost_tls_handshakes_total", "counter", "TLS handshakes that were completed");
+    for (Agreement { suite, group, beginning }, count) in &sums.agreements {
+        let labels = [
+            ("version", if suite.is_of_tls13() { "TLSv1.3" } else { "TLSv1.2" }),
+            ("suite", suite.name()),
+            ("group", group.map_or("", KeyGroup::name)),
+            ("resumed", if *beginning == Beginning::Resumed { "yes" } else { "no" }),
+        ];
+        page.sample("gatepost_tls_handshakes_total", &labels, count);
+    }
+    page.family("gatepost_tls_handshake_failures_total", "counter", "TLS handshakes that came to nothing");
+    for (fault, count) in &sums.faults {
+        page.sample("gatepost_tls_handshake_failures_total", &[("kind", fault.name())], count);
+    }
+}
+
+/// The value of a label. Names of files can hold anything.
+fn escaped(value: &str) -> String {
+    value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
 
 fn main_connections(page: &mut Page, sums: &Sums) {

@@ -29,7 +29,7 @@ fn line_of(format: &str, target: &str, fields: &[&str]) -> String {
 }
 
 /// What each variable says of a request for `/a?x=1` over HTTPS, in the order of the alphabet.
-const EXPECTED: [(&str, &str); 70] = [
+const EXPECTED: [(&str, &str); 71] = [
     ("args", "x=1"),
     ("body_bytes_sent", "5"),
     ("bytes_sent", r"1\d\d|2\d\d|3\d\d"),
@@ -82,6 +82,7 @@ const EXPECTED: [(&str, &str); 70] = [
     ("ssl_client_s_dn", "-"),
     ("ssl_client_serial", "-"),
     ("ssl_client_verify", "NONE"),
+    ("ssl_curve", "X25519MLKEM768"),
     ("ssl_protocol", r"TLSv1\.3"),
     ("ssl_server_name", "gitlab.test"),
     ("ssl_session_reused", r"\."),

@@ -19,6 +19,7 @@ mod self_test;
 // Which host, which route, and over what.
 mod access;
 mod client_certificates;
+mod expiry;
 mod nginx_text;
 mod obtaining;
 mod redirect;
@@ -49,6 +50,7 @@ mod variables;
 mod error_pages;
 mod files;
 mod gitlab_down;
+mod handshake_metrics;
 mod status;
 
 // What does not.
@@ -60,6 +62,7 @@ mod upstream_tls;
 // The program around the traffic.
 mod access_log;
 mod cli;
+mod doctor;
 mod gitlab_rb;
 mod log_format;
 mod shutdown;

@@ -190,6 +190,27 @@ fn check_says_why_an_encrypted_key_stays_closed() {
 }
 
 #[test]
+fn a_key_in_an_encryption_that_is_not_known_is_refused_with_the_command_that_converts_it() {
+    let origin = greeting();
+    let old = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
+               -----END EC PRIVATE KEY-----\n";
+    // A sequence that names no scheme.
+    let other = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    for text in [old, other] {
+        let configuration = Configuration::new();
+        let files = certs::leaf(&[GITLAB]).write(configuration.directory(), "pair");
+        std::fs::write(&files.key, text).unwrap();
+        std::fs::write(configuration.directory().join("phrases"), "open sesame\n").unwrap();
+        let host = Host::new(GITLAB, &origin).certificate(&files).with("key_password_file = \"phrases\"");
+        let finished = configuration.host(host).check();
+        let key = files.key.display();
+        let command = format!("`openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{key}' -out '{key}.new'");
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(finished.stderr.contains(&command), "{finished:?}");
+    }
+}
+
+#[test]
 fn a_chain_in_the_wrong_order_is_sent_in_the_right_one() {
     let origin = greeting();
     let configuration = Configuration::new();

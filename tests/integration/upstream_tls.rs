@@ -4,9 +4,11 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use crate::support::SOON;
 use crate::support::application::Application;
 use crate::support::certs::{self, Leaf};
 use crate::support::configuration::{Configuration, GITLAB, Host};
+use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
 use crate::support::pattern::pattern;
 
@@ -211,4 +213,56 @@ fn files_that_cannot_be_read_are_told_before_anything_is_served() {
     let checked = Configuration::new().host(host("https", &application, &believing(&missing))).check();
     assert_eq!(checked.code, Some(1));
     assert!(checked.stderr.contains("missing.pem: cannot read it"), "{}", checked.stderr);
+}
+
+#[test]
+fn an_authority_that_is_exchanged_counts_for_new_connections_and_a_bad_file_does_not() {
+    let directory = TempDir::new().unwrap();
+    let application = speaking_https(&certs::leaf(&["localhost"]));
+    let unrelated = certs::self_signed(&["unrelated.test"]).write(directory.path(), "unrelated");
+    let file = directory.path().join("trusted.pem");
+    std::fs::copy(&unrelated.certificate, &file).unwrap();
+    let host = host("https", &application, &believing(&file)).with("keepalive_connections = 0");
+    let gatepost = Gatepost::with_host(host);
+    expect_refusal(&gatepost, "UnknownIssuer");
+    std::fs::copy(certs::write_authority(directory.path()), &file).unwrap();
+    eventually(SOON, || gatepost.client().get("/").status() == 200);
+    gatepost.wait_stderr(|log| log.contains("new connections to it go by what its files say now"));
+    std::fs::write(&file, "no certificate at all").unwrap();
+    gatepost
+        .wait_stderr(|log| log.contains("trusted.pem: there is no certificate") && log.contains("stays in use"));
+    assert_eq!(gatepost.client().get("/").status(), 200);
+    std::fs::copy(&unrelated.certificate, &file).unwrap();
+    // No session that began under the earlier authority is resumed.
+    eventually(SOON, || gatepost.client().get("/").status() == 502);
+}
+
+#[test]
+fn a_certificate_that_is_shown_to_an_application_is_renewed_without_a_restart() {
+    let directory = TempDir::new().unwrap();
+    let application = Application::tls(certs::leaf(&["localhost"]).demanding_server_config());
+    let own = certs::self_signed(&["proxy.test"]).write(directory.path(), "proxy");
+    let terms = format!(
+        "ca = {:?}, certificate = {:?}, certificate_key = {:?}",
+        certs::write_authority(directory.path()),
+        own.certificate,
+        own.key
+    );
+    let gatepost = Gatepost::with_host(host("https", &application, &terms));
+    assert_eq!(gatepost.client().get("/").status(), 502);
+    certs::leaf(&["proxy.test"]).write(directory.path(), "proxy");
+    gatepost.hang_up();
+    eventually(SOON, || gatepost.client().get("/").status() == 200);
+    assert_eq!(application.seen().identified, 1);
+}
+
+#[test]
+fn a_certificate_that_is_shown_to_an_application_and_ends_soon_is_warned_of() {
+    let directory = TempDir::new().unwrap();
+    let application = speaking_https(&certs::leaf(&["localhost"]));
+    let own = certs::ending_in(10, &["proxy.test"]).write(directory.path(), "proxy");
+    let terms = format!("certificate = {:?}, certificate_key = {:?}, verify = false", own.certificate, own.key);
+    let checked = Configuration::new().host(host("https", &application, &terms)).check();
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(checked.stderr.contains("proxy.crt: the certificate expires in 10 days"), "{checked:?}");
 }

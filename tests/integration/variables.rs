@@ -44,6 +44,7 @@ fn text_and_variables_make_one_value() {
 fn variables_tell_about_the_connection() {
     expect("$remote_addr $server_addr $realip_remote_addr", &[], "127.0.0.1 127.0.0.1 127.0.0.1");
     expect("$ssl_protocol $ssl_cipher $ssl_session_reused", &[], "TLSv1.3 TLS_AES_256_GCM_SHA384 .");
+    expect("$ssl_curve", &[], "X25519MLKEM768");
     expect("$ssl_server_name $server_name $https $ssl_client_verify", &[], "gitlab.test gitlab.test on NONE");
     expect("$connection_requests $server_protocol$http2", &[], "1 HTTP/1.1");
 }

@@ -1,4 +1,4 @@
-//! TLS to an application: one client configuration, made before anything is served.
+//! TLS to an application: one client configuration, made before anything is served, and again when its files change.
 
 use std::io;
 use std::path::Path;
@@ -13,21 +13,31 @@ use rustls::{
     CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::model::host::HostName;
 use crate::model::upstream::{Trust, UpstreamProtocol, UpstreamTls};
 use crate::net::certificate::Certificate;
+use crate::net::expiry::{Expiry, Kind};
 use crate::net::file_problem::FileProblem;
 use crate::net::pem;
 
-/// Opens TLS connections to one application. Its sessions are resumed, by whichever worker.
+/// Opens TLS connections to one application. Its sessions are resumed, by whichever worker; all of them use the same
+/// configuration, also after it was renewed.
 #[derive(Clone)]
 pub struct ApplicationTls {
-    config: Arc<ClientConfig>,
+    prepared: Arc<watch::Sender<Prepared>>,
     name: ServerName<'static>,
     protocol: UpstreamProtocol,
+}
+
+/// What the files say.
+struct Prepared {
+    config: Arc<ClientConfig>,
+    /// When the certificate ends that the application is shown.
+    identity: Option<Expiry>,
 }
 
 /// Believes a certificate without asking who has issued it, but not without its key.
@@ -46,16 +56,24 @@ impl ApplicationTls {
         provider: &Arc<CryptoProvider>,
     ) -> Result<ApplicationTls, Vec<FileProblem>> {
         let name = server_name(&terms.name).map_err(|problem| vec![problem])?;
-        let builder = trusting(&terms.trust, provider).map_err(|problem| vec![problem])?;
-        let mut config = match &terms.identity {
-            None => builder.with_no_client_auth(),
-            Some(files) => {
-                let identity = Certificate::read(files, provider)?;
-                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key())))
-            }
-        };
-        config.alpn_protocols = vec![alpn(protocol).to_vec()];
-        Ok(ApplicationTls { config: Arc::new(config), name, protocol })
+        let prepared = Arc::new(watch::Sender::new(Prepared::read(terms, protocol, provider)?));
+        Ok(ApplicationTls { prepared, name, protocol })
+    }
+
+    /// Reads the files anew. New connections go by what they say now, and resume no session that was begun before;
+    /// what cannot be used does not take the place of what was read before.
+    pub fn renew(&self, terms: &UpstreamTls, provider: &Arc<CryptoProvider>) -> Result<(), Vec<FileProblem>> {
+        self.prepared.send_replace(Prepared::read(terms, self.protocol, provider)?);
+        Ok(())
+    }
+
+    /// When the certificate ends that the application is shown, if there is one.
+    pub fn identity_expiry(&self) -> Option<Expiry> {
+        self.prepared.borrow().identity.clone()
+    }
+
+    fn configuration(&self) -> Arc<ClientConfig> {
+        self.prepared.borrow().config.clone()
     }
 
     /// Completes the handshake, or says why not.
@@ -63,7 +81,7 @@ impl ApplicationTls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let stream = TlsConnector::from(self.config.clone()).connect(self.name.clone(), stream).await?;
+        let stream = TlsConnector::from(self.configuration()).connect(self.name.clone(), stream).await?;
         let agreed = stream.get_ref().1.alpn_protocol();
         // HTTP/1.1 is what is spoken without ALPN; HTTP/2 must be agreed on (RFC 9113 section 3.3).
         match (self.protocol, agreed) {
@@ -71,6 +89,24 @@ impl ApplicationTls {
             (UpstreamProtocol::Http2, Some(ALPN_H2)) => Ok(stream),
             (UpstreamProtocol::Http2, _) => Err(io::Error::other("it does not offer HTTP/2")),
         }
+    }
+}
+
+impl Prepared {
+    fn read(
+        terms: &UpstreamTls,
+        protocol: UpstreamProtocol,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Prepared, Vec<FileProblem>> {
+        let builder = trusting(&terms.trust, provider).map_err(|problem| vec![problem])?;
+        let identity = terms.identity.as_ref().map(|files| Certificate::read(files, provider)).transpose()?;
+        let mut config = match &identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key()))),
+        };
+        config.alpn_protocols = vec![alpn(protocol).to_vec()];
+        let identity = identity.map(|identity| Expiry { kind: Kind::Identity, ..identity.expiry() });
+        Ok(Prepared { config: Arc::new(config), identity })
     }
 }
 

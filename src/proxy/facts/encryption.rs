@@ -3,10 +3,11 @@
 use super::put;
 use crate::model::host::HostName;
 use crate::model::template::Presence;
+use crate::model::tls::{Beginning, CipherSuite};
 use crate::model::variable::RequestFact;
 use crate::net::client_certificate::ClientCertificate;
 use crate::net::connection::ConnectionSecurity;
-use crate::net::tls_session::{Beginning, TlsSession};
+use crate::net::tls_session::TlsSession;
 
 /// Appends a fact of the encryption; others are absent, as all are on a plain connection.
 pub(super) fn append_fact(security: &ConnectionSecurity, fact: RequestFact, out: &mut Vec<u8>) -> Presence {
@@ -14,7 +15,8 @@ pub(super) fn append_fact(security: &ConnectionSecurity, fact: RequestFact, out:
     let (session, client) = (session.as_ref(), client.as_deref());
     match fact {
         RequestFact::SslProtocol => put(out, session.map(TlsSession::protocol)),
-        RequestFact::SslCipher => put(out, session.and_then(TlsSession::cipher)),
+        RequestFact::SslCipher => put(out, session.and_then(TlsSession::suite).map(CipherSuite::name)),
+        RequestFact::SslCurve => put(out, session.and_then(TlsSession::curve)),
         RequestFact::SslServerName => put(out, server_name.as_ref().map(HostName::as_str)),
         RequestFact::SslSessionReused => {
             put(out, session.map(|it| if it.beginning == Beginning::Resumed { "r" } else { "." }))

@@ -62,8 +62,7 @@ pub fn expired(names: &[&str]) -> Leaf {
 /// A certificate whose time is over in `days` days.
 pub fn ending_in(days: i64, names: &[&str]) -> Leaf {
     let mut parameters = parameters(names);
-    // An hour more, so that a test that takes its time sees the same number of days.
-    parameters.not_after = OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1);
+    parameters.not_after = in_days(days);
     Leaf::issue(KeyKind::Ecdsa, parameters, &AUTHORITY)
 }
 
@@ -170,6 +169,11 @@ fn parameters(names: &[&str]) -> CertificateParams {
     parameters.distinguished_name.push(DnType::CommonName, names[0].clone());
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     parameters
+}
+
+/// An hour more, so that a test that takes its time sees the same number of days.
+fn in_days(days: i64) -> OffsetDateTime {
+    OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1)
 }
 
 fn authority(name: &str) -> CertificateParams {

@@ -116,6 +116,11 @@ impl Configuration {
         run(&["check", "--config", self.write().to_str().unwrap()])
     }
 
+    /// Writes the files and runs `gatepost doctor` on them.
+    pub fn doctor(&self) -> Finished {
+        run(&["doctor", "--config", self.write().to_str().unwrap()])
+    }
+
     fn document(&self) -> String {
         let mut text = format!("{}\n[process]\nworkers = 2\n{}", self.top, self.process);
         // Writing to a string cannot fail.

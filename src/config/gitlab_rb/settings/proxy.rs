@@ -41,7 +41,12 @@ pub(super) const PROXY: &[Spec] = &[
     applied("ssl_prefer_server_ciphers", SERVED, Form::Text),
     applied("ssl_session_cache", SERVED, Form::Text),
     applied("ssl_session_tickets", SERVED, Form::Text),
-    no_effect("ssl_session_timeout", EVERY, Form::Any, "the keys of tickets change every six hours"),
+    no_effect(
+        "ssl_session_timeout",
+        EVERY,
+        Form::Any,
+        "a ticket is accepted for up to twelve hours, or as long as its key is in ticket_keys; a session in memory until others need the room",
+    ),
     no_effect("ssl_dhparam", EVERY, Form::Text, "there is no key exchange with finite fields here"),
     applied("ssl_ecdh_curve", SERVED, Form::Text),
     applied("ssl_conf_command", SERVED, Form::Any),

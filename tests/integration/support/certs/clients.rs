@@ -9,7 +9,7 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::authority;
+use super::{authority, in_days};
 
 /// Vouches for clients.
 pub struct ClientAuthority {
@@ -34,6 +34,13 @@ impl ClientAuthority {
         let mut parameters = revoking(name);
         parameters.not_before = date_time_ymd(2019, 1, 1);
         parameters.not_after = date_time_ymd(2020, 1, 1);
+        ClientAuthority { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
+    }
+
+    /// An authority whose time is over in `days` days.
+    pub fn ending_in(days: i64, name: &str) -> ClientAuthority {
+        let mut parameters = revoking(name);
+        parameters.not_after = in_days(days);
         ClientAuthority { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
     }
 

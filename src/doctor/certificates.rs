@@ -1,0 +1,37 @@
+//! What `check` does not look at in certificates and keys: who may read the key, and whether the chain is whole.
+
+use std::path::Path;
+
+use super::finding::Finding;
+use crate::model::{CertificateFiles, Model};
+use crate::net::chain;
+use crate::privileges;
+
+/// Files that cannot be read are the configuration's problem, and said there.
+pub(super) fn examine(model: &Model) -> Vec<Finding> {
+    let of_certificate = |files: &CertificateFiles| {
+        let secrets = [Some(files.key.as_path()), files.passwords.as_deref()];
+        let exposed: Vec<Finding> = secrets.into_iter().flatten().filter_map(exposed).collect();
+        exposed.into_iter().chain(incomplete(&files.chain)).collect::<Vec<_>>()
+    };
+    model.certificates().flat_map(|(_, files)| of_certificate(files)).collect()
+}
+
+fn exposed(path: &Path) -> Option<Finding> {
+    privileges::is_open_to_all(path)?.then(|| {
+        let path = path.display();
+        Finding::problem(format!(
+            "every account of this machine may open {path}, which is secret; `chmod o= {path}`"
+        ))
+    })
+}
+
+/// Only a warning: an authority of one's own need not be trusted by the machine that serves.
+fn incomplete(path: &Path) -> Option<Finding> {
+    let issuer = chain::missing_issuer(path)?;
+    Some(Finding::warning(format!(
+        "{}: the chain ends with a certificate of {issuer}, which this machine does not know as an authority; if that is \
+         an intermediate one, append its certificate to the file, because many clients cannot do without",
+        path.display()
+    )))
+}

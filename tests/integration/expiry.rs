@@ -1,0 +1,98 @@
+//! Ends of certificates: who is told of them, and when.
+
+use crate::support::SOON;
+use crate::support::certs::clients::ClientAuthority;
+use crate::support::certs::{self, Files, Leaf};
+use crate::support::client::Client;
+use crate::support::configuration::{Configuration, GITLAB, Host};
+use crate::support::eventually::eventually;
+use crate::support::gatepost::Gatepost;
+use crate::support::origin::{Origin, answers, ok};
+use crate::support::ports::ReservedPort;
+use crate::support::process::Finished;
+
+fn application() -> Origin {
+    Origin::tcp(answers(|_| ok("hello")))
+}
+
+/// One host with this certificate.
+fn with_certificate(leaf: &Leaf, origin: &Origin) -> (Configuration, Files) {
+    let configuration = Configuration::new();
+    let files = leaf.write(configuration.directory(), "live");
+    (configuration.host(Host::new(GITLAB, origin).certificate(&files)), files)
+}
+
+fn checked(days: i64) -> Finished {
+    with_certificate(&certs::ending_in(days, &[GITLAB]), &application()).0.check()
+}
+
+/// What the page of metrics has of a file, in days from now.
+fn days_left(port: &ReservedPort, kind: &str, file: &str) -> u64 {
+    let page = Client::plain(port.address(), "localhost").get("/metrics").text();
+    let name = format!("gatepost_expiry_timestamp_seconds{{host=\"gitlab.test\",kind=\"{kind}\",file=\"");
+    let sample = page.lines().find(|line| line.starts_with(&name) && line.contains(file));
+    let sample = sample.unwrap_or_else(|| panic!("{file} is not in\n{page}"));
+    let at: u64 = sample.rsplit_once(' ').unwrap().1.parse().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    (at - now) / 86_400
+}
+
+#[test]
+fn check_warns_of_a_certificate_that_ends_within_a_month_and_is_content() {
+    let finished = checked(20);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(
+        finished.stderr.contains("warning: ") && finished.stderr.contains("expires in 20 days"),
+        "{finished:?}"
+    );
+    assert_eq!(checked(31).stderr, "");
+}
+
+#[test]
+fn check_warns_of_an_authority_of_clients_that_ends_soon() {
+    let origin = application();
+    let configuration = Configuration::new();
+    let ca = ClientAuthority::ending_in(10, "Staff").write(configuration.directory());
+    let line = format!(r#"client_certificates = {{ verify = "required", ca = {ca:?} }}"#);
+    let finished = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.stderr.contains("clients.pem: the authority CN=Staff expires in 10 days"), "{finished:?}");
+}
+
+#[test]
+fn the_log_warns_at_the_start_and_when_it_is_told_to_read_anew() {
+    let origin = application();
+    let (configuration, _) = with_certificate(&certs::ending_in(5, &[GITLAB]), &origin);
+    let gatepost = Gatepost::start(configuration);
+    let told = |log: &str| log.matches("live.crt: the certificate expires in 5 days").count();
+    gatepost.wait_stderr(|log| told(log) == 1);
+    gatepost.hang_up();
+    gatepost.wait_stderr(|log| told(log) == 2);
+}
+
+#[test]
+fn metrics_tell_each_end_and_follow_a_renewal() {
+    let origin = application();
+    let port = ReservedPort::new();
+    let (configuration, files) = with_certificate(&certs::ending_in(10, &[GITLAB]), &origin);
+    let status = format!("[status]\nlisten = [\"{}\"]", port.address());
+    let _gatepost = Gatepost::start(configuration.process(&status));
+    assert_eq!(days_left(&port, "certificate", "live.crt"), 10);
+    certs::ending_in(80, &[GITLAB]).write(files.certificate.parent().unwrap(), "live");
+    eventually(SOON, || days_left(&port, "certificate", "live.crt") == 80);
+}
+
+#[test]
+fn metrics_tell_the_ends_of_authorities_and_lists() {
+    let origin = application();
+    let port = ReservedPort::new();
+    let configuration = Configuration::new();
+    let authority = ClientAuthority::ending_in(200, "Staff");
+    let ca = authority.write(configuration.directory());
+    let crl = authority.write_list(&[], 2090, configuration.directory());
+    let line = format!(r#"client_certificates = {{ verify = "required", ca = {ca:?}, crl = {crl:?} }}"#);
+    let status = format!("[status]\nlisten = [\"{}\"]", port.address());
+    let _gatepost = Gatepost::start(configuration.process(&status).host(Host::new(GITLAB, &origin).with(&line)));
+    assert_eq!(days_left(&port, "client_authority", "clients.pem"), 200);
+    assert!(days_left(&port, "revocation_list", "clients.crl") > 20_000);
+}
