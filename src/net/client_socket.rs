@@ -30,14 +30,18 @@ pub struct ClientSocket {
 }
 
 /// What the client of one connection is doing, and since when.
+///
+/// What happens is only noted. It gets its time when a deadline is asked for, which is when the connection has
+/// been polled; so a poll in which much happens reads the clock once, or not at all.
 pub struct Activity {
     phase: Cell<Phase>,
-    since: Cell<Instant>,
+    since: Since,
     exchanges: Cell<u32>,
-    write_stuck_since: Cell<Option<Instant>>,
+    is_write_stuck: Cell<bool>,
+    write_stuck_since: Since,
     /// Answers whose last bytes nobody has asked more after, and since when there was no change.
     untaken: Cell<u32>,
-    untaken_since: Cell<Instant>,
+    untaken_since: Since,
     /// Without taking any of the bytes that are ready for it, a client may last this long.
     write_limit: Cell<Duration>,
 }
@@ -62,6 +66,10 @@ enum Phase {
     /// HTTP/2: frames that are no request come at any time, so there are no heads to time.
     IdleMultiplexed,
 }
+
+/// When something began: just now, until the clock has been read.
+#[derive(Default)]
+struct Since(Cell<Option<Instant>>);
 
 enum Reading {
     /// The reader above brings a buffer of a good size.
@@ -197,11 +205,12 @@ impl Activity {
     pub fn one_by_one() -> Activity {
         Activity {
             phase: Cell::new(Phase::Head),
-            since: Cell::new(Instant::now()),
+            since: Since::default(),
             exchanges: Cell::new(0),
-            write_stuck_since: Cell::new(None),
+            is_write_stuck: Cell::new(false),
+            write_stuck_since: Since::default(),
             untaken: Cell::new(0),
-            untaken_since: Cell::new(Instant::now()),
+            untaken_since: Since::default(),
             write_limit: Cell::new(DEFAULT_WRITE_LIMIT),
         }
     }
@@ -225,7 +234,7 @@ impl Activity {
         let open = self.exchanges.get().saturating_sub(1);
         self.exchanges.set(open);
         match self.phase.get() {
-            Phase::IdleMultiplexed if open == 0 => self.since.set(Instant::now()),
+            Phase::IdleMultiplexed if open == 0 => self.since.begin(),
             Phase::Busy if open == 0 => self.enter(Phase::Idle),
             _ => {}
         }
@@ -239,40 +248,53 @@ impl Activity {
     /// Bytes of an answer are on their way, and it is the client's turn to take them.
     pub fn answer_offered(&self) {
         self.untaken.set(self.untaken.get() + 1);
-        self.untaken_since.set(Instant::now());
+        self.untaken_since.begin();
     }
 
     /// The client has taken what was offered, or the answer is over.
     pub fn answer_taken(&self) {
         self.untaken.set(self.untaken.get().saturating_sub(1));
-        if self.untaken.get() > 0 {
-            self.untaken_since.set(Instant::now());
-        }
+        self.untaken_since.begin();
     }
 
     /// Since it takes nothing of what is ready for it, the client has until then. A blocked socket shows it
     /// in HTTP/1; an HTTP/2 client can let the socket run and give its streams no window.
     pub fn write_deadline(&self) -> Option<Instant> {
+        self.note_time();
+        let stuck = self.is_write_stuck.get().then(|| self.write_stuck_since.get());
         let untaken = (self.untaken.get() > 0).then(|| self.untaken_since.get());
-        let since = self.write_stuck_since.get().into_iter().chain(untaken).min()?;
+        let since = [stuck, untaken].into_iter().flatten().flatten().min()?;
         Some(since + self.write_limit.get())
     }
 
     /// When the client has been too slow; `None` while nothing is asked of it.
     pub fn deadline(&self, limits: &ClientLimits) -> Option<Instant> {
-        let since = self.since.get();
-        let idle = match self.phase.get() {
+        self.note_time();
+        let idle = self.since.get().and_then(|since| match self.phase.get() {
             Phase::Head => Some(since + limits.head),
             Phase::Idle => Some(since + limits.keep_alive),
             Phase::IdleMultiplexed if self.exchanges.get() == 0 => Some(since + limits.keep_alive),
             Phase::IdleMultiplexed | Phase::Busy => None,
-        };
+        });
         idle.into_iter().chain(self.write_deadline()).min()
+    }
+
+    /// Gives what began since the last time, and is still going on, its time.
+    fn note_time(&self) {
+        let is_waited_for = self.phase.get() != Phase::Busy && self.exchanges.get() == 0;
+        let of_phase = is_waited_for.then_some(&self.since);
+        let stuck = self.is_write_stuck.get().then_some(&self.write_stuck_since);
+        let untaken = (self.untaken.get() > 0).then_some(&self.untaken_since);
+        let mut untimed = [of_phase, stuck, untaken].into_iter().flatten().filter(|it| it.get().is_none());
+        let Some(first) = untimed.next() else { return };
+        let now = Instant::now();
+        first.0.set(Some(now));
+        untimed.for_each(|other| other.0.set(Some(now)));
     }
 
     fn enter(&self, phase: Phase) {
         self.phase.set(phase);
-        self.since.set(Instant::now());
+        self.since.begin();
     }
 
     fn bytes_arrived(&self) {
@@ -282,11 +304,20 @@ impl Activity {
     }
 
     fn write_attempted(&self, is_stuck: bool) {
-        if !is_stuck {
-            self.write_stuck_since.set(None);
-        } else if self.write_stuck_since.get().is_none() {
-            self.write_stuck_since.set(Some(Instant::now()));
+        if is_stuck && !self.is_write_stuck.get() {
+            self.write_stuck_since.begin();
         }
+        self.is_write_stuck.set(is_stuck);
+    }
+}
+
+impl Since {
+    fn begin(&self) {
+        self.0.set(None);
+    }
+
+    fn get(&self) -> Option<Instant> {
+        self.0.get()
     }
 }
 
