@@ -49,6 +49,7 @@ use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::counters::{OpenConnection, Tallies};
 use crate::telemetry::exchange::{Exchange, TunnelRecord};
 use crate::telemetry::log_writer::LogHandle;
+use addressee::{Addressee, Visit};
 use body::{Content, Record, ReplyBody};
 use compression::Prospect;
 use error_pages::ReadyPages;
@@ -151,11 +152,12 @@ impl Proxy {
     + 'static
     + use<> {
         let proxy = self.clone();
+        let visit = Rc::new(Visit::of(client));
         tower::service_fn(move |request| {
-            let (proxy, client) = (proxy.clone(), client.clone());
+            let (proxy, visit) = (proxy.clone(), visit.clone());
             // Before the future begins, so that it need not carry the request in full.
-            let admitted = proxy.admit(&client, request);
-            async move { proxy.answer(&client, admitted).await }
+            let admitted = proxy.admit(&visit, request);
+            async move { proxy.answer(&visit.client, admitted).await }
         })
     }
 
@@ -203,20 +205,23 @@ impl Proxy {
     }
 
     /// Finds the host of a request and opens its record.
-    fn admit(&self, client: &ClientConnection, request: Request<Incoming>) -> Admitted {
+    fn admit(&self, visit: &Visit, request: Request<Incoming>) -> Admitted {
+        let client = &*visit.client;
         let open = client.open_exchange();
         let (head, body) = request.into_parts();
         let body = ClientBody::new(body, head.version);
         let id = RequestId::default();
-        let found = self.find_host(client, &head);
-        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
+        let found = self.find_host(visit, &head);
+        let answering = found.as_ref().ok().map(|addressee| addressee.host).or(self.fallbacks[client.listener]);
         let client_address = self.client_address(client, answering, &head);
         let facts =
             RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
         let exchange = Exchange::open(client_address.ip(), &head, &facts, self.logs.of(answering).clone());
         let exchange = exchange.counted(self.tallies.as_ref().map(|tallies| tallies.asked(answering)));
         let inbound = match found {
-            Ok((host, host_header)) => Ok(Box::new(Inbound { head, body, host, client_address, host_header, id })),
+            Ok(Addressee { host, header: host_header }) => {
+                Ok(Box::new(Inbound { head, body, host, client_address, host_header, id }))
+            }
             Err(refusal) => {
                 let accept = head.headers.get(header::ACCEPT);
                 Err(Box::new(reply::refuse(&refusal, None, accept)))
