@@ -2,7 +2,6 @@
 
 mod addressee;
 pub mod body;
-mod body_rules;
 mod compression;
 pub mod error_pages;
 pub mod facts;
@@ -15,6 +14,7 @@ pub mod logs;
 pub mod noting;
 mod own_answers;
 pub mod reply;
+mod request_body;
 pub mod request_id;
 pub mod requested_host;
 pub mod rewrite;
@@ -44,7 +44,7 @@ use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
-use crate::net::upstream::request::{RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::request::{RequestHead, UpstreamRequest};
 use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::counters::{OpenConnection, Tallies};
 use crate::telemetry::exchange::{Exchange, TunnelRecord};
@@ -313,7 +313,7 @@ impl Proxy {
         let Errand { route, forward, .. } = errand;
         let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
         let Inbound { mut head, body, host, client_address, host_header, .. } = inbound;
-        let rules = body_rules::of(forward, &head)?;
+        let body = request_body::of(body, forward, &head)?;
         client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
         let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
@@ -324,7 +324,7 @@ impl Proxy {
         let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
         let request = UpstreamRequest::new(
             RequestHead { method: head.method, target, headers },
-            RequestBody::new(body, rules),
+            body,
             &hop,
             forward.read_timeout,
         );
