@@ -25,11 +25,12 @@ PROGRAM = Path(os.environ.get("GATEPOST", ROOT / "target/release/gatepost"))
 
 @dataclass(frozen=True)
 class Host:
-    """A host to serve: its name, where its application listens, and the kind of its key."""
+    """A host to serve: its name, where its application listens, the kind of its key, and more lines about it."""
 
     name: str
     upstream: str
     algorithm: str = "ecdsa"
+    lines: str = ""
 
     @property
     def certificate_stem(self):
@@ -40,11 +41,15 @@ class Host:
 class Gatepost:
     """A running Gatepost: its process, its ports on 127.0.0.1, and the certificate to trust."""
 
-    pid: int
+    process: subprocess.Popen
     https: int
     http: int
     authority: Path
     access_log: Path
+
+    @property
+    def pid(self):
+        return self.process.pid
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,15 @@ class Configuration:
 
 def serve(*hosts):
     """Serves `hosts` on loopback, with certificates made for this run."""
-    config = configuration(hosts)
+    return run(configuration(hosts))
+
+
+def run(config):
+    """Serves what a configuration says."""
     process = start([PROGRAM, "serve", "--config", config.file])
     wait_for(process, lambda: accepts(config.https), "Gatepost to accept connections")
     place = config.file.parent
-    return Gatepost(process.pid, config.https, config.http, place / "ca.pem", place / "access.log")
+    return Gatepost(process, config.https, config.http, place / "ca.pem", place / "access.log")
 
 
 def demo():
@@ -74,23 +83,28 @@ def demo():
     welcome = output.read_text()
     authority, https = re.search(r"--cacert (\S+) https://gitlab\.localhost:(\d+)/", welcome).groups()
     http = re.search(r"http://gitlab\.localhost:(\d+)/", welcome).group(1)
-    return Gatepost(process.pid, int(https), int(http), Path(authority), output)
+    return Gatepost(process, int(https), int(http), Path(authority), output)
 
 
-def configuration(hosts):
-    """Writes certificates and a configuration for `hosts`."""
+def configuration(hosts, process=""):
+    """Writes certificates and a configuration for `hosts`, with more lines about the process."""
     place = directory()
-    names = [host.name for host in hosts]
-    subprocess.run([ROOT / "certs/generate.sh", place, *names], check=True, stdout=subprocess.DEVNULL, timeout=60)
+    certificates(place, hosts)
     https, http = free_ports(2)
-    text = DEFAULTS.format(https=https, http=http) + "".join(map(host_section, hosts))
+    text = DEFAULTS.format(https=https, http=http, process=process) + "".join(map(host_section, hosts))
     file = place / "gatepost.toml"
     file.write_text(text)
     return Configuration(file, https, http)
 
 
+def certificates(place, hosts):
+    """Makes certificates for `hosts`, in the place of those that are there."""
+    names = [host.name for host in hosts]
+    subprocess.run([ROOT / "certs/generate.sh", place, *names], check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+
 def host_section(host):
-    return HOST.format(name=host.name, upstream=host.upstream, stem=host.certificate_stem)
+    return HOST.format(name=host.name, upstream=host.upstream, stem=host.certificate_stem, lines=host.lines)
 
 
 def directory():
@@ -151,6 +165,7 @@ DEFAULTS = """\
 [process]
 shutdown_grace = "1s"
 log_level = "warn"
+{process}
 
 [defaults]
 listen = ["127.0.0.1:{https}"]
@@ -164,6 +179,7 @@ name = "{name}"
 upstream = "{upstream}"
 certificate = "{stem}.crt"
 certificate_key = "{stem}.key"
+{lines}
 """
 
 # A polite end of this script is an end like Ctrl-C, so that Python still does what is due at exit.

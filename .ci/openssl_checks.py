@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""openssl s_client shakes hands with Gatepost: versions, protocols, names, resumption, kinds of keys."""
+"""openssl s_client shakes hands with Gatepost: versions, protocols, names, kinds of keys, and how it all ends."""
 
+import re
 import subprocess
 import unittest
 
 import gatepost
+import s_client
+from s_client import CURRENT
 
 
 class OpensslChecks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.place = gatepost.directory()
         cls.proxy = gatepost.serve(*HOSTS)
 
     def test_current_versions_are_accepted(self):
@@ -51,13 +53,32 @@ class OpensslChecks(unittest.TestCase):
     def test_a_client_that_names_no_host_gets_the_first_certificate(self):
         self.assertIn(f"subject=CN = {HOSTS[0].name}\n", self.anonymous_handshake())
 
-    def test_sessions_are_resumed_by_every_worker(self):
+    def test_nothing_is_renegotiated(self):
+        session = s_client.press(self.proxy, "R", "-tls1_2", "-msg")
+        self.assertIn("RENEGOTIATING", session.said)
+        self.assertRegex(session.said, "<<< .*, warning no_renegotiation")
+
+    def test_early_data_is_never_allowed(self):
+        ticket, early = gatepost.directory() / "ticket", gatepost.directory() / "early"
+        early.write_text(s_client.REQUEST)
+        given = s_client.exchange(self.proxy, "-tls1_3", "-sess_out", ticket)
+        self.assertEqual(set(re.findall("Max Early Data: ([0-9]+)", given.said)), {"0"})
+        returned = s_client.exchange(self.proxy, "-tls1_3", "-sess_in", ticket, "-early_data", early)
+        self.assertIn("Reused, TLSv1.3", returned.said)
+        self.assertIn("Early data was not sent", returned.said)
+
+    def test_the_end_of_a_connection_is_said(self):
         for option, version in CURRENT:
             with self.subTest(version):
-                ticket = self.place / version
-                self.assertIn("New, ", self.exchange(option, "-sess_out", ticket))
-                for _ in range(RESUMPTIONS):
-                    self.assertIn(f"Reused, {version}, ", self.exchange(option, "-sess_in", ticket))
+                session = s_client.exchange(self.proxy, option, "-msg")
+                self.assertRegex(session.said, "<<< .*, warning close_notify")
+                self.assertNotIn("unexpected eof", session.said)
+
+    def test_tls_on_the_plain_port_ends_at_once(self):
+        # In much less time than s_client has here.
+        session = s_client.connect(self.proxy, port=self.proxy.http)
+        self.assertEqual(session.code, 1, session.said)
+        self.assertIn("New, (NONE), Cipher is (NONE)", session.said)
 
     def test_keys_in_the_older_formats_are_read(self):
         config = gatepost.configuration(HOSTS)
@@ -66,58 +87,40 @@ class OpensslChecks(unittest.TestCase):
             key.write_text(older_format(key))
             self.assertIn(OLDER_FORMATS[host.algorithm], key.read_text())
         checked = subprocess.run(
-            [gatepost.PROGRAM, "check", "--config", config.file], capture_output=True, text=True, timeout=LIMIT
+            [gatepost.PROGRAM, "check", "--config", config.file], capture_output=True, text=True,
+            timeout=s_client.LIMIT,
         )
         self.assertEqual(checked.returncode, 0, checked.stderr)
 
-    def handshake(self, *options, name="gitlab.example.com"):
+    def handshake(self, *options, name=s_client.NAME):
         """A handshake and nothing more. Returns what the client says about it."""
         return self.s_client("-servername", name, "-verify_return_error", *options)
 
     def anonymous_handshake(self):
         return self.s_client("-noservername")
 
-    def exchange(self, *options):
-        """A request and its answer too, because TLS 1.3 sends tickets after the handshake."""
-        return self.s_client("-servername", "gitlab.example.com", "-ign_eof", *options, says=REQUEST)
-
     def refusal(self, *options):
-        return self.s_client("-servername", "gitlab.example.com", *options, ends_with=1)
+        return self.s_client("-servername", s_client.NAME, *options, ends_with=1)
 
-    def s_client(self, *options, ends_with=0, says=""):
-        done = subprocess.run(
-            ["openssl", "s_client", "-connect", f"127.0.0.1:{self.proxy.https}", "-CAfile", self.proxy.authority,
-             *options],
-            input=says, capture_output=True, encoding="latin-1", timeout=LIMIT,
-        )
-        said = done.stdout + done.stderr
-        self.assertEqual(done.returncode, ends_with, said)
-        return said
+    def s_client(self, *options, ends_with=0):
+        session = s_client.connect(self.proxy, *options)
+        self.assertEqual(session.code, ends_with, session.said)
+        return session.said
 
 
 def older_format(key):
     command = ["openssl", "pkey", "-traditional", "-in", key]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=s_client.LIMIT).stdout
 
 
 # Nobody listens at these applications: this is about what happens before a request.
 HOSTS = [
-    gatepost.Host("gitlab.example.com", "unix:/nonexistent/socket", "ecdsa"),
+    gatepost.Host(s_client.NAME, "unix:/nonexistent/socket", "ecdsa"),
     gatepost.Host("mattermost.example.com", "unix:/nonexistent/socket", "rsa"),
 ]
 
 SIGNATURES = {"ecdsa": "ECDSA", "rsa": "RSA-PSS"}
 OLDER_FORMATS = {"ecdsa": "BEGIN EC PRIVATE KEY", "rsa": "BEGIN RSA PRIVATE KEY"}
-
-CURRENT = [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")]
-
-# Any of the workers may get a connection; with two of them, so many all reach one once in 512 times.
-RESUMPTIONS = 10
-
-# For a host that nobody has, so that Gatepost answers by itself.
-REQUEST = "GET / HTTP/1.1\r\nHost: unknown.example\r\nConnection: close\r\n\r\n"
-
-LIMIT = 20
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ use crate::cores::{CoreSet, Division};
 use crate::descriptors;
 use crate::interrupt;
 use crate::json;
+use crate::key_group::LacksGroup;
 use crate::options::{Measurement, Options};
 use crate::plot;
 use crate::proxies::{Contender, Kind};
@@ -31,12 +32,12 @@ pub(crate) fn run(options: Options) -> Result<()> {
 fn list() {
     println!("scenarios:");
     for scenario in ALL {
-        println!("  {:<18} {}", scenario.name, scenario.about);
+        println!("  {:<22} {}", scenario.name, scenario.about);
     }
     println!("proxies:");
     for kind in Kind::ALL {
         let place = kind.installed().map_or("not installed".to_owned(), |program| program.display().to_string());
-        println!("  {:<18} {}", kind.name(), if kind == Kind::Gatepost { "this build" } else { &place });
+        println!("  {:<22} {}", kind.name(), if kind == Kind::Gatepost { "this build" } else { &place });
     }
 }
 
@@ -103,6 +104,7 @@ fn run_scenario(scenario: &Scenario, measurement: &Measurement, conditions: &Con
             match trial::run(scenario, contender, conditions) {
                 Ok(sample) => results.add(index, sample),
                 Err(error) if error.is::<interrupt::Interrupted>() => return Err(error),
+                Err(error) if error.is::<LacksGroup>() => results.leave_out(index, &error),
                 Err(error) => results.fail(index, &error),
             }
         }

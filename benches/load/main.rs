@@ -20,6 +20,7 @@ mod generator;
 mod histogram;
 mod interrupt;
 mod json;
+mod key_group;
 mod launch;
 mod measure;
 mod meter;

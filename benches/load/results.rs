@@ -1,5 +1,7 @@
 //! What the rounds of one scenario add up to, and what there is to doubt about it.
 
+use std::fmt;
+
 use crate::account::Shares;
 use crate::proxies::Contender;
 use crate::sample::{Latency, Sample};
@@ -20,7 +22,16 @@ pub(crate) struct Row {
     pub(crate) label: String,
     /// One for each round.
     pub(crate) samples: Vec<Sample>,
-    failure: Option<String>,
+    dropout: Option<Dropout>,
+}
+
+/// Why a proxy takes no further part in a scenario.
+#[derive(Debug)]
+pub(crate) enum Dropout {
+    /// Its trial could not be completed.
+    Failed(String),
+    /// It cannot do what the scenario is about.
+    NotApplicable(String),
 }
 
 /// What is told about one proxy: medians over the rounds, and the figure's extremes.
@@ -41,7 +52,7 @@ pub(crate) struct Summary {
 impl Results {
     pub(crate) fn of(scenario: Scenario, contenders: &[Contender]) -> Self {
         let row =
-            |contender: &Contender| Row { label: contender.label.clone(), samples: Vec::new(), failure: None };
+            |contender: &Contender| Row { label: contender.label.clone(), samples: Vec::new(), dropout: None };
         Self { scenario, rows: contenders.iter().map(row).collect(), notes: Vec::new() }
     }
 
@@ -55,15 +66,20 @@ impl Results {
 
     /// The proxy's trial could not be completed; it takes no further part in this scenario.
     pub(crate) fn fail(&mut self, row: usize, error: &anyhow::Error) {
-        self.rows[row].failure = Some(format!("{error:#}"));
+        self.rows[row].dropout = Some(Dropout::Failed(format!("{error:#}")));
+    }
+
+    /// The proxy cannot do what the scenario is about, and is no worse for it.
+    pub(crate) fn leave_out(&mut self, row: usize, reason: &anyhow::Error) {
+        self.rows[row].dropout = Some(Dropout::NotApplicable(format!("{reason:#}")));
     }
 
     pub(crate) fn may_go_on(&self, row: usize) -> bool {
-        self.rows[row].failure.is_none()
+        self.rows[row].dropout.is_none()
     }
 
     pub(crate) fn failed_trials(&self) -> usize {
-        self.rows.iter().filter(|row| row.failure.is_some()).count()
+        self.rows.iter().filter(|row| matches!(row.dropout, Some(Dropout::Failed(_)))).count()
     }
 
     /// How often the figure of `row` is that of the first row: the median over the rounds, each of
@@ -79,7 +95,7 @@ impl Results {
     pub(crate) fn remarks(&self) -> Vec<String> {
         let mut remarks = self.notes.clone();
         for row in &self.rows {
-            remarks.extend(row.failure.iter().map(|failure| format!("{} failed: {failure}", row.label)));
+            remarks.extend(row.dropout.iter().map(|dropout| format!("{}{dropout}", row.label)));
             let first_failure = row.samples.iter().find_map(|sample| sample.first_failure.as_ref());
             remarks.extend(first_failure.map(|failure| format!("{}: the first error: {failure}", row.label)));
         }
@@ -123,7 +139,22 @@ impl Results {
     }
 }
 
+impl fmt::Display for Dropout {
+    /// What follows the name of the proxy.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => write!(f, " failed: {why}"),
+            Self::NotApplicable(why) => write!(f, ": n/a: {why}"),
+        }
+    }
+}
+
 impl Row {
+    /// Whether there are no numbers because there can be none.
+    pub(crate) fn is_not_applicable(&self) -> bool {
+        matches!(self.dropout, Some(Dropout::NotApplicable(_)))
+    }
+
     /// `None` before the first sample.
     pub(crate) fn summary(&self) -> Option<Summary> {
         let figures = self.sorted(|sample| sample.figure);

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::certificates::KeyKind;
+use crate::key_group::KeyGroup;
 use crate::site::UpstreamKind;
 
 /// One row of the catalogue.
@@ -13,6 +14,7 @@ pub(crate) struct Scenario {
     pub(crate) load: Load,
     pub(crate) upstream: UpstreamKind,
     pub(crate) key: KeyKind,
+    pub(crate) group: KeyGroup,
     pub(crate) figure: Figure,
 }
 
@@ -196,6 +198,7 @@ const TYPICAL: Scenario = Scenario {
     load: Load::Startup,
     upstream: UpstreamKind::Tcp,
     key: KeyKind::EcdsaP256,
+    group: KeyGroup::X25519,
     figure: Figure::CpuPer(Unit::Request),
 };
 
@@ -236,8 +239,16 @@ pub(crate) const ALL: &[Scenario] = &[
         ..TYPICAL
     },
     Scenario {
+        name: "handshake-ecdsa-mlkem",
+        about: "the same with X25519MLKEM768; n/a where a library lacks it, which would fall back to X25519",
+        load: Load::FullHandshakes { clients: 32 },
+        group: KeyGroup::X25519MlKem768,
+        figure: Figure::CpuPer(Unit::Handshake),
+        ..TYPICAL
+    },
+    Scenario {
         name: "handshake-rsa",
-        about: "the same with an RSA 2048 certificate",
+        about: "handshake-ecdsa with an RSA 2048 certificate",
         load: Load::FullHandshakes { clients: 32 },
         key: KeyKind::Rsa2048,
         figure: Figure::CpuPer(Unit::Handshake),

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::certificates::CertificateFiles;
+use crate::key_group::KeyGroup;
 
 /// The name that all proxies serve.
 pub(crate) const HOST: &str = "gitlab.localhost";
@@ -22,6 +23,7 @@ pub(crate) struct Site {
     pub(crate) http: SocketAddr,
     pub(crate) upstream: Upstream,
     pub(crate) certificate: CertificateFiles,
+    pub(crate) group: KeyGroup,
     pub(crate) workers: usize,
     /// The most client connections at one time.
     pub(crate) connections: usize,
@@ -48,7 +50,12 @@ impl Site {
     ///
     /// # Errors
     /// There is no place for the directory, or no port is free.
-    pub(crate) fn new(upstream: UpstreamKind, certificate: CertificateFiles, size: Size) -> Result<Self> {
+    pub(crate) fn new(
+        upstream: UpstreamKind,
+        certificate: CertificateFiles,
+        group: KeyGroup,
+        size: Size,
+    ) -> Result<Self> {
         let directory = TempDir::with_prefix("gatepost-load-").context("cannot make a temporary directory")?;
         // Proxies that give up root for their workers must still reach the socket inside.
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
@@ -59,7 +66,7 @@ impl Site {
             UpstreamKind::Unix => Upstream::Unix(directory.path().join("application.socket")),
         };
         let Size { workers, connections } = size;
-        Ok(Self { https, http, upstream, certificate, workers, connections, _claim: claim, directory })
+        Ok(Self { https, http, upstream, certificate, group, workers, connections, _claim: claim, directory })
     }
 
     /// A path inside the site's directory.

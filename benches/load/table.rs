@@ -23,6 +23,8 @@ pub(crate) fn print(results: &Results) {
     for row in &results.rows {
         if let Some(summary) = row.summary() {
             print_cells(&cells(row, &summary, results.ratio(row)));
+        } else if row.is_not_applicable() {
+            print_cells(&std::array::from_fn(|column| if column == 0 { &row.label } else { "n/a" }.to_owned()));
         }
     }
     for remark in results.remarks() {

@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::account::{Parties, Spell};
 use crate::application;
 use crate::certificates::Certificates;
 use crate::child::Child;
 use crate::cores::{CoreSet, Division};
-use crate::generator::{Running, Target};
+use crate::generator::{Probe, Running, Target};
 use crate::interrupt::{eventually, pause};
+use crate::key_group::LacksGroup;
 use crate::launch;
 use crate::measure::Processes;
 use crate::meter::{Phase, Tally};
@@ -46,22 +47,28 @@ struct Observation {
 /// Starts the application and `contender`, takes one sample, and ends both.
 ///
 /// # Errors
-/// Something cannot be started, the clients cannot connect, or the proxy was not the one who served.
+/// Something cannot be started, the clients cannot connect, or the proxy was not the one who served. A
+/// [`LacksGroup`] tells that the proxy cannot do what the scenario is about.
 pub(crate) fn run(scenario: &Scenario, contender: &Contender, conditions: &Conditions) -> Result<Sample> {
     let load = scenario.load.with_tunnels_at_most(conditions.tunnels);
     let size = Size { workers: conditions.workers, connections: load.clients() };
-    let site = Site::new(scenario.upstream, conditions.certificates.of(scenario.key).clone(), size)?;
+    let site =
+        Site::new(scenario.upstream, conditions.certificates.of(scenario.key).clone(), scenario.group, size)?;
     let application = start_application(&site, &conditions.division.application)?;
     if load == Load::Startup {
         return startup::run(contender, &site, &conditions.division.proxy);
     }
     let proxy = contender.start(&site, &conditions.division.proxy)?;
+    let target = Target::of(&site);
+    if !Probe::new(&target)?.agrees_in(scenario.group).map_err(|fault| anyhow!("{fault}"))? {
+        return Err(LacksGroup(scenario.group).into());
+    }
     let parties = Parties {
         proxy: Processes::Group(proxy.group()),
         application: Processes::Group(application.group()),
         division: conditions.division.clone(),
     };
-    let observation = observe(load, &Target::of(&site), &parties, conditions.measured)?;
+    let observation = observe(load, &target, &parties, conditions.measured)?;
     if load.is_closed_loop() && observation.spell.shares.proxy < IMPLAUSIBLE {
         bail!("{} answered without using its cores: somebody else must have answered for it", contender.label);
     }

@@ -76,7 +76,8 @@ pub enum KeyGroup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resumption {
     Off,
-    /// The client keeps the session, encrypted with a key of [`TicketKeySource`].
+    /// The client keeps the session, encrypted with a key of [`TicketKeySource`]. The server remembers only
+    /// some sessions of TLS 1.2, for clients that take no tickets.
     Tickets,
     /// The server remembers this many sessions.
     Sessions(NonZeroUsize),

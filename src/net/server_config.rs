@@ -58,8 +58,12 @@ impl TlsShared {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         match resumption {
             Resumption::Off => config.send_tls13_tickets = 0,
-            // Tickets hold the state at the client; a cache beside them is memory and a lock for nothing.
-            Resumption::Tickets => config.ticketer = self.tickets.clone(),
+            // Tickets hold the state at the client. The memory is for those who take none: curl, and all that is
+            // made with libcurl, refuses tickets over TLS 1.2. Handshakes of TLS 1.3 never look at it.
+            Resumption::Tickets => {
+                config.ticketer = self.tickets.clone();
+                config.session_storage = ServerSessionMemoryCache::new(WITHOUT_TICKETS);
+            }
             Resumption::Sessions(count) => config.session_storage = ServerSessionMemoryCache::new(count.get()),
         }
     }
@@ -100,6 +104,9 @@ fn group(group: KeyGroup) -> &'static dyn SupportedKxGroup {
         KeyGroup::P384 => kx_group::SECP384R1,
     }
 }
+
+/// How many sessions a host remembers of clients that take no tickets; a few hundred bytes each.
+const WITHOUT_TICKETS: usize = 1024;
 
 const ALPN_H2: &[u8] = b"h2";
 const ALPN_HTTP1: &[u8] = b"http/1.1";

@@ -26,6 +26,7 @@ mod resumption;
 mod routing;
 mod tls;
 mod tls_policy;
+mod tls_target;
 
 // What passes, in both directions.
 mod agents;

@@ -1,8 +1,12 @@
 //! The support against itself: a client that talks to a scripted application directly.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::version::TLS13;
 
 use crate::support::SOON;
+use crate::support::application::Application;
 use crate::support::certs::{self, KeyEncoding, KeyKind};
 use crate::support::client::{Client, End};
 use crate::support::configuration::GITLAB;
@@ -10,6 +14,7 @@ use crate::support::eventually::eventually;
 use crate::support::faulty::{accepts_then_resets, never_answers, stops_mid_body, trickles};
 use crate::support::origin::{Conversation, Origin, Upstream, answers, ok};
 use crate::support::ports::ReservedPort;
+use crate::support::tls::{EarlyData, Tls};
 
 fn direct(origin: &Origin) -> Client {
     match origin.upstream() {
@@ -71,6 +76,23 @@ fn a_reset_is_told_from_an_orderly_close() {
 fn an_answer_in_single_bytes_is_put_together() {
     let origin = Origin::tcp(trickles(ok("slowly")));
     assert_eq!(direct(&origin).get("/").text(), "slowly");
+}
+
+#[test]
+fn a_client_is_told_that_early_data_is_allowed() {
+    let mut server = certs::leaf(&[GITLAB]).server_config(&["http/1.1"]);
+    server.max_early_data_size = 1000;
+    let application = Application::tls(server);
+    let tls = Tls::to(GITLAB).only(&TLS13);
+    let mut config = tls.config();
+    config.enable_early_data = true;
+    let memory = Arc::new(config);
+    let told = [(); 2].map(|()| {
+        let stream = Arc::new(tls.connect_with(&memory, application.address()).unwrap());
+        assert_eq!(Client::new(stream.clone(), GITLAB).get("/").status(), 200);
+        stream.early_data()
+    });
+    assert_eq!(told, [EarlyData::Forbidden, EarlyData::Allowed]);
 }
 
 #[test]

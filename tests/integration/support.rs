@@ -7,16 +7,19 @@ pub mod gatepost;
 pub mod output;
 pub mod ports;
 pub mod process;
+pub mod target;
 
 // Peers, and what passes between them.
 pub mod application;
 pub mod certs;
 pub mod client;
 pub mod faulty;
+pub mod hello;
 pub mod http2;
 pub mod http2_frames;
 pub mod message;
 pub mod origin;
+pub mod records;
 pub mod socket;
 pub mod tls;
 pub mod wire;

@@ -1,6 +1,6 @@
 //! Connections to a proxy, plain and TLS.
 //!
-//! Every proxy gets the same offer: TLS 1.3, AES-128-GCM, X25519. Certificates are not verified:
+//! Every proxy gets the same offer: TLS 1.3, AES-128-GCM, and the group of the scenario. Certificates are not verified:
 //! they are our own, and the work would only take the generator's core from the application.
 
 use std::net::SocketAddr;
@@ -17,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::fault::Fault;
+use crate::key_group::KeyGroup;
 use crate::site::HOST;
 
 /// A plain connection. The reader matters below TLS too: it turns the many small reads of a TLS
@@ -42,6 +43,14 @@ pub(crate) enum Sessions {
     Resumed,
 }
 
+/// What a client says of itself in its handshakes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offer {
+    pub(crate) alpn: Alpn,
+    pub(crate) sessions: Sessions,
+    pub(crate) group: KeyGroup,
+}
+
 /// Makes TLS connections to one proxy.
 #[derive(Clone)]
 pub(crate) struct Dialer {
@@ -62,8 +71,8 @@ impl Dialer {
     ///
     /// # Errors
     /// TLS cannot be set up as the scenarios want it.
-    pub(crate) fn new(address: SocketAddr, alpn: Alpn, sessions: Sessions, buffer: usize) -> anyhow::Result<Self> {
-        let connector = TlsConnector::from(Arc::new(client_config(alpn, sessions)?));
+    pub(crate) fn new(address: SocketAddr, offer: Offer, buffer: usize) -> anyhow::Result<Self> {
+        let connector = TlsConnector::from(Arc::new(client_config(offer)?));
         Ok(Self { address, connector, name: ServerName::try_from(HOST)?, buffer })
     }
 
@@ -93,10 +102,15 @@ pub(crate) fn resumed(connection: &Secure) -> bool {
     connection.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed)
 }
 
-fn client_config(alpn: Alpn, sessions: Sessions) -> anyhow::Result<ClientConfig> {
+/// Whether the keys of `connection` were agreed on in `group`.
+pub(crate) fn agreed_in(group: KeyGroup, connection: &Secure) -> bool {
+    connection.get_ref().1.negotiated_key_exchange_group().is_some_and(|agreed| agreed.name() == group.name())
+}
+
+fn client_config(offer: Offer) -> anyhow::Result<ClientConfig> {
     let provider = CryptoProvider {
         cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256],
-        kx_groups: vec![aws_lc_rs::kx_group::X25519],
+        kx_groups: offer.group.offer(),
         ..aws_lc_rs::default_provider()
     };
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
@@ -104,11 +118,11 @@ fn client_config(alpn: Alpn, sessions: Sessions) -> anyhow::Result<ClientConfig>
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Unverified))
         .with_no_client_auth();
-    config.alpn_protocols = match alpn {
+    config.alpn_protocols = match offer.alpn {
         Alpn::Http1 => vec![b"http/1.1".to_vec()],
         Alpn::Http2 => vec![b"h2".to_vec()],
     };
-    config.resumption = match sessions {
+    config.resumption = match offer.sessions {
         Sessions::Forgotten => Resumption::disabled(),
         Sessions::Resumed => Resumption::in_memory_sessions(1),
     };

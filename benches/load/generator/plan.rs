@@ -7,7 +7,7 @@ use anyhow::Result;
 use http::Request;
 
 use super::broadcast::Audience;
-use super::connection::{Alpn, Dialer, Sessions};
+use super::connection::{Alpn, Dialer, Offer, Sessions};
 use super::handshake::Handshakes;
 use super::http1::{BUFFER, Expected, KeepAlive, Length, PlainKeepAlive};
 use super::http2::Streams;
@@ -15,6 +15,7 @@ use super::transfer::Upload;
 use super::websocket::{Echo, Endpoint, Idle, Open, Paced};
 use super::{Conductor, Silence};
 use crate::application::{BROADCAST_PATH, ECHO_PATH};
+use crate::key_group::KeyGroup;
 use crate::meter::Tally;
 use crate::scenario::Load;
 use crate::site::{HOST, Site};
@@ -24,11 +25,12 @@ use crate::site::{HOST, Site};
 pub(crate) struct Target {
     pub(crate) https: SocketAddr,
     pub(crate) http: SocketAddr,
+    pub(crate) group: KeyGroup,
 }
 
 impl Target {
     pub(crate) fn of(site: &Site) -> Self {
-        Self { https: site.https, http: site.http }
+        Self { https: site.https, http: site.http, group: site.group }
     }
 
     /// What one small GET on a connection of its own takes.
@@ -37,12 +39,16 @@ impl Target {
     }
 
     fn dialer(&self, alpn: Alpn) -> Result<Dialer> {
-        Dialer::new(self.https, alpn, Sessions::Forgotten, BUFFER)
+        Dialer::new(self.https, self.offer(alpn, Sessions::Forgotten), BUFFER)
+    }
+
+    fn offer(&self, alpn: Alpn, sessions: Sessions) -> Offer {
+        Offer { alpn, sessions, group: self.group }
     }
 
     /// A dialer for bodies so large that the size of each read decides.
     fn bulk_dialer(&self) -> Result<Dialer> {
-        Dialer::new(self.https, Alpn::Http1, Sessions::Forgotten, BULK_BUFFER)
+        Dialer::new(self.https, self.offer(Alpn::Http1, Sessions::Forgotten), BULK_BUFFER)
     }
 
     fn echo(&self, length: usize) -> Result<Endpoint> {
@@ -51,7 +57,7 @@ impl Target {
     }
 
     fn handshakes(self, sessions: Sessions) -> Handshakes {
-        let new_dialer = Box::new(move || Dialer::new(self.https, Alpn::Http1, sessions, BUFFER));
+        let new_dialer = Box::new(move || Dialer::new(self.https, self.offer(Alpn::Http1, sessions), BUFFER));
         let request = get("/bytes/1024", "Connection: close\r\n");
         Handshakes { new_dialer, sessions, request, expected: body_of(1024) }
     }

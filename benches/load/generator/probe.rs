@@ -1,4 +1,4 @@
-//! A look whether a proxy answers yet.
+//! A look whether a proxy answers yet, and in which group it agrees on keys.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,9 +7,10 @@ use anyhow::Result;
 use tokio::runtime::Runtime;
 
 use super::Target;
-use super::connection::Dialer;
+use super::connection::{Dialer, agreed_in};
 use super::fault::Fault;
 use super::http1::{Expected, Http1};
+use crate::key_group::KeyGroup;
 use crate::meter::{Lane, Progress, Seat};
 
 /// Asks for one small answer over TLS; made before the proxy starts, so that only asking takes time.
@@ -37,6 +38,14 @@ impl Probe {
     /// Whether the proxy gives the right answer now.
     pub(crate) fn answers(&self) -> bool {
         self.runtime.block_on(self.ask()).is_ok()
+    }
+
+    /// Whether the proxy agrees on keys in `group` now.
+    ///
+    /// # Errors
+    /// It cannot be connected to.
+    pub(crate) fn agrees_in(&self, group: KeyGroup) -> Result<bool, Fault> {
+        self.runtime.block_on(async { Ok(agreed_in(group, &self.dialer.connect().await?)) })
     }
 
     async fn ask(&self) -> Result<(), Fault> {

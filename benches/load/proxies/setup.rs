@@ -52,7 +52,7 @@ fn fill(template: &str, site: &Site) -> String {
     text
 }
 
-fn values(site: &Site) -> [(&'static str, String); 16] {
+fn values(site: &Site) -> [(&'static str, String); 18] {
     let Site { https, http, upstream, certificate, workers, connections, .. } = site;
     let path = |path: &std::path::Path| path.display().to_string();
     let for_others = |prefix: &str| match upstream {
@@ -71,6 +71,8 @@ fn values(site: &Site) -> [(&'static str, String); 16] {
         ("workers", workers.to_string()),
         ("worker_connections", nginx_connections(*connections).to_string()),
         ("maxconn", (connections + SPARE).to_string()),
+        ("curves_for_nginx", site.group.for_nginx().to_owned()),
+        ("curves_for_haproxy", site.group.for_haproxy().to_owned()),
         ("chain", path(&certificate.chain)),
         ("key", path(&certificate.key)),
         ("bundle", path(&certificate.bundle)),

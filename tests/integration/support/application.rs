@@ -81,6 +81,10 @@ impl Application {
         Application { address, shared, stop: Some(stop), thread: Some(thread) }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn port(&self) -> u16 {
         self.address.port()
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{
-    CipherSuite, ClientConfig, ClientConnection, HandshakeKind, NamedGroup, ProtocolVersion, SupportedCipherSuite,
-    SupportedProtocolVersion,
+    CipherSuite, ClientConfig, ClientConnection, HandshakeKind, NamedGroup, ProtocolVersion, RootCertStore,
+    SupportedCipherSuite, SupportedProtocolVersion,
 };
 
 use super::certs::{self, clients::Identity};
@@ -19,6 +19,7 @@ use super::socket::{Duplex, connect};
 #[derive(Clone)]
 pub struct Tls {
     name: String,
+    trust: Arc<RootCertStore>,
     sends_name: bool,
     protocols: Vec<Vec<u8>>,
     versions: Vec<&'static SupportedProtocolVersion>,
@@ -31,10 +32,18 @@ pub struct Tls {
 pub struct TlsStream {
     tcp: TcpStream,
     session: Mutex<ClientConnection>,
+    early_data: EarlyData,
     /// Records that were read from the socket but not decrypted yet. Held while reading.
     incoming: Mutex<Vec<u8>>,
     /// Held while writing, so that records leave in the order they were made.
     outgoing: Mutex<()>,
+}
+
+/// Whether a client may send a request before the handshake is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlyData {
+    Allowed,
+    Forbidden,
 }
 
 impl Tls {
@@ -42,6 +51,7 @@ impl Tls {
     pub fn to(name: &str) -> Tls {
         Tls {
             name: name.to_owned(),
+            trust: Arc::new(certs::trust()),
             sends_name: true,
             protocols: vec![b"http/1.1".to_vec()],
             versions: rustls::ALL_VERSIONS.to_vec(),
@@ -54,6 +64,12 @@ impl Tls {
     /// Expects the certificate of the name without asking for it.
     pub fn without_sending_the_name(mut self) -> Tls {
         self.sends_name = false;
+        self
+    }
+
+    /// Trusts these authorities instead of the test authority.
+    pub fn trusting(mut self, trust: &Arc<RootCertStore>) -> Tls {
+        self.trust = Arc::clone(trust);
         self
     }
 
@@ -103,10 +119,12 @@ impl Tls {
     fn handshake(&self, config: &Arc<ClientConfig>, mut tcp: TcpStream) -> io::Result<TlsStream> {
         let mut session =
             ClientConnection::new(Arc::clone(config), self.server_name()).map_err(io::Error::other)?;
+        let early_data = if session.early_data().is_some() { EarlyData::Allowed } else { EarlyData::Forbidden };
         while session.is_handshaking() || session.wants_write() {
             session.complete_io(&mut tcp)?;
         }
-        Ok(TlsStream { tcp, session: Mutex::new(session), incoming: Mutex::default(), outgoing: Mutex::default() })
+        let (incoming, outgoing) = Default::default();
+        Ok(TlsStream { tcp, session: Mutex::new(session), early_data, incoming, outgoing })
     }
 
     pub fn config(&self) -> ClientConfig {
@@ -118,7 +136,7 @@ impl Tls {
         let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&self.versions)
             .unwrap()
-            .with_root_certificates(certs::trust());
+            .with_root_certificates(Arc::clone(&self.trust));
         let mut config = match &self.identity {
             Some(identity) => config.with_client_auth_cert(identity.chain(), identity.key()).unwrap(),
             None => config.with_no_client_auth(),
@@ -155,6 +173,11 @@ impl TlsStream {
     /// Whether an earlier session was resumed.
     pub fn is_resumed(&self) -> bool {
         self.session.lock().unwrap().handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// What the server of the session that was remembered has said about it, if the client would send it at all.
+    pub fn early_data(&self) -> EarlyData {
+        self.early_data
     }
 
     /// The chain the server sent, leaf first.
