@@ -6,7 +6,6 @@ use http::header::{HeaderName, HeaderValue};
 use httparse::Status;
 use hyper::body::{Frame, SizeHint};
 
-use super::answer_head::MAX_HEAD;
 use super::error::{Breakage, Unreadable};
 
 /// What is still to come of a body.
@@ -142,10 +141,10 @@ fn split_size(unread: &mut Bytes) -> Result<Option<u64>, Unreadable> {
 
 fn split_trailers(unread: &mut Bytes) -> Result<Option<HeaderMap>, Unreadable> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_TRAILERS];
-    let (length, fields) = match httparse::parse_headers(unread, &mut fields).map_err(Unreadable::Head)? {
+    let (length, fields) = match httparse::parse_headers(unread, &mut fields).map_err(|_| Unreadable::Trailers)? {
         Status::Complete(parsed) => parsed,
-        Status::Partial if unread.len() < MAX_HEAD => return Ok(None),
-        Status::Partial => return Err(Unreadable::HeadTooLarge),
+        Status::Partial if unread.len() < LARGEST_TRAILERS => return Ok(None),
+        Status::Partial => return Err(Unreadable::Trailers),
     };
     let mut trailers = HeaderMap::with_capacity(fields.len());
     for field in fields {
@@ -161,6 +160,9 @@ fn split_trailers(unread: &mut Bytes) -> Result<Option<HeaderMap>, Unreadable> {
 const LONGEST_SIZE_LINE: usize = 4 * 1024;
 
 const MOST_TRAILERS: usize = 64;
+
+/// Bytes.
+const LARGEST_TRAILERS: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
