@@ -51,8 +51,9 @@ def place():
     return Place(*gatepost.free_ports(4), certificates)
 
 
-def start(where, validity=None):
-    """Starts the authority. Its certificates are valid for `validity` seconds, or for years."""
+def start(where, validity=None, refused_nonces=5):
+    """Starts the authority. Its certificates are valid for `validity` seconds, or for years. So many of a hundred
+    requests are refused for their nonce, to be sent again with another."""
     names, management = gatepost.free_ports(2)
     nobody = ["-http01", "", "-https01", "", "-tlsalpn01", ""]
     gatepost.start(
@@ -73,6 +74,7 @@ def start(where, validity=None):
     file = where.certificates / "pebble.json"
     file.write_text(json.dumps({"pebble": settings}))
     os.environ["PEBBLE_VA_NOSLEEP"] = "1"
+    os.environ["PEBBLE_WFE_NONCEREJECT"] = str(refused_nonces)
     command = ["pebble", "-config", file, "-dnsserver", f"127.0.0.1:{names}"]
     process = gatepost.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     gatepost.wait_for(process, lambda: gatepost.accepts(where.management), "pebble to accept connections")

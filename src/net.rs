@@ -1,5 +1,6 @@
 //! Bytes and connections: everything that touches a socket, and nothing that knows about routes.
 
+pub mod activity;
 pub mod certificate;
 pub mod chain;
 pub mod challenges;

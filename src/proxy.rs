@@ -14,6 +14,7 @@ pub mod logs;
 pub mod noting;
 mod own_answers;
 pub mod reply;
+mod request_body;
 pub mod request_id;
 pub mod requested_host;
 pub mod rewrite;
@@ -46,12 +47,13 @@ use crate::net::upstream::Upstream;
 use crate::net::upstream::answer::Answer;
 use crate::net::upstream::dial::UpstreamStream;
 use crate::net::upstream::error::UpstreamError;
-use crate::net::upstream::request::{BodyRules, Expectation, RequestBody, RequestHead, UpstreamRequest};
+use crate::net::upstream::request::{RequestHead, UpstreamRequest};
 use crate::net::upstream::tls::ApplicationTls;
 use crate::telemetry::counters::{OpenConnection, Tallies};
 use crate::telemetry::exchange::{Exchange, TunnelRecord};
 use crate::telemetry::expiries::HostExpiry;
 use crate::telemetry::log_writer::LogHandle;
+use addressee::{Addressee, Visit};
 use body::{Content, Record, ReplyBody};
 use compression::Prospect;
 use error_pages::ReadyPages;
@@ -117,6 +119,14 @@ struct Errand<'a> {
     response_ops: &'a ResolvedOps<'a>,
 }
 
+/// A request and its record, which begins in any case.
+struct Admitted {
+    open: OpenExchange,
+    exchange: Exchange,
+    /// Boxed either way, because futures hold it.
+    inbound: Result<Box<Inbound>, Box<Reply>>,
+}
+
 /// What came of a request.
 enum Outcome {
     Answered(Reply),
@@ -153,9 +163,12 @@ impl Proxy {
     + use<> {
         self.count_handshake(&client);
         let proxy = self.clone();
+        let visit = Rc::new(Visit::of(client));
         tower::service_fn(move |request| {
-            let (proxy, client) = (proxy.clone(), client.clone());
-            async move { proxy.answer(&client, request).await }
+            let (proxy, visit) = (proxy.clone(), visit.clone());
+            // Before the future begins, so that it need not carry the request in full.
+            let admitted = proxy.admit(&visit, request);
+            async move { proxy.answer(&visit.client, admitted).await }
         })
     }
 
@@ -176,17 +189,12 @@ impl Proxy {
     }
 
     /// One exchange, from the request to the head of its answer.
-    async fn answer(
-        &self,
-        client: &ClientConnection,
-        request: Request<Incoming>,
-    ) -> Result<Response<ReplyBody>, NoAnswer> {
-        let open = client.open_exchange();
-        let (mut exchange, inbound) = self.admit(client, request);
+    async fn answer(&self, client: &ClientConnection, admitted: Admitted) -> Result<Response<ReplyBody>, NoAnswer> {
+        let Admitted { open, mut exchange, inbound } = admitted;
         let prospect = inbound.as_ref().ok().and_then(|inbound| self.prospect(inbound));
         let outcome = match inbound {
             Ok(inbound) => self.act(Asked { client, exchange: &mut exchange, inbound }).await,
-            Err(refused) => Outcome::Answered(refused),
+            Err(refused) => Outcome::Answered(*refused),
         };
         match outcome {
             Outcome::Answered(reply) => Ok(recorded(exchange, open, compression::applied(prospect, reply))),
@@ -202,30 +210,31 @@ impl Proxy {
         }
     }
 
-    /// Finds the host of a request and opens its record, which begins in any case.
-    fn admit(
-        &self,
-        client: &ClientConnection,
-        request: Request<Incoming>,
-    ) -> (Exchange, Result<Box<Inbound>, Reply>) {
+    /// Finds the host of a request and opens its record.
+    fn admit(&self, visit: &Visit, request: Request<Incoming>) -> Admitted {
+        let client = &*visit.client;
+        let open = client.open_exchange();
         let (head, body) = request.into_parts();
         let body = ClientBody::new(body, head.version);
         let id = RequestId::default();
-        let found = self.find_host(client, &head);
-        let answering = found.as_ref().ok().map(|(host, _)| *host).or(self.fallbacks[client.listener]);
+        let found = self.find_host(visit, &head);
+        let answering = found.as_ref().ok().map(|addressee| addressee.host).or(self.fallbacks[client.listener]);
         let client_address = self.client_address(client, answering, &head);
         let facts =
             RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
         let exchange = Exchange::open(client_address.ip(), &head, &facts, self.logs.of(answering).clone());
         let exchange = exchange.counted(self.tallies.as_ref().map(|tallies| tallies.asked(answering)));
         let inbound = match (self.challenge(&head), found) {
-            (Some(answer), _) => Err(answer),
-            (None, Ok((host, host_header))) => {
+            (Some(answer), _) => Err(Box::new(answer)),
+            (None, Ok(Addressee { host, header: host_header })) => {
                 Ok(Box::new(Inbound { head, body, host, client_address, host_header, id }))
             }
-            (None, Err(refusal)) => Err(reply::refuse(&refusal, None, head.headers.get(header::ACCEPT))),
+            (None, Err(refusal)) => {
+                let accept = head.headers.get(header::ACCEPT);
+                Err(Box::new(reply::refuse(&refusal, None, accept)))
+            }
         };
-        (exchange, inbound)
+        Admitted { open, exchange, inbound }
     }
 
     /// Does what the request's route says.
@@ -266,12 +275,18 @@ impl Proxy {
     /// Asks the application.
     async fn forward(&self, errand: Errand<'_>, asked: Asked<'_>) -> Result<Outcome, Refusal> {
         let Asked { client, exchange, inbound } = asked;
-        let (request, offer) = self.outbound(client, &errand, *inbound)?;
         let Errand { forward, response_ops, .. } = errand;
-        let address = &self.model.upstream(forward.upstream).address;
-        let noting = exchange.notes().map(|notes| Noting::begin(notes, address, &request));
-        let attempt = noting.as_ref().map(|noting| &noting.attempt);
-        let answer = self.upstreams[forward.upstream.index()].send(request, attempt).await;
+        let (offer, noting);
+        let answer = {
+            // In a scope of its own, so that the future has no room for it while it waits.
+            let (request, its_offer) = self.outbound(client, &errand, *inbound)?;
+            let address = &self.model.upstream(forward.upstream).address;
+            offer = its_offer;
+            noting = exchange.notes().map(|notes| Noting::begin(notes, address, &request));
+            let attempt = noting.as_ref().map(|noting| &noting.attempt);
+            self.upstreams[forward.upstream.index()].send(request, attempt)
+        }
+        .await;
         if let Some(noting) = noting {
             noting.end(&answer);
         }
@@ -305,17 +320,10 @@ impl Proxy {
         let Errand { route, forward, .. } = errand;
         let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
         let Inbound { mut head, body, host, client_address, host_header, .. } = inbound;
-        if declared_length(&head).is_some_and(|length| !forward.body_limit.allows(length)) {
-            return Err(Refusal::TooLarge);
-        }
+        let body = request_body::of(body, forward, &head)?;
         client.limit_write(forward.client_timeout);
         let offer = UpgradeOffer::of(&head, &body);
         let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
-        let rules = BodyRules {
-            limit: forward.body_limit,
-            client_timeout: forward.client_timeout,
-            expects: expectation(&head),
-        };
         let security = self.model.host(host).security;
         let client_header = client.peer.header_for(client_address);
         let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
@@ -323,7 +331,7 @@ impl Proxy {
         let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
         let request = UpstreamRequest::new(
             RequestHead { method: head.method, target, headers },
-            RequestBody::new(body, rules),
+            body,
             &hop,
             forward.read_timeout,
         );
@@ -386,15 +394,4 @@ fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Respons
     let reply = if exchange.is_head() { reply::without_body(reply) } else { reply };
     let record = Record::of_answer(exchange, open);
     reply.map(|content| ReplyBody::Message { content, record })
-}
-
-fn declared_length(head: &request::Parts) -> Option<u64> {
-    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn expectation(head: &request::Parts) -> Expectation {
-    match head.headers.get(header::EXPECT) {
-        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Expectation::Continue,
-        _ => Expectation::None,
-    }
 }

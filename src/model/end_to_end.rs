@@ -6,24 +6,27 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::header_ops::{HOP_BY_HOP, ResolvedOps};
+use super::header_ops::{ResolvedOps, is_hop_by_hop};
 
 /// Headers without any that belong to a single connection.
 #[derive(Debug, Clone, Default)]
 pub struct EndToEnd(HeaderMap);
 
 impl EndToEnd {
-    /// Takes away what belongs to the connection the message came on.
-    pub fn strip(mut headers: HeaderMap) -> EndToEnd {
+    /// Takes away what belongs to the connection the message came on, and every header whose name `unwanted`
+    /// picks. One look at each name costs less than a search for each that could be there.
+    pub fn strip(mut headers: HeaderMap, unwanted: impl Fn(&str) -> bool) -> EndToEnd {
+        let stops_here = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || unwanted(name.as_str());
+        let mut leaving: Vec<HeaderName> = headers.keys().filter(stops_here).cloned().collect();
         // Where both were sent, Transfer-Encoding framed the message, and the length is a lie that the next
         // hop would believe (RFC 9112 section 6.3).
-        if headers.contains_key(header::TRANSFER_ENCODING) {
-            headers.remove(header::CONTENT_LENGTH);
+        if leaving.contains(&header::TRANSFER_ENCODING) {
+            leaving.push(header::CONTENT_LENGTH);
         }
-        for name in named_by_connection(&headers) {
-            headers.remove(name);
+        if leaving.contains(&header::CONNECTION) {
+            leaving.extend(named_by_connection(&headers));
         }
-        for name in &HOP_BY_HOP {
+        for name in leaving {
             headers.remove(name);
         }
         EndToEnd(headers)
@@ -42,14 +45,6 @@ impl EndToEnd {
         self.0.remove(name);
     }
 
-    /// Removes every header whose name `unwanted` picks.
-    pub fn remove_where(&mut self, unwanted: impl Fn(&str) -> bool) {
-        let names: Vec<HeaderName> = self.0.keys().filter(|name| unwanted(name.as_str())).cloned().collect();
-        for name in names {
-            self.0.remove(name);
-        }
-    }
-
     pub fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
         self.0.get(name)
     }
@@ -66,7 +61,7 @@ impl EndToEnd {
 
 /// What `Connection` says belongs to the connection. A sender cannot take away headers on which
 /// security depends: those are never hop-by-hop, whatever it says.
-fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     let values = headers.get_all(header::CONNECTION);
     let tokens = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let common = |token: &&str| !["close", "keep-alive", "upgrade"].iter().any(|it| it.eq_ignore_ascii_case(token));
@@ -75,7 +70,6 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
         .filter(common)
         .filter_map(|token| HeaderName::try_from(token).ok())
         .filter(|name| !ALWAYS_END_TO_END.contains(name))
-        .collect()
 }
 
 const ALWAYS_END_TO_END: [HeaderName; 6] = [
@@ -96,7 +90,8 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let mut left: Vec<_> = EndToEnd::strip(map).0.keys().map(ToString::to_string).collect();
+        let mut left: Vec<_> =
+            EndToEnd::strip(map, |name| name == "x-unwanted").0.keys().map(ToString::to_string).collect();
         left.sort();
         left
     }
@@ -113,6 +108,11 @@ mod tests {
             ("accept", "*/*"),
         ];
         assert_eq!(stripped(&headers), ["accept"]);
+    }
+
+    #[test]
+    fn what_is_unwanted_goes_with_all_its_values() {
+        assert_eq!(stripped(&[("x-unwanted", "1"), ("accept", "*/*"), ("x-unwanted", "2")]), ["accept"]);
     }
 
     #[test]

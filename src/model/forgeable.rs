@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderName};
 
-use super::header_ops::HOP_BY_HOP;
+use super::header_ops::is_hop_by_hop;
 
 /// Whether a client must not write a header of this name. Names with `_` are dropped as nginx does: CGI-like
 /// applications cannot tell them from those with `-`.
@@ -24,7 +24,7 @@ pub fn is_forgeable(name: &str) -> bool {
 /// otherwise believe them, although the headers have been cleared of the same (RFC 9110 section 6.5.1).
 pub fn strip_trailers(trailers: &mut HeaderMap) {
     let unwanted = |name: &&HeaderName| {
-        is_forgeable(name.as_str()) || HOP_BY_HOP.contains(name) || HEADERS_ONLY.contains(name)
+        is_forgeable(name.as_str()) || is_hop_by_hop(name.as_str()) || HEADERS_ONLY.contains(name)
     };
     let names: Vec<HeaderName> = trailers.keys().filter(unwanted).cloned().collect();
     for name in names {

@@ -13,8 +13,7 @@ pub struct InvalidPath;
 
 /// The normal form of a path. Borrowed when it is in normal form already, as nearly all are.
 pub fn normalise(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
-    let is_normal = !path.contains('%') && !path.contains("//") && !path.contains("/.");
-    if is_normal {
+    if is_normal(path.as_bytes()) {
         return Ok(Cow::Borrowed(path));
     }
     // Bytes that are no UTF-8 become U+FFFD, which no route is written with.
@@ -35,6 +34,17 @@ pub fn replace(path: &str, matched: usize, replacement: &str) -> Result<String, 
         }
     }
     Ok(replaced)
+}
+
+/// Whether there is nothing to decode and nothing to resolve. One pass over so short a text costs a fraction of
+/// three searches.
+fn is_normal(path: &[u8]) -> bool {
+    let mut before = 0;
+    path.iter().all(|&byte| {
+        let is_detour = before == b'/' && matches!(byte, b'/' | b'.');
+        before = byte;
+        byte != b'%' && !is_detour
+    })
 }
 
 fn normal_bytes(path: &str) -> Result<Vec<u8>, InvalidPath> {

@@ -6,7 +6,6 @@
 //! gently: what the client still sends is read and dropped for a moment, because closing a socket with
 //! unread data resets the connection and takes the answer just sent with it.
 
-use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -17,8 +16,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
+use super::activity::Activity;
 use super::lent_buffer;
 
 /// A client's socket.
@@ -27,40 +27,6 @@ pub struct ClientSocket {
     activity: Rc<Activity>,
     reading: Reading,
     closing: Closing,
-}
-
-/// What the client of one connection is doing, and since when.
-pub struct Activity {
-    phase: Cell<Phase>,
-    since: Cell<Instant>,
-    exchanges: Cell<u32>,
-    write_stuck_since: Cell<Option<Instant>>,
-    /// Answers whose last bytes nobody has asked more after, and since when there was no change.
-    untaken: Cell<u32>,
-    untaken_since: Cell<Instant>,
-    /// Without taking any of the bytes that are ready for it, a client may last this long.
-    write_limit: Cell<Duration>,
-}
-
-/// How long a client may take for what.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientLimits {
-    /// From the first byte of a request's head to its last; also for a connection's first byte.
-    pub head: Duration,
-    /// Between requests.
-    pub keep_alive: Duration,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Between two requests.
-    Idle,
-    /// A request's head is due: it has begun, or it is the first of the connection.
-    Head,
-    /// Requests are being answered.
-    Busy,
-    /// HTTP/2: frames that are no request come at any time, so there are no heads to time.
-    IdleMultiplexed,
 }
 
 enum Reading {
@@ -111,6 +77,11 @@ impl ClientSocket {
     /// From now on, shutting down ends one direction only.
     pub fn become_tunnel(&mut self) {
         self.closing = Closing::HalfOnly;
+    }
+
+    /// Ready when reading has a chance: bytes have come, or the end of them. Nothing may have been read ahead.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.tcp.poll_read_ready(cx)
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -192,104 +163,6 @@ impl AsyncWrite for ClientSocket {
     }
 }
 
-impl Activity {
-    /// A new connection, on which requests come one after the other. The first is due at once.
-    pub fn one_by_one() -> Activity {
-        Activity {
-            phase: Cell::new(Phase::Head),
-            since: Cell::new(Instant::now()),
-            exchanges: Cell::new(0),
-            write_stuck_since: Cell::new(None),
-            untaken: Cell::new(0),
-            untaken_since: Cell::new(Instant::now()),
-            write_limit: Cell::new(DEFAULT_WRITE_LIMIT),
-        }
-    }
-
-    /// The connection speaks HTTP/2.
-    pub fn multiplexed(&self) {
-        self.enter(Phase::IdleMultiplexed);
-    }
-
-    /// The head of a request is complete.
-    pub fn exchange_opened(&self) {
-        self.exchanges.set(self.exchanges.get() + 1);
-        match self.phase.get() {
-            Phase::IdleMultiplexed | Phase::Busy => {}
-            Phase::Idle | Phase::Head => self.phase.set(Phase::Busy),
-        }
-    }
-
-    /// An answer is complete, or was given up.
-    pub fn exchange_closed(&self) {
-        let open = self.exchanges.get().saturating_sub(1);
-        self.exchanges.set(open);
-        match self.phase.get() {
-            Phase::IdleMultiplexed if open == 0 => self.since.set(Instant::now()),
-            Phase::Busy if open == 0 => self.enter(Phase::Idle),
-            _ => {}
-        }
-    }
-
-    /// The client of the current request may be stuck for so long.
-    pub fn limit_write(&self, limit: Duration) {
-        self.write_limit.set(limit);
-    }
-
-    /// Bytes of an answer are on their way, and it is the client's turn to take them.
-    pub fn answer_offered(&self) {
-        self.untaken.set(self.untaken.get() + 1);
-        self.untaken_since.set(Instant::now());
-    }
-
-    /// The client has taken what was offered, or the answer is over.
-    pub fn answer_taken(&self) {
-        self.untaken.set(self.untaken.get().saturating_sub(1));
-        if self.untaken.get() > 0 {
-            self.untaken_since.set(Instant::now());
-        }
-    }
-
-    /// Since it takes nothing of what is ready for it, the client has until then. A blocked socket shows it
-    /// in HTTP/1; an HTTP/2 client can let the socket run and give its streams no window.
-    pub fn write_deadline(&self) -> Option<Instant> {
-        let untaken = (self.untaken.get() > 0).then(|| self.untaken_since.get());
-        let since = self.write_stuck_since.get().into_iter().chain(untaken).min()?;
-        Some(since + self.write_limit.get())
-    }
-
-    /// When the client has been too slow; `None` while nothing is asked of it.
-    pub fn deadline(&self, limits: &ClientLimits) -> Option<Instant> {
-        let since = self.since.get();
-        let idle = match self.phase.get() {
-            Phase::Head => Some(since + limits.head),
-            Phase::Idle => Some(since + limits.keep_alive),
-            Phase::IdleMultiplexed if self.exchanges.get() == 0 => Some(since + limits.keep_alive),
-            Phase::IdleMultiplexed | Phase::Busy => None,
-        };
-        idle.into_iter().chain(self.write_deadline()).min()
-    }
-
-    fn enter(&self, phase: Phase) {
-        self.phase.set(phase);
-        self.since.set(Instant::now());
-    }
-
-    fn bytes_arrived(&self) {
-        if self.phase.get() == Phase::Idle {
-            self.enter(Phase::Head);
-        }
-    }
-
-    fn write_attempted(&self, is_stuck: bool) {
-        if !is_stuck {
-            self.write_stuck_since.set(None);
-        } else if self.write_stuck_since.get().is_none() {
-            self.write_stuck_since.set(Some(Instant::now()));
-        }
-    }
-}
-
 /// One system call; what does not fit into `buf` is kept in `ahead`.
 fn read_ahead(
     tcp: &mut TcpStream,
@@ -327,45 +200,6 @@ fn take_ahead(ahead: &mut Vec<u8>, taken: &mut usize, buf: &mut ReadBuf<'_>) {
     }
 }
 
-/// Until a route says otherwise; what nginx has as `send_timeout`.
-const DEFAULT_WRITE_LIMIT: Duration = Duration::from_secs(60);
-
 /// How long a closed connection may still send into the void. nginx's `lingering_timeout` is 5 s; a
 /// client that reads its answer at all does so well within this.
 const LINGER: Duration = Duration::from_secs(2);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: ClientLimits =
-        ClientLimits { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
-
-    #[tokio::test(start_paused = true)]
-    async fn idle_head_and_busy_have_their_own_deadlines() {
-        let start = Instant::now();
-        let left = |activity: &Activity| activity.deadline(&LIMITS).map(|at| (at - start).as_secs());
-        let activity = Activity::one_by_one();
-        assert_eq!(left(&activity), Some(30));
-        activity.exchange_opened();
-        assert_eq!(left(&activity), None);
-        activity.write_attempted(true);
-        assert_eq!(left(&activity), Some(60));
-        activity.write_attempted(false);
-        activity.exchange_closed();
-        assert_eq!(left(&activity), Some(65));
-        tokio::time::advance(Duration::from_secs(60)).await;
-        activity.bytes_arrived();
-        assert_eq!(left(&activity), Some(90));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn http2_frames_do_not_count_as_heads() {
-        let activity = Activity::one_by_one();
-        activity.multiplexed();
-        activity.bytes_arrived();
-        assert_eq!(activity.deadline(&LIMITS), Some(Instant::now() + LIMITS.keep_alive));
-        activity.exchange_opened();
-        assert_eq!(activity.deadline(&LIMITS), None);
-    }
-}

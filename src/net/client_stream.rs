@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
@@ -12,7 +12,20 @@ use super::client_socket::ClientSocket;
 /// What HTTP and tunnels read from and write to.
 pub enum ClientStream {
     Plain(ClientSocket),
-    Tls(Box<TlsStream<ClientSocket>>),
+    Tls(TlsEnd),
+}
+
+/// Our end of a TLS connection.
+pub struct TlsEnd {
+    stream: Box<TlsStream<ClientSocket>>,
+    /// The last attempt to read found nothing, so only the socket can bring more.
+    is_empty: bool,
+}
+
+impl From<Box<TlsStream<ClientSocket>>> for ClientStream {
+    fn from(stream: Box<TlsStream<ClientSocket>>) -> ClientStream {
+        ClientStream::Tls(TlsEnd { stream, is_empty: false })
+    }
 }
 
 impl ClientStream {
@@ -20,7 +33,7 @@ impl ClientStream {
     pub fn become_tunnel(&mut self) {
         match self {
             ClientStream::Plain(socket) => socket.become_tunnel(),
-            ClientStream::Tls(stream) => stream.get_mut().0.become_tunnel(),
+            ClientStream::Tls(end) => end.stream.get_mut().0.become_tunnel(),
         }
     }
 }
@@ -32,17 +45,33 @@ macro_rules! delegate {
                 let $stream = Pin::new(socket);
                 $call
             }
-            ClientStream::Tls(tls) => {
-                let $stream = Pin::new(&mut **tls);
+            ClientStream::Tls(end) => {
+                let $stream = Pin::new(&mut *end.stream);
                 $call
             }
         }
     };
 }
 
+impl TlsEnd {
+    /// HTTP asks several times per exchange whether the client has gone. While nothing has come, the socket can
+    /// tell without a way through rustls.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.is_empty {
+            ready!(self.stream.get_ref().0.poll_readable(cx))?;
+        }
+        let read = Pin::new(&mut *self.stream).poll_read(cx, buf);
+        self.is_empty = read.is_pending();
+        read
+    }
+}
+
 impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        delegate!(self, stream => stream.poll_read(cx, buf))
+        match self.get_mut() {
+            ClientStream::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            ClientStream::Tls(end) => end.poll_read(cx, buf),
+        }
     }
 }
 

@@ -23,8 +23,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tower::Service;
 
+use super::activity::Activity;
 use super::client_certificate::ClientCertificate;
-use super::client_socket::{Activity, ClientSocket};
+use super::client_socket::ClientSocket;
 use super::client_stream::ClientStream;
 use super::gathered_stream::{Gathering, gathered};
 use super::local_executor::LocalExecutor;
@@ -233,7 +234,7 @@ async fn establish(
     let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
     let session = TlsSession::of(session);
     let security = ConnectionSecurity::Tls { server_name, session, terms, client };
-    Ok((ClientStream::Tls(stream), security, version))
+    Ok((stream.into(), security, version))
 }
 
 /// Scanners fail all day long; a client with a wrong certificate belongs to somebody who will ask.

@@ -5,15 +5,18 @@
 //! and no channel. An HTTP/2 connection carries many requests, so it has a task of its own.
 
 pub mod answer;
+mod answer_head;
+mod body_decoder;
 mod connection;
 mod connection_body;
 pub mod dial;
 pub mod error;
 mod exchange;
+mod inbox;
 mod multiplex;
+mod outgoing;
 mod pool;
 pub mod request;
-mod socket;
 mod stream;
 mod stream_body;
 pub mod tls;
@@ -27,8 +30,9 @@ use answer::Answer;
 use connection::Connection;
 use dial::Dialer;
 use error::UpstreamError;
-use exchange::{Failure, exchange};
+use exchange::exchange;
 use multiplex::Multiplex;
+use outgoing::Outgoing;
 use pool::Pool;
 use request::UpstreamRequest;
 use tls::ApplicationTls;
@@ -80,16 +84,20 @@ impl Upstream {
                 return Box::pin(self.send_on_stream(request, multiplex, attempt)).await;
             }
         };
+        let request = Outgoing::new(request);
         let Some(resting) = pool.take() else {
             return Box::pin(self.send_on_new(request, pool, attempt)).await;
         };
         if let Some(Attempt(connected_in)) = attempt {
             connected_in.set(Some(Duration::ZERO));
         }
-        let spare = request.repeatable();
-        match exchange(resting, request, pool).await {
-            Ok(answer) => Ok(answer),
-            Err(failure) => Box::pin(self.send_on_new(failure.repeat(spare)?, pool, attempt)).await,
+        let failure = match exchange(resting, request, pool).await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
+        };
+        match failure.again {
+            Some(again) => Box::pin(self.send_on_new(again, pool, attempt)).await,
+            None => Err(failure.error),
         }
     }
 
@@ -104,7 +112,7 @@ impl Upstream {
     /// Rare, and its future is large; so callers box it, and every request's own future stays small.
     async fn send_on_new(
         &self,
-        request: UpstreamRequest,
+        request: Outgoing,
         pool: &Rc<Pool>,
         attempt: Option<&Attempt>,
     ) -> Result<Answer, UpstreamError> {
@@ -120,7 +128,7 @@ impl Upstream {
     ) -> Result<Answer, UpstreamError> {
         let spare = request.repeatable();
         let claim = timed(attempt, lines.claim(&self.dialer)).await?;
-        let failure: Failure = match stream::exchange(claim, request).await {
+        let failure = match stream::exchange(claim, request).await {
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
@@ -130,8 +138,7 @@ impl Upstream {
     }
 
     async fn connect(&self) -> Result<Box<Connection>, UpstreamError> {
-        let stream = self.dialer.dial().await?;
-        Connection::open(stream).await.map_err(UpstreamError::Broken)
+        self.dialer.dial().await.map(Connection::new)
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::client_socket::{Activity, ClientLimits};
+use super::activity::{Activity, ClientLimits};
 
 /// Enforces the client's deadlines.
 pub(super) struct Watchdog {

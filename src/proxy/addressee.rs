@@ -1,6 +1,8 @@
 //! Which host a request is for, whether its connection may reach it, and who asks there.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use http::header::HeaderValue;
 use http::request;
@@ -8,31 +10,62 @@ use http::request;
 use super::Proxy;
 use super::reply::Refusal;
 use super::requested_host::RequestedHost;
+use crate::model::host::Authority;
 use crate::model::{HostId, Security};
 use crate::net::connection::{ClientConnection, ConnectionSecurity};
 
+/// A client connection, and whom its first request was for. Nearly always that is whom all others are for.
+pub(super) struct Visit {
+    pub(super) client: Rc<ClientConnection>,
+    first: OnceCell<Addressee>,
+}
+
+/// Whom a request is for.
+#[derive(Clone)]
+pub(super) struct Addressee {
+    pub(super) host: HostId,
+    /// `Host` for the application, as the client wrote it.
+    pub(super) header: HeaderValue,
+}
+
+impl Visit {
+    pub(super) fn of(client: Rc<ClientConnection>) -> Visit {
+        Visit { client, first: OnceCell::new() }
+    }
+}
+
 impl Proxy {
-    /// The host a request is for, and `Host` for the application.
-    pub(super) fn find_host(
-        &self,
-        client: &ClientConnection,
-        head: &request::Parts,
-    ) -> Result<(HostId, HeaderValue), Refusal> {
-        let hosts = &self.model.listeners[client.listener].hosts;
-        match RequestedHost::of(head)? {
-            RequestedHost::Named { name, header } => {
-                let host = *hosts.find(&name).or(hosts.default.as_ref()).ok_or(Refusal::Misdirected)?;
-                self.check_terms(client, host)?;
-                Ok((host, header))
-            }
-            RequestedHost::Unnamed => {
-                let host = hosts.default.ok_or(Refusal::BadHost)?;
-                self.check_terms(client, host)?;
-                let name = self.model.host(host).names.first().map(|name| name.name().as_str());
-                let header = name.and_then(|name| HeaderValue::from_str(name).ok());
-                Ok((host, header.ok_or(Refusal::BadHost)?))
+    /// Whom a request is for. What the first request of a connection was told is told to all that name the same:
+    /// the answer depends on the connection and the name alone.
+    pub(super) fn find_host(&self, visit: &Visit, head: &request::Parts) -> Result<Addressee, Refusal> {
+        let RequestedHost::Named(text) = RequestedHost::of(head)? else { return self.stand_in(&visit.client) };
+        match visit.first.get() {
+            Some(first) if first.header == *text => Ok(first.clone()),
+            _ => {
+                let found = self.look_up(&visit.client, text)?;
+                // Only the first is kept; so a connection for two hosts does not pay for each change.
+                let _ = visit.first.set(found.clone());
+                Ok(found)
             }
         }
+    }
+
+    fn look_up(&self, client: &ClientConnection, text: &str) -> Result<Addressee, Refusal> {
+        let hosts = &self.model.listeners[client.listener].hosts;
+        let name = Authority::parse(text).map_err(|_| Refusal::BadHost)?.host;
+        let host = *hosts.find(&name).or(hosts.default.as_ref()).ok_or(Refusal::Misdirected)?;
+        self.check_terms(client, host)?;
+        let header = HeaderValue::from_str(text).map_err(|_| Refusal::BadHost)?;
+        Ok(Addressee { host, header })
+    }
+
+    /// The host for requests that name none.
+    fn stand_in(&self, client: &ClientConnection) -> Result<Addressee, Refusal> {
+        let host = self.model.listeners[client.listener].hosts.default.ok_or(Refusal::BadHost)?;
+        self.check_terms(client, host)?;
+        let name = self.model.host(host).names.first().map(|name| name.name().as_str());
+        let header = name.and_then(|name| HeaderValue::from_str(name).ok()).ok_or(Refusal::BadHost)?;
+        Ok(Addressee { host, header })
     }
 
     /// A connection was opened for one name, on the terms of its host. Requests for another host are served

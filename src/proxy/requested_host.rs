@@ -4,22 +4,15 @@
 //! the `Host` header. Whatever names the host wrongly, twice or in contradiction is refused, because the
 //! application would be free to understand it differently than we do.
 
-use std::borrow::Cow;
-
 use http::header::{self, HeaderValue};
 use http::{Version, request};
 
 use super::reply::Refusal;
-use crate::model::host::Authority;
 
 /// The host that a request names.
 pub enum RequestedHost<'a> {
-    Named {
-        /// Normalised, for looking it up.
-        name: Cow<'a, str>,
-        /// As the client wrote it, port included, for the application.
-        header: HeaderValue,
-    },
+    /// As the client wrote it, port included.
+    Named(&'a str),
     /// HTTP/1.0 has no duty to name one.
     Unnamed,
 }
@@ -30,10 +23,7 @@ impl RequestedHost<'_> {
         match (head.uri.authority(), hosts.next(), hosts.next()) {
             (_, _, Some(_)) => Err(Refusal::BadHost),
             (Some(authority), host, None) => in_target(head.version, authority.as_str(), host),
-            (None, Some(host), None) => {
-                let text = host.to_str().map_err(|_| Refusal::BadHost)?;
-                Ok(RequestedHost::Named { name: normalised(text)?, header: host.clone() })
-            }
+            (None, Some(host), None) => host.to_str().map(RequestedHost::Named).map_err(|_| Refusal::BadHost),
             (None, None, None) if head.version == Version::HTTP_10 => Ok(RequestedHost::Unnamed),
             (None, None, None) => Err(Refusal::BadHost),
         }
@@ -51,10 +41,5 @@ fn in_target<'a>(
     if version == Version::HTTP_2 && !agrees || version == Version::HTTP_11 && host.is_none() {
         return Err(Refusal::BadHost);
     }
-    let header = HeaderValue::from_str(authority).map_err(|_| Refusal::BadHost)?;
-    Ok(RequestedHost::Named { name: normalised(authority)?, header })
-}
-
-fn normalised(text: &str) -> Result<Cow<'_, str>, Refusal> {
-    Authority::parse(text).map(|authority| authority.host).map_err(|_| Refusal::BadHost)
+    Ok(RequestedHost::Named(authority))
 }

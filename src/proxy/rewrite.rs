@@ -23,8 +23,7 @@ pub fn to_application(
     security: Security,
     client: HeaderValue,
 ) -> EndToEnd {
-    let mut headers = EndToEnd::strip(std::mem::take(&mut head.headers));
-    headers.remove_where(is_forgeable);
+    let mut headers = EndToEnd::strip(std::mem::take(&mut head.headers), is_forgeable);
     if head.version == Version::HTTP_2 {
         join_cookies(&mut headers);
     }
@@ -90,8 +89,7 @@ pub fn origin_form(uri: &Uri) -> PathAndQuery {
 
 /// The headers of an answer as the client is to see them.
 pub fn to_client(headers: HeaderMap, ops: &ResolvedOps<'_>) -> HeaderMap {
-    let mut headers = EndToEnd::strip(headers);
-    headers.remove_where(is_for_proxies);
+    let mut headers = EndToEnd::strip(headers, is_for_proxies);
     headers.apply(ops);
     headers.into_headers()
 }

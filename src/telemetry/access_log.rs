@@ -114,7 +114,8 @@ impl TunnelLine {
 
 /// `$remote_addr - $remote_user [`
 fn write_client(out: &mut Vec<u8>, peer: IpAddr, request: &RequestSummary) {
-    let _ = write!(out, "{peer} - ");
+    write_address(out, peer);
+    out.extend_from_slice(b" - ");
     match request.authorization.as_ref().and_then(basic_user) {
         Some(user) => escape::append(out, &user),
         None => out.push(b'-'),
@@ -149,6 +150,16 @@ fn write_agent(out: &mut Vec<u8>, request: &RequestSummary) {
         None => out.push(b'-'),
     }
     out.extend_from_slice(b"\" ");
+}
+
+fn write_address(out: &mut Vec<u8>, address: IpAddr) {
+    let IpAddr::V4(address) = address else { return drop(write!(out, "{address}")) };
+    let [first, rest @ ..] = address.octets();
+    write_number(out, first.into());
+    for octet in rest {
+        out.push(b'.');
+        write_number(out, octet.into());
+    }
 }
 
 /// In decimal; the formatting machinery costs more than the rest of a line.

@@ -13,21 +13,21 @@ pub fn append(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Escapes what was appended since `start`. There is seldom anything to do.
 pub fn escape_from(escape: LogEscape, out: &mut Vec<u8>, start: usize) {
-    let is_plain = match escape {
-        LogEscape::Default => is_plain_text,
-        LogEscape::Json => is_plain_json,
-        LogEscape::None => return,
-    };
-    if out[start..].iter().all(|byte| is_plain(*byte)) {
+    match escape {
+        LogEscape::Default => replace_from(out, start, is_plain_text, escape_text),
+        LogEscape::Json => replace_from(out, start, is_plain_json, escape_json),
+        LogEscape::None => {}
+    }
+}
+
+/// Puts what `escape` makes of it in the place of every byte that is not plain.
+fn replace_from(out: &mut Vec<u8>, start: usize, is_plain: impl Fn(u8) -> bool, escape: impl Fn(&mut Vec<u8>, u8)) {
+    // Without an early end, so that many bytes are looked at in one step.
+    if out[start..].iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
         return;
     }
     for byte in out.split_off(start) {
-        match escape {
-            _ if is_plain(byte) => out.push(byte),
-            LogEscape::Json => escape_json(out, byte),
-            // Writing to memory cannot fail.
-            LogEscape::Default | LogEscape::None => drop(write!(out, "\\x{byte:02X}")),
-        }
+        if is_plain(byte) { out.push(byte) } else { escape(out, byte) }
     }
 }
 
@@ -38,6 +38,11 @@ fn is_plain_text(byte: u8) -> bool {
 /// Beyond ASCII, bytes pass as they are, as in nginx.
 fn is_plain_json(byte: u8) -> bool {
     byte >= 32 && !matches!(byte, b'"' | b'\\')
+}
+
+fn escape_text(out: &mut Vec<u8>, byte: u8) {
+    // Writing to memory cannot fail.
+    let _ = write!(out, "\\x{byte:02X}");
 }
 
 fn escape_json(out: &mut Vec<u8>, byte: u8) {

@@ -6,8 +6,9 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, Local};
 use http::{HeaderMap, Method, StatusCode, request};
 
 use super::access_log::{self, RequestSummary, TunnelEnd, TunnelLine};
@@ -94,7 +95,7 @@ enum Progress {
 
 /// The time as the log writes it, formatted once a second.
 #[derive(Default)]
-pub struct LogClock(RefCell<(i64, String)>);
+pub struct LogClock(RefCell<(u64, String)>);
 
 impl Exchange {
     pub fn open(
@@ -248,11 +249,11 @@ impl HostLog {
 
 impl LogClock {
     fn with(&self, use_time: impl FnOnce(&str)) {
-        let now = chrono::Utc::now();
+        let now = SystemTime::now();
+        let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut cached = self.0.borrow_mut();
-        if cached.0 != now.timestamp() || cached.1.is_empty() {
-            let local = now.with_timezone(&chrono::Local);
-            *cached = (now.timestamp(), local.format(TIME_LOCAL).to_string());
+        if cached.0 != second || cached.1.is_empty() {
+            *cached = (second, DateTime::<Local>::from(now).format(TIME_LOCAL).to_string());
         }
         use_time(&cached.1);
     }

@@ -163,6 +163,28 @@ fn hosts_of_one_certificate_share_a_connection() {
 }
 
 #[test]
+fn each_request_of_a_connection_goes_to_the_host_that_it_names() {
+    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+    let configuration =
+        Configuration::new().host(Host::plain(GITLAB, &gitlab)).host(Host::plain(MATTERMOST, &mattermost));
+    let gatepost = Gatepost::start(configuration);
+    let mut client = gatepost.plain_client_of(GITLAB);
+    let hosts = [GITLAB, MATTERMOST, GITLAB, "unknown.test", GITLAB, MATTERMOST, "GitLab.test", "unknown.test"];
+    for host in hosts {
+        client.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        let answer = client.answer();
+        match host {
+            "unknown.test" => assert_eq!(answer.status(), 421),
+            MATTERMOST => assert_eq!(answer.text(), "mattermost"),
+            _ => assert_eq!(answer.text(), "gitlab"),
+        }
+    }
+    let told: Vec<_> =
+        gitlab.heads().iter().map(|head| head.value("host").map(str::to_owned).unwrap_or_default()).collect();
+    assert_eq!(told, [GITLAB, GITLAB, GITLAB, "GitLab.test"]);
+}
+
+#[test]
 fn routes_are_chosen_by_the_rules_of_nginx() {
     let host = named("host");
     let [exact, protected, regex, prefix] = ["exact", "protected", "regex", "prefix"].map(named);

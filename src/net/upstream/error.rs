@@ -14,7 +14,7 @@ pub enum UpstreamError {
     /// It was reached, but TLS with it failed.
     Handshake(io::Error),
     /// The connection ended or broke before the head of an answer.
-    Broken(hyper::Error),
+    Broken(Breakage),
     /// Nothing came for as long as the route allows.
     AnswerTimeout,
     /// It switched protocols without having been asked to.
@@ -26,9 +26,35 @@ pub enum UpstreamError {
 /// Why an answer ends before its end. The client must see it truncated, never as complete.
 #[derive(Debug)]
 pub enum AnswerFailure {
-    Broken(hyper::Error),
+    Broken(Breakage),
     /// The application fell silent for as long as the route allows.
     Silence,
+    /// The request's own body failed while the answer was coming already.
+    RequestBody(BodyFailure),
+}
+
+/// How a connection failed.
+#[derive(Debug)]
+pub enum Breakage {
+    /// It was closed too early.
+    Closed,
+    Io(io::Error),
+    /// What came is no HTTP/1.
+    Unreadable(Unreadable),
+    Stream(hyper::Error),
+}
+
+/// What cannot be understood in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    Head(httparse::Error),
+    HeadTooLarge,
+    Status,
+    Header,
+    Length,
+    TransferEncoding,
+    Chunk,
+    Trailers,
 }
 
 impl fmt::Display for UpstreamError {
@@ -49,7 +75,7 @@ impl Error for UpstreamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             UpstreamError::Connect(error) | UpstreamError::Handshake(error) => Some(error),
-            UpstreamError::Broken(error) => Some(error),
+            UpstreamError::Broken(breakage) => breakage.cause(),
             _ => None,
         }
     }
@@ -60,6 +86,7 @@ impl fmt::Display for AnswerFailure {
         match self {
             AnswerFailure::Broken(error) => write!(f, "the application's answer broke off: {error}"),
             AnswerFailure::Silence => f.write_str("the application fell silent within its answer"),
+            AnswerFailure::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
         }
     }
 }
@@ -68,8 +95,44 @@ impl fmt::Display for AnswerFailure {
 impl Error for AnswerFailure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            AnswerFailure::Broken(error) => Some(error),
-            AnswerFailure::Silence => None,
+            AnswerFailure::Broken(breakage) => breakage.cause(),
+            AnswerFailure::Silence | AnswerFailure::RequestBody(_) => None,
+        }
+    }
+}
+
+impl Breakage {
+    fn cause(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Breakage::Io(error) => Some(error),
+            Breakage::Stream(error) => Some(error),
+            Breakage::Closed | Breakage::Unreadable(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Breakage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Breakage::Closed => f.write_str("the application closed the connection"),
+            Breakage::Io(error) => error.fmt(f),
+            Breakage::Unreadable(what) => what.fmt(f),
+            Breakage::Stream(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::Head(error) => write!(f, "its head is no HTTP/1: {error}"),
+            Unreadable::HeadTooLarge => f.write_str("its head is larger than 64 KiB"),
+            Unreadable::Status => f.write_str("its status is none"),
+            Unreadable::Header => f.write_str("a header has a name or a value that is not allowed"),
+            Unreadable::Length => f.write_str("its Content-Length is no number, or two"),
+            Unreadable::TransferEncoding => f.write_str("Transfer-Encoding in an answer of HTTP/1.0"),
+            Unreadable::Trailers => f.write_str("its trailers are malformed, or larger than 16 KiB"),
+            Unreadable::Chunk => f.write_str("a chunk of its body is malformed"),
         }
     }
 }

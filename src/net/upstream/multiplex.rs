@@ -15,9 +15,9 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::connection::MAX_HEAD;
+use super::answer_head::MAX_HEAD;
 use super::dial::{Dialer, UpstreamStream};
-use super::error::UpstreamError;
+use super::error::{Breakage, UpstreamError};
 use super::request::RequestBody;
 use crate::drain::Drain;
 use crate::net::local_executor::LocalExecutor;
@@ -76,7 +76,7 @@ impl Multiplex {
     }
 
     async fn open(&self, dialer: &Dialer) -> Result<Claim, UpstreamError> {
-        let line = Rc::new(Line::open(dialer.dial().await?).await.map_err(UpstreamError::Broken)?);
+        let line = Rc::new(Line::open(dialer.dial().await?).await.map_err(broken)?);
         let mut lines = self.lines.borrow_mut();
         lines.retain(|line| !line.has_ended());
         lines.push(line.clone());
@@ -143,6 +143,10 @@ async fn drive(driver: Rc<RefCell<Option<Driver>>>) {
     if let Err(error) = ended {
         tracing::debug!("an HTTP/2 connection to an application broke: {error}");
     }
+}
+
+fn broken(error: hyper::Error) -> UpstreamError {
+    UpstreamError::Broken(Breakage::Stream(error))
 }
 
 /// What a stream may have under way to a client that does not read.

@@ -36,7 +36,7 @@ impl Pool {
                 resting.clear();
                 return None;
             }
-            if connection.is_usable() {
+            if connection.is_quiet() {
                 return Some(connection);
             }
         }
@@ -46,7 +46,7 @@ impl Pool {
     /// Lays a connection to rest, unless it is spent or there are enough.
     pub(super) fn put(&self, mut connection: Box<Connection>) {
         let mut resting = self.resting.borrow_mut();
-        if resting.len() < self.most && connection.is_usable() {
+        if resting.len() < self.most && connection.can_rest() {
             resting.push_back(Resting { connection, since: Instant::now() });
         }
     }

@@ -4,15 +4,13 @@ use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::{self, Authority, PathAndQuery, Scheme};
-use http::{Method, Request, StatusCode, Uri, Version};
+use http::{Method, Request, Uri, Version};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
@@ -103,7 +101,10 @@ struct Streaming {
     incoming: ClientBody,
     rules: BodyRules,
     silence: IdleTimer,
-    gate: Option<Gate>,
+    /// Holds the body back until the application says 100, or enough time has passed for one that never
+    /// does. Reading the body is what makes hyper send 100 to the client. So this leaves the go-ahead to the
+    /// application, which may refuse the request before a byte of the body has been sent.
+    gate: Option<Pin<Box<Sleep>>>,
     fate: Rc<Fate>,
 }
 
@@ -113,41 +114,19 @@ struct Fate {
     failure: Cell<Option<BodyFailure>>,
 }
 
-/// Holds a body back until the application says 100, or enough time has passed for one that never does.
-///
-/// Reading the body is what makes hyper send 100 to the client. So this leaves the go-ahead to the
-/// application, which may refuse the request before a byte of the body has been sent.
-struct Gate {
-    go_ahead: Arc<GoAhead>,
-    patience: Pin<Box<Sleep>>,
-}
-
-#[derive(Default)]
-struct GoAhead {
-    given: AtomicBool,
-    waiting: Mutex<Option<Waker>>,
-}
-
 impl UpstreamRequest {
     /// Puts a request together, with the headers of its next hop.
-    pub fn new(head: RequestHead, body: RequestBody, hop: &Hop, read_timeout: Duration) -> UpstreamRequest {
-        let go_ahead = body.go_ahead();
+    pub fn new(head: RequestHead, mut body: RequestBody, hop: &Hop, read_timeout: Duration) -> UpstreamRequest {
+        if let Hop::Stream(..) = hop {
+            // hyper does not tell what comes before the answer on a stream.
+            body.go_ahead();
+        }
         let mut message = Request::new(body);
         *message.method_mut() = head.method;
         *message.headers_mut() = head.headers.into_headers();
         match hop {
             Hop::Stream(scheme, trailers) => prepare_stream(&mut message, head.target, scheme.clone(), *trailers),
             Hop::KeepAlive | Hop::Upgrade(_) => prepare_connection(&mut message, head.target, hop),
-        }
-        match (go_ahead, hop) {
-            (None, _) => {}
-            // hyper does not tell what comes before the answer on a stream.
-            (Some(go_ahead), Hop::Stream(..)) => go_ahead.give(),
-            (Some(go_ahead), _) => hyper::ext::on_informational(&mut message, move |answer| {
-                if answer.status() == StatusCode::CONTINUE {
-                    go_ahead.give();
-                }
-            }),
         }
         let terms = Terms { asks_to_switch: matches!(hop, Hop::Upgrade(_)), read_timeout };
         UpstreamRequest { message, terms }
@@ -177,9 +156,8 @@ impl UpstreamRequest {
 fn prepare_connection(message: &mut Request<RequestBody>, target: PathAndQuery, hop: &Hop) {
     *message.uri_mut() = Uri::from(target);
     *message.version_mut() = Version::HTTP_11;
-    let has_body = message.body().0.is_some();
+    let has_body = !message.body().is_none();
     let headers = message.headers_mut();
-    // hyper would take a GET without a length for one without a body.
     if has_body && !headers.contains_key(header::CONTENT_LENGTH) {
         headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
@@ -216,9 +194,7 @@ impl RequestBody {
         }
         let gate = match rules.expects {
             Expectation::None => None,
-            Expectation::Continue => {
-                Some(Gate { go_ahead: Arc::default(), patience: Box::pin(sleep(GO_AHEAD_PATIENCE)) })
-            }
+            Expectation::Continue => Some(Box::pin(sleep(GO_AHEAD_PATIENCE))),
         };
         let silence = IdleTimer::new(rules.client_timeout);
         RequestBody(Some(Box::new(Streaming { incoming, rules, silence, gate, fate: Rc::default() })))
@@ -228,8 +204,17 @@ impl RequestBody {
         BodyWatch(self.0.as_ref().map(|body| body.fate.clone()))
     }
 
-    fn go_ahead(&self) -> Option<Arc<GoAhead>> {
-        self.0.as_ref().and_then(|body| body.gate.as_ref()).map(|gate| gate.go_ahead.clone())
+    pub(super) fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Holds it back no longer.
+    pub(super) fn go_ahead(&mut self) {
+        if let Some(body) = &mut self.0
+            && body.gate.take().is_some()
+        {
+            body.silence.progress();
+        }
     }
 }
 
@@ -258,7 +243,7 @@ impl Body for RequestBody {
 impl Streaming {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(gate) = &mut self.gate {
-            ready!(gate.poll_open(cx));
+            ready!(gate.as_mut().poll(cx));
             self.gate = None;
             self.silence.progress();
         }
@@ -290,30 +275,6 @@ impl Streaming {
     }
 }
 
-impl Gate {
-    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.go_ahead.poll_given(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        self.patience.as_mut().poll(cx)
-    }
-}
-
-impl GoAhead {
-    fn give(&self) {
-        self.given.store(true, Ordering::Release);
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
-    }
-
-    fn poll_given(&self, cx: &mut Context<'_>) -> Poll<()> {
-        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
-        if self.given.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
 impl BodyWatch {
     /// Bytes that went to the application so far.
     pub fn uploaded(&self) -> u64 {
@@ -332,6 +293,12 @@ impl fmt::Display for BodyFailure {
             BodyFailure::ClientTooSlow => "the client sent nothing for client_timeout",
             BodyFailure::ClientBrokeOff => "the client broke off",
         })
+    }
+}
+
+impl BodyError {
+    pub(super) fn failure(&self) -> BodyFailure {
+        self.failure
     }
 }
 

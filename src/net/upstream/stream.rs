@@ -8,16 +8,25 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use http::Response;
+use http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 
 use super::answer::Answer;
-use super::connection::SendError;
-use super::error::UpstreamError;
-use super::exchange::Failure;
+use super::error::{Breakage, UpstreamError};
 use super::multiplex::Claim;
-use super::request::UpstreamRequest;
+use super::request::{BodyWatch, RequestBody, Terms, UpstreamRequest};
 use super::stream_body::{Silence, StreamBody};
+
+/// Why an exchange came to nothing.
+pub(super) struct Failure {
+    pub(super) error: UpstreamError,
+    /// The request, if nothing of it was written.
+    unsent: Option<UpstreamRequest>,
+}
+
+/// hyper's error, which gives the request back when nothing of it was written.
+type SendError = TrySendError<Request<RequestBody>>;
 
 /// Sends a request and waits for the head of the answer.
 pub(super) async fn exchange(claim: Claim, request: UpstreamRequest) -> Result<Answer, Failure> {
@@ -29,7 +38,7 @@ pub(super) async fn exchange(claim: Claim, request: UpstreamRequest) -> Result<A
             let body = |incoming| StreamBody::new(incoming, silence, claim).into();
             Ok(Answer::Response(response.map(body)))
         }
-        Some(Err(error)) => Err(Failure::of_sending(Box::new(error), silence.watch(), terms)),
+        Some(Err(error)) => Err(Failure::of_sending(error, silence.watch(), terms)),
         None => Err(Failure::of(UpstreamError::AnswerTimeout)),
     }
 }
@@ -45,4 +54,28 @@ where
         Poll::Pending => silence.poll_expired(cx).map(|()| None),
     })
     .await
+}
+
+impl Failure {
+    /// The request to send once more, if that cannot make it happen twice; `spare` is a copy of one that
+    /// may be repeated.
+    pub(super) fn repeat(self, spare: Option<UpstreamRequest>) -> Result<UpstreamRequest, UpstreamError> {
+        match (self.unsent, self.error, spare) {
+            (Some(request), ..) => Ok(request),
+            (None, UpstreamError::Broken(_), Some(request)) => Ok(request),
+            (None, error, _) => Err(error),
+        }
+    }
+
+    fn of(error: UpstreamError) -> Failure {
+        Failure { error, unsent: None }
+    }
+
+    fn of_sending(mut error: SendError, watch: &BodyWatch, terms: Terms) -> Failure {
+        if let Some(at_fault) = watch.failure() {
+            return Failure::of(UpstreamError::RequestBody(at_fault));
+        }
+        let unsent = error.take_message().map(|message| UpstreamRequest { message, terms });
+        Failure { unsent, error: UpstreamError::Broken(Breakage::Stream(error.into_error())) }
+    }
 }

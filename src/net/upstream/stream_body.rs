@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::error::AnswerFailure;
+use super::error::{AnswerFailure, Breakage};
 use super::multiplex::Claim;
 use super::request::BodyWatch;
 use crate::net::idle_timer::IdleTimer;
@@ -67,7 +67,9 @@ impl Body for StreamBody {
                 if frame.is_none() {
                     this.claim = None;
                 }
-                Poll::Ready(frame.map(|frame| frame.map_err(AnswerFailure::Broken)))
+                Poll::Ready(
+                    frame.map(|frame| frame.map_err(|error| AnswerFailure::Broken(Breakage::Stream(error)))),
+                )
             }
             Poll::Pending => this.silence.poll_expired(cx).map(|()| Some(Err(AnswerFailure::Silence))),
         }
