@@ -156,8 +156,9 @@ impl Connection {
         }
         let mut written = 0;
         let sent = request.poll_send(&mut self.stream, cx, &mut written);
-        // While the client still sends, the application may well be silent.
-        if written > 0 {
+        // While the client still sends, the application may well be silent. How long the client may pause is
+        // not for this timer to say.
+        if written > 0 || request.waits_for_client() {
             self.silence.progress();
         }
         match sent {

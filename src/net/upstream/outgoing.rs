@@ -113,6 +113,11 @@ impl Outgoing {
         self.progress == Progress::Sent
     }
 
+    /// Whether all that the client has sent of it has been written, but not the end.
+    pub(super) fn waits_for_client(&self) -> bool {
+        !matches!(self.framing, Framing::Ended) && !self.has_staged()
+    }
+
     /// Writes as much as there is and as the application takes. Ready when that is all; the number of bytes
     /// that went out is added to `written`.
     pub(super) fn poll_send(
