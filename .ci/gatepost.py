@@ -114,9 +114,9 @@ def directory():
     return path
 
 
-def start(command, stdout=None):
+def start(command, stdout=None, stderr=None):
     """Starts a program that ends with this script."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
     _lifetime.callback(end, process)
     return process
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
+use crate::acme::{self, Obtainer};
 use crate::drain::Census;
 use crate::model::{LogTarget, Model, Transport};
 use crate::net::listener;
@@ -41,6 +42,8 @@ pub struct Prepared {
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
     renewal: Renewal,
+    /// There if certificates are obtained.
+    obtaining: Option<acme::Client>,
 }
 
 /// All that can be found wrong with a configuration without serving it.
@@ -56,6 +59,8 @@ pub fn examine(model: &Model) -> Vec<Problem> {
     let missing = directories.into_iter().filter(|directory| !directory.is_dir());
     problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
+    let obstacles = model.acme.iter().flat_map(|acme| acme::obstacles(model, acme));
+    problems.extend(obstacles.map(Problem::Obstacle));
     problems
 }
 
@@ -75,12 +80,13 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
     let pages = ReadyPages::prepare(&model);
     let model = Arc::new(model);
+    let (challenges, obtaining) = (keyring.challenges().cloned(), obtaining(&model, &keyring)?);
     let mut renewal = Renewal::new(model.clone(), keyring, watched);
     renewal.say_all();
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
     let (application_tls, expiries) = (renewal.application_tls(), renewal.expiries());
-    let shared = Shared { model, application_tls, pages: Arc::new(pages), expiries };
-    Ok(Prepared { shared, sockets, logs, renewal })
+    let shared = Shared { model, application_tls, pages: Arc::new(pages), challenges, expiries };
+    Ok(Prepared { shared, sockets, logs, renewal, obtaining })
 }
 
 impl Prepared {
@@ -104,7 +110,9 @@ impl Prepared {
         drop(reporter);
         let renewer = self.renewal.start(workers.clone()).map_err(Problem::Start)?;
         announce(&self.shared.model);
-        let cut = supervise(&mut signals, &workers, &mut reports, &Helpers { logs, renewer }).await;
+        let obtainer = self.obtaining.map(acme::Client::start).transpose().map_err(Problem::Start)?;
+        let helpers = Helpers { logs, renewer, obtainer };
+        let cut = supervise(&mut signals, &workers, &mut reports, &helpers).await;
         if log_thread.finish(WRITING_OUT) == Finish::Stuck {
             tracing::error!("the last lines of the access logs could not be written in time");
         }
@@ -116,6 +124,8 @@ impl Prepared {
 struct Helpers {
     logs: LogHandle,
     renewer: Renewer,
+    /// There if certificates are obtained.
+    obtainer: Option<Obtainer>,
 }
 
 /// Passes signals on to the workers until all have ended.
@@ -140,6 +150,7 @@ async fn supervise(
                 Wish::Renew => {
                     tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
                     helpers.renewer.renew();
+                    helpers.obtainer.iter().for_each(Obtainer::obtain);
                 }
                 Wish::Stop if is_stopping => {
                     tracing::warn!("stopping at once because of a second signal");
@@ -154,6 +165,13 @@ async fn supervise(
             },
         }
     }
+}
+
+/// The client that obtains certificates, if any are to be obtained.
+fn obtaining(model: &Arc<Model>, keyring: &Keyring) -> Result<Option<acme::Client>, Vec<Problem>> {
+    let Some((acme, challenges)) = model.acme.as_ref().zip(keyring.challenges()) else { return Ok(None) };
+    let client = acme::Client::prepare(model, acme, challenges, keyring.provider());
+    client.map(Some).map_err(|problem| vec![Problem::File(problem)])
 }
 
 /// Sockets by worker, then by listener.

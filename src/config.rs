@@ -5,6 +5,7 @@
 //! to repair a file.
 
 pub mod access;
+mod acme;
 pub mod address;
 pub mod client_address;
 pub mod compile;

@@ -4,6 +4,7 @@
 //! left to defaults.
 
 mod account;
+mod acme;
 mod compression;
 mod fold;
 mod json;

@@ -12,7 +12,8 @@ pub mod telemetry;
 // Floor 2: bytes and connections.
 pub mod net;
 
-// Floor 3: messages.
+// Floor 3: messages, and certificates of our own.
+pub mod acme;
 pub mod proxy;
 
 // Floor 4: running it.

@@ -117,7 +117,8 @@ fn check(source: &Source) -> Result<(), Failed> {
     // Files that are not there have been said, with the lines that ask for them.
     let is_new = |problem: &Problem| said.is_ok() || !matches!(problem, Problem::File(it) if !it.file.exists());
     let found = model.iter().flat_map(app::examine).filter(is_new);
-    let (soon, problems): (Vec<_>, Vec<_>) = found.partition(|problem| matches!(problem, Problem::Soon(_)));
+    let is_warning = |problem: &Problem| matches!(problem, Problem::Soon(_) | Problem::Obstacle(_));
+    let (soon, problems): (Vec<_>, Vec<_>) = found.partition(is_warning);
     soon.iter().for_each(|problem| eprintln!("warning: {problem}"));
     match (said, &problems[..]) {
         (Ok(()), []) => print("the configuration is fine\n"),

@@ -6,6 +6,7 @@
 //! TLS listener has terms with a certificate.
 
 pub mod access;
+pub mod acme;
 pub mod client_address;
 pub mod compression;
 pub mod end_to_end;
@@ -29,6 +30,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use acme::{Acme, Obtained};
 use client_address::ClientAddress;
 use compression::Compression;
 use error_page::ErrorPages;
@@ -52,6 +54,8 @@ pub struct Model {
     error_pages: Vec<ErrorPages>,
     /// The host of the pages about the proxy itself, if there is one.
     pub status: Option<HostId>,
+    /// How certificates are obtained, if any are.
+    pub acme: Option<Acme>,
 }
 
 /// Settings of the process as a whole.
@@ -254,6 +258,7 @@ impl Model {
             access_logs: Vec::new(),
             error_pages: Vec::new(),
             status: None,
+            acme: None,
         }
     }
 
@@ -284,6 +289,21 @@ impl Model {
 
     pub fn all_error_pages(&self) -> &[ErrorPages] {
         &self.error_pages
+    }
+
+    /// The names of all hosts that show a certificate.
+    pub fn names_behind(&self, id: CertificateId) -> Vec<HostPattern> {
+        let shows = |security: Security| match security {
+            Security::Tls(terms) => self.tls_terms(terms).certificates.contains(&id),
+            Security::Plain => false,
+        };
+        let hosts = self.hosts.iter().filter(|host| shows(host.security));
+        hosts.flat_map(|host| host.names.iter().cloned()).collect()
+    }
+
+    /// What is obtained as this certificate, if it is.
+    pub fn obtained(&self, id: CertificateId) -> Option<&Obtained> {
+        self.acme.as_ref()?.certificates.iter().find(|it| it.certificate == id)
     }
 
     /// Whether a template of the model, of a log or of a header, names a fact.

@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod certificate;
 pub mod chain;
+pub mod challenges;
 pub mod client_body;
 pub mod client_certificate;
 pub mod client_socket;

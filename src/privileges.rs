@@ -139,6 +139,16 @@ pub(crate) fn may_write(file: &Path) -> bool {
     access(file, AccessFlags::W_OK).is_ok() || file.parent().is_some_and(may_create)
 }
 
+/// Whether an account could create and replace files in a directory. `None` is the one of this process.
+pub(crate) fn may_change(directory: &Path, account: Option<&str>) -> bool {
+    // Whoever is not root cannot become another one, so its own rights count.
+    let other = account.filter(|_| is_root()).and_then(|name| Account::find(name).ok());
+    match other {
+        None => access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok(),
+        Some(account) => account.has(Right::Create, directory) == Some(true),
+    }
+}
+
 /// Every tunnel takes two descriptors; the usual soft limit of 1024 is for programs that use `select`.
 pub(crate) fn raise_descriptor_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)

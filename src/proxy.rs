@@ -39,6 +39,7 @@ use crate::model::header_ops::{HeaderOp, ResolvedOps};
 use crate::model::route::{Action, Forward, Route};
 use crate::model::variable::RequestFact;
 use crate::model::{HostId, Listener, Model, path};
+use crate::net::challenges::Challenges;
 use crate::net::client_body::ClientBody;
 use crate::net::connection::{ClientConnection, OpenExchange};
 use crate::net::no_answer::NoAnswer;
@@ -71,6 +72,8 @@ pub struct Shared {
     /// What TLS to each application needs, by its id.
     pub application_tls: Arc<[Option<ApplicationTls>]>,
     pub pages: Arc<ReadyPages>,
+    /// There if certificates are obtained.
+    pub challenges: Option<Arc<Challenges>>,
     /// When what hosts need comes to an end.
     pub expiries: watch::Receiver<Vec<HostExpiry>>,
 }
@@ -79,6 +82,7 @@ pub struct Shared {
 pub struct Proxy {
     model: Arc<Model>,
     pages: Arc<ReadyPages>,
+    challenges: Option<Arc<Challenges>>,
     upstreams: Vec<Upstream>,
     logs: Logs,
     /// By listener: see [`crate::model::Listener::fallback`].
@@ -139,14 +143,14 @@ struct Switched {
 
 impl Proxy {
     pub fn new(shared: Shared, logs: &LogHandle, tallies: Option<Tallies>, drain: Drain) -> Proxy {
-        let Shared { model, application_tls, pages, expiries } = shared;
+        let Shared { model, application_tls, pages, challenges, expiries } = shared;
         let workers = model.process.workers.get();
         let specs = model.upstreams().iter().zip(application_tls.iter());
         let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let logs = Logs::new(&model, logs);
         let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
         let tallies = tallies.map(Rc::new);
-        Proxy { model, pages, upstreams, logs, fallbacks, tallies, expiries, drain }
+        Proxy { model, pages, challenges, upstreams, logs, fallbacks, tallies, expiries, drain }
     }
 
     /// The service for one client connection.
@@ -220,11 +224,12 @@ impl Proxy {
             RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
         let exchange = Exchange::open(client_address.ip(), &head, &facts, self.logs.of(answering).clone());
         let exchange = exchange.counted(self.tallies.as_ref().map(|tallies| tallies.asked(answering)));
-        let inbound = match found {
-            Ok(Addressee { host, header: host_header }) => {
+        let inbound = match (self.challenge(&head), found) {
+            (Some(answer), _) => Err(Box::new(answer)),
+            (None, Ok(Addressee { host, header: host_header })) => {
                 Ok(Box::new(Inbound { head, body, host, client_address, host_header, id }))
             }
-            Err(refusal) => {
+            (None, Err(refusal)) => {
                 let accept = head.headers.get(header::ACCEPT);
                 Err(Box::new(reply::refuse(&refusal, None, accept)))
             }

@@ -403,10 +403,12 @@ fn what_keeps_clients_out_is_never_just_left_out() {
     }
 }
 
-/// The account of a file with these lines, on a machine where these files exist.
+const KEY: &str = "/etc/gitlab/ssl/gitlab.example.com.key";
+
+/// The account of a file with these lines, on a machine where these files exist beside GitLab's key.
 fn account_of(lines: &str, files: &[&str]) -> Json {
     let text = format!("external_url 'https://gitlab.example.com'\n{lines}\n");
-    let surroundings = Given { files: files.iter().map(PathBuf::from).collect(), ..Given::default() };
+    let surroundings = Given { files: files.iter().chain(&[KEY]).map(PathBuf::from).collect(), ..Given::default() };
     let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &surroundings);
     assert_eq!(reading.problems.to_string(), "");
     let account = Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 
 use super::credential::Credential;
 use super::problem::Problem;
-use crate::model::host::{HostPattern, HostTable};
+use crate::model::host::HostTable;
 use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
 use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport, UpstreamId, VirtualHost};
 use crate::net::certificate::Certificate;
+use crate::net::challenges::Challenges;
 use crate::net::client_verifier::{self, ClientTrust};
 use crate::net::expiry::Expiry;
 use crate::net::file_problem::FileProblem;
@@ -31,6 +33,8 @@ pub(super) struct Keyring {
     applications: BTreeMap<UpstreamId, ApplicationTls>,
     /// What the doors were last made of.
     configs: BTreeMap<TlsId, Arc<ServerConfig>>,
+    /// There if certificates are obtained.
+    challenges: Option<Arc<Challenges>>,
 }
 
 /// What came of reading something anew.
@@ -49,7 +53,8 @@ impl Keyring {
             Err(error) => return (Err(error), Vec::new()),
         };
         let (certificates, clients, applications, configs) = Default::default();
-        let mut keyring = Keyring { shared, certificates, clients, applications, configs };
+        let challenges = model.acme.as_ref().map(|_| Arc::default());
+        let mut keyring = Keyring { shared, certificates, clients, applications, configs, challenges };
         let read = Credential::all(model).map(|credential| keyring.renew(credential, model));
         let problems = read.filter_map(Result::err).flatten().map(Problem::File).collect();
         (Ok(keyring), problems)
@@ -78,12 +83,21 @@ impl Keyring {
 
     /// A certificate that clients object to is used only if there is no better one.
     fn renew_certificate(&mut self, id: CertificateId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
-        let new = Certificate::read(model.certificate(id), &self.shared.provider)?;
+        let new = match Certificate::read(model.certificate(id), &self.shared.provider) {
+            Err(problems) if !self.certificates.contains_key(&id) => {
+                let stand_in = self.stand_in(id, model);
+                for problem in problems.iter().filter(|it| stand_in.is_some() && it.file.exists()) {
+                    tracing::warn!("{problem}. Another certificate is obtained");
+                }
+                stand_in.ok_or(problems)?
+            }
+            read => read?,
+        };
         if let Some(old) = self.certificates.get(&id) {
             if new.is_same_as(old) {
                 return Ok(Renewed::Unchanged);
             }
-            let (names, now) = (names_behind(id, model), SystemTime::now());
+            let (names, now) = (model.names_behind(id), SystemTime::now());
             let objections = new.objections(&names, now);
             if !objections.is_empty() && old.objections(&names, now).is_empty() {
                 return Err(objections);
@@ -91,6 +105,26 @@ impl Keyring {
         }
         self.certificates.insert(id, new);
         Ok(Renewed::Changed)
+    }
+
+    /// What is served until a certificate has been obtained. Files that are there, but closed to this account, are
+    /// somebody's; they are not passed over.
+    fn stand_in(&self, id: CertificateId, model: &Model) -> Option<Certificate> {
+        let (obtained, files) = (model.obtained(id)?, model.certificate(id));
+        if Certificate::is_closed(files) {
+            return None;
+        }
+        Certificate::stand_in(files, &obtained.names, &self.shared.provider).ok()
+    }
+
+    /// What authorities are answered that ask whether hosts are ours, if certificates are obtained.
+    pub(super) fn challenges(&self) -> Option<&Arc<Challenges>> {
+        self.challenges.as_ref()
+    }
+
+    /// What the program does its cryptography with.
+    pub(super) fn provider(&self) -> &Arc<CryptoProvider> {
+        &self.shared.provider
     }
 
     fn renew_application(&mut self, id: UpstreamId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
@@ -119,7 +153,7 @@ impl Keyring {
     pub(super) fn objections_to(&self, credential: Credential, model: &Model) -> Vec<Problem> {
         let now = SystemTime::now();
         let of_certificate = match credential {
-            Credential::Certificate(id) => self.certificates.get(&id).map(|it| (it, names_behind(id, model))),
+            Credential::Certificate(id) => self.certificates.get(&id).map(|it| (it, model.names_behind(id))),
             Credential::Clients(_) | Credential::TicketKeys | Credential::Application(_) => None,
         };
         let found = of_certificate.map_or_else(Vec::new, |(it, names)| it.mistakes(&names, now));
@@ -168,7 +202,7 @@ impl Keyring {
         self.configs = configs;
         let door = |listener: &Listener| {
             let is_tls = listener.transport == Transport::Tls;
-            door(model, listener, &self.configs).filter(|_| is_tls).map(Arc::new)
+            door(model, listener, self).filter(|_| is_tls).map(Arc::new)
         };
         Ok(model.listeners.iter().map(door).collect())
     }
@@ -194,24 +228,14 @@ fn host_expiry(host: &VirtualHost, end: &Expiry) -> HostExpiry {
     }
 }
 
-/// The names of all hosts that show a certificate.
-fn names_behind(id: CertificateId, model: &Model) -> Vec<HostPattern> {
-    let shows = |security: Security| match security {
-        Security::Tls(terms) => model.tls_terms(terms).certificates.contains(&id),
-        Security::Plain => false,
-    };
-    let hosts = model.hosts().iter().filter(|host| shows(host.security));
-    hosts.flat_map(|host| host.names.iter().cloned()).collect()
-}
-
-fn door(model: &Model, listener: &Listener, configs: &BTreeMap<TlsId, Arc<ServerConfig>>) -> Option<Door> {
+fn door(model: &Model, listener: &Listener, keyring: &Keyring) -> Option<Door> {
     let terms_of = |host: HostId| match model.host(host).security {
-        Security::Tls(id) => configs.get(&id).map(|config| Terms { id, config: config.clone() }),
+        Security::Tls(id) => keyring.configs.get(&id).map(|config| Terms { id, config: config.clone() }),
         Security::Plain => None,
     };
     let mut by_name = HostTable::new();
     for (pattern, host) in listener.hosts.entries() {
         by_name.insert(pattern, terms_of(*host)?);
     }
-    Some(Door::new(by_name, terms_of(listener.fallback()?)?))
+    Some(Door::new(by_name, terms_of(listener.fallback()?)?, keyring.challenges.clone()))
 }

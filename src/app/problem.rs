@@ -16,6 +16,8 @@ pub enum Problem {
     File(FileProblem),
     /// Nothing is wrong yet, but will be.
     Soon(Box<Ending>),
+    /// What keeps certificates from being obtained. Those that are there serve on.
+    Obstacle(FileProblem),
     Tls(rustls::Error),
     Bind {
         address: SocketAddr,
@@ -63,7 +65,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::File(problem) => problem.fmt(f),
+            Problem::File(problem) | Problem::Obstacle(problem) => problem.fmt(f),
             Problem::Soon(ending) => ending.problem.fmt(f),
             Problem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
             Problem::Bind { address, error } => {

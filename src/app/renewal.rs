@@ -137,7 +137,9 @@ impl Renewal {
     fn warn_of_unreadable(&self) {
         let Some(account) = &self.model.process.user else { return };
         let files = self.watched.iter().flat_map(|watched| watched.credential.files(&self.model));
-        for file in files.filter(|file| !privileges::may_read(file)) {
+        // One that is still to be obtained will belong to the account.
+        let there = files.filter(|file| FileStamp::of(file) != Some(FileStamp::Missing));
+        for file in there.filter(|file| !privileges::may_read(file)) {
             let file = file.display();
             tracing::warn!(
                 "{account} cannot read {file}, so when it is renewed, the program must be restarted; let the \

@@ -3,6 +3,7 @@
 //! The order of everything in the model follows from the document alone: hosts as they are written,
 //! each before its redirects, listeners by address. So equal documents make equal models.
 
+mod acme;
 mod addresses;
 mod client_address;
 mod context;
@@ -50,12 +51,14 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
             listeners.admit(claim, context.problems);
         }
     }
+    context.model.acme = acme::compile(&document.acme, &mut context);
     let default_hosts = document.default_host.said().map(|said| &said.value[..]).unwrap_or_default();
     for unknown in default_hosts.iter().filter_map(|said| unknown_host(said, &document.hosts)) {
         context.problems.push(unknown);
     }
     listeners.report_shared_preambles(context.problems);
     context.model.listeners = listeners.into_model(default_hosts, context.model.status);
+    acme::report_unanswerable(&document.acme, &context.model, context.problems);
     (!context.problems.has_errors()).then_some(context.model)
 }
 

@@ -3,12 +3,15 @@
 //! Every front end fills a [`Document`]; `compile` turns it into a model. A value is typed and knows
 //! its [`Place`]. What was not said stays unsaid here: defaults belong to the meaning.
 
+mod acme;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use acme::AcmeSection;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
 
@@ -40,6 +43,8 @@ pub struct Document {
     pub process: ProcessSection,
     /// Unsaid means that there are no pages about the proxy.
     pub status: Setting<StatusSection>,
+    /// Unsaid means that no certificates are obtained.
+    pub acme: Setting<AcmeSection>,
     pub defaults: HostSettings,
     pub hosts: Vec<HostSection>,
 }
@@ -105,6 +110,8 @@ pub struct HostSection {
     pub public_port: Setting<NonZeroU16>,
     /// Where files for certificate validation (RFC 8555 section 8.3) are looked for.
     pub acme_challenge_directory: Setting<PathBuf>,
+    /// Names in the certificate that is obtained, beside those of hosts.
+    pub acme_names: Setting<Vec<Said<HostName>>>,
     pub settings: HostSettings,
     pub routes: Vec<RouteSection>,
 }
@@ -113,6 +120,8 @@ pub struct HostSection {
 #[derive(Debug, Clone, Default)]
 pub struct HostSettings {
     pub tls: Setting<bool>,
+    /// Whether the certificate is obtained from an authority.
+    pub acme: Setting<bool>,
     pub listen: Setting<Vec<Said<SocketAddr>>>,
     pub redirect_from: Setting<Vec<Said<SocketAddr>>>,
     pub proxy_protocol: Setting<bool>,
@@ -297,6 +306,7 @@ impl HostSettings {
     pub fn over(&self, below: &HostSettings) -> HostSettings {
         HostSettings {
             tls: self.tls.over(&below.tls),
+            acme: self.acme.over(&below.acme),
             listen: self.listen.over(&below.listen),
             redirect_from: self.redirect_from.over(&below.redirect_from),
             proxy_protocol: self.proxy_protocol.over(&below.proxy_protocol),

@@ -3,6 +3,7 @@
 //! Nothing stops at the first mistake: a value that cannot be read is reported and marked, and the
 //! reading goes on. What the values mean together is checked in `compile`.
 
+mod acme;
 mod compression;
 mod encryption;
 mod pages;
@@ -41,6 +42,7 @@ pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagno
         default_host: top.get("default_host", values::one_or_more(values::HOST_EXPECTED, values::host_name)),
         process: top.get("process", section(&language::PROCESS, process)).value_or_default(),
         status: top.get("status", section(&language::STATUS, pages::status)),
+        acme: top.get("acme", section(&language::ACME, acme::acme)),
         defaults: top.get("defaults", section(&language::DEFAULTS, host_settings)).value_or_default(),
         hosts: top.get("host", sections(&language::HOST, host)).value_or_default(),
     })
@@ -118,6 +120,8 @@ fn host(table: &mut Table<'_, '_, '_>) -> HostSection {
         key_password_file: table.get("key_password_file", text(values::PATH_EXPECTED, values::path)),
         public_port: table.get("public_port", port),
         acme_challenge_directory: table.get("acme_challenge_directory", text(values::PATH_EXPECTED, values::path)),
+        acme_names: table
+            .get("acme_names", list(values::HOST_EXPECTED, || text(values::HOST_EXPECTED, values::host_name))),
         settings: host_settings(table),
         routes: table.get("route", sections(&language::ROUTE, route)).value_or_default(),
     }
@@ -127,6 +131,7 @@ fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
     let addresses = || list(address::LISTEN_EXPECTED, || text(address::LISTEN_EXPECTED, address::listen));
     HostSettings {
         tls: table.get("tls", boolean),
+        acme: table.get("acme", boolean),
         listen: table.get("listen", addresses()),
         redirect_from: table.get("redirect_from", addresses()),
         proxy_protocol: table.get("proxy_protocol", boolean),

@@ -133,8 +133,9 @@ fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
     let model = compile::compile(&document, &mut problems);
     let mut judgements = verdicts::judge(&settings, &remarks, &mut problems);
     account::insert(&mut judgements, &directives);
-    let certificates =
-        document.hosts.iter().flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);
+    // One that is obtained may be missing still.
+    let brought = document.hosts.iter().filter(|host| !host.settings.acme.value_or(false));
+    let certificates = brought.flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);
     let certificates = certificates.flatten().flat_map(|said| said.value.iter().cloned()).collect();
     Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems, certificates }
 }

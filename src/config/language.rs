@@ -45,7 +45,7 @@ pub static TOP: Section = Section {
     name: "",
     place: "at the top of the file, before the first `[section]`",
     form: "",
-    groups: &[&["default_host", "process", "status", "defaults", "host"]],
+    groups: &[&["default_host", "process", "status", "acme", "defaults", "host"]],
 };
 
 pub static PROCESS: Section = Section {
@@ -62,6 +62,13 @@ pub static STATUS: Section = Section {
     groups: &[&["listen", "access", "metrics", "application_metrics"]],
 };
 
+pub static ACME: Section = Section {
+    name: "acme",
+    place: "in `[acme]`",
+    form: "write `[acme]` and its keys below",
+    groups: &[&["contact", "directory", "ca", "state_directory", "key", "challenge"]],
+};
+
 pub static DEFAULTS: Section = Section {
     name: "defaults",
     place: "in `[defaults]`",
@@ -75,7 +82,7 @@ pub static HOST: Section = Section {
     form: "write `[[host]]` in double brackets and its keys below, once for each host",
     groups: &[
         &["name", "aliases", "upstream", "certificate", "certificate_key", "key_password_file", "public_port"],
-        &["acme_challenge_directory", "route"],
+        &["acme_challenge_directory", "acme_names", "route"],
         HOST_SETTINGS,
         ENCRYPTION_SETTINGS,
         FORWARD_SETTINGS,
@@ -149,10 +156,11 @@ pub static UPSTREAM_TLS: Section = Section {
     groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
 };
 
-static SECTIONS: [&Section; 14] = [
+static SECTIONS: [&Section; 15] = [
     &TOP,
     &PROCESS,
     &STATUS,
+    &ACME,
     &DEFAULTS,
     &HOST,
     &ROUTE,
@@ -168,6 +176,7 @@ static SECTIONS: [&Section; 14] = [
 
 const HOST_SETTINGS: &[&str] = &[
     "tls",
+    "acme",
     "listen",
     "redirect_from",
     "proxy_protocol",

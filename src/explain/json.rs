@@ -18,12 +18,13 @@ pub(super) fn object_of_all(settings: &Settings) -> Map<String, serde_json::Valu
         serde_json::Value::Object(object)
     });
     let status = settings.status.as_ref().map(|status| ("status".to_owned(), object_of(status)));
+    let acme = settings.acme.as_ref().map(|acme| ("acme".to_owned(), object_of(acme)));
     let always = [
         ("default_host".to_owned(), json!(settings.default_host.as_ref().map(value))),
         ("process".to_owned(), object_of(&settings.process)),
         ("hosts".to_owned(), hosts.collect()),
     ];
-    always.into_iter().chain(status).collect()
+    always.into_iter().chain(status).chain(acme).collect()
 }
 
 fn object(entries: &[Entry]) -> Map<String, serde_json::Value> {

@@ -8,6 +8,7 @@ use http::uri::PathAndQuery;
 use super::fold::{self, RedirectTo};
 use super::notation;
 use crate::model::access::AccessRules;
+use crate::model::acme::Obtained;
 use crate::model::client_address::ClientAddress;
 use crate::model::compression::Compression;
 use crate::model::error_page::ErrorPages;
@@ -65,7 +66,15 @@ pub(super) struct HostOutline<'a> {
 pub(super) struct TlsOutline<'a> {
     pub(super) policy: &'a TlsPolicy,
     pub(super) certificates: Vec<&'a CertificateFiles>,
+    /// What is obtained as its certificate.
+    pub(super) obtained: Option<ObtainedOutline<'a>>,
     pub(super) redirect: Option<RedirectTo<'a>>,
+}
+
+/// A certificate that is obtained, and the names of the hosts that show it.
+pub(super) struct ObtainedOutline<'a> {
+    pub(super) certificate: &'a Obtained,
+    pub(super) shown: Vec<HostPattern>,
 }
 
 /// Forwarding with the application it goes to.
@@ -249,7 +258,11 @@ fn tls<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> 
     let Security::Tls(terms) = model.hosts()[index].security else { return None };
     let terms = model.tls_terms(terms);
     let certificates = terms.certificates.iter().map(|id| model.certificate(*id)).collect();
-    Some(TlsOutline { policy: &terms.policy, certificates, redirect })
+    let obtained = terms.certificates.iter().find_map(|id| {
+        let shown = model.names_behind(*id);
+        model.obtained(*id).map(|certificate| ObtainedOutline { certificate, shown })
+    });
+    Some(TlsOutline { policy: &terms.policy, certificates, obtained, redirect })
 }
 
 fn forwarding<'a>(model: &'a Model, route: &'a Route) -> Option<Forwarding<'a>> {

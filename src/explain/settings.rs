@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::outline::{Forwarding, HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
 use super::value::{Entry, Value};
-use super::{compression, notation, pages};
+use super::{acme, compression, notation, pages};
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::header_ops::HeaderOp;
@@ -24,6 +24,7 @@ pub(super) struct Settings {
     pub(super) default_host: Option<Value>,
     pub(super) process: Vec<Entry>,
     pub(super) status: Option<Vec<Entry>>,
+    pub(super) acme: Option<Vec<Entry>>,
     pub(super) hosts: Vec<HostEntries>,
 }
 
@@ -42,6 +43,7 @@ pub(super) fn of(outline: &Outline<'_>) -> Settings {
         },
         process: process(outline.process),
         status: outline.status.as_ref().map(status),
+        acme: outline.model.acme.as_ref().map(acme::section),
         hosts: outline.hosts.iter().map(host).collect(),
     }
 }
@@ -114,6 +116,7 @@ fn encryption(tls: &TlsOutline<'_>) -> Vec<Entry> {
     let mut entries =
         vec![("certificate", paths(|files| &files.chain)), ("certificate_key", paths(|files| &files.key))];
     let passwords = tls.certificates.first().and_then(|files| files.passwords.as_ref());
+    entries.extend(tls.obtained.iter().flat_map(|it| acme::of_host(it.certificate, &it.shown)));
     entries.extend(passwords.map(|path| ("key_password_file", Value::text(path.display()))));
     entries.push(("redirect_from", Value::list(from)));
     entries.extend(tls.redirect.as_ref().map(|redirect| ("public_port", Value::Number(redirect.port.into()))));

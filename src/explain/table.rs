@@ -2,7 +2,7 @@
 
 use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
 use super::page::{Ink, Page};
-use super::{compression, notation, pages};
+use super::{acme, compression, notation, pages};
 use crate::model::access::AccessRules;
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
 use crate::model::compression::Compression;
@@ -28,6 +28,10 @@ pub(super) fn page(outline: &Outline<'_>, ink: Ink) -> Page {
     }
     if let Some(it) = &outline.status {
         status(&mut page, it);
+    }
+    if let Some(it) = &outline.model.acme {
+        page.heading("acme");
+        acme::rows(it).iter().for_each(|(label, text)| page.row(label, text));
     }
     for it in &outline.hosts {
         host(&mut page, it);
@@ -120,6 +124,9 @@ fn encryption(page: &mut Page, tls: &TlsOutline<'_>) {
     for files in &tls.certificates {
         page.row("certificate", &files.chain.display().to_string());
         page.row("key", &files.key.display().to_string());
+    }
+    if let Some(obtained) = &tls.obtained {
+        page.row("", &acme::sentence(obtained.certificate));
     }
     policy(page, tls.policy);
     if let Some(redirect) = &tls.redirect {

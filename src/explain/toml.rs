@@ -13,6 +13,9 @@ pub(super) fn render(settings: &Settings) -> String {
     if let Some(status) = &settings.status {
         text += &section("\n[status]", status);
     }
+    if let Some(acme) = &settings.acme {
+        text += &section("\n[acme]", acme);
+    }
     for host in &settings.hosts {
         text += &section("\n[[host]]", &host.entries);
         for route in &host.routes {

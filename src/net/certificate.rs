@@ -1,11 +1,13 @@
 //! A certificate with its key: read from files, put in order, and judged.
 
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -46,6 +48,32 @@ impl Certificate {
         Ok(Certificate { key: Arc::new(CertifiedKey::new(chain, key)), chain_file: files.chain.clone(), leaf })
     }
 
+    /// A certificate of our own that no client trusts, for hosts whose real one is still to be obtained: their
+    /// listener needs one to start, and an authority may ask there.
+    pub fn stand_in(
+        files: &CertificateFiles,
+        names: &[HostName],
+        provider: &CryptoProvider,
+    ) -> Result<Certificate, Vec<FileProblem>> {
+        let problem = |error: &dyn ToString| {
+            let what = format!("no stand-in can be made for it: {}", error.to_string());
+            vec![FileProblem::new(&files.chain, what, "put a certificate there")]
+        };
+        let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
+        let made = rcgen::generate_simple_self_signed(names).map_err(|error| problem(&error))?;
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+        let key = provider.key_provider.load_private_key(key).map_err(|error| problem(&error))?;
+        let (chain, leaf) =
+            in_order(vec![made.cert.der().clone()], &*key, files).map_err(|problem| vec![problem])?;
+        Ok(Certificate { key: Arc::new(CertifiedKey::new(chain, key)), chain_file: files.chain.clone(), leaf })
+    }
+
+    /// Whether one of the files is there, but not for this account to read. It may be a good one.
+    pub fn is_closed(files: &CertificateFiles) -> bool {
+        let is_closed = |file| File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        is_closed(&files.chain) || is_closed(&files.key)
+    }
+
     pub fn key(&self) -> Arc<CertifiedKey> {
         self.key.clone()
     }
@@ -80,6 +108,14 @@ impl Certificate {
     /// How long it is valid from `now` on, in words.
     pub fn time_left(&self, now: SystemTime) -> String {
         days(self.leaf.not_after, now)
+    }
+
+    /// When it is to be replaced by a new one: when a third of its life is left, but no earlier than 30 days before
+    /// its end. `lag`, from 0 to 1, puts that off by up to a thirtieth of what is left then.
+    pub fn renewal(&self, lag: f64) -> SystemTime {
+        let Leaf { not_before, not_after, .. } = &self.leaf;
+        let window = MONTH.min(not_after.duration_since(*not_before).unwrap_or_default() / 3);
+        *not_after - window + window.mul_f64(lag.clamp(0.0, 1.0) / 30.0)
     }
 
     /// Its end.
@@ -181,6 +217,8 @@ fn name_matches(certificate_name: &str, host: &HostName) -> bool {
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "no host at all".into() } else { names.join(", ") }
 }
+
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
 #[cfg(test)]
 mod tests {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use rustls::server::Acceptor;
+use rustls::server::{Acceptor, ClientHello};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::challenges::Challenges;
 use super::client_socket::{ClientSocket, SpokePlainHttp};
 use crate::model::TlsId;
 use crate::model::host::{HostName, HostTable};
@@ -20,6 +21,8 @@ use crate::model::host::{HostName, HostTable};
 pub struct Door {
     by_name: HostTable<Terms>,
     fallback: Terms,
+    /// There if authorities may ask here whether hosts are ours.
+    challenges: Option<Arc<Challenges>>,
 }
 
 /// By listener; `None` for plain ones.
@@ -50,6 +53,8 @@ pub enum HandshakeFailure {
     /// The client spoke plain HTTP and was told so.
     PlainHttp,
     TooSlow,
+    /// It was none of a client: an authority has asked whether a host is ours, and was answered.
+    Challenge,
     /// The client's certificate is not one that is accepted.
     BadClientCertificate(rustls::CertificateError),
     /// There is nothing that both sides have: a version, a suite, a group.
@@ -66,6 +71,7 @@ impl fmt::Display for HandshakeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HandshakeFailure::PlainHttp => f.write_str("it spoke plain HTTP to a TLS port"),
+            HandshakeFailure::Challenge => f.write_str("it only asked whether a host is ours, and was answered"),
             HandshakeFailure::TooSlow => f.write_str("it did not complete it in time"),
             HandshakeFailure::BadClientCertificate(why) => write!(f, "its certificate was refused: {why}"),
             HandshakeFailure::NothingInCommon(why) => write!(f, "there is nothing that both sides have: {why:?}"),
@@ -78,8 +84,8 @@ impl fmt::Display for HandshakeFailure {
 
 impl Door {
     /// `fallback` is for clients that name no host, or one that is not here.
-    pub fn new(by_name: HostTable<Terms>, fallback: Terms) -> Door {
-        Door { by_name, fallback }
+    pub fn new(by_name: HostTable<Terms>, fallback: Terms, challenges: Option<Arc<Challenges>>) -> Door {
+        Door { by_name, fallback, challenges }
     }
 
     fn terms(&self, name: Option<&HostName>) -> &Terms {
@@ -99,6 +105,11 @@ impl Doorway {
 
     fn terms(&self, name: Option<&HostName>) -> Terms {
         self.0.borrow().terms(name).clone()
+    }
+
+    /// On which terms an authority is answered, if it is one that asks.
+    fn answer(&self, hello: &ClientHello<'_>, name: Option<&HostName>) -> Option<Arc<ServerConfig>> {
+        self.0.borrow().challenges.as_ref()?.handshake(hello, name)
     }
 }
 
@@ -124,6 +135,11 @@ async fn shake(doorway: &Doorway, socket: ClientSocket) -> Result<Handshake, Han
     };
     // The one form of a name, in which it is compared with hosts.
     let server_name = hello.client_hello().server_name().and_then(|name| HostName::parse(name).ok());
+    if let Some(answer) = doorway.answer(&hello.client_hello(), server_name.as_ref()) {
+        // RFC 8737 section 3: the handshake is all there is to it.
+        hello.into_stream(answer).await.map_err(failure)?.shutdown().await.map_err(failure)?;
+        return Err(HandshakeFailure::Challenge);
+    }
     let Terms { id, config } = doorway.terms(server_name.as_ref());
     let stream = hello.into_stream(config).await.map_err(failure)?;
     Ok(Handshake { stream: Box::new(stream), server_name, terms: id })

@@ -1,7 +1,7 @@
 //! Answers that the proxy makes itself out of what it holds: pages for errors, pages about itself.
 
-use http::Response;
 use http::header::{self, HeaderValue};
+use http::{Response, request};
 
 use super::reply::{self, Refusal, Reply};
 use super::{Errand, Proxy};
@@ -34,6 +34,13 @@ impl Proxy {
         accept: Option<&HeaderValue>,
     ) -> Reply {
         reply::refuse(refusal, self.pages.find(pages, refusal.status()), accept)
+    }
+
+    /// What an authority is told that asks whether a host is ours. It may ask for names that no host has, and before
+    /// any redirect.
+    pub(super) fn challenge(&self, head: &request::Parts) -> Option<Reply> {
+        let content = self.challenges.as_ref()?.file(head.uri.path())?;
+        Some(reply::text("application/octet-stream", content))
     }
 
     /// A page about the proxy itself.

@@ -14,8 +14,8 @@ impl Proxy {
         match unserved {
             Unserved::Unreadable(status) => self.logs.of(self.fallbacks[listener]).unreadable(peer, *status),
             Unserved::NoHandshake(failure) => {
-                if let Some(tallies) = &self.tallies {
-                    tallies.shaken_in_vain(fault(failure));
+                if let (Some(tallies), Some(fault)) = (&self.tallies, fault(failure)) {
+                    tallies.shaken_in_vain(fault);
                 }
             }
         }
@@ -34,14 +34,16 @@ impl Proxy {
     }
 }
 
-fn fault(failure: &HandshakeFailure) -> Fault {
-    match failure {
+/// `None` for what is no failure at all.
+fn fault(failure: &HandshakeFailure) -> Option<Fault> {
+    Some(match failure {
         HandshakeFailure::PlainHttp => Fault::PlainHttp,
         HandshakeFailure::TooSlow => Fault::TooSlow,
+        HandshakeFailure::Challenge => return None,
         HandshakeFailure::BadClientCertificate(_) => Fault::ClientCertificate,
         HandshakeFailure::NothingInCommon(_) => Fault::NothingInCommon,
         HandshakeFailure::Refused(_) => Fault::ClientRefused,
         HandshakeFailure::Left(_) => Fault::Left,
         HandshakeFailure::Failed(_) => Fault::Broken,
-    }
+    })
 }

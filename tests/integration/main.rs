@@ -21,6 +21,7 @@ mod access;
 mod client_certificates;
 mod expiry;
 mod nginx_text;
+mod obtaining;
 mod redirect;
 mod renewal;
 mod resumption;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::source::Place;
+use crate::model::host::HostName;
 use crate::model::upstream::UpstreamAddress;
-use crate::model::{HostId, LogTarget, Model, VirtualHost};
+use crate::model::{CertificateId, HostId, LogTarget, Model, VirtualHost};
 
 /// The model that is being made, and what was found wrong on the way.
 pub(super) struct Context<'a> {
@@ -15,6 +16,17 @@ pub(super) struct Context<'a> {
     pub(super) problems: &'a mut Diagnostics,
     /// Where each host of the model is written.
     host_places: Vec<Place>,
+    /// Which certificates are to be obtained.
+    pub(super) wishes: Vec<Wish>,
+}
+
+/// A host that wants its certificate obtained.
+pub(super) struct Wish {
+    pub(super) certificate: CertificateId,
+    /// Where it is wished for.
+    pub(super) place: Place,
+    /// Names in the certificate beside those of hosts.
+    pub(super) further: Vec<HostName>,
 }
 
 /// Whether a host is new to the model.
@@ -26,7 +38,7 @@ pub(super) enum Added {
 
 impl<'a> Context<'a> {
     pub(super) fn new(directory: &'a Path, model: Model, problems: &'a mut Diagnostics) -> Context<'a> {
-        Context { directory, model, problems, host_places: Vec::new() }
+        Context { directory, model, problems, host_places: Vec::new(), wishes: Vec::new() }
     }
 
     /// Adds a host. Equal hosts are one in the model, and then nobody could tell any more which of the

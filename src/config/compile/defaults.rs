@@ -35,6 +35,9 @@ pub(super) const KEEPALIVE_CONNECTIONS: usize = 1024;
 /// Half of what Mattermost waits before it closes a resting connection.
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Relative to nothing, so that a gitlab.rb has it too.
+const ACME_STATE: &str = "/etc/gitlab/ssl/acme";
+
 /// One worker for each core that the process may use.
 pub(super) fn workers() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
@@ -64,6 +67,11 @@ pub(super) fn address_source(preamble: Preamble) -> AddressSource {
 /// A port on every address of the machine.
 pub(super) fn everywhere(port: u16) -> [SocketAddr; 2] {
     [SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]
+}
+
+/// Beside the certificates: whoever may store those may store this.
+pub(super) fn acme_state_directory() -> PathBuf {
+    PathBuf::from(ACME_STATE)
 }
 
 /// Where the GitLab package keeps the certificate of a host. That of a wildcard is named after what all

@@ -6,7 +6,9 @@ use super::context::{Added, Context};
 use super::listeners::{Claim, Purpose};
 use super::redirect::{self, RedirectPlan};
 use super::routes::{self, RoutePlan};
-use super::{addresses, client_address, defaults, encryption, headers, log_format, no_effect, pages, upstreams};
+use super::{
+    acme, addresses, client_address, defaults, encryption, headers, log_format, no_effect, pages, upstreams,
+};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
 use crate::model::header_ops::HeaderOp;
@@ -120,6 +122,7 @@ impl HostPlan<'_> {
             return Security::Plain;
         }
         let terms = encryption::compile(self.section, &self.settings, name, context);
+        acme::note(self.section, &self.settings.acme, &terms.certificates, context);
         Security::Tls(context.model.add_tls_terms(terms))
     }
 

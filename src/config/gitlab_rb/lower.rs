@@ -1,5 +1,6 @@
 //! From settings to a document: which hosts there are, and how they are served, by the package's rules.
 
+mod acme;
 mod agent;
 mod applications;
 mod certificate;
@@ -91,6 +92,7 @@ pub(super) fn document(
     if lowering.gitlab.is_none() {
         LetsEncrypt::is_idle(lowering.reader);
     }
+    let acme = lowering.lets_encrypt.section(lowering.reader);
     snippet::http::apply(&mut hosts, &mut lowering);
     shared::add_renamed(&mut hosts, renamed_hosts);
     shared::agree(&mut hosts);
@@ -106,6 +108,7 @@ pub(super) fn document(
         default_host: default_hosts(&hosts, source),
         process,
         status: status::section(workhorse, reader),
+        acme,
         defaults: HostSettings::default(),
         hosts,
     }

@@ -22,9 +22,11 @@ use crate::model::{HttpVersions, Model, Security, VirtualHost};
 
 mod encryption;
 
-/// Files with their texts, and variables.
+/// Files with their texts, and variables. GitLab's key is there, so nothing is obtained unless it is asked for.
 #[derive(Default)]
 struct Given {
+    /// Nothing but `files` is there.
+    bare: bool,
     files: HashMap<&'static str, &'static str>,
     variables: HashMap<&'static str, &'static str>,
 }
@@ -44,7 +46,8 @@ impl Surroundings for Given {
     }
 
     fn exists(&self, path: &Path) -> bool {
-        self.read(path).is_ok()
+        let is_key = path.starts_with("/etc/gitlab/ssl") && path.extension().is_some_and(|it| it == "key");
+        self.read(path).is_ok() || (is_key && !self.bare)
     }
 
     fn names_in(&self, directory: &Path) -> Option<Vec<String>> {

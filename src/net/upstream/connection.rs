@@ -5,13 +5,14 @@
 //! by itself: nothing more is written, and the reading side tells how the story ends.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{StatusCode, response};
 use hyper::body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::unconstrained;
 
 use super::answer_head::{self, AnswerHead, Persistence};
@@ -139,8 +140,10 @@ impl Connection {
 
     /// Whether the application has left a resting connection as it was: it has neither closed nor spoken.
     pub(super) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut room = ReadBuf::new(&mut byte);
         // A task that has done much would be told that there is nothing, whatever there is.
-        let look = pin!(unconstrained(poll_fn(|cx| self.poll_fill(cx))));
+        let look = pin!(unconstrained(poll_fn(|cx| Pin::new(&mut self.stream).poll_read(cx, &mut room))));
         look.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 

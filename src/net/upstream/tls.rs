@@ -77,7 +77,7 @@ impl ApplicationTls {
     }
 
     /// Completes the handshake, or says why not.
-    pub(super) async fn connect<S>(&self, stream: S) -> io::Result<TlsStream<S>>
+    pub async fn connect<S>(&self, stream: S) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -176,7 +176,7 @@ fn system_roots() -> Result<RootCertStore, FileProblem> {
     // One that cannot be read is none; all others still count.
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        let advice = "install the package ca-certificates, or name a file as `ca` in `upstream_tls`";
+        let advice = "install the package ca-certificates, or name a file as `ca`";
         return Err(FileProblem::new(Path::new("/etc/ssl/certs"), "the system trusts no authority at all", advice));
     }
     Ok(roots)

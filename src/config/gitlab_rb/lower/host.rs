@@ -13,7 +13,8 @@ use super::pages::{self, Pages};
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::{
-    client_address, compression, encryption, headers, listening, log_format, notation, request_headers, routes,
+    acme, client_address, compression, encryption, headers, listening, log_format, notation, request_headers,
+    routes,
 };
 use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
@@ -21,7 +22,7 @@ use crate::config::document::{
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::header;
 use crate::model::error_page::ApplicationErrors;
-use crate::model::host::HostPattern;
+use crate::model::host::{HostName, HostPattern};
 use crate::model::{BodyLimit, HttpVersions, LogTarget};
 
 impl Plan {
@@ -56,6 +57,10 @@ impl Plan {
             let http2 = lowering.reader.flag(owner, "http2_enabled").unwrap_or(self.service != Service::Registry);
             settings.http2 = self.said(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
             settings.encryption = encryption::settings(self, lowering.reader);
+            let shown = certificate.said().and_then(|said| said.value.first());
+            if shown.is_some_and(|file| lowering.lets_encrypt.obtains(&file.value)) {
+                settings.acme = self.said(true);
+            }
         }
         // The routes name the application where the host alone does not say everything.
         let routed = !self.url.path.is_empty() || self.service == Service::Kas;
@@ -69,6 +74,7 @@ impl Plan {
             key_password_file,
             public_port: public_port.map_or(Setting::Unsaid, |port| self.said(port)),
             acme_challenge_directory: self.challenges(lowering),
+            acme_names: self.further_names(lowering),
             settings,
             routes: [routes::of(self, redirects, &pages), self.agent_routes(&pages, lowering)].concat(),
         }
@@ -84,6 +90,14 @@ impl Plan {
             (Some(said), _) => Setting::said_at(said.value.into(), &said.place),
             (None, LetsEncrypt::On { .. }) => self.said(WWW.into()),
             (None, LetsEncrypt::Off) => Setting::Unsaid,
+        }
+    }
+
+    /// They stand in GitLab's certificate.
+    fn further_names(&self, lowering: &mut Lowering<'_, '_>) -> Setting<Vec<Said<HostName>>> {
+        match &lowering.lets_encrypt {
+            LetsEncrypt::On { .. } if self.service == Service::Gitlab => acme::names(lowering.reader),
+            LetsEncrypt::On { .. } | LetsEncrypt::Off => Setting::Unsaid,
         }
     }
 

@@ -1,16 +1,17 @@
-//! What the package's Let's Encrypt integration changes about hosts. Certificates themselves are still
-//! obtained by the package.
+//! Whether the package's Let's Encrypt integration is on, and what it changes about hosts.
 
 use std::path::{Path, PathBuf};
 
+use super::acme;
 use super::certificate::Files;
 use super::plan::{Plan, Service};
 use super::reader::Reader;
 use super::url::{ExternalUrl, Scheme};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::Said;
+use crate::config::document::{AcmeSection, Said, Setting};
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::gitlab_rb::surroundings::Surroundings;
+use crate::config::source::Place;
 
 /// Whether the integration is on.
 pub(super) enum LetsEncrypt {
@@ -19,29 +20,58 @@ pub(super) enum LetsEncrypt {
     On {
         gitlab: Box<ExternalUrl>,
         certificate: Box<Files>,
+        /// Where it is turned on.
+        place: Place,
     },
 }
 
 impl LetsEncrypt {
-    /// It is on if the file says so, or if it says nothing and the package has turned it on before.
+    /// It is on if the file says so. If it says nothing, it is on where it has been turned on before, and where
+    /// GitLab's certificate and key are both missing: nothing else could be meant. The package leaves it off if its
+    /// nginx is off; but that is how a machine is set up whose nginx has been replaced by this program.
     pub(super) fn decide(gitlab: &Plan, reader: &mut Reader<'_>, surroundings: &dyn Surroundings) -> LetsEncrypt {
         let is_https =
             gitlab.url.scheme == Scheme::Https && reader.flag(Owner::Gitlab, "listen_https") != Some(false);
-        let on = match reader.flag_at(&["letsencrypt", "enable"]) {
-            Some(said) => said,
-            None => is_https && was_turned_on(surroundings),
-        };
+        let files = Self::certificate(gitlab, reader);
+        let said = reader.flag_at(&["letsencrypt", "enable"]);
+        let is_remembered = is_https && was_turned_on(&files, surroundings);
+        let is_undecided = said.is_none() && is_https && !is_remembered;
+        let is_needed = is_undecided && is_needed(&files, reader, surroundings);
+        if is_needed {
+            tell_of_obtaining(&files, gitlab, reader);
+        }
+        let on = said.unwrap_or(is_remembered || is_needed);
         if !on {
+            acme::remark_on_idle(reader);
             return LetsEncrypt::Off;
         }
         warn_of_nginx(reader);
-        let certificate = [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")].map(|(key, ending)| {
+        let place = reader.entry(&["letsencrypt", "enable"]).map_or(gitlab.place.clone(), |said| said.place);
+        LetsEncrypt::On { gitlab: Box::new(gitlab.url.clone()), certificate: Box::new(files), place }
+    }
+
+    /// What is obtained from whom, if anything is.
+    pub(super) fn section(&self, reader: &mut Reader<'_>) -> Setting<AcmeSection> {
+        match self {
+            LetsEncrypt::On { place, certificate, .. } => {
+                acme::section(&state_directory(certificate), place, reader)
+            }
+            LetsEncrypt::Off => Setting::Unsaid,
+        }
+    }
+
+    /// Whether a certificate is the one that is obtained. `shown` is its chain.
+    pub(super) fn obtains(&self, shown: &Path) -> bool {
+        matches!(self, LetsEncrypt::On { certificate, .. } if certificate[0].value == shown)
+    }
+
+    fn certificate(gitlab: &Plan, reader: &mut Reader<'_>) -> Files {
+        [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")].map(|(key, ending)| {
             let default = || format!("/etc/gitlab/ssl/{}.{ending}", gitlab.url.host);
             let said = reader.text_of(Owner::Gitlab, key);
             let place = said.as_ref().map_or(&gitlab.place, |said| &said.place).clone();
             Said { value: PathBuf::from(said.map_or_else(default, |said| said.value)), place }
-        });
-        LetsEncrypt::On { gitlab: Box::new(gitlab.url.clone()), certificate: Box::new(certificate) }
+        })
     }
 
     /// Without a host of GitLab's nothing is obtained, whatever the file says.
@@ -49,9 +79,10 @@ impl LetsEncrypt {
         if reader.flag_at(&["letsencrypt", "enable"]) == Some(true) {
             reader.no_effect_at(
                 &["letsencrypt", "enable"],
-                "the package obtains certificates for GitLab's host, and there is none",
+                "certificates are obtained for GitLab's host, and there is none",
             );
         }
+        acme::remark_on_idle(reader);
     }
 
     /// The registry that the package opens on GitLab's own host if nothing is said about one.
@@ -94,19 +125,46 @@ impl LetsEncrypt {
 
 const REGISTRY_PORT: u16 = 5050;
 
-/// Obtaining certificates needs the package's nginx, which wants the ports of this proxy.
+/// Where the proxy keeps its account: whoever may store the certificate may store that beside it.
+fn state_directory(files: &Files) -> PathBuf {
+    files[0].value.with_file_name("acme")
+}
+
+/// For the package, obtaining certificates needs its own nginx, which wants the ports of this proxy.
 fn warn_of_nginx(reader: &mut Reader<'_>) {
     let nginx_is_off = reader.flag_at(&["nginx", "enable"]) == Some(false);
     let Some(enabled) = reader.entry(&["letsencrypt", "enable"]).filter(|_| nginx_is_off) else { return };
     let message = "with letsencrypt['enable'] = true, `gitlab-ctl reconfigure` starts the bundled nginx again";
     let warning = Diagnostic::warning(&enabled.place, message);
-    reader
-        .problems
-        .push(warning.help("set it to false, and let another client renew certificates, such as certbot"));
+    reader.problems.push(
+        warning
+            .help("remove the line here, so that the package leaves it alone, and write it as")
+            .help("`letsencrypt.enable = true` in gatepost-overrides.toml: the proxy obtains certificates then"),
+    );
 }
 
-/// The package remembers it beside its secrets.
-fn was_turned_on(surroundings: &dyn Surroundings) -> bool {
+/// Neither file is there: the package turns the integration on by itself then.
+fn is_needed(files: &Files, reader: &Reader<'_>, surroundings: &dyn Surroundings) -> bool {
+    let remembers = reader.flag_at(&["package", "generate_secrets_json_file"]) != Some(false);
+    remembers && !files.iter().any(|file| surroundings.exists(&file.value))
+}
+
+/// Nobody has asked for it in so many words.
+fn tell_of_obtaining(files: &Files, gitlab: &Plan, reader: &mut Reader<'_>) {
+    let message = format!("there is neither {} nor its key, so they are obtained", files[0].value.display());
+    let warning = Diagnostic::warning(&gitlab.place, message);
+    reader.problems.push(
+        warning
+            .help("as the package does, from Let's Encrypt; letsencrypt['enable'] = true says that it is meant,")
+            .help("and with letsencrypt['enable'] = false the files must be there"),
+    );
+}
+
+/// The package remembers it beside its secrets, the proxy by its account.
+fn was_turned_on(files: &Files, surroundings: &dyn Surroundings) -> bool {
+    if surroundings.exists(&state_directory(files)) {
+        return true;
+    }
     let text = surroundings.read(Path::new("/etc/gitlab/gitlab-secrets.json")).unwrap_or_default();
     let secrets: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     secrets["letsencrypt"]["auto_enabled"] == true

@@ -60,23 +60,27 @@ pub(super) const NEIGHBOURS: &[Spec] = &[
     applied("gitlab_kas.certificate_file", Form::Text),
     applied("gitlab_kas.key_file", Form::Text),
     applied("letsencrypt.enable", Form::Flag),
-    no_effect("letsencrypt.contact_emails", Form::Any, ISSUING),
-    no_effect("letsencrypt.key_size", Form::Any, ISSUING),
-    no_effect("letsencrypt.key_type", Form::Any, ISSUING),
-    no_effect("letsencrypt.ec_curve", Form::Any, ISSUING),
-    no_effect("letsencrypt.group", Form::Any, ISSUING),
-    no_effect("letsencrypt.owner", Form::Any, ISSUING),
-    no_effect("letsencrypt.authorization_method", Form::Any, ISSUING),
-    no_effect("letsencrypt.chain", Form::Any, ISSUING),
-    no_effect("letsencrypt.crt", Form::Any, ISSUING),
-    no_effect("letsencrypt.alt_names", Form::Any, ISSUING),
-    no_effect("letsencrypt.acme_staging_endpoint", Form::Any, ISSUING),
-    no_effect("letsencrypt.acme_production_endpoint", Form::Any, ISSUING),
-    no_effect("letsencrypt.auto_renew", Form::Any, ISSUING),
-    no_effect("letsencrypt.auto_renew_hour", Form::Any, ISSUING),
-    no_effect("letsencrypt.auto_renew_minute", Form::Any, ISSUING),
-    no_effect("letsencrypt.auto_renew_day_of_month", Form::Any, ISSUING),
-    no_effect("letsencrypt.auto_renew_log_directory", Form::Any, ISSUING),
+    applied("letsencrypt.contact_emails", Form::Any),
+    applied("letsencrypt.key_size", Form::Any),
+    applied("letsencrypt.key_type", Form::Text),
+    applied("letsencrypt.ec_curve", Form::Text),
+    no_effect("letsencrypt.group", Form::Any, OWNER),
+    no_effect("letsencrypt.owner", Form::Any, OWNER),
+    no_effect("letsencrypt.authorization_method", Form::Any, "names are confirmed over HTTP, as by default"),
+    no_effect("letsencrypt.chain", Form::Any, "the certificate file has the whole chain"),
+    no_effect("letsencrypt.crt", Form::Any, "nginx['ssl_certificate'] names the file"),
+    applied("letsencrypt.alt_names", Form::Any),
+    no_effect(
+        "letsencrypt.acme_staging_endpoint",
+        Form::Any,
+        "there is no rehearsal before a certificate is obtained",
+    ),
+    applied("letsencrypt.acme_production_endpoint", Form::Text),
+    no_effect("letsencrypt.auto_renew", Form::Any, RENEWAL),
+    no_effect("letsencrypt.auto_renew_hour", Form::Any, RENEWAL),
+    no_effect("letsencrypt.auto_renew_minute", Form::Any, RENEWAL),
+    no_effect("letsencrypt.auto_renew_day_of_month", Form::Any, RENEWAL),
+    no_effect("letsencrypt.auto_renew_log_directory", Form::Any, "renewals are told in the program's own log"),
     applied("letsencrypt.wwwroot", Form::Text),
     applied("web_server.username", Form::Text),
     no_effect("web_server.group", Form::Any, "the groups of the account count"),
@@ -97,5 +101,6 @@ const fn no_effect(key: &'static str, form: Form, why: &'static str) -> Spec {
     Spec { key, owners: &[], form, fate: Fate::NoEffect(why) }
 }
 
-const ISSUING: &str = "certificates are obtained by the package, not by the proxy";
+const OWNER: &str = "what is obtained belongs to the account of the proxy";
+const RENEWAL: &str = "certificates are renewed when a third of their life, or 30 days, is left";
 const ACCOUNT: &str = "the package creates the account";

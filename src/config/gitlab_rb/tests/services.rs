@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{BOTH, Given, certificate, host, judgement, model, model_in, problems, reading, redirect_from_80};
+use super::{
+    BOTH, Given, certificate, host, judgement, model, model_in, problems, reading, reading_in, redirect_from_80,
+};
+use crate::model::acme::{Acme, KeyKind};
 use crate::model::judgement::Verdict;
 use crate::model::route::Action;
 use crate::model::{LogTarget, Security};
@@ -164,4 +167,70 @@ fn lets_encrypt_beside_an_nginx_that_is_off_is_warned_of() {
     let told = problems(&format!("{on}nginx['enable'] = false\n"));
     assert!(told.contains("starts the bundled nginx again"), "{told}");
     assert!(!problems(&on).contains("starts the bundled nginx again"));
+}
+
+/// The lines are those about Let's Encrypt; nothing is there but what `files` says.
+fn obtained(lines: &str, files: &[&'static str]) -> Option<Acme> {
+    let files = files.iter().map(|file| (*file, "")).collect();
+    model_in(&format!("{BOTH}{lines}"), &Given { files, bare: true, ..Given::default() }).acme
+}
+
+#[test]
+fn one_certificate_is_obtained_for_all_hosts_without_one() {
+    let names = |acme: Acme| acme.certificates[0].names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let on = "letsencrypt['enable'] = true\n";
+    assert_eq!(names(obtained(on, &[]).unwrap()), ["gitlab.example.com", "chat.example.com"]);
+    let own = ["/etc/gitlab/ssl/chat.example.com.crt"];
+    assert_eq!(names(obtained(on, &own).unwrap()), ["gitlab.example.com"]);
+    let more = format!("{on}letsencrypt['alt_names'] = ['www.example.com', 'chat.example.com']\n");
+    assert_eq!(names(obtained(&more, &[]).unwrap()), ["gitlab.example.com", "chat.example.com", "www.example.com"],);
+}
+
+#[test]
+fn obtaining_is_on_by_itself_where_nothing_else_could_be_meant() {
+    assert!(obtained("", &[]).is_some());
+    assert!(obtained("nginx['enable'] = false\n", &[]).is_some());
+    // The proxy has done it before, so there is a certificate now.
+    let earlier = ["/etc/gitlab/ssl/gitlab.example.com.crt", "/etc/gitlab/ssl/acme"];
+    assert!(obtained("", &earlier).is_some());
+    for there in ["/etc/gitlab/ssl/gitlab.example.com.crt", "/etc/gitlab/ssl/gitlab.example.com.key"] {
+        assert_eq!(obtained("", &[there]), None, "{there}");
+    }
+    for off in [
+        "letsencrypt['enable'] = false\n",
+        "nginx['listen_https'] = mattermost_nginx['listen_https'] = false\n",
+        "package['generate_secrets_json_file'] = false\n",
+    ] {
+        assert_eq!(obtained(off, &[]), None, "{off}");
+    }
+}
+
+#[test]
+fn a_certificate_that_is_obtained_is_not_missed() {
+    let given = Given { bare: true, ..Given::default() };
+    let reading = reading_in(BOTH, &given);
+    assert!(!reading.absent_certificates(&given).has_errors());
+    // Nobody has asked for it in so many words.
+    let told = reading.problems.to_string();
+    assert!(told.contains("warning: there is neither /etc/gitlab/ssl/gitlab.example.com.crt"), "{told}");
+}
+
+#[test]
+fn keys_are_ecdsa_unless_rsa_is_asked_for() {
+    let key = |lines: &str| obtained(&format!("letsencrypt['enable'] = true\n{lines}\n"), &[]).unwrap().key;
+    assert_eq!(key(""), KeyKind::EcdsaP256);
+    assert_eq!(key("letsencrypt['key_size'] = 4096"), KeyKind::Rsa4096);
+    assert_eq!(key("letsencrypt['key_type'] = 'rsa'"), KeyKind::Rsa2048);
+    assert_eq!(key("letsencrypt['key_type'] = 'ecdsa'\nletsencrypt['ec_curve'] = 'secp384r1'"), KeyKind::EcdsaP384);
+    let odd = reading(&format!("{BOTH}letsencrypt['enable'] = true\nletsencrypt['key_size'] = 1024\n"));
+    assert!(odd.problems.to_string().contains("no RSA key of 1024 bits"), "{}", odd.problems);
+}
+
+#[test]
+fn settings_of_an_integration_that_is_off_have_no_effect() {
+    let text =
+        format!("{BOTH}letsencrypt['enable'] = false\nletsencrypt['contact_emails'] = ['ops@example.com']\n");
+    assert_eq!(judgement(&reading(&text), "letsencrypt.contact_emails").verdict, Verdict::NoEffect);
+    let on = text.replace("false", "true");
+    assert_eq!(judgement(&reading(&on), "letsencrypt.contact_emails").verdict, Verdict::Applied);
 }

@@ -122,7 +122,7 @@ fn mistakes_in_json_are_told_at_their_places() {
 #[test]
 fn a_certificate_that_is_not_there_is_told_where_it_is_asked_for() {
     let text = "external_url 'https://gitlab.example.com'\nnginx['ssl_certificate'] = '/etc/ssl/own.crt'\n";
-    let there = |path| Given { files: HashMap::from([(path, "")]), ..Given::default() };
+    let there = |path| Given { files: HashMap::from([(path, "")]), bare: true, ..Given::default() };
     let absent = reading(text).absent_certificates(&there("/etc/gitlab/ssl/gitlab.example.com.key")).to_string();
     assert!(absent.contains("there is no file /etc/ssl/own.crt"), "{absent}");
     assert!(absent.contains("gitlab.rb:2:28"), "{absent}");

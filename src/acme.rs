@@ -1,0 +1,210 @@
+//! Obtains certificates from an authority by itself (ACME, RFC 8555), and renews them in time.
+//!
+//! A thread of its own does it, so nothing here ever delays a request. It only writes files; what
+//! watches certificates makes them live. Whatever goes wrong, a certificate that is there stays as it is.
+
+mod account;
+mod failure;
+mod http_client;
+mod order;
+mod request;
+mod schedule;
+mod store;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, SystemTime};
+
+use rustls::crypto::CryptoProvider;
+use tokio::runtime::Runtime;
+
+use crate::model::acme::{Acme, Obtained};
+use crate::model::{CertificateFiles, Model};
+use crate::net::certificate::Certificate;
+use crate::net::challenges::Challenges;
+use crate::net::file_problem::FileProblem;
+use account::Authority;
+use failure::Failure;
+use schedule::{Attempts, Turn};
+pub use store::obstacles;
+
+/// Asks for attempts at once, whatever came of the last ones.
+pub struct Obtainer(Sender<Now>);
+
+struct Now;
+
+/// Everything that obtaining needs.
+pub struct Client {
+    model: Arc<Model>,
+    acme: Acme,
+    authority: Authority,
+    challenges: Arc<Challenges>,
+    provider: Arc<CryptoProvider>,
+}
+
+/// A certificate that is looked after.
+struct Charge {
+    obtained: Obtained,
+    files: CertificateFiles,
+    attempts: Attempts,
+    /// A part of the time before the end that this one renews later than others, from 0 to 1.
+    lag: f64,
+}
+
+impl Client {
+    /// A client for what `acme` says in `model`.
+    ///
+    /// # Errors
+    /// The file of those who vouch for the authority's server cannot be used.
+    pub fn prepare(
+        model: &Arc<Model>,
+        acme: &Acme,
+        challenges: &Arc<Challenges>,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Client, FileProblem> {
+        let authority = Authority::new(acme, provider)?;
+        let (model, challenges) = (model.clone(), challenges.clone());
+        Ok(Client { model, acme: acme.clone(), authority, challenges, provider: provider.clone() })
+    }
+
+    /// Works until the process ends.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(self) -> io::Result<Obtainer> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sender, wishes) = channel();
+        std::thread::Builder::new().name("acme".into()).spawn(move || self.run(&runtime, &wishes))?;
+        Ok(Obtainer(sender))
+    }
+
+    fn run(&self, runtime: &Runtime, wishes: &Receiver<Now>) {
+        for obstacle in obstacles(&self.model, &self.acme) {
+            tracing::warn!("{obstacle}");
+        }
+        let mut charges: Vec<Charge> = self.acme.certificates.iter().map(|it| self.charge(it)).collect();
+        for charge in charges.iter().filter(|charge| Certificate::is_closed(&charge.files)) {
+            tracing::warn!(
+                "{}: this account cannot read it or its key, so it is not renewed; hand both files over (chown), or \
+                 remove them to have others obtained",
+                charge.path(),
+            );
+        }
+        loop {
+            let pauses = charges.iter_mut().map(|charge| self.look_after(charge, runtime));
+            let pause = pauses.min().unwrap_or(LONGEST_PAUSE);
+            match wishes.recv_timeout(pause.min(LONGEST_PAUSE)) {
+                Ok(Now) => charges.iter_mut().for_each(|charge| charge.attempts = Attempts::default()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn charge(&self, obtained: &Obtained) -> Charge {
+        let files = self.model.certificate(obtained.certificate).clone();
+        let attempts = store::attempts(&self.acme, &files);
+        Charge { obtained: obtained.clone(), files, attempts, lag: schedule::lag() }
+    }
+
+    /// Obtains the certificate if its time has come; returns how long there is nothing to do for it.
+    fn look_after(&self, charge: &mut Charge, runtime: &Runtime) -> Duration {
+        let now = SystemTime::now();
+        match schedule::turn(self.due(charge, now), &charge.attempts, now) {
+            Turn::Later(pause) => pause,
+            Turn::Now => {
+                let obtained = runtime.block_on(self.obtain(charge));
+                match obtained.and_then(|()| self.lasts(charge)) {
+                    Ok(()) => {
+                        tracing::info!("{}: a certificate for {} was obtained", charge.path(), charge.names());
+                        charge.attempts = Attempts::default();
+                    }
+                    Err(failure) => self.failed(charge, &failure),
+                }
+                store::keep_attempts(&self.acme, &charge.files, &charge.attempts);
+                SHORTEST_PAUSE
+            }
+        }
+    }
+
+    /// When the certificate is to be replaced: a part of its life before its end, or at once if there is none that
+    /// clients accept for all of its names.
+    fn due(&self, charge: &Charge, now: SystemTime) -> SystemTime {
+        if Certificate::is_closed(&charge.files) {
+            return now + LONGEST_PAUSE;
+        }
+        let Ok(certificate) = Certificate::read(&charge.files, &self.provider) else { return now };
+        if !certificate.objections(&charge.obtained.patterns(), now).is_empty() {
+            return now;
+        }
+        certificate.renewal(charge.lag)
+    }
+
+    async fn obtain(&self, charge: &Charge) -> Result<(), Failure> {
+        store::probe(&charge.files)?;
+        let account = self.authority.account(&self.acme).await?;
+        let offered = self.challenges.open();
+        let order =
+            order::Order { account: &account, acme: &self.acme, offered: &offered, provider: &self.provider };
+        let within = tokio::time::timeout(LONGEST_ORDER, order.complete(&charge.obtained.names));
+        let issued = within.await.unwrap_or(Err(Failure::TooSlow))?;
+        store::install(&issued, charge, &self.provider)
+    }
+
+    /// A certificate that is due the moment it is there would be ordered again and again.
+    fn lasts(&self, charge: &Charge) -> Result<(), Failure> {
+        let now = SystemTime::now();
+        if self.due(charge, now) > now {
+            return Ok(());
+        }
+        Err(Failure::Useless("its life is too short, or this machine's clock is wrong".to_owned()))
+    }
+
+    /// Says what went wrong, and notes when to try again.
+    fn failed(&self, charge: &mut Charge, failure: &Failure) {
+        let now = SystemTime::now();
+        charge.attempts.failed(self.authority.retry_after(), now);
+        let again = charge.attempts.pause(now);
+        let minutes = again.as_secs().div_ceil(60);
+        let kept = match Certificate::read(&charge.files, &self.provider) {
+            Ok(old) => format!("the one in use stays; it expires in {}", old.time_left(now)),
+            Err(_) => "until then the host is served with a stand-in that browsers warn of".to_owned(),
+        };
+        tracing::error!(
+            "no certificate for {} was obtained from {}: {failure}; {}. The next attempt is in {minutes} minutes, or at \
+             SIGHUP; {kept}",
+            charge.names(),
+            self.acme.directory,
+            failure.advice(self.acme.challenge),
+        );
+    }
+}
+
+impl Charge {
+    fn path(&self) -> std::path::Display<'_> {
+        self.files.chain.display()
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.obtained.names.iter().map(|name| name.as_str()).collect();
+        names.join(", ")
+    }
+}
+
+impl Obtainer {
+    /// Tries now what is due, even if it failed a moment ago.
+    pub fn obtain(&self) {
+        // Without a receiver the process is ending.
+        let _ = self.0.send(Now);
+    }
+}
+
+/// Files may be replaced by somebody else, and the clock may be set; so nothing is believed for longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Between two looks at the same certificate.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// An order that takes longer is given up.
+const LONGEST_ORDER: Duration = Duration::from_secs(300);

@@ -1,0 +1,147 @@
+//! Why no certificate was obtained, and what to look at.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use instant_acme::{Error, Problem};
+
+use crate::model::acme::ChallengeKind;
+
+/// Why an attempt came to nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The authority refuses, in its own words.
+    Refused(Box<Problem>),
+    /// What it saw when it looked for the answers to its questions.
+    NotConfirmed(String),
+    /// It offers no way that we know to show that a name is ours.
+    NoChallenge(ChallengeKind),
+    /// It cannot be reached, or speaks something else.
+    Unreachable(String),
+    TooSlow,
+    /// It issued something that cannot be used.
+    Useless(String),
+    File(PathBuf, io::Error),
+    Key(String),
+}
+
+impl Failure {
+    pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> Failure {
+        let path = path.to_owned();
+        move |error| Failure::File(path, error)
+    }
+
+    /// What to do about it.
+    pub(super) fn advice(&self, challenge: ChallengeKind) -> &'static str {
+        match self {
+            Failure::Refused(problem) => advice_on(problem.r#type.as_deref().unwrap_or_default()),
+            Failure::NotConfirmed(_) if challenge == ChallengeKind::Http01 => {
+                "see that each name leads to this machine, from the internet, and that port 80 reaches the proxy"
+            }
+            Failure::NotConfirmed(_) => {
+                "see that each name leads to this machine, from the internet, and that port 443 reaches the proxy \
+                 without anything in between that ends TLS"
+            }
+            Failure::NoChallenge(_) => "name the other one as `challenge` in [acme]",
+            Failure::Unreachable(_) | Failure::TooSlow => {
+                "see that this machine can reach it, and which authorities it trusts (`ca` in [acme])"
+            }
+            Failure::Useless(_) => "ask the authority",
+            Failure::File(..) => {
+                "let the account of the proxy write to that directory (chgrp, chmod g+wx), or name another place"
+            }
+            Failure::Key(_) => "name another kind of `key` in [acme]",
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        match error {
+            Error::Api(problem) => Failure::Refused(Box::new(problem)),
+            Error::Timeout(_) => Failure::TooSlow,
+            other => Failure::Unreachable(other.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Refused(problem) => f.write_str(&told(problem)),
+            Failure::NotConfirmed(seen) => write!(f, "it could not confirm a name: {seen}"),
+            Failure::NoChallenge(kind) => write!(f, "it does not offer {} for a name", kind.name()),
+            Failure::Unreachable(why) => write!(f, "it cannot be spoken to: {why}"),
+            Failure::TooSlow => f.write_str("it took too long"),
+            Failure::Useless(why) => write!(f, "what it issued cannot be used: {why}"),
+            Failure::File(path, error) => write!(f, "cannot write {}: {error}", path.display()),
+            Failure::Key(why) => write!(f, "no key could be made: {why}"),
+        }
+    }
+}
+
+/// An authority's own words, without line breaks, which have no place in a log.
+pub(super) fn told(problem: &Problem) -> String {
+    let detail = problem.detail.as_deref().unwrap_or("it says no more");
+    let kind = problem.r#type.as_deref().unwrap_or_default().trim_start_matches(PREFIX);
+    let subs = problem.subproblems.iter().filter_map(|sub| sub.detail.as_deref());
+    let all: Vec<&str> = [detail].into_iter().chain(subs).collect();
+    let text = format!("{} ({kind})", all.join("; "));
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_TOLD).collect()
+}
+
+/// RFC 8555 section 6.7.
+fn advice_on(kind: &str) -> &'static str {
+    match kind.trim_start_matches(PREFIX) {
+        "rateLimited" => "it limits how much it issues; wait, or use another authority as `directory` in [acme]",
+        "caa" => "the CAA record of the domain does not name this authority; add it, or use another authority",
+        "dns" | "connection" | "unauthorized" | "tls" => {
+            "see that each name leads to this machine, from the internet, and that ports 80 and 443 reach the proxy"
+        }
+        "rejectedIdentifier" => "it issues nothing for such a name; names must be public ones",
+        "invalidContact" | "unsupportedContact" => "correct `contact` in [acme]",
+        "badCSR" | "badPublicKey" => "name another kind of `key` in [acme]",
+        "accountDoesNotExist" => "remove its file from the state directory, so that a new account is made",
+        "externalAccountRequired" => {
+            "it serves only customers that it knows, which is not supported; use another one"
+        }
+        "serverInternal" => "this is its own problem; nothing needs to be done here",
+        _ => "see what it says",
+    }
+}
+
+const PREFIX: &str = "urn:ietf:params:acme:error:";
+
+/// Characters. An authority decides what it tells, but not how long our lines are.
+const MOST_TOLD: usize = 600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(json: &str) -> Failure {
+        Failure::from(Error::Api(serde_json::from_str(json).unwrap()))
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_words_of_the_authority_with_advice() {
+        let failure = refused(
+            r#"{ "type": "urn:ietf:params:acme:error:rateLimited", "status": 429,
+                 "detail": "too many certificates\nalready issued" }"#,
+        );
+        assert_eq!(failure.to_string(), "too many certificates already issued (rateLimited)");
+        assert!(failure.advice(ChallengeKind::Http01).contains("wait"));
+        assert!(
+            refused(r#"{ "type": "urn:ietf:params:acme:error:caa" }"#)
+                .advice(ChallengeKind::Http01)
+                .contains("CAA record")
+        );
+    }
+
+    #[test]
+    fn nobody_makes_our_lines_long() {
+        let failure = refused(&format!(r#"{{ "detail": "{}" }}"#, "x".repeat(100_000)));
+        assert!(failure.to_string().len() < 1000);
+    }
+}

@@ -1,0 +1,105 @@
+//! One order: the names are shown to be ours, and the certificate is fetched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use instant_acme::{Account, AuthorizationStatus, ChallengeType, Identifier, NewOrder, OrderStatus, RetryPolicy};
+use rustls::crypto::CryptoProvider;
+
+use super::failure::{self, Failure};
+use super::request;
+use super::store::Issued;
+use crate::model::acme::{Acme, ChallengeKind};
+use crate::model::host::HostName;
+use crate::net::challenges::Offered;
+
+/// Everything that an order needs.
+pub(super) struct Order<'a> {
+    pub(super) account: &'a Account,
+    pub(super) acme: &'a Acme,
+    pub(super) offered: &'a Offered<'a>,
+    pub(super) provider: &'a Arc<CryptoProvider>,
+}
+
+impl Order<'_> {
+    /// Obtains a certificate for all of `names`, with a new key.
+    pub(super) async fn complete(&self, names: &[HostName]) -> Result<Issued, Failure> {
+        let identifiers: Vec<Identifier> =
+            names.iter().map(|name| Identifier::Dns(name.as_str().to_owned())).collect();
+        let mut order = self.account.new_order(&NewOrder::new(&identifiers)).await?;
+        self.offer_answers(&mut order).await?;
+        if order.state().status != OrderStatus::Ready
+            && let Some(failure) = self.wait_until_confirmed(&mut order).await
+        {
+            return Err(failure);
+        }
+        let request = request::make(self.acme.key, names)?;
+        order.finalize_csr(&request.der).await?;
+        let chain = order.poll_certificate(&PATIENT).await?;
+        Ok(Issued { chain, key: request.key })
+    }
+
+    /// Has an answer ready for each question, and then asks the authority to ask. What it has found out lately it
+    /// does not ask again.
+    async fn offer_answers(&self, order: &mut instant_acme::Order) -> Result<(), Failure> {
+        let kind = self.acme.challenge;
+        let mut questions = order.authorizations();
+        while let Some(question) = questions.next().await {
+            let mut question = question?;
+            if question.status == AuthorizationStatus::Valid {
+                continue;
+            }
+            let mut challenge = question.challenge(kind.into()).ok_or(Failure::NoChallenge(kind))?;
+            let answer = challenge.key_authorization();
+            match kind {
+                ChallengeKind::Http01 => self.offered.file(&challenge.token, answer.as_str()),
+                ChallengeKind::TlsAlpn01 => {
+                    let name = challenge.identifier().to_string();
+                    let name = HostName::parse(&name).map_err(|_| Failure::Useless(format!("the name {name}")))?;
+                    let digest = answer.digest();
+                    let digest = digest.as_ref().try_into().map_err(|_| Failure::Useless("the digest".into()))?;
+                    let terms = request::answer(&name, digest, self.provider)?;
+                    self.offered.handshake(name, terms);
+                }
+            }
+            challenge.set_ready().await?;
+        }
+        Ok(())
+    }
+
+    /// `None` if all names have been confirmed.
+    async fn wait_until_confirmed(&self, order: &mut instant_acme::Order) -> Option<Failure> {
+        let failure = match order.poll_ready(&PATIENT).await {
+            Ok(OrderStatus::Ready) => return None,
+            Ok(_) => Failure::NotConfirmed("it does not say why".to_owned()),
+            Err(error) => Failure::from(error),
+        };
+        // The order says that something is wrong, its parts say what.
+        Some(self.objection(order).await.map_or(failure, Failure::NotConfirmed))
+    }
+
+    /// What the authority saw instead of our answer, for the first name where it did.
+    async fn objection(&self, order: &mut instant_acme::Order) -> Option<String> {
+        let mut questions = order.authorizations();
+        while let Some(Ok(mut question)) = questions.next().await {
+            let state = question.refresh().await.ok()?;
+            if let Some(problem) = state.challenges.iter().find_map(|challenge| challenge.error.as_ref()) {
+                return Some(format!("{}: {}", state.identifier(), failure::told(problem)));
+            }
+        }
+        None
+    }
+}
+
+impl From<ChallengeKind> for ChallengeType {
+    fn from(kind: ChallengeKind) -> ChallengeType {
+        match kind {
+            ChallengeKind::Http01 => ChallengeType::Http01,
+            ChallengeKind::TlsAlpn01 => ChallengeType::TlsAlpn01,
+        }
+    }
+}
+
+/// Authorities look from several places, and look again, before they give a name up.
+const PATIENT: RetryPolicy =
+    RetryPolicy::new().initial_delay(Duration::from_millis(500)).backoff(1.5).timeout(Duration::from_secs(120));

@@ -1,0 +1,128 @@
+//! Which certificates are obtained, for which names, and from whom.
+
+use std::path::PathBuf;
+
+use super::context::{Context, Wish};
+use super::defaults;
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::{AcmeSection, HostSection, Said, Setting};
+use crate::model::acme::{Acme, ChallengeKind, DirectoryTrust, KeyKind, Obtained};
+use crate::model::host::{HostName, HostPattern};
+use crate::model::{CertificateId, Listener, Model, Transport};
+
+/// Notes that a host wants its certificate obtained, if it can be. What is said for all hosts is not meant for
+/// those that cannot have it.
+pub(super) fn note(
+    section: &HostSection,
+    wish: &Setting<bool>,
+    certificates: &[CertificateId],
+    context: &mut Context<'_>,
+) {
+    let further = section.acme_names.said().map(|said| said.value.iter().map(|name| name.value.clone()).collect());
+    let Some(said) = wish.said().filter(|said| said.value) else {
+        if let Some(place) = section.acme_names.place() {
+            let error = Diagnostic::warning(place, "`acme_names` has no effect: the certificate is not obtained");
+            context.problems.push(error.help("remove it, or add `acme = true`"));
+        }
+        return;
+    };
+    let is_own_word = !section.settings.acme.is_unsaid();
+    let names = section.name.said().into_iter().chain(section.aliases.said().into_iter().flat_map(|it| &it.value));
+    let wildcard = names.map(|name| &name.value).find(|name| matches!(name, HostPattern::Below(_)));
+    match (wildcard, certificates) {
+        (None, [only]) => {
+            let further = further.unwrap_or_default();
+            context.wishes.push(Wish { certificate: *only, place: said.place.clone(), further });
+        }
+        _ if !is_own_word => {}
+        (Some(wildcard), _) => {
+            let error = Diagnostic::error(&said.place, format!("no certificate can be obtained for {wildcard}"));
+            let help = "authorities confirm wildcards by DNS alone; let another client do that, such as certbot";
+            context.problems.push(error.help(help));
+        }
+        (None, _) => {
+            let error = Diagnostic::error(&said.place, "of several certificates, none can be obtained");
+            context.problems.push(error.help("name one as `certificate`, and one `certificate_key`"));
+        }
+    }
+}
+
+/// What is obtained, from all hosts' wishes.
+pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut Context<'_>) -> Option<Acme> {
+    let wishes = std::mem::take(&mut context.wishes);
+    let Some(Said { value: section, place }) = section.said() else {
+        if let Some(wish) = wishes.first().filter(|_| section.is_unsaid()) {
+            let error = Diagnostic::error(&wish.place, "nothing says from whom certificates are obtained");
+            context.problems.push(
+                error
+                    .help("add `[acme]` with `contact = \"ops@example.com\"`: that asks Let's Encrypt, and")
+                    .help("you agree to its terms (https://letsencrypt.org/repository/)"),
+            );
+        }
+        return None;
+    };
+    let mut certificates: Vec<Obtained> = Vec::new();
+    for Wish { certificate, further, .. } in wishes {
+        let known = certificates.iter().position(|it| it.certificate == certificate);
+        let known = known.unwrap_or_else(|| {
+            let names = context.model.names_behind(certificate).into_iter().filter_map(exact).collect();
+            certificates.push(Obtained { certificate, names });
+            certificates.len() - 1
+        });
+        certificates[known].names.extend(further);
+    }
+    for obtained in &mut certificates {
+        let mut seen: Vec<HostName> = Vec::new();
+        obtained.names.retain(|name| {
+            let is_new = !seen.contains(name);
+            seen.extend(is_new.then(|| name.clone()));
+            is_new
+        });
+    }
+    if certificates.is_empty() {
+        if !context.problems.has_errors() {
+            let warning =
+                Diagnostic::warning(place, "`[acme]` has no effect: no host wants a certificate obtained");
+            context.problems.push(warning.help("add `acme = true` to hosts, or to `[defaults]`"));
+        }
+        return None;
+    }
+    let file = |setting: &Setting<PathBuf>| setting.said().map(|said| context.path(said.value.clone()));
+    Some(Acme {
+        directory: section.directory.said().map(|said| said.value.clone()).unwrap_or_default(),
+        trust: file(&section.ca).map_or(DirectoryTrust::System, DirectoryTrust::File),
+        contacts: section
+            .contact
+            .said()
+            .into_iter()
+            .flat_map(|said| &said.value)
+            .map(|it| it.value.clone())
+            .collect(),
+        state_directory: file(&section.state_directory).unwrap_or_else(defaults::acme_state_directory),
+        key: section.key.value_or(KeyKind::EcdsaP256),
+        challenge: section.challenge.value_or(ChallengeKind::Http01),
+        certificates,
+    })
+}
+
+/// Warns where no plain HTTP is spoken, which is where an authority begins to ask.
+pub(super) fn report_unanswerable(section: &Setting<AcmeSection>, model: &Model, problems: &mut Diagnostics) {
+    let (Some(acme), Some(place)) = (&model.acme, section.place()) else { return };
+    let serves_status =
+        |listener: &Listener| listener.hosts.entries().iter().all(|(_, id)| Some(**id) == model.status);
+    let is_open = |listener: &Listener| listener.transport == Transport::Plain && !serves_status(listener);
+    if acme.challenge == ChallengeKind::Http01 && !model.listeners.iter().any(is_open) {
+        let warning =
+            Diagnostic::warning(place, "the authority asks over plain HTTP on port 80, and nothing answers there");
+        problems.push(
+            warning.help("let a host redirect from port 80, or write `challenge = \"tls-alpn-01\"` in `[acme]`"),
+        );
+    }
+}
+
+fn exact(name: HostPattern) -> Option<HostName> {
+    match name {
+        HostPattern::Exact(name) => Some(name),
+        HostPattern::Below(_) => None,
+    }
+}

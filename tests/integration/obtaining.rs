@@ -1,0 +1,118 @@
+//! Certificates that the proxy obtains by itself, as far as that shows without an authority: `.ci/acme.py` has one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use nix::unistd::Uid;
+
+use crate::support::certs::{self, Files};
+use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
+use crate::support::gatepost::Gatepost;
+use crate::support::origin::{Origin, answers, ok, reply};
+use crate::support::tls::Tls;
+
+/// From an authority that nobody can reach.
+fn configuration() -> Configuration {
+    configuration_for("https://127.0.0.1:1/directory")
+}
+
+fn configuration_for(directory: &str) -> Configuration {
+    let configuration = Configuration::new();
+    let ca = certs::write_authority(configuration.directory());
+    configuration
+        .top(&format!("acme.directory = {directory:?}"))
+        .top(&format!("acme.ca = {ca:?}"))
+        .top("acme.state_directory = \"state\"")
+}
+
+fn missing(directory: &Path, name: &str) -> Files {
+    let file = |ending| directory.join(format!("{name}.{ending}"));
+    Files { certificate: file("crt"), key: file("key") }
+}
+
+fn greeting() -> Origin {
+    Origin::tcp(answers(|_| ok("hello")))
+}
+
+#[test]
+fn a_host_whose_certificate_is_still_to_be_obtained_is_served_with_a_stand_in() {
+    let origin = greeting();
+    let configuration = configuration();
+    let files = missing(configuration.directory(), "new");
+    let host = Host::new(GITLAB, &origin).certificate(&files).with("acme = true");
+    let gatepost = Gatepost::start(configuration.host(host));
+    let refused = Tls::to(GITLAB).connect(gatepost.https()).map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("certificate"), "{refused}");
+    assert_eq!(gatepost.plain_client_of(GITLAB).get("/a").status(), 301);
+    gatepost.wait_stderr(|log| log.contains("no certificate for gitlab.test was obtained"));
+    gatepost.wait_stderr(|log| log.contains("see that this machine can reach it"));
+    assert!(!files.certificate.exists() && !files.key.exists());
+}
+
+#[test]
+fn a_certificate_that_is_not_due_is_left_alone() {
+    let origin = greeting();
+    let configuration = configuration();
+    let valid = certs::leaf(&[GITLAB]).write(configuration.directory(), "valid");
+    let due = certs::ending_in(10, &[MATTERMOST]).write(configuration.directory(), "due");
+    let before = fs::read(&due.certificate).unwrap();
+    let gatepost = Gatepost::start(
+        configuration
+            .host(Host::new(GITLAB, &origin).certificate(&valid).with("acme = true"))
+            .host(Host::new(MATTERMOST, &origin).certificate(&due).with("acme = true")),
+    );
+    // They are looked after in this order, so the first has had its turn.
+    gatepost.wait_stderr(|log| log.contains("no certificate for mattermost.test was obtained"));
+    gatepost.wait_stderr(|log| log.contains("the one in use stays; it expires in"));
+    gatepost.wait_stderr(|log| !log.contains("no certificate for gitlab.test"));
+    assert_eq!(gatepost.client_of(MATTERMOST).get("/").status(), 200);
+    assert_eq!(fs::read(&due.certificate).unwrap(), before);
+}
+
+#[test]
+fn a_pair_that_does_not_fit_is_no_reason_not_to_start_where_another_is_obtained() {
+    let origin = greeting();
+    let configuration = configuration();
+    let one = certs::leaf(&[GITLAB]).write(configuration.directory(), "one");
+    let other = certs::leaf(&[GITLAB]).write(configuration.directory(), "other");
+    let mixed = Files { certificate: one.certificate, key: other.key };
+    let host = Host::new(GITLAB, &origin).certificate(&mixed).with("acme = true");
+    let gatepost = Gatepost::start(configuration.host(host));
+    gatepost.wait_stderr(|log| log.contains("does not belong to the certificate"));
+    gatepost.wait_stderr(|log| log.contains("no certificate for gitlab.test was obtained"));
+}
+
+#[test]
+fn an_authority_that_asks_for_patience_gets_it() {
+    let busy =
+        Origin::tcp(answers(|_| reply("503 Service Unavailable", &[("Retry-After", "7200")], "maintenance")));
+    // The program itself speaks TLS for the authority.
+    let authority = Gatepost::with_host(Host::new("localhost", &busy));
+    let origin = greeting();
+    let configuration = configuration_for(&format!("https://localhost:{}/directory", authority.https().port()));
+    let host =
+        Host::new(GITLAB, &origin).certificate(&missing(configuration.directory(), "new")).with("acme = true");
+    let gatepost = Gatepost::start(configuration.host(host));
+    gatepost.wait_stderr(|log| log.contains("it answers with status 503"));
+    gatepost.wait_stderr(|log| log.contains("The next attempt is in 120 minutes"));
+    assert_eq!(busy.requests().len(), 1);
+}
+
+#[test]
+fn check_warns_of_a_directory_where_no_certificate_can_be_stored() {
+    let origin = greeting();
+    let configuration = configuration();
+    let closed = configuration.directory().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
+    let host = Host::new(GITLAB, &origin).certificate(&missing(&closed, "new")).with("acme = true");
+    // Root may do everything; the account that it would serve as may not.
+    let configuration =
+        if Uid::effective().is_root() { configuration.process("user = \"nobody\"") } else { configuration };
+    let finished = configuration.host(host).check();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let told = format!("warning: {}: ", closed.display());
+    assert!(finished.stderr.contains(&told), "{finished:?}");
+    assert!(finished.stderr.contains("certificates cannot be obtained; let it (chgrp"), "{finished:?}");
+}
