@@ -78,6 +78,19 @@ fn a_known_length_is_passed_on_and_an_unknown_one_is_chunked() {
 }
 
 #[test]
+fn a_length_that_is_said_twice_is_passed_on_once() {
+    let origin = greeting();
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = gatepost.http2();
+    let mut request = client.request("POST", "/");
+    for _ in 0..2 {
+        request.headers_mut().append("content-length", HeaderValue::from_static("4"));
+    }
+    assert_eq!(client.send_with(request, b"body").unwrap().status, 200);
+    assert_eq!(origin.only_request().head.values("content-length"), ["4"]);
+}
+
+#[test]
 fn streams_do_not_wait_for_each_other() {
     let (go, cued) = cue();
     let slow = Origin::tcp(move |app: &mut Conversation| {

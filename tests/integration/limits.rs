@@ -86,6 +86,20 @@ fn the_refusal_reaches_a_client_that_goes_on_sending() {
 }
 
 #[test]
+fn a_pause_of_the_client_is_no_silence_of_the_application() {
+    let origin = Origin::tcp(answers(|request| ok(&request.body)));
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("read_timeout = \"1s\""));
+    for (framing, begin, end) in [("Content-Length: 8", "some", "more"), CHUNKED_PAUSE] {
+        let mut client = gatepost.client();
+        client.request("POST / HTTP/1.1", &[framing]);
+        client.send(begin);
+        client.expect_silence(Duration::from_millis(1500));
+        client.send(end);
+        assert_eq!(client.answer().text(), "somemore");
+    }
+}
+
+#[test]
 fn a_head_that_is_too_large_is_refused() {
     let origin = Origin::tcp(answers(|_| ok("taken")));
     let gatepost = Gatepost::serving(&origin);
@@ -187,3 +201,6 @@ fn a_head_that_never_ends_is_given_up_after_thirty_seconds() {
     assert!((25..40).contains(&start.elapsed().as_secs()), "given up after {:?}", start.elapsed());
     silent.rest();
 }
+
+/// A body in chunks with a pause within.
+const CHUNKED_PAUSE: (&str, &str, &str) = ("Transfer-Encoding: chunked", "4\r\nsome\r\n", "4\r\nmore\r\n0\r\n\r\n");

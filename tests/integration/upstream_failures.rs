@@ -174,6 +174,29 @@ fn what_follows_a_complete_answer_is_never_another_answer() {
 }
 
 #[test]
+fn what_follows_an_answer_without_a_body_is_never_another_answer() {
+    for (method, status) in [("GET", "204 No Content"), ("GET", "304 Not Modified"), ("HEAD", "200 OK")] {
+        let (spoil, cued) = cue();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: 5\r\n\r\n");
+        let origin = Origin::tcp(move |app: &mut Conversation| {
+            app.read_request()?;
+            app.send(if app.number() == 0 { head.as_bytes() } else { b"HTTP/1.1 200 Second\r\n\r\n" })?;
+            app.wait_for(&cued)?;
+            app.send(ok("never asked for"))?;
+            app.wait_for_close()
+        });
+        let gatepost = Gatepost::serving(&origin);
+        let mut client = gatepost.client();
+        client.request(&format!("{method} / HTTP/1.1"), &[]);
+        assert!(status.starts_with(&client.head().status().to_string()));
+        spoil.give();
+        client.expect_silence(Duration::from_millis(200));
+        client.request("GET /second HTTP/1.1", &[]);
+        assert!(client.head().start_line().ends_with(b"Second"));
+    }
+}
+
+#[test]
 fn an_answer_before_the_end_of_the_upload_arrives_whole() {
     early_answers_arrive_whole(Origin::tcp(|app: &mut Conversation| {
         app.read_head()?;
@@ -341,5 +364,40 @@ fn a_full_backlog_of_a_unix_socket_is_waited_for() {
     }
     for client in &mut clients {
         assert_eq!(client.answer().status(), 200);
+    }
+}
+
+#[test]
+fn a_length_that_an_application_says_twice_is_passed_on_once() {
+    for fields in ["Content-Length: 4\r\nContent-Length: 4", "Content-Length: 4, 4"] {
+        let origin = Origin::tcp(answers(move |_| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\nbody").into_bytes()));
+        let gatepost = Gatepost::serving(&origin);
+        assert_eq!(gatepost.client().get("/").head.values("content-length"), ["4"]);
+        let answer = gatepost.http2().get("/");
+        let lengths: Vec<_> = answer.headers.get_all("content-length").iter().collect();
+        assert_eq!(
+            (lengths.as_slice(), answer.body.as_slice()),
+            (&[&http::HeaderValue::from(4)][..], &b"body"[..])
+        );
+    }
+}
+
+#[test]
+fn lengths_that_differ_are_a_502_even_where_there_is_no_body() {
+    for status in ["200 OK", "204 No Content", "304 Not Modified"] {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n");
+        let origin = Origin::tcp(answers(move |_| head.clone().into_bytes()));
+        let gatepost = Gatepost::serving(&origin);
+        let mut client = gatepost.client();
+        client.request("HEAD / HTTP/1.1", &[]);
+        assert_eq!(client.answer_to("HEAD").status(), 502, "{status}");
+    }
+}
+
+#[test]
+fn an_answer_in_a_coding_that_nobody_asked_for_is_a_502() {
+    for coding in ["gzip, chunked", "chunked, chunked", "identity"] {
+        let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+        assert_eq!(status_behind(answers(move |_| answer.clone().into_bytes())), 502, "{coding}");
     }
 }

@@ -75,38 +75,50 @@ fn collect(fields: &[httparse::Header<'_>], text: &Bytes) -> Result<HeaderMap, U
 
 /// Where the body ends (RFC 9112 section 6.3).
 fn body_of(parts: &mut response::Parts, asked: Asked) -> Result<BodyDecoder, Unreadable> {
+    let length = settle_length(&mut parts.headers)?;
     let has_none = parts.status.is_informational()
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         || asked == Asked::ForHead;
     if has_none {
         return Ok(BodyDecoder::Ended);
     }
-    if let Some(coding) = parts.headers.get_all(header::TRANSFER_ENCODING).iter().next_back() {
+    if is_chunked(&parts.headers)? {
         if parts.version == Version::HTTP_10 {
             return Err(Unreadable::TransferEncoding);
         }
-        let is_chunked = tokens(coding).next_back().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
         // The one that counts is the transfer coding; a length beside it would mislead the next recipient.
         parts.headers.remove(header::CONTENT_LENGTH);
-        return Ok(if is_chunked { BodyDecoder::chunked() } else { BodyDecoder::UntilClose });
+        return Ok(BodyDecoder::chunked());
     }
-    match length_of(&parts.headers)? {
-        Some(length) => Ok(BodyDecoder::of_length(length)),
-        None => Ok(BodyDecoder::UntilClose),
+    Ok(length.map_or(BodyDecoder::UntilClose, BodyDecoder::of_length))
+}
+
+/// No other transfer coding has been asked for, and the client would not be told of it.
+fn is_chunked(headers: &HeaderMap) -> Result<bool, Unreadable> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter().flat_map(tokens);
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(false),
+        (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => Ok(true),
+        _ => Err(Unreadable::TransferEncoding),
     }
 }
 
-/// A length that is said twice must be the same (RFC 9110 section 8.6).
-fn length_of(headers: &HeaderMap) -> Result<Option<u64>, Unreadable> {
-    let mut agreed = None;
-    for said in headers.get_all(header::CONTENT_LENGTH).iter().flat_map(tokens) {
-        let length = decimal(said).ok_or(Unreadable::Length)?;
-        if agreed.is_some_and(|agreed| agreed != length) {
+/// A length that is said twice must be the same, and is passed on once (RFC 9110 section 8.6).
+fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, Unreadable> {
+    let mut said = headers.get_all(header::CONTENT_LENGTH).iter().flat_map(tokens);
+    let Some(first) = said.next() else { return Ok(None) };
+    let length = decimal(first).ok_or(Unreadable::Length)?;
+    let mut is_repeated = false;
+    for again in said {
+        if decimal(again) != Some(length) {
             return Err(Unreadable::Length);
         }
-        agreed = Some(length);
+        is_repeated = true;
     }
-    Ok(agreed)
+    if is_repeated {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(Some(length))
 }
 
 /// Digits only: `str::parse` would take a sign.
@@ -134,7 +146,7 @@ fn persistence_of(parts: &response::Parts, body: &BodyDecoder) -> Persistence {
 }
 
 /// The members of a list, without the white space around them.
-fn tokens(value: &HeaderValue) -> impl DoubleEndedIterator<Item = &[u8]> {
+fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
@@ -181,8 +193,7 @@ mod tests {
             ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", BodyDecoder::of_length(7)),
             ("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n", BodyDecoder::of_length(7)),
             ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", BodyDecoder::Ended),
-            ("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, Chunked\r\n\r\n", BodyDecoder::chunked()),
-            ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n", BodyDecoder::UntilClose),
+            ("HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n", BodyDecoder::chunked()),
             ("HTTP/1.1 200 OK\r\n\r\n", BodyDecoder::UntilClose),
             ("HTTP/1.1 204 No Content\r\n\r\n", BodyDecoder::Ended),
             ("HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n", BodyDecoder::Ended),
@@ -202,6 +213,13 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_is_said_twice_is_passed_on_once() {
+        let answer = whole("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n");
+        let lengths: Vec<_> = answer.parts.headers.get_all("content-length").iter().collect();
+        assert_eq!(lengths, ["7"]);
+    }
+
+    #[test]
     fn heads_that_can_be_read_in_two_ways_are_refused() {
         let texts = [
             "HTTP/1.1 200 OK\r\ncontent-length: 7\r\ncontent-length: 8\r\n\r\n",
@@ -209,7 +227,11 @@ mod tests {
             "HTTP/1.1 200 OK\r\ncontent-length: +7\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: \r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n",
+            "HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\ncontent-length: 8\r\n\r\n",
             "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length : 7\r\n\r\n",
             "HTTP/1.1 200 OK\r\na: b\r\n c\r\n\r\n",
             "SSH-2.0-OpenSSH_9\r\n\r\n",

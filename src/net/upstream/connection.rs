@@ -4,7 +4,8 @@
 //! fails to be written although a complete answer is waiting to be read. So a broken write is not an error
 //! by itself: nothing more is written, and the reading side tells how the story ends.
 
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use http::{StatusCode, response};
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::task::unconstrained;
 
 use super::answer_head::{self, AnswerHead, Persistence};
 use super::body_decoder::BodyDecoder;
@@ -140,7 +142,9 @@ impl Connection {
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let mut room = ReadBuf::new(&mut byte);
-        Pin::new(&mut self.stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut room).is_pending()
+        // A task that has done much would be told that there is nothing, whatever there is.
+        let look = pin!(unconstrained(poll_fn(|cx| Pin::new(&mut self.stream).poll_read(cx, &mut room))));
+        look.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     /// The bare stream, with the bytes that were read from it beyond the last head.
@@ -155,8 +159,9 @@ impl Connection {
         }
         let mut written = 0;
         let sent = request.poll_send(&mut self.stream, cx, &mut written);
-        // While the client still sends, the application may well be silent.
-        if written > 0 {
+        // While the client still sends, the application may well be silent. How long the client may pause is
+        // not for this timer to say.
+        if written > 0 || request.waits_for_client() {
             self.silence.progress();
         }
         match sent {
@@ -186,6 +191,76 @@ impl Connection {
     fn note_interim(&mut self, status: StatusCode) {
         if let Some(request) = self.outgoing.as_mut().filter(|_| status == StatusCode::CONTINUE) {
             request.go_ahead();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::{HeaderMap, HeaderValue, Method};
+    use rustls::ServerConfig;
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+    use tokio_rustls::{TlsAcceptor, server};
+    use tokio_util::either::Either;
+
+    use super::*;
+    use crate::model::end_to_end::EndToEnd;
+    use crate::model::host::HostName;
+    use crate::model::upstream::{Trust, UpstreamProtocol, UpstreamTls};
+    use crate::net::upstream::request::{Hop, RequestBody, RequestHead, UpstreamRequest};
+    use crate::net::upstream::tls::ApplicationTls;
+
+    /// A connection with TLS, and the application's end of it.
+    async fn encrypted() -> (Box<Connection>, server::TlsStream<UnixStream>) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(vec!["app.test".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(default_provider());
+        let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+        let config = config.unwrap().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
+        let name = HostName::parse("app.test").unwrap();
+        let terms = UpstreamTls { name, trust: Trust::Anything, identity: None };
+        let tls = ApplicationTls::new(&terms, UpstreamProtocol::Http1, &provider).unwrap_or_else(|_| panic!());
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (stream, application) = tokio::join!(tls.connect(Either::Left(ours)), acceptor.accept(theirs));
+        (Connection::new(Either::Right(Box::new(stream.unwrap()))), application.unwrap())
+    }
+
+    fn request_of_about(size: usize) -> Outgoing {
+        let headers =
+            HeaderMap::from_iter([(http::header::COOKIE, HeaderValue::from_str(&"c".repeat(size)).unwrap())]);
+        let headers = EndToEnd::strip(headers, |_| false);
+        let head = RequestHead { method: Method::GET, target: "/".parse().unwrap(), headers };
+        let limit = Duration::from_secs(60);
+        Outgoing::new(UpstreamRequest::new(head, RequestBody::default(), &Hop::KeepAlive, limit))
+    }
+
+    async fn answer_when_all_has_come(application: &mut server::TlsStream<UnixStream>) {
+        let mut last = [0; 4];
+        while last != *b"\r\n\r\n" {
+            last.rotate_left(1);
+            last[3] = application.read_u8().await.unwrap();
+        }
+        application.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_waits_within_tls_leaves_when_the_socket_takes_it() {
+        // The buffer of the socket ends somewhere here, and that of TLS has room for two steps.
+        for size in (60_000..420_000).step_by(30_000) {
+            let (mut connection, mut application) = encrypted().await;
+            connection.begin(request_of_about(size));
+            let mut head = pin!(poll_fn(|cx| connection.poll_head(cx)));
+            assert!(poll_fn(|cx| Poll::Ready(head.as_mut().poll(cx).is_pending())).await);
+            let both = async { tokio::join!(head, answer_when_all_has_come(&mut application)).0 };
+            let head = tokio::time::timeout(Duration::from_secs(10), both).await.expect("all has come");
+            assert!(head.is_ok_and(|head| head.status == 204), "{size}");
         }
     }
 }

@@ -130,7 +130,9 @@ impl fmt::Display for Unreadable {
             Unreadable::Status => f.write_str("its status is none"),
             Unreadable::Header => f.write_str("a header has a name or a value that is not allowed"),
             Unreadable::Length => f.write_str("its Content-Length is no number, or two"),
-            Unreadable::TransferEncoding => f.write_str("Transfer-Encoding in an answer of HTTP/1.0"),
+            Unreadable::TransferEncoding => {
+                f.write_str("its Transfer-Encoding is not chunked, or the answer is one of HTTP/1.0")
+            }
             Unreadable::Trailers => f.write_str("its trailers are malformed, or larger than 16 KiB"),
             Unreadable::Chunk => f.write_str("a chunk of its body is malformed"),
         }

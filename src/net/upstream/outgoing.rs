@@ -28,7 +28,7 @@ pub(super) struct Outgoing {
     ending: &'static [u8],
     body: RequestBody,
     framing: Framing,
-    started: Started,
+    progress: Progress,
     harm: Repetition,
     asked: Asked,
     terms: Terms,
@@ -50,9 +50,11 @@ enum Framing {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Started {
-    NotYet,
+enum Progress {
+    Unsent,
     Begun,
+    /// To the last byte, and TLS has let go of it, too.
+    Sent,
 }
 
 /// Whether the request may be sent again after the application may have seen it.
@@ -76,7 +78,7 @@ impl Outgoing {
             ending: b"",
             body,
             framing,
-            started: Started::NotYet,
+            progress: Progress::Unsent,
             harm: if is_repeatable { Repetition::Harmless } else { Repetition::Harmful },
             asked: if head.method == Method::HEAD { Asked::ForHead } else { Asked::ForAnswer },
             terms,
@@ -98,17 +100,22 @@ impl Outgoing {
 
     /// The same request from its beginning, if sending it twice is as good as once (RFC 9110 section 9.2.2).
     pub(super) fn again(mut self) -> Option<Outgoing> {
-        if self.started == Started::Begun && self.harm == Repetition::Harmful {
+        if self.progress != Progress::Unsent && self.harm == Repetition::Harmful {
             return None;
         }
         self.position = 0;
-        self.started = Started::NotYet;
+        self.progress = Progress::Unsent;
         Some(self)
     }
 
-    /// Whether the last byte has been written.
+    /// Whether the last byte has left. As long as it waits within TLS, only [`Outgoing::poll_send`] moves it.
     pub(super) fn is_finished(&self) -> bool {
-        matches!(self.framing, Framing::Ended) && !self.has_staged()
+        self.progress == Progress::Sent
+    }
+
+    /// Whether all that the client has sent of it has been written, but not the end.
+    pub(super) fn waits_for_client(&self) -> bool {
+        !matches!(self.framing, Framing::Ended) && !self.has_staged()
     }
 
     /// Writes as much as there is and as the application takes. Ready when that is all; the number of bytes
@@ -121,14 +128,22 @@ impl Outgoing {
     ) -> Poll<Result<(), SendFailure>> {
         loop {
             let is_dry = self.poll_stage(cx).map_err(SendFailure::Body)?.is_pending();
-            if !self.has_staged() {
-                ready!(Pin::new(stream).poll_flush(cx)).map_err(|_| SendFailure::Broken)?;
-                return if is_dry { Poll::Pending } else { Poll::Ready(Ok(())) };
+            if self.has_staged() {
+                let count = ready!(self.poll_write(stream, cx)).map_err(|_| SendFailure::Broken)?;
+                self.progress = Progress::Begun;
+                *written += count;
+                self.advance(count);
+                continue;
             }
-            let count = ready!(self.poll_write(stream, cx)).map_err(|_| SendFailure::Broken)?;
-            self.started = Started::Begun;
-            *written += count;
-            self.advance(count);
+            // A piece without bytes is no reason to stop: nobody would wake us for the next one.
+            if is_dry || matches!(self.framing, Framing::Ended) {
+                ready!(Pin::new(stream).poll_flush(cx)).map_err(|_| SendFailure::Broken)?;
+                if is_dry {
+                    return Poll::Pending;
+                }
+                self.progress = Progress::Sent;
+                return Poll::Ready(Ok(()));
+            }
         }
     }
 

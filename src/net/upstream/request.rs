@@ -158,8 +158,13 @@ fn prepare_connection(message: &mut Request<RequestBody>, target: PathAndQuery, 
     *message.version_mut() = Version::HTTP_11;
     let has_body = !message.body().is_none();
     let headers = message.headers_mut();
-    if has_body && !headers.contains_key(header::CONTENT_LENGTH) {
-        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    match headers.get(header::CONTENT_LENGTH).cloned() {
+        // Once, although HTTP/2 lets clients say the same twice (RFC 9110 section 8.6).
+        Some(length) => drop(headers.insert(header::CONTENT_LENGTH, length)),
+        None if has_body => {
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        None => {}
     }
     if let Hop::Upgrade(protocol) = hop {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
