@@ -14,7 +14,14 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
         let exposed: Vec<Finding> = secrets.into_iter().flatten().filter_map(exposed).collect();
         exposed.into_iter().chain(incomplete(&files.chain)).collect::<Vec<_>>()
     };
-    model.certificates().flat_map(|(_, files)| of_certificate(files)).collect()
+    let found = model.certificates().flat_map(|(_, files)| of_certificate(files));
+    found.chain(further_secrets(model).filter_map(exposed)).collect()
+}
+
+/// Keys that no client sees: of tickets, and of what applications are shown.
+fn further_secrets(model: &Model) -> impl Iterator<Item = &Path> {
+    let identities = model.upstreams().iter().filter_map(|spec| spec.tls()?.identity.as_ref());
+    model.process.ticket_keys.file().into_iter().chain(identities.map(|files| files.key.as_path()))
 }
 
 fn exposed(path: &Path) -> Option<Finding> {

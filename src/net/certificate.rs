@@ -25,6 +25,16 @@ pub struct Certificate {
     key: Arc<CertifiedKey>,
     chain_file: PathBuf,
     leaf: Leaf,
+    origin: Origin,
+}
+
+/// Who has made a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// An authority, or whoever has put the files there.
+    Files,
+    /// We ourselves. It is worse than any other.
+    StandIn,
 }
 
 /// What a leaf says about itself.
@@ -45,7 +55,8 @@ impl Certificate {
             };
         let key = provider.key_provider.load_private_key(key).map_err(|error| vec![unusable_key(files, &error)])?;
         let (chain, leaf) = in_order(chain, &*key, files).map_err(|problem| vec![problem])?;
-        Ok(Certificate { key: Arc::new(CertifiedKey::new(chain, key)), chain_file: files.chain.clone(), leaf })
+        let key = Arc::new(CertifiedKey::new(chain, key));
+        Ok(Certificate { key, chain_file: files.chain.clone(), leaf, origin: Origin::Files })
     }
 
     /// A certificate of our own that no client trusts, for hosts whose real one is still to be obtained: their
@@ -65,7 +76,15 @@ impl Certificate {
         let key = provider.key_provider.load_private_key(key).map_err(|error| problem(&error))?;
         let (chain, leaf) =
             in_order(vec![made.cert.der().clone()], &*key, files).map_err(|problem| vec![problem])?;
-        Ok(Certificate { key: Arc::new(CertifiedKey::new(chain, key)), chain_file: files.chain.clone(), leaf })
+        // Nobody trusts it at any time, so for who watches ends it is over from the beginning.
+        let leaf = Leaf { not_after: SystemTime::UNIX_EPOCH, ..leaf };
+        let key = Arc::new(CertifiedKey::new(chain, key));
+        Ok(Certificate { key, chain_file: files.chain.clone(), leaf, origin: Origin::StandIn })
+    }
+
+    /// Who has made it.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Whether one of the files is there, but not for this account to read. It may be a good one.

@@ -115,6 +115,12 @@ fn a_key_that_everybody_may_read_is_a_problem() {
     expect_fine(&configuration.doctor());
     fs::set_permissions(&files.key, Permissions::from_mode(0o644)).unwrap();
     expect_problem(&configuration.doctor(), "live.key, which is secret; `chmod o= ");
+    fs::set_permissions(&files.key, Permissions::from_mode(0o640)).unwrap();
+    let tickets = directory.join("ticket.keys");
+    fs::write(&tickets, [7; 80]).unwrap();
+    fs::set_permissions(&tickets, Permissions::from_mode(0o644)).unwrap();
+    let configuration = configuration.process(&format!("ticket_keys = {tickets:?}"));
+    expect_problem(&configuration.doctor(), "ticket.keys, which is secret; `chmod o= ");
 }
 
 #[test]
