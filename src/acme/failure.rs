@@ -43,15 +43,16 @@ impl Failure {
                 "see that each name leads to this machine, from the internet, and that port 443 reaches the proxy \
                  without anything in between that ends TLS"
             }
-            Failure::NoChallenge(_) => "name the other one as `challenge` in [acme]",
+            Failure::NoChallenge(_) => "name the other one as `challenge` in [acme], or use another authority",
             Failure::Unreachable(_) | Failure::TooSlow => {
-                "see that this machine can reach it, and which authorities it trusts (`ca` in [acme])"
+                "see that this machine can reach it, and which authorities it trusts (those of the system, or `ca` in \
+                 [acme])"
             }
             Failure::Useless(_) => "ask the authority",
             Failure::File(..) => {
                 "let the account of the proxy write to that directory (chgrp, chmod g+wx), or name another place"
             }
-            Failure::Key(_) => "name another kind of `key` in [acme]",
+            Failure::Key(_) => OTHER_KEY,
         }
     }
 }
@@ -75,7 +76,7 @@ impl fmt::Display for Failure {
             Failure::Unreachable(why) => write!(f, "it cannot be spoken to: {why}"),
             Failure::TooSlow => f.write_str("it took too long"),
             Failure::Useless(why) => write!(f, "what it issued cannot be used: {why}"),
-            Failure::File(path, error) => write!(f, "cannot write {}: {error}", path.display()),
+            Failure::File(path, error) => write!(f, "{}: {error}", path.display()),
             Failure::Key(why) => write!(f, "no key could be made: {why}"),
         }
     }
@@ -94,14 +95,19 @@ pub(super) fn told(problem: &Problem) -> String {
 /// RFC 8555 section 6.7.
 fn advice_on(kind: &str) -> &'static str {
     match kind.trim_start_matches(PREFIX) {
-        "rateLimited" => "it limits how much it issues; wait, or use another authority as `directory` in [acme]",
+        "rateLimited" => {
+            "it limits how much it issues; wait, or use another authority as `directory` in [acme], in a gitlab.rb as \
+             letsencrypt['acme_production_endpoint']"
+        }
         "caa" => "the CAA record of the domain does not name this authority; add it, or use another authority",
         "dns" | "connection" | "unauthorized" | "tls" => {
             "see that each name leads to this machine, from the internet, and that ports 80 and 443 reach the proxy"
         }
         "rejectedIdentifier" => "it issues nothing for such a name; names must be public ones",
-        "invalidContact" | "unsupportedContact" => "correct `contact` in [acme]",
-        "badCSR" | "badPublicKey" => "name another kind of `key` in [acme]",
+        "invalidContact" | "unsupportedContact" => {
+            "correct `contact` in [acme], in a gitlab.rb letsencrypt['contact_emails']"
+        }
+        "badCSR" | "badPublicKey" => OTHER_KEY,
         "accountDoesNotExist" => "remove its file from the state directory, so that a new account is made",
         "externalAccountRequired" => {
             "it serves only customers that it knows, which is not supported; use another one"
@@ -110,6 +116,8 @@ fn advice_on(kind: &str) -> &'static str {
         _ => "see what it says",
     }
 }
+
+const OTHER_KEY: &str = "name another kind of `key` in [acme], in a gitlab.rb as letsencrypt['key_type']";
 
 const PREFIX: &str = "urn:ietf:params:acme:error:";
 

@@ -191,9 +191,7 @@ impl Keyring {
 
     fn expiries_of(&self, credential: Credential) -> Vec<Expiry> {
         match credential {
-            Credential::Certificate(id) => {
-                self.certificates.get(&id).map(Certificate::expiry).into_iter().collect()
-            }
+            Credential::Certificate(id) => self.certificates.get(&id).map_or_else(Vec::new, Certificate::expiries),
             Credential::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
             Credential::Application(id) => {
                 self.applications.get(&id).and_then(ApplicationTls::identity_expiry).into_iter().collect()

@@ -134,7 +134,9 @@ pub(super) fn report_unanswerable(section: &Setting<AcmeSection>, model: &Model,
         let warning =
             Diagnostic::warning(place, "the authority asks over plain HTTP on port 80, and nothing answers there");
         problems.push(
-            warning.help("let a host redirect from port 80, or write `challenge = \"tls-alpn-01\"` in `[acme]`"),
+            warning
+                .help("let a host redirect from port 80 (redirect_http_to_https in a gitlab.rb),")
+                .help("or write `challenge = \"tls-alpn-01\"` in `[acme]`"),
         );
     }
 }
