@@ -49,9 +49,7 @@ impl Failure {
                  [acme])"
             }
             Failure::Useless(_) => "ask the authority",
-            Failure::File(..) => {
-                "let the account of the proxy write to that directory (chgrp, chmod g+wx), or name another place"
-            }
+            Failure::File(_, error) => advice_on_file(error.kind()),
             Failure::Key(_) => OTHER_KEY,
         }
     }
@@ -79,6 +77,16 @@ impl fmt::Display for Failure {
             Failure::File(path, error) => write!(f, "{}: {error}", path.display()),
             Failure::Key(why) => write!(f, "no key could be made: {why}"),
         }
+    }
+}
+
+fn advice_on_file(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "if a systemd service runs the proxy, name that directory as ReadWritePaths= (`systemctl edit gatepost`)"
+        }
+        _ => "let the account of the proxy write to that directory (chgrp, chmod g+wx), or name another place",
     }
 }
 
@@ -145,6 +153,20 @@ mod tests {
                 .advice(ChallengeKind::Http01)
                 .contains("CAA record")
         );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_told_with_what_lets_it() {
+        let advice = |kind: io::ErrorKind| Failure::File("a.key".into(), kind.into()).advice(ChallengeKind::Http01);
+        assert!(advice(io::ErrorKind::PermissionDenied).contains("chgrp"));
+        assert!(advice(io::ErrorKind::ReadOnlyFilesystem).contains("ReadWritePaths="));
+        assert!(advice(io::ErrorKind::StorageFull).contains("make room"));
+    }
+
+    #[test]
+    fn the_service_may_write_where_certificates_are_stored_by_default() {
+        let unit = include_str!("../../deploy/gatepost.service");
+        assert!(unit.lines().any(|line| line == "ReadWritePaths=-/etc/gitlab/ssl"), "{unit}");
     }
 
     #[test]
