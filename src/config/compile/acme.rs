@@ -121,7 +121,9 @@ fn report_shared_files(wish: &Wish, context: &mut Context<'_>) {
         };
     let message = format!("no certificate can be obtained: {} is not the file of one pair alone", shared.display());
     let error = Diagnostic::error(&wish.place, message);
-    context.problems.push(error.help("certificate and key take a file each; hosts share both of them, or none"));
+    context
+        .problems
+        .push(error.help("certificate and key take a file each; hosts share both and their pass phrases, or none"));
 }
 
 /// Warns where no plain HTTP is spoken, which is where an authority begins to ask.
