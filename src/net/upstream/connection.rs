@@ -4,12 +4,14 @@
 //! fails to be written although a complete answer is waiting to be read. So a broken write is not an error
 //! by itself: nothing more is written, and the reading side tells how the story ends.
 
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{StatusCode, response};
 use hyper::body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::answer_head::{self, AnswerHead, Persistence};
 use super::body_decoder::BodyDecoder;
@@ -136,7 +138,9 @@ impl Connection {
 
     /// Whether the application has left a resting connection as it was: it has neither closed nor spoken.
     pub(super) fn is_quiet(&mut self) -> bool {
-        self.poll_fill(&mut Context::from_waker(Waker::noop())).is_pending()
+        let mut byte = [0];
+        let mut room = ReadBuf::new(&mut byte);
+        Pin::new(&mut self.stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut room).is_pending()
     }
 
     /// The bare stream, with the bytes that were read from it beyond the last head.

@@ -1,11 +1,12 @@
 //! Bytes that came from an application and have not been made sense of yet.
 //!
-//! A connection that rests owns no buffer. One that is read grows its buffer while the reads fill it, and
-//! shrinks it when they do not, so that a large answer costs few system calls and a small one little memory.
+//! A connection that rests, or waits for an answer, owns no buffer. One that is read grows its buffer while
+//! the reads fill it, and shrinks it when they do not, so that a large answer costs few system calls and a
+//! small one little memory.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use tokio_util::io::poll_read_buf;
@@ -40,8 +41,17 @@ impl Inbox {
         stream: &mut UpstreamStream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.room.reserve(self.unread.len() + self.appetite);
-        let count = ready!(poll_read_buf(Pin::new(stream), cx, &mut self.room))?;
+        self.room.reserve(self.appetite);
+        let count = match poll_read_buf(Pin::new(stream), cx, &mut self.room) {
+            Poll::Ready(count) => count?,
+            Poll::Pending => {
+                // Applications think, and some let requests wait for a minute: not with a buffer each.
+                if self.appetite == SMALLEST_READ {
+                    self.room = BytesMut::new();
+                }
+                return Poll::Pending;
+            }
+        };
         if count >= self.appetite {
             self.appetite = (self.appetite * 2).min(LARGEST_READ);
         } else if count < self.appetite / 4 {
