@@ -94,7 +94,7 @@ impl Client {
         loop {
             let pauses = charges.iter_mut().map(|charge| self.look_after(charge, runtime));
             let pause = pauses.min().unwrap_or(LONGEST_PAUSE);
-            match wishes.recv_timeout(pause.min(LONGEST_PAUSE)) {
+            match next_wish(wishes, pause.min(LONGEST_PAUSE)) {
                 Ok(Now) => charges.iter_mut().for_each(|charge| charge.attempts = Attempts::default()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -142,7 +142,7 @@ impl Client {
     }
 
     async fn obtain(&self, charge: &Charge) -> Result<(), Failure> {
-        store::probe(&charge.files)?;
+        store::probe(&self.acme, &charge.files)?;
         let account = self.authority.account(&self.acme).await?;
         let offered = self.challenges.open();
         let order =
@@ -181,6 +181,13 @@ impl Client {
     }
 }
 
+/// What was wished for several times, during a long order, is one wish: authorities count failures.
+fn next_wish(wishes: &Receiver<Now>, pause: Duration) -> Result<Now, RecvTimeoutError> {
+    let wish = wishes.recv_timeout(pause)?;
+    while wishes.try_recv().is_ok() {}
+    Ok(wish)
+}
+
 impl Charge {
     fn path(&self) -> std::path::Display<'_> {
         self.files.chain.display()
@@ -208,3 +215,19 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// An order that takes longer is given up.
 const LONGEST_ORDER: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_wishes_are_one() {
+        let (sender, wishes) = channel();
+        let obtainer = Obtainer(sender);
+        (0..3).for_each(|_| obtainer.obtain());
+        assert!(next_wish(&wishes, Duration::ZERO).is_ok());
+        assert!(matches!(next_wish(&wishes, Duration::ZERO), Err(RecvTimeoutError::Timeout)));
+        drop(obtainer);
+        assert!(matches!(next_wish(&wishes, Duration::ZERO), Err(RecvTimeoutError::Disconnected)));
+    }
+}

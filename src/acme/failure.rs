@@ -43,15 +43,14 @@ impl Failure {
                 "see that each name leads to this machine, from the internet, and that port 443 reaches the proxy \
                  without anything in between that ends TLS"
             }
-            Failure::NoChallenge(_) => "name the other one as `challenge` in [acme]",
+            Failure::NoChallenge(_) => "name the other one as `challenge` in [acme], or use another authority",
             Failure::Unreachable(_) | Failure::TooSlow => {
-                "see that this machine can reach it, and which authorities it trusts (`ca` in [acme])"
+                "see that this machine can reach it, and which authorities it trusts (those of the system, or `ca` in \
+                 [acme])"
             }
             Failure::Useless(_) => "ask the authority",
-            Failure::File(..) => {
-                "let the account of the proxy write to that directory (chgrp, chmod g+wx), or name another place"
-            }
-            Failure::Key(_) => "name another kind of `key` in [acme]",
+            Failure::File(_, error) => advice_on_file(error.kind()),
+            Failure::Key(_) => OTHER_KEY,
         }
     }
 }
@@ -75,9 +74,19 @@ impl fmt::Display for Failure {
             Failure::Unreachable(why) => write!(f, "it cannot be spoken to: {why}"),
             Failure::TooSlow => f.write_str("it took too long"),
             Failure::Useless(why) => write!(f, "what it issued cannot be used: {why}"),
-            Failure::File(path, error) => write!(f, "cannot write {}: {error}", path.display()),
+            Failure::File(path, error) => write!(f, "{}: {error}", path.display()),
             Failure::Key(why) => write!(f, "no key could be made: {why}"),
         }
+    }
+}
+
+fn advice_on_file(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "if a systemd service runs the proxy, name that directory as ReadWritePaths= (`systemctl edit gatepost`)"
+        }
+        _ => "let the account of the proxy write to that directory (chgrp, chmod g+wx), or name another place",
     }
 }
 
@@ -94,14 +103,19 @@ pub(super) fn told(problem: &Problem) -> String {
 /// RFC 8555 section 6.7.
 fn advice_on(kind: &str) -> &'static str {
     match kind.trim_start_matches(PREFIX) {
-        "rateLimited" => "it limits how much it issues; wait, or use another authority as `directory` in [acme]",
+        "rateLimited" => {
+            "it limits how much it issues; wait, or use another authority as `directory` in [acme], in a gitlab.rb as \
+             letsencrypt['acme_production_endpoint']"
+        }
         "caa" => "the CAA record of the domain does not name this authority; add it, or use another authority",
         "dns" | "connection" | "unauthorized" | "tls" => {
             "see that each name leads to this machine, from the internet, and that ports 80 and 443 reach the proxy"
         }
         "rejectedIdentifier" => "it issues nothing for such a name; names must be public ones",
-        "invalidContact" | "unsupportedContact" => "correct `contact` in [acme]",
-        "badCSR" | "badPublicKey" => "name another kind of `key` in [acme]",
+        "invalidContact" | "unsupportedContact" => {
+            "correct `contact` in [acme], in a gitlab.rb letsencrypt['contact_emails']"
+        }
+        "badCSR" | "badPublicKey" => OTHER_KEY,
         "accountDoesNotExist" => "remove its file from the state directory, so that a new account is made",
         "externalAccountRequired" => {
             "it serves only customers that it knows, which is not supported; use another one"
@@ -110,6 +124,8 @@ fn advice_on(kind: &str) -> &'static str {
         _ => "see what it says",
     }
 }
+
+const OTHER_KEY: &str = "name another kind of `key` in [acme], in a gitlab.rb as letsencrypt['key_type']";
 
 const PREFIX: &str = "urn:ietf:params:acme:error:";
 
@@ -137,6 +153,20 @@ mod tests {
                 .advice(ChallengeKind::Http01)
                 .contains("CAA record")
         );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_told_with_what_lets_it() {
+        let advice = |kind: io::ErrorKind| Failure::File("a.key".into(), kind.into()).advice(ChallengeKind::Http01);
+        assert!(advice(io::ErrorKind::PermissionDenied).contains("chgrp"));
+        assert!(advice(io::ErrorKind::ReadOnlyFilesystem).contains("ReadWritePaths="));
+        assert!(advice(io::ErrorKind::StorageFull).contains("make room"));
+    }
+
+    #[test]
+    fn the_service_may_write_where_certificates_are_stored_by_default() {
+        let unit = include_str!("../../deploy/gatepost.service");
+        assert!(unit.lines().any(|line| line == "ReadWritePaths=-/etc/gitlab/ssl"), "{unit}");
     }
 
     #[test]

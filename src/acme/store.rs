@@ -30,7 +30,8 @@ pub(super) struct Issued {
 /// Puts a new pair into the place of the old one, once it is known to be good.
 ///
 /// The key goes first. Who watches the files reads them when both have been the same for a while; and should the
-/// machine stop between the two, the pair does not fit, which is a reason to obtain another.
+/// machine stop between the two, the pair does not fit, which is a reason to obtain another. Should the chain not
+/// get into its place, the old key gets back into its own.
 pub(super) fn install(issued: &Issued, charge: &Charge, provider: &Arc<CryptoProvider>) -> Result<(), Failure> {
     let files = &charge.files;
     let new = CertificateFiles { chain: beside(&files.chain), key: beside(&files.key), passwords: None };
@@ -38,8 +39,7 @@ pub(super) fn install(issued: &Issued, charge: &Charge, provider: &Arc<CryptoPro
         .map_err(Failure::file(&new.key))
         .and_then(|()| write(&new.chain, PUBLIC, issued.chain.as_bytes()).map_err(Failure::file(&new.chain)))
         .and_then(|()| judge(&new, charge, provider))
-        .and_then(|()| fs::rename(&new.key, &files.key).map_err(Failure::file(&files.key)))
-        .and_then(|()| fs::rename(&new.chain, &files.chain).map_err(Failure::file(&files.chain)));
+        .and_then(|()| exchange(&new, files));
     if written.is_err() {
         for leftover in [&new.key, &new.chain] {
             // It is gone already if it has been renamed.
@@ -49,14 +49,34 @@ pub(super) fn install(issued: &Issued, charge: &Charge, provider: &Arc<CryptoPro
     written
 }
 
-/// Whether a certificate could be put there. To be asked before the authority is: it counts what it issues.
-pub(super) fn probe(files: &CertificateFiles) -> Result<(), Failure> {
-    for file in [&files.key, &files.chain] {
+/// Lets a pair take the place of another one, or leaves that as it is.
+fn exchange(new: &CertificateFiles, files: &CertificateFiles) -> Result<(), Failure> {
+    // The first key has no predecessor.
+    let old = fs::read(&files.key).ok();
+    fs::rename(&new.key, &files.key).map_err(Failure::file(&files.key))?;
+    fs::rename(&new.chain, &files.chain).map_err(Failure::file(&files.chain)).inspect_err(|_| {
+        if let Some(old) = old {
+            // There is nothing else to try; the failure is told either way.
+            let _ = keep_secret(&files.key, &old);
+        }
+    })
+}
+
+/// Whether a certificate could be put there, and an account be kept. To be asked before the authority is: it counts
+/// what it issues, and whom it registers.
+pub(super) fn probe(acme: &Acme, files: &CertificateFiles) -> Result<(), Failure> {
+    make_directory(&acme.state_directory)?;
+    for file in [&files.key, &files.chain, &attempts_file(acme, files)] {
         let trial = beside(file);
-        write(&trial, SECRET, b"").map_err(Failure::file(&trial))?;
-        fs::remove_file(&trial).map_err(Failure::file(&trial))?;
+        let written = write(&trial, SECRET, &[0; TRIAL]);
+        let removed = fs::remove_file(&trial);
+        written.and(removed).map_err(Failure::file(&trial))?;
     }
     Ok(())
+}
+
+fn make_directory(directory: &Path) -> Result<(), Failure> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(Failure::file(directory))
 }
 
 /// What will keep certificates from being stored, for who can mend it before it happens.
@@ -78,7 +98,7 @@ pub fn obstacles(model: &Model, acme: &Acme) -> Vec<FileProblem> {
 /// Keeps a file that nobody else may read, and makes its directory.
 pub(super) fn keep_secret(path: &Path, content: &[u8]) -> Result<(), Failure> {
     if let Some(directory) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(Failure::file(directory))?;
+        make_directory(directory)?;
     }
     let new = beside(path);
     write(&new, SECRET, content).and_then(|()| fs::rename(&new, path)).map_err(Failure::file(path))
@@ -101,7 +121,8 @@ pub(super) fn keep_attempts(acme: &Acme, files: &CertificateFiles, attempts: &At
 }
 
 fn attempts_file(acme: &Acme, files: &CertificateFiles) -> PathBuf {
-    let name = files.chain.file_name().unwrap_or_default().to_string_lossy();
+    // All of its path: certificates of several hosts may have the same name in directories of their own.
+    let name = files.chain.to_string_lossy().replace('/', "%");
     acme.state_directory.join(format!("{name}.failures"))
 }
 
@@ -145,6 +166,9 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.new"))
 }
 
+/// In bytes. Longer than what is stored, so that a disk is known to have room for it.
+const TRIAL: usize = 32 * 1024;
+
 /// The proxy alone.
 const SECRET: u32 = 0o600;
 
@@ -155,7 +179,7 @@ const PUBLIC: u32 = 0o644;
 mod tests {
     use super::*;
     use crate::model::Process;
-    use crate::model::acme::Obtained;
+    use crate::model::acme::{ChallengeKind, DirectoryTrust, DirectoryUrl, KeyKind, Obtained};
     use crate::model::host::HostName;
     use rustls::crypto::aws_lc_rs;
     use tempfile::TempDir;
@@ -174,6 +198,18 @@ mod tests {
         let certificate = Model::new(process).add_certificate(files.clone());
         let obtained = Obtained { certificate, names: vec![HostName::parse("a.test").unwrap()] };
         Charge { obtained, files, attempts: Attempts::default(), lag: 0.0 }
+    }
+
+    fn acme(directory: &TempDir) -> Acme {
+        Acme {
+            directory: DirectoryUrl::default(),
+            trust: DirectoryTrust::System,
+            contacts: Vec::new(),
+            state_directory: directory.path().join("state"),
+            key: KeyKind::EcdsaP256,
+            challenge: ChallengeKind::Http01,
+            certificates: Vec::new(),
+        }
     }
 
     fn issued(name: &str) -> Issued {
@@ -224,13 +260,33 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_that_cannot_take_its_place_leaves_the_old_key_in_its_own() {
+        let directory = TempDir::new().unwrap();
+        let charge = charge(&directory);
+        let old = issued("a.test");
+        fs::write(&charge.files.key, &old.key).unwrap();
+        // No file takes the place of a directory.
+        fs::create_dir(&charge.files.chain).unwrap();
+        assert!(matches!(install_into(&charge, &issued("a.test")), Err(Failure::File(..))));
+        assert_eq!(fs::read_to_string(&charge.files.key).unwrap(), old.key);
+        assert_eq!(names(&directory), ["a.crt", "a.key"]);
+    }
+
+    #[test]
     fn a_place_that_is_not_there_is_found_before_anything_is_ordered() {
         let directory = TempDir::new().unwrap();
-        let mut charge = charge(&directory);
-        probe(&charge.files).unwrap();
-        assert!(names(&directory).is_empty());
+        let (mut charge, acme) = (charge(&directory), acme(&directory));
+        probe(&acme, &charge.files).unwrap();
+        assert_eq!(names(&directory), ["state"]);
         charge.files.chain = directory.path().join("missing/a.crt");
-        assert!(matches!(probe(&charge.files), Err(Failure::File(..))));
+        assert!(matches!(probe(&acme, &charge.files), Err(Failure::File(..))));
+    }
+
+    #[test]
+    fn an_account_that_could_not_be_kept_is_not_made() {
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join("state"), "no directory").unwrap();
+        assert!(matches!(probe(&acme(&directory), &charge(&directory).files), Err(Failure::File(..))));
     }
 
     #[test]

@@ -34,16 +34,8 @@ impl Credential {
     pub(super) fn files(self, model: &Model) -> Vec<&Path> {
         match self {
             Credential::Certificate(id) => model.certificate(id).all().collect(),
-            Credential::Clients(id) => match &model.tls_terms(id).policy.clients {
-                ClientCertificates::Asked(authority) => {
-                    [Some(authority.ca.as_path()), authority.crl.as_deref()].into_iter().flatten().collect()
-                }
-                ClientCertificates::NotAsked => Vec::new(),
-            },
-            Credential::TicketKeys => match &model.process.ticket_keys {
-                TicketKeySource::File(file) => vec![file.as_path()],
-                TicketKeySource::Own => Vec::new(),
-            },
+            Credential::Clients(id) => model.tls_terms(id).policy.clients.files().collect(),
+            Credential::TicketKeys => model.process.ticket_keys.file().into_iter().collect(),
             Credential::Application(id) => model.upstream(id).tls().map_or_else(Vec::new, UpstreamTls::files),
         }
     }

@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::model::host::HostTable;
 use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
 use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport, UpstreamId, VirtualHost};
-use crate::net::certificate::Certificate;
+use crate::net::certificate::{Certificate, Origin};
 use crate::net::challenges::Challenges;
 use crate::net::client_verifier::{self, ClientTrust};
 use crate::net::expiry::Expiry;
@@ -84,6 +84,10 @@ impl Keyring {
     /// A certificate that clients object to is used only if there is no better one.
     fn renew_certificate(&mut self, id: CertificateId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
         let new = match Certificate::read(model.certificate(id), &self.shared.provider) {
+            // Still nothing is there; who obtains it says why.
+            Err(problems) if self.is_stand_in(id) && problems.iter().all(|it| !it.file.exists()) => {
+                return Ok(Renewed::Unchanged);
+            }
             Err(problems) if !self.certificates.contains_key(&id) => {
                 let stand_in = self.stand_in(id, model);
                 for problem in problems.iter().filter(|it| stand_in.is_some() && it.file.exists()) {
@@ -99,12 +103,18 @@ impl Keyring {
             }
             let (names, now) = (model.names_behind(id), SystemTime::now());
             let objections = new.objections(&names, now);
-            if !objections.is_empty() && old.objections(&names, now).is_empty() {
+            let is_good = old.origin() == Origin::Files && old.objections(&names, now).is_empty();
+            if !objections.is_empty() && is_good {
                 return Err(objections);
             }
         }
         self.certificates.insert(id, new);
         Ok(Renewed::Changed)
+    }
+
+    /// Whether the real certificate is still to be obtained.
+    fn is_stand_in(&self, id: CertificateId) -> bool {
+        self.certificates.get(&id).is_some_and(|it| it.origin() == Origin::StandIn)
     }
 
     /// What is served until a certificate has been obtained. Files that are there, but closed to this account, are
@@ -149,8 +159,12 @@ impl Keyring {
         Credential::all(model).flat_map(|credential| self.objections_to(credential, model)).collect()
     }
 
-    /// The same for one credential.
+    /// The same for one credential. There is nothing to mend about a stand-in: who obtains the real certificate says
+    /// what is.
     pub(super) fn objections_to(&self, credential: Credential, model: &Model) -> Vec<Problem> {
+        if matches!(credential, Credential::Certificate(id) if self.is_stand_in(id)) {
+            return Vec::new();
+        }
         let now = SystemTime::now();
         let of_certificate = match credential {
             Credential::Certificate(id) => self.certificates.get(&id).map(|it| (it, model.names_behind(id))),
@@ -177,9 +191,7 @@ impl Keyring {
 
     fn expiries_of(&self, credential: Credential) -> Vec<Expiry> {
         match credential {
-            Credential::Certificate(id) => {
-                self.certificates.get(&id).map(Certificate::expiry).into_iter().collect()
-            }
+            Credential::Certificate(id) => self.certificates.get(&id).map_or_else(Vec::new, Certificate::expiries),
             Credential::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
             Credential::Application(id) => {
                 self.applications.get(&id).and_then(ApplicationTls::identity_expiry).into_iter().collect()

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::model::LogTarget;
-use crate::net::expiry::{Expiry, Lapse, Step};
+use crate::net::expiry::{Expiry, Kind, Lapse, Step};
 use crate::net::file_problem::FileProblem;
 
 /// Something that keeps a configuration from being served, or its clients from being content.
@@ -35,7 +35,7 @@ pub enum Problem {
     Start(io::Error),
 }
 
-/// Something that will end.
+/// Something that will end, or that has ended and is no problem yet.
 #[derive(Debug)]
 pub struct Ending {
     pub(super) expiry: Expiry,
@@ -47,10 +47,13 @@ impl Problem {
     /// What there is to say at time `now` of something that ends.
     pub(super) fn of_end(expiry: &Expiry, now: SystemTime) -> Option<Problem> {
         let problem = expiry.problem(now);
-        Some(match expiry.lapse(now)? {
-            Lapse::Over => Problem::File(problem),
-            Lapse::Soon(step) => Problem::Soon(Box::new(Ending { expiry: expiry.clone(), step, problem })),
-        })
+        let step = match expiry.lapse(now)? {
+            // Clients may know another way from the leaf to an authority, so this alone keeps nobody out.
+            Lapse::Over if expiry.kind == Kind::Intermediate => Step::Day,
+            Lapse::Over => return Some(Problem::File(problem)),
+            Lapse::Soon(step) => step,
+        };
+        Some(Problem::Soon(Box::new(Ending { expiry: expiry.clone(), step, problem })))
     }
 
     /// What will end, if it is that.

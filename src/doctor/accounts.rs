@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::finding::Finding;
+use crate::model::upstream::{UpstreamSpec, UpstreamTls};
 use crate::model::{LogTarget, Model};
 use crate::privileges::{Account, Right};
 
@@ -18,8 +19,15 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
         LogTarget::Off | LogTarget::Stdout => None,
     });
     let logs = logs.filter_map(|path| unwritable(path, &account));
-    let files = model.certificates().flat_map(|(_, files)| [files.chain.as_path(), files.key.as_path()]);
-    logs.chain(files.filter_map(|path| unreadable(path, &account))).collect()
+    logs.chain(renewed(model).filter_map(|path| unreadable(path, &account))).collect()
+}
+
+/// The files that are read again when they change.
+fn renewed(model: &Model) -> impl Iterator<Item = &Path> {
+    let certificates = model.certificates().flat_map(|(_, files)| files.all());
+    let clients = model.all_tls_terms().flat_map(|(_, terms)| terms.policy.clients.files());
+    let applications = model.upstreams().iter().filter_map(UpstreamSpec::tls).flat_map(UpstreamTls::files);
+    certificates.chain(clients).chain(model.process.ticket_keys.file()).chain(applications)
 }
 
 /// A file that is there must be written to; else its directory, to create it.

@@ -1,5 +1,6 @@
 //! What `check` does not look at in certificates and keys: who may read the key, and whether the chain is whole.
 
+use std::fs;
 use std::path::Path;
 
 use super::finding::Finding;
@@ -14,7 +15,27 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
         let exposed: Vec<Finding> = secrets.into_iter().flatten().filter_map(exposed).collect();
         exposed.into_iter().chain(incomplete(&files.chain)).collect::<Vec<_>>()
     };
-    model.certificates().flat_map(|(_, files)| of_certificate(files)).collect()
+    let found = model.certificates().flat_map(|(_, files)| of_certificate(files));
+    let found = found.chain(further_secrets(model).filter_map(exposed));
+    found.chain(model.process.ticket_keys.file().and_then(stale)).collect()
+}
+
+/// Whoever gets a key of tickets can read what was recorded under it, so none may be in use for long.
+fn stale(path: &Path) -> Option<Finding> {
+    let age = fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()?;
+    let days = age.as_secs() / 86_400;
+    (days >= MOST_DAYS).then(|| {
+        let path = path.display();
+        Finding::warning(format!(
+            "{path}: the keys of tickets were exchanged {days} days ago; do that every day, from cron or a timer"
+        ))
+    })
+}
+
+/// Keys that no client sees: of tickets, and of what applications are shown.
+fn further_secrets(model: &Model) -> impl Iterator<Item = &Path> {
+    let identities = model.upstreams().iter().filter_map(|spec| spec.tls()?.identity.as_ref());
+    model.process.ticket_keys.file().into_iter().chain(identities.map(|files| files.key.as_path()))
 }
 
 fn exposed(path: &Path) -> Option<Finding> {
@@ -35,3 +56,6 @@ fn incomplete(path: &Path) -> Option<Finding> {
         path.display()
     )))
 }
+
+/// For a file of ticket keys that is to be written anew each day. A weekend of a timer's is no reason to worry.
+const MOST_DAYS: u64 = 7;

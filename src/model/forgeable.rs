@@ -32,9 +32,13 @@ pub fn strip_trailers(trailers: &mut HeaderMap) {
     }
 }
 
-const FORGEABLE_X: [&str; 9] = [
+const FORGEABLE_X: [&str; 13] = [
     "x-real-ip",
     "x-client-cert",
+    "x-client-certificate",
+    "x-client-dn",
+    "x-client-s-dn",
+    "x-client-verify",
     "x-forwarded",
     "x-original-forwarded-for",
     "x-client-ip",
@@ -62,7 +66,9 @@ mod tests {
 
     #[test]
     fn forgeable_names_are_known_and_underscores_are_refused() {
-        for name in ["x-forwarded-host", "forwarded", "true-client-ip", "x_real_ip", "cf-connecting-ip"] {
+        for name in
+            ["x-forwarded-host", "forwarded", "true-client-ip", "x_real_ip", "cf-connecting-ip", "x-client-verify"]
+        {
             assert!(is_forgeable(name), "{name}");
         }
         for name in ["x-request-id", "accept", "cookie", "x-gitlab-token", "content-type"] {

@@ -1,7 +1,7 @@
 //! How a host is encrypted: its certificates, what it offers to clients, and what it asks of them.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{CertificateId, HttpVersions};
 
@@ -124,6 +124,27 @@ pub struct ClientAuthority {
 pub enum Demand {
     Required,
     Optional,
+}
+
+impl TicketKeySource {
+    /// The file of them, if they come from one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            TicketKeySource::Own => None,
+            TicketKeySource::File(file) => Some(file),
+        }
+    }
+}
+
+impl ClientCertificates {
+    /// Authorities, and revocation lists if there are any.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let authority = match self {
+            ClientCertificates::NotAsked => None,
+            ClientCertificates::Asked(authority) => Some(authority),
+        };
+        authority.into_iter().flat_map(|it| [Some(it.ca.as_path()), it.crl.as_deref()]).flatten()
+    }
 }
 
 impl TlsTerms {

@@ -12,6 +12,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::distinguished_name;
 use super::expiry::{Expiry, Kind, Lapse};
 use super::file_problem::FileProblem;
 use super::pem;
@@ -25,6 +26,25 @@ pub struct Certificate {
     key: Arc<CertifiedKey>,
     chain_file: PathBuf,
     leaf: Leaf,
+    /// When the authorities end that lead from the leaf to one that clients know.
+    intermediates: Vec<Expiry>,
+    origin: Origin,
+}
+
+/// A chain in its order.
+struct Chain {
+    ders: Vec<CertificateDer<'static>>,
+    leaf: Leaf,
+    intermediates: Vec<Expiry>,
+}
+
+/// Who has made a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// An authority, or whoever has put the files there.
+    Files,
+    /// We ourselves. It is worse than any other.
+    StandIn,
 }
 
 /// What a leaf says about itself.
@@ -44,8 +64,8 @@ impl Certificate {
                 (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
             };
         let key = provider.key_provider.load_private_key(key).map_err(|error| vec![unusable_key(files, &error)])?;
-        let (chain, leaf) = in_order(chain, &*key, files).map_err(|problem| vec![problem])?;
-        Ok(Certificate { key: Arc::new(CertifiedKey::new(chain, key)), chain_file: files.chain.clone(), leaf })
+        let chain = in_order(chain, &*key, files).map_err(|problem| vec![problem])?;
+        Ok(Certificate::new(chain, key, files, Origin::Files))
     }
 
     /// A certificate of our own that no client trusts, for hosts whose real one is still to be obtained: their
@@ -63,9 +83,21 @@ impl Certificate {
         let made = rcgen::generate_simple_self_signed(names).map_err(|error| problem(&error))?;
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
         let key = provider.key_provider.load_private_key(key).map_err(|error| problem(&error))?;
-        let (chain, leaf) =
-            in_order(vec![made.cert.der().clone()], &*key, files).map_err(|problem| vec![problem])?;
-        Ok(Certificate { key: Arc::new(CertifiedKey::new(chain, key)), chain_file: files.chain.clone(), leaf })
+        let mut chain = in_order(vec![made.cert.der().clone()], &*key, files).map_err(|problem| vec![problem])?;
+        // Nobody trusts it at any time, so for who watches ends it is over from the beginning.
+        chain.leaf.not_after = SystemTime::UNIX_EPOCH;
+        Ok(Certificate::new(chain, key, files, Origin::StandIn))
+    }
+
+    fn new(chain: Chain, key: Arc<dyn SigningKey>, files: &CertificateFiles, origin: Origin) -> Certificate {
+        let Chain { ders, leaf, intermediates } = chain;
+        let key = Arc::new(CertifiedKey::new(ders, key));
+        Certificate { key, chain_file: files.chain.clone(), leaf, intermediates, origin }
+    }
+
+    /// Who has made it.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Whether one of the files is there, but not for this account to read. It may be a good one.
@@ -129,6 +161,11 @@ impl Certificate {
         }
     }
 
+    /// Its end, and those of the authorities between it and one that clients know.
+    pub fn expiries(&self) -> Vec<Expiry> {
+        [self.expiry()].into_iter().chain(self.intermediates.iter().cloned()).collect()
+    }
+
     fn covers(&self, host: &HostPattern) -> bool {
         self.leaf.names.iter().any(|name| match host {
             HostPattern::Exact(host) => name_matches(name, host),
@@ -147,7 +184,7 @@ fn in_order(
     chain: Vec<CertificateDer<'static>>,
     key: &dyn SigningKey,
     files: &CertificateFiles,
-) -> Result<(Vec<CertificateDer<'static>>, Leaf), FileProblem> {
+) -> Result<Chain, FileProblem> {
     let mut open = chain.iter().map(|der| parse(der, files)).collect::<Result<Vec<_>, _>>()?;
     let public_key = key.public_key();
     let of_key = |it: &X509Certificate<'_>| {
@@ -160,10 +197,23 @@ fn in_order(
     {
         order.push(open.remove(next));
     }
+    let intermediates = order[1..].iter().filter_map(|it| intermediate(it, files)).collect();
     // What belongs to no chain is sent as it stands, as nginx does.
     order.append(&mut open);
     let ders = order.iter().map(|it| CertificateDer::from(it.as_raw().to_vec())).collect();
-    Ok((ders, leaf))
+    Ok(Chain { ders, leaf, intermediates })
+}
+
+/// When an authority of a chain ends. `None` for a root: clients go by the one that they have.
+fn intermediate(certificate: &X509Certificate<'_>, files: &CertificateFiles) -> Option<Expiry> {
+    let validity = certificate.validity();
+    (certificate.issuer() != certificate.subject()).then(|| Expiry {
+        kind: Kind::Intermediate,
+        file: files.chain.clone(),
+        subject: distinguished_name::text(certificate.subject()),
+        begin: date(validity.not_before),
+        end: date(validity.not_after),
+    })
 }
 
 fn parse<'a>(der: &'a CertificateDer<'_>, files: &CertificateFiles) -> Result<X509Certificate<'a>, FileProblem> {

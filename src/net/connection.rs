@@ -243,6 +243,7 @@ fn say_failure(failure: &HandshakeFailure, peer: SocketAddr) {
         HandshakeFailure::BadClientCertificate(why) => {
             tracing::info!("the client certificate of {peer} was refused: {why}");
         }
+        HandshakeFailure::Challenge => tracing::debug!("TLS handshake with {peer}: {failure}"),
         _ => tracing::debug!("TLS handshake with {peer} failed: {failure}"),
     }
 }

@@ -22,6 +22,8 @@ pub struct Expiry {
 pub enum Kind {
     /// Shown to clients.
     Certificate,
+    /// Of an authority, shown to clients between a certificate and what they know.
+    Intermediate,
     /// Shown to an application.
     Identity,
     /// Of an authority that vouches for clients.
@@ -67,6 +69,14 @@ impl Expiry {
                 format!("the certificate expires in {}", days(self.end, now)),
                 "renew it in time; clients will refuse it then",
             ),
+            (Kind::Intermediate, true) => (
+                format!("its intermediate certificate of {subject} expired {} ago", days(now, self.end)),
+                "get the authority's current one; clients that know no other way refuse the chain",
+            ),
+            (Kind::Intermediate, false) => (
+                format!("its intermediate certificate of {subject} expires in {}", days(self.end, now)),
+                "get the authority's next one, with a new certificate if need be",
+            ),
             (Kind::Identity, true) => (
                 format!("the certificate expired {} ago", days(now, self.end)),
                 "renew it; the application that it is shown to may refuse it",
@@ -101,6 +111,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Certificate => "certificate",
+            Kind::Intermediate => "intermediate",
             Kind::Identity => "identity",
             Kind::Authority => "client_authority",
             Kind::RevocationList => "revocation_list",

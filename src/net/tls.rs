@@ -57,8 +57,8 @@ pub enum HandshakeFailure {
     Challenge,
     /// The client's certificate is not one that is accepted.
     BadClientCertificate(rustls::CertificateError),
-    /// There is nothing that both sides have: a version, a suite, a group.
-    NothingInCommon(rustls::PeerIncompatible),
+    /// There is nothing that both sides have: a version, a suite, a group, a protocol.
+    NothingInCommon(rustls::Error),
     /// The client said no, perhaps to the certificate that it was shown.
     Refused(rustls::AlertDescription),
     /// The client went away.
@@ -74,7 +74,7 @@ impl fmt::Display for HandshakeFailure {
             HandshakeFailure::Challenge => f.write_str("it only asked whether a host is ours, and was answered"),
             HandshakeFailure::TooSlow => f.write_str("it did not complete it in time"),
             HandshakeFailure::BadClientCertificate(why) => write!(f, "its certificate was refused: {why}"),
-            HandshakeFailure::NothingInCommon(why) => write!(f, "there is nothing that both sides have: {why:?}"),
+            HandshakeFailure::NothingInCommon(why) => write!(f, "there is nothing that both sides have: {why}"),
             HandshakeFailure::Refused(alert) => write!(f, "it refused, and said {alert:?}"),
             HandshakeFailure::Left(error) => write!(f, "it went away: {error}"),
             HandshakeFailure::Failed(error) => error.fmt(f),
@@ -149,7 +149,9 @@ fn failure(error: io::Error) -> HandshakeFailure {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(why)) => HandshakeFailure::BadClientCertificate(why.clone()),
-        Some(rustls::Error::PeerIncompatible(why)) => HandshakeFailure::NothingInCommon(why.clone()),
+        Some(why @ (rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol)) => {
+            HandshakeFailure::NothingInCommon(why.clone())
+        }
         Some(rustls::Error::AlertReceived(alert)) => HandshakeFailure::Refused(*alert),
         _ if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) => {
             HandshakeFailure::Left(error)

@@ -1,9 +1,10 @@
 //! `gatepost doctor`: what is found wrong on a machine, and that a healthy one is left alone.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::time::{Duration, SystemTime};
 
 use nix::unistd::{Uid, User};
 
@@ -115,6 +116,31 @@ fn a_key_that_everybody_may_read_is_a_problem() {
     expect_fine(&configuration.doctor());
     fs::set_permissions(&files.key, Permissions::from_mode(0o644)).unwrap();
     expect_problem(&configuration.doctor(), "live.key, which is secret; `chmod o= ");
+    fs::set_permissions(&files.key, Permissions::from_mode(0o640)).unwrap();
+    let tickets = directory.join("ticket.keys");
+    fs::write(&tickets, [7; 80]).unwrap();
+    fs::set_permissions(&tickets, Permissions::from_mode(0o644)).unwrap();
+    let configuration = configuration.process(&format!("ticket_keys = {tickets:?}"));
+    expect_problem(&configuration.doctor(), "ticket.keys, which is secret; `chmod o= ");
+}
+
+#[test]
+fn ticket_keys_that_nobody_exchanges_are_warned_of() {
+    let origin = application();
+    let configuration = closed();
+    let tickets = configuration.directory().join("ticket.keys");
+    fs::write(&tickets, [7; 80]).unwrap();
+    let configuration = configuration.process(&format!("ticket_keys = {tickets:?}"));
+    let configuration = configuration.host(Host::new(GITLAB, &origin));
+    assert!(!configuration.doctor().stdout.contains("ticket.keys"));
+    let long_ago = SystemTime::now() - Duration::from_secs(20 * 86_400);
+    File::options().write(true).open(&tickets).unwrap().set_modified(long_ago).unwrap();
+    let finished = configuration.doctor();
+    expect_fine(&finished);
+    assert!(
+        finished.stdout.contains("ticket.keys: the keys of tickets were exchanged 20 days ago"),
+        "{finished:?}"
+    );
 }
 
 #[test]

@@ -49,6 +49,19 @@ fn check_warns_of_a_certificate_that_ends_within_a_month_and_is_content() {
 }
 
 #[test]
+fn check_warns_of_an_intermediate_certificate_that_ends_before_its_leaf() {
+    let leaf = certs::below_an_intermediate_that_ends_in(5, &[GITLAB]);
+    let finished = with_certificate(&leaf, &application()).0.check();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let told = "live.crt: its intermediate certificate of CN=Test intermediate expires in 5 days";
+    assert!(finished.stderr.contains(told), "{finished:?}");
+    let leaf = certs::below_an_intermediate_that_ends_in(-3, &[GITLAB]);
+    let finished = with_certificate(&leaf, &application()).0.check();
+    assert_eq!(finished.code, Some(0), "clients may know another way: {finished:?}");
+    assert!(finished.stderr.contains("intermediate certificate of CN=Test intermediate expired 2 days ago"));
+}
+
+#[test]
 fn check_warns_of_an_authority_of_clients_that_ends_soon() {
     let origin = application();
     let configuration = Configuration::new();

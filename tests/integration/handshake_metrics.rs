@@ -91,6 +91,9 @@ fn handshakes_that_fail_are_counted_by_the_reason() {
     counted.expect_failures("left", 0);
     assert!(Tls::to(GITLAB).only(&TLS12).connect(address).is_err());
     counted.expect_failures("nothing_in_common", 1);
+    // Nobody asks whether a host is ours while no certificate is obtained.
+    assert!(Tls::to(GITLAB).offering(&["acme-tls/1"]).connect(address).is_err());
+    counted.expect_failures("nothing_in_common", 2);
     assert_eq!(Client::plain(address, GITLAB).get("/").status(), 400);
     counted.expect_failures("plain_http", 1);
     // The client asks for a name that the certificate is not for, and says so.

@@ -6,10 +6,14 @@ use std::path::Path;
 
 use nix::unistd::Uid;
 
+use crate::support::SOON;
 use crate::support::certs::{self, Files};
+use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
+use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, answers, ok, reply};
+use crate::support::ports::ReservedPort;
 use crate::support::tls::Tls;
 
 /// From an authority that nobody can reach.
@@ -48,6 +52,43 @@ fn a_host_whose_certificate_is_still_to_be_obtained_is_served_with_a_stand_in() 
     gatepost.wait_stderr(|log| log.contains("no certificate for gitlab.test was obtained"));
     gatepost.wait_stderr(|log| log.contains("see that this machine can reach it"));
     assert!(!files.certificate.exists() && !files.key.exists());
+}
+
+#[test]
+fn a_certificate_of_an_authority_takes_the_place_of_a_stand_in_even_if_it_lacks_a_name() {
+    let origin = greeting();
+    let port = ReservedPort::new();
+    let configuration = configuration().process(&format!("[status]\nlisten = [\"{}\"]", port.address()));
+    let files = missing(configuration.directory(), "new");
+    let host = Host::new(GITLAB, &origin).certificate(&files).with("aliases = [\"git.test\"]\nacme = true");
+    let gatepost = Gatepost::start(configuration.host(host));
+    let metrics = || Client::plain(port.address(), "localhost").get("/metrics").text();
+    let end = || metrics().lines().find(|line| line.contains("new.crt")).map(|line| line.ends_with(" 0"));
+    assert_eq!(end(), Some(true), "who watches ends learns that nobody trusts it");
+    gatepost.hang_up();
+    gatepost.wait_stderr(|log| log.matches("no certificate for").count() == 2);
+    gatepost.wait_stderr(|log| !log.contains("new.crt: "));
+    let leaf = certs::leaf(&[GITLAB]);
+    leaf.write(files.certificate.parent().unwrap(), "new");
+    gatepost.wait_stderr(|log| log.contains("new.crt: the certificate is not for git.test"));
+    assert_eq!(gatepost.client_of(GITLAB).get("/").status(), 200);
+    assert_eq!(end(), Some(false));
+}
+
+#[test]
+fn failures_of_certificates_with_the_same_name_are_kept_apart() {
+    let origin = greeting();
+    let configuration = configuration();
+    let directory = configuration.directory().to_owned();
+    let host = |name: &str| {
+        let home = directory.join(name);
+        fs::create_dir(&home).unwrap();
+        Host::new(name, &origin).certificate(&missing(&home, "tls")).with("acme = true")
+    };
+    let gatepost = Gatepost::start(configuration.host(host(GITLAB)).host(host(MATTERMOST)));
+    gatepost.wait_stderr(|log| log.matches("no certificate for").count() == 2);
+    let kept = || fs::read_dir(directory.join("state")).map_or(0, Iterator::count);
+    eventually(SOON, || kept() == 2);
 }
 
 #[test]

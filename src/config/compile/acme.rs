@@ -61,6 +61,9 @@ pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut Context<'_>)
         }
         return None;
     };
+    for wish in &wishes {
+        report_shared_files(wish, context);
+    }
     let mut certificates: Vec<Obtained> = Vec::new();
     for Wish { certificate, further, .. } in wishes {
         let known = certificates.iter().position(|it| it.certificate == certificate);
@@ -105,6 +108,24 @@ pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut Context<'_>)
     })
 }
 
+/// A file that belongs to two pairs would be written for the one and no longer fit the other, which would then be
+/// obtained anew: without end, until the authority has had enough.
+fn report_shared_files(wish: &Wish, context: &mut Context<'_>) {
+    let own = context.model.certificate(wish.certificate);
+    let mut others = context.model.certificates().filter(|(id, _)| *id != wish.certificate).map(|(_, files)| files);
+    let shared =
+        match [&own.chain, &own.key].into_iter().find(|file| others.any(|it| it.all().any(|of| of == *file))) {
+            Some(shared) => shared,
+            None if own.chain == own.key => &own.chain,
+            None => return,
+        };
+    let message = format!("no certificate can be obtained: {} is not the file of one pair alone", shared.display());
+    let error = Diagnostic::error(&wish.place, message);
+    context
+        .problems
+        .push(error.help("certificate and key take a file each; hosts share both and their pass phrases, or none"));
+}
+
 /// Warns where no plain HTTP is spoken, which is where an authority begins to ask.
 pub(super) fn report_unanswerable(section: &Setting<AcmeSection>, model: &Model, problems: &mut Diagnostics) {
     let (Some(acme), Some(place)) = (&model.acme, section.place()) else { return };
@@ -115,7 +136,9 @@ pub(super) fn report_unanswerable(section: &Setting<AcmeSection>, model: &Model,
         let warning =
             Diagnostic::warning(place, "the authority asks over plain HTTP on port 80, and nothing answers there");
         problems.push(
-            warning.help("let a host redirect from port 80, or write `challenge = \"tls-alpn-01\"` in `[acme]`"),
+            warning
+                .help("let a host redirect from port 80 (redirect_http_to_https in a gitlab.rb),")
+                .help("or write `challenge = \"tls-alpn-01\"` in `[acme]`"),
         );
     }
 }

@@ -68,8 +68,19 @@ pub fn ending_in(days: i64, names: &[&str]) -> Leaf {
 
 /// A certificate that is verified only with the intermediate that its chain brings along.
 pub fn below_an_intermediate(names: &[&str]) -> Leaf {
+    below(authority("Test intermediate"), names)
+}
+
+/// The same, but the intermediate ends in `days` days, and the certificate itself much later.
+pub fn below_an_intermediate_that_ends_in(days: i64, names: &[&str]) -> Leaf {
+    let mut intermediate = authority("Test intermediate");
+    intermediate.not_after = in_days(days);
+    below(intermediate, names)
+}
+
+fn below(intermediate: CertificateParams, names: &[&str]) -> Leaf {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-    let intermediate = CertifiedIssuer::signed_by(authority("Test intermediate"), key, &AUTHORITY).unwrap();
+    let intermediate = CertifiedIssuer::signed_by(intermediate, key, &AUTHORITY).unwrap();
     let mut leaf = Leaf::issue(KeyKind::Ecdsa, parameters(names), &intermediate);
     leaf.chain.push_str(&intermediate.pem());
     leaf

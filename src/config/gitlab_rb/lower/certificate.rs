@@ -7,6 +7,7 @@ use super::listening::Listening;
 use super::plan::Plan;
 use super::url::Scheme;
 use crate::config::document::{Said, Setting};
+use crate::config::gitlab_rb::settings::Owner;
 
 /// The certificate and its key.
 pub(super) type Files = [Said<PathBuf>; 2];
@@ -39,11 +40,30 @@ impl Plan {
         let shared = lowering.lets_encrypt.in_place_of(self.service, &own, lowering.surroundings).cloned();
         if shared.is_some() {
             let why = "its file is not there; the package puts this host into GitLab's certificate then";
-            for (key, _) in KEYS {
+            for key in ["ssl_certificate", "ssl_certificate_key", "ssl_password_file"] {
                 lowering.reader.no_effect(self.service.owner(), key, why);
             }
         }
         shared.unwrap_or(own).map(|file| Setting::Said(Said { place: file.place.clone(), value: vec![file] }))
+    }
+
+    /// The pass phrases of its key. Whoever is in GitLab's certificate needs those of GitLab's key: a pair is one, and
+    /// is obtained once, only if all say the same of it.
+    pub(super) fn key_password_file(
+        &self,
+        listening: &Listening,
+        lowering: &mut Lowering<'_, '_>,
+    ) -> Setting<PathBuf> {
+        if !listening.tls {
+            return Setting::Unsaid;
+        }
+        let own = self.own_certificate(lowering);
+        let shared = lowering.lets_encrypt.in_place_of(self.service, &own, lowering.surroundings);
+        let owner = shared.map_or(self.service.owner(), |_| Owner::Gitlab);
+        let said = lowering.reader.text_of(owner, "ssl_password_file");
+        said.map_or(Setting::Unsaid, |said| {
+            Setting::Said(Said { value: PathBuf::from(said.value), place: said.place })
+        })
     }
 }
 

@@ -110,17 +110,6 @@ impl Plan {
         lowering.reader.no_effect(self.service.owner(), "http2_enabled", "HTTP/2 is offered only with TLS");
     }
 
-    fn key_password_file(
-        &self,
-        listening: &listening::Listening,
-        lowering: &mut Lowering<'_, '_>,
-    ) -> Setting<PathBuf> {
-        let said = lowering.reader.text_of(self.service.owner(), "ssl_password_file").filter(|_| listening.tls);
-        said.map_or(Setting::Unsaid, |said| {
-            Setting::Said(Said { value: PathBuf::from(said.value), place: said.place })
-        })
-    }
-
     /// Only GitLab's and Mattermost's hosts send it.
     fn referrer_policy(&self, lowering: &mut Lowering<'_, '_>) -> HeaderChoice {
         if !matches!(self.service, Service::Gitlab | Service::Mattermost) {

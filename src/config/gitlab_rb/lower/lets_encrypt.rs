@@ -9,8 +9,10 @@ use super::reader::Reader;
 use super::url::{ExternalUrl, Scheme};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::{AcmeSection, Said, Setting};
+use crate::config::gitlab_rb::overrides;
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::gitlab_rb::surroundings::Surroundings;
+use crate::config::gitlab_rb::value::Entry;
 use crate::config::source::Place;
 
 /// Whether the integration is on.
@@ -133,7 +135,10 @@ fn state_directory(files: &Files) -> PathBuf {
 /// For the package, obtaining certificates needs its own nginx, which wants the ports of this proxy.
 fn warn_of_nginx(reader: &mut Reader<'_>) {
     let nginx_is_off = reader.flag_at(&["nginx", "enable"]) == Some(false);
-    let Some(enabled) = reader.entry(&["letsencrypt", "enable"]).filter(|_| nginx_is_off) else { return };
+    // The package does not read the overrides.
+    let is_read = |enabled: &Entry| !enabled.place.file_name().ends_with(overrides::FILE_NAME);
+    let enabled = reader.entry(&["letsencrypt", "enable"]).filter(|enabled| nginx_is_off && is_read(enabled));
+    let Some(enabled) = enabled else { return };
     let message = "with letsencrypt['enable'] = true, `gitlab-ctl reconfigure` starts the bundled nginx again";
     let warning = Diagnostic::warning(&enabled.place, message);
     reader.problems.push(

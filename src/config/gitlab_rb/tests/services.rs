@@ -180,6 +180,9 @@ fn one_certificate_is_obtained_for_all_hosts_without_one() {
     let names = |acme: Acme| acme.certificates[0].names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let on = "letsencrypt['enable'] = true\n";
     assert_eq!(names(obtained(on, &[]).unwrap()), ["gitlab.example.com", "chat.example.com"]);
+    // It is one pair, whatever is needed to read its key.
+    let phrases = format!("{on}nginx['ssl_password_file'] = '/etc/gitlab/ssl/passwords'\n");
+    assert_eq!(names(obtained(&phrases, &[]).unwrap()), ["gitlab.example.com", "chat.example.com"]);
     let own = ["/etc/gitlab/ssl/chat.example.com.crt"];
     assert_eq!(names(obtained(on, &own).unwrap()), ["gitlab.example.com"]);
     let more = format!("{on}letsencrypt['alt_names'] = ['www.example.com', 'chat.example.com']\n");

@@ -12,6 +12,13 @@ fn overridden(text: &str, overrides: &'static str) -> Reading {
     reading_in(text, &Given { files, ..Given::default() })
 }
 
+#[test]
+fn who_obtains_by_the_overrides_is_not_told_to_do_so() {
+    let off = format!("{BOTH}nginx['enable'] = false\n");
+    let told = overridden(&off, "letsencrypt.enable = true\n").problems.to_string();
+    assert!(!told.contains("starts the bundled nginx again"), "{told}");
+}
+
 fn shown(json: &str) -> Reading {
     read(Path::new("/etc/gitlab/show-config.json"), json, &Given::default())
 }
