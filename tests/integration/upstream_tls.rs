@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::support::SOON;
 use crate::support::application::Application;
-use crate::support::certs::{self, Leaf};
+use crate::support::certs::{self, Files, Leaf};
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
@@ -25,6 +25,15 @@ fn host(scheme: &str, application: &Application, terms: &str) -> Host {
 
 fn believing(file: &Path) -> String {
     format!("ca = {file:?}")
+}
+
+/// What is shown to an application that demands a certificate, and the authority that is believed.
+fn showing(own: &Files, directory: &Path) -> String {
+    let Files { certificate, key, .. } = own;
+    format!(
+        "{}, certificate = {certificate:?}, certificate_key = {key:?}",
+        believing(&certs::write_authority(directory))
+    )
 }
 
 /// What a client gets, and that the log gives a reason for a failure.
@@ -130,13 +139,7 @@ fn an_application_that_demands_a_certificate_is_shown_one() {
     let directory = TempDir::new().unwrap();
     let application = Application::tls(certs::leaf(&["localhost"]).demanding_server_config());
     let own = certs::leaf(&["proxy.test"]).write(directory.path(), "proxy");
-    let terms = format!(
-        "ca = {:?}, certificate = {:?}, certificate_key = {:?}",
-        certs::write_authority(directory.path()),
-        own.certificate,
-        own.key
-    );
-    let gatepost = Gatepost::with_host(host("https", &application, &terms));
+    let gatepost = Gatepost::with_host(host("https", &application, &showing(&own, directory.path())));
     assert_eq!(gatepost.client().get("/").status(), 200);
     assert_eq!(application.seen().identified, 1);
 }
@@ -242,13 +245,7 @@ fn a_certificate_that_is_shown_to_an_application_is_renewed_without_a_restart() 
     let directory = TempDir::new().unwrap();
     let application = Application::tls(certs::leaf(&["localhost"]).demanding_server_config());
     let own = certs::self_signed(&["proxy.test"]).write(directory.path(), "proxy");
-    let terms = format!(
-        "ca = {:?}, certificate = {:?}, certificate_key = {:?}",
-        certs::write_authority(directory.path()),
-        own.certificate,
-        own.key
-    );
-    let gatepost = Gatepost::with_host(host("https", &application, &terms));
+    let gatepost = Gatepost::with_host(host("https", &application, &showing(&own, directory.path())));
     assert_eq!(gatepost.client().get("/").status(), 502);
     certs::leaf(&["proxy.test"]).write(directory.path(), "proxy");
     gatepost.hang_up();
