@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
@@ -104,9 +105,37 @@ async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
 }
 
 async fn connect_tcp(address: SocketAddr) -> io::Result<PlainStream> {
-    let stream = TcpStream::connect(address).await?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if address.ip().is_loopback() {
+        stop_pacing(&socket);
+    }
+    let stream = socket.connect(address).await?;
     // Small writes are whole messages here; waiting for more would only delay them.
     stream.set_nodelay(true)?;
     notice_death(&stream);
     Ok(Either::Right(stream))
+}
+
+/// Where `bbr` is the machine's congestion control, the kernel spreads what is sent over time, by a timer for
+/// every few packets. Within one machine there is nothing to be congested, and the timers cost more than half of
+/// an upload. Only before it is connected does a socket drop them. Reno is in every kernel and for every user;
+/// should it be refused after all, uploads merely cost more.
+fn stop_pacing(socket: &TcpSocket) {
+    let _ = SockRef::from(socket).set_tcp_congestion(b"reno");
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_within_the_machine_is_not_paced() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let Ok(Either::Right(stream)) = connect_tcp(listener.local_addr().unwrap()).await else { panic!() };
+        let name = SockRef::from(&stream).tcp_congestion().unwrap();
+        assert_eq!(name.split(|byte| *byte == 0).next(), Some(&b"reno"[..]));
+        assert!(stream.nodelay().unwrap());
+    }
 }
