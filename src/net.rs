@@ -15,6 +15,7 @@ mod encrypted_key;
 pub mod expiry;
 pub mod file_problem;
 pub mod gathered_stream;
+mod http1;
 pub mod idle_timer;
 pub mod keepalive;
 pub mod key_choice;
