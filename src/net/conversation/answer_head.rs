@@ -7,7 +7,7 @@ use http::{StatusCode, Version, response};
 use hyper::body::SizeHint;
 use hyper::ext::ReasonPhrase;
 
-use super::date;
+use super::{LARGE, date};
 use crate::net::http1::fields::decimal;
 use crate::net::http1::persistence::Persistence;
 
@@ -74,6 +74,7 @@ pub(super) fn write(
     asked: &Asked,
     wish: Persistence,
 ) -> (Framing, Persistence) {
+    text.reserve(room_for(head, size));
     write_status(text, head);
     let said = write_fields(text, head);
     if !said.has_date {
@@ -158,9 +159,21 @@ fn write_persistence(text: &mut Vec<u8>, version: Version, persistence: Persiste
     }
 }
 
+/// Bytes, about, of a head with the body behind it, if that is small; so that the text seldom has to grow.
+fn room_for(head: &response::Parts, size: &SizeHint) -> usize {
+    let behind = size.exact().and_then(|size| usize::try_from(size).ok()).filter(|size| *size < LARGE);
+    OWN_LINES + head.headers.len() * USUAL_FIELD + behind.unwrap_or_default()
+}
+
 fn has_no_content(status: StatusCode) -> bool {
     status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
+
+/// Bytes: status line, date, framing and the empty line.
+const OWN_LINES: usize = 160;
+
+/// Bytes.
+const USUAL_FIELD: usize = 48;
 
 #[cfg(test)]
 mod tests {

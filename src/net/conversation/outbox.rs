@@ -12,6 +12,7 @@ use http::HeaderMap;
 use hyper::body::Frame;
 use tokio::io::AsyncWrite;
 
+use super::LARGE;
 use super::answer_head::{Framing, write_field};
 use crate::net::http1::fields::is_announced;
 
@@ -158,9 +159,6 @@ impl Outbox {
         }
     }
 }
-
-/// Bytes from which a piece is not copied: those of a full TLS record.
-const LARGE: usize = 16 * 1024;
 
 /// Bytes that are gathered before they are written.
 const MOST_TEXT: usize = 64 * 1024;
