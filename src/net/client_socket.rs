@@ -89,6 +89,11 @@ impl ClientSocket {
         matches!(&self.reading, Reading::Ahead { bytes, .. } if !bytes.is_empty())
     }
 
+    /// See [`ClientStream::note_beginning`](super::client_stream::ClientStream).
+    pub(super) fn note_beginning(&self) {
+        self.activity.bytes_arrived();
+    }
+
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Closing::Gently(patience) = &mut self.closing else { return Poll::Ready(Ok(())) };
         let patience = patience.get_or_insert_with(|| Box::pin(sleep(LINGER)));

@@ -38,6 +38,22 @@ impl ClientStream {
         }
     }
 
+    /// Whether TLS has something to say that nobody has written: an alert, new keys, or what did not fit.
+    pub(super) fn wants_write(&self) -> bool {
+        match self {
+            ClientStream::Plain(_) => false,
+            ClientStream::Tls(end) => end.stream.get_ref().1.wants_write(),
+        }
+    }
+
+    /// Bytes that were read with an earlier message turn out to begin another one.
+    pub(super) fn note_beginning(&self) {
+        match self {
+            ClientStream::Plain(socket) => socket.note_beginning(),
+            ClientStream::Tls(end) => end.stream.get_ref().0.note_beginning(),
+        }
+    }
+
     /// From now on, shutting down ends one direction only.
     pub fn become_tunnel(&mut self) {
         match self {
@@ -115,7 +131,7 @@ impl AsyncWrite for ClientStream {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Write;
     use std::rc::Rc;
     use std::sync::Arc;
@@ -131,7 +147,7 @@ mod tests {
     use crate::net::activity::Activity;
 
     /// A connection after its handshake, and the client's end of it.
-    async fn connected() -> (ClientStream, client::TlsStream<TcpStream>) {
+    pub(in crate::net) async fn connected() -> (ClientStream, client::TlsStream<TcpStream>) {
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(vec!["gitlab.test".to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();

@@ -109,6 +109,13 @@ enum HttpVersion {
     Two,
 }
 
+/// Why a connection is to end.
+#[derive(Debug, Clone, Copy)]
+enum Haste {
+    Drain,
+    TooSlow,
+}
+
 /// Serves a connection from its first byte to its last. Returns what no service has seen.
 pub async fn serve<M, S, B>(
     accepted: Accepted,
@@ -245,7 +252,11 @@ where
 {
     let farewell = Farewell::default();
     let mut conversation = pin!(Conversation::new(stream, farewell.clone()).hold(service));
-    match drive(&mut conversation, |_| farewell.say(), connection, signal).await? {
+    let end = |_: Pin<&mut _>, haste: Haste| match haste {
+        Haste::Drain => farewell.finish(),
+        Haste::TooSlow => farewell.stop(),
+    };
+    match drive(&mut conversation, end, connection, signal).await? {
         Conclusion::Unreadable(status) => Some(Unserved::Unreadable(status)),
         Conclusion::Switched(stream, early) => {
             let takeover = connection.takeover.borrow_mut().take()?;
@@ -278,7 +289,8 @@ async fn serve_http2<S, B>(
         // Bounds the work for streams that the client makes fail (CVE-2025-8671).
         .max_local_error_reset_streams(256)
         .serve_connection(TokioIo::new(stream), service);
-    let shut_down = |http: Pin<&mut Gathering<_, _>>| http2::Connection::graceful_shutdown(http.connection());
+    let shut_down =
+        |http: Pin<&mut Gathering<_, _>>, _: Haste| http2::Connection::graceful_shutdown(http.connection());
     if let Some(Err(error)) = drive(&mut outbox.gathering(http), shut_down, connection, signal).await {
         tracing::debug!("connection from {} ended: {error}", connection.peer.address);
     }
@@ -288,7 +300,7 @@ async fn serve_http2<S, B>(
 /// that was too slow even to be told so.
 async fn drive<C>(
     http: &mut C,
-    shut_down: impl Fn(Pin<&mut C>),
+    shut_down: impl Fn(Pin<&mut C>, Haste),
     connection: &ClientConnection,
     mut signal: Signal,
 ) -> Option<C::Output>
@@ -301,7 +313,7 @@ where
     poll_fn(|cx| {
         if !is_draining && signal.poll_draining(cx).is_ready() {
             is_draining = true;
-            shut_down(Pin::new(http));
+            shut_down(Pin::new(http), Haste::Drain);
         }
         if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
             return Poll::Ready(Some(ended));
@@ -309,7 +321,7 @@ where
         if goodbye.is_none() && watchdog.poll(cx).is_ready() {
             tracing::debug!("the client {} took too long", connection.peer.address);
             // A client that still listens learns that nothing more is answered: GOAWAY, or close_notify.
-            shut_down(Pin::new(http));
+            shut_down(Pin::new(http), Haste::TooSlow);
             goodbye = Some(Box::pin(sleep(GOODBYE)));
             if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
                 return Poll::Ready(Some(ended));

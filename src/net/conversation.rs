@@ -35,9 +35,19 @@ pub(super) struct Conversation {
     farewell: Farewell,
 }
 
-/// The wish that a conversation ends: at once if it is between two requests, else after the answer under way.
+/// The wish that a conversation ends.
 #[derive(Clone, Default)]
-pub(super) struct Farewell(Rc<Cell<bool>>);
+pub(super) struct Farewell(Rc<Cell<Wish>>);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Wish {
+    #[default]
+    GoOn,
+    /// After what is under way, which may be a head that has come in part.
+    Finish,
+    /// At once, unless an answer is under way.
+    Stop,
+}
 
 /// How a conversation came to its end.
 pub(super) enum Conclusion {
@@ -60,12 +70,16 @@ enum Next {
 }
 
 impl Farewell {
-    pub(super) fn say(&self) {
-        self.0.set(true);
+    /// The conversation is to end when it does no harm.
+    pub(super) fn finish(&self) {
+        if self.0.get() == Wish::GoOn {
+            self.0.set(Wish::Finish);
+        }
     }
 
-    fn is_said(&self) -> bool {
-        self.0.get()
+    /// The client has had its time.
+    pub(super) fn stop(&self) {
+        self.0.set(Wish::Stop);
     }
 }
 
@@ -102,10 +116,13 @@ impl Conversation {
     }
 
     fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Option<RequestHead>, Unreadable>> {
-        if self.farewell.is_said() {
-            return Poll::Ready(Ok(None));
+        let mut wire = self.wire.borrow_mut();
+        match self.farewell.0.get() {
+            Wish::Stop => return Poll::Ready(Ok(None)),
+            Wish::Finish if wire.is_between_requests() => return Poll::Ready(Ok(None)),
+            Wish::Finish | Wish::GoOn => {}
         }
-        self.wire.borrow_mut().poll_head(cx)
+        wire.poll_head(cx)
     }
 
     fn request(&self, head: RequestHead) -> Request<ClientBody> {
@@ -120,10 +137,11 @@ impl Conversation {
     async fn answered<F: Future>(&self, answering: F) -> Option<F::Output> {
         let mut answering = pin!(answering);
         poll_fn(|cx| {
+            self.wire.borrow_mut().wake_for_body(cx);
             if let Poll::Ready(answer) = answering.as_mut().poll(cx) {
                 return Poll::Ready(Some(answer));
             }
-            self.wire.borrow_mut().poll_gone(cx).map(|()| None)
+            self.wire.borrow_mut().poll_meanwhile(cx).map(|()| None)
         })
         .await
     }
@@ -131,7 +149,7 @@ impl Conversation {
     /// Writes an answer while it comes.
     async fn send<B: Body<Data = Bytes>>(&self, answer: Response<B>, asked: &Asked, wish: Persistence) -> Next {
         let (head, body) = answer.into_parts();
-        let wish = if self.farewell.is_said() { Persistence::Closing } else { wish };
+        let wish = if self.has_future() { wish } else { Persistence::Closing };
         let persistence = self.stage_head(&head, &body.size_hint(), asked, wish);
         let mut body = pin!(body);
         if poll_fn(|cx| self.poll_send(body.as_mut(), cx)).await.is_err() {
@@ -140,9 +158,18 @@ impl Conversation {
         let is_read = self.wire.borrow_mut().end();
         match (head.status, persistence) {
             (StatusCode::SWITCHING_PROTOCOLS, _) => Next::Switch,
-            (_, Persistence::Persistent) if is_read && !self.farewell.is_said() => Next::Request,
+            (_, Persistence::Persistent) if is_read => Next::Request,
             _ => Next::Close,
         }
+    }
+
+    /// Whether another request can follow: nobody wants the connection to end, and the body of this one is still being
+    /// read, or has come.
+    fn has_future(&self) -> bool {
+        let mut wire = self.wire.borrow_mut();
+        let is_held = Rc::weak_count(&self.wire) > 0;
+        let comes_to_an_end = if is_held { !wire.owes_invitation() } else { wire.skip_body() };
+        self.farewell.0.get() == Wish::GoOn && comes_to_an_end
     }
 
     fn stage_head(
@@ -152,7 +179,9 @@ impl Conversation {
         asked: &Asked,
         wish: Persistence,
     ) -> Persistence {
-        let outbox = &mut self.wire.borrow_mut().outbox;
+        let wire = &mut *self.wire.borrow_mut();
+        wire.begin_answer();
+        let outbox = &mut wire.outbox;
         let (framing, persistence) = answer_head::write(outbox.text(), head, size, asked, wish);
         outbox.begin_body(framing);
         persistence
@@ -164,10 +193,17 @@ impl Conversation {
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Cut>> {
+        self.wire.borrow_mut().wake_for_body(cx);
         loop {
-            let is_dry = self.poll_stage(body.as_mut(), cx)?.is_pending();
+            let staged = self.poll_stage(body.as_mut(), cx);
+            let is_dry = staged.is_pending();
             let mut wire = self.wire.borrow_mut();
-            ready!(wire.poll_write(cx)).map_err(|_| Cut)?;
+            let written = wire.poll_write(cx).map_err(|_| Cut);
+            if let Poll::Ready(Err(cut)) = staged {
+                // What came before it has had its chance to leave.
+                return Poll::Ready(Err(cut));
+            }
+            ready!(written)?;
             if is_dry || wire.outbox.has_ended() {
                 // Also where more is to come: it could be a minute until then.
                 let flushed = wire.poll_flush(cx).map_err(|_| Cut)?;

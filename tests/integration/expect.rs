@@ -105,3 +105,23 @@ fn a_connection_is_not_reused_while_its_body_is_still_owed() {
     let bodies: Vec<_> = origin.captures().iter().map(|it| String::from_utf8_lossy(it).into_owned()).collect();
     assert!(bodies.iter().all(|it| it.starts_with("POST") || it.starts_with("GET")), "{bodies:?}");
 }
+
+#[test]
+fn an_answer_that_has_begun_is_not_interrupted_by_an_invitation() {
+    for framing in [("Content-Length: 20", "", ""), ("Transfer-Encoding: chunked", "a\r\n", "\r\n0\r\n\r\n")] {
+        let origin = Origin::tcp(move |app: &mut Conversation| -> io::Result<()> {
+            let (field, before, after) = framing;
+            let between = if before.is_empty() { "" } else { "\r\n" };
+            let head = app.read_head()?;
+            app.send(format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n{before}0123456789"))?;
+            // The body comes when the proxy holds it back no longer.
+            app.read_rest_of(head)?;
+            app.send(format!("{between}{before}abcdefghij{after}"))
+        });
+        let gatepost = Gatepost::serving(&origin);
+        let mut client = ask_to_upload(&gatepost);
+        client.send("body");
+        let answer = client.answer();
+        assert_eq!((answer.status(), answer.text().as_str()), (200, "0123456789abcdefghij"), "{framing:?}");
+    }
+}

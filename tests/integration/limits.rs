@@ -25,6 +25,21 @@ fn a_declared_length_over_the_limit_is_refused_before_the_application_hears_of_i
 }
 
 #[test]
+fn a_refusal_says_that_the_connection_ends_if_the_body_is_still_to_come() {
+    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let gatepost = limited(&origin);
+    let mut client = gatepost.client();
+    let head = client.request_bytes("POST / HTTP/1.1", &["Content-Length: 1025"]);
+    client.send(&head);
+    assert_eq!(client.answer().head.value("connection"), Some("close"));
+    client.expect_closed();
+    let mut client = gatepost.client();
+    client.send([&head[..], &[b'x'; 1025]].concat());
+    assert_eq!(client.answer().head.value("connection"), None, "all of the body is there, and is skipped");
+    assert_eq!(client.get("/").text(), "taken");
+}
+
+#[test]
 fn a_body_of_exactly_the_limit_passes() {
     let origin = Origin::tcp(answers(|_| ok("taken")));
     let gatepost = limited(&origin);

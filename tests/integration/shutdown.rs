@@ -63,6 +63,24 @@ fn connections_without_a_request_are_closed_at_once() {
 }
 
 #[test]
+fn a_head_that_has_begun_is_answered_before_the_end() {
+    let origin = Origin::tcp(answers(|request| ok(request.target())));
+    let mut gatepost = with_grace(&origin, "30s");
+    let mut client = gatepost.client();
+    // The answer to the first shows that the part of the second has been read, too.
+    let first = client.request_bytes("GET /first HTTP/1.1", &[]);
+    client.send([&first[..], b"GET /second HTTP/1.1\r\n"].concat());
+    assert_eq!(client.answer().text(), "/first");
+    gatepost.terminate();
+    eventually(SOON, || TcpStream::connect(gatepost.https()).is_err());
+    client.send(format!("Host: {GITLAB}\r\n\r\n"));
+    let answer = client.answer();
+    assert_eq!((answer.text().as_str(), answer.head.value("connection")), ("/second", Some("close")));
+    client.expect_closed();
+    assert_eq!(gatepost.wait_exit(SOON).code(), Some(0));
+}
+
+#[test]
 fn clients_of_http2_are_told_to_go_away() {
     let origin = Origin::tcp(answers(|_| ok("")));
     let mut gatepost = with_grace(&origin, "30s");

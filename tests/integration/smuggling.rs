@@ -203,6 +203,8 @@ fn bad_chunk_sizes_never_make_a_complete_request() {
         "4\r\nbodyX\r\n0\r\n\r\n",
         "4\r\nbody0\r\n\r\n",
         "g\r\nbody\r\n0\r\n\r\n",
+        "4;a\nb\r\nbody\r\n0\r\n\r\n",
+        "4;\nbody\r\n0\r\n\r\n",
     ];
     for body in bodies {
         let origin = Origin::tcp(answers(|_| ok("complete?")));

@@ -53,7 +53,7 @@ impl Outbox {
 
     /// Whether more of the body is to come, and may be staged before something is written.
     pub(super) fn wants_more(&self) -> bool {
-        !self.has_ended() && self.large.is_empty() && self.text.len() < MOST_TEXT
+        !self.has_ended() && self.large.is_empty() && self.ending.is_empty() && self.text.len() < MOST_TEXT
     }
 
     pub(super) fn stage(&mut self, frame: Frame<Bytes>) -> Result<(), WrongLength> {
@@ -208,6 +208,36 @@ mod tests {
         let size = format!("{:x}", large.len());
         let text = [b"head 1\r\na\r\n", size.as_bytes(), b"\r\n", &large, b"\r\n2\r\nbc\r\n0\r\n\r\n"].concat();
         assert_eq!(written(Framing::Chunked(None), frames()).await.unwrap(), text);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_stops_anywhere_leaves_everything_in_its_order() {
+        let whole = [b"4000\r\n", [b'x'; LARGE].as_slice(), b"\r\n5\r\nsmall\r\n0\r\n\r\n"].concat();
+        for room in LARGE - 2..whole.len() {
+            let (mut ours, mut theirs) = tokio::io::duplex(room);
+            let mut outbox = Outbox::new();
+            outbox.begin_body(Framing::Chunked(None));
+            let mut frames = vec![data(b"small"), data(&[b'x'; LARGE])];
+            let mut received = vec![0; whole.len()];
+            let send = std::future::poll_fn(|cx| {
+                while outbox.wants_more() {
+                    match frames.pop() {
+                        Some(frame) => outbox.stage(frame).unwrap(),
+                        None => outbox.stage_end(&HeaderMap::new()).unwrap(),
+                    }
+                }
+                ready!(outbox.poll_write(&mut ours, cx)).unwrap();
+                if outbox.has_ended() {
+                    Poll::Ready(())
+                } else {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            });
+            let read = tokio::io::AsyncReadExt::read_exact(&mut theirs, &mut received);
+            tokio::join!(send, read).1.unwrap();
+            assert!(received == whole, "with room for {room}");
+        }
     }
 
     #[tokio::test]

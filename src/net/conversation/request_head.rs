@@ -24,7 +24,10 @@ pub(super) struct RequestHead {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Invitation {
     Needless,
+    /// It waits, and nobody has wanted the body yet.
     Due,
+    /// Somebody wants the body.
+    Wanted,
 }
 
 /// Reads heads, and remembers how much of one has come, so that a head in single bytes is not parsed for each.

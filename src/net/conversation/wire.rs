@@ -29,8 +29,8 @@ pub(super) struct Wire {
     invitation: Invitation,
     /// Tells a body of the request under way from one that somebody still holds of another.
     request: u64,
-    /// Who waits for the body to end, to see from there on whether the client has gone.
-    waiting: Waker,
+    /// Of the task of the connection, while another one may read the body.
+    connection: Waker,
 }
 
 /// The body of a request. Whoever polls it reads from the connection.
@@ -62,23 +62,29 @@ impl Wire {
             body: BodyDecoder::Ended,
             invitation: Invitation::Needless,
             request: 0,
-            waiting: Waker::noop().clone(),
+            connection: Waker::noop().clone(),
         }
     }
 
     /// The head of the next request; `None` when the client has gone instead.
     pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<RequestHead>, Unreadable>> {
         loop {
-            if !self.inbox.is_empty()
-                && let Some(head) = self.heads.read(self.inbox.unread())?
-            {
-                return Poll::Ready(Ok(Some(head)));
+            if !self.inbox.is_empty() {
+                if let Some(head) = self.heads.read(self.inbox.unread())? {
+                    return Poll::Ready(Ok(Some(head)));
+                }
+                self.stream.note_beginning();
             }
             match ready!(self.poll_fill(cx)) {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => return Poll::Ready(Ok(None)),
             }
         }
+    }
+
+    /// Whether nothing of a next request has come.
+    pub(super) fn is_between_requests(&self) -> bool {
+        self.inbox.is_empty()
     }
 
     /// The request whose body is read from here on.
@@ -88,28 +94,71 @@ impl Wire {
         self.request
     }
 
-    /// Ends a request that has been answered. Whether its body has been read to the end, too; if all of it has come
-    /// nobody misses it.
-    pub(super) fn end(&mut self) -> bool {
-        self.outbox.rest();
-        self.request += 1;
+    /// Whether the client still waits to be asked for its body.
+    pub(super) fn owes_invitation(&self) -> bool {
+        self.invitation == Invitation::Due
+    }
+
+    /// An answer begins. An invitation would stand within it.
+    pub(super) fn begin_answer(&mut self) {
+        self.invitation = Invitation::Needless;
+    }
+
+    /// Forgets what has come of a body that nobody reads any more. Whether that was all of it.
+    pub(super) fn skip_body(&mut self) -> bool {
         while let Ok(Some(_)) = self.body.next(self.inbox.unread()) {}
         self.body.has_ended()
+    }
+
+    /// Ends a request that has been answered. Whether its body has come to its end, too.
+    pub(super) fn end(&mut self) -> bool {
+        self.request += 1;
+        self.outbox.rest();
+        let has_ended = self.skip_body();
+        if self.inbox.is_empty() {
+            self.inbox.rest();
+        }
+        has_ended
+    }
+
+    /// What the connection's task does while others have their turn: it writes what they have made due. Ready when
+    /// the client has gone.
+    pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.invitation == Invitation::Wanted {
+            self.invitation = Invitation::Needless;
+            self.outbox.text().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        let written = match self.poll_write(cx) {
+            Poll::Ready(Ok(())) if self.stream.wants_write() => self.poll_flush(cx),
+            written => written,
+        };
+        match written {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(())) | Poll::Pending => self.poll_gone(cx),
+        }
     }
 
     /// Ready when the client has gone. As long as a body comes, whoever reads that will notice; and a client that
     /// has sent another request has not gone.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.body.has_ended() {
-            self.waiting.clone_from(cx.waker());
             return Poll::Pending;
         }
+        self.skip_line_breaks();
         if !self.inbox.is_empty() {
             return Poll::Pending;
         }
         match ready!(self.poll_fill(cx)) {
             Ok(1..) => Poll::Pending,
             Ok(0) | Err(_) => Poll::Ready(()),
+        }
+    }
+
+    /// The task of the connection, which is to be woken when the body of the request has ended, or makes something
+    /// due. It alone writes: a socket wakes only one task for that, and it must not be another one's.
+    pub(super) fn wake_for_body(&mut self, cx: &Context<'_>) {
+        if !self.body.has_ended() {
+            self.connection.clone_from(cx.waker());
         }
     }
 
@@ -140,37 +189,57 @@ impl Wire {
             if self.body.has_ended() {
                 return Poll::Ready(None);
             }
-            self.invite(cx)?;
-            match ready!(self.poll_fill(cx)) {
-                Ok(1..) => {}
-                Ok(0) => return Poll::Ready(Some(Err(BrokenOff::Closed))),
-                Err(error) => return Poll::Ready(Some(Err(BrokenOff::Io(error)))),
+            // A client that waits to be asked for its body is asked when somebody wants it.
+            if self.invitation == Invitation::Due {
+                self.invitation = Invitation::Wanted;
+                self.wake_connection(cx);
+            }
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(BrokenOff::Closed))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(BrokenOff::Io(error)))),
+                Poll::Pending => {
+                    if self.stream.wants_write() {
+                        self.wake_connection(cx);
+                    }
+                    return Poll::Pending;
+                }
             }
         }
     }
 
-    /// A client that waits to be asked for its body is asked when somebody wants it, and it has not come anyway.
-    fn invite(&mut self, cx: &mut Context<'_>) -> Result<(), BrokenOff> {
-        if self.invitation == Invitation::Needless {
-            return Ok(());
-        }
-        self.invitation = Invitation::Needless;
-        self.outbox.text().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-        // What cannot leave now leaves before the answer.
-        match self.outbox.poll_write(&mut self.stream, cx) {
-            Poll::Ready(Err(error)) => Err(BrokenOff::Io(error)),
-            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
-        }
-    }
-
+    /// Reads in the task of the connection. What came may be for TLS alone, which may have an answer to it.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        ready!(self.stream.poll_readable(cx))?;
-        let filled = self.inbox.poll_fill(&mut self.stream, cx);
-        if filled.is_pending() {
-            // What came was for TLS alone, which may have an answer to it: an alert, new keys.
+        let filled = self.poll_read(cx);
+        if filled.is_pending() && self.stream.wants_write() {
             let _ = self.poll_flush(cx)?;
         }
         filled
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let filled = match self.stream.poll_readable(cx)? {
+            Poll::Ready(()) => self.inbox.poll_fill(&mut self.stream, cx),
+            Poll::Pending => Poll::Pending,
+        };
+        if filled.is_pending() {
+            self.inbox.give_room_back();
+        }
+        filled
+    }
+
+    /// Some clients end a body with a line break more, which a next request may begin with (RFC 9112 section 2.2).
+    fn skip_line_breaks(&mut self) {
+        let unread = self.inbox.unread();
+        while unread.first().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
+            let _ = unread.split_to(1);
+        }
+    }
+
+    fn wake_connection(&self, cx: &Context<'_>) {
+        if !self.connection.will_wake(cx.waker()) {
+            self.connection.wake_by_ref();
+        }
     }
 }
 
@@ -195,9 +264,7 @@ impl RequestBody {
         let frame = ready!(wire.poll_body(cx));
         if wire.body.has_ended() {
             self.has_ended = true;
-            if !wire.waiting.will_wake(cx.waker()) {
-                wire.waiting.wake_by_ref();
-            }
+            wire.wake_connection(cx);
         }
         Poll::Ready(frame)
     }
@@ -227,3 +294,75 @@ impl fmt::Display for BrokenOff {
 
 /// Bytes: a head with some cookies, mostly.
 const USUAL_REQUEST: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::net::client_stream::tests::connected;
+    use crate::net::conversation::answer_head::Framing;
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_read_by_another_task_leaves_the_writing_task_its_place_at_the_socket() {
+        let (ours, mut theirs) = connected().await;
+        let mut wire = Wire::new(ours);
+        wire.begin(BodyDecoder::of_length(1000), Invitation::Needless);
+        wire.outbox.begin_body(Framing::UntilClose);
+        let (writer, reader) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
+        let (writing, reading) = (Waker::from(writer.clone()), Waker::from(reader));
+        let (mut writing, mut reading) = (Context::from_waker(&writing), Context::from_waker(&reading));
+        while wire.poll_write(&mut writing).is_ready() {
+            wire.outbox.stage(Frame::data(Bytes::from(vec![b'x'; 100_000]))).unwrap();
+        }
+        let mut record = Vec::new();
+        theirs.get_mut().1.writer().write_all(&[b'y'; 1000]).unwrap();
+        theirs.get_mut().1.write_tls(&mut record).unwrap();
+        theirs.get_mut().0.write_all(&record[..500]).await.unwrap();
+        std::future::poll_fn(|cx| wire.stream.poll_readable(cx)).await.unwrap();
+        assert!(wire.poll_body(&mut reading).is_pending());
+        writer.0.store(false, Ordering::Relaxed);
+        let mut bytes = vec![0; 65536];
+        let take_until_woken = async {
+            while !writer.0.load(Ordering::Relaxed) {
+                // There may be no more to read when the writer is woken.
+                let reading = theirs.get_mut().0.read(&mut bytes);
+                let _ = tokio::time::timeout(Duration::from_millis(10), reading).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), take_until_woken).await.expect("the writer is woken");
+    }
+
+    #[tokio::test]
+    async fn a_connection_at_rest_owns_no_buffer() {
+        let (ours, mut theirs) = connected().await;
+        let mut wire = Wire::new(ours);
+        wire.begin(BodyDecoder::of_length(1_000_000), Invitation::Needless);
+        let send = async { theirs.write_all(&vec![b'y'; 1_000_000]).await.unwrap() };
+        let take = std::future::poll_fn(|cx| {
+            while let Some(frame) = ready!(wire.poll_body(cx)) {
+                drop(frame.unwrap());
+            }
+            Poll::Ready(())
+        });
+        tokio::join!(send, take);
+        assert!(wire.end());
+        assert!(wire.poll_head(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(wire.inbox.capacity(), 0);
+    }
+}

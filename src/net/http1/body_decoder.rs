@@ -135,7 +135,13 @@ fn split_size(unread: &mut Bytes) -> Result<Option<u64>, Unreadable> {
     }
     match httparse::parse_chunk_size(unread).map_err(|_| Unreadable::Chunk)? {
         Status::Complete((line, size)) => {
-            let _ = unread.split_to(line);
+            let line = unread.split_to(line);
+            // The parser lets anything pass behind the digits. Who takes a bare LF for the end of the line would read
+            // another body (RFC 9112 section 7.1.1 allows no control character there but a tab).
+            let text = line.strip_suffix(b"\r\n").ok_or(Unreadable::Chunk)?;
+            if text.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+                return Err(Unreadable::Chunk);
+            }
             Ok(Some(size))
         }
         Status::Partial if unread.len() < LONGEST_SIZE_LINE => Ok(None),
@@ -222,6 +228,8 @@ mod tests {
             b"4\nbody",
             b"4\r\nbodyX\r\n",
             b"0\r\nno header\r\n\r\n",
+            b"4;a\nb\r\nbody",
+            b"4;a\0\r\nbody",
         ];
         for text in texts {
             assert!(decoded(BodyDecoder::chunked(), text, text.len()).is_err(), "{}", text.escape_ascii());

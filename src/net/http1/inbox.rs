@@ -64,9 +64,19 @@ impl Inbox {
         Poll::Ready(Ok(count))
     }
 
+    /// Keeps no room while nothing comes.
+    pub(crate) fn give_room_back(&mut self) {
+        self.room = BytesMut::new();
+    }
+
     /// Gives the memory back until the next message.
     pub(crate) fn rest(&mut self) {
         *self = Inbox::new(self.smallest);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.unread.len() + self.room.capacity()
     }
 
     pub(crate) fn into_unread(self) -> Bytes {
