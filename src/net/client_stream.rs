@@ -56,12 +56,20 @@ macro_rules! delegate {
 impl TlsEnd {
     /// HTTP asks several times per exchange whether the client has gone. While nothing has come, the socket can
     /// tell without a way through rustls.
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_arrived(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.is_empty {
             ready!(self.stream.get_ref().0.poll_readable(cx))?;
         }
         let read = Pin::new(&mut *self.stream).poll_read(cx, buf);
         self.is_empty = read.is_pending();
+        read
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = self.poll_arrived(cx, buf);
+        if read.is_pending() {
+            self.stream.get_mut().0.before_waiting(cx);
+        }
         read
     }
 }
@@ -96,7 +104,10 @@ impl AsyncWrite for ClientStream {
         delegate!(self, stream => stream.poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let ClientStream::Tls(end) = &mut *self {
+            end.stream.get_mut().0.say_goodbye();
+        }
         delegate!(self, stream => stream.poll_shutdown(cx))
     }
 }
