@@ -102,8 +102,12 @@ impl ClientSocket {
     }
 
     /// Ready when reading has a chance: bytes have come, or the end of them. Nothing may have been read ahead.
-    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.tcp.poll_read_ready(cx)
+    pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let readable = self.tcp.poll_read_ready(cx);
+        if readable.is_pending() {
+            self.before_waiting(cx);
+        }
+        readable
     }
 
     fn poll_arrived(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -132,6 +136,11 @@ impl ClientSocket {
             // An error shows again at the next read.
             let _ = self.sending.poll_send(&self.tcp, cx, Following::Nothing);
         }
+    }
+
+    /// Whether bytes are kept here that one system call brought beyond what the reader had room for.
+    pub(super) fn has_read_ahead(&self) -> bool {
+        matches!(&self.reading, Reading::Ahead { bytes, .. } if !bytes.is_empty())
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,13 +6,11 @@
 
 pub mod answer;
 mod answer_head;
-mod body_decoder;
 mod connection;
 mod connection_body;
 pub mod dial;
 pub mod error;
 mod exchange;
-mod inbox;
 mod multiplex;
 mod outgoing;
 mod pool;

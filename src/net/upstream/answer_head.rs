@@ -3,26 +3,21 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Response, StatusCode, Version, response};
+use http::header;
+use http::{Response, StatusCode, Version, response};
 use httparse::{ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
 
-use super::body_decoder::BodyDecoder;
-use super::error::Unreadable;
+use crate::net::http1::body_decoder::BodyDecoder;
+use crate::net::http1::fields::{MAX_HEAD, MOST_HEADERS, collect, is_chunked, settle_length};
+use crate::net::http1::persistence::Persistence;
+use crate::net::http1::unreadable::Unreadable;
 
 /// A head that came whole.
 pub(super) struct AnswerHead {
     pub(super) parts: response::Parts,
     pub(super) body: BodyDecoder,
     pub(super) persistence: Persistence,
-}
-
-/// Whether the application lets the connection live on after the answer (RFC 9112 section 9.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Persistence {
-    Persistent,
-    Closing,
 }
 
 /// What was asked for, as far as it decides whether the answer has a body.
@@ -62,17 +57,6 @@ fn keep_reason(parts: &mut response::Parts, reason: &str) {
     }
 }
 
-/// Values stay where they were read to.
-fn collect(fields: &[httparse::Header<'_>], text: &Bytes) -> Result<HeaderMap, Unreadable> {
-    let mut headers = HeaderMap::with_capacity(fields.len() + OWN_HEADERS);
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Unreadable::Header)?;
-        let value = HeaderValue::from_maybe_shared(text.slice_ref(field.value)).map_err(|_| Unreadable::Header)?;
-        headers.append(name, value);
-    }
-    Ok(headers)
-}
-
 /// Where the body ends (RFC 9112 section 6.3).
 fn body_of(parts: &mut response::Parts, asked: Asked) -> Result<BodyDecoder, Unreadable> {
     let length = settle_length(&mut parts.headers)?;
@@ -93,71 +77,13 @@ fn body_of(parts: &mut response::Parts, asked: Asked) -> Result<BodyDecoder, Unr
     Ok(length.map_or(BodyDecoder::UntilClose, BodyDecoder::of_length))
 }
 
-/// No other transfer coding has been asked for, and the client would not be told of it.
-fn is_chunked(headers: &HeaderMap) -> Result<bool, Unreadable> {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter().flat_map(tokens);
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(false),
-        (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => Ok(true),
-        _ => Err(Unreadable::TransferEncoding),
-    }
-}
-
-/// A length that is said twice must be the same, and is passed on once (RFC 9110 section 8.6).
-fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, Unreadable> {
-    let mut said = headers.get_all(header::CONTENT_LENGTH).iter().flat_map(tokens);
-    let Some(first) = said.next() else { return Ok(None) };
-    let length = decimal(first).ok_or(Unreadable::Length)?;
-    let mut is_repeated = false;
-    for again in said {
-        if decimal(again) != Some(length) {
-            return Err(Unreadable::Length);
-        }
-        is_repeated = true;
-    }
-    if is_repeated {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    Ok(Some(length))
-}
-
-/// Digits only: `str::parse` would take a sign.
-fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
+/// Nothing can follow an answer that ends with its connection.
 fn persistence_of(parts: &response::Parts, body: &BodyDecoder) -> Persistence {
-    let says = |wish: &[u8]| {
-        let mut wishes = parts.headers.get_all(header::CONNECTION).iter().flat_map(tokens);
-        wishes.any(|token| token.eq_ignore_ascii_case(wish))
-    };
-    let persists = match parts.version {
-        Version::HTTP_11 => !says(b"close"),
-        _ => says(b"keep-alive") && !says(b"close"),
-    };
-    if persists && !matches!(body, BodyDecoder::UntilClose) {
-        Persistence::Persistent
-    } else {
-        Persistence::Closing
+    match body {
+        BodyDecoder::UntilClose => Persistence::Closing,
+        _ => Persistence::of(parts.version, &parts.headers),
     }
 }
-
-/// The members of a list, without the white space around them.
-fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
-}
-
-/// As many as hyper takes from clients.
-const MOST_HEADERS: usize = 100;
-
-/// How many headers a route adds, mostly: room for them spares the map from growing.
-const OWN_HEADERS: usize = 4;
-
-/// Head of an answer, in bytes. nginx stops at 4 or 8 KiB unless told otherwise; sign-on cookies are larger.
-pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

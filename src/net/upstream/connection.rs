@@ -15,13 +15,14 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::unconstrained;
 
-use super::answer_head::{self, AnswerHead, Persistence};
-use super::body_decoder::BodyDecoder;
+use super::answer_head::{self, AnswerHead};
 use super::dial::UpstreamStream;
 use super::error::{AnswerFailure, Breakage, UpstreamError};
-use super::inbox::Inbox;
 use super::outgoing::{Outgoing, SendFailure};
 use super::request::BodyFailure;
+use crate::net::http1::body_decoder::BodyDecoder;
+use crate::net::http1::inbox::Inbox;
+use crate::net::http1::persistence::Persistence;
 use crate::net::idle_timer::IdleTimer;
 
 /// A connection. Nothing moves on it unless it is polled.
@@ -49,7 +50,7 @@ impl Connection {
     pub(super) fn new(stream: UpstreamStream) -> Box<Connection> {
         Box::new(Connection {
             stream,
-            inbox: Inbox::new(),
+            inbox: Inbox::new(USUAL_ANSWER),
             outgoing: None,
             writing: Writing::Open,
             body: BodyDecoder::Ended,
@@ -106,7 +107,9 @@ impl Connection {
                 return Poll::Ready(None);
             }
             match self.poll_fill(cx) {
-                Poll::Ready(Ok(0)) => self.body.end_of_stream().map_err(AnswerFailure::Broken)?,
+                Poll::Ready(Ok(0)) => {
+                    self.body.end_of_stream().map_err(|_| AnswerFailure::Broken(Breakage::Closed))?;
+                }
                 Poll::Ready(filled) => drop(filled.map_err(AnswerFailure::Broken)?),
                 Poll::Pending => {
                     ready!(self.silence.poll_expired(cx));
@@ -194,6 +197,9 @@ impl Connection {
         }
     }
 }
+
+/// Bytes: a page of HTML with its head, mostly.
+const USUAL_ANSWER: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {

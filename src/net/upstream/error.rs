@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::request::BodyFailure;
+use crate::net::http1::unreadable::Unreadable;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -42,19 +43,6 @@ pub enum Breakage {
     /// What came is no HTTP/1.
     Unreadable(Unreadable),
     Stream(hyper::Error),
-}
-
-/// What cannot be understood in an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unreadable {
-    Head(httparse::Error),
-    HeadTooLarge,
-    Status,
-    Header,
-    Length,
-    TransferEncoding,
-    Chunk,
-    Trailers,
 }
 
 impl fmt::Display for UpstreamError {
@@ -118,23 +106,6 @@ impl fmt::Display for Breakage {
             Breakage::Io(error) => error.fmt(f),
             Breakage::Unreadable(what) => what.fmt(f),
             Breakage::Stream(error) => error.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unreadable::Head(error) => write!(f, "its head is no HTTP/1: {error}"),
-            Unreadable::HeadTooLarge => f.write_str("its head is larger than 64 KiB"),
-            Unreadable::Status => f.write_str("its status is none"),
-            Unreadable::Header => f.write_str("a header has a name or a value that is not allowed"),
-            Unreadable::Length => f.write_str("its Content-Length is no number, or two"),
-            Unreadable::TransferEncoding => {
-                f.write_str("its Transfer-Encoding is not chunked, or the answer is one of HTTP/1.0")
-            }
-            Unreadable::Trailers => f.write_str("its trailers are malformed, or larger than 16 KiB"),
-            Unreadable::Chunk => f.write_str("a chunk of its body is malformed"),
         }
     }
 }

@@ -15,11 +15,11 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::answer_head::MAX_HEAD;
 use super::dial::{Dialer, UpstreamStream};
 use super::error::{Breakage, UpstreamError};
 use super::request::RequestBody;
 use crate::drain::Drain;
+use crate::net::http1::fields::MAX_HEAD;
 use crate::net::local_executor::LocalExecutor;
 
 /// One worker's HTTP/2 connections to one application.

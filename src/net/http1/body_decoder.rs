@@ -1,4 +1,4 @@
-//! Where the body of an answer ends on an HTTP/1 connection (RFC 9112 sections 6 and 7).
+//! Where the body of a message ends on an HTTP/1 connection (RFC 9112 sections 6 and 7).
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -6,20 +6,24 @@ use http::header::{HeaderName, HeaderValue};
 use httparse::Status;
 use hyper::body::{Frame, SizeHint};
 
-use super::error::{Breakage, Unreadable};
+use super::unreadable::Unreadable;
 
 /// What is still to come of a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum BodyDecoder {
+pub(crate) enum BodyDecoder {
     Ended,
     Length(u64),
     Chunked(Chunk),
     UntilClose,
 }
 
+/// The stream has ended within a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CutShort;
+
 /// What comes next of a body in chunks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Chunk {
+pub(crate) enum Chunk {
     Size,
     Data(u64),
     /// The line break after a chunk's data.
@@ -28,19 +32,19 @@ pub(super) enum Chunk {
 }
 
 impl BodyDecoder {
-    pub(super) fn of_length(length: u64) -> BodyDecoder {
+    pub(crate) fn of_length(length: u64) -> BodyDecoder {
         if length == 0 { BodyDecoder::Ended } else { BodyDecoder::Length(length) }
     }
 
-    pub(super) fn chunked() -> BodyDecoder {
+    pub(crate) fn chunked() -> BodyDecoder {
         BodyDecoder::Chunked(Chunk::Size)
     }
 
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         *self == BodyDecoder::Ended
     }
 
-    pub(super) fn size_hint(&self) -> SizeHint {
+    pub(crate) fn size_hint(&self) -> SizeHint {
         match self {
             BodyDecoder::Ended => SizeHint::with_exact(0),
             BodyDecoder::Length(left) => SizeHint::with_exact(*left),
@@ -49,7 +53,7 @@ impl BodyDecoder {
     }
 
     /// Makes the next frame of the bytes that came; `None` when more must come, or when the body has ended.
-    pub(super) fn next(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Unreadable> {
+    pub(crate) fn next(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Unreadable> {
         match self {
             BodyDecoder::Ended => Ok(None),
             BodyDecoder::UntilClose => Ok(take(unread, u64::MAX).map(Frame::data)),
@@ -66,14 +70,14 @@ impl BodyDecoder {
     }
 
     /// The stream has ended; whether the body has, too.
-    pub(super) fn end_of_stream(&mut self) -> Result<(), Breakage> {
+    pub(crate) fn end_of_stream(&mut self) -> Result<(), CutShort> {
         match self {
             BodyDecoder::Ended => Ok(()),
             BodyDecoder::UntilClose => {
                 *self = BodyDecoder::Ended;
                 Ok(())
             }
-            BodyDecoder::Length(_) | BodyDecoder::Chunked(_) => Err(Breakage::Closed),
+            BodyDecoder::Length(_) | BodyDecoder::Chunked(_) => Err(CutShort),
         }
     }
 
