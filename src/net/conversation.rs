@@ -246,6 +246,3 @@ fn asked(head: &RequestHead) -> Asked {
         trailers: if takes_trailers() { TrailersTaken::Yes } else { TrailersTaken::No },
     }
 }
-
-/// Bytes from which a piece of a body is not copied behind others: those of a full TLS record.
-const LARGE: usize = 16 * 1024;

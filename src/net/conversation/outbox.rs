@@ -12,8 +12,7 @@ use http::HeaderMap;
 use hyper::body::Frame;
 use tokio::io::AsyncWrite;
 
-use super::LARGE;
-use super::answer_head::{Framing, write_field};
+use super::answer_head::{Framing, LARGE, write_field};
 use crate::net::http1::fields::is_announced;
 
 /// What waits to be written, and how its body goes on.
