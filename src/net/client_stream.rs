@@ -37,6 +37,14 @@ impl ClientStream {
         }
     }
 
+    /// What is written from now on is the last, and leaves together with the end.
+    pub(super) fn say_goodbye(&mut self) {
+        match self {
+            ClientStream::Plain(socket) => socket.say_goodbye(),
+            ClientStream::Tls(end) => end.stream.get_mut().0.say_goodbye(),
+        }
+    }
+
     /// From now on, shutting down ends one direction only.
     pub fn become_tunnel(&mut self) {
         match self {
@@ -117,9 +125,7 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let ClientStream::Tls(end) = &mut *self {
-            end.stream.get_mut().0.say_goodbye();
-        }
+        self.say_goodbye();
         delegate!(self, stream => stream.poll_shutdown(cx))
     }
 }

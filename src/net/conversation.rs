@@ -133,6 +133,9 @@ impl Conversation {
         let (head, body) = answer.into_parts();
         let wish = if self.farewell.is_said() { Persistence::Closing } else { wish };
         let persistence = self.stage_head(&head, &body.size_hint(), asked, wish);
+        if persistence == Persistence::Closing && head.status != StatusCode::SWITCHING_PROTOCOLS {
+            self.wire.borrow_mut().part();
+        }
         let mut body = pin!(body);
         if poll_fn(|cx| self.poll_send(body.as_mut(), cx)).await.is_err() {
             return Next::BreakOff;

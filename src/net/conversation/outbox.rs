@@ -50,6 +50,11 @@ impl Outbox {
         self.framing == Framing::Ended
     }
 
+    /// Whether nothing comes behind what waits, and that is little.
+    pub(super) fn is_small_end(&self) -> bool {
+        self.has_ended() && self.large.is_empty()
+    }
+
     /// Whether more of the body is to come, and may be staged before something is written.
     pub(super) fn wants_more(&self) -> bool {
         !self.has_ended() && self.large.is_empty() && self.text.len() < MOST_TEXT
