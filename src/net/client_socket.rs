@@ -3,7 +3,7 @@
 //! It does four things that the plain socket does not. It notes when bytes arrive and when writing is
 //! stuck, so that one timer per connection can enforce all of a client's deadlines. Below TLS it reads
 //! as much as there is with one system call, where rustls would ask for 4 KiB at a time. It holds back what can
-//! leave with something else ([`Sending`]). And it closes gently: what the client still sends is read and
+//! leave with something else (`net/sending.rs`). And it closes gently: what the client still sends is read and
 //! dropped for a moment, because closing a socket with unread data resets the connection and takes the answer
 //! just sent with it.
 
