@@ -27,6 +27,7 @@ pub mod no_answer;
 pub mod peer;
 mod pem;
 pub mod proxy_header;
+mod sending;
 pub mod server_config;
 pub mod ticket_keys;
 pub mod tls;

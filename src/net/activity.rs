@@ -87,6 +87,11 @@ impl Activity {
         }
     }
 
+    /// Whether a request is being answered.
+    pub(super) fn has_open_exchange(&self) -> bool {
+        self.exchanges.get() > 0
+    }
+
     /// The client of the current request may be stuck for so long.
     pub fn limit_write(&self, limit: Duration) {
         self.write_limit.set(limit);

@@ -30,11 +30,18 @@ impl From<Box<TlsStream<ClientSocket>>> for ClientStream {
 
 impl ClientStream {
     /// Ready when reading has a chance: bytes have come, or the end of them. Cheap while nothing has.
-    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             ClientStream::Plain(socket) => socket.poll_readable(cx),
-            ClientStream::Tls(end) if end.is_empty => end.stream.get_ref().0.poll_readable(cx),
-            ClientStream::Tls(_) => Poll::Ready(Ok(())),
+            ClientStream::Tls(end) => end.poll_readable(cx),
+        }
+    }
+
+    /// What is written from now on is the last, and leaves together with the end.
+    pub(super) fn say_goodbye(&mut self) {
+        match self {
+            ClientStream::Plain(socket) => socket.say_goodbye(),
+            ClientStream::Tls(end) => end.stream.get_mut().0.say_goodbye(),
         }
     }
 
@@ -81,16 +88,24 @@ macro_rules! delegate {
 impl TlsEnd {
     /// HTTP asks several times per exchange whether the client has gone. While nothing has come, the socket can
     /// tell without a way through rustls.
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.is_empty {
-            ready!(self.stream.get_ref().0.poll_readable(cx))?;
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_empty {
+            return Poll::Ready(Ok(()));
         }
+        self.stream.get_mut().0.poll_readable(cx)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_readable(cx))?;
         let before = buf.filled().len();
         let read = Pin::new(&mut *self.stream).poll_read(cx, buf);
-        let (socket, session) = self.stream.get_ref();
+        let (socket, session) = self.stream.get_mut();
         // rustls wants more when it has given everything, and the client has not said that this was the end.
         let is_all = buf.filled().len() > before && session.wants_read() && !socket.has_read_ahead();
         self.is_empty = read.is_pending() || is_all;
+        if read.is_pending() {
+            socket.before_waiting(cx);
+        }
         read
     }
 }
@@ -125,7 +140,8 @@ impl AsyncWrite for ClientStream {
         delegate!(self, stream => stream.poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.say_goodbye();
         delegate!(self, stream => stream.poll_shutdown(cx))
     }
 }

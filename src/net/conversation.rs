@@ -151,6 +151,9 @@ impl Conversation {
         let (head, body) = answer.into_parts();
         let wish = if self.has_future() { wish } else { Persistence::Closing };
         let persistence = self.stage_head(&head, &body.size_hint(), asked, wish);
+        if persistence == Persistence::Closing && head.status != StatusCode::SWITCHING_PROTOCOLS {
+            self.wire.borrow_mut().part();
+        }
         let mut body = pin!(body);
         if poll_fn(|cx| self.poll_send(body.as_mut(), cx)).await.is_err() {
             return Next::BreakOff;
@@ -282,6 +285,3 @@ fn asked(head: &RequestHead) -> Asked {
         trailers: if takes_trailers() { TrailersTaken::Yes } else { TrailersTaken::No },
     }
 }
-
-/// Bytes from which a piece of a body is not copied behind others: those of a full TLS record.
-const LARGE: usize = 16 * 1024;

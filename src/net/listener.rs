@@ -21,6 +21,7 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    prepare(&socket);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -51,10 +52,7 @@ pub fn is_without_ip6(address: SocketAddr, error: &io::Error) -> bool {
 pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                prepare(&stream);
-                return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port()));
-            }
+            Ok((stream, peer)) => return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!("cannot accept connections for the moment: {error}");
@@ -64,10 +62,12 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// Small messages go out at once. Failing to set an option is no reason to refuse a client.
-fn prepare(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true);
-    notice_death(stream);
+/// What holds for every connection to come: on Linux each inherits the options of the socket that accepts it, so
+/// none costs a system call of its own. Small messages go out at once. Failing to set an option is no reason to
+/// refuse clients.
+fn prepare(socket: &Socket) {
+    let _ = socket.set_tcp_nodelay(true);
+    notice_death(socket);
 }
 
 /// The client gave up between its handshake and our accept.
@@ -83,3 +83,22 @@ const BACKLOG: i32 = 4096;
 const PROBE: Duration = Duration::from_millis(200);
 
 const BACK_OFF: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn accepted_connections_inherit_their_options() {
+        let listener = TcpListener::from_std(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, peer) = accept(&listener).await;
+        assert_eq!(peer, client.local_addr().unwrap());
+        let options = SockRef::from(&accepted);
+        assert!(options.tcp_nodelay().unwrap() && options.keepalive().unwrap());
+        let silence = options.tcp_keepalive_interval().unwrap() * options.tcp_keepalive_retries().unwrap();
+        assert_eq!(options.tcp_keepalive_time().unwrap() + silence, Duration::from_secs(180));
+    }
+}

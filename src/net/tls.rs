@@ -9,8 +9,8 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use rustls::server::{Acceptor, ClientHello};
 use tokio::io::AsyncWriteExt;
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::challenges::Challenges;
 use super::client_socket::{ClientSocket, SpokePlainHttp};
@@ -122,31 +122,51 @@ pub async fn handshake(doorway: &Doorway, socket: ClientSocket) -> Result<Handsh
 /// Everything about the handshake may depend on the host: versions, suites, and whether the client is asked for
 /// a certificate. So its terms are chosen before anything is answered.
 async fn shake(doorway: &Doorway, socket: ClientSocket) -> Result<Handshake, HandshakeFailure> {
-    let mut greeting = LazyConfigAcceptor::new(Acceptor::default(), socket);
-    let hello = match (&mut greeting).await {
-        Ok(hello) => hello,
-        Err(error) if is_plain_http(&error) => {
-            if let Some(socket) = greeting.take_io() {
-                answer_plain_http(socket).await;
-            }
-            return Err(HandshakeFailure::PlainHttp);
-        }
-        Err(error) => return Err(failure(error)),
-    };
+    let hello = greeting(socket).await?;
     // The one form of a name, in which it is compared with hosts.
     let server_name = hello.client_hello().server_name().and_then(|name| HostName::parse(name).ok());
-    if let Some(answer) = doorway.answer(&hello.client_hello(), server_name.as_ref()) {
+    let challenge = doorway.answer(&hello.client_hello(), server_name.as_ref());
+    let Terms { id, config } = doorway.terms(server_name.as_ref());
+    let mut stream = match hello.into_stream(challenge.clone().unwrap_or(config)).into_fallible().await {
+        Ok(stream) => Box::new(stream),
+        Err((error, socket)) => return Err(part_with(socket, error).await),
+    };
+    if challenge.is_some() {
         // RFC 8737 section 3: the handshake is all there is to it.
-        hello.into_stream(answer).await.map_err(failure)?.shutdown().await.map_err(failure)?;
+        stream.shutdown().await.map_err(failure)?;
         return Err(HandshakeFailure::Challenge);
     }
-    let Terms { id, config } = doorway.terms(server_name.as_ref());
-    let stream = hello.into_stream(config).await.map_err(failure)?;
-    Ok(Handshake { stream: Box::new(stream), server_name, terms: id })
+    stream.get_mut().0.greeted();
+    Ok(Handshake { stream, server_name, terms: id })
+}
+
+/// Reads the client's greeting.
+async fn greeting(socket: ClientSocket) -> Result<StartHandshake<ClientSocket>, HandshakeFailure> {
+    let mut greeting = LazyConfigAcceptor::new(Acceptor::default(), socket);
+    match (&mut greeting).await {
+        Ok(hello) => Ok(hello),
+        Err(error) => Err(match greeting.take_io() {
+            Some(socket) => part_with(socket, error).await,
+            None => failure(error),
+        }),
+    }
+}
+
+/// Tells a client why it comes to nothing: with rustls' alert, or in words that it understands.
+async fn part_with(socket: ClientSocket, error: io::Error) -> HandshakeFailure {
+    let failure = failure(error);
+    match failure {
+        HandshakeFailure::PlainHttp => answer_plain_http(socket).await,
+        _ => socket.last_words().await,
+    }
+    failure
 }
 
 fn failure(error: io::Error) -> HandshakeFailure {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if error.get_ref().is_some_and(|cause| cause.is::<SpokePlainHttp>()) {
+        return HandshakeFailure::PlainHttp;
+    }
     match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(why)) => HandshakeFailure::BadClientCertificate(why.clone()),
         Some(why @ (rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol)) => {
@@ -158,10 +178,6 @@ fn failure(error: io::Error) -> HandshakeFailure {
         }
         _ => HandshakeFailure::Failed(error),
     }
-}
-
-fn is_plain_http(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|cause| cause.is::<SpokePlainHttp>())
 }
 
 /// nginx's code 497. Whether it arrives is the client's affair.

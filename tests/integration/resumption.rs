@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::version::{TLS12, TLS13};
@@ -15,6 +16,7 @@ use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, answers, ok};
+use crate::support::socket::Duplex;
 use crate::support::tls::Tls;
 
 fn greeting() -> Origin {
@@ -54,6 +56,18 @@ fn sessions_are_resumed_over_a_renewal() {
         let resumed = returning.iter().filter(|(tls, memory)| resumes(&gatepost, tls, memory)).count();
         assert!(resumed * 100 >= returning.len() * 95, "{line}: {resumed} of {}", returning.len());
     }
+}
+
+#[test]
+fn a_client_that_asks_for_nothing_yet_gets_its_tickets() {
+    let gatepost = Gatepost::start(Configuration::new().host(Host::new(GITLAB, &greeting())));
+    let silent = Tls::to(GITLAB).only(&TLS13).connect(gatepost.https()).unwrap();
+    silent.set_patience(Duration::from_millis(50)).unwrap();
+    eventually(SOON, || {
+        // No answer comes, but what does come is looked at.
+        let _ = silent.receive(&mut [0; 1]);
+        silent.tickets() == 2
+    });
 }
 
 /// A program on the keys of a file, with its own address and directory.

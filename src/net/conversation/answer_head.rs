@@ -7,7 +7,7 @@ use http::{StatusCode, Version, response};
 use hyper::body::SizeHint;
 use hyper::ext::ReasonPhrase;
 
-use super::{LARGE, date};
+use super::date;
 use crate::net::http1::fields::decimal;
 use crate::net::http1::persistence::Persistence;
 
@@ -174,6 +174,9 @@ const OWN_LINES: usize = 160;
 
 /// Bytes.
 const USUAL_FIELD: usize = 48;
+
+/// Bytes from which a piece of a body is not copied behind others: those of a full TLS record.
+pub(super) const LARGE: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {

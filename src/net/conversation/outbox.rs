@@ -12,8 +12,7 @@ use http::HeaderMap;
 use hyper::body::Frame;
 use tokio::io::AsyncWrite;
 
-use super::LARGE;
-use super::answer_head::{Framing, write_field};
+use super::answer_head::{Framing, LARGE, write_field};
 use crate::net::http1::fields::is_announced;
 
 /// What waits to be written, and how its body goes on.
@@ -49,6 +48,11 @@ impl Outbox {
     /// Whether the body has been staged to its end.
     pub(super) fn has_ended(&self) -> bool {
         self.framing == Framing::Ended
+    }
+
+    /// Whether nothing comes behind what waits, and that is little.
+    pub(super) fn is_small_end(&self) -> bool {
+        self.has_ended() && self.large.is_empty()
     }
 
     /// Whether more of the body is to come, and may be staged before something is written.

@@ -29,6 +29,8 @@ pub(super) struct Wire {
     invitation: Invitation,
     /// Tells a body of the request under way from one that somebody still holds of another.
     request: u64,
+    /// The connection ends with the answer under way.
+    is_parting: bool,
     /// Of the task of the connection, while another one may read the body.
     connection: Waker,
 }
@@ -62,6 +64,7 @@ impl Wire {
             body: BodyDecoder::Ended,
             invitation: Invitation::Needless,
             request: 0,
+            is_parting: false,
             connection: Waker::noop().clone(),
         }
     }
@@ -162,8 +165,17 @@ impl Wire {
         }
     }
 
+    /// The connection is to be shut down as soon as the answer under way has been written.
+    pub(super) fn part(&mut self) {
+        self.is_parting = true;
+    }
+
     /// Ready when all that was staged has been written, though TLS may still hold some of it.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_parting && self.outbox.is_small_end() {
+            // It shares a packet with the end of the connection.
+            self.stream.say_goodbye();
+        }
         self.outbox.poll_write(&mut self.stream, cx)
     }
 

@@ -106,14 +106,15 @@ async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
 
 async fn connect_tcp(address: SocketAddr) -> io::Result<PlainStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if address.ip().is_loopback() {
-        stop_pacing(&socket);
-    }
-    let stream = socket.connect(address).await?;
     // Small writes are whole messages here; waiting for more would only delay them.
-    stream.set_nodelay(true)?;
-    notice_death(&stream);
-    Ok(Either::Right(stream))
+    socket.set_nodelay(true)?;
+    if address.ip().is_loopback() {
+        // Nobody vanishes from this machine without a word: the kernel speaks for who has died.
+        stop_pacing(&socket);
+    } else {
+        notice_death(&SockRef::from(&socket));
+    }
+    socket.connect(address).await.map(Either::Right)
 }
 
 /// Where `bbr` is the machine's congestion control, the kernel spreads what is sent over time, by a timer for

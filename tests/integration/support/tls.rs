@@ -175,6 +175,11 @@ impl TlsStream {
         self.session.lock().unwrap().handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
+    /// How many tickets of TLS 1.3 have come.
+    pub fn tickets(&self) -> u32 {
+        self.session.lock().unwrap().tls13_tickets_received()
+    }
+
     /// What the server of the session that was remembered has said about it, if the client would send it at all.
     pub fn early_data(&self) -> EarlyData {
         self.early_data
