@@ -10,6 +10,7 @@ pub mod client_socket;
 pub mod client_stream;
 pub mod client_verifier;
 pub mod connection;
+mod conversation;
 mod distinguished_name;
 mod encrypted_key;
 pub mod expiry;

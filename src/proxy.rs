@@ -30,7 +30,6 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Request, Response, request};
-use hyper::body::Incoming;
 use tokio::sync::watch;
 use tower::Service;
 
@@ -157,7 +156,7 @@ impl Proxy {
     pub fn service(
         self: &Rc<Self>,
         client: Rc<ClientConnection>,
-    ) -> impl Service<Request<Incoming>, Response = Response<ReplyBody>, Error = NoAnswer, Future: 'static>
+    ) -> impl Service<Request<ClientBody>, Response = Response<ReplyBody>, Error = NoAnswer, Future: 'static>
     + Clone
     + 'static
     + use<> {
@@ -211,11 +210,10 @@ impl Proxy {
     }
 
     /// Finds the host of a request and opens its record.
-    fn admit(&self, visit: &Visit, request: Request<Incoming>) -> Admitted {
+    fn admit(&self, visit: &Visit, request: Request<ClientBody>) -> Admitted {
         let client = &*visit.client;
         let open = client.open_exchange();
         let (head, body) = request.into_parts();
-        let body = ClientBody::new(body, head.version);
         let id = RequestId::default();
         let found = self.find_host(visit, &head);
         let answering = found.as_ref().ok().map(|addressee| addressee.host).or(self.fallbacks[client.listener]);

@@ -5,70 +5,117 @@
 //! well (RFC 9113 section 8.1), and widespread clients, curl 7 among them, throw the answer away nevertheless.
 //! So the rest is read for a moment, and forgotten; most clients have sent it already, or stop.
 
+use std::error::Error;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Version;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use super::conversation::wire::{BrokenOff, RequestBody};
 use crate::drain::Drain;
 
 /// A body as it comes from the client.
-pub struct ClientBody {
-    /// There until the end, when the rest may need another owner.
-    incoming: Option<Incoming>,
-    rest: Rest,
+pub struct ClientBody(Source);
+
+/// Why it ends before its end.
+#[derive(Debug)]
+pub enum ClientBodyError {
+    Connection(BrokenOff),
+    Stream(hyper::Error),
 }
 
-/// What becomes of bytes that come after the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    /// The connection sees to them.
-    OfConnection,
-    ReadAway,
+enum Source {
+    None,
+    /// HTTP/1.
+    Connection(RequestBody),
+    /// HTTP/2.
+    Stream(Incoming),
 }
 
 impl ClientBody {
-    pub fn new(incoming: Incoming, version: Version) -> ClientBody {
-        let rest = if version == Version::HTTP_2 { Rest::ReadAway } else { Rest::OfConnection };
-        ClientBody { incoming: Some(incoming), rest }
+    pub(super) fn none() -> ClientBody {
+        ClientBody(Source::None)
+    }
+}
+
+impl From<RequestBody> for ClientBody {
+    fn from(body: RequestBody) -> ClientBody {
+        ClientBody(Source::Connection(body))
+    }
+}
+
+/// The body of a stream.
+impl From<Incoming> for ClientBody {
+    fn from(incoming: Incoming) -> ClientBody {
+        ClientBody(if incoming.is_end_stream() { Source::None } else { Source::Stream(incoming) })
     }
 }
 
 impl Body for ClientBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = ClientBodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.incoming {
-            Some(incoming) => Pin::new(incoming).poll_frame(cx),
-            None => Poll::Ready(None),
+    ) -> Poll<Option<Result<Frame<Bytes>, ClientBodyError>>> {
+        match &mut self.0 {
+            Source::None => Poll::Ready(None),
+            Source::Connection(body) => {
+                body.poll_frame(cx).map(|frame| frame.map(|it| it.map_err(ClientBodyError::Connection)))
+            }
+            Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(ClientBodyError::Stream),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
+        match &self.0 {
+            Source::None => true,
+            Source::Connection(body) => body.is_end_stream(),
+            Source::Stream(incoming) => incoming.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+        match &self.0 {
+            Source::None => SizeHint::with_exact(0),
+            Source::Connection(body) => body.size_hint(),
+            Source::Stream(incoming) => incoming.size_hint(),
+        }
     }
 }
 
 impl Drop for ClientBody {
     fn drop(&mut self) {
-        if self.rest == Rest::OfConnection || self.is_end_stream() {
+        if self.is_end_stream() {
             return;
         }
-        if let Some(incoming) = self.incoming.take() {
+        if let Source::Stream(incoming) = std::mem::replace(&mut self.0, Source::None) {
             // A part of the connection: when that ends, so does the body.
             Drain::spawn_part(read_away(incoming));
+        }
+    }
+}
+
+impl fmt::Display for ClientBodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientBodyError::Connection(error) => error.fmt(f),
+            ClientBodyError::Stream(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Its cause is hyper's: a client's reset reaches an application with its reason.
+impl Error for ClientBodyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ClientBodyError::Connection(_) => None,
+            ClientBodyError::Stream(error) => Some(error),
         }
     }
 }

@@ -84,6 +84,11 @@ impl ClientSocket {
         self.tcp.poll_read_ready(cx)
     }
 
+    /// Whether bytes are kept here that one system call brought beyond what the reader had room for.
+    pub(super) fn has_read_ahead(&self) -> bool {
+        matches!(&self.reading, Reading::Ahead { bytes, .. } if !bytes.is_empty())
+    }
+
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Closing::Gently(patience) = &mut self.closing else { return Poll::Ready(Ok(())) };
         let patience = patience.get_or_insert_with(|| Box::pin(sleep(LINGER)));

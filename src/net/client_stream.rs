@@ -18,7 +18,7 @@ pub enum ClientStream {
 /// Our end of a TLS connection.
 pub struct TlsEnd {
     stream: Box<TlsStream<ClientSocket>>,
-    /// The last attempt to read found nothing, so only the socket can bring more.
+    /// The last attempt to read found nothing, or all that there was; so only the socket can bring more.
     is_empty: bool,
 }
 
@@ -29,6 +29,15 @@ impl From<Box<TlsStream<ClientSocket>>> for ClientStream {
 }
 
 impl ClientStream {
+    /// Ready when reading has a chance: bytes have come, or the end of them. Cheap while nothing has.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            ClientStream::Plain(socket) => socket.poll_readable(cx),
+            ClientStream::Tls(end) if end.is_empty => end.stream.get_ref().0.poll_readable(cx),
+            ClientStream::Tls(_) => Poll::Ready(Ok(())),
+        }
+    }
+
     /// From now on, shutting down ends one direction only.
     pub fn become_tunnel(&mut self) {
         match self {
@@ -60,8 +69,12 @@ impl TlsEnd {
         if self.is_empty {
             ready!(self.stream.get_ref().0.poll_readable(cx))?;
         }
+        let before = buf.filled().len();
         let read = Pin::new(&mut *self.stream).poll_read(cx, buf);
-        self.is_empty = read.is_pending();
+        let (socket, session) = self.stream.get_ref();
+        // rustls wants more when it has given everything, and the client has not said that this was the end.
+        let is_all = buf.filled().len() > before && session.wants_read() && !socket.has_read_ahead();
+        self.is_empty = read.is_pending() || is_all;
         read
     }
 }
@@ -98,5 +111,73 @@ impl AsyncWrite for ClientStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         delegate!(self, stream => stream.poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::{TlsAcceptor, TlsConnector, client};
+
+    use super::*;
+    use crate::net::activity::Activity;
+
+    /// A connection after its handshake, and the client's end of it.
+    async fn connected() -> (ClientStream, client::TlsStream<TcpStream>) {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(vec!["gitlab.test".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(default_provider());
+        let server = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+        let server = server.unwrap().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialling = TcpStream::connect(listener.local_addr().unwrap());
+        let (theirs, accepted) = tokio::join!(dialling, listener.accept());
+        let ours = ClientSocket::below_tls(accepted.unwrap().0, Rc::new(Activity::one_by_one()));
+        let (acceptor, connector) = (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
+        let name = ServerName::try_from("gitlab.test").unwrap();
+        let (ours, theirs) = tokio::join!(acceptor.accept(ours), connector.connect(name, theirs.unwrap()));
+        (Box::new(ours.unwrap()).into(), theirs.unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_end_that_comes_with_the_last_bytes_is_noticed_while_the_socket_stays_open() {
+        let (mut ours, mut theirs) = connected().await;
+        let mut packet = Vec::new();
+        let session = theirs.get_mut().1;
+        session.writer().write_all(b"the last").unwrap();
+        session.send_close_notify();
+        while session.wants_write() {
+            session.write_tls(&mut packet).unwrap();
+        }
+        theirs.get_mut().0.write_all(&packet).await.unwrap();
+        let mut bytes = [0; 64];
+        assert_eq!(ours.read(&mut bytes).await.unwrap(), 8);
+        let end = tokio::time::timeout(std::time::Duration::from_secs(10), ours.read(&mut bytes)).await;
+        assert_eq!(end.expect("the end is told").unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_rustls_still_holds_is_read_without_the_socket() {
+        let (mut ours, mut theirs) = connected().await;
+        theirs.write_all(&[b'x'; 40_000]).await.unwrap();
+        theirs.flush().await.unwrap();
+        let (mut bytes, mut count) = ([0; 100], 0);
+        while count < 40_000 {
+            std::future::poll_fn(|cx| ours.poll_readable(cx)).await.unwrap();
+            count += ours.read(&mut bytes).await.unwrap();
+        }
     }
 }

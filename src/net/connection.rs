@@ -1,14 +1,14 @@
 //! One client connection: handshake, then HTTP/1 or HTTP/2 by ALPN, served by any tower service.
 //!
 //! Everything a client can be slow at has a deadline here, kept by one timer per connection. When an
-//! HTTP/1 exchange ends in a tunnel, the socket is taken out of hyper and handed to whoever asked for it
+//! HTTP/1 exchange ends in a tunnel, the socket is handed to whoever asked for it
 //! ([`ClientConnection::take_over`]): no upgrade channel, no boxed stream, and no HTTP state survives.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -17,17 +17,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tower::Service;
 
 use super::activity::Activity;
+use super::client_body::ClientBody;
 use super::client_certificate::ClientCertificate;
 use super::client_socket::ClientSocket;
 use super::client_stream::ClientStream;
+use super::conversation::{Conclusion, Conversation, Farewell};
 use super::gathered_stream::{Gathering, gathered};
+use super::http1::fields::MAX_HEAD;
 use super::local_executor::LocalExecutor;
 use super::no_answer::NoAnswer;
 use super::peer::Peer;
@@ -89,14 +92,10 @@ pub struct Accepted {
     pub preamble: Preamble,
 }
 
-/// Lets hyper call a tower service. Services here are always ready; the clone is a counter.
+/// Lets hyper call a tower service, for HTTP/2. Services here are always ready; the clone is a counter. hyper moves
+/// the future of a stream half a dozen times before it rests in its task: moving a box costs less.
 #[derive(Clone)]
-struct TowerService<S>(S);
-
-/// The same for HTTP/2, where hyper moves the future of a stream half a dozen times before it rests in its
-/// task: moving a box costs less.
-#[derive(Clone)]
-struct BoxedService<S>(S);
+struct StreamService<S>(S);
 
 /// Why nothing of a connection reached the service.
 pub enum Unserved {
@@ -110,12 +109,6 @@ enum HttpVersion {
     Two,
 }
 
-/// How a connection came to its end.
-enum Ended {
-    Closed(hyper::Result<()>),
-    TooSlow,
-}
-
 /// Serves a connection from its first byte to its last. Returns what no service has seen.
 pub async fn serve<M, S, B>(
     accepted: Accepted,
@@ -125,7 +118,7 @@ pub async fn serve<M, S, B>(
 ) -> Option<Unserved>
 where
     M: FnOnce(Rc<ClientConnection>) -> S,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
+    S: Service<Request<ClientBody>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -151,18 +144,10 @@ where
         takeover: RefCell::new(None),
     });
     let service = make_service(connection.clone());
-    let ended = match version {
-        HttpVersion::One => serve_http1(stream, TowerService(service), &connection, drain.signal()).await,
-        HttpVersion::Two => serve_http2(stream, BoxedService(service), &connection, drain.signal()).await,
-    };
-    match ended {
-        Ended::Closed(Ok(())) => None,
-        Ended::Closed(Err(error)) => {
-            tracing::debug!("connection from {address} ended: {error}");
-            status_of_unreadable(&error).map(Unserved::Unreadable)
-        }
-        Ended::TooSlow => {
-            tracing::debug!("connection from {address} was closed: the client took too long");
+    match version {
+        HttpVersion::One => serve_http1(stream, service, &connection, drain.signal()).await,
+        HttpVersion::Two => {
+            serve_http2(stream, StreamService(service), &connection, drain.signal()).await;
             None
         }
     }
@@ -250,41 +235,34 @@ fn say_failure(failure: &HandshakeFailure, peer: SocketAddr) {
 
 async fn serve_http1<S, B>(
     stream: ClientStream,
-    service: TowerService<S>,
+    service: S,
     connection: &ClientConnection,
     signal: Signal,
-) -> Ended
+) -> Option<Unserved>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
-    S::Future: 'static,
-    B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    S: Service<Request<ClientBody>, Response = Response<B>, Error = NoAnswer>,
+    B: Body<Data = Bytes>,
 {
-    let mut http = http1::Builder::new()
-        // The watchdog times heads and pauses apart, which hyper's one timer cannot.
-        .header_read_timeout(None)
-        .max_header_size(MAX_HEAD)
-        .max_buf_size(MESSAGE_BUFFER)
-        // Names have no case, but scripts look for `Location:`, as applications and nginx write it.
-        .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service);
-    let ended = drive(&mut http, http1::Connection::graceful_shutdown, connection, signal).await;
-    let takeover = connection.takeover.borrow_mut().take();
-    if let (Ended::Closed(Ok(())), Some(takeover)) = (&ended, takeover) {
-        let parts = http.into_parts();
-        takeover(parts.io.into_inner(), parts.read_buf);
+    let farewell = Farewell::default();
+    let mut conversation = pin!(Conversation::new(stream, farewell.clone()).hold(service));
+    match drive(&mut conversation, |_| farewell.say(), connection, signal).await? {
+        Conclusion::Unreadable(status) => Some(Unserved::Unreadable(status)),
+        Conclusion::Switched(stream, early) => {
+            let takeover = connection.takeover.borrow_mut().take()?;
+            takeover(stream, early);
+            None
+        }
+        Conclusion::Closed | Conclusion::BrokenOff => None,
     }
-    ended
 }
 
 async fn serve_http2<S, B>(
     stream: ClientStream,
-    service: BoxedService<S>,
+    service: StreamService<S>,
     connection: &ClientConnection,
     signal: Signal,
-) -> Ended
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
+) where
+    S: Service<Request<ClientBody>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -301,18 +279,21 @@ where
         .max_local_error_reset_streams(256)
         .serve_connection(TokioIo::new(stream), service);
     let shut_down = |http: Pin<&mut Gathering<_, _>>| http2::Connection::graceful_shutdown(http.connection());
-    drive(&mut outbox.gathering(http), shut_down, connection, signal).await
+    if let Some(Err(error)) = drive(&mut outbox.gathering(http), shut_down, connection, signal).await {
+        tracing::debug!("connection from {} ended: {error}", connection.peer.address);
+    }
 }
 
-/// Runs an HTTP connection to its end, which is hastened by a drain and by a client that is too slow.
+/// Runs an HTTP connection to its end, which is hastened by a drain and by a client that is too slow; `None` for one
+/// that was too slow even to be told so.
 async fn drive<C>(
     http: &mut C,
     shut_down: impl Fn(Pin<&mut C>),
     connection: &ClientConnection,
     mut signal: Signal,
-) -> Ended
+) -> Option<C::Output>
 where
-    C: Future<Output = hyper::Result<()>> + Unpin,
+    C: Future + Unpin,
 {
     let mut watchdog = Watchdog::new(connection.activity.clone());
     let mut is_draining = false;
@@ -322,38 +303,26 @@ where
             is_draining = true;
             shut_down(Pin::new(http));
         }
-        if let Poll::Ready(closed) = Pin::new(&mut *http).poll(cx) {
-            return Poll::Ready(Ended::Closed(closed));
+        if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
+            return Poll::Ready(Some(ended));
         }
         if goodbye.is_none() && watchdog.poll(cx).is_ready() {
+            tracing::debug!("the client {} took too long", connection.peer.address);
             // A client that still listens learns that nothing more is answered: GOAWAY, or close_notify.
             shut_down(Pin::new(http));
             goodbye = Some(Box::pin(sleep(GOODBYE)));
-            if let Poll::Ready(closed) = Pin::new(&mut *http).poll(cx) {
-                return Poll::Ready(Ended::Closed(closed));
+            if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
+                return Poll::Ready(Some(ended));
             }
         }
-        goodbye.as_mut().map_or(Poll::Pending, |goodbye| goodbye.as_mut().poll(cx).map(|()| Ended::TooSlow))
+        goodbye.as_mut().map_or(Poll::Pending, |goodbye| goodbye.as_mut().poll(cx).map(|()| None))
     })
     .await
 }
 
-impl<S> hyper::service::Service<Request<Incoming>> for TowerService<S>
+impl<S> hyper::service::Service<Request<Incoming>> for StreamService<S>
 where
-    S: Service<Request<Incoming>> + Clone,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        self.0.clone().call(request)
-    }
-}
-
-impl<S> hyper::service::Service<Request<Incoming>> for BoxedService<S>
-where
-    S: Service<Request<Incoming>> + Clone,
+    S: Service<Request<ClientBody>> + Clone,
     S::Future: 'static,
 {
     type Response = S::Response;
@@ -361,15 +330,7 @@ where
     type Future = Pin<Box<S::Future>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        Box::pin(self.0.clone().call(request))
-    }
-}
-
-fn status_of_unreadable(error: &hyper::Error) -> Option<StatusCode> {
-    match (error.is_parse(), error.is_parse_too_large()) {
-        (_, true) => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
-        (true, false) => Some(StatusCode::BAD_REQUEST),
-        (false, false) => None,
+        Box::pin(self.0.clone().call(request.map(ClientBody::from)))
     }
 }
 
@@ -379,10 +340,7 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 /// What a client that was too slow has to take note of it.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Head of a request, in both protocols: room for the cookies of single sign-on.
-const MAX_HEAD: usize = 64 * 1024;
-
-/// What hyper may hold of a message in each direction for a slow client.
+/// What hyper may hold of an answer on HTTP/2 for a slow client.
 const MESSAGE_BUFFER: usize = 128 * 1024;
 
 const MIB: u32 = 1024 * 1024;

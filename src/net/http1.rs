@@ -3,4 +3,5 @@
 pub(crate) mod body_decoder;
 pub(crate) mod fields;
 pub(crate) mod inbox;
+pub(crate) mod persistence;
 pub(crate) mod unreadable;

@@ -46,7 +46,7 @@ pub(crate) fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, Unre
 }
 
 /// Digits only: `str::parse` would take a sign.
-fn decimal(digits: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -56,6 +56,12 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 /// The members of a list, without the white space around them.
 pub(crate) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// Whether a trailer stands in the list of those that were announced. A recipient that was not told of it may take
+/// it for anything (RFC 9110 section 6.5.1).
+pub(crate) fn is_announced(announced: Option<&HeaderValue>, name: &HeaderName) -> bool {
+    announced.into_iter().flat_map(tokens).any(|one| one.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 /// As many as hyper takes.

@@ -9,7 +9,8 @@ use httparse::{ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
 
 use crate::net::http1::body_decoder::BodyDecoder;
-use crate::net::http1::fields::{MAX_HEAD, MOST_HEADERS, collect, is_chunked, settle_length, tokens};
+use crate::net::http1::fields::{MAX_HEAD, MOST_HEADERS, collect, is_chunked, settle_length};
+use crate::net::http1::persistence::Persistence;
 use crate::net::http1::unreadable::Unreadable;
 
 /// A head that came whole.
@@ -17,13 +18,6 @@ pub(super) struct AnswerHead {
     pub(super) parts: response::Parts,
     pub(super) body: BodyDecoder,
     pub(super) persistence: Persistence,
-}
-
-/// Whether the application lets the connection live on after the answer (RFC 9112 section 9.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Persistence {
-    Persistent,
-    Closing,
 }
 
 /// What was asked for, as far as it decides whether the answer has a body.
@@ -83,19 +77,11 @@ fn body_of(parts: &mut response::Parts, asked: Asked) -> Result<BodyDecoder, Unr
     Ok(length.map_or(BodyDecoder::UntilClose, BodyDecoder::of_length))
 }
 
+/// Nothing can follow an answer that ends with its connection.
 fn persistence_of(parts: &response::Parts, body: &BodyDecoder) -> Persistence {
-    let says = |wish: &[u8]| {
-        let mut wishes = parts.headers.get_all(header::CONNECTION).iter().flat_map(tokens);
-        wishes.any(|token| token.eq_ignore_ascii_case(wish))
-    };
-    let persists = match parts.version {
-        Version::HTTP_11 => !says(b"close"),
-        _ => says(b"keep-alive") && !says(b"close"),
-    };
-    if persists && !matches!(body, BodyDecoder::UntilClose) {
-        Persistence::Persistent
-    } else {
-        Persistence::Closing
+    match body {
+        BodyDecoder::UntilClose => Persistence::Closing,
+        _ => Persistence::of(parts.version, &parts.headers),
     }
 }
 

@@ -15,13 +15,14 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::unconstrained;
 
-use super::answer_head::{self, AnswerHead, Persistence};
+use super::answer_head::{self, AnswerHead};
 use super::dial::UpstreamStream;
 use super::error::{AnswerFailure, Breakage, UpstreamError};
 use super::outgoing::{Outgoing, SendFailure};
 use super::request::BodyFailure;
 use crate::net::http1::body_decoder::BodyDecoder;
 use crate::net::http1::inbox::Inbox;
+use crate::net::http1::persistence::Persistence;
 use crate::net::idle_timer::IdleTimer;
 
 /// A connection. Nothing moves on it unless it is polled.

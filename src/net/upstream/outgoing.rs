@@ -16,6 +16,7 @@ use tokio::io::AsyncWrite;
 use super::answer_head::Asked;
 use super::dial::UpstreamStream;
 use super::request::{BodyFailure, RequestBody, Terms, UpstreamRequest};
+use crate::net::http1::fields::is_announced;
 
 /// A request, and how far it has got.
 pub(super) struct Outgoing {
@@ -258,12 +259,6 @@ fn write_text(text: &mut Vec<u8>, line: std::fmt::Arguments<'_>) {
 fn framing_of(headers: &HeaderMap) -> Framing {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     length.map_or_else(|| Framing::Chunked(headers.get(header::TRAILER).cloned()), Framing::Length)
-}
-
-/// An application that was not told of a trailer may take it for anything (RFC 9110 section 6.5.1).
-fn is_announced(announced: Option<&HeaderValue>, name: &HeaderName) -> bool {
-    let names = announced.map(HeaderValue::as_bytes).unwrap_or_default();
-    names.split(|byte| *byte == b',').any(|one| one.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 /// Bytes, about, so that the text of a head seldom has to grow.

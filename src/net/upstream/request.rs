@@ -18,7 +18,7 @@ use crate::model::BodyLimit;
 use crate::model::end_to_end::EndToEnd;
 use crate::model::forgeable;
 use crate::model::introduction::Introduction;
-use crate::net::client_body::ClientBody;
+use crate::net::client_body::{ClientBody, ClientBodyError};
 use crate::net::idle_timer::IdleTimer;
 
 /// A request that an application can be sent.
@@ -97,7 +97,7 @@ pub enum BodyFailure {
 pub struct BodyError {
     failure: BodyFailure,
     /// Lets HTTP/2 end the application's stream with the client's own reason.
-    cause: Option<hyper::Error>,
+    cause: Option<ClientBodyError>,
 }
 
 struct Streaming {
@@ -105,7 +105,7 @@ struct Streaming {
     rules: BodyRules,
     silence: IdleTimer,
     /// Holds the body back until the application says 100, or enough time has passed for one that never
-    /// does. Reading the body is what makes hyper send 100 to the client. So this leaves the go-ahead to the
+    /// does. Reading the body is what sends 100 to the client. So this leaves the go-ahead to the
     /// application, which may refuse the request before a byte of the body has been sent.
     gate: Option<Pin<Box<Sleep>>>,
     fate: Rc<Fate>,
@@ -270,7 +270,7 @@ impl Streaming {
         Poll::Ready(frame.map(|frame| self.check(frame)))
     }
 
-    fn check(&self, frame: Result<Frame<Bytes>, hyper::Error>) -> Result<Frame<Bytes>, BodyError> {
+    fn check(&self, frame: Result<Frame<Bytes>, ClientBodyError>) -> Result<Frame<Bytes>, BodyError> {
         let broke_off = |cause| BodyError { failure: BodyFailure::ClientBrokeOff, cause: Some(cause) };
         let mut frame = frame.map_err(broke_off)?;
         if let Some(trailers) = frame.trailers_mut() {
