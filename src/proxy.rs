@@ -273,12 +273,12 @@ impl Proxy {
     async fn forward(&self, errand: Errand<'_>, asked: Asked<'_>) -> Result<Outcome, Refusal> {
         let Asked { visit, exchange, inbound } = asked;
         let Errand { forward, response_ops, .. } = errand;
-        let (offer, noting);
+        let offer = UpgradeOffer::of(&inbound.head, &inbound.body);
+        let noting;
         let answer = {
             // In a scope of its own, so that the future has no room for it while it waits.
-            let (request, its_offer) = self.outbound(visit, &errand, *inbound)?;
+            let request = self.outbound(visit, &errand, inbound, offer.as_ref())?;
             let address = &self.model.upstream(forward.upstream).address;
-            offer = its_offer;
             noting = exchange.notes().map(|notes| Noting::begin(notes, address, &request));
             let attempt = noting.as_ref().map(|noting| &noting.attempt);
             self.upstreams[forward.upstream.index()].send(request, attempt)
@@ -307,32 +307,27 @@ impl Proxy {
         }
     }
 
-    /// The request as the application is to get it, and the client's wish to switch protocols.
+    /// The request as the application is to get it.
     fn outbound(
         &self,
         visit: &Visit,
         errand: &Errand<'_>,
-        inbound: Inbound,
-    ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
+        inbound: Box<Inbound>,
+        offer: Option<&UpgradeOffer>,
+    ) -> Result<UpstreamRequest, Refusal> {
         let Errand { route, forward, .. } = errand;
         let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(&visit.client, &inbound));
-        let Inbound { mut head, body, host, client_address, host_header, .. } = inbound;
+        let Inbound { mut head, body, host, client_address, host_header, .. } = *inbound;
         let body = request_body::of(body, forward, &head)?;
         visit.client.limit_write(forward.client_timeout);
-        let offer = UpgradeOffer::of(&head, &body);
-        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
+        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer);
         let security = self.model.host(host).security;
         let introduction = visit.introduction(host_header, client_address, security);
         let mut headers = rewrite::to_application(&mut head, introduction);
         headers.apply(&request_ops);
         let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
-        let request = UpstreamRequest::new(
-            RequestHead { method: head.method, target, headers },
-            body,
-            &hop,
-            forward.read_timeout,
-        );
-        Ok((request, offer))
+        let head = RequestHead { method: head.method, target, headers };
+        Ok(UpstreamRequest::new(head, body, &hop, forward.read_timeout))
     }
 
     /// Lets a tunnel begin when the 101 has gone out.
