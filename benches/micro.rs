@@ -6,12 +6,14 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it stands")]
 
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use divan::{AllocProfiler, Bencher, black_box};
 use gatepost::model::access::AccessRules;
 use gatepost::model::host::{Authority, HostPattern, HostTable};
+use gatepost::model::introduction::Introduction;
 use gatepost::model::route::{Action, PathMatch, Redirect, RedirectPath, Route, Routes};
 use gatepost::model::{Model, Security, path};
 use gatepost::proxy::rewrite;
@@ -71,9 +73,10 @@ fn route_choice(bencher: Bencher<'_, '_>, target: &str) {
 fn rewriting_a_request(bencher: Bencher<'_, '_>) {
     let peer = HeaderValue::from_static("192.0.2.7");
     let host = HeaderValue::from_static("gitlab.example.com");
-    bencher.with_inputs(browser_request).bench_local_values(|mut head| {
-        rewrite::to_application(&mut head, host.clone(), black_box(secured()), peer.clone()).into_headers()
-    });
+    let introduction = Rc::new(Introduction::new(host, peer, secured()));
+    bencher
+        .with_inputs(browser_request)
+        .bench_local_values(|mut head| rewrite::to_application(&mut head, introduction.clone()).into_lines());
 }
 
 #[divan::bench]

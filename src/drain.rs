@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 /// One worker's register of running tasks.
 #[derive(Clone)]
@@ -84,8 +84,8 @@ impl Drain {
     /// Runs a task that belongs to something counted already, such as a stream of a connection, or that
     /// ends with the worker.
     #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
-    pub fn spawn_part(task: impl Future<Output = ()> + 'static) -> AbortHandle {
-        tokio::task::spawn_local(task).abort_handle()
+    pub fn spawn_part(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
+        tokio::task::spawn_local(task)
     }
 
     pub fn signal(&self) -> Signal {

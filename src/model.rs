@@ -15,6 +15,7 @@ pub mod files;
 pub mod forgeable;
 pub mod header_ops;
 pub mod host;
+pub mod introduction;
 pub mod judgement;
 pub mod log_format;
 pub mod network;

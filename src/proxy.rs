@@ -106,7 +106,7 @@ struct Inbound {
 
 /// A request that is to be answered, and what goes with it. Small, because futures hold it.
 struct Asked<'a> {
-    client: &'a ClientConnection,
+    visit: &'a Visit,
     exchange: &'a mut Exchange,
     inbound: Box<Inbound>,
 }
@@ -167,7 +167,7 @@ impl Proxy {
             let (proxy, visit) = (proxy.clone(), visit.clone());
             // Before the future begins, so that it need not carry the request in full.
             let admitted = proxy.admit(&visit, request);
-            async move { proxy.answer(&visit.client, admitted).await }
+            async move { proxy.answer(&visit, admitted).await }
         })
     }
 
@@ -188,11 +188,11 @@ impl Proxy {
     }
 
     /// One exchange, from the request to the head of its answer.
-    async fn answer(&self, client: &ClientConnection, admitted: Admitted) -> Result<Response<ReplyBody>, NoAnswer> {
+    async fn answer(&self, visit: &Visit, admitted: Admitted) -> Result<Response<ReplyBody>, NoAnswer> {
         let Admitted { open, mut exchange, inbound } = admitted;
         let prospect = inbound.as_ref().ok().and_then(|inbound| self.prospect(inbound));
         let outcome = match inbound {
-            Ok(inbound) => self.act(Asked { client, exchange: &mut exchange, inbound }).await,
+            Ok(inbound) => self.act(Asked { visit, exchange: &mut exchange, inbound }).await,
             Err(refused) => Outcome::Answered(*refused),
         };
         match outcome {
@@ -203,7 +203,7 @@ impl Proxy {
             }
             Outcome::Switched(reply, switched) => {
                 exchange.answered(reply.status(), reply.headers());
-                self.tunnel_after(client, switched, exchange.into_tunnel());
+                self.tunnel_after(&visit.client, switched, exchange.into_tunnel());
                 Ok(reply)
             }
         }
@@ -222,15 +222,14 @@ impl Proxy {
             RequestFacts { model: &self.model, client, client_address, head: &head, host: answering, id: &id };
         let exchange = Exchange::open(client_address.ip(), &head, &facts, self.logs.of(answering).clone());
         let exchange = exchange.counted(self.tallies.as_ref().map(|tallies| tallies.asked(answering)));
-        let inbound = match (self.challenge(&head), found) {
-            (Some(answer), _) => Err(Box::new(answer)),
-            (None, Ok(Addressee { host, header: host_header })) => {
+        if let Some(answer) = self.challenge(&head) {
+            return Admitted { open, exchange, inbound: Err(Box::new(answer)) };
+        }
+        let inbound = match found {
+            Ok(Addressee { host, header: host_header }) => {
                 Ok(Box::new(Inbound { head, body, host, client_address, host_header, id }))
             }
-            (None, Err(refusal)) => {
-                let accept = head.headers.get(header::ACCEPT);
-                Err(Box::new(reply::refuse(&refusal, None, accept)))
-            }
+            Err(refusal) => Err(Box::new(reply::refuse(&refusal, None, head.headers.get(header::ACCEPT)))),
         };
         Admitted { open, exchange, inbound }
     }
@@ -246,7 +245,7 @@ impl Proxy {
                 return Outcome::Answered(self.refuse(&refusal, pages, accept.as_ref()));
             }
         };
-        let ops = HeaderOp::resolve(&route.response_headers, &self.facts(asked.client, inbound));
+        let ops = HeaderOp::resolve(&route.response_headers, &self.facts(&asked.visit.client, inbound));
         let answered = match &route.action {
             _ if !route.access.permit(inbound.client_address.ip()) => Err(Refusal::Denied),
             Action::Redirect(redirect) => rewrite::redirect_target(&inbound.head.uri, route, &redirect.path)
@@ -272,14 +271,14 @@ impl Proxy {
 
     /// Asks the application.
     async fn forward(&self, errand: Errand<'_>, asked: Asked<'_>) -> Result<Outcome, Refusal> {
-        let Asked { client, exchange, inbound } = asked;
+        let Asked { visit, exchange, inbound } = asked;
         let Errand { forward, response_ops, .. } = errand;
-        let (offer, noting);
+        let offer = UpgradeOffer::of(&inbound.head, &inbound.body);
+        let noting;
         let answer = {
             // In a scope of its own, so that the future has no room for it while it waits.
-            let (request, its_offer) = self.outbound(client, &errand, *inbound)?;
+            let request = self.outbound(visit, &errand, inbound, offer.as_ref())?;
             let address = &self.model.upstream(forward.upstream).address;
-            offer = its_offer;
             noting = exchange.notes().map(|notes| Noting::begin(notes, address, &request));
             let attempt = noting.as_ref().map(|noting| &noting.attempt);
             self.upstreams[forward.upstream.index()].send(request, attempt)
@@ -308,32 +307,27 @@ impl Proxy {
         }
     }
 
-    /// The request as the application is to get it, and the client's wish to switch protocols.
+    /// The request as the application is to get it.
     fn outbound(
         &self,
-        client: &ClientConnection,
+        visit: &Visit,
         errand: &Errand<'_>,
-        inbound: Inbound,
-    ) -> Result<(UpstreamRequest, Option<UpgradeOffer>), Refusal> {
+        inbound: Box<Inbound>,
+        offer: Option<&UpgradeOffer>,
+    ) -> Result<UpstreamRequest, Refusal> {
         let Errand { route, forward, .. } = errand;
-        let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(client, &inbound));
-        let Inbound { mut head, body, host, client_address, host_header, .. } = inbound;
+        let request_ops = HeaderOp::resolve(&forward.request_headers, &self.facts(&visit.client, &inbound));
+        let Inbound { mut head, body, host, client_address, host_header, .. } = *inbound;
         let body = request_body::of(body, forward, &head)?;
-        client.limit_write(forward.client_timeout);
-        let offer = UpgradeOffer::of(&head, &body);
-        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer.as_ref());
+        visit.client.limit_write(forward.client_timeout);
+        let hop = hop::of(self.model.upstream(forward.upstream), &head.headers, offer);
         let security = self.model.host(host).security;
-        let client_header = client.peer.header_for(client_address);
-        let mut headers = rewrite::to_application(&mut head, host_header, security, client_header);
+        let introduction = visit.introduction(host_header, client_address, security);
+        let mut headers = rewrite::to_application(&mut head, introduction);
         headers.apply(&request_ops);
         let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| Refusal::BadPath)?;
-        let request = UpstreamRequest::new(
-            RequestHead { method: head.method, target, headers },
-            body,
-            &hop,
-            forward.read_timeout,
-        );
-        Ok((request, offer))
+        let head = RequestHead { method: head.method, target, headers };
+        Ok(UpstreamRequest::new(head, body, &hop, forward.read_timeout))
     }
 
     /// Lets a tunnel begin when the 101 has gone out.

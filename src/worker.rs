@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::drain::{Census, Drain, Kind};
 use crate::model::Preamble;
@@ -89,7 +89,7 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
     let grace = plan.shared.model.process.shutdown_grace;
     let drain = Drain::new();
     let proxy = Rc::new(Proxy::new(plan.shared, &plan.logs, plan.tallies, drain.clone()));
-    let mut running: Vec<AbortHandle> = Vec::new();
+    let mut running: Vec<JoinHandle<()>> = Vec::new();
     let mut transports = Vec::new();
     for bound in plan.sockets {
         let transport = Rc::new(transport(&bound));
@@ -101,7 +101,7 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
     }
     let ticking = Drain::spawn_part(tick(proxy.clone()));
     next_but_renewing(&mut orders, &transports).await;
-    running.iter().for_each(AbortHandle::abort);
+    running.iter().for_each(JoinHandle::abort);
     let cut = tokio::select! {
         left = drain.finish(grace) => left,
         () = next_but_renewing(&mut orders, &transports) => drain.census(),
@@ -134,7 +134,7 @@ fn accepting(
     transport: Rc<Transport>,
     proxy: Rc<Proxy>,
     drain: Drain,
-) -> io::Result<AbortHandle> {
+) -> io::Result<JoinHandle<()>> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
     let (listener, preamble) = (bound.listener, bound.preamble);
     let local_is_asked_for = proxy.asks_for_local_address();

@@ -4,13 +4,20 @@
 //! (RFC 9110 section 7.6.1). [`EndToEnd`] holds only the former, and its one constructor strips the
 //! rest; since sending takes an `EndToEnd`, nobody can forget to.
 
+use std::rc::Rc;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::header_ops::{ResolvedOps, is_hop_by_hop};
+use super::introduction::{Introduction, is_for_proxy_to_say};
 
 /// Headers without any that belong to a single connection.
 #[derive(Debug, Clone, Default)]
-pub struct EndToEnd(HeaderMap);
+pub struct EndToEnd {
+    headers: HeaderMap,
+    /// Says nothing that `headers` say.
+    introduction: Option<Rc<Introduction>>,
+}
 
 impl EndToEnd {
     /// Takes away what belongs to the connection the message came on, and every header whose name `unwanted`
@@ -29,33 +36,45 @@ impl EndToEnd {
         for name in leaving {
             headers.remove(name);
         }
-        EndToEnd(headers)
+        EndToEnd { headers, introduction: None }
+    }
+
+    /// What travels on of a client's request, with the proxy's introduction of it.
+    pub fn of_request(headers: HeaderMap, introduction: Rc<Introduction>) -> EndToEnd {
+        EndToEnd { introduction: Some(introduction), ..EndToEnd::strip(headers, is_for_proxy_to_say) }
     }
 
     pub fn apply(&mut self, ops: &ResolvedOps<'_>) {
-        ops.apply(&mut self.0);
+        if !ops.is_empty() {
+            self.merge();
+            ops.apply(&mut self.headers);
+        }
     }
 
-    /// Gives the header exactly this value.
+    /// Gives the header exactly this value. Not for what an introduction says.
     pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
-        self.0.insert(name, value);
-    }
-
-    pub fn remove(&mut self, name: &HeaderName) {
-        self.0.remove(name);
-    }
-
-    pub fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        self.0.get(name)
+        self.headers.insert(name, value);
     }
 
     pub fn get_all(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
-        self.0.get_all(name).iter()
+        self.headers.get_all(name).iter()
     }
 
-    /// The headers, for the hop that sends them and adds its own.
-    pub fn into_headers(self) -> HeaderMap {
-        self.0
+    /// All headers, for the hop that sends them and adds its own.
+    pub fn into_headers(mut self) -> HeaderMap {
+        self.merge();
+        self.headers
+    }
+
+    /// The same for a hop that sends text, whose first lines are those of the introduction, if it is there still.
+    pub fn into_lines(self) -> (Option<Rc<Introduction>>, HeaderMap) {
+        (self.introduction, self.headers)
+    }
+
+    fn merge(&mut self) {
+        if let Some(introduction) = self.introduction.take() {
+            self.headers.extend(introduction.headers());
+        }
     }
 }
 
@@ -91,7 +110,7 @@ mod tests {
             map.append(*name, HeaderValue::from_static(value));
         }
         let mut left: Vec<_> =
-            EndToEnd::strip(map, |name| name == "x-unwanted").0.keys().map(ToString::to_string).collect();
+            EndToEnd::strip(map, |name| name == "x-unwanted").headers.keys().map(ToString::to_string).collect();
         left.sort();
         left
     }

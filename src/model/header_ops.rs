@@ -125,6 +125,10 @@ impl HeaderOp {
 }
 
 impl ResolvedOps<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Changes `headers` as the operations say.
     pub fn apply(&self, headers: &mut HeaderMap) {
         for op in self.0.iter() {

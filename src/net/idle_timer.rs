@@ -1,7 +1,8 @@
 //! A limit on silence that costs nothing while there is none.
 //!
-//! Progress only notes the time. The timer below is set once and, when it fires, looks whether there
-//! was progress meanwhile; so a busy connection touches the timer wheel once per limit, not per message.
+//! Progress is only noted, and the clock read when somebody waits again: however much moves in one turn of a
+//! task, it is read once. The timer below is set once and, when it fires, looks whether there was progress
+//! meanwhile; so a busy connection touches the timer wheel once per limit, not per message.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -12,7 +13,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Fires when `limit` has passed without [`IdleTimer::progress`].
 pub struct IdleTimer {
     limit: Duration,
-    last_progress: Instant,
+    /// When the waiting began; unknown until somebody waits.
+    since: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
     /// Who will be woken when the timer fires.
     waker: Option<Waker>,
@@ -20,29 +22,29 @@ pub struct IdleTimer {
 
 impl IdleTimer {
     pub fn new(limit: Duration) -> IdleTimer {
-        IdleTimer { limit, last_progress: Instant::now(), sleep: None, waker: None }
+        IdleTimer { limit, since: None, sleep: None, waker: None }
     }
 
     /// Begins anew with another limit.
     pub fn restart(&mut self, limit: Duration) {
         self.limit = limit;
         self.progress();
-        let deadline = self.last_progress + limit;
-        if let Some(sleep) = self.sleep.as_mut().filter(|sleep| sleep.deadline() > deadline) {
-            sleep.as_mut().reset(deadline);
-            self.waker = None;
-        }
     }
 
     /// Something moved; the silence starts anew.
     pub fn progress(&mut self) {
-        self.last_progress = Instant::now();
+        self.since = None;
     }
 
     /// Ready when the silence has lasted too long. Call it only while waiting.
     pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.last_progress + self.limit;
+        let deadline = *self.since.get_or_insert_with(Instant::now) + self.limit;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            // The limit was longer before.
+            sleep.as_mut().reset(deadline);
+            self.waker = None;
+        }
         let is_registered = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if is_registered && !sleep.is_elapsed() {
             return Poll::Pending;
@@ -70,6 +72,26 @@ mod tests {
         assert!(poll_fn(|cx| Poll::Ready(timer.poll_expired(cx).is_pending())).await);
         tokio::time::sleep(Duration::from_secs(8)).await;
         timer.progress();
+        poll_fn(|cx| timer.poll_expired(cx)).await;
+        assert_eq!(start.elapsed().as_secs(), 18);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_limit_counts_at_once() {
+        let start = Instant::now();
+        let mut timer = IdleTimer::new(Duration::from_secs(60));
+        assert!(poll_fn(|cx| Poll::Ready(timer.poll_expired(cx).is_pending())).await);
+        timer.restart(Duration::from_secs(5));
+        poll_fn(|cx| timer.poll_expired(cx)).await;
+        assert_eq!(start.elapsed().as_secs(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_counted_while_somebody_waits() {
+        let start = Instant::now();
+        let mut timer = IdleTimer::new(Duration::from_secs(10));
+        timer.progress();
+        tokio::time::sleep(Duration::from_secs(8)).await;
         poll_fn(|cx| timer.poll_expired(cx)).await;
         assert_eq!(start.elapsed().as_secs(), 18);
     }

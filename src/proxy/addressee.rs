@@ -11,6 +11,7 @@ use super::Proxy;
 use super::reply::Refusal;
 use super::requested_host::RequestedHost;
 use crate::model::host::Authority;
+use crate::model::introduction::Introduction;
 use crate::model::{HostId, Security};
 use crate::net::connection::{ClientConnection, ConnectionSecurity};
 
@@ -18,6 +19,7 @@ use crate::net::connection::{ClientConnection, ConnectionSecurity};
 pub(super) struct Visit {
     pub(super) client: Rc<ClientConnection>,
     first: OnceCell<Addressee>,
+    introduction: OnceCell<Rc<Introduction>>,
 }
 
 /// Whom a request is for.
@@ -30,7 +32,25 @@ pub(super) struct Addressee {
 
 impl Visit {
     pub(super) fn of(client: Rc<ClientConnection>) -> Visit {
-        Visit { client, first: OnceCell::new() }
+        Visit { client, first: OnceCell::new(), introduction: OnceCell::new() }
+    }
+
+    /// How the client of a request is introduced to applications. That of the first request is kept.
+    pub(super) fn introduction(
+        &self,
+        host: HeaderValue,
+        client: SocketAddr,
+        security: Security,
+    ) -> Rc<Introduction> {
+        let client = self.client.peer.header_for(client);
+        match self.introduction.get() {
+            Some(first) if first.is_of(&host, &client, security) => first.clone(),
+            _ => {
+                let introduction = Rc::new(Introduction::new(host, client, security));
+                let _ = self.introduction.set(introduction.clone());
+                introduction
+            }
+        }
     }
 }
 

@@ -1,38 +1,26 @@
 //! What changes in a head on its way: from the client to the application, and back.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Uri, Version, request};
 
-use crate::model::Security;
 use crate::model::end_to_end::EndToEnd;
-use crate::model::forgeable::is_forgeable;
 use crate::model::header_ops::ResolvedOps;
+use crate::model::introduction::Introduction;
 use crate::model::path::{self, InvalidPath};
 use crate::model::route::{ForwardTarget, RedirectPath, Route};
 
-/// The headers of a request as the application is to see them. `client` is the client's address.
+/// The headers of a request as the application is to see them.
 ///
 /// What a client says about itself or about its way here never survives: applications believe it.
-pub fn to_application(
-    head: &mut request::Parts,
-    host: HeaderValue,
-    security: Security,
-    client: HeaderValue,
-) -> EndToEnd {
-    let mut headers = EndToEnd::strip(std::mem::take(&mut head.headers), is_forgeable);
+pub fn to_application(head: &mut request::Parts, introduction: Rc<Introduction>) -> EndToEnd {
+    let mut headers = EndToEnd::of_request(std::mem::take(&mut head.headers), introduction);
     if head.version == Version::HTTP_2 {
         join_cookies(&mut headers);
-    }
-    headers.set(header::HOST, host);
-    headers.set(X_REAL_IP, client.clone());
-    headers.set(X_FORWARDED_FOR, client);
-    headers.set(X_FORWARDED_PROTO, HeaderValue::from_static(security.scheme()));
-    if let Security::Tls(_) = security {
-        headers.set(X_FORWARDED_SSL, ON);
     }
     headers
 }
@@ -105,21 +93,15 @@ fn is_for_proxies(name: &str) -> bool {
 
 /// HTTP/2 clients may split `Cookie`; HTTP/1 wants one line (RFC 9113 section 8.2.3).
 fn join_cookies(headers: &mut EndToEnd) {
-    let crumbs: Vec<&[u8]> = headers.get_all(&header::COOKIE).map(HeaderValue::as_bytes).collect();
-    if crumbs.len() < 2 {
+    if headers.get_all(&header::COOKIE).nth(1).is_none() {
         return;
     }
+    let crumbs: Vec<&[u8]> = headers.get_all(&header::COOKIE).map(HeaderValue::as_bytes).collect();
     // Valid values joined by "; " are a valid value.
     if let Ok(value) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
         headers.set(header::COOKIE, value);
     }
 }
-
-const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_SSL: HeaderName = HeaderName::from_static("x-forwarded-ssl");
-const ON: HeaderValue = HeaderValue::from_static("on");
 
 const CONSUMED_X: [&str; 6] =
     ["x-accel-redirect", "x-accel-expires", "x-accel-limit-rate", "x-accel-buffering", "x-accel-charset", "x-pad"];

@@ -6,11 +6,13 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::io::poll_read_buf;
+
+use crate::net::lent_buffer;
 
 /// What was read, and room for more.
 pub(crate) struct Inbox {
@@ -42,22 +44,37 @@ impl Inbox {
         stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.room.reserve(self.appetite);
-        let count = match poll_read_buf(Pin::new(stream), cx, &mut self.room) {
-            Poll::Ready(count) => count?,
-            Poll::Pending => {
-                // Applications think, and some let requests wait for a minute: not with a buffer each.
-                if self.appetite == self.smallest {
-                    self.room = BytesMut::new();
-                }
-                return Poll::Pending;
-            }
+        let count = if self.appetite == self.smallest {
+            ready!(self.poll_sip(stream, cx))?
+        } else {
+            ready!(self.poll_gulp(stream, cx))?
         };
         if count >= self.appetite {
             self.appetite = (self.appetite * 2).min(LARGEST_READ);
         } else if count < self.appetite / 4 {
             self.appetite = (self.appetite / 2).max(self.smallest);
+            // What is left of the last room would outlive the large message.
+            self.room = BytesMut::new();
         }
+        Poll::Ready(Ok(count))
+    }
+
+    /// A usual message is read into a buffer that is lent, and given as much memory as it has bytes. While nothing
+    /// comes, none is asked for: applications think, and some let requests wait for a minute.
+    fn poll_sip<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut lent = lent_buffer::lend();
+        let mut arrived = ReadBuf::new(&mut lent[..self.smallest]);
+        ready!(Pin::new(stream).poll_read(cx, &mut arrived))?;
+        let fresh = arrived.filled();
+        let unread = std::mem::take(&mut self.unread);
+        self.unread = if unread.is_empty() { Bytes::copy_from_slice(fresh) } else { joined(unread, fresh) };
+        Poll::Ready(Ok(fresh.len()))
+    }
+
+    /// A large message is read to where it stays.
+    fn poll_gulp<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.room.reserve(self.appetite);
+        let count = ready!(poll_read_buf(Pin::new(stream), cx, &mut self.room))?;
         let fresh = self.room.split();
         let unread = std::mem::take(&mut self.unread);
         self.unread = if unread.is_empty() { fresh.freeze() } else { joined(unread, &fresh) };

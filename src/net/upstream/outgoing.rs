@@ -67,8 +67,8 @@ enum Repetition {
 
 impl Outgoing {
     pub(super) fn new(request: UpstreamRequest) -> Outgoing {
-        let UpstreamRequest { message, terms } = request;
-        let text = head_text(&message);
+        let UpstreamRequest { message, introduction, terms } = request;
+        let text = head_text(&message, introduction.as_ref().map_or(b"", |introduction| introduction.lines()));
         let (head, body) = message.into_parts();
         let framing = if body.is_none() { Framing::Ended } else { framing_of(&head.headers) };
         let is_repeatable = body.is_none() && head.method.is_idempotent() && !terms.asks_to_switch;
@@ -228,13 +228,15 @@ impl Outgoing {
     }
 }
 
-/// Request line and fields (RFC 9112 sections 3 and 5).
-fn head_text(message: &Request<RequestBody>) -> Vec<u8> {
+/// Request line and fields (RFC 9112 sections 3 and 5), of which the first are there already.
+fn head_text(message: &Request<RequestBody>, first: &[u8]) -> Vec<u8> {
     let target = message.uri().path_and_query().map_or("/", |target| target.as_str());
-    let mut text = Vec::with_capacity(target.len() + 64 + message.headers().len() * USUAL_FIELD);
+    let size = target.len() + 64 + first.len() + message.headers().len() * USUAL_FIELD;
+    let mut text = Vec::with_capacity(size);
     for part in [message.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
         text.extend_from_slice(part.as_bytes());
     }
+    text.extend_from_slice(first);
     write_fields(&mut text, message.headers().iter());
     text.extend_from_slice(b"\r\n");
     text

@@ -17,12 +17,15 @@ use tokio::time::{Sleep, sleep};
 use crate::model::BodyLimit;
 use crate::model::end_to_end::EndToEnd;
 use crate::model::forgeable;
+use crate::model::introduction::Introduction;
 use crate::net::client_body::{ClientBody, ClientBodyError};
 use crate::net::idle_timer::IdleTimer;
 
 /// A request that an application can be sent.
 pub struct UpstreamRequest {
     pub(super) message: Request<RequestBody>,
+    /// Stands before the headers of the message; for a stream it is among them.
+    pub(super) introduction: Option<Rc<Introduction>>,
     pub(super) terms: Terms,
 }
 
@@ -123,13 +126,17 @@ impl UpstreamRequest {
         }
         let mut message = Request::new(body);
         *message.method_mut() = head.method;
-        *message.headers_mut() = head.headers.into_headers();
+        let (introduction, headers) = match hop {
+            Hop::Stream(..) => (None, head.headers.into_headers()),
+            Hop::KeepAlive | Hop::Upgrade(_) => head.headers.into_lines(),
+        };
+        *message.headers_mut() = headers;
         match hop {
             Hop::Stream(scheme, trailers) => prepare_stream(&mut message, head.target, scheme.clone(), *trailers),
             Hop::KeepAlive | Hop::Upgrade(_) => prepare_connection(&mut message, head.target, hop),
         }
         let terms = Terms { asks_to_switch: matches!(hop, Hop::Upgrade(_)), read_timeout };
-        UpstreamRequest { message, terms }
+        UpstreamRequest { message, introduction, terms }
     }
 
     /// Watches the body on its way.
@@ -148,7 +155,7 @@ impl UpstreamRequest {
         *again.uri_mut() = message.uri().clone();
         *again.version_mut() = message.version();
         *again.headers_mut() = message.headers().clone();
-        Some(UpstreamRequest { message: again, terms: self.terms })
+        Some(UpstreamRequest { message: again, introduction: self.introduction.clone(), terms: self.terms })
     }
 }
 

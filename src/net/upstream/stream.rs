@@ -30,7 +30,7 @@ type SendError = TrySendError<Request<RequestBody>>;
 
 /// Sends a request and waits for the head of the answer.
 pub(super) async fn exchange(claim: Claim, request: UpstreamRequest) -> Result<Answer, Failure> {
-    let UpstreamRequest { message, terms } = request;
+    let UpstreamRequest { message, terms, .. } = request;
     let mut silence = Silence::new(terms.read_timeout, message.body().watch());
     let sent = claim.sender().try_send_request(message);
     match await_head(sent, &mut silence).await {
@@ -75,7 +75,8 @@ impl Failure {
         if let Some(at_fault) = watch.failure() {
             return Failure::of(UpstreamError::RequestBody(at_fault));
         }
-        let unsent = error.take_message().map(|message| UpstreamRequest { message, terms });
+        let again = |message| UpstreamRequest { message, introduction: None, terms };
+        let unsent = error.take_message().map(again);
         Failure { unsent, error: UpstreamError::Broken(Breakage::Stream(error.into_error())) }
     }
 }
