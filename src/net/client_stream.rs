@@ -181,7 +181,9 @@ pub(super) mod tests {
         let (acceptor, connector) = (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
         let name = ServerName::try_from("gitlab.test").unwrap();
         let (ours, theirs) = tokio::join!(acceptor.accept(ours), connector.connect(name, theirs.unwrap()));
-        (Box::new(ours.unwrap()).into(), theirs.unwrap())
+        let mut ours = Box::new(ours.unwrap());
+        ours.get_mut().0.greeted();
+        (ours.into(), theirs.unwrap())
     }
 
     #[tokio::test]
