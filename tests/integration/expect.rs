@@ -80,6 +80,7 @@ fn a_client_that_does_not_wait_is_served_as_well() {
         answer = client.answer();
     }
     assert_eq!((answer.status(), answer.text().as_str()), (200, "body"));
+    assert_eq!(answer.head.value("connection"), None, "the connection goes on");
 }
 
 #[test]

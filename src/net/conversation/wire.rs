@@ -194,17 +194,18 @@ impl Wire {
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        // A client that waits to be asked for its body is asked when somebody wants it. As in nginx, one that did not
+        // wait is told all the same.
+        if self.invitation == Invitation::Due {
+            self.invitation = Invitation::Wanted;
+            self.wake_connection(cx);
+        }
         loop {
             if let Some(frame) = self.body.next(self.inbox.unread()).map_err(BrokenOff::Unreadable)? {
                 return Poll::Ready(Some(Ok(frame)));
             }
             if self.body.has_ended() {
                 return Poll::Ready(None);
-            }
-            // A client that waits to be asked for its body is asked when somebody wants it.
-            if self.invitation == Invitation::Due {
-                self.invitation = Invitation::Wanted;
-                self.wake_connection(cx);
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(1..)) => {}
