@@ -4,10 +4,11 @@
 //! task, it is read once. The timer below is set once and, when it fires, looks whether there was progress
 //! meanwhile; so a busy connection touches the timer wheel once per limit, not per message.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Fires when `limit` has passed without [`IdleTimer::progress`].
@@ -50,7 +51,8 @@ impl IdleTimer {
             return Poll::Pending;
         }
         self.waker = Some(cx.waker().clone());
-        while sleep.as_mut().poll(cx).is_ready() {
+        // A task that has done much would be told that the timer has not fired before the timer was even set.
+        while pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
             if deadline <= Instant::now() {
                 return Poll::Ready(());
             }
@@ -94,5 +96,20 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(8)).await;
         poll_fn(|cx| timer.poll_expired(cx)).await;
         assert_eq!(start.elapsed().as_secs(), 18);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_has_done_much_is_timed_as_well() {
+        let start = Instant::now();
+        let mut timer = IdleTimer::new(Duration::from_secs(10));
+        let mut has_worked = false;
+        let expired = poll_fn(|cx| {
+            if !std::mem::replace(&mut has_worked, true) {
+                while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            }
+            timer.poll_expired(cx)
+        });
+        assert!(tokio::time::timeout(Duration::from_secs(20), expired).await.is_ok());
+        assert_eq!(start.elapsed().as_secs(), 10);
     }
 }

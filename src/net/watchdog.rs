@@ -4,11 +4,12 @@
 //! The socket notes what it sees ([`Activity`]); the timer, set rarely, looks at the notes.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::activity::{Activity, ClientLimits};
@@ -38,7 +39,8 @@ impl Watchdog {
             return Poll::Pending;
         }
         self.is_set = true;
-        while self.sleep.as_mut().poll(cx).is_ready() {
+        // A task that has done much would be told that the timer has not fired before the timer was even set.
+        while pin!(unconstrained(self.sleep.as_mut())).poll(cx).is_ready() {
             let now = Instant::now();
             match self.activity.deadline(&LIMITS) {
                 Some(deadline) if deadline <= now => return Poll::Ready(()),
@@ -54,3 +56,25 @@ impl Watchdog {
 /// nginx waits 60 s for a head and keeps an idle connection for 65 s. Heads are small: half the time is
 /// plenty, and halves what a slow attacker can hold.
 const LIMITS: ClientLimits = ClientLimits { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_has_done_much_still_has_its_deadlines() {
+        let mut watchdog = Watchdog::new(Rc::new(Activity::one_by_one()));
+        let start = Instant::now();
+        let mut has_worked = false;
+        let barked = poll_fn(|cx| {
+            if !std::mem::replace(&mut has_worked, true) {
+                while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            }
+            watchdog.poll(cx)
+        });
+        assert!(tokio::time::timeout(LIMITS.head * 2, barked).await.is_ok());
+        assert_eq!(start.elapsed(), LIMITS.head);
+    }
+}

@@ -99,7 +99,7 @@ impl Wire {
 
     /// Whether the client still waits to be asked for its body.
     pub(super) fn owes_invitation(&self) -> bool {
-        self.invitation == Invitation::Due
+        self.invitation != Invitation::Needless
     }
 
     /// An answer begins. An invitation would stand within it.
@@ -147,7 +147,6 @@ impl Wire {
         if !self.body.has_ended() {
             return Poll::Pending;
         }
-        self.skip_line_breaks();
         if !self.inbox.is_empty() {
             return Poll::Pending;
         }
@@ -239,14 +238,6 @@ impl Wire {
             self.inbox.give_room_back();
         }
         filled
-    }
-
-    /// Some clients end a body with a line break more, which a next request may begin with (RFC 9112 section 2.2).
-    fn skip_line_breaks(&mut self) {
-        let unread = self.inbox.unread();
-        while unread.first().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
-            let _ = unread.split_to(1);
-        }
     }
 
     fn wake_connection(&self, cx: &Context<'_>) {
