@@ -4,12 +4,13 @@
 //! watches certificates makes them live. Whatever goes wrong, a certificate that is there stays as it is.
 
 mod account;
-mod failure;
+mod backoff;
+mod certificate;
+mod csr;
+mod error;
 mod http_client;
 mod order;
-mod request;
-mod schedule;
-mod store;
+mod storage;
 
 use std::io;
 use std::sync::Arc;
@@ -19,15 +20,16 @@ use std::time::{Duration, SystemTime};
 use rustls::crypto::CryptoProvider;
 use tokio::runtime::Runtime;
 
+use crate::model::Model;
 use crate::model::acme::{Acme, Obtained};
-use crate::model::{CertificateFiles, Model};
-use crate::net::certificate::Certificate;
-use crate::net::challenges::Challenges;
-use crate::net::file_problem::FileProblem;
+use crate::tls::files::certificate::Certificate;
+use crate::tls::files::file_error::FileProblem;
+use crate::tls::server::challenges::Challenges;
 use account::Authority;
-use failure::Failure;
-use schedule::{Attempts, Turn};
-pub use store::obstacles;
+use backoff::{Attempts, Turn};
+use certificate::Charge;
+use error::Failure;
+pub use storage::obstacles;
 
 /// Asks for attempts at once, whatever came of the last ones.
 pub struct Obtainer(Sender<Now>);
@@ -41,15 +43,6 @@ pub struct Client {
     authority: Authority,
     challenges: Arc<Challenges>,
     provider: Arc<CryptoProvider>,
-}
-
-/// A certificate that is looked after.
-struct Charge {
-    obtained: Obtained,
-    files: CertificateFiles,
-    attempts: Attempts,
-    /// A part of the time before the end that this one renews later than others, from 0 to 1.
-    lag: f64,
 }
 
 impl Client {
@@ -104,14 +97,14 @@ impl Client {
 
     fn charge(&self, obtained: &Obtained) -> Charge {
         let files = self.model.certificate(obtained.certificate).clone();
-        let attempts = store::attempts(&self.acme, &files);
-        Charge { obtained: obtained.clone(), files, attempts, lag: schedule::lag() }
+        let attempts = storage::attempts(&self.acme, &files);
+        Charge { obtained: obtained.clone(), files, attempts, lag: backoff::lag() }
     }
 
     /// Obtains the certificate if its time has come; returns how long there is nothing to do for it.
     fn look_after(&self, charge: &mut Charge, runtime: &Runtime) -> Duration {
         let now = SystemTime::now();
-        match schedule::turn(self.due(charge, now), &charge.attempts, now) {
+        match backoff::turn(self.due(charge, now), &charge.attempts, now) {
             Turn::Later(pause) => pause,
             Turn::Now => {
                 let obtained = runtime.block_on(self.obtain(charge));
@@ -122,7 +115,7 @@ impl Client {
                     }
                     Err(failure) => self.failed(charge, &failure),
                 }
-                store::keep_attempts(&self.acme, &charge.files, &charge.attempts);
+                storage::keep_attempts(&self.acme, &charge.files, &charge.attempts);
                 SHORTEST_PAUSE
             }
         }
@@ -142,14 +135,14 @@ impl Client {
     }
 
     async fn obtain(&self, charge: &Charge) -> Result<(), Failure> {
-        store::probe(&self.acme, &charge.files)?;
+        storage::probe(&self.acme, &charge.files)?;
         let account = self.authority.account(&self.acme).await?;
         let offered = self.challenges.open();
         let order =
             order::Order { account: &account, acme: &self.acme, offered: &offered, provider: &self.provider };
         let within = tokio::time::timeout(LONGEST_ORDER, order.complete(&charge.obtained.names));
         let issued = within.await.unwrap_or(Err(Failure::TooSlow))?;
-        store::install(&issued, charge, &self.provider)
+        storage::install(&issued, charge, &self.provider)
     }
 
     /// A certificate that is due the moment it is there would be ordered again and again.
@@ -186,17 +179,6 @@ fn next_wish(wishes: &Receiver<Now>, pause: Duration) -> Result<Now, RecvTimeout
     let wish = wishes.recv_timeout(pause)?;
     while wishes.try_recv().is_ok() {}
     Ok(wish)
-}
-
-impl Charge {
-    fn path(&self) -> std::path::Display<'_> {
-        self.files.chain.display()
-    }
-
-    fn names(&self) -> String {
-        let names: Vec<&str> = self.obtained.names.iter().map(|name| name.as_str()).collect();
-        names.join(", ")
-    }
 }
 
 impl Obtainer {

@@ -4,33 +4,24 @@
 //! what is meant. Both collect every problem with its place, so that one look at the answer is enough
 //! to repair a file.
 
-pub mod access;
-mod acme;
-pub mod address;
-pub mod client_address;
 pub mod compile;
-pub mod compression;
 pub mod diagnostic;
 pub mod document;
-pub mod duration;
 mod from_toml;
 pub mod gitlab_rb;
-pub mod header;
-pub mod language;
-pub mod route_path;
-pub mod size;
-pub mod source;
+pub mod schema;
+pub mod span;
 pub mod suggestion;
-pub mod template;
+pub mod values;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use language::known_keys;
+pub use schema::known_keys;
 
 use crate::model::Model;
-use source::{Place, Source};
+use span::Source;
 
 /// A configuration that can be used.
 #[derive(Debug)]
@@ -47,7 +38,7 @@ pub struct Loaded {
 pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     match std::fs::read_to_string(path) {
         Ok(text) => read(&Source::new(path, text), &std::path::absolute(path).unwrap_or(path.to_owned())),
-        Err(why) => Err(unreadable(path, &why).into()),
+        Err(why) => Err(diagnostic::unreadable(path, &why).into()),
     }
 }
 
@@ -67,17 +58,6 @@ fn read(source: &Arc<Source>, path: &Path) -> Result<Loaded, Diagnostics> {
     match document.and_then(|document| compile::compile(&document, &mut problems)) {
         Some(model) => Ok(Loaded { model, warnings: problems }),
         None => Err(problems),
-    }
-}
-
-fn unreadable(path: &Path, why: &std::io::Error) -> Diagnostic {
-    let place = Place::file(&Source::new(path, ""));
-    let error = Diagnostic::error(&place, format!("the configuration cannot be read: {why}"));
-    match why.kind() {
-        std::io::ErrorKind::NotFound => error.help("name another file with `--config`"),
-        std::io::ErrorKind::PermissionDenied => error.help("start as root, or as an account that may read it"),
-        std::io::ErrorKind::InvalidData => error.help("it must be UTF-8 text"),
-        _ => error,
     }
 }
 

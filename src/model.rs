@@ -7,38 +7,40 @@
 
 pub mod access;
 pub mod acme;
+mod certificate_files;
 pub mod client_address;
 pub mod compression;
-pub mod end_to_end;
 pub mod error_page;
 pub mod files;
-pub mod forgeable;
-pub mod header_ops;
+pub mod headers;
 pub mod host;
-pub mod introduction;
-pub mod judgement;
+mod ids;
+mod limits;
+mod listener;
 pub mod log_format;
 pub mod network;
 pub mod path;
+mod process;
 pub mod route;
+pub mod setting_report;
 pub mod template;
 pub mod tls;
 pub mod upstream;
 pub mod variable;
+mod virtual_host;
 
-use std::net::SocketAddr;
-use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+pub use certificate_files::CertificateFiles;
+pub use ids::{CertificateId, ErrorPagesId, HostId, LogId, TlsId, UpstreamId};
+pub use limits::BodyLimit;
+pub use listener::{HttpVersions, Listener, Preamble, Transport};
+pub use process::{LogLevel, LogTarget, Process};
+pub use virtual_host::{Security, VirtualHost};
 
 use acme::{Acme, Obtained};
-use client_address::ClientAddress;
-use compression::Compression;
 use error_page::ErrorPages;
-use host::{HostPattern, HostTable};
-use log_format::LogFormat;
-use route::{Route, Routes};
-use tls::{TicketKeySource, TlsTerms};
+use host::HostPattern;
+use route::Route;
+use tls::TlsTerms;
 use upstream::UpstreamSpec;
 use variable::{RequestFact, RequestVariable};
 
@@ -59,160 +61,10 @@ pub struct Model {
     pub acme: Option<Acme>,
 }
 
-/// Settings of the process as a whole.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Process {
-    /// Threads that serve; each has its own listening sockets, pools and buffers.
-    pub workers: NonZeroUsize,
-    /// The account to serve as after sockets, keys and logs are open; `None` keeps the one that
-    /// started the program.
-    pub user: Option<String>,
-    /// How long a stop waits for requests and tunnels before it cuts them.
-    pub shutdown_grace: Duration,
-    /// Verbosity of the program's own log, on standard error.
-    pub log_level: LogLevel,
-    pub ticket_keys: TicketKeySource,
-}
-
-/// Verbosity of the program's own log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-}
-
-/// An address that is accepted on, with the hosts that answer there.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Listener {
-    pub address: SocketAddr,
-    pub preamble: Preamble,
-    pub transport: Transport,
-    pub hosts: HostTable<HostId>,
-}
-
-impl Listener {
-    /// The host that stands in where no name decides: whose certificate is shown to a client that names
-    /// none, and whose log takes requests for hosts that are not here.
-    pub fn fallback(&self) -> Option<HostId> {
-        let first = || self.hosts.entries().into_iter().map(|(_, id)| *id).min();
-        self.hosts.default.or_else(first)
-    }
-}
-
-/// What stands in front of everything else on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preamble {
-    None,
-    /// A header that names the client. Connections without one are closed.
-    ProxyProtocol,
-}
-
-/// What a client must speak to a listener first. The terms of TLS are those of the host that it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    Plain,
-    Tls,
-}
-
-/// The HTTP versions offered by ALPN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HttpVersions {
-    Http1Only,
-    Http2And1,
-}
-
-/// One or more names and what happens to requests for them, on one kind of transport. A host that is
-/// reached over HTTPS and redirected to from HTTP is two of these.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VirtualHost {
-    pub names: Vec<HostPattern>,
-    pub security: Security,
-    pub client_address: ClientAddress,
-    pub routes: Routes,
-    pub compression: Compression,
-    pub access_log: LogId,
-    pub log_format: LogFormat,
-    /// For errors that no route answers for.
-    pub error_pages: Option<ErrorPagesId>,
-}
-
-/// Whether a host is served encrypted, and on which terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Security {
-    Plain,
-    Tls(TlsId),
-}
-
-impl Security {
-    /// The scheme that clients of the host use.
-    pub fn scheme(self) -> &'static str {
-        match self {
-            Security::Plain => "http",
-            Security::Tls(_) => "https",
-        }
-    }
-}
-
-/// The files of one certificate: its chain, and its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertificateFiles {
-    pub chain: PathBuf,
-    pub key: PathBuf,
-    /// Pass phrases for the key, one in a line; each is tried.
-    pub passwords: Option<PathBuf>,
-}
-
-impl CertificateFiles {
-    /// All of them, the chain first.
-    pub fn all(&self) -> impl Iterator<Item = &Path> {
-        [Some(self.chain.as_path()), Some(self.key.as_path()), self.passwords.as_deref()].into_iter().flatten()
-    }
-}
-
-/// Where access-log lines go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogTarget {
-    Off,
-    Stdout,
-    File(PathBuf),
-}
-
-/// The largest request body a route accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyLimit {
-    Unlimited,
-    Bytes(NonZeroU64),
-}
-
-impl BodyLimit {
-    /// Whether a body of `length` bytes may pass.
-    pub fn allows(self, length: u64) -> bool {
-        match self {
-            BodyLimit::Unlimited => true,
-            BodyLimit::Bytes(limit) => length <= limit.get(),
-        }
-    }
-}
-
-macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident -> $field:ident: $item:ty, $push:ident, $get:ident;)*) => {
-        $(
-            $(#[$doc])*
-            ///
-            /// Only the model's own `add_…` makes one, so looking it up cannot fail.
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-            pub struct $name(usize);
-
-            impl $name {
-                /// The position, for tables that run beside the model's.
-                pub fn index(self) -> usize {
-                    self.0
-                }
-            }
-
-            impl Model {
+macro_rules! tables {
+    ($($name:ident -> $field:ident: $item:ty, $push:ident, $get:ident;)*) => {
+        impl Model {
+            $(
                 /// Adds an item; an equal one that is there already keeps its id.
                 pub fn $push(&mut self, item: $item) -> $name {
                     if let Some(known) = self.$field.iter().position(|it| *it == item) {
@@ -226,23 +78,17 @@ macro_rules! ids {
                 pub fn $get(&self, id: $name) -> &$item {
                     &self.$field[id.0]
                 }
-            }
-        )*
+            )*
+        }
     };
 }
 
-ids! {
-    /// Names a [`VirtualHost`] of a model.
+tables! {
     HostId -> hosts: VirtualHost, add_host, host;
-    /// Names an [`UpstreamSpec`] of a model.
     UpstreamId -> upstreams: UpstreamSpec, add_upstream, upstream;
-    /// Names a pair of [`CertificateFiles`] of a model.
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
-    /// Names the [`TlsTerms`] of hosts of a model.
     TlsId -> tls_terms: TlsTerms, add_tls_terms, tls_terms;
-    /// Names a [`LogTarget`] of a model.
     LogId -> access_logs: LogTarget, add_access_log, access_log;
-    /// Names [`ErrorPages`] of a model.
     ErrorPagesId -> error_pages: ErrorPages, add_error_pages, error_pages;
 }
 

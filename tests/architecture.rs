@@ -1,7 +1,7 @@
-//! The architecture, enforced: who may import whom, how long a file may be, how it may be called.
+//! Enforces the architecture: which module may import which, import cycles, file size and file names.
 //!
-//! Reads `src/` as text. `docs/architecture.md` explains the floors; this is their one machine-readable
-//! form. A new import across floors means changing the table below, in the open.
+//! The tests read `src/` as text. `docs/architecture.md` explains the layers; [`LAYERS`] is their only
+//! machine-readable form. A new import between modules needs a change of the table.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot read the sources has failed")]
 
@@ -9,64 +9,65 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each top-level module, and the ones it may import beside itself.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+/// Each top-level module, from the lowest layer to the highest, and the modules that it may import. A module
+/// imports only modules that stand before it.
+const LAYERS: [(&str, &[&str]); 14] = [
     ("model", &[]),
+    ("sys", &[]),
     ("drain", &[]),
+    ("net", &["drain"]),
+    ("http1", &["net"]),
     ("telemetry", &["model"]),
     ("config", &["model"]),
-    ("explain", &["model"]),
-    ("net", &["model", "drain"]),
-    ("proxy", &["model", "drain", "telemetry", "net"]),
-    ("acme", &["model", "net", "privileges"]),
-    ("privileges", &[]),
-    ("signals", &[]),
-    ("worker", &["model", "drain", "telemetry", "net", "proxy"]),
-    ("app", &["acme", "model", "drain", "telemetry", "net", "proxy", "worker", "privileges", "signals"]),
-    ("doctor", &["model", "net", "privileges", "app"]),
+    ("tls", &["model", "sys"]),
+    ("acme", &["model", "sys", "tls"]),
+    ("upstream", &["model", "drain", "net", "http1", "tls"]),
+    ("downstream", &["model", "drain", "net", "http1", "tls"]),
+    ("proxy", &["model", "drain", "net", "telemetry", "tls", "upstream", "downstream"]),
+    ("server", &["model", "sys", "drain", "net", "telemetry", "tls", "acme", "downstream", "proxy"]),
+    ("cli", &["model", "sys", "net", "config", "tls", "server"]),
 ];
-
-/// The demonstration stands beside the proxy and only speaks its configuration language.
-const DEMO: (&str, &[&str]) = ("demo", &["model", "config"]);
 
 const BANNED_NAMES: [&str; 8] = ["utils", "util", "common", "misc", "helpers", "types", "constants", "manager"];
 
 const LONGEST_FILE: usize = 400;
 
 struct Source {
-    /// `["net", "upstream", "pool"]` for `src/net/upstream/pool.rs`.
+    /// `["upstream", "http1", "idle_pool"]` for `src/upstream/http1/idle_pool.rs`.
     module: Vec<String>,
     path: PathBuf,
     text: String,
 }
 
 #[test]
-fn each_floor_imports_only_what_lies_below_it() {
-    let allowed: BTreeMap<&str, &[&str]> = MAY_IMPORT.into_iter().chain([DEMO]).collect();
-    let mut offences = Vec::new();
-    for source in sources() {
-        let own = source.module[0].as_str();
-        let may = allowed.get(own).unwrap_or_else(|| panic!("{own} is not in the table of floors"));
-        for imported in imports(&source) {
-            if imported[0] != own && !may.contains(&imported[0].as_str()) {
-                offences.push(format!("{} imports {}", source.path.display(), imported.join("::")));
-            }
+fn the_layers_are_an_order() {
+    for (position, (module, imported)) in LAYERS.iter().enumerate() {
+        let lower: Vec<&str> = LAYERS[..position].iter().map(|(module, _)| *module).collect();
+        for import in *imported {
+            assert!(lower.contains(import), "{module} may import {import}, which is not below it");
         }
     }
-    assert!(offences.is_empty(), "{}", offences.join("\n"));
 }
 
 #[test]
-fn no_file_imports_itself_through_others() {
-    let sources = sources();
-    let known: BTreeSet<Vec<String>> = sources.iter().map(|source| source.module.clone()).collect();
-    let edges: BTreeMap<Vec<String>, BTreeSet<Vec<String>>> = sources
-        .iter()
-        .map(|source| {
-            let files = imports(source).into_iter().filter_map(|path| file_of(&path, &known));
-            (source.module.clone(), files.filter(|file| *file != source.module).collect())
-        })
-        .collect();
+fn modules_import_only_lower_layers() {
+    let allowed: BTreeMap<&str, &[&str]> = LAYERS.into_iter().collect();
+    let mut violations = Vec::new();
+    for source in sources() {
+        let own = source.module[0].as_str();
+        let may = allowed.get(own).unwrap_or_else(|| panic!("{own} is not in the table of layers"));
+        for imported in imports(&source) {
+            if imported[0] != own && !may.contains(&imported[0].as_str()) {
+                violations.push(format!("{} imports {}", source.path.display(), imported.join("::")));
+            }
+        }
+    }
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+#[test]
+fn no_import_cycle_between_files() {
+    let edges = edges(&sources());
     for start in edges.keys() {
         let mut seen = BTreeSet::new();
         let mut open: Vec<Vec<String>> = edges[start].iter().cloned().collect();
@@ -77,6 +78,28 @@ fn no_file_imports_itself_through_others() {
             }
         }
     }
+}
+
+#[test]
+fn no_file_imports_the_file_that_declares_it() {
+    let mut violations = Vec::new();
+    for (file, imported) in edges(&sources()) {
+        for parent in imported.iter().filter(|parent| file.len() > parent.len() && file.starts_with(parent)) {
+            violations.push(format!("{} imports {}, which declares it", file.join("::"), parent.join("::")));
+        }
+    }
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+/// For each file, the other files that it imports.
+fn edges(sources: &[Source]) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
+    let known: BTreeSet<Vec<String>> = sources.iter().map(|source| source.module.clone()).collect();
+    let of_source = |source: &Source| {
+        let uses = imports(source).into_iter().chain(child_calls(source, &known));
+        let files = uses.filter_map(|path| file_of(&path, &known));
+        (source.module.clone(), files.filter(|file| *file != source.module).collect())
+    };
+    sources.iter().map(of_source).collect()
 }
 
 #[test]
@@ -107,7 +130,8 @@ fn collect(root: &Path, directory: &Path, found: &mut Vec<Source>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let relative = path.strip_prefix(root).expect("below src").with_extension("");
             let module: Vec<String> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-            if module != ["lib"] && module != ["main"] {
+            let is_test = module.iter().any(|part| part == "tests");
+            if !is_test && module != ["lib"] && module != ["main"] {
                 let text = fs::read_to_string(&path).expect("a source can be read");
                 found.push(Source { module, path, text });
             }
@@ -115,25 +139,62 @@ fn collect(root: &Path, directory: &Path, found: &mut Vec<Source>) {
     }
 }
 
-/// Absolute module paths after every `use`, with `super::` resolved and braces taken apart. Paths that
-/// begin with a child's name are what a file declares, and count too.
+/// The code of a file: without its tests and its comments, which may link anywhere.
+fn production(source: &Source) -> String {
+    let text = source.text.split("\n#[cfg(test)]\n").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+}
+
+/// Absolute module paths of every `use` and of every inline `crate::…` and `super::…`, with braces expanded.
+/// Paths that begin with a child module count.
 fn imports(source: &Source) -> Vec<Vec<String>> {
-    let production = source.text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let code = production(source);
     let mut found = Vec::new();
-    for statement in production.split("\nuse ").skip(1).chain(production.split("\npub use ").skip(1)) {
-        let statement = statement.split(';').next().unwrap_or_default();
-        for path in expand(&statement.split_whitespace().collect::<String>()) {
-            let parts: Vec<String> = path.split("::").map(str::to_owned).collect();
-            found.extend(resolve(source, &parts));
+    let mut inline = String::new();
+    for line in code.split_inclusive(';') {
+        let trimmed = line.trim_start();
+        let visibility = trimmed.strip_prefix("pub(").and_then(|rest| rest.split_once(") "));
+        let statement =
+            visibility.map_or_else(|| trimmed.strip_prefix("pub ").unwrap_or(trimmed), |(_, rest)| rest);
+        match statement.strip_prefix("use ").and_then(|tree| tree.strip_suffix(';')) {
+            Some(tree) => {
+                let tree = tree.replace(" as ", "@").split_whitespace().collect::<String>();
+                for path in expand(&tree) {
+                    let parts = path.split("::").map(|part| part.split('@').next().unwrap_or_default().to_owned());
+                    found.extend(resolve(source, &parts.collect::<Vec<_>>()));
+                }
+            }
+            None => inline += line,
         }
     }
-    for inline in production.match_indices("crate::").map(|(at, _)| &production[at + 7..]) {
-        let path: String = inline.chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect();
-        if !path.is_empty() {
-            found.push(path.trim_end_matches(':').split("::").map(str::to_owned).collect());
+    for keyword in ["crate::", "super::"] {
+        for (at, _) in inline.match_indices(keyword) {
+            let before = inline[..at].chars().next_back().unwrap_or(' ');
+            let is_visibility = inline[..at].ends_with("pub(in ");
+            if is_visibility || before.is_alphanumeric() || "_:".contains(before) {
+                continue;
+            }
+            let path: String =
+                inline[at..].chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect();
+            let parts: Vec<String> = path.trim_end_matches(':').split("::").map(str::to_owned).collect();
+            found.extend(resolve(source, &parts).filter(|path| !path.is_empty()));
         }
     }
     found
+}
+
+/// Calls of the form `child::function(…)`, for which no `use` exists.
+fn child_calls(source: &Source, known: &BTreeSet<Vec<String>>) -> Vec<Vec<String>> {
+    let code = production(source);
+    let is_child = |path: &&Vec<String>| path.len() == source.module.len() + 1 && path.starts_with(&source.module);
+    let is_called = |path: &&Vec<String>| {
+        let call = format!("{}::", path.last().expect("a module has a name"));
+        let is_start = |at: usize| {
+            code[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric() && !"_:".contains(before))
+        };
+        code.match_indices(&call).any(|(at, _)| is_start(at))
+    };
+    known.iter().filter(is_child).filter(is_called).cloned().collect()
 }
 
 fn resolve(source: &Source, parts: &[String]) -> Option<Vec<String>> {
@@ -145,7 +206,8 @@ fn resolve(source: &Source, parts: &[String]) -> Option<Vec<String>> {
             path.extend_from_slice(&parts[ups..]);
             (!path.is_empty()).then_some(path)
         }
-        _ => None,
+        "self" => Some(source.module.iter().chain(&parts[1..]).cloned().collect()),
+        _ => Some(source.module.iter().chain(parts).cloned().collect()),
     }
 }
 

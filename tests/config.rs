@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gatepost::cli::explain::{self, Format};
 use gatepost::config::{self, Loaded};
-use gatepost::explain::{self, Format};
 use gatepost::model::variable::LogVariable;
 
 #[test]

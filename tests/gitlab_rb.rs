@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use gatepost::config::gitlab_rb::surroundings::Surroundings;
+use gatepost::cli::explain::{self, Account, Format};
+use gatepost::config::gitlab_rb::environment::Surroundings;
 use gatepost::config::gitlab_rb::{self, Reading};
 use gatepost::config::{self, Severity};
-use gatepost::explain::{self, Account, Format};
 use serde_json::Value as Json;
 
 /// Settings that an expectation gives up, but of which every directive is translated here.

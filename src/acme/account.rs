@@ -9,12 +9,12 @@ use std::time::SystemTime;
 use instant_acme::{Account, AccountCredentials, NewAccount};
 use rustls::crypto::CryptoProvider;
 
-use super::failure::Failure;
+use super::error::Failure;
 use super::http_client::Https;
-use super::store;
+use super::storage;
 use crate::model::acme::Acme;
 use crate::model::host::HostName;
-use crate::net::file_problem::FileProblem;
+use crate::tls::files::file_error::FileProblem;
 
 /// The authority that certificates come from.
 pub(super) struct Authority(Https);
@@ -48,7 +48,7 @@ impl Authority {
         let new = NewAccount { contact: &contacts, terms_of_service_agreed: true, only_return_existing: false };
         let (account, credentials) = builder.create(&new, acme.directory.as_str().to_owned(), None).await?;
         let text = serde_json::to_string(&credentials).map_err(|error| Failure::Key(error.to_string()))?;
-        store::keep_secret(&file, text.as_bytes())?;
+        storage::keep_secret(&file, text.as_bytes())?;
         tracing::info!("an account at {} was made; its key is in {}", acme.directory, file.display());
         Ok(account)
     }

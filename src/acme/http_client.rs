@@ -21,8 +21,8 @@ use tokio::net::TcpStream;
 use crate::model::acme::DirectoryTrust;
 use crate::model::host::HostName;
 use crate::model::upstream::{Trust, UpstreamProtocol, UpstreamTls};
-use crate::net::file_problem::FileProblem;
-use crate::net::upstream::tls::ApplicationTls;
+use crate::tls::files::file_error::FileProblem;
+use crate::tls::upstream_client::ApplicationTls;
 
 /// Speaks to authorities.
 #[derive(Clone)]

@@ -6,12 +6,12 @@ use std::time::Duration;
 use instant_acme::{Account, AuthorizationStatus, ChallengeType, Identifier, NewOrder, OrderStatus, RetryPolicy};
 use rustls::crypto::CryptoProvider;
 
-use super::failure::{self, Failure};
-use super::request;
-use super::store::Issued;
+use super::csr;
+use super::error::{self, Failure};
+use super::storage::Issued;
 use crate::model::acme::{Acme, ChallengeKind};
 use crate::model::host::HostName;
-use crate::net::challenges::Offered;
+use crate::tls::server::challenges::Offered;
 
 /// Everything that an order needs.
 pub(super) struct Order<'a> {
@@ -33,7 +33,7 @@ impl Order<'_> {
         {
             return Err(failure);
         }
-        let request = request::make(self.acme.key, names)?;
+        let request = csr::make(self.acme.key, names)?;
         order.finalize_csr(&request.der).await?;
         let chain = order.poll_certificate(&PATIENT).await?;
         Ok(Issued { chain, key: request.key })
@@ -58,7 +58,7 @@ impl Order<'_> {
                     let name = HostName::parse(&name).map_err(|_| Failure::Useless(format!("the name {name}")))?;
                     let digest = answer.digest();
                     let digest = digest.as_ref().try_into().map_err(|_| Failure::Useless("the digest".into()))?;
-                    let terms = request::answer(&name, digest, self.provider)?;
+                    let terms = csr::answer(&name, digest, self.provider)?;
                     self.offered.handshake(name, terms);
                 }
             }
@@ -84,7 +84,7 @@ impl Order<'_> {
         while let Some(Ok(mut question)) = questions.next().await {
             let state = question.refresh().await.ok()?;
             if let Some(problem) = state.challenges.iter().find_map(|challenge| challenge.error.as_ref()) {
-                return Some(format!("{}: {}", state.identifier(), failure::told(problem)));
+                return Some(format!("{}: {}", state.identifier(), error::told(problem)));
             }
         }
         None

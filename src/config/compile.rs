@@ -4,27 +4,27 @@
 //! each before its redirects, listeners by address. So equal documents make equal models.
 
 mod acme;
-mod addresses;
 mod client_address;
 mod context;
 mod defaults;
-mod encryption;
 mod headers;
 mod host;
+mod listen;
 mod listeners;
+mod local_responses;
 mod log_format;
-mod no_effect;
-mod pages;
 mod redirect;
 mod routes;
 mod status;
+mod tls;
+mod unused_keys;
 mod upstreams;
 
 use std::path::Path;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::{Document, HostSection, ProcessSection, Said, Setting};
-use super::source::Place;
+use super::span::Place;
 use super::suggestion::nearest;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::tls::TicketKeySource;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
-use super::source::{Excerpt, Place};
+use super::span::{Excerpt, Place, Source};
 
 /// Whether the configuration can be used nevertheless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,10 +193,21 @@ fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize, sty
 const LONGEST_LINE: usize = 240;
 const LONGEST_INDENT: usize = 160;
 
+/// The error for a file that cannot be read.
+pub(super) fn unreadable(path: &Path, why: &std::io::Error) -> Diagnostic {
+    let place = Place::file(&Source::new(path, ""));
+    let error = Diagnostic::error(&place, format!("the configuration cannot be read: {why}"));
+    match why.kind() {
+        std::io::ErrorKind::NotFound => error.help("name another file with `--config`"),
+        std::io::ErrorKind::PermissionDenied => error.help("start as root, or as an account that may read it"),
+        std::io::ErrorKind::InvalidData => error.help("it must be UTF-8 text"),
+        _ => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::source::Source;
 
     #[test]
     fn a_problem_shows_its_line_with_the_part_that_is_meant() {

@@ -4,6 +4,7 @@
 //! its [`Place`]. What was not said stays unsaid here: defaults belong to the meaning.
 
 mod acme;
+mod setting;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroUsize};
@@ -14,13 +15,14 @@ use std::time::Duration;
 pub use acme::AcmeSection;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
+pub use setting::{Said, Setting};
 
-use super::source::{Place, Source};
+use super::span::{Place, Source};
 use crate::model::access::AccessRule;
 use crate::model::client_address::AddressSource;
 use crate::model::compression::Compression;
 use crate::model::error_page::{ApplicationErrors, ErrorPage};
-use crate::model::header_ops::HeaderOp;
+use crate::model::headers::ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::log_format::LogEscape;
 use crate::model::network::Network;
@@ -230,75 +232,6 @@ pub enum HeaderChoice {
     /// The proxy adds nothing; what the application sends stays.
     Leave,
     Send(HeaderValue),
-}
-
-/// A value and where it is written.
-#[derive(Debug, Clone)]
-pub struct Said<T> {
-    pub value: T,
-    pub place: Place,
-}
-
-/// A value that may be written or not.
-#[derive(Debug, Clone, Default)]
-pub enum Setting<T> {
-    /// Not written: the default holds.
-    #[default]
-    Unsaid,
-    /// Written in a way that cannot be read. That has been reported; nothing else follows from it.
-    Unreadable,
-    Said(Said<T>),
-}
-
-impl<T> Setting<T> {
-    /// A value that follows from what is written at `place`.
-    pub fn said_at(value: T, place: &Place) -> Setting<T> {
-        Setting::Said(Said { value, place: place.clone() })
-    }
-
-    /// The value and its place, if it can be read.
-    pub fn said(&self) -> Option<&Said<T>> {
-        match self {
-            Setting::Said(said) => Some(said),
-            _ => None,
-        }
-    }
-
-    pub fn is_unsaid(&self) -> bool {
-        matches!(self, Setting::Unsaid)
-    }
-
-    pub fn is_unreadable(&self) -> bool {
-        matches!(self, Setting::Unreadable)
-    }
-
-    /// Where it is written, if it can be read.
-    pub fn place(&self) -> Option<&Place> {
-        self.said().map(|said| &said.place)
-    }
-}
-
-impl<T: Clone> Setting<T> {
-    /// The value, or a default if there is none to be read.
-    pub fn value_or(&self, default: T) -> T {
-        self.said().map_or(default, |said| said.value.clone())
-    }
-
-    /// The value, or the one that stands for nothing at all.
-    pub fn value_or_default(self) -> T
-    where
-        T: Default,
-    {
-        match self {
-            Setting::Said(said) => said.value,
-            _ => T::default(),
-        }
-    }
-
-    /// This setting, or the one below it if nothing is said here.
-    pub fn over(&self, below: &Setting<T>) -> Setting<T> {
-        if self.is_unsaid() { below.clone() } else { self.clone() }
-    }
 }
 
 impl HostSettings {

@@ -5,11 +5,12 @@
 
 mod acme;
 mod compression;
-mod encryption;
-mod pages;
+mod local_responses;
+mod readers;
 mod redirect;
+mod section;
 mod table;
-mod values;
+mod tls;
 
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::Path;
@@ -24,27 +25,28 @@ use super::document::{
     ClientAddressSection, Document, ForwardSettings, HostSection, HostSettings, ProcessSection, RouteAction,
     RouteSection, Setting, UpstreamTlsSection,
 };
-use super::language::{self, Section};
-use super::source::{Place, Source};
-use super::{access, address, client_address, duration, header, route_path, template};
+use super::schema;
+use super::span::{Place, Source};
+use super::values::{access, address, client_address, duration, header, route_path, template};
 use crate::model::route::{PathMatch, Respond};
+use readers::{boolean, headers, list, number, text};
+use section::{section, sections};
 use table::{Reader, Table, Value};
-use values::{boolean, headers, list, number, text};
 
 /// Reads a text. `None` if it is not TOML.
 pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagnostics) -> Option<Document> {
     let root = parse(source, problems)?;
     let mut reader = Reader { source, problems };
-    let mut top = Table::open(&language::TOP, Place::file(source), root.get_ref(), &mut reader);
+    let mut top = Table::open(&schema::TOP, Place::file(source), root.get_ref(), &mut reader);
     Some(Document {
         source: Arc::clone(source),
         directory: directory.to_owned(),
-        default_host: top.get("default_host", values::one_or_more(values::HOST_EXPECTED, values::host_name)),
-        process: top.get("process", section(&language::PROCESS, process)).value_or_default(),
-        status: top.get("status", section(&language::STATUS, pages::status)),
-        acme: top.get("acme", section(&language::ACME, acme::acme)),
-        defaults: top.get("defaults", section(&language::DEFAULTS, host_settings)).value_or_default(),
-        hosts: top.get("host", sections(&language::HOST, host)).value_or_default(),
+        default_host: top.get("default_host", readers::one_or_more(readers::HOST_EXPECTED, readers::host_name)),
+        process: top.get("process", section(&schema::PROCESS, process)).value_or_default(),
+        status: top.get("status", section(&schema::STATUS, local_responses::status)),
+        acme: top.get("acme", section(&schema::ACME, acme::acme)),
+        defaults: top.get("defaults", section(&schema::DEFAULTS, host_settings)).value_or_default(),
+        hosts: top.get("host", sections(&schema::HOST, host)).value_or_default(),
     })
 }
 
@@ -63,7 +65,7 @@ pub(super) fn parse<'s>(source: &'s Arc<Source>, problems: &mut Diagnostics) -> 
 pub(super) fn process_of(source: &Arc<Source>, top: &DeTable<'_>, problems: &mut Diagnostics) -> ProcessSection {
     let Some(value) = top.get("process") else { return ProcessSection::default() };
     let mut reader = Reader { source, problems };
-    section(&language::PROCESS, process)(&mut reader, value).unwrap_or_default()
+    section(&schema::PROCESS, process)(&mut reader, value).unwrap_or_default()
 }
 
 fn syntax_error(place: &Place, message: &str) -> Diagnostic {
@@ -75,55 +77,33 @@ fn syntax_error(place: &Place, message: &str) -> Diagnostic {
     }
 }
 
-/// A table with the keys of a section.
-fn section<'t, T>(
-    section: &'static Section,
-    read: impl FnOnce(&mut Table<'_, '_, 't>) -> T,
-) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<T> {
-    move |reader, value| {
-        let entries = values::table(reader, value, section.form)?;
-        let place = reader.place(value);
-        Some(read(&mut Table::open(section, place, entries, reader)))
-    }
-}
-
-/// A list of tables with the keys of a section; those that are no tables are reported and left out.
-fn sections<'t, T>(
-    of: &'static Section,
-    read: fn(&mut Table<'_, '_, 't>) -> T,
-) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<Vec<T>> {
-    move |reader, value| {
-        let read = list(of.form, || section(of, read))(reader, value)?;
-        Some(read.into_iter().map(|said| said.value).collect())
-    }
-}
-
 fn process(table: &mut Table<'_, '_, '_>) -> ProcessSection {
     ProcessSection {
         workers: table.get("workers", workers),
-        user: table.get("user", text("write the name of an account in quotes", values::account)),
+        user: table.get("user", text("write the name of an account in quotes", readers::account)),
         shutdown_grace: table.get("shutdown_grace", text(duration::EXPECTED, duration::parse)),
-        log_level: table.get("log_level", text(values::LOG_LEVEL_EXPECTED, values::log_level)),
-        ticket_keys: table.get("ticket_keys", text(values::PATH_EXPECTED, values::path)),
+        log_level: table.get("log_level", text(readers::LOG_LEVEL_EXPECTED, readers::log_level)),
+        ticket_keys: table.get("ticket_keys", text(readers::PATH_EXPECTED, readers::path)),
     }
 }
 
 fn host(table: &mut Table<'_, '_, '_>) -> HostSection {
     HostSection {
         place: table.place.clone(),
-        name: table.get("name", text(values::HOST_EXPECTED, values::host_pattern)),
+        name: table.get("name", text(readers::HOST_EXPECTED, readers::host_pattern)),
         aliases: table
-            .get("aliases", list(values::HOST_EXPECTED, || text(values::HOST_EXPECTED, values::host_pattern))),
+            .get("aliases", list(readers::HOST_EXPECTED, || text(readers::HOST_EXPECTED, readers::host_pattern))),
         upstream: table.get("upstream", text(address::UPSTREAM_EXPECTED, address::upstream)),
-        certificate: table.get("certificate", values::one_or_more(values::PATH_EXPECTED, values::path)),
-        certificate_key: table.get("certificate_key", values::one_or_more(values::PATH_EXPECTED, values::path)),
-        key_password_file: table.get("key_password_file", text(values::PATH_EXPECTED, values::path)),
+        certificate: table.get("certificate", readers::one_or_more(readers::PATH_EXPECTED, readers::path)),
+        certificate_key: table.get("certificate_key", readers::one_or_more(readers::PATH_EXPECTED, readers::path)),
+        key_password_file: table.get("key_password_file", text(readers::PATH_EXPECTED, readers::path)),
         public_port: table.get("public_port", port),
-        acme_challenge_directory: table.get("acme_challenge_directory", text(values::PATH_EXPECTED, values::path)),
+        acme_challenge_directory: table
+            .get("acme_challenge_directory", text(readers::PATH_EXPECTED, readers::path)),
         acme_names: table
-            .get("acme_names", list(values::HOST_EXPECTED, || text(values::HOST_EXPECTED, values::host_name))),
+            .get("acme_names", list(readers::HOST_EXPECTED, || text(readers::HOST_EXPECTED, readers::host_name))),
         settings: host_settings(table),
-        routes: table.get("route", sections(&language::ROUTE, route)).value_or_default(),
+        routes: table.get("route", sections(&schema::ROUTE, route)).value_or_default(),
     }
 }
 
@@ -135,18 +115,18 @@ fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
         listen: table.get("listen", addresses()),
         redirect_from: table.get("redirect_from", addresses()),
         proxy_protocol: table.get("proxy_protocol", boolean),
-        client_address: table.get("client_address", section(&language::CLIENT_ADDRESS, who_knows_the_client)),
-        http2: table.get("http2", values::http_versions),
-        encryption: encryption::settings(table),
-        hsts: table.get("hsts", values::header_choice("write \"max-age=63072000\" or false", header::hsts)),
+        client_address: table.get("client_address", section(&schema::CLIENT_ADDRESS, who_knows_the_client)),
+        http2: table.get("http2", readers::http_versions),
+        encryption: tls::settings(table),
+        hsts: table.get("hsts", readers::header_choice("write \"max-age=63072000\" or false", header::hsts)),
         referrer_policy: table
-            .get("referrer_policy", values::header_choice("write a policy in quotes, or false", header::value)),
+            .get("referrer_policy", readers::header_choice("write a policy in quotes, or false", header::value)),
         keepalive_connections: table.get("keepalive_connections", connections),
         keepalive_timeout: table.get("keepalive_timeout", text(duration::EXPECTED, duration::parse)),
         compression: table.get("compression", compression::compression),
-        access_log: table.get("access_log", text(values::LOG_TARGET_EXPECTED, values::log_target)),
-        access_log_format: table.get("access_log_format", text(values::LOG_FORMAT_EXPECTED, template::of_log)),
-        access_log_escape: table.get("access_log_escape", text(values::LOG_ESCAPE_EXPECTED, values::log_escape)),
+        access_log: table.get("access_log", text(readers::LOG_TARGET_EXPECTED, readers::log_target)),
+        access_log_format: table.get("access_log_format", text(readers::LOG_FORMAT_EXPECTED, template::of_log)),
+        access_log_escape: table.get("access_log_escape", text(readers::LOG_ESCAPE_EXPECTED, readers::log_escape)),
         forwarding: forward_settings(table),
     }
 }
@@ -163,27 +143,27 @@ fn who_knows_the_client(table: &mut Table<'_, '_, '_>) -> ClientAddressSection {
 fn forward_settings(table: &mut Table<'_, '_, '_>) -> ForwardSettings {
     let span = || text(duration::EXPECTED, duration::parse);
     ForwardSettings {
-        max_body: table.get("max_body", values::max_body),
+        max_body: table.get("max_body", readers::max_body),
         connect_timeout: table.get("connect_timeout", span()),
         read_timeout: table.get("read_timeout", span()),
         client_timeout: table.get("client_timeout", span()),
         tunnel_idle_timeout: table.get("tunnel_idle_timeout", span()),
-        upstream_tls: table.get("upstream_tls", section(&language::UPSTREAM_TLS, upstream_tls)),
+        upstream_tls: table.get("upstream_tls", section(&schema::UPSTREAM_TLS, upstream_tls)),
         request_headers: table.get("request_headers", headers).value_or_default(),
         response_headers: table.get("response_headers", headers).value_or_default(),
         access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
-        intercept_errors: table.get("intercept_errors", values::application_errors),
-        error_pages: table.get("error_page", list(language::ERROR_PAGE.form, || pages::error_page)),
+        intercept_errors: table.get("intercept_errors", readers::application_errors),
+        error_pages: table.get("error_page", list(schema::ERROR_PAGE.form, || local_responses::error_page)),
     }
 }
 
 fn upstream_tls(table: &mut Table<'_, '_, '_>) -> UpstreamTlsSection {
-    let file = || text(values::PATH_EXPECTED, values::path);
+    let file = || text(readers::PATH_EXPECTED, readers::path);
     UpstreamTlsSection {
         verify: table.get("verify", boolean),
         ca: table.get("ca", file()),
         pin: table.get("pin", file()),
-        name: table.get("name", text(values::HOST_EXPECTED, values::host_name)),
+        name: table.get("name", text(readers::HOST_EXPECTED, readers::host_name)),
         certificate: table.get("certificate", file()),
         certificate_key: table.get("certificate_key", file()),
     }
@@ -217,7 +197,7 @@ fn route_action(table: &mut Table<'_, '_, '_>) -> Setting<RouteAction> {
     let upstream = table.get("upstream", text(address::UPSTREAM_EXPECTED, upstream));
     let redirect = table.get("redirect_to", redirect::redirect);
     let respond = table.get("respond", respond);
-    let files = table.get("files", pages::files);
+    let files = table.get("files", local_responses::files);
     let close = table.get("close", close);
     let actions = vec![upstream, redirect, respond, files, close];
     table.only_one(actions, "`upstream`, `redirect_to`, `respond`, `files` and `close`")
@@ -231,7 +211,7 @@ fn close(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<RouteAction> {
 }
 
 fn respond<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {
-    let answer = section(&language::RESPOND, |table| {
+    let answer = section(&schema::RESPOND, |table| {
         let status = table.get("status", status);
         let content_type = table.get("content_type", text("write a media type in quotes", header::value));
         let body = table.get("body", text("write the body in quotes", |body| Ok(body.to_owned())));

@@ -4,20 +4,20 @@
 //! takes them from the package), `overrides` has the last word, `check` finds values that cannot be used, `lower` turns settings into a document by the package's rules, and
 //! `verdicts` accounts for every line.
 
-mod check;
-mod deep_stack;
+mod assignments;
+pub mod environment;
 mod evaluator;
-mod ledger;
+mod large_stack;
 mod lower;
 mod nginx_text;
 mod overrides;
+mod report;
 mod settings;
 mod show_config;
-pub mod surroundings;
 mod syntax;
+mod top_level;
+mod type_check;
 mod value;
-mod verdicts;
-mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,14 +27,13 @@ pub use settings::{Documented, documented};
 use super::compile;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Said;
-use super::source::{Place, Source};
+use super::span::{Place, Source};
 use crate::model::Model;
-use crate::model::judgement::{Judgement, Verdict};
+use crate::model::setting_report::{Judgement, Verdict};
+use assignments::Settings;
+use environment::Surroundings;
 use evaluator::Evaluator;
-use ledger::Settings;
 use lower::reader::Reader;
-use lower::snippet::account;
-use surroundings::Surroundings;
 
 /// What a file means.
 #[derive(Debug)]
@@ -105,13 +104,13 @@ fn is_within(judgement: &Judgement, setting: &str) -> bool {
 pub fn load(path: &Path, surroundings: &dyn Surroundings) -> Reading {
     match surroundings.read(path) {
         Ok(text) => read(path, &text, surroundings),
-        Err(why) => only(super::unreadable(path, &why)),
+        Err(why) => only(super::diagnostic::unreadable(path, &why)),
     }
 }
 
 /// Reads a text as if it stood in the file at `path`.
 pub fn read(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading {
-    match deep_stack::run(|| evaluate(path, text, surroundings)) {
+    match large_stack::run(|| evaluate(path, text, surroundings)) {
         Ok(Some(reading)) => reading,
         Ok(None) => only(Diagnostic::error(&whole(path), "the Ruby parser cannot cope with this file")),
         Err(why) => only(Diagnostic::error(&whole(path), format!("there is no memory to read this file: {why}"))),
@@ -126,13 +125,13 @@ fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
         false => evaluated(&source, surroundings, &mut problems),
     };
     let process = overrides::apply(path, &mut settings, surroundings, &mut problems);
-    check::check(&settings, &mut problems);
+    type_check::check(&settings, &mut problems);
     let mut reader = Reader::new(&settings, &source, &mut problems);
     let document = lower::document(&source, process, &mut reader, surroundings);
     let (remarks, directives) = (reader.remarks, reader.directives);
     let model = compile::compile(&document, &mut problems);
-    let mut judgements = verdicts::judge(&settings, &remarks, &mut problems);
-    account::insert(&mut judgements, &directives);
+    let mut judgements = report::judge(&settings, &remarks, &mut problems);
+    lower::snippet::report::insert(&mut judgements, &directives);
     // One that is obtained may be missing still.
     let brought = document.hosts.iter().filter(|host| !host.settings.acme.value_or(false));
     let certificates = brought.flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::CertificateId;
 use super::host::{HostName, HostPattern};
+use super::ids::CertificateId;
 
 /// What is obtained, and from whom.
 #[derive(Debug, Clone, PartialEq, Eq)]

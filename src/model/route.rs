@@ -15,8 +15,9 @@ use regex::Regex;
 use super::access::AccessRules;
 use super::error_page::ApplicationErrors;
 use super::files::Files;
-use super::header_ops::HeaderOp;
-use super::{BodyLimit, ErrorPagesId, UpstreamId};
+use super::headers::ops::HeaderOp;
+use super::ids::{ErrorPagesId, UpstreamId};
+use super::limits::BodyLimit;
 
 /// The routes of one host, ready to choose from.
 #[derive(Debug, Clone, PartialEq, Default)]

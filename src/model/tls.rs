@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use super::{CertificateId, HttpVersions};
+use super::ids::CertificateId;
+use super::listener::HttpVersions;
 
 /// Everything that TLS must know of a host. Hosts that share an address each have their own.
 #[derive(Debug, Clone, PartialEq, Eq)]

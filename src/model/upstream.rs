@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::CertificateFiles;
+use super::certificate_files::CertificateFiles;
 use super::host::HostName;
 
 /// Where requests go, and how connections to it are kept.

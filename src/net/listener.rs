@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::keepalive::notice_death;
+use super::tcp::notice_death;
 
 /// Binds one listening socket. Several, one per worker, share an address; the kernel spreads the
 /// connections over them.

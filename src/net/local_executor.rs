@@ -6,7 +6,7 @@ use crate::drain::Drain;
 
 /// Hands the tasks of a connection to the worker it lives on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LocalExecutor;
+pub(crate) struct LocalExecutor;
 
 impl<F> hyper::rt::Executor<F> for LocalExecutor
 where

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, Version, request, response};
 
-use super::body::Content;
 use super::gzip_body::GzipBody;
-use super::reply::Reply;
+use super::local_response::Reply;
+use super::response_body::Content;
 use crate::model::compression::{Compression, GzipRules, OldestHttp, Proxied, Unshared, Vary};
 
 /// What is to become of an answer.

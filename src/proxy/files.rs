@@ -17,9 +17,10 @@ use http_range_header::parse_range_header;
 use nix::fcntl::OFlag;
 use tokio::task::spawn_blocking;
 
-use super::body::Content;
+use super::error::Refusal;
 use super::file_body::FileBody;
-use super::reply::{Refusal, Reply};
+use super::local_response::Reply;
+use super::response_body::Content;
 use crate::model::files::{FileName, Files};
 use crate::model::path;
 

@@ -3,10 +3,10 @@
 use http::{header, request};
 use hyper::body::Body;
 
-use super::reply::Refusal;
+use super::error::Refusal;
+use crate::downstream::request_body::ClientBody;
 use crate::model::route::Forward;
-use crate::net::client_body::ClientBody;
-use crate::net::upstream::request::{BodyRules, Expectation, RequestBody};
+use crate::upstream::request_body::{BodyRules, Expectation, RequestBody};
 
 /// The client's body for an application, unless the head says already that it breaks the rules. Most requests
 /// have none, and nothing is looked up for it.

@@ -7,7 +7,7 @@
 use http::header::{self, HeaderValue};
 use http::{Version, request};
 
-use super::reply::Refusal;
+use super::error::Refusal;
 
 /// The host that a request names.
 pub enum RequestedHost<'a> {

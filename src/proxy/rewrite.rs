@@ -8,9 +8,9 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Uri, Version, request};
 
-use crate::model::end_to_end::EndToEnd;
-use crate::model::header_ops::ResolvedOps;
-use crate::model::introduction::Introduction;
+use crate::model::headers::end_to_end::EndToEnd;
+use crate::model::headers::forwarding::Introduction;
+use crate::model::headers::ops::ResolvedOps;
 use crate::model::path::{self, InvalidPath};
 use crate::model::route::{ForwardTarget, RedirectPath, Route};
 

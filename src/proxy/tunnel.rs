@@ -4,6 +4,8 @@
 //! for the moment in which bytes are read and written on, and only what the other side does not take at
 //! once is kept. The end of one direction is passed on as such, and the other goes on until it ends too.
 
+pub mod upgrade;
+
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -13,8 +15,9 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use crate::net::buffer_pool;
 use crate::net::idle_timer::IdleTimer;
-use crate::net::lent_buffer;
+use crate::telemetry::access_log::TunnelRecord;
 
 /// One end of a tunnel: the stream, and bytes that were read from it together with the handshake.
 pub struct End<S> {
@@ -196,7 +199,7 @@ impl Flow {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let mut lent = lent_buffer::lend();
+        let mut lent = buffer_pool::lend();
         let mut arrived = ReadBuf::new(&mut lent);
         match Pin::new(from).poll_read(cx, &mut arrived) {
             Poll::Pending => return Ok(Poll::Pending),
@@ -261,3 +264,13 @@ const HALF_CLOSED: Duration = Duration::from_secs(60);
 
 /// What closing an idle tunnel may take.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+impl Meter for TunnelRecord {
+    fn to_client(&mut self, bytes: u64) {
+        self.sent(bytes);
+    }
+
+    fn to_application(&mut self, bytes: u64) {
+        self.received(bytes);
+    }
+}

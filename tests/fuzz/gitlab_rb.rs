@@ -8,9 +8,10 @@
 use std::io;
 use std::path::Path;
 
-use gatepost::config::gitlab_rb::{self, surroundings::Surroundings};
-use gatepost::explain::{self, Account, Format};
 use libfuzzer_sys::fuzz_target;
+use gatepost::config::gitlab_rb;
+use gatepost::config::gitlab_rb::environment::Surroundings;
+use gatepost::cli::explain::{self, Account, Format};
 
 fuzz_target!(|text: &str| {
     let (text, overrides) = text.split_once('\0').unwrap_or((text, ""));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::diagnostic::Diagnostics;
-use crate::config::source::Place;
+use crate::config::span::Place;
 use crate::model::host::HostName;
 use crate::model::upstream::UpstreamAddress;
 use crate::model::{CertificateId, HostId, LogTarget, Model, VirtualHost};

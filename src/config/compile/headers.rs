@@ -2,7 +2,7 @@
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, Said};
-use crate::model::header_ops::{HeaderOp, SettableName};
+use crate::model::headers::ops::{HeaderOp, SettableName};
 
 /// Headers that every answer of a host carries, whatever its route.
 pub(super) fn policy(hsts: HeaderChoice, referrer_policy: HeaderChoice) -> Vec<HeaderOp> {

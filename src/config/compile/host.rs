@@ -7,11 +7,11 @@ use super::listeners::{Claim, Purpose};
 use super::redirect::{self, RedirectPlan};
 use super::routes::{self, RoutePlan};
 use super::{
-    acme, addresses, client_address, defaults, encryption, headers, log_format, no_effect, pages, upstreams,
+    acme, client_address, defaults, headers, listen, local_responses, log_format, tls, unused_keys, upstreams,
 };
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
-use crate::model::header_ops::HeaderOp;
+use crate::model::headers::ops::HeaderOp;
 use crate::model::host::HostPattern;
 use crate::model::log_format::LogFormat;
 use crate::model::route::Routes;
@@ -26,8 +26,8 @@ pub(super) fn compile(section: &HostSection, defaults: &HostSettings, context: &
         names: names(section, context.problems),
         transport: transport(&settings),
         routes: routes::compile(section, &settings, context),
-        listen: addresses::listen(section, &settings, context.problems),
-        redirect_from: addresses::redirect_from(section, &settings, context.problems),
+        listen: listen::listen(section, &settings, context.problems),
+        redirect_from: listen::redirect_from(section, &settings, context.problems),
         log_format: log_format::of(&settings, context.problems),
         settings,
     };
@@ -58,10 +58,10 @@ impl HostPlan<'_> {
         }
         let problems = &mut *context.problems;
         if self.transport == Transport::Plain {
-            no_effect::report_tls_keys(self.section, problems);
+            unused_keys::report_tls_keys(self.section, problems);
         }
         if self.redirect_from.is_empty() && !self.settings.redirect_from.is_unreadable() {
-            no_effect::report_redirect_keys(self.section, &self.routes, problems);
+            unused_keys::report_redirect_keys(self.section, &self.routes, problems);
         }
     }
 
@@ -69,7 +69,7 @@ impl HostPlan<'_> {
         let access_log = context.log_target(self.settings.access_log.value_or(defaults::access_log()));
         let access_log = context.model.add_access_log(access_log);
         let policy = self.policy();
-        let error_pages = pages::add(&self.settings.forwarding.error_pages, context);
+        let error_pages = local_responses::add(&self.settings.forwarding.error_pages, context);
         let host = VirtualHost {
             names: self.names.iter().map(|name| name.value.clone()).collect(),
             security: self.security(name, context),
@@ -104,7 +104,7 @@ impl HostPlan<'_> {
         if self.redirect_from.is_empty() {
             return Vec::new();
         }
-        let port = addresses::public_port(self.section, &self.listen, context.problems);
+        let port = listen::public_port(self.section, &self.listen, context.problems);
         let plan = RedirectPlan {
             names: &self.names,
             from: &self.redirect_from,
@@ -121,7 +121,7 @@ impl HostPlan<'_> {
         if self.transport == Transport::Plain {
             return Security::Plain;
         }
-        let terms = encryption::compile(self.section, &self.settings, name, context);
+        let terms = tls::compile(self.section, &self.settings, name, context);
         acme::note(self.section, &self.settings.acme, &terms.certificates, context);
         Security::Tls(context.model.add_tls_terms(terms))
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Said;
-use crate::config::source::Place;
+use crate::config::span::Place;
 use crate::model::host::{HostName, HostPattern, HostTable};
 use crate::model::{HostId, Listener, Preamble, Transport};
 

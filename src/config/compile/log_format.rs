@@ -2,7 +2,7 @@
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::HostSettings;
-use crate::config::source::Place;
+use crate::config::span::Place;
 use crate::model::log_format::{LogEscape, LogFormat};
 use crate::model::variable::{LogVariable, RequestFact, RequestVariable};
 

@@ -3,16 +3,16 @@
 use std::cmp::Reverse;
 
 use super::context::Context;
-use super::{defaults, headers, pages, upstreams};
+use super::{defaults, headers, local_responses, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{
     Application, ForwardSettings, HostSection, HostSettings, RedirectSection, RouteAction, RouteSection, Said,
     Setting,
 };
-use crate::config::source::Place;
+use crate::config::span::Place;
 use crate::model::access::{AccessRule, AccessRules};
 use crate::model::error_page::ApplicationErrors;
-use crate::model::header_ops::HeaderOp;
+use crate::model::headers::ops::HeaderOp;
 use crate::model::route::{Action, Forward, ForwardTarget, Origin, PathMatch, Redirect, RedirectPath, Route};
 use crate::model::upstream::UpstreamProtocol;
 use crate::model::{ErrorPagesId, Model};
@@ -58,8 +58,8 @@ impl RoutePlan {
 /// the order in which they are written.
 pub(super) fn compile(section: &HostSection, host: &HostSettings, context: &mut Context<'_>) -> Vec<RoutePlan> {
     headers::report_doubles(&host.forwarding.response_headers, context.problems);
-    pages::report_doubles(&section.settings.forwarding.error_pages, context.problems);
-    let challenges = pages::challenges(section);
+    local_responses::report_doubles(&section.settings.forwarding.error_pages, context.problems);
+    let challenges = local_responses::challenges(section);
     let all: Vec<&RouteSection> = section.routes.iter().chain(&challenges).collect();
     report_repeated(&all, context.problems);
     let mut sections: Vec<(&PathMatch, &RouteSection)> = Vec::new();
@@ -87,7 +87,7 @@ fn compile_route(
     context: &mut Context<'_>,
 ) -> Option<RoutePlan> {
     headers::report_doubles(&route.settings.response_headers, context.problems);
-    pages::report_doubles(&route.settings.error_pages, context.problems);
+    local_responses::report_doubles(&route.settings.error_pages, context.problems);
     report_pattern_replaced(path, route, context.problems);
     let settings = route.settings.over(&host.forwarding);
     let action = match &route.action {
@@ -104,7 +104,7 @@ fn compile_route(
             RouteAction::Respond(answer) => own_answer(Action::Respond(answer.clone()), route, context.problems),
             RouteAction::Close => own_answer(Action::Close, route, context.problems),
             RouteAction::Files(files) => {
-                let files = pages::files(files, path, context)?;
+                let files = local_responses::files(files, path, context)?;
                 own_answer(Action::Files(files), route, context.problems)
             }
         },
@@ -116,7 +116,7 @@ fn compile_route(
         action,
         response_headers,
         access: settings.access.said().map(|said| access(&said.value)).unwrap_or_default(),
-        error_pages: pages::add(&settings.error_pages, context),
+        error_pages: local_responses::add(&settings.error_pages, context),
         before_redirect,
     };
     if matches!(plan.action, Action::Forward(_)) && !plan.speaks_tls(&context.model) {
@@ -148,7 +148,7 @@ fn catch_all(section: &HostSection, host: &HostSettings, context: &mut Context<'
         action: forward(application, ForwardTarget::AsItCame, &host.forwarding, host, context),
         response_headers: headers::ops(&host.forwarding.response_headers),
         access: host.forwarding.access.said().map(|said| access(&said.value)).unwrap_or_default(),
-        error_pages: pages::add(&host.forwarding.error_pages, context),
+        error_pages: local_responses::add(&host.forwarding.error_pages, context),
         before_redirect: None,
     })
 }

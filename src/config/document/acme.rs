@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Said, Setting};
+use super::setting::{Said, Setting};
 use crate::model::acme::{ChallengeKind, Contact, DirectoryUrl, KeyKind};
 
 /// What is said about obtaining certificates.

@@ -1,14 +1,14 @@
 //! Reads `[acme]`: from whom certificates are obtained.
 
+use super::readers::{self, text};
 use super::table::Table;
-use super::values::{self, text};
-use crate::config::acme;
 use crate::config::document::AcmeSection;
+use crate::config::values::acme;
 
 pub(super) fn acme(table: &mut Table<'_, '_, '_>) -> AcmeSection {
-    let path = || text(values::PATH_EXPECTED, values::path);
+    let path = || text(readers::PATH_EXPECTED, readers::path);
     AcmeSection {
-        contact: table.get("contact", values::one_or_more(acme::CONTACT_EXPECTED, acme::contact)),
+        contact: table.get("contact", readers::one_or_more(acme::CONTACT_EXPECTED, acme::contact)),
         directory: table.get("directory", text(acme::DIRECTORY_EXPECTED, acme::directory)),
         ca: table.get("ca", path()),
         state_directory: table.get("state_directory", path()),

@@ -2,13 +2,13 @@
 
 use toml::de::DeValue;
 
-use super::section;
+use super::readers::{boolean, number, one_or_more, text};
+use super::section::section;
 use super::table::{Reader, Table, Value};
-use super::values::{boolean, number, one_or_more, text};
-use crate::config::compression::{self, HTTP_EXPECTED, PROXIED_EXPECTED, TYPES_EXPECTED};
 use crate::config::diagnostic::Mistake;
 use crate::config::document::Setting;
-use crate::config::language;
+use crate::config::schema;
+use crate::config::values::compression::{self, HTTP_EXPECTED, PROXIED_EXPECTED, TYPES_EXPECTED};
 use crate::model::compression::{Compression, GzipRules, Level, Vary};
 
 /// A table of rules, of which those that are left out are GitLab's; `true` for all of these, or `false`.
@@ -17,7 +17,7 @@ pub(super) fn compression<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> 
         DeValue::Boolean(false) => Some(Compression::Off),
         DeValue::Boolean(true) => Some(Compression::Gzip(Box::new(compression::of_package()))),
         _ => {
-            let rules = section(&language::COMPRESSION, rules)(reader, value)??;
+            let rules = section(&schema::COMPRESSION, rules)(reader, value)??;
             Some(Compression::Gzip(Box::new(rules)))
         }
     }

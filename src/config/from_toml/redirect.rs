@@ -3,12 +3,13 @@
 use http::StatusCode;
 use toml::de::DeValue;
 
-use super::section;
+use super::readers::{number, text};
+use super::section::section;
 use super::table::{Reader, Value};
-use super::values::{number, text};
 use crate::config::diagnostic::Mistake;
 use crate::config::document::{RedirectSection, RouteAction, Setting};
-use crate::config::{address, language};
+use crate::config::schema;
+use crate::config::values::address;
 use crate::model::route::RedirectPath;
 
 /// `redirect_to`: an origin in quotes, or a table that says more.
@@ -25,7 +26,7 @@ pub(super) fn redirect<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Opt
 }
 
 fn elaborate<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RedirectSection> {
-    let (origin, path, status) = section(&language::REDIRECT, |table| {
+    let (origin, path, status) = section(&schema::REDIRECT, |table| {
         let origin = table.get("origin", text(address::ORIGIN_EXPECTED, address::origin));
         let fixed = table.get("path", text(PATH_EXPECTED, |text| path(text).map(RedirectPath::Fixed)));
         let replaced =

@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Mistake};
 use crate::config::document::{Said, Setting};
-use crate::config::language::{Section, places_of};
-use crate::config::source::{Place, Source};
+use crate::config::schema::{Section, places_of};
+use crate::config::span::{Place, Source};
 
 /// A TOML value with its place.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;

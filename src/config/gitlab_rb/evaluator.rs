@@ -7,229 +7,29 @@
 //!
 //! Every step is bounded, whatever the text: values by a budget of memory, code by its depth.
 
+mod aliasing;
+mod array_methods;
 mod assignment;
 mod blocks;
-mod branches;
-mod builtin;
+mod builtins;
 mod case_equality;
-mod formats;
-mod hashes;
+mod control_flow;
+mod hash_methods;
+mod interpreter;
 mod iteration;
-mod lists;
 mod literals;
-mod matching;
-mod methods;
+mod method_calls;
 mod mutation;
-mod numbers;
-mod outside;
+mod number_methods;
 mod parameters;
-mod pattern;
-mod sharing;
-mod texts;
+mod regexp;
+mod regexp_match;
+mod sprintf;
+mod string_methods;
+mod system_calls;
 mod yaml;
 
-use std::collections::HashMap;
-use std::path::Path;
-use std::rc::Rc;
-use std::sync::Arc;
-
-use lib_ruby_parser::nodes::Def;
-use lib_ruby_parser::{Loc, Node};
-
-use super::ledger::Settings;
-use super::surroundings::Surroundings;
-use super::syntax;
-use super::value::{Data, Unknown, Value};
-use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::source::{Place, Source};
-use sharing::Sharing;
-
-/// Evaluates files, one after the other, into the same settings.
-pub(super) struct Evaluator<'a> {
-    surroundings: &'a dyn Surroundings,
-    problems: &'a mut Diagnostics,
-    /// The text that is being evaluated.
-    source: Arc<Source>,
-    settings: Settings,
-    variables: HashMap<String, Value>,
-    /// Constants, `@` and `$` variables, which are seen everywhere.
-    globals: HashMap<String, Value>,
-    methods: HashMap<String, Rc<Def>>,
-    /// Which names stand for one and the same object.
-    sharing: Sharing,
-    /// Why it is not known whether this code runs at all.
-    doubt: Option<Unknown>,
-    flow: Flow,
-    /// How many bodies around this code handle their exceptions.
-    guards: usize,
-    budget: usize,
-    depth: usize,
-}
-
-/// Where the code goes on.
-#[derive(Debug)]
-enum Flow {
-    Ahead,
-    /// At the end of the block, with its value.
-    Next(Value),
-    /// After the loop, with its value.
-    Break(Value),
-    /// After the call of the method, with its value.
-    Return(Value),
-}
-
-impl<'a> Evaluator<'a> {
-    pub(super) fn new(surroundings: &'a dyn Surroundings, problems: &'a mut Diagnostics) -> Evaluator<'a> {
-        Evaluator {
-            surroundings,
-            problems,
-            source: Source::new(Path::new(""), ""),
-            settings: Settings::new(),
-            variables: HashMap::new(),
-            globals: HashMap::new(),
-            methods: HashMap::new(),
-            sharing: Sharing::default(),
-            doubt: None,
-            flow: Flow::Ahead,
-            guards: 0,
-            budget: BUDGET,
-            depth: 0,
-        }
-    }
-
-    /// Evaluates a file. Its local variables are its own.
-    pub(super) fn file(&mut self, source: &Arc<Source>) {
-        self.budget = self.budget.saturating_sub(PER_FILE);
-        let Some(tree) = syntax::parse(source, self.problems) else { return };
-        let outer_source = std::mem::replace(&mut self.source, Arc::clone(source));
-        let outer_variables = std::mem::take(&mut self.variables);
-        let outer_sharing = std::mem::take(&mut self.sharing);
-        self.eval(&tree);
-        self.flow = Flow::Ahead;
-        self.variables = outer_variables;
-        self.sharing = outer_sharing;
-        self.source = outer_source;
-    }
-
-    pub(super) fn into_settings(self) -> Settings {
-        self.settings
-    }
-
-    fn place(&self, loc: &Loc) -> Place {
-        Place::new(&self.source, loc.begin..loc.end)
-    }
-
-    fn place_of(&self, node: &Node) -> Place {
-        self.place(node.expression())
-    }
-
-    /// The value of an expression.
-    fn eval(&mut self, node: &Node) -> Value {
-        if self.depth >= DEEPEST || self.budget == 0 {
-            return self.too_much(node);
-        }
-        self.depth += 1;
-        let value = self.expression(node);
-        self.depth -= 1;
-        self.budget = self.budget.saturating_sub(value.weight());
-        value
-    }
-
-    fn expression(&mut self, node: &Node) -> Value {
-        if let Some(value) = self.literal(node) {
-            return value;
-        }
-        let place = self.place_of(node);
-        match node {
-            Node::Begin(it) => self.sequence(&it.statements, &place),
-            Node::KwBegin(it) => self.sequence(&it.statements, &place),
-            Node::Lvar(it) => self.variable(&it.name, &place),
-            Node::Ivar(it) => self.global(&it.name, &place),
-            Node::Gvar(it) => self.global(&it.name, &place),
-            Node::NthRef(it) => self.last_group(&it.name, &place),
-            Node::Const(it) => self.constant(it),
-            Node::Self_(_) => Value::new(Data::Constant("Gitlab".to_owned()), &place),
-            Node::Send(it) => self.send(it, None),
-            Node::CSend(it) => self.safe_send(it),
-            Node::Index(it) => self.index(it),
-            Node::Block(_) | Node::Numblock(_) => self.call_with_block(node),
-            Node::Lvasgn(_) | Node::Casgn(_) | Node::Ivasgn(_) | Node::Gvasgn(_) | Node::IndexAsgn(_) => {
-                self.assign(node)
-            }
-            Node::Masgn(it) => self.assign_many(it),
-            Node::OpAsgn(it) => self.assign_with_operator(it),
-            Node::OrAsgn(it) => self.assign_unless(true, &it.recv, &it.value),
-            Node::AndAsgn(it) => self.assign_unless(false, &it.recv, &it.value),
-            Node::Def(it) => self.define(it),
-            Node::XHeredoc(_) | Node::Xstr(_) => Value::unknown("a shell command would have to be run", &place),
-            _ => self.branch(node, &place),
-        }
-    }
-
-    /// Statements in their order, and the value of the last.
-    fn sequence(&mut self, statements: &[Node], place: &Place) -> Value {
-        let mut last = Value::nil(place);
-        for statement in statements {
-            last = self.eval(statement);
-            if !matches!(self.flow, Flow::Ahead) {
-                break;
-            }
-        }
-        last
-    }
-
-    fn optional(&mut self, node: Option<&Node>, place: &Place) -> Value {
-        node.map_or_else(|| Value::nil(place), |node| self.eval(node))
-    }
-
-    fn variable(&self, name: &str, place: &Place) -> Value {
-        let value = self.variables.get(name).cloned().unwrap_or_else(|| Value::nil(place));
-        Value { place: place.clone(), ..value }
-    }
-
-    fn global(&self, name: &str, place: &Place) -> Value {
-        let unset = || match name {
-            "$stdout" | "$stderr" => Value::new(Data::Constant("STDOUT".to_owned()), place),
-            _ => Value::nil(place),
-        };
-        self.globals.get(name).cloned().unwrap_or_else(unset)
-    }
-
-    /// Does something of which it is not known whether it happens.
-    fn in_doubt(&mut self, why: &Unknown, work: impl FnOnce(&mut Self)) {
-        let outer = self.doubt.replace(why.clone());
-        work(self);
-        match self.flow {
-            Flow::Ahead => self.doubt = outer,
-            // Whether anything that follows is reached is as doubtful, so the doubt stays.
-            _ => self.flow = Flow::Ahead,
-        }
-    }
-
-    fn define(&mut self, method: &Def) -> Value {
-        self.methods.insert(method.name.clone(), Rc::new(method.clone()));
-        Value::new(Data::Symbol(method.name.clone()), &self.place(&method.expression_l))
-    }
-
-    fn too_much(&mut self, node: &Node) -> Value {
-        let place = self.place_of(node);
-        let why = if self.budget == 0 { "this file computes too much" } else { "this is nested too deeply" };
-        if !self.problems.iter().any(|known| known.message == why) {
-            self.problems
-                .push(Diagnostic::error(&place, why).help("write the values down instead of computing them"));
-        }
-        Value::raises(why, &place)
-    }
-}
-
-/// How deep expressions may nest. Nobody's settings come near it.
-const DEEPEST: usize = 200;
-
-/// How much memory all values together may take over time, in bytes.
-const BUDGET: usize = 32 << 20;
-
-/// What a file takes of it to be parsed, so that files that include each other come to an end.
-const PER_FILE: usize = 512 << 10;
+pub(super) use interpreter::Evaluator;
 
 #[cfg(test)]
 mod tests;

@@ -1,61 +1,54 @@
 //! From settings to a document: which hosts there are, and how they are served, by the package's rules.
 
 mod acme;
-mod agent;
-mod applications;
 mod certificate;
+mod certificate_paths;
 mod cipher_string;
 mod client_address;
 mod client_certificates;
 mod compression;
-mod encryption;
+mod context;
+mod error_pages;
+mod external_url;
 mod fallback_url;
-mod headers;
 mod host;
+mod kas;
 mod kerberos;
 mod lets_encrypt;
-mod listening;
+mod listen;
 mod log_format;
-mod nginx_text;
-mod notation;
-mod openssl_commands;
-mod pages;
-mod plan;
+mod nginx_string;
+mod openssl_conf;
+mod port_conflicts;
 pub(super) mod reader;
 mod request_headers;
+mod response_headers;
 mod roles;
 mod routes;
+mod service;
 mod services;
-mod shared;
+mod shared_addresses;
 mod smartcard;
 pub(super) mod snippet;
 mod status;
-mod taken_ports;
-mod url;
+mod tls;
+mod units;
+mod upstreams;
 
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) use notation::{body_limit, span};
+pub(super) use units::{body_limit, span};
 
-use super::surroundings::Surroundings;
+use super::environment::Surroundings;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::{Document, HostSection, HostSettings, ProcessSection, Said, Setting};
-use crate::config::source::{Place, Source};
+use crate::config::span::{Place, Source};
 use crate::model::host::{HostName, HostPattern};
+use context::Lowering;
 use lets_encrypt::LetsEncrypt;
-use plan::Service;
 use reader::Reader;
-use url::ExternalUrl;
-
-/// What the hosts are made from.
-pub(super) struct Lowering<'a, 'r> {
-    reader: &'a mut Reader<'r>,
-    surroundings: &'a dyn Surroundings,
-    lets_encrypt: LetsEncrypt,
-    /// Where GitLab is, if it has a host here.
-    gitlab: Option<ExternalUrl>,
-}
+use service::Service;
 
 /// The document of a file whose settings `reader` reads.
 pub(super) fn document(
@@ -93,11 +86,11 @@ pub(super) fn document(
         LetsEncrypt::is_idle(lowering.reader);
     }
     let acme = lowering.lets_encrypt.section(lowering.reader);
-    snippet::http::apply(&mut hosts, &mut lowering);
-    shared::add_renamed(&mut hosts, renamed_hosts);
-    shared::agree(&mut hosts);
-    shared::yield_redirects(&mut hosts, reader.problems);
-    taken_ports::report(&hosts, reader);
+    snippet::http_block::apply(&mut hosts, &mut lowering);
+    shared_addresses::add_renamed(&mut hosts, renamed_hosts);
+    shared_addresses::agree(&mut hosts);
+    shared_addresses::yield_redirects(&mut hosts, reader.problems);
+    port_conflicts::report(&hosts, reader);
     if hosts.is_empty() && !reader.problems.has_errors() {
         let error = no_host(source, reader);
         reader.problems.push(error);

@@ -4,7 +4,7 @@
 
 mod directive;
 mod lexer;
-mod written;
+mod source_map;
 
 pub(super) use directive::{Body, Directive, parse};
-pub(super) use written::Written;
+pub(super) use source_map::Written;

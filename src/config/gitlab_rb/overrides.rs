@@ -10,15 +10,15 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::ledger::Settings;
+use super::assignments::Settings;
+use super::environment::Surroundings;
 use super::settings::{self, Known};
-use super::surroundings::Surroundings;
+use super::top_level::{self, Word};
 use super::value::{Data, Hash, SectionRef, Value};
-use super::words::{self, Word};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::ProcessSection;
 use crate::config::from_toml;
-use crate::config::source::{Place, Source};
+use crate::config::span::{Place, Source};
 
 /// Reads the file beside `path`, if there is one, into the settings; what it says about the process.
 pub(super) fn apply(
@@ -32,7 +32,7 @@ pub(super) fn apply(
         Ok(text) => Overrides { source: &Source::new(&path, text), settings, problems }.read(),
         Err(why) if why.kind() == io::ErrorKind::NotFound => ProcessSection::default(),
         Err(why) => {
-            problems.push(crate::config::unreadable(&path, &why));
+            problems.push(crate::config::diagnostic::unreadable(&path, &why));
             ProcessSection::default()
         }
     }
@@ -61,7 +61,7 @@ impl Overrides<'_> {
     fn word(&mut self, key: &Spanned<impl AsRef<str>>, value: &Said<'_>) {
         let word = key.get_ref().as_ref();
         let top = Rc::clone(&self.settings.top);
-        match (words::lookup(word), value.get_ref()) {
+        match (top_level::lookup(word), value.get_ref()) {
             _ if word == "process" => {}
             (Some(Word::Section), DeValue::Table(entries)) => self.table(&top, word, entries),
             (Some(Word::Section), _) => {
@@ -71,7 +71,7 @@ impl Overrides<'_> {
             (Some(Word::Plain), _) => self.setting(&top, word, value),
             (None, _) => {
                 let error = Diagnostic::error(&self.place(key), format!("there is no setting `{word}`"));
-                self.problems.push(match words::similar(word) {
+                self.problems.push(match top_level::similar(word) {
                     Some(known) => error.help(format!("did you mean `{known}`?")),
                     None => error.help("this file takes the words of gitlab.rb, and [process]"),
                 });

@@ -1,66 +1,13 @@
 //! What is known of each setting: who it is for, what it looks like, and what comes of it.
 
-mod neighbours;
-mod proxy;
+mod nginx;
+mod related;
+mod spec;
 
 use crate::config::suggestion::nearest;
-use neighbours::NEIGHBOURS;
-use proxy::PROXY;
-
-/// Who a setting of the `nginx` family is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
-    /// The bundled nginx as a whole.
-    Daemon,
-    Gitlab,
-    Mattermost,
-    Registry,
-    Pages,
-    Kas,
-}
-
-/// One setting.
-#[derive(Debug)]
-pub(super) struct Spec {
-    /// The keys that lead to it, joined with dots; for the `nginx` family without the hash itself.
-    pub(super) key: &'static str,
-    pub(super) owners: &'static [Owner],
-    pub(super) form: Form,
-    pub(super) fate: Fate,
-}
-
-/// What a value must look like. The package does not check types; it fails late or writes nonsense.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Anything; Ruby's truth counts.
-    Flag,
-    Text,
-    /// A whole number, not as a text.
-    Number,
-    /// A number, also as a text.
-    Port,
-    /// A number from 1 to 9, also as a text.
-    Level,
-    /// A list of texts.
-    Texts,
-    /// A number of bytes, or a text with nginx's units.
-    Size,
-    /// A number of seconds, or a text with nginx's units.
-    Span,
-    Hash,
-    /// A text, or `false`.
-    TextOrOff,
-    /// Not looked at.
-    Any,
-}
-
-/// What comes of a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    Applied,
-    /// Accepted; the reason why nothing follows.
-    NoEffect(&'static str),
-}
+use nginx::PROXY;
+use related::NEIGHBOURS;
+pub(super) use spec::{Fate, Form, Owner, Spec};
 
 /// What is known of the key of an assignment.
 #[derive(Debug, Clone, Copy)]
@@ -85,32 +32,6 @@ pub struct Documented {
     pub verdict: &'static str,
     /// Empty if it is applied.
     pub reason: &'static str,
-}
-
-impl Owner {
-    const ALL: [Owner; 6] =
-        [Owner::Daemon, Owner::Gitlab, Owner::Mattermost, Owner::Registry, Owner::Pages, Owner::Kas];
-
-    /// The hashes of its settings, the spelling that wins first.
-    pub(super) fn hashes(self) -> &'static [&'static [&'static str]] {
-        match self {
-            Owner::Daemon => &[&["nginx"]],
-            Owner::Gitlab => &[&["gitlab_rails", "nginx"], &["nginx"]],
-            Owner::Mattermost => &[&["mattermost_nginx"]],
-            Owner::Registry => &[&["registry", "nginx"], &["registry_nginx"]],
-            Owner::Pages => &[&["gitlab_pages", "nginx"], &["pages_nginx"]],
-            Owner::Kas => &[&["gitlab_kas", "nginx"], &["gitlab_kas_nginx"]],
-        }
-    }
-}
-
-impl Fate {
-    fn verdict(self) -> (&'static str, &'static str) {
-        match self {
-            Fate::Applied => ("applied", ""),
-            Fate::NoEffect(reason) => ("no effect", reason),
-        }
-    }
 }
 
 /// What is known of a path of keys.

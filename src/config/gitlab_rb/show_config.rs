@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::ledger::Settings;
+use super::assignments::Settings;
+use super::top_level::{self, Word};
 use super::value::{Data, Hash, Value};
-use super::words::{self, Word};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::source::{Place, Source};
+use crate::config::span::{Place, Source};
 
 /// Whether a text is such JSON. No Ruby file of settings begins with a brace.
 pub(super) fn is_meant(text: &str) -> bool {
@@ -54,7 +54,7 @@ impl<'s> Document<'s> {
         let top = Rc::clone(&settings.top);
         for (name, value) in members {
             let word = name.replace('-', "_");
-            match (words::lookup(&word), self.members(value.get())) {
+            match (top_level::lookup(&word), self.members(value.get())) {
                 (_, Ok(inner)) if GROUPS.contains(&word.as_str()) => self.hashes(inner, settings),
                 (Some(Word::Section), Ok(inner)) => self.section(&word, inner, settings),
                 (Some(Word::Plain), Err(_)) => {

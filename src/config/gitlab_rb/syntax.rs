@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lib_ruby_parser::{ErrorLevel, Node, Parser, ParserOptions};
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::source::{Place, Source};
+use crate::config::span::{Place, Source};
 
 /// Parses a file. `None` if it is not Ruby: what such a text means is guesswork.
 pub(super) fn parse(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Box<Node>> {

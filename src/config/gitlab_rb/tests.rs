@@ -3,6 +3,7 @@
 mod agent;
 mod client_address;
 mod compression;
+mod encryption;
 mod services;
 mod sources;
 mod words;
@@ -11,16 +12,14 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use super::surroundings::Surroundings;
+use super::environment::Surroundings;
 use super::{OMNIBUS_CONFIG, Reading, read};
-use crate::model::header_ops::HeaderOp;
+use crate::model::headers::ops::HeaderOp;
 use crate::model::host::HostPattern;
-use crate::model::judgement::{Judgement, Verdict};
 use crate::model::route::Action;
+use crate::model::setting_report::{Judgement, Verdict};
 use crate::model::tls::{TlsTerms, TlsVersions};
 use crate::model::{HttpVersions, Model, Security, VirtualHost};
-
-mod encryption;
 
 /// Files with their texts, and variables. GitLab's key is there, so nothing is obtained unless it is asked for.
 #[derive(Default)]

@@ -3,12 +3,12 @@
 use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{Index, IndexAsgn, Masgn, OpAsgn};
 
-use super::Evaluator;
+use super::interpreter::Evaluator;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::gitlab_rb::ledger::{Assignment, Target};
+use crate::config::gitlab_rb::assignments::{Assignment, Target};
+use crate::config::gitlab_rb::top_level;
 use crate::config::gitlab_rb::value::{Data, SectionRef, Value};
-use crate::config::gitlab_rb::words;
-use crate::config::source::Place;
+use crate::config::span::Place;
 
 impl Evaluator<'_> {
     /// `target = value`; the value.
@@ -159,7 +159,7 @@ impl Evaluator<'_> {
     }
 
     fn store_variable(&mut self, name: &str, value: Value, place: &Place) {
-        if words::lookup(name).is_some() {
+        if top_level::lookup(name).is_some() {
             let path = vec![name.to_owned()];
             let (value, place) = (value.clone(), place.clone());
             self.settings.log.push(Assignment { path, value, place, target: Target::Variable });

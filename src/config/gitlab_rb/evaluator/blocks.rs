@@ -3,11 +3,11 @@
 use lib_ruby_parser::Node;
 use regex::Regex;
 
+use super::interpreter::{Evaluator, Flow};
 use super::iteration::{collected, elements};
 use super::parameters::{Hidden, name_of, parameters};
-use super::{Evaluator, Flow};
 use crate::config::gitlab_rb::value::{Cause, Data, Hash, Unknown, Value};
-use crate::config::source::Place;
+use crate::config::span::Place;
 
 /// What is called for each element.
 pub(super) enum Block<'n> {

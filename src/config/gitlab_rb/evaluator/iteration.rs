@@ -1,7 +1,7 @@
 //! What blocks are called with, and what methods make of their results.
 
 use crate::config::gitlab_rb::value::{Data, Hash, Value};
-use crate::config::source::Place;
+use crate::config::span::Place;
 
 /// What a block is called with, one time after the other.
 pub(super) fn elements(receiver: &Value, name: &str) -> Option<Vec<Vec<Value>>> {

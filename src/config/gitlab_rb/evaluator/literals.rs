@@ -2,9 +2,10 @@
 
 use lib_ruby_parser::{Loc, Node};
 
-use super::{Evaluator, pattern};
+use super::interpreter::Evaluator;
+use super::regexp;
 use crate::config::gitlab_rb::value::{Data, Hash, Value};
-use crate::config::source::Place;
+use crate::config::span::Place;
 
 impl Evaluator<'_> {
     /// The value of a literal; `None` if `node` is something else.
@@ -30,7 +31,7 @@ impl Evaluator<'_> {
                     _ => String::new(),
                 };
                 return Some(match self.text_of(&it.parts, &place).data {
-                    Data::Text(text) => pattern::compile(&text, &options, &place),
+                    Data::Text(text) => regexp::compile(&text, &options, &place),
                     other => Value::new(other, &place),
                 });
             }

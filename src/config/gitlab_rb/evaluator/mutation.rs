@@ -7,10 +7,11 @@ use std::rc::Rc;
 
 use lib_ruby_parser::Node;
 
+use super::array_methods;
 use super::blocks::Block;
-use super::{Evaluator, lists};
+use super::interpreter::Evaluator;
 use crate::config::gitlab_rb::value::{Data, Hash, SectionRef, Value};
-use crate::config::source::Place;
+use crate::config::span::Place;
 
 /// Whether a method changes its receiver.
 pub(super) fn changes(name: &str) -> bool {
@@ -48,7 +49,7 @@ impl Evaluator<'_> {
     ) -> Value {
         if block.is_none()
             && let Data::List(items) = &value.data
-            && let Some(items) = lists::changed(items, name, &arguments)
+            && let Some(items) = array_methods::changed(items, name, &arguments)
         {
             return Value::new(Data::List(items), &value.place);
         }

@@ -2,9 +2,9 @@
 
 use lib_ruby_parser::Node;
 
-use super::Evaluator;
+use super::interpreter::Evaluator;
 use crate::config::gitlab_rb::value::{Data, Hash, Value};
-use crate::config::source::Place;
+use crate::config::span::Place;
 
 /// Variables that parameters hide for a while, with what they held.
 pub(super) type Hidden = Vec<(String, Option<Value>)>;

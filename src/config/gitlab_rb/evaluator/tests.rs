@@ -10,10 +10,10 @@ use serde_json::{Value as Json, json};
 
 use super::Evaluator;
 use crate::config::diagnostic::Diagnostics;
-use crate::config::gitlab_rb::deep_stack;
-use crate::config::gitlab_rb::ledger::Settings;
-use crate::config::gitlab_rb::surroundings::Surroundings;
-use crate::config::source::Source;
+use crate::config::gitlab_rb::assignments::Settings;
+use crate::config::gitlab_rb::environment::Surroundings;
+use crate::config::gitlab_rb::large_stack;
+use crate::config::span::Source;
 
 /// Surroundings with one variable, three files and a host name.
 struct Given(HashMap<&'static str, &'static str>);
@@ -73,7 +73,7 @@ fn evaluated<T: Send>(text: &str, ask: impl FnOnce(&Settings, &Diagnostics) -> T
         let settings = evaluator.into_settings();
         ask(&settings, &problems)
     };
-    deep_stack::run(work).unwrap().unwrap()
+    large_stack::run(work).unwrap().unwrap()
 }
 
 /// The value of a setting after a text; what is not known is the text of why.

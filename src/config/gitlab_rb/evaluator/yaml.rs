@@ -3,7 +3,7 @@
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use crate::config::gitlab_rb::value::{Data, Hash, Value};
-use crate::config::source::Place;
+use crate::config::span::Place;
 
 /// A list or hash that is not complete yet.
 enum Open {
@@ -118,7 +118,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::source::Source;
+    use crate::config::span::Source;
 
     fn loaded(text: &str) -> String {
         let place = Place::file(&Source::new(Path::new("gitlab.rb"), ""));

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::reader::Reader;
-use crate::config::acme;
 use crate::config::diagnostic::{Diagnostic, Mistake};
 use crate::config::document::{AcmeSection, Said, Setting};
-use crate::config::source::Place;
+use crate::config::span::Place;
+use crate::config::values::acme;
 use crate::model::acme::{Contact, KeyKind};
 use crate::model::host::HostName;
 

@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::Lowering;
-use super::listening::Listening;
-use super::plan::Plan;
-use super::url::Scheme;
+use super::certificate_paths::Files;
+use super::context::Lowering;
+use super::external_url::Scheme;
+use super::listen::Listening;
+use super::service::Plan;
 use crate::config::document::{Said, Setting};
 use crate::config::gitlab_rb::settings::Owner;
-
-/// The certificate and its key.
-pub(super) type Files = [Said<PathBuf>; 2];
 
 impl Plan {
     /// What the file says, or what the package would look for: by default files are named after the host, in

@@ -1,10 +1,10 @@
 //! Who the client is: PROXY protocol, and `real_ip_*`.
 
 use super::reader::Reader;
-use crate::config::client_address;
 use crate::config::diagnostic::{Diagnostic, Mistake};
 use crate::config::document::{ClientAddressSection, Said, Setting};
 use crate::config::gitlab_rb::settings::Owner;
+use crate::config::values::client_address;
 use crate::model::network::Network;
 
 /// Whether connections begin with a PROXY header, those to the redirect too.

@@ -1,12 +1,12 @@
 //! Compression, as the package's nginx has it for each host.
 
-use super::plan::Service;
 use super::reader::Reader;
-use crate::config::compression;
+use super::service::Service;
 use crate::config::diagnostic::Mistake;
 use crate::config::document::{Said, Setting};
 use crate::config::gitlab_rb::settings::Owner;
-use crate::config::source::Place;
+use crate::config::span::Place;
+use crate::config::values::compression;
 use crate::model::compression::{Compression, GzipRules, Level, MediaTypes, Proxied, Vary};
 
 /// Whether and how the answers of a service's host are compressed. What is not said stands at `place`.

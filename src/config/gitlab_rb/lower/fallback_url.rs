@@ -1,7 +1,7 @@
 //! Where GitLab is if `external_url` does not say it: what older files say, else the machine's full name.
 
+use super::external_url::{ExternalUrl, Scheme};
 use super::reader::Reader;
-use super::url::{ExternalUrl, Scheme};
 use crate::config::diagnostic::Diagnostic;
 use crate::model::host::HostName;
 

@@ -6,21 +6,20 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::Lowering;
-use super::agent::Agent;
+use super::context::Lowering;
+use super::error_pages::{self, Pages};
+use super::kas::Agent;
 use super::lets_encrypt::LetsEncrypt;
-use super::pages::{self, Pages};
-use super::plan::{Plan, Service};
 use super::reader::Reader;
+use super::service::{Plan, Service};
 use super::{
-    acme, client_address, compression, encryption, headers, listening, log_format, notation, request_headers,
-    routes,
+    acme, client_address, compression, listen, log_format, request_headers, response_headers, routes, tls, units,
 };
 use crate::config::document::{
     ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
 };
 use crate::config::gitlab_rb::settings::Owner;
-use crate::config::header;
+use crate::config::values::header;
 use crate::model::error_page::ApplicationErrors;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::{BodyLimit, HttpVersions, LogTarget};
@@ -29,7 +28,7 @@ impl Plan {
     /// The host in the words of a document.
     pub(super) fn host(&self, lowering: &mut Lowering<'_, '_>) -> HostSection {
         let owner = self.service.owner();
-        let listening = listening::of(self, lowering);
+        let listening = listen::of(self, lowering);
         if !listening.tls {
             self.remark_on_plain(lowering);
         }
@@ -37,14 +36,14 @@ impl Plan {
         let key_password_file = self.key_password_file(&listening, lowering);
         let public_port = listening.public_port(self.url.port);
         let redirects = listening.redirects();
-        let pages = pages::of(self, lowering);
+        let pages = error_pages::of(self, lowering);
         let mut settings = HostSettings {
             tls: self.said(listening.tls),
             listen: self.said(listening.listen),
             redirect_from: self.said(listening.redirect_from),
             proxy_protocol: self.said(client_address::is_proxied(owner, lowering.reader)),
             client_address: client_address::of(owner, lowering.reader),
-            hsts: headers::hsts(self, listening.tls, lowering.reader),
+            hsts: response_headers::hsts(self, listening.tls, lowering.reader),
             referrer_policy: self.said(self.referrer_policy(lowering)),
             compression: compression::of(self.service, listening.tls, &self.place, lowering.reader),
             access_log: self.said(self.access_log(lowering)),
@@ -56,7 +55,7 @@ impl Plan {
         if listening.tls {
             let http2 = lowering.reader.flag(owner, "http2_enabled").unwrap_or(self.service != Service::Registry);
             settings.http2 = self.said(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
-            settings.encryption = encryption::settings(self, lowering.reader);
+            settings.encryption = tls::settings(self, lowering.reader);
             let shown = certificate.said().and_then(|said| said.value.first());
             if shown.is_some_and(|file| lowering.lets_encrypt.obtains(&file.value)) {
                 settings.acme = self.said(true);
@@ -187,7 +186,7 @@ impl Plan {
     }
 }
 
-impl listening::Listening {
+impl listen::Listening {
     /// The port that redirects name: that of the URL, never the one that is listened on.
     fn public_port(&self, port: u16) -> Option<NonZeroU16> {
         NonZeroU16::new(port).filter(|_| self.redirects())
@@ -197,7 +196,7 @@ impl listening::Listening {
 /// The body limit of a host. nginx means "unlimited" by 0, and that is the package's default.
 fn body_limit(owner: Owner, reader: &mut Reader<'_>) -> Setting<BodyLimit> {
     match reader.text_of(owner, "client_max_body_size") {
-        Some(Said { value, place }) => match notation::body_limit(&value) {
+        Some(Said { value, place }) => match units::body_limit(&value) {
             Some(value) => Setting::Said(Said { value, place }),
             None => Setting::Unreadable,
         },

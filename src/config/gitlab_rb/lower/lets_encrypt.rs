@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::acme;
-use super::certificate::Files;
-use super::plan::{Plan, Service};
+use super::certificate_paths::Files;
+use super::external_url::{ExternalUrl, Scheme};
 use super::reader::Reader;
-use super::url::{ExternalUrl, Scheme};
+use super::service::{Plan, Service};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::{AcmeSection, Said, Setting};
+use crate::config::gitlab_rb::environment::Surroundings;
 use crate::config::gitlab_rb::overrides;
 use crate::config::gitlab_rb::settings::Owner;
-use crate::config::gitlab_rb::surroundings::Surroundings;
 use crate::config::gitlab_rb::value::Entry;
-use crate::config::source::Place;
+use crate::config::span::Place;
 
 /// Whether the integration is on.
 pub(super) enum LetsEncrypt {

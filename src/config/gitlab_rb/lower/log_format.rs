@@ -1,13 +1,13 @@
 //! The format of the access logs. Mattermost has its own; all others have that of `nginx`.
 
-use super::nginx_text;
-use super::plan::Service;
+use super::nginx_string;
 use super::reader::Reader;
+use super::service::Service;
 use crate::config::diagnostic::Mistake;
 use crate::config::document::Setting;
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::suggestion::nearest;
-use crate::config::template;
+use crate::config::values::template;
 use crate::model::log_format::LogEscape;
 use crate::model::template::Template;
 use crate::model::variable::LogVariable;
@@ -28,11 +28,11 @@ fn owner(service: Service) -> Owner {
 
 /// The package puts the format between single quotes.
 fn parse(text: &str) -> Result<Template<LogVariable>, Mistake> {
-    if nginx_text::find_unescaped(text, &['\'']).is_some() {
+    if nginx_string::find_unescaped(text, &['\'']).is_some() {
         return Err(Mistake::new("a `'` ends the format in nginx's configuration, which then does not start")
             .help("write \\' for the character itself"));
     }
-    template::of_log(&nginx_text::unescaped(text))
+    template::of_log(&nginx_string::unescaped(text))
 }
 
 fn parse_escape(text: &str) -> Result<LogEscape, Mistake> {

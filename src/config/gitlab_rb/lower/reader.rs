@@ -7,15 +7,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::notation;
-use super::snippet::account::DirectiveVerdict;
+use super::snippet::report::DirectiveVerdict;
+use super::units;
 use crate::config::diagnostic::{Diagnostics, Mistake};
 use crate::config::document::{Said, Setting};
-use crate::config::gitlab_rb::ledger::Settings;
+use crate::config::gitlab_rb::assignments::Settings;
 use crate::config::gitlab_rb::settings::Owner;
 use crate::config::gitlab_rb::value::{Data, Entry, Hash, Value};
-use crate::config::source::{Place, Source};
-use crate::model::judgement::Verdict;
+use crate::config::span::{Place, Source};
+use crate::model::setting_report::Verdict;
 
 /// The settings, and what was found out about them on the way.
 pub(in crate::config::gitlab_rb) struct Reader<'a> {
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn span(&mut self, owner: Owner, key: &str) -> Option<Said<Duration>> {
         let said = text(self.of(owner, key)?)?;
-        Some(Said { value: notation::span(&said.value)?, place: said.place })
+        Some(Said { value: units::span(&said.value)?, place: said.place })
     }
 
     /// A list of texts, each with its own place.

@@ -3,17 +3,17 @@
 use http::HeaderValue;
 
 use super::client_address;
-use super::nginx_text::{self, NoWord};
-use super::plan::{Plan, Service};
+use super::external_url::Scheme;
+use super::nginx_string::{self, NoWord};
 use super::reader::Reader;
-use super::url::Scheme;
+use super::service::{Plan, Service};
 use crate::config::diagnostic::{Diagnostic, Mistake};
 use crate::config::document::Said;
 use crate::config::gitlab_rb::value::{Data, Value};
-use crate::config::header;
-use crate::config::source::Place;
-use crate::model::header_ops::{HeaderOp, SettableName, UnsettableName};
-use crate::model::judgement::Verdict;
+use crate::config::span::Place;
+use crate::config::values::header;
+use crate::model::headers::ops::{HeaderOp, SettableName, UnsettableName};
+use crate::model::setting_report::Verdict;
 
 /// What an entry says.
 enum Text {
@@ -131,7 +131,7 @@ impl Entry<'_> {
         if text.is_empty() {
             return Ok(if of_gitlab { Text::Default } else { Text::Nothing });
         }
-        let word = nginx_text::word(&text).map_err(|why| no_word(&text, why))?;
+        let word = nginx_string::word(&text).map_err(|why| no_word(&text, why))?;
         Ok(if word.is_empty() { Text::Nothing } else { Text::Value(word) })
     }
 

@@ -3,8 +3,8 @@
 use http::{HeaderValue, StatusCode};
 use regex::Regex;
 
-use super::pages::Pages;
-use super::plan::{Plan, Service};
+use super::error_pages::Pages;
+use super::service::{Plan, Service};
 use crate::config::document::{RouteAction, RouteSection, Setting};
 use crate::model::error_page::ApplicationErrors;
 use crate::model::route::{PathMatch, Respond};

@@ -1,14 +1,14 @@
 //! The services of the package, and whether each has a host.
 
-use super::Lowering;
-use super::plan::{Plan, Service};
+use super::context::Lowering;
+use super::external_url::ExternalUrl;
 use super::reader::Reader;
-use super::url::ExternalUrl;
-use super::{agent, fallback_url, roles};
+use super::service::{Plan, Service};
+use super::{fallback_url, kas, roles};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::Said;
 use crate::config::gitlab_rb::settings::{self, Owner};
-use crate::config::source::Place;
+use crate::config::span::Place;
 use crate::model::host::HostPattern;
 
 impl Service {
@@ -24,7 +24,7 @@ impl Service {
 
     /// What is to be served for it; `None` if nothing is, or if it cannot be told.
     pub(super) fn plan(self, lowering: &mut Lowering<'_, '_>) -> Option<Plan> {
-        let without = if self == Service::Kas { agent::without_host(lowering) } else { None };
+        let without = if self == Service::Kas { kas::without_host(lowering) } else { None };
         let (reader, lets_encrypt) = (&mut *lowering.reader, &lowering.lets_encrypt);
         if let Some(why) = self.switched_off(reader).or(without) {
             self.explain_absence(reader, why);
@@ -95,7 +95,7 @@ impl Service {
                 // What `nginx` says about GitLab's host it may say about the bundled nginx too.
                 Service::Gitlab => settings::spec(Owner::Daemon, &key).is_some(),
                 // The agents' paths on GitLab's host have these timeouts as well.
-                Service::Kas => key.starts_with("k8s_proxy_") && !agent::is_off(reader),
+                Service::Kas => key.starts_with("k8s_proxy_") && !kas::is_off(reader),
                 Service::Mattermost | Service::Pages | Service::Registry => false,
             };
             if key != "enable" && !is_shared {
@@ -126,7 +126,7 @@ impl Service {
             Service::Mattermost => ExternalUrl::parse_root(said, "Mattermost"),
             Service::Pages => ExternalUrl::parse_root(said, "Pages"),
             Service::Registry => ExternalUrl::parse_root(said, "the container registry"),
-            Service::Kas => agent::url(said, reader),
+            Service::Kas => kas::url(said, reader),
         };
         let mut url = parsed.map_err(|error| reader.problems.push(error)).ok()?;
         if self == Service::Gitlab {

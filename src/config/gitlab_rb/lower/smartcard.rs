@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use super::reader::Reader;
 use crate::config::diagnostic::{Diagnostic, Mistake};
 use crate::config::document::{HostSection, Said, Setting};
-use crate::config::header;
-use crate::config::source::Place;
-use crate::model::header_ops::{HeaderOp, SettableName};
+use crate::config::span::Place;
+use crate::config::values::header;
+use crate::model::headers::ops::{HeaderOp, SettableName};
 use crate::model::host::HostPattern;
 use crate::model::tls::{ClientAuthority, ClientCertificates, Demand};
 

@@ -4,27 +4,27 @@
 //! nginx puts the text at the end of the host's `server` block. Each directive of it is obeyed, has no
 //! effect, or is refused, and is accounted for with its own line: nothing is left out in silence.
 
-pub(in crate::config::gitlab_rb) mod account;
-mod answer;
-mod block;
-pub(super) mod http;
+mod builtin_locations;
+mod common_directives;
+pub(super) mod http_block;
 mod include;
-mod location;
-mod minor;
+mod location_block;
 mod proxy_pass;
-mod server;
-mod template;
-mod url;
+mod redirect_target;
+pub(in crate::config::gitlab_rb) mod report;
+mod return_rewrite;
+mod server_block;
+mod setting;
+mod unsupported;
 
-use super::Lowering;
-use super::plan::{Plan, Service};
-use super::reader::Reader;
-use crate::config::document::{HostSection, Said};
-use crate::config::gitlab_rb::nginx_text::{self, Directive, Written};
-use crate::config::gitlab_rb::settings::Owner;
-use account::Account;
+use super::context::Lowering;
+use super::service::{Plan, Service};
+use crate::config::document::HostSection;
+use crate::config::gitlab_rb::nginx_text::Directive;
 use include::Includes;
-use server::Server;
+use report::Account;
+use server_block::Server;
+use setting::{conclude, read};
 
 /// Adds what the text of a host says to the host. A host of its own may come of it.
 pub(super) fn apply(plan: &Plan, host: &mut HostSection, lowering: &mut Lowering<'_, '_>) -> Option<HostSection> {
@@ -42,21 +42,6 @@ pub(super) fn apply(plan: &Plan, host: &mut HostSection, lowering: &mut Lowering
     let other = server.finish(host);
     conclude(account, lowering.reader);
     other
-}
-
-/// The directives of a setting; `None` if there are none that could be read.
-fn read(owner: Owner, key: &str, lowering: &mut Lowering<'_, '_>) -> Option<Vec<Directive>> {
-    let Said { value, place } = lowering.reader.text_of(owner, key)?;
-    nginx_text::parse(&Written::value(&value, &place)).map_err(|error| lowering.reader.problems.push(error)).ok()
-}
-
-/// Hands the account over to those who judge the whole file.
-fn conclude(account: Account, reader: &mut Reader<'_>) {
-    account.warn(reader.problems);
-    if let Some((verdict, reason)) = account.summary() {
-        reader.remark(account.setting(), verdict, reason);
-    }
-    reader.directives.extend(account.verdicts);
 }
 
 #[cfg(test)]

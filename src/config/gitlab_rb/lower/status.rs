@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::listening;
+use super::listen;
 use super::reader::Reader;
-use crate::config::access;
 use crate::config::document::{Application, Said, Setting, StatusSection};
+use crate::config::values::access;
 use crate::model::access::AccessRule;
 
 /// It is there unless it is switched off, whatever hosts there are.
@@ -29,7 +29,7 @@ fn addresses(reader: &mut Reader<'_>) -> Vec<Said<SocketAddr>> {
     let Some(written) = reader.texts_at(&["nginx", "status", "listen_addresses"]) else {
         return vec![Said { value: (Ipv4Addr::UNSPECIFIED, port).into(), place: reader.file.clone() }];
     };
-    let addresses: Vec<Said<IpAddr>> = listening::read(written, reader.problems);
+    let addresses: Vec<Said<IpAddr>> = listen::read(written, reader.problems);
     addresses.into_iter().map(|it| Said { value: SocketAddr::new(it.value, port), place: it.place }).collect()
 }
 

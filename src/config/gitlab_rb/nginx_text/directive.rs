@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::lexer::{Lexer, Token, Unreadable, Word};
-use super::written::Written;
+use super::source_map::Written;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::source::Place;
+use crate::config::span::Place;
 
 /// One directive with everything in it.
 #[derive(Debug, Clone)]
@@ -136,7 +136,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::source::Source;
+    use crate::config::span::Source;
 
     fn read(text: &str) -> Result<Vec<Directive>, Diagnostic> {
         parse(&Written::file(&Source::new(Path::new("x.conf"), text)))

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{Given, certificate, host, model, model_in, problems, reading};
-use crate::model::judgement::Verdict;
 use crate::model::route::{Action, Forward, ForwardTarget};
+use crate::model::setting_report::Verdict;
 use crate::model::upstream::Trust;
 use crate::model::{Model, VirtualHost};
 

@@ -3,7 +3,7 @@
 use super::{BOTH, host, judgement, model, problems, reading};
 use crate::model::Preamble;
 use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
-use crate::model::judgement::Verdict;
+use crate::model::setting_report::Verdict;
 
 fn told(lines: &str) -> Told {
     let model = model(&format!("external_url 'http://gitlab.example.com'\n{lines}"));

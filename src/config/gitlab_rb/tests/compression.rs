@@ -2,7 +2,7 @@
 
 use super::{BOTH, host, judgement, model, problems, reading};
 use crate::model::compression::{Compression, GzipRules, Level, MediaTypes, OldestHttp, Proxied, Vary};
-use crate::model::judgement::Verdict;
+use crate::model::setting_report::Verdict;
 
 fn rules_at(address: &str, name: &str, text: &str) -> Option<GzipRules> {
     match &host(&model(text), address, name).compression {

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::{host, problems, reading, terms};
-use crate::model::judgement::Verdict;
 use crate::model::route::Action;
+use crate::model::setting_report::Verdict;
 use crate::model::tls::{
     CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy,
     TlsVersions,

@@ -6,8 +6,8 @@ use super::{
     BOTH, Given, certificate, host, judgement, model, model_in, problems, reading, reading_in, redirect_from_80,
 };
 use crate::model::acme::{Acme, KeyKind};
-use crate::model::judgement::Verdict;
 use crate::model::route::Action;
+use crate::model::setting_report::Verdict;
 use crate::model::{LogTarget, Security};
 
 const GITLAB: &str = "external_url 'https://gitlab.example.com'\n";

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{BOTH, Given, host, judgement, reading, reading_in};
 use crate::config::gitlab_rb::{Reading, read};
-use crate::model::judgement::Verdict;
+use crate::model::setting_report::Verdict;
 
 fn overridden(text: &str, overrides: &'static str) -> Reading {
     let files = HashMap::from([("/etc/gitlab/gatepost-overrides.toml", overrides)]);

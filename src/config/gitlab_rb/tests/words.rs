@@ -1,7 +1,7 @@
 //! What is said about mistakes: verdicts that fit, and directions that lead somewhere.
 
 use super::{judgement, problems, reading};
-use crate::model::judgement::Verdict;
+use crate::model::setting_report::Verdict;
 
 const GITLAB: &str = "external_url 'https://gitlab.example.com'\n";
 

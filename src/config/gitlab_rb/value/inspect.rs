@@ -1,6 +1,6 @@
 //! How Ruby 3 writes values for programmers: `inspect`, and `to_s` of lists and hashes.
 
-use super::{Data, Value};
+use super::data::{Data, Value};
 
 impl Value {
     /// What `inspect` gives; `None` for values that have no plain spelling.

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::{Data, Entry, Hash, Section, SectionRef, Value};
-use crate::config::source::Place;
+use super::data::{Data, Entry, Hash, Section, SectionRef, Value};
+use crate::config::span::Place;
 
 impl Section {
     pub(in crate::config::gitlab_rb) fn new(path: Vec<String>) -> SectionRef {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::gitlab_rb::surroundings::Machine;
+use crate::config::gitlab_rb::environment::Machine;
 use crate::config::gitlab_rb::{Reading, read};
 use crate::model::log_format::{LogFormat, PACKAGE};
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::config::gitlab_rb::surroundings::Machine;
+use crate::config::gitlab_rb::environment::Machine;
 use crate::config::gitlab_rb::{Reading, read};
-use crate::model::header_ops::HeaderOp;
+use crate::model::headers::ops::HeaderOp;
 use crate::model::route::Action;
 
 fn reading(hash: &str, headers: &str) -> Reading {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use super::account::{Account, Outcome};
+use super::report::{Account, Outcome};
 use crate::config::diagnostic::Diagnostics;
+use crate::config::gitlab_rb::environment::Surroundings;
 use crate::config::gitlab_rb::nginx_text::{self, Directive, Written};
-use crate::config::gitlab_rb::surroundings::Surroundings;
-use crate::config::source::Source;
+use crate::config::span::Source;
 
 /// Reads the files that are included, up to a number of them.
 pub(super) struct Includes<'a> {

@@ -3,9 +3,9 @@
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 
-use super::super::plan::{Plan, Service};
-use crate::config::address;
 use crate::config::document::Application;
+use crate::config::gitlab_rb::lower::service::{Plan, Service};
+use crate::config::values::address;
 
 /// An application, and the path that takes the place of the location's.
 #[derive(Debug, PartialEq)]

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use crate::config::gitlab_rb::surroundings::Surroundings;
+use crate::config::gitlab_rb::environment::Surroundings;
 use crate::config::gitlab_rb::{Reading, read};
 use crate::model::host::HostPattern;
-use crate::model::judgement::Verdict;
 use crate::model::route::{Action, RedirectPath};
+use crate::model::setting_report::Verdict;
 use crate::model::upstream::Trust;
 
 /// One file that includes itself.

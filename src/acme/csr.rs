@@ -1,0 +1,106 @@
+//! A key, the request for a certificate for it, and the certificate that answers a TLS-ALPN-01 question.
+
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair, RsaKeySize};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
+use super::error::Failure;
+use crate::model::acme::KeyKind;
+use crate::model::host::HostName;
+use crate::tls::server::challenges::ALPN;
+
+/// A request for a certificate (PKCS #10), with the key that it is for.
+pub(super) struct Request {
+    pub(super) der: Vec<u8>,
+    /// PKCS #8, in PEM. Never logged.
+    pub(super) key: String,
+}
+
+/// Makes a key, and the request for a certificate for all `names`.
+pub(super) fn make(kind: KeyKind, names: &[HostName]) -> Result<Request, Failure> {
+    let failure = |error: rcgen::Error| Failure::Key(error.to_string());
+    let key = key(kind).map_err(failure)?;
+    let request = parameters(names).and_then(|it| it.serialize_request(&key)).map_err(failure)?;
+    Ok(Request { der: request.der().to_vec(), key: key.serialize_pem() })
+}
+
+/// What a handshake answers with that asks whether `name` is ours: a certificate of our own with the digest in it
+/// (RFC 8737 section 3).
+pub(super) fn answer(
+    name: &HostName,
+    digest: &[u8; 32],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<ServerConfig>, Failure> {
+    let failure = |error: &dyn ToString| Failure::Key(error.to_string());
+    let key = KeyPair::generate().map_err(|error| failure(&error))?;
+    let mut parameters = parameters(std::slice::from_ref(name)).map_err(|error| failure(&error))?;
+    parameters.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
+    let certificate = parameters.self_signed(&key).map_err(|error| failure(&error))?;
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let key = provider.key_provider.load_private_key(key).map_err(|error| failure(&error))?;
+    // Not checked by rustls, which knows nothing of the critical extension.
+    let shown = CertifiedKey::new(vec![certificate.der().clone()], key);
+    let mut config = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failure(&error))?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    // Whoever asks once does not come back.
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+/// Names are in the extension alone: the subject's name is for people, and authorities write it themselves.
+fn parameters(names: &[HostName]) -> Result<CertificateParams, rcgen::Error> {
+    let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
+    let mut parameters = CertificateParams::new(names)?;
+    parameters.distinguished_name = DistinguishedName::new();
+    Ok(parameters)
+}
+
+fn key(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {
+    match kind {
+        KeyKind::EcdsaP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
+        KeyKind::EcdsaP384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
+        KeyKind::Rsa2048 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048),
+        KeyKind::Rsa3072 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_3072),
+        KeyKind::Rsa4096 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_4096),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use x509_parser::certification_request::X509CertificationRequest;
+    use x509_parser::extensions::ParsedExtension;
+    use x509_parser::prelude::FromDer;
+    use x509_parser::public_key::PublicKey;
+
+    #[test]
+    fn a_request_names_all_hosts_and_has_a_key_of_the_kind_that_is_wanted() {
+        let names = ["gitlab.example.com", "chat.example.com"].map(|name| HostName::parse(name).unwrap());
+        for (kind, bits) in [(KeyKind::EcdsaP256, 256), (KeyKind::EcdsaP384, 384), (KeyKind::Rsa2048, 2048)] {
+            let made = make(kind, &names).unwrap();
+            let (_, request) = X509CertificationRequest::from_der(&made.der).unwrap();
+            let info = &request.certification_request_info;
+            let size = match info.subject_pki.parsed().unwrap() {
+                PublicKey::EC(point) => point.key_size(),
+                PublicKey::RSA(key) => key.key_size(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(size, bits, "{kind:?}");
+            assert_eq!(info.subject.iter().count(), 0);
+            let found = request.requested_extensions().unwrap().find_map(|extension| match extension {
+                ParsedExtension::SubjectAlternativeName(names) => Some(names.general_names.len()),
+                _ => None,
+            });
+            assert_eq!(found, Some(2));
+            assert!(made.key.contains("PRIVATE KEY"));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What became of each line of a `gitlab.rb`, beside the model it makes.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::outline::Outline;
+use super::text_page::{Ink, Page, Tone};
+use super::{key_values, table};
+use crate::model::Model;
+use crate::model::setting_report::{Concern, Judgement, Verdict};
+
+/// What was read from a `gitlab.rb`.
+#[derive(Debug)]
+pub struct Account<'a> {
+    /// `None` if it has errors.
+    pub model: Option<&'a Model>,
+    pub judgements: &'a [Judgement],
+    pub findings: Vec<Finding<'a>>,
+}
+
+/// A problem, for programs.
+#[derive(Debug)]
+pub struct Finding<'a> {
+    pub severity: &'static str,
+    pub message: &'a str,
+    pub file: &'a Path,
+    /// Line and column, both from 1; `None` is the whole file.
+    pub at: Option<(usize, usize)>,
+    pub help: &'a [String],
+}
+
+/// The model, then every setting with its line and what came of it.
+pub(super) fn table(account: &Account<'_>, ink: Ink) -> String {
+    let mut page = match account.model {
+        Some(model) => table::page(&Outline::of(model), ink),
+        None => Page::new(ink),
+    };
+    let (own, others): (Vec<_>, Vec<_>) = account.judgements.iter().partition(|it| it.concern == Concern::Proxy);
+    let mut file = None;
+    for it in own {
+        if file != Some(&it.file) {
+            page.heading(&format!("settings in {}", it.file.display()));
+            file = Some(&it.file);
+        }
+        let line = it.line.map_or(String::new(), |line| line.to_string());
+        let value = it.value.as_ref().filter(|_| it.verdict != Verdict::Unreadable);
+        let said = value.map_or(it.key.clone(), |value| format!("{} = {}", it.key, shortened(value)));
+        page.row_in(tone(it.verdict), &format!("{line:>5} {}", it.verdict.as_str()), &said);
+        if !it.reason.is_empty() {
+            page.row("", &format!("({})", it.reason));
+        }
+    }
+    if !others.is_empty() {
+        page.row("", &format!("and {} settings of other services", others.len()));
+    }
+    page.into_text()
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Applied => Tone::Fine,
+        Verdict::NoEffect => Tone::Idle,
+        Verdict::Refused => Tone::Odd,
+        Verdict::Unreadable => Tone::Wrong,
+    }
+}
+
+/// The model's object with two more keys, `settings` and `problems`.
+pub(super) fn json(account: &Account<'_>) -> String {
+    let mut all = match account.model {
+        Some(model) => super::json::object_of_all(&key_values::of(&Outline::of(model))),
+        None => Map::from_iter([("hosts".to_owned(), json!([]))]),
+    };
+    all.insert("settings".to_owned(), account.judgements.iter().map(setting).collect());
+    all.insert("problems".to_owned(), account.findings.iter().map(problem).collect());
+    format!("{:#}\n", Value::Object(all))
+}
+
+fn setting(it: &Judgement) -> Value {
+    json!({
+        "key": it.key,
+        "value": it.value,
+        "file": it.file,
+        "line": it.line,
+        "verdict": it.verdict.as_str(),
+        "reason": it.reason,
+    })
+}
+
+fn problem(it: &Finding<'_>) -> Value {
+    json!({
+        "severity": it.severity,
+        "message": it.message,
+        "file": it.file,
+        "line": it.at.map(|at| at.0),
+        "column": it.at.map(|at| at.1),
+        "help": it.help,
+    })
+}
+
+/// A value that does not fill the page.
+fn shortened(value: &Value) -> String {
+    let text = spaced(value);
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    text.chars().take(LONGEST).chain(['…']).collect()
+}
+
+/// JSON with blanks, where a row may go on in the next line.
+fn spaced(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| format!("{}: {}", json!(key), spaced(value));
+            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+const LONGEST: usize = 300;

@@ -1,0 +1,46 @@
+//! Standard output and standard error: colour detection, broken pipes, error lines.
+
+#![allow(clippy::print_stderr, reason = "this module prints the errors of commands")]
+
+use std::env;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use crate::config::diagnostic::Diagnostics;
+use crate::server::problem::Problem;
+
+/// Why a command failed; everything has been said on standard error.
+pub(super) struct Failed;
+
+/// Says what was asked for. A reader that has heard enough, as in `… | head`, is no failure.
+pub(super) fn print(text: &str) -> Result<(), Failed> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(say(&error)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn say_found(problems: &Diagnostics) {
+    match has_colours(&io::stderr()) {
+        true => eprint!("{problems:#}"),
+        false => eprint!("{problems}"),
+    }
+}
+
+/// Whether colours are wanted there: by a terminal, unless its user says no (<https://no-color.org>).
+pub(super) fn has_colours(stream: &impl IsTerminal) -> bool {
+    let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !refused && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+pub(super) fn say_all(problems: &[Problem]) -> Failed {
+    for problem in problems {
+        say(problem);
+    }
+    Failed
+}
+
+pub(super) fn say(problem: &impl Display) -> Failed {
+    eprintln!("error: {problem}");
+    Failed
+}

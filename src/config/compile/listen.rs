@@ -1,0 +1,83 @@
+//! Where a host answers, and from where it redirects.
+
+use std::net::SocketAddr;
+
+use super::defaults;
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::{HostSection, HostSettings, Said, Setting};
+use crate::config::span::Place;
+
+/// The addresses of the host itself. Empty if they cannot be read.
+pub(super) fn listen(
+    section: &HostSection,
+    settings: &HostSettings,
+    problems: &mut Diagnostics,
+) -> Vec<Said<SocketAddr>> {
+    let port = if settings.tls.value_or(defaults::TLS) { 443 } else { 80 };
+    let addresses = addresses(&settings.listen, port, &section.place, problems);
+    if let (Some(said), true) = (settings.listen.said(), addresses.is_empty()) {
+        let error = Diagnostic::error(&said.place, "a host that listens nowhere is never reached");
+        problems.push(error.help("name an address, or remove the line for the default"));
+    }
+    addresses
+}
+
+/// The plain addresses that redirect to the host. None for a plain host.
+pub(super) fn redirect_from(
+    section: &HostSection,
+    settings: &HostSettings,
+    problems: &mut Diagnostics,
+) -> Vec<Said<SocketAddr>> {
+    if settings.tls.value_or(defaults::TLS) {
+        return addresses(&settings.redirect_from, 80, &section.place, problems);
+    }
+    // A default is meant for the TLS hosts among all; only the host's own word contradicts itself.
+    if let Some(said) = section.settings.redirect_from.said().filter(|said| !said.value.is_empty()) {
+        let error = Diagnostic::error(&said.place, "a host without TLS has nothing to redirect to");
+        problems.push(error.help("remove `redirect_from`, or serve the host with TLS"));
+    }
+    Vec::new()
+}
+
+/// The port of the URLs that clients are redirected to; `None` if it is 443.
+pub(super) fn public_port(
+    section: &HostSection,
+    listen: &[Said<SocketAddr>],
+    problems: &mut Diagnostics,
+) -> Option<u16> {
+    let first = listen.first().filter(|_| section.public_port.is_unsaid());
+    if let Some(address) = first.filter(|address| address.value.port() == 0) {
+        let message = "the system chooses this port, so nobody can be redirected to it";
+        let error = Diagnostic::error(&address.place, message);
+        problems.push(error.help("write `redirect_from = []`, or the port that clients see as `public_port`"));
+    }
+    let said = section.public_port.said().map(|said| said.value.get());
+    said.or(first.map(|address| address.value.port())).filter(|port| *port != 443)
+}
+
+/// The addresses that are said, or a port everywhere. Each only once.
+fn addresses(
+    said: &Setting<Vec<Said<SocketAddr>>>,
+    default_port: u16,
+    host: &Place,
+    problems: &mut Diagnostics,
+) -> Vec<Said<SocketAddr>> {
+    let said = match said {
+        Setting::Said(said) => &said.value,
+        Setting::Unreadable => return Vec::new(),
+        Setting::Unsaid => {
+            let at_host = |value| Said { value, place: host.clone() };
+            return defaults::everywhere(default_port).map(at_host).into();
+        }
+    };
+    let mut addresses: Vec<Said<SocketAddr>> = Vec::new();
+    for address in said {
+        if addresses.iter().any(|known| known.value == address.value) {
+            let error = Diagnostic::error(&address.place, format!("{} is listed twice", address.value));
+            problems.push(error.help("remove one of them"));
+        } else {
+            addresses.push(address.clone());
+        }
+    }
+    addresses
+}

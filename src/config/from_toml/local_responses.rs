@@ -1,0 +1,107 @@
+//! Reads what the proxy answers by itself: files and the pages for errors.
+
+use http::{HeaderValue, StatusCode};
+
+use super::readers::{self, boolean, list, number, text};
+use super::section::section;
+use super::table::{Reader, Table, Value};
+use crate::config::diagnostic::Mistake;
+use crate::config::document::{FileMapping, FilesSection, RouteAction, Said, Setting, StatusSection};
+use crate::config::schema;
+use crate::config::values::{access, address, header};
+use crate::model::error_page::{ErrorPage, Message, PageContent};
+
+/// `[status]`
+pub(super) fn status(table: &mut Table<'_, '_, '_>) -> StatusSection {
+    let addresses = list(address::LISTEN_EXPECTED, || text(address::LISTEN_EXPECTED, address::listen));
+    StatusSection {
+        listen: table.get("listen", addresses),
+        access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
+        metrics: table.get("metrics", boolean),
+        application_metrics: table.get("application_metrics", text(address::UPSTREAM_EXPECTED, address::upstream)),
+    }
+}
+
+/// `files` of a route.
+pub(super) fn files<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {
+    let (mapping, index) = section(&schema::FILES, |table| {
+        let path = || text(readers::PATH_EXPECTED, readers::path);
+        let root = mapped(table.get("root", path()), |said| FileMapping::Root(said.clone()));
+        let alias = mapped(table.get("alias", path()), |said| FileMapping::Alias(said.clone()));
+        let index = table.get("index", text("write the name of a file in quotes", file_name));
+        (table.only_one(vec![root, alias], "`root` and `alias`"), index)
+    })(reader, value)?;
+    let missing = || Mistake::new("this does not say where the files are").help("add `root` or `alias`");
+    match mapping {
+        Setting::Said(said) => Some(RouteAction::Files(FilesSection { mapping: said.value, index })),
+        Setting::Unsaid => reader.accept(Err(missing()), value),
+        Setting::Unreadable => None,
+    }
+}
+
+/// One of `error_page`.
+pub(super) fn error_page<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<ErrorPage> {
+    let (status, content) = section(&schema::ERROR_PAGE, |table| {
+        let status = table.get("status", error_status);
+        let file = table.get("file", text(readers::PATH_EXPECTED, readers::path));
+        let words = ["title", "header", "message"].map(|key| table.get(key, text("write a text", owned)));
+        let content_type = table.get("content_type", text("write a media type in quotes", header::value));
+        let body = table.get("body", text("write the body in quotes", owned));
+        let contents = vec![
+            mapped(file, |file| PageContent::File(file.value.clone())),
+            message(words),
+            mapped(body, |body| PageContent::Text {
+                content_type: content_type.value_or(HeaderValue::from_static("text/plain")),
+                body: body.value.clone(),
+            }),
+        ];
+        (status, table.only_one(contents, "`file`, `title` with `header` and `message`, and `body`"))
+    })(reader, value)?;
+    match (status, content) {
+        (Setting::Said(status), Setting::Said(content)) => {
+            Some(ErrorPage { status: status.value, content: content.value })
+        }
+        (Setting::Unreadable, _) | (_, Setting::Unreadable) => None,
+        _ => reader.accept(Err(Mistake::new("this page is not complete").help(schema::ERROR_PAGE.form)), value),
+    }
+}
+
+fn mapped<T, U>(setting: Setting<T>, of: impl FnOnce(&Said<T>) -> U) -> Setting<U> {
+    match setting {
+        Setting::Said(said) => Setting::Said(Said { value: of(&said), place: said.place }),
+        Setting::Unsaid => Setting::Unsaid,
+        Setting::Unreadable => Setting::Unreadable,
+    }
+}
+
+/// The words of a page; those that are missing are empty.
+fn message([title, header, message]: [Setting<String>; 3]) -> Setting<PageContent> {
+    if [&title, &header, &message].iter().any(|word| word.is_unreadable()) {
+        return Setting::Unreadable;
+    }
+    let Some(place) = [&title, &header, &message].iter().find_map(|word| word.place()).cloned() else {
+        return Setting::Unsaid;
+    };
+    let value = PageContent::Message(Message {
+        title: title.value_or_default(),
+        header: header.value_or_default(),
+        message: message.value_or_default(),
+    });
+    Setting::Said(Said { value, place })
+}
+
+fn owned(text: &str) -> Result<String, Mistake> {
+    Ok(text.to_owned())
+}
+
+/// A name without a directory.
+fn file_name(text: &str) -> Result<String, Mistake> {
+    if text.is_empty() || text.starts_with('.') || text.contains('/') {
+        return Err(Mistake::new(format!("`{text}` is not the name of a file")).help("write \"index.html\""));
+    }
+    Ok(text.to_owned())
+}
+
+fn error_status(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<StatusCode> {
+    number(400..=599)(reader, value).and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok())
+}

@@ -1,0 +1,165 @@
+//! The keys of a host's encryption.
+
+use std::num::NonZeroUsize;
+
+use toml::de::DeValue;
+
+use super::readers::{self, list, number, text, wrong_type};
+use super::section::section;
+use super::table::{Reader, Table, Value};
+use crate::config::diagnostic::{Diagnostic, Mistake};
+use crate::config::document::{EncryptionSettings, Said, Setting};
+use crate::config::schema;
+use crate::config::suggestion::nearest;
+use crate::model::tls::{
+    CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsVersions,
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum TlsVersion {
+    V12,
+    V13,
+}
+
+pub(super) fn settings(table: &mut Table<'_, '_, '_>) -> EncryptionSettings {
+    EncryptionSettings {
+        tls_versions: table.get("tls_versions", tls_versions),
+        cipher_suites: table.get("cipher_suites", some(SUITES_EXPECTED, cipher_suite)),
+        cipher_order: table.get("cipher_order", text(ORDER_EXPECTED, cipher_order)),
+        key_exchange_groups: table.get("key_exchange_groups", some(GROUPS_EXPECTED, group)),
+        session_resumption: table.get("session_resumption", session_resumption),
+        client_certificates: table.get("client_certificates", client_certificates),
+    }
+}
+
+/// A list with at least one element, each of them only once.
+fn some<'t, T: PartialEq>(
+    expected: &'static str,
+    parse: fn(&str) -> Result<T, Mistake>,
+) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<Vec<Said<T>>> {
+    move |reader, value| {
+        let read = list(expected, || text(expected, parse))(reader, value)?;
+        if read.is_empty() {
+            return reader.accept(Err(Mistake::new("at least one is needed").help(expected)), value);
+        }
+        let repeats = |(nth, said): &(usize, &Said<T>)| read[..*nth].iter().any(|known| known.value == said.value);
+        if let Some((_, twice)) = read.iter().enumerate().find(repeats) {
+            let error = Diagnostic::error(&twice.place, "this is listed twice").help("remove one of them");
+            reader.problems.push(error);
+            return None;
+        }
+        Some(read)
+    }
+}
+
+fn tls_versions<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<TlsVersions> {
+    let versions = list(VERSIONS_EXPECTED, || text(VERSIONS_EXPECTED, tls_version))(reader, value)?;
+    let has = |version| versions.iter().any(|said| said.value == version);
+    let read = match (has(TlsVersion::V12), has(TlsVersion::V13)) {
+        (true, true) => Ok(TlsVersions::Tls12And13),
+        (false, true) => Ok(TlsVersions::Tls13Only),
+        (true, false) => Err(Mistake::new("TLS 1.2 cannot be offered without 1.3").help(VERSIONS_EXPECTED)),
+        (false, false) => Err(Mistake::new("at least one TLS version is needed").help(VERSIONS_EXPECTED)),
+    };
+    reader.accept(read, value)
+}
+
+fn tls_version(text: &str) -> Result<TlsVersion, Mistake> {
+    match text {
+        "1.2" => Ok(TlsVersion::V12),
+        "1.3" => Ok(TlsVersion::V13),
+        "1.0" | "1.1" => {
+            Err(Mistake::new(format!("TLS {text} is not offered: it is broken (RFC 8996)")).help(VERSIONS_EXPECTED))
+        }
+        _ => Err(Mistake::new(format!("`{text}` is not a TLS version")).help(VERSIONS_EXPECTED)),
+    }
+}
+
+fn cipher_suite(text: &str) -> Result<CipherSuite, Mistake> {
+    CipherSuite::named(text).ok_or_else(|| unknown("cipher suite", text, &CipherSuite::ALL.map(CipherSuite::name)))
+}
+
+fn group(text: &str) -> Result<KeyGroup, Mistake> {
+    let known = KeyGroup::ALL.into_iter().find(|group| group.name() == text);
+    known.ok_or_else(|| unknown("key exchange group", text, &KeyGroup::ALL.map(KeyGroup::name)))
+}
+
+fn unknown(what: &str, text: &str, known: &[&'static str]) -> Mistake {
+    let mistake = Mistake::new(format!("`{text}` is not a {what} that exists here"));
+    match nearest(text, known.iter().copied()) {
+        Some(meant) => mistake.help(format!("did you mean \"{meant}\"?")),
+        None => mistake.help(format!("these exist: {}", known.join(", "))),
+    }
+}
+
+fn cipher_order(text: &str) -> Result<SuiteOrder, Mistake> {
+    match text {
+        "client" => Ok(SuiteOrder::Client),
+        "server" => Ok(SuiteOrder::Server),
+        _ => Err(Mistake::new(format!("`{text}` has no order of suites")).help(ORDER_EXPECTED)),
+    }
+}
+
+/// `"tickets"`, `"off"`, or how many sessions the server remembers.
+fn session_resumption(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Resumption> {
+    let read = match value.get_ref() {
+        DeValue::String(text) if text == "tickets" => Ok(Resumption::Tickets),
+        DeValue::String(text) if text == "off" => Ok(Resumption::Off),
+        DeValue::Integer(_) => {
+            let sessions = number(1..=MOST_SESSIONS)(reader, value)?;
+            return usize::try_from(sessions).ok().and_then(NonZeroUsize::new).map(Resumption::Sessions);
+        }
+        DeValue::String(text) => Err(Mistake::new(format!("`{text}` is no way to resume a session"))),
+        _ => Err(wrong_type("a text in quotes or a number", value)),
+    };
+    reader.accept(read.map_err(|mistake| mistake.help(RESUMPTION_EXPECTED)), value)
+}
+
+fn client_certificates<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<ClientCertificates> {
+    if let DeValue::Boolean(false) = value.get_ref() {
+        return Some(ClientCertificates::NotAsked);
+    }
+    let place = reader.place(value);
+    let (demand, ca, depth, crl) = section(&schema::CLIENT_CERTIFICATES, |table| {
+        let path = || text(readers::PATH_EXPECTED, readers::path);
+        let demand = table.get("verify", text(DEMAND_EXPECTED, demand));
+        (demand, table.get("ca", path()), table.get("depth", number(0..=DEEPEST)), table.get("crl", path()))
+    })(reader, value)?;
+    for (key, is_missing) in [("verify", demand.is_unsaid()), ("ca", ca.is_unsaid())] {
+        if is_missing {
+            let error = Diagnostic::error(&place, format!("`{key}` is missing"));
+            reader.problems.push(error.help(schema::CLIENT_CERTIFICATES.form));
+        }
+    }
+    if depth.is_unreadable() || crl.is_unreadable() {
+        return None;
+    }
+    let (Setting::Said(demand), Setting::Said(ca)) = (demand, ca) else { return None };
+    let depth = depth.said().and_then(|said| u8::try_from(said.value).ok()).unwrap_or(ClientAuthority::DEPTH);
+    let crl = crl.said().map(|said| said.value.clone());
+    Some(ClientCertificates::Asked(ClientAuthority { demand: demand.value, ca: ca.value, depth, crl }))
+}
+
+fn demand(text: &str) -> Result<Demand, Mistake> {
+    match text {
+        "required" => Ok(Demand::Required),
+        "optional" => Ok(Demand::Optional),
+        _ => {
+            Err(Mistake::new(format!("`{text}` does not say whether a certificate is needed"))
+                .help(DEMAND_EXPECTED))
+        }
+    }
+}
+
+const VERSIONS_EXPECTED: &str = "write [\"1.2\", \"1.3\"] or [\"1.3\"]";
+const SUITES_EXPECTED: &str = "write a list of suites, the best first: [\"TLS_AES_256_GCM_SHA384\"]";
+const ORDER_EXPECTED: &str = "write \"client\" or \"server\"";
+const GROUPS_EXPECTED: &str = "write a list of groups: [\"X25519MLKEM768\", \"X25519\"]";
+const RESUMPTION_EXPECTED: &str = "write \"tickets\", \"off\", or how many sessions the server remembers";
+const DEMAND_EXPECTED: &str = "write \"required\" or \"optional\"";
+
+/// About a gigabyte of them; beyond it somebody has mistaken the unit.
+const MOST_SESSIONS: u64 = 1_000_000;
+
+/// rustls follows no longer chains.
+const DEEPEST: u64 = 6;

@@ -1,0 +1,170 @@
+//! Words without a receiver: settings, `from_file`, and what Ruby always has.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use lib_ruby_parser::nodes::Send;
+
+use super::blocks::Block;
+use super::interpreter::{Evaluator, Flow};
+use super::{number_methods, sprintf};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::gitlab_rb::top_level::{self, Word};
+use crate::config::gitlab_rb::value::{Data, SectionRef, Value};
+use crate::config::span::{Place, Source};
+
+impl Evaluator<'_> {
+    /// `name`, `name(…)` or `name …`
+    pub(super) fn bare_call(&mut self, call: &Send, block: Option<&Block<'_>>, place: &Place) -> Value {
+        let name = call.method_name.as_str();
+        let arguments = self.items(&call.args);
+        if ["it", "_1"].contains(&name) && arguments.is_empty() && self.variables.contains_key(name) {
+            return self.variable(name, place);
+        }
+        if let Some(value) = self.call_defined(name, arguments.clone(), place) {
+            return value;
+        }
+        let at = self.name_place(call.selector_l.as_ref(), &call.expression_l);
+        match top_level::lookup(name) {
+            Some(Word::Section) => self.section_word(name, arguments, &at),
+            Some(Word::Plain) => self.plain_word(name, arguments, &at),
+            None => self.function(name, arguments, block, place),
+        }
+    }
+
+    /// `nginx`, or `nginx({ … })`, which replaces everything in it.
+    pub(super) fn section_word(&mut self, word: &str, arguments: Vec<Value>, place: &Place) -> Value {
+        let section = self.section(word, place);
+        match arguments.into_iter().next() {
+            Some(Value { data: Data::Hash(hash), .. }) => {
+                section.borrow_mut().clear();
+                for (key, value) in hash.0 {
+                    if matches!(key.data, Data::Symbol(_)) {
+                        self.warn_of_symbol(&key);
+                        continue;
+                    }
+                    let place = key.place.clone();
+                    self.store_in_section(&section, &key, value, &place);
+                }
+            }
+            Some(other) if other.as_unknown().is_some() => section.borrow_mut().blurred = Some(other),
+            Some(_) => self.report_unreadable(place, &format!("`{word}` takes a hash of settings")),
+            None => {}
+        }
+        Value::new(Data::Section(section), place)
+    }
+
+    /// In this form the package keeps symbols as they are, and then looks for texts.
+    fn warn_of_symbol(&mut self, key: &Value) {
+        let name = key.to_text().unwrap_or_default();
+        let warning = Diagnostic::warning(&key.place, format!("`{name}` sets nothing in this form"));
+        self.problems.push(warning.help(format!("a text is needed here: '{name}' => …")));
+    }
+
+    fn section(&mut self, word: &str, place: &Place) -> SectionRef {
+        let top = Rc::clone(&self.settings.top);
+        let value = top.borrow_mut().read(word, place);
+        match value.data {
+            Data::Section(section) => section,
+            // Somebody has overwritten it: `Gitlab['nginx'] = 1`.
+            _ => Rc::clone(&self.settings.top),
+        }
+    }
+
+    /// `external_url` alone reads it; with an argument it is set.
+    fn plain_word(&mut self, word: &str, mut arguments: Vec<Value>, place: &Place) -> Value {
+        if arguments.is_empty() {
+            let entry = self.settings.entry(&[word]);
+            return entry.map_or_else(|| Value::nil(place), |entry| entry.value);
+        }
+        let value =
+            if arguments.len() == 1 { arguments.swap_remove(0) } else { Value::new(Data::List(arguments), place) };
+        self.set_word(word, value.clone(), place);
+        value
+    }
+
+    fn function(&mut self, name: &str, arguments: Vec<Value>, block: Option<&Block<'_>>, place: &Place) -> Value {
+        match (name, &arguments[..]) {
+            ("from_file", [path]) => self.include(path, place),
+            ("node", []) => Value::new(Data::Constant("node".to_owned()), place),
+            ("puts" | "print" | "p" | "warn" | "pp" | "require" | "require_relative", _) => Value::nil(place),
+            ("raise" | "abort" | "fail" | "exit", _) => self.stop(name, &arguments, place),
+            ("eval" | "instance_eval", [Value { data: Data::Text(code), .. }]) => {
+                let name = format!("{} (eval)", place.file_name().display());
+                self.file(&Source::new(Path::new(&name), code.as_str()));
+                Value::nil(place)
+            }
+            ("eval" | "instance_eval" | "class_eval" | "load", _) => self.could_set_anything(name, place),
+            (_, arguments) if arguments.iter().any(|it| it.as_unknown().is_some()) => {
+                let unknown = arguments.iter().find_map(Value::as_unknown).cloned();
+                unknown.map_or_else(|| Value::nil(place), |unknown| Value::new(Data::Unknown(unknown), place))
+            }
+            ("Integer" | "Float" | "String" | "Array", [value, ..]) => number_methods::convert(name, value, place),
+            ("format" | "sprintf", [Value { data: Data::Text(text), .. }, rest @ ..]) => {
+                sprintf::format(text, rest, place)
+            }
+            ("loop" | "lambda" | "proc", _) => self.unknown_call(name, block, place),
+            _ => {
+                self.report_unknown_word(name, place);
+                self.unknown_call(name, block, place)
+            }
+        }
+    }
+
+    fn unknown_call(&mut self, name: &str, block: Option<&Block<'_>>, place: &Place) -> Value {
+        let value = Value::unknown(format!("`{name}` would have to be executed"), place);
+        if let (Some(why), Some(block)) = (value.as_unknown(), block) {
+            self.run_in_doubt(why, block);
+        }
+        value
+    }
+
+    /// A word at the top that no version of the package knows. The file may be made for another version,
+    /// so only what looks like a slip is an error.
+    fn report_unknown_word(&mut self, name: &str, place: &Place) {
+        let end = place.start() + name.len();
+        let place = Place::new(&self.source, place.start()..end);
+        let message = format!("there is no setting `{name}`");
+        self.problems.push(match top_level::similar(name) {
+            Some(known) => Diagnostic::error(&place, message).help(format!("did you mean `{known}`?")),
+            None => Diagnostic::warning(&place, message)
+                .help("GitLab's own reconfigure may refuse it; here it has no effect"),
+        });
+    }
+
+    fn stop(&mut self, name: &str, arguments: &[Value], place: &Place) -> Value {
+        let said = arguments.iter().filter_map(Value::to_text).collect::<Vec<_>>().join(" ");
+        if self.guards > 0 && ["raise", "fail"].contains(&name) {
+            return Value::raises(format!("an exception is raised here: {said}"), place);
+        }
+        if self.doubt.is_none() {
+            let error = Diagnostic::error(place, format!("the file stops here by itself with `{name}`: {said}"));
+            self.problems.push(error.help("do what it asks for"));
+        }
+        self.flow = Flow::Return(Value::nil(place));
+        Value::raises(format!("`{name}` stops here"), place)
+    }
+
+    fn could_set_anything(&mut self, name: &str, place: &Place) -> Value {
+        let message = format!("`{name}` could set anything, and nothing here is executed");
+        self.problems.push(Diagnostic::error(place, message).help("write the settings into this file"));
+        Value::unknown(format!("`{name}` would have to be executed"), place)
+    }
+
+    /// Evaluates another file in place.
+    fn include(&mut self, path: &Value, place: &Place) -> Value {
+        let Data::Text(path) = &path.data else { return self.could_set_anything("from_file", place) };
+        let path = Path::new(path);
+        match self.surroundings.read(path) {
+            Ok(text) => {
+                let source = Source::new(path, text);
+                self.file(&source);
+            }
+            Err(why) => {
+                let message = format!("{} cannot be read: {why}", path.display());
+                self.problems.push(Diagnostic::error(place, message).help("correct the path, or remove the line"));
+            }
+        }
+        Value::nil(place)
+    }
+}

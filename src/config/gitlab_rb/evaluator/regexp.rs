@@ -1,0 +1,50 @@
+//! Ruby's regular expressions in the notation of the `regex` crate.
+
+use regex::RegexBuilder;
+
+use crate::config::gitlab_rb::value::{Data, Value};
+use crate::config::span::Place;
+
+/// Compiles a pattern with Ruby's options behind it. What has no counterpart is not known.
+pub(super) fn compile(text: &str, options: &str, place: &Place) -> Value {
+    // In Ruby `^` and `$` are always ends of lines, and `m` is what others call `s`.
+    let compiled = RegexBuilder::new(&text.replace("\\Z", "\\n?\\z").replace("\\h", "[0-9a-fA-F]"))
+        .multi_line(true)
+        .case_insensitive(options.contains('i'))
+        .dot_matches_new_line(options.contains('m'))
+        .ignore_whitespace(options.contains('x'))
+        .size_limit(LARGEST)
+        .build();
+    match compiled {
+        Ok(pattern) => Value::new(Data::Pattern(pattern), place),
+        Err(_) => Value::unknown("this regular expression is beyond what can be matched here", place),
+    }
+}
+
+/// Ruby's `\1` and `\k<name>` in a replacement as `${1}` and `${name}`.
+pub(super) fn replacement(text: &str) -> String {
+    let mut converted = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(next) = rest.next() {
+        match (next, rest.peek().copied()) {
+            ('\\', Some(digit)) if digit.is_ascii_digit() => {
+                rest.next();
+                converted += &format!("${{{digit}}}");
+            }
+            ('\\', Some('k')) => {
+                let name: String = rest.by_ref().skip(2).take_while(|c| *c != '>').collect();
+                converted += &format!("${{{name}}}");
+            }
+            ('\\', Some('\\')) => {
+                rest.next();
+                converted.push('\\');
+            }
+            ('$', _) => converted += "$$",
+            (other, _) => converted.push(other),
+        }
+    }
+    converted
+}
+
+/// The largest compiled pattern, in bytes.
+const LARGEST: usize = 1 << 20;

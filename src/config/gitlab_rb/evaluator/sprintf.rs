@@ -1,0 +1,115 @@
+//! `format` and `%`: texts with places for values.
+
+use crate::config::gitlab_rb::value::{Data, Value};
+use crate::config::span::Place;
+
+/// One `%…`, taken apart.
+#[derive(Default)]
+struct Directive {
+    flags: String,
+    width: String,
+    precision: Option<String>,
+    /// `%<name>d` and `%{name}`
+    name: Option<String>,
+    kind: char,
+}
+
+/// Fills a text in, as far as settings need it: `%s`, `%05d`, `%-8s`, `%.2f`, `%x`, `%<name>s`, `%{name}`.
+pub(super) fn format(text: &str, arguments: &[Value], place: &Place) -> Value {
+    match filled(text, arguments) {
+        Some(written) => Value::text(written, place),
+        None => Value::unknown("this format would have to be executed", place),
+    }
+}
+
+fn filled(text: &str, arguments: &[Value]) -> Option<String> {
+    let mut unnamed = arguments.iter();
+    let mut written = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        written += &rest[..at];
+        let (directive, after) = Directive::read(&rest[at + 1..])?;
+        rest = after;
+        if directive.kind == '%' {
+            written.push('%');
+            continue;
+        }
+        let value = match &directive.name {
+            Some(name) => named(arguments, name)?,
+            None => unnamed.next()?,
+        };
+        written += &directive.write(value)?;
+    }
+    Some(written + rest)
+}
+
+fn named<'a>(arguments: &'a [Value], name: &str) -> Option<&'a Value> {
+    let [Value { data: Data::Hash(hash), place }] = arguments else { return None };
+    hash.get(&Value::new(Data::Symbol(name.to_owned()), place))
+}
+
+impl Directive {
+    /// Reads what follows a `%`; also what follows the directive.
+    fn read(text: &str) -> Option<(Directive, &str)> {
+        if let Some(rest) = text.strip_prefix('{') {
+            let (name, rest) = rest.split_once('}')?;
+            return Some((Directive { name: Some(name.to_owned()), kind: 's', ..Directive::default() }, rest));
+        }
+        let (name, text) = match text.strip_prefix('<').map(|rest| rest.split_once('>')) {
+            Some(named) => named.map(|(name, rest)| (Some(name.to_owned()), rest))?,
+            None => (None, text),
+        };
+        let flags = |c: char| "-+0 ".contains(c);
+        let digits = |c: char| c.is_ascii_digit();
+        let (flags, text) = text.split_at(text.find(|c| !flags(c))?);
+        let (width, text) = text.split_at(text.find(|c| !digits(c))?);
+        let (precision, text) = match text.strip_prefix('.') {
+            Some(text) => {
+                let (precision, text) = text.split_at(text.find(|c| !digits(c))?);
+                (Some(precision.to_owned()), text)
+            }
+            None => (None, text),
+        };
+        let kind = text.chars().next()?;
+        let directive = Directive { flags: flags.to_owned(), width: width.to_owned(), precision, name, kind };
+        (directive.width.len() <= MOST_DIGITS).then_some((directive, &text[kind.len_utf8()..]))
+    }
+
+    fn write(&self, value: &Value) -> Option<String> {
+        let body = match (self.kind, &value.data) {
+            ('s', _) if self.precision.is_none() => value.to_text().or_else(|| value.inspect())?,
+            ('d' | 'i', Data::Int(number)) => self.signed(number.to_string()),
+            ('d' | 'i', Data::Text(text)) => self.signed(text.parse::<i64>().ok()?.to_string()),
+            ('x', Data::Int(number)) if *number >= 0 => format!("{number:x}"),
+            ('o', Data::Int(number)) if *number >= 0 => format!("{number:o}"),
+            ('b', Data::Int(number)) if *number >= 0 => format!("{number:b}"),
+            ('f', Data::Float(number)) => self.signed(format!("{number:.*}", self.decimals()?)),
+            ('f', Data::Int(number)) => self.signed(format!("{:.*}", self.decimals()?, *number as f64)),
+            _ => return None,
+        };
+        let width = self.width.parse::<usize>().unwrap_or(0);
+        let missing = width.saturating_sub(body.chars().count());
+        let is_number = self.kind != 's';
+        Some(match () {
+            () if self.flags.contains('-') => body + &" ".repeat(missing),
+            () if self.flags.contains('0') && is_number => {
+                let sign = usize::from(body.starts_with(['-', '+']));
+                format!("{}{}{}", &body[..sign], "0".repeat(missing), &body[sign..])
+            }
+            () => " ".repeat(missing) + &body,
+        })
+    }
+
+    fn signed(&self, number: String) -> String {
+        if self.flags.contains('+') && !number.starts_with('-') { format!("+{number}") } else { number }
+    }
+
+    /// How many digits stand behind the point.
+    fn decimals(&self) -> Option<usize> {
+        let written = self.precision.as_deref().unwrap_or("6");
+        written.parse().ok().filter(|_| written.len() <= MOST_DIGITS)
+    }
+}
+
+/// Widths are below a thousand.
+const MOST_DIGITS: usize = 3;

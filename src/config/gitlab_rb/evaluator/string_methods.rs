@@ -1,0 +1,310 @@
+//! Methods of texts.
+
+use regex::Regex;
+
+use super::{regexp, sprintf};
+use crate::config::gitlab_rb::value::{Data, Value};
+use crate::config::span::Place;
+
+/// Calls a method; `None` if it is not understood.
+pub(super) fn call(text: &str, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
+    let data = plain(text, name)
+        .filter(|_| arguments.is_empty())
+        .or_else(|| question(text, name, arguments))
+        .or_else(|| combined(text, name, arguments, place))
+        .or_else(|| replaced(text, name, arguments))
+        .or_else(|| piece(text, name, arguments))?;
+    Some(Value::new(data, place))
+}
+
+/// Methods without arguments.
+fn plain(text: &str, name: &str) -> Option<Data> {
+    let is_blank = |c: char| c.is_ascii_whitespace() || c == '\0';
+    let changed: String = match name {
+        "strip" => text.trim_matches(is_blank).to_owned(),
+        "lstrip" => text.trim_start_matches(is_blank).to_owned(),
+        "rstrip" => text.trim_end_matches(is_blank).to_owned(),
+        "chomp" => text.strip_suffix("\r\n").or(text.strip_suffix(['\n', '\r'])).unwrap_or(text).to_owned(),
+        "chop" => text.chars().take(text.chars().count().saturating_sub(1)).collect(),
+        "downcase" => text.to_lowercase(),
+        "upcase" => text.to_uppercase(),
+        "swapcase" => text
+            .chars()
+            .map(|c| if c.is_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() })
+            .collect(),
+        "capitalize" => {
+            let mut rest = text.chars();
+            rest.next().map_or(String::new(), |first| {
+                first.to_uppercase().chain(rest.as_str().to_lowercase().chars()).collect()
+            })
+        }
+        "reverse" => text.chars().rev().collect(),
+        "squeeze" => text.chars().fold(String::new(), |mut all, c| {
+            if !all.ends_with(c) {
+                all.push(c);
+            }
+            all
+        }),
+        "to_str" | "to_s" | "scrub" | "b" | "name" | "id2name" | "+@" | "-@" => text.to_owned(),
+        "to_json" => serde_json::Value::from(text).to_string(),
+        "to_sym" | "intern" => return Some(Data::Symbol(text.to_owned())),
+        "to_i" => return Some(Data::Int(leading_number(text))),
+        "to_f" => return Some(Data::Float(text.trim().parse().unwrap_or(leading_number(text) as f64))),
+        "length" | "size" => return i64::try_from(text.chars().count()).ok().map(Data::Int),
+        "ord" => return text.chars().next().map(|first| Data::Int(i64::from(u32::from(first)))),
+        "hex" => return i64::from_str_radix(text.trim_start_matches("0x"), 16).ok().map(Data::Int),
+        "bytesize" => return i64::try_from(text.len()).ok().map(Data::Int),
+        "empty?" => return Some(Data::Flag(text.is_empty())),
+        _ => return None,
+    };
+    Some(Data::Text(changed))
+}
+
+/// Methods that ask something.
+fn question(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
+    let any = |test: fn(&str, &str) -> bool| {
+        let tests: Option<Vec<bool>> = arguments
+            .iter()
+            .map(|argument| match (&argument.data, name) {
+                (Data::Text(part), _) => Some(test(text, part)),
+                (Data::Pattern(pattern), "start_with?") => {
+                    Some(pattern.find(text).is_some_and(|found| found.start() == 0))
+                }
+                _ => None,
+            })
+            .collect();
+        tests.map(|tests| Data::Flag(tests.contains(&true)))
+    };
+    match name {
+        "include?" => any(|text, part| text.contains(part)),
+        "start_with?" => any(|text, part| text.starts_with(part)),
+        "end_with?" => any(|text, part| text.ends_with(part)),
+        "casecmp?" => any(|text, part| text.to_lowercase() == part.to_lowercase()),
+        "!~" => match &arguments.first()?.data {
+            Data::Pattern(pattern) => Some(Data::Flag(!pattern.is_match(text))),
+            _ => None,
+        },
+        "between?" => {
+            let [Value { data: Data::Text(low), .. }, Value { data: Data::Text(high), .. }] = arguments else {
+                return None;
+            };
+            Some(Data::Flag((low.as_str()..=high.as_str()).contains(&text)))
+        }
+        "index" => {
+            let Data::Text(part) = &arguments.first()?.data else { return None };
+            let before = text.find(part.as_str()).map(|at| text[..at].chars().count());
+            Some(before.map_or(Some(Data::Nil), |count| i64::try_from(count).ok().map(Data::Int))?)
+        }
+        "count" => {
+            let Data::Text(set) = &arguments.first()?.data else { return None };
+            let is_plain = arguments.len() == 1 && !set.contains(['-', '^', '\\']);
+            is_plain.then(|| Data::Int(text.chars().filter(|c| set.contains(*c)).map(|_| 1).sum()))
+        }
+        "<=>" => {
+            let Data::Text(other) = &arguments.first()?.data else { return None };
+            Some(Data::Int(text.cmp(other) as i64))
+        }
+        "<" | ">" | "<=" | ">=" => {
+            let Data::Text(other) = &arguments.first()?.data else { return None };
+            Some(Data::Flag(match name {
+                "<" => text < other.as_str(),
+                ">" => text > other.as_str(),
+                "<=" => text <= other.as_str(),
+                _ => text >= other.as_str(),
+            }))
+        }
+        _ => None,
+    }
+}
+
+/// Methods that put texts together or take them apart.
+fn combined(text: &str, name: &str, arguments: &[Value], place: &Place) -> Option<Data> {
+    let texts = |parts: Vec<String>| Data::List(parts.into_iter().map(|part| Value::text(part, place)).collect());
+    Some(match (name, arguments) {
+        ("+" | "concat", [Value { data: Data::Text(other), .. }]) => Data::Text(format!("{text}{other}")),
+        ("concat", [_, _, ..]) => {
+            let more: Option<String> = arguments.iter().map(Value::as_key).collect();
+            Data::Text(format!("{text}{}", more?))
+        }
+        ("prepend", [Value { data: Data::Text(other), .. }]) => Data::Text(format!("{other}{text}")),
+        ("*", [Value { data: Data::Int(count), .. }]) => {
+            let count = usize::try_from(*count).ok()?;
+            Data::Text(text.repeat(Some(count).filter(|count| count.saturating_mul(text.len()) <= LONGEST)?))
+        }
+        ("%", [one]) => match &one.data {
+            Data::List(items) => sprintf::format(text, items, place).data,
+            _ => sprintf::format(text, std::slice::from_ref(one), place).data,
+        },
+        ("split", []) => texts(text.split_ascii_whitespace().map(str::to_owned).collect()),
+        ("split", [Value { data: Data::Text(blank), .. }]) if blank == " " => {
+            texts(text.split_ascii_whitespace().map(str::to_owned).collect())
+        }
+        ("split", [Value { data: Data::Text(mark), .. }]) if !mark.is_empty() => {
+            texts(without_empty_end(text.split(mark.as_str()).map(str::to_owned).collect()))
+        }
+        ("split", [Value { data: Data::Pattern(mark), .. }]) => {
+            texts(without_empty_end(mark.split(text).map(str::to_owned).collect()))
+        }
+        ("split", [Value { data: Data::Text(mark), .. }, Value { data: Data::Int(limit), .. }]) if *limit > 0 => {
+            texts(text.splitn(usize::try_from(*limit).ok()?, mark.as_str()).map(str::to_owned).collect())
+        }
+        ("split", [Value { data: Data::Text(mark), .. }, Value { data: Data::Int(-1), .. }])
+            if !mark.is_empty() =>
+        {
+            texts(text.split(mark.as_str()).map(str::to_owned).collect())
+        }
+        ("partition" | "rpartition", [Value { data: Data::Text(mark), .. }]) => {
+            let parts =
+                if name == "partition" { text.split_once(mark.as_str()) } else { text.rsplit_once(mark.as_str()) };
+            let whole = if name == "partition" { (text, "", "") } else { ("", "", text) };
+            let (before, mark, after) = parts.map_or(whole, |(before, after)| (before, mark, after));
+            texts([before, mark, after].map(str::to_owned).into())
+        }
+        ("scan", [Value { data: Data::Pattern(what), .. }]) if what.captures_len() == 1 => {
+            texts(what.find_iter(text).map(|found| found.as_str().to_owned()).collect())
+        }
+        ("scan", [Value { data: Data::Pattern(what), .. }]) => {
+            let group = |group: Option<regex::Match<'_>>| {
+                group.map_or_else(|| Value::nil(place), |group| Value::text(group.as_str(), place))
+            };
+            let found = |found: regex::Captures<'_>| Data::List(found.iter().skip(1).map(group).collect());
+            Data::List(what.captures_iter(text).map(|it| Value::new(found(it), place)).collect())
+        }
+        ("lines" | "each_line", []) => texts(text.split_inclusive('\n').map(str::to_owned).collect()),
+        ("chars", []) if text.len() <= LONGEST / 64 => texts(text.chars().map(String::from).collect()),
+        _ => return None,
+    })
+}
+
+/// Methods that replace or remove parts.
+fn replaced(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
+    let changed = match (name, arguments) {
+        ("gsub" | "sub", [what, Value { data: Data::Text(with), .. }]) => {
+            let once = usize::from(name == "sub");
+            match &what.data {
+                Data::Text(what) if with.contains('\\') => {
+                    let what = Regex::new(&regex::escape(what)).ok()?;
+                    what.replacen(text, once, regexp::replacement(with)).into_owned()
+                }
+                Data::Text(what) if once == 1 => text.replacen(what.as_str(), with, 1),
+                Data::Text(what) if !what.is_empty() => text.replace(what.as_str(), with),
+                Data::Pattern(what) => what.replacen(text, once, regexp::replacement(with)).into_owned(),
+                _ => return None,
+            }
+        }
+        ("delete", [Value { data: Data::Text(set), .. }]) if !set.contains(['-', '^', '\\']) => {
+            text.chars().filter(|c| !set.contains(*c)).collect()
+        }
+        ("gsub" | "sub", [Value { data: Data::Pattern(what), .. }, Value { data: Data::Hash(with), .. }]) => {
+            let once = usize::from(name == "sub");
+            let found = |found: &regex::Captures<'_>| {
+                let key = Value::text(&found[0], &arguments[0].place);
+                with.get(&key).and_then(Value::to_text).unwrap_or_default()
+            };
+            what.replacen(text, once, found).into_owned()
+        }
+        ("tr", [Value { data: Data::Text(from), .. }, Value { data: Data::Text(to), .. }])
+            if !from.starts_with('^') && !from.contains('\\') =>
+        {
+            let (from, to) = (spread(from), spread(to));
+            let change = |c: char| match from.iter().position(|known| *known == c) {
+                Some(at) => to.get(at).or(to.last()).copied(),
+                None => Some(c),
+            };
+            text.chars().filter_map(change).collect()
+        }
+        ("insert", [Value { data: Data::Int(at), .. }, Value { data: Data::Text(new), .. }]) => {
+            let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            let (before, after) = text.split_at(ends.nth(usize::try_from(*at).ok()?)?);
+            format!("{before}{new}{after}")
+        }
+        ("ljust" | "rjust", [Value { data: Data::Int(width), .. }, rest @ ..]) => {
+            let pad = rest.first().map_or(Some(" "), Value::as_key)?;
+            let missing = usize::try_from(*width).ok()?.min(LONGEST).saturating_sub(text.chars().count());
+            let padding: String = pad.chars().cycle().take(missing).collect();
+            if name == "ljust" { format!("{text}{padding}") } else { format!("{padding}{text}") }
+        }
+        ("delete_prefix", [Value { data: Data::Text(part), .. }]) => {
+            text.strip_prefix(part.as_str()).unwrap_or(text).to_owned()
+        }
+        ("delete_suffix" | "chomp", [Value { data: Data::Text(part), .. }]) => {
+            text.strip_suffix(part.as_str()).unwrap_or(text).to_owned()
+        }
+        ("encode" | "force_encoding" | "unicode_normalize", _) => text.to_owned(),
+        _ => return None,
+    };
+    Some(Data::Text(changed))
+}
+
+/// Methods that cut a piece out.
+fn piece(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
+    if !["[]", "slice"].contains(&name) {
+        return None;
+    }
+    let length = i64::try_from(text.chars().count()).ok()?;
+    let cut = |from: i64, count: i64| {
+        let from = if from < 0 { from + length } else { from };
+        let (from, count) = (usize::try_from(from).ok()?, usize::try_from(count).ok()?);
+        Some(Data::Text(text.chars().skip(from).take(count).collect()))
+    };
+    match arguments {
+        [Value { data: Data::Int(at), .. }] if (-length..length).contains(at) => cut(*at, 1),
+        [Value { data: Data::Int(_), .. }] => Some(Data::Nil),
+        [Value { data: Data::Int(from), .. }, Value { data: Data::Int(count), .. }] => cut(*from, *count),
+        [Value { data: Data::Range(from, to), .. }] => {
+            let to = if *to < 0 { to + length } else { *to };
+            let from = if *from < 0 { from + length } else { *from };
+            cut(from, to.saturating_sub(from).saturating_add(1).max(0))
+        }
+        [Value { data: Data::Text(part), .. }] => {
+            Some(if text.contains(part.as_str()) { Data::Text(part.clone()) } else { Data::Nil })
+        }
+        [Value { data: Data::Pattern(pattern), .. }, rest @ ..] => {
+            let group = match rest {
+                [Value { data: Data::Int(group), .. }] => usize::try_from(*group).ok()?,
+                [] => 0,
+                _ => return None,
+            };
+            let found =
+                pattern.captures(text).and_then(|found| found.get(group).map(|part| part.as_str().to_owned()));
+            Some(found.map_or(Data::Nil, Data::Text))
+        }
+        _ => None,
+    }
+}
+
+/// The whole number that a text begins with; 0 if there is none.
+fn leading_number(text: &str) -> i64 {
+    let text = text.trim_start();
+    let digits_from = usize::from(text.starts_with(['-', '+']));
+    let digits = text[digits_from..].bytes().take_while(|b| b.is_ascii_digit() || *b == b'_').count();
+    text[..digits_from + digits].replace('_', "").parse().unwrap_or(0)
+}
+
+/// The characters of a set for `tr`, with ranges such as `a-z` written out.
+fn spread(set: &str) -> Vec<char> {
+    let mut spread = Vec::new();
+    let mut rest = set.chars().peekable();
+    while let Some(first) = rest.next() {
+        let mut ahead = rest.clone();
+        match (ahead.next(), ahead.next()) {
+            (Some('-'), Some(last)) if last >= first && last as u32 - (first as u32) < 256 => {
+                spread.extend(first..=last);
+                rest = ahead;
+            }
+            _ => spread.push(first),
+        }
+    }
+    spread
+}
+
+/// Ruby leaves empty parts at the end away.
+fn without_empty_end(mut parts: Vec<String>) -> Vec<String> {
+    while parts.last().is_some_and(String::is_empty) {
+        parts.pop();
+    }
+    parts
+}
+
+/// The longest text that `*` may make, in bytes.
+const LONGEST: usize = 1 << 20;

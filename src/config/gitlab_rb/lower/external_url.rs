@@ -1,0 +1,155 @@
+//! External URLs: they decide names, ports, HTTPS and certificate paths.
+
+use crate::config::diagnostic::Diagnostic;
+use crate::config::document::Said;
+use crate::config::span::Place;
+use crate::model::host::{Authority, HostName};
+
+/// A URL that a service is reached by.
+#[derive(Debug, Clone)]
+pub(super) struct ExternalUrl {
+    pub(super) scheme: Scheme,
+    /// The host as it is written; the package's certificate paths keep its case.
+    pub(super) host: String,
+    pub(super) name: HostName,
+    pub(super) port: u16,
+    /// Without the slash at its end; empty for the root.
+    pub(super) path: String,
+    pub(super) place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+
+    pub(super) fn port(self) -> u16 {
+        match self {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        }
+    }
+}
+
+impl ExternalUrl {
+    /// Scheme and authority, such as `https://gitlab.example.com:8443`.
+    pub(super) fn origin(&self) -> String {
+        match self.port {
+            port if port == self.scheme.port() => format!("{}://{}", self.scheme.as_str(), self.name),
+            port => format!("{}://{}:{port}", self.scheme.as_str(), self.name),
+        }
+    }
+
+    /// Reads the URL of `service`. User information, query and fragment do not count, as in the package.
+    pub(super) fn parse(said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+        ExternalUrl::parse_among(&WEB, said, service)
+    }
+
+    fn parse_among(schemes: &Schemes, said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+        let [(plain, _), (encrypted, _)] = *schemes;
+        let text = said.value.as_str();
+        let wrong = |message: String| Diagnostic::error(&said.place, message);
+        if text.trim() != text || text.contains(char::is_whitespace) {
+            return Err(wrong(format!("the URL of {service} has blanks in it: {text:?}")).help("remove them"));
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(wrong(format!("the URL of {service} has no scheme and host: `{text}`"))
+                .help(format!("write '{encrypted}://{}'", text.trim_start_matches('/'))));
+        };
+        let known = schemes.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name)).map(|(_, scheme)| *scheme);
+        let scheme = known.ok_or_else(|| {
+            let other = scheme.to_ascii_lowercase();
+            wrong(format!("the URL of {service} has the scheme `{other}`"))
+                .help(format!("only {plain}:// and {encrypted}:// can be served"))
+        })?;
+        let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
+        let path = path.split(['?', '#']).next().unwrap_or("");
+        let host = authority.rsplit('@').next().unwrap_or(authority);
+        let parsed = Authority::parse(host).map_err(|why| {
+            wrong(format!("the URL of {service} has no valid host: {why}"))
+                .help(format!("write it like '{encrypted}://gitlab.example.com'"))
+        })?;
+        let name = HostName::parse(&parsed.host).map_err(|why| wrong(format!("the URL of {service}: {why}")))?;
+        let port = parsed.port.unwrap_or(scheme.port());
+        Ok(ExternalUrl {
+            scheme,
+            host: without_port(host).to_owned(),
+            name,
+            port,
+            path: path.trim_end_matches('/').to_owned(),
+            place: said.place.clone(),
+        })
+    }
+
+    /// Reads the URL of the agent server.
+    pub(super) fn parse_agent(said: &Said<String>) -> Result<ExternalUrl, Diagnostic> {
+        ExternalUrl::parse_among(&AGENTS, said, "the agent server")
+    }
+
+    /// The URL of a service that only exists at the root of its host.
+    pub(super) fn parse_root(said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+        let url = ExternalUrl::parse(said, service)?;
+        if url.path.is_empty() {
+            return Ok(url);
+        }
+        Err(Diagnostic::error(&said.place, format!("the URL of {service} cannot have a path: {}", url.path))
+            .help(format!("{service} needs a name of its own: '{}://…', without a path", url.scheme.as_str())))
+    }
+}
+
+/// The scheme without TLS, then the one with.
+type Schemes = [(&'static str, Scheme); 2];
+
+const WEB: Schemes = [("http", Scheme::Http), ("https", Scheme::Https)];
+
+/// Agents come by WebSocket.
+const AGENTS: Schemes = [("ws", Scheme::Http), ("wss", Scheme::Https)];
+
+fn without_port(host: &str) -> &str {
+    match host.rfind(']') {
+        Some(end) => &host[..=end],
+        None => host.split(':').next().unwrap_or(host),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::span::Source;
+    use std::path::Path;
+
+    fn parse(text: &str) -> Result<ExternalUrl, String> {
+        let place = Place::file(&Source::new(Path::new("gitlab.rb"), ""));
+        ExternalUrl::parse(&Said { value: text.to_owned(), place }, "GitLab").map_err(|error| error.message)
+    }
+
+    #[test]
+    fn scheme_host_port_and_path_are_read() {
+        let url = parse("HTTPS://user@GitLab.Example.COM:8443/git/?a=b").unwrap();
+        assert_eq!(
+            (url.scheme, url.host.as_str(), url.port, url.path.as_str()),
+            (Scheme::Https, "GitLab.Example.COM", 8443, "/git")
+        );
+        assert_eq!(url.name.as_str(), "gitlab.example.com");
+        let url = parse("http://[2001:db8::1]").unwrap();
+        assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("[2001:db8::1]", 80, ""));
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
+        assert!(parse("gitlab.example.com:8080").unwrap_err().contains("no scheme and host"));
+        assert!(parse("ftp://gitlab.example.com").unwrap_err().contains("`ftp`"));
+        assert!(parse(" https://gitlab.example.com").unwrap_err().contains("blanks"));
+        assert!(parse("https://").unwrap_err().contains("no valid host"));
+        assert!(parse("https://exa mple").is_err());
+    }
+}

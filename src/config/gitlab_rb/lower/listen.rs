@@ -1,0 +1,96 @@
+//! Where a host listens, and whether it redirects.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::context::Lowering;
+use super::external_url::Scheme;
+use super::reader::Reader;
+use super::service::{Plan, Service};
+use crate::config::diagnostic::{Diagnostics, Mistake};
+use crate::config::document::Said;
+
+/// The sockets of a host.
+pub(super) struct Listening {
+    pub(super) tls: bool,
+    pub(super) listen: Vec<Said<SocketAddr>>,
+    /// Empty if it does not redirect.
+    pub(super) redirect_from: Vec<Said<SocketAddr>>,
+}
+
+impl Listening {
+    pub(super) fn redirects(&self) -> bool {
+        !self.redirect_from.is_empty()
+    }
+}
+
+/// Every address on the host's port; and, if it speaks TLS and is to redirect, on the redirect's port.
+pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
+    let owner = plan.service.owner();
+    let by_url = plan.url.scheme == Scheme::Https;
+    let by_scheme = match plan.service {
+        Service::Kas | Service::Registry => lowering.reader.flag(owner, "https").unwrap_or(by_url),
+        _ => by_url,
+    };
+    let tls = lowering.reader.flag(owner, "listen_https").unwrap_or(by_scheme);
+    // The agent server's has another name, and is in the URL already.
+    let port = Some("listen_port").filter(|_| plan.service != Service::Kas);
+    let port = port.and_then(|key| lowering.reader.port(owner, key));
+    let redirect = lowering.reader.flag(owner, "redirect_http_to_https");
+    let own = plan.own_certificate(lowering);
+    let redirect = redirect.unwrap_or_else(|| lowering.lets_encrypt.redirects(plan, &own, lowering.surroundings));
+    let redirect_port = lowering.reader.port(owner, "redirect_http_to_https_port");
+    let addresses = addresses(plan, lowering.reader);
+    let redirect_from = if tls && redirect { on(&addresses, redirect_port, 80) } else { Vec::new() };
+    Listening { tls, listen: on(&addresses, port, plan.url.port), redirect_from }
+}
+
+/// Every address on a port. Where the port is said is the place to change it if it is taken.
+fn on(addresses: &[Said<IpAddr>], said: Option<Said<u16>>, default: u16) -> Vec<Said<SocketAddr>> {
+    let port = said.as_ref().map_or(default, |said| said.value);
+    let on = |address: &Said<IpAddr>| Said {
+        value: SocketAddr::new(address.value, port),
+        place: said.as_ref().map_or(&address.place, |said| &said.place).clone(),
+    };
+    addresses.iter().map(on).collect()
+}
+
+/// The package listens on every IPv4 address unless it is told otherwise.
+fn addresses(plan: &Plan, reader: &mut Reader<'_>) -> Vec<Said<IpAddr>> {
+    let default = || vec![Said { value: "*".to_owned(), place: plan.place.clone() }];
+    let said = reader.texts(plan.service.owner(), "listen_addresses").unwrap_or_else(default);
+    read(said, reader.problems)
+}
+
+/// Reads addresses as nginx writes them. What is none is reported.
+pub(super) fn read(said: Vec<Said<String>>, problems: &mut Diagnostics) -> Vec<Said<IpAddr>> {
+    let mut addresses: Vec<Said<IpAddr>> = Vec::new();
+    for written in said {
+        match address(&written.value) {
+            Ok(value) if addresses.iter().any(|known| known.value == value) => {}
+            Ok(value) => addresses.push(Said { value, place: written.place }),
+            Err(mistake) => problems.push(mistake.at(&written.place)),
+        }
+    }
+    addresses
+}
+
+fn address(written: &str) -> Result<IpAddr, Mistake> {
+    if written == "*" {
+        return Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    }
+    if let Some(bare) = written.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
+        && let Ok(address) = bare.parse()
+    {
+        return Ok(IpAddr::V6(address));
+    }
+    if let Ok(address) = written.parse() {
+        return Ok(IpAddr::V4(address));
+    }
+    let mistake = Mistake::new(format!("`{written}` is no address to listen on"));
+    Err(match written.parse::<std::net::Ipv6Addr>() {
+        Ok(_) => mistake.help(format!("an IPv6 address stands in brackets: '[{written}]'")),
+        Err(_) => {
+            mistake.help("write '*' for every IPv4 address, '[::]' for every IPv6 one, or one of this machine")
+        }
+    })
+}

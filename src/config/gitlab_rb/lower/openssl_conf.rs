@@ -1,0 +1,94 @@
+//! `ssl_conf_command`: OpenSSL's own configuration, as far as it can be done without OpenSSL.
+
+use super::reader::Reader;
+use super::units;
+use crate::config::diagnostic::Diagnostic;
+use crate::config::document::Said;
+use crate::config::gitlab_rb::settings::Owner;
+use crate::config::span::Place;
+use crate::model::setting_report::Verdict;
+use crate::model::tls::CipherSuite;
+
+/// What the commands of a host ask for.
+#[derive(Default)]
+pub(super) struct Commands {
+    /// A cipher string, for TLS 1.2.
+    pub(super) ciphers: Option<Said<String>>,
+    /// The suites of TLS 1.3, at least one.
+    pub(super) suites: Option<Said<Vec<CipherSuite>>>,
+    pub(super) groups: Option<Said<String>>,
+    /// Where older versions are ruled out.
+    pub(super) only_tls13: Option<Place>,
+    /// Where the server's order of suites is asked for.
+    pub(super) server_order: Option<Place>,
+    /// Where tickets are turned off.
+    pub(super) no_tickets: Option<Place>,
+}
+
+/// Reads all commands. Those that cannot be obeyed are refused by name.
+pub(super) fn read(owner: Owner, reader: &mut Reader<'_>) -> Commands {
+    let mut commands = Commands::default();
+    let one = reader.text_of(owner, KEY).map(|said| vec![said]);
+    let Some(all) = one.or_else(|| reader.texts(owner, KEY)) else { return commands };
+    let mut refused = Vec::new();
+    for said in all {
+        refused.extend(commands.add(&said, reader));
+    }
+    if !refused.is_empty() {
+        let why = format!("there is no OpenSSL here, so this cannot be done: {}", refused.join(", "));
+        reader.remark_on(owner, KEY, Verdict::Refused, &why);
+    }
+    commands
+}
+
+impl Commands {
+    /// Takes one command up; gives back what cannot be done of it.
+    fn add(&mut self, said: &Said<String>, reader: &mut Reader<'_>) -> Vec<String> {
+        let (name, value) = said.value.trim().split_once(char::is_whitespace).unwrap_or((&said.value, ""));
+        let value = Said { value: value.trim().to_owned(), place: said.place.clone() };
+        match name {
+            "CipherString" => self.ciphers = Some(value),
+            "Ciphersuites" => self.suites = suites(value, reader),
+            "Groups" | "Curves" => self.groups = Some(value),
+            "MinProtocol" if value.value == "TLSv1.3" => self.only_tls13 = Some(value.place),
+            // TLS begins with 1.2 here in any case.
+            "MinProtocol" if units::is_before_tls13(&value.value) => {}
+            "MaxProtocol" if value.value == "TLSv1.3" => {}
+            "Options" => return self.add_options(&value),
+            _ => return vec![said.value.clone()],
+        }
+        Vec::new()
+    }
+
+    fn add_options(&mut self, said: &Said<String>) -> Vec<String> {
+        let mut refused = Vec::new();
+        for option in said.value.split(',').map(str::trim).filter(|option| !option.is_empty()) {
+            match option {
+                "ServerPreference" => self.server_order = Some(said.place.clone()),
+                "-SessionTicket" => self.no_tickets = Some(said.place.clone()),
+                // What is done anyway; the last one because the client's order counts.
+                "SessionTicket" | "-ServerPreference" | "NoRenegotiation" | "-Compression" | "PrioritizeChaCha" => {
+                }
+                other => refused.push(format!("Options {other}")),
+            }
+        }
+        refused
+    }
+}
+
+fn suites(said: Said<String>, reader: &mut Reader<'_>) -> Option<Said<Vec<CipherSuite>>> {
+    let mut suites: Vec<CipherSuite> = Vec::new();
+    for suite in said.value.split(':').filter_map(CipherSuite::named) {
+        if suite.is_of_tls13() && !suites.contains(&suite) {
+            suites.push(suite);
+        }
+    }
+    if suites.is_empty() {
+        let error = Diagnostic::error(&said.place, format!("none of the suites in `{}` exists here", said.value));
+        reader.problems.push(error.help("write 'Ciphersuites TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256'"));
+        return None;
+    }
+    Some(Said { value: suites, place: said.place })
+}
+
+const KEY: &str = "ssl_conf_command";

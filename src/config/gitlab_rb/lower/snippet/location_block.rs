@@ -1,0 +1,313 @@
+//! A `location`: its paths, and what happens there.
+
+use std::path::PathBuf;
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, StatusCode};
+
+use super::common_directives::{Block, is_policy};
+use super::report::{Account, Outcome};
+use super::{proxy_pass, return_rewrite};
+use crate::config::document::{
+    Application, FileMapping, FilesSection, ForwardSettings, RouteAction, RouteSection, Said, Scheme, Setting,
+    UpstreamTlsSection,
+};
+use crate::config::gitlab_rb::lower::service::Plan;
+use crate::config::gitlab_rb::nginx_text::Directive;
+use crate::config::span::Place;
+use crate::config::values::route_path;
+use crate::model::headers::ops::{HeaderOp, SettableName};
+use crate::model::route::{PathMatch, Respond};
+
+/// A location as a route of its host.
+#[derive(Debug)]
+pub(super) struct Location {
+    pub(super) route: RouteSection,
+    /// Whether it has headers of its own for answers, which stand in the place of the server's.
+    pub(super) has_own_headers: bool,
+}
+
+/// What a location says so far.
+struct Reading<'a> {
+    plan: &'a Plan,
+    path: PathMatch,
+    place: Place,
+    block: Block,
+    /// Whether there is a `return`.
+    answers_first: bool,
+    handler: Option<Said<RouteAction>>,
+    /// The path that a `rewrite … break` puts in place of the matched one, or the URI of `proxy_pass`.
+    replacement: Option<Said<PathAndQuery>>,
+    index: Setting<String>,
+    /// Whose certificates an application may show; nginx believes any, unless `proxy_ssl_verify` is on.
+    certificate_authority: Setting<PathBuf>,
+    /// How `proxy_pass` names the application.
+    application_name: Option<HeaderValue>,
+    verify: Setting<bool>,
+}
+
+/// Reads a location and accounts for it. `None` if it cannot be obeyed.
+pub(super) fn read(directive: &Directive, plan: &Plan, account: &mut Account) -> Option<Location> {
+    let path = match path(&directive.words()) {
+        Ok(path) => path,
+        Err(why) => {
+            account.refuse_all(directive, &why);
+            return None;
+        }
+    };
+    let mut location = None;
+    account.note_block(directive, |account| {
+        let start = account.verdicts.len();
+        let mut reading = Reading::new(directive, path, plan);
+        for inner in directive.inner() {
+            reading.take(inner, account);
+        }
+        if !reading.does_something() && account.refuses_since(start) {
+            return Outcome::refused(
+                "what it does cannot be carried over; requests go where they would go without it",
+            );
+        }
+        location = Some(reading.into_location());
+        Outcome::Applied
+    });
+    location
+}
+
+/// The paths of a location: `= /x`, `^~ /x`, `~ x`, `~* x` or `/x`; nginx wants no blank between.
+fn path(words: &[&str]) -> Result<PathMatch, String> {
+    let (sign, text) = match words {
+        [sign @ ("=" | "^~" | "~" | "~*"), text] => (*sign, *text),
+        [word] => {
+            let sign = ["=", "^~", "~*", "~"].into_iter().find(|sign| word.starts_with(sign)).unwrap_or("");
+            (sign, &word[sign.len()..])
+        }
+        _ => return Err("write `location /path {`, with `=`, `^~`, `~` or `~*` before the path".to_owned()),
+    };
+    let plain = || route_path::plain(text).map_err(|mistake| mistake.message);
+    let pattern = |text: &str| route_path::pattern(text).map(PathMatch::Regex).map_err(|mistake| mistake.message);
+    match sign {
+        "=" => plain().map(PathMatch::Exact),
+        "^~" => plain().map(PathMatch::PrefixFirst),
+        "~" => pattern(text),
+        "~*" => pattern(&format!("(?i){text}")),
+        _ => plain().map(PathMatch::Prefix),
+    }
+}
+
+impl<'a> Reading<'a> {
+    fn new(directive: &Directive, path: PathMatch, plan: &'a Plan) -> Reading<'a> {
+        Reading {
+            plan,
+            path,
+            place: directive.place.clone(),
+            block: Block::default(),
+            answers_first: directive.inner().iter().any(|inner| inner.name == "return"),
+            handler: None,
+            replacement: None,
+            index: Setting::Unsaid,
+            certificate_authority: Setting::Unsaid,
+            application_name: None,
+            verify: Setting::Said(Said { value: false, place: directive.place.clone() }),
+        }
+    }
+
+    fn take(&mut self, directive: &Directive, account: &mut Account) {
+        let words = directive.words();
+        let outcome = match (directive.name.as_str(), &words[..]) {
+            ("location" | "if", _) => {
+                return account.refuse_all(directive, "a location can hold no further block here");
+            }
+            ("allow" | "deny", _) if self.answers_first => {
+                Outcome::no_effect("the `return` beside it answers everybody before this is looked at")
+            }
+            ("return", words) => {
+                let answer = return_rewrite::of_return(words, &self.content_type(), self.plan);
+                self.handle(directive, answer)
+            }
+            ("internal", []) => self.handle(directive, Ok(not_found())),
+            ("root", [directory]) => self.files(directive, directory, FileMapping::Root),
+            ("alias", [directory]) => self.files(directive, directory, FileMapping::Alias),
+            ("index", [file]) if !file.contains(['$', '/']) => {
+                self.index = Setting::Said(Said { value: (*file).to_owned(), place: directive.place.clone() });
+                Outcome::Applied
+            }
+            ("try_files", ["$uri", "=404"] | ["$uri", "$uri/", "=404"]) => Outcome::no_effect("this is so anyway"),
+            ("rewrite", [pattern, replacement, "break"]) => self.rewrite(directive, pattern, replacement),
+            ("add_header", [name, ..]) if is_policy(name) => {
+                Outcome::no_effect("this holds for a host as a whole; the host's own is sent here too")
+            }
+            ("proxy_ssl_verify", ["on"]) => {
+                self.verify = Setting::Unsaid;
+                Outcome::Applied
+            }
+            ("proxy_ssl_trusted_certificate", [file]) => {
+                self.certificate_authority =
+                    Setting::Said(Said { value: PathBuf::from(file), place: directive.place.clone() });
+                Outcome::Applied
+            }
+            ("proxy_pass", [url]) => self.proxy_pass(directive, url),
+            _ => self.block.take(directive),
+        };
+        account.note(directive, outcome);
+    }
+
+    /// The type of an answer: what the location says, or what the end of its path stands for.
+    fn content_type(&self) -> HeaderValue {
+        self.block.content_type.clone().unwrap_or_else(|| by_extension(&self.path))
+    }
+
+    /// Notes what happens to requests; of several the first counts, as `return` does before all others.
+    fn handle(&mut self, directive: &Directive, action: Result<RouteAction, String>) -> Outcome {
+        match action {
+            Ok(value) if self.handler.is_none() || directive.name == "return" => {
+                self.handler = Some(Said { value, place: directive.place.clone() });
+                Outcome::Applied
+            }
+            Ok(_) => Outcome::no_effect("another directive here answers already"),
+            Err(why) => Outcome::Refused(why),
+        }
+    }
+
+    fn files(
+        &mut self,
+        directive: &Directive,
+        directory: &str,
+        mapping: fn(Said<PathBuf>) -> FileMapping,
+    ) -> Outcome {
+        if directory.contains('$') || !directory.starts_with('/') {
+            return Outcome::refused("write the full path of a directory, without variables");
+        }
+        let mapping = mapping(Said { value: PathBuf::from(directory), place: directive.place.clone() });
+        if let (PathMatch::Regex(_), FileMapping::Alias(_)) = (&self.path, &mapping) {
+            return Outcome::refused("an alias needs a location without a pattern");
+        }
+        self.handle(directive, Ok(RouteAction::Files(FilesSection { mapping, index: Setting::Unsaid })))
+    }
+
+    /// `rewrite ^/prefix/(.*) /$1 break` before a `proxy_pass`: the prefix is replaced.
+    fn rewrite(&mut self, directive: &Directive, pattern: &str, replacement: &str) -> Outcome {
+        let prefix = pattern.strip_prefix('^').and_then(|rest| rest.trim_end_matches('$').strip_suffix("(.*)"));
+        let matched =
+            matches!(&self.path, PathMatch::Prefix(path) | PathMatch::PrefixFirst(path) if Some(&**path) == prefix);
+        match replacement.strip_suffix("$1").and_then(|path| path.parse().ok()) {
+            Some(value) if matched => {
+                self.replacement = Some(Said { value, place: directive.place.clone() });
+                Outcome::Applied
+            }
+            _ => Outcome::refused(
+                "only `rewrite ^/prefix/(.*) /$1 break;` with the prefix of the location is understood",
+            ),
+        }
+    }
+
+    fn proxy_pass(&mut self, directive: &Directive, url: &str) -> Outcome {
+        let goal = match proxy_pass::read(url, self.plan) {
+            Ok(goal) => goal,
+            Err(why) => return Outcome::Refused(why),
+        };
+        if let (PathMatch::Regex(_), Some(_)) = (&self.path, &goal.path) {
+            return Outcome::refused("nginx takes no path here, because the location has a pattern");
+        }
+        self.application_name = goal.host;
+        // What a rewrite has changed is passed on as it is.
+        if let (None, Some(value)) = (&self.replacement, goal.path) {
+            self.replacement = Some(Said { value, place: directive.place.clone() });
+        }
+        self.handle(directive, Ok(RouteAction::Upstream(goal.upstream)))
+    }
+
+    fn does_something(&self) -> bool {
+        self.handler.is_some() || !self.block.access.is_empty()
+    }
+
+    /// Without any handler nginx looks for files where there are none.
+    fn into_location(self) -> Location {
+        let place = self.place;
+        let mut action = self.handler.unwrap_or_else(|| Said { value: not_found(), place: place.clone() });
+        let is_forwarded = matches!(action.value, RouteAction::Upstream(_));
+        if let RouteAction::Files(files) = &mut action.value {
+            files.index = self.index;
+        }
+        let mut settings = self.block.forwarding;
+        if !is_forwarded {
+            settings = ForwardSettings::default();
+        }
+        if is_forwarded && !self.block.named.is_empty() {
+            settings.request_headers.extend(not_inherited(
+                &self.block.named,
+                self.application_name.as_ref(),
+                &place,
+            ));
+        }
+        if let RouteAction::Upstream(Application { scheme: Scheme::Https, .. }) = action.value {
+            let is_verified = self.verify.is_unsaid();
+            let ca = if is_verified { self.certificate_authority } else { Setting::Unsaid };
+            let value = UpstreamTlsSection { verify: self.verify, ca, ..UpstreamTlsSection::default() };
+            settings.upstream_tls = Setting::Said(Said { value, place: place.clone() });
+        }
+        // The rewrite phase of nginx, in which `return` answers, comes before its access phase.
+        if self.answers_first {
+            settings.access = Setting::Said(Said { value: Vec::new(), place: place.clone() });
+        }
+        if !self.block.access.is_empty() {
+            settings.access = Setting::Said(Said { value: self.block.access, place: place.clone() });
+        }
+        let has_own_headers = self.block.added.iter().any(|op| !matches!(op.value, HeaderOp::Remove(_)));
+        settings.response_headers = self.block.added;
+        let replace_with = self.replacement.filter(|_| is_forwarded).map_or(Setting::Unsaid, Setting::Said);
+        let path = Setting::Said(Said { value: self.path, place: place.clone() });
+        let route = RouteSection {
+            place,
+            path,
+            action: Setting::Said(action),
+            replace_with,
+            before_redirect: Setting::Unsaid,
+            settings,
+        };
+        Location { route, has_own_headers }
+    }
+}
+
+/// A location with a `proxy_set_header` of its own inherits none of its host's, and nginx then names the
+/// application itself as `Host`.
+fn not_inherited(named: &[String], host: Option<&HeaderValue>, place: &Place) -> Vec<Said<HeaderOp>> {
+    let is_free = |name: &&str| !named.iter().any(|known| known == name);
+    let removed =
+        INHERITED.iter().copied().filter(is_free).map(|name| HeaderOp::Remove(SettableName::from_static(name)));
+    let host = host.filter(|_| is_free(&"host"));
+    let host = host.map(|value| HeaderOp::Set(SettableName::from_static("host"), value.clone()));
+    removed.chain(host).map(|value| Said { value, place: place.clone() }).collect()
+}
+
+fn not_found() -> RouteAction {
+    RouteAction::Respond(Respond {
+        status: StatusCode::NOT_FOUND,
+        content_type: HeaderValue::from_static("text/plain"),
+        body: String::new(),
+    })
+}
+
+/// The media type that nginx finds for the end of a path; it has no better one for anything else.
+fn by_extension(path: &PathMatch) -> HeaderValue {
+    let extension = match path {
+        PathMatch::Exact(path) => path.rsplit_once('.').map_or("", |(_, extension)| extension),
+        _ => "",
+    };
+    let known = TYPES.iter().find(|(name, _)| *name == extension);
+    HeaderValue::from_static(known.map_or("application/octet-stream", |(_, kind)| kind))
+}
+
+/// What the package's hosts tell an application.
+const INHERITED: [&str; 5] =
+    ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-ssl", "x-frame-options", "x-real-ip"];
+
+const TYPES: [(&str, &str); 8] = [
+    ("txt", "text/plain"),
+    ("html", "text/html"),
+    ("htm", "text/html"),
+    ("css", "text/css"),
+    ("xml", "text/xml"),
+    ("json", "application/json"),
+    ("js", "application/javascript"),
+    ("svg", "image/svg+xml"),
+];

@@ -1,0 +1,118 @@
+//! `return` and `rewrite`: answers without an application.
+
+use http::{HeaderValue, StatusCode};
+
+use super::redirect_target::{self, Target};
+use crate::config::document::{RedirectSection, RouteAction};
+use crate::config::gitlab_rb::lower::service::Plan;
+use crate::model::route::{PathMatch, RedirectPath, Respond};
+
+/// A `rewrite` that is a redirect of its own paths.
+#[derive(Debug, PartialEq)]
+pub(super) struct Rewrite {
+    pub(super) path: PathMatch,
+    pub(super) action: Target,
+    pub(super) status: StatusCode,
+}
+
+/// What `return` answers. `content_type` is that of the location.
+pub(super) fn of_return(words: &[&str], content_type: &HeaderValue, plan: &Plan) -> Result<RouteAction, String> {
+    match words {
+        [CLOSE] | [CLOSE, _] => Ok(RouteAction::Close),
+        [code] if code.bytes().all(|byte| byte.is_ascii_digit()) => text(status(code)?, "", content_type),
+        [code, rest] => {
+            let status = status(code)?;
+            if REDIRECTS.contains(&status.as_u16()) {
+                return redirect(redirect_target::target(rest, plan)?, status);
+            }
+            text(status, rest, content_type)
+        }
+        // A URL alone is a temporary redirect.
+        [url] => redirect(redirect_target::target(url, plan)?, StatusCode::FOUND),
+        _ => Err("write `return 403;`, `return 200 \"text\";` or `return 301 https://…;`".to_owned()),
+    }
+}
+
+fn status(code: &str) -> Result<StatusCode, String> {
+    let known = code.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
+    known.filter(|status| (200..=599).contains(&status.as_u16())).ok_or_else(|| format!("{code} is no status"))
+}
+
+fn text(status: StatusCode, body: &str, content_type: &HeaderValue) -> Result<RouteAction, String> {
+    if REDIRECTS.contains(&status.as_u16()) {
+        return Err(format!("{} without a URL leads nowhere", status.as_u16()));
+    }
+    if body.contains('$') {
+        return Err("variables are not understood in the text of an answer".to_owned());
+    }
+    Ok(RouteAction::Respond(Respond { status, content_type: content_type.clone(), body: body.to_owned() }))
+}
+
+/// The action of a redirect.
+pub(super) fn redirect(target: Target, status: StatusCode) -> Result<RouteAction, String> {
+    Ok(RouteAction::RedirectTo(RedirectSection { status, origin: target.origin, path: target.path }))
+}
+
+/// A `rewrite` that sends clients elsewhere: `^/old$`, `^/old`, `^/old(.*)` or `^` as its pattern.
+pub(super) fn of_rewrite(words: &[&str], plan: &Plan) -> Result<Rewrite, String> {
+    let [pattern, replacement, flags @ ..] = words else {
+        return Err("write `rewrite ^/old$ /new permanent;`".to_owned());
+    };
+    let is_url = ["http://", "https://", "$scheme"].iter().any(|start| replacement.starts_with(start));
+    let status = match flags {
+        ["permanent"] => StatusCode::MOVED_PERMANENTLY,
+        ["redirect"] => StatusCode::FOUND,
+        [] if is_url => StatusCode::FOUND,
+        _ => return Err("only rewrites that redirect are understood: `permanent` or `redirect`".to_owned()),
+    };
+    // nginx adds the query to a replacement, unless it ends in a question mark.
+    let (replacement, keeps_query) = match replacement.strip_suffix('?') {
+        Some(replacement) => (replacement, false),
+        None => (*replacement, true),
+    };
+    let path = paths(pattern)?;
+    let mut action = redirect_target::target(replacement, plan)?;
+    action.path = match (action.path, &path) {
+        (RedirectPath::Fixed(fixed), PathMatch::Exact(_)) if keeps_query && !fixed.contains('?') => {
+            RedirectPath::Replaced(fixed)
+        }
+        (RedirectPath::Fixed(fixed), _) if !keeps_query => RedirectPath::Fixed(fixed),
+        (RedirectPath::Replaced(fixed), PathMatch::PrefixFirst(_)) if keeps_query && pattern.contains('(') => {
+            RedirectPath::Replaced(fixed)
+        }
+        (RedirectPath::AsItCame, _) if !keeps_query => RedirectPath::AsItCame,
+        _ => return Err("this rewrite is too elaborate; write a location with `return 301 URL;`".to_owned()),
+    };
+    Ok(Rewrite { path, action, status })
+}
+
+/// The paths of a simple pattern: a fixed beginning, and then the end or anything.
+fn paths(pattern: &str) -> Result<PathMatch, String> {
+    let simple = || {
+        let rest = pattern.strip_prefix('^')?;
+        let (text, is_whole) = match rest.strip_suffix('$') {
+            Some(text) if !text.ends_with(".*") && !text.ends_with("(.*)") => (text, true),
+            Some(text) => (text, false),
+            None => (rest, false),
+        };
+        let text = ["(.*)", ".*"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(text);
+        let plain = text.replace("\\.", "\0").replace("\\-", "-");
+        let is_plain = !plain.contains(['\\', '(', ')', '[', ']', '{', '}', '.', '*', '+', '?', '|', '^', '$']);
+        let path = plain.replace('\0', ".");
+        let path = if path.is_empty() { "/".to_owned() } else { path };
+        (is_plain && path.starts_with('/')).then_some((path, is_whole))
+    };
+    match simple() {
+        Some((path, true)) => Ok(PathMatch::Exact(path)),
+        Some((path, false)) => Ok(PathMatch::PrefixFirst(path)),
+        None => {
+            Err(format!("only simple patterns such as `^/old$` or `^/old(.*)` are understood, not `{pattern}`"))
+        }
+    }
+}
+
+/// The statuses that take a URL.
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+
+/// nginx's own code for closing the connection without an answer.
+const CLOSE: &str = "444";

@@ -1,0 +1,260 @@
+//! Directives of a `server` block: what holds for the whole host, and its locations.
+
+use http::HeaderValue;
+use regex::Regex;
+
+use super::builtin_locations;
+use super::common_directives::{Block, REFERRER_POLICY, is_policy};
+use super::location_block::{self, Location};
+use super::report::{Account, Outcome};
+use super::return_rewrite::{self, Rewrite};
+use crate::config::document::{
+    ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
+};
+use crate::config::gitlab_rb::lower::service::{Plan, Service};
+use crate::config::gitlab_rb::nginx_text::Directive;
+use crate::model::LogTarget;
+use crate::model::headers::ops::HeaderOp;
+use crate::model::host::{HostName, HostPattern};
+use crate::model::route::PathMatch;
+
+/// What the text of a host says so far.
+pub(super) struct Server<'a> {
+    plan: &'a Plan,
+    patterns: Vec<Regex>,
+    block: Block,
+    locations: Vec<Location>,
+    /// A `return` that answers everything.
+    answer: Option<Said<RouteAction>>,
+    access_log: Option<Said<LogTarget>>,
+    /// Another name, and what is answered under it.
+    other_name: Option<(Said<HostName>, Said<RouteAction>)>,
+    hsts: Setting<HeaderChoice>,
+    referrer_policy: Setting<HeaderChoice>,
+}
+
+impl<'a> Server<'a> {
+    /// An empty text for a host with these settings.
+    pub(super) fn new(plan: &'a Plan, settings: &HostSettings) -> Server<'a> {
+        Server {
+            plan,
+            patterns: builtin_locations::patterns(plan),
+            block: Block::default(),
+            locations: Vec::new(),
+            answer: None,
+            access_log: None,
+            other_name: None,
+            hsts: settings.hsts.clone(),
+            referrer_policy: settings.referrer_policy.clone(),
+        }
+    }
+
+    /// Obeys a directive, and accounts for it.
+    pub(super) fn take(&mut self, directive: &Directive, account: &mut Account) {
+        let words = directive.words();
+        let outcome = match (directive.name.as_str(), &words[..]) {
+            ("location", _) => return self.location(directive, account),
+            ("if", words) => return self.condition(directive, words, account),
+            ("return", words) => self.answer(directive, return_rewrite::of_return(words, &TEXT, self.plan)),
+            ("rewrite", words) => match return_rewrite::of_rewrite(words, self.plan) {
+                Ok(rewrite) => self.rewrite(directive, rewrite),
+                Err(why) => Outcome::Refused(why),
+            },
+            ("access_log", ["off"]) => {
+                self.access_log = Some(said(LogTarget::Off, directive));
+                Outcome::Applied
+            }
+            ("add_header", [name, value, ..]) if is_policy(name) => self.policy(directive, name, value),
+            ("root" | "index", _) => Outcome::no_effect("no location of the package serves files from there"),
+            _ if directive.inner().is_empty() => self.block.take(directive),
+            _ => return account.refuse_all(directive, "this block has no counterpart here"),
+        };
+        account.note(directive, outcome);
+    }
+
+    fn location(&mut self, directive: &Directive, account: &mut Account) {
+        if self.plan.url.path.is_empty() && matches!(directive.words()[..], ["/"] | ["^~", "/"]) {
+            return account
+                .refuse_all(directive, "the package has this location already, so nginx would not start");
+        }
+        let Some(location) = location_block::read(directive, self.plan, account) else { return };
+        let path = location.route.path.said().map(|said| said.value.clone());
+        if let Some(PathMatch::Prefix(prefix)) = &path
+            && let Some(pattern) = builtin_locations::covering(prefix, &self.patterns)
+        {
+            let why = format!(
+                "the package's own location `~ {pattern}` takes these paths, in nginx too; write `location ^~ {prefix}`"
+            );
+            account.overrule(directive, &why);
+            return;
+        }
+        self.locations.push(location);
+    }
+
+    /// `if ($host = old.example.com) { return 301 …; }`: the first host of an address gets requests for
+    /// unknown names, so this is a host of its own.
+    fn condition(&mut self, directive: &Directive, words: &[&str], account: &mut Account) {
+        let name = match words {
+            ["($host", "=", name] | ["($http_host", "=", name] => name.strip_suffix(')'),
+            _ => None,
+        };
+        let name = name.and_then(|name| HostName::parse(name).ok());
+        let (Some(name), [only], Service::Gitlab) = (name, directive.inner(), self.plan.service) else {
+            return account.refuse_all(directive, ONLY_CONDITION);
+        };
+        if only.name != "return" || self.other_name.is_some() || HostPattern::Exact(name.clone()) == self.plan.name
+        {
+            return account.refuse_all(directive, ONLY_CONDITION);
+        }
+        account.note_block(directive, |account| {
+            match return_rewrite::of_return(&only.words(), &TEXT, self.plan) {
+                Ok(action) => {
+                    self.other_name = Some((said(name, directive), said(action, only)));
+                    account.note(only, Outcome::Applied);
+                }
+                Err(why) => account.note(only, Outcome::Refused(why)),
+            }
+            Outcome::Applied
+        });
+    }
+
+    /// Headers that hosts have settings for. Of two HSTS headers browsers take the first (RFC 6797 section
+    /// 8.1), which is the package's; of two referrer policies they take the last.
+    fn policy(&mut self, directive: &Directive, name: &str, value: &str) -> Outcome {
+        let Ok(value) = HeaderValue::from_str(value) else {
+            return Outcome::refused("a header cannot have this value");
+        };
+        let policy = Setting::Said(said(HeaderChoice::Send(value), directive));
+        if name.eq_ignore_ascii_case(REFERRER_POLICY) {
+            self.referrer_policy = policy;
+            return Outcome::Applied;
+        }
+        if matches!(self.hsts.value_or(HeaderChoice::Leave), HeaderChoice::Send(_)) {
+            return Outcome::no_effect(
+                "the package sends this header before it, and the first counts; set hsts_max_age",
+            );
+        }
+        self.hsts = policy;
+        Outcome::Applied
+    }
+
+    fn answer(&mut self, directive: &Directive, action: Result<RouteAction, String>) -> Outcome {
+        match action {
+            Ok(action) if self.answer.is_none() => {
+                self.answer = Some(said(action, directive));
+                Outcome::Applied
+            }
+            Ok(_) => Outcome::no_effect("a `return` before it answers everything already"),
+            Err(why) => Outcome::Refused(why),
+        }
+    }
+
+    fn rewrite(&mut self, directive: &Directive, rewrite: Rewrite) -> Outcome {
+        let action = return_rewrite::redirect(rewrite.action, rewrite.status);
+        if rewrite.path == PathMatch::PrefixFirst("/".to_owned()) {
+            return self.answer(directive, action);
+        }
+        let Ok(action) = action else { return Outcome::refused("this leads nowhere") };
+        let route = route(said(rewrite.path, directive), said(action, directive));
+        self.locations.push(Location { route, has_own_headers: false });
+        Outcome::Applied
+    }
+
+    /// Puts everything into the host. A host of another name may come of it.
+    pub(super) fn finish(mut self, host: &mut HostSection) -> Option<HostSection> {
+        let other = self.other_name.take().map(|(name, action)| renamed(host, name, action));
+        host.settings.hsts = self.hsts;
+        host.settings.referrer_policy = self.referrer_policy;
+        let forwarding = &mut host.settings.forwarding;
+        *forwarding = self.block.forwarding.over(forwarding);
+        if let Some(first) = self.block.access.first() {
+            let place = first.place.clone();
+            forwarding.access = Setting::Said(Said { value: self.block.access, place });
+        }
+        if let Some(target) = self.access_log {
+            host.settings.access_log = Setting::Said(target);
+        }
+        if self.locations.iter().any(|location| !is_first(&location.route)) {
+            builtin_locations::add_routes(self.plan, &self.patterns, host);
+        }
+        add_headers(&self.block.added, &mut self.locations, host);
+        host.routes.extend(self.locations.into_iter().map(|location| location.route));
+        if let Some(answer) = self.answer {
+            host.upstream = Setting::Unsaid;
+            let all = Said { value: PathMatch::Prefix("/".to_owned()), place: answer.place.clone() };
+            host.routes = vec![route(all, answer)];
+        }
+        other
+    }
+}
+
+/// Headers of the server hold for all locations but those that have their own. Where there are such, every
+/// other route says them itself.
+fn add_headers(added: &[Said<HeaderOp>], locations: &mut [Location], host: &mut HostSection) {
+    if !locations.iter().any(|location| location.has_own_headers) {
+        host.settings.forwarding.response_headers.extend_from_slice(added);
+        return;
+    }
+    let is_all = |route: &RouteSection| matches!(&route.path, Setting::Said(said) if said.value == PathMatch::Prefix("/".to_owned()));
+    if let (false, Some(upstream)) = (host.routes.iter().any(is_all), host.upstream.said()) {
+        let place = &upstream.place;
+        let all = Said { value: PathMatch::Prefix("/".to_owned()), place: place.clone() };
+        let action = Said { value: RouteAction::Upstream(upstream.value.clone()), place: place.clone() };
+        let mut catch_all = route(all, action);
+        catch_all.settings = ForwardSettings::default();
+        host.routes.push(catch_all);
+    }
+    let inheriting = locations.iter_mut().filter(|location| !location.has_own_headers).map(|it| &mut it.route);
+    for route in host.routes.iter_mut().chain(inheriting) {
+        route.settings.response_headers.extend_from_slice(added);
+    }
+}
+
+/// Whether a location is found before any pattern is looked at.
+fn is_first(route: &RouteSection) -> bool {
+    let path = route.path.said().map(|said| &said.value);
+    matches!(path, Some(PathMatch::Exact(_) | PathMatch::PrefixFirst(_)))
+}
+
+/// The same addresses and certificate under another name, with one answer for everything.
+fn renamed(host: &HostSection, name: Said<HostName>, action: Said<RouteAction>) -> HostSection {
+    let all = Said { value: PathMatch::Prefix("/".to_owned()), place: action.place.clone() };
+    let mut settings = host.settings.clone();
+    settings.redirect_from = Setting::Said(Said { value: Vec::new(), place: name.place.clone() });
+    settings.forwarding = ForwardSettings::default();
+    HostSection {
+        place: name.place.clone(),
+        name: Setting::Said(Said { value: HostPattern::Exact(name.value), place: name.place }),
+        aliases: Setting::Unsaid,
+        upstream: Setting::Unsaid,
+        public_port: Setting::Unsaid,
+        acme_challenge_directory: Setting::Unsaid,
+        settings,
+        routes: vec![route(all, action)],
+        ..host.clone()
+    }
+}
+
+/// A route of the server itself.
+fn route(path: Said<PathMatch>, action: Said<RouteAction>) -> RouteSection {
+    let everybody = Said { value: Vec::new(), place: action.place.clone() };
+    RouteSection {
+        place: action.place.clone(),
+        path: Setting::Said(path),
+        action: Setting::Said(action),
+        replace_with: Setting::Unsaid,
+        before_redirect: Setting::Unsaid,
+        // In nginx these answer before access rules are looked at.
+        settings: ForwardSettings { access: Setting::Said(everybody), ..ForwardSettings::default() },
+    }
+}
+
+fn said<T>(value: T, directive: &Directive) -> Said<T> {
+    Said { value, place: directive.place.clone() }
+}
+
+/// What nginx sends a text as, where no ending of a path tells better.
+const TEXT: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+const ONLY_CONDITION: &str =
+    "only `if ($host = old.example.com) { return 301 …; }` with another name is understood, on GitLab's host";

@@ -1,0 +1,80 @@
+//! Sizes of request bodies as nginx writes them: bytes, or a number with `k`, `m` or `g`.
+
+use std::num::NonZeroU64;
+
+use crate::config::diagnostic::Mistake;
+use crate::model::BodyLimit;
+
+/// Reads `unlimited`, `512m` or `1048576`. nginx means "unlimited" by 0; here it is refused, because a
+/// reader who does not know nginx takes it for "nothing".
+pub fn parse(text: &str) -> Result<BodyLimit, Mistake> {
+    if text == "unlimited" {
+        return Ok(BodyLimit::Unlimited);
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        _ => return Err(not_a_size(text)),
+    };
+    let number: u64 = number.parse().map_err(|_| not_a_size(text))?;
+    match number.checked_mul(1 << shift) {
+        Some(bytes) => bytes_limit(bytes),
+        None => Err(Mistake::new(format!("`{text}` is more bytes than can be counted")).help(EXPECTED)),
+    }
+}
+
+/// A limit given in bytes.
+pub fn bytes_limit(bytes: u64) -> Result<BodyLimit, Mistake> {
+    match NonZeroU64::new(bytes) {
+        Some(bytes) => Ok(BodyLimit::Bytes(bytes)),
+        None => Err(Mistake::new("a limit of 0 does not say whether all bodies or none may pass")
+            .help("write \"unlimited\" to accept bodies of any size")),
+    }
+}
+
+/// What to write, for values that are neither text nor number.
+pub const EXPECTED: &str = "write \"unlimited\", a size such as \"512m\" (units k, m, g), or a number of bytes";
+
+fn not_a_size(text: &str) -> Mistake {
+    Mistake::new(format!("`{text}` is not a size")).help(EXPECTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(text: &str) -> Option<u64> {
+        match parse(text) {
+            Ok(BodyLimit::Bytes(bytes)) => Some(bytes.get()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn units_are_powers_of_1024_in_either_case() {
+        assert_eq!(bytes("512"), Some(512));
+        assert_eq!(bytes("8k"), Some(8 * 1024));
+        assert_eq!(bytes("512m"), Some(512 * 1024 * 1024));
+        assert_eq!(bytes("2G"), Some(2 * 1024 * 1024 * 1024));
+        assert_eq!(parse("unlimited"), Ok(BodyLimit::Unlimited));
+    }
+
+    #[test]
+    fn what_is_no_size_is_refused() {
+        for text in ["", "m", "5t", "5mb", "-1", "1.5g", "Unlimited", "5 m"] {
+            assert_eq!(parse(text).unwrap_err().message, format!("`{text}` is not a size"));
+        }
+        assert_eq!(parse("99999999999g").unwrap_err().message, "`99999999999g` is more bytes than can be counted");
+    }
+
+    #[test]
+    fn zero_is_refused_and_the_help_says_what_to_write() {
+        for text in ["0", "0m"] {
+            assert!(parse(text).unwrap_err().help.is_some_and(|help| help.contains("\"unlimited\"")));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! HTTP/1 with a client: one request after the other, each with its answer.
+//!
+//! The task of the connection drives everything: it reads a head, calls the service, and writes the answer while
+//! the application still sends it. The body of a request is read from the same connection by whoever wants it.
+
+mod date;
+pub(crate) mod io;
+mod request_head;
+mod response_head;
+mod write_buffer;
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
+use hyper::body::{Body, SizeHint};
+use tower::Service;
+
+use super::abort::NoAnswer;
+use super::request_body::ClientBody;
+use super::stream::ClientStream;
+use crate::http1::parse_error::Unreadable;
+use crate::http1::persistence::Persistence;
+use io::{RequestBody, Wire};
+use request_head::{RequestHead, status_of};
+use response_head::{Asked, Purpose, TrailersTaken};
+
+/// A connection on which HTTP/1 is spoken.
+pub(super) struct Conversation {
+    wire: Rc<RefCell<Wire>>,
+    farewell: Farewell,
+}
+
+/// The wish that a conversation ends.
+#[derive(Clone, Default)]
+pub(super) struct Farewell(Rc<Cell<Wish>>);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Wish {
+    #[default]
+    GoOn,
+    /// After what is under way, which may be a head that has come in part.
+    Finish,
+    /// At once, unless an answer is under way.
+    Stop,
+}
+
+/// How a conversation came to its end.
+pub(super) enum Conclusion {
+    /// Both sides know.
+    Closed,
+    /// The client has left, or an answer could not be sent to its end.
+    BrokenOff,
+    /// The last head made no sense and was answered with this status.
+    Unreadable(StatusCode),
+    /// The protocol was switched; bytes that came after the head are with the stream.
+    Switched(ClientStream, Bytes),
+}
+
+/// What becomes of the connection after an answer.
+enum Next {
+    Request,
+    Close,
+    BreakOff,
+    Switch,
+}
+
+impl Farewell {
+    /// The conversation is to end when it does no harm.
+    pub(super) fn finish(&self) {
+        if self.0.get() == Wish::GoOn {
+            self.0.set(Wish::Finish);
+        }
+    }
+
+    /// The client has had its time.
+    pub(super) fn stop(&self) {
+        self.0.set(Wish::Stop);
+    }
+}
+
+impl Conversation {
+    pub(super) fn new(stream: ClientStream, farewell: Farewell) -> Conversation {
+        Conversation { wire: Rc::new(RefCell::new(Wire::new(stream))), farewell }
+    }
+
+    /// Holds it to its end.
+    pub(super) async fn hold<S, B>(self, mut service: S) -> Conclusion
+    where
+        S: Service<Request<ClientBody>, Response = Response<B>, Error = NoAnswer>,
+        B: Body<Data = Bytes>,
+    {
+        loop {
+            let head = match poll_fn(|cx| self.poll_head(cx)).await {
+                Ok(Some(head)) => head,
+                Ok(None) => return self.close(Conclusion::Closed).await,
+                Err(unreadable) => return self.refuse(unreadable).await,
+            };
+            let asked = asked(&head);
+            let persistence = head.persistence;
+            let next = match self.answered(service.call(self.request(head))).await {
+                Some(Ok(answer)) => self.send(answer, &asked, persistence).await,
+                Some(Err(NoAnswer)) | None => Next::BreakOff,
+            };
+            match next {
+                Next::Request => {}
+                Next::Close => return self.close(Conclusion::Closed).await,
+                Next::BreakOff => return Conclusion::BrokenOff,
+                Next::Switch => return self.switched(),
+            }
+        }
+    }
+
+    fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Option<RequestHead>, Unreadable>> {
+        let mut wire = self.wire.borrow_mut();
+        match self.farewell.0.get() {
+            Wish::Stop => return Poll::Ready(Ok(None)),
+            Wish::Finish if wire.is_between_requests() => return Poll::Ready(Ok(None)),
+            Wish::Finish | Wish::GoOn => {}
+        }
+        wire.poll_head(cx)
+    }
+
+    fn request(&self, head: RequestHead) -> Request<ClientBody> {
+        let RequestHead { parts, body, invitation, .. } = head;
+        let is_empty = body.has_ended();
+        let number = self.wire.borrow_mut().begin(body, invitation);
+        let body = if is_empty { ClientBody::none() } else { RequestBody::new(&self.wire, number).into() };
+        Request::from_parts(parts, body)
+    }
+
+    /// What the service answers; `None` if the client does not wait for it.
+    async fn answered<F: Future>(&self, answering: F) -> Option<F::Output> {
+        let mut answering = pin!(answering);
+        poll_fn(|cx| {
+            self.wire.borrow_mut().wake_for_body(cx);
+            if let Poll::Ready(answer) = answering.as_mut().poll(cx) {
+                return Poll::Ready(Some(answer));
+            }
+            self.wire.borrow_mut().poll_meanwhile(cx).map(|()| None)
+        })
+        .await
+    }
+
+    /// Writes an answer while it comes.
+    async fn send<B: Body<Data = Bytes>>(&self, answer: Response<B>, asked: &Asked, wish: Persistence) -> Next {
+        let (head, body) = answer.into_parts();
+        let wish = if self.has_future() { wish } else { Persistence::Closing };
+        let persistence = self.stage_head(&head, &body.size_hint(), asked, wish);
+        if persistence == Persistence::Closing && head.status != StatusCode::SWITCHING_PROTOCOLS {
+            self.wire.borrow_mut().part();
+        }
+        let mut body = pin!(body);
+        if poll_fn(|cx| self.poll_send(body.as_mut(), cx)).await.is_err() {
+            return Next::BreakOff;
+        }
+        let is_read = self.wire.borrow_mut().end();
+        match (head.status, persistence) {
+            (StatusCode::SWITCHING_PROTOCOLS, _) => Next::Switch,
+            (_, Persistence::Persistent) if is_read => Next::Request,
+            _ => Next::Close,
+        }
+    }
+
+    /// Whether another request can follow: nobody wants the connection to end, and the body of this one is still being
+    /// read, or has come.
+    fn has_future(&self) -> bool {
+        let mut wire = self.wire.borrow_mut();
+        let is_held = Rc::weak_count(&self.wire) > 0;
+        let comes_to_an_end = if is_held { !wire.owes_invitation() } else { wire.skip_body() };
+        self.farewell.0.get() == Wish::GoOn && comes_to_an_end
+    }
+
+    fn stage_head(
+        &self,
+        head: &http::response::Parts,
+        size: &SizeHint,
+        asked: &Asked,
+        wish: Persistence,
+    ) -> Persistence {
+        let wire = &mut *self.wire.borrow_mut();
+        wire.begin_answer();
+        let outbox = &mut wire.outbox;
+        let (framing, persistence) = response_head::write(outbox.text(), head, size, asked, wish);
+        outbox.begin_body(framing);
+        persistence
+    }
+
+    /// Ready when the answer has left. All that comes of its body together is written together.
+    fn poll_send<B: Body<Data = Bytes>>(
+        &self,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cut>> {
+        self.wire.borrow_mut().wake_for_body(cx);
+        loop {
+            let staged = self.poll_stage(body.as_mut(), cx);
+            let is_dry = staged.is_pending();
+            let mut wire = self.wire.borrow_mut();
+            let written = wire.poll_write(cx).map_err(|_| Cut);
+            if let Poll::Ready(Err(cut)) = staged {
+                // What came before it has had its chance to leave.
+                return Poll::Ready(Err(cut));
+            }
+            ready!(written)?;
+            if is_dry || wire.outbox.has_ended() {
+                // Also where more is to come: it could be a minute until then.
+                let flushed = wire.poll_flush(cx).map_err(|_| Cut)?;
+                if !is_dry {
+                    return flushed.map(Ok);
+                }
+                return wire.poll_gone(cx).map(|()| Err(Cut));
+            }
+        }
+    }
+
+    /// Takes what there is of a body, as long as there is room. Pending if more is to come.
+    fn poll_stage<B: Body<Data = Bytes>>(
+        &self,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cut>> {
+        loop {
+            if !self.wire.borrow().outbox.wants_more() {
+                return Poll::Ready(Ok(()));
+            }
+            // Nothing of the connection may be held here: an answer moves the body of its request on.
+            let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(|_| Cut)?;
+            let is_last = frame.is_none() || body.is_end_stream();
+            let outbox = &mut self.wire.borrow_mut().outbox;
+            if let Some(frame) = frame {
+                outbox.stage(frame).map_err(|_| Cut)?;
+            }
+            if is_last {
+                outbox.stage_end(&HeaderMap::new()).map_err(|_| Cut)?;
+            }
+        }
+    }
+
+    async fn refuse(self, unreadable: Unreadable) -> Conclusion {
+        tracing::debug!("a request cannot be read: {unreadable}");
+        let status = status_of(unreadable);
+        let asked = Asked { purpose: Purpose::Answer, version: Version::HTTP_11, trailers: TrailersTaken::No };
+        let mut answer = Response::new(http_body_util::Empty::<Bytes>::new());
+        *answer.status_mut() = status;
+        match self.send(answer, &asked, Persistence::Closing).await {
+            Next::BreakOff => Conclusion::Unreadable(status),
+            _ => self.close(Conclusion::Unreadable(status)).await,
+        }
+    }
+
+    /// Says goodbye. Whether the client hears it makes no difference any more.
+    async fn close(self, conclusion: Conclusion) -> Conclusion {
+        let _ = poll_fn(|cx| self.wire.borrow_mut().poll_shutdown(cx)).await;
+        conclusion
+    }
+
+    fn switched(self) -> Conclusion {
+        match Rc::try_unwrap(self.wire) {
+            Ok(wire) => {
+                let (stream, unread) = wire.into_inner().into_parts();
+                Conclusion::Switched(stream, unread)
+            }
+            // Only for a moment does anybody else own it.
+            Err(_) => Conclusion::BrokenOff,
+        }
+    }
+}
+
+/// An answer cannot be sent to its end, and the client must see that.
+struct Cut;
+
+fn asked(head: &RequestHead) -> Asked {
+    let takes_trailers = || {
+        let mut wishes = head.parts.headers.get_all(header::TE).iter();
+        wishes.any(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
+    };
+    Asked {
+        purpose: if head.parts.method == Method::HEAD { Purpose::Head } else { Purpose::Answer },
+        version: head.parts.version,
+        trailers: if takes_trailers() { TrailersTaken::Yes } else { TrailersTaken::No },
+    }
+}

@@ -1,0 +1,209 @@
+//! The head of a request on an HTTP/1 connection, and what it says of the body and the connection.
+
+use std::mem::MaybeUninit;
+
+use bytes::Bytes;
+use http::header;
+use http::{Method, Request, StatusCode, Uri, Version, request};
+use httparse::{ParserConfig, Status};
+
+use crate::http1::body_decoder::BodyDecoder;
+use crate::http1::fields::{MAX_HEAD, MOST_HEADERS, collect, is_chunked, settle_length, tokens};
+use crate::http1::parse_error::Unreadable;
+use crate::http1::persistence::Persistence;
+
+/// A head that came whole.
+pub(super) struct RequestHead {
+    pub(super) parts: request::Parts,
+    pub(super) body: BodyDecoder,
+    pub(super) persistence: Persistence,
+    pub(super) invitation: Invitation,
+}
+
+/// Whether the client waits to be asked for its body (RFC 9110 section 10.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Invitation {
+    Needless,
+    /// It waits, and nobody has wanted the body yet.
+    Due,
+    /// Somebody wants the body.
+    Wanted,
+}
+
+/// Reads heads, and remembers how much of one has come, so that a head in single bytes is not parsed for each.
+#[derive(Default)]
+pub(super) struct HeadReader {
+    seen: usize,
+}
+
+impl HeadReader {
+    /// Splits a head off the bytes that came; `None` while it is not whole.
+    pub(super) fn read(&mut self, unread: &mut Bytes) -> Result<Option<RequestHead>, Unreadable> {
+        if self.seen > 0 && unread.len() < MAX_HEAD && !has_end(unread, self.seen) {
+            self.seen = unread.len();
+            return Ok(None);
+        }
+        let head = parse(unread)?;
+        self.seen = if head.is_none() { unread.len() } else { 0 };
+        Ok(head)
+    }
+}
+
+/// What a client is told whose head makes no sense.
+pub(super) fn status_of(unreadable: Unreadable) -> StatusCode {
+    match unreadable {
+        Unreadable::HeadTooLarge | Unreadable::Head(httparse::Error::TooManyHeaders) => {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        }
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// Whether an empty line may have come since so many bytes were there.
+fn has_end(unread: &[u8], seen: usize) -> bool {
+    let fresh = &unread[seen.saturating_sub(2).min(unread.len())..];
+    // A line that ends with a bare LF is a line to the parser.
+    fresh.windows(2).any(|pair| pair == b"\n\n" || pair == b"\n\r")
+}
+
+fn parse(unread: &mut Bytes) -> Result<Option<RequestHead>, Unreadable> {
+    let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let mut text = httparse::Request::new(&mut []);
+    let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut text, unread, &mut fields);
+    let length = match parsed.map_err(Unreadable::Head)? {
+        Status::Complete(length) if length <= MAX_HEAD => length,
+        Status::Partial if unread.len() < MAX_HEAD => return Ok(None),
+        Status::Complete(_) | Status::Partial => return Err(Unreadable::HeadTooLarge),
+    };
+    let mut parts = Request::new(()).into_parts().0;
+    parts.method = text.method.and_then(|it| Method::from_bytes(it.as_bytes()).ok()).ok_or(Unreadable::Method)?;
+    parts.uri = target(text.path.unwrap_or_default(), unread)?;
+    parts.version = if text.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+    parts.headers = collect(text.headers, unread)?;
+    let framing = frame(&mut parts)?;
+    let _ = unread.split_to(length);
+    let invitation = invitation_of(&parts, &framing.0);
+    Ok(Some(RequestHead { parts, body: framing.0, persistence: framing.1, invitation }))
+}
+
+/// It stays where it was read to.
+fn target(path: &str, text: &Bytes) -> Result<Uri, Unreadable> {
+    Uri::from_maybe_shared(text.slice_ref(path.as_bytes())).map_err(|_| Unreadable::Target)
+}
+
+/// Where the body ends (RFC 9112 section 6.3), and whether anything may follow it.
+fn frame(parts: &mut request::Parts) -> Result<(BodyDecoder, Persistence), Unreadable> {
+    let length = settle_length(&mut parts.headers)?;
+    let persistence = Persistence::of(parts.version, &parts.headers);
+    if !is_chunked(&parts.headers)? {
+        return Ok((length.map_or(BodyDecoder::Ended, BodyDecoder::of_length), persistence));
+    }
+    if parts.version == Version::HTTP_10 {
+        return Err(Unreadable::TransferEncoding);
+    }
+    // Somebody before us may have read the length instead; what follows cannot be trusted (section 6.1).
+    let is_ambiguous = parts.headers.remove(header::CONTENT_LENGTH).is_some();
+    Ok((BodyDecoder::chunked(), if is_ambiguous { Persistence::Closing } else { persistence }))
+}
+
+fn invitation_of(parts: &request::Parts, body: &BodyDecoder) -> Invitation {
+    let mut wishes = parts.headers.get_all(header::EXPECT).iter().flat_map(tokens);
+    let waits = parts.version == Version::HTTP_11
+        && !body.has_ended()
+        && wishes.any(|wish| wish.eq_ignore_ascii_case(b"100-continue"));
+    if waits { Invitation::Due } else { Invitation::Needless }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(text: &'static str) -> RequestHead {
+        parse(&mut Bytes::from_static(text.as_bytes())).unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_follows_the_head_stays() {
+        let mut unread = Bytes::from_static(b"\r\nPOST /a?b HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\nok");
+        let head = parse(&mut unread).unwrap().unwrap();
+        assert_eq!((head.parts.method, head.parts.uri.path()), (Method::POST, "/a"));
+        assert_eq!(head.parts.headers["host"], "h");
+        assert_eq!(head.body, BodyDecoder::of_length(2));
+        assert_eq!(unread, "ok");
+    }
+
+    #[test]
+    fn the_body_ends_where_the_head_says() {
+        let cases = [
+            ("GET / HTTP/1.1\r\n\r\n", BodyDecoder::Ended, Persistence::Persistent),
+            ("GET / HTTP/1.0\r\n\r\n", BodyDecoder::Ended, Persistence::Closing),
+            ("PUT / HTTP/1.1\r\ncontent-length: 4, 4\r\n\r\n", BodyDecoder::of_length(4), Persistence::Persistent),
+            (
+                "PUT / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n",
+                BodyDecoder::chunked(),
+                Persistence::Persistent,
+            ),
+            (
+                "PUT / HTTP/1.1\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n",
+                BodyDecoder::chunked(),
+                Persistence::Closing,
+            ),
+        ];
+        for (text, body, persistence) in cases {
+            let head = whole(text);
+            assert_eq!((head.body, head.persistence), (body, persistence), "{text}");
+        }
+    }
+
+    #[test]
+    fn heads_that_can_be_read_in_two_ways_are_refused() {
+        let texts = [
+            "GET / HTTP/1.1\r\ncontent-length: 7\r\ncontent-length: 8\r\n\r\n",
+            "GET / HTTP/1.1\r\ncontent-length: 7,\r\n\r\n",
+            "GET / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost : h\r\n\r\n",
+            "GET / HTTP/1.1\r\na: b\r\n c\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        ];
+        for text in texts {
+            assert!(parse(&mut Bytes::from_static(text.as_bytes())).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_body_that_is_still_to_come_is_invited() {
+        let expecting = |line: &str, length: u32| {
+            let text = format!("{line}\r\nexpect: 100-Continue\r\ncontent-length: {length}\r\n\r\n");
+            parse(&mut Bytes::from(text)).unwrap().unwrap().invitation
+        };
+        assert_eq!(expecting("PUT / HTTP/1.1", 4), Invitation::Due);
+        assert_eq!(expecting("PUT / HTTP/1.1", 0), Invitation::Needless);
+        assert_eq!(expecting("PUT / HTTP/1.0", 4), Invitation::Needless);
+    }
+
+    #[test]
+    fn a_head_is_read_however_it_arrives() {
+        for text in ["GET / HTTP/1.1\r\nhost: h\r\n\r\nGET", "GET / HTTP/1.1\nhost: h\n\nGET"] {
+            for piece in 1..text.len() {
+                let (mut reader, mut unread, mut heads) = (HeadReader::default(), Bytes::new(), 0);
+                for part in text.as_bytes().chunks(piece) {
+                    unread = Bytes::from([&unread, part].concat());
+                    heads += usize::from(reader.read(&mut unread).unwrap().is_some());
+                }
+                assert_eq!((heads, unread.as_ref()), (1, &b"GET"[..]), "in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_has_an_end() {
+        let mut reader = HeadReader::default();
+        let mut endless = Bytes::from_static(b"GET / HTTP/1.1\r\na: ");
+        assert!(reader.read(&mut endless).unwrap().is_none());
+        let mut endless = Bytes::from([&endless[..], &[b'b'; MAX_HEAD]].concat());
+        let unreadable = reader.read(&mut endless).err().unwrap();
+        assert_eq!(status_of(unreadable), 431);
+    }
+}

@@ -1,0 +1,73 @@
+//! HTTP/2 server connection: hyper settings and service adapter.
+
+pub(super) mod write_batch;
+
+use std::error::Error;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http2;
+use hyper_util::rt::TokioIo;
+use tower::Service;
+
+use super::abort::NoAnswer;
+use super::connection::ClientConnection;
+use super::driver::{Haste, drive};
+use super::request_body::ClientBody;
+use super::stream::ClientStream;
+use crate::drain::Signal;
+use crate::http1::fields::MAX_HEAD;
+use crate::net::local_executor::LocalExecutor;
+use write_batch::{Gathering, gathered};
+
+/// Lets hyper call a tower service, for HTTP/2. Services here are always ready; the clone is a counter. hyper moves
+/// the future of a stream half a dozen times before it rests in its task: moving a box costs less.
+#[derive(Clone)]
+struct StreamService<S>(S);
+
+/// Serves HTTP/2 until the connection ends.
+pub(super) async fn serve<S, B>(stream: ClientStream, service: S, connection: &ClientConnection, signal: Signal)
+where
+    S: Service<Request<ClientBody>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
+    S::Future: 'static,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    connection.activity().multiplexed();
+    let (stream, outbox) = gathered(stream);
+    let http = http2::Builder::new(LocalExecutor)
+        .max_concurrent_streams(128)
+        .initial_stream_window_size(2 * MIB)
+        .initial_connection_window_size(4 * MIB)
+        .max_send_buf_size(MESSAGE_BUFFER)
+        .max_header_list_size(MAX_HEAD as u32)
+        // Bounds the work for streams that the client makes fail (CVE-2025-8671).
+        .max_local_error_reset_streams(256)
+        .serve_connection(TokioIo::new(stream), StreamService(service));
+    let shut_down =
+        |http: Pin<&mut Gathering<_, _>>, _: Haste| http2::Connection::graceful_shutdown(http.connection());
+    if let Some(Err(error)) = drive(&mut outbox.gathering(http), shut_down, connection, signal).await {
+        tracing::debug!("connection from {} ended: {error}", connection.peer.address);
+    }
+}
+
+impl<S> hyper::service::Service<Request<Incoming>> for StreamService<S>
+where
+    S: Service<Request<ClientBody>> + Clone,
+    S::Future: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<S::Future>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        Box::pin(self.0.clone().call(request.map(ClientBody::from)))
+    }
+}
+
+/// What hyper may hold of an answer on HTTP/2 for a slow client.
+const MESSAGE_BUFFER: usize = 128 * 1024;
+
+const MIB: u32 = 1024 * 1024;

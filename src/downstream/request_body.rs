@@ -1,0 +1,131 @@
+//! The body of a client's request, and what becomes of the part that nobody reads.
+//!
+//! An answer may come before its request has ended: the body is too large, or the application is not there.
+//! HTTP/1 closes the connection then, gently. In HTTP/2 the stream is reset, with a code that says that all is
+//! well (RFC 9113 section 8.1), and widespread clients, curl 7 among them, throw the answer away nevertheless.
+//! So the rest is read for a moment, and forgotten; most clients have sent it already, or stop.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use super::http1::io::{BrokenOff, RequestBody};
+use crate::drain::Drain;
+
+/// A body as it comes from the client.
+pub struct ClientBody(Source);
+
+/// Why it ends before its end.
+#[derive(Debug)]
+pub enum ClientBodyError {
+    Connection(BrokenOff),
+    Stream(hyper::Error),
+}
+
+enum Source {
+    None,
+    /// HTTP/1.
+    Connection(RequestBody),
+    /// HTTP/2.
+    Stream(Incoming),
+}
+
+impl ClientBody {
+    pub(super) fn none() -> ClientBody {
+        ClientBody(Source::None)
+    }
+}
+
+impl From<RequestBody> for ClientBody {
+    fn from(body: RequestBody) -> ClientBody {
+        ClientBody(Source::Connection(body))
+    }
+}
+
+/// The body of a stream.
+impl From<Incoming> for ClientBody {
+    fn from(incoming: Incoming) -> ClientBody {
+        ClientBody(if incoming.is_end_stream() { Source::None } else { Source::Stream(incoming) })
+    }
+}
+
+impl Body for ClientBody {
+    type Data = Bytes;
+    type Error = ClientBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ClientBodyError>>> {
+        match &mut self.0 {
+            Source::None => Poll::Ready(None),
+            Source::Connection(body) => {
+                body.poll_frame(cx).map(|frame| frame.map(|it| it.map_err(ClientBodyError::Connection)))
+            }
+            Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(ClientBodyError::Stream),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Source::None => true,
+            Source::Connection(body) => body.is_end_stream(),
+            Source::Stream(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Source::None => SizeHint::with_exact(0),
+            Source::Connection(body) => body.size_hint(),
+            Source::Stream(incoming) => incoming.size_hint(),
+        }
+    }
+}
+
+impl Drop for ClientBody {
+    fn drop(&mut self) {
+        if self.is_end_stream() {
+            return;
+        }
+        if let Source::Stream(incoming) = std::mem::replace(&mut self.0, Source::None) {
+            // A part of the connection: when that ends, so does the body.
+            Drain::spawn_part(read_away(incoming));
+        }
+    }
+}
+
+impl fmt::Display for ClientBodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientBodyError::Connection(error) => error.fmt(f),
+            ClientBodyError::Stream(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Its cause is hyper's: a client's reset reaches an application with its reason.
+impl Error for ClientBodyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ClientBodyError::Connection(_) => None,
+            ClientBodyError::Stream(error) => Some(error),
+        }
+    }
+}
+
+/// Reads to the end, or until the client had its time.
+async fn read_away(mut incoming: Incoming) {
+    let to_the_end = async { while let Some(Ok(_)) = incoming.frame().await {} };
+    // Whether it came to an end makes no difference any more.
+    let _ = tokio::time::timeout(PATIENCE, to_the_end).await;
+}
+
+/// As long as a connection of HTTP/1 is drained.
+const PATIENCE: Duration = Duration::from_secs(2);

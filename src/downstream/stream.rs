@@ -1,0 +1,217 @@
+//! A client's byte stream after the handshake: plain, or TLS.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::server::TlsStream;
+
+use super::socket::ClientSocket;
+
+/// What HTTP and tunnels read from and write to.
+pub enum ClientStream {
+    Plain(ClientSocket),
+    Tls(TlsEnd),
+}
+
+/// Our end of a TLS connection.
+pub struct TlsEnd {
+    stream: Box<TlsStream<ClientSocket>>,
+    /// The last attempt to read found nothing, or all that there was; so only the socket can bring more.
+    is_empty: bool,
+}
+
+impl From<Box<TlsStream<ClientSocket>>> for ClientStream {
+    fn from(stream: Box<TlsStream<ClientSocket>>) -> ClientStream {
+        ClientStream::Tls(TlsEnd { stream, is_empty: false })
+    }
+}
+
+impl ClientStream {
+    /// Ready when reading has a chance: bytes have come, or the end of them. Cheap while nothing has.
+    pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            ClientStream::Plain(socket) => socket.poll_readable(cx),
+            ClientStream::Tls(end) => end.poll_readable(cx),
+        }
+    }
+
+    /// What is written from now on is the last, and leaves together with the end.
+    pub(super) fn say_goodbye(&mut self) {
+        match self {
+            ClientStream::Plain(socket) => socket.say_goodbye(),
+            ClientStream::Tls(end) => end.stream.get_mut().0.say_goodbye(),
+        }
+    }
+
+    /// Whether TLS has something to say that nobody has written: an alert, new keys, or what did not fit.
+    pub(super) fn wants_write(&self) -> bool {
+        match self {
+            ClientStream::Plain(_) => false,
+            ClientStream::Tls(end) => end.stream.get_ref().1.wants_write(),
+        }
+    }
+
+    /// Bytes that were read with an earlier message turn out to begin another one.
+    pub(super) fn note_beginning(&self) {
+        match self {
+            ClientStream::Plain(socket) => socket.note_beginning(),
+            ClientStream::Tls(end) => end.stream.get_ref().0.note_beginning(),
+        }
+    }
+
+    /// From now on, shutting down ends one direction only.
+    pub fn become_tunnel(&mut self) {
+        match self {
+            ClientStream::Plain(socket) => socket.become_tunnel(),
+            ClientStream::Tls(end) => end.stream.get_mut().0.become_tunnel(),
+        }
+    }
+}
+
+macro_rules! delegate {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            ClientStream::Plain(socket) => {
+                let $stream = Pin::new(socket);
+                $call
+            }
+            ClientStream::Tls(end) => {
+                let $stream = Pin::new(&mut *end.stream);
+                $call
+            }
+        }
+    };
+}
+
+impl TlsEnd {
+    /// HTTP asks several times per exchange whether the client has gone. While nothing has come, the socket can
+    /// tell without a way through rustls.
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_empty {
+            return Poll::Ready(Ok(()));
+        }
+        self.stream.get_mut().0.poll_readable(cx)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_readable(cx))?;
+        let before = buf.filled().len();
+        let read = Pin::new(&mut *self.stream).poll_read(cx, buf);
+        let (socket, session) = self.stream.get_mut();
+        // rustls wants more when it has given everything, and the client has not said that this was the end.
+        let is_all = buf.filled().len() > before && session.wants_read() && !socket.has_read_ahead();
+        self.is_empty = read.is_pending() || is_all;
+        if read.is_pending() {
+            socket.before_waiting(cx);
+        }
+        read
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            ClientStream::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            ClientStream::Tls(end) => end.poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, stream => stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self, stream => stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.say_goodbye();
+        delegate!(self, stream => stream.poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Write;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::{TlsAcceptor, TlsConnector, client};
+
+    use super::*;
+    use crate::downstream::timeouts::Activity;
+
+    /// A connection after its handshake, and the client's end of it.
+    pub(crate) async fn connected() -> (ClientStream, client::TlsStream<TcpStream>) {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(vec!["gitlab.test".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(default_provider());
+        let server = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+        let server = server.unwrap().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialling = TcpStream::connect(listener.local_addr().unwrap());
+        let (theirs, accepted) = tokio::join!(dialling, listener.accept());
+        let ours = ClientSocket::below_tls(accepted.unwrap().0, Rc::new(Activity::one_by_one()));
+        let (acceptor, connector) = (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
+        let name = ServerName::try_from("gitlab.test").unwrap();
+        let (ours, theirs) = tokio::join!(acceptor.accept(ours), connector.connect(name, theirs.unwrap()));
+        let mut ours = Box::new(ours.unwrap());
+        ours.get_mut().0.greeted();
+        (ours.into(), theirs.unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_end_that_comes_with_the_last_bytes_is_noticed_while_the_socket_stays_open() {
+        let (mut ours, mut theirs) = connected().await;
+        let mut packet = Vec::new();
+        let session = theirs.get_mut().1;
+        session.writer().write_all(b"the last").unwrap();
+        session.send_close_notify();
+        while session.wants_write() {
+            session.write_tls(&mut packet).unwrap();
+        }
+        theirs.get_mut().0.write_all(&packet).await.unwrap();
+        let mut bytes = [0; 64];
+        assert_eq!(ours.read(&mut bytes).await.unwrap(), 8);
+        let end = tokio::time::timeout(std::time::Duration::from_secs(10), ours.read(&mut bytes)).await;
+        assert_eq!(end.expect("the end is told").unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_rustls_still_holds_is_read_without_the_socket() {
+        let (mut ours, mut theirs) = connected().await;
+        theirs.write_all(&[b'x'; 40_000]).await.unwrap();
+        theirs.flush().await.unwrap();
+        let (mut bytes, mut count) = ([0; 100], 0);
+        while count < 40_000 {
+            std::future::poll_fn(|cx| ours.poll_readable(cx)).await.unwrap();
+            count += ours.read(&mut bytes).await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What nginx's variables stand for in a request.
+
+mod append;
+mod request;
+mod tls;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use http::{Version, header};
+
+use super::request_id::RequestId;
+use crate::downstream::connection::{ClientConnection, ConnectionSecurity};
+use crate::model::host::HostName;
+use crate::model::template::{Facts, Presence};
+use crate::model::variable::{RequestFact, RequestVariable};
+use crate::model::{HostId, Model, VirtualHost};
+use crate::telemetry::access_log::{clock, line};
+use append::{put, write};
+
+/// A request as it came, and what is around it. Borrowed for the moment in which templates are rendered.
+pub struct RequestFacts<'a> {
+    pub model: &'a Model,
+    pub client: &'a ClientConnection,
+    /// Who asks, as the host is told it.
+    pub client_address: SocketAddr,
+    pub head: &'a http::request::Parts,
+    /// The host that answers; `None` if there is none on the whole listener.
+    pub host: Option<HostId>,
+    pub id: &'a RequestId,
+}
+
+impl Facts<RequestVariable> for RequestFacts<'_> {
+    fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> Presence {
+        match variable {
+            RequestVariable::Fact(fact) => self.append_fact(*fact, out),
+            RequestVariable::Clock(clock) => {
+                clock::append(*clock, out);
+                Presence::Present
+            }
+            RequestVariable::Header(name) if name == header::HOST => put(out, request::authority(self.head)),
+            RequestVariable::Header(name) => request::append_header(&self.head.headers, name, out),
+            RequestVariable::Argument(name) => put(out, request::argument(self.head, name)),
+            RequestVariable::Cookie(name) => put(out, request::cookie(self.head, name)),
+        }
+    }
+}
+
+impl RequestFacts<'_> {
+    fn append_fact(&self, fact: RequestFact, out: &mut Vec<u8>) -> Presence {
+        use RequestFact as F;
+        let (client, head) = (self.client, self.head);
+        match fact {
+            F::RemoteAddr => write(out, self.client_address.ip()),
+            F::RemotePort => port(out, self.client_address),
+            F::RealipRemoteAddr => write(out, client.peer.address.ip()),
+            F::RealipRemotePort => port(out, client.peer.address),
+            F::ProxyProtocolAddr => client.peer.proxied.map_or(Presence::Absent, |it| write(out, it.ip())),
+            F::ProxyProtocolPort => client.peer.proxied.map_or(Presence::Absent, |it| write(out, it.port())),
+            F::ProxyAddXForwardedFor => {
+                if request::append_header(&head.headers, &X_FORWARDED_FOR, out) == Presence::Present {
+                    out.extend_from_slice(b", ");
+                }
+                write(out, self.client_address.ip())
+            }
+            F::RemoteUser => put(out, head.headers.get(header::AUTHORIZATION).and_then(line::basic_user)),
+            F::ServerName => put(out, self.server_name().map(HostName::as_str)),
+            F::ServerAddr => self.local_address(out),
+            F::ServerPort => write(out, self.model.listeners[client.listener].address.port()),
+            F::ServerProtocol => put(out, Some(line::protocol(head.version))),
+            F::Host => self.host(out),
+            F::HttpHostWithDefault => match request::authority(head) {
+                Some(authority) => put(out, Some(authority)),
+                None => self.default_authority(out),
+            },
+            F::Scheme => put(out, Some(if self.is_tls() { "https" } else { "http" })),
+            F::Https => put(out, Some(if self.is_tls() { "on" } else { "" })),
+            F::Http2 => put(out, Some(if head.version == Version::HTTP_2 { "h2" } else { "" })),
+            F::RequestId => write(out, format_args!("{:032x}", self.id.get())),
+            F::Connection => write(out, client.number()),
+            F::ConnectionRequests => write(out, client.requests()),
+            F::Hostname => put(out, Some(hostname())),
+            F::Pid => write(out, std::process::id()),
+            F::NginxVersion => put(out, Some(env!("CARGO_PKG_VERSION"))),
+            // Requests are read one after the other, and answers go as fast as the client takes them.
+            F::Pipe => put(out, Some(".")),
+            F::LimitRate => put(out, Some("0")),
+            F::Request
+            | F::RequestMethod
+            | F::RequestUri
+            | F::FilteredRequestUri
+            | F::FilteredHttpReferer
+            | F::Uri
+            | F::Args
+            | F::IsArgs
+            | F::ConnectionUpgrade => request::append_fact(head, fact, out),
+            F::SslProtocol
+            | F::SslCipher
+            | F::SslCurve
+            | F::SslServerName
+            | F::SslSessionReused
+            | F::SslClientVerify
+            | F::SslClientSDn
+            | F::SslClientIDn
+            | F::SslClientSerial
+            | F::SslClientFingerprint
+            | F::SslClientCert
+            | F::SslClientRawCert
+            | F::SslClientEscapedCert => tls::append_fact(&client.security, fact, out),
+        }
+    }
+
+    /// The name without its port, in lower case; the host's own where the request names none.
+    fn host(&self, out: &mut Vec<u8>) -> Presence {
+        match request::host_name(self.head) {
+            Some(name) => put(out, Some(name.as_bytes())),
+            None => put(out, self.server_name().map(HostName::as_str)),
+        }
+    }
+
+    /// The host's own name, with the port that it listens on if clients have to name it.
+    fn default_authority(&self, out: &mut Vec<u8>) -> Presence {
+        let presence = put(out, self.server_name().map(HostName::as_str));
+        let port = self.model.listeners[self.client.listener].address.port();
+        if port == if self.is_tls() { 443 } else { 80 } { presence } else { write(out, format_args!(":{port}")) }
+    }
+
+    fn local_address(&self, out: &mut Vec<u8>) -> Presence {
+        match self.client.local {
+            Some(address) => write(out, address),
+            None => write(out, self.model.listeners[self.client.listener].address.ip()),
+        }
+    }
+
+    fn server_name(&self) -> Option<&HostName> {
+        let host: &VirtualHost = self.model.host(self.host?);
+        host.names.first().map(|name| name.name())
+    }
+
+    fn is_tls(&self) -> bool {
+        self.client.security != ConnectionSecurity::Plain
+    }
+}
+
+/// A port that nobody has said is empty.
+fn port(out: &mut Vec<u8>, address: SocketAddr) -> Presence {
+    if address.port() == 0 { Presence::Present } else { write(out, address.port()) }
+}
+
+/// The name of this machine, asked for once.
+fn hostname() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        name.trim().to_ascii_lowercase()
+    })
+}
+
+const X_FORWARDED_FOR: header::HeaderName = header::HeaderName::from_static("x-forwarded-for");

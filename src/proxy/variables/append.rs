@@ -1,0 +1,22 @@
+//! Appends the value of a variable to a buffer.
+
+use std::io::Write;
+
+use crate::model::template::Presence;
+
+/// Appends a value if there is one.
+pub(super) fn put(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) -> Presence {
+    match value {
+        Some(value) => {
+            out.extend_from_slice(value.as_ref());
+            Presence::Present
+        }
+        None => Presence::Absent,
+    }
+}
+
+pub(super) fn write(out: &mut Vec<u8>, value: impl std::fmt::Display) -> Presence {
+    // Writing to memory cannot fail.
+    let _ = write!(out, "{value}");
+    Presence::Present
+}

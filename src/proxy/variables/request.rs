@@ -1,0 +1,154 @@
+//! What nginx's variables stand for in the head of a request, whatever connection it came on.
+
+use std::borrow::Cow;
+
+use http::header::{self, HeaderMap, HeaderName};
+use http::request;
+
+use super::append::{put, write};
+use crate::model::host::Authority;
+use crate::model::path;
+use crate::model::template::Presence;
+use crate::model::variable::RequestFact;
+use crate::telemetry::access_log::{line, redaction};
+
+/// Appends a fact that follows from the head alone; others are absent.
+pub(super) fn append_fact(head: &request::Parts, fact: RequestFact, out: &mut Vec<u8>) -> Presence {
+    let target = || head.uri.path_and_query().map_or("/", |target| target.as_str());
+    match fact {
+        RequestFact::Request => {
+            let protocol = line::protocol(head.version);
+            write(out, format_args!("{} {} {protocol}", head.method, target()))
+        }
+        RequestFact::RequestMethod => put(out, Some(head.method.as_str())),
+        RequestFact::RequestUri => put(out, Some(target())),
+        RequestFact::FilteredRequestUri => {
+            redaction::append_target(&head.uri, out);
+            Presence::Present
+        }
+        RequestFact::FilteredHttpReferer => {
+            // A variable that nginx maps is empty rather than absent.
+            let referer = head.headers.get(header::REFERER).map(|referer| referer.as_bytes());
+            put(out, Some(redaction::without_query(referer.unwrap_or_default())))
+        }
+        RequestFact::Uri => put(out, path::normalise(head.uri.path()).ok().map(|path| path.into_owned())),
+        RequestFact::Args => put(out, head.uri.query()),
+        RequestFact::IsArgs => {
+            put(out, Some(if head.uri.query().is_some_and(|it| !it.is_empty()) { "?" } else { "" }))
+        }
+        RequestFact::ConnectionUpgrade => {
+            let asked = head.headers.get(header::UPGRADE).is_some_and(|upgrade| !upgrade.is_empty());
+            put(out, Some(if asked { "upgrade" } else { "close" }))
+        }
+        _ => Presence::Absent,
+    }
+}
+
+/// Appends all values of a header in one line: cookies as RFC 6265 joins them, everything else as a list.
+pub(super) fn append_header(headers: &HeaderMap, name: &HeaderName, out: &mut Vec<u8>) -> Presence {
+    let between: &[u8] = if name == header::COOKIE { b"; " } else { b", " };
+    let mut presence = Presence::Absent;
+    for value in headers.get_all(name) {
+        if presence == Presence::Present {
+            out.extend_from_slice(between);
+        }
+        presence = put(out, Some(value.as_bytes()));
+    }
+    presence
+}
+
+/// `Host` as the client wrote it. An absolute target and HTTP/2 have it elsewhere.
+pub(super) fn authority(head: &request::Parts) -> Option<&[u8]> {
+    match head.uri.authority() {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => head.headers.get(header::HOST).map(|host| host.as_bytes()),
+    }
+}
+
+/// The name in it, without a port and in lower case.
+pub(super) fn host_name(head: &request::Parts) -> Option<Cow<'_, str>> {
+    let authority = std::str::from_utf8(authority(head)?).ok()?;
+    Authority::parse(authority).ok().map(|authority| authority.host)
+}
+
+/// The first parameter of this name, as it is encoded.
+pub(super) fn argument<'a>(head: &'a request::Parts, name: &str) -> Option<&'a str> {
+    let mut pairs = head.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// The first cookie of this name.
+pub(super) fn cookie<'a>(head: &'a request::Parts, name: &str) -> Option<&'a str> {
+    let lines = head.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim_start().split_once('='));
+    pairs.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(target: &str, headers: &[(&'static str, &'static str)]) -> request::Parts {
+        let mut request = http::Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn fact(head: &request::Parts, fact: RequestFact) -> Option<String> {
+        let mut out = Vec::new();
+        let presence = append_fact(head, fact, &mut out);
+        (presence == Presence::Present).then(|| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_target_is_there_as_it_came_decoded_and_filtered() {
+        let head = head("/a%2Fb/../c%20d?x=1&private_token=s", &[]);
+        let text = |wanted| fact(&head, wanted).unwrap();
+        assert_eq!(text(RequestFact::RequestUri), "/a%2Fb/../c%20d?x=1&private_token=s");
+        assert_eq!(text(RequestFact::Uri), "/a/c d");
+        assert_eq!(text(RequestFact::FilteredRequestUri), "/a%2Fb/../c%20d?x=1&private_token=[FILTERED]");
+        assert_eq!(text(RequestFact::Args), "x=1&private_token=s");
+        assert_eq!(text(RequestFact::IsArgs), "?");
+        assert_eq!(text(RequestFact::Request), "GET /a%2Fb/../c%20d?x=1&private_token=s HTTP/1.1");
+    }
+
+    #[test]
+    fn what_a_request_lacks_is_absent_or_empty_as_in_nginx() {
+        let head = head("/", &[]);
+        assert_eq!(fact(&head, RequestFact::Args), None);
+        assert_eq!(fact(&head, RequestFact::IsArgs).unwrap(), "");
+        assert_eq!(fact(&head, RequestFact::FilteredHttpReferer).unwrap(), "");
+        assert_eq!(fact(&head, RequestFact::ConnectionUpgrade).unwrap(), "close");
+    }
+
+    #[test]
+    fn arguments_and_cookies_are_found_by_name_in_any_case() {
+        let head = head("/?a=1&Page=2&page=3&flag", &[("cookie", "a=1; Session=x=y"), ("cookie", "b=2")]);
+        assert_eq!(argument(&head, "page"), Some("2"));
+        assert_eq!(argument(&head, "flag"), None);
+        assert_eq!(cookie(&head, "session"), Some("x=y"));
+        assert_eq!(cookie(&head, "b"), Some("2"));
+        assert_eq!(cookie(&head, "c"), None);
+    }
+
+    #[test]
+    fn a_repeated_header_is_one_value() {
+        let head = head("/", &[("x-a", "1"), ("x-a", "2"), ("cookie", "a=1"), ("cookie", "b=2")]);
+        let joined = |name: &'static str| {
+            let mut out = Vec::new();
+            append_header(&head.headers, &HeaderName::from_static(name), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(joined("x-a"), "1, 2");
+        assert_eq!(joined("cookie"), "a=1; b=2");
+    }
+
+    #[test]
+    fn the_host_is_named_by_the_target_or_the_header() {
+        assert_eq!(host_name(&head("/", &[("host", "GitLab.example.com:8443")])).unwrap(), "gitlab.example.com");
+        assert_eq!(host_name(&head("http://a.example/", &[("host", "b.example")])).unwrap(), "a.example");
+        assert_eq!(host_name(&head("/", &[])), None);
+    }
+}

@@ -1,0 +1,290 @@
+//! From a model to a running proxy, in two steps: everything that can fail, then everything that cannot.
+//!
+//! [`prepare`] reads keys, binds sockets and opens logs, or reports all that is wrong at once.
+//! [`Prepared::run`] serves until a signal ends it.
+
+pub mod problem;
+pub mod worker;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::acme::{self, Obtainer};
+use crate::drain::Census;
+use crate::model::{LogTarget, Model, Transport};
+use crate::net::listener;
+use crate::proxy::error_pages::ReadyPages;
+use crate::proxy::snapshot::SharedSnapshot;
+use crate::sys::account::{self, Account};
+use crate::sys::signals::{Signals, Wish};
+use crate::telemetry::access_log::writer::{Finish, LogHandle, LogWriter};
+use crate::telemetry::metrics::Tallies;
+use crate::telemetry::metrics::expiry::HostExpiry;
+use crate::tls::files::expiry::Expiry;
+use crate::tls::server::sni::Doors;
+use crate::tls::store::credential_store::Keyring;
+use crate::tls::store::watcher::{Renewal, Renewer, Update, Watched};
+use problem::Problem;
+use worker::{BoundListener, Orders, Plan};
+
+/// A proxy that has everything it needs, and only has to be started.
+pub struct Prepared {
+    shared: SharedSnapshot,
+    /// By worker.
+    sockets: Vec<Vec<BoundListener>>,
+    logs: LogWriter,
+    renewal: Renewal,
+    /// For the page of metrics.
+    expiries: watch::Sender<Vec<HostExpiry>>,
+    /// There if certificates are obtained.
+    obtaining: Option<acme::Client>,
+}
+
+/// All that can be found wrong with a configuration without serving it.
+pub fn examine(model: &Model) -> Vec<Problem> {
+    let (keyring, unusable) = Keyring::read(model);
+    let mut problems: Vec<Problem> = unusable.into_iter().map(Problem::File).collect();
+    match keyring {
+        Ok(keyring) => {
+            problems.extend(keyring.objections(model).into_iter().map(Problem::from));
+        }
+        Err(error) => problems.push(Problem::Tls(error)),
+    }
+    let directories: BTreeSet<&Path> = log_files(model).filter_map(Path::parent).collect();
+    let missing = directories.into_iter().filter(|directory| !directory.is_dir());
+    problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
+    problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
+    let obstacles = model.acme.iter().flat_map(|acme| acme::obstacles(model, acme));
+    problems.extend(obstacles.map(Problem::Obstacle));
+    problems
+}
+
+/// Does everything that can fail: reads certificates, opens logs, binds sockets, gives up root.
+pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
+    account::raise_descriptor_limit();
+    let watched = Watched::all(&model);
+    let (keyring, unusable) = Keyring::read(&model);
+    let mut problems: Vec<Problem> = unusable.into_iter().map(Problem::File).collect();
+    let mut keyring = keyring.map_err(|error| vec![Problem::Tls(error)])?;
+    let logs = LogWriter::open(model.access_logs())
+        .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
+    let sockets = bind_all(&model).map_err(|found| problems.extend(found));
+    let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else {
+        return Err(problems);
+    };
+    let doors = keyring.doors(&model).map_err(|error| vec![Problem::Tls(error)])?;
+    let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
+    let pages = ReadyPages::prepare(&model);
+    let model = Arc::new(model);
+    let (challenges, obtaining) = (keyring.challenges().cloned(), obtaining(&model, &keyring)?);
+    let mut renewal = Renewal::new(model.clone(), keyring, watched);
+    renewal.say_all();
+    give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
+    let application_tls = renewal.application_tls();
+    let expiries = watch::Sender::new(host_expiries(renewal.expiries()));
+    let shared = SharedSnapshot {
+        model,
+        application_tls,
+        pages: Arc::new(pages),
+        challenges,
+        expiries: expiries.subscribe(),
+    };
+    Ok(Prepared { shared, sockets, logs, renewal, expiries, obtaining })
+}
+
+impl Prepared {
+    /// Serves until a signal ends it; returns what had to be cut then.
+    pub fn run(self) -> Result<Census, Problem> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Problem::Start)?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(self) -> Result<Census, Problem> {
+        let mut signals = Signals::new().map_err(Problem::Start)?;
+        let logs = self.logs.handle();
+        let log_thread = self.logs.start().map_err(Problem::Start)?;
+        let mut tallies = Tallies::for_workers(&self.shared.model).into_iter().flatten();
+        let (reporter, mut reports) = unbounded_channel();
+        let mut workers = Vec::new();
+        for (position, sockets) in self.sockets.into_iter().enumerate() {
+            let plan = Plan { shared: self.shared.clone(), sockets, logs: logs.clone(), tallies: tallies.next() };
+            workers.push(worker::start(position, plan, reporter.clone()).map_err(Problem::Start)?);
+        }
+        drop(reporter);
+        let renewer = self.renewal.start(publisher(workers.clone(), self.expiries)).map_err(Problem::Start)?;
+        announce(&self.shared.model);
+        let obtainer = self.obtaining.map(acme::Client::start).transpose().map_err(Problem::Start)?;
+        let helpers = Helpers { logs, renewer, obtainer };
+        let cut = supervise(&mut signals, &workers, &mut reports, &helpers).await;
+        if log_thread.finish(WRITING_OUT) == Finish::Stuck {
+            tracing::error!("the last lines of the access logs could not be written in time");
+        }
+        Ok(cut)
+    }
+}
+
+/// Hands what has been read anew to the workers and to the page of metrics.
+fn publisher(workers: Vec<Orders>, expiries: watch::Sender<Vec<HostExpiry>>) -> impl Fn(Update) + Send + 'static {
+    move |update| match update {
+        Update::Doors(doors) => workers.iter().for_each(|worker| worker.renew(doors.clone())),
+        Update::Expiries(ends) => drop(expiries.send_replace(host_expiries(ends))),
+    }
+}
+
+fn host_expiries(ends: Vec<(String, Expiry)>) -> Vec<HostExpiry> {
+    let converted = |(host, end): (String, Expiry)| HostExpiry {
+        host,
+        kind: end.kind.name(),
+        file: end.file.display().to_string(),
+        at: end.end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+    };
+    ends.into_iter().map(converted).collect()
+}
+
+/// Threads beside the workers that signals are passed on to.
+struct Helpers {
+    logs: LogHandle,
+    renewer: Renewer,
+    /// There if certificates are obtained.
+    obtainer: Option<Obtainer>,
+}
+
+/// Passes signals on to the workers until all have ended.
+async fn supervise(
+    signals: &mut Signals,
+    workers: &[Orders],
+    reports: &mut UnboundedReceiver<Census>,
+    helpers: &Helpers,
+) -> Census {
+    let mut cut = Census::default();
+    let mut is_stopping = false;
+    let mut give_up_at = None;
+    loop {
+        tokio::select! {
+            report = reports.recv() => match report {
+                Some(census) => cut += census,
+                None => return cut,
+            },
+            () = until(give_up_at) => return cut,
+            wish = signals.next() => match wish {
+                Wish::ReopenLogs => helpers.logs.reopen(),
+                Wish::Renew => {
+                    tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
+                    helpers.renewer.renew();
+                    helpers.obtainer.iter().for_each(Obtainer::obtain);
+                }
+                Wish::Stop if is_stopping => {
+                    tracing::warn!("stopping at once because of a second signal");
+                    workers.iter().for_each(Orders::cut);
+                    give_up_at.get_or_insert_with(|| Instant::now() + CUTTING);
+                }
+                Wish::Stop => {
+                    tracing::info!("stopping: waiting for requests and tunnels to finish");
+                    is_stopping = true;
+                    workers.iter().for_each(Orders::stop);
+                }
+            },
+        }
+    }
+}
+
+/// The client that obtains certificates, if any are to be obtained.
+fn obtaining(model: &Arc<Model>, keyring: &Keyring) -> Result<Option<acme::Client>, Vec<Problem>> {
+    let Some((acme, challenges)) = model.acme.as_ref().zip(keyring.challenges()) else { return Ok(None) };
+    let client = acme::Client::prepare(model, acme, challenges, keyring.provider());
+    client.map(Some).map_err(|problem| vec![Problem::File(problem)])
+}
+
+/// Sockets by worker, then by listener.
+fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
+    let taken =
+        model.listeners.iter().map(|listener| listener.address).filter(|address| listener::is_taken(*address));
+    let in_use = |address| Problem::Bind { address, error: io::ErrorKind::AddrInUse.into() };
+    let mut problems: Vec<Problem> = taken.map(in_use).collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut by_worker: Vec<Vec<BoundListener>> = Vec::new();
+    for worker in 0..model.process.workers.get() {
+        let mut sockets = Vec::new();
+        for (position, listener) in model.listeners.iter().enumerate() {
+            match listener::bind(listener.address) {
+                Ok(socket) => {
+                    let preamble = listener.preamble;
+                    sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
+                }
+                Err(error) if listener::is_without_ip6(listener.address, &error) => {
+                    tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
+                }
+                Err(error) => problems.push(Problem::Bind { address: listener.address, error }),
+            }
+        }
+        by_worker.push(sockets);
+        if worker == 0 && !problems.is_empty() {
+            break;
+        }
+    }
+    if problems.is_empty() { Ok(by_worker) } else { Err(problems) }
+}
+
+fn with_tls(sockets: Vec<BoundListener>, doors: &Doors) -> Vec<BoundListener> {
+    sockets.into_iter().map(|bound| BoundListener { tls: doors[bound.listener].clone(), ..bound }).collect()
+}
+
+/// Becomes the configured account, if the program was started as root, and hands it the logs.
+fn give_up_root(model: &Model, logs: &LogWriter) -> Result<(), Problem> {
+    let Some(name) = model.process.user.as_ref().filter(|_| account::is_root()) else { return Ok(()) };
+    let account = find_account(name)?;
+    let (user, group) = account.ids();
+    // It may lack the right to give files away; what counts is whether they can be opened anew.
+    let _ = logs.give_to(user, group);
+    account.assume().map_err(|why| Problem::User { name: name.clone(), why: why.to_string() })?;
+    for file in log_files(model).filter(|file| !account::may_write(file)) {
+        let file = file.display();
+        tracing::warn!(
+            "{name} cannot open {file} anew after a rotation; let it write to the file or its directory"
+        );
+    }
+    Ok(())
+}
+
+fn find_account(name: &str) -> Result<Account, Problem> {
+    Account::find(name).map_err(|why| Problem::User { name: name.into(), why: why.to_string() })
+}
+
+fn log_files(model: &Model) -> impl Iterator<Item = &Path> {
+    model.access_logs().iter().filter_map(|target| match target {
+        LogTarget::File(path) => Some(path.as_path()),
+        LogTarget::Off | LogTarget::Stdout => None,
+    })
+}
+
+fn announce(model: &Model) {
+    for listener in &model.listeners {
+        let names: Vec<String> = listener.hosts.entries().iter().map(|(name, _)| name.to_string()).collect();
+        let scheme = if listener.transport == Transport::Plain { "http" } else { "https" };
+        tracing::info!("listening on {} ({scheme}) for {}", listener.address, names.join(", "));
+    }
+    tracing::info!("ready, {} workers", model.process.workers);
+}
+
+/// Completes at `deadline`, and never without one.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What ending at once may take.
+const CUTTING: Duration = Duration::from_secs(1);
+
+/// What writing the last lines may take, on a disk or into a pipe that does not follow.
+const WRITING_OUT: Duration = Duration::from_secs(2);

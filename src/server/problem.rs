@@ -1,0 +1,87 @@
+//! What can keep a configuration from being served, in words for whoever has to mend it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::model::LogTarget;
+use crate::tls::files::file_error::FileProblem;
+use crate::tls::store::objection::{Ending, Objection};
+
+/// Something that keeps a configuration from being served, or its clients from being content.
+#[derive(Debug)]
+pub enum Problem {
+    File(FileProblem),
+    /// Nothing is wrong yet, but will be.
+    Soon(Box<Ending>),
+    /// What keeps certificates from being obtained. Those that are there serve on.
+    Obstacle(FileProblem),
+    Tls(rustls::Error),
+    Bind {
+        address: SocketAddr,
+        error: io::Error,
+    },
+    Log {
+        target: LogTarget,
+        error: io::Error,
+    },
+    LogDirectory(PathBuf),
+    User {
+        name: String,
+        why: String,
+    },
+    Start(io::Error),
+}
+
+impl From<Objection> for Problem {
+    fn from(objection: Objection) -> Problem {
+        match objection {
+            Objection::File(problem) => Problem::File(problem),
+            Objection::Soon(ending) => Problem::Soon(ending),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::File(problem) | Problem::Obstacle(problem) => problem.fmt(f),
+            Problem::Soon(ending) => ending.fmt(f),
+            Problem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
+            Problem::Bind { address, error } => {
+                write!(f, "cannot listen on {address}: {error}; {}", bind_advice(*address, error))
+            }
+            Problem::Log { target: LogTarget::File(path), error } => {
+                write!(f, "{}: cannot write the access log: {error}; create its directory, ", path.display())?;
+                f.write_str("or name another file as access_log, in a gitlab.rb another log_directory")
+            }
+            Problem::Log { error, .. } => write!(f, "cannot write the access log: {error}"),
+            Problem::LogDirectory(path) => {
+                write!(f, "{}: this directory for access logs does not exist; create it, ", path.display())?;
+                f.write_str("or name another place as access_log, in a gitlab.rb as log_directory")
+            }
+            Problem::User { name, why } => {
+                write!(f, "cannot serve as user `{name}`: {why}; name an existing account as process.user, ")?;
+                f.write_str("in a gitlab.rb as web_server['username']")
+            }
+            Problem::Start(error) => write!(f, "cannot start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+fn bind_advice(address: SocketAddr, error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there, perhaps another `gatepost serve`. If it is the bundled nginx, set nginx['enable'] = false in \
+             gitlab.rb and run `gitlab-ctl reconfigure`"
+        }
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+            "ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE"
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
+        _ => "see that the address is one of this machine's",
+    }
+}

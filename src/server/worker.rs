@@ -1,0 +1,170 @@
+//! One worker: a thread with its own runtime, listening sockets, pools and counters.
+//!
+//! A connection never leaves the worker that accepted it, so nothing on the way of a request is shared
+//! with another thread.
+
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use crate::downstream::{self, Accepted, Transport};
+use crate::drain::{Census, Drain, Kind};
+use crate::model::Preamble;
+use crate::net::listener;
+use crate::proxy::Proxy;
+use crate::proxy::snapshot::SharedSnapshot;
+use crate::telemetry::access_log::writer::LogHandle;
+use crate::telemetry::metrics::Tallies;
+use crate::tls::server::sni::{Door, Doors, Doorway};
+
+/// All that one worker needs to start.
+pub(crate) struct Plan {
+    pub(crate) shared: SharedSnapshot,
+    pub(crate) sockets: Vec<BoundListener>,
+    pub(crate) logs: LogHandle,
+    pub(crate) tallies: Option<Tallies>,
+}
+
+/// A bound socket, and how it speaks.
+pub(crate) struct BoundListener {
+    /// The position of the listener in the model.
+    pub(crate) listener: usize,
+    pub(crate) socket: TcpListener,
+    pub(crate) preamble: Preamble,
+    pub(crate) tls: Option<Arc<Door>>,
+}
+
+/// Tells a worker what to do.
+#[derive(Clone)]
+pub(crate) struct Orders(UnboundedSender<Order>);
+
+enum Order {
+    Stop,
+    Cut,
+    Renew(Doors),
+}
+
+impl Orders {
+    /// Accept nothing more, finish what runs, end.
+    pub(crate) fn stop(&self) {
+        // A worker that is gone has stopped already.
+        let _ = self.0.send(Order::Stop);
+    }
+
+    /// Let handshakes to come use other certificates.
+    pub(crate) fn renew(&self, doors: Doors) {
+        let _ = self.0.send(Order::Renew(doors));
+    }
+
+    /// After a stop: wait no longer.
+    pub(crate) fn cut(&self) {
+        let _ = self.0.send(Order::Cut);
+    }
+}
+
+/// Starts a worker. When it has ended it sends what it had to cut to `reports`.
+pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census>) -> io::Result<Orders> {
+    let (sender, orders) = unbounded_channel();
+    std::thread::Builder::new().name(format!("worker-{position}")).spawn(move || {
+        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => {
+                let cut = runtime.block_on(run(plan, orders));
+                // This ends what was cut, before that is reported; but a thread that hangs in a file or in a
+                // name's lookup is not waited for.
+                runtime.shutdown_background();
+                let _ = reports.send(cut);
+            }
+            Err(error) => tracing::error!("a worker cannot start: {error}"),
+        }
+    })?;
+    Ok(Orders(sender))
+}
+
+async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
+    let grace = plan.shared.model.process.shutdown_grace;
+    let drain = Drain::new();
+    let proxy = Rc::new(Proxy::new(plan.shared, &plan.logs, plan.tallies, drain.clone()));
+    let mut running: Vec<JoinHandle<()>> = Vec::new();
+    let mut transports = Vec::new();
+    for bound in plan.sockets {
+        let transport = Rc::new(transport(&bound));
+        transports.push((bound.listener, transport.clone()));
+        match accepting(bound, transport, proxy.clone(), drain.clone()) {
+            Ok(task) => running.push(task),
+            Err(error) => tracing::error!("a worker cannot accept connections: {error}"),
+        }
+    }
+    let ticking = Drain::spawn_part(tick(proxy.clone()));
+    next_but_renewing(&mut orders, &transports).await;
+    running.iter().for_each(JoinHandle::abort);
+    let cut = tokio::select! {
+        left = drain.finish(grace) => left,
+        () = next_but_renewing(&mut orders, &transports) => drain.census(),
+    };
+    ticking.abort();
+    proxy.tick();
+    cut
+}
+
+/// The next order to stop or to cut; renewals are done on the way. Without a sender the process is ending, too.
+async fn next_but_renewing(orders: &mut UnboundedReceiver<Order>, transports: &[(usize, Rc<Transport>)]) {
+    while let Some(Order::Renew(doors)) = orders.recv().await {
+        for (listener, transport) in transports {
+            if let (Transport::Tls(doorway), Some(door)) = (&**transport, &doors[*listener]) {
+                doorway.hang(door.clone());
+            }
+        }
+    }
+}
+
+fn transport(bound: &BoundListener) -> Transport {
+    match &bound.tls {
+        Some(door) => Transport::Tls(Doorway::new(door.clone())),
+        None => Transport::Plain,
+    }
+}
+
+fn accepting(
+    bound: BoundListener,
+    transport: Rc<Transport>,
+    proxy: Rc<Proxy>,
+    drain: Drain,
+) -> io::Result<JoinHandle<()>> {
+    let socket = tokio::net::TcpListener::from_std(bound.socket)?;
+    let (listener, preamble) = (bound.listener, bound.preamble);
+    let local_is_asked_for = proxy.asks_for_local_address();
+    Ok(Drain::spawn_part(async move {
+        loop {
+            let (tcp, peer) = listener::accept(&socket).await;
+            let local = if local_is_asked_for { tcp.local_addr().ok() } else { None };
+            let accepted = Accepted { tcp, peer, local: local.map(|local| local.ip()), listener, preamble };
+            let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
+            let counted = proxy.connected();
+            drain.spawn(Kind::Connection, async move {
+                let service = |client| proxy.service(client);
+                if let Some(unserved) = downstream::serve(accepted, &transport, &of_connection, service).await {
+                    proxy.note_unserved(listener, peer.ip(), &unserved);
+                }
+                drop(counted);
+            });
+        }
+    }))
+}
+
+async fn tick(proxy: Rc<Proxy>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        proxy.tick();
+    }
+}
+
+/// How old an access-log line may grow before it is written.
+const TICK: Duration = Duration::from_millis(250);

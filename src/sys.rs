@@ -1,0 +1,4 @@
+//! Operating system interfaces.
+
+pub mod account;
+pub mod signals;

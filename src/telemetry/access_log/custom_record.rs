@@ -1,0 +1,218 @@
+//! What is noted of an exchange whose log has a format of the administrator's.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, StatusCode, request};
+
+use super::custom_line::CustomLine;
+use super::gzip_ratio;
+use crate::model::log_format::CustomFormat;
+use crate::model::template::{Facts, Presence};
+use crate::model::upstream::UpstreamAddress;
+use crate::model::variable::{Outcome, RequestFact, RequestVariable};
+
+/// The notes of one exchange.
+pub struct Notes {
+    line: CustomLine,
+    begun: Instant,
+    /// Bytes of the heads as HTTP/1.1 writes them.
+    request_head: usize,
+    answer_head: usize,
+    upstream: Option<UpstreamNotes>,
+}
+
+/// How asking the application went.
+struct UpstreamNotes {
+    address: String,
+    asked: Instant,
+    /// Tells how many bytes of the request's body went to it so far.
+    uploaded: Box<dyn Fn() -> u64>,
+    connected_in: Option<Duration>,
+    head: Option<UpstreamHead>,
+}
+
+/// The head of its answer, or of ours in its place.
+struct UpstreamHead {
+    status: StatusCode,
+    after: Duration,
+    length: usize,
+}
+
+/// What the end of an exchange tells.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) status: u16,
+    /// Bytes of the body that went to the client.
+    pub(super) sent: u64,
+    /// Bytes of the body before its compression; 0 if it was not compressed.
+    pub(super) uncompressed: u64,
+    /// Bytes that came from the client through a tunnel.
+    pub(super) received: u64,
+}
+
+/// A request that could not be read: only its sender is known.
+struct Unreadable(IpAddr);
+
+impl Notes {
+    pub(super) fn begin(
+        format: Rc<CustomFormat>,
+        facts: &impl Facts<RequestVariable>,
+        head: &request::Parts,
+    ) -> Notes {
+        let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());
+        let first_line = head.method.as_str().len() + target + "  HTTP/1.1\r\n".len();
+        Notes {
+            line: CustomLine::begin(format, facts),
+            begun: Instant::now(),
+            request_head: first_line + length(&head.headers),
+            answer_head: 0,
+            upstream: None,
+        }
+    }
+
+    /// The application is about to be asked.
+    pub fn asking(&mut self, address: &UpstreamAddress, uploaded: Box<dyn Fn() -> u64>) {
+        self.upstream = Some(UpstreamNotes {
+            address: address.to_string(),
+            asked: Instant::now(),
+            uploaded,
+            connected_in: None,
+            head: None,
+        });
+    }
+
+    /// How long it took to get a connection to it; zero for one that was there already.
+    pub fn connected(&mut self, took: Option<Duration>) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.connected_in = took;
+        }
+    }
+
+    /// It has answered.
+    pub fn heard(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.line.heard(headers);
+        self.upstream_head(status, length(headers) + STATUS_LINE);
+    }
+
+    /// It has not, and is answered for.
+    pub fn failed(&mut self, status: StatusCode) {
+        self.upstream_head(status, 0);
+    }
+
+    pub(super) fn answered(&mut self, headers: &HeaderMap) {
+        self.line.answered(headers);
+        self.answer_head = length(headers) + STATUS_LINE + DATE;
+    }
+
+    /// Appends the line.
+    pub(super) fn write(&mut self, end: End, out: &mut Vec<u8>) {
+        let Notes { line, begun, request_head, answer_head, upstream } = self;
+        let uploaded = upstream.as_ref().map_or(0, |upstream| (upstream.uploaded)()) + end.received;
+        let number = |out: &mut Vec<u8>, number: u64| write(out, format_args!("{number}"));
+        line.finish(
+            |outcome, out| match outcome {
+                Outcome::Status => number(out, end.status.into()),
+                Outcome::BodyBytesSent => number(out, end.sent),
+                Outcome::BytesSent => number(out, end.sent + *answer_head as u64),
+                Outcome::RequestLength => number(out, *request_head as u64 + uploaded),
+                Outcome::RequestTime => seconds(out, begun.elapsed()),
+                Outcome::GzipRatio if end.uncompressed > 0 => {
+                    gzip_ratio::append(out, end.uncompressed, end.sent);
+                    Presence::Present
+                }
+                // Nothing is cached here.
+                Outcome::GzipRatio | Outcome::UpstreamCacheStatus => Presence::Absent,
+                Outcome::UpstreamBytesSent if upstream.is_some() => number(out, *request_head as u64 + uploaded),
+                _ => upstream.as_ref().map_or(Presence::Absent, |upstream| upstream.append(outcome, end, out)),
+            },
+            out,
+        );
+    }
+
+    fn upstream_head(&mut self, status: StatusCode, length: usize) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.head = Some(UpstreamHead { status, after: upstream.asked.elapsed(), length });
+        }
+    }
+}
+
+impl UpstreamNotes {
+    fn append(&self, outcome: Outcome, end: End, out: &mut Vec<u8>) -> Presence {
+        let head = self.head.as_ref();
+        match outcome {
+            Outcome::UpstreamAddr => write(out, format_args!("{}", self.address)),
+            Outcome::UpstreamStatus => {
+                head.map_or(Presence::Absent, |head| write(out, format_args!("{}", head.status.as_u16())))
+            }
+            Outcome::UpstreamConnectTime => self.connected_in.map_or(Presence::Absent, |took| seconds(out, took)),
+            // An answer of ours has no head of theirs.
+            Outcome::UpstreamHeaderTime => {
+                let head = head.filter(|head| head.length > 0);
+                head.map_or(Presence::Absent, |head| seconds(out, head.after))
+            }
+            Outcome::UpstreamResponseTime => seconds(out, self.asked.elapsed()),
+            Outcome::UpstreamResponseLength => write(out, format_args!("{}", self.body_length(end))),
+            Outcome::UpstreamBytesReceived => {
+                let head = head.map_or(0, |head| head.length) as u64;
+                write(out, format_args!("{}", head + self.body_length(end)))
+            }
+            _ => Presence::Absent,
+        }
+    }
+
+    /// Bytes of its body; a body of ours in its place does not count.
+    fn body_length(&self, end: End) -> u64 {
+        let answered = if end.uncompressed > 0 { end.uncompressed } else { end.sent };
+        if self.head.as_ref().is_some_and(|head| head.length > 0) { answered } else { 0 }
+    }
+}
+
+/// Appends the line of a request that was refused before it could be read.
+pub(super) fn write_unreadable(format: &Rc<CustomFormat>, peer: IpAddr, status: StatusCode, out: &mut Vec<u8>) {
+    CustomLine::begin(format.clone(), &Unreadable(peer)).finish(
+        |outcome, out| match outcome {
+            Outcome::Status => write(out, format_args!("{}", status.as_u16())),
+            Outcome::BodyBytesSent => write(out, format_args!("0")),
+            _ => Presence::Absent,
+        },
+        out,
+    );
+}
+
+impl Facts<RequestVariable> for Unreadable {
+    fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> Presence {
+        match variable {
+            RequestVariable::Fact(RequestFact::RemoteAddr | RequestFact::RealipRemoteAddr) => {
+                write(out, format_args!("{}", self.0))
+            }
+            // What nginx maps is empty rather than absent.
+            RequestVariable::Fact(RequestFact::FilteredHttpReferer) => Presence::Present,
+            _ => Presence::Absent,
+        }
+    }
+}
+
+/// What headers take as lines, with the empty one at their end.
+fn length(headers: &HeaderMap) -> usize {
+    let lines = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    lines.sum::<usize>() + "\r\n".len()
+}
+
+fn seconds(out: &mut Vec<u8>, time: Duration) -> Presence {
+    write(out, format_args!("{:.3}", time.as_secs_f64()))
+}
+
+fn write(out: &mut Vec<u8>, value: std::fmt::Arguments<'_>) -> Presence {
+    // Writing to memory cannot fail.
+    let _ = out.write_fmt(value);
+    Presence::Present
+}
+
+/// `HTTP/1.1 200 OK`, give or take the reason.
+const STATUS_LINE: usize = 17;
+
+/// The header that is added to every answer.
+const DATE: usize = 37;

@@ -1,0 +1,6 @@
+//! Certificates, keys and TLS configurations.
+
+pub mod files;
+pub mod server;
+pub mod store;
+pub mod upstream_client;

@@ -1,0 +1,173 @@
+//! Private keys that are encrypted with a pass phrase, as PKCS#8 has them (RFC 5958 section 3).
+//!
+//! OpenSSL has written them with PBKDF2 and AES (PBES2, RFC 8018 section 6.2) since 2016. Older schemes are
+//! refused: what they protect is protected badly.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use aws_lc_rs::cipher::{self, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey};
+use aws_lc_rs::iv::FixedLength;
+use aws_lc_rs::pbkdf2;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use x509_parser::asn1_rs::{Any, FromDer, Tag};
+use x509_parser::pem::Pem;
+
+use super::file_error::{self, FileProblem};
+
+/// A key that waits for its pass phrase.
+struct EncryptedKey<'a> {
+    digest: pbkdf2::Algorithm,
+    salt: &'a [u8],
+    iterations: NonZeroU32,
+    cipher: KeyCipher,
+    iv: [u8; 16],
+    data: &'a [u8],
+}
+
+/// The key of a file, for the first pass phrase that fits. nginx takes each line of the file for one.
+pub(super) fn read(
+    path: &Path,
+    text: &[u8],
+    passwords: Option<&Path>,
+) -> Result<PrivateKeyDer<'static>, FileProblem> {
+    let Some(passwords) = passwords else {
+        let advice = "name the file of its pass phrase in key_password_file, or decrypt it with `openssl pkey`";
+        return Err(FileProblem::new(path, "the key is encrypted", advice));
+    };
+    let phrases = file_error::read(passwords)?;
+    let mut sections = Pem::iter_from_buffer(text).flatten();
+    let section = sections.find(|section| section.label == "ENCRYPTED PRIVATE KEY");
+    let Some(key) = section.as_ref().and_then(|section| EncryptedKey::parse(&section.contents)) else {
+        let what = "the key is encrypted in a way that is not known here";
+        return Err(FileProblem::new(path, what, conversion(path)));
+    };
+    let lines = phrases.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines.filter(|phrase| !phrase.is_empty()).find_map(|phrase| key.open(phrase)).ok_or_else(|| {
+        let what = format!("no line of {} opens the key", passwords.display());
+        FileProblem::new(path, what, "write its pass phrase into that file, on a line of its own")
+    })
+}
+
+/// How to write a key anew, so that it can be read here. The command asks for both pass phrases: one file for the
+/// two would be read line by line (openssl-passphrase-options(1)).
+pub(super) fn conversion(path: &Path) -> String {
+    let path = path.display();
+    format!(
+        "write it anew with the same pass phrase: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{path}' -out \
+         '{path}.new' && mv '{path}.new' '{path}'`, and give it back its owner and its mode"
+    )
+}
+
+/// A cipher, by its name in DER.
+#[derive(Clone, Copy)]
+struct KeyCipher {
+    name: &'static [u8],
+    algorithm: &'static cipher::Algorithm,
+    /// In bytes.
+    key_length: usize,
+}
+
+impl<'a> EncryptedKey<'a> {
+    /// `EncryptedPrivateKeyInfo` with PBES2 inside; `None` if it is anything else.
+    fn parse(der: &'a [u8]) -> Option<EncryptedKey<'a>> {
+        let (info, _) = element(der, Tag::Sequence)?;
+        let (scheme, rest) = element(info, Tag::Sequence)?;
+        let (data, _) = element(rest, Tag::OctetString)?;
+        let (functions, _) = element(parameters(scheme, PBES2)?, Tag::Sequence)?;
+        let (derivation, rest) = element(functions, Tag::Sequence)?;
+        let (encryption, _) = element(rest, Tag::Sequence)?;
+        let (digest, salt, iterations) = derivation_parameters(derivation)?;
+        let (name, rest) = element(encryption, Tag::Oid)?;
+        let cipher = CIPHERS.into_iter().find(|cipher| cipher.name == name)?;
+        let (iv, _) = element(rest, Tag::OctetString)?;
+        Some(EncryptedKey { digest, salt, iterations, cipher, iv: iv.try_into().ok()?, data })
+    }
+
+    /// The key, if the phrase fits.
+    fn open(&self, phrase: &[u8]) -> Option<PrivateKeyDer<'static>> {
+        let mut secret = vec![0; self.cipher.key_length];
+        pbkdf2::derive(self.digest, self.iterations, self.salt, phrase, &mut secret);
+        let key = PaddedBlockDecryptingKey::cbc_pkcs7(UnboundCipherKey::new(self.cipher.algorithm, &secret).ok()?)
+            .ok()?;
+        let mut data = self.data.to_vec();
+        let plain = key.decrypt(&mut data, DecryptionContext::Iv128(FixedLength::from(self.iv))).ok()?;
+        // One wrong phrase in some hundred leaves a padding that looks right, but no structure.
+        element(plain, Tag::Sequence)?;
+        Some(PrivatePkcs8KeyDer::from(plain.to_vec()).into())
+    }
+}
+
+/// How a pass phrase becomes a key. Without a word about it the digest is SHA-1 (RFC 8018 appendix A.2).
+fn derivation_parameters(derivation: &[u8]) -> Option<(pbkdf2::Algorithm, &[u8], NonZeroU32)> {
+    let (fields, _) = element(parameters(derivation, PBKDF2)?, Tag::Sequence)?;
+    let (salt, rest) = element(fields, Tag::OctetString)?;
+    let (count, rest) = element(rest, Tag::Integer)?;
+    let count = count.iter().try_fold(0_u32, |sum, byte| sum.checked_mul(256)?.checked_add((*byte).into()))?;
+    let count = NonZeroU32::new(count).filter(|count| count.get() <= MOST_ITERATIONS)?;
+    let rest = element(rest, Tag::Integer).map_or(rest, |(_length, rest)| rest);
+    let digest = match element(rest, Tag::Sequence) {
+        Some((function, _)) => {
+            let (name, _) = element(function, Tag::Oid)?;
+            DIGESTS.into_iter().find(|(known, _)| *known == name)?.1
+        }
+        None => pbkdf2::PBKDF2_HMAC_SHA1,
+    };
+    Some((digest, salt, count))
+}
+
+/// The parameters of an algorithm, if it has that name.
+fn parameters<'a>(algorithm: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    element(algorithm, Tag::Oid).filter(|(found, _)| *found == name).map(|(_, parameters)| parameters)
+}
+
+/// The content of the first element, if it has that tag, and what follows it.
+fn element(der: &[u8], tag: Tag) -> Option<(&[u8], &[u8])> {
+    let (rest, any) = Any::from_der(der).ok()?;
+    (any.tag() == tag).then_some((any.as_bytes(), rest))
+}
+
+// Object identifiers as they are encoded: the schemes are in RFC 8018, the ciphers in NIST's register.
+const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
+const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c];
+
+const DIGESTS: [(&[u8], pbkdf2::Algorithm); 4] = [
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x07], pbkdf2::PBKDF2_HMAC_SHA1),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x09], pbkdf2::PBKDF2_HMAC_SHA256),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x0a], pbkdf2::PBKDF2_HMAC_SHA384),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x0b], pbkdf2::PBKDF2_HMAC_SHA512),
+];
+
+const CIPHERS: [KeyCipher; 3] = [
+    KeyCipher {
+        name: &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x02],
+        algorithm: &cipher::AES_128,
+        key_length: 16,
+    },
+    KeyCipher {
+        name: &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x16],
+        algorithm: &cipher::AES_192,
+        key_length: 24,
+    },
+    KeyCipher {
+        name: &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2a],
+        algorithm: &cipher::AES_256,
+        key_length: 32,
+    },
+];
+
+/// A few seconds of work for each pass phrase.
+const MOST_ITERATIONS: u32 = 10_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_encrypted_key_is_none_and_nothing_panics() {
+        assert!(EncryptedKey::parse(b"").is_none());
+        assert!(EncryptedKey::parse(&[0x30, 0x80, 0x30, 0xff]).is_none());
+        let deep: Vec<u8> = [0x30, 0x02].repeat(40);
+        assert!(EncryptedKey::parse(&deep).is_none());
+    }
+}

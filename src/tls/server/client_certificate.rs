@@ -1,0 +1,176 @@
+//! The certificate of a client, which the handshake has verified, in the words of nginx's `$ssl_client_…`.
+//!
+//! Each form is made when it is first asked for, and kept as long as the connection.
+
+use std::cell::OnceCell;
+use std::fmt::Write;
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rustls::pki_types::CertificateDer;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::tls::files::distinguished_name;
+
+/// What is known of a client that has proven who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    der: CertificateDer<'static>,
+    names: OnceCell<Names>,
+    fingerprint: OnceCell<String>,
+    pem: OnceCell<String>,
+    escaped_pem: OnceCell<String>,
+}
+
+/// What stands in the certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Names {
+    subject: String,
+    issuer: String,
+    serial: String,
+}
+
+impl ClientCertificate {
+    /// Takes the certificate of the client itself, without those of its authorities.
+    pub(crate) fn new(chain: &[CertificateDer<'static>]) -> Option<ClientCertificate> {
+        let der = chain.first()?.clone();
+        Some(ClientCertificate {
+            der,
+            names: OnceCell::new(),
+            fingerprint: OnceCell::new(),
+            pem: OnceCell::new(),
+            escaped_pem: OnceCell::new(),
+        })
+    }
+
+    /// `$ssl_client_s_dn`: the subject, as RFC 2253 writes it.
+    pub fn subject(&self) -> &str {
+        &self.names().subject
+    }
+
+    /// `$ssl_client_i_dn`: the issuer, as RFC 2253 writes it.
+    pub fn issuer(&self) -> &str {
+        &self.names().issuer
+    }
+
+    /// `$ssl_client_serial`: the serial number, in hexadecimal capitals.
+    pub fn serial(&self) -> &str {
+        &self.names().serial
+    }
+
+    /// `$ssl_client_fingerprint`: SHA-1 over the certificate. It names a certificate that is verified; it does
+    /// not prove one.
+    pub fn fingerprint(&self) -> &str {
+        self.fingerprint.get_or_init(|| {
+            let mut text = String::new();
+            for byte in digest(&SHA1_FOR_LEGACY_USE_ONLY, &self.der).as_ref() {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{byte:02x}");
+            }
+            text
+        })
+    }
+
+    /// `$ssl_client_raw_cert`: in PEM, on several lines. No header can carry it.
+    pub fn pem(&self) -> &str {
+        self.pem.get_or_init(|| {
+            let base64 = BASE64.encode(&self.der);
+            let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+            let mut rest = base64.as_str();
+            while !rest.is_empty() {
+                let (line, after) = rest.split_at(rest.len().min(64));
+                text.extend([line, "\n"]);
+                rest = after;
+            }
+            text + "-----END CERTIFICATE-----\n"
+        })
+    }
+
+    /// `$ssl_client_cert`: PEM for a header. nginx folds it over several lines, which is obsolete, and recipients
+    /// must read each fold as a blank (RFC 9112 section 5.2); so it is a blank here.
+    pub fn header_pem(&self) -> String {
+        self.pem().trim_end().replace('\n', " ")
+    }
+
+    /// `$ssl_client_escaped_cert`: PEM, as a URL would carry it.
+    pub fn escaped_pem(&self) -> &str {
+        self.escaped_pem.get_or_init(|| {
+            let mut text = String::new();
+            for byte in self.pem().bytes() {
+                match byte {
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                        text.push(char::from(byte));
+                    }
+                    _ => drop(write!(text, "%{byte:02X}")),
+                }
+            }
+            text
+        })
+    }
+
+    fn names(&self) -> &Names {
+        // The handshake has read it before, so it can be read.
+        self.names
+            .get_or_init(|| X509Certificate::from_der(&self.der).map(|(_, it)| Names::of(&it)).unwrap_or_default())
+    }
+}
+
+impl Names {
+    fn of(certificate: &X509Certificate<'_>) -> Names {
+        let mut serial = String::new();
+        // DER puts a zero before a number whose first bit is set.
+        for byte in certificate.raw_serial().iter().skip_while(|byte| **byte == 0) {
+            let _ = write!(serial, "{byte:02X}");
+        }
+        Names {
+            subject: distinguished_name::text(certificate.subject()),
+            issuer: distinguished_name::text(certificate.issuer()),
+            serial: if serial.is_empty() { "00".to_owned() } else { serial },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate() -> ClientCertificate {
+        let der = BASE64.decode(CERTIFICATE.concat()).unwrap();
+        ClientCertificate::new(&[CertificateDer::from(der)]).unwrap()
+    }
+
+    /// The right-hand sides are what OpenSSL 3.0 says of the certificate.
+    #[test]
+    fn a_certificate_is_described_as_openssl_does_it() {
+        let certificate = certificate();
+        let name = r#"organizationIdentifier=VATDE-1,serialNumber=\ 5\ ,emailAddress=a@b.de,CN=J\C3\B6rg \"x\" \<a\>,UID=jd+OU=\#1,O=Beispiel\, GmbH,C=DE"#;
+        assert_eq!(certificate.subject(), name);
+        assert_eq!(certificate.issuer(), name);
+        assert_eq!(certificate.serial(), "1E4BB19018052F9F4FC6A1E7FDE2E71C2F7EFABE");
+        assert_eq!(certificate.fingerprint(), "3a7170921bfa45ea73af622891ab8dbc4771b3db");
+    }
+
+    #[test]
+    fn its_text_fits_into_a_header() {
+        let certificate = certificate();
+        let begins =
+            "-----BEGIN CERTIFICATE----- MIICfjCCAiWgAwIBAgIUHkuxkBgFL59PxqHn/eLnHC9++r4wCgYIKoZIzj0EAwIw ";
+        assert!(certificate.header_pem().starts_with(begins), "{}", certificate.header_pem());
+        assert!(http::HeaderValue::from_str(&certificate.header_pem()).is_ok());
+        assert!(certificate.escaped_pem().starts_with("-----BEGIN%20CERTIFICATE-----%0AMIICfj"));
+        assert!(certificate.escaped_pem().ends_with("-----END%20CERTIFICATE-----%0A"));
+    }
+
+    const CERTIFICATE: [&str; 9] = [
+        "MIICfjCCAiWgAwIBAgIUHkuxkBgFL59PxqHn/eLnHC9++r4wCgYIKoZIzj0EAwIwgZQxCzAJBgNVBAYTAkRFMRcwFQYDVQQK",
+        "DA5CZWlzcGllbCwgR21iSDEdMAkGA1UECwwCIzEwEAYKCZImiZPyLGQBAQwCamQxFjAUBgNVBAMMDUrDtnJnICJ4IiA8YT4x",
+        "FTATBgkqhkiG9w0BCQEWBmFAYi5kZTEMMAoGA1UEBRMDIDUgMRAwDgYDVQRhDAdWQVRERS0xMB4XDTI2MTEyMzIyMDU1OFoX",
+        "DTM2MTEyMDIyMDU1OFowgZQxCzAJBgNVBAYTAkRFMRcwFQYDVQQKDA5CZWlzcGllbCwgR21iSDEdMAkGA1UECwwCIzEwEAYK",
+        "CZImiZPyLGQBAQwCamQxFjAUBgNVBAMMDUrDtnJnICJ4IiA8YT4xFTATBgkqhkiG9w0BCQEWBmFAYi5kZTEMMAoGA1UEBRMD",
+        "IDUgMRAwDgYDVQRhDAdWQVRERS0xMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAENW2VRdL7QiPAIRi9BC0a7dpKkHwMImY5",
+        "BeFZcB7qQERtqAoCfmHAFE3CWsiY0bkLMYh23hPTpnUOqe4Hj4+e1qNTMFEwHQYDVR0OBBYEFNkpJMT5klHfjt81FlkmK2AL",
+        "/xe2MB8GA1UdIwQYMBaAFNkpJMT5klHfjt81FlkmK2AL/xe2MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIg",
+        "b2+aQ029gjcRTWZiOIWKHhmx2i/zLbLlzzo7laYXz6YCIAp2TErZu9YqfB+rEWQ8JWqzOueuUEA1h22KG1a1U4TU",
+    ];
+}

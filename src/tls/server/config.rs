@@ -1,0 +1,112 @@
+//! From the terms of a host to what rustls needs to serve it.
+
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
+
+use super::cert_resolver::KeyChoice;
+use crate::model::HttpVersions;
+use crate::model::tls::{
+    Aead, Authentication, CipherSuite, KeyGroup, Resumption, SuiteOrder, TlsPolicy, TlsVersions,
+};
+
+/// What all hosts of a process share.
+#[derive(Clone)]
+pub struct TlsShared {
+    pub provider: Arc<CryptoProvider>,
+    /// One for the whole process: a ticket from one worker or listener must resume on every other. rustls
+    /// lets a ticket resume only under the name that it was given for.
+    pub tickets: Arc<dyn ProducesTickets>,
+}
+
+impl TlsShared {
+    pub fn new() -> Result<TlsShared, rustls::Error> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        Ok(TlsShared { provider, tickets: aws_lc_rs::Ticketer::new()? })
+    }
+
+    /// The configuration for one host's terms. `clients` verifies clients, if they are asked.
+    pub fn server_config(
+        &self,
+        policy: &TlsPolicy,
+        keys: KeyChoice,
+        clients: Option<Arc<dyn ClientCertVerifier>>,
+    ) -> Result<ServerConfig, rustls::Error> {
+        let provider = CryptoProvider {
+            cipher_suites: policy.suites.iter().copied().map(suite).collect(),
+            kx_groups: policy.groups.iter().copied().map(group).collect(),
+            ..(*self.provider).clone()
+        };
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(versions(policy.versions))?
+            .with_client_cert_verifier(clients.unwrap_or_else(WebPkiClientVerifier::no_client_auth))
+            .with_cert_resolver(Arc::new(keys));
+        config.ignore_client_order = policy.order == SuiteOrder::Server;
+        config.alpn_protocols = match policy.http {
+            HttpVersions::Http2And1 => vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec()],
+            HttpVersions::Http1Only => vec![ALPN_HTTP1.to_vec()],
+        };
+        self.set_resumption(&mut config, policy.resumption);
+        Ok(config)
+    }
+
+    fn set_resumption(&self, config: &mut ServerConfig, resumption: Resumption) {
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        match resumption {
+            Resumption::Off => config.send_tls13_tickets = 0,
+            // Tickets hold the state at the client. The memory is for those who take none: curl, and all that is
+            // made with libcurl, refuses tickets over TLS 1.2. Handshakes of TLS 1.3 never look at it.
+            Resumption::Tickets => {
+                config.ticketer = self.tickets.clone();
+                config.session_storage = ServerSessionMemoryCache::new(WITHOUT_TICKETS);
+            }
+            Resumption::Sessions(count) => config.session_storage = ServerSessionMemoryCache::new(count.get()),
+        }
+    }
+}
+
+fn versions(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersion] {
+    static BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
+    match versions {
+        TlsVersions::Tls12And13 => &BOTH,
+        TlsVersions::Tls13Only => &BOTH[..1],
+    }
+}
+
+fn suite(suite: CipherSuite) -> SupportedCipherSuite {
+    use {Aead as A, Authentication as By};
+    match suite {
+        CipherSuite::Tls13(A::Aes256Gcm) => cipher_suite::TLS13_AES_256_GCM_SHA384,
+        CipherSuite::Tls13(A::Aes128Gcm) => cipher_suite::TLS13_AES_128_GCM_SHA256,
+        CipherSuite::Tls13(A::ChaCha20Poly1305) => cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        CipherSuite::Tls12(By::Ecdsa, A::Aes256Gcm) => cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite::Tls12(By::Ecdsa, A::Aes128Gcm) => cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::Tls12(By::Ecdsa, A::ChaCha20Poly1305) => {
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+        }
+        CipherSuite::Tls12(By::Rsa, A::Aes256Gcm) => cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite::Tls12(By::Rsa, A::Aes128Gcm) => cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::Tls12(By::Rsa, A::ChaCha20Poly1305) => {
+            cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+        }
+    }
+}
+
+fn group(group: KeyGroup) -> &'static dyn SupportedKxGroup {
+    match group {
+        KeyGroup::X25519MlKem768 => kx_group::X25519MLKEM768,
+        KeyGroup::X25519 => kx_group::X25519,
+        KeyGroup::P256 => kx_group::SECP256R1,
+        KeyGroup::P384 => kx_group::SECP384R1,
+    }
+}
+
+/// How many sessions a host remembers of clients that take no tickets; a few hundred bytes each.
+const WITHOUT_TICKETS: usize = 1024;
+
+const ALPN_H2: &[u8] = b"h2";
+const ALPN_HTTP1: &[u8] = b"http/1.1";

@@ -1,0 +1,42 @@
+//! What is read from files that belong together, and becomes useless or useful only together.
+
+use std::path::Path;
+
+use crate::model::tls::{ClientCertificates, TicketKeySource};
+use crate::model::upstream::UpstreamTls;
+use crate::model::{CertificateId, Model, TlsId, UpstreamId};
+
+/// Names something of a model that TLS reads from files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::tls) enum Credential {
+    /// A chain with its key.
+    Certificate(CertificateId),
+    /// Who vouches for the clients of these terms. Terms that ask no clients have none.
+    Clients(TlsId),
+    /// What session tickets are sealed with, if that is not the process's own affair.
+    TicketKeys,
+    /// Whom an application must be, and what it is shown. Those that are spoken to without TLS have none.
+    Application(UpstreamId),
+}
+
+impl Credential {
+    /// All of a model.
+    pub(super) fn all(model: &Model) -> impl Iterator<Item = Credential> {
+        let certificates = model.certificates().map(|(id, _)| Credential::Certificate(id));
+        let asked = model.all_tls_terms().filter(|(_, terms)| terms.policy.clients != ClientCertificates::NotAsked);
+        let tickets = (model.process.ticket_keys != TicketKeySource::Own).then_some(Credential::TicketKeys);
+        let applications = model.numbered_upstreams().filter(|(_, spec)| spec.tls().is_some());
+        let applications = applications.map(|(id, _)| Credential::Application(id));
+        certificates.chain(asked.map(|(id, _)| Credential::Clients(id))).chain(tickets).chain(applications)
+    }
+
+    /// The files of it, the one that it is known by first.
+    pub(super) fn files(self, model: &Model) -> Vec<&Path> {
+        match self {
+            Credential::Certificate(id) => model.certificate(id).all().collect(),
+            Credential::Clients(id) => model.tls_terms(id).policy.clients.files().collect(),
+            Credential::TicketKeys => model.process.ticket_keys.file().into_iter().collect(),
+            Credential::Application(id) => model.upstream(id).tls().map_or_else(Vec::new, UpstreamTls::files),
+        }
+    }
+}

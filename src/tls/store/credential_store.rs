@@ -1,0 +1,251 @@
+//! Everything of TLS that comes from files: certificates, keys, who vouches for clients and for applications, and keys
+//! of tickets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+
+use super::credential_id::Credential;
+use super::objection::Objection;
+use crate::model::host::HostTable;
+use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
+use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport, UpstreamId, VirtualHost};
+use crate::tls::files::certificate::{Certificate, Origin};
+use crate::tls::files::expiry::Expiry;
+use crate::tls::files::file_error::FileProblem;
+use crate::tls::files::ticket_keys::TicketKeys;
+use crate::tls::server::cert_resolver::KeyChoice;
+use crate::tls::server::challenges::Challenges;
+use crate::tls::server::client_auth::{self, ClientTrust};
+use crate::tls::server::config::TlsShared;
+use crate::tls::server::sni::{Door, Doors, Terms};
+use crate::tls::upstream_client::ApplicationTls;
+
+/// What was read for a model.
+pub(crate) struct Keyring {
+    shared: TlsShared,
+    certificates: BTreeMap<CertificateId, Certificate>,
+    clients: BTreeMap<TlsId, ClientTrust>,
+    applications: BTreeMap<UpstreamId, ApplicationTls>,
+    /// What the doors were last made of.
+    configs: BTreeMap<TlsId, Arc<ServerConfig>>,
+    /// There if certificates are obtained.
+    challenges: Option<Arc<Challenges>>,
+}
+
+/// What came of reading something anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewed {
+    Changed,
+    /// The files say the same as before.
+    Unchanged,
+}
+
+impl Keyring {
+    /// Reads all files, and says what is wrong with those that cannot be used.
+    pub(crate) fn read(model: &Model) -> (Result<Keyring, rustls::Error>, Vec<FileProblem>) {
+        let shared = match TlsShared::new() {
+            Ok(shared) => shared,
+            Err(error) => return (Err(error), Vec::new()),
+        };
+        let (certificates, clients, applications, configs) = Default::default();
+        let challenges = model.acme.as_ref().map(|_| Arc::default());
+        let mut keyring = Keyring { shared, certificates, clients, applications, configs, challenges };
+        let read = Credential::all(model).map(|credential| keyring.renew(credential, model));
+        let problems = read.filter_map(Result::err).flatten().collect();
+        (Ok(keyring), problems)
+    }
+
+    /// Reads a credential anew. What cannot be used does not take the place of what was read before.
+    pub(in crate::tls) fn renew(
+        &mut self,
+        credential: Credential,
+        model: &Model,
+    ) -> Result<Renewed, Vec<FileProblem>> {
+        match credential {
+            Credential::Certificate(id) => self.renew_certificate(id, model),
+            Credential::Clients(id) => {
+                if let ClientCertificates::Asked(authority) = &model.tls_terms(id).policy.clients {
+                    let trust = client_auth::read(authority, &self.shared.provider)?;
+                    self.clients.insert(id, trust);
+                }
+                Ok(Renewed::Changed)
+            }
+            Credential::TicketKeys => {
+                if let TicketKeySource::File(file) = &model.process.ticket_keys {
+                    self.shared.tickets = TicketKeys::read(file).map_err(|problem| vec![problem])?;
+                }
+                Ok(Renewed::Changed)
+            }
+            Credential::Application(id) => self.renew_application(id, model),
+        }
+    }
+
+    /// A certificate that clients object to is used only if there is no better one.
+    fn renew_certificate(&mut self, id: CertificateId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
+        let new = match Certificate::read(model.certificate(id), &self.shared.provider) {
+            // Still nothing is there; who obtains it says why.
+            Err(problems) if self.is_stand_in(id) && problems.iter().all(|it| !it.file.exists()) => {
+                return Ok(Renewed::Unchanged);
+            }
+            Err(problems) if !self.certificates.contains_key(&id) => {
+                let stand_in = self.stand_in(id, model);
+                for problem in problems.iter().filter(|it| stand_in.is_some() && it.file.exists()) {
+                    tracing::warn!("{problem}. Another certificate is obtained");
+                }
+                stand_in.ok_or(problems)?
+            }
+            read => read?,
+        };
+        if let Some(old) = self.certificates.get(&id) {
+            if new.is_same_as(old) {
+                return Ok(Renewed::Unchanged);
+            }
+            let (names, now) = (model.names_behind(id), SystemTime::now());
+            let objections = new.objections(&names, now);
+            let is_good = old.origin() == Origin::Files && old.objections(&names, now).is_empty();
+            if !objections.is_empty() && is_good {
+                return Err(objections);
+            }
+        }
+        self.certificates.insert(id, new);
+        Ok(Renewed::Changed)
+    }
+
+    /// Whether the real certificate is still to be obtained.
+    fn is_stand_in(&self, id: CertificateId) -> bool {
+        self.certificates.get(&id).is_some_and(|it| it.origin() == Origin::StandIn)
+    }
+
+    /// What is served until a certificate has been obtained. Files that are there, but closed to this account, are
+    /// somebody's; they are not passed over.
+    fn stand_in(&self, id: CertificateId, model: &Model) -> Option<Certificate> {
+        let (obtained, files) = (model.obtained(id)?, model.certificate(id));
+        if Certificate::is_closed(files) {
+            return None;
+        }
+        Certificate::stand_in(files, &obtained.names, &self.shared.provider).ok()
+    }
+
+    /// What authorities are answered that ask whether hosts are ours, if certificates are obtained.
+    pub(crate) fn challenges(&self) -> Option<&Arc<Challenges>> {
+        self.challenges.as_ref()
+    }
+
+    /// What the program does its cryptography with.
+    pub(crate) fn provider(&self) -> &Arc<CryptoProvider> {
+        &self.shared.provider
+    }
+
+    fn renew_application(&mut self, id: UpstreamId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
+        let spec = model.upstream(id);
+        let Some(terms) = spec.tls() else { return Ok(Renewed::Unchanged) };
+        if let Some(known) = self.applications.get(&id) {
+            known.renew(terms, &self.shared.provider)?;
+        } else {
+            self.applications.insert(id, ApplicationTls::new(terms, spec.protocol, &self.shared.provider)?);
+        }
+        Ok(Renewed::Changed)
+    }
+
+    /// By application; `None` for those that are spoken to without TLS. A renewal changes what they use.
+    pub(crate) fn application_tls(&self, model: &Model) -> Arc<[Option<ApplicationTls>]> {
+        model.numbered_upstreams().map(|(id, _)| self.applications.get(&id).cloned()).collect()
+    }
+
+    /// What clients will find wrong with certificates that can be served, and what is wrong with who vouches for
+    /// them.
+    pub(crate) fn objections(&self, model: &Model) -> Vec<Objection> {
+        Credential::all(model).flat_map(|credential| self.objections_to(credential, model)).collect()
+    }
+
+    /// The same for one credential. There is nothing to mend about a stand-in: who obtains the real certificate says
+    /// what is.
+    pub(in crate::tls) fn objections_to(&self, credential: Credential, model: &Model) -> Vec<Objection> {
+        if matches!(credential, Credential::Certificate(id) if self.is_stand_in(id)) {
+            return Vec::new();
+        }
+        let now = SystemTime::now();
+        let of_certificate = match credential {
+            Credential::Certificate(id) => self.certificates.get(&id).map(|it| (it, model.names_behind(id))),
+            Credential::Clients(_) | Credential::TicketKeys | Credential::Application(_) => None,
+        };
+        let found = of_certificate.map_or_else(Vec::new, |(it, names)| it.mistakes(&names, now));
+        let ends = self.expiries_of(credential);
+        let ends = ends.iter().filter_map(|expiry| Objection::of_end(expiry, now));
+        found.into_iter().map(Objection::File).chain(ends).collect()
+    }
+
+    /// What hosts need, and when it ends, as far as anybody may want to know.
+    pub(crate) fn expiries(&self, model: &Model) -> Vec<(String, Expiry)> {
+        let of_host = |host: &VirtualHost| match host.security {
+            Security::Tls(id) => {
+                let certificates = model.tls_terms(id).certificates.iter().copied().map(Credential::Certificate);
+                let ends = certificates.chain([Credential::Clients(id)]).flat_map(|it| self.expiries_of(it));
+                ends.map(|end| (host_name(host), end)).collect()
+            }
+            Security::Plain => Vec::new(),
+        };
+        model.hosts().iter().flat_map(of_host).collect()
+    }
+
+    fn expiries_of(&self, credential: Credential) -> Vec<Expiry> {
+        match credential {
+            Credential::Certificate(id) => self.certificates.get(&id).map_or_else(Vec::new, Certificate::expiries),
+            Credential::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
+            Credential::Application(id) => {
+                self.applications.get(&id).and_then(ApplicationTls::identity_expiry).into_iter().collect()
+            }
+            Credential::TicketKeys => Vec::new(),
+        }
+    }
+
+    /// How long a certificate is still valid, in words.
+    pub(crate) fn time_left(&self, id: CertificateId) -> Option<String> {
+        self.certificates.get(&id).map(|certificate| certificate.time_left(SystemTime::now()))
+    }
+
+    /// What the listeners need for their handshakes, from all that was read.
+    pub(crate) fn doors(&mut self, model: &Model) -> Result<Doors, rustls::Error> {
+        let mut configs = BTreeMap::new();
+        for (id, terms) in model.all_tls_terms() {
+            configs.insert(id, Arc::new(self.config(id, terms)?));
+        }
+        self.configs = configs;
+        let door = |listener: &Listener| {
+            let is_tls = listener.transport == Transport::Tls;
+            door(model, listener, self).filter(|_| is_tls).map(Arc::new)
+        };
+        Ok(model.listeners.iter().map(door).collect())
+    }
+
+    fn config(&self, id: TlsId, terms: &TlsTerms) -> Result<ServerConfig, rustls::Error> {
+        let keys = terms.certificates.iter().filter_map(|id| self.certificates.get(id)).map(Certificate::key);
+        let verifier = self.clients.get(&id).map(|trust| trust.verifier.clone());
+        let mut config = self.shared.server_config(&terms.policy, KeyChoice::new(keys.collect()), verifier)?;
+        if let Some(earlier) = self.configs.get(&id) {
+            // Sessions that the server remembers outlive a renewal, as tickets do.
+            config.session_storage = earlier.session_storage.clone();
+        }
+        Ok(config)
+    }
+}
+
+fn host_name(host: &VirtualHost) -> String {
+    host.names.first().map(ToString::to_string).unwrap_or_default()
+}
+
+fn door(model: &Model, listener: &Listener, keyring: &Keyring) -> Option<Door> {
+    let terms_of = |host: HostId| match model.host(host).security {
+        Security::Tls(id) => keyring.configs.get(&id).map(|config| Terms { id, config: config.clone() }),
+        Security::Plain => None,
+    };
+    let mut by_name = HostTable::new();
+    for (pattern, host) in listener.hosts.entries() {
+        by_name.insert(pattern, terms_of(*host)?);
+    }
+    Some(Door::new(by_name, terms_of(listener.fallback()?)?, keyring.challenges.clone()))
+}

@@ -1,0 +1,60 @@
+//! What is wrong, or will be, with files that can be used.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use crate::tls::files::expiry::{Expiry, Kind, Lapse, Step};
+use crate::tls::files::file_error::FileProblem;
+
+/// What clients will object to, now or before long.
+#[derive(Debug)]
+pub enum Objection {
+    File(FileProblem),
+    /// Nothing is wrong yet, but will be.
+    Soon(Box<Ending>),
+}
+
+/// Something that will end, or that has ended and is no problem yet.
+#[derive(Debug)]
+pub struct Ending {
+    pub(super) expiry: Expiry,
+    pub(super) step: Step,
+    problem: FileProblem,
+}
+
+impl Objection {
+    /// What there is to say at time `now` of something that ends.
+    pub(super) fn of_end(expiry: &Expiry, now: SystemTime) -> Option<Objection> {
+        let problem = expiry.problem(now);
+        let step = match expiry.lapse(now)? {
+            // Clients may know another way from the leaf to an authority, so this alone keeps nobody out.
+            Lapse::Over if expiry.kind == Kind::Intermediate => Step::Day,
+            Lapse::Over => return Some(Objection::File(problem)),
+            Lapse::Soon(step) => step,
+        };
+        Some(Objection::Soon(Box::new(Ending { expiry: expiry.clone(), step, problem })))
+    }
+
+    /// What will end, if it is that.
+    pub(super) fn ending(&self) -> Option<&Ending> {
+        match self {
+            Objection::Soon(ending) => Some(ending),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Objection::File(problem) => problem.fmt(f),
+            Objection::Soon(ending) => ending.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}

@@ -1,0 +1,301 @@
+//! Renewal: certificates whose files change go live, without a connection noticing.
+//!
+//! A thread of its own looks at the files, so a slow disk delays no signal, and no handshake. It asks for their
+//! attributes instead of being told of changes: that works on every file system, and for every way in which
+//! files are replaced, however many links lead to them.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::credential_id::Credential;
+use super::credential_store::{Keyring, Renewed};
+use super::expiry_warnings::Reminders;
+use super::file_stamp::FileStamp;
+use crate::model::Model;
+use crate::sys::account;
+use crate::tls::files::expiry::Expiry;
+use crate::tls::files::file_error::FileProblem;
+use crate::tls::server::sni::Doors;
+use crate::tls::upstream_client::ApplicationTls;
+
+/// Everything that was read from files, and what the files looked like then.
+pub(crate) struct Renewal {
+    model: Arc<Model>,
+    keyring: Keyring,
+    watched: Vec<Watched>,
+    reminders: Reminders,
+}
+
+/// What is in use from now on, for those who use it.
+pub enum Update {
+    Doors(Doors),
+    /// When what each host needs ends, by the name of the host.
+    Expiries(Vec<(String, Expiry)>),
+}
+
+/// Asks for renewal at once.
+pub(crate) struct Renewer(Sender<Now>);
+
+struct Now;
+
+/// A credential and its files.
+pub(crate) struct Watched {
+    credential: Credential,
+    /// As they were when they were read last, unless somebody may have been writing then.
+    read: Vec<FileStamp>,
+    /// As they were when they were looked at last.
+    seen: Vec<FileStamp>,
+    /// Why they could not take the place of what is in use; empty if they have.
+    problems: Vec<FileProblem>,
+}
+
+impl Renewal {
+    pub(crate) fn new(model: Arc<Model>, keyring: Keyring, watched: Vec<Watched>) -> Renewal {
+        Renewal { model, keyring, watched, reminders: Reminders::default() }
+    }
+
+    /// See [`Keyring::expiries`].
+    pub(crate) fn expiries(&self) -> Vec<(String, Expiry)> {
+        self.keyring.expiries(&self.model)
+    }
+
+    /// See [`Keyring::application_tls`].
+    pub(crate) fn application_tls(&self) -> Arc<[Option<ApplicationTls>]> {
+        self.keyring.application_tls(&self.model)
+    }
+
+    /// Tells the log of everything that clients will object to, now or before long.
+    pub(crate) fn say_all(&mut self) {
+        let objections = self.keyring.objections(&self.model);
+        objections.iter().for_each(|objection| self.reminders.say(objection));
+    }
+
+    /// Watches until the process ends, and hands what has changed to `publish`.
+    pub(crate) fn start(mut self, publish: impl Fn(Update) + Send + 'static) -> io::Result<Renewer> {
+        let (sender, wishes) = channel();
+        std::thread::Builder::new().name("renewal".into()).spawn(move || self.run(&wishes, &publish))?;
+        Ok(Renewer(sender))
+    }
+
+    fn run(&mut self, wishes: &Receiver<Now>, publish: &dyn Fn(Update)) {
+        self.warn_of_unreadable();
+        let mut last_review = Instant::now();
+        loop {
+            match wishes.recv_timeout(LOOK) {
+                Ok(Now) => {
+                    self.renew(publish, Watched::is_due_now);
+                    self.say_all();
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let renewed = self.renew(publish, Watched::has_settled);
+                    self.say_of(&renewed);
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if last_review.elapsed() >= DAY {
+                last_review = Instant::now();
+                self.review(publish);
+            }
+        }
+    }
+
+    /// Reads what is due, publishes what came of it, and returns what is in use from now on.
+    fn renew(&mut self, publish: &dyn Fn(Update), is_due: fn(&mut Watched, &Model) -> bool) -> Vec<Credential> {
+        let Renewal { model, keyring, watched, .. } = self;
+        let mut renewed = Vec::new();
+        for watched in watched {
+            if is_due(watched, model) && watched.renew(keyring, model) == Renewed::Changed {
+                renewed.push(watched.credential);
+            }
+        }
+        if renewed.is_empty() {
+            return renewed;
+        }
+        publish(Update::Expiries(keyring.expiries(model)));
+        match keyring.doors(model) {
+            Ok(doors) => publish(Update::Doors(doors)),
+            Err(error) => tracing::error!("renewed certificates cannot be used: {error}; the earlier ones stay"),
+        }
+        renewed
+    }
+
+    fn say_of(&mut self, renewed: &[Credential]) {
+        for credential in renewed {
+            let objections = self.keyring.objections_to(*credential, &self.model);
+            objections.iter().for_each(|objection| self.reminders.say(objection));
+        }
+    }
+
+    /// What is wrong for longer than a day is said every day.
+    fn review(&mut self, publish: &dyn Fn(Update)) {
+        self.renew(publish, |watched, _| !std::mem::take(&mut watched.problems).is_empty());
+        let due = self.reminders.due(self.keyring.objections(&self.model));
+        due.iter().for_each(|objection| self.reminders.say(objection));
+    }
+
+    /// Files that were read as root cannot be read again after root is given up.
+    fn warn_of_unreadable(&self) {
+        let Some(account) = &self.model.process.user else { return };
+        let files = self.watched.iter().flat_map(|watched| watched.credential.files(&self.model));
+        // One that is still to be obtained will belong to the account.
+        let there = files.filter(|file| FileStamp::of(file) != Some(FileStamp::Missing));
+        for file in there.filter(|file| !account::may_read(file)) {
+            let file = file.display();
+            tracing::warn!(
+                "{account} cannot read {file}, so when it is renewed, the program must be restarted; let the \
+                 group of {account} read it (chgrp, chmod g+r) and enter its directory"
+            );
+        }
+    }
+}
+
+impl Renewer {
+    /// Reads everything anew.
+    pub(crate) fn renew(&self) {
+        // Without a receiver the process is ending.
+        let _ = self.0.send(Now);
+    }
+}
+
+impl Watched {
+    /// Begins to watch all files of a model. To be called before they are read, so that no change between the
+    /// two is missed.
+    pub(crate) fn all(model: &Model) -> Vec<Watched> {
+        let watched = |credential: Credential| {
+            let files = credential.files(model);
+            let seen: Vec<_> = files.iter().map(|file| FileStamp::of(file).unwrap_or(FileStamp::Missing)).collect();
+            Watched { credential, read: seen.clone(), seen, problems: Vec::new() }
+        };
+        Credential::all(model).map(watched).collect()
+    }
+
+    fn is_due_now(&mut self, model: &Model) -> bool {
+        self.look(model);
+        true
+    }
+
+    /// Whether the files are others than those that were read, and nobody is still writing: then they stay as they
+    /// are from one look to the next. So a pair that is written one by one is read when it is whole, and no change
+    /// is so quick after another that both leave the same marks.
+    fn has_settled(&mut self, model: &Model) -> bool {
+        let before = self.look(model);
+        let has_settled = self.seen == before && self.seen != self.read;
+        if has_settled {
+            self.read.clone_from(&self.seen);
+        }
+        has_settled
+    }
+
+    /// Looks at the files, and returns how they were before. One that is out of reach counts as unchanged.
+    fn look(&mut self, model: &Model) -> Vec<FileStamp> {
+        let files = self.credential.files(model);
+        let now = files.iter().zip(&self.seen).map(|(file, last)| FileStamp::of(file).unwrap_or(*last)).collect();
+        std::mem::replace(&mut self.seen, now)
+    }
+
+    /// Reads the files, and tells the log what came of it, once for each change.
+    fn renew(&mut self, keyring: &mut Keyring, model: &Model) -> Renewed {
+        match keyring.renew(self.credential, model) {
+            Ok(renewed) => {
+                let mended = !std::mem::take(&mut self.problems).is_empty();
+                if mended || renewed == Renewed::Changed {
+                    self.announce(keyring, model);
+                }
+                renewed
+            }
+            Err(problems) => {
+                if problems != self.problems {
+                    for problem in &problems {
+                        tracing::error!("{problem}. What was read before stays in use");
+                    }
+                    self.problems = problems;
+                }
+                Renewed::Unchanged
+            }
+        }
+    }
+
+    fn announce(&self, keyring: &Keyring, model: &Model) {
+        let files = self.credential.files(model);
+        let file = files.first().copied().unwrap_or_else(|| "".as_ref()).display();
+        match self.credential {
+            Credential::Certificate(id) => {
+                let left = keyring.time_left(id).unwrap_or_default();
+                tracing::info!("{file}: this certificate is in use from now on; it expires in {left}");
+            }
+            Credential::TicketKeys => tracing::info!("{file}: tickets are sealed with its first key from now on"),
+            Credential::Application(id) => {
+                let application = model.upstream(id);
+                tracing::info!("{application}: new connections to it go by what its files say now");
+            }
+            Credential::Clients(_) => tracing::info!("{file}: clients are verified with what it says now"),
+        }
+    }
+}
+
+/// From one look at the files to the next.
+const LOOK: Duration = Duration::from_secs(1);
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use rcgen::{CertificateParams, KeyPair};
+    use tempfile::TempDir;
+    use time::{Duration, OffsetDateTime};
+
+    use super::*;
+
+    /// One host, whose certificate ends in ten days.
+    fn renewal(directory: &TempDir) -> Renewal {
+        let document = "[[host]]\nname = \"a.test\"\nupstream = \"127.0.0.1:1\"\n\
+                        certificate = \"a.crt\"\ncertificate_key = \"a.key\"\n";
+        let file = |name: &str| directory.path().join(name);
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(vec!["a.test".into()]).unwrap();
+        parameters.not_after = OffsetDateTime::now_utc() + Duration::days(10) + Duration::hours(1);
+        fs::write(file("a.crt"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(file("a.key"), key.serialize_pem()).unwrap();
+        fs::write(file("gatepost.toml"), document).unwrap();
+        let model = crate::config::load(&file("gatepost.toml")).unwrap().model;
+        let watched = Watched::all(&model);
+        let keyring = Keyring::read(&model).0.unwrap();
+        Renewal::new(Arc::new(model), keyring, watched)
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_again_every_day() {
+        let directory = TempDir::new().unwrap();
+        let mut renewal = renewal(&directory);
+        fs::write(directory.path().join("a.key"), "no key").unwrap();
+        let log = directory.path().join("log");
+        let subscriber = tracing_subscriber::fmt().with_writer(File::create(&log).unwrap()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..3 {
+                renewal.renew(&|_| (), Watched::is_due_now);
+            }
+            let told = |what: &str| fs::read_to_string(&log).unwrap().matches(what).count();
+            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (1, 0));
+            renewal.review(&|_| ());
+            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (2, 1));
+            renewal.review(&|_| ());
+            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (3, 1));
+        });
+    }
+
+    #[test]
+    fn files_are_read_when_they_have_changed_and_stay_as_they_are() {
+        let directory = TempDir::new().unwrap();
+        let Renewal { model, mut watched, .. } = renewal(&directory);
+        let watched = &mut watched[0];
+        assert!(!watched.has_settled(&model));
+        fs::remove_file(directory.path().join("a.key")).unwrap();
+        assert!(!watched.has_settled(&model), "somebody may still be writing");
+        assert!(watched.has_settled(&model));
+        assert!(!watched.has_settled(&model), "it has been read");
+    }
+}

@@ -1,0 +1,155 @@
+//! An application: how requests reach it, over connections that are kept and reused.
+//!
+//! Pools belong to one worker, so nothing here is shared or locked. An HTTP/1.1 connection is driven by the
+//! exchange that uses it, in the same task, and by nobody while it rests: a request costs no task switch
+//! and no channel. An HTTP/2 connection carries many requests, so it has a task of its own.
+
+pub mod connector;
+pub mod error;
+mod http1;
+mod http2;
+pub mod request;
+pub mod request_body;
+pub mod response;
+pub mod response_body;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::model::upstream::{UpstreamProtocol, UpstreamSpec};
+use crate::tls::upstream_client::ApplicationTls;
+use connector::Dialer;
+use error::UpstreamError;
+use http1::connection::Connection;
+use http1::exchange;
+use http1::idle_pool::Pool;
+use http1::request_writer::Outgoing;
+use http2::multiplexer::Multiplex;
+use request::UpstreamRequest;
+use response::Answer;
+use response_body::AnswerBody;
+
+/// One worker's way to one application.
+pub struct Upstream {
+    dialer: Dialer,
+    connections: Connections,
+}
+
+enum Connections {
+    Http1(Rc<Pool>),
+    Http2(Multiplex),
+}
+
+/// What somebody wants to know of how a request got its connection.
+#[derive(Default)]
+pub struct Attempt(Cell<Option<Duration>>);
+
+impl Attempt {
+    /// How long connecting took; zero for a connection that was there already, `None` if it failed.
+    pub fn connected_in(&self) -> Option<Duration> {
+        self.0.get()
+    }
+}
+
+impl Upstream {
+    /// `workers` share the spec's number of resting connections evenly. `tls` belongs to a spec that asks
+    /// for it.
+    pub fn new(spec: &UpstreamSpec, tls: Option<ApplicationTls>, workers: usize) -> Upstream {
+        let connections = match spec.protocol {
+            UpstreamProtocol::Http1 => {
+                Connections::Http1(Rc::new(Pool::new(spec.idle_timeout, spec.max_idle.div_ceil(workers))))
+            }
+            UpstreamProtocol::Http2 => Connections::Http2(Multiplex::new(spec.idle_timeout)),
+        };
+        Upstream { dialer: Dialer::new(spec, tls), connections }
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// An open connection may turn out to have been closed just now. Then the request is sent once more, on
+    /// a new connection, if that cannot make it happen twice: when nothing of it was written, or when it is
+    /// idempotent and has no body (RFC 9110 section 9.2.2).
+    pub async fn send(
+        &self,
+        request: UpstreamRequest,
+        attempt: Option<&Attempt>,
+    ) -> Result<Answer<AnswerBody>, UpstreamError> {
+        let pool = match &self.connections {
+            Connections::Http1(pool) => pool,
+            Connections::Http2(multiplex) => {
+                return Box::pin(self.send_on_stream(request, multiplex, attempt)).await;
+            }
+        };
+        let request = Outgoing::new(request);
+        let Some(resting) = pool.take() else {
+            return Box::pin(self.send_on_new(request, pool, attempt)).await;
+        };
+        if let Some(Attempt(connected_in)) = attempt {
+            connected_in.set(Some(Duration::ZERO));
+        }
+        let failure = match exchange(resting, request, pool).await {
+            Ok(answer) => return Ok(answer.map_body(AnswerBody::from)),
+            Err(failure) => failure,
+        };
+        match failure.again {
+            Some(again) => Box::pin(self.send_on_new(again, pool, attempt)).await,
+            None => Err(failure.error),
+        }
+    }
+
+    /// Closes connections that have rested long enough.
+    pub fn prune(&self) {
+        match &self.connections {
+            Connections::Http1(pool) => pool.prune(),
+            Connections::Http2(multiplex) => multiplex.prune(),
+        }
+    }
+
+    /// Rare, and its future is large; so callers box it, and every request's own future stays small.
+    async fn send_on_new(
+        &self,
+        request: Outgoing,
+        pool: &Rc<Pool>,
+        attempt: Option<&Attempt>,
+    ) -> Result<Answer<AnswerBody>, UpstreamError> {
+        let connection = timed(attempt, self.connect()).await?;
+        let answer = exchange(connection, request, pool).await.map_err(|failure| failure.error)?;
+        Ok(answer.map_body(AnswerBody::from))
+    }
+
+    async fn send_on_stream(
+        &self,
+        request: UpstreamRequest,
+        lines: &Multiplex,
+        attempt: Option<&Attempt>,
+    ) -> Result<Answer<AnswerBody>, UpstreamError> {
+        let spare = request.repeatable();
+        let claim = timed(attempt, lines.claim(&self.dialer)).await?;
+        let failure = match http2::exchange(claim, request).await {
+            Ok(answer) => return Ok(answer.map_body(AnswerBody::from)),
+            Err(failure) => failure,
+        };
+        let again = failure.repeat(spare)?;
+        let claim = timed(attempt, lines.claim(&self.dialer)).await?;
+        let answer = http2::exchange(claim, again).await.map_err(|failure| failure.error)?;
+        Ok(answer.map_body(AnswerBody::from))
+    }
+
+    async fn connect(&self) -> Result<Box<Connection>, UpstreamError> {
+        self.dialer.dial().await.map(Connection::new)
+    }
+}
+
+/// Notes how long connecting takes, if somebody wants to know.
+async fn timed<T>(
+    attempt: Option<&Attempt>,
+    connecting: impl Future<Output = Result<T, UpstreamError>>,
+) -> Result<T, UpstreamError> {
+    let Some(Attempt(connected_in)) = attempt else { return connecting.await };
+    connected_in.set(None);
+    let begun = Instant::now();
+    let connected = connecting.await?;
+    connected_in.set(Some(begun.elapsed()));
+    Ok(connected)
+}

@@ -1,0 +1,111 @@
+//! Why an application did not answer, or not to the end.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use super::request_body::BodyFailure;
+use crate::http1::parse_error::Unreadable;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum UpstreamError {
+    Connect(io::Error),
+    ConnectTimeout,
+    /// It was reached, but TLS with it failed.
+    Handshake(io::Error),
+    /// The connection ended or broke before the head of an answer.
+    Broken(Breakage),
+    /// Nothing came for as long as the route allows.
+    AnswerTimeout,
+    /// It switched protocols without having been asked to.
+    UnaskedSwitch,
+    /// The request's own body failed; the application is not to blame.
+    RequestBody(BodyFailure),
+}
+
+/// Why an answer ends before its end. The client must see it truncated, never as complete.
+#[derive(Debug)]
+pub enum AnswerFailure {
+    Broken(Breakage),
+    /// The application fell silent for as long as the route allows.
+    Silence,
+    /// The request's own body failed while the answer was coming already.
+    RequestBody(BodyFailure),
+}
+
+/// How a connection failed.
+#[derive(Debug)]
+pub enum Breakage {
+    /// It was closed too early.
+    Closed,
+    Io(io::Error),
+    /// What came is no HTTP/1.
+    Unreadable(Unreadable),
+    Stream(hyper::Error),
+}
+
+impl fmt::Display for UpstreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UpstreamError::Connect(error) => write!(f, "cannot connect: {error}"),
+            UpstreamError::Handshake(error) => write!(f, "TLS with it failed: {error}"),
+            UpstreamError::ConnectTimeout => f.write_str("no connection within connect_timeout"),
+            UpstreamError::Broken(error) => write!(f, "the connection broke before an answer: {error}"),
+            UpstreamError::AnswerTimeout => f.write_str("no answer within read_timeout"),
+            UpstreamError::UnaskedSwitch => f.write_str("it switched protocols without being asked to"),
+            UpstreamError::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
+        }
+    }
+}
+
+impl Error for UpstreamError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            UpstreamError::Connect(error) | UpstreamError::Handshake(error) => Some(error),
+            UpstreamError::Broken(breakage) => breakage.cause(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for AnswerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AnswerFailure::Broken(error) => write!(f, "the application's answer broke off: {error}"),
+            AnswerFailure::Silence => f.write_str("the application fell silent within its answer"),
+            AnswerFailure::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
+        }
+    }
+}
+
+/// The cause lets HTTP/2 end the client's stream with the application's own reason.
+impl Error for AnswerFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            AnswerFailure::Broken(breakage) => breakage.cause(),
+            AnswerFailure::Silence | AnswerFailure::RequestBody(_) => None,
+        }
+    }
+}
+
+impl Breakage {
+    fn cause(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Breakage::Io(error) => Some(error),
+            Breakage::Stream(error) => Some(error),
+            Breakage::Closed | Breakage::Unreadable(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Breakage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Breakage::Closed => f.write_str("the application closed the connection"),
+            Breakage::Io(error) => error.fmt(f),
+            Breakage::Unreadable(what) => what.fmt(f),
+            Breakage::Stream(error) => error.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! One request and the head of its answer, on one HTTP/1 connection.
+
+pub(super) mod body;
+pub(super) mod connection;
+pub(super) mod idle_pool;
+pub(super) mod request_writer;
+pub(super) mod response_head;
+
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+
+use http::{Response, StatusCode};
+
+use super::error::UpstreamError;
+use super::response::Answer;
+use body::ConnectionBody;
+use connection::Connection;
+use idle_pool::Pool;
+use request_writer::Outgoing;
+
+/// Why an exchange came to nothing.
+pub(super) struct Failure {
+    pub(super) error: UpstreamError,
+    /// The request, if it may be sent once more.
+    pub(super) again: Option<Outgoing>,
+}
+
+/// Sends a request and waits for the head of the answer. The connection goes with the answer, and from
+/// there to the pool.
+///
+/// Not an `async fn`: the request is handed over at once, so that the future does not carry it.
+pub(super) fn exchange(
+    mut connection: Box<Connection>,
+    request: Outgoing,
+    pool: &Rc<Pool>,
+) -> impl Future<Output = Result<Answer<ConnectionBody>, Failure>> {
+    let asks_to_switch = request.terms().asks_to_switch;
+    connection.begin(request);
+    async move {
+        let head = match poll_fn(|cx| connection.poll_head(cx)).await {
+            Ok(head) => head,
+            Err(error @ UpstreamError::Broken(_)) => {
+                return Err(Failure { error, again: connection.take_back() });
+            }
+            Err(error) => return Err(Failure { error, again: None }),
+        };
+        match (head.status, asks_to_switch) {
+            (StatusCode::SWITCHING_PROTOCOLS, true) => {
+                let (stream, early) = connection.into_parts();
+                Ok(Answer::Switched(head, stream, early))
+            }
+            (StatusCode::SWITCHING_PROTOCOLS, false) => {
+                Err(Failure { error: UpstreamError::UnaskedSwitch, again: None })
+            }
+            _ => Ok(Answer::Response(Response::from_parts(head, ConnectionBody::new(connection, pool.clone())))),
+        }
+    }
+}

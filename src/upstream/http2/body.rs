@@ -1,0 +1,85 @@
+//! The body of an answer on an HTTP/2 stream.
+//!
+//! When it is dropped before its end the stream is reset, and the application stops working for a client
+//! that has left.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use super::multiplexer::Claim;
+use crate::net::idle_timer::IdleTimer;
+use crate::upstream::error::{AnswerFailure, Breakage};
+use crate::upstream::request_body::BodyWatch;
+
+/// The body of an answer on a stream.
+pub(in crate::upstream) struct StreamBody {
+    incoming: Incoming,
+    silence: Silence,
+    /// Gone once the body has ended.
+    claim: Option<Claim>,
+}
+
+/// The application's silence. While the client still sends, the application may well be silent.
+pub(in crate::upstream) struct Silence {
+    timer: IdleTimer,
+    watch: BodyWatch,
+    uploaded: u64,
+}
+
+impl StreamBody {
+    pub(super) fn new(incoming: Incoming, silence: Silence, claim: Claim) -> StreamBody {
+        StreamBody { incoming, silence, claim: Some(claim) }
+    }
+}
+
+impl Silence {
+    pub(super) fn new(limit: Duration, watch: BodyWatch) -> Silence {
+        Silence { timer: IdleTimer::new(limit), watch, uploaded: 0 }
+    }
+
+    pub(super) fn watch(&self) -> &BodyWatch {
+        &self.watch
+    }
+
+    /// Ready when it has lasted too long.
+    pub(super) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.watch.uploaded() != self.uploaded {
+            self.uploaded = self.watch.uploaded();
+            self.timer.progress();
+        }
+        self.timer.poll_expired(cx)
+    }
+}
+
+impl Body for StreamBody {
+    type Data = Bytes;
+    type Error = AnswerFailure;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                this.silence.timer.progress();
+                if frame.is_none() {
+                    this.claim = None;
+                }
+                Poll::Ready(
+                    frame.map(|frame| frame.map_err(|error| AnswerFailure::Broken(Breakage::Stream(error)))),
+                )
+            }
+            Poll::Pending => this.silence.poll_expired(cx).map(|()| Some(Err(AnswerFailure::Silence))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

@@ -1,0 +1,159 @@
+//! HTTP/2 connections to an application: few, each for many requests at once.
+//!
+//! Unlike an HTTP/1.1 connection such a one has tasks of its own, because the requests on it go on
+//! independently of each other. There is a second connection only when the first has no room.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::client::conn::http2;
+use hyper_util::rt::TokioIo;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::drain::Drain;
+use crate::http1::fields::MAX_HEAD;
+use crate::net::local_executor::LocalExecutor;
+use crate::upstream::connector::{Dialer, UpstreamStream};
+use crate::upstream::error::{Breakage, UpstreamError};
+use crate::upstream::request_body::RequestBody;
+
+/// One worker's HTTP/2 connections to one application.
+pub(in crate::upstream) struct Multiplex {
+    lines: RefCell<Vec<Rc<Line>>>,
+    /// Held while a connection is opened, so that a burst of requests shares one.
+    opening: Mutex<()>,
+    idle_timeout: Duration,
+}
+
+/// Room for one request on a connection, until this is dropped.
+pub(in crate::upstream) struct Claim(Rc<Line>);
+
+/// One connection.
+struct Line {
+    sender: http2::SendRequest<RequestBody>,
+    /// Gone once the connection takes no more requests; those that it has may still be going on.
+    driver: Rc<RefCell<Option<Driver>>>,
+    streams: Cell<usize>,
+    /// When its last stream ended.
+    resting_since: Cell<Instant>,
+}
+
+type Driver = http2::Connection<TokioIo<UpstreamStream>, RequestBody, LocalExecutor>;
+
+impl Multiplex {
+    pub(in crate::upstream) fn new(idle_timeout: Duration) -> Multiplex {
+        Multiplex { lines: RefCell::default(), opening: Mutex::default(), idle_timeout }
+    }
+
+    /// Room on an open connection, or else on a new one.
+    pub(in crate::upstream) async fn claim(&self, dialer: &Dialer) -> Result<Claim, UpstreamError> {
+        if let Some(claim) = self.claim_open() {
+            return Ok(claim);
+        }
+        // Those who wait for another's attempt wait no longer than they would for their own.
+        let opening = async {
+            let _turn = self.opening.lock().await;
+            match self.claim_open() {
+                Some(claim) => Ok(claim),
+                None => self.open(dialer).await,
+            }
+        };
+        timeout(dialer.timeout(), opening).await.unwrap_or(Err(UpstreamError::ConnectTimeout))
+    }
+
+    /// Closes connections that have ended, or have rested long enough.
+    pub(in crate::upstream) fn prune(&self) {
+        self.lines.borrow_mut().retain(|line| !line.has_ended() && !line.has_rested_for(self.idle_timeout));
+    }
+
+    fn claim_open(&self) -> Option<Claim> {
+        self.lines.borrow().iter().find(|line| line.has_room()).map(Claim::new)
+    }
+
+    async fn open(&self, dialer: &Dialer) -> Result<Claim, UpstreamError> {
+        let line = Rc::new(Line::open(dialer.dial().await?).await.map_err(broken)?);
+        let mut lines = self.lines.borrow_mut();
+        lines.retain(|line| !line.has_ended());
+        lines.push(line.clone());
+        Ok(Claim::new(&line))
+    }
+}
+
+impl Claim {
+    fn new(line: &Rc<Line>) -> Claim {
+        line.streams.set(line.streams.get() + 1);
+        Claim(line.clone())
+    }
+
+    pub(in crate::upstream) fn sender(&self) -> http2::SendRequest<RequestBody> {
+        self.0.sender.clone()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.streams.set(self.0.streams.get() - 1);
+        self.0.resting_since.set(Instant::now());
+    }
+}
+
+impl Line {
+    async fn open(stream: UpstreamStream) -> hyper::Result<Line> {
+        let (sender, driver) = http2::Builder::new(LocalExecutor)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(STREAM_WINDOW * MOST_STREAMS)
+            .max_header_list_size(MAX_HEAD_LIST)
+            .handshake(TokioIo::new(stream))
+            .await?;
+        let driver = Rc::new(RefCell::new(Some(driver)));
+        Drain::spawn_part(drive(driver.clone()));
+        Ok(Line { sender, driver, streams: Cell::new(0), resting_since: Cell::new(Instant::now()) })
+    }
+
+    fn has_ended(&self) -> bool {
+        self.driver.borrow().is_none()
+    }
+
+    /// Whether another stream can begin at once, as far as the application has told.
+    fn has_room(&self) -> bool {
+        let allowed = self.driver.borrow().as_ref().map_or(0, Driver::current_max_send_streams);
+        self.streams.get() < allowed.min(MOST_STREAMS as usize)
+    }
+
+    fn has_rested_for(&self, time: Duration) -> bool {
+        self.streams.get() == 0 && self.resting_since.get().elapsed() >= time
+    }
+}
+
+/// Hands requests to a connection until it takes no more: by the application's will, or because its line has
+/// been dropped here.
+async fn drive(driver: Rc<RefCell<Option<Driver>>>) {
+    let ended = poll_fn(|cx| match driver.borrow_mut().as_mut() {
+        Some(driver) => Pin::new(driver).poll(cx),
+        None => Poll::Ready(Ok(())),
+    })
+    .await;
+    // Requests that wait in it are given back.
+    drop(driver.take());
+    if let Err(error) = ended {
+        tracing::debug!("an HTTP/2 connection to an application broke: {error}");
+    }
+}
+
+fn broken(error: hyper::Error) -> UpstreamError {
+    UpstreamError::Broken(Breakage::Stream(error))
+}
+
+/// What a stream may have under way to a client that does not read.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// Streams on one connection. Its window has room for the windows of all of them, so clients that do not
+/// read cannot hold up the others.
+const MOST_STREAMS: u32 = 100;
+
+const MAX_HEAD_LIST: u32 = MAX_HEAD as u32;

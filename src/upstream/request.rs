@@ -1,0 +1,134 @@
+//! A request as it goes to an application, and the client's body in it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::uri::{self, Authority, PathAndQuery, Scheme};
+use http::{Method, Request, Uri, Version};
+
+use super::request_body::{BodyWatch, RequestBody};
+use crate::model::headers::end_to_end::EndToEnd;
+use crate::model::headers::forwarding::Introduction;
+
+/// A request that an application can be sent.
+pub struct UpstreamRequest {
+    pub(super) message: Request<RequestBody>,
+    /// Stands before the headers of the message; for a stream it is among them.
+    pub(super) introduction: Option<Rc<Introduction>>,
+    pub(super) terms: Terms,
+}
+
+/// What is agreed about an exchange beside the message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) asks_to_switch: bool,
+    /// Longest silence of the application.
+    pub(super) read_timeout: Duration,
+}
+
+/// Method, path and headers of a request.
+pub struct RequestHead {
+    pub method: Method,
+    pub target: PathAndQuery,
+    pub headers: EndToEnd,
+}
+
+/// What this connection is to be used for, which decides the headers that belong to it alone.
+#[derive(Debug, Clone)]
+pub enum Hop {
+    KeepAlive,
+    /// Switch to this protocol, if the application agrees.
+    Upgrade(HeaderValue),
+    /// One stream of an HTTP/2 connection, whose scheme is told to the application.
+    Stream(Scheme, TrailersWanted),
+}
+
+/// Whether the client takes trailers (RFC 9110 section 10.1.4). gRPC cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrailersWanted {
+    No,
+    Yes,
+}
+
+impl UpstreamRequest {
+    /// Puts a request together, with the headers of its next hop.
+    pub fn new(head: RequestHead, mut body: RequestBody, hop: &Hop, read_timeout: Duration) -> UpstreamRequest {
+        if let Hop::Stream(..) = hop {
+            // hyper does not tell what comes before the answer on a stream.
+            body.go_ahead();
+        }
+        let mut message = Request::new(body);
+        *message.method_mut() = head.method;
+        let (introduction, headers) = match hop {
+            Hop::Stream(..) => (None, head.headers.into_headers()),
+            Hop::KeepAlive | Hop::Upgrade(_) => head.headers.into_lines(),
+        };
+        *message.headers_mut() = headers;
+        match hop {
+            Hop::Stream(scheme, trailers) => prepare_stream(&mut message, head.target, scheme.clone(), *trailers),
+            Hop::KeepAlive | Hop::Upgrade(_) => prepare_connection(&mut message, head.target, hop),
+        }
+        let terms = Terms { asks_to_switch: matches!(hop, Hop::Upgrade(_)), read_timeout };
+        UpstreamRequest { message, introduction, terms }
+    }
+
+    /// Watches the body on its way.
+    pub fn watch(&self) -> BodyWatch {
+        self.message.body().watch()
+    }
+
+    /// The same request once more, if sending it twice is as good as once.
+    pub(super) fn repeatable(&self) -> Option<UpstreamRequest> {
+        let message = &self.message;
+        if !message.body().is_none() || !message.method().is_idempotent() || self.terms.asks_to_switch {
+            return None;
+        }
+        let mut again = Request::new(RequestBody::default());
+        *again.method_mut() = message.method().clone();
+        *again.uri_mut() = message.uri().clone();
+        *again.version_mut() = message.version();
+        *again.headers_mut() = message.headers().clone();
+        Some(UpstreamRequest { message: again, introduction: self.introduction.clone(), terms: self.terms })
+    }
+}
+
+/// Origin form, and what frames the body.
+fn prepare_connection(message: &mut Request<RequestBody>, target: PathAndQuery, hop: &Hop) {
+    *message.uri_mut() = Uri::from(target);
+    *message.version_mut() = Version::HTTP_11;
+    let has_body = !message.body().is_none();
+    let headers = message.headers_mut();
+    match headers.get(header::CONTENT_LENGTH).cloned() {
+        // Once, although HTTP/2 lets clients say the same twice (RFC 9110 section 8.6).
+        Some(length) => drop(headers.insert(header::CONTENT_LENGTH, length)),
+        None if has_body => {
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        None => {}
+    }
+    if let Hop::Upgrade(protocol) = hop {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, protocol.clone());
+    }
+}
+
+/// Host and path become pseudo-headers (RFC 9113 section 8.3.1).
+fn prepare_stream(
+    message: &mut Request<RequestBody>,
+    target: PathAndQuery,
+    scheme: Scheme,
+    trailers: TrailersWanted,
+) {
+    let host = message.headers_mut().remove(header::HOST);
+    let authority = host.and_then(|host| Authority::from_maybe_shared(Bytes::from_owner(host)).ok());
+    let mut parts = uri::Parts::default();
+    (parts.scheme, parts.path_and_query) = (Some(scheme), Some(target.clone()));
+    parts.authority = authority;
+    *message.uri_mut() = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(target));
+    *message.version_mut() = Version::HTTP_2;
+    if trailers == TrailersWanted::Yes {
+        message.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
