@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use toml::Spanned;
+use toml::Spanned as TomlSpanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Mistake};
@@ -11,7 +11,7 @@ use crate::config::schema::{Section, places_of};
 use crate::config::span::{Place, Source};
 
 /// A TOML value with its place.
-pub(super) type Value<'t> = Spanned<DeValue<'t>>;
+pub(super) type Value<'t> = TomlSpanned<DeValue<'t>>;
 
 /// One reading of one text; collects what is wrong.
 pub(super) struct Reader<'p> {
@@ -30,7 +30,7 @@ pub(super) struct Table<'r, 'p, 't> {
 }
 
 impl Reader<'_> {
-    pub(super) fn place<T>(&self, at: &Spanned<T>) -> Place {
+    pub(super) fn place<T>(&self, at: &TomlSpanned<T>) -> Place {
         Place::new(self.source, at.span())
     }
 

@@ -4,4 +4,4 @@ mod data;
 mod inspect;
 mod section;
 
-pub(super) use data::*;
+pub(super) use data::{Cause, Data, Entry, Hash, Match, Section, SectionRef, Unknown, Value};

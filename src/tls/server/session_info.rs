@@ -1,6 +1,6 @@
 //! What was agreed on in a TLS handshake, in the words of OpenSSL that nginx's variables have.
 
-use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection};
+use rustls::{CipherSuite, ProtocolVersion, ServerConnection};
 
 use crate::model::tls as model;
 use crate::model::tls::{Beginning, KeyGroup};
@@ -10,14 +10,14 @@ use crate::model::tls::{Beginning, KeyGroup};
 pub struct TlsSession {
     protocol: ProtocolVersion,
     suite: CipherSuite,
-    group: Option<NamedGroup>,
+    group: Option<rustls::NamedGroup>,
     pub beginning: Beginning,
 }
 
 impl TlsSession {
     /// `None` before the handshake is complete.
     pub(crate) fn of(connection: &ServerConnection) -> Option<TlsSession> {
-        let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        let resumed = connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
         Some(TlsSession {
             protocol: connection.protocol_version()?,
             suite: connection.negotiated_cipher_suite()?.suite(),
@@ -71,25 +71,25 @@ const SUITES: [(CipherSuite, model::CipherSuite); 9] = {
     ]
 };
 
-const GROUPS: [(NamedGroup, KeyGroup); 4] = [
-    (NamedGroup::X25519MLKEM768, KeyGroup::X25519MlKem768),
-    (NamedGroup::X25519, KeyGroup::X25519),
-    (NamedGroup::secp256r1, KeyGroup::P256),
-    (NamedGroup::secp384r1, KeyGroup::P384),
+const GROUPS: [(rustls::NamedGroup, KeyGroup); 4] = [
+    (rustls::NamedGroup::X25519MLKEM768, KeyGroup::X25519MlKem768),
+    (rustls::NamedGroup::X25519, KeyGroup::X25519),
+    (rustls::NamedGroup::secp256r1, KeyGroup::P256),
+    (rustls::NamedGroup::secp384r1, KeyGroup::P384),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn session(suite: CipherSuite, group: NamedGroup) -> TlsSession {
+    fn session(suite: CipherSuite, group: rustls::NamedGroup) -> TlsSession {
         TlsSession { protocol: ProtocolVersion::TLSv1_2, suite, group: Some(group), beginning: Beginning::New }
     }
 
     #[test]
     fn every_suite_and_group_of_the_program_has_a_name() {
         for suite in rustls::crypto::aws_lc_rs::DEFAULT_CIPHER_SUITES {
-            assert!(session(suite.suite(), NamedGroup::X25519).suite().is_some(), "{suite:?}");
+            assert!(session(suite.suite(), rustls::NamedGroup::X25519).suite().is_some(), "{suite:?}");
         }
         for group in rustls::crypto::aws_lc_rs::DEFAULT_KX_GROUPS {
             let session = session(CipherSuite::TLS13_AES_256_GCM_SHA384, group.name());
