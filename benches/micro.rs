@@ -12,13 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use divan::{AllocProfiler, Bencher, black_box};
 use gatepost::model::access::AccessRules;
-use gatepost::model::headers::forwarding::Introduction;
-use gatepost::model::host::{Authority, HostPattern, HostTable};
-use gatepost::model::route::{Action, PathMatch, Redirect, RedirectPath, Route, Routes};
-use gatepost::model::{Model, Security, path};
+use gatepost::model::headers::forwarding::ForwardingHeaders;
+use gatepost::model::host::{HostPattern, HostTable, ParsedAuthority};
+use gatepost::model::route::{PathMatch, RedirectAction, RedirectTarget, Route, RouteAction, RouteTable};
+use gatepost::model::{HostSecurity, Model, path};
 use gatepost::proxy::rewrite;
-use gatepost::proxy::tunnel::{self, End, Meter};
-use gatepost::telemetry::access_log::line::{Outcome, RequestSummary, write_line};
+use gatepost::proxy::tunnel::{self, TrafficMeter, TunnelEndpoint};
+use gatepost::telemetry::access_log::line::{RequestSummary, ResponseSummary, write_line};
 use http::{HeaderValue, StatusCode, request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -38,7 +38,7 @@ fn host_lookup(bencher: Bencher<'_, '_>, hosts: usize) {
     }
     table.insert(HostPattern::parse("*.pages.example.com").unwrap(), hosts);
     bencher.bench_local(|| {
-        let authority = Authority::parse(black_box("host1.example.com:443")).unwrap();
+        let authority = ParsedAuthority::parse(black_box("host1.example.com:443")).unwrap();
         table.find(&authority.host).copied()
     });
 }
@@ -52,7 +52,7 @@ fn host_lookup_by_wildcard(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(args = ["/group/project", "/group%2Fproject/../x", "/api/v4/jobs/7/artifacts"])]
 fn route_choice(bencher: Bencher<'_, '_>, target: &str) {
-    let routes = Routes::new(
+    let routes = RouteTable::new(
         [
             PathMatch::Exact("/-/health".into()),
             PathMatch::Regex(regex::Regex::new(r"/api/v\d/jobs/\d+/artifacts$|\.git/git-receive-pack$").unwrap()),
@@ -73,7 +73,7 @@ fn route_choice(bencher: Bencher<'_, '_>, target: &str) {
 fn rewriting_a_request(bencher: Bencher<'_, '_>) {
     let peer = HeaderValue::from_static("192.0.2.7");
     let host = HeaderValue::from_static("gitlab.example.com");
-    let introduction = Rc::new(Introduction::new(host, peer, secured()));
+    let introduction = Rc::new(ForwardingHeaders::new(host, peer, secured()));
     bencher
         .with_inputs(browser_request)
         .bench_local_values(|mut head| rewrite::to_application(&mut head, introduction.clone()).into_lines());
@@ -82,7 +82,7 @@ fn rewriting_a_request(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn log_line(bencher: Bencher<'_, '_>) {
     let summary = RequestSummary::of(&browser_request());
-    let outcome = Outcome { status: 200, sent: 1024, uncompressed: 0 };
+    let outcome = ResponseSummary { status: 200, sent: 1024, uncompressed: 0 };
     let mut out = Vec::with_capacity(4096);
     bencher.bench_local(|| {
         out.clear();
@@ -111,7 +111,7 @@ fn tunnel_turn(bencher: Bencher<'_, '_>, size: usize) {
 
 struct Unmetered;
 
-impl Meter for Unmetered {
+impl TrafficMeter for Unmetered {
     fn to_client(&mut self, _: u64) {}
     fn to_application(&mut self, _: u64) {}
 }
@@ -121,8 +121,8 @@ fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {
     let (application, near_application) = duplex(64 * 1024);
     #[allow(clippy::disallowed_methods, reason = "there is nothing to drain in a benchmark")]
     runtime.spawn_local(tunnel::run(
-        End { stream: near_client, early: Bytes::new() },
-        End { stream: near_application, early: Bytes::new() },
+        TunnelEndpoint { stream: near_client, early: Bytes::new() },
+        TunnelEndpoint { stream: near_application, early: Bytes::new() },
         Duration::from_secs(3600),
         Unmetered,
     ));
@@ -130,11 +130,11 @@ fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {
 }
 
 fn redirecting(path: PathMatch) -> Route {
-    let origin = gatepost::model::route::Origin::Fixed("https://example.com".into());
-    let redirect = Redirect { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectPath::AsItCame };
+    let origin = gatepost::model::route::RedirectOrigin::Fixed("https://example.com".into());
+    let redirect = RedirectAction { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectTarget::AsItCame };
     Route {
         path,
-        action: Action::Redirect(redirect),
+        action: RouteAction::Redirect(redirect),
         response_headers: Vec::new(),
         access: AccessRules::default(),
         error_pages: None,
@@ -142,13 +142,13 @@ fn redirecting(path: PathMatch) -> Route {
 }
 
 /// A host with a certificate, as the smallest configuration makes it.
-fn secured() -> Security {
+fn secured() -> HostSecurity {
     let text = "[[host]]\nname = \"a.example.com\"\nupstream = \"127.0.0.1:1\"\n";
-    static SECURITY: std::sync::OnceLock<Security> = std::sync::OnceLock::new();
+    static SECURITY: std::sync::OnceLock<HostSecurity> = std::sync::OnceLock::new();
     *SECURITY.get_or_init(|| {
         let loaded = gatepost::config::from_toml(std::path::Path::new("/bench.toml"), text).unwrap();
         let model: &Model = &loaded.model;
-        model.hosts().iter().map(|host| host.security).find(|security| *security != Security::Plain).unwrap()
+        model.hosts().iter().map(|host| host.security).find(|security| *security != HostSecurity::Plain).unwrap()
     })
 }
 

@@ -21,63 +21,64 @@ use rustls::crypto::CryptoProvider;
 use tokio::runtime::Runtime;
 
 use crate::model::Model;
-use crate::model::acme::{Acme, Obtained};
-use crate::tls::files::certificate::Certificate;
-use crate::tls::files::file_error::FileProblem;
-use crate::tls::server::challenges::Challenges;
-use account::Authority;
-use backoff::{Attempts, Turn};
-use certificate::Charge;
-use error::Failure;
+use crate::model::acme::{AcmeCertificate, AcmeSettings};
+use crate::tls::files::certificate::ServerCertificate;
+use crate::tls::files::file_error::FileError;
+use crate::tls::server::challenges::AcmeChallenges;
+use account::AcmeServer;
+use backoff::{FailureHistory, NextAttempt};
+use certificate::ManagedCertificate;
+use error::AcmeError;
 pub use storage::obstacles;
 
 /// Asks for attempts at once, whatever came of the last ones.
-pub struct Obtainer(Sender<Now>);
+pub struct AcmeHandle(Sender<RenewNow>);
 
-struct Now;
+struct RenewNow;
 
 /// Everything that obtaining needs.
-pub struct Client {
+pub struct AcmeClient {
     model: Arc<Model>,
-    acme: Acme,
-    authority: Authority,
-    challenges: Arc<Challenges>,
+    acme: AcmeSettings,
+    authority: AcmeServer,
+    challenges: Arc<AcmeChallenges>,
     provider: Arc<CryptoProvider>,
 }
 
-impl Client {
+impl AcmeClient {
     /// A client for what `acme` says in `model`.
     ///
     /// # Errors
     /// The file of those who vouch for the authority's server cannot be used.
     pub fn prepare(
         model: &Arc<Model>,
-        acme: &Acme,
-        challenges: &Arc<Challenges>,
+        acme: &AcmeSettings,
+        challenges: &Arc<AcmeChallenges>,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<Client, FileProblem> {
-        let authority = Authority::new(acme, provider)?;
+    ) -> Result<AcmeClient, FileError> {
+        let authority = AcmeServer::new(acme, provider)?;
         let (model, challenges) = (model.clone(), challenges.clone());
-        Ok(Client { model, acme: acme.clone(), authority, challenges, provider: provider.clone() })
+        Ok(AcmeClient { model, acme: acme.clone(), authority, challenges, provider: provider.clone() })
     }
 
     /// Works until the process ends.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn start(self) -> io::Result<Obtainer> {
+    pub fn start(self) -> io::Result<AcmeHandle> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (sender, wishes) = channel();
         std::thread::Builder::new().name("acme".into()).spawn(move || self.run(&runtime, &wishes))?;
-        Ok(Obtainer(sender))
+        Ok(AcmeHandle(sender))
     }
 
-    fn run(&self, runtime: &Runtime, wishes: &Receiver<Now>) {
+    fn run(&self, runtime: &Runtime, wishes: &Receiver<RenewNow>) {
         for obstacle in obstacles(&self.model, &self.acme) {
             tracing::warn!("{obstacle}");
         }
-        let mut charges: Vec<Charge> = self.acme.certificates.iter().map(|it| self.charge(it)).collect();
-        for charge in charges.iter().filter(|charge| Certificate::is_closed(&charge.files)) {
+        let mut charges: Vec<ManagedCertificate> =
+            self.acme.certificates.iter().map(|it| self.charge(it)).collect();
+        for charge in charges.iter().filter(|charge| ServerCertificate::is_closed(&charge.files)) {
             tracing::warn!(
                 "{}: this account cannot read it or its key, so it is not renewed; hand both files over (chown), or \
                  remove them to have others obtained",
@@ -88,30 +89,30 @@ impl Client {
             let pauses = charges.iter_mut().map(|charge| self.look_after(charge, runtime));
             let pause = pauses.min().unwrap_or(LONGEST_PAUSE);
             match next_wish(wishes, pause.min(LONGEST_PAUSE)) {
-                Ok(Now) => charges.iter_mut().for_each(|charge| charge.attempts = Attempts::default()),
+                Ok(RenewNow) => charges.iter_mut().for_each(|charge| charge.attempts = FailureHistory::default()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn charge(&self, obtained: &Obtained) -> Charge {
+    fn charge(&self, obtained: &AcmeCertificate) -> ManagedCertificate {
         let files = self.model.certificate(obtained.certificate).clone();
         let attempts = storage::attempts(&self.acme, &files);
-        Charge { obtained: obtained.clone(), files, attempts, lag: backoff::lag() }
+        ManagedCertificate { obtained: obtained.clone(), files, attempts, lag: backoff::lag() }
     }
 
     /// Obtains the certificate if its time has come; returns how long there is nothing to do for it.
-    fn look_after(&self, charge: &mut Charge, runtime: &Runtime) -> Duration {
+    fn look_after(&self, charge: &mut ManagedCertificate, runtime: &Runtime) -> Duration {
         let now = SystemTime::now();
         match backoff::turn(self.due(charge, now), &charge.attempts, now) {
-            Turn::Later(pause) => pause,
-            Turn::Now => {
+            NextAttempt::Later(pause) => pause,
+            NextAttempt::Now => {
                 let obtained = runtime.block_on(self.obtain(charge));
                 match obtained.and_then(|()| self.lasts(charge)) {
                     Ok(()) => {
                         tracing::info!("{}: a certificate for {} was obtained", charge.path(), charge.names());
-                        charge.attempts = Attempts::default();
+                        charge.attempts = FailureHistory::default();
                     }
                     Err(failure) => self.failed(charge, &failure),
                 }
@@ -123,44 +124,48 @@ impl Client {
 
     /// When the certificate is to be replaced: a part of its life before its end, or at once if there is none that
     /// clients accept for all of its names.
-    fn due(&self, charge: &Charge, now: SystemTime) -> SystemTime {
-        if Certificate::is_closed(&charge.files) {
+    fn due(&self, charge: &ManagedCertificate, now: SystemTime) -> SystemTime {
+        if ServerCertificate::is_closed(&charge.files) {
             return now + LONGEST_PAUSE;
         }
-        let Ok(certificate) = Certificate::read(&charge.files, &self.provider) else { return now };
+        let Ok(certificate) = ServerCertificate::read(&charge.files, &self.provider) else { return now };
         if !certificate.objections(&charge.obtained.patterns(), now).is_empty() {
             return now;
         }
         certificate.renewal(charge.lag)
     }
 
-    async fn obtain(&self, charge: &Charge) -> Result<(), Failure> {
+    async fn obtain(&self, charge: &ManagedCertificate) -> Result<(), AcmeError> {
         storage::probe(&self.acme, &charge.files)?;
         let account = self.authority.account(&self.acme).await?;
         let offered = self.challenges.open();
-        let order =
-            order::Order { account: &account, acme: &self.acme, offered: &offered, provider: &self.provider };
+        let order = order::OrderContext {
+            account: &account,
+            acme: &self.acme,
+            offered: &offered,
+            provider: &self.provider,
+        };
         let within = tokio::time::timeout(LONGEST_ORDER, order.complete(&charge.obtained.names));
-        let issued = within.await.unwrap_or(Err(Failure::TooSlow))?;
+        let issued = within.await.unwrap_or(Err(AcmeError::TooSlow))?;
         storage::install(&issued, charge, &self.provider)
     }
 
     /// A certificate that is due the moment it is there would be ordered again and again.
-    fn lasts(&self, charge: &Charge) -> Result<(), Failure> {
+    fn lasts(&self, charge: &ManagedCertificate) -> Result<(), AcmeError> {
         let now = SystemTime::now();
         if self.due(charge, now) > now {
             return Ok(());
         }
-        Err(Failure::Useless("its life is too short, or this machine's clock is wrong".to_owned()))
+        Err(AcmeError::Useless("its life is too short, or this machine's clock is wrong".to_owned()))
     }
 
     /// Says what went wrong, and notes when to try again.
-    fn failed(&self, charge: &mut Charge, failure: &Failure) {
+    fn failed(&self, charge: &mut ManagedCertificate, failure: &AcmeError) {
         let now = SystemTime::now();
         charge.attempts.failed(self.authority.retry_after(), now);
         let again = charge.attempts.pause(now);
         let minutes = again.as_secs().div_ceil(60);
-        let kept = match Certificate::read(&charge.files, &self.provider) {
+        let kept = match ServerCertificate::read(&charge.files, &self.provider) {
             Ok(old) => format!("the one in use stays; it expires in {}", old.time_left(now)),
             Err(_) => "until then the host is served with a stand-in that browsers warn of".to_owned(),
         };
@@ -175,17 +180,17 @@ impl Client {
 }
 
 /// What was wished for several times, during a long order, is one wish: authorities count failures.
-fn next_wish(wishes: &Receiver<Now>, pause: Duration) -> Result<Now, RecvTimeoutError> {
+fn next_wish(wishes: &Receiver<RenewNow>, pause: Duration) -> Result<RenewNow, RecvTimeoutError> {
     let wish = wishes.recv_timeout(pause)?;
     while wishes.try_recv().is_ok() {}
     Ok(wish)
 }
 
-impl Obtainer {
+impl AcmeHandle {
     /// Tries now what is due, even if it failed a moment ago.
     pub fn obtain(&self) {
         // Without a receiver the process is ending.
-        let _ = self.0.send(Now);
+        let _ = self.0.send(RenewNow);
     }
 }
 
@@ -205,7 +210,7 @@ mod tests {
     #[test]
     fn several_wishes_are_one() {
         let (sender, wishes) = channel();
-        let obtainer = Obtainer(sender);
+        let obtainer = AcmeHandle(sender);
         (0..3).for_each(|_| obtainer.obtain());
         assert!(next_wish(&wishes, Duration::ZERO).is_ok());
         assert!(matches!(next_wish(&wishes, Duration::ZERO), Err(RecvTimeoutError::Timeout)));

@@ -16,12 +16,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Arguments, Command};
-use output::Failed;
+use args::{Command, CommandLine};
+use output::CommandFailed;
 
 /// Runs the command of the command line.
 pub fn run() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let done = match CommandLine::parse().command {
         Command::Serve(source) => serve::serve(&source),
         Command::Check(source) => check::check(&source),
         Command::Doctor(source) => return doctor::command(&source),
@@ -30,6 +30,6 @@ pub fn run() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failed) => ExitCode::FAILURE,
+        Err(CommandFailed) => ExitCode::FAILURE,
     }
 }

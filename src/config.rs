@@ -17,15 +17,15 @@ pub mod values;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, DiagnosticSeverity, Diagnostics};
 pub use schema::known_keys;
 
 use crate::model::Model;
-use span::Source;
+use span::SourceFile;
 
 /// A configuration that can be used.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedConfig {
     pub model: Model,
     /// What is odd in it, but harmless.
     pub warnings: Diagnostics,
@@ -35,9 +35,9 @@ pub struct Loaded {
 ///
 /// # Errors
 /// Everything that is wrong with it, or why it cannot be read.
-pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
+pub fn load(path: &Path) -> Result<LoadedConfig, Diagnostics> {
     match std::fs::read_to_string(path) {
-        Ok(text) => read(&Source::new(path, text), &std::path::absolute(path).unwrap_or(path.to_owned())),
+        Ok(text) => read(&SourceFile::new(path, text), &std::path::absolute(path).unwrap_or(path.to_owned())),
         Err(why) => Err(diagnostic::unreadable(path, &why).into()),
     }
 }
@@ -47,16 +47,16 @@ pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn from_toml(file_name: &Path, text: &str) -> Result<Loaded, Diagnostics> {
-    read(&Source::new(file_name, text), file_name)
+pub fn from_toml(file_name: &Path, text: &str) -> Result<LoadedConfig, Diagnostics> {
+    read(&SourceFile::new(file_name, text), file_name)
 }
 
-fn read(source: &Arc<Source>, path: &Path) -> Result<Loaded, Diagnostics> {
+fn read(source: &Arc<SourceFile>, path: &Path) -> Result<LoadedConfig, Diagnostics> {
     let directory = path.parent().unwrap_or(Path::new(""));
     let mut problems = Diagnostics::new();
     let document = from_toml::read(source, directory, &mut problems);
     match document.and_then(|document| compile::compile(&document, &mut problems)) {
-        Some(model) => Ok(Loaded { model, warnings: problems }),
+        Some(model) => Ok(LoadedConfig { model, warnings: problems }),
         None => Err(problems),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything a client can be slow at has a deadline here, kept by one timer per connection. When an
 //! HTTP/1 exchange ends in a tunnel, the socket is handed to whoever asked for it
-//! ([`ClientConnection::take_over`]): no upgrade channel, no boxed stream, and no HTTP state survives.
+//! ([`DownstreamConnection::take_over`]): no upgrade channel, no boxed stream, and no HTTP state survives.
 
 pub mod abort;
 pub mod connection;
@@ -29,79 +29,79 @@ use hyper::body::Body;
 use tokio::net::TcpStream;
 use tower::Service;
 
-use crate::drain::{Drain, Signal};
-use crate::model::Preamble;
-use crate::tls::server::client_certificate::ClientCertificate;
-use crate::tls::server::session_info::TlsSession;
-use crate::tls::server::sni::Doorway;
-use abort::NoAnswer;
-use connection::{ClientConnection, ConnectionSecurity};
-use driver::{Haste, drive};
-use handshake::{Handshake, HandshakeFailure};
-use http1::{Conclusion, Conversation, Farewell};
+use crate::drain::{DrainSignal, TaskTracker};
+use crate::model::ProxyProtocolMode;
+use crate::tls::server::client_certificate::ClientCertificateInfo;
+use crate::tls::server::session_info::TlsSessionInfo;
+use crate::tls::server::sni::CurrentSniResolver;
+use abort::Abort;
+use connection::{DownstreamConnection, DownstreamSecurity};
+use driver::{CloseReason, drive};
+use handshake::{HandshakeError, TlsHandshake};
+use http1::{Http1ConnectionEnd, Http1ServerConnection, ShutdownHandle};
 use peer::Peer;
-use request_body::ClientBody;
-use socket::ClientSocket;
-use stream::ClientStream;
-use timeouts::Activity;
+use request_body::IncomingBody;
+use socket::DownstreamSocket;
+use stream::DownstreamStream;
+use timeouts::ConnectionActivity;
 
 /// How a listener speaks.
-pub enum Transport {
+pub enum DownstreamTransport {
     Plain,
-    Tls(Doorway),
+    Tls(CurrentSniResolver),
 }
 
 /// A connection as it was accepted.
-pub struct Accepted {
+pub struct AcceptedConnection {
     pub tcp: TcpStream,
     pub peer: SocketAddr,
-    /// See [`ClientConnection::local`].
+    /// See [`DownstreamConnection::local`].
     pub local: Option<IpAddr>,
     pub listener: usize,
-    pub preamble: Preamble,
+    pub preamble: ProxyProtocolMode,
 }
 
 /// Why nothing of a connection reached the service.
-pub enum Unserved {
-    NoHandshake(HandshakeFailure),
+pub enum EarlyFailure {
+    NoHandshake(HandshakeError),
     /// An HTTP/1 head that cannot be read was answered with this status.
     Unreadable(StatusCode),
 }
 
-enum HttpVersion {
+enum NegotiatedProtocol {
     One,
     Two,
 }
 
 /// Serves a connection from its first byte to its last. Returns what no service has seen.
 pub async fn serve<M, S, B>(
-    accepted: Accepted,
-    transport: &Transport,
-    drain: &Drain,
+    accepted: AcceptedConnection,
+    transport: &DownstreamTransport,
+    drain: &TaskTracker,
     make_service: M,
-) -> Option<Unserved>
+) -> Option<EarlyFailure>
 where
-    M: FnOnce(Rc<ClientConnection>) -> S,
-    S: Service<Request<ClientBody>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
+    M: FnOnce(Rc<DownstreamConnection>) -> S,
+    S: Service<Request<IncomingBody>, Response = Response<B>, Error = Abort> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let Accepted { mut tcp, peer: address, local, listener, preamble } = accepted;
+    let AcceptedConnection { mut tcp, peer: address, local, listener, preamble } = accepted;
     let peer = Peer::meet(&mut tcp, address, preamble).await?;
-    let activity = Rc::new(Activity::one_by_one());
+    let activity = Rc::new(ConnectionActivity::one_by_one());
     let (stream, security, version) = match establish(tcp, transport, &activity).await {
         Ok(established) => established,
         Err(failure) => {
             say_failure(&failure, address);
-            return Some(Unserved::NoHandshake(failure));
+            return Some(EarlyFailure::NoHandshake(failure));
         }
     };
-    let connection = Rc::new(ClientConnection::new(peer, local, listener, security, activity));
+    let connection = Rc::new(DownstreamConnection::new(peer, local, listener, security, activity));
     let service = make_service(connection.clone());
     match version {
-        HttpVersion::One => serve_http1(stream, service, &connection, drain.signal()).await,
-        HttpVersion::Two => {
+        NegotiatedProtocol::One => serve_http1(stream, service, &connection, drain.signal()).await,
+        NegotiatedProtocol::Two => {
             http2::serve(stream, service, &connection, drain.signal()).await;
             None
         }
@@ -110,60 +110,61 @@ where
 
 async fn establish(
     tcp: TcpStream,
-    transport: &Transport,
-    activity: &Rc<Activity>,
-) -> Result<(ClientStream, ConnectionSecurity, HttpVersion), HandshakeFailure> {
+    transport: &DownstreamTransport,
+    activity: &Rc<ConnectionActivity>,
+) -> Result<(DownstreamStream, DownstreamSecurity, NegotiatedProtocol), HandshakeError> {
     let doorway = match transport {
-        Transport::Plain => {
-            let socket = ClientSocket::plain(tcp, activity.clone());
-            return Ok((ClientStream::Plain(socket), ConnectionSecurity::Plain, HttpVersion::One));
+        DownstreamTransport::Plain => {
+            let socket = DownstreamSocket::plain(tcp, activity.clone());
+            return Ok((DownstreamStream::Plain(socket), DownstreamSecurity::Plain, NegotiatedProtocol::One));
         }
-        Transport::Tls(doorway) => doorway,
+        DownstreamTransport::Tls(doorway) => doorway,
     };
-    let socket = ClientSocket::below_tls(tcp, activity.clone());
-    let Handshake { stream, server_name, terms } = handshake::accept(doorway, socket).await?;
+    let socket = DownstreamSocket::below_tls(tcp, activity.clone());
+    let TlsHandshake { stream, server_name, terms } = handshake::accept(doorway, socket).await?;
     let session = stream.get_ref().1;
-    let client = session.peer_certificates().and_then(ClientCertificate::new).map(Box::new);
-    let version = if session.alpn_protocol() == Some(b"h2") { HttpVersion::Two } else { HttpVersion::One };
-    let session = TlsSession::of(session);
-    let security = ConnectionSecurity::Tls { server_name, session, terms, client };
+    let client = session.peer_certificates().and_then(ClientCertificateInfo::new).map(Box::new);
+    let version =
+        if session.alpn_protocol() == Some(b"h2") { NegotiatedProtocol::Two } else { NegotiatedProtocol::One };
+    let session = TlsSessionInfo::of(session);
+    let security = DownstreamSecurity::Tls { server_name, session, terms, client };
     Ok((stream.into(), security, version))
 }
 
 /// Scanners fail all day long; a client with a wrong certificate belongs to somebody who will ask.
-fn say_failure(failure: &HandshakeFailure, peer: SocketAddr) {
+fn say_failure(failure: &HandshakeError, peer: SocketAddr) {
     match failure {
-        HandshakeFailure::BadClientCertificate(why) => {
+        HandshakeError::BadClientCertificate(why) => {
             tracing::info!("the client certificate of {peer} was refused: {why}");
         }
-        HandshakeFailure::Challenge => tracing::debug!("TLS handshake with {peer}: {failure}"),
+        HandshakeError::Challenge => tracing::debug!("TLS handshake with {peer}: {failure}"),
         _ => tracing::debug!("TLS handshake with {peer} failed: {failure}"),
     }
 }
 
 async fn serve_http1<S, B>(
-    stream: ClientStream,
+    stream: DownstreamStream,
     service: S,
-    connection: &ClientConnection,
-    signal: Signal,
-) -> Option<Unserved>
+    connection: &DownstreamConnection,
+    signal: DrainSignal,
+) -> Option<EarlyFailure>
 where
-    S: Service<Request<ClientBody>, Response = Response<B>, Error = NoAnswer>,
+    S: Service<Request<IncomingBody>, Response = Response<B>, Error = Abort>,
     B: Body<Data = Bytes>,
 {
-    let farewell = Farewell::default();
-    let mut conversation = pin!(Conversation::new(stream, farewell.clone()).hold(service));
-    let end = |_: Pin<&mut _>, haste: Haste| match haste {
-        Haste::Drain => farewell.finish(),
-        Haste::TooSlow => farewell.stop(),
+    let farewell = ShutdownHandle::default();
+    let mut conversation = pin!(Http1ServerConnection::new(stream, farewell.clone()).hold(service));
+    let end = |_: Pin<&mut _>, haste: CloseReason| match haste {
+        CloseReason::Drain => farewell.finish(),
+        CloseReason::TooSlow => farewell.stop(),
     };
     match drive(&mut conversation, end, connection, signal).await? {
-        Conclusion::Unreadable(status) => Some(Unserved::Unreadable(status)),
-        Conclusion::Switched(stream, early) => {
+        Http1ConnectionEnd::Unreadable(status) => Some(EarlyFailure::Unreadable(status)),
+        Http1ConnectionEnd::Switched(stream, early) => {
             let takeover = connection.takeover()?;
             takeover(stream, early);
             None
         }
-        Conclusion::Closed | Conclusion::BrokenOff => None,
+        Http1ConnectionEnd::Closed | Http1ConnectionEnd::BrokenOff => None,
     }
 }

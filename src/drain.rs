@@ -17,37 +17,37 @@ use tokio::task::JoinHandle;
 
 /// One worker's register of running tasks.
 #[derive(Clone)]
-pub struct Drain(Rc<Register>);
+pub struct TaskTracker(Rc<TrackerState>);
 
 /// Tells a connection that the worker wants to stop.
-pub struct Signal {
-    register: Rc<Register>,
+pub struct DrainSignal {
+    register: Rc<TrackerState>,
     changed: Pin<Box<dyn Future<Output = ()>>>,
-    asked: Asked,
+    asked: WakerState,
 }
 
 /// What kind of work a task is, for the count of what a stop cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TaskKind {
     Connection,
     Tunnel,
 }
 
 /// How much is running, or was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Census {
+pub struct TaskCounts {
     pub connections: usize,
     pub tunnels: usize,
 }
 
 /// Whether a signal's task is registered to be woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum WakerState {
     Not,
     Registered,
 }
 
-struct Register {
+struct TrackerState {
     draining: Cell<bool>,
     begun: Notify,
     connections: Cell<usize>,
@@ -56,14 +56,14 @@ struct Register {
 }
 
 /// Counts a task for as long as it lives.
-struct Counted {
-    register: Rc<Register>,
-    kind: Kind,
+struct TaskGuard {
+    register: Rc<TrackerState>,
+    kind: TaskKind,
 }
 
-impl Drain {
-    pub fn new() -> Drain {
-        Drain(Rc::new(Register {
+impl TaskTracker {
+    pub fn new() -> TaskTracker {
+        TaskTracker(Rc::new(TrackerState {
             draining: Cell::new(false),
             begun: Notify::new(),
             connections: Cell::new(0),
@@ -74,8 +74,8 @@ impl Drain {
 
     /// Runs a task on this worker and counts it.
     #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
-    pub fn spawn(&self, kind: Kind, task: impl Future<Output = ()> + 'static) {
-        let counted = Counted::new(self.0.clone(), kind);
+    pub fn spawn(&self, kind: TaskKind, task: impl Future<Output = ()> + 'static) {
+        let counted = TaskGuard::new(self.0.clone(), kind);
         // An `async` block would have room for the task twice, as it was given and as it is awaited. For an
         // idle tunnel that counts.
         tokio::task::spawn_local(task.map(move |()| drop(counted)));
@@ -88,64 +88,64 @@ impl Drain {
         tokio::task::spawn_local(task)
     }
 
-    pub fn signal(&self) -> Signal {
+    pub fn signal(&self) -> DrainSignal {
         let register = self.0.clone();
-        Signal {
+        DrainSignal {
             register: register.clone(),
             changed: Box::pin(async move { register.begun.notified().await }),
-            asked: Asked::Not,
+            asked: WakerState::Not,
         }
     }
 
-    pub fn census(&self) -> Census {
-        Census { connections: self.0.connections.get(), tunnels: self.0.tunnels.get() }
+    pub fn census(&self) -> TaskCounts {
+        TaskCounts { connections: self.0.connections.get(), tunnels: self.0.tunnels.get() }
     }
 
     /// Asks all connections to end and waits until nothing runs, but no longer than `grace`. Returns
     /// what was still running then; the caller ends it by dropping the runtime.
-    pub async fn finish(&self, grace: Duration) -> Census {
+    pub async fn finish(&self, grace: Duration) -> TaskCounts {
         self.0.draining.set(true);
         self.0.begun.notify_waiters();
         let emptied = async {
-            while self.census() != Census::default() {
+            while self.census() != TaskCounts::default() {
                 self.0.ended.notified().await;
             }
         };
         match tokio::time::timeout(grace, emptied).await {
-            Ok(()) => Census::default(),
+            Ok(()) => TaskCounts::default(),
             Err(_) => self.census(),
         }
     }
 }
 
-impl Default for Drain {
-    fn default() -> Drain {
-        Drain::new()
+impl Default for TaskTracker {
+    fn default() -> TaskTracker {
+        TaskTracker::new()
     }
 }
 
-impl Signal {
+impl DrainSignal {
     /// Ready when the worker drains. To be polled by one task only: it registers once, and then costs a
     /// look at a flag.
     pub fn poll_draining(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.asked == Asked::Not {
-            self.asked = Asked::Registered;
+        if self.asked == WakerState::Not {
+            self.asked = WakerState::Registered;
             let _ = self.changed.as_mut().poll(cx);
         }
         if self.register.draining.get() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
-impl AddAssign for Census {
-    fn add_assign(&mut self, other: Census) {
+impl AddAssign for TaskCounts {
+    fn add_assign(&mut self, other: TaskCounts) {
         self.connections += other.connections;
         self.tunnels += other.tunnels;
     }
 }
 
-impl Counted {
-    fn new(register: Rc<Register>, kind: Kind) -> Counted {
-        let counted = Counted { register, kind };
+impl TaskGuard {
+    fn new(register: Rc<TrackerState>, kind: TaskKind) -> TaskGuard {
+        let counted = TaskGuard { register, kind };
         let count = counted.count();
         count.set(count.get() + 1);
         counted
@@ -153,13 +153,13 @@ impl Counted {
 
     fn count(&self) -> &Cell<usize> {
         match self.kind {
-            Kind::Connection => &self.register.connections,
-            Kind::Tunnel => &self.register.tunnels,
+            TaskKind::Connection => &self.register.connections,
+            TaskKind::Tunnel => &self.register.tunnels,
         }
     }
 }
 
-impl Drop for Counted {
+impl Drop for TaskGuard {
     fn drop(&mut self) {
         let count = self.count();
         count.set(count.get() - 1);

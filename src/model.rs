@@ -32,33 +32,33 @@ mod virtual_host;
 pub use certificate_files::CertificateFiles;
 pub use ids::{CertificateId, ErrorPagesId, HostId, LogId, TlsId, UpstreamId};
 pub use limits::BodyLimit;
-pub use listener::{HttpVersions, Listener, Preamble, Transport};
-pub use process::{LogLevel, LogTarget, Process};
-pub use virtual_host::{Security, VirtualHost};
+pub use listener::{HttpVersions, Listener, ListenerTransport, ProxyProtocolMode};
+pub use process::{LogLevel, LogTarget, ProcessSettings};
+pub use virtual_host::{HostSecurity, VirtualHost};
 
-use acme::{Acme, Obtained};
+use acme::{AcmeCertificate, AcmeSettings};
 use error_page::ErrorPages;
 use host::HostPattern;
 use route::Route;
-use tls::TlsTerms;
+use tls::TlsSettings;
 use upstream::UpstreamSpec;
-use variable::{RequestFact, RequestVariable};
+use variable::{NamedRequestVariable, RequestVariable};
 
 /// Everything one process serves, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    pub process: Process,
+    pub process: ProcessSettings,
     pub listeners: Vec<Listener>,
     hosts: Vec<VirtualHost>,
     upstreams: Vec<UpstreamSpec>,
     certificates: Vec<CertificateFiles>,
-    tls_terms: Vec<TlsTerms>,
+    tls_terms: Vec<TlsSettings>,
     access_logs: Vec<LogTarget>,
     error_pages: Vec<ErrorPages>,
     /// The host of the pages about the proxy itself, if there is one.
     pub status: Option<HostId>,
     /// How certificates are obtained, if any are.
-    pub acme: Option<Acme>,
+    pub acme: Option<AcmeSettings>,
 }
 
 macro_rules! tables {
@@ -87,14 +87,14 @@ tables! {
     HostId -> hosts: VirtualHost, add_host, host;
     UpstreamId -> upstreams: UpstreamSpec, add_upstream, upstream;
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
-    TlsId -> tls_terms: TlsTerms, add_tls_terms, tls_terms;
+    TlsId -> tls_terms: TlsSettings, add_tls_terms, tls_terms;
     LogId -> access_logs: LogTarget, add_access_log, access_log;
     ErrorPagesId -> error_pages: ErrorPages, add_error_pages, error_pages;
 }
 
 impl Model {
     /// A model that serves nothing yet.
-    pub fn new(process: Process) -> Model {
+    pub fn new(process: ProcessSettings) -> Model {
         Model {
             process,
             listeners: Vec::new(),
@@ -126,7 +126,7 @@ impl Model {
         self.certificates.iter().enumerate().map(|(position, files)| (CertificateId(position), files))
     }
 
-    pub fn all_tls_terms(&self) -> impl Iterator<Item = (TlsId, &TlsTerms)> {
+    pub fn all_tls_terms(&self) -> impl Iterator<Item = (TlsId, &TlsSettings)> {
         self.tls_terms.iter().enumerate().map(|(position, terms)| (TlsId(position), terms))
     }
 
@@ -140,21 +140,21 @@ impl Model {
 
     /// The names of all hosts that show a certificate.
     pub fn names_behind(&self, id: CertificateId) -> Vec<HostPattern> {
-        let shows = |security: Security| match security {
-            Security::Tls(terms) => self.tls_terms(terms).certificates.contains(&id),
-            Security::Plain => false,
+        let shows = |security: HostSecurity| match security {
+            HostSecurity::Tls(terms) => self.tls_terms(terms).certificates.contains(&id),
+            HostSecurity::Plain => false,
         };
         let hosts = self.hosts.iter().filter(|host| shows(host.security));
         hosts.flat_map(|host| host.names.iter().cloned()).collect()
     }
 
     /// What is obtained as this certificate, if it is.
-    pub fn obtained(&self, id: CertificateId) -> Option<&Obtained> {
+    pub fn obtained(&self, id: CertificateId) -> Option<&AcmeCertificate> {
         self.acme.as_ref()?.certificates.iter().find(|it| it.certificate == id)
     }
 
     /// Whether a template of the model, of a log or of a header, names a fact.
-    pub fn names(&self, fact: RequestFact) -> bool {
+    pub fn names(&self, fact: NamedRequestVariable) -> bool {
         let wanted = RequestVariable::Fact(fact);
         self.hosts.iter().any(|host| {
             let mut ops = host.routes.iter().flat_map(Route::header_ops);

@@ -31,61 +31,66 @@ use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response, header};
 use tower::Service;
 
-use crate::downstream::Unserved;
-use crate::downstream::abort::NoAnswer;
-use crate::downstream::connection::{ClientConnection, OpenExchange};
-use crate::downstream::request_body::ClientBody;
-use crate::drain::{Drain, Kind};
+use crate::downstream::EarlyFailure;
+use crate::downstream::abort::Abort;
+use crate::downstream::connection::{ActiveExchange, DownstreamConnection};
+use crate::downstream::request_body::IncomingBody;
+use crate::drain::{TaskKind, TaskTracker};
 use crate::model::headers::ops::HeaderOp;
 use crate::model::path;
-use crate::model::route::{Action, Route};
-use crate::model::variable::RequestFact;
-use crate::telemetry::access_log::writer::LogHandle;
-use crate::telemetry::access_log::{Exchange, TunnelRecord};
-use crate::telemetry::metrics::{OpenConnection, Tallies};
+use crate::model::route::{Route, RouteAction};
+use crate::model::variable::NamedRequestVariable;
+use crate::telemetry::access_log::writer::LogSender;
+use crate::telemetry::access_log::{ExchangeRecord, TunnelRecord};
+use crate::telemetry::metrics::{ConnectionGuard, WorkerMetrics};
 use crate::upstream::Upstream;
-use compression::Prospect;
-use error::Refusal;
-use exchange::{Asked, Inbound, Outcome, Switched};
-use forward::Errand;
-use local_response::Reply;
+use compression::CompressionDecision;
+use error::ProxyError;
+use exchange::{HandlerOutcome, InboundRequest, PendingTunnel, RequestContext};
+use forward::ForwardContext;
+use local_response::LocalResponse;
 use request_id::RequestId;
-use response_body::{Record, ReplyBody};
+use response_body::{ExchangeTracker, ResponseBody};
 use snapshot::{SharedSnapshot, Snapshot};
-use tunnel::End;
-use variables::RequestFacts;
-use virtual_host::{Addressee, Visit};
+use tunnel::TunnelEndpoint;
+use variables::RequestVariables;
+use virtual_host::{ConnectionContext, SelectedHost};
 
 /// A request and its record, which begins in any case.
-struct Admitted {
-    open: OpenExchange,
-    exchange: Exchange,
+struct AdmittedRequest {
+    open: ActiveExchange,
+    exchange: ExchangeRecord,
     /// Boxed either way, because futures hold it.
-    inbound: Result<Box<Inbound>, Box<Reply>>,
+    inbound: Result<Box<InboundRequest>, Box<LocalResponse>>,
 }
 
 /// One worker's proxy.
 pub struct Proxy {
     snapshot: Snapshot,
-    drain: Drain,
+    drain: TaskTracker,
 }
 
 impl Proxy {
-    pub fn new(shared: SharedSnapshot, logs: &LogHandle, tallies: Option<Tallies>, drain: Drain) -> Proxy {
+    pub fn new(
+        shared: SharedSnapshot,
+        logs: &LogSender,
+        tallies: Option<WorkerMetrics>,
+        drain: TaskTracker,
+    ) -> Proxy {
         Proxy { snapshot: Snapshot::new(shared, logs, tallies), drain }
     }
 
     /// The service for one client connection.
     pub fn service(
         self: &Rc<Self>,
-        client: Rc<ClientConnection>,
-    ) -> impl Service<Request<ClientBody>, Response = Response<ReplyBody>, Error = NoAnswer, Future: 'static>
+        client: Rc<DownstreamConnection>,
+    ) -> impl Service<Request<IncomingBody>, Response = Response<ResponseBody>, Error = Abort, Future: 'static>
     + Clone
     + 'static
     + use<> {
         connection_metrics::count_handshake(&self.snapshot, &client);
         let proxy = self.clone();
-        let visit = Rc::new(Visit::of(client));
+        let visit = Rc::new(ConnectionContext::of(client));
         tower::service_fn(move |request| {
             let (proxy, visit) = (proxy.clone(), visit.clone());
             // Before the future begins, so that it need not carry the request in full.
@@ -95,17 +100,17 @@ impl Proxy {
     }
 
     /// Counts a connection for as long as the result lives, if anybody can ask for the count.
-    pub fn connected(&self) -> Option<OpenConnection> {
+    pub fn connected(&self) -> Option<ConnectionGuard> {
         self.snapshot.tallies.as_ref().map(|tallies| tallies.accepted())
     }
 
     /// Whether anybody wants to know which address of ours a client connected to. It costs a system call.
     pub fn asks_for_local_address(&self) -> bool {
-        self.snapshot.model.names(RequestFact::ServerAddr)
+        self.snapshot.model.names(NamedRequestVariable::ServerAddr)
     }
 
     /// See [`connection_metrics::note_unserved`].
-    pub fn note_unserved(&self, listener: usize, peer: IpAddr, unserved: &Unserved) {
+    pub fn note_unserved(&self, listener: usize, peer: IpAddr, unserved: &EarlyFailure) {
         connection_metrics::note_unserved(&self.snapshot, listener, peer, unserved);
     }
 
@@ -116,20 +121,24 @@ impl Proxy {
     }
 
     /// One exchange, from the request to the head of its answer.
-    async fn answer(&self, visit: &Visit, admitted: Admitted) -> Result<Response<ReplyBody>, NoAnswer> {
-        let Admitted { open, mut exchange, inbound } = admitted;
+    async fn answer(
+        &self,
+        visit: &ConnectionContext,
+        admitted: AdmittedRequest,
+    ) -> Result<Response<ResponseBody>, Abort> {
+        let AdmittedRequest { open, mut exchange, inbound } = admitted;
         let prospect = inbound.as_ref().ok().and_then(|inbound| self.prospect(inbound));
         let outcome = match inbound {
-            Ok(inbound) => self.act(Asked { visit, exchange: &mut exchange, inbound }).await,
-            Err(refused) => Outcome::Answered(*refused),
+            Ok(inbound) => self.act(RequestContext { visit, exchange: &mut exchange, inbound }).await,
+            Err(refused) => HandlerOutcome::Answered(*refused),
         };
         match outcome {
-            Outcome::Answered(reply) => Ok(recorded(exchange, open, compression::applied(prospect, reply))),
-            Outcome::Closed => {
+            HandlerOutcome::Answered(reply) => Ok(recorded(exchange, open, compression::applied(prospect, reply))),
+            HandlerOutcome::Closed => {
                 exchange.answered(local_response::unanswered(), &HeaderMap::new());
-                Err(NoAnswer)
+                Err(Abort)
             }
-            Outcome::Switched(reply, switched) => {
+            HandlerOutcome::Switched(reply, switched) => {
                 exchange.answered(reply.status(), reply.headers());
                 self.tunnel_after(&visit.client, switched, exchange.into_tunnel());
                 Ok(reply)
@@ -138,7 +147,7 @@ impl Proxy {
     }
 
     /// Finds the host of a request and opens its record.
-    fn admit(&self, visit: &Visit, request: Request<ClientBody>) -> Admitted {
+    fn admit(&self, visit: &ConnectionContext, request: Request<IncomingBody>) -> AdmittedRequest {
         let client = &*visit.client;
         let open = client.open_exchange();
         let (head, body) = request.into_parts();
@@ -147,7 +156,7 @@ impl Proxy {
         let answering =
             found.as_ref().ok().map(|addressee| addressee.host).or(self.snapshot.fallbacks[client.listener]);
         let client_address = virtual_host::client_address(&self.snapshot, client, answering, &head);
-        let facts = RequestFacts {
+        let facts = RequestVariables {
             model: &self.snapshot.model,
             client,
             client_address,
@@ -155,44 +164,47 @@ impl Proxy {
             host: answering,
             id: &id,
         };
-        let exchange = Exchange::open(client_address.ip(), &head, &facts, self.snapshot.logs.of(answering).clone());
+        let exchange =
+            ExchangeRecord::open(client_address.ip(), &head, &facts, self.snapshot.logs.of(answering).clone());
         let exchange = exchange.counted(self.snapshot.tallies.as_ref().map(|tallies| tallies.asked(answering)));
         if let Some(answer) = builtin_endpoints::challenge(&self.snapshot, &head) {
-            return Admitted { open, exchange, inbound: Err(Box::new(answer)) };
+            return AdmittedRequest { open, exchange, inbound: Err(Box::new(answer)) };
         }
         let inbound = match found {
-            Ok(Addressee { host, header: host_header }) => {
-                Ok(Box::new(Inbound { head, body, host, client_address, host_header, id }))
+            Ok(SelectedHost { host, header: host_header }) => {
+                Ok(Box::new(InboundRequest { head, body, host, client_address, host_header, id }))
             }
             Err(refusal) => Err(Box::new(local_response::refuse(&refusal, None, head.headers.get(header::ACCEPT)))),
         };
-        Admitted { open, exchange, inbound }
+        AdmittedRequest { open, exchange, inbound }
     }
 
     /// Does what the request's route says.
-    async fn act(&self, asked: Asked<'_>) -> Outcome {
+    async fn act(&self, asked: RequestContext<'_>) -> HandlerOutcome {
         let inbound = &asked.inbound;
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(inbound) {
             Ok(route) => route,
             Err(refusal) => {
                 let pages = self.snapshot.model.host(inbound.host).error_pages;
-                return Outcome::Answered(self.snapshot.refuse(&refusal, pages, accept.as_ref()));
+                return HandlerOutcome::Answered(self.snapshot.refuse(&refusal, pages, accept.as_ref()));
             }
         };
         let ops = HeaderOp::resolve(&route.response_headers, &inbound.facts(&asked.visit.client, &self.snapshot));
         let answered = match &route.action {
-            _ if !route.access.permit(inbound.client_address.ip()) => Err(Refusal::Denied),
-            Action::Redirect(redirect) => rewrite::redirect_target(&inbound.head.uri, route, &redirect.path)
+            _ if !route.access.permit(inbound.client_address.ip()) => Err(ProxyError::Denied),
+            RouteAction::Redirect(redirect) => rewrite::redirect_target(&inbound.head.uri, route, &redirect.path)
                 .map(|target| local_response::redirect(redirect, &inbound.host_header, &target))
-                .map_err(|_| Refusal::BadPath),
-            Action::Respond(respond) => local_response::respond(respond),
-            Action::Close => return Outcome::Closed,
+                .map_err(|_| ProxyError::BadPath),
+            RouteAction::Respond(respond) => local_response::respond(respond),
+            RouteAction::Close => return HandlerOutcome::Closed,
             // In a box, so that requests without files need no room for one.
-            Action::Files(files) => Box::pin(files::serve(files, &inbound.head)).await,
-            Action::Status(page) => builtin_endpoints::status_page(&self.snapshot, *page),
-            Action::Forward(forward) => {
-                match forward::forward(&self.snapshot, Errand { route, forward, response_ops: &ops }, asked).await {
+            RouteAction::Files(files) => Box::pin(files::serve(files, &inbound.head)).await,
+            RouteAction::Status(page) => builtin_endpoints::status_page(&self.snapshot, *page),
+            RouteAction::Forward(forward) => {
+                match forward::forward(&self.snapshot, ForwardContext { route, forward, response_ops: &ops }, asked)
+                    .await
+                {
                     Ok(outcome) => return outcome,
                     Err(refusal) => Err(refusal),
                 }
@@ -201,39 +213,39 @@ impl Proxy {
         let mut reply =
             answered.unwrap_or_else(|refusal| self.snapshot.refuse(&refusal, route.error_pages, accept.as_ref()));
         ops.apply(reply.headers_mut());
-        Outcome::Answered(reply)
+        HandlerOutcome::Answered(reply)
     }
 
-    fn find_route(&self, inbound: &Inbound) -> Result<&Route, Refusal> {
+    fn find_route(&self, inbound: &InboundRequest) -> Result<&Route, ProxyError> {
         if !local_response::is_allowed(&inbound.head.method) {
-            return Err(Refusal::Method);
+            return Err(ProxyError::Method);
         }
-        let path = path::normalise(inbound.head.uri.path()).map_err(|_| Refusal::BadPath)?;
-        self.snapshot.model.host(inbound.host).routes.select(&path).ok_or(Refusal::NoRoute)
+        let path = path::normalise(inbound.head.uri.path()).map_err(|_| ProxyError::BadPath)?;
+        self.snapshot.model.host(inbound.host).routes.select(&path).ok_or(ProxyError::NoRoute)
     }
 
     /// What compression will make of the answer.
-    fn prospect(&self, inbound: &Inbound) -> Option<Prospect<'_>> {
-        Prospect::of(&self.snapshot.model.host(inbound.host).compression, &inbound.head)
+    fn prospect(&self, inbound: &InboundRequest) -> Option<CompressionDecision<'_>> {
+        CompressionDecision::of(&self.snapshot.model.host(inbound.host).compression, &inbound.head)
     }
 
     /// Lets a tunnel begin when the 101 has gone out.
-    fn tunnel_after(&self, client: &ClientConnection, switched: Switched, record: TunnelRecord) {
+    fn tunnel_after(&self, client: &DownstreamConnection, switched: PendingTunnel, record: TunnelRecord) {
         let drain = self.drain.clone();
         let counted = self.snapshot.tallies.as_ref().map(|tallies| tallies.remains());
         client.take_over(Box::new(move |mut stream, early| {
             stream.become_tunnel();
-            let client = End { stream, early };
+            let client = TunnelEndpoint { stream, early };
             let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, record);
-            drain.spawn(Kind::Tunnel, tunnel.map(move |()| drop(counted)));
+            drain.spawn(TaskKind::Tunnel, tunnel.map(move |()| drop(counted)));
         }));
     }
 }
 
 /// An answer that carries its record to its end.
-fn recorded(mut exchange: Exchange, open: OpenExchange, reply: Reply) -> Response<ReplyBody> {
+fn recorded(mut exchange: ExchangeRecord, open: ActiveExchange, reply: LocalResponse) -> Response<ResponseBody> {
     exchange.answered(reply.status(), reply.headers());
     let reply = if exchange.is_head() { local_response::without_body(reply) } else { reply };
-    let record = Record::of_answer(exchange, open);
-    reply.map(|content| ReplyBody::Message { content, record })
+    let record = ExchangeTracker::of_answer(exchange, open);
+    reply.map(|content| ResponseBody::Message { content, record })
 }

@@ -1,7 +1,7 @@
 //! From a model to a running proxy, in two steps: everything that can fail, then everything that cannot.
 //!
 //! [`prepare`] reads keys, binds sockets and opens logs, or reports all that is wrong at once.
-//! [`Prepared::run`] serves until a signal ends it.
+//! [`PreparedServer::run`] serves until a signal ends it.
 
 pub mod problem;
 pub mod worker;
@@ -16,75 +16,75 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::acme::{self, Obtainer};
-use crate::drain::Census;
-use crate::model::{LogTarget, Model, Transport};
+use crate::acme::{self, AcmeHandle};
+use crate::drain::TaskCounts;
+use crate::model::{ListenerTransport, LogTarget, Model};
 use crate::net::listener;
-use crate::proxy::error_pages::ReadyPages;
+use crate::proxy::error_pages::LoadedErrorPages;
 use crate::proxy::snapshot::SharedSnapshot;
-use crate::sys::account::{self, Account};
-use crate::sys::signals::{Signals, Wish};
-use crate::telemetry::access_log::writer::{Finish, LogHandle, LogWriter};
-use crate::telemetry::metrics::Tallies;
-use crate::telemetry::metrics::expiry::HostExpiry;
+use crate::sys::account::{self, UserAccount};
+use crate::sys::signals::{SignalAction, SignalListener};
+use crate::telemetry::access_log::writer::{FlushOutcome, LogSender, LogWriter};
+use crate::telemetry::metrics::WorkerMetrics;
+use crate::telemetry::metrics::expiry::HostCertificateExpiry;
 use crate::tls::files::expiry::Expiry;
-use crate::tls::server::sni::Doors;
-use crate::tls::store::credential_store::Keyring;
-use crate::tls::store::watcher::{Renewal, Renewer, Update, Watched};
-use problem::Problem;
-use worker::{BoundListener, Orders, Plan};
+use crate::tls::server::sni::SniResolvers;
+use crate::tls::store::credential_store::CredentialStore;
+use crate::tls::store::watcher::{CredentialWatcher, Update, WatchedCredential, WatcherHandle};
+use problem::StartupProblem;
+use worker::{BoundListener, WorkerConfig, WorkerHandle};
 
 /// A proxy that has everything it needs, and only has to be started.
-pub struct Prepared {
+pub struct PreparedServer {
     shared: SharedSnapshot,
     /// By worker.
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
-    renewal: Renewal,
+    renewal: CredentialWatcher,
     /// For the page of metrics.
-    expiries: watch::Sender<Vec<HostExpiry>>,
+    expiries: watch::Sender<Vec<HostCertificateExpiry>>,
     /// There if certificates are obtained.
-    obtaining: Option<acme::Client>,
+    obtaining: Option<acme::AcmeClient>,
 }
 
 /// All that can be found wrong with a configuration without serving it.
-pub fn examine(model: &Model) -> Vec<Problem> {
-    let (keyring, unusable) = Keyring::read(model);
-    let mut problems: Vec<Problem> = unusable.into_iter().map(Problem::File).collect();
+pub fn examine(model: &Model) -> Vec<StartupProblem> {
+    let (keyring, unusable) = CredentialStore::read(model);
+    let mut problems: Vec<StartupProblem> = unusable.into_iter().map(StartupProblem::File).collect();
     match keyring {
         Ok(keyring) => {
-            problems.extend(keyring.objections(model).into_iter().map(Problem::from));
+            problems.extend(keyring.objections(model).into_iter().map(StartupProblem::from));
         }
-        Err(error) => problems.push(Problem::Tls(error)),
+        Err(error) => problems.push(StartupProblem::Tls(error)),
     }
     let directories: BTreeSet<&Path> = log_files(model).filter_map(Path::parent).collect();
     let missing = directories.into_iter().filter(|directory| !directory.is_dir());
-    problems.extend(missing.map(|directory| Problem::LogDirectory(directory.into())));
+    problems.extend(missing.map(|directory| StartupProblem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
     let obstacles = model.acme.iter().flat_map(|acme| acme::obstacles(model, acme));
-    problems.extend(obstacles.map(Problem::Obstacle));
+    problems.extend(obstacles.map(StartupProblem::Obstacle));
     problems
 }
 
 /// Does everything that can fail: reads certificates, opens logs, binds sockets, gives up root.
-pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
+pub fn prepare(model: Model) -> Result<PreparedServer, Vec<StartupProblem>> {
     account::raise_descriptor_limit();
-    let watched = Watched::all(&model);
-    let (keyring, unusable) = Keyring::read(&model);
-    let mut problems: Vec<Problem> = unusable.into_iter().map(Problem::File).collect();
-    let mut keyring = keyring.map_err(|error| vec![Problem::Tls(error)])?;
+    let watched = WatchedCredential::all(&model);
+    let (keyring, unusable) = CredentialStore::read(&model);
+    let mut problems: Vec<StartupProblem> = unusable.into_iter().map(StartupProblem::File).collect();
+    let mut keyring = keyring.map_err(|error| vec![StartupProblem::Tls(error)])?;
     let logs = LogWriter::open(model.access_logs())
-        .map_err(|(target, error)| problems.push(Problem::Log { target, error }));
+        .map_err(|(target, error)| problems.push(StartupProblem::Log { target, error }));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
     let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else {
         return Err(problems);
     };
-    let doors = keyring.doors(&model).map_err(|error| vec![Problem::Tls(error)])?;
+    let doors = keyring.doors(&model).map_err(|error| vec![StartupProblem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
-    let pages = ReadyPages::prepare(&model);
+    let pages = LoadedErrorPages::prepare(&model);
     let model = Arc::new(model);
     let (challenges, obtaining) = (keyring.challenges().cloned(), obtaining(&model, &keyring)?);
-    let mut renewal = Renewal::new(model.clone(), keyring, watched);
+    let mut renewal = CredentialWatcher::new(model.clone(), keyring, watched);
     renewal.say_all();
     give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
     let application_tls = renewal.application_tls();
@@ -96,34 +96,37 @@ pub fn prepare(model: Model) -> Result<Prepared, Vec<Problem>> {
         challenges,
         expiries: expiries.subscribe(),
     };
-    Ok(Prepared { shared, sockets, logs, renewal, expiries, obtaining })
+    Ok(PreparedServer { shared, sockets, logs, renewal, expiries, obtaining })
 }
 
-impl Prepared {
+impl PreparedServer {
     /// Serves until a signal ends it; returns what had to be cut then.
-    pub fn run(self) -> Result<Census, Problem> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Problem::Start)?;
+    pub fn run(self) -> Result<TaskCounts, StartupProblem> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartupProblem::Start)?;
         runtime.block_on(self.serve())
     }
 
-    async fn serve(self) -> Result<Census, Problem> {
-        let mut signals = Signals::new().map_err(Problem::Start)?;
+    async fn serve(self) -> Result<TaskCounts, StartupProblem> {
+        let mut signals = SignalListener::new().map_err(StartupProblem::Start)?;
         let logs = self.logs.handle();
-        let log_thread = self.logs.start().map_err(Problem::Start)?;
-        let mut tallies = Tallies::for_workers(&self.shared.model).into_iter().flatten();
+        let log_thread = self.logs.start().map_err(StartupProblem::Start)?;
+        let mut tallies = WorkerMetrics::for_workers(&self.shared.model).into_iter().flatten();
         let (reporter, mut reports) = unbounded_channel();
         let mut workers = Vec::new();
         for (position, sockets) in self.sockets.into_iter().enumerate() {
-            let plan = Plan { shared: self.shared.clone(), sockets, logs: logs.clone(), tallies: tallies.next() };
-            workers.push(worker::start(position, plan, reporter.clone()).map_err(Problem::Start)?);
+            let plan =
+                WorkerConfig { shared: self.shared.clone(), sockets, logs: logs.clone(), tallies: tallies.next() };
+            workers.push(worker::start(position, plan, reporter.clone()).map_err(StartupProblem::Start)?);
         }
         drop(reporter);
-        let renewer = self.renewal.start(publisher(workers.clone(), self.expiries)).map_err(Problem::Start)?;
+        let renewer =
+            self.renewal.start(publisher(workers.clone(), self.expiries)).map_err(StartupProblem::Start)?;
         announce(&self.shared.model);
-        let obtainer = self.obtaining.map(acme::Client::start).transpose().map_err(Problem::Start)?;
-        let helpers = Helpers { logs, renewer, obtainer };
+        let obtainer = self.obtaining.map(acme::AcmeClient::start).transpose().map_err(StartupProblem::Start)?;
+        let helpers = BackgroundThreads { logs, renewer, obtainer };
         let cut = supervise(&mut signals, &workers, &mut reports, &helpers).await;
-        if log_thread.finish(WRITING_OUT) == Finish::Stuck {
+        if log_thread.finish(WRITING_OUT) == FlushOutcome::Stuck {
             tracing::error!("the last lines of the access logs could not be written in time");
         }
         Ok(cut)
@@ -131,15 +134,18 @@ impl Prepared {
 }
 
 /// Hands what has been read anew to the workers and to the page of metrics.
-fn publisher(workers: Vec<Orders>, expiries: watch::Sender<Vec<HostExpiry>>) -> impl Fn(Update) + Send + 'static {
+fn publisher(
+    workers: Vec<WorkerHandle>,
+    expiries: watch::Sender<Vec<HostCertificateExpiry>>,
+) -> impl Fn(Update) + Send + 'static {
     move |update| match update {
         Update::Doors(doors) => workers.iter().for_each(|worker| worker.renew(doors.clone())),
         Update::Expiries(ends) => drop(expiries.send_replace(host_expiries(ends))),
     }
 }
 
-fn host_expiries(ends: Vec<(String, Expiry)>) -> Vec<HostExpiry> {
-    let converted = |(host, end): (String, Expiry)| HostExpiry {
+fn host_expiries(ends: Vec<(String, Expiry)>) -> Vec<HostCertificateExpiry> {
+    let converted = |(host, end): (String, Expiry)| HostCertificateExpiry {
         host,
         kind: end.kind.name(),
         file: end.file.display().to_string(),
@@ -149,21 +155,21 @@ fn host_expiries(ends: Vec<(String, Expiry)>) -> Vec<HostExpiry> {
 }
 
 /// Threads beside the workers that signals are passed on to.
-struct Helpers {
-    logs: LogHandle,
-    renewer: Renewer,
+struct BackgroundThreads {
+    logs: LogSender,
+    renewer: WatcherHandle,
     /// There if certificates are obtained.
-    obtainer: Option<Obtainer>,
+    obtainer: Option<AcmeHandle>,
 }
 
 /// Passes signals on to the workers until all have ended.
 async fn supervise(
-    signals: &mut Signals,
-    workers: &[Orders],
-    reports: &mut UnboundedReceiver<Census>,
-    helpers: &Helpers,
-) -> Census {
-    let mut cut = Census::default();
+    signals: &mut SignalListener,
+    workers: &[WorkerHandle],
+    reports: &mut UnboundedReceiver<TaskCounts>,
+    helpers: &BackgroundThreads,
+) -> TaskCounts {
+    let mut cut = TaskCounts::default();
     let mut is_stopping = false;
     let mut give_up_at = None;
     loop {
@@ -174,21 +180,21 @@ async fn supervise(
             },
             () = until(give_up_at) => return cut,
             wish = signals.next() => match wish {
-                Wish::ReopenLogs => helpers.logs.reopen(),
-                Wish::Renew => {
+                SignalAction::ReopenLogs => helpers.logs.reopen(),
+                SignalAction::Renew => {
                     tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
                     helpers.renewer.renew();
-                    helpers.obtainer.iter().for_each(Obtainer::obtain);
+                    helpers.obtainer.iter().for_each(AcmeHandle::obtain);
                 }
-                Wish::Stop if is_stopping => {
+                SignalAction::Stop if is_stopping => {
                     tracing::warn!("stopping at once because of a second signal");
-                    workers.iter().for_each(Orders::cut);
+                    workers.iter().for_each(WorkerHandle::cut);
                     give_up_at.get_or_insert_with(|| Instant::now() + CUTTING);
                 }
-                Wish::Stop => {
+                SignalAction::Stop => {
                     tracing::info!("stopping: waiting for requests and tunnels to finish");
                     is_stopping = true;
-                    workers.iter().for_each(Orders::stop);
+                    workers.iter().for_each(WorkerHandle::stop);
                 }
             },
         }
@@ -196,18 +202,21 @@ async fn supervise(
 }
 
 /// The client that obtains certificates, if any are to be obtained.
-fn obtaining(model: &Arc<Model>, keyring: &Keyring) -> Result<Option<acme::Client>, Vec<Problem>> {
+fn obtaining(
+    model: &Arc<Model>,
+    keyring: &CredentialStore,
+) -> Result<Option<acme::AcmeClient>, Vec<StartupProblem>> {
     let Some((acme, challenges)) = model.acme.as_ref().zip(keyring.challenges()) else { return Ok(None) };
-    let client = acme::Client::prepare(model, acme, challenges, keyring.provider());
-    client.map(Some).map_err(|problem| vec![Problem::File(problem)])
+    let client = acme::AcmeClient::prepare(model, acme, challenges, keyring.provider());
+    client.map(Some).map_err(|problem| vec![StartupProblem::File(problem)])
 }
 
 /// Sockets by worker, then by listener.
-fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
+fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem>> {
     let taken =
         model.listeners.iter().map(|listener| listener.address).filter(|address| listener::is_taken(*address));
-    let in_use = |address| Problem::Bind { address, error: io::ErrorKind::AddrInUse.into() };
-    let mut problems: Vec<Problem> = taken.map(in_use).collect();
+    let in_use = |address| StartupProblem::Bind { address, error: io::ErrorKind::AddrInUse.into() };
+    let mut problems: Vec<StartupProblem> = taken.map(in_use).collect();
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -223,7 +232,7 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
                 Err(error) if listener::is_without_ip6(listener.address, &error) => {
                     tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
                 }
-                Err(error) => problems.push(Problem::Bind { address: listener.address, error }),
+                Err(error) => problems.push(StartupProblem::Bind { address: listener.address, error }),
             }
         }
         by_worker.push(sockets);
@@ -234,18 +243,18 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<Problem>> {
     if problems.is_empty() { Ok(by_worker) } else { Err(problems) }
 }
 
-fn with_tls(sockets: Vec<BoundListener>, doors: &Doors) -> Vec<BoundListener> {
+fn with_tls(sockets: Vec<BoundListener>, doors: &SniResolvers) -> Vec<BoundListener> {
     sockets.into_iter().map(|bound| BoundListener { tls: doors[bound.listener].clone(), ..bound }).collect()
 }
 
 /// Becomes the configured account, if the program was started as root, and hands it the logs.
-fn give_up_root(model: &Model, logs: &LogWriter) -> Result<(), Problem> {
+fn give_up_root(model: &Model, logs: &LogWriter) -> Result<(), StartupProblem> {
     let Some(name) = model.process.user.as_ref().filter(|_| account::is_root()) else { return Ok(()) };
     let account = find_account(name)?;
     let (user, group) = account.ids();
     // It may lack the right to give files away; what counts is whether they can be opened anew.
     let _ = logs.give_to(user, group);
-    account.assume().map_err(|why| Problem::User { name: name.clone(), why: why.to_string() })?;
+    account.assume().map_err(|why| StartupProblem::User { name: name.clone(), why: why.to_string() })?;
     for file in log_files(model).filter(|file| !account::may_write(file)) {
         let file = file.display();
         tracing::warn!(
@@ -255,8 +264,8 @@ fn give_up_root(model: &Model, logs: &LogWriter) -> Result<(), Problem> {
     Ok(())
 }
 
-fn find_account(name: &str) -> Result<Account, Problem> {
-    Account::find(name).map_err(|why| Problem::User { name: name.into(), why: why.to_string() })
+fn find_account(name: &str) -> Result<UserAccount, StartupProblem> {
+    UserAccount::find(name).map_err(|why| StartupProblem::User { name: name.into(), why: why.to_string() })
 }
 
 fn log_files(model: &Model) -> impl Iterator<Item = &Path> {
@@ -269,7 +278,7 @@ fn log_files(model: &Model) -> impl Iterator<Item = &Path> {
 fn announce(model: &Model) {
     for listener in &model.listeners {
         let names: Vec<String> = listener.hosts.entries().iter().map(|(name, _)| name.to_string()).collect();
-        let scheme = if listener.transport == Transport::Plain { "http" } else { "https" };
+        let scheme = if listener.transport == ListenerTransport::Plain { "http" } else { "https" };
         tracing::info!("listening on {} ({scheme}) for {}", listener.address, names.join(", "));
     }
     tracing::info!("ready, {} workers", model.process.workers);

@@ -18,34 +18,34 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::model::upstream::{UpstreamProtocol, UpstreamSpec};
-use crate::tls::upstream_client::ApplicationTls;
-use connector::Dialer;
+use crate::tls::upstream_client::UpstreamTlsClient;
+use connector::Connector;
 use error::UpstreamError;
-use http1::connection::Connection;
+use http1::connection::Http1ClientConnection;
 use http1::exchange;
-use http1::idle_pool::Pool;
-use http1::request_writer::Outgoing;
-use http2::multiplexer::Multiplex;
+use http1::idle_pool::IdlePool;
+use http1::request_writer::RequestWriter;
+use http2::multiplexer::Http2ConnectionSet;
 use request::UpstreamRequest;
-use response::Answer;
-use response_body::AnswerBody;
+use response::UpstreamResponse;
+use response_body::UpstreamBody;
 
 /// One worker's way to one application.
 pub struct Upstream {
-    dialer: Dialer,
-    connections: Connections,
+    dialer: Connector,
+    connections: UpstreamConnections,
 }
 
-enum Connections {
-    Http1(Rc<Pool>),
-    Http2(Multiplex),
+enum UpstreamConnections {
+    Http1(Rc<IdlePool>),
+    Http2(Http2ConnectionSet),
 }
 
 /// What somebody wants to know of how a request got its connection.
 #[derive(Default)]
-pub struct Attempt(Cell<Option<Duration>>);
+pub struct ConnectTiming(Cell<Option<Duration>>);
 
-impl Attempt {
+impl ConnectTiming {
     /// How long connecting took; zero for a connection that was there already, `None` if it failed.
     pub fn connected_in(&self) -> Option<Duration> {
         self.0.get()
@@ -55,14 +55,15 @@ impl Attempt {
 impl Upstream {
     /// `workers` share the spec's number of resting connections evenly. `tls` belongs to a spec that asks
     /// for it.
-    pub fn new(spec: &UpstreamSpec, tls: Option<ApplicationTls>, workers: usize) -> Upstream {
+    pub fn new(spec: &UpstreamSpec, tls: Option<UpstreamTlsClient>, workers: usize) -> Upstream {
         let connections = match spec.protocol {
-            UpstreamProtocol::Http1 => {
-                Connections::Http1(Rc::new(Pool::new(spec.idle_timeout, spec.max_idle.div_ceil(workers))))
-            }
-            UpstreamProtocol::Http2 => Connections::Http2(Multiplex::new(spec.idle_timeout)),
+            UpstreamProtocol::Http1 => UpstreamConnections::Http1(Rc::new(IdlePool::new(
+                spec.idle_timeout,
+                spec.max_idle.div_ceil(workers),
+            ))),
+            UpstreamProtocol::Http2 => UpstreamConnections::Http2(Http2ConnectionSet::new(spec.idle_timeout)),
         };
-        Upstream { dialer: Dialer::new(spec, tls), connections }
+        Upstream { dialer: Connector::new(spec, tls), connections }
     }
 
     /// Sends a request and waits for the head of the answer.
@@ -73,23 +74,23 @@ impl Upstream {
     pub async fn send(
         &self,
         request: UpstreamRequest,
-        attempt: Option<&Attempt>,
-    ) -> Result<Answer<AnswerBody>, UpstreamError> {
+        attempt: Option<&ConnectTiming>,
+    ) -> Result<UpstreamResponse<UpstreamBody>, UpstreamError> {
         let pool = match &self.connections {
-            Connections::Http1(pool) => pool,
-            Connections::Http2(multiplex) => {
+            UpstreamConnections::Http1(pool) => pool,
+            UpstreamConnections::Http2(multiplex) => {
                 return Box::pin(self.send_on_stream(request, multiplex, attempt)).await;
             }
         };
-        let request = Outgoing::new(request);
+        let request = RequestWriter::new(request);
         let Some(resting) = pool.take() else {
             return Box::pin(self.send_on_new(request, pool, attempt)).await;
         };
-        if let Some(Attempt(connected_in)) = attempt {
+        if let Some(ConnectTiming(connected_in)) = attempt {
             connected_in.set(Some(Duration::ZERO));
         }
         let failure = match exchange(resting, request, pool).await {
-            Ok(answer) => return Ok(answer.map_body(AnswerBody::from)),
+            Ok(answer) => return Ok(answer.map_body(UpstreamBody::from)),
             Err(failure) => failure,
         };
         match failure.again {
@@ -101,52 +102,52 @@ impl Upstream {
     /// Closes connections that have rested long enough.
     pub fn prune(&self) {
         match &self.connections {
-            Connections::Http1(pool) => pool.prune(),
-            Connections::Http2(multiplex) => multiplex.prune(),
+            UpstreamConnections::Http1(pool) => pool.prune(),
+            UpstreamConnections::Http2(multiplex) => multiplex.prune(),
         }
     }
 
     /// Rare, and its future is large; so callers box it, and every request's own future stays small.
     async fn send_on_new(
         &self,
-        request: Outgoing,
-        pool: &Rc<Pool>,
-        attempt: Option<&Attempt>,
-    ) -> Result<Answer<AnswerBody>, UpstreamError> {
+        request: RequestWriter,
+        pool: &Rc<IdlePool>,
+        attempt: Option<&ConnectTiming>,
+    ) -> Result<UpstreamResponse<UpstreamBody>, UpstreamError> {
         let connection = timed(attempt, self.connect()).await?;
         let answer = exchange(connection, request, pool).await.map_err(|failure| failure.error)?;
-        Ok(answer.map_body(AnswerBody::from))
+        Ok(answer.map_body(UpstreamBody::from))
     }
 
     async fn send_on_stream(
         &self,
         request: UpstreamRequest,
-        lines: &Multiplex,
-        attempt: Option<&Attempt>,
-    ) -> Result<Answer<AnswerBody>, UpstreamError> {
+        lines: &Http2ConnectionSet,
+        attempt: Option<&ConnectTiming>,
+    ) -> Result<UpstreamResponse<UpstreamBody>, UpstreamError> {
         let spare = request.repeatable();
         let claim = timed(attempt, lines.claim(&self.dialer)).await?;
         let failure = match http2::exchange(claim, request).await {
-            Ok(answer) => return Ok(answer.map_body(AnswerBody::from)),
+            Ok(answer) => return Ok(answer.map_body(UpstreamBody::from)),
             Err(failure) => failure,
         };
         let again = failure.repeat(spare)?;
         let claim = timed(attempt, lines.claim(&self.dialer)).await?;
         let answer = http2::exchange(claim, again).await.map_err(|failure| failure.error)?;
-        Ok(answer.map_body(AnswerBody::from))
+        Ok(answer.map_body(UpstreamBody::from))
     }
 
-    async fn connect(&self) -> Result<Box<Connection>, UpstreamError> {
-        self.dialer.dial().await.map(Connection::new)
+    async fn connect(&self) -> Result<Box<Http1ClientConnection>, UpstreamError> {
+        self.dialer.dial().await.map(Http1ClientConnection::new)
     }
 }
 
 /// Notes how long connecting takes, if somebody wants to know.
 async fn timed<T>(
-    attempt: Option<&Attempt>,
+    attempt: Option<&ConnectTiming>,
     connecting: impl Future<Output = Result<T, UpstreamError>>,
 ) -> Result<T, UpstreamError> {
-    let Some(Attempt(connected_in)) = attempt else { return connecting.await };
+    let Some(ConnectTiming(connected_in)) = attempt else { return connecting.await };
     connected_in.set(None);
     let begun = Instant::now();
     let connected = connecting.await?;

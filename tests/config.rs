@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gatepost::cli::explain::{self, Format};
-use gatepost::config::{self, Loaded};
+use gatepost::cli::explain::{self, OutputFormat};
+use gatepost::config::{self, LoadedConfig};
 use gatepost::model::variable::LogVariable;
 
 #[test]
@@ -20,7 +20,7 @@ fn valid_files_mean_what_their_table_shows() {
     for path in toml_files("tests/config/valid") {
         let loaded = compile(&path);
         assert!(loaded.warnings.is_empty(), "{}:\n{}", path.display(), loaded.warnings);
-        compare(&path.with_extension("table"), &explain::render(&loaded.model, Format::Table));
+        compare(&path.with_extension("table"), &explain::render(&loaded.model, OutputFormat::Table));
     }
 }
 
@@ -49,8 +49,8 @@ fn an_explained_model_compiles_to_itself() {
     paths.extend(toml_files("tests/config/odd"));
     paths.push(PathBuf::from("config/gatepost.toml"));
     for path in paths {
-        let Loaded { model, warnings } = compile(&path);
-        let written = explain::render(&model, Format::Toml);
+        let LoadedConfig { model, warnings } = compile(&path);
+        let written = explain::render(&model, OutputFormat::Toml);
         let again = config::from_toml(Path::new("/elsewhere/written.toml"), &written)
             .unwrap_or_else(|problems| panic!("{}:\n{problems}\n{written}", path.display()));
         // What the model itself gives cause for is said again, and nothing else.
@@ -92,7 +92,7 @@ fn the_reference_has_every_variable() {
 #[test]
 fn json_has_the_keys_and_values_of_the_language() {
     let model = compile(Path::new("tests/config/valid/routes.toml")).model;
-    let json: serde_json::Value = serde_json::from_str(&explain::render(&model, Format::Json)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&explain::render(&model, OutputFormat::Json)).unwrap();
     assert_eq!(json["process"]["shutdown_grace"], "90s");
     assert_eq!(json["default_host"], serde_json::Value::Null);
     assert_eq!(json["hosts"][0]["aliases"][1], "www.example.com");
@@ -104,7 +104,7 @@ fn json_has_the_keys_and_values_of_the_language() {
 #[test]
 fn tables_for_people_are_80_columns_wide_but_for_long_words() {
     for path in toml_files("tests/config/valid") {
-        for line in explain::render(&compile(&path).model, Format::Table).lines() {
+        for line in explain::render(&compile(&path).model, OutputFormat::Table).lines() {
             let words = line.split_whitespace().count();
             assert!(line.chars().count() <= 80 || words <= 2, "{}: {line}", path.display());
         }
@@ -127,7 +127,7 @@ fn relative_paths_start_at_the_directory_of_the_file() {
 }
 
 /// Compiles a file that must be valid, as if it lay in `/etc/gatepost`.
-fn compile(path: &Path) -> Loaded {
+fn compile(path: &Path) -> LoadedConfig {
     let file_name = Path::new("/etc/gatepost").join(name(path));
     config::from_toml(&file_name, &read(path)).unwrap_or_else(|problems| panic!("{}:\n{problems}", path.display()))
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use gatepost::cli::demo::{RunningApplications, start_applications};
+use gatepost::cli::demo::{DemoServers, start_applications};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// Both applications in a directory of their own. The fields are dropped in order: first the
 /// applications stop, then the directory goes.
 struct Demo {
-    running: RunningApplications,
+    running: DemoServers,
     _directory: TempDir,
 }
 

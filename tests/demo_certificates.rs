@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use gatepost::cli::demo::certificates::{CertificateError, Issued, issue};
+use gatepost::cli::demo::certificates::{DemoCertificateError, DemoCertificates, issue};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
@@ -47,13 +47,13 @@ fn keys_are_for_the_owner_only_even_where_an_older_file_was_not() {
 fn a_name_that_is_none_is_refused_before_anything_is_written() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let error = issue(directory.path(), &["gitlab.localhost", "../evil"]).expect_err("no host name");
-    assert!(matches!(&error, CertificateError::Host { text, .. } if text == "../evil"), "{error}");
+    assert!(matches!(&error, DemoCertificateError::Host { text, .. } if text == "../evil"), "{error}");
     assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 0);
 }
 
 /// Shakes hands in memory with a client that trusts the authority only and asks for `name`, and a
 /// server that has the certificate of one issued host.
-fn handshake(issued: &Issued, host: usize, name: &str) -> Result<(), rustls::Error> {
+fn handshake(issued: &DemoCertificates, host: usize, name: &str) -> Result<(), rustls::Error> {
     let mut client = tls_client(issued, name);
     let mut server = tls_server(issued, host);
     for _ in 0..MOST_ROUND_TRIPS {
@@ -70,7 +70,7 @@ fn handshake(issued: &Issued, host: usize, name: &str) -> Result<(), rustls::Err
     Ok(())
 }
 
-fn tls_client(issued: &Issued, name: &str) -> ClientConnection {
+fn tls_client(issued: &DemoCertificates, name: &str) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&issued.authority).expect("the authority")).expect("a root");
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -78,7 +78,7 @@ fn tls_client(issued: &Issued, name: &str) -> ClientConnection {
     ClientConnection::new(Arc::new(config), name).expect("a client")
 }
 
-fn tls_server(issued: &Issued, host: usize) -> ServerConnection {
+fn tls_server(issued: &DemoCertificates, host: usize) -> ServerConnection {
     let files = &issued.hosts[host].files;
     let chain =
         CertificateDer::pem_file_iter(&files.chain).expect("the chain").map(|it| it.expect("PEM")).collect();

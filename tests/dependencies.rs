@@ -15,7 +15,7 @@ fn each_direct_dependency_is_explained_and_nothing_else_is() {
 fn only_the_reader_of_pem_files_knows_the_archived_pem_parser() {
     let sources = rust_files(&in_project("src"));
     let users: Vec<&PathBuf> = sources.iter().filter(|file| read(file).contains("rustls_pemfile")).collect();
-    assert_eq!(users, [&in_project("src/net/pem.rs")]);
+    assert_eq!(users, [&in_project("src/tls/files/pem.rs")]);
 }
 
 /// The names in the first column of the tables of crates, which is the one called `crate`.

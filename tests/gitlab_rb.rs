@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use gatepost::cli::explain::{self, Account, Format};
-use gatepost::config::gitlab_rb::environment::Surroundings;
-use gatepost::config::gitlab_rb::{self, Reading};
-use gatepost::config::{self, Severity};
+use gatepost::cli::explain::{self, GitlabRbReport, OutputFormat};
+use gatepost::config::gitlab_rb::environment::Environment;
+use gatepost::config::gitlab_rb::{self, GitlabRbConfig};
+use gatepost::config::{self, DiagnosticSeverity};
 use serde_json::Value as Json;
 
 /// Settings that an expectation gives up, but of which every directive is translated here.
@@ -33,7 +33,7 @@ struct Given {
     node: BTreeMap<String, String>,
 }
 
-impl Surroundings for Given {
+impl Environment for Given {
     fn variable(&self, name: &str) -> Option<String> {
         self.environment.get(name).cloned()
     }
@@ -114,7 +114,7 @@ fn wrong_files_are_refused_with_the_lines_that_are_wrong() {
         let lines: Vec<Option<u64>> = reading
             .problems
             .iter()
-            .filter(|problem| problem.severity == Severity::Error)
+            .filter(|problem| problem.severity == DiagnosticSeverity::Error)
             .map(|problem| Some(problem.place.excerpt()?.line as u64))
             .collect();
         let expected: Vec<Option<u64>> = case.expected["errors"]
@@ -150,7 +150,7 @@ fn a_refused_directive_is_a_warning_at_its_own_line() {
 fn the_toml_of_a_file_means_the_same() {
     for case in cases() {
         let Some(model) = case.read().model else { continue };
-        let toml = explain::render(&model, Format::Toml);
+        let toml = explain::render(&model, OutputFormat::Toml);
         let again = config::from_toml(Path::new("/etc/gatepost/gatepost.toml"), &toml)
             .unwrap_or_else(|problems| panic!("{}:\n{problems}\n{toml}", case.name));
         assert_eq!(again.model, model, "{}:\n{toml}", case.name);
@@ -174,7 +174,7 @@ fn every_setting_is_documented_with_its_verdict() {
 #[test]
 fn tables_for_people_are_80_columns_wide_but_for_long_words() {
     for case in cases() {
-        for line in case.render(Format::Table).lines() {
+        for line in case.render(OutputFormat::Table).lines() {
             let words = line.split_whitespace().count();
             assert!(line.chars().count() <= 80 || words <= 3, "{}: {line}", case.name);
         }
@@ -189,20 +189,20 @@ impl Case {
         self.name.split(' ').next().unwrap()
     }
 
-    fn read(&self) -> Reading {
+    fn read(&self) -> GitlabRbConfig {
         let path = PathBuf::from(format!("tests/config/gitlab_rb/{}.rb", self.file()));
         gitlab_rb::read(&path, &fs::read_to_string(&path).unwrap(), &self.surroundings)
     }
 
-    fn render(&self, format: Format) -> String {
+    fn render(&self, format: OutputFormat) -> String {
         let reading = self.read();
         let account =
-            Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
+            GitlabRbReport { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
         explain::render_account(&account, format).unwrap()
     }
 
     fn account(&self) -> Json {
-        serde_json::from_str(&self.render(Format::Json)).unwrap()
+        serde_json::from_str(&self.render(OutputFormat::Json)).unwrap()
     }
 }
 
@@ -411,8 +411,9 @@ fn account_of(lines: &str, files: &[&str]) -> Json {
     let surroundings = Given { files: files.iter().chain(&[KEY]).map(PathBuf::from).collect(), ..Given::default() };
     let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &surroundings);
     assert_eq!(reading.problems.to_string(), "");
-    let account = Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
-    serde_json::from_str(&explain::render_account(&account, Format::Json).unwrap()).unwrap()
+    let account =
+        GitlabRbReport { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
+    serde_json::from_str(&explain::render_account(&account, OutputFormat::Json).unwrap()).unwrap()
 }
 
 /// The route of the first host whose path, prefix or pattern is this one.

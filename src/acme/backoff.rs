@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Attempts that came to nothing since the last one that did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Attempts {
+pub(super) struct FailureHistory {
     failures: u32,
     /// No attempt before this moment. To the second, because it is kept in a file.
     not_before: Option<SystemTime>,
@@ -12,19 +12,19 @@ pub(super) struct Attempts {
 
 /// What is to be done for a certificate.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum NextAttempt {
     Now,
     /// Nothing for this long.
     Later(Duration),
 }
 
 /// Decides about a certificate that is to be replaced at `due`.
-pub(super) fn turn(due: SystemTime, attempts: &Attempts, now: SystemTime) -> Turn {
+pub(super) fn turn(due: SystemTime, attempts: &FailureHistory, now: SystemTime) -> NextAttempt {
     match due.duration_since(now) {
-        Ok(left) if !left.is_zero() => Turn::Later(left),
+        Ok(left) if !left.is_zero() => NextAttempt::Later(left),
         _ => match attempts.pause(now) {
-            Duration::ZERO => Turn::Now,
-            pause => Turn::Later(pause),
+            Duration::ZERO => NextAttempt::Now,
+            pause => NextAttempt::Later(pause),
         },
     }
 }
@@ -37,7 +37,7 @@ pub(super) fn lag() -> f64 {
     f64::from(byte[0]) / f64::from(u8::MAX)
 }
 
-impl Attempts {
+impl FailureHistory {
     /// Notes a failure. The authority may have asked for patience until `retry_after`.
     pub(super) fn failed(&mut self, retry_after: Option<SystemTime>, now: SystemTime) {
         let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.failures));
@@ -62,17 +62,17 @@ impl Attempts {
     }
 
     /// What was kept; nothing if it cannot be read.
-    pub(super) fn parse(text: &str) -> Attempts {
+    pub(super) fn parse(text: &str) -> FailureHistory {
         let read = || {
             let (failures, moment) = text.trim().split_once(' ')?;
             let not_before = UNIX_EPOCH.checked_add(Duration::from_secs(moment.parse().ok()?));
-            Some(Attempts { failures: failures.parse().ok()?, not_before })
+            Some(FailureHistory { failures: failures.parse().ok()?, not_before })
         };
         read().unwrap_or_default()
     }
 
     pub(super) fn is_clean(self) -> bool {
-        self == Attempts::default()
+        self == FailureHistory::default()
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
 
     fn after(failures: u32, retry_after: Option<Duration>) -> Duration {
         let now = UNIX_EPOCH + 1000 * HOUR;
-        let mut attempts = Attempts::default();
+        let mut attempts = FailureHistory::default();
         for _ in 1..failures {
             attempts.failed(None, now);
         }
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn no_more_than_five_attempts_fail_in_an_hour() {
-        let (mut now, mut attempts, mut count) = (UNIX_EPOCH + HOUR, Attempts::default(), 0);
+        let (mut now, mut attempts, mut count) = (UNIX_EPOCH + HOUR, FailureHistory::default(), 0);
         while now < UNIX_EPOCH + 2 * HOUR {
             attempts.failed(None, now);
             count += 1;
@@ -127,32 +127,32 @@ mod tests {
     #[test]
     fn a_certificate_has_its_turn_when_it_is_due_and_no_failure_forbids_it() {
         let now = UNIX_EPOCH + 1000 * HOUR;
-        let clean = Attempts::default();
-        assert_eq!(turn(now + HOUR, &clean, now), Turn::Later(HOUR));
-        assert_eq!(turn(now, &clean, now), Turn::Now);
-        assert_eq!(turn(UNIX_EPOCH, &clean, now), Turn::Now);
-        let mut failed = Attempts::default();
+        let clean = FailureHistory::default();
+        assert_eq!(turn(now + HOUR, &clean, now), NextAttempt::Later(HOUR));
+        assert_eq!(turn(now, &clean, now), NextAttempt::Now);
+        assert_eq!(turn(UNIX_EPOCH, &clean, now), NextAttempt::Now);
+        let mut failed = FailureHistory::default();
         failed.failed(None, now);
-        assert_eq!(turn(now, &failed, now), Turn::Later(HOUR / 4));
-        assert_eq!(turn(now, &failed, now + HOUR), Turn::Now);
+        assert_eq!(turn(now, &failed, now), NextAttempt::Later(HOUR / 4));
+        assert_eq!(turn(now, &failed, now + HOUR), NextAttempt::Now);
     }
 
     #[test]
     fn failures_are_remembered_over_a_restart() {
         let now = UNIX_EPOCH + 1000 * HOUR;
-        let mut attempts = Attempts::default();
+        let mut attempts = FailureHistory::default();
         attempts.failed(None, now);
         attempts.failed(None, now);
-        let read = Attempts::parse(&attempts.to_text());
+        let read = FailureHistory::parse(&attempts.to_text());
         assert_eq!((read, read.pause(now)), (attempts, HOUR / 2));
         for nonsense in ["", "x y", "1", "1 -5", "99999999999999 0"] {
-            assert!(Attempts::parse(nonsense).is_clean(), "{nonsense}");
+            assert!(FailureHistory::parse(nonsense).is_clean(), "{nonsense}");
         }
     }
 
     #[test]
     fn a_clock_that_was_wrong_does_not_silence_for_ever() {
-        let mut attempts = Attempts::default();
+        let mut attempts = FailureHistory::default();
         attempts.failed(None, UNIX_EPOCH + 100_000 * HOUR);
         assert_eq!(attempts.pause(UNIX_EPOCH), 7 * 24 * HOUR);
     }

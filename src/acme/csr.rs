@@ -8,24 +8,24 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use super::error::Failure;
-use crate::model::acme::KeyKind;
+use super::error::AcmeError;
+use crate::model::acme::CertificateKeyType;
 use crate::model::host::HostName;
 use crate::tls::server::challenges::ALPN;
 
 /// A request for a certificate (PKCS #10), with the key that it is for.
-pub(super) struct Request {
+pub(super) struct CertificateRequest {
     pub(super) der: Vec<u8>,
     /// PKCS #8, in PEM. Never logged.
     pub(super) key: String,
 }
 
 /// Makes a key, and the request for a certificate for all `names`.
-pub(super) fn make(kind: KeyKind, names: &[HostName]) -> Result<Request, Failure> {
-    let failure = |error: rcgen::Error| Failure::Key(error.to_string());
+pub(super) fn make(kind: CertificateKeyType, names: &[HostName]) -> Result<CertificateRequest, AcmeError> {
+    let failure = |error: rcgen::Error| AcmeError::Key(error.to_string());
     let key = key(kind).map_err(failure)?;
     let request = parameters(names).and_then(|it| it.serialize_request(&key)).map_err(failure)?;
-    Ok(Request { der: request.der().to_vec(), key: key.serialize_pem() })
+    Ok(CertificateRequest { der: request.der().to_vec(), key: key.serialize_pem() })
 }
 
 /// What a handshake answers with that asks whether `name` is ours: a certificate of our own with the digest in it
@@ -34,8 +34,8 @@ pub(super) fn answer(
     name: &HostName,
     digest: &[u8; 32],
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<ServerConfig>, Failure> {
-    let failure = |error: &dyn ToString| Failure::Key(error.to_string());
+) -> Result<Arc<ServerConfig>, AcmeError> {
+    let failure = |error: &dyn ToString| AcmeError::Key(error.to_string());
     let key = KeyPair::generate().map_err(|error| failure(&error))?;
     let mut parameters = parameters(std::slice::from_ref(name)).map_err(|error| failure(&error))?;
     parameters.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
@@ -63,13 +63,13 @@ fn parameters(names: &[HostName]) -> Result<CertificateParams, rcgen::Error> {
     Ok(parameters)
 }
 
-fn key(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {
+fn key(kind: CertificateKeyType) -> Result<KeyPair, rcgen::Error> {
     match kind {
-        KeyKind::EcdsaP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
-        KeyKind::EcdsaP384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
-        KeyKind::Rsa2048 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048),
-        KeyKind::Rsa3072 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_3072),
-        KeyKind::Rsa4096 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_4096),
+        CertificateKeyType::EcdsaP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
+        CertificateKeyType::EcdsaP384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
+        CertificateKeyType::Rsa2048 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048),
+        CertificateKeyType::Rsa3072 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_3072),
+        CertificateKeyType::Rsa4096 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_4096),
     }
 }
 
@@ -84,7 +84,11 @@ mod tests {
     #[test]
     fn a_request_names_all_hosts_and_has_a_key_of_the_kind_that_is_wanted() {
         let names = ["gitlab.example.com", "chat.example.com"].map(|name| HostName::parse(name).unwrap());
-        for (kind, bits) in [(KeyKind::EcdsaP256, 256), (KeyKind::EcdsaP384, 384), (KeyKind::Rsa2048, 2048)] {
+        for (kind, bits) in [
+            (CertificateKeyType::EcdsaP256, 256),
+            (CertificateKeyType::EcdsaP384, 384),
+            (CertificateKeyType::Rsa2048, 2048),
+        ] {
             let made = make(kind, &names).unwrap();
             let (_, request) = X509CertificationRequest::from_der(&made.der).unwrap();
             let info = &request.certification_request_info;

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 
 use instant_acme::{Error, Problem};
 
-use crate::model::acme::ChallengeKind;
+use crate::model::acme::AcmeChallengeType;
 
 /// Why an attempt came to nothing.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum AcmeError {
     /// The authority refuses, in its own words.
     Refused(Box<Problem>),
     /// What it saw when it looked for the answers to its questions.
     NotConfirmed(String),
     /// It offers no way that we know to show that a name is ours.
-    NoChallenge(ChallengeKind),
+    NoChallenge(AcmeChallengeType),
     /// It cannot be reached, or speaks something else.
     Unreachable(String),
     TooSlow,
@@ -26,56 +26,56 @@ pub(super) enum Failure {
     Key(String),
 }
 
-impl Failure {
-    pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> Failure {
+impl AcmeError {
+    pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> AcmeError {
         let path = path.to_owned();
-        move |error| Failure::File(path, error)
+        move |error| AcmeError::File(path, error)
     }
 
     /// What to do about it.
-    pub(super) fn advice(&self, challenge: ChallengeKind) -> &'static str {
+    pub(super) fn advice(&self, challenge: AcmeChallengeType) -> &'static str {
         match self {
-            Failure::Refused(problem) => advice_on(problem.r#type.as_deref().unwrap_or_default()),
-            Failure::NotConfirmed(_) if challenge == ChallengeKind::Http01 => {
+            AcmeError::Refused(problem) => advice_on(problem.r#type.as_deref().unwrap_or_default()),
+            AcmeError::NotConfirmed(_) if challenge == AcmeChallengeType::Http01 => {
                 "see that each name leads to this machine, from the internet, and that port 80 reaches the proxy"
             }
-            Failure::NotConfirmed(_) => {
+            AcmeError::NotConfirmed(_) => {
                 "see that each name leads to this machine, from the internet, and that port 443 reaches the proxy \
                  without anything in between that ends TLS"
             }
-            Failure::NoChallenge(_) => "name the other one as `challenge` in [acme], or use another authority",
-            Failure::Unreachable(_) | Failure::TooSlow => {
+            AcmeError::NoChallenge(_) => "name the other one as `challenge` in [acme], or use another authority",
+            AcmeError::Unreachable(_) | AcmeError::TooSlow => {
                 "see that this machine can reach it, and which authorities it trusts (those of the system, or `ca` in \
                  [acme])"
             }
-            Failure::Useless(_) => "ask the authority",
-            Failure::File(_, error) => advice_on_file(error.kind()),
-            Failure::Key(_) => OTHER_KEY,
+            AcmeError::Useless(_) => "ask the authority",
+            AcmeError::File(_, error) => advice_on_file(error.kind()),
+            AcmeError::Key(_) => OTHER_KEY,
         }
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
+impl From<Error> for AcmeError {
+    fn from(error: Error) -> AcmeError {
         match error {
-            Error::Api(problem) => Failure::Refused(Box::new(problem)),
-            Error::Timeout(_) => Failure::TooSlow,
-            other => Failure::Unreachable(other.to_string()),
+            Error::Api(problem) => AcmeError::Refused(Box::new(problem)),
+            Error::Timeout(_) => AcmeError::TooSlow,
+            other => AcmeError::Unreachable(other.to_string()),
         }
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for AcmeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Refused(problem) => f.write_str(&told(problem)),
-            Failure::NotConfirmed(seen) => write!(f, "it could not confirm a name: {seen}"),
-            Failure::NoChallenge(kind) => write!(f, "it does not offer {} for a name", kind.name()),
-            Failure::Unreachable(why) => write!(f, "it cannot be spoken to: {why}"),
-            Failure::TooSlow => f.write_str("it took too long"),
-            Failure::Useless(why) => write!(f, "what it issued cannot be used: {why}"),
-            Failure::File(path, error) => write!(f, "{}: {error}", path.display()),
-            Failure::Key(why) => write!(f, "no key could be made: {why}"),
+            AcmeError::Refused(problem) => f.write_str(&told(problem)),
+            AcmeError::NotConfirmed(seen) => write!(f, "it could not confirm a name: {seen}"),
+            AcmeError::NoChallenge(kind) => write!(f, "it does not offer {} for a name", kind.name()),
+            AcmeError::Unreachable(why) => write!(f, "it cannot be spoken to: {why}"),
+            AcmeError::TooSlow => f.write_str("it took too long"),
+            AcmeError::Useless(why) => write!(f, "what it issued cannot be used: {why}"),
+            AcmeError::File(path, error) => write!(f, "{}: {error}", path.display()),
+            AcmeError::Key(why) => write!(f, "no key could be made: {why}"),
         }
     }
 }
@@ -136,8 +136,8 @@ const MOST_TOLD: usize = 600;
 mod tests {
     use super::*;
 
-    fn refused(json: &str) -> Failure {
-        Failure::from(Error::Api(serde_json::from_str(json).unwrap()))
+    fn refused(json: &str) -> AcmeError {
+        AcmeError::from(Error::Api(serde_json::from_str(json).unwrap()))
     }
 
     #[test]
@@ -147,17 +147,18 @@ mod tests {
                  "detail": "too many certificates\nalready issued" }"#,
         );
         assert_eq!(failure.to_string(), "too many certificates already issued (rateLimited)");
-        assert!(failure.advice(ChallengeKind::Http01).contains("wait"));
+        assert!(failure.advice(AcmeChallengeType::Http01).contains("wait"));
         assert!(
             refused(r#"{ "type": "urn:ietf:params:acme:error:caa" }"#)
-                .advice(ChallengeKind::Http01)
+                .advice(AcmeChallengeType::Http01)
                 .contains("CAA record")
         );
     }
 
     #[test]
     fn a_file_that_cannot_be_written_is_told_with_what_lets_it() {
-        let advice = |kind: io::ErrorKind| Failure::File("a.key".into(), kind.into()).advice(ChallengeKind::Http01);
+        let advice =
+            |kind: io::ErrorKind| AcmeError::File("a.key".into(), kind.into()).advice(AcmeChallengeType::Http01);
         assert!(advice(io::ErrorKind::PermissionDenied).contains("chgrp"));
         assert!(advice(io::ErrorKind::ReadOnlyFilesystem).contains("ReadWritePaths="));
         assert!(advice(io::ErrorKind::StorageFull).contains("make room"));

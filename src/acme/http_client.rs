@@ -18,36 +18,36 @@ use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use rustls::crypto::CryptoProvider;
 use tokio::net::TcpStream;
 
-use crate::model::acme::DirectoryTrust;
+use crate::model::acme::AcmeServerTrust;
 use crate::model::host::HostName;
-use crate::model::upstream::{Trust, UpstreamProtocol, UpstreamTls};
-use crate::tls::files::file_error::FileProblem;
-use crate::tls::upstream_client::ApplicationTls;
+use crate::model::upstream::{UpstreamProtocol, UpstreamTlsSettings, UpstreamTrust};
+use crate::tls::files::file_error::FileError;
+use crate::tls::upstream_client::UpstreamTlsClient;
 
 /// Speaks to authorities.
 #[derive(Clone)]
-pub(super) struct Https {
-    trust: Trust,
+pub(super) struct AcmeHttpClient {
+    trust: UpstreamTrust,
     provider: Arc<CryptoProvider>,
     /// What a refusal said last about when to come back.
     retry_after: Arc<Mutex<Option<SystemTime>>>,
 }
 
-type AnyError = Box<dyn StdError + Send + Sync>;
+type BoxError = Box<dyn StdError + Send + Sync>;
 
-impl Https {
-    pub(super) fn new(trust: &DirectoryTrust, provider: &Arc<CryptoProvider>) -> Https {
+impl AcmeHttpClient {
+    pub(super) fn new(trust: &AcmeServerTrust, provider: &Arc<CryptoProvider>) -> AcmeHttpClient {
         let trust = match trust {
-            DirectoryTrust::System => Trust::System,
-            DirectoryTrust::File(file) => Trust::Authorities(file.clone()),
+            AcmeServerTrust::System => UpstreamTrust::System,
+            AcmeServerTrust::File(file) => UpstreamTrust::Authorities(file.clone()),
         };
-        Https { trust, provider: provider.clone(), retry_after: Arc::default() }
+        AcmeHttpClient { trust, provider: provider.clone(), retry_after: Arc::default() }
     }
 
     /// What TLS to a host needs. Read anew for each connection, so that new authorities of the system count.
-    pub(super) fn tls(&self, host: HostName) -> Result<ApplicationTls, Vec<FileProblem>> {
-        let terms = UpstreamTls { trust: self.trust.clone(), name: host, identity: None };
-        ApplicationTls::new(&terms, UpstreamProtocol::Http1, &self.provider)
+    pub(super) fn tls(&self, host: HostName) -> Result<UpstreamTlsClient, Vec<FileError>> {
+        let terms = UpstreamTlsSettings { trust: self.trust.clone(), name: host, identity: None };
+        UpstreamTlsClient::new(&terms, UpstreamProtocol::Http1, &self.provider)
     }
 
     /// Until when the last refusal asked for patience; forgotten with the asking.
@@ -55,7 +55,7 @@ impl Https {
         self.retry_after.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    async fn send(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, AnyError> {
+    async fn send(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, BoxError> {
         let response = tokio::time::timeout(DEADLINE, self.exchange(request)).await;
         let response = response.map_err(|_| "it does not answer in time")??;
         let is_refusal =
@@ -73,7 +73,7 @@ impl Https {
         Ok(BytesResponse::from(response))
     }
 
-    async fn exchange(&self, mut request: Request<BodyWrapper<Bytes>>) -> Result<Response<Full<Bytes>>, AnyError> {
+    async fn exchange(&self, mut request: Request<BodyWrapper<Bytes>>) -> Result<Response<Full<Bytes>>, BoxError> {
         let uri = std::mem::take(request.uri_mut());
         let authority = uri.authority().filter(|_| uri.scheme_str() == Some("https"));
         let authority = authority.ok_or("it names an address that is no https URL")?.clone();
@@ -88,7 +88,7 @@ impl Https {
         let exchange = async move {
             let (head, body) = sender.send_request(request).await?.into_parts();
             let body = Limited::new(body, LONGEST_BODY).collect().await?.to_bytes();
-            Ok::<_, AnyError>(Response::from_parts(head, Full::new(body)))
+            Ok::<_, BoxError>(Response::from_parts(head, Full::new(body)))
         };
         // The connection ends with the exchange, which has the only handle to it.
         let (answered, _) = tokio::join!(exchange, connection);
@@ -96,7 +96,7 @@ impl Https {
     }
 }
 
-impl HttpClient for Https {
+impl HttpClient for AcmeHttpClient {
     fn request(
         &self,
         request: Request<BodyWrapper<Bytes>>,

@@ -7,23 +7,23 @@ use instant_acme::{Account, AuthorizationStatus, ChallengeType, Identifier, NewO
 use rustls::crypto::CryptoProvider;
 
 use super::csr;
-use super::error::{self, Failure};
-use super::storage::Issued;
-use crate::model::acme::{Acme, ChallengeKind};
+use super::error::{self, AcmeError};
+use super::storage::IssuedCertificate;
+use crate::model::acme::{AcmeChallengeType, AcmeSettings};
 use crate::model::host::HostName;
-use crate::tls::server::challenges::Offered;
+use crate::tls::server::challenges::ChallengeGuard;
 
 /// Everything that an order needs.
-pub(super) struct Order<'a> {
+pub(super) struct OrderContext<'a> {
     pub(super) account: &'a Account,
-    pub(super) acme: &'a Acme,
-    pub(super) offered: &'a Offered<'a>,
+    pub(super) acme: &'a AcmeSettings,
+    pub(super) offered: &'a ChallengeGuard<'a>,
     pub(super) provider: &'a Arc<CryptoProvider>,
 }
 
-impl Order<'_> {
+impl OrderContext<'_> {
     /// Obtains a certificate for all of `names`, with a new key.
-    pub(super) async fn complete(&self, names: &[HostName]) -> Result<Issued, Failure> {
+    pub(super) async fn complete(&self, names: &[HostName]) -> Result<IssuedCertificate, AcmeError> {
         let identifiers: Vec<Identifier> =
             names.iter().map(|name| Identifier::Dns(name.as_str().to_owned())).collect();
         let mut order = self.account.new_order(&NewOrder::new(&identifiers)).await?;
@@ -36,12 +36,12 @@ impl Order<'_> {
         let request = csr::make(self.acme.key, names)?;
         order.finalize_csr(&request.der).await?;
         let chain = order.poll_certificate(&PATIENT).await?;
-        Ok(Issued { chain, key: request.key })
+        Ok(IssuedCertificate { chain, key: request.key })
     }
 
     /// Has an answer ready for each question, and then asks the authority to ask. What it has found out lately it
     /// does not ask again.
-    async fn offer_answers(&self, order: &mut instant_acme::Order) -> Result<(), Failure> {
+    async fn offer_answers(&self, order: &mut instant_acme::Order) -> Result<(), AcmeError> {
         let kind = self.acme.challenge;
         let mut questions = order.authorizations();
         while let Some(question) = questions.next().await {
@@ -49,15 +49,16 @@ impl Order<'_> {
             if question.status == AuthorizationStatus::Valid {
                 continue;
             }
-            let mut challenge = question.challenge(kind.into()).ok_or(Failure::NoChallenge(kind))?;
+            let mut challenge = question.challenge(kind.into()).ok_or(AcmeError::NoChallenge(kind))?;
             let answer = challenge.key_authorization();
             match kind {
-                ChallengeKind::Http01 => self.offered.file(&challenge.token, answer.as_str()),
-                ChallengeKind::TlsAlpn01 => {
+                AcmeChallengeType::Http01 => self.offered.file(&challenge.token, answer.as_str()),
+                AcmeChallengeType::TlsAlpn01 => {
                     let name = challenge.identifier().to_string();
-                    let name = HostName::parse(&name).map_err(|_| Failure::Useless(format!("the name {name}")))?;
+                    let name =
+                        HostName::parse(&name).map_err(|_| AcmeError::Useless(format!("the name {name}")))?;
                     let digest = answer.digest();
-                    let digest = digest.as_ref().try_into().map_err(|_| Failure::Useless("the digest".into()))?;
+                    let digest = digest.as_ref().try_into().map_err(|_| AcmeError::Useless("the digest".into()))?;
                     let terms = csr::answer(&name, digest, self.provider)?;
                     self.offered.handshake(name, terms);
                 }
@@ -68,14 +69,14 @@ impl Order<'_> {
     }
 
     /// `None` if all names have been confirmed.
-    async fn wait_until_confirmed(&self, order: &mut instant_acme::Order) -> Option<Failure> {
+    async fn wait_until_confirmed(&self, order: &mut instant_acme::Order) -> Option<AcmeError> {
         let failure = match order.poll_ready(&PATIENT).await {
             Ok(OrderStatus::Ready) => return None,
-            Ok(_) => Failure::NotConfirmed("it does not say why".to_owned()),
-            Err(error) => Failure::from(error),
+            Ok(_) => AcmeError::NotConfirmed("it does not say why".to_owned()),
+            Err(error) => AcmeError::from(error),
         };
         // The order says that something is wrong, its parts say what.
-        Some(self.objection(order).await.map_or(failure, Failure::NotConfirmed))
+        Some(self.objection(order).await.map_or(failure, AcmeError::NotConfirmed))
     }
 
     /// What the authority saw instead of our answer, for the first name where it did.
@@ -91,11 +92,11 @@ impl Order<'_> {
     }
 }
 
-impl From<ChallengeKind> for ChallengeType {
-    fn from(kind: ChallengeKind) -> ChallengeType {
+impl From<AcmeChallengeType> for ChallengeType {
+    fn from(kind: AcmeChallengeType) -> ChallengeType {
         match kind {
-            ChallengeKind::Http01 => ChallengeType::Http01,
-            ChallengeKind::TlsAlpn01 => ChallengeType::TlsAlpn01,
+            AcmeChallengeType::Http01 => ChallengeType::Http01,
+            AcmeChallengeType::TlsAlpn01 => ChallengeType::TlsAlpn01,
         }
     }
 }

@@ -12,17 +12,17 @@ use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 
-use super::backoff::Attempts;
-use super::certificate::Charge;
-use super::error::Failure;
-use crate::model::acme::Acme;
+use super::backoff::FailureHistory;
+use super::certificate::ManagedCertificate;
+use super::error::AcmeError;
+use crate::model::acme::AcmeSettings;
 use crate::model::{CertificateFiles, Model};
 use crate::sys::account;
-use crate::tls::files::certificate::Certificate;
-use crate::tls::files::file_error::FileProblem;
+use crate::tls::files::certificate::ServerCertificate;
+use crate::tls::files::file_error::FileError;
 
 /// A certificate as it was issued, and its key. Both in PEM.
-pub(super) struct Issued {
+pub(super) struct IssuedCertificate {
     pub(super) chain: String,
     pub(super) key: String,
 }
@@ -32,12 +32,16 @@ pub(super) struct Issued {
 /// The key goes first. Who watches the files reads them when both have been the same for a while; and should the
 /// machine stop between the two, the pair does not fit, which is a reason to obtain another. Should the chain not
 /// get into its place, the old key gets back into its own.
-pub(super) fn install(issued: &Issued, charge: &Charge, provider: &Arc<CryptoProvider>) -> Result<(), Failure> {
+pub(super) fn install(
+    issued: &IssuedCertificate,
+    charge: &ManagedCertificate,
+    provider: &Arc<CryptoProvider>,
+) -> Result<(), AcmeError> {
     let files = &charge.files;
     let new = CertificateFiles { chain: beside(&files.chain), key: beside(&files.key), passwords: None };
     let written = write(&new.key, SECRET, issued.key.as_bytes())
-        .map_err(Failure::file(&new.key))
-        .and_then(|()| write(&new.chain, PUBLIC, issued.chain.as_bytes()).map_err(Failure::file(&new.chain)))
+        .map_err(AcmeError::file(&new.key))
+        .and_then(|()| write(&new.chain, PUBLIC, issued.chain.as_bytes()).map_err(AcmeError::file(&new.chain)))
         .and_then(|()| judge(&new, charge, provider))
         .and_then(|()| exchange(&new, files));
     if written.is_err() {
@@ -50,11 +54,11 @@ pub(super) fn install(issued: &Issued, charge: &Charge, provider: &Arc<CryptoPro
 }
 
 /// Lets a pair take the place of another one, or leaves that as it is.
-fn exchange(new: &CertificateFiles, files: &CertificateFiles) -> Result<(), Failure> {
+fn exchange(new: &CertificateFiles, files: &CertificateFiles) -> Result<(), AcmeError> {
     // The first key has no predecessor.
     let old = fs::read(&files.key).ok();
-    fs::rename(&new.key, &files.key).map_err(Failure::file(&files.key))?;
-    fs::rename(&new.chain, &files.chain).map_err(Failure::file(&files.chain)).inspect_err(|_| {
+    fs::rename(&new.key, &files.key).map_err(AcmeError::file(&files.key))?;
+    fs::rename(&new.chain, &files.chain).map_err(AcmeError::file(&files.chain)).inspect_err(|_| {
         if let Some(old) = old {
             // There is nothing else to try; the failure is told either way.
             let _ = keep_secret(&files.key, &old);
@@ -64,27 +68,27 @@ fn exchange(new: &CertificateFiles, files: &CertificateFiles) -> Result<(), Fail
 
 /// Whether a certificate could be put there, and an account be kept. To be asked before the authority is: it counts
 /// what it issues, and whom it registers.
-pub(super) fn probe(acme: &Acme, files: &CertificateFiles) -> Result<(), Failure> {
+pub(super) fn probe(acme: &AcmeSettings, files: &CertificateFiles) -> Result<(), AcmeError> {
     make_directory(&acme.state_directory)?;
     for file in [&files.key, &files.chain, &attempts_file(acme, files)] {
         let trial = beside(file);
         let written = write(&trial, SECRET, &[0; TRIAL]);
         let removed = fs::remove_file(&trial);
-        written.and(removed).map_err(Failure::file(&trial))?;
+        written.and(removed).map_err(AcmeError::file(&trial))?;
     }
     Ok(())
 }
 
-fn make_directory(directory: &Path) -> Result<(), Failure> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(Failure::file(directory))
+fn make_directory(directory: &Path) -> Result<(), AcmeError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(AcmeError::file(directory))
 }
 
 /// What will keep certificates from being stored, for who can mend it before it happens.
-pub fn obstacles(model: &Model, acme: &Acme) -> Vec<FileProblem> {
+pub fn obstacles(model: &Model, acme: &AcmeSettings) -> Vec<FileError> {
     let certificates = acme.certificates.iter().map(|it| model.certificate(it.certificate));
     let files = certificates.flat_map(|files| [files.chain.as_path(), files.key.as_path()]);
     let directories = files.filter_map(Path::parent).chain([acme.state_directory.as_path()]);
-    let mut found: Vec<FileProblem> = Vec::new();
+    let mut found: Vec<FileError> = Vec::new();
     for directory in directories {
         if let Some(problem) = obstacle(directory, model.process.user.as_deref())
             && !found.contains(&problem)
@@ -96,21 +100,21 @@ pub fn obstacles(model: &Model, acme: &Acme) -> Vec<FileProblem> {
 }
 
 /// Keeps a file that nobody else may read, and makes its directory.
-pub(super) fn keep_secret(path: &Path, content: &[u8]) -> Result<(), Failure> {
+pub(super) fn keep_secret(path: &Path, content: &[u8]) -> Result<(), AcmeError> {
     if let Some(directory) = path.parent() {
         make_directory(directory)?;
     }
     let new = beside(path);
-    write(&new, SECRET, content).and_then(|()| fs::rename(&new, path)).map_err(Failure::file(path))
+    write(&new, SECRET, content).and_then(|()| fs::rename(&new, path)).map_err(AcmeError::file(path))
 }
 
 /// What is remembered of failures for a certificate.
-pub(super) fn attempts(acme: &Acme, files: &CertificateFiles) -> Attempts {
-    fs::read_to_string(attempts_file(acme, files)).map(|text| Attempts::parse(&text)).unwrap_or_default()
+pub(super) fn attempts(acme: &AcmeSettings, files: &CertificateFiles) -> FailureHistory {
+    fs::read_to_string(attempts_file(acme, files)).map(|text| FailureHistory::parse(&text)).unwrap_or_default()
 }
 
 /// Remembers them over a restart.
-pub(super) fn keep_attempts(acme: &Acme, files: &CertificateFiles, attempts: &Attempts) {
+pub(super) fn keep_attempts(acme: &AcmeSettings, files: &CertificateFiles, attempts: &FailureHistory) {
     let file = attempts_file(acme, files);
     if attempts.is_clean() {
         // Most often there is none.
@@ -120,24 +124,24 @@ pub(super) fn keep_attempts(acme: &Acme, files: &CertificateFiles, attempts: &At
     }
 }
 
-fn attempts_file(acme: &Acme, files: &CertificateFiles) -> PathBuf {
+fn attempts_file(acme: &AcmeSettings, files: &CertificateFiles) -> PathBuf {
     // All of its path: certificates of several hosts may have the same name in directories of their own.
     let name = files.chain.to_string_lossy().replace('/', "%");
     acme.state_directory.join(format!("{name}.failures"))
 }
 
 /// Clients must accept what takes the place of a certificate that they accept.
-fn judge(new: &CertificateFiles, charge: &Charge, provider: &CryptoProvider) -> Result<(), Failure> {
-    let useless = |problems: Vec<FileProblem>| {
+fn judge(new: &CertificateFiles, charge: &ManagedCertificate, provider: &CryptoProvider) -> Result<(), AcmeError> {
+    let useless = |problems: Vec<FileError>| {
         let what: Vec<String> = problems.into_iter().map(|problem| problem.what).collect();
-        Failure::Useless(what.join("; "))
+        AcmeError::Useless(what.join("; "))
     };
-    let certificate = Certificate::read(new, provider).map_err(useless)?;
+    let certificate = ServerCertificate::read(new, provider).map_err(useless)?;
     let objections = certificate.objections(&charge.obtained.patterns(), SystemTime::now());
     if objections.is_empty() { Ok(()) } else { Err(useless(objections)) }
 }
 
-fn obstacle(directory: &Path, user: Option<&str>) -> Option<FileProblem> {
+fn obstacle(directory: &Path, user: Option<&str>) -> Option<FileError> {
     // A directory that is missing is made, if that is possible.
     let existing = directory.ancestors().find(|it| it.exists()).unwrap_or(directory);
     if account::may_change(existing, user) {
@@ -145,7 +149,7 @@ fn obstacle(directory: &Path, user: Option<&str>) -> Option<FileProblem> {
     }
     let who = user.unwrap_or("this account");
     let what = format!("{who} cannot write to {}, so certificates cannot be obtained", existing.display());
-    Some(FileProblem::new(directory, what, "let it (chgrp, chmod g+rwx), or name another place"))
+    Some(FileError::new(directory, what, "let it (chgrp, chmod g+rwx), or name another place"))
 }
 
 /// Makes the file anew, so that its mode is certain.
@@ -178,17 +182,19 @@ const PUBLIC: u32 = 0o644;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Process;
-    use crate::model::acme::{ChallengeKind, DirectoryTrust, DirectoryUrl, KeyKind, Obtained};
+    use crate::model::ProcessSettings;
+    use crate::model::acme::{
+        AcmeCertificate, AcmeChallengeType, AcmeServerTrust, CertificateKeyType, DirectoryUrl,
+    };
     use crate::model::host::HostName;
     use rustls::crypto::aws_lc_rs;
     use tempfile::TempDir;
 
     /// The certificate of `a.test`, to be stored in a directory.
-    fn charge(directory: &TempDir) -> Charge {
+    fn charge(directory: &TempDir) -> ManagedCertificate {
         let file = |name: &str| directory.path().join(name);
         let files = CertificateFiles { chain: file("a.crt"), key: file("a.key"), passwords: None };
-        let process = Process {
+        let process = ProcessSettings {
             workers: std::num::NonZeroUsize::MIN,
             user: None,
             shutdown_grace: std::time::Duration::ZERO,
@@ -196,25 +202,25 @@ mod tests {
             ticket_keys: crate::model::tls::TicketKeySource::Own,
         };
         let certificate = Model::new(process).add_certificate(files.clone());
-        let obtained = Obtained { certificate, names: vec![HostName::parse("a.test").unwrap()] };
-        Charge { obtained, files, attempts: Attempts::default(), lag: 0.0 }
+        let obtained = AcmeCertificate { certificate, names: vec![HostName::parse("a.test").unwrap()] };
+        ManagedCertificate { obtained, files, attempts: FailureHistory::default(), lag: 0.0 }
     }
 
-    fn acme(directory: &TempDir) -> Acme {
-        Acme {
+    fn acme(directory: &TempDir) -> AcmeSettings {
+        AcmeSettings {
             directory: DirectoryUrl::default(),
-            trust: DirectoryTrust::System,
+            trust: AcmeServerTrust::System,
             contacts: Vec::new(),
             state_directory: directory.path().join("state"),
-            key: KeyKind::EcdsaP256,
-            challenge: ChallengeKind::Http01,
+            key: CertificateKeyType::EcdsaP256,
+            challenge: AcmeChallengeType::Http01,
             certificates: Vec::new(),
         }
     }
 
-    fn issued(name: &str) -> Issued {
+    fn issued(name: &str) -> IssuedCertificate {
         let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-        Issued { chain: made.cert.pem(), key: made.signing_key.serialize_pem() }
+        IssuedCertificate { chain: made.cert.pem(), key: made.signing_key.serialize_pem() }
     }
 
     fn names(directory: &TempDir) -> Vec<String> {
@@ -224,7 +230,7 @@ mod tests {
         names
     }
 
-    fn install_into(charge: &Charge, issued: &Issued) -> Result<(), Failure> {
+    fn install_into(charge: &ManagedCertificate, issued: &IssuedCertificate) -> Result<(), AcmeError> {
         install(issued, charge, &Arc::new(aws_lc_rs::default_provider()))
     }
 
@@ -249,10 +255,10 @@ mod tests {
         let charge = charge(&directory);
         let good = issued("a.test");
         install_into(&charge, &good).unwrap();
-        let foreign_key = Issued { key: good.key.clone(), ..issued("a.test") };
-        let no_pem = Issued { chain: "<html>".into(), ..issued("a.test") };
+        let foreign_key = IssuedCertificate { key: good.key.clone(), ..issued("a.test") };
+        let no_pem = IssuedCertificate { chain: "<html>".into(), ..issued("a.test") };
         for bad in [issued("b.test"), foreign_key, no_pem] {
-            assert!(matches!(install_into(&charge, &bad), Err(Failure::Useless(_))));
+            assert!(matches!(install_into(&charge, &bad), Err(AcmeError::Useless(_))));
             assert_eq!(fs::read_to_string(&charge.files.chain).unwrap(), good.chain);
             assert_eq!(fs::read_to_string(&charge.files.key).unwrap(), good.key);
             assert_eq!(names(&directory), ["a.crt", "a.key"]);
@@ -267,7 +273,7 @@ mod tests {
         fs::write(&charge.files.key, &old.key).unwrap();
         // No file takes the place of a directory.
         fs::create_dir(&charge.files.chain).unwrap();
-        assert!(matches!(install_into(&charge, &issued("a.test")), Err(Failure::File(..))));
+        assert!(matches!(install_into(&charge, &issued("a.test")), Err(AcmeError::File(..))));
         assert_eq!(fs::read_to_string(&charge.files.key).unwrap(), old.key);
         assert_eq!(names(&directory), ["a.crt", "a.key"]);
     }
@@ -279,14 +285,14 @@ mod tests {
         probe(&acme, &charge.files).unwrap();
         assert_eq!(names(&directory), ["state"]);
         charge.files.chain = directory.path().join("missing/a.crt");
-        assert!(matches!(probe(&acme, &charge.files), Err(Failure::File(..))));
+        assert!(matches!(probe(&acme, &charge.files), Err(AcmeError::File(..))));
     }
 
     #[test]
     fn an_account_that_could_not_be_kept_is_not_made() {
         let directory = TempDir::new().unwrap();
         fs::write(directory.path().join("state"), "no directory").unwrap();
-        assert!(matches!(probe(&acme(&directory), &charge(&directory).files), Err(Failure::File(..))));
+        assert!(matches!(probe(&acme(&directory), &charge(&directory).files), Err(AcmeError::File(..))));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// A reverse proxy that takes the place of GitLab's bundled nginx, for GitLab and Mattermost
 #[derive(Parser)]
 #[command(version, subcommand_required = true, arg_required_else_help = true)]
-pub(super) struct Arguments {
+pub(super) struct CommandLine {
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -15,25 +15,25 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Run the proxy
-    Serve(Source),
+    Serve(ConfigArgs),
     /// Find everything that is wrong with a configuration, certificates included, without serving it
-    Check(Source),
+    Check(ConfigArgs),
     /// Find what is wrong on this machine as well: applications, ports, rights, names
-    Doctor(Source),
+    Doctor(ConfigArgs),
     /// Say what a configuration means
     Explain {
         #[command(flatten)]
-        source: Source,
+        source: ConfigArgs,
         /// How to say it
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = FormatArg::Table)]
+        format: FormatArg,
     },
     /// Serve two stand-in applications on high loopback ports, with throw-away certificates
     Demo,
 }
 
 #[derive(Args)]
-pub(super) struct Source {
+pub(super) struct ConfigArgs {
     /// The configuration [default: /etc/gatepost/gatepost.toml, else /etc/gitlab/gitlab.rb]
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub(super) struct Source {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum FormatArg {
     Table,
     Toml,
     Json,

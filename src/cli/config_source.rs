@@ -4,82 +4,82 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::Source;
-use super::output::{Failed, say_found};
-use crate::config::gitlab_rb::environment::Machine;
-use crate::config::gitlab_rb::{self, Reading};
-use crate::config::{self, Loaded};
+use super::args::ConfigArgs;
+use super::output::{CommandFailed, say_found};
+use crate::config::gitlab_rb::environment::SystemEnvironment;
+use crate::config::gitlab_rb::{self, GitlabRbConfig};
+use crate::config::{self, LoadedConfig};
 use crate::model::Model;
 
 /// The file that a command reads.
-pub(super) enum Configuration {
+pub(super) enum ConfigFile {
     Toml(PathBuf),
     GitlabRb(PathBuf),
 }
 
 /// The model of a configuration file; what is odd but no error is said on the way.
-pub(super) fn load(source: &Source) -> Result<Model, Failed> {
+pub(super) fn load(source: &ConfigArgs) -> Result<Model, CommandFailed> {
     match source.choose()? {
-        Configuration::Toml(path) => load_toml(&path),
-        Configuration::GitlabRb(path) => {
-            let reading = gitlab_rb::load(&path, &Machine);
+        ConfigFile::Toml(path) => load_toml(&path),
+        ConfigFile::GitlabRb(path) => {
+            let reading = gitlab_rb::load(&path, &SystemEnvironment);
             say_reading(&reading)?;
-            reading.model.ok_or(Failed)
+            reading.model.ok_or(CommandFailed)
         }
     }
 }
 
 /// Says everything that is wrong with a `gitlab.rb`: also certificates that are not there, and what must
 /// not be left out.
-pub(super) fn say_reading(reading: &Reading) -> Result<(), Failed> {
+pub(super) fn say_reading(reading: &GitlabRbConfig) -> Result<(), CommandFailed> {
     let mut problems = reading.problems.clone();
-    problems.extend(reading.absent_certificates(&Machine));
+    problems.extend(reading.absent_certificates(&SystemEnvironment));
     say_found(&problems);
     say_unguarded(reading)?;
-    if problems.has_errors() { Err(Failed) } else { Ok(()) }
+    if problems.has_errors() { Err(CommandFailed) } else { Ok(()) }
 }
 
-pub(super) fn say_unguarded(reading: &Reading) -> Result<(), Failed> {
+pub(super) fn say_unguarded(reading: &GitlabRbConfig) -> Result<(), CommandFailed> {
     let mut said = Ok(());
     for judgement in reading.unguarded() {
         let (file, line) = (judgement.file.display(), judgement.line.unwrap_or_default());
         eprintln!("error: {file}:{line}: `{}` keeps clients out, and cannot be obeyed yet", judgement.key);
         eprintln!("  = help: serving without it would let them in; restrict access elsewhere, and remove it here");
-        said = Err(Failed);
+        said = Err(CommandFailed);
     }
     said
 }
 
-pub(super) fn load_toml(path: &Path) -> Result<Model, Failed> {
-    let Loaded { model, warnings } = config::load(path).map_err(|problems| {
+pub(super) fn load_toml(path: &Path) -> Result<Model, CommandFailed> {
+    let LoadedConfig { model, warnings } = config::load(path).map_err(|problems| {
         say_found(&problems);
-        Failed
+        CommandFailed
     })?;
     say_found(&warnings);
     Ok(model)
 }
 
-impl Source {
+impl ConfigArgs {
     /// The file that is named, or the first of the usual ones.
-    pub(super) fn choose(&self) -> Result<Configuration, Failed> {
+    pub(super) fn choose(&self) -> Result<ConfigFile, CommandFailed> {
         match (&self.config, &self.gitlab_rb) {
-            (Some(path), _) => Ok(Configuration::Toml(path.clone())),
-            (None, Some(path)) => Ok(Configuration::GitlabRb(path.clone())),
+            (Some(path), _) => Ok(ConfigFile::Toml(path.clone())),
+            (None, Some(path)) => Ok(ConfigFile::GitlabRb(path.clone())),
             (None, None) => default_configuration(),
         }
     }
 }
 
-fn default_configuration() -> Result<Configuration, Failed> {
+fn default_configuration() -> Result<ConfigFile, CommandFailed> {
     let [toml, gitlab_rb] = ["/etc/gatepost/gatepost.toml", "/etc/gitlab/gitlab.rb"].map(PathBuf::from);
     if toml.exists() {
-        return Ok(Configuration::Toml(toml));
+        return Ok(ConfigFile::Toml(toml));
     }
     if gitlab_rb.exists() {
-        return Ok(Configuration::GitlabRb(gitlab_rb));
+        return Ok(ConfigFile::GitlabRb(gitlab_rb));
     }
     eprintln!("error: there is no configuration: neither {} nor {} exists", toml.display(), gitlab_rb.display());
     eprintln!("  = help: write one (config/gatepost.toml explains every key), name another with --config");
     eprintln!("          or --gitlab-rb, or see the proxy at work with `gatepost demo`");
-    Err(Failed)
+    Err(CommandFailed)
 }

@@ -15,14 +15,14 @@ mod html;
 mod response;
 mod servers;
 
-pub use servers::{Applications, RunningApplications, start_applications};
+pub use servers::{DemoAddresses, DemoServers, start_applications};
 
-use super::output::{Failed, print, say, say_all};
+use super::output::{CommandFailed, print, say, say_all};
 use super::serve::{run, start_logging};
 use crate::model::LogLevel;
 use crate::server;
 
-pub(super) fn command() -> Result<(), Failed> {
+pub(super) fn command() -> Result<(), CommandFailed> {
     start_logging(LogLevel::Warn);
     let demo = environment::prepare().map_err(|error| say(&error))?;
     let prepared = server::prepare(demo.model()).map_err(|problems| say_all(&problems))?;

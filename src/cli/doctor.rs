@@ -11,18 +11,18 @@ mod port_owner;
 mod system;
 mod upstreams;
 
-pub use finding::{Finding, Severity};
+pub use finding::{Finding, FindingSeverity};
 
 use std::process::ExitCode;
 
-use super::args::Source;
-use super::config_source::{Configuration, load_toml, say_unguarded};
-use super::output::{Failed, print, say_found};
+use super::args::ConfigArgs;
+use super::config_source::{ConfigFile, load_toml, say_unguarded};
+use super::output::{CommandFailed, print, say_found};
 use crate::config::gitlab_rb;
-use crate::config::gitlab_rb::environment::Machine;
+use crate::config::gitlab_rb::environment::SystemEnvironment;
 use crate::model::Model;
 use crate::server;
-use crate::server::problem::Problem;
+use crate::server::problem::StartupProblem;
 
 /// What the package's own nginx is told to do, as far as a `gitlab.rb` was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,20 +35,20 @@ pub enum BundledNginx {
 
 /// One thing that was looked at, and what was found; nothing, if it is fine.
 #[derive(Debug)]
-pub struct Examination {
+pub struct CheckResult {
     pub subject: &'static str,
     pub findings: Vec<Finding>,
 }
 
 /// Its exit code tells a configuration that cannot be read from a machine that does not fit.
-pub(super) fn command(source: &Source) -> ExitCode {
+pub(super) fn command(source: &ConfigArgs) -> ExitCode {
     let Ok((model, nginx)) = load_for_doctor(source) else { return ExitCode::from(2) };
     let mut problems = 0;
-    for Examination { subject, findings } in examine(&model, nginx) {
+    for CheckResult { subject, findings } in examine(&model, nginx) {
         let mut text = if findings.is_empty() { format!("fine: {subject}\n") } else { String::new() };
         for Finding { severity, text: what } in &findings {
             text += &format!("{}: {subject}: {what}\n", severity.as_str());
-            problems += usize::from(*severity == Severity::Problem);
+            problems += usize::from(*severity == FindingSeverity::Problem);
         }
         if print(&text).is_err() {
             return ExitCode::FAILURE;
@@ -57,25 +57,25 @@ pub(super) fn command(source: &Source) -> ExitCode {
     if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn load_for_doctor(source: &Source) -> Result<(Model, BundledNginx), Failed> {
+fn load_for_doctor(source: &ConfigArgs) -> Result<(Model, BundledNginx), CommandFailed> {
     match source.choose()? {
-        Configuration::Toml(path) => Ok((load_toml(&path)?, BundledNginx::Unknown)),
-        Configuration::GitlabRb(path) => {
-            let reading = gitlab_rb::load(&path, &Machine);
+        ConfigFile::Toml(path) => Ok((load_toml(&path)?, BundledNginx::Unknown)),
+        ConfigFile::GitlabRb(path) => {
+            let reading = gitlab_rb::load(&path, &SystemEnvironment);
             say_found(&reading.problems);
             say_unguarded(&reading)?;
             let nginx = match reading.runs_bundled_nginx() {
                 true => BundledNginx::Enabled,
                 false => BundledNginx::Disabled,
             };
-            Ok((reading.model.ok_or(Failed)?, nginx))
+            Ok((reading.model.ok_or(CommandFailed)?, nginx))
         }
     }
 }
 
 /// Looks at everything. Takes a few seconds if applications or names do not answer.
-pub fn examine(model: &Model, nginx: BundledNginx) -> Vec<Examination> {
-    let of = |subject, findings| Examination { subject, findings };
+pub fn examine(model: &Model, nginx: BundledNginx) -> Vec<CheckResult> {
+    let of = |subject, findings| CheckResult { subject, findings };
     vec![
         of("files of the configuration", server::examine(model).into_iter().map(finding).collect()),
         of("certificates and keys", certificates::examine(model)),
@@ -88,9 +88,9 @@ pub fn examine(model: &Model, nginx: BundledNginx) -> Vec<Examination> {
     ]
 }
 
-fn finding(problem: Problem) -> Finding {
+fn finding(problem: StartupProblem) -> Finding {
     match problem {
-        Problem::Soon(_) => Finding::warning(problem),
+        StartupProblem::Soon(_) => Finding::warning(problem),
         _ => Finding::problem(problem),
     }
 }

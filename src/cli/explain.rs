@@ -17,23 +17,23 @@ mod text_page;
 mod toml;
 mod value;
 
-pub use settings_report::{Account, Finding};
+pub use settings_report::{GitlabRbReport, JsonDiagnostic};
 
 use std::io;
 
-use super::args::{self, Source};
-use super::config_source::{Configuration, load_toml};
-use super::output::{Failed, has_colours, print, say_found};
+use super::args::{self, ConfigArgs};
+use super::config_source::{ConfigFile, load_toml};
+use super::output::{CommandFailed, has_colours, print, say_found};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::gitlab_rb::environment::Machine;
-use crate::config::gitlab_rb::{self, Reading};
+use crate::config::gitlab_rb::environment::SystemEnvironment;
+use crate::config::gitlab_rb::{self, GitlabRbConfig};
 use crate::model::Model;
-use outline::Outline;
-use text_page::Ink;
+use outline::ModelOutline;
+use text_page::OutputStyle;
 
 /// How to show a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum OutputFormat {
     /// For people, 80 columns wide.
     Table,
     /// The table with colours, for a terminal that has them.
@@ -44,41 +44,41 @@ pub enum Format {
     Json,
 }
 
-impl Format {
+impl OutputFormat {
     /// Those that have a name on the command line.
-    pub const ALL: [Format; 3] = [Format::Table, Format::Toml, Format::Json];
+    pub const ALL: [OutputFormat; 3] = [OutputFormat::Table, OutputFormat::Toml, OutputFormat::Json];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            Format::Table | Format::ColouredTable => "table",
-            Format::Toml => "toml",
-            Format::Json => "json",
+            OutputFormat::Table | OutputFormat::ColouredTable => "table",
+            OutputFormat::Toml => "toml",
+            OutputFormat::Json => "json",
         }
     }
 }
 
-pub(super) fn command(source: &Source, format: args::Format) -> Result<(), Failed> {
+pub(super) fn command(source: &ConfigArgs, format: args::FormatArg) -> Result<(), CommandFailed> {
     let format = chosen(format);
     match source.choose()? {
-        Configuration::Toml(path) => print(&render(&load_toml(&path)?, format)),
-        Configuration::GitlabRb(path) => explain_gitlab_rb(&gitlab_rb::load(&path, &Machine), format),
+        ConfigFile::Toml(path) => print(&render(&load_toml(&path)?, format)),
+        ConfigFile::GitlabRb(path) => explain_gitlab_rb(&gitlab_rb::load(&path, &SystemEnvironment), format),
     }
 }
 
 /// Shows what could be read even if there are errors: then, too, each line has its verdict.
-fn explain_gitlab_rb(reading: &Reading, format: Format) -> Result<(), Failed> {
+fn explain_gitlab_rb(reading: &GitlabRbConfig, format: OutputFormat) -> Result<(), CommandFailed> {
     let findings = reading.problems.iter().map(finding).collect();
-    let account = Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings };
+    let account = GitlabRbReport { model: reading.model.as_ref(), judgements: &reading.judgements, findings };
     if let Some(text) = render_account(&account, format) {
         print(&text)?;
     }
     say_found(&reading.problems);
-    reading.model.as_ref().map(|_| ()).ok_or(Failed)
+    reading.model.as_ref().map(|_| ()).ok_or(CommandFailed)
 }
 
-fn finding(problem: &Diagnostic) -> Finding<'_> {
-    Finding {
+fn finding(problem: &Diagnostic) -> JsonDiagnostic<'_> {
+    JsonDiagnostic {
         severity: problem.severity.as_str(),
         message: &problem.message,
         file: problem.place.file_name(),
@@ -87,32 +87,32 @@ fn finding(problem: &Diagnostic) -> Finding<'_> {
     }
 }
 
-fn chosen(format: args::Format) -> Format {
+fn chosen(format: args::FormatArg) -> OutputFormat {
     match format {
-        args::Format::Table if has_colours(&io::stdout()) => Format::ColouredTable,
-        args::Format::Table => Format::Table,
-        args::Format::Toml => Format::Toml,
-        args::Format::Json => Format::Json,
+        args::FormatArg::Table if has_colours(&io::stdout()) => OutputFormat::ColouredTable,
+        args::FormatArg::Table => OutputFormat::Table,
+        args::FormatArg::Toml => OutputFormat::Toml,
+        args::FormatArg::Json => OutputFormat::Json,
     }
 }
 
 /// Shows a model.
-pub fn render(model: &Model, format: Format) -> String {
-    let outline = Outline::of(model);
+pub fn render(model: &Model, format: OutputFormat) -> String {
+    let outline = ModelOutline::of(model);
     match format {
-        Format::Table => table::page(&outline, Ink::Plain).into_text(),
-        Format::ColouredTable => table::page(&outline, Ink::Coloured).into_text(),
-        Format::Toml => toml::render(&key_values::of(&outline)),
-        Format::Json => json::render(&key_values::of(&outline)),
+        OutputFormat::Table => table::page(&outline, OutputStyle::Plain).into_text(),
+        OutputFormat::ColouredTable => table::page(&outline, OutputStyle::Coloured).into_text(),
+        OutputFormat::Toml => toml::render(&key_values::of(&outline)),
+        OutputFormat::Json => json::render(&key_values::of(&outline)),
     }
 }
 
 /// Shows what was read from a `gitlab.rb`. As TOML that is the model alone; `None` if there is none.
-pub fn render_account(account: &Account<'_>, format: Format) -> Option<String> {
+pub fn render_account(account: &GitlabRbReport<'_>, format: OutputFormat) -> Option<String> {
     match format {
-        Format::Table => Some(settings_report::table(account, Ink::Plain)),
-        Format::ColouredTable => Some(settings_report::table(account, Ink::Coloured)),
-        Format::Json => Some(settings_report::json(account)),
-        Format::Toml => account.model.map(|model| render(model, Format::Toml)),
+        OutputFormat::Table => Some(settings_report::table(account, OutputStyle::Plain)),
+        OutputFormat::ColouredTable => Some(settings_report::table(account, OutputStyle::Coloured)),
+        OutputFormat::Json => Some(settings_report::json(account)),
+        OutputFormat::Toml => account.model.map(|model| render(model, OutputFormat::Toml)),
     }
 }

@@ -7,13 +7,13 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use crate::config::diagnostic::Diagnostics;
-use crate::server::problem::Problem;
+use crate::server::problem::StartupProblem;
 
 /// Why a command failed; everything has been said on standard error.
-pub(super) struct Failed;
+pub(super) struct CommandFailed;
 
 /// Says what was asked for. A reader that has heard enough, as in `… | head`, is no failure.
-pub(super) fn print(text: &str) -> Result<(), Failed> {
+pub(super) fn print(text: &str) -> Result<(), CommandFailed> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(say(&error)),
         _ => Ok(()),
@@ -33,14 +33,14 @@ pub(super) fn has_colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && !refused && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
-pub(super) fn say_all(problems: &[Problem]) -> Failed {
+pub(super) fn say_all(problems: &[StartupProblem]) -> CommandFailed {
     for problem in problems {
         say(problem);
     }
-    Failed
+    CommandFailed
 }
 
-pub(super) fn say(problem: &impl Display) -> Failed {
+pub(super) fn say(problem: &impl Display) -> CommandFailed {
     eprintln!("error: {problem}");
-    Failed
+    CommandFailed
 }

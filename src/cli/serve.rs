@@ -4,19 +4,19 @@ use std::io;
 
 use tracing_subscriber::EnvFilter;
 
-use super::args::Source;
+use super::args::ConfigArgs;
 use super::config_source::load;
-use super::output::{Failed, has_colours, say, say_all};
+use super::output::{CommandFailed, has_colours, say, say_all};
 use crate::model::LogLevel;
-use crate::server::{self, Prepared};
+use crate::server::{self, PreparedServer};
 
-pub(super) fn serve(source: &Source) -> Result<(), Failed> {
+pub(super) fn serve(source: &ConfigArgs) -> Result<(), CommandFailed> {
     let model = load(source)?;
     start_logging(model.process.log_level);
     run(server::prepare(model).map_err(|problems| say_all(&problems))?)
 }
 
-pub(super) fn run(prepared: Prepared) -> Result<(), Failed> {
+pub(super) fn run(prepared: PreparedServer) -> Result<(), CommandFailed> {
     let cut = prepared.run().map_err(|problem| say(&problem))?;
     tracing::info!("stopped; {} connections and {} tunnels were cut", cut.connections, cut.tunnels);
     Ok(())

@@ -23,14 +23,14 @@ mod upstreams;
 use std::path::Path;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::document::{Document, HostSection, ProcessSection, Said, Setting};
-use super::span::Place;
+use super::document::{Document, HostSection, ProcessSection, Setting, Spanned};
+use super::span::SourceSpan;
 use super::suggestion::nearest;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::tls::TicketKeySource;
-use crate::model::{Model, Process};
-use context::Context;
-use listeners::Listeners;
+use crate::model::{Model, ProcessSettings};
+use context::CompileContext;
+use listeners::ListenerTable;
 
 /// Compiles a document. `None` if there are errors, be it here or in `problems` from the reading.
 pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model> {
@@ -39,8 +39,8 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
         problems.push(no_host(document));
     }
     let model = Model::new(process(&document.process, &document.directory));
-    let mut context = Context::new(&document.directory, model, problems);
-    let mut listeners = Listeners::default();
+    let mut context = CompileContext::new(&document.directory, model, problems);
+    let mut listeners = ListenerTable::default();
     for section in &document.hosts {
         for claim in host::compile(section, &document.defaults, &mut context) {
             listeners.admit(claim, context.problems);
@@ -62,9 +62,9 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
     (!context.problems.has_errors()).then_some(context.model)
 }
 
-fn process(section: &ProcessSection, directory: &Path) -> Process {
+fn process(section: &ProcessSection, directory: &Path) -> ProcessSettings {
     let ticket_keys = section.ticket_keys.said().map(|said| TicketKeySource::File(directory.join(&said.value)));
-    Process {
+    ProcessSettings {
         workers: section.workers.value_or(defaults::workers()),
         user: section.user.said().map(|said| said.value.clone()),
         shutdown_grace: section.shutdown_grace.value_or(defaults::SHUTDOWN_GRACE),
@@ -74,14 +74,14 @@ fn process(section: &ProcessSection, directory: &Path) -> Process {
 }
 
 fn no_host(document: &Document) -> Diagnostic {
-    Diagnostic::error(&Place::file(&document.source), "no host is configured")
+    Diagnostic::error(&SourceSpan::file(&document.source), "no host is configured")
         .help("the smallest file that serves something is:")
         .help("    [[host]]")
         .help("    name = \"gitlab.example.com\"")
         .help("    upstream = \"unix:/var/opt/gitlab/gitlab-workhorse/sockets/socket\"")
 }
 
-fn unknown_host(said: &Said<HostName>, hosts: &[HostSection]) -> Option<Diagnostic> {
+fn unknown_host(said: &Spanned<HostName>, hosts: &[HostSection]) -> Option<Diagnostic> {
     let wanted = HostPattern::Exact(said.value.clone());
     // A name that cannot be read may be the one.
     let may_be_named = |host: &HostSection| match (&host.name, &host.aliases) {

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
-use super::span::{Excerpt, Place, Source};
+use super::span::{LineExcerpt, SourceFile, SourceSpan};
 
 /// Whether the configuration can be used nevertheless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
+pub enum DiagnosticSeverity {
     Error,
     Warning,
 }
@@ -17,9 +17,9 @@ pub enum Severity {
 /// One problem.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {
-    pub severity: Severity,
+    pub severity: DiagnosticSeverity,
     pub message: String,
-    pub place: Place,
+    pub place: SourceSpan,
     /// What to do about it, and what else is involved; one line each.
     pub help: Vec<String>,
 }
@@ -30,35 +30,40 @@ pub struct Diagnostics(Vec<Diagnostic>);
 
 /// What is wrong with a value, told by a reader that does not know where the value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct ValueError {
     pub message: String,
     pub help: Option<String>,
 }
 
-impl Severity {
+impl DiagnosticSeverity {
     /// `error` or `warning`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
+            DiagnosticSeverity::Error => "error",
+            DiagnosticSeverity::Warning => "warning",
         }
     }
 
     fn style(self) -> Style {
         match self {
-            Severity::Error => AnsiColor::Red.on_default().bold(),
-            Severity::Warning => AnsiColor::Yellow.on_default().bold(),
+            DiagnosticSeverity::Error => AnsiColor::Red.on_default().bold(),
+            DiagnosticSeverity::Warning => AnsiColor::Yellow.on_default().bold(),
         }
     }
 }
 
 impl Diagnostic {
-    pub fn error(place: &Place, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Error, message: message.into(), place: place.clone(), help: Vec::new() }
+    pub fn error(place: &SourceSpan, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            severity: DiagnosticSeverity::Error,
+            message: message.into(),
+            place: place.clone(),
+            help: Vec::new(),
+        }
     }
 
-    pub fn warning(place: &Place, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(place, message) }
+    pub fn warning(place: &SourceSpan, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: DiagnosticSeverity::Warning, ..Diagnostic::error(place, message) }
     }
 
     /// Adds a line of help.
@@ -99,22 +104,22 @@ impl Diagnostics {
 
     /// Whether any of them forbids to use the configuration.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|known| known.severity == Severity::Error)
+        self.0.iter().any(|known| known.severity == DiagnosticSeverity::Error)
     }
 }
 
-impl Mistake {
-    pub fn new(message: impl Into<String>) -> Mistake {
-        Mistake { message: message.into(), help: None }
+impl ValueError {
+    pub fn new(message: impl Into<String>) -> ValueError {
+        ValueError { message: message.into(), help: None }
     }
 
     /// Says what to write instead.
-    pub fn help(self, line: impl Into<String>) -> Mistake {
-        Mistake { help: Some(line.into()), ..self }
+    pub fn help(self, line: impl Into<String>) -> ValueError {
+        ValueError { help: Some(line.into()), ..self }
     }
 
     /// The mistake as an error, now that its place is known.
-    pub fn at(self, place: &Place) -> Diagnostic {
+    pub fn at(self, place: &SourceSpan) -> Diagnostic {
         let error = Diagnostic::error(place, self.message);
         match self.help {
             Some(line) => error.help(line),
@@ -176,7 +181,7 @@ impl Diagnostic {
 }
 
 /// The line with its number, and marks below the part that is meant.
-fn write_excerpt(f: &mut fmt::Formatter<'_>, at: Excerpt<'_>, margin: usize, style: Style) -> fmt::Result {
+fn write_excerpt(f: &mut fmt::Formatter<'_>, at: LineExcerpt<'_>, margin: usize, style: Style) -> fmt::Result {
     // Tabs stay tabs, so that the marks stand below the text whatever their width is.
     let blank = |c| if c == '\t' { '\t' } else { ' ' };
     // Of a very long line only the part around the marks is shown.
@@ -195,7 +200,7 @@ const LONGEST_INDENT: usize = 160;
 
 /// The error for a file that cannot be read.
 pub(super) fn unreadable(path: &Path, why: &std::io::Error) -> Diagnostic {
-    let place = Place::file(&Source::new(path, ""));
+    let place = SourceSpan::file(&SourceFile::new(path, ""));
     let error = Diagnostic::error(&place, format!("the configuration cannot be read: {why}"));
     match why.kind() {
         std::io::ErrorKind::NotFound => error.help("name another file with `--config`"),
@@ -211,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_problem_shows_its_line_with_the_part_that_is_meant() {
-        let source = Source::new(Path::new("/etc/gatepost/gatepost.toml"), "[[host]]\n\tupstrem = 1\n");
-        let problem = Diagnostic::error(&Place::new(&source, 10..17), "unknown key `upstrem`")
+        let source = SourceFile::new(Path::new("/etc/gatepost/gatepost.toml"), "[[host]]\n\tupstrem = 1\n");
+        let problem = Diagnostic::error(&SourceSpan::new(&source, 10..17), "unknown key `upstrem`")
             .help("did you mean `upstream`?");
         let expected = "\
 error: unknown key `upstrem`
@@ -228,7 +233,8 @@ error: unknown key `upstrem`
     #[test]
     fn of_a_very_long_line_only_the_part_around_the_marks_is_shown() {
         let text = format!("{}bad{}", "x".repeat(5000), "y".repeat(5000));
-        let problem = Diagnostic::error(&Place::new(&Source::new(Path::new("x.rb"), text), 5000..5003), "no");
+        let problem =
+            Diagnostic::error(&SourceSpan::new(&SourceFile::new(Path::new("x.rb"), text), 5000..5003), "no");
         let lines: Vec<String> = problem.to_string().lines().map(str::to_owned).collect();
         assert!(lines[1].ends_with("x.rb:1:5001"), "{problem}");
         assert!(lines[3].contains("xbady") && lines[3].len() < 300, "{problem}");
@@ -237,28 +243,28 @@ error: unknown key `upstrem`
 
     #[test]
     fn colours_are_for_those_who_ask() {
-        let source = Source::new(Path::new("x.toml"), "abc");
-        let problem = Diagnostic::error(&Place::new(&source, 0..1), "bad");
+        let source = SourceFile::new(Path::new("x.toml"), "abc");
+        let problem = Diagnostic::error(&SourceSpan::new(&source, 0..1), "bad");
         assert!(format!("{problem:#}").contains("\u{1b}[31m"), "{problem:#}");
         assert!(!problem.to_string().contains('\u{1b}'), "{problem}");
     }
 
     #[test]
     fn problems_are_told_once_and_in_order_of_place() {
-        let source = Source::new(Path::new("x.toml"), "abc");
+        let source = SourceFile::new(Path::new("x.toml"), "abc");
         let mut all = Diagnostics::new();
-        all.push(Diagnostic::error(&Place::file(&source), "whole"));
-        all.push(Diagnostic::warning(&Place::new(&source, 2..3), "last"));
-        all.push(Diagnostic::error(&Place::new(&source, 0..1), "first"));
-        all.push(Diagnostic::error(&Place::new(&source, 0..1), "first").help("again"));
+        all.push(Diagnostic::error(&SourceSpan::file(&source), "whole"));
+        all.push(Diagnostic::warning(&SourceSpan::new(&source, 2..3), "last"));
+        all.push(Diagnostic::error(&SourceSpan::new(&source, 0..1), "first"));
+        all.push(Diagnostic::error(&SourceSpan::new(&source, 0..1), "first").help("again"));
         let messages: Vec<_> = all.iter().map(|it| it.message.as_str()).collect();
         assert_eq!(messages, ["first", "last", "whole"]);
     }
 
     #[test]
     fn warnings_alone_forbid_nothing() {
-        let source = Source::new(Path::new("x.toml"), "");
-        assert!(!Diagnostics::from(Diagnostic::warning(&Place::file(&source), "odd")).has_errors());
-        assert!(Diagnostics::from(Diagnostic::error(&Place::file(&source), "bad")).has_errors());
+        let source = SourceFile::new(Path::new("x.toml"), "");
+        assert!(!Diagnostics::from(Diagnostic::warning(&SourceSpan::file(&source), "odd")).has_errors());
+        assert!(Diagnostics::from(Diagnostic::error(&SourceSpan::file(&source), "bad")).has_errors());
     }
 }

@@ -1,7 +1,7 @@
 //! What a configuration says, before anybody asks what it means.
 //!
 //! Every front end fills a [`Document`]; `compile` turns it into a model. A value is typed and knows
-//! its [`Place`]. What was not said stays unsaid here: defaults belong to the meaning.
+//! its [`SourceSpan`]. What was not said stays unsaid here: defaults belong to the meaning.
 
 mod acme;
 mod setting;
@@ -15,20 +15,20 @@ use std::time::Duration;
 pub use acme::AcmeSection;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
-pub use setting::{Said, Setting};
+pub use setting::{Setting, Spanned};
 
-use super::span::{Place, Source};
+use super::span::{SourceFile, SourceSpan};
 use crate::model::access::AccessRule;
-use crate::model::client_address::AddressSource;
-use crate::model::compression::Compression;
-use crate::model::error_page::{ApplicationErrors, ErrorPage};
+use crate::model::client_address::RealIpSource;
+use crate::model::compression::CompressionPolicy;
+use crate::model::error_page::{ErrorPage, InterceptErrors};
 use crate::model::headers::ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::log_format::LogEscape;
-use crate::model::network::Network;
-use crate::model::route::{PathMatch, RedirectPath, Respond};
+use crate::model::network::Cidr;
+use crate::model::route::{FixedResponse, PathMatch, RedirectTarget};
 use crate::model::template::Template;
-use crate::model::tls::{CipherSuite, ClientCertificates, KeyGroup, Resumption, SuiteOrder, TlsVersions};
+use crate::model::tls::{CipherPreference, CipherSuite, ClientAuth, NamedGroup, SessionResumption, TlsVersions};
 use crate::model::upstream::UpstreamAddress;
 use crate::model::variable::LogVariable;
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
@@ -37,11 +37,11 @@ use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 #[derive(Debug, Clone)]
 pub struct Document {
     /// Where it was read; problems with what is missing are told of it.
-    pub source: Arc<Source>,
+    pub source: Arc<SourceFile>,
     /// Where relative paths start.
     pub directory: PathBuf,
     /// Who answers for unknown names; on each address the first of them that is there.
-    pub default_host: Setting<Vec<Said<HostName>>>,
+    pub default_host: Setting<Vec<Spanned<HostName>>>,
     pub process: ProcessSection,
     /// Unsaid means that there are no pages about the proxy.
     pub status: Setting<StatusSection>,
@@ -54,23 +54,23 @@ pub struct Document {
 /// What is said about the pages about the proxy itself.
 #[derive(Debug, Clone, Default)]
 pub struct StatusSection {
-    pub listen: Setting<Vec<Said<SocketAddr>>>,
-    pub access: Setting<Vec<Said<AccessRule>>>,
+    pub listen: Setting<Vec<Spanned<SocketAddr>>>,
+    pub access: Setting<Vec<Spanned<AccessRule>>>,
     pub metrics: Setting<bool>,
     /// GitLab, which tells its own metrics to who is told to be on this machine.
-    pub application_metrics: Setting<Application>,
+    pub application_metrics: Setting<UpstreamRef>,
 }
 
 /// An application as it is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Application {
-    pub scheme: Scheme,
+pub struct UpstreamRef {
+    pub scheme: UpstreamScheme,
     pub address: UpstreamAddress,
 }
 
 /// What is spoken to an application: HTTP/1.1 or, as gRPC needs it, HTTP/2; plain or over TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
+pub enum UpstreamScheme {
     Http,
     Https,
     Grpc,
@@ -101,19 +101,19 @@ pub struct ProcessSection {
 /// What is said about one host.
 #[derive(Debug, Clone)]
 pub struct HostSection {
-    pub place: Place,
+    pub place: SourceSpan,
     pub name: Setting<HostPattern>,
-    pub aliases: Setting<Vec<Said<HostPattern>>>,
-    pub upstream: Setting<Application>,
+    pub aliases: Setting<Vec<Spanned<HostPattern>>>,
+    pub upstream: Setting<UpstreamRef>,
     /// Each with the key at the same position.
-    pub certificate: Setting<Vec<Said<PathBuf>>>,
-    pub certificate_key: Setting<Vec<Said<PathBuf>>>,
+    pub certificate: Setting<Vec<Spanned<PathBuf>>>,
+    pub certificate_key: Setting<Vec<Spanned<PathBuf>>>,
     pub key_password_file: Setting<PathBuf>,
     pub public_port: Setting<NonZeroU16>,
     /// Where files for certificate validation (RFC 8555 section 8.3) are looked for.
     pub acme_challenge_directory: Setting<PathBuf>,
     /// Names in the certificate that is obtained, beside those of hosts.
-    pub acme_names: Setting<Vec<Said<HostName>>>,
+    pub acme_names: Setting<Vec<Spanned<HostName>>>,
     pub settings: HostSettings,
     pub routes: Vec<RouteSection>,
 }
@@ -124,17 +124,17 @@ pub struct HostSettings {
     pub tls: Setting<bool>,
     /// Whether the certificate is obtained from an authority.
     pub acme: Setting<bool>,
-    pub listen: Setting<Vec<Said<SocketAddr>>>,
-    pub redirect_from: Setting<Vec<Said<SocketAddr>>>,
+    pub listen: Setting<Vec<Spanned<SocketAddr>>>,
+    pub redirect_from: Setting<Vec<Spanned<SocketAddr>>>,
     pub proxy_protocol: Setting<bool>,
     pub client_address: Setting<ClientAddressSection>,
     pub http2: Setting<HttpVersions>,
-    pub encryption: EncryptionSettings,
-    pub hsts: Setting<HeaderChoice>,
-    pub referrer_policy: Setting<HeaderChoice>,
+    pub encryption: TlsSection,
+    pub hsts: Setting<HeaderSetting>,
+    pub referrer_policy: Setting<HeaderSetting>,
     pub keepalive_connections: Setting<usize>,
     pub keepalive_timeout: Setting<Duration>,
-    pub compression: Setting<Compression>,
+    pub compression: Setting<CompressionPolicy>,
     pub access_log: Setting<LogTarget>,
     pub access_log_format: Setting<Template<LogVariable>>,
     pub access_log_escape: Setting<LogEscape>,
@@ -144,20 +144,20 @@ pub struct HostSettings {
 /// What is said about who knows the client's address.
 #[derive(Debug, Clone, Default)]
 pub struct ClientAddressSection {
-    pub trusted: Setting<Vec<Said<Network>>>,
-    pub from: Setting<AddressSource>,
+    pub trusted: Setting<Vec<Spanned<Cidr>>>,
+    pub from: Setting<RealIpSource>,
     pub recursive: Setting<bool>,
 }
 
 /// What can be said of the encryption of a TLS host.
 #[derive(Debug, Clone, Default)]
-pub struct EncryptionSettings {
+pub struct TlsSection {
     pub tls_versions: Setting<TlsVersions>,
-    pub cipher_suites: Setting<Vec<Said<CipherSuite>>>,
-    pub cipher_order: Setting<SuiteOrder>,
-    pub key_exchange_groups: Setting<Vec<Said<KeyGroup>>>,
-    pub session_resumption: Setting<Resumption>,
-    pub client_certificates: Setting<ClientCertificates>,
+    pub cipher_suites: Setting<Vec<Spanned<CipherSuite>>>,
+    pub cipher_order: Setting<CipherPreference>,
+    pub key_exchange_groups: Setting<Vec<Spanned<NamedGroup>>>,
+    pub session_resumption: Setting<SessionResumption>,
+    pub client_certificates: Setting<ClientAuth>,
 }
 
 /// What can be said of a route too.
@@ -169,21 +169,21 @@ pub struct ForwardSettings {
     pub client_timeout: Setting<Duration>,
     pub tunnel_idle_timeout: Setting<Duration>,
     pub upstream_tls: Setting<UpstreamTlsSection>,
-    pub request_headers: Vec<Said<HeaderOp>>,
-    pub response_headers: Vec<Said<HeaderOp>>,
-    pub access: Setting<Vec<Said<AccessRule>>>,
-    pub intercept_errors: Setting<ApplicationErrors>,
+    pub request_headers: Vec<Spanned<HeaderOp>>,
+    pub response_headers: Vec<Spanned<HeaderOp>>,
+    pub access: Setting<Vec<Spanned<AccessRule>>>,
+    pub intercept_errors: Setting<InterceptErrors>,
     /// As in nginx, those of a route stand in the place of all those of its host.
-    pub error_pages: Setting<Vec<Said<ErrorPage>>>,
+    pub error_pages: Setting<Vec<Spanned<ErrorPage>>>,
 }
 
 /// What is said about one route of a host.
 #[derive(Debug, Clone)]
 pub struct RouteSection {
-    pub place: Place,
+    pub place: SourceSpan,
     pub path: Setting<PathMatch>,
     /// Unsaid means: to the host's upstream.
-    pub action: Setting<RouteAction>,
+    pub action: Setting<RouteActionSection>,
     /// Stands in place of the matched path; unsaid means that the path goes on as it came.
     pub replace_with: Setting<PathAndQuery>,
     pub before_redirect: Setting<bool>,
@@ -192,10 +192,10 @@ pub struct RouteSection {
 
 /// What a route is said to do.
 #[derive(Debug, Clone)]
-pub enum RouteAction {
-    Upstream(Application),
+pub enum RouteActionSection {
+    Upstream(UpstreamRef),
     RedirectTo(RedirectSection),
-    Respond(Respond),
+    Respond(FixedResponse),
     /// The connection ends without an answer.
     Close,
     Files(FilesSection),
@@ -207,7 +207,7 @@ pub struct RedirectSection {
     pub status: StatusCode,
     /// Scheme and authority.
     pub origin: String,
-    pub path: RedirectPath,
+    pub path: RedirectTarget,
 }
 
 /// What is said about files to serve.
@@ -221,14 +221,14 @@ pub struct FilesSection {
 #[derive(Debug, Clone)]
 pub enum FileMapping {
     /// The path of the request leads on from this directory.
-    Root(Said<PathBuf>),
+    Root(Spanned<PathBuf>),
     /// This stands in the place of the route's path.
-    Alias(Said<PathBuf>),
+    Alias(Spanned<PathBuf>),
 }
 
 /// Whether the proxy sends a header, and with which value.
 #[derive(Debug, Clone, PartialEq)]
-pub enum HeaderChoice {
+pub enum HeaderSetting {
     /// The proxy adds nothing; what the application sends stays.
     Leave,
     Send(HeaderValue),
@@ -259,10 +259,10 @@ impl HostSettings {
     }
 }
 
-impl EncryptionSettings {
+impl TlsSection {
     /// These settings laid over more general ones.
-    pub fn over(&self, below: &EncryptionSettings) -> EncryptionSettings {
-        EncryptionSettings {
+    pub fn over(&self, below: &TlsSection) -> TlsSection {
+        TlsSection {
             tls_versions: self.tls_versions.over(&below.tls_versions),
             cipher_suites: self.cipher_suites.over(&below.cipher_suites),
             cipher_order: self.cipher_order.over(&below.cipher_order),
@@ -273,7 +273,7 @@ impl EncryptionSettings {
     }
 
     /// The keys said here, with their places.
-    pub fn keys(&self) -> Vec<(&'static str, &Place)> {
+    pub fn keys(&self) -> Vec<(&'static str, &SourceSpan)> {
         let keys = [
             ("tls_versions", self.tls_versions.place()),
             ("cipher_suites", self.cipher_suites.place()),
@@ -305,7 +305,7 @@ impl ForwardSettings {
     }
 
     /// The keys said here that only a forwarded request can obey, with their places.
-    pub fn forward_only(&self) -> Vec<(&'static str, &Place)> {
+    pub fn forward_only(&self) -> Vec<(&'static str, &SourceSpan)> {
         let keys = [
             ("max_body", self.max_body.place()),
             ("connect_timeout", self.connect_timeout.place()),
@@ -320,7 +320,7 @@ impl ForwardSettings {
     }
 }
 
-fn headers_over(ops: &[Said<HeaderOp>], below: &[Said<HeaderOp>]) -> Vec<Said<HeaderOp>> {
-    let covered = |op: &&Said<HeaderOp>| ops.iter().any(|own| own.value.name() == op.value.name());
+fn headers_over(ops: &[Spanned<HeaderOp>], below: &[Spanned<HeaderOp>]) -> Vec<Spanned<HeaderOp>> {
+    let covered = |op: &&Spanned<HeaderOp>| ops.iter().any(|own| own.value.name() == op.value.name());
     below.iter().filter(|op| !covered(op)).chain(ops).cloned().collect()
 }

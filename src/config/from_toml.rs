@@ -20,24 +20,24 @@ use http::{HeaderValue, StatusCode};
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::diagnostic::{Diagnostic, Diagnostics, Mistake};
+use super::diagnostic::{Diagnostic, Diagnostics, ValueError};
 use super::document::{
-    ClientAddressSection, Document, ForwardSettings, HostSection, HostSettings, ProcessSection, RouteAction,
+    ClientAddressSection, Document, ForwardSettings, HostSection, HostSettings, ProcessSection, RouteActionSection,
     RouteSection, Setting, UpstreamTlsSection,
 };
 use super::schema;
-use super::span::{Place, Source};
+use super::span::{SourceFile, SourceSpan};
 use super::values::{access, address, client_address, duration, header, route_path, template};
-use crate::model::route::{PathMatch, Respond};
+use crate::model::route::{FixedResponse, PathMatch};
 use readers::{boolean, headers, list, number, text};
 use section::{section, sections};
-use table::{Reader, Table, Value};
+use table::{TomlReader, TomlTable, TomlValue};
 
 /// Reads a text. `None` if it is not TOML.
-pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagnostics) -> Option<Document> {
+pub(super) fn read(source: &Arc<SourceFile>, directory: &Path, problems: &mut Diagnostics) -> Option<Document> {
     let root = parse(source, problems)?;
-    let mut reader = Reader { source, problems };
-    let mut top = Table::open(&schema::TOP, Place::file(source), root.get_ref(), &mut reader);
+    let mut reader = TomlReader { source, problems };
+    let mut top = TomlTable::open(&schema::TOP, SourceSpan::file(source), root.get_ref(), &mut reader);
     Some(Document {
         source: Arc::clone(source),
         directory: directory.to_owned(),
@@ -51,24 +51,28 @@ pub(super) fn read(source: &Arc<Source>, directory: &Path, problems: &mut Diagno
 }
 
 /// Parses a text. `None` if it is not TOML: what such a text means is guesswork.
-pub(super) fn parse<'s>(source: &'s Arc<Source>, problems: &mut Diagnostics) -> Option<Spanned<DeTable<'s>>> {
+pub(super) fn parse<'s>(source: &'s Arc<SourceFile>, problems: &mut Diagnostics) -> Option<Spanned<DeTable<'s>>> {
     let (root, syntax_errors) = DeTable::parse_recoverable(source.text());
     let broken = !syntax_errors.is_empty();
     for error in syntax_errors {
-        let place = Place::new(source, error.span().unwrap_or_default());
+        let place = SourceSpan::new(source, error.span().unwrap_or_default());
         problems.push(syntax_error(&place, error.message()));
     }
     (!broken).then_some(root)
 }
 
 /// The `[process]` of a table whose other keys belong to somebody else.
-pub(super) fn process_of(source: &Arc<Source>, top: &DeTable<'_>, problems: &mut Diagnostics) -> ProcessSection {
+pub(super) fn process_of(
+    source: &Arc<SourceFile>,
+    top: &DeTable<'_>,
+    problems: &mut Diagnostics,
+) -> ProcessSection {
     let Some(value) = top.get("process") else { return ProcessSection::default() };
-    let mut reader = Reader { source, problems };
+    let mut reader = TomlReader { source, problems };
     section(&schema::PROCESS, process)(&mut reader, value).unwrap_or_default()
 }
 
-fn syntax_error(place: &Place, message: &str) -> Diagnostic {
+fn syntax_error(place: &SourceSpan, message: &str) -> Diagnostic {
     let error = Diagnostic::error(place, message);
     match message {
         "duplicate key" => error.help("it stands further up already; remove one of them"),
@@ -77,7 +81,7 @@ fn syntax_error(place: &Place, message: &str) -> Diagnostic {
     }
 }
 
-fn process(table: &mut Table<'_, '_, '_>) -> ProcessSection {
+fn process(table: &mut TomlTable<'_, '_, '_>) -> ProcessSection {
     ProcessSection {
         workers: table.get("workers", workers),
         user: table.get("user", text("write the name of an account in quotes", readers::account)),
@@ -87,7 +91,7 @@ fn process(table: &mut Table<'_, '_, '_>) -> ProcessSection {
     }
 }
 
-fn host(table: &mut Table<'_, '_, '_>) -> HostSection {
+fn host(table: &mut TomlTable<'_, '_, '_>) -> HostSection {
     HostSection {
         place: table.place.clone(),
         name: table.get("name", text(readers::HOST_EXPECTED, readers::host_pattern)),
@@ -107,7 +111,7 @@ fn host(table: &mut Table<'_, '_, '_>) -> HostSection {
     }
 }
 
-fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
+fn host_settings(table: &mut TomlTable<'_, '_, '_>) -> HostSettings {
     let addresses = || list(address::LISTEN_EXPECTED, || text(address::LISTEN_EXPECTED, address::listen));
     HostSettings {
         tls: table.get("tls", boolean),
@@ -131,7 +135,7 @@ fn host_settings(table: &mut Table<'_, '_, '_>) -> HostSettings {
     }
 }
 
-fn who_knows_the_client(table: &mut Table<'_, '_, '_>) -> ClientAddressSection {
+fn who_knows_the_client(table: &mut TomlTable<'_, '_, '_>) -> ClientAddressSection {
     let expected = client_address::TRUSTED_EXPECTED;
     ClientAddressSection {
         trusted: table.get("trusted", list(expected, || text(expected, client_address::trusted))),
@@ -140,7 +144,7 @@ fn who_knows_the_client(table: &mut Table<'_, '_, '_>) -> ClientAddressSection {
     }
 }
 
-fn forward_settings(table: &mut Table<'_, '_, '_>) -> ForwardSettings {
+fn forward_settings(table: &mut TomlTable<'_, '_, '_>) -> ForwardSettings {
     let span = || text(duration::EXPECTED, duration::parse);
     ForwardSettings {
         max_body: table.get("max_body", readers::max_body),
@@ -157,7 +161,7 @@ fn forward_settings(table: &mut Table<'_, '_, '_>) -> ForwardSettings {
     }
 }
 
-fn upstream_tls(table: &mut Table<'_, '_, '_>) -> UpstreamTlsSection {
+fn upstream_tls(table: &mut TomlTable<'_, '_, '_>) -> UpstreamTlsSection {
     let file = || text(readers::PATH_EXPECTED, readers::path);
     UpstreamTlsSection {
         verify: table.get("verify", boolean),
@@ -169,7 +173,7 @@ fn upstream_tls(table: &mut Table<'_, '_, '_>) -> UpstreamTlsSection {
     }
 }
 
-fn route(table: &mut Table<'_, '_, '_>) -> RouteSection {
+fn route(table: &mut TomlTable<'_, '_, '_>) -> RouteSection {
     RouteSection {
         place: table.place.clone(),
         path: route_match(table),
@@ -180,7 +184,7 @@ fn route(table: &mut Table<'_, '_, '_>) -> RouteSection {
     }
 }
 
-fn route_match(table: &mut Table<'_, '_, '_>) -> Setting<PathMatch> {
+fn route_match(table: &mut TomlTable<'_, '_, '_>) -> Setting<PathMatch> {
     let mut path = |key, kind: fn(String) -> PathMatch| {
         table.get(key, text("write a path in quotes", |path| route_path::plain(path).map(kind)))
     };
@@ -192,8 +196,8 @@ fn route_match(table: &mut Table<'_, '_, '_>) -> Setting<PathMatch> {
     table.only_one(vec![exact, prefix, prefix_first, regex], "`exact`, `prefix`, `prefix_first` and `regex`")
 }
 
-fn route_action(table: &mut Table<'_, '_, '_>) -> Setting<RouteAction> {
-    let upstream = |upstream: &str| address::upstream(upstream).map(RouteAction::Upstream);
+fn route_action(table: &mut TomlTable<'_, '_, '_>) -> Setting<RouteActionSection> {
+    let upstream = |upstream: &str| address::upstream(upstream).map(RouteActionSection::Upstream);
     let upstream = table.get("upstream", text(address::UPSTREAM_EXPECTED, upstream));
     let redirect = table.get("redirect_to", redirect::redirect);
     let respond = table.get("respond", respond);
@@ -204,18 +208,18 @@ fn route_action(table: &mut Table<'_, '_, '_>) -> Setting<RouteAction> {
 }
 
 /// `close = true`; there is no other way to say that a connection is not closed than not to say it.
-fn close(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<RouteAction> {
+fn close(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<RouteActionSection> {
     let closes = boolean(reader, value)?;
-    let mistake = || Mistake::new("this is so anyway").help("remove it, or write `close = true`");
-    reader.accept(closes.then_some(RouteAction::Close).ok_or_else(mistake), value)
+    let mistake = || ValueError::new("this is so anyway").help("remove it, or write `close = true`");
+    reader.accept(closes.then_some(RouteActionSection::Close).ok_or_else(mistake), value)
 }
 
-fn respond<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {
+fn respond<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<RouteActionSection> {
     let answer = section(&schema::RESPOND, |table| {
         let status = table.get("status", status);
         let content_type = table.get("content_type", text("write a media type in quotes", header::value));
         let body = table.get("body", text("write the body in quotes", |body| Ok(body.to_owned())));
-        Respond {
+        FixedResponse {
             status: status.value_or(StatusCode::OK),
             content_type: content_type.value_or(HeaderValue::from_static("text/plain")),
             body: body.value_or_default(),
@@ -223,25 +227,25 @@ fn respond<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAct
     })(reader, value)?;
     // RFC 9110 sections 15.3.5 and 15.4.5: these end with their header.
     if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&answer.status) && !answer.body.is_empty() {
-        let mistake = Mistake::new(format!("an answer with status {} has no body", answer.status.as_u16()));
+        let mistake = ValueError::new(format!("an answer with status {} has no body", answer.status.as_u16()));
         return reader.accept(Err(mistake.help("remove the body, or use status 200")), value);
     }
-    Some(RouteAction::Respond(answer))
+    Some(RouteActionSection::Respond(answer))
 }
 
-fn status(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<StatusCode> {
+fn status(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<StatusCode> {
     number(200..=599)(reader, value).and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok())
 }
 
-fn workers(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<NonZeroUsize> {
+fn workers(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<NonZeroUsize> {
     number(1..=MOST_WORKERS)(reader, value).and_then(|count| NonZeroUsize::new(usize::try_from(count).ok()?))
 }
 
-fn connections(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<usize> {
+fn connections(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<usize> {
     number(0..=MOST_CONNECTIONS)(reader, value).and_then(|count| usize::try_from(count).ok())
 }
 
-fn port(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<NonZeroU16> {
+fn port(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<NonZeroU16> {
     number(1..=65535)(reader, value).and_then(|port| NonZeroU16::new(u16::try_from(port).ok()?))
 }
 

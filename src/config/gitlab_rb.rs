@@ -22,37 +22,37 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use settings::{Documented, documented};
+pub use settings::{DocumentedSetting, documented};
 
 use super::compile;
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::document::Said;
-use super::span::{Place, Source};
+use super::document::Spanned;
+use super::span::{SourceFile, SourceSpan};
 use crate::model::Model;
-use crate::model::setting_report::{Judgement, Verdict};
-use assignments::Settings;
-use environment::Surroundings;
+use crate::model::setting_report::{SettingReport, SettingVerdict};
+use assignments::AssignedSettings;
+use environment::Environment;
 use evaluator::Evaluator;
-use lower::reader::Reader;
+use lower::reader::SettingsReader;
 
 /// What a file means.
 #[derive(Debug)]
-pub struct Reading {
+pub struct GitlabRbConfig {
     /// `None` if there are errors among the problems.
     pub model: Option<Model>,
     /// Everything that was said, in the order in which it was evaluated.
-    pub judgements: Vec<Judgement>,
+    pub judgements: Vec<SettingReport>,
     pub problems: Diagnostics,
     /// The files of certificates and keys, each where it was asked for.
-    certificates: Vec<Said<PathBuf>>,
+    certificates: Vec<Spanned<PathBuf>>,
 }
 
-impl Reading {
+impl GitlabRbConfig {
     /// Certificates and keys that are not there. What a file means does not depend on them, so who only
     /// wants to know that need not ask.
-    pub fn absent_certificates(&self, surroundings: &dyn Surroundings) -> Diagnostics {
+    pub fn absent_certificates(&self, surroundings: &dyn Environment) -> Diagnostics {
         let mut absent = Diagnostics::new();
-        for Said { value: path, place } in &self.certificates {
+        for Spanned { value: path, place } in &self.certificates {
             if !surroundings.exists(path) {
                 let error = Diagnostic::error(place, format!("there is no file {}", path.display()));
                 absent.push(error.help(
@@ -65,9 +65,10 @@ impl Reading {
 
     /// Refused settings that keep clients out. Serving without them would open what they close, so a program
     /// that serves must not go on.
-    pub fn unguarded(&self) -> impl Iterator<Item = &Judgement> {
+    pub fn unguarded(&self) -> impl Iterator<Item = &SettingReport> {
         self.judgements.iter().filter(|judgement| {
-            matches!(judgement.verdict, Verdict::Refused | Verdict::Unreadable) && self.keeps_out(judgement)
+            matches!(judgement.verdict, SettingVerdict::Refused | SettingVerdict::Unreadable)
+                && self.keeps_out(judgement)
         })
     }
 
@@ -79,7 +80,7 @@ impl Reading {
     }
 
     /// Client certificates, a snippet with one of nginx's directives for access, or such a directive.
-    fn keeps_out(&self, judgement: &Judgement) -> bool {
+    fn keeps_out(&self, judgement: &SettingReport) -> bool {
         let (within, name) = judgement.key.rsplit_once('.').unwrap_or_default();
         let text = judgement.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
         if name.starts_with("custom_") {
@@ -95,13 +96,13 @@ impl Reading {
     }
 }
 
-fn is_within(judgement: &Judgement, setting: &str) -> bool {
+fn is_within(judgement: &SettingReport, setting: &str) -> bool {
     judgement.key.strip_prefix(setting).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Reads a file as it stands in its surroundings. As in the container image, the environment variable
 /// `GITLAB_OMNIBUS_CONFIG` is read before it.
-pub fn load(path: &Path, surroundings: &dyn Surroundings) -> Reading {
+pub fn load(path: &Path, surroundings: &dyn Environment) -> GitlabRbConfig {
     match surroundings.read(path) {
         Ok(text) => read(path, &text, surroundings),
         Err(why) => only(super::diagnostic::unreadable(path, &why)),
@@ -109,7 +110,7 @@ pub fn load(path: &Path, surroundings: &dyn Surroundings) -> Reading {
 }
 
 /// Reads a text as if it stood in the file at `path`.
-pub fn read(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading {
+pub fn read(path: &Path, text: &str, surroundings: &dyn Environment) -> GitlabRbConfig {
     match large_stack::run(|| evaluate(path, text, surroundings)) {
         Ok(Some(reading)) => reading,
         Ok(None) => only(Diagnostic::error(&whole(path), "the Ruby parser cannot cope with this file")),
@@ -117,16 +118,16 @@ pub fn read(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
     }
 }
 
-fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading {
+fn evaluate(path: &Path, text: &str, surroundings: &dyn Environment) -> GitlabRbConfig {
     let mut problems = Diagnostics::new();
-    let source = Source::new(path, text);
+    let source = SourceFile::new(path, text);
     let mut settings = match show_config::is_meant(text) {
         true => show_config::read(&source, &mut problems),
         false => evaluated(&source, surroundings, &mut problems),
     };
     let process = overrides::apply(path, &mut settings, surroundings, &mut problems);
     type_check::check(&settings, &mut problems);
-    let mut reader = Reader::new(&settings, &source, &mut problems);
+    let mut reader = SettingsReader::new(&settings, &source, &mut problems);
     let document = lower::document(&source, process, &mut reader, surroundings);
     let (remarks, directives) = (reader.remarks, reader.directives);
     let model = compile::compile(&document, &mut problems);
@@ -136,24 +137,28 @@ fn evaluate(path: &Path, text: &str, surroundings: &dyn Surroundings) -> Reading
     let brought = document.hosts.iter().filter(|host| !host.settings.acme.value_or(false));
     let certificates = brought.flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);
     let certificates = certificates.flatten().flat_map(|said| said.value.iter().cloned()).collect();
-    Reading { model: model.filter(|_| !problems.has_errors()), judgements, problems, certificates }
+    GitlabRbConfig { model: model.filter(|_| !problems.has_errors()), judgements, problems, certificates }
 }
 
-fn evaluated(source: &Arc<Source>, surroundings: &dyn Surroundings, problems: &mut Diagnostics) -> Settings {
+fn evaluated(
+    source: &Arc<SourceFile>,
+    surroundings: &dyn Environment,
+    problems: &mut Diagnostics,
+) -> AssignedSettings {
     let mut evaluator = Evaluator::new(surroundings, problems);
     if let Some(text) = surroundings.variable(OMNIBUS_CONFIG) {
-        evaluator.file(&Source::new(Path::new(OMNIBUS_CONFIG), text));
+        evaluator.file(&SourceFile::new(Path::new(OMNIBUS_CONFIG), text));
     }
     evaluator.file(source);
     evaluator.into_settings()
 }
 
-fn only(error: Diagnostic) -> Reading {
-    Reading { model: None, judgements: Vec::new(), problems: error.into(), certificates: Vec::new() }
+fn only(error: Diagnostic) -> GitlabRbConfig {
+    GitlabRbConfig { model: None, judgements: Vec::new(), problems: error.into(), certificates: Vec::new() }
 }
 
-fn whole(path: &Path) -> Place {
-    Place::file(&Source::new(path, ""))
+fn whole(path: &Path) -> SourceSpan {
+    SourceSpan::file(&SourceFile::new(path, ""))
 }
 
 const OMNIBUS_CONFIG: &str = "GITLAB_OMNIBUS_CONFIG";

@@ -4,7 +4,7 @@ use super::suggestion::nearest;
 
 /// A part of the file with its own keys.
 #[derive(Debug)]
-pub struct Section {
+pub struct SectionSchema {
     /// Dotted, as in `host.route`; empty at the top of the file.
     pub name: &'static str,
     /// How to name the section to people, after "belongs".
@@ -14,7 +14,7 @@ pub struct Section {
     groups: &'static [&'static [&'static str]],
 }
 
-impl Section {
+impl SectionSchema {
     /// All keys of the section.
     pub fn keys(&self) -> impl Iterator<Item = &'static str> {
         self.groups.iter().flat_map(|group| group.iter().copied())
@@ -41,42 +41,42 @@ pub fn known_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
     SECTIONS.iter().flat_map(|section| section.keys().map(|key| (section.name, key)))
 }
 
-pub static TOP: Section = Section {
+pub static TOP: SectionSchema = SectionSchema {
     name: "",
     place: "at the top of the file, before the first `[section]`",
     form: "",
     groups: &[&["default_host", "process", "status", "acme", "defaults", "host"]],
 };
 
-pub static PROCESS: Section = Section {
+pub static PROCESS: SectionSchema = SectionSchema {
     name: "process",
     place: "in `[process]`",
     form: "write `[process]` and its keys below",
     groups: &[&["workers", "user", "shutdown_grace", "log_level", "ticket_keys"]],
 };
 
-pub static STATUS: Section = Section {
+pub static STATUS: SectionSchema = SectionSchema {
     name: "status",
     place: "in `[status]`",
     form: "write `[status]` and its keys below",
     groups: &[&["listen", "access", "metrics", "application_metrics"]],
 };
 
-pub static ACME: Section = Section {
+pub static ACME: SectionSchema = SectionSchema {
     name: "acme",
     place: "in `[acme]`",
     form: "write `[acme]` and its keys below",
     groups: &[&["contact", "directory", "ca", "state_directory", "key", "challenge"]],
 };
 
-pub static DEFAULTS: Section = Section {
+pub static DEFAULTS: SectionSchema = SectionSchema {
     name: "defaults",
     place: "in `[defaults]`",
     form: "write `[defaults]` and its keys below",
     groups: &[HOST_SETTINGS, ENCRYPTION_SETTINGS, FORWARD_SETTINGS],
 };
 
-pub static HOST: Section = Section {
+pub static HOST: SectionSchema = SectionSchema {
     name: "host",
     place: "in a `[[host]]`",
     form: "write `[[host]]` in double brackets and its keys below, once for each host",
@@ -89,7 +89,7 @@ pub static HOST: Section = Section {
     ],
 };
 
-pub static ROUTE: Section = Section {
+pub static ROUTE: SectionSchema = SectionSchema {
     name: "host.route",
     place: "in a `[[host.route]]`",
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
@@ -100,63 +100,63 @@ pub static ROUTE: Section = Section {
     ],
 };
 
-pub static REDIRECT: Section = Section {
+pub static REDIRECT: SectionSchema = SectionSchema {
     name: "host.route.redirect_to",
     place: "in the `redirect_to` of a route",
     form: "write { origin = \"https://other.example.com\", path = \"/new\", status = 302 }",
     groups: &[&["origin", "path", "replace_with", "status"]],
 };
 
-pub static RESPOND: Section = Section {
+pub static RESPOND: SectionSchema = SectionSchema {
     name: "host.route.respond",
     place: "in the `respond` of a route",
     form: "write { status = 200, content_type = \"text/plain\", body = \"…\" }",
     groups: &[&["status", "content_type", "body"]],
 };
 
-pub static FILES: Section = Section {
+pub static FILES: SectionSchema = SectionSchema {
     name: "host.route.files",
     place: "in the `files` of a route",
     form: "write { root = \"/srv/www\" } or { alias = \"/srv/www/\" }",
     groups: &[&["root", "alias", "index"]],
 };
 
-pub static ERROR_PAGE: Section = Section {
+pub static ERROR_PAGE: SectionSchema = SectionSchema {
     name: "error_page",
     place: "in an `error_page`",
     form: "write { status = 502, file = \"/path/502.html\" }, or `title`, `header` and `message`, or a `body`",
     groups: &[&["status", "file", "title", "header", "message", "content_type", "body"]],
 };
 
-pub static CLIENT_ADDRESS: Section = Section {
+pub static CLIENT_ADDRESS: SectionSchema = SectionSchema {
     name: "host.client_address",
     place: "in the `client_address` of a host",
     form: "write { trusted = [\"10.0.0.1\"], from = \"X-Forwarded-For\", recursive = true }",
     groups: &[&["trusted", "from", "recursive"]],
 };
 
-pub static COMPRESSION: Section = Section {
+pub static COMPRESSION: SectionSchema = SectionSchema {
     name: "host.compression",
     place: "in the `compression` of a host",
     form: "write { types = [\"text/html\"], min_length = 250 }, true for the usual rules, or false",
     groups: &[&["types", "level", "min_length", "http_version", "proxied", "vary"]],
 };
 
-pub static CLIENT_CERTIFICATES: Section = Section {
+pub static CLIENT_CERTIFICATES: SectionSchema = SectionSchema {
     name: "host.client_certificates",
     place: "in the `client_certificates` of a host",
     form: "write { verify = \"required\", ca = \"clients.pem\" }, or false",
     groups: &[&["verify", "ca", "depth", "crl"]],
 };
 
-pub static UPSTREAM_TLS: Section = Section {
+pub static UPSTREAM_TLS: SectionSchema = SectionSchema {
     name: "host.upstream_tls",
     place: "in an `upstream_tls`",
     form: "write { ca = \"/path/to/ca.pem\" }, { pin = \"/path/to/certificate.pem\" } or { verify = false }",
     groups: &[&["verify", "ca", "pin", "name", "certificate", "certificate_key"]],
 };
 
-static SECTIONS: [&Section; 15] = [
+static SECTIONS: [&SectionSchema; 15] = [
     &TOP,
     &PROCESS,
     &STATUS,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// One text with the name of the file it came from.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceFile {
     file: PathBuf,
     text: String,
     /// Where each line begins.
@@ -16,15 +16,15 @@ pub struct Source {
 
 /// Where something is written: a stretch of a source, or the file as a whole.
 #[derive(Debug, Clone)]
-pub struct Place {
-    source: Arc<Source>,
+pub struct SourceSpan {
+    source: Arc<SourceFile>,
     /// Bytes of the text; `None` is the whole file.
     range: Option<Range<usize>>,
 }
 
 /// A place as people see it. Lines and columns count from 1, columns and lengths in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Excerpt<'a> {
+pub struct LineExcerpt<'a> {
     pub line: usize,
     pub column: usize,
     /// The line as it is written, without its end.
@@ -33,11 +33,11 @@ pub struct Excerpt<'a> {
     pub marked: usize,
 }
 
-impl Source {
-    pub fn new(file: &Path, text: impl Into<String>) -> Arc<Source> {
+impl SourceFile {
+    pub fn new(file: &Path, text: impl Into<String>) -> Arc<SourceFile> {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Arc::new(Source { file: file.to_owned(), text, lines })
+        Arc::new(SourceFile { file: file.to_owned(), text, lines })
     }
 
     pub fn text(&self) -> &str {
@@ -45,15 +45,15 @@ impl Source {
     }
 }
 
-impl Place {
+impl SourceSpan {
     /// A stretch of bytes of a text.
-    pub fn new(source: &Arc<Source>, range: Range<usize>) -> Place {
-        Place { source: Arc::clone(source), range: Some(range) }
+    pub fn new(source: &Arc<SourceFile>, range: Range<usize>) -> SourceSpan {
+        SourceSpan { source: Arc::clone(source), range: Some(range) }
     }
 
     /// The file as a whole, for what is missing in it.
-    pub fn file(source: &Arc<Source>) -> Place {
-        Place { source: Arc::clone(source), range: None }
+    pub fn file(source: &Arc<SourceFile>) -> SourceSpan {
+        SourceSpan { source: Arc::clone(source), range: None }
     }
 
     /// The name of the file, as it was given.
@@ -62,7 +62,7 @@ impl Place {
     }
 
     /// The text that it is a place of.
-    pub fn source(&self) -> &Arc<Source> {
+    pub fn source(&self) -> &Arc<SourceFile> {
         &self.source
     }
 
@@ -72,7 +72,7 @@ impl Place {
     }
 
     /// Whether another place of the same text lies in this one.
-    pub fn contains(&self, other: &Place) -> bool {
+    pub fn contains(&self, other: &SourceSpan) -> bool {
         let (Some(outer), Some(inner)) = (&self.range, &other.range) else { return self == other };
         self.source.file == other.source.file && outer.start <= inner.start && inner.end <= outer.end
     }
@@ -89,26 +89,26 @@ impl Place {
     }
 
     /// Line, column and text of the place; `None` for a whole file.
-    pub fn excerpt(&self) -> Option<Excerpt<'_>> {
+    pub fn excerpt(&self) -> Option<LineExcerpt<'_>> {
         let range = self.range.clone()?;
         let line = self.line()?;
         let line_start = *self.source.lines.get(line - 1)?;
         let before = self.source.text.get(line_start..range.start)?;
         let text = self.source.text[line_start..].lines().next().unwrap_or("");
         let meant = self.source.text.get(range).and_then(|meant| meant.lines().next()).unwrap_or("");
-        Some(Excerpt { line, column: before.chars().count() + 1, text, marked: meant.chars().count().max(1) })
+        Some(LineExcerpt { line, column: before.chars().count() + 1, text, marked: meant.chars().count().max(1) })
     }
 }
 
 /// Two places are equal if they are the same stretch of the same file.
-impl PartialEq for Place {
-    fn eq(&self, other: &Place) -> bool {
+impl PartialEq for SourceSpan {
+    fn eq(&self, other: &SourceSpan) -> bool {
         self.range == other.range && self.source.file == other.source.file
     }
 }
 
 /// `file:line:column`, or the file alone.
-impl fmt::Display for Place {
+impl fmt::Display for SourceSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.source.file.display())?;
         match self.excerpt() {
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn excerpt(text: &str, range: Range<usize>) -> (usize, usize, String, usize) {
-        let place = Place::new(&Source::new(Path::new("x.toml"), text), range);
+        let place = SourceSpan::new(&SourceFile::new(Path::new("x.toml"), text), range);
         let at = place.excerpt().unwrap();
         (at.line, at.column, at.text.to_owned(), at.marked)
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::from_toml;
-use crate::model::route::{Action, Origin};
+use crate::model::route::{RedirectOrigin, RouteAction};
 use crate::model::{Model, VirtualHost};
 
 fn compile(text: &str) -> Model {
@@ -16,7 +16,7 @@ fn host<'a>(model: &'a Model, address: &str, name: &str) -> Option<&'a VirtualHo
     listener.hosts.find(name).or(listener.hosts.default.as_ref()).map(|id| model.host(*id))
 }
 
-fn action<'a>(model: &'a Model, address: &str, name: &str, path: &str) -> &'a Action {
+fn action<'a>(model: &'a Model, address: &str, name: &str, path: &str) -> &'a RouteAction {
     &host(model, address, name).unwrap().routes.select(path).unwrap().action
 }
 
@@ -25,9 +25,9 @@ fn response_headers(host: &VirtualHost, path: &str) -> Vec<String> {
     route.response_headers.iter().map(|op| op.name().as_str().to_owned()).collect()
 }
 
-fn origin<'a>(model: &'a Model, address: &str, name: &str) -> &'a Origin {
+fn origin<'a>(model: &'a Model, address: &str, name: &str) -> &'a RedirectOrigin {
     match action(model, address, name, "/x") {
-        Action::Redirect(redirect) => &redirect.origin,
+        RouteAction::Redirect(redirect) => &redirect.origin,
         other => panic!("{name} on {address} does not redirect: {other:?}"),
     }
 }
@@ -40,10 +40,10 @@ fn every_exact_name_redirects_to_itself_and_a_wildcard_to_the_host_of_the_reques
          aliases = ['git.example.com', '*.example.com']
          upstream = '127.0.0.1:1'",
     );
-    let fixed = |text: &str| Origin::Fixed(text.to_owned());
+    let fixed = |text: &str| RedirectOrigin::Fixed(text.to_owned());
     assert_eq!(*origin(&model, "[::]:80", "gitlab.example.com"), fixed("https://gitlab.example.com"));
     assert_eq!(*origin(&model, "0.0.0.0:80", "git.example.com"), fixed("https://git.example.com"));
-    assert_eq!(*origin(&model, "0.0.0.0:80", "other.example.com"), Origin::SameHost { port: None });
+    assert_eq!(*origin(&model, "0.0.0.0:80", "other.example.com"), RedirectOrigin::SameHost { port: None });
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn routes_before_the_redirect_are_served_on_both_sides() {
     );
     let on = |address, path| action(&model, address, "gitlab.example.com", path);
     assert_eq!(on("0.0.0.0:80", "/-/health"), on("0.0.0.0:443", "/-/health"));
-    assert!(matches!(on("0.0.0.0:80", "/other"), Action::Redirect(_)));
+    assert!(matches!(on("0.0.0.0:80", "/other"), RouteAction::Redirect(_)));
 }
 
 #[test]
@@ -145,7 +145,9 @@ fn a_route_beats_its_host_and_the_host_beats_the_defaults() {
          route = [{ prefix = '/api', read_timeout = '3s' }]",
     );
     let seconds = |path| match action(&model, "0.0.0.0:443", "gitlab.example.com", path) {
-        Action::Forward(it) => [it.read_timeout, it.client_timeout, it.tunnel_idle_timeout].map(|it| it.as_secs()),
+        RouteAction::Forward(it) => {
+            [it.read_timeout, it.client_timeout, it.tunnel_idle_timeout].map(|it| it.as_secs())
+        }
         other => panic!("{path} is not forwarded: {other:?}"),
     };
     assert_eq!(seconds("/api"), [3, 2, 1]);

@@ -6,12 +6,12 @@ use std::fmt;
 /// What a service says instead of an answer: nothing is sent, and the connection ends. In HTTP/2 only the stream
 /// does, by a reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoAnswer;
+pub struct Abort;
 
-impl fmt::Display for NoAnswer {
+impl fmt::Display for Abort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("there is to be no answer")
     }
 }
 
-impl Error for NoAnswer {}
+impl Error for Abort {}

@@ -9,73 +9,73 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::peer::Peer;
-use super::stream::ClientStream;
-use super::timeouts::Activity;
+use super::stream::DownstreamStream;
+use super::timeouts::ConnectionActivity;
 use crate::model::TlsId;
 use crate::model::host::HostName;
-use crate::tls::server::client_certificate::ClientCertificate;
-use crate::tls::server::session_info::TlsSession;
+use crate::tls::server::client_certificate::ClientCertificateInfo;
+use crate::tls::server::session_info::TlsSessionInfo;
 
 /// What requests may know about the connection they came on.
-pub struct ClientConnection {
+pub struct DownstreamConnection {
     pub peer: Peer,
     /// The address of ours that was connected to, where a template asks for it.
     pub local: Option<IpAddr>,
     /// The position of the listener in the model.
     pub listener: usize,
-    pub security: ConnectionSecurity,
+    pub security: DownstreamSecurity,
     number: OnceCell<u64>,
     requests: Cell<u64>,
-    activity: Rc<Activity>,
-    takeover: RefCell<Option<Takeover>>,
+    activity: Rc<ConnectionActivity>,
+    takeover: RefCell<Option<OnUpgrade>>,
 }
 
 /// Whether the connection is encrypted, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConnectionSecurity {
+pub enum DownstreamSecurity {
     Plain,
     Tls {
         /// The name the client asked a certificate for.
         server_name: Option<HostName>,
-        session: Option<TlsSession>,
+        session: Option<TlsSessionInfo>,
         /// The terms of the host of that name.
         terms: TlsId,
         /// Boxed, because few clients have one.
-        client: Option<Box<ClientCertificate>>,
+        client: Option<Box<ClientCertificateInfo>>,
     },
 }
 
 /// An exchange of a connection that is under way. Keeps the connection's idle limit away.
-pub struct OpenExchange(Rc<Activity>);
+pub struct ActiveExchange(Rc<ConnectionActivity>);
 
 /// What continues with the socket after HTTP: the stream, and bytes that were read from it already.
-pub type Takeover = Box<dyn FnOnce(ClientStream, Bytes)>;
+pub type OnUpgrade = Box<dyn FnOnce(DownstreamStream, Bytes)>;
 
-impl ClientConnection {
+impl DownstreamConnection {
     pub(super) fn new(
         peer: Peer,
         local: Option<IpAddr>,
         listener: usize,
-        security: ConnectionSecurity,
-        activity: Rc<Activity>,
-    ) -> ClientConnection {
+        security: DownstreamSecurity,
+        activity: Rc<ConnectionActivity>,
+    ) -> DownstreamConnection {
         let (number, requests, takeover) = Default::default();
-        ClientConnection { peer, local, listener, security, number, requests, activity, takeover }
+        DownstreamConnection { peer, local, listener, security, number, requests, activity, takeover }
     }
 
-    pub(super) fn activity(&self) -> &Rc<Activity> {
+    pub(super) fn activity(&self) -> &Rc<ConnectionActivity> {
         &self.activity
     }
 
-    pub(super) fn takeover(&self) -> Option<Takeover> {
+    pub(super) fn takeover(&self) -> Option<OnUpgrade> {
         self.takeover.borrow_mut().take()
     }
 
     /// Marks an exchange as open for as long as the result lives.
-    pub fn open_exchange(&self) -> OpenExchange {
+    pub fn open_exchange(&self) -> ActiveExchange {
         self.requests.set(self.requests.get() + 1);
         self.activity.exchange_opened();
-        OpenExchange(self.activity.clone())
+        ActiveExchange(self.activity.clone())
     }
 
     /// How many requests have come on it, the current one included.
@@ -94,24 +94,24 @@ impl ClientConnection {
     }
 
     /// Asks for the socket once the answer under way, a 101, has been written. Only for HTTP/1.
-    pub fn take_over(&self, takeover: Takeover) {
+    pub fn take_over(&self, takeover: OnUpgrade) {
         *self.takeover.borrow_mut() = Some(takeover);
     }
 }
 
-impl OpenExchange {
-    /// See [`Activity::answer_offered`].
+impl ActiveExchange {
+    /// See [`ConnectionActivity::answer_offered`].
     pub fn answer_offered(&self) {
         self.0.answer_offered();
     }
 
-    /// See [`Activity::answer_taken`].
+    /// See [`ConnectionActivity::answer_taken`].
     pub fn answer_taken(&self) {
         self.0.answer_taken();
     }
 }
 
-impl Drop for OpenExchange {
+impl Drop for ActiveExchange {
     fn drop(&mut self) {
         self.0.exchange_closed();
     }

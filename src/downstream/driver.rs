@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-use super::connection::ClientConnection;
-use super::timeout_timer::Watchdog;
-use crate::drain::Signal;
+use super::connection::DownstreamConnection;
+use super::timeout_timer::TimeoutTimer;
+use crate::drain::DrainSignal;
 
 /// Why a connection is to end.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Haste {
+pub(super) enum CloseReason {
     Drain,
     TooSlow,
 }
@@ -22,20 +22,20 @@ pub(super) enum Haste {
 /// that was too slow even to be told so.
 pub(super) async fn drive<C>(
     http: &mut C,
-    shut_down: impl Fn(Pin<&mut C>, Haste),
-    connection: &ClientConnection,
-    mut signal: Signal,
+    shut_down: impl Fn(Pin<&mut C>, CloseReason),
+    connection: &DownstreamConnection,
+    mut signal: DrainSignal,
 ) -> Option<C::Output>
 where
     C: Future + Unpin,
 {
-    let mut watchdog = Watchdog::new(connection.activity().clone());
+    let mut watchdog = TimeoutTimer::new(connection.activity().clone());
     let mut is_draining = false;
     let mut goodbye: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {
         if !is_draining && signal.poll_draining(cx).is_ready() {
             is_draining = true;
-            shut_down(Pin::new(http), Haste::Drain);
+            shut_down(Pin::new(http), CloseReason::Drain);
         }
         if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
             return Poll::Ready(Some(ended));
@@ -43,7 +43,7 @@ where
         if goodbye.is_none() && watchdog.poll(cx).is_ready() {
             tracing::debug!("the client {} took too long", connection.peer.address);
             // A client that still listens learns that nothing more is answered: GOAWAY, or close_notify.
-            shut_down(Pin::new(http), Haste::TooSlow);
+            shut_down(Pin::new(http), CloseReason::TooSlow);
             goodbye = Some(Box::pin(sleep(GOODBYE)));
             if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
                 return Poll::Ready(Some(ended));

@@ -9,14 +9,14 @@ use tokio::io::AsyncWriteExt;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
-use super::socket::{ClientSocket, SpokePlainHttp};
+use super::socket::{DownstreamSocket, PlainHttpOnTls};
 use crate::model::TlsId;
 use crate::model::host::HostName;
-use crate::tls::server::sni::{Doorway, Terms};
+use crate::tls::server::sni::{CurrentSniResolver, HostTlsConfig};
 
 /// A completed handshake.
-pub(super) struct Handshake {
-    pub stream: Box<TlsStream<ClientSocket>>,
+pub(super) struct TlsHandshake {
+    pub stream: Box<TlsStream<DownstreamSocket>>,
     /// The name that the client asked for.
     pub server_name: Option<HostName>,
     /// What was agreed on.
@@ -25,7 +25,7 @@ pub(super) struct Handshake {
 
 /// Why a handshake came to nothing.
 #[derive(Debug)]
-pub enum HandshakeFailure {
+pub enum HandshakeError {
     /// The client spoke plain HTTP and was told so.
     PlainHttp,
     TooSlow,
@@ -43,35 +43,38 @@ pub enum HandshakeFailure {
 }
 
 /// For the log.
-impl fmt::Display for HandshakeFailure {
+impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HandshakeFailure::PlainHttp => f.write_str("it spoke plain HTTP to a TLS port"),
-            HandshakeFailure::Challenge => f.write_str("it only asked whether a host is ours, and was answered"),
-            HandshakeFailure::TooSlow => f.write_str("it did not complete it in time"),
-            HandshakeFailure::BadClientCertificate(why) => write!(f, "its certificate was refused: {why}"),
-            HandshakeFailure::NothingInCommon(why) => write!(f, "there is nothing that both sides have: {why}"),
-            HandshakeFailure::Refused(alert) => write!(f, "it refused, and said {alert:?}"),
-            HandshakeFailure::Left(error) => write!(f, "it went away: {error}"),
-            HandshakeFailure::Failed(error) => error.fmt(f),
+            HandshakeError::PlainHttp => f.write_str("it spoke plain HTTP to a TLS port"),
+            HandshakeError::Challenge => f.write_str("it only asked whether a host is ours, and was answered"),
+            HandshakeError::TooSlow => f.write_str("it did not complete it in time"),
+            HandshakeError::BadClientCertificate(why) => write!(f, "its certificate was refused: {why}"),
+            HandshakeError::NothingInCommon(why) => write!(f, "there is nothing that both sides have: {why}"),
+            HandshakeError::Refused(alert) => write!(f, "it refused, and said {alert:?}"),
+            HandshakeError::Left(error) => write!(f, "it went away: {error}"),
+            HandshakeError::Failed(error) => error.fmt(f),
         }
     }
 }
 
 /// Completes the handshake, or says why not. A client that speaks plain HTTP gets a readable answer.
-pub(super) async fn accept(doorway: &Doorway, socket: ClientSocket) -> Result<Handshake, HandshakeFailure> {
+pub(super) async fn accept(
+    doorway: &CurrentSniResolver,
+    socket: DownstreamSocket,
+) -> Result<TlsHandshake, HandshakeError> {
     let shaking = Box::pin(shake(doorway, socket));
-    tokio::time::timeout(DEADLINE, shaking).await.unwrap_or(Err(HandshakeFailure::TooSlow))
+    tokio::time::timeout(DEADLINE, shaking).await.unwrap_or(Err(HandshakeError::TooSlow))
 }
 
 /// Everything about the handshake may depend on the host: versions, suites, and whether the client is asked for
 /// a certificate. So its terms are chosen before anything is answered.
-async fn shake(doorway: &Doorway, socket: ClientSocket) -> Result<Handshake, HandshakeFailure> {
+async fn shake(doorway: &CurrentSniResolver, socket: DownstreamSocket) -> Result<TlsHandshake, HandshakeError> {
     let hello = greeting(socket).await?;
     // The one form of a name, in which it is compared with hosts.
     let server_name = hello.client_hello().server_name().and_then(|name| HostName::parse(name).ok());
     let challenge = doorway.answer(&hello.client_hello(), server_name.as_ref());
-    let Terms { id, config } = doorway.terms(server_name.as_ref());
+    let HostTlsConfig { id, config } = doorway.terms(server_name.as_ref());
     let mut stream = match hello.into_stream(challenge.clone().unwrap_or(config)).into_fallible().await {
         Ok(stream) => Box::new(stream),
         Err((error, socket)) => return Err(part_with(socket, error).await),
@@ -79,14 +82,14 @@ async fn shake(doorway: &Doorway, socket: ClientSocket) -> Result<Handshake, Han
     if challenge.is_some() {
         // RFC 8737 section 3: the handshake is all there is to it.
         stream.shutdown().await.map_err(failure)?;
-        return Err(HandshakeFailure::Challenge);
+        return Err(HandshakeError::Challenge);
     }
     stream.get_mut().0.greeted();
-    Ok(Handshake { stream, server_name, terms: id })
+    Ok(TlsHandshake { stream, server_name, terms: id })
 }
 
 /// Reads the client's greeting.
-async fn greeting(socket: ClientSocket) -> Result<StartHandshake<ClientSocket>, HandshakeFailure> {
+async fn greeting(socket: DownstreamSocket) -> Result<StartHandshake<DownstreamSocket>, HandshakeError> {
     let mut greeting = LazyConfigAcceptor::new(Acceptor::default(), socket);
     match (&mut greeting).await {
         Ok(hello) => Ok(hello),
@@ -98,35 +101,35 @@ async fn greeting(socket: ClientSocket) -> Result<StartHandshake<ClientSocket>, 
 }
 
 /// Tells a client why it comes to nothing: with rustls' alert, or in words that it understands.
-async fn part_with(socket: ClientSocket, error: io::Error) -> HandshakeFailure {
+async fn part_with(socket: DownstreamSocket, error: io::Error) -> HandshakeError {
     let failure = failure(error);
     match failure {
-        HandshakeFailure::PlainHttp => answer_plain_http(socket).await,
+        HandshakeError::PlainHttp => answer_plain_http(socket).await,
         _ => socket.last_words().await,
     }
     failure
 }
 
-fn failure(error: io::Error) -> HandshakeFailure {
+fn failure(error: io::Error) -> HandshakeError {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    if error.get_ref().is_some_and(|cause| cause.is::<SpokePlainHttp>()) {
-        return HandshakeFailure::PlainHttp;
+    if error.get_ref().is_some_and(|cause| cause.is::<PlainHttpOnTls>()) {
+        return HandshakeError::PlainHttp;
     }
     match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(why)) => HandshakeFailure::BadClientCertificate(why.clone()),
+        Some(rustls::Error::InvalidCertificate(why)) => HandshakeError::BadClientCertificate(why.clone()),
         Some(why @ (rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol)) => {
-            HandshakeFailure::NothingInCommon(why.clone())
+            HandshakeError::NothingInCommon(why.clone())
         }
-        Some(rustls::Error::AlertReceived(alert)) => HandshakeFailure::Refused(*alert),
+        Some(rustls::Error::AlertReceived(alert)) => HandshakeError::Refused(*alert),
         _ if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) => {
-            HandshakeFailure::Left(error)
+            HandshakeError::Left(error)
         }
-        _ => HandshakeFailure::Failed(error),
+        _ => HandshakeError::Failed(error),
     }
 }
 
 /// nginx's code 497. Whether it arrives is the client's affair.
-async fn answer_plain_http(mut socket: ClientSocket) {
+async fn answer_plain_http(mut socket: DownstreamSocket) {
     let answer = async {
         socket.write_all(PLAIN_HTTP_ANSWER).await?;
         socket.shutdown().await

@@ -20,27 +20,27 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Body, SizeHint};
 use tower::Service;
 
-use super::abort::NoAnswer;
-use super::request_body::ClientBody;
-use super::stream::ClientStream;
-use crate::http1::parse_error::Unreadable;
+use super::abort::Abort;
+use super::request_body::IncomingBody;
+use super::stream::DownstreamStream;
+use crate::http1::parse_error::Http1ParseError;
 use crate::http1::persistence::Persistence;
-use io::{RequestBody, Wire};
-use request_head::{RequestHead, status_of};
-use response_head::{Asked, Purpose, TrailersTaken};
+use io::{Http1Io, Http1RequestBody};
+use request_head::{Http1RequestHead, status_of};
+use response_head::{ClientTrailers, ResponseContent, ResponseContext};
 
 /// A connection on which HTTP/1 is spoken.
-pub(super) struct Conversation {
-    wire: Rc<RefCell<Wire>>,
-    farewell: Farewell,
+pub(super) struct Http1ServerConnection {
+    wire: Rc<RefCell<Http1Io>>,
+    farewell: ShutdownHandle,
 }
 
 /// The wish that a conversation ends.
 #[derive(Clone, Default)]
-pub(super) struct Farewell(Rc<Cell<Wish>>);
+pub(super) struct ShutdownHandle(Rc<Cell<ShutdownState>>);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Wish {
+enum ShutdownState {
     #[default]
     GoOn,
     /// After what is under way, which may be a head that has come in part.
@@ -50,7 +50,7 @@ enum Wish {
 }
 
 /// How a conversation came to its end.
-pub(super) enum Conclusion {
+pub(super) enum Http1ConnectionEnd {
     /// Both sides know.
     Closed,
     /// The client has left, or an answer could not be sent to its end.
@@ -58,78 +58,78 @@ pub(super) enum Conclusion {
     /// The last head made no sense and was answered with this status.
     Unreadable(StatusCode),
     /// The protocol was switched; bytes that came after the head are with the stream.
-    Switched(ClientStream, Bytes),
+    Switched(DownstreamStream, Bytes),
 }
 
 /// What becomes of the connection after an answer.
-enum Next {
+enum AfterResponse {
     Request,
     Close,
     BreakOff,
     Switch,
 }
 
-impl Farewell {
+impl ShutdownHandle {
     /// The conversation is to end when it does no harm.
     pub(super) fn finish(&self) {
-        if self.0.get() == Wish::GoOn {
-            self.0.set(Wish::Finish);
+        if self.0.get() == ShutdownState::GoOn {
+            self.0.set(ShutdownState::Finish);
         }
     }
 
     /// The client has had its time.
     pub(super) fn stop(&self) {
-        self.0.set(Wish::Stop);
+        self.0.set(ShutdownState::Stop);
     }
 }
 
-impl Conversation {
-    pub(super) fn new(stream: ClientStream, farewell: Farewell) -> Conversation {
-        Conversation { wire: Rc::new(RefCell::new(Wire::new(stream))), farewell }
+impl Http1ServerConnection {
+    pub(super) fn new(stream: DownstreamStream, farewell: ShutdownHandle) -> Http1ServerConnection {
+        Http1ServerConnection { wire: Rc::new(RefCell::new(Http1Io::new(stream))), farewell }
     }
 
     /// Holds it to its end.
-    pub(super) async fn hold<S, B>(self, mut service: S) -> Conclusion
+    pub(super) async fn hold<S, B>(self, mut service: S) -> Http1ConnectionEnd
     where
-        S: Service<Request<ClientBody>, Response = Response<B>, Error = NoAnswer>,
+        S: Service<Request<IncomingBody>, Response = Response<B>, Error = Abort>,
         B: Body<Data = Bytes>,
     {
         loop {
             let head = match poll_fn(|cx| self.poll_head(cx)).await {
                 Ok(Some(head)) => head,
-                Ok(None) => return self.close(Conclusion::Closed).await,
+                Ok(None) => return self.close(Http1ConnectionEnd::Closed).await,
                 Err(unreadable) => return self.refuse(unreadable).await,
             };
             let asked = asked(&head);
             let persistence = head.persistence;
             let next = match self.answered(service.call(self.request(head))).await {
                 Some(Ok(answer)) => self.send(answer, &asked, persistence).await,
-                Some(Err(NoAnswer)) | None => Next::BreakOff,
+                Some(Err(Abort)) | None => AfterResponse::BreakOff,
             };
             match next {
-                Next::Request => {}
-                Next::Close => return self.close(Conclusion::Closed).await,
-                Next::BreakOff => return Conclusion::BrokenOff,
-                Next::Switch => return self.switched(),
+                AfterResponse::Request => {}
+                AfterResponse::Close => return self.close(Http1ConnectionEnd::Closed).await,
+                AfterResponse::BreakOff => return Http1ConnectionEnd::BrokenOff,
+                AfterResponse::Switch => return self.switched(),
             }
         }
     }
 
-    fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Option<RequestHead>, Unreadable>> {
+    fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Http1RequestHead>, Http1ParseError>> {
         let mut wire = self.wire.borrow_mut();
         match self.farewell.0.get() {
-            Wish::Stop => return Poll::Ready(Ok(None)),
-            Wish::Finish if wire.is_between_requests() => return Poll::Ready(Ok(None)),
-            Wish::Finish | Wish::GoOn => {}
+            ShutdownState::Stop => return Poll::Ready(Ok(None)),
+            ShutdownState::Finish if wire.is_between_requests() => return Poll::Ready(Ok(None)),
+            ShutdownState::Finish | ShutdownState::GoOn => {}
         }
         wire.poll_head(cx)
     }
 
-    fn request(&self, head: RequestHead) -> Request<ClientBody> {
-        let RequestHead { parts, body, invitation, .. } = head;
+    fn request(&self, head: Http1RequestHead) -> Request<IncomingBody> {
+        let Http1RequestHead { parts, body, invitation, .. } = head;
         let is_empty = body.has_ended();
         let number = self.wire.borrow_mut().begin(body, invitation);
-        let body = if is_empty { ClientBody::none() } else { RequestBody::new(&self.wire, number).into() };
+        let body = if is_empty { IncomingBody::none() } else { Http1RequestBody::new(&self.wire, number).into() };
         Request::from_parts(parts, body)
     }
 
@@ -147,7 +147,12 @@ impl Conversation {
     }
 
     /// Writes an answer while it comes.
-    async fn send<B: Body<Data = Bytes>>(&self, answer: Response<B>, asked: &Asked, wish: Persistence) -> Next {
+    async fn send<B: Body<Data = Bytes>>(
+        &self,
+        answer: Response<B>,
+        asked: &ResponseContext,
+        wish: Persistence,
+    ) -> AfterResponse {
         let (head, body) = answer.into_parts();
         let wish = if self.has_future() { wish } else { Persistence::Closing };
         let persistence = self.stage_head(&head, &body.size_hint(), asked, wish);
@@ -156,13 +161,13 @@ impl Conversation {
         }
         let mut body = pin!(body);
         if poll_fn(|cx| self.poll_send(body.as_mut(), cx)).await.is_err() {
-            return Next::BreakOff;
+            return AfterResponse::BreakOff;
         }
         let is_read = self.wire.borrow_mut().end();
         match (head.status, persistence) {
-            (StatusCode::SWITCHING_PROTOCOLS, _) => Next::Switch,
-            (_, Persistence::Persistent) if is_read => Next::Request,
-            _ => Next::Close,
+            (StatusCode::SWITCHING_PROTOCOLS, _) => AfterResponse::Switch,
+            (_, Persistence::Persistent) if is_read => AfterResponse::Request,
+            _ => AfterResponse::Close,
         }
     }
 
@@ -172,14 +177,14 @@ impl Conversation {
         let mut wire = self.wire.borrow_mut();
         let is_held = Rc::weak_count(&self.wire) > 0;
         let comes_to_an_end = if is_held { !wire.owes_invitation() } else { wire.skip_body() };
-        self.farewell.0.get() == Wish::GoOn && comes_to_an_end
+        self.farewell.0.get() == ShutdownState::GoOn && comes_to_an_end
     }
 
     fn stage_head(
         &self,
         head: &http::response::Parts,
         size: &SizeHint,
-        asked: &Asked,
+        asked: &ResponseContext,
         wish: Persistence,
     ) -> Persistence {
         let wire = &mut *self.wire.borrow_mut();
@@ -195,13 +200,13 @@ impl Conversation {
         &self,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Cut>> {
+    ) -> Poll<Result<(), ResponseAborted>> {
         self.wire.borrow_mut().wake_for_body(cx);
         loop {
             let staged = self.poll_stage(body.as_mut(), cx);
             let is_dry = staged.is_pending();
             let mut wire = self.wire.borrow_mut();
-            let written = wire.poll_write(cx).map_err(|_| Cut);
+            let written = wire.poll_write(cx).map_err(|_| ResponseAborted);
             if let Poll::Ready(Err(cut)) = staged {
                 // What came before it has had its chance to leave.
                 return Poll::Ready(Err(cut));
@@ -209,11 +214,11 @@ impl Conversation {
             ready!(written)?;
             if is_dry || wire.outbox.has_ended() {
                 // Also where more is to come: it could be a minute until then.
-                let flushed = wire.poll_flush(cx).map_err(|_| Cut)?;
+                let flushed = wire.poll_flush(cx).map_err(|_| ResponseAborted)?;
                 if !is_dry {
                     return flushed.map(Ok);
                 }
-                return wire.poll_gone(cx).map(|()| Err(Cut));
+                return wire.poll_gone(cx).map(|()| Err(ResponseAborted));
             }
         }
     }
@@ -223,65 +228,69 @@ impl Conversation {
         &self,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Cut>> {
+    ) -> Poll<Result<(), ResponseAborted>> {
         loop {
             if !self.wire.borrow().outbox.wants_more() {
                 return Poll::Ready(Ok(()));
             }
             // Nothing of the connection may be held here: an answer moves the body of its request on.
-            let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(|_| Cut)?;
+            let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(|_| ResponseAborted)?;
             let is_last = frame.is_none() || body.is_end_stream();
             let outbox = &mut self.wire.borrow_mut().outbox;
             if let Some(frame) = frame {
-                outbox.stage(frame).map_err(|_| Cut)?;
+                outbox.stage(frame).map_err(|_| ResponseAborted)?;
             }
             if is_last {
-                outbox.stage_end(&HeaderMap::new()).map_err(|_| Cut)?;
+                outbox.stage_end(&HeaderMap::new()).map_err(|_| ResponseAborted)?;
             }
         }
     }
 
-    async fn refuse(self, unreadable: Unreadable) -> Conclusion {
+    async fn refuse(self, unreadable: Http1ParseError) -> Http1ConnectionEnd {
         tracing::debug!("a request cannot be read: {unreadable}");
         let status = status_of(unreadable);
-        let asked = Asked { purpose: Purpose::Answer, version: Version::HTTP_11, trailers: TrailersTaken::No };
+        let asked = ResponseContext {
+            purpose: ResponseContent::Answer,
+            version: Version::HTTP_11,
+            trailers: ClientTrailers::No,
+        };
         let mut answer = Response::new(http_body_util::Empty::<Bytes>::new());
         *answer.status_mut() = status;
         match self.send(answer, &asked, Persistence::Closing).await {
-            Next::BreakOff => Conclusion::Unreadable(status),
-            _ => self.close(Conclusion::Unreadable(status)).await,
+            AfterResponse::BreakOff => Http1ConnectionEnd::Unreadable(status),
+            _ => self.close(Http1ConnectionEnd::Unreadable(status)).await,
         }
     }
 
     /// Says goodbye. Whether the client hears it makes no difference any more.
-    async fn close(self, conclusion: Conclusion) -> Conclusion {
+    async fn close(self, conclusion: Http1ConnectionEnd) -> Http1ConnectionEnd {
         let _ = poll_fn(|cx| self.wire.borrow_mut().poll_shutdown(cx)).await;
         conclusion
     }
 
-    fn switched(self) -> Conclusion {
+    fn switched(self) -> Http1ConnectionEnd {
         match Rc::try_unwrap(self.wire) {
             Ok(wire) => {
                 let (stream, unread) = wire.into_inner().into_parts();
-                Conclusion::Switched(stream, unread)
+                Http1ConnectionEnd::Switched(stream, unread)
             }
             // Only for a moment does anybody else own it.
-            Err(_) => Conclusion::BrokenOff,
+            Err(_) => Http1ConnectionEnd::BrokenOff,
         }
     }
 }
 
 /// An answer cannot be sent to its end, and the client must see that.
-struct Cut;
+struct ResponseAborted;
 
-fn asked(head: &RequestHead) -> Asked {
+fn asked(head: &Http1RequestHead) -> ResponseContext {
     let takes_trailers = || {
         let mut wishes = head.parts.headers.get_all(header::TE).iter();
         wishes.any(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
     };
-    Asked {
-        purpose: if head.parts.method == Method::HEAD { Purpose::Head } else { Purpose::Answer },
+    ResponseContext {
+        purpose: if head.parts.method == Method::HEAD { ResponseContent::Head } else { ResponseContent::Answer },
         version: head.parts.version,
-        trailers: if takes_trailers() { TrailersTaken::Yes } else { TrailersTaken::No },
+        trailers: if takes_trailers() { ClientTrailers::Yes } else { ClientTrailers::No },
     }
 }

@@ -12,25 +12,29 @@ use hyper::server::conn::http2;
 use hyper_util::rt::TokioIo;
 use tower::Service;
 
-use super::abort::NoAnswer;
-use super::connection::ClientConnection;
-use super::driver::{Haste, drive};
-use super::request_body::ClientBody;
-use super::stream::ClientStream;
-use crate::drain::Signal;
+use super::abort::Abort;
+use super::connection::DownstreamConnection;
+use super::driver::{CloseReason, drive};
+use super::request_body::IncomingBody;
+use super::stream::DownstreamStream;
+use crate::drain::DrainSignal;
 use crate::http1::fields::MAX_HEAD;
 use crate::net::local_executor::LocalExecutor;
-use write_batch::{Gathering, gathered};
+use write_batch::{BatchedConnection, gathered};
 
 /// Lets hyper call a tower service, for HTTP/2. Services here are always ready; the clone is a counter. hyper moves
 /// the future of a stream half a dozen times before it rests in its task: moving a box costs less.
 #[derive(Clone)]
-struct StreamService<S>(S);
+struct Http2Service<S>(S);
 
 /// Serves HTTP/2 until the connection ends.
-pub(super) async fn serve<S, B>(stream: ClientStream, service: S, connection: &ClientConnection, signal: Signal)
-where
-    S: Service<Request<ClientBody>, Response = Response<B>, Error = NoAnswer> + Clone + 'static,
+pub(super) async fn serve<S, B>(
+    stream: DownstreamStream,
+    service: S,
+    connection: &DownstreamConnection,
+    signal: DrainSignal,
+) where
+    S: Service<Request<IncomingBody>, Response = Response<B>, Error = Abort> + Clone + 'static,
     S::Future: 'static,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -45,17 +49,18 @@ where
         .max_header_list_size(MAX_HEAD as u32)
         // Bounds the work for streams that the client makes fail (CVE-2025-8671).
         .max_local_error_reset_streams(256)
-        .serve_connection(TokioIo::new(stream), StreamService(service));
-    let shut_down =
-        |http: Pin<&mut Gathering<_, _>>, _: Haste| http2::Connection::graceful_shutdown(http.connection());
+        .serve_connection(TokioIo::new(stream), Http2Service(service));
+    let shut_down = |http: Pin<&mut BatchedConnection<_, _>>, _: CloseReason| {
+        http2::Connection::graceful_shutdown(http.connection())
+    };
     if let Some(Err(error)) = drive(&mut outbox.gathering(http), shut_down, connection, signal).await {
         tracing::debug!("connection from {} ended: {error}", connection.peer.address);
     }
 }
 
-impl<S> hyper::service::Service<Request<Incoming>> for StreamService<S>
+impl<S> hyper::service::Service<Request<Incoming>> for Http2Service<S>
 where
-    S: Service<Request<ClientBody>> + Clone,
+    S: Service<Request<IncomingBody>> + Clone,
     S::Future: 'static,
 {
     type Response = S::Response;
@@ -63,7 +68,7 @@ where
     type Future = Pin<Box<S::Future>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        Box::pin(self.0.clone().call(request.map(ClientBody::from)))
+        Box::pin(self.0.clone().call(request.map(IncomingBody::from)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderValue;
 use tokio::net::TcpStream;
 
-use crate::model::Preamble;
+use crate::model::ProxyProtocolMode;
 use crate::net::proxy_protocol;
 
 /// The other end of a connection.
@@ -21,11 +21,11 @@ pub struct Peer {
 impl Peer {
     /// Takes from the connection what its listener wants before everything else. `None` if that does not come,
     /// and then the connection is of no use.
-    pub async fn meet(tcp: &mut TcpStream, address: SocketAddr, preamble: Preamble) -> Option<Peer> {
+    pub async fn meet(tcp: &mut TcpStream, address: SocketAddr, preamble: ProxyProtocolMode) -> Option<Peer> {
         let proxied = match preamble {
-            Preamble::None => None,
+            ProxyProtocolMode::None => None,
             // In a box, so that connections without a header need no room for its reading.
-            Preamble::ProxyProtocol => match Box::pin(proxy_protocol::read(tcp)).await {
+            ProxyProtocolMode::ProxyProtocol => match Box::pin(proxy_protocol::read(tcp)).await {
                 Ok(client) => client,
                 Err(failure) => {
                     tracing::debug!("connection from {address} was closed: {failure}");

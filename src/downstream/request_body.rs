@@ -15,107 +15,113 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::http1::io::{BrokenOff, RequestBody};
-use crate::drain::Drain;
+use super::http1::io::{Http1BodyError, Http1RequestBody};
+use crate::drain::TaskTracker;
 
 /// A body as it comes from the client.
-pub struct ClientBody(Source);
+pub struct IncomingBody(IncomingBodySource);
 
 /// Why it ends before its end.
 #[derive(Debug)]
-pub enum ClientBodyError {
-    Connection(BrokenOff),
+pub enum IncomingBodyError {
+    Connection(Http1BodyError),
     Stream(hyper::Error),
 }
 
-enum Source {
+enum IncomingBodySource {
     None,
     /// HTTP/1.
-    Connection(RequestBody),
+    Connection(Http1RequestBody),
     /// HTTP/2.
     Stream(Incoming),
 }
 
-impl ClientBody {
-    pub(super) fn none() -> ClientBody {
-        ClientBody(Source::None)
+impl IncomingBody {
+    pub(super) fn none() -> IncomingBody {
+        IncomingBody(IncomingBodySource::None)
     }
 }
 
-impl From<RequestBody> for ClientBody {
-    fn from(body: RequestBody) -> ClientBody {
-        ClientBody(Source::Connection(body))
+impl From<Http1RequestBody> for IncomingBody {
+    fn from(body: Http1RequestBody) -> IncomingBody {
+        IncomingBody(IncomingBodySource::Connection(body))
     }
 }
 
 /// The body of a stream.
-impl From<Incoming> for ClientBody {
-    fn from(incoming: Incoming) -> ClientBody {
-        ClientBody(if incoming.is_end_stream() { Source::None } else { Source::Stream(incoming) })
+impl From<Incoming> for IncomingBody {
+    fn from(incoming: Incoming) -> IncomingBody {
+        IncomingBody(if incoming.is_end_stream() {
+            IncomingBodySource::None
+        } else {
+            IncomingBodySource::Stream(incoming)
+        })
     }
 }
 
-impl Body for ClientBody {
+impl Body for IncomingBody {
     type Data = Bytes;
-    type Error = ClientBodyError;
+    type Error = IncomingBodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ClientBodyError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, IncomingBodyError>>> {
         match &mut self.0 {
-            Source::None => Poll::Ready(None),
-            Source::Connection(body) => {
-                body.poll_frame(cx).map(|frame| frame.map(|it| it.map_err(ClientBodyError::Connection)))
+            IncomingBodySource::None => Poll::Ready(None),
+            IncomingBodySource::Connection(body) => {
+                body.poll_frame(cx).map(|frame| frame.map(|it| it.map_err(IncomingBodyError::Connection)))
             }
-            Source::Stream(incoming) => Pin::new(incoming).poll_frame(cx).map_err(ClientBodyError::Stream),
+            IncomingBodySource::Stream(incoming) => {
+                Pin::new(incoming).poll_frame(cx).map_err(IncomingBodyError::Stream)
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Source::None => true,
-            Source::Connection(body) => body.is_end_stream(),
-            Source::Stream(incoming) => incoming.is_end_stream(),
+            IncomingBodySource::None => true,
+            IncomingBodySource::Connection(body) => body.is_end_stream(),
+            IncomingBodySource::Stream(incoming) => incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Source::None => SizeHint::with_exact(0),
-            Source::Connection(body) => body.size_hint(),
-            Source::Stream(incoming) => incoming.size_hint(),
+            IncomingBodySource::None => SizeHint::with_exact(0),
+            IncomingBodySource::Connection(body) => body.size_hint(),
+            IncomingBodySource::Stream(incoming) => incoming.size_hint(),
         }
     }
 }
 
-impl Drop for ClientBody {
+impl Drop for IncomingBody {
     fn drop(&mut self) {
         if self.is_end_stream() {
             return;
         }
-        if let Source::Stream(incoming) = std::mem::replace(&mut self.0, Source::None) {
+        if let IncomingBodySource::Stream(incoming) = std::mem::replace(&mut self.0, IncomingBodySource::None) {
             // A part of the connection: when that ends, so does the body.
-            Drain::spawn_part(read_away(incoming));
+            TaskTracker::spawn_part(read_away(incoming));
         }
     }
 }
 
-impl fmt::Display for ClientBodyError {
+impl fmt::Display for IncomingBodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ClientBodyError::Connection(error) => error.fmt(f),
-            ClientBodyError::Stream(error) => error.fmt(f),
+            IncomingBodyError::Connection(error) => error.fmt(f),
+            IncomingBodyError::Stream(error) => error.fmt(f),
         }
     }
 }
 
 /// Its cause is hyper's: a client's reset reaches an application with its reason.
-impl Error for ClientBodyError {
+impl Error for IncomingBodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            ClientBodyError::Connection(_) => None,
-            ClientBodyError::Stream(error) => Some(error),
+            IncomingBodyError::Connection(_) => None,
+            IncomingBodyError::Stream(error) => Some(error),
         }
     }
 }

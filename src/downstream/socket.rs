@@ -20,34 +20,34 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::timeouts::Activity;
-use super::write_coalescer::{Following, Sending};
+use super::timeouts::ConnectionActivity;
+use super::write_coalescer::{MoreToFollow, WriteCoalescer};
 use crate::net::buffer_pool;
 
 /// A client's socket.
-pub struct ClientSocket {
+pub struct DownstreamSocket {
     tcp: TcpStream,
-    activity: Rc<Activity>,
-    reading: Reading,
-    sending: Sending,
-    closing: Closing,
+    activity: Rc<ConnectionActivity>,
+    reading: ReadMode,
+    sending: WriteCoalescer,
+    closing: CloseMode,
 }
 
-enum Reading {
+enum ReadMode {
     /// The reader above brings a buffer of a good size.
     Direct,
     /// Bytes that one system call brought beyond what the reader had room for.
-    Ahead { bytes: Vec<u8>, taken: usize, opening: Opening },
+    Ahead { bytes: Vec<u8>, taken: usize, opening: TlsDetection },
 }
 
 /// Whether the client has been seen to speak TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opening {
+enum TlsDetection {
     Unseen,
     Tls,
 }
 
-enum Closing {
+enum CloseMode {
     /// Send FIN, then drain for a while.
     Gently(Option<Pin<Box<Sleep>>>),
     /// Send FIN and go on reading: one half of a tunnel ends.
@@ -56,29 +56,29 @@ enum Closing {
 
 /// The reading error for a client that begins with HTTP where TLS is spoken.
 #[derive(Debug)]
-pub(super) struct SpokePlainHttp;
+pub(super) struct PlainHttpOnTls;
 
-impl fmt::Display for SpokePlainHttp {
+impl fmt::Display for PlainHttpOnTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the client spoke plain HTTP to a TLS port")
     }
 }
 
-impl Error for SpokePlainHttp {}
+impl Error for PlainHttpOnTls {}
 
-impl ClientSocket {
+impl DownstreamSocket {
     /// A socket that HTTP reads from directly.
-    pub fn plain(tcp: TcpStream, activity: Rc<Activity>) -> ClientSocket {
-        let (reading, sending) = (Reading::Direct, Sending::AtOnce);
-        ClientSocket { tcp, activity, reading, sending, closing: Closing::Gently(None) }
+    pub fn plain(tcp: TcpStream, activity: Rc<ConnectionActivity>) -> DownstreamSocket {
+        let (reading, sending) = (ReadMode::Direct, WriteCoalescer::AtOnce);
+        DownstreamSocket { tcp, activity, reading, sending, closing: CloseMode::Gently(None) }
     }
 
     /// A socket that TLS reads from, in small pieces. What its handshake writes leaves when the client's next
     /// bytes are waited for.
-    pub fn below_tls(tcp: TcpStream, activity: Rc<Activity>) -> ClientSocket {
-        let reading = Reading::Ahead { bytes: Vec::new(), taken: 0, opening: Opening::Unseen };
-        let sending = Sending::Held(Vec::new());
-        ClientSocket { tcp, activity, reading, sending, closing: Closing::Gently(None) }
+    pub fn below_tls(tcp: TcpStream, activity: Rc<ConnectionActivity>) -> DownstreamSocket {
+        let reading = ReadMode::Ahead { bytes: Vec::new(), taken: 0, opening: TlsDetection::Unseen };
+        let sending = WriteCoalescer::Held(Vec::new());
+        DownstreamSocket { tcp, activity, reading, sending, closing: CloseMode::Gently(None) }
     }
 
     /// The handshake is complete. What it has written last may leave with the first answer.
@@ -93,12 +93,12 @@ impl ClientSocket {
 
     /// Sends what a handshake said before it failed, if the client takes it at once or soon.
     pub(super) async fn last_words(mut self) {
-        let _ = poll_fn(|cx| self.sending.poll_send(&self.tcp, cx, Following::Nothing)).await;
+        let _ = poll_fn(|cx| self.sending.poll_send(&self.tcp, cx, MoreToFollow::Nothing)).await;
     }
 
     /// From now on, shutting down ends one direction only.
     pub fn become_tunnel(&mut self) {
-        self.closing = Closing::HalfOnly;
+        self.closing = CloseMode::HalfOnly;
     }
 
     /// Ready when reading has a chance: bytes have come, or the end of them. Nothing may have been read ahead.
@@ -112,17 +112,17 @@ impl ClientSocket {
 
     fn poll_arrived(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.reading {
-            Reading::Direct => Pin::new(&mut self.tcp).poll_read(cx, buf),
-            Reading::Ahead { bytes, taken, .. } if !bytes.is_empty() => {
+            ReadMode::Direct => Pin::new(&mut self.tcp).poll_read(cx, buf),
+            ReadMode::Ahead { bytes, taken, .. } if !bytes.is_empty() => {
                 take_ahead(bytes, taken, buf);
                 Poll::Ready(Ok(()))
             }
-            Reading::Ahead { bytes, opening, .. } => {
+            ReadMode::Ahead { bytes, opening, .. } => {
                 let before = buf.filled().len();
                 ready!(read_ahead(&mut self.tcp, cx, buf, bytes))?;
-                if *opening == Opening::Unseen {
+                if *opening == TlsDetection::Unseen {
                     check_opening(&buf.filled()[before..])?;
-                    *opening = Opening::Tls;
+                    *opening = TlsDetection::Tls;
                 }
                 Poll::Ready(Ok(()))
             }
@@ -134,22 +134,22 @@ impl ClientSocket {
     pub(super) fn before_waiting(&mut self, cx: &mut Context<'_>) {
         if !self.activity.has_open_exchange() {
             // An error shows again at the next read.
-            let _ = self.sending.poll_send(&self.tcp, cx, Following::Nothing);
+            let _ = self.sending.poll_send(&self.tcp, cx, MoreToFollow::Nothing);
         }
     }
 
     /// Whether bytes are kept here that one system call brought beyond what the reader had room for.
     pub(super) fn has_read_ahead(&self) -> bool {
-        matches!(&self.reading, Reading::Ahead { bytes, .. } if !bytes.is_empty())
+        matches!(&self.reading, ReadMode::Ahead { bytes, .. } if !bytes.is_empty())
     }
 
-    /// See [`ClientStream::note_beginning`](super::stream::ClientStream).
+    /// See [`ClientStream::note_beginning`](super::stream::DownstreamStream).
     pub(super) fn note_beginning(&self) {
         self.activity.bytes_arrived();
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Closing::Gently(patience) = &mut self.closing else { return Poll::Ready(Ok(())) };
+        let CloseMode::Gently(patience) = &mut self.closing else { return Poll::Ready(Ok(())) };
         let patience = patience.get_or_insert_with(|| Box::pin(sleep(LINGER)));
         if patience.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
@@ -165,12 +165,12 @@ impl ClientSocket {
     }
 }
 
-impl AsyncRead for ClientSocket {
+impl AsyncRead for DownstreamSocket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = this.poll_arrived(cx, buf);
-        if read.is_pending() && matches!(this.sending, Sending::Held(_)) {
+        if read.is_pending() && matches!(this.sending, WriteCoalescer::Held(_)) {
             this.before_waiting(cx);
         }
         ready!(read)?;
@@ -181,7 +181,7 @@ impl AsyncRead for ClientSocket {
     }
 }
 
-impl AsyncWrite for ClientSocket {
+impl AsyncWrite for DownstreamSocket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = this.sending.poll_write(&mut this.tcp, cx, buf);
@@ -198,7 +198,7 @@ impl AsyncWrite for ClientSocket {
         if let [whole] = bufs {
             return self.poll_write(cx, whole);
         }
-        let Sending::AtOnce = self.sending else {
+        let WriteCoalescer::AtOnce = self.sending else {
             return self.poll_write(cx, bufs.iter().find(|buf| !buf.is_empty()).map_or(&[], |buf| buf));
         };
         let this = self.get_mut();
@@ -217,8 +217,8 @@ impl AsyncWrite for ClientSocket {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !matches!(this.closing, Closing::Gently(Some(_))) {
-            let sent = this.sending.poll_send(&this.tcp, cx, Following::End);
+        if !matches!(this.closing, CloseMode::Gently(Some(_))) {
+            let sent = this.sending.poll_send(&this.tcp, cx, MoreToFollow::End);
             this.activity.write_attempted(sent.is_pending());
             ready!(sent)?;
             ready!(Pin::new(&mut this.tcp).poll_shutdown(cx))?;
@@ -248,7 +248,7 @@ fn read_ahead(
 /// seen here, before rustls answers with an alert that no HTTP client could read.
 fn check_opening(first_bytes: &[u8]) -> io::Result<()> {
     match first_bytes.first() {
-        Some(byte) if byte.is_ascii_alphabetic() => Err(io::Error::new(io::ErrorKind::InvalidData, SpokePlainHttp)),
+        Some(byte) if byte.is_ascii_alphabetic() => Err(io::Error::new(io::ErrorKind::InvalidData, PlainHttpOnTls)),
         _ => Ok(()),
     }
 }
@@ -276,17 +276,17 @@ mod tests {
     use super::*;
 
     /// A socket that has been greeted with tickets, and the client's end.
-    async fn greeted() -> (ClientSocket, TcpStream) {
+    async fn greeted() -> (DownstreamSocket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (tcp, _) = listener.accept().await.unwrap();
-        let mut socket = ClientSocket::below_tls(tcp, Rc::new(Activity::one_by_one()));
+        let mut socket = DownstreamSocket::below_tls(tcp, Rc::new(ConnectionActivity::one_by_one()));
         socket.write_all(b"tickets ").await.unwrap();
         socket.greeted();
         (socket, client)
     }
 
-    async fn wait_for_the_client(socket: &mut ClientSocket) {
+    async fn wait_for_the_client(socket: &mut DownstreamSocket) {
         poll_fn(|cx| {
             socket.before_waiting(cx);
             Poll::Ready(())

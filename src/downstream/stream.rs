@@ -7,65 +7,65 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
-use super::socket::ClientSocket;
+use super::socket::DownstreamSocket;
 
 /// What HTTP and tunnels read from and write to.
-pub enum ClientStream {
-    Plain(ClientSocket),
-    Tls(TlsEnd),
+pub enum DownstreamStream {
+    Plain(DownstreamSocket),
+    Tls(TlsServerStream),
 }
 
 /// Our end of a TLS connection.
-pub struct TlsEnd {
-    stream: Box<TlsStream<ClientSocket>>,
+pub struct TlsServerStream {
+    stream: Box<TlsStream<DownstreamSocket>>,
     /// The last attempt to read found nothing, or all that there was; so only the socket can bring more.
     is_empty: bool,
 }
 
-impl From<Box<TlsStream<ClientSocket>>> for ClientStream {
-    fn from(stream: Box<TlsStream<ClientSocket>>) -> ClientStream {
-        ClientStream::Tls(TlsEnd { stream, is_empty: false })
+impl From<Box<TlsStream<DownstreamSocket>>> for DownstreamStream {
+    fn from(stream: Box<TlsStream<DownstreamSocket>>) -> DownstreamStream {
+        DownstreamStream::Tls(TlsServerStream { stream, is_empty: false })
     }
 }
 
-impl ClientStream {
+impl DownstreamStream {
     /// Ready when reading has a chance: bytes have come, or the end of them. Cheap while nothing has.
     pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            ClientStream::Plain(socket) => socket.poll_readable(cx),
-            ClientStream::Tls(end) => end.poll_readable(cx),
+            DownstreamStream::Plain(socket) => socket.poll_readable(cx),
+            DownstreamStream::Tls(end) => end.poll_readable(cx),
         }
     }
 
     /// What is written from now on is the last, and leaves together with the end.
     pub(super) fn say_goodbye(&mut self) {
         match self {
-            ClientStream::Plain(socket) => socket.say_goodbye(),
-            ClientStream::Tls(end) => end.stream.get_mut().0.say_goodbye(),
+            DownstreamStream::Plain(socket) => socket.say_goodbye(),
+            DownstreamStream::Tls(end) => end.stream.get_mut().0.say_goodbye(),
         }
     }
 
     /// Whether TLS has something to say that nobody has written: an alert, new keys, or what did not fit.
     pub(super) fn wants_write(&self) -> bool {
         match self {
-            ClientStream::Plain(_) => false,
-            ClientStream::Tls(end) => end.stream.get_ref().1.wants_write(),
+            DownstreamStream::Plain(_) => false,
+            DownstreamStream::Tls(end) => end.stream.get_ref().1.wants_write(),
         }
     }
 
     /// Bytes that were read with an earlier message turn out to begin another one.
     pub(super) fn note_beginning(&self) {
         match self {
-            ClientStream::Plain(socket) => socket.note_beginning(),
-            ClientStream::Tls(end) => end.stream.get_ref().0.note_beginning(),
+            DownstreamStream::Plain(socket) => socket.note_beginning(),
+            DownstreamStream::Tls(end) => end.stream.get_ref().0.note_beginning(),
         }
     }
 
     /// From now on, shutting down ends one direction only.
     pub fn become_tunnel(&mut self) {
         match self {
-            ClientStream::Plain(socket) => socket.become_tunnel(),
-            ClientStream::Tls(end) => end.stream.get_mut().0.become_tunnel(),
+            DownstreamStream::Plain(socket) => socket.become_tunnel(),
+            DownstreamStream::Tls(end) => end.stream.get_mut().0.become_tunnel(),
         }
     }
 }
@@ -73,11 +73,11 @@ impl ClientStream {
 macro_rules! delegate {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
-            ClientStream::Plain(socket) => {
+            DownstreamStream::Plain(socket) => {
                 let $stream = Pin::new(socket);
                 $call
             }
-            ClientStream::Tls(end) => {
+            DownstreamStream::Tls(end) => {
                 let $stream = Pin::new(&mut *end.stream);
                 $call
             }
@@ -85,7 +85,7 @@ macro_rules! delegate {
     };
 }
 
-impl TlsEnd {
+impl TlsServerStream {
     /// HTTP asks several times per exchange whether the client has gone. While nothing has come, the socket can
     /// tell without a way through rustls.
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -110,16 +110,16 @@ impl TlsEnd {
     }
 }
 
-impl AsyncRead for ClientStream {
+impl AsyncRead for DownstreamStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            ClientStream::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            ClientStream::Tls(end) => end.poll_read(cx, buf),
+            DownstreamStream::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            DownstreamStream::Tls(end) => end.poll_read(cx, buf),
         }
     }
 }
 
-impl AsyncWrite for ClientStream {
+impl AsyncWrite for DownstreamStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         delegate!(self, stream => stream.poll_write(cx, buf))
     }
@@ -160,10 +160,10 @@ pub(super) mod tests {
     use tokio_rustls::{TlsAcceptor, TlsConnector, client};
 
     use super::*;
-    use crate::downstream::timeouts::Activity;
+    use crate::downstream::timeouts::ConnectionActivity;
 
     /// A connection after its handshake, and the client's end of it.
-    pub(crate) async fn connected() -> (ClientStream, client::TlsStream<TcpStream>) {
+    pub(crate) async fn connected() -> (DownstreamStream, client::TlsStream<TcpStream>) {
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(vec!["gitlab.test".to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
@@ -177,7 +177,7 @@ pub(super) mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let dialling = TcpStream::connect(listener.local_addr().unwrap());
         let (theirs, accepted) = tokio::join!(dialling, listener.accept());
-        let ours = ClientSocket::below_tls(accepted.unwrap().0, Rc::new(Activity::one_by_one()));
+        let ours = DownstreamSocket::below_tls(accepted.unwrap().0, Rc::new(ConnectionActivity::one_by_one()));
         let (acceptor, connector) = (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
         let name = ServerName::try_from("gitlab.test").unwrap();
         let (ours, theirs) = tokio::join!(acceptor.accept(ours), connector.connect(name, theirs.unwrap()));

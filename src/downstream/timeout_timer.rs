@@ -1,7 +1,7 @@
 //! The deadlines of a client connection, kept by one timer.
 //!
 //! Between requests, within a head, and while a client takes nothing of its answer, different limits hold.
-//! The socket notes what it sees ([`Activity`]); the timer, set rarely, looks at the notes.
+//! The socket notes what it sees ([`ConnectionActivity`]); the timer, set rarely, looks at the notes.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -12,20 +12,20 @@ use std::time::Duration;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::timeouts::{Activity, ClientLimits};
+use super::timeouts::{ConnectionActivity, DownstreamTimeouts};
 
 /// Enforces the client's deadlines.
-pub(super) struct Watchdog {
-    activity: Rc<Activity>,
+pub(super) struct TimeoutTimer {
+    activity: Rc<ConnectionActivity>,
     sleep: Pin<Box<Sleep>>,
     /// The timer is set, and this task will be woken when it fires.
     is_set: bool,
 }
 
-impl Watchdog {
-    pub(super) fn new(activity: Rc<Activity>) -> Watchdog {
+impl TimeoutTimer {
+    pub(super) fn new(activity: Rc<ConnectionActivity>) -> TimeoutTimer {
         let first = activity.deadline(&LIMITS).unwrap_or_else(|| Instant::now() + LIMITS.head);
-        Watchdog { activity, sleep: Box::pin(sleep_until(first)), is_set: false }
+        TimeoutTimer { activity, sleep: Box::pin(sleep_until(first)), is_set: false }
     }
 
     /// Ready when the client has been too slow.
@@ -55,7 +55,8 @@ impl Watchdog {
 
 /// nginx waits 60 s for a head and keeps an idle connection for 65 s. Heads are small: half the time is
 /// plenty, and halves what a slow attacker can hold.
-const LIMITS: ClientLimits = ClientLimits { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
+const LIMITS: DownstreamTimeouts =
+    DownstreamTimeouts { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
 
 #[cfg(test)]
 mod tests {
@@ -65,7 +66,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_has_done_much_still_has_its_deadlines() {
-        let mut watchdog = Watchdog::new(Rc::new(Activity::one_by_one()));
+        let mut watchdog = TimeoutTimer::new(Rc::new(ConnectionActivity::one_by_one()));
         let start = Instant::now();
         let mut has_worked = false;
         let barked = poll_fn(|cx| {

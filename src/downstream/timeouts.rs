@@ -9,22 +9,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// What the client of one connection is doing, and since when.
-pub struct Activity {
-    phase: Cell<Phase>,
-    since: Since,
+pub struct ConnectionActivity {
+    phase: Cell<ConnectionPhase>,
+    since: LazyInstant,
     exchanges: Cell<u32>,
     is_write_stuck: Cell<bool>,
-    write_stuck_since: Since,
+    write_stuck_since: LazyInstant,
     /// Answers whose last bytes nobody has asked more after, and since when there was no change.
     untaken: Cell<u32>,
-    untaken_since: Since,
+    untaken_since: LazyInstant,
     /// Without taking any of the bytes that are ready for it, a client may last this long.
     write_limit: Cell<Duration>,
 }
 
 /// How long a client may take for what.
 #[derive(Debug, Clone, Copy)]
-pub struct ClientLimits {
+pub struct DownstreamTimeouts {
     /// From the first byte of a request's head to its last; also for a connection's first byte.
     pub head: Duration,
     /// Between requests.
@@ -32,7 +32,7 @@ pub struct ClientLimits {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum ConnectionPhase {
     /// Between two requests.
     Idle,
     /// A request's head is due: it has begun, or it is the first of the connection.
@@ -45,34 +45,34 @@ enum Phase {
 
 /// When something began: just now, until the clock has been read.
 #[derive(Default)]
-struct Since(Cell<Option<Instant>>);
+struct LazyInstant(Cell<Option<Instant>>);
 
-impl Activity {
+impl ConnectionActivity {
     /// A new connection, on which requests come one after the other. The first is due at once.
-    pub fn one_by_one() -> Activity {
-        Activity {
-            phase: Cell::new(Phase::Head),
-            since: Since(Cell::new(Some(Instant::now()))),
+    pub fn one_by_one() -> ConnectionActivity {
+        ConnectionActivity {
+            phase: Cell::new(ConnectionPhase::Head),
+            since: LazyInstant(Cell::new(Some(Instant::now()))),
             exchanges: Cell::new(0),
             is_write_stuck: Cell::new(false),
-            write_stuck_since: Since::default(),
+            write_stuck_since: LazyInstant::default(),
             untaken: Cell::new(0),
-            untaken_since: Since::default(),
+            untaken_since: LazyInstant::default(),
             write_limit: Cell::new(DEFAULT_WRITE_LIMIT),
         }
     }
 
     /// The connection speaks HTTP/2.
     pub fn multiplexed(&self) {
-        self.enter(Phase::IdleMultiplexed);
+        self.enter(ConnectionPhase::IdleMultiplexed);
     }
 
     /// The head of a request is complete.
     pub fn exchange_opened(&self) {
         self.exchanges.set(self.exchanges.get() + 1);
         match self.phase.get() {
-            Phase::IdleMultiplexed | Phase::Busy => {}
-            Phase::Idle | Phase::Head => self.phase.set(Phase::Busy),
+            ConnectionPhase::IdleMultiplexed | ConnectionPhase::Busy => {}
+            ConnectionPhase::Idle | ConnectionPhase::Head => self.phase.set(ConnectionPhase::Busy),
         }
     }
 
@@ -81,8 +81,8 @@ impl Activity {
         let open = self.exchanges.get().saturating_sub(1);
         self.exchanges.set(open);
         match self.phase.get() {
-            Phase::IdleMultiplexed if open == 0 => self.since.begin(),
-            Phase::Busy if open == 0 => self.enter(Phase::Idle),
+            ConnectionPhase::IdleMultiplexed if open == 0 => self.since.begin(),
+            ConnectionPhase::Busy if open == 0 => self.enter(ConnectionPhase::Idle),
             _ => {}
         }
     }
@@ -120,20 +120,20 @@ impl Activity {
     }
 
     /// When the client has been too slow; `None` while nothing is asked of it.
-    pub fn deadline(&self, limits: &ClientLimits) -> Option<Instant> {
+    pub fn deadline(&self, limits: &DownstreamTimeouts) -> Option<Instant> {
         self.note_time();
         let idle = self.since.get().and_then(|since| match self.phase.get() {
-            Phase::Head => Some(since + limits.head),
-            Phase::Idle => Some(since + limits.keep_alive),
-            Phase::IdleMultiplexed if self.exchanges.get() == 0 => Some(since + limits.keep_alive),
-            Phase::IdleMultiplexed | Phase::Busy => None,
+            ConnectionPhase::Head => Some(since + limits.head),
+            ConnectionPhase::Idle => Some(since + limits.keep_alive),
+            ConnectionPhase::IdleMultiplexed if self.exchanges.get() == 0 => Some(since + limits.keep_alive),
+            ConnectionPhase::IdleMultiplexed | ConnectionPhase::Busy => None,
         });
         idle.into_iter().chain(self.write_deadline()).min()
     }
 
     /// Gives what began since the last time, and is still going on, its time.
     fn note_time(&self) {
-        let is_waited_for = self.phase.get() != Phase::Busy && self.exchanges.get() == 0;
+        let is_waited_for = self.phase.get() != ConnectionPhase::Busy && self.exchanges.get() == 0;
         let of_phase = is_waited_for.then_some(&self.since);
         let stuck = self.is_write_stuck.get().then_some(&self.write_stuck_since);
         let untaken = (self.untaken.get() > 0).then_some(&self.untaken_since);
@@ -144,14 +144,14 @@ impl Activity {
         untimed.for_each(|other| other.0.set(Some(now)));
     }
 
-    fn enter(&self, phase: Phase) {
+    fn enter(&self, phase: ConnectionPhase) {
         self.phase.set(phase);
         self.since.begin();
     }
 
     pub(super) fn bytes_arrived(&self) {
-        if self.phase.get() == Phase::Idle {
-            self.enter(Phase::Head);
+        if self.phase.get() == ConnectionPhase::Idle {
+            self.enter(ConnectionPhase::Head);
         }
     }
 
@@ -163,7 +163,7 @@ impl Activity {
     }
 }
 
-impl Since {
+impl LazyInstant {
     fn begin(&self) {
         self.0.set(None);
     }
@@ -180,14 +180,14 @@ const DEFAULT_WRITE_LIMIT: Duration = Duration::from_secs(60);
 mod tests {
     use super::*;
 
-    const LIMITS: ClientLimits =
-        ClientLimits { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
+    const LIMITS: DownstreamTimeouts =
+        DownstreamTimeouts { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
 
     #[tokio::test(start_paused = true)]
     async fn idle_head_and_busy_have_their_own_deadlines() {
         let start = Instant::now();
-        let left = |activity: &Activity| activity.deadline(&LIMITS).map(|at| (at - start).as_secs());
-        let activity = Activity::one_by_one();
+        let left = |activity: &ConnectionActivity| activity.deadline(&LIMITS).map(|at| (at - start).as_secs());
+        let activity = ConnectionActivity::one_by_one();
         assert_eq!(left(&activity), Some(30));
         activity.exchange_opened();
         assert_eq!(left(&activity), None);
@@ -203,7 +203,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn http2_frames_do_not_count_as_heads() {
-        let activity = Activity::one_by_one();
+        let activity = ConnectionActivity::one_by_one();
         activity.multiplexed();
         activity.bytes_arrived();
         assert_eq!(activity.deadline(&LIMITS), Some(Instant::now() + LIMITS.keep_alive));

@@ -13,7 +13,7 @@ use tokio::io::{AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
 /// What happens to bytes that are written.
-pub(super) enum Sending {
+pub(super) enum WriteCoalescer {
     AtOnce,
     /// They wait until somebody asks for them to be sent.
     Held(Vec<u8>),
@@ -23,21 +23,21 @@ pub(super) enum Sending {
 
 /// Whether more follows at once, perhaps only the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Following {
+pub(super) enum MoreToFollow {
     Nothing,
     End,
 }
 
-impl Sending {
+impl WriteCoalescer {
     /// From now on, what is written waits.
     pub(super) fn hold(&mut self) {
-        *self = Sending::Held(self.take_held());
+        *self = WriteCoalescer::Held(self.take_held());
     }
 
     /// From now on, what is written leaves, and with it what has waited.
     pub(super) fn release(&mut self) {
         let held = self.take_held();
-        *self = if held.is_empty() { Sending::AtOnce } else { Sending::WithHeld(held) };
+        *self = if held.is_empty() { WriteCoalescer::AtOnce } else { WriteCoalescer::WithHeld(held) };
     }
 
     /// Sends `bytes` behind what was held, or holds them too.
@@ -48,12 +48,12 @@ impl Sending {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Sending::AtOnce => return Pin::new(tcp).poll_write(cx, bytes),
-            Sending::Held(held) => {
+            WriteCoalescer::AtOnce => return Pin::new(tcp).poll_write(cx, bytes),
+            WriteCoalescer::Held(held) => {
                 held.extend_from_slice(bytes);
                 return Poll::Ready(Ok(bytes.len()));
             }
-            Sending::WithHeld(held) => {
+            WriteCoalescer::WithHeld(held) => {
                 while !held.is_empty() {
                     let both = [IoSlice::new(held), IoSlice::new(bytes)];
                     let sent = taken(ready!(Pin::new(&mut *tcp).poll_write_vectored(cx, &both)))?;
@@ -75,9 +75,11 @@ impl Sending {
         &mut self,
         tcp: &TcpStream,
         cx: &mut Context<'_>,
-        following: Following,
+        following: MoreToFollow,
     ) -> Poll<io::Result<()>> {
-        let (Sending::Held(held) | Sending::WithHeld(held)) = self else { return Poll::Ready(Ok(())) };
+        let (WriteCoalescer::Held(held) | WriteCoalescer::WithHeld(held)) = self else {
+            return Poll::Ready(Ok(()));
+        };
         while !held.is_empty() {
             ready!(tcp.poll_write_ready(cx))?;
             let send = || SockRef::from(tcp).send_with_flags(held, following.flags());
@@ -92,18 +94,18 @@ impl Sending {
 
     fn take_held(&mut self) -> Vec<u8> {
         match self {
-            Sending::AtOnce => Vec::new(),
-            Sending::Held(held) | Sending::WithHeld(held) => std::mem::take(held),
+            WriteCoalescer::AtOnce => Vec::new(),
+            WriteCoalescer::Held(held) | WriteCoalescer::WithHeld(held) => std::mem::take(held),
         }
     }
 }
 
-impl Following {
+impl MoreToFollow {
     /// For `send`.
     fn flags(self) -> i32 {
         match self {
-            Following::Nothing => 0,
-            Following::End => MSG_MORE,
+            MoreToFollow::Nothing => 0,
+            MoreToFollow::End => MSG_MORE,
         }
     }
 }
@@ -142,11 +144,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_held_leaves_before_what_is_written_next() {
         let (mut tcp, mut client) = pair().await;
-        let mut sending = Sending::Held(Vec::new());
+        let mut sending = WriteCoalescer::Held(Vec::new());
         assert_eq!(poll_fn(|cx| sending.poll_write(&mut tcp, cx, b"tickets ")).await.unwrap(), 8);
         sending.release();
         assert_eq!(poll_fn(|cx| sending.poll_write(&mut tcp, cx, b"answer")).await.unwrap(), 6);
-        assert!(matches!(sending, Sending::AtOnce));
+        assert!(matches!(sending, WriteCoalescer::AtOnce));
         let mut arrived = [0; 14];
         client.read_exact(&mut arrived).await.unwrap();
         assert_eq!(&arrived, b"tickets answer");
@@ -155,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_takes_it_in_pieces_gets_all_of_it() {
         let (mut tcp, mut client) = pair().await;
-        let mut sending = Sending::WithHeld(plenty());
+        let mut sending = WriteCoalescer::WithHeld(plenty());
         let sent = async {
             let count = poll_fn(|cx| sending.poll_write(&mut tcp, cx, b"answer")).await.unwrap();
             tcp.write_all(&b"answer"[count..]).await.unwrap();
@@ -170,9 +172,9 @@ mod tests {
     #[tokio::test]
     async fn what_was_held_for_the_end_is_sent_in_full() {
         let (mut tcp, mut client) = pair().await;
-        let mut sending = Sending::Held(plenty());
+        let mut sending = WriteCoalescer::Held(plenty());
         let sent = async {
-            poll_fn(|cx| sending.poll_send(&tcp, cx, Following::End)).await.unwrap();
+            poll_fn(|cx| sending.poll_send(&tcp, cx, MoreToFollow::End)).await.unwrap();
             tcp.shutdown().await.unwrap();
         };
         let mut arrived = Vec::new();

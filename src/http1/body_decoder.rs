@@ -6,24 +6,24 @@ use http::header::{HeaderName, HeaderValue};
 use httparse::Status;
 use hyper::body::{Frame, SizeHint};
 
-use super::parse_error::Unreadable;
+use super::parse_error::Http1ParseError;
 
 /// What is still to come of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyDecoder {
     Ended,
     Length(u64),
-    Chunked(Chunk),
+    Chunked(ChunkState),
     UntilClose,
 }
 
 /// The stream has ended within a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CutShort;
+pub(crate) struct UnexpectedEof;
 
 /// What comes next of a body in chunks.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Chunk {
+pub(crate) enum ChunkState {
     Size,
     Data(u64),
     /// The line break after a chunk's data.
@@ -37,7 +37,7 @@ impl BodyDecoder {
     }
 
     pub(crate) fn chunked() -> BodyDecoder {
-        BodyDecoder::Chunked(Chunk::Size)
+        BodyDecoder::Chunked(ChunkState::Size)
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -53,7 +53,7 @@ impl BodyDecoder {
     }
 
     /// Makes the next frame of the bytes that came; `None` when more must come, or when the body has ended.
-    pub(crate) fn next(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Unreadable> {
+    pub(crate) fn next(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Http1ParseError> {
         match self {
             BodyDecoder::Ended => Ok(None),
             BodyDecoder::UntilClose => Ok(take(unread, u64::MAX).map(Frame::data)),
@@ -70,42 +70,42 @@ impl BodyDecoder {
     }
 
     /// The stream has ended; whether the body has, too.
-    pub(crate) fn end_of_stream(&mut self) -> Result<(), CutShort> {
+    pub(crate) fn end_of_stream(&mut self) -> Result<(), UnexpectedEof> {
         match self {
             BodyDecoder::Ended => Ok(()),
             BodyDecoder::UntilClose => {
                 *self = BodyDecoder::Ended;
                 Ok(())
             }
-            BodyDecoder::Length(_) | BodyDecoder::Chunked(_) => Err(CutShort),
+            BodyDecoder::Length(_) | BodyDecoder::Chunked(_) => Err(UnexpectedEof),
         }
     }
 
-    fn next_of_chunks(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Unreadable> {
+    fn next_of_chunks(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Http1ParseError> {
         while let BodyDecoder::Chunked(chunk) = self {
             match chunk {
-                Chunk::Size => match split_size(unread)? {
+                ChunkState::Size => match split_size(unread)? {
                     None => return Ok(None),
-                    Some(0) => *chunk = Chunk::Trailers,
-                    Some(size) => *chunk = Chunk::Data(size),
+                    Some(0) => *chunk = ChunkState::Trailers,
+                    Some(size) => *chunk = ChunkState::Data(size),
                 },
-                Chunk::Data(left) => {
+                ChunkState::Data(left) => {
                     let Some(data) = take(unread, *left) else { return Ok(None) };
                     *left -= length(&data);
                     if *left == 0 {
-                        *chunk = Chunk::Break;
+                        *chunk = ChunkState::Break;
                     }
                     return Ok(Some(Frame::data(data)));
                 }
-                Chunk::Break => match unread.as_ref() {
+                ChunkState::Break => match unread.as_ref() {
                     [] | [b'\r'] => return Ok(None),
                     [b'\r', b'\n', ..] => {
                         let _ = unread.split_to(2);
-                        *chunk = Chunk::Size;
+                        *chunk = ChunkState::Size;
                     }
-                    _ => return Err(Unreadable::Chunk),
+                    _ => return Err(Http1ParseError::Chunk),
                 },
-                Chunk::Trailers => {
+                ChunkState::Trailers => {
                     let Some(trailers) = split_trailers(unread)? else { return Ok(None) };
                     *self = BodyDecoder::Ended;
                     return Ok((!trailers.is_empty()).then(|| Frame::trailers(trailers)));
@@ -128,38 +128,39 @@ fn length(data: &Bytes) -> u64 {
     data.len() as u64
 }
 
-fn split_size(unread: &mut Bytes) -> Result<Option<u64>, Unreadable> {
+fn split_size(unread: &mut Bytes) -> Result<Option<u64>, Http1ParseError> {
     // The parser takes a line without a single digit for a zero, which would end the body.
     if unread.first().is_some_and(|first| !first.is_ascii_hexdigit()) {
-        return Err(Unreadable::Chunk);
+        return Err(Http1ParseError::Chunk);
     }
-    match httparse::parse_chunk_size(unread).map_err(|_| Unreadable::Chunk)? {
+    match httparse::parse_chunk_size(unread).map_err(|_| Http1ParseError::Chunk)? {
         Status::Complete((line, size)) => {
             let line = unread.split_to(line);
             // The parser lets anything pass behind the digits. Who takes a bare LF for the end of the line would read
             // another body (RFC 9112 section 7.1.1 allows no control character there but a tab).
-            let text = line.strip_suffix(b"\r\n").ok_or(Unreadable::Chunk)?;
+            let text = line.strip_suffix(b"\r\n").ok_or(Http1ParseError::Chunk)?;
             if text.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
-                return Err(Unreadable::Chunk);
+                return Err(Http1ParseError::Chunk);
             }
             Ok(Some(size))
         }
         Status::Partial if unread.len() < LONGEST_SIZE_LINE => Ok(None),
-        Status::Partial => Err(Unreadable::Chunk),
+        Status::Partial => Err(Http1ParseError::Chunk),
     }
 }
 
-fn split_trailers(unread: &mut Bytes) -> Result<Option<HeaderMap>, Unreadable> {
+fn split_trailers(unread: &mut Bytes) -> Result<Option<HeaderMap>, Http1ParseError> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_TRAILERS];
-    let (length, fields) = match httparse::parse_headers(unread, &mut fields).map_err(|_| Unreadable::Trailers)? {
-        Status::Complete(parsed) => parsed,
-        Status::Partial if unread.len() < LARGEST_TRAILERS => return Ok(None),
-        Status::Partial => return Err(Unreadable::Trailers),
-    };
+    let (length, fields) =
+        match httparse::parse_headers(unread, &mut fields).map_err(|_| Http1ParseError::Trailers)? {
+            Status::Complete(parsed) => parsed,
+            Status::Partial if unread.len() < LARGEST_TRAILERS => return Ok(None),
+            Status::Partial => return Err(Http1ParseError::Trailers),
+        };
     let mut trailers = HeaderMap::with_capacity(fields.len());
     for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Unreadable::Header)?;
-        let value = HeaderValue::from_bytes(field.value).map_err(|_| Unreadable::Header)?;
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Http1ParseError::Header)?;
+        let value = HeaderValue::from_bytes(field.value).map_err(|_| Http1ParseError::Header)?;
         trailers.append(name, value);
     }
     let _ = unread.split_to(length);
@@ -183,7 +184,7 @@ mod tests {
         mut decoder: BodyDecoder,
         text: &[u8],
         piece: usize,
-    ) -> Result<(Vec<u8>, HeaderMap, bool), Unreadable> {
+    ) -> Result<(Vec<u8>, HeaderMap, bool), Http1ParseError> {
         let (mut body, mut trailers, mut unread) = (Vec::new(), HeaderMap::new(), Bytes::new());
         for piece in text.chunks(piece) {
             unread = Bytes::from([&unread, piece].concat());

@@ -4,38 +4,39 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
-use super::parse_error::Unreadable;
+use super::parse_error::Http1ParseError;
 
 /// Values stay where they were read to.
-pub(crate) fn collect(fields: &[httparse::Header<'_>], text: &Bytes) -> Result<HeaderMap, Unreadable> {
+pub(crate) fn collect(fields: &[httparse::Header<'_>], text: &Bytes) -> Result<HeaderMap, Http1ParseError> {
     let mut headers = HeaderMap::with_capacity(fields.len() + OWN_HEADERS);
     for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Unreadable::Header)?;
-        let value = HeaderValue::from_maybe_shared(text.slice_ref(field.value)).map_err(|_| Unreadable::Header)?;
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Http1ParseError::Header)?;
+        let value =
+            HeaderValue::from_maybe_shared(text.slice_ref(field.value)).map_err(|_| Http1ParseError::Header)?;
         headers.append(name, value);
     }
     Ok(headers)
 }
 
 /// Any other transfer coding would have to be undone here, or be told to the next recipient.
-pub(crate) fn is_chunked(headers: &HeaderMap) -> Result<bool, Unreadable> {
+pub(crate) fn is_chunked(headers: &HeaderMap) -> Result<bool, Http1ParseError> {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter().flat_map(tokens);
     match (codings.next(), codings.next()) {
         (None, _) => Ok(false),
         (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => Ok(true),
-        _ => Err(Unreadable::TransferEncoding),
+        _ => Err(Http1ParseError::TransferEncoding),
     }
 }
 
 /// A length that is said twice must be the same, and is passed on once (RFC 9110 section 8.6).
-pub(crate) fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, Unreadable> {
+pub(crate) fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, Http1ParseError> {
     let mut said = headers.get_all(header::CONTENT_LENGTH).iter().flat_map(tokens);
     let Some(first) = said.next() else { return Ok(None) };
-    let length = decimal(first).ok_or(Unreadable::Length)?;
+    let length = decimal(first).ok_or(Http1ParseError::Length)?;
     let mut is_repeated = false;
     for again in said {
         if decimal(again) != Some(length) {
-            return Err(Unreadable::Length);
+            return Err(Http1ParseError::Length);
         }
         is_repeated = true;
     }

@@ -15,7 +15,7 @@ use tokio_util::io::poll_read_buf;
 use crate::net::buffer_pool;
 
 /// What was read, and room for more.
-pub(crate) struct Inbox {
+pub(crate) struct ReadBuffer {
     unread: Bytes,
     room: BytesMut,
     /// How much the next read asks for.
@@ -23,10 +23,10 @@ pub(crate) struct Inbox {
     smallest: usize,
 }
 
-impl Inbox {
+impl ReadBuffer {
     /// `smallest`: bytes that the first read asks for, enough for a usual message.
-    pub(crate) fn new(smallest: usize) -> Inbox {
-        Inbox { unread: Bytes::new(), room: BytesMut::new(), appetite: smallest, smallest }
+    pub(crate) fn new(smallest: usize) -> ReadBuffer {
+        ReadBuffer { unread: Bytes::new(), room: BytesMut::new(), appetite: smallest, smallest }
     }
 
     /// What has come and waits. Whoever makes sense of some of it splits it off.
@@ -88,7 +88,7 @@ impl Inbox {
 
     /// Gives the memory back until the next message.
     pub(crate) fn rest(&mut self) {
-        *self = Inbox::new(self.smallest);
+        *self = ReadBuffer::new(self.smallest);
     }
 
     #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::network::Network;
+use super::network::Cidr;
 
 /// Rules in the order in which they are tried. The first that matches decides; where none does, the
 /// client may pass.
@@ -13,27 +13,27 @@ pub struct AccessRules(Vec<AccessRule>);
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessRule {
-    pub permission: Permission,
-    pub clients: Clients,
+    pub permission: AccessAction,
+    pub clients: ClientMatch,
 }
 
 /// What a rule does to those it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permission {
+pub enum AccessAction {
     Allow,
     Deny,
 }
 
 /// Whom a rule matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Clients {
+pub enum ClientMatch {
     All,
-    Within(Network),
+    Within(Cidr),
 }
 
 /// Why a text is no rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvalidRule {
+pub enum InvalidAccessRule {
     /// It begins neither with `allow` nor with `deny`.
     Permission,
     /// What follows is neither an address nor a network nor `all`.
@@ -54,7 +54,7 @@ impl AccessRules {
             return true;
         }
         let decisive = self.0.iter().find(|rule| rule.clients.include(client));
-        decisive.is_none_or(|rule| rule.permission == Permission::Allow)
+        decisive.is_none_or(|rule| rule.permission == AccessAction::Allow)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &AccessRule> {
@@ -68,58 +68,58 @@ impl AccessRules {
 
 impl AccessRule {
     /// Reads `allow 10.0.0.0/8`, `deny 2001:db8::1` or `deny all`.
-    pub fn parse(text: &str) -> Result<AccessRule, InvalidRule> {
+    pub fn parse(text: &str) -> Result<AccessRule, InvalidAccessRule> {
         let (permission, clients) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
         let permission = match permission {
-            "allow" => Permission::Allow,
-            "deny" => Permission::Deny,
-            _ => return Err(InvalidRule::Permission),
+            "allow" => AccessAction::Allow,
+            "deny" => AccessAction::Deny,
+            _ => return Err(InvalidAccessRule::Permission),
         };
-        Ok(AccessRule { permission, clients: Clients::parse(clients.trim())? })
+        Ok(AccessRule { permission, clients: ClientMatch::parse(clients.trim())? })
     }
 }
 
 impl fmt::Display for AccessRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let permission = match self.permission {
-            Permission::Allow => "allow",
-            Permission::Deny => "deny",
+            AccessAction::Allow => "allow",
+            AccessAction::Deny => "deny",
         };
         write!(f, "{permission} {}", self.clients)
     }
 }
 
-impl Clients {
+impl ClientMatch {
     /// Reads an address, a network, or `all`. As in nginx, bits beyond the prefix mean nothing.
-    pub fn parse(text: &str) -> Result<Clients, InvalidRule> {
+    pub fn parse(text: &str) -> Result<ClientMatch, InvalidAccessRule> {
         if text == "all" {
-            return Ok(Clients::All);
+            return Ok(ClientMatch::All);
         }
-        text.parse().map(Clients::Within).map_err(|_| InvalidRule::Clients)
+        text.parse().map(ClientMatch::Within).map_err(|_| InvalidAccessRule::Clients)
     }
 
     fn include(&self, client: IpAddr) -> bool {
         match self {
-            Clients::All => true,
-            Clients::Within(network) => network.contains(client),
+            ClientMatch::All => true,
+            ClientMatch::Within(network) => network.contains(client),
         }
     }
 }
 
-impl fmt::Display for Clients {
+impl fmt::Display for ClientMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Clients::All => f.write_str("all"),
-            Clients::Within(network) => network.fmt(f),
+            ClientMatch::All => f.write_str("all"),
+            ClientMatch::Within(network) => network.fmt(f),
         }
     }
 }
 
-impl fmt::Display for InvalidRule {
+impl fmt::Display for InvalidAccessRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            InvalidRule::Permission => "a rule begins with `allow` or `deny`",
-            InvalidRule::Clients => "an address, a network or `all` follows `allow` and `deny`",
+            InvalidAccessRule::Permission => "a rule begins with `allow` or `deny`",
+            InvalidAccessRule::Clients => "an address, a network or `all` follows `allow` and `deny`",
         })
     }
 }
@@ -165,9 +165,9 @@ mod tests {
             assert_eq!(AccessRule::parse(text).map(|rule| rule.to_string()), Ok(text.to_owned()));
         }
         assert_eq!(AccessRule::parse("deny  10.1.2.3/8").unwrap().to_string(), "deny 10.0.0.0/8");
-        assert_eq!(AccessRule::parse("permit all"), Err(InvalidRule::Permission));
+        assert_eq!(AccessRule::parse("permit all"), Err(InvalidAccessRule::Permission));
         for text in ["allow", "deny example.com", "deny 10.0.0.0/33", "allow unix:"] {
-            assert_eq!(AccessRule::parse(text), Err(InvalidRule::Clients), "{text}");
+            assert_eq!(AccessRule::parse(text), Err(InvalidAccessRule::Clients), "{text}");
         }
     }
 }

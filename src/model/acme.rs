@@ -8,22 +8,22 @@ use super::ids::CertificateId;
 
 /// What is obtained, and from whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acme {
+pub struct AcmeSettings {
     pub directory: DirectoryUrl,
-    pub trust: DirectoryTrust,
+    pub trust: AcmeServerTrust,
     /// Whom the authority writes to when something is wrong with a certificate. May be empty.
-    pub contacts: Vec<Contact>,
+    pub contacts: Vec<AcmeContact>,
     /// Where the account's key is kept, and what is known of failures.
     pub state_directory: PathBuf,
-    pub key: KeyKind,
-    pub challenge: ChallengeKind,
+    pub key: CertificateKeyType,
+    pub challenge: AcmeChallengeType,
     /// At least one.
-    pub certificates: Vec<Obtained>,
+    pub certificates: Vec<AcmeCertificate>,
 }
 
 /// A certificate that is obtained, and all names in it. At least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Obtained {
+pub struct AcmeCertificate {
     pub certificate: CertificateId,
     pub names: Vec<HostName>,
 }
@@ -34,7 +34,7 @@ pub struct DirectoryUrl(String);
 
 /// Who vouches for the server of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DirectoryTrust {
+pub enum AcmeServerTrust {
     /// The authorities of the operating system.
     System,
     /// Those in this file, in PEM.
@@ -43,11 +43,11 @@ pub enum DirectoryTrust {
 
 /// A mail address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contact(String);
+pub struct AcmeContact(String);
 
 /// The key of a certificate, made anew with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyKind {
+pub enum CertificateKeyType {
     EcdsaP256,
     EcdsaP384,
     Rsa2048,
@@ -57,14 +57,14 @@ pub enum KeyKind {
 
 /// How the authority is shown that a host is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChallengeKind {
+pub enum AcmeChallengeType {
     /// An answer over plain HTTP on port 80 (RFC 8555 section 8.3).
     Http01,
     /// A certificate in a handshake on port 443 (RFC 8737).
     TlsAlpn01,
 }
 
-impl Obtained {
+impl AcmeCertificate {
     /// The names as hosts have them.
     pub fn patterns(&self) -> Vec<HostPattern> {
         self.names.iter().cloned().map(HostPattern::Exact).collect()
@@ -99,46 +99,51 @@ impl fmt::Display for DirectoryUrl {
     }
 }
 
-impl Contact {
+impl AcmeContact {
     /// `None` for what cannot be a mail address. Whether it is one, only a mail can tell.
-    pub fn parse(text: &str) -> Option<Contact> {
+    pub fn parse(text: &str) -> Option<AcmeContact> {
         let (user, host) = text.split_once('@')?;
         let is_plain = text.chars().all(|c| c.is_ascii_graphic() && !"?,<>".contains(c));
         (is_plain && !user.is_empty() && host.contains('.') && !host.contains('@'))
-            .then(|| Contact(text.to_owned()))
+            .then(|| AcmeContact(text.to_owned()))
     }
 }
 
-impl fmt::Display for Contact {
+impl fmt::Display for AcmeContact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl KeyKind {
+impl CertificateKeyType {
     /// All of them, the cheapest for a handshake first.
-    pub const ALL: [KeyKind; 5] =
-        [KeyKind::EcdsaP256, KeyKind::EcdsaP384, KeyKind::Rsa2048, KeyKind::Rsa3072, KeyKind::Rsa4096];
+    pub const ALL: [CertificateKeyType; 5] = [
+        CertificateKeyType::EcdsaP256,
+        CertificateKeyType::EcdsaP384,
+        CertificateKeyType::Rsa2048,
+        CertificateKeyType::Rsa3072,
+        CertificateKeyType::Rsa4096,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
-            KeyKind::EcdsaP256 => "ecdsa-p256",
-            KeyKind::EcdsaP384 => "ecdsa-p384",
-            KeyKind::Rsa2048 => "rsa-2048",
-            KeyKind::Rsa3072 => "rsa-3072",
-            KeyKind::Rsa4096 => "rsa-4096",
+            CertificateKeyType::EcdsaP256 => "ecdsa-p256",
+            CertificateKeyType::EcdsaP384 => "ecdsa-p384",
+            CertificateKeyType::Rsa2048 => "rsa-2048",
+            CertificateKeyType::Rsa3072 => "rsa-3072",
+            CertificateKeyType::Rsa4096 => "rsa-4096",
         }
     }
 }
 
-impl ChallengeKind {
-    pub const ALL: [ChallengeKind; 2] = [ChallengeKind::Http01, ChallengeKind::TlsAlpn01];
+impl AcmeChallengeType {
+    pub const ALL: [AcmeChallengeType; 2] = [AcmeChallengeType::Http01, AcmeChallengeType::TlsAlpn01];
 
     /// As RFC 8555 and RFC 8737 name them.
     pub fn name(self) -> &'static str {
         match self {
-            ChallengeKind::Http01 => "http-01",
-            ChallengeKind::TlsAlpn01 => "tls-alpn-01",
+            AcmeChallengeType::Http01 => "http-01",
+            AcmeChallengeType::TlsAlpn01 => "tls-alpn-01",
         }
     }
 }
@@ -157,10 +162,10 @@ mod tests {
 
     #[test]
     fn a_contact_looks_like_a_mail_address() {
-        assert!(Contact::parse("ops@example.com").is_some());
+        assert!(AcmeContact::parse("ops@example.com").is_some());
         // RFC 8555 section 7.3: no header fields, and one address alone.
         for wrong in ["ops", "ops@", "@example.com", "a@b.c,d@e.f", "ops@example.com?cc=x", "a b@example.com"] {
-            assert_eq!(Contact::parse(wrong), None, "{wrong}");
+            assert_eq!(AcmeContact::parse(wrong), None, "{wrong}");
         }
     }
 }

@@ -7,29 +7,29 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::network::Network;
+use super::network::Cidr;
 
 /// How a host learns who its clients are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientAddress {
+pub enum ClientAddressPolicy {
     /// Whoever connects is the client.
     Peer,
     /// Trusted peers are asked.
-    Told(Told),
+    Told(RealIpPolicy),
 }
 
 /// Who is asked for the client's address, and what is made of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct RealIpPolicy {
     /// Those whose word counts; at least one.
-    pub trusted: Vec<Network>,
-    pub source: AddressSource,
-    pub choice: Choice,
+    pub trusted: Vec<Cidr>,
+    pub source: RealIpSource,
+    pub choice: RealIpSelection,
 }
 
 /// Where the address is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AddressSource {
+pub enum RealIpSource {
     /// In front of everything else on the connection.
     ProxyProtocol,
     /// In a header, as a list to which each proxy on the way adds at the end.
@@ -38,29 +38,29 @@ pub enum AddressSource {
 
 /// Which address of a list is the client's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
+pub enum RealIpSelection {
     /// The last one: what the peer itself has seen.
     Last,
     /// The last one that is not trusted; if all are, the first. What nginx calls recursive.
     LastUntrusted,
 }
 
-impl ClientAddress {
+impl ClientAddressPolicy {
     /// The client of a request that came from `peer`, who spoke for `proxied` in the PROXY protocol. The port
     /// is 0 where nobody has said it.
     pub fn of_request(&self, peer: SocketAddr, proxied: Option<SocketAddr>, headers: &HeaderMap) -> SocketAddr {
-        let ClientAddress::Told(told) = self else { return peer };
+        let ClientAddressPolicy::Told(told) = self else { return peer };
         if !told.trusts(peer.ip()) {
             return peer;
         }
         match &told.source {
-            AddressSource::ProxyProtocol => proxied.unwrap_or(peer),
-            AddressSource::Header(name) => told.chosen(headers, name).unwrap_or(peer),
+            RealIpSource::ProxyProtocol => proxied.unwrap_or(peer),
+            RealIpSource::Header(name) => told.chosen(headers, name).unwrap_or(peer),
         }
     }
 }
 
-impl Told {
+impl RealIpPolicy {
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(address))
     }
@@ -72,7 +72,7 @@ impl Told {
         for written in headers.get_all(name).iter().rev().flat_map(listed) {
             let Some(address) = parse(written) else { break };
             chosen = Some(address);
-            if self.choice == Choice::Last || !self.trusts(address.ip()) {
+            if self.choice == RealIpSelection::Last || !self.trusts(address.ip()) {
                 break;
             }
         }
@@ -101,38 +101,41 @@ mod tests {
 
     const BALANCER: &str = "10.0.0.1:5000";
 
-    fn told(source: AddressSource, choice: Choice) -> ClientAddress {
+    fn told(source: RealIpSource, choice: RealIpSelection) -> ClientAddressPolicy {
         let trusted = ["10.0.0.0/8", "2001:db8::/32"].map(|text| text.parse().unwrap()).to_vec();
-        ClientAddress::Told(Told { trusted, source, choice })
+        ClientAddressPolicy::Told(RealIpPolicy { trusted, source, choice })
     }
 
     /// The client that a request with these `X-Forwarded-For` lines has.
-    fn client(choice: Choice, peer: &str, lines: &[&str]) -> String {
+    fn client(choice: RealIpSelection, peer: &str, lines: &[&str]) -> String {
         let name = HeaderName::from_static("x-forwarded-for");
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(&name, HeaderValue::from_str(line).unwrap());
         }
-        let policy = told(AddressSource::Header(name), choice);
+        let policy = told(RealIpSource::Header(name), choice);
         policy.of_request(peer.parse().unwrap(), None, &headers).to_string()
     }
 
     #[test]
     fn only_a_trusted_peer_is_believed() {
-        assert_eq!(client(Choice::Last, BALANCER, &["192.0.2.7"]), "192.0.2.7:0");
-        assert_eq!(client(Choice::Last, "192.0.2.1:9", &["192.0.2.7"]), "192.0.2.1:9");
-        assert_eq!(client(Choice::Last, BALANCER, &[]), BALANCER);
+        assert_eq!(client(RealIpSelection::Last, BALANCER, &["192.0.2.7"]), "192.0.2.7:0");
+        assert_eq!(client(RealIpSelection::Last, "192.0.2.1:9", &["192.0.2.7"]), "192.0.2.1:9");
+        assert_eq!(client(RealIpSelection::Last, BALANCER, &[]), BALANCER);
         let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "192.0.2.7".parse().unwrap())]);
         let peer = BALANCER.parse().unwrap();
-        assert_eq!(ClientAddress::Peer.of_request(peer, None, &headers), peer);
+        assert_eq!(ClientAddressPolicy::Peer.of_request(peer, None, &headers), peer);
     }
 
     #[test]
     fn the_last_address_counts_or_the_last_that_is_not_trusted() {
         let lines = ["6.6.6.6, 192.0.2.7", "10.0.0.3 ,10.0.0.2"];
-        assert_eq!(client(Choice::Last, BALANCER, &lines), "10.0.0.2:0");
-        assert_eq!(client(Choice::LastUntrusted, BALANCER, &lines), "192.0.2.7:0");
-        assert_eq!(client(Choice::LastUntrusted, BALANCER, &["10.0.0.4, 10.0.0.3", "10.0.0.2"]), "10.0.0.4:0");
+        assert_eq!(client(RealIpSelection::Last, BALANCER, &lines), "10.0.0.2:0");
+        assert_eq!(client(RealIpSelection::LastUntrusted, BALANCER, &lines), "192.0.2.7:0");
+        assert_eq!(
+            client(RealIpSelection::LastUntrusted, BALANCER, &["10.0.0.4, 10.0.0.3", "10.0.0.2"]),
+            "10.0.0.4:0"
+        );
     }
 
     #[test]
@@ -144,21 +147,24 @@ mod tests {
             ("[2001:db9::7]:99", "[2001:db9::7]:99"),
             ("::ffff:192.0.2.7", "192.0.2.7:0"),
         ] {
-            assert_eq!(client(Choice::Last, BALANCER, &[written]), address, "{written}");
+            assert_eq!(client(RealIpSelection::Last, BALANCER, &[written]), address, "{written}");
         }
     }
 
     #[test]
     fn nothing_counts_that_stands_before_garbage() {
-        assert_eq!(client(Choice::LastUntrusted, BALANCER, &["192.0.2.7, unknown, 10.0.0.2"]), "10.0.0.2:0");
+        assert_eq!(
+            client(RealIpSelection::LastUntrusted, BALANCER, &["192.0.2.7, unknown, 10.0.0.2"]),
+            "10.0.0.2:0"
+        );
         for garbage in ["unknown", "192.0.2", "[192.0.2.7", "192.0.2.7:port", "[192.0.2.7]", "\"192.0.2.7\""] {
-            assert_eq!(client(Choice::Last, BALANCER, &["192.0.2.8", garbage]), BALANCER, "{garbage}");
+            assert_eq!(client(RealIpSelection::Last, BALANCER, &["192.0.2.8", garbage]), BALANCER, "{garbage}");
         }
     }
 
     #[test]
     fn the_proxy_protocol_is_believed_by_the_same_rule() {
-        let policy = told(AddressSource::ProxyProtocol, Choice::Last);
+        let policy = told(RealIpSource::ProxyProtocol, RealIpSelection::Last);
         let client = Some("192.0.2.7:1234".parse().unwrap());
         let of = |peer: &str, proxied| policy.of_request(peer.parse().unwrap(), proxied, &HeaderMap::new());
         assert_eq!(Some(of(BALANCER, client)), client);

@@ -4,27 +4,27 @@ use std::fmt;
 
 /// Whether the answers of a host are compressed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Compression {
+pub enum CompressionPolicy {
     #[default]
     Off,
-    Gzip(Box<GzipRules>),
+    Gzip(Box<GzipPolicy>),
 }
 
 /// Which answers are, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GzipRules {
-    pub types: MediaTypes,
-    pub level: Level,
+pub struct GzipPolicy {
+    pub types: CompressibleTypes,
+    pub level: GzipLevel,
     /// In bytes; an answer that says it is shorter stays as it is.
     pub min_length: u64,
-    pub oldest_http: OldestHttp,
-    pub proxied: Proxied,
-    pub vary: Vary,
+    pub oldest_http: MinHttpVersion,
+    pub proxied: GzipProxied,
+    pub vary: GzipVary,
 }
 
 /// The types of answers that shrink.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MediaTypes {
+pub enum CompressibleTypes {
     All,
     Listed(Vec<MediaType>),
 }
@@ -35,11 +35,11 @@ pub struct MediaType(Box<str>);
 
 /// How hard zlib tries, from 1 to 9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Level(u8);
+pub struct GzipLevel(u8);
 
 /// The oldest version of HTTP whose clients are believed to understand gzip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OldestHttp {
+pub enum MinHttpVersion {
     Http10,
     Http11,
 }
@@ -47,15 +47,15 @@ pub enum OldestHttp {
 /// What becomes of answers to other proxies, which say `Via`. They may store an answer and hand it to clients
 /// that cannot read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proxied {
+pub enum GzipProxied {
     Never,
     Always,
-    When(Vec<Unshared>),
+    When(Vec<GzipProxiedCondition>),
 }
 
 /// What keeps a proxy from storing an answer, or what is not there to store it by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unshared {
+pub enum GzipProxiedCondition {
     NoCache,
     NoStore,
     Private,
@@ -69,20 +69,20 @@ pub enum Unshared {
 
 /// Whether answers tell caches that they depend on what the client accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vary {
+pub enum GzipVary {
     Told,
     Untold,
 }
 
-impl GzipRules {
+impl GzipPolicy {
     /// Shorter answers would hardly shrink; the limit of GitLab's host.
     pub const MIN_LENGTH: u64 = 250;
 }
 
-impl MediaTypes {
+impl CompressibleTypes {
     /// Whether a `Content-Type` is among them. Its parameters do not count.
     pub fn include(&self, content_type: Option<&[u8]>) -> bool {
-        let MediaTypes::Listed(listed) = self else { return true };
+        let CompressibleTypes::Listed(listed) = self else { return true };
         let Some(written) = content_type.and_then(|it| it.split(|byte| *byte == b';').next()) else { return false };
         let written = written.trim_ascii();
         listed.iter().any(|known| known.0.as_bytes().eq_ignore_ascii_case(written))
@@ -104,13 +104,13 @@ impl fmt::Display for MediaType {
     }
 }
 
-impl Level {
+impl GzipLevel {
     /// Little work for most of the gain, as GitLab has it.
-    pub const PACKAGE: Level = Level(2);
+    pub const PACKAGE: GzipLevel = GzipLevel(2);
 
     /// `None` if it is not from 1 to 9.
-    pub fn new(level: u64) -> Option<Level> {
-        u8::try_from(level).ok().filter(|level| (1..=9).contains(level)).map(Level)
+    pub fn new(level: u64) -> Option<GzipLevel> {
+        u8::try_from(level).ok().filter(|level| (1..=9).contains(level)).map(GzipLevel)
     }
 
     pub fn get(self) -> u8 {
@@ -118,47 +118,47 @@ impl Level {
     }
 }
 
-impl OldestHttp {
-    pub const ALL: [OldestHttp; 2] = [OldestHttp::Http10, OldestHttp::Http11];
+impl MinHttpVersion {
+    pub const ALL: [MinHttpVersion; 2] = [MinHttpVersion::Http10, MinHttpVersion::Http11];
 
     /// nginx's word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            OldestHttp::Http10 => "1.0",
-            OldestHttp::Http11 => "1.1",
+            MinHttpVersion::Http10 => "1.0",
+            MinHttpVersion::Http11 => "1.1",
         }
     }
 }
 
-impl Proxied {
+impl GzipProxied {
     /// Every answer that says so, as GitLab has it.
-    pub fn of_package() -> Proxied {
-        use Unshared::{Auth, Expired, NoCache, NoStore, Private};
-        Proxied::When(vec![NoCache, NoStore, Private, Expired, Auth])
+    pub fn of_package() -> GzipProxied {
+        use GzipProxiedCondition::{Auth, Expired, NoCache, NoStore, Private};
+        GzipProxied::When(vec![NoCache, NoStore, Private, Expired, Auth])
     }
 }
 
-impl Unshared {
-    pub const ALL: [Unshared; 7] = [
-        Unshared::NoCache,
-        Unshared::NoStore,
-        Unshared::Private,
-        Unshared::Expired,
-        Unshared::NoLastModified,
-        Unshared::NoEtag,
-        Unshared::Auth,
+impl GzipProxiedCondition {
+    pub const ALL: [GzipProxiedCondition; 7] = [
+        GzipProxiedCondition::NoCache,
+        GzipProxiedCondition::NoStore,
+        GzipProxiedCondition::Private,
+        GzipProxiedCondition::Expired,
+        GzipProxiedCondition::NoLastModified,
+        GzipProxiedCondition::NoEtag,
+        GzipProxiedCondition::Auth,
     ];
 
     /// nginx's word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Unshared::NoCache => "no-cache",
-            Unshared::NoStore => "no-store",
-            Unshared::Private => "private",
-            Unshared::Expired => "expired",
-            Unshared::NoLastModified => "no_last_modified",
-            Unshared::NoEtag => "no_etag",
-            Unshared::Auth => "auth",
+            GzipProxiedCondition::NoCache => "no-cache",
+            GzipProxiedCondition::NoStore => "no-store",
+            GzipProxiedCondition::Private => "private",
+            GzipProxiedCondition::Expired => "expired",
+            GzipProxiedCondition::NoLastModified => "no_last_modified",
+            GzipProxiedCondition::NoEtag => "no_etag",
+            GzipProxiedCondition::Auth => "auth",
         }
     }
 }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn types_are_compared_without_case_and_parameters() {
-        let listed = MediaTypes::Listed(MediaType::parse("Text/HTML").into_iter().collect());
+        let listed = CompressibleTypes::Listed(MediaType::parse("Text/HTML").into_iter().collect());
         for written in ["text/html", "TEXT/html; charset=utf-8", "text/html ;x=y"] {
             assert!(listed.include(Some(written.as_bytes())), "{written}");
         }
@@ -182,7 +182,7 @@ mod tests {
             assert!(!listed.include(Some(written.as_bytes())), "{written}");
         }
         assert!(!listed.include(None));
-        assert!(MediaTypes::All.include(None));
+        assert!(CompressibleTypes::All.include(None));
     }
 
     #[test]

@@ -12,23 +12,23 @@ pub struct ErrorPages(Vec<ErrorPage>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorPage {
     pub status: StatusCode,
-    pub content: PageContent,
+    pub content: ErrorPageSource,
 }
 
 /// Where a page comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PageContent {
+pub enum ErrorPageSource {
     /// An HTML file, read when the program starts. If that fails, the proxy's own page stands in.
     File(PathBuf),
     /// A page that the proxy lays out.
-    Message(Message),
+    Message(ErrorPageText),
     /// Sent as it is.
     Text { content_type: HeaderValue, body: String },
 }
 
 /// The words on a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct ErrorPageText {
     /// Plain text.
     pub title: String,
     /// Plain text.
@@ -39,7 +39,7 @@ pub struct Message {
 
 /// What becomes of an error that an application answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ApplicationErrors {
+pub enum InterceptErrors {
     /// The client gets the application's answer.
     #[default]
     Pass,

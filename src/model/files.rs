@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 /// A directory that is served. Nothing lists what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
-    pub location: FileLocation,
+pub struct StaticFiles {
+    pub location: StaticFileRoot,
     /// The file that is meant by a path that ends in a slash; without it there is nothing at such a path.
     pub index: Option<String>,
 }
 
 /// Where files lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileLocation {
+pub enum StaticFileRoot {
     /// The whole path leads on from here (nginx's `root`).
     Root(PathBuf),
     /// The directory stands in the place of the route's prefix (nginx's `alias`).
@@ -26,20 +26,20 @@ pub enum FileLocation {
 
 /// A file that may be served, if it exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileName {
+pub struct StaticFilePath {
     pub path: PathBuf,
     /// Where the file must really lie, links followed: in this directory, or this file itself.
     pub within: PathBuf,
 }
 
-impl Files {
+impl StaticFiles {
     /// The file that a path in normal form names. `None` if it can name none.
-    pub fn find(&self, path: &str) -> Option<FileName> {
+    pub fn find(&self, path: &str) -> Option<StaticFilePath> {
         let (directory, rest) = match &self.location {
-            FileLocation::Root(directory) => (directory, path),
-            FileLocation::Alias { prefix, directory } => (directory, path.strip_prefix(prefix)?),
-            FileLocation::Single(file) => {
-                return Some(FileName { path: file.clone(), within: file.clone() });
+            StaticFileRoot::Root(directory) => (directory, path),
+            StaticFileRoot::Alias { prefix, directory } => (directory, path.strip_prefix(prefix)?),
+            StaticFileRoot::Single(file) => {
+                return Some(StaticFilePath { path: file.clone(), within: file.clone() });
             }
         };
         let mut file = directory.clone();
@@ -52,7 +52,7 @@ impl Files {
         if rest.is_empty() || rest.ends_with('/') {
             file.push(self.index.as_ref()?);
         }
-        Some(FileName { path: file, within: directory.clone() })
+        Some(StaticFilePath { path: file, within: directory.clone() })
     }
 }
 
@@ -60,24 +60,24 @@ impl Files {
 mod tests {
     use super::*;
 
-    fn found(files: &Files, path: &str) -> Option<String> {
+    fn found(files: &StaticFiles, path: &str) -> Option<String> {
         Some(files.find(path)?.path.display().to_string())
     }
 
-    fn root() -> Files {
-        Files { location: FileLocation::Root("/srv".into()), index: None }
+    fn root() -> StaticFiles {
+        StaticFiles { location: StaticFileRoot::Root("/srv".into()), index: None }
     }
 
-    fn alias(prefix: &str) -> Files {
-        let location = FileLocation::Alias { prefix: prefix.to_owned(), directory: "/srv/".into() };
-        Files { location, index: Some("index.html".to_owned()) }
+    fn alias(prefix: &str) -> StaticFiles {
+        let location = StaticFileRoot::Alias { prefix: prefix.to_owned(), directory: "/srv/".into() };
+        StaticFiles { location, index: Some("index.html".to_owned()) }
     }
 
     #[test]
     fn a_root_keeps_the_path_and_an_alias_replaces_it() {
         assert_eq!(found(&root(), "/static/a/b.txt").as_deref(), Some("/srv/static/a/b.txt"));
         assert_eq!(found(&alias("/static/"), "/static/a/b.txt").as_deref(), Some("/srv/a/b.txt"));
-        let single = Files { location: FileLocation::Single("/srv/robots.txt".into()), index: None };
+        let single = StaticFiles { location: StaticFileRoot::Single("/srv/robots.txt".into()), index: None };
         assert_eq!(found(&single, "/robots.txt").as_deref(), Some("/srv/robots.txt"));
     }
 

@@ -24,7 +24,7 @@ pub enum InvalidHost {
 
 /// A `Host` header or `:authority`, taken apart. Borrowed as long as nothing had to be normalised.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authority<'a> {
+pub struct ParsedAuthority<'a> {
     pub host: Cow<'a, str>,
     pub port: Option<u16>,
 }
@@ -82,10 +82,10 @@ impl fmt::Display for InvalidHost {
     }
 }
 
-impl<'a> Authority<'a> {
+impl<'a> ParsedAuthority<'a> {
     /// Reads `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`. User information is refused, an
     /// empty port is none (RFC 3986 section 3.2).
-    pub fn parse(text: &'a str) -> Result<Authority<'a>, InvalidHost> {
+    pub fn parse(text: &'a str) -> Result<ParsedAuthority<'a>, InvalidHost> {
         let after_literal = if text.starts_with('[') { text.find(']').ok_or(InvalidHost::Character)? } else { 0 };
         let (host, port) = match text[after_literal..].find(':') {
             Some(at) => (&text[..after_literal + at], Some(&text[after_literal + at + 1..])),
@@ -98,7 +98,7 @@ impl<'a> Authority<'a> {
             }
             Some(_) => return Err(InvalidHost::Port),
         };
-        Ok(Authority { host: normalise(host)?, port })
+        Ok(ParsedAuthority { host: normalise(host)?, port })
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     fn authority(text: &str) -> Result<(String, Option<u16>), InvalidHost> {
-        Authority::parse(text).map(|a| (a.host.into_owned(), a.port))
+        ParsedAuthority::parse(text).map(|a| (a.host.into_owned(), a.port))
     }
 
     #[test]

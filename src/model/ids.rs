@@ -26,7 +26,7 @@ ids! {
     UpstreamId
     /// Names a pair of [`CertificateFiles`](super::CertificateFiles) of a model.
     CertificateId
-    /// Names the [`TlsTerms`](super::tls::TlsTerms) of hosts of a model.
+    /// Names the [`TlsTerms`](super::tls::TlsSettings) of hosts of a model.
     TlsId
     /// Names a [`LogTarget`](super::LogTarget) of a model.
     LogId

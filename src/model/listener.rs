@@ -9,8 +9,8 @@ use super::ids::HostId;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
     pub address: SocketAddr,
-    pub preamble: Preamble,
-    pub transport: Transport,
+    pub preamble: ProxyProtocolMode,
+    pub transport: ListenerTransport,
     pub hosts: HostTable<HostId>,
 }
 
@@ -25,7 +25,7 @@ impl Listener {
 
 /// What stands in front of everything else on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preamble {
+pub enum ProxyProtocolMode {
     None,
     /// A header that names the client. Connections without one are closed.
     ProxyProtocol,
@@ -33,7 +33,7 @@ pub enum Preamble {
 
 /// What a client must speak to a listener first. The terms of TLS are those of the host that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
+pub enum ListenerTransport {
     Plain,
     Tls,
 }

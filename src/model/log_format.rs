@@ -8,12 +8,12 @@ use super::variable::{LogVariable, RequestVariable};
 pub enum LogFormat {
     /// That of the GitLab package's nginx, which has a way of its own through the program.
     Package,
-    Custom(CustomFormat),
+    Custom(CustomLogFormat),
 }
 
 /// A form that somebody chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CustomFormat {
+pub struct CustomLogFormat {
     pub template: Template<LogVariable>,
     pub escape: LogEscape,
 }
@@ -35,7 +35,7 @@ impl LogFormat {
             LogEscape::Default if Template::parse(PACKAGE).is_ok_and(|package| package == template) => {
                 LogFormat::Package
             }
-            _ => LogFormat::Custom(CustomFormat { template, escape }),
+            _ => LogFormat::Custom(CustomLogFormat { template, escape }),
         }
     }
 

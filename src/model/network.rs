@@ -8,13 +8,13 @@ use ipnet::{IpNet, Ipv4Net};
 
 /// A block of IP addresses. IPv4 and IPv6 are apart: `::/0` holds no IPv4 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network(IpNet);
+pub struct Cidr(IpNet);
 
 /// Why a text is no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidNetwork;
+pub struct InvalidCidr;
 
-impl Network {
+impl Cidr {
     /// Whether it holds an address. One that is IPv4 in IPv6's clothes counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
@@ -27,25 +27,25 @@ impl Network {
 }
 
 /// A single address.
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Network {
-        Network(IpNet::from(address.to_canonical()))
+impl From<IpAddr> for Cidr {
+    fn from(address: IpAddr) -> Cidr {
+        Cidr(IpNet::from(address.to_canonical()))
     }
 }
 
 /// Reads `10.0.0.0/8`, `192.0.2.1`, `2001:db8::/32` or `::1`. Bits beyond the prefix are dropped, as nginx
 /// does.
-impl FromStr for Network {
-    type Err = InvalidNetwork;
+impl FromStr for Cidr {
+    type Err = InvalidCidr;
 
-    fn from_str(text: &str) -> Result<Network, InvalidNetwork> {
+    fn from_str(text: &str) -> Result<Cidr, InvalidCidr> {
         let block = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        block.map(|block| Network(normal(block))).map_err(|_| InvalidNetwork)
+        block.map(|block| Cidr(normal(block))).map_err(|_| InvalidCidr)
     }
 }
 
 /// A single address is written without a prefix.
-impl fmt::Display for Network {
+impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
     }
@@ -68,7 +68,7 @@ const MAPPED_PREFIX: u8 = 96;
 mod tests {
     use super::*;
 
-    fn network(text: &str) -> Network {
+    fn network(text: &str) -> Cidr {
         text.parse().unwrap()
     }
 
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn names_and_impossible_blocks_are_no_networks() {
         for text in ["", "balancer.internal", "10.0.0.0/33", "10.0.0/8", "[::1]", "10.0.0.1:80", "unix:", "/8"] {
-            assert_eq!(text.parse::<Network>(), Err(InvalidNetwork), "{text}");
+            assert_eq!(text.parse::<Cidr>(), Err(InvalidCidr), "{text}");
         }
     }
 }

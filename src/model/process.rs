@@ -8,7 +8,7 @@ use super::tls::TicketKeySource;
 
 /// Settings of the process as a whole.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Process {
+pub struct ProcessSettings {
     /// Threads that serve; each has its own listening sockets, pools and buffers.
     pub workers: NonZeroUsize,
     /// The account to serve as after sockets, keys and logs are open; `None` keeps the one that

@@ -13,15 +13,15 @@ use http::{HeaderValue, StatusCode};
 use regex::Regex;
 
 use super::access::AccessRules;
-use super::error_page::ApplicationErrors;
-use super::files::Files;
+use super::error_page::InterceptErrors;
+use super::files::StaticFiles;
 use super::headers::ops::HeaderOp;
 use super::ids::{ErrorPagesId, UpstreamId};
 use super::limits::BodyLimit;
 
 /// The routes of one host, ready to choose from.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Routes {
+pub struct RouteTable {
     exact: Vec<Route>,
     regex: Vec<Route>,
     /// Longest first, so that the first hit is the longest.
@@ -32,7 +32,7 @@ pub struct Routes {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     pub path: PathMatch,
-    pub action: Action,
+    pub action: RouteAction,
     /// Applied to every answer of the route, also to those the proxy makes itself.
     pub response_headers: Vec<HeaderOp>,
     /// Who may come here; anybody else is answered 403.
@@ -54,19 +54,19 @@ pub enum PathMatch {
 
 /// What happens to a request.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    Forward(Forward),
-    Redirect(Redirect),
-    Respond(Respond),
+pub enum RouteAction {
+    Forward(ForwardAction),
+    Redirect(RedirectAction),
+    Respond(FixedResponse),
     /// The connection ends without an answer (nginx's `return 444`).
     Close,
-    Files(Files),
-    Status(StatusPage),
+    Files(StaticFiles),
+    Status(StatusEndpoint),
 }
 
 /// A page about the proxy itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusPage {
+pub enum StatusEndpoint {
     /// A few counters as text, as nginx's `stub_status` writes them.
     Connections,
     /// Counters for Prometheus, named as nginx's VTS module names them.
@@ -75,9 +75,9 @@ pub enum StatusPage {
 
 /// The request goes to an application.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Forward {
+pub struct ForwardAction {
     pub upstream: UpstreamId,
-    pub target: ForwardTarget,
+    pub target: PathRewrite,
     /// Applied after the proxy's own forwarding headers.
     pub request_headers: Vec<HeaderOp>,
     pub body_limit: BodyLimit,
@@ -87,12 +87,12 @@ pub struct Forward {
     pub client_timeout: Duration,
     /// Longest silence in both directions of a tunnel.
     pub tunnel_idle_timeout: Duration,
-    pub application_errors: ApplicationErrors,
+    pub application_errors: InterceptErrors,
 }
 
 /// What becomes of the path of a request. The query goes on as it came in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ForwardTarget {
+pub enum PathRewrite {
     /// Byte for byte as the client wrote it (nginx's `proxy_pass` without a URI).
     AsItCame,
     /// This stands in place of what the route matched. The rest is decoded, brought to its normal form and
@@ -102,15 +102,15 @@ pub enum ForwardTarget {
 
 /// The client is sent elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Redirect {
+pub struct RedirectAction {
     pub status: StatusCode,
-    pub origin: Origin,
-    pub path: RedirectPath,
+    pub origin: RedirectOrigin,
+    pub path: RedirectTarget,
 }
 
 /// Where on its goal a redirect leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RedirectPath {
+pub enum RedirectTarget {
     /// To the same path and query, byte for byte.
     AsItCame,
     /// This stands in place of what the route matched; the rest, in its normal form, and the query follow.
@@ -122,7 +122,7 @@ pub enum RedirectPath {
 /// Where a redirect points to, without the path. Either way the configuration decides which hosts are
 /// possible, so no client can choose where others are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum RedirectOrigin {
     /// Scheme and authority, such as `https://gitlab.example.com:8443`.
     Fixed(String),
     /// `https` at the host of the request, which a wildcard of the configuration has matched.
@@ -135,15 +135,15 @@ pub enum Origin {
 /// The proxy answers by itself. An error without a body is shown as other errors are, with the page that
 /// there is for its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Respond {
+pub struct FixedResponse {
     pub status: StatusCode,
     pub content_type: HeaderValue,
     pub body: String,
 }
 
-impl Routes {
-    pub fn new(routes: Vec<Route>) -> Routes {
-        let mut table = Routes::default();
+impl RouteTable {
+    pub fn new(routes: Vec<Route>) -> RouteTable {
+        let mut table = RouteTable::default();
         for route in routes {
             match route.path {
                 PathMatch::Exact(_) => table.exact.push(route),
@@ -183,8 +183,12 @@ impl Route {
     /// What is done to headers, in both directions.
     pub fn header_ops(&self) -> impl Iterator<Item = &HeaderOp> {
         let request = match &self.action {
-            Action::Forward(forward) => &forward.request_headers[..],
-            Action::Redirect(_) | Action::Respond(_) | Action::Close | Action::Files(_) | Action::Status(_) => &[],
+            RouteAction::Forward(forward) => &forward.request_headers[..],
+            RouteAction::Redirect(_)
+            | RouteAction::Respond(_)
+            | RouteAction::Close
+            | RouteAction::Files(_)
+            | RouteAction::Status(_) => &[],
         };
         request.iter().chain(&self.response_headers)
     }
@@ -201,12 +205,12 @@ impl PathMatch {
 }
 
 /// Written as a URL without a path; `*` stands for the host of the request.
-impl fmt::Display for Origin {
+impl fmt::Display for RedirectOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Fixed(text) => f.write_str(text),
-            Origin::SameHost { port: None } => f.write_str("https://*"),
-            Origin::SameHost { port: Some(port) } => write!(f, "https://*:{port}"),
+            RedirectOrigin::Fixed(text) => f.write_str(text),
+            RedirectOrigin::SameHost { port: None } => f.write_str("https://*"),
+            RedirectOrigin::SameHost { port: Some(port) } => write!(f, "https://*:{port}"),
         }
     }
 }
@@ -234,7 +238,7 @@ impl fmt::Display for PathMatch {
 mod tests {
     use super::*;
 
-    fn routes(paths: &[&str]) -> Routes {
+    fn routes(paths: &[&str]) -> RouteTable {
         let route = |text: &&str| Route {
             path: match text.split_once(' ') {
                 Some(("=", path)) => PathMatch::Exact(path.into()),
@@ -242,19 +246,19 @@ mod tests {
                 Some(("~", pattern)) => PathMatch::Regex(Regex::new(pattern).unwrap()),
                 _ => PathMatch::Prefix((*text).into()),
             },
-            action: Action::Redirect(Redirect {
+            action: RouteAction::Redirect(RedirectAction {
                 status: StatusCode::MOVED_PERMANENTLY,
-                origin: Origin::SameHost { port: None },
-                path: RedirectPath::AsItCame,
+                origin: RedirectOrigin::SameHost { port: None },
+                path: RedirectTarget::AsItCame,
             }),
             response_headers: Vec::new(),
             access: AccessRules::default(),
             error_pages: None,
         };
-        Routes::new(paths.iter().map(route).collect())
+        RouteTable::new(paths.iter().map(route).collect())
     }
 
-    fn chosen(table: &Routes, path: &str) -> String {
+    fn chosen(table: &RouteTable, path: &str) -> String {
         table.select(path).map_or_else(|| "none".to_owned(), |route| route.path.to_string())
     }
 

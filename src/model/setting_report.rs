@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// One thing that was said.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judgement {
+pub struct SettingReport {
     /// The keys that lead to it, joined with dots.
     pub key: String,
     /// What was said. Settings of other services show none, because secrets are among them.
@@ -15,15 +15,15 @@ pub struct Judgement {
     pub file: PathBuf,
     /// Counts from 1.
     pub line: Option<usize>,
-    pub verdict: Verdict,
+    pub verdict: SettingVerdict,
     /// Why; empty if nothing needs to be said.
     pub reason: String,
-    pub concern: Concern,
+    pub concern: SettingScope,
 }
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SettingVerdict {
     Applied,
     NoEffect,
     Refused,
@@ -33,18 +33,18 @@ pub enum Verdict {
 
 /// Whom it concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Concern {
+pub enum SettingScope {
     Proxy,
     OtherService,
 }
 
-impl Verdict {
+impl SettingVerdict {
     pub fn as_str(self) -> &'static str {
         match self {
-            Verdict::Applied => "applied",
-            Verdict::NoEffect => "no-effect",
-            Verdict::Refused => "refused",
-            Verdict::Unreadable => "unreadable",
+            SettingVerdict::Applied => "applied",
+            SettingVerdict::NoEffect => "no-effect",
+            SettingVerdict::Refused => "refused",
+            SettingVerdict::Unreadable => "unreadable",
         }
     }
 }

@@ -10,18 +10,18 @@ use std::fmt;
 #[derive(Debug, Clone)]
 pub struct Template<V> {
     source: Box<str>,
-    pieces: Vec<Piece<V>>,
+    pieces: Vec<TemplatePart<V>>,
 }
 
 /// A part of a template. No two literals follow each other, and none is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece<V> {
+pub enum TemplatePart<V> {
     Literal(Box<str>),
     Variable(V),
 }
 
 /// What a template can name. Displayed as its name, without `$`.
-pub trait Variable: Sized + fmt::Display {
+pub trait TemplateVariable: Sized + fmt::Display {
     /// The variable of a name, which is in lower case.
     fn named(name: &str) -> Option<Self>;
 }
@@ -38,20 +38,20 @@ pub enum InvalidTemplate {
 }
 
 /// Tells what variables stand for.
-pub trait Facts<V> {
+pub trait VariableSource<V> {
     /// Appends the value of a variable to `out`.
-    fn append(&self, variable: &V, out: &mut Vec<u8>) -> Presence;
+    fn append(&self, variable: &V, out: &mut Vec<u8>) -> VariablePresence;
 }
 
 /// Whether a variable has a value. nginx distinguishes an empty one from none at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
+pub enum VariablePresence {
     Present,
     /// Nothing was appended.
     Absent,
 }
 
-impl<V: Variable> Template<V> {
+impl<V: TemplateVariable> Template<V> {
     /// Reads nginx's notation: `$name` and `${name}`, in any case. `$$` is a `$`, which nginx has no way to
     /// write.
     pub fn parse(text: &str) -> Result<Template<V>, InvalidTemplate> {
@@ -68,7 +68,7 @@ impl<V: Variable> Template<V> {
             let (name, after) = split_name(after)?;
             let variable = V::named(&name.to_ascii_lowercase());
             push_literal(&mut pieces, std::mem::take(&mut literal));
-            pieces.push(Piece::Variable(variable.ok_or_else(|| InvalidTemplate::Unknown(name.to_owned()))?));
+            pieces.push(TemplatePart::Variable(variable.ok_or_else(|| InvalidTemplate::Unknown(name.to_owned()))?));
             rest = after;
         }
         literal.push_str(rest);
@@ -78,15 +78,15 @@ impl<V: Variable> Template<V> {
 }
 
 impl<V> Template<V> {
-    pub fn pieces(&self) -> &[Piece<V>] {
+    pub fn pieces(&self) -> &[TemplatePart<V>] {
         &self.pieces
     }
 
     /// The variables that are named, in order.
     pub fn variables(&self) -> impl Iterator<Item = &V> {
         self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Variable(variable) => Some(variable),
-            Piece::Literal(_) => None,
+            TemplatePart::Variable(variable) => Some(variable),
+            TemplatePart::Literal(_) => None,
         })
     }
 
@@ -94,17 +94,17 @@ impl<V> Template<V> {
     pub fn as_literal(&self) -> Option<&str> {
         match &self.pieces[..] {
             [] => Some(""),
-            [Piece::Literal(text)] => Some(text),
+            [TemplatePart::Literal(text)] => Some(text),
             _ => None,
         }
     }
 
     /// Appends the text to `out`. What is absent adds nothing.
-    pub fn render(&self, facts: &impl Facts<V>, out: &mut Vec<u8>) {
+    pub fn render(&self, facts: &impl VariableSource<V>, out: &mut Vec<u8>) {
         for piece in &self.pieces {
             match piece {
-                Piece::Literal(text) => out.extend_from_slice(text.as_bytes()),
-                Piece::Variable(variable) => {
+                TemplatePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                TemplatePart::Variable(variable) => {
                     facts.append(variable, out);
                 }
             }
@@ -133,9 +133,9 @@ pub fn escape(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-fn push_literal<V>(pieces: &mut Vec<Piece<V>>, text: String) {
+fn push_literal<V>(pieces: &mut Vec<TemplatePart<V>>, text: String) {
     if !text.is_empty() {
-        pieces.push(Piece::Literal(text.into()));
+        pieces.push(TemplatePart::Literal(text.into()));
     }
 }
 
@@ -167,7 +167,7 @@ mod tests {
         B,
     }
 
-    impl Variable for Letter {
+    impl TemplateVariable for Letter {
         fn named(name: &str) -> Option<Letter> {
             match name {
                 "a" => Some(Letter::A),
@@ -186,14 +186,14 @@ mod tests {
     /// `$a` is `1`; there is no `$b`.
     struct OnlyA;
 
-    impl Facts<Letter> for OnlyA {
-        fn append(&self, variable: &Letter, out: &mut Vec<u8>) -> Presence {
+    impl VariableSource<Letter> for OnlyA {
+        fn append(&self, variable: &Letter, out: &mut Vec<u8>) -> VariablePresence {
             match variable {
                 Letter::A => {
                     out.push(b'1');
-                    Presence::Present
+                    VariablePresence::Present
                 }
-                Letter::B => Presence::Absent,
+                Letter::B => VariablePresence::Absent,
             }
         }
     }

@@ -8,7 +8,7 @@ use super::listener::HttpVersions;
 
 /// Everything that TLS must know of a host. Hosts that share an address each have their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsTerms {
+pub struct TlsSettings {
     /// At least one; of several, each client is shown the first that it can verify.
     pub certificates: Vec<CertificateId>,
     pub policy: TlsPolicy,
@@ -21,11 +21,11 @@ pub struct TlsPolicy {
     pub http: HttpVersions,
     /// The best first. At least one for each version that is offered, and none for another.
     pub suites: Vec<CipherSuite>,
-    pub order: SuiteOrder,
+    pub order: CipherPreference,
     /// At least one. The client's order counts.
-    pub groups: Vec<KeyGroup>,
-    pub resumption: Resumption,
-    pub clients: ClientCertificates,
+    pub groups: Vec<NamedGroup>,
+    pub resumption: SessionResumption,
+    pub clients: ClientAuth,
 }
 
 /// The TLS versions that are accepted; older ones do not exist here.
@@ -39,7 +39,7 @@ pub enum TlsVersions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CipherSuite {
     Tls13(Aead),
-    Tls12(Authentication, Aead),
+    Tls12(SuiteAuthentication, Aead),
 }
 
 /// A cipher that also notices changes.
@@ -52,21 +52,21 @@ pub enum Aead {
 
 /// The kind of key that a certificate has. A suite of TLS 1.3 works with both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Authentication {
+pub enum SuiteAuthentication {
     Ecdsa,
     Rsa,
 }
 
 /// Whose order of suites counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SuiteOrder {
+pub enum CipherPreference {
     Client,
     Server,
 }
 
 /// How both sides agree on a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyGroup {
+pub enum NamedGroup {
     X25519MlKem768,
     X25519,
     P256,
@@ -75,7 +75,7 @@ pub enum KeyGroup {
 
 /// Whether a client that returns can shorten the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resumption {
+pub enum SessionResumption {
     Off,
     /// The client keeps the session, encrypted with a key of [`TicketKeySource`]. The server remembers only
     /// some sessions of TLS 1.2, for clients that take no tickets.
@@ -86,7 +86,7 @@ pub enum Resumption {
 
 /// How a session began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beginning {
+pub enum HandshakeKind {
     New,
     /// With a ticket of an earlier one, or because the server remembers that.
     Resumed,
@@ -103,15 +103,15 @@ pub enum TicketKeySource {
 
 /// Whether clients are asked for certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientCertificates {
+pub enum ClientAuth {
     NotAsked,
-    Asked(ClientAuthority),
+    Asked(ClientAuthPolicy),
 }
 
 /// Who vouches for clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientAuthority {
-    pub demand: Demand,
+pub struct ClientAuthPolicy {
+    pub demand: ClientAuthMode,
     /// The certificates of the authorities, in PEM.
     pub ca: PathBuf,
     /// How many intermediate certificates may stand between a client's and an authority's.
@@ -122,7 +122,7 @@ pub struct ClientAuthority {
 
 /// Whether a client may do without a certificate. One that is wrong is never accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Demand {
+pub enum ClientAuthMode {
     Required,
     Optional,
 }
@@ -137,20 +137,20 @@ impl TicketKeySource {
     }
 }
 
-impl ClientCertificates {
+impl ClientAuth {
     /// Authorities, and revocation lists if there are any.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let authority = match self {
-            ClientCertificates::NotAsked => None,
-            ClientCertificates::Asked(authority) => Some(authority),
+            ClientAuth::NotAsked => None,
+            ClientAuth::Asked(authority) => Some(authority),
         };
         authority.into_iter().flat_map(|it| [Some(it.ca.as_path()), it.crl.as_deref()]).flatten()
     }
 }
 
-impl TlsTerms {
+impl TlsSettings {
     /// Whether a connection on these terms protects a request for a host on `others` as well.
-    pub fn protect_as(&self, others: &TlsTerms) -> bool {
+    pub fn protect_as(&self, others: &TlsSettings) -> bool {
         let (own, other) = (&self.policy, &others.policy);
         own.versions == other.versions
             && own.suites == other.suites
@@ -160,7 +160,7 @@ impl TlsTerms {
 
     /// Whether requests need a client certificate.
     pub fn require_client(&self) -> bool {
-        matches!(&self.policy.clients, ClientCertificates::Asked(authority) if authority.demand == Demand::Required)
+        matches!(&self.policy.clients, ClientAuth::Asked(authority) if authority.demand == ClientAuthMode::Required)
     }
 }
 
@@ -177,17 +177,17 @@ impl CipherSuite {
         CipherSuite::Tls13(Aead::Aes256Gcm),
         CipherSuite::Tls13(Aead::Aes128Gcm),
         CipherSuite::Tls13(Aead::ChaCha20Poly1305),
-        CipherSuite::Tls12(Authentication::Ecdsa, Aead::Aes256Gcm),
-        CipherSuite::Tls12(Authentication::Ecdsa, Aead::Aes128Gcm),
-        CipherSuite::Tls12(Authentication::Ecdsa, Aead::ChaCha20Poly1305),
-        CipherSuite::Tls12(Authentication::Rsa, Aead::Aes256Gcm),
-        CipherSuite::Tls12(Authentication::Rsa, Aead::Aes128Gcm),
-        CipherSuite::Tls12(Authentication::Rsa, Aead::ChaCha20Poly1305),
+        CipherSuite::Tls12(SuiteAuthentication::Ecdsa, Aead::Aes256Gcm),
+        CipherSuite::Tls12(SuiteAuthentication::Ecdsa, Aead::Aes128Gcm),
+        CipherSuite::Tls12(SuiteAuthentication::Ecdsa, Aead::ChaCha20Poly1305),
+        CipherSuite::Tls12(SuiteAuthentication::Rsa, Aead::Aes256Gcm),
+        CipherSuite::Tls12(SuiteAuthentication::Rsa, Aead::Aes128Gcm),
+        CipherSuite::Tls12(SuiteAuthentication::Rsa, Aead::ChaCha20Poly1305),
     ];
 
     /// The name that OpenSSL has for it, which administrators know.
     pub fn name(self) -> &'static str {
-        use {Aead as A, Authentication as By};
+        use {Aead as A, SuiteAuthentication as By};
         match self {
             CipherSuite::Tls13(A::Aes256Gcm) => "TLS_AES_256_GCM_SHA384",
             CipherSuite::Tls13(A::Aes128Gcm) => "TLS_AES_128_GCM_SHA256",
@@ -212,21 +212,22 @@ impl CipherSuite {
     }
 }
 
-impl KeyGroup {
+impl NamedGroup {
     /// All of them. The first one withstands quantum computers, too.
-    pub const ALL: [KeyGroup; 4] = [KeyGroup::X25519MlKem768, KeyGroup::X25519, KeyGroup::P256, KeyGroup::P384];
+    pub const ALL: [NamedGroup; 4] =
+        [NamedGroup::X25519MlKem768, NamedGroup::X25519, NamedGroup::P256, NamedGroup::P384];
 
     pub fn name(self) -> &'static str {
         match self {
-            KeyGroup::X25519MlKem768 => "X25519MLKEM768",
-            KeyGroup::X25519 => "X25519",
-            KeyGroup::P256 => "P-256",
-            KeyGroup::P384 => "P-384",
+            NamedGroup::X25519MlKem768 => "X25519MLKEM768",
+            NamedGroup::X25519 => "X25519",
+            NamedGroup::P256 => "P-256",
+            NamedGroup::P384 => "P-384",
         }
     }
 }
 
-impl ClientAuthority {
+impl ClientAuthPolicy {
     /// What nginx allows where nothing is said.
     pub const DEPTH: u8 = 1;
 }

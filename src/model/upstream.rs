@@ -46,22 +46,22 @@ pub enum UpstreamProtocol {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamSecurity {
     Plain,
-    Tls(UpstreamTls),
+    Tls(UpstreamTlsSettings),
 }
 
 /// The terms of TLS to an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamTls {
+pub struct UpstreamTlsSettings {
     /// The name that is asked for, and that the certificate must be for.
     pub name: HostName,
-    pub trust: Trust,
+    pub trust: UpstreamTrust,
     /// Shown to an application that asks for a certificate.
     pub identity: Option<CertificateFiles>,
 }
 
 /// Which certificates of an application are believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trust {
+pub enum UpstreamTrust {
     /// Those of authorities that the operating system trusts.
     System,
     /// Those of the authorities in this file.
@@ -72,12 +72,12 @@ pub enum Trust {
     Anything,
 }
 
-impl UpstreamTls {
+impl UpstreamTlsSettings {
     /// All that it names.
     pub fn files(&self) -> Vec<&Path> {
         let trusted = match &self.trust {
-            Trust::Authorities(file) | Trust::Pinned(file) => Some(file.as_path()),
-            Trust::System | Trust::Anything => None,
+            UpstreamTrust::Authorities(file) | UpstreamTrust::Pinned(file) => Some(file.as_path()),
+            UpstreamTrust::System | UpstreamTrust::Anything => None,
         };
         trusted.into_iter().chain(self.identity.iter().flat_map(CertificateFiles::all)).collect()
     }
@@ -85,7 +85,7 @@ impl UpstreamTls {
 
 impl UpstreamSpec {
     /// The terms of TLS, if it is spoken.
-    pub fn tls(&self) -> Option<&UpstreamTls> {
+    pub fn tls(&self) -> Option<&UpstreamTlsSettings> {
         match &self.security {
             UpstreamSecurity::Plain => None,
             UpstreamSecurity::Tls(tls) => Some(tls),

@@ -7,13 +7,13 @@ use std::fmt;
 
 use http::HeaderName;
 
-use super::template::Variable;
+use super::template::TemplateVariable;
 
 /// What is known as soon as there is a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestVariable {
-    Fact(RequestFact),
-    Clock(Clock),
+    Fact(NamedRequestVariable),
+    Clock(TimeVariable),
     /// `$http_…`: a header as the client sent it.
     Header(HeaderName),
     /// `$arg_…`: a parameter of the query, in lower case.
@@ -26,7 +26,7 @@ pub enum RequestVariable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogVariable {
     Request(RequestVariable),
-    Outcome(Outcome),
+    Outcome(NamedResponseVariable),
     /// `$upstream_http_…`: a header as the application sent it.
     UpstreamHeader(HeaderName),
     /// `$sent_http_…`: a header of the answer to the client.
@@ -60,7 +60,7 @@ macro_rules! named {
 
 named! {
     /// A variable with a name of its own, about a request or the connection it came on.
-    RequestFact {
+    NamedRequestVariable {
         RemoteAddr = "remote_addr",
         RemotePort = "remote_port",
         /// Who really connected, whatever a trusted peer said about the client.
@@ -127,7 +127,7 @@ named! {
 
 named! {
     /// The time: of the request in a header, of its end in a log.
-    Clock {
+    TimeVariable {
         /// Seconds with three decimals since 1970.
         Msec = "msec",
         /// `23/Nov/2026:16:18:02 +0000`.
@@ -139,7 +139,7 @@ named! {
 
 named! {
     /// What came of a request. Times are in seconds, lengths in bytes.
-    Outcome {
+    NamedResponseVariable {
         Status = "status",
         BodyBytesSent = "body_bytes_sent",
         BytesSent = "bytes_sent",
@@ -161,25 +161,27 @@ named! {
 impl RequestVariable {
     /// The names that are not made of a prefix and anything.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let facts = RequestFact::ALL.iter().map(|fact| fact.name());
-        facts.chain(Clock::ALL.iter().map(|clock| clock.name())).chain(ALIASES.iter().map(|(alias, _)| *alias))
+        let facts = NamedRequestVariable::ALL.iter().map(|fact| fact.name());
+        facts
+            .chain(TimeVariable::ALL.iter().map(|clock| clock.name()))
+            .chain(ALIASES.iter().map(|(alias, _)| *alias))
     }
 }
 
 impl LogVariable {
     /// The names that are not made of a prefix and anything.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        RequestVariable::names().chain(Outcome::ALL.iter().map(|outcome| outcome.name()))
+        RequestVariable::names().chain(NamedResponseVariable::ALL.iter().map(|outcome| outcome.name()))
     }
 }
 
-impl Variable for RequestVariable {
+impl TemplateVariable for RequestVariable {
     fn named(name: &str) -> Option<RequestVariable> {
         let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, meant)| meant);
-        if let Some(fact) = RequestFact::named(name) {
+        if let Some(fact) = NamedRequestVariable::named(name) {
             return Some(RequestVariable::Fact(fact));
         }
-        if let Some(clock) = Clock::named(name) {
+        if let Some(clock) = TimeVariable::named(name) {
             return Some(RequestVariable::Clock(clock));
         }
         if let Some(rest) = after_prefix(name, "http_") {
@@ -190,9 +192,9 @@ impl Variable for RequestVariable {
     }
 }
 
-impl Variable for LogVariable {
+impl TemplateVariable for LogVariable {
     fn named(name: &str) -> Option<LogVariable> {
-        if let Some(outcome) = Outcome::named(name) {
+        if let Some(outcome) = NamedResponseVariable::named(name) {
             return Some(LogVariable::Outcome(outcome));
         }
         if let Some(rest) = after_prefix(name, "upstream_http_") {

@@ -8,18 +8,18 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 /// A buffer of [`SIZE`] bytes, on loan from the current thread.
-pub struct LentBuffer(Box<[u8]>);
+pub struct PooledBuffer(Box<[u8]>);
 
 /// Four full TLS records: what one write of a large message carries.
 pub const SIZE: usize = 64 * 1024;
 
 /// Borrows a buffer. Its content is whatever the last borrower left.
-pub fn lend() -> LentBuffer {
+pub fn lend() -> PooledBuffer {
     let shelved = SHELF.with(|shelf| shelf.borrow_mut().pop());
-    LentBuffer(shelved.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()))
+    PooledBuffer(shelved.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()))
 }
 
-impl Deref for LentBuffer {
+impl Deref for PooledBuffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -27,13 +27,13 @@ impl Deref for LentBuffer {
     }
 }
 
-impl DerefMut for LentBuffer {
+impl DerefMut for PooledBuffer {
     fn deref_mut(&mut self) -> &mut [u8] {
         &mut self.0
     }
 }
 
-impl Drop for LentBuffer {
+impl Drop for PooledBuffer {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.0);
         // The thread may be ending; then the buffer is simply freed.

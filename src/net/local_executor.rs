@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::drain::Drain;
+use crate::drain::TaskTracker;
 
 /// Hands the tasks of a connection to the worker it lives on.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,6 @@ where
     F: Future<Output = ()> + 'static,
 {
     fn execute(&self, task: F) {
-        Drain::spawn_part(task);
+        TaskTracker::spawn_part(task);
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 /// Why a connection has no header that can be used.
 #[derive(Debug)]
-pub enum HeaderFailure {
+pub enum ProxyProtocolError {
     /// It begins with something else.
     Missing,
     /// It begins as a header does, but breaks the specification.
@@ -24,50 +24,50 @@ pub enum HeaderFailure {
 
 /// The first bytes of a connection, as far as they are there.
 #[derive(Debug, PartialEq, Eq)]
-enum Beginning {
+enum HeaderParseState {
     /// More is needed to tell.
     Part,
-    Header(Header),
+    Header(ProxyProtocolHeader),
     Missing,
     Malformed,
 }
 
 /// A complete header.
 #[derive(Debug, PartialEq, Eq)]
-struct Header {
+struct ProxyProtocolHeader {
     client: Option<SocketAddr>,
     length: usize,
 }
 
 /// Reads the header of a connection, and no byte more. `None` if the sender speaks for itself (as for its
 /// health checks), or for a client that has no IP address.
-pub async fn read(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, HeaderFailure> {
+pub async fn read(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, ProxyProtocolError> {
     match tokio::time::timeout(DEADLINE, read_header(tcp)).await {
         Ok(read) => read,
-        Err(_) => Err(HeaderFailure::TooSlow),
+        Err(_) => Err(ProxyProtocolError::TooSlow),
     }
 }
 
-impl std::fmt::Display for HeaderFailure {
+impl std::fmt::Display for ProxyProtocolError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            HeaderFailure::Missing => f.write_str("it does not begin with a PROXY header"),
-            HeaderFailure::Malformed => f.write_str("its PROXY header is malformed"),
-            HeaderFailure::TooSlow => f.write_str("its PROXY header did not arrive in time"),
-            HeaderFailure::Io(error) => error.fmt(f),
+            ProxyProtocolError::Missing => f.write_str("it does not begin with a PROXY header"),
+            ProxyProtocolError::Malformed => f.write_str("its PROXY header is malformed"),
+            ProxyProtocolError::TooSlow => f.write_str("its PROXY header did not arrive in time"),
+            ProxyProtocolError::Io(error) => error.fmt(f),
         }
     }
 }
 
-impl From<io::Error> for HeaderFailure {
-    fn from(error: io::Error) -> HeaderFailure {
-        HeaderFailure::Io(error)
+impl From<io::Error> for ProxyProtocolError {
+    fn from(error: io::Error) -> ProxyProtocolError {
+        ProxyProtocolError::Io(error)
     }
 }
 
 /// Looks at what has come before taking it, because what follows the header belongs to others. What has been
 /// looked at is taken at once if the header goes on, so that waiting for the rest really waits.
-async fn read_header(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, HeaderFailure> {
+async fn read_header(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, ProxyProtocolError> {
     let mut buffer = vec![0; LONGEST];
     let mut taken = 0;
     loop {
@@ -76,35 +76,41 @@ async fn read_header(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, HeaderFa
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         match beginning(&buffer[..seen]) {
-            Beginning::Header(header) => {
+            HeaderParseState::Header(header) => {
                 tcp.read_exact(&mut buffer[taken..header.length]).await?;
                 return Ok(header.client);
             }
-            Beginning::Part => taken += tcp.read_exact(&mut buffer[taken..seen]).await?,
-            Beginning::Missing => return Err(HeaderFailure::Missing),
-            Beginning::Malformed => return Err(HeaderFailure::Malformed),
+            HeaderParseState::Part => taken += tcp.read_exact(&mut buffer[taken..seen]).await?,
+            HeaderParseState::Missing => return Err(ProxyProtocolError::Missing),
+            HeaderParseState::Malformed => return Err(ProxyProtocolError::Malformed),
         }
     }
 }
 
-fn beginning(bytes: &[u8]) -> Beginning {
+fn beginning(bytes: &[u8]) -> HeaderParseState {
     if bytes.starts_with(SIGNATURE) {
-        return binary(bytes).unwrap_or(Beginning::Part);
+        return binary(bytes).unwrap_or(HeaderParseState::Part);
     }
     if bytes.starts_with(WORD) {
         return line(bytes);
     }
-    if SIGNATURE.starts_with(bytes) || WORD.starts_with(bytes) { Beginning::Part } else { Beginning::Missing }
+    if SIGNATURE.starts_with(bytes) || WORD.starts_with(bytes) {
+        HeaderParseState::Part
+    } else {
+        HeaderParseState::Missing
+    }
 }
 
 /// Version 1: `PROXY TCP4 192.0.2.7 192.0.2.1 56324 443`, and an end of line.
-fn line(bytes: &[u8]) -> Beginning {
+fn line(bytes: &[u8]) -> HeaderParseState {
     let bytes = &bytes[..bytes.len().min(LONGEST_LINE)];
     let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else {
-        return if bytes.len() < LONGEST_LINE { Beginning::Part } else { Beginning::Malformed };
+        return if bytes.len() < LONGEST_LINE { HeaderParseState::Part } else { HeaderParseState::Malformed };
     };
     let client = std::str::from_utf8(&bytes[WORD.len()..end]).ok().and_then(line_client);
-    client.map_or(Beginning::Malformed, |client| Beginning::Header(Header { client, length: end + 2 }))
+    client.map_or(HeaderParseState::Malformed, |client| {
+        HeaderParseState::Header(ProxyProtocolHeader { client, length: end + 2 })
+    })
 }
 
 /// The client that a line names, behind its first word; the outer `None` is a line that breaks the rules.
@@ -132,12 +138,12 @@ fn port(text: &str) -> Option<u16> {
 
 /// Version 2: signature, version with command, family with protocol, length, addresses, and more that is
 /// passed over. `None` if it is not complete.
-fn binary(bytes: &[u8]) -> Option<Beginning> {
+fn binary(bytes: &[u8]) -> Option<HeaderParseState> {
     let fixed = bytes.get(SIGNATURE.len()..FIXED)?;
     let [command, family, high, low] = *fixed else { return None };
     let length = FIXED + usize::from(u16::from_be_bytes([high, low]));
     if length > LONGEST {
-        return Some(Beginning::Malformed);
+        return Some(HeaderParseState::Malformed);
     }
     let client = match command {
         LOCAL => Some(None),
@@ -146,7 +152,9 @@ fn binary(bytes: &[u8]) -> Option<Beginning> {
     };
     // The whole of a LOCAL header is to be skipped, too.
     bytes.get(..length)?;
-    Some(client.map_or(Beginning::Malformed, |client| Beginning::Header(Header { client, length })))
+    Some(client.map_or(HeaderParseState::Malformed, |client| {
+        HeaderParseState::Header(ProxyProtocolHeader { client, length })
+    }))
 }
 
 /// The client among the addresses; the outer `None` is a block that is too short for its family.
@@ -188,8 +196,8 @@ const TCP6: u8 = 0x21;
 mod tests {
     use super::*;
 
-    fn header(client: Option<&str>, length: usize) -> Beginning {
-        Beginning::Header(Header { client: client.map(|text| text.parse().unwrap()), length })
+    fn header(client: Option<&str>, length: usize) -> HeaderParseState {
+        HeaderParseState::Header(ProxyProtocolHeader { client: client.map(|text| text.parse().unwrap()), length })
     }
 
     fn version_2(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
@@ -232,7 +240,7 @@ mod tests {
         let line = b"PROXY TCP4 192.0.2.7 192.0.2.1 56324 443\r\n".to_vec();
         for whole in [line, version_2(0x21, 0x11, &BLOCK_4), version_2(0x20, 0x11, &BLOCK_4)] {
             for length in 1..whole.len() {
-                assert_eq!(beginning(&whole[..length]), Beginning::Part, "{length} of {whole:?}");
+                assert_eq!(beginning(&whole[..length]), HeaderParseState::Part, "{length} of {whole:?}");
             }
         }
     }
@@ -240,7 +248,7 @@ mod tests {
     #[test]
     fn what_begins_otherwise_is_no_header_from_its_first_byte_on() {
         for bytes in [&b"\x16\x03\x01"[..], b"G", b"PROP", b"proxy", b"\r\n\r\nG", b"PROXY\r\n"] {
-            assert_eq!(beginning(bytes), Beginning::Missing, "{bytes:?}");
+            assert_eq!(beginning(bytes), HeaderParseState::Missing, "{bytes:?}");
         }
     }
 
@@ -256,13 +264,13 @@ mod tests {
             "PROXY UDP4 192.0.2.7 192.0.2.1 1 2\r\n",
             &format!("PROXY UNKNOWN {}\r\n", "x".repeat(100)),
         ] {
-            assert_eq!(beginning(text.as_bytes()), Beginning::Malformed, "{text}");
+            assert_eq!(beginning(text.as_bytes()), HeaderParseState::Malformed, "{text}");
         }
-        assert_eq!(beginning(&version_2(0x22, 0x11, &BLOCK_4)), Beginning::Malformed);
-        assert_eq!(beginning(&version_2(0x11, 0x11, &BLOCK_4)), Beginning::Malformed);
-        assert_eq!(beginning(&version_2(0x21, 0x11, &BLOCK_4[..11])), Beginning::Malformed);
-        assert_eq!(beginning(&version_2(0x21, 0x21, &BLOCK_4)), Beginning::Malformed);
-        assert_eq!(beginning(&version_2(0x21, 0x11, &[0; 4081])[..16]), Beginning::Malformed);
+        assert_eq!(beginning(&version_2(0x22, 0x11, &BLOCK_4)), HeaderParseState::Malformed);
+        assert_eq!(beginning(&version_2(0x11, 0x11, &BLOCK_4)), HeaderParseState::Malformed);
+        assert_eq!(beginning(&version_2(0x21, 0x11, &BLOCK_4[..11])), HeaderParseState::Malformed);
+        assert_eq!(beginning(&version_2(0x21, 0x21, &BLOCK_4)), HeaderParseState::Malformed);
+        assert_eq!(beginning(&version_2(0x21, 0x11, &[0; 4081])[..16]), HeaderParseState::Malformed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -272,7 +280,7 @@ mod tests {
         let (mut receiver, _) = listener.accept().await.unwrap();
         tokio::io::AsyncWriteExt::write_all(&mut sender, b"PROXY TCP4 192").await.unwrap();
         let start = tokio::time::Instant::now();
-        assert!(matches!(read(&mut receiver).await, Err(HeaderFailure::TooSlow)));
+        assert!(matches!(read(&mut receiver).await, Err(ProxyProtocolError::TooSlow)));
         assert_eq!(start.elapsed().as_secs(), DEADLINE.as_secs());
     }
 }

@@ -4,31 +4,31 @@ use std::rc::Rc;
 
 use crate::model::log_format::LogFormat;
 use crate::model::{HostId, LogTarget, Model, VirtualHost};
-use crate::telemetry::access_log::writer::{LogHandle, WorkerLog};
-use crate::telemetry::access_log::{HostLog, LineForm, LogClock};
+use crate::telemetry::access_log::writer::{LogBuffer, LogSender};
+use crate::telemetry::access_log::{AccessLog, LineFormat, LogClock};
 
-pub struct Logs {
-    files: Vec<Rc<WorkerLog>>,
-    by_host: Vec<HostLog>,
+pub struct HostLogs {
+    files: Vec<Rc<LogBuffer>>,
+    by_host: Vec<AccessLog>,
 }
 
-impl Logs {
-    pub fn new(model: &Model, handle: &LogHandle) -> Logs {
+impl HostLogs {
+    pub fn new(model: &Model, handle: &LogSender) -> HostLogs {
         let targets = model.access_logs().iter().enumerate();
         let files: Vec<_> =
             targets.map(|(position, target)| Rc::new(handle.for_worker(position, target))).collect();
         let clock = Rc::new(LogClock::default());
-        let of_host = |host: &VirtualHost| HostLog {
+        let of_host = |host: &VirtualHost| AccessLog {
             log: files[host.access_log.index()].clone(),
             clock: clock.clone(),
             form: form(model, host),
         };
         let by_host = model.hosts().iter().map(of_host).collect();
-        Logs { files, by_host }
+        HostLogs { files, by_host }
     }
 
     /// The log of a host. Without any host on the listener, the first one stands in.
-    pub fn of(&self, host: Option<HostId>) -> &HostLog {
+    pub fn of(&self, host: Option<HostId>) -> &AccessLog {
         &self.by_host[host.map_or(0, HostId::index)]
     }
 
@@ -39,11 +39,11 @@ impl Logs {
 }
 
 /// A log that is off has no use for a format.
-fn form(model: &Model, host: &VirtualHost) -> LineForm {
+fn form(model: &Model, host: &VirtualHost) -> LineFormat {
     match &host.log_format {
         LogFormat::Custom(format) if *model.access_log(host.access_log) != LogTarget::Off => {
-            LineForm::Custom(Rc::new(format.clone()))
+            LineFormat::Custom(Rc::new(format.clone()))
         }
-        _ => LineForm::Package,
+        _ => LineFormat::Package,
     }
 }

@@ -2,26 +2,26 @@
 
 use http::request;
 
-use super::error::Refusal;
-use super::local_response::{self, Reply};
+use super::error::ProxyError;
+use super::local_response::{self, LocalResponse};
 use super::snapshot::Snapshot;
-use crate::model::route::StatusPage;
+use crate::model::route::StatusEndpoint;
 use crate::telemetry::status;
 
 /// What an authority is told that asks whether a host is ours. It may ask for names that no host has, and before
 /// any redirect.
-pub(super) fn challenge(snapshot: &Snapshot, head: &request::Parts) -> Option<Reply> {
+pub(super) fn challenge(snapshot: &Snapshot, head: &request::Parts) -> Option<LocalResponse> {
     let content = snapshot.challenges.as_ref()?.file(head.uri.path())?;
     Some(local_response::text("application/octet-stream", content))
 }
 
 /// A page about the proxy itsnapshot.
-pub(super) fn status_page(snapshot: &Snapshot, page: StatusPage) -> Result<Reply, Refusal> {
+pub(super) fn status_page(snapshot: &Snapshot, page: StatusEndpoint) -> Result<LocalResponse, ProxyError> {
     // Whoever has such a page counts.
-    let sums = snapshot.tallies.as_ref().ok_or(Refusal::NoRoute)?.sums();
+    let sums = snapshot.tallies.as_ref().ok_or(ProxyError::NoRoute)?.sums();
     Ok(match page {
-        StatusPage::Connections => local_response::text("text/plain", status::connections(&sums)),
-        StatusPage::Metrics => {
+        StatusEndpoint::Connections => local_response::text("text/plain", status::connections(&sums)),
+        StatusEndpoint::Metrics => {
             let page = status::metrics(&sums, &snapshot.model, &snapshot.expiries.borrow());
             local_response::text("text/plain; version=0.0.4", page)
         }

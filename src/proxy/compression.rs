@@ -6,20 +6,22 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, Version, request, response};
 
 use super::gzip_body::GzipBody;
-use super::local_response::Reply;
-use super::response_body::Content;
-use crate::model::compression::{Compression, GzipRules, OldestHttp, Proxied, Unshared, Vary};
+use super::local_response::LocalResponse;
+use super::response_body::BodyContent;
+use crate::model::compression::{
+    CompressionPolicy, GzipPolicy, GzipProxied, GzipProxiedCondition, GzipVary, MinHttpVersion,
+};
 
 /// What is to become of an answer.
-pub(super) struct Prospect<'a> {
-    rules: &'a GzipRules,
-    consent: Consent,
-    wanted: Wanted,
+pub(super) struct CompressionDecision<'a> {
+    rules: &'a GzipPolicy,
+    consent: GzipAcceptance,
+    wanted: CompressedPart,
 }
 
 /// What the request says to compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Consent {
+enum GzipAcceptance {
     No,
     Yes,
     /// It comes from a proxy, which may store some answers.
@@ -28,31 +30,31 @@ enum Consent {
 
 /// What of the answer the client gets to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum CompressedPart {
     Everything,
     Head,
 }
 
-impl<'a> Prospect<'a> {
+impl<'a> CompressionDecision<'a> {
     /// `None` where nothing is ever compressed.
-    pub(super) fn of(compression: &'a Compression, head: &request::Parts) -> Option<Prospect<'a>> {
-        let Compression::Gzip(rules) = compression else { return None };
-        let wanted = if head.method == Method::HEAD { Wanted::Head } else { Wanted::Everything };
-        Some(Prospect { rules, consent: consent(rules, head), wanted })
+    pub(super) fn of(compression: &'a CompressionPolicy, head: &request::Parts) -> Option<CompressionDecision<'a>> {
+        let CompressionPolicy::Gzip(rules) = compression else { return None };
+        let wanted = if head.method == Method::HEAD { CompressedPart::Head } else { CompressedPart::Everything };
+        Some(CompressionDecision { rules, consent: consent(rules, head), wanted })
     }
 
-    /// Compresses an answer if it qualifies. `Vary` is added to all that could be compressed for somebody.
-    fn fulfil(&self, reply: Reply) -> Reply {
+    /// Compresses an answer if it qualifies. `GzipVary` is added to all that could be compressed for somebody.
+    fn fulfil(&self, reply: LocalResponse) -> LocalResponse {
         if !self.qualifies(&reply) {
             return reply;
         }
         let (mut head, content) = reply.into_parts();
         let is_agreed = match self.consent {
-            Consent::No => false,
-            Consent::Yes => true,
-            Consent::IfUnshared => is_unshared(&self.rules.proxied, &head.headers),
+            GzipAcceptance::No => false,
+            GzipAcceptance::Yes => true,
+            GzipAcceptance::IfUnshared => is_unshared(&self.rules.proxied, &head.headers),
         };
-        if self.rules.vary == Vary::Told {
+        if self.rules.vary == GzipVary::Told {
             tell_vary(&mut head.headers);
         }
         if !is_agreed {
@@ -62,7 +64,7 @@ impl<'a> Prospect<'a> {
         Response::from_parts(head, self.compressed(content))
     }
 
-    fn qualifies(&self, reply: &Reply) -> bool {
+    fn qualifies(&self, reply: &LocalResponse) -> bool {
         let headers = reply.headers();
         let is_encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.is_empty());
         STATUSES.contains(&reply.status())
@@ -72,41 +74,43 @@ impl<'a> Prospect<'a> {
     }
 
     /// As in nginx, HEAD is told what GET would be.
-    fn compressed(&self, content: Content) -> Content {
+    fn compressed(&self, content: BodyContent) -> BodyContent {
         match (self.wanted, content) {
-            (Wanted::Everything, content) => Content::Gzip(Box::new(GzipBody::new(content, self.rules.level))),
-            (Wanted::Head, Content::Own(_)) => Content::Empty,
-            (Wanted::Head, content) => content,
+            (CompressedPart::Everything, content) => {
+                BodyContent::Gzip(Box::new(GzipBody::new(content, self.rules.level)))
+            }
+            (CompressedPart::Head, BodyContent::Own(_)) => BodyContent::Empty,
+            (CompressedPart::Head, content) => content,
         }
     }
 }
 
 /// The answer in the form that its client prefers.
-pub(super) fn applied(prospect: Option<Prospect<'_>>, reply: Reply) -> Reply {
+pub(super) fn applied(prospect: Option<CompressionDecision<'_>>, reply: LocalResponse) -> LocalResponse {
     match prospect {
         Some(prospect) => prospect.fulfil(reply),
         None => reply,
     }
 }
 
-fn consent(rules: &GzipRules, head: &request::Parts) -> Consent {
+fn consent(rules: &GzipPolicy, head: &request::Parts) -> GzipAcceptance {
     let is_old = match rules.oldest_http {
-        OldestHttp::Http10 => head.version < Version::HTTP_10,
-        OldestHttp::Http11 => head.version < Version::HTTP_11,
+        MinHttpVersion::Http10 => head.version < Version::HTTP_10,
+        MinHttpVersion::Http11 => head.version < Version::HTTP_11,
     };
     if is_old || !accepts_gzip(&head.headers) {
-        return Consent::No;
+        return GzipAcceptance::No;
     }
     if !head.headers.contains_key(header::VIA) {
-        return Consent::Yes;
+        return GzipAcceptance::Yes;
     }
     match &rules.proxied {
-        Proxied::Never => Consent::No,
-        Proxied::Always => Consent::Yes,
-        Proxied::When(conditions) => {
-            let is_private =
-                conditions.contains(&Unshared::Auth) && head.headers.contains_key(header::AUTHORIZATION);
-            if is_private { Consent::Yes } else { Consent::IfUnshared }
+        GzipProxied::Never => GzipAcceptance::No,
+        GzipProxied::Always => GzipAcceptance::Yes,
+        GzipProxied::When(conditions) => {
+            let is_private = conditions.contains(&GzipProxiedCondition::Auth)
+                && head.headers.contains_key(header::AUTHORIZATION);
+            if is_private { GzipAcceptance::Yes } else { GzipAcceptance::IfUnshared }
         }
     }
 }
@@ -131,19 +135,22 @@ fn is_refusal(weight: &str) -> bool {
 
 /// Whether no proxy would store the answer for others, by the conditions that count. The order is nginx's: an
 /// `Expires` decides alone, then `Cache-Control` does, and an answer without either may be compressed.
-fn is_unshared(proxied: &Proxied, headers: &HeaderMap) -> bool {
-    let Proxied::When(conditions) = proxied else { return *proxied == Proxied::Always };
+fn is_unshared(proxied: &GzipProxied, headers: &HeaderMap) -> bool {
+    let GzipProxied::When(conditions) = proxied else { return *proxied == GzipProxied::Always };
     let counts = |condition| conditions.contains(&condition);
     if let Some(expires) = headers.get(header::EXPIRES) {
         let now = headers.get(header::DATE).map_or(Some(SystemTime::now()), time);
         let is_past = time(expires).zip(now).is_some_and(|(expires, now)| expires < now);
-        return counts(Unshared::Expired) && is_past;
+        return counts(GzipProxiedCondition::Expired) && is_past;
     }
     if headers.contains_key(header::CACHE_CONTROL) {
-        let reasons = [Unshared::NoCache, Unshared::NoStore, Unshared::Private];
+        let reasons = [GzipProxiedCondition::NoCache, GzipProxiedCondition::NoStore, GzipProxiedCondition::Private];
         return reasons.into_iter().any(|reason| counts(reason) && has_directive(headers, reason.as_str()));
     }
-    let missing = [(Unshared::NoLastModified, header::LAST_MODIFIED), (Unshared::NoEtag, header::ETAG)];
+    let missing = [
+        (GzipProxiedCondition::NoLastModified, header::LAST_MODIFIED),
+        (GzipProxiedCondition::NoEtag, header::ETAG),
+    ];
     missing.into_iter().all(|(condition, name)| !counts(condition) || !headers.contains_key(name))
 }
 
@@ -158,8 +165,8 @@ fn time(value: &HeaderValue) -> Option<SystemTime> {
 }
 
 /// What the answer says of its length, if it does.
-fn length(reply: &Reply) -> Option<u64> {
-    if let Content::Own(bytes) = reply.body() {
+fn length(reply: &LocalResponse) -> Option<u64> {
+    if let BodyContent::Own(bytes) = reply.body() {
         return Some(bytes.len() as u64);
     }
     reply.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -222,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_a_proxy_may_store_stays_as_it_is() {
-        let package = Proxied::of_package();
+        let package = GzipProxied::of_package();
         let past = "Tue, 01 Sep 2020 10:00:00 GMT";
         let future = "Sun, 01 Sep 2120 10:00:00 GMT";
         let cases = [
@@ -239,7 +246,7 @@ mod tests {
         for (fields, expected) in cases {
             assert_eq!(is_unshared(&package, &headers(&fields)), expected, "{fields:?}");
         }
-        let only_without = Proxied::When(vec![Unshared::NoEtag]);
+        let only_without = GzipProxied::When(vec![GzipProxiedCondition::NoEtag]);
         assert!(!is_unshared(&only_without, &headers(&[(header::ETAG, "\"1\"")])));
     }
 

@@ -3,11 +3,11 @@
 use http::StatusCode;
 
 use crate::upstream::error::UpstreamError;
-use crate::upstream::request_body::BodyFailure;
+use crate::upstream::request_body::RequestBodyFailure;
 
 /// Why a request is not answered by an application.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum ProxyError {
     /// No `Host`, two of them, or one that cannot be a host.
     BadHost,
     /// A path outside the root, or with escapes that are none.
@@ -30,24 +30,24 @@ pub enum Refusal {
     Upstream(UpstreamError),
 }
 
-impl Refusal {
+impl ProxyError {
     pub fn status(&self) -> StatusCode {
         match self {
-            Refusal::BadHost | Refusal::BadPath | Refusal::NoClientCertificate => StatusCode::BAD_REQUEST,
-            Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-            Refusal::Method | Refusal::NotForFiles => StatusCode::METHOD_NOT_ALLOWED,
-            Refusal::Denied => StatusCode::FORBIDDEN,
-            Refusal::NoRoute | Refusal::NoFile => StatusCode::NOT_FOUND,
-            Refusal::Configured(status) => *status,
-            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::Upstream(error) => upstream_status(error),
+            ProxyError::BadHost | ProxyError::BadPath | ProxyError::NoClientCertificate => StatusCode::BAD_REQUEST,
+            ProxyError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            ProxyError::Method | ProxyError::NotForFiles => StatusCode::METHOD_NOT_ALLOWED,
+            ProxyError::Denied => StatusCode::FORBIDDEN,
+            ProxyError::NoRoute | ProxyError::NoFile => StatusCode::NOT_FOUND,
+            ProxyError::Configured(status) => *status,
+            ProxyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ProxyError::Upstream(error) => upstream_status(error),
         }
     }
 
     pub(super) fn explanation(&self) -> &'static str {
         match self.status() {
             // nginx's words.
-            _ if matches!(self, Refusal::NoClientCertificate) => "No required SSL certificate was sent.",
+            _ if matches!(self, ProxyError::NoClientCertificate) => "No required SSL certificate was sent.",
             StatusCode::BAD_REQUEST => "The request is not well-formed: see its host and its path.",
             StatusCode::FORBIDDEN => "You may not come here from where you are.",
             StatusCode::MISDIRECTED_REQUEST => "This host is not served here.",
@@ -56,7 +56,7 @@ impl Refusal {
             StatusCode::PAYLOAD_TOO_LARGE => "The request is larger than the server accepts.",
             StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time.",
             StatusCode::GATEWAY_TIMEOUT => "The application did not answer in time.",
-            _ if matches!(self, Refusal::Configured(_)) => "The server is set up to answer so.",
+            _ if matches!(self, ProxyError::Configured(_)) => "The server is set up to answer so.",
             _ => "The application cannot be reached. It may be starting; try again in a moment.",
         }
     }
@@ -70,8 +70,8 @@ pub fn upstream_status(error: &UpstreamError) -> StatusCode {
         | UpstreamError::Broken(_)
         | UpstreamError::UnaskedSwitch => StatusCode::BAD_GATEWAY,
         UpstreamError::ConnectTimeout | UpstreamError::AnswerTimeout => StatusCode::GATEWAY_TIMEOUT,
-        UpstreamError::RequestBody(BodyFailure::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-        UpstreamError::RequestBody(BodyFailure::ClientTooSlow) => StatusCode::REQUEST_TIMEOUT,
-        UpstreamError::RequestBody(BodyFailure::ClientBrokeOff) => StatusCode::BAD_REQUEST,
+        UpstreamError::RequestBody(RequestBodyFailure::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+        UpstreamError::RequestBody(RequestBodyFailure::ClientTooSlow) => StatusCode::REQUEST_TIMEOUT,
+        UpstreamError::RequestBody(RequestBodyFailure::ClientBrokeOff) => StatusCode::BAD_REQUEST,
     }
 }

@@ -11,40 +11,40 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 
 use super::html;
-use crate::model::error_page::{ErrorPage, ErrorPages, PageContent};
+use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPages};
 use crate::model::{ErrorPagesId, Model};
 
 /// All pages of a model. Those whose file cannot be read are missing.
 #[derive(Default)]
-pub struct ReadyPages(Vec<Vec<ReadyPage>>);
+pub struct LoadedErrorPages(Vec<Vec<LoadedErrorPage>>);
 
 /// One page.
-pub struct ReadyPage {
+pub struct LoadedErrorPage {
     status: StatusCode,
     pub content_type: HeaderValue,
     pub body: Bytes,
 }
 
-impl ReadyPages {
+impl LoadedErrorPages {
     /// Reads and lays out the pages. What cannot be read is told to the program's log.
-    pub fn prepare(model: &Model) -> ReadyPages {
+    pub fn prepare(model: &Model) -> LoadedErrorPages {
         let ready = |pages: &ErrorPages| pages.iter().filter_map(prepare).collect();
-        ReadyPages(model.all_error_pages().iter().map(ready).collect())
+        LoadedErrorPages(model.all_error_pages().iter().map(ready).collect())
     }
 
     /// The page for a status.
-    pub fn find(&self, pages: Option<ErrorPagesId>, status: StatusCode) -> Option<&ReadyPage> {
+    pub fn find(&self, pages: Option<ErrorPagesId>, status: StatusCode) -> Option<&LoadedErrorPage> {
         self.0.get(pages?.index())?.iter().find(|page| page.status == status)
     }
 }
 
-fn prepare(page: &ErrorPage) -> Option<ReadyPage> {
+fn prepare(page: &ErrorPage) -> Option<LoadedErrorPage> {
     let (content_type, body) = match &page.content {
-        PageContent::File(path) => (html::CONTENT_TYPE, read_or_report(path)?),
-        PageContent::Message(message) => (html::CONTENT_TYPE, html::message(page.status, message).into()),
-        PageContent::Text { content_type, body } => (content_type.clone(), body.clone().into()),
+        ErrorPageSource::File(path) => (html::CONTENT_TYPE, read_or_report(path)?),
+        ErrorPageSource::Message(message) => (html::CONTENT_TYPE, html::message(page.status, message).into()),
+        ErrorPageSource::Text { content_type, body } => (content_type.clone(), body.clone().into()),
     };
-    Some(ReadyPage { status: page.status, content_type, body })
+    Some(LoadedErrorPage { status: page.status, content_type, body })
 }
 
 fn read_or_report(path: &Path) -> Option<Bytes> {

@@ -6,23 +6,23 @@ use std::time::Duration;
 use http::header::HeaderValue;
 use http::{Response, request};
 
-use super::local_response::Reply;
+use super::local_response::LocalResponse;
 use super::request_id::RequestId;
-use super::response_body::ReplyBody;
+use super::response_body::ResponseBody;
 use super::snapshot::Snapshot;
-use super::tunnel::End;
-use super::variables::RequestFacts;
-use super::virtual_host::Visit;
-use crate::downstream::connection::ClientConnection;
-use crate::downstream::request_body::ClientBody;
+use super::tunnel::TunnelEndpoint;
+use super::variables::RequestVariables;
+use super::virtual_host::ConnectionContext;
+use crate::downstream::connection::DownstreamConnection;
+use crate::downstream::request_body::IncomingBody;
 use crate::model::HostId;
-use crate::telemetry::access_log::Exchange;
+use crate::telemetry::access_log::ExchangeRecord;
 use crate::upstream::connector::UpstreamStream;
 
 /// A request that has a host here.
-pub(super) struct Inbound {
+pub(super) struct InboundRequest {
     pub(super) head: request::Parts,
-    pub(super) body: ClientBody,
+    pub(super) body: IncomingBody,
     pub(super) host: HostId,
     /// Who asks, as the host is told it.
     pub(super) client_address: SocketAddr,
@@ -32,31 +32,35 @@ pub(super) struct Inbound {
 }
 
 /// A request that is to be answered, and what goes with it. Small, because futures hold it.
-pub(super) struct Asked<'a> {
-    pub(super) visit: &'a Visit,
-    pub(super) exchange: &'a mut Exchange,
-    pub(super) inbound: Box<Inbound>,
+pub(super) struct RequestContext<'a> {
+    pub(super) visit: &'a ConnectionContext,
+    pub(super) exchange: &'a mut ExchangeRecord,
+    pub(super) inbound: Box<InboundRequest>,
 }
 
 /// What came of a request.
-pub(super) enum Outcome {
-    Answered(Reply),
+pub(super) enum HandlerOutcome {
+    Answered(LocalResponse),
     /// The route wants the connection to end.
     Closed,
-    Switched(Response<ReplyBody>, Switched),
+    Switched(Response<ResponseBody>, PendingTunnel),
 }
 
 /// The application's end of a tunnel that is about to open.
-pub(super) struct Switched {
-    pub(super) application: End<UpstreamStream>,
+pub(super) struct PendingTunnel {
+    pub(super) application: TunnelEndpoint<UpstreamStream>,
     pub(super) idle_timeout: Duration,
 }
 
-impl Inbound {
+impl InboundRequest {
     /// What templates may know of a request.
-    pub(super) fn facts<'a>(&'a self, client: &'a ClientConnection, snapshot: &'a Snapshot) -> RequestFacts<'a> {
-        let Inbound { head, host, client_address, id, .. } = self;
+    pub(super) fn facts<'a>(
+        &'a self,
+        client: &'a DownstreamConnection,
+        snapshot: &'a Snapshot,
+    ) -> RequestVariables<'a> {
+        let InboundRequest { head, host, client_address, id, .. } = self;
         let client_address = *client_address;
-        RequestFacts { model: &snapshot.model, client, client_address, head, host: Some(*host), id }
+        RequestVariables { model: &snapshot.model, client, client_address, head, host: Some(*host), id }
     }
 }

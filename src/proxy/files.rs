@@ -17,15 +17,15 @@ use http_range_header::parse_range_header;
 use nix::fcntl::OFlag;
 use tokio::task::spawn_blocking;
 
-use super::error::Refusal;
+use super::error::ProxyError;
 use super::file_body::FileBody;
-use super::local_response::Reply;
-use super::response_body::Content;
-use crate::model::files::{FileName, Files};
+use super::local_response::LocalResponse;
+use super::response_body::BodyContent;
+use crate::model::files::{StaticFilePath, StaticFiles};
 use crate::model::path;
 
 /// A file that may be served.
-struct Opened {
+struct OpenFile {
     file: File,
     length: u64,
     /// To the second, as headers tell it.
@@ -36,7 +36,7 @@ struct Opened {
 }
 
 /// What a client wants of a file, after all its conditions.
-enum Wanted {
+enum FileSelection {
     Whole,
     Part(Range<u64>),
     /// It has the file already.
@@ -48,27 +48,27 @@ enum Wanted {
 }
 
 /// Answers a request for a file.
-pub async fn serve(files: &Files, head: &request::Parts) -> Result<Reply, Refusal> {
+pub async fn serve(files: &StaticFiles, head: &request::Parts) -> Result<LocalResponse, ProxyError> {
     if head.method != Method::GET && head.method != Method::HEAD {
-        return Err(Refusal::NotForFiles);
+        return Err(ProxyError::NotForFiles);
     }
-    let path = path::normalise(head.uri.path()).map_err(|_| Refusal::BadPath)?;
-    let name = files.find(&path).ok_or(Refusal::NoFile)?;
-    let opened = spawn_blocking(move || Opened::open(&name)).await;
-    let opened = opened.map_err(|_| Refusal::NoFile)?.map_err(|error| refusal(&error))?;
+    let path = path::normalise(head.uri.path()).map_err(|_| ProxyError::BadPath)?;
+    let name = files.find(&path).ok_or(ProxyError::NoFile)?;
+    let opened = spawn_blocking(move || OpenFile::open(&name)).await;
+    let opened = opened.map_err(|_| ProxyError::NoFile)?.map_err(|error| refusal(&error))?;
     Ok(opened.answer(head))
 }
 
 /// nginx tells what must not be read from what is not there.
-fn refusal(error: &io::Error) -> Refusal {
+fn refusal(error: &io::Error) -> ProxyError {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => Refusal::Denied,
-        _ => Refusal::NoFile,
+        io::ErrorKind::PermissionDenied => ProxyError::Denied,
+        _ => ProxyError::NoFile,
     }
 }
 
-impl Opened {
-    fn open(name: &FileName) -> io::Result<Opened> {
+impl OpenFile {
+    fn open(name: &StaticFilePath) -> io::Result<OpenFile> {
         // A pipe must not make the thread wait for somebody who writes into it.
         let flags = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(&name.path)?;
@@ -79,7 +79,7 @@ impl Opened {
         let since_epoch = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = since_epoch.as_secs();
         let tag = format!("\"{seconds:x}-{:x}\"", metadata.len());
-        Ok(Opened {
+        Ok(OpenFile {
             file,
             length: metadata.len(),
             modified: UNIX_EPOCH + Duration::from_secs(seconds),
@@ -88,19 +88,19 @@ impl Opened {
         })
     }
 
-    fn answer(self, head: &request::Parts) -> Reply {
+    fn answer(self, head: &request::Parts) -> LocalResponse {
         let (status, range) = match self.wanted(head) {
-            Wanted::Whole => (StatusCode::OK, 0..self.length),
-            Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-            Wanted::Nothing => (StatusCode::NOT_MODIFIED, 0..0),
-            Wanted::Changed => (StatusCode::PRECONDITION_FAILED, 0..0),
-            Wanted::Beyond => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0),
+            FileSelection::Whole => (StatusCode::OK, 0..self.length),
+            FileSelection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+            FileSelection::Nothing => (StatusCode::NOT_MODIFIED, 0..0),
+            FileSelection::Changed => (StatusCode::PRECONDITION_FAILED, 0..0),
+            FileSelection::Beyond => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0),
         };
-        let mut reply = Response::new(Content::Empty);
+        let mut reply = Response::new(BodyContent::Empty);
         *reply.status_mut() = status;
         self.describe(reply.headers_mut(), status, &range);
         if head.method == Method::GET && !range.is_empty() {
-            *reply.body_mut() = Content::File(FileBody::new(self.file, range));
+            *reply.body_mut() = BodyContent::File(FileBody::new(self.file, range));
         }
         reply
     }
@@ -127,25 +127,25 @@ impl Opened {
     }
 
     /// The conditions in the order of RFC 9110 section 13.2.2.
-    fn wanted(&self, head: &request::Parts) -> Wanted {
+    fn wanted(&self, head: &request::Parts) -> FileSelection {
         let headers = &head.headers;
         let unchanged = match headers.get(header::IF_MATCH) {
             Some(tags) => self.is_among(tags),
             None => date(headers, &header::IF_UNMODIFIED_SINCE).is_none_or(|date| self.modified <= date),
         };
         if !unchanged {
-            return Wanted::Changed;
+            return FileSelection::Changed;
         }
         let known = match headers.get(header::IF_NONE_MATCH) {
             Some(tags) => self.is_among(tags),
             None => date(headers, &header::IF_MODIFIED_SINCE).is_some_and(|date| self.modified <= date),
         };
         if known {
-            return Wanted::Nothing;
+            return FileSelection::Nothing;
         }
         match headers.get(header::RANGE) {
             Some(ranges) if head.method == Method::GET && self.is_range_of_this(headers) => self.part(ranges),
-            _ => Wanted::Whole,
+            _ => FileSelection::Whole,
         }
     }
 
@@ -164,14 +164,14 @@ impl Opened {
 
     /// One part is sent as it is asked for. Several would need a body of their own form; the whole file is a
     /// valid answer to them, and to ranges that cannot be read.
-    fn part(&self, ranges: &HeaderValue) -> Wanted {
+    fn part(&self, ranges: &HeaderValue) -> FileSelection {
         let Some(parsed) = ranges.to_str().ok().and_then(|text| parse_range_header(text).ok()) else {
-            return Wanted::Whole;
+            return FileSelection::Whole;
         };
         match parsed.validate(self.length).as_deref() {
-            Ok([only]) => Wanted::Part(*only.start()..*only.end() + 1),
-            Ok(_) => Wanted::Whole,
-            Err(_) => Wanted::Beyond,
+            Ok([only]) => FileSelection::Part(*only.start()..*only.end() + 1),
+            Ok(_) => FileSelection::Whole,
+            Err(_) => FileSelection::Beyond,
         }
     }
 }

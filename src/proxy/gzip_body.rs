@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 use http::HeaderMap;
 use hyper::body::{Body, Frame};
 
-use crate::model::compression::Level;
+use crate::model::compression::GzipLevel;
 
 /// A content and its encoder.
 pub struct GzipBody<C> {
@@ -23,7 +23,7 @@ pub struct GzipBody<C> {
     encoder: GzEncoder<Writer<BytesMut>>,
     /// What has been taken from the content and not compressed yet.
     piece: Bytes,
-    stage: Stage,
+    stage: GzipState,
     /// Bytes that have been compressed since others had a turn.
     at_a_stretch: usize,
     taken: u64,
@@ -31,9 +31,9 @@ pub struct GzipBody<C> {
 
 /// The encoder has given up.
 #[derive(Debug)]
-pub struct EncoderFailure(pub io::Error);
+pub struct GzipError(pub io::Error);
 
-enum Stage {
+enum GzipState {
     /// The client has all that was compressed.
     Even,
     /// The encoder has bytes that the client lacks.
@@ -45,11 +45,11 @@ enum Stage {
 impl<C> GzipBody<C>
 where
     C: Body<Data = Bytes> + Unpin,
-    C::Error: From<EncoderFailure>,
+    C::Error: From<GzipError>,
 {
-    pub fn new(content: C, level: Level) -> GzipBody<C> {
+    pub fn new(content: C, level: GzipLevel) -> GzipBody<C> {
         let encoder = GzEncoder::new(BytesMut::new().writer(), ZlibLevel::new(level.get().into()));
-        GzipBody { content, encoder, piece: Bytes::new(), stage: Stage::Even, at_a_stretch: 0, taken: 0 }
+        GzipBody { content, encoder, piece: Bytes::new(), stage: GzipState::Even, at_a_stretch: 0, taken: 0 }
     }
 
     /// Bytes of the content so far, before their compression.
@@ -58,17 +58,17 @@ where
     }
 
     pub fn is_end_stream(&self) -> bool {
-        matches!(self.stage, Stage::Ended(None)) && self.encoder.get_ref().get_ref().is_empty()
+        matches!(self.stage, GzipState::Ended(None)) && self.encoder.get_ref().get_ref().is_empty()
     }
 
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, C::Error>>> {
         loop {
             let ready = self.encoder.get_ref().get_ref().len();
             match &mut self.stage {
-                Stage::Ended(trailers) if ready == 0 => {
+                GzipState::Ended(trailers) if ready == 0 => {
                     return Poll::Ready(trailers.take().map(Frame::trailers).map(Ok));
                 }
-                Stage::Ended(_) => return Poll::Ready(Some(Ok(self.compressed()))),
+                GzipState::Ended(_) => return Poll::Ready(Some(Ok(self.compressed()))),
                 _ if ready >= ENOUGH => return Poll::Ready(Some(Ok(self.compressed()))),
                 _ if self.at_a_stretch >= STRETCH => {
                     cx.waker().wake_by_ref();
@@ -106,17 +106,17 @@ where
     fn compress(&mut self) -> Result<(), C::Error> {
         let slice = self.piece.split_to(self.piece.len().min(SLICE));
         self.at_a_stretch += slice.len();
-        self.stage = Stage::Ahead;
-        self.encoder.write_all(&slice).map_err(|error| EncoderFailure(error).into())
+        self.stage = GzipState::Ahead;
+        self.encoder.write_all(&slice).map_err(|error| GzipError(error).into())
     }
 
     /// The content has nothing more for now.
     fn pause(&mut self) -> Poll<Option<Result<Frame<Bytes>, C::Error>>> {
-        if let Stage::Even = self.stage {
+        if let GzipState::Even = self.stage {
             return self.rest();
         }
-        self.stage = Stage::Even;
-        let flushed = self.encoder.flush().map_err(|error| EncoderFailure(error).into());
+        self.stage = GzipState::Even;
+        let flushed = self.encoder.flush().map_err(|error| GzipError(error).into());
         Poll::Ready(Some(flushed.map(|()| self.compressed())))
     }
 
@@ -127,8 +127,8 @@ where
     }
 
     fn finish(&mut self, trailers: Option<HeaderMap>) -> Result<(), C::Error> {
-        self.stage = Stage::Ended(trailers);
-        self.encoder.try_finish().map_err(|error| EncoderFailure(error).into())
+        self.stage = GzipState::Ended(trailers);
+        self.encoder.try_finish().map_err(|error| GzipError(error).into())
     }
 
     fn compressed(&mut self) -> Frame<Bytes> {
@@ -161,12 +161,12 @@ mod tests {
 
     impl Body for Frames {
         type Data = Bytes;
-        type Error = EncoderFailure;
+        type Error = GzipError;
 
         fn poll_frame(
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, EncoderFailure>>> {
+        ) -> Poll<Option<Result<Frame<Bytes>, GzipError>>> {
             Poll::Ready(self.0.pop_front().map(Ok))
         }
     }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     fn compressed(frames: impl IntoIterator<Item = Frame<Bytes>>) -> Outcome {
-        let mut body = GzipBody::new(Frames(frames.into_iter().collect()), Level::PACKAGE);
+        let mut body = GzipBody::new(Frames(frames.into_iter().collect()), GzipLevel::PACKAGE);
         let mut outcome = Outcome::default();
         let mut compressed = Vec::new();
         loop {

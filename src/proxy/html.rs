@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, StatusCode};
 
-use crate::model::error_page::Message;
+use crate::model::error_page::ErrorPageText;
 
 /// A page about an error. The texts are the program's own.
 pub fn plain(status: StatusCode, explanation: &str) -> String {
@@ -11,7 +11,7 @@ pub fn plain(status: StatusCode, explanation: &str) -> String {
 }
 
 /// A page with an administrator's words, of which the message is HTML.
-pub fn message(status: StatusCode, words: &Message) -> String {
+pub fn message(status: StatusCode, words: &ErrorPageText) -> String {
     let header = format!("<span>{}</span> {}", status.as_u16(), escape(&words.header));
     page(&escape(&words.title), &header, &words.message)
 }
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn words_are_escaped_but_the_message_may_be_html() {
-        let words = Message {
+        let words = ErrorPageText {
             title: "a <b> & \"c\"".to_owned(),
             header: "<script>".to_owned(),
             message: "<a href='/'>home</a>".to_owned(),

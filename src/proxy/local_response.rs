@@ -4,26 +4,26 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Response, StatusCode};
 
-use super::error::Refusal;
-use super::error_pages::ReadyPage;
+use super::error::ProxyError;
+use super::error_pages::LoadedErrorPage;
 use super::html;
-use super::response_body::Content;
-use crate::model::host::Authority;
-use crate::model::route::{Origin, Redirect, Respond};
+use super::response_body::BodyContent;
+use crate::model::host::ParsedAuthority;
+use crate::model::route::{FixedResponse, RedirectAction, RedirectOrigin};
 
 /// An answer before it has a record.
-pub type Reply = Response<Content>;
+pub type LocalResponse = Response<BodyContent>;
 
 /// The page for such an error; where there is none, a short page for browsers, a short text for all others.
-pub fn refuse(refusal: &Refusal, page: Option<&ReadyPage>, accept: Option<&HeaderValue>) -> Reply {
+pub fn refuse(refusal: &ProxyError, page: Option<&LoadedErrorPage>, accept: Option<&HeaderValue>) -> LocalResponse {
     let status = refusal.status();
     let mut reply = match page {
         Some(page) => error_page(status, page),
         None => plain_error(refusal, accept),
     };
     let allowed = match refusal {
-        Refusal::Method => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-        Refusal::NotForFiles => "GET, HEAD",
+        ProxyError::Method => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        ProxyError::NotForFiles => "GET, HEAD",
         _ => return reply,
     };
     reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
@@ -31,21 +31,21 @@ pub fn refuse(refusal: &Refusal, page: Option<&ReadyPage>, accept: Option<&Heade
 }
 
 /// A page in the place of whatever else there would be to say.
-pub fn error_page(status: StatusCode, page: &ReadyPage) -> Reply {
+pub fn error_page(status: StatusCode, page: &LoadedErrorPage) -> LocalResponse {
     own(status, page.content_type.clone(), page.body.clone())
 }
 
 /// To the origin of a redirect, and there to `target`.
-pub fn redirect(redirect: &Redirect, host: &HeaderValue, target: &str) -> Reply {
+pub fn redirect(redirect: &RedirectAction, host: &HeaderValue, target: &str) -> LocalResponse {
     // The host has been found in the configuration, so it parses.
-    let host = host.to_str().ok().and_then(|host| Authority::parse(host).ok());
+    let host = host.to_str().ok().and_then(|host| ParsedAuthority::parse(host).ok());
     let host = host.map(|authority| authority.host).unwrap_or_default();
     let location = match &redirect.origin {
-        Origin::Fixed(origin) => format!("{origin}{target}"),
-        Origin::SameHost { port: None } => format!("https://{host}{target}"),
-        Origin::SameHost { port: Some(port) } => format!("https://{host}:{port}{target}"),
+        RedirectOrigin::Fixed(origin) => format!("{origin}{target}"),
+        RedirectOrigin::SameHost { port: None } => format!("https://{host}{target}"),
+        RedirectOrigin::SameHost { port: Some(port) } => format!("https://{host}:{port}{target}"),
     };
-    let mut reply = Response::new(Content::Empty);
+    let mut reply = Response::new(BodyContent::Empty);
     *reply.status_mut() = redirect.status;
     // A target that was a valid request line is a valid header value: no control characters in it.
     if let Ok(location) = HeaderValue::from_maybe_shared(Bytes::from(location)) {
@@ -55,27 +55,27 @@ pub fn redirect(redirect: &Redirect, host: &HeaderValue, target: &str) -> Reply 
 }
 
 /// What the route says. As in nginx, an error without a body is shown as all errors are.
-pub fn respond(respond: &Respond) -> Result<Reply, Refusal> {
+pub fn respond(respond: &FixedResponse) -> Result<LocalResponse, ProxyError> {
     let is_error = respond.status.is_client_error() || respond.status.is_server_error();
     if is_error && respond.body.is_empty() {
-        return Err(Refusal::Configured(respond.status));
+        return Err(ProxyError::Configured(respond.status));
     }
     Ok(own(respond.status, respond.content_type.clone(), Bytes::copy_from_slice(respond.body.as_bytes())))
 }
 
 /// What HEAD gets of an answer of the proxy. Over HTTP/2 hyper would send the body, which is an error
 /// (RFC 9113 section 8.1.1).
-pub fn without_body(mut reply: Reply) -> Reply {
-    if let Content::Own(bytes) = reply.body() {
+pub fn without_body(mut reply: LocalResponse) -> LocalResponse {
+    if let BodyContent::Own(bytes) = reply.body() {
         let length = HeaderValue::from(bytes.len());
         reply.headers_mut().insert(header::CONTENT_LENGTH, length);
-        *reply.body_mut() = Content::Empty;
+        *reply.body_mut() = BodyContent::Empty;
     }
     reply
 }
 
 /// A text of the proxy about itself.
-pub fn text(content_type: &'static str, text: String) -> Reply {
+pub fn text(content_type: &'static str, text: String) -> LocalResponse {
     own(StatusCode::OK, HeaderValue::from_static(content_type), text.into())
 }
 
@@ -89,7 +89,7 @@ pub fn is_allowed(method: &Method) -> bool {
     *method != Method::CONNECT && *method != Method::TRACE
 }
 
-fn plain_error(refusal: &Refusal, accept: Option<&HeaderValue>) -> Reply {
+fn plain_error(refusal: &ProxyError, accept: Option<&HeaderValue>) -> LocalResponse {
     let status = refusal.status();
     let wants_page = accept.is_some_and(|types| types.as_bytes().windows(9).any(|part| part == b"text/html"));
     if wants_page {
@@ -99,8 +99,8 @@ fn plain_error(refusal: &Refusal, accept: Option<&HeaderValue>) -> Reply {
     own(status, TEXT, format!("{} {title}: {}\n", status.as_u16(), refusal.explanation()).into())
 }
 
-fn own(status: StatusCode, content_type: HeaderValue, text: Bytes) -> Reply {
-    let mut reply = Response::new(Content::Own(text));
+fn own(status: StatusCode, content_type: HeaderValue, text: Bytes) -> LocalResponse {
+    let mut reply = Response::new(BodyContent::Own(text));
     *reply.status_mut() = status;
     reply.headers_mut().insert(header::CONTENT_TYPE, content_type);
     reply

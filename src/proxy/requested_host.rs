@@ -7,7 +7,7 @@
 use http::header::{self, HeaderValue};
 use http::{Version, request};
 
-use super::error::Refusal;
+use super::error::ProxyError;
 
 /// The host that a request names.
 pub enum RequestedHost<'a> {
@@ -18,14 +18,14 @@ pub enum RequestedHost<'a> {
 }
 
 impl RequestedHost<'_> {
-    pub fn of(head: &request::Parts) -> Result<RequestedHost<'_>, Refusal> {
+    pub fn of(head: &request::Parts) -> Result<RequestedHost<'_>, ProxyError> {
         let mut hosts = head.headers.get_all(header::HOST).iter();
         match (head.uri.authority(), hosts.next(), hosts.next()) {
-            (_, _, Some(_)) => Err(Refusal::BadHost),
+            (_, _, Some(_)) => Err(ProxyError::BadHost),
             (Some(authority), host, None) => in_target(head.version, authority.as_str(), host),
-            (None, Some(host), None) => host.to_str().map(RequestedHost::Named).map_err(|_| Refusal::BadHost),
+            (None, Some(host), None) => host.to_str().map(RequestedHost::Named).map_err(|_| ProxyError::BadHost),
             (None, None, None) if head.version == Version::HTTP_10 => Ok(RequestedHost::Unnamed),
-            (None, None, None) => Err(Refusal::BadHost),
+            (None, None, None) => Err(ProxyError::BadHost),
         }
     }
 }
@@ -36,10 +36,10 @@ fn in_target<'a>(
     version: Version,
     authority: &'a str,
     host: Option<&HeaderValue>,
-) -> Result<RequestedHost<'a>, Refusal> {
+) -> Result<RequestedHost<'a>, ProxyError> {
     let agrees = host.is_none_or(|host| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()));
     if version == Version::HTTP_2 && !agrees || version == Version::HTTP_11 && host.is_none() {
-        return Err(Refusal::BadHost);
+        return Err(ProxyError::BadHost);
     }
     Ok(RequestedHost::Named(authority))
 }

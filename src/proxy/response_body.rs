@@ -12,141 +12,141 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::file_body::FileBody;
-use super::gzip_body::{EncoderFailure, GzipBody};
-use crate::downstream::connection::OpenExchange;
-use crate::telemetry::access_log::Exchange;
-use crate::upstream::error::AnswerFailure;
-use crate::upstream::response_body::AnswerBody;
+use super::gzip_body::{GzipBody, GzipError};
+use crate::downstream::connection::ActiveExchange;
+use crate::telemetry::access_log::ExchangeRecord;
+use crate::upstream::error::UpstreamBodyError;
+use crate::upstream::response_body::UpstreamBody;
 
 /// What a client is sent after the head.
-pub enum ReplyBody {
+pub enum ResponseBody {
     Message {
-        content: Content,
-        record: Record,
+        content: BodyContent,
+        record: ExchangeTracker,
     },
     /// Nothing follows a 101 but the tunnel, which holds the record.
     Switching,
 }
 
 /// Where the bytes come from.
-pub enum Content {
+pub enum BodyContent {
     Empty,
     Own(Bytes),
-    Application(AnswerBody),
+    Application(UpstreamBody),
     File(FileBody),
     /// Any of the others, on its way through an encoder.
-    Gzip(Box<GzipBody<Content>>),
+    Gzip(Box<GzipBody<BodyContent>>),
 }
 
 /// Why an answer ends before its end.
 #[derive(Debug)]
-pub enum ContentFailure {
-    Application(AnswerFailure),
+pub enum ResponseBodyError {
+    Application(UpstreamBodyError),
     /// It cannot be read any more, or became shorter.
     File(io::Error),
-    Compression(EncoderFailure),
+    Compression(GzipError),
 }
 
 /// What lives exactly as long as an exchange: its log line, and its claim on the connection.
-pub struct Record {
-    exchange: Exchange,
-    open: OpenExchange,
-    turn: Turn,
+pub struct ExchangeTracker {
+    exchange: ExchangeRecord,
+    open: ActiveExchange,
+    turn: BodyWait,
 }
 
 /// Whose turn it is in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum BodyWait {
     /// The application is to bring bytes.
     Application,
     /// The client is to take those that are there.
     Client,
 }
 
-impl Record {
+impl ExchangeTracker {
     /// The record of an answer whose head goes out now; it is for the client to ask for more.
-    pub fn of_answer(exchange: Exchange, open: OpenExchange) -> Record {
+    pub fn of_answer(exchange: ExchangeRecord, open: ActiveExchange) -> ExchangeTracker {
         open.answer_offered();
-        Record { exchange, open, turn: Turn::Client }
+        ExchangeTracker { exchange, open, turn: BodyWait::Client }
     }
 
     fn bytes_wanted(&mut self) {
-        if self.turn == Turn::Client {
-            self.turn = Turn::Application;
+        if self.turn == BodyWait::Client {
+            self.turn = BodyWait::Application;
             self.open.answer_taken();
         }
     }
 
     fn bytes_offered(&mut self, bytes: u64) {
         self.exchange.sent(bytes);
-        self.turn = Turn::Client;
+        self.turn = BodyWait::Client;
         self.open.answer_offered();
     }
 }
 
-impl Drop for Record {
+impl Drop for ExchangeTracker {
     fn drop(&mut self) {
         self.bytes_wanted();
     }
 }
 
-impl Body for Content {
+impl Body for BodyContent {
     type Data = Bytes;
-    type Error = ContentFailure;
+    type Error = ResponseBodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ContentFailure>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
         match self.get_mut() {
-            Content::Empty => Poll::Ready(None),
-            Content::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Application(body) => {
+            BodyContent::Empty => Poll::Ready(None),
+            BodyContent::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
+            BodyContent::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            BodyContent::Application(body) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
-                Poll::Ready(frame.map(|frame| frame.map_err(ContentFailure::Application)))
+                Poll::Ready(frame.map(|frame| frame.map_err(ResponseBodyError::Application)))
             }
-            Content::File(body) => {
+            BodyContent::File(body) => {
                 let frame = ready!(body.poll_frame(cx));
-                Poll::Ready(frame.map(|frame| frame.map_err(ContentFailure::File)))
+                Poll::Ready(frame.map(|frame| frame.map_err(ResponseBodyError::File)))
             }
-            Content::Gzip(body) => body.poll_frame(cx),
+            BodyContent::Gzip(body) => body.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Content::Empty => true,
-            Content::Own(bytes) => bytes.is_empty(),
-            Content::Application(body) => body.is_end_stream(),
-            Content::File(body) => body.is_end_stream(),
-            Content::Gzip(body) => body.is_end_stream(),
+            BodyContent::Empty => true,
+            BodyContent::Own(bytes) => bytes.is_empty(),
+            BodyContent::Application(body) => body.is_end_stream(),
+            BodyContent::File(body) => body.is_end_stream(),
+            BodyContent::Gzip(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Content::Empty => SizeHint::with_exact(0),
-            Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Application(body) => body.size_hint(),
-            Content::File(body) => body.size_hint(),
-            Content::Gzip(_) => SizeHint::default(),
+            BodyContent::Empty => SizeHint::with_exact(0),
+            BodyContent::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            BodyContent::Application(body) => body.size_hint(),
+            BodyContent::File(body) => body.size_hint(),
+            BodyContent::Gzip(_) => SizeHint::default(),
         }
     }
 }
 
-impl Body for ReplyBody {
+impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = ContentFailure;
+    type Error = ResponseBodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ContentFailure>>> {
-        let ReplyBody::Message { content, record } = self.get_mut() else { return Poll::Ready(None) };
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
+        let ResponseBody::Message { content, record } = self.get_mut() else { return Poll::Ready(None) };
         record.bytes_wanted();
         let frame = ready!(Pin::new(&mut *content).poll_frame(cx));
-        if let Content::Gzip(body) = content {
+        if let BodyContent::Gzip(body) = content {
             record.exchange.compressed_from(body.taken());
         }
         match &frame {
@@ -159,41 +159,41 @@ impl Body for ReplyBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            ReplyBody::Message { content, .. } => content.is_end_stream(),
-            ReplyBody::Switching => true,
+            ResponseBody::Message { content, .. } => content.is_end_stream(),
+            ResponseBody::Switching => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            ReplyBody::Message { content, .. } => content.size_hint(),
-            ReplyBody::Switching => SizeHint::with_exact(0),
+            ResponseBody::Message { content, .. } => content.size_hint(),
+            ResponseBody::Switching => SizeHint::with_exact(0),
         }
     }
 }
 
-impl From<EncoderFailure> for ContentFailure {
-    fn from(failure: EncoderFailure) -> ContentFailure {
-        ContentFailure::Compression(failure)
+impl From<GzipError> for ResponseBodyError {
+    fn from(failure: GzipError) -> ResponseBodyError {
+        ResponseBodyError::Compression(failure)
     }
 }
 
-impl fmt::Display for ContentFailure {
+impl fmt::Display for ResponseBodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ContentFailure::Application(failure) => failure.fmt(f),
-            ContentFailure::Compression(EncoderFailure(error)) => write!(f, "it cannot be compressed: {error}"),
-            ContentFailure::File(error) => write!(f, "a file cannot be read to its end: {error}"),
+            ResponseBodyError::Application(failure) => failure.fmt(f),
+            ResponseBodyError::Compression(GzipError(error)) => write!(f, "it cannot be compressed: {error}"),
+            ResponseBodyError::File(error) => write!(f, "a file cannot be read to its end: {error}"),
         }
     }
 }
 
 /// Its cause is the failure's own: an application's reset reaches HTTP/2 clients with its reason.
-impl std::error::Error for ContentFailure {
+impl std::error::Error for ResponseBodyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            ContentFailure::Application(failure) => failure.source(),
-            ContentFailure::File(error) | ContentFailure::Compression(EncoderFailure(error)) => Some(error),
+            ResponseBodyError::Application(failure) => failure.source(),
+            ResponseBodyError::File(error) | ResponseBodyError::Compression(GzipError(error)) => Some(error),
         }
     }
 }

@@ -8,17 +8,17 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Uri, Version, request};
 
-use crate::model::headers::end_to_end::EndToEnd;
-use crate::model::headers::forwarding::Introduction;
-use crate::model::headers::ops::ResolvedOps;
+use crate::model::headers::end_to_end::EndToEndHeaders;
+use crate::model::headers::forwarding::ForwardingHeaders;
+use crate::model::headers::ops::ResolvedHeaderOps;
 use crate::model::path::{self, InvalidPath};
-use crate::model::route::{ForwardTarget, RedirectPath, Route};
+use crate::model::route::{PathRewrite, RedirectTarget, Route};
 
 /// The headers of a request as the application is to see them.
 ///
 /// What a client says about itself or about its way here never survives: applications believe it.
-pub fn to_application(head: &mut request::Parts, introduction: Rc<Introduction>) -> EndToEnd {
-    let mut headers = EndToEnd::of_request(std::mem::take(&mut head.headers), introduction);
+pub fn to_application(head: &mut request::Parts, introduction: Rc<ForwardingHeaders>) -> EndToEndHeaders {
+    let mut headers = EndToEndHeaders::of_request(std::mem::take(&mut head.headers), introduction);
     if head.version == Version::HTTP_2 {
         join_cookies(&mut headers);
     }
@@ -26,8 +26,8 @@ pub fn to_application(head: &mut request::Parts, introduction: Rc<Introduction>)
 }
 
 /// Path and query as the application is to see them.
-pub fn target(uri: &Uri, route: &Route, target: &ForwardTarget) -> Result<PathAndQuery, InvalidPath> {
-    let ForwardTarget::Replaced(replacement) = target else { return Ok(origin_form(uri)) };
+pub fn target(uri: &Uri, route: &Route, target: &PathRewrite) -> Result<PathAndQuery, InvalidPath> {
+    let PathRewrite::Replaced(replacement) = target else { return Ok(origin_form(uri)) };
     let mut text = path::replace(uri.path(), route.path.text().len(), replacement.path())?;
     if let Some(query) = uri.query() {
         text.push('?');
@@ -40,12 +40,12 @@ pub fn target(uri: &Uri, route: &Route, target: &ForwardTarget) -> Result<PathAn
 pub fn redirect_target<'a>(
     uri: &'a Uri,
     route: &Route,
-    path: &'a RedirectPath,
+    path: &'a RedirectTarget,
 ) -> Result<Cow<'a, str>, InvalidPath> {
     match path {
-        RedirectPath::AsItCame => Ok(as_it_came(uri)),
-        RedirectPath::Fixed(fixed) => Ok(fixed.into()),
-        RedirectPath::Replaced(replacement) => {
+        RedirectTarget::AsItCame => Ok(as_it_came(uri)),
+        RedirectTarget::Fixed(fixed) => Ok(fixed.into()),
+        RedirectTarget::Replaced(replacement) => {
             let mut target = path::replace(uri.path(), route.path.text().len(), replacement)?;
             // The rest of a path must not become a part of the host's name.
             if !target.is_empty() && !target.starts_with('/') {
@@ -76,8 +76,8 @@ pub fn origin_form(uri: &Uri) -> PathAndQuery {
 }
 
 /// The headers of an answer as the client is to see them.
-pub fn to_client(headers: HeaderMap, ops: &ResolvedOps<'_>) -> HeaderMap {
-    let mut headers = EndToEnd::strip(headers, is_for_proxies);
+pub fn to_client(headers: HeaderMap, ops: &ResolvedHeaderOps<'_>) -> HeaderMap {
+    let mut headers = EndToEndHeaders::strip(headers, is_for_proxies);
     headers.apply(ops);
     headers.into_headers()
 }
@@ -92,7 +92,7 @@ fn is_for_proxies(name: &str) -> bool {
 }
 
 /// HTTP/2 clients may split `Cookie`; HTTP/1 wants one line (RFC 9113 section 8.2.3).
-fn join_cookies(headers: &mut EndToEnd) {
+fn join_cookies(headers: &mut EndToEndHeaders) {
     if headers.get_all(&header::COOKIE).nth(1).is_none() {
         return;
     }

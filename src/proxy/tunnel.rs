@@ -20,13 +20,13 @@ use crate::net::idle_timer::IdleTimer;
 use crate::telemetry::access_log::TunnelRecord;
 
 /// One end of a tunnel: the stream, and bytes that were read from it together with the handshake.
-pub struct End<S> {
+pub struct TunnelEndpoint<S> {
     pub stream: S,
     pub early: Bytes,
 }
 
 /// Told about every byte that has been passed on.
-pub trait Meter {
+pub trait TrafficMeter {
     fn to_client(&mut self, bytes: u64);
     fn to_application(&mut self, bytes: u64);
 }
@@ -35,15 +35,15 @@ pub trait Meter {
 struct Tunnel<C, U, M> {
     client: C,
     application: U,
-    upwards: Flow,
-    downwards: Flow,
+    upwards: HalfDuplex,
+    downwards: HalfDuplex,
     idle: IdleTimer,
     meter: M,
 }
 
 /// One direction of a tunnel.
-struct Flow {
-    state: FlowState,
+struct HalfDuplex {
+    state: HalfDuplexState,
     /// Read, but not yet taken by the other side.
     held: Bytes,
     /// Written, but perhaps still in a TLS buffer.
@@ -51,7 +51,7 @@ struct Flow {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FlowState {
+enum HalfDuplexState {
     Open,
     /// The reading side has ended; what is held goes out, then the end itself.
     Ending,
@@ -59,14 +59,14 @@ enum FlowState {
 }
 
 /// How a tunnel ends that does not break.
-enum Ending {
+enum TunnelClose {
     BothEnded,
     /// Nothing has flowed for as long as it may.
     Idle,
 }
 
 /// What became of bytes that were to be passed on.
-enum Written {
+enum WriteOutcome {
     Taken,
     /// The writing side takes no more.
     Refused,
@@ -77,10 +77,10 @@ enum Written {
 /// The future is what an idle tunnel costs, so it holds everything once: it is made of the open tunnel, not
 /// of the arguments, and the goodbye that few tunnels need is allocated when it is said.
 pub fn run<C, U>(
-    client: End<C>,
-    application: End<U>,
+    client: TunnelEndpoint<C>,
+    application: TunnelEndpoint<U>,
     idle_timeout: Duration,
-    meter: impl Meter,
+    meter: impl TrafficMeter,
 ) -> impl Future<Output = ()>
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -89,15 +89,15 @@ where
     let mut tunnel = Tunnel {
         client: client.stream,
         application: application.stream,
-        upwards: Flow::starting_with(client.early),
-        downwards: Flow::starting_with(application.early),
+        upwards: HalfDuplex::starting_with(client.early),
+        downwards: HalfDuplex::starting_with(application.early),
         idle: IdleTimer::new(idle_timeout),
         meter,
     };
     async move {
         match poll_fn(|cx| tunnel.poll(cx, idle_timeout)).await {
-            Ok(Ending::BothEnded) => {}
-            Ok(Ending::Idle) => Box::pin(tunnel.close_both()).await,
+            Ok(TunnelClose::BothEnded) => {}
+            Ok(TunnelClose::Idle) => Box::pin(tunnel.close_both()).await,
             Err(error) => tracing::debug!("a tunnel broke: {error}"),
         }
     }
@@ -107,9 +107,9 @@ impl<C, U, M> Tunnel<C, U, M>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
-    M: Meter,
+    M: TrafficMeter,
 {
-    fn poll(&mut self, cx: &mut Context<'_>, idle_timeout: Duration) -> Poll<io::Result<Ending>> {
+    fn poll(&mut self, cx: &mut Context<'_>, idle_timeout: Duration) -> Poll<io::Result<TunnelClose>> {
         let was_half_closed = self.is_half_closed();
         let mut up = 0;
         let mut down = 0;
@@ -121,16 +121,16 @@ where
             self.idle.progress();
         }
         if let (Poll::Ready(()), Poll::Ready(())) = (upwards?, downwards?) {
-            return Poll::Ready(Ok(Ending::BothEnded));
+            return Poll::Ready(Ok(TunnelClose::BothEnded));
         }
         if self.is_half_closed() && !was_half_closed {
             self.idle.restart(idle_timeout.min(HALF_CLOSED));
         }
-        self.idle.poll_expired(cx).map(|()| Ok(Ending::Idle))
+        self.idle.poll_expired(cx).map(|()| Ok(TunnelClose::Idle))
     }
 
     fn is_half_closed(&self) -> bool {
-        (self.upwards.state == FlowState::Ended) != (self.downwards.state == FlowState::Ended)
+        (self.upwards.state == HalfDuplexState::Ended) != (self.downwards.state == HalfDuplexState::Ended)
     }
 
     /// Says goodbye to both sides, and waits only a moment for either.
@@ -143,11 +143,11 @@ where
     }
 }
 
-impl Flow {
-    fn starting_with(early: Bytes) -> Flow {
+impl HalfDuplex {
+    fn starting_with(early: Bytes) -> HalfDuplex {
         // Even an empty slice keeps the buffer alive that it was cut from: 8 KiB of hyper's, for hours.
         let early = if early.is_empty() { Bytes::new() } else { early };
-        Flow { state: FlowState::Open, held: early, unflushed: false }
+        HalfDuplex { state: HalfDuplexState::Open, held: early, unflushed: false }
     }
 
     /// Moves what can be moved now, adding to `moved` what the other side took. Ready when this direction
@@ -163,25 +163,25 @@ impl Flow {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        while self.state != FlowState::Ended {
+        while self.state != HalfDuplexState::Ended {
             let step = match self.state {
                 _ if !self.held.is_empty() => self.poll_write_held(cx, to, moved),
-                FlowState::Open => match self.poll_pass_on(cx, from, to, moved)? {
+                HalfDuplexState::Open => match self.poll_pass_on(cx, from, to, moved)? {
                     Poll::Ready(written) => Poll::Ready(written),
                     Poll::Pending => {
                         ready!(self.poll_flush(cx, to));
                         return Poll::Pending;
                     }
                 },
-                FlowState::Ending | FlowState::Ended => {
+                HalfDuplexState::Ending | HalfDuplexState::Ended => {
                     // A side that is gone already needs no goodbye.
                     let _ = ready!(Pin::new(&mut *to).poll_shutdown(cx));
-                    Poll::Ready(Written::Refused)
+                    Poll::Ready(WriteOutcome::Refused)
                 }
             };
-            if let Written::Refused = ready!(step) {
+            if let WriteOutcome::Refused = ready!(step) {
                 // What the other direction brings is still worth delivering.
-                (self.state, self.held) = (FlowState::Ended, Bytes::new());
+                (self.state, self.held) = (HalfDuplexState::Ended, Bytes::new());
             }
         }
         Poll::Ready(Ok(()))
@@ -194,7 +194,7 @@ impl Flow {
         from: &mut R,
         to: &mut W,
         moved: &mut u64,
-    ) -> io::Result<Poll<Written>>
+    ) -> io::Result<Poll<WriteOutcome>>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
@@ -209,8 +209,8 @@ impl Flow {
         }
         let mut rest = arrived.filled();
         if rest.is_empty() {
-            self.state = FlowState::Ending;
-            return Ok(Poll::Ready(Written::Taken));
+            self.state = HalfDuplexState::Ending;
+            return Ok(Poll::Ready(WriteOutcome::Taken));
         }
         self.unflushed = true;
         while !rest.is_empty() {
@@ -219,23 +219,23 @@ impl Flow {
                     *moved += taken as u64;
                     rest = &rest[taken..];
                 }
-                Poll::Ready(_) => return Ok(Poll::Ready(Written::Refused)),
+                Poll::Ready(_) => return Ok(Poll::Ready(WriteOutcome::Refused)),
                 Poll::Pending => {
                     self.held = Bytes::copy_from_slice(rest);
                     break;
                 }
             }
         }
-        Ok(Poll::Ready(Written::Taken))
+        Ok(Poll::Ready(WriteOutcome::Taken))
     }
 
-    fn poll_write_held<W>(&mut self, cx: &mut Context<'_>, to: &mut W, moved: &mut u64) -> Poll<Written>
+    fn poll_write_held<W>(&mut self, cx: &mut Context<'_>, to: &mut W, moved: &mut u64) -> Poll<WriteOutcome>
     where
         W: AsyncWrite + Unpin,
     {
         self.unflushed = true;
         let Ok(taken @ 1..) = ready!(Pin::new(to).poll_write(cx, &self.held)) else {
-            return Poll::Ready(Written::Refused);
+            return Poll::Ready(WriteOutcome::Refused);
         };
         *moved += taken as u64;
         self.held.advance(taken);
@@ -243,7 +243,7 @@ impl Flow {
             // An empty slice would keep the whole memory it was cut from.
             self.held = Bytes::new();
         }
-        Poll::Ready(Written::Taken)
+        Poll::Ready(WriteOutcome::Taken)
     }
 
     fn poll_flush<W>(&mut self, cx: &mut Context<'_>, to: &mut W) -> Poll<()>
@@ -265,7 +265,7 @@ const HALF_CLOSED: Duration = Duration::from_secs(60);
 /// What closing an idle tunnel may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-impl Meter for TunnelRecord {
+impl TrafficMeter for TunnelRecord {
     fn to_client(&mut self, bytes: u64) {
         self.sent(bytes);
     }

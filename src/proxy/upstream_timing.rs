@@ -2,31 +2,35 @@
 
 use super::error;
 use crate::model::upstream::UpstreamAddress;
-use crate::telemetry::access_log::custom_record::Notes;
-use crate::upstream::Attempt;
+use crate::telemetry::access_log::custom_record::CustomRecord;
+use crate::upstream::ConnectTiming;
 use crate::upstream::error::UpstreamError;
 use crate::upstream::request::UpstreamRequest;
-use crate::upstream::response::Answer;
-use crate::upstream::response_body::AnswerBody;
+use crate::upstream::response::UpstreamResponse;
+use crate::upstream::response_body::UpstreamBody;
 
 /// The notes of a request that is being passed on.
-pub struct Noting<'a> {
-    notes: &'a mut Notes,
-    pub attempt: Attempt,
+pub struct UpstreamLogScope<'a> {
+    notes: &'a mut CustomRecord,
+    pub attempt: ConnectTiming,
 }
 
-impl<'a> Noting<'a> {
-    pub fn begin(notes: &'a mut Notes, address: &UpstreamAddress, request: &UpstreamRequest) -> Noting<'a> {
+impl<'a> UpstreamLogScope<'a> {
+    pub fn begin(
+        notes: &'a mut CustomRecord,
+        address: &UpstreamAddress,
+        request: &UpstreamRequest,
+    ) -> UpstreamLogScope<'a> {
         let watch = request.watch();
         notes.asking(address, Box::new(move || watch.uploaded()));
-        Noting { notes, attempt: Attempt::default() }
+        UpstreamLogScope { notes, attempt: ConnectTiming::default() }
     }
 
-    pub fn end(self, answer: &Result<Answer<AnswerBody>, UpstreamError>) {
+    pub fn end(self, answer: &Result<UpstreamResponse<UpstreamBody>, UpstreamError>) {
         self.notes.connected(self.attempt.connected_in());
         match answer {
-            Ok(Answer::Response(response)) => self.notes.heard(response.status(), response.headers()),
-            Ok(Answer::Switched(head, ..)) => self.notes.heard(head.status, &head.headers),
+            Ok(UpstreamResponse::Response(response)) => self.notes.heard(response.status(), response.headers()),
+            Ok(UpstreamResponse::Switched(head, ..)) => self.notes.heard(head.status, &head.headers),
             Err(error) => self.notes.failed(error::upstream_status(error)),
         }
     }

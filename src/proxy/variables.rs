@@ -11,18 +11,18 @@ use std::sync::OnceLock;
 use http::{Version, header};
 
 use super::request_id::RequestId;
-use crate::downstream::connection::{ClientConnection, ConnectionSecurity};
+use crate::downstream::connection::{DownstreamConnection, DownstreamSecurity};
 use crate::model::host::HostName;
-use crate::model::template::{Facts, Presence};
-use crate::model::variable::{RequestFact, RequestVariable};
+use crate::model::template::{VariablePresence, VariableSource};
+use crate::model::variable::{NamedRequestVariable, RequestVariable};
 use crate::model::{HostId, Model, VirtualHost};
 use crate::telemetry::access_log::{clock, line};
 use append::{put, write};
 
 /// A request as it came, and what is around it. Borrowed for the moment in which templates are rendered.
-pub struct RequestFacts<'a> {
+pub struct RequestVariables<'a> {
     pub model: &'a Model,
-    pub client: &'a ClientConnection,
+    pub client: &'a DownstreamConnection,
     /// Who asks, as the host is told it.
     pub client_address: SocketAddr,
     pub head: &'a http::request::Parts,
@@ -31,13 +31,13 @@ pub struct RequestFacts<'a> {
     pub id: &'a RequestId,
 }
 
-impl Facts<RequestVariable> for RequestFacts<'_> {
-    fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> Presence {
+impl VariableSource<RequestVariable> for RequestVariables<'_> {
+    fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
         match variable {
             RequestVariable::Fact(fact) => self.append_fact(*fact, out),
             RequestVariable::Clock(clock) => {
                 clock::append(*clock, out);
-                Presence::Present
+                VariablePresence::Present
             }
             RequestVariable::Header(name) if name == header::HOST => put(out, request::authority(self.head)),
             RequestVariable::Header(name) => request::append_header(&self.head.headers, name, out),
@@ -47,19 +47,21 @@ impl Facts<RequestVariable> for RequestFacts<'_> {
     }
 }
 
-impl RequestFacts<'_> {
-    fn append_fact(&self, fact: RequestFact, out: &mut Vec<u8>) -> Presence {
-        use RequestFact as F;
+impl RequestVariables<'_> {
+    fn append_fact(&self, fact: NamedRequestVariable, out: &mut Vec<u8>) -> VariablePresence {
+        use NamedRequestVariable as F;
         let (client, head) = (self.client, self.head);
         match fact {
             F::RemoteAddr => write(out, self.client_address.ip()),
             F::RemotePort => port(out, self.client_address),
             F::RealipRemoteAddr => write(out, client.peer.address.ip()),
             F::RealipRemotePort => port(out, client.peer.address),
-            F::ProxyProtocolAddr => client.peer.proxied.map_or(Presence::Absent, |it| write(out, it.ip())),
-            F::ProxyProtocolPort => client.peer.proxied.map_or(Presence::Absent, |it| write(out, it.port())),
+            F::ProxyProtocolAddr => client.peer.proxied.map_or(VariablePresence::Absent, |it| write(out, it.ip())),
+            F::ProxyProtocolPort => {
+                client.peer.proxied.map_or(VariablePresence::Absent, |it| write(out, it.port()))
+            }
             F::ProxyAddXForwardedFor => {
-                if request::append_header(&head.headers, &X_FORWARDED_FOR, out) == Presence::Present {
+                if request::append_header(&head.headers, &X_FORWARDED_FOR, out) == VariablePresence::Present {
                     out.extend_from_slice(b", ");
                 }
                 write(out, self.client_address.ip())
@@ -112,7 +114,7 @@ impl RequestFacts<'_> {
     }
 
     /// The name without its port, in lower case; the host's own where the request names none.
-    fn host(&self, out: &mut Vec<u8>) -> Presence {
+    fn host(&self, out: &mut Vec<u8>) -> VariablePresence {
         match request::host_name(self.head) {
             Some(name) => put(out, Some(name.as_bytes())),
             None => put(out, self.server_name().map(HostName::as_str)),
@@ -120,13 +122,13 @@ impl RequestFacts<'_> {
     }
 
     /// The host's own name, with the port that it listens on if clients have to name it.
-    fn default_authority(&self, out: &mut Vec<u8>) -> Presence {
+    fn default_authority(&self, out: &mut Vec<u8>) -> VariablePresence {
         let presence = put(out, self.server_name().map(HostName::as_str));
         let port = self.model.listeners[self.client.listener].address.port();
         if port == if self.is_tls() { 443 } else { 80 } { presence } else { write(out, format_args!(":{port}")) }
     }
 
-    fn local_address(&self, out: &mut Vec<u8>) -> Presence {
+    fn local_address(&self, out: &mut Vec<u8>) -> VariablePresence {
         match self.client.local {
             Some(address) => write(out, address),
             None => write(out, self.model.listeners[self.client.listener].address.ip()),
@@ -139,13 +141,13 @@ impl RequestFacts<'_> {
     }
 
     fn is_tls(&self) -> bool {
-        self.client.security != ConnectionSecurity::Plain
+        self.client.security != DownstreamSecurity::Plain
     }
 }
 
 /// A port that nobody has said is empty.
-fn port(out: &mut Vec<u8>, address: SocketAddr) -> Presence {
-    if address.port() == 0 { Presence::Present } else { write(out, address.port()) }
+fn port(out: &mut Vec<u8>, address: SocketAddr) -> VariablePresence {
+    if address.port() == 0 { VariablePresence::Present } else { write(out, address.port()) }
 }
 
 /// The name of this machine, asked for once.

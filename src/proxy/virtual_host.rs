@@ -7,32 +7,32 @@ use std::rc::Rc;
 use http::header::HeaderValue;
 use http::request;
 
-use super::error::Refusal;
+use super::error::ProxyError;
 use super::requested_host::RequestedHost;
 use super::snapshot::Snapshot;
-use crate::downstream::connection::{ClientConnection, ConnectionSecurity};
-use crate::model::headers::forwarding::Introduction;
-use crate::model::host::Authority;
-use crate::model::{HostId, Security};
+use crate::downstream::connection::{DownstreamConnection, DownstreamSecurity};
+use crate::model::headers::forwarding::ForwardingHeaders;
+use crate::model::host::ParsedAuthority;
+use crate::model::{HostId, HostSecurity};
 
 /// A client connection, and whom its first request was for. Nearly always that is whom all others are for.
-pub(super) struct Visit {
-    pub(super) client: Rc<ClientConnection>,
-    first: OnceCell<Addressee>,
-    introduction: OnceCell<Rc<Introduction>>,
+pub(super) struct ConnectionContext {
+    pub(super) client: Rc<DownstreamConnection>,
+    first: OnceCell<SelectedHost>,
+    introduction: OnceCell<Rc<ForwardingHeaders>>,
 }
 
 /// Whom a request is for.
 #[derive(Clone)]
-pub(super) struct Addressee {
+pub(super) struct SelectedHost {
     pub(super) host: HostId,
     /// `Host` for the application, as the client wrote it.
     pub(super) header: HeaderValue,
 }
 
-impl Visit {
-    pub(super) fn of(client: Rc<ClientConnection>) -> Visit {
-        Visit { client, first: OnceCell::new(), introduction: OnceCell::new() }
+impl ConnectionContext {
+    pub(super) fn of(client: Rc<DownstreamConnection>) -> ConnectionContext {
+        ConnectionContext { client, first: OnceCell::new(), introduction: OnceCell::new() }
     }
 
     /// How the client of a request is introduced to applications. That of the first request is kept.
@@ -40,13 +40,13 @@ impl Visit {
         &self,
         host: HeaderValue,
         client: SocketAddr,
-        security: Security,
-    ) -> Rc<Introduction> {
+        security: HostSecurity,
+    ) -> Rc<ForwardingHeaders> {
         let client = self.client.peer.header_for(client);
         match self.introduction.get() {
             Some(first) if first.is_of(&host, &client, security) => first.clone(),
             _ => {
-                let introduction = Rc::new(Introduction::new(host, client, security));
+                let introduction = Rc::new(ForwardingHeaders::new(host, client, security));
                 let _ = self.introduction.set(introduction.clone());
                 introduction
             }
@@ -56,7 +56,11 @@ impl Visit {
 
 /// Whom a request is for. What the first request of a connection was told is told to all that name the same:
 /// the answer depends on the connection and the name alone.
-pub(super) fn find_host(snapshot: &Snapshot, visit: &Visit, head: &request::Parts) -> Result<Addressee, Refusal> {
+pub(super) fn find_host(
+    snapshot: &Snapshot,
+    visit: &ConnectionContext,
+    head: &request::Parts,
+) -> Result<SelectedHost, ProxyError> {
     let RequestedHost::Named(text) = RequestedHost::of(head)? else { return stand_in(snapshot, &visit.client) };
     match visit.first.get() {
         Some(first) if first.header == *text => Ok(first.clone()),
@@ -69,43 +73,43 @@ pub(super) fn find_host(snapshot: &Snapshot, visit: &Visit, head: &request::Part
     }
 }
 
-fn look_up(snapshot: &Snapshot, client: &ClientConnection, text: &str) -> Result<Addressee, Refusal> {
+fn look_up(snapshot: &Snapshot, client: &DownstreamConnection, text: &str) -> Result<SelectedHost, ProxyError> {
     let hosts = &snapshot.model.listeners[client.listener].hosts;
-    let name = Authority::parse(text).map_err(|_| Refusal::BadHost)?.host;
-    let host = *hosts.find(&name).or(hosts.default.as_ref()).ok_or(Refusal::Misdirected)?;
+    let name = ParsedAuthority::parse(text).map_err(|_| ProxyError::BadHost)?.host;
+    let host = *hosts.find(&name).or(hosts.default.as_ref()).ok_or(ProxyError::Misdirected)?;
     check_terms(snapshot, client, host)?;
-    let header = HeaderValue::from_str(text).map_err(|_| Refusal::BadHost)?;
-    Ok(Addressee { host, header })
+    let header = HeaderValue::from_str(text).map_err(|_| ProxyError::BadHost)?;
+    Ok(SelectedHost { host, header })
 }
 
 /// The host for requests that name none.
-fn stand_in(snapshot: &Snapshot, client: &ClientConnection) -> Result<Addressee, Refusal> {
-    let host = snapshot.model.listeners[client.listener].hosts.default.ok_or(Refusal::BadHost)?;
+fn stand_in(snapshot: &Snapshot, client: &DownstreamConnection) -> Result<SelectedHost, ProxyError> {
+    let host = snapshot.model.listeners[client.listener].hosts.default.ok_or(ProxyError::BadHost)?;
     check_terms(snapshot, client, host)?;
     let name = snapshot.model.host(host).names.first().map(|name| name.name().as_str());
-    let header = name.and_then(|name| HeaderValue::from_str(name).ok()).ok_or(Refusal::BadHost)?;
-    Ok(Addressee { host, header })
+    let header = name.and_then(|name| HeaderValue::from_str(name).ok()).ok_or(ProxyError::BadHost)?;
+    Ok(SelectedHost { host, header })
 }
 
 /// A connection was opened for one name, on the terms of its host. Requests for another host are served
 /// only if that protects them as well and the same certificate covers both, as browsers that reuse
 /// connections rely on (RFC 9113 section 9.1.1); else a client could go around a host's own TLS terms.
 /// Old clients name nothing; what they were shown was for them to judge.
-fn check_terms(snapshot: &Snapshot, client: &ClientConnection, host: HostId) -> Result<(), Refusal> {
-    let ConnectionSecurity::Tls { server_name, terms, client, .. } = &client.security else {
+fn check_terms(snapshot: &Snapshot, client: &DownstreamConnection, host: HostId) -> Result<(), ProxyError> {
+    let DownstreamSecurity::Tls { server_name, terms, client, .. } = &client.security else {
         return Ok(());
     };
-    let Security::Tls(wanted) = snapshot.model.host(host).security else { return Ok(()) };
+    let HostSecurity::Tls(wanted) = snapshot.model.host(host).security else { return Ok(()) };
     let wanted_terms = snapshot.model.tls_terms(wanted);
     if *terms != wanted {
         let terms = snapshot.model.tls_terms(*terms);
         let is_certified = server_name.is_none() || terms.certificates == wanted_terms.certificates;
         if !is_certified || !terms.protect_as(wanted_terms) {
-            return Err(Refusal::Misdirected);
+            return Err(ProxyError::Misdirected);
         }
     }
     if wanted_terms.require_client() && client.is_none() {
-        return Err(Refusal::NoClientCertificate);
+        return Err(ProxyError::NoClientCertificate);
     }
     Ok(())
 }
@@ -113,7 +117,7 @@ fn check_terms(snapshot: &Snapshot, client: &ClientConnection, host: HostId) -> 
 /// Who asks, by the rules of the host that answers.
 pub(super) fn client_address(
     snapshot: &Snapshot,
-    client: &ClientConnection,
+    client: &DownstreamConnection,
     host: Option<HostId>,
     head: &request::Parts,
 ) -> SocketAddr {

@@ -6,17 +6,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::LogTarget;
-use crate::tls::files::file_error::FileProblem;
-use crate::tls::store::objection::{Ending, Objection};
+use crate::tls::files::file_error::FileError;
+use crate::tls::store::objection::{ExpiryNotice, Objection};
 
 /// Something that keeps a configuration from being served, or its clients from being content.
 #[derive(Debug)]
-pub enum Problem {
-    File(FileProblem),
+pub enum StartupProblem {
+    File(FileError),
     /// Nothing is wrong yet, but will be.
-    Soon(Box<Ending>),
+    Soon(Box<ExpiryNotice>),
     /// What keeps certificates from being obtained. Those that are there serve on.
-    Obstacle(FileProblem),
+    Obstacle(FileError),
     Tls(rustls::Error),
     Bind {
         address: SocketAddr,
@@ -34,43 +34,43 @@ pub enum Problem {
     Start(io::Error),
 }
 
-impl From<Objection> for Problem {
-    fn from(objection: Objection) -> Problem {
+impl From<Objection> for StartupProblem {
+    fn from(objection: Objection) -> StartupProblem {
         match objection {
-            Objection::File(problem) => Problem::File(problem),
-            Objection::Soon(ending) => Problem::Soon(ending),
+            Objection::File(problem) => StartupProblem::File(problem),
+            Objection::Soon(ending) => StartupProblem::Soon(ending),
         }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for StartupProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::File(problem) | Problem::Obstacle(problem) => problem.fmt(f),
-            Problem::Soon(ending) => ending.fmt(f),
-            Problem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
-            Problem::Bind { address, error } => {
+            StartupProblem::File(problem) | StartupProblem::Obstacle(problem) => problem.fmt(f),
+            StartupProblem::Soon(ending) => ending.fmt(f),
+            StartupProblem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
+            StartupProblem::Bind { address, error } => {
                 write!(f, "cannot listen on {address}: {error}; {}", bind_advice(*address, error))
             }
-            Problem::Log { target: LogTarget::File(path), error } => {
+            StartupProblem::Log { target: LogTarget::File(path), error } => {
                 write!(f, "{}: cannot write the access log: {error}; create its directory, ", path.display())?;
                 f.write_str("or name another file as access_log, in a gitlab.rb another log_directory")
             }
-            Problem::Log { error, .. } => write!(f, "cannot write the access log: {error}"),
-            Problem::LogDirectory(path) => {
+            StartupProblem::Log { error, .. } => write!(f, "cannot write the access log: {error}"),
+            StartupProblem::LogDirectory(path) => {
                 write!(f, "{}: this directory for access logs does not exist; create it, ", path.display())?;
                 f.write_str("or name another place as access_log, in a gitlab.rb as log_directory")
             }
-            Problem::User { name, why } => {
+            StartupProblem::User { name, why } => {
                 write!(f, "cannot serve as user `{name}`: {why}; name an existing account as process.user, ")?;
                 f.write_str("in a gitlab.rb as web_server['username']")
             }
-            Problem::Start(error) => write!(f, "cannot start: {error}"),
+            StartupProblem::Start(error) => write!(f, "cannot start: {error}"),
         }
     }
 }
 
-impl std::error::Error for Problem {}
+impl std::error::Error for StartupProblem {}
 
 fn bind_advice(address: SocketAddr, error: &io::Error) -> &'static str {
     match error.kind() {

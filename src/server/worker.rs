@@ -13,22 +13,22 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use crate::downstream::{self, Accepted, Transport};
-use crate::drain::{Census, Drain, Kind};
-use crate::model::Preamble;
+use crate::downstream::{self, AcceptedConnection, DownstreamTransport};
+use crate::drain::{TaskCounts, TaskKind, TaskTracker};
+use crate::model::ProxyProtocolMode;
 use crate::net::listener;
 use crate::proxy::Proxy;
 use crate::proxy::snapshot::SharedSnapshot;
-use crate::telemetry::access_log::writer::LogHandle;
-use crate::telemetry::metrics::Tallies;
-use crate::tls::server::sni::{Door, Doors, Doorway};
+use crate::telemetry::access_log::writer::LogSender;
+use crate::telemetry::metrics::WorkerMetrics;
+use crate::tls::server::sni::{CurrentSniResolver, SniResolver, SniResolvers};
 
 /// All that one worker needs to start.
-pub(crate) struct Plan {
+pub(crate) struct WorkerConfig {
     pub(crate) shared: SharedSnapshot,
     pub(crate) sockets: Vec<BoundListener>,
-    pub(crate) logs: LogHandle,
-    pub(crate) tallies: Option<Tallies>,
+    pub(crate) logs: LogSender,
+    pub(crate) tallies: Option<WorkerMetrics>,
 }
 
 /// A bound socket, and how it speaks.
@@ -36,40 +36,44 @@ pub(crate) struct BoundListener {
     /// The position of the listener in the model.
     pub(crate) listener: usize,
     pub(crate) socket: TcpListener,
-    pub(crate) preamble: Preamble,
-    pub(crate) tls: Option<Arc<Door>>,
+    pub(crate) preamble: ProxyProtocolMode,
+    pub(crate) tls: Option<Arc<SniResolver>>,
 }
 
 /// Tells a worker what to do.
 #[derive(Clone)]
-pub(crate) struct Orders(UnboundedSender<Order>);
+pub(crate) struct WorkerHandle(UnboundedSender<WorkerCommand>);
 
-enum Order {
+enum WorkerCommand {
     Stop,
     Cut,
-    Renew(Doors),
+    Renew(SniResolvers),
 }
 
-impl Orders {
+impl WorkerHandle {
     /// Accept nothing more, finish what runs, end.
     pub(crate) fn stop(&self) {
         // A worker that is gone has stopped already.
-        let _ = self.0.send(Order::Stop);
+        let _ = self.0.send(WorkerCommand::Stop);
     }
 
     /// Let handshakes to come use other certificates.
-    pub(crate) fn renew(&self, doors: Doors) {
-        let _ = self.0.send(Order::Renew(doors));
+    pub(crate) fn renew(&self, doors: SniResolvers) {
+        let _ = self.0.send(WorkerCommand::Renew(doors));
     }
 
     /// After a stop: wait no longer.
     pub(crate) fn cut(&self) {
-        let _ = self.0.send(Order::Cut);
+        let _ = self.0.send(WorkerCommand::Cut);
     }
 }
 
 /// Starts a worker. When it has ended it sends what it had to cut to `reports`.
-pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census>) -> io::Result<Orders> {
+pub(crate) fn start(
+    position: usize,
+    plan: WorkerConfig,
+    reports: UnboundedSender<TaskCounts>,
+) -> io::Result<WorkerHandle> {
     let (sender, orders) = unbounded_channel();
     std::thread::Builder::new().name(format!("worker-{position}")).spawn(move || {
         match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
@@ -83,12 +87,12 @@ pub(crate) fn start(position: usize, plan: Plan, reports: UnboundedSender<Census
             Err(error) => tracing::error!("a worker cannot start: {error}"),
         }
     })?;
-    Ok(Orders(sender))
+    Ok(WorkerHandle(sender))
 }
 
-async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
+async fn run(plan: WorkerConfig, mut orders: UnboundedReceiver<WorkerCommand>) -> TaskCounts {
     let grace = plan.shared.model.process.shutdown_grace;
-    let drain = Drain::new();
+    let drain = TaskTracker::new();
     let proxy = Rc::new(Proxy::new(plan.shared, &plan.logs, plan.tallies, drain.clone()));
     let mut running: Vec<JoinHandle<()>> = Vec::new();
     let mut transports = Vec::new();
@@ -100,7 +104,7 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
             Err(error) => tracing::error!("a worker cannot accept connections: {error}"),
         }
     }
-    let ticking = Drain::spawn_part(tick(proxy.clone()));
+    let ticking = TaskTracker::spawn_part(tick(proxy.clone()));
     next_but_renewing(&mut orders, &transports).await;
     running.iter().for_each(JoinHandle::abort);
     let cut = tokio::select! {
@@ -113,40 +117,44 @@ async fn run(plan: Plan, mut orders: UnboundedReceiver<Order>) -> Census {
 }
 
 /// The next order to stop or to cut; renewals are done on the way. Without a sender the process is ending, too.
-async fn next_but_renewing(orders: &mut UnboundedReceiver<Order>, transports: &[(usize, Rc<Transport>)]) {
-    while let Some(Order::Renew(doors)) = orders.recv().await {
+async fn next_but_renewing(
+    orders: &mut UnboundedReceiver<WorkerCommand>,
+    transports: &[(usize, Rc<DownstreamTransport>)],
+) {
+    while let Some(WorkerCommand::Renew(doors)) = orders.recv().await {
         for (listener, transport) in transports {
-            if let (Transport::Tls(doorway), Some(door)) = (&**transport, &doors[*listener]) {
+            if let (DownstreamTransport::Tls(doorway), Some(door)) = (&**transport, &doors[*listener]) {
                 doorway.hang(door.clone());
             }
         }
     }
 }
 
-fn transport(bound: &BoundListener) -> Transport {
+fn transport(bound: &BoundListener) -> DownstreamTransport {
     match &bound.tls {
-        Some(door) => Transport::Tls(Doorway::new(door.clone())),
-        None => Transport::Plain,
+        Some(door) => DownstreamTransport::Tls(CurrentSniResolver::new(door.clone())),
+        None => DownstreamTransport::Plain,
     }
 }
 
 fn accepting(
     bound: BoundListener,
-    transport: Rc<Transport>,
+    transport: Rc<DownstreamTransport>,
     proxy: Rc<Proxy>,
-    drain: Drain,
+    drain: TaskTracker,
 ) -> io::Result<JoinHandle<()>> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
     let (listener, preamble) = (bound.listener, bound.preamble);
     let local_is_asked_for = proxy.asks_for_local_address();
-    Ok(Drain::spawn_part(async move {
+    Ok(TaskTracker::spawn_part(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
             let local = if local_is_asked_for { tcp.local_addr().ok() } else { None };
-            let accepted = Accepted { tcp, peer, local: local.map(|local| local.ip()), listener, preamble };
+            let accepted =
+                AcceptedConnection { tcp, peer, local: local.map(|local| local.ip()), listener, preamble };
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
             let counted = proxy.connected();
-            drain.spawn(Kind::Connection, async move {
+            drain.spawn(TaskKind::Connection, async move {
                 let service = |client| proxy.service(client);
                 if let Some(unserved) = downstream::serve(accepted, &transport, &of_connection, service).await {
                     proxy.note_unserved(listener, peer.ip(), &unserved);

@@ -12,22 +12,22 @@ use nix::unistd::{AccessFlags, Gid, Uid, User, access, getgrouplist, initgroups,
 
 /// Why the account could not be changed.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum AccountError {
     NoSuchUser,
     Refused(Errno),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for AccountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::NoSuchUser => f.write_str("there is no such account"),
-            Failure::Refused(errno) => write!(f, "{}", errno.desc()),
+            AccountError::NoSuchUser => f.write_str("there is no such account"),
+            AccountError::Refused(errno) => write!(f, "{}", errno.desc()),
         }
     }
 }
 
 /// An account to serve as.
-pub(crate) struct Account {
+pub(crate) struct UserAccount {
     name: CString,
     user: Uid,
     group: Gid,
@@ -35,31 +35,31 @@ pub(crate) struct Account {
 
 /// What an account may want to do with a file or a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Right {
+pub(crate) enum FilePermission {
     Read,
     Write,
     /// To make a file in a directory.
     Create,
 }
 
-impl Account {
-    pub(crate) fn find(name: &str) -> Result<Account, Failure> {
-        let user = User::from_name(name).map_err(Failure::Refused)?.ok_or(Failure::NoSuchUser)?;
-        Account::of(user).ok_or(Failure::NoSuchUser)
+impl UserAccount {
+    pub(crate) fn find(name: &str) -> Result<UserAccount, AccountError> {
+        let user = User::from_name(name).map_err(AccountError::Refused)?.ok_or(AccountError::NoSuchUser)?;
+        UserAccount::of(user).ok_or(AccountError::NoSuchUser)
     }
 
     /// The one that this process runs as, if it has a name.
-    pub(crate) fn own() -> Option<Account> {
-        Account::of(User::from_uid(Uid::effective()).ok()??)
+    pub(crate) fn own() -> Option<UserAccount> {
+        UserAccount::of(User::from_uid(Uid::effective()).ok()??)
     }
 
-    fn of(user: User) -> Option<Account> {
-        Some(Account { name: CString::new(user.name).ok()?, user: user.uid, group: user.gid })
+    fn of(user: User) -> Option<UserAccount> {
+        Some(UserAccount { name: CString::new(user.name).ok()?, user: user.uid, group: user.gid })
     }
 
     /// Whether it has a right, by the modes of the file and the directories above it. `None` if there is no telling,
     /// because this process cannot see them.
-    pub(crate) fn has(&self, right: Right, path: &Path) -> Option<bool> {
+    pub(crate) fn has(&self, right: FilePermission, path: &Path) -> Option<bool> {
         if self.user.is_root() {
             return Some(true);
         }
@@ -71,9 +71,9 @@ impl Account {
             }
         }
         let bits = match right {
-            Right::Read => READ,
-            Right::Write => WRITE,
-            Right::Create => WRITE | ENTER,
+            FilePermission::Read => READ,
+            FilePermission::Write => WRITE,
+            FilePermission::Create => WRITE | ENTER,
         };
         Some(self.may(bits, &fs::metadata(path).ok()?, &groups))
     }
@@ -96,15 +96,15 @@ impl Account {
     }
 
     /// Serves as this account from here on. Call it before any thread starts.
-    pub(crate) fn assume(&self) -> Result<(), Failure> {
+    pub(crate) fn assume(&self) -> Result<(), AccountError> {
         // Groups first: without root they could not be given up any more.
-        initgroups(&self.name, self.group).map_err(Failure::Refused)?;
-        setgid(self.group).map_err(Failure::Refused)?;
-        setuid(self.user).map_err(Failure::Refused)
+        initgroups(&self.name, self.group).map_err(AccountError::Refused)?;
+        setgid(self.group).map_err(AccountError::Refused)?;
+        setuid(self.user).map_err(AccountError::Refused)
     }
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for UserAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name.to_string_lossy())
     }
@@ -142,10 +142,10 @@ pub(crate) fn may_write(file: &Path) -> bool {
 /// Whether an account could create and replace files in a directory. `None` is the one of this process.
 pub(crate) fn may_change(directory: &Path, account: Option<&str>) -> bool {
     // Whoever is not root cannot become another one, so its own rights count.
-    let other = account.filter(|_| is_root()).and_then(|name| Account::find(name).ok());
+    let other = account.filter(|_| is_root()).and_then(|name| UserAccount::find(name).ok());
     match other {
         None => access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok(),
-        Some(account) => account.has(Right::Create, directory) == Some(true),
+        Some(account) => account.has(FilePermission::Create, directory) == Some(true),
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that the program listens to.
-pub(crate) struct Signals {
+pub(crate) struct SignalListener {
     term: Signal,
     quit: Signal,
     interrupt: Signal,
@@ -15,15 +15,15 @@ pub(crate) struct Signals {
 }
 
 /// What a signal asks for.
-pub(crate) enum Wish {
+pub(crate) enum SignalAction {
     Stop,
     ReopenLogs,
     Renew,
 }
 
-impl Signals {
-    pub(crate) fn new() -> io::Result<Signals> {
-        Ok(Signals {
+impl SignalListener {
+    pub(crate) fn new() -> io::Result<SignalListener> {
+        Ok(SignalListener {
             term: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -32,13 +32,13 @@ impl Signals {
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Wish {
+    pub(crate) async fn next(&mut self) -> SignalAction {
         tokio::select! {
-            _ = self.term.recv() => Wish::Stop,
-            _ = self.quit.recv() => Wish::Stop,
-            _ = self.interrupt.recv() => Wish::Stop,
-            _ = self.reopen.recv() => Wish::ReopenLogs,
-            _ = self.hangup.recv() => Wish::Renew,
+            _ = self.term.recv() => SignalAction::Stop,
+            _ = self.quit.recv() => SignalAction::Stop,
+            _ = self.interrupt.recv() => SignalAction::Stop,
+            _ = self.reopen.recv() => SignalAction::ReopenLogs,
+            _ = self.hangup.recv() => SignalAction::Renew,
         }
     }
 }

@@ -20,22 +20,22 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, Local};
 use http::{HeaderMap, Method, StatusCode, request};
 
-use super::metrics::OpenRequest;
-use crate::model::log_format::CustomFormat;
-use crate::model::template::Facts;
+use super::metrics::RequestGuard;
+use crate::model::log_format::CustomLogFormat;
+use crate::model::template::VariableSource;
 use crate::model::variable::RequestVariable;
 use clock::TIME_LOCAL;
-use custom_record::{End, Notes};
-use line::{RequestSummary, TunnelEnd, TunnelLine};
-use writer::WorkerLog;
+use custom_record::{CustomRecord, ExchangeEnd};
+use line::{RequestSummary, TunnelLine, TunnelSummary};
+use writer::LogBuffer;
 
 /// One exchange that is under way.
-pub struct Exchange(Box<Record>);
+pub struct ExchangeRecord(Box<RecordState>);
 
 /// A tunnel that is open.
 pub struct TunnelRecord {
-    line: OpenTunnelLine,
-    log: HostLog,
+    line: PendingTunnelLine,
+    log: AccessLog,
     since: Instant,
     sent: u64,
     received: u64,
@@ -43,58 +43,58 @@ pub struct TunnelRecord {
 
 /// The log of a host.
 #[derive(Clone)]
-pub struct HostLog {
-    pub log: Rc<WorkerLog>,
+pub struct AccessLog {
+    pub log: Rc<LogBuffer>,
     pub clock: Rc<LogClock>,
-    pub form: LineForm,
+    pub form: LineFormat,
 }
 
 /// The form of its lines.
 #[derive(Clone)]
-pub enum LineForm {
+pub enum LineFormat {
     Package,
-    Custom(Rc<CustomFormat>),
+    Custom(Rc<CustomLogFormat>),
 }
 
-struct Record {
-    line: Line,
-    log: HostLog,
-    progress: Progress,
-    wanted: Wanted,
+struct RecordState {
+    line: ExchangeLine,
+    log: AccessLog,
+    progress: ResponseProgress,
+    wanted: RequestedPart,
     sent: u64,
     /// Bytes of the body before its compression; 0 if it was not compressed.
     uncompressed: u64,
     /// There if a status page tells it.
-    tally: Option<OpenRequest>,
+    tally: Option<RequestGuard>,
 }
 
 /// What the line needs to know.
 #[expect(clippy::large_enum_variant, reason = "it is in the record's box; another one would cost each request")]
-enum Line {
+enum ExchangeLine {
     Package {
         peer: IpAddr,
         request: RequestSummary,
     },
-    Custom(Box<Notes>),
+    Custom(Box<CustomRecord>),
     /// Nothing: the line is the tunnel's.
     Gone,
 }
 
 /// The same for a tunnel, which keeps as little as it can.
-enum OpenTunnelLine {
+enum PendingTunnelLine {
     Package(TunnelLine),
-    Custom(Box<Notes>),
+    Custom(Box<CustomRecord>),
     Gone,
 }
 
 /// What the client wants of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum RequestedPart {
     Everything,
     Head,
 }
 
-enum Progress {
+enum ResponseProgress {
     /// No answer has begun. If it ends here, the client went away.
     Asked,
     Answered {
@@ -106,22 +106,24 @@ enum Progress {
 #[derive(Default)]
 pub struct LogClock(RefCell<(u64, String)>);
 
-impl Exchange {
+impl ExchangeRecord {
     pub fn open(
         peer: IpAddr,
         head: &request::Parts,
-        facts: &impl Facts<RequestVariable>,
-        log: HostLog,
-    ) -> Exchange {
+        facts: &impl VariableSource<RequestVariable>,
+        log: AccessLog,
+    ) -> ExchangeRecord {
         let line = match &log.form {
-            LineForm::Package => Line::Package { peer, request: RequestSummary::of(head) },
-            LineForm::Custom(format) => Line::Custom(Box::new(Notes::begin(format.clone(), facts, head))),
+            LineFormat::Package => ExchangeLine::Package { peer, request: RequestSummary::of(head) },
+            LineFormat::Custom(format) => {
+                ExchangeLine::Custom(Box::new(CustomRecord::begin(format.clone(), facts, head)))
+            }
         };
-        let wanted = if head.method == Method::HEAD { Wanted::Head } else { Wanted::Everything };
-        Exchange(Box::new(Record {
+        let wanted = if head.method == Method::HEAD { RequestedPart::Head } else { RequestedPart::Everything };
+        ExchangeRecord(Box::new(RecordState {
             line,
             log,
-            progress: Progress::Asked,
+            progress: ResponseProgress::Asked,
             wanted,
             sent: 0,
             uncompressed: 0,
@@ -130,27 +132,27 @@ impl Exchange {
     }
 
     /// What is noted beyond the usual; `None` if the log has the usual format.
-    pub fn notes(&mut self) -> Option<&mut Notes> {
+    pub fn notes(&mut self) -> Option<&mut CustomRecord> {
         match &mut self.0.line {
-            Line::Custom(notes) => Some(notes),
-            Line::Package { .. } | Line::Gone => None,
+            ExchangeLine::Custom(notes) => Some(notes),
+            ExchangeLine::Package { .. } | ExchangeLine::Gone => None,
         }
     }
 
     /// Whether the client wants no body.
     pub fn is_head(&self) -> bool {
-        self.0.wanted == Wanted::Head
+        self.0.wanted == RequestedPart::Head
     }
 
     /// Counted from here to its end.
-    pub fn counted(mut self, tally: Option<OpenRequest>) -> Exchange {
+    pub fn counted(mut self, tally: Option<RequestGuard>) -> ExchangeRecord {
         self.0.tally = tally;
         self
     }
 
     /// The head of the answer is on its way.
     pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.0.progress = Progress::Answered { status: status.as_u16() };
+        self.0.progress = ResponseProgress::Answered { status: status.as_u16() };
         if let Some(notes) = self.notes() {
             notes.answered(headers);
         }
@@ -176,10 +178,12 @@ impl Exchange {
     pub fn into_tunnel(mut self) -> TunnelRecord {
         let record = &mut self.0;
         record.tally = None;
-        let line = match std::mem::replace(&mut record.line, Line::Gone) {
-            Line::Package { peer, request } => OpenTunnelLine::Package(TunnelLine::prepare(peer, &request)),
-            Line::Custom(notes) => OpenTunnelLine::Custom(notes),
-            Line::Gone => OpenTunnelLine::Gone,
+        let line = match std::mem::replace(&mut record.line, ExchangeLine::Gone) {
+            ExchangeLine::Package { peer, request } => {
+                PendingTunnelLine::Package(TunnelLine::prepare(peer, &request))
+            }
+            ExchangeLine::Custom(notes) => PendingTunnelLine::Custom(notes),
+            ExchangeLine::Gone => PendingTunnelLine::Gone,
         };
         TunnelRecord { line, log: record.log.clone(), since: Instant::now(), sent: 0, received: 0 }
     }
@@ -197,21 +201,21 @@ impl TunnelRecord {
     }
 }
 
-impl Drop for Record {
+impl Drop for RecordState {
     fn drop(&mut self) {
         let status = match self.progress {
-            Progress::Asked => CLIENT_WENT_AWAY,
-            Progress::Answered { status } => status,
+            ResponseProgress::Asked => CLIENT_WENT_AWAY,
+            ResponseProgress::Answered { status } => status,
         };
         let (sent, uncompressed) = (self.sent, self.uncompressed);
         match &mut self.line {
-            Line::Package { peer, request } => self.log.dated_line(|out, time| {
-                line::write_line(out, *peer, time, request, line::Outcome { status, sent, uncompressed });
+            ExchangeLine::Package { peer, request } => self.log.dated_line(|out, time| {
+                line::write_line(out, *peer, time, request, line::ResponseSummary { status, sent, uncompressed });
             }),
-            Line::Custom(notes) => {
-                self.log.log.line(|out| notes.write(End { status, sent, uncompressed, received: 0 }, out))
+            ExchangeLine::Custom(notes) => {
+                self.log.log.line(|out| notes.write(ExchangeEnd { status, sent, uncompressed, received: 0 }, out))
             }
-            Line::Gone => {}
+            ExchangeLine::Gone => {}
         }
     }
 }
@@ -221,26 +225,26 @@ impl Drop for TunnelRecord {
         let TunnelRecord { sent, received, .. } = *self;
         let lasted = self.since.elapsed();
         match &mut self.line {
-            OpenTunnelLine::Package(line) => {
-                self.log.dated_line(|out, time| line.write(out, time, TunnelEnd { lasted, sent, received }));
+            PendingTunnelLine::Package(line) => {
+                self.log.dated_line(|out, time| line.write(out, time, TunnelSummary { lasted, sent, received }));
             }
-            OpenTunnelLine::Custom(notes) => {
+            PendingTunnelLine::Custom(notes) => {
                 let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
-                self.log.log.line(|out| notes.write(End { status, sent, uncompressed: 0, received }, out));
+                self.log.log.line(|out| notes.write(ExchangeEnd { status, sent, uncompressed: 0, received }, out));
             }
-            OpenTunnelLine::Gone => {}
+            PendingTunnelLine::Gone => {}
         }
     }
 }
 
-impl HostLog {
+impl AccessLog {
     /// Writes the line of a request that was refused before it could be read.
     pub fn unreadable(&self, peer: IpAddr, status: StatusCode) {
         match &self.form {
-            LineForm::Package => {
+            LineFormat::Package => {
                 self.dated_line(|out, time| line::write_unreadable_line(out, peer, time, status));
             }
-            LineForm::Custom(format) => {
+            LineFormat::Custom(format) => {
                 self.log.line(|out| custom_record::write_unreadable(format, peer, status, out))
             }
         }

@@ -15,43 +15,43 @@ use http::StatusCode;
 
 use crate::model::{HostId, Model};
 use counter::Counter;
-use handshakes::{Agreement, Fault, HandshakeSums, Handshakes};
+use handshakes::{HandshakeCounters, HandshakeFailureKind, HandshakeMetrics, NegotiatedParameters};
 
 /// One worker's counters, beside those of all others.
 #[derive(Clone)]
-pub struct Tallies {
-    own: Arc<Counters>,
-    all: Arc<[Arc<Counters>]>,
+pub struct WorkerMetrics {
+    own: Arc<WorkerCounters>,
+    all: Arc<[Arc<WorkerCounters>]>,
     started: SystemTime,
 }
 
 /// A connection that is open, as a connection or as the tunnel that it became.
-pub struct OpenConnection(Rc<Tallies>);
+pub struct ConnectionGuard(Rc<WorkerMetrics>);
 
 /// An exchange that is under way.
-pub struct OpenRequest {
-    tallies: Rc<Tallies>,
+pub struct RequestGuard {
+    tallies: Rc<WorkerMetrics>,
     host: usize,
     since: Instant,
 }
 
 /// All workers together, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sums {
+pub struct MetricsSnapshot {
     pub started: SystemTime,
     pub accepted: u64,
     pub active: u64,
     pub requests: u64,
     /// Exchanges that are under way.
     pub busy: u64,
-    pub handshakes: HandshakeSums,
+    pub handshakes: HandshakeMetrics,
     /// By host of the model; the last is for requests that no host is there for.
-    pub hosts: Vec<HostSums>,
+    pub hosts: Vec<HostMetrics>,
 }
 
 /// What one host did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct HostSums {
+pub struct HostMetrics {
     /// Answers by the first digit of their status: 1xx, 2xx and so on.
     pub answers: [u64; 5],
     /// Bytes of bodies.
@@ -61,12 +61,12 @@ pub struct HostSums {
 }
 
 #[derive(Default)]
-struct Counters {
+struct WorkerCounters {
     accepted: Counter,
     active: Counter,
     requests: Counter,
     busy: Counter,
-    handshakes: Handshakes,
+    handshakes: HandshakeCounters,
     hosts: Vec<HostCounters>,
 }
 
@@ -77,76 +77,76 @@ struct HostCounters {
     busy_micros: Counter,
 }
 
-impl Tallies {
+impl WorkerMetrics {
     /// One for each worker; `None` if the model has no page that would tell them.
-    pub fn for_workers(model: &Model) -> Option<Vec<Tallies>> {
+    pub fn for_workers(model: &Model) -> Option<Vec<WorkerMetrics>> {
         model.status?;
-        let of_worker = |_| Arc::new(Counters::for_hosts(model.hosts().len() + 1));
-        let all: Arc<[Arc<Counters>]> = (0..model.process.workers.get()).map(of_worker).collect();
+        let of_worker = |_| Arc::new(WorkerCounters::for_hosts(model.hosts().len() + 1));
+        let all: Arc<[Arc<WorkerCounters>]> = (0..model.process.workers.get()).map(of_worker).collect();
         let started = SystemTime::now();
-        Some(all.iter().map(|own| Tallies { own: own.clone(), all: all.clone(), started }).collect())
+        Some(all.iter().map(|own| WorkerMetrics { own: own.clone(), all: all.clone(), started }).collect())
     }
 
     /// A connection was accepted.
-    pub fn accepted(self: &Rc<Self>) -> OpenConnection {
+    pub fn accepted(self: &Rc<Self>) -> ConnectionGuard {
         self.own.accepted.add(1);
         self.remains()
     }
 
     /// A TLS handshake was completed.
-    pub fn agreed(&self, agreement: Agreement) {
+    pub fn agreed(&self, agreement: NegotiatedParameters) {
         self.own.handshakes.agreed(agreement);
     }
 
     /// A TLS handshake was not.
-    pub fn shaken_in_vain(&self, fault: Fault) {
+    pub fn shaken_in_vain(&self, fault: HandshakeFailureKind) {
         self.own.handshakes.failed(fault);
     }
 
     /// A connection lives on as a tunnel.
-    pub fn remains(self: &Rc<Self>) -> OpenConnection {
+    pub fn remains(self: &Rc<Self>) -> ConnectionGuard {
         self.own.active.add(1);
-        OpenConnection(self.clone())
+        ConnectionGuard(self.clone())
     }
 
     /// A request came in.
-    pub fn asked(self: &Rc<Self>, host: Option<HostId>) -> OpenRequest {
+    pub fn asked(self: &Rc<Self>, host: Option<HostId>) -> RequestGuard {
         self.own.requests.add(1);
         self.own.busy.add(1);
         let host = host.map_or(self.own.hosts.len() - 1, HostId::index);
-        OpenRequest { tallies: self.clone(), host, since: Instant::now() }
+        RequestGuard { tallies: self.clone(), host, since: Instant::now() }
     }
 
     /// All workers added up.
-    pub fn sums(&self) -> Sums {
-        let sum = |of: fn(&Counters) -> &Counter| self.all.iter().map(|worker| of(worker).read()).sum();
+    pub fn sums(&self) -> MetricsSnapshot {
+        let sum = |of: fn(&WorkerCounters) -> &Counter| self.all.iter().map(|worker| of(worker).read()).sum();
         let host = |nth: usize| {
             let workers = || self.all.iter().filter_map(move |worker| worker.hosts.get(nth));
-            HostSums {
+            HostMetrics {
                 answers: std::array::from_fn(|class| workers().map(|host| host.answers[class].read()).sum()),
                 sent: workers().map(|host| host.sent.read()).sum(),
                 busy: Duration::from_micros(workers().map(|host| host.busy_micros.read()).sum()),
             }
         };
-        Sums {
+        MetricsSnapshot {
             started: self.started,
             accepted: sum(|worker| &worker.accepted),
             active: sum(|worker| &worker.active),
             requests: sum(|worker| &worker.requests),
             busy: sum(|worker| &worker.busy),
-            handshakes: HandshakeSums::of(self.all.iter().map(|worker| &worker.handshakes)),
+            handshakes: HandshakeMetrics::of(self.all.iter().map(|worker| &worker.handshakes)),
             hosts: (0..self.own.hosts.len()).map(host).collect(),
         }
     }
 }
 
-impl Drop for OpenConnection {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.own.active.take_one();
     }
 }
 
-impl OpenRequest {
+impl RequestGuard {
     /// The head of the answer is on its way.
     pub fn answered(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
@@ -165,7 +165,7 @@ impl OpenRequest {
     }
 }
 
-impl Drop for OpenRequest {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         let lasted = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counters().busy_micros.add(lasted);
@@ -173,8 +173,8 @@ impl Drop for OpenRequest {
     }
 }
 
-impl Counters {
-    fn for_hosts(count: usize) -> Counters {
-        Counters { hosts: (0..count).map(|_| HostCounters::default()).collect(), ..Counters::default() }
+impl WorkerCounters {
+    fn for_hosts(count: usize) -> WorkerCounters {
+        WorkerCounters { hosts: (0..count).map(|_| HostCounters::default()).collect(), ..WorkerCounters::default() }
     }
 }

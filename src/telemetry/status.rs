@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::time::UNIX_EPOCH;
 
-use super::metrics::expiry::HostExpiry;
-use super::metrics::handshakes::{Agreement, HandshakeSums};
-use super::metrics::{HostSums, Sums};
-use crate::model::tls::{Beginning, KeyGroup};
+use super::metrics::expiry::HostCertificateExpiry;
+use super::metrics::handshakes::{HandshakeMetrics, NegotiatedParameters};
+use super::metrics::{HostMetrics, MetricsSnapshot};
+use crate::model::tls::{HandshakeKind, NamedGroup};
 use crate::model::{Model, VirtualHost};
 
 /// The page of nginx's `stub_status`, blanks at the ends of lines included. A connection is writing while an
 /// exchange is under way on it, else waiting; heads are read too fast to be seen.
-pub fn connections(sums: &Sums) -> String {
-    let Sums { accepted, active, requests, .. } = sums;
+pub fn connections(sums: &MetricsSnapshot) -> String {
+    let MetricsSnapshot { accepted, active, requests, .. } = sums;
     let (writing, waiting) = writing_and_waiting(sums);
     format!(
         "Active connections: {active} \nserver accepts handled requests\n {accepted} {accepted} {requests} \n\
@@ -23,8 +23,8 @@ pub fn connections(sums: &Sums) -> String {
 
 /// Counters in the text format of Prometheus, named as nginx's VTS module names them, and what that module does not
 /// have.
-pub fn metrics(sums: &Sums, model: &Model, expiries: &[HostExpiry]) -> String {
-    let mut page = Page(String::new());
+pub fn metrics(sums: &MetricsSnapshot, model: &Model, expiries: &[HostCertificateExpiry]) -> String {
+    let mut page = ExpositionWriter(String::new());
     page.family("nginx_vts_info", "gauge", "The program");
     page.sample("nginx_vts_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     page.family("nginx_vts_start_time_seconds", "gauge", "When the program started");
@@ -49,16 +49,16 @@ pub fn metrics(sums: &Sums, model: &Model, expiries: &[HostExpiry]) -> String {
         page.sample("nginx_vts_server_request_seconds_total", &[("host", host)], it.busy.as_secs_f64());
     }
     page.family("gatepost_expiry_timestamp_seconds", "gauge", "When a certificate or a revocation list ends");
-    for HostExpiry { host, kind, file, at } in expiries {
+    for HostCertificateExpiry { host, kind, file, at } in expiries {
         page.sample("gatepost_expiry_timestamp_seconds", &[("host", host), ("kind", kind), ("file", file)], at);
     }
     handshakes(&mut page, &sums.handshakes);
     page.0
 }
 
-struct Page(String);
+struct ExpositionWriter(String);
 
-impl Page {
+impl ExpositionWriter {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a text cannot fail, here and below.
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -74,14 +74,14 @@ impl Page {
     }
 }
 
-fn handshakes(page: &mut Page, sums: &HandshakeSums) {
+fn handshakes(page: &mut ExpositionWriter, sums: &HandshakeMetrics) {
     page.family("gatepost_tls_handshakes_total", "counter", "TLS handshakes that were completed");
-    for (Agreement { suite, group, beginning }, count) in &sums.agreements {
+    for (NegotiatedParameters { suite, group, beginning }, count) in &sums.agreements {
         let labels = [
             ("version", if suite.is_of_tls13() { "TLSv1.3" } else { "TLSv1.2" }),
             ("suite", suite.name()),
-            ("group", group.map_or("", KeyGroup::name)),
-            ("resumed", if *beginning == Beginning::Resumed { "yes" } else { "no" }),
+            ("group", group.map_or("", NamedGroup::name)),
+            ("resumed", if *beginning == HandshakeKind::Resumed { "yes" } else { "no" }),
         ];
         page.sample("gatepost_tls_handshakes_total", &labels, count);
     }
@@ -96,7 +96,7 @@ fn escaped(value: &str) -> String {
     value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
 
-fn main_connections(page: &mut Page, sums: &Sums) {
+fn main_connections(page: &mut ExpositionWriter, sums: &MetricsSnapshot) {
     let (writing, waiting) = writing_and_waiting(sums);
     let states = [
         ("accepted", sums.accepted),
@@ -114,15 +114,15 @@ fn main_connections(page: &mut Page, sums: &Sums) {
 }
 
 /// Streams of one HTTP/2 connection are several exchanges, but no more than one connection.
-fn writing_and_waiting(sums: &Sums) -> (u64, u64) {
+fn writing_and_waiting(sums: &MetricsSnapshot) -> (u64, u64) {
     let writing = sums.busy.min(sums.active);
     (writing, sums.active - writing)
 }
 
 /// What hosts of one name did together, such as a host and the redirect to it; `*` is all.
-fn by_name(sums: &Sums, model: &Model) -> BTreeMap<String, HostSums> {
+fn by_name(sums: &MetricsSnapshot, model: &Model) -> BTreeMap<String, HostMetrics> {
     let name = |host: &VirtualHost| host.names.first().map(ToString::to_string);
-    let mut hosts: BTreeMap<String, HostSums> = BTreeMap::new();
+    let mut hosts: BTreeMap<String, HostMetrics> = BTreeMap::new();
     for (nth, it) in sums.hosts.iter().enumerate() {
         let own = model.hosts().get(nth).and_then(name);
         for name in own.into_iter().chain(["*".to_owned()]) {
@@ -132,8 +132,8 @@ fn by_name(sums: &Sums, model: &Model) -> BTreeMap<String, HostSums> {
     hosts
 }
 
-impl HostSums {
-    fn add(&mut self, other: &HostSums) {
+impl HostMetrics {
+    fn add(&mut self, other: &HostMetrics) {
         self.sent += other.sent;
         self.busy += other.busy;
         for (own, more) in self.answers.iter_mut().zip(other.answers) {

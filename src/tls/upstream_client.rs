@@ -17,24 +17,24 @@ use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::files::certificate::Certificate;
-use super::files::expiry::{Expiry, Kind};
-use super::files::file_error::FileProblem;
+use super::files::certificate::ServerCertificate;
+use super::files::expiry::{Expiry, ExpiryKind};
+use super::files::file_error::FileError;
 use super::files::pem;
 use crate::model::host::HostName;
-use crate::model::upstream::{Trust, UpstreamProtocol, UpstreamTls};
+use crate::model::upstream::{UpstreamProtocol, UpstreamTlsSettings, UpstreamTrust};
 
 /// Opens TLS connections to one application. Its sessions are resumed, by whichever worker; all of them use the same
 /// configuration, also after it was renewed.
 #[derive(Clone)]
-pub struct ApplicationTls {
-    prepared: Arc<watch::Sender<Prepared>>,
+pub struct UpstreamTlsClient {
+    prepared: Arc<watch::Sender<LoadedClientConfig>>,
     name: ServerName<'static>,
     protocol: UpstreamProtocol,
 }
 
 /// What the files say.
-struct Prepared {
+struct LoadedClientConfig {
     config: Arc<ClientConfig>,
     /// When the certificate ends that the application is shown.
     identity: Option<Expiry>,
@@ -42,28 +42,28 @@ struct Prepared {
 
 /// Believes a certificate without asking who has issued it, but not without its key.
 #[derive(Debug)]
-struct Unissued {
+struct NoIssuerVerifier {
     /// `None` believes any.
     only: Option<CertificateDer<'static>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ApplicationTls {
+impl UpstreamTlsClient {
     /// Reads the files that the terms name. Errors mean that no connection could succeed.
     pub fn new(
-        terms: &UpstreamTls,
+        terms: &UpstreamTlsSettings,
         protocol: UpstreamProtocol,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<ApplicationTls, Vec<FileProblem>> {
+    ) -> Result<UpstreamTlsClient, Vec<FileError>> {
         let name = server_name(&terms.name).map_err(|problem| vec![problem])?;
-        let prepared = Arc::new(watch::Sender::new(Prepared::read(terms, protocol, provider)?));
-        Ok(ApplicationTls { prepared, name, protocol })
+        let prepared = Arc::new(watch::Sender::new(LoadedClientConfig::read(terms, protocol, provider)?));
+        Ok(UpstreamTlsClient { prepared, name, protocol })
     }
 
     /// Reads the files anew. New connections go by what they say now, and resume no session that was begun before;
     /// what cannot be used does not take the place of what was read before.
-    pub fn renew(&self, terms: &UpstreamTls, provider: &Arc<CryptoProvider>) -> Result<(), Vec<FileProblem>> {
-        self.prepared.send_replace(Prepared::read(terms, self.protocol, provider)?);
+    pub fn renew(&self, terms: &UpstreamTlsSettings, provider: &Arc<CryptoProvider>) -> Result<(), Vec<FileError>> {
+        self.prepared.send_replace(LoadedClientConfig::read(terms, self.protocol, provider)?);
         Ok(())
     }
 
@@ -92,25 +92,25 @@ impl ApplicationTls {
     }
 }
 
-impl Prepared {
+impl LoadedClientConfig {
     fn read(
-        terms: &UpstreamTls,
+        terms: &UpstreamTlsSettings,
         protocol: UpstreamProtocol,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<Prepared, Vec<FileProblem>> {
+    ) -> Result<LoadedClientConfig, Vec<FileError>> {
         let builder = trusting(&terms.trust, provider).map_err(|problem| vec![problem])?;
-        let identity = terms.identity.as_ref().map(|files| Certificate::read(files, provider)).transpose()?;
+        let identity = terms.identity.as_ref().map(|files| ServerCertificate::read(files, provider)).transpose()?;
         let mut config = match &identity {
             None => builder.with_no_client_auth(),
             Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key()))),
         };
         config.alpn_protocols = vec![alpn(protocol).to_vec()];
-        let identity = identity.map(|identity| Expiry { kind: Kind::Identity, ..identity.expiry() });
-        Ok(Prepared { config: Arc::new(config), identity })
+        let identity = identity.map(|identity| Expiry { kind: ExpiryKind::Identity, ..identity.expiry() });
+        Ok(LoadedClientConfig { config: Arc::new(config), identity })
     }
 }
 
-impl ServerCertVerifier for Unissued {
+impl ServerCertVerifier for NoIssuerVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -149,54 +149,55 @@ impl ServerCertVerifier for Unissued {
 }
 
 fn trusting(
-    trust: &Trust,
+    trust: &UpstreamTrust,
     provider: &Arc<CryptoProvider>,
-) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, FileProblem> {
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, FileError> {
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| {
-            FileProblem::new(Path::new("TLS"), format!("it cannot be set up: {error}"), "see the program's version")
+            FileError::new(Path::new("TLS"), format!("it cannot be set up: {error}"), "see the program's version")
         })?;
-    let unissued = |only| Arc::new(Unissued { only, algorithms: provider.signature_verification_algorithms });
+    let unissued =
+        |only| Arc::new(NoIssuerVerifier { only, algorithms: provider.signature_verification_algorithms });
     Ok(match trust {
-        Trust::System => builder.with_root_certificates(system_roots()?),
-        Trust::Authorities(file) => builder.with_root_certificates(roots(file)?),
-        Trust::Pinned(file) => {
+        UpstreamTrust::System => builder.with_root_certificates(system_roots()?),
+        UpstreamTrust::Authorities(file) => builder.with_root_certificates(roots(file)?),
+        UpstreamTrust::Pinned(file) => {
             let pinned = pem::certificates(file)?.swap_remove(0);
             builder.dangerous().with_custom_certificate_verifier(unissued(Some(pinned)))
         }
-        Trust::Anything => builder.dangerous().with_custom_certificate_verifier(unissued(None)),
+        UpstreamTrust::Anything => builder.dangerous().with_custom_certificate_verifier(unissued(None)),
     })
 }
 
 /// What the operating system trusts, where `SSL_CERT_FILE` and `SSL_CERT_DIR` do not say otherwise.
-fn system_roots() -> Result<RootCertStore, FileProblem> {
+fn system_roots() -> Result<RootCertStore, FileError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     // One that cannot be read is none; all others still count.
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let advice = "install the package ca-certificates, or name a file as `ca`";
-        return Err(FileProblem::new(Path::new("/etc/ssl/certs"), "the system trusts no authority at all", advice));
+        return Err(FileError::new(Path::new("/etc/ssl/certs"), "the system trusts no authority at all", advice));
     }
     Ok(roots)
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, FileProblem> {
+fn roots(file: &Path) -> Result<RootCertStore, FileError> {
     let mut roots = RootCertStore::empty();
     for certificate in pem::certificates(file)? {
         roots.add(certificate).map_err(|error| {
             let advice = "it must hold the certificate of an authority; one of a server is named as `pin`";
-            FileProblem::new(file, format!("a certificate in it cannot be an authority's: {error}"), advice)
+            FileError::new(file, format!("a certificate in it cannot be an authority's: {error}"), advice)
         })?;
     }
     Ok(roots)
 }
 
-fn server_name(name: &HostName) -> Result<ServerName<'static>, FileProblem> {
+fn server_name(name: &HostName) -> Result<ServerName<'static>, FileError> {
     let text = name.as_str().trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(text.to_owned()).map_err(|_| {
-        FileProblem::new(Path::new(text), "no certificate can be for this name", "name another one as `name`")
+        FileError::new(Path::new(text), "no certificate can be for this name", "name another one as `name`")
     })
 }
 

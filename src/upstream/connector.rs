@@ -13,7 +13,7 @@ use tokio_util::either::Either;
 use super::error::UpstreamError;
 use crate::model::upstream::{UpstreamAddress, UpstreamSpec};
 use crate::net::tcp::notice_death;
-use crate::tls::upstream_client::ApplicationTls;
+use crate::tls::upstream_client::UpstreamTlsClient;
 
 /// A connection to an application, with TLS or without.
 pub type UpstreamStream = Either<PlainStream, Box<TlsStream<PlainStream>>>;
@@ -22,29 +22,29 @@ pub type UpstreamStream = Either<PlainStream, Box<TlsStream<PlainStream>>>;
 type PlainStream = Either<UnixStream, TcpStream>;
 
 /// Opens connections to one application.
-pub struct Dialer {
-    target: Target,
-    tls: Option<ApplicationTls>,
+pub struct Connector {
+    target: ConnectTarget,
+    tls: Option<UpstreamTlsClient>,
     timeout: Duration,
 }
 
-enum Target {
+enum ConnectTarget {
     Unix(PathBuf),
     Address(SocketAddr),
     /// Looked up for each new connection, so a changed address is followed.
     Name(String, u16),
 }
 
-impl Dialer {
-    pub fn new(spec: &UpstreamSpec, tls: Option<ApplicationTls>) -> Dialer {
+impl Connector {
+    pub fn new(spec: &UpstreamSpec, tls: Option<UpstreamTlsClient>) -> Connector {
         let target = match &spec.address {
-            UpstreamAddress::Unix(path) => Target::Unix(path.clone()),
+            UpstreamAddress::Unix(path) => ConnectTarget::Unix(path.clone()),
             UpstreamAddress::Tcp { host, port } => match host.parse::<IpAddr>() {
-                Ok(ip) => Target::Address(SocketAddr::new(ip, *port)),
-                Err(_) => Target::Name(host.clone(), *port),
+                Ok(ip) => ConnectTarget::Address(SocketAddr::new(ip, *port)),
+                Err(_) => ConnectTarget::Name(host.clone(), *port),
             },
         };
-        Dialer { target, tls, timeout: spec.connect_timeout }
+        Connector { target, tls, timeout: spec.connect_timeout }
     }
 
     pub async fn dial(&self) -> Result<UpstreamStream, UpstreamError> {
@@ -52,7 +52,7 @@ impl Dialer {
         opening.unwrap_or(Err(UpstreamError::ConnectTimeout))
     }
 
-    /// Longest time for [`Dialer::dial`].
+    /// Longest time for [`Connector::dial`].
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -69,12 +69,12 @@ impl Dialer {
     }
 }
 
-impl Target {
+impl ConnectTarget {
     async fn connect(&self) -> io::Result<PlainStream> {
         match self {
-            Target::Unix(path) => connect_unix(path).await.map(Either::Left),
-            Target::Address(address) => connect_tcp(*address).await,
-            Target::Name(name, port) => connect_by_name(name, *port).await,
+            ConnectTarget::Unix(path) => connect_unix(path).await.map(Either::Left),
+            ConnectTarget::Address(address) => connect_tcp(*address).await,
+            ConnectTarget::Name(name, port) => connect_by_name(name, *port).await,
         }
     }
 }

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use super::request_body::BodyFailure;
-use crate::http1::parse_error::Unreadable;
+use super::request_body::RequestBodyFailure;
+use crate::http1::parse_error::Http1ParseError;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -15,33 +15,33 @@ pub enum UpstreamError {
     /// It was reached, but TLS with it failed.
     Handshake(io::Error),
     /// The connection ended or broke before the head of an answer.
-    Broken(Breakage),
+    Broken(UpstreamConnectionError),
     /// Nothing came for as long as the route allows.
     AnswerTimeout,
     /// It switched protocols without having been asked to.
     UnaskedSwitch,
     /// The request's own body failed; the application is not to blame.
-    RequestBody(BodyFailure),
+    RequestBody(RequestBodyFailure),
 }
 
 /// Why an answer ends before its end. The client must see it truncated, never as complete.
 #[derive(Debug)]
-pub enum AnswerFailure {
-    Broken(Breakage),
+pub enum UpstreamBodyError {
+    Broken(UpstreamConnectionError),
     /// The application fell silent for as long as the route allows.
     Silence,
     /// The request's own body failed while the answer was coming already.
-    RequestBody(BodyFailure),
+    RequestBody(RequestBodyFailure),
 }
 
 /// How a connection failed.
 #[derive(Debug)]
-pub enum Breakage {
+pub enum UpstreamConnectionError {
     /// It was closed too early.
     Closed,
     Io(io::Error),
     /// What came is no HTTP/1.
-    Unreadable(Unreadable),
+    Unreadable(Http1ParseError),
     Stream(hyper::Error),
 }
 
@@ -69,43 +69,43 @@ impl Error for UpstreamError {
     }
 }
 
-impl fmt::Display for AnswerFailure {
+impl fmt::Display for UpstreamBodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AnswerFailure::Broken(error) => write!(f, "the application's answer broke off: {error}"),
-            AnswerFailure::Silence => f.write_str("the application fell silent within its answer"),
-            AnswerFailure::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
+            UpstreamBodyError::Broken(error) => write!(f, "the application's answer broke off: {error}"),
+            UpstreamBodyError::Silence => f.write_str("the application fell silent within its answer"),
+            UpstreamBodyError::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
         }
     }
 }
 
 /// The cause lets HTTP/2 end the client's stream with the application's own reason.
-impl Error for AnswerFailure {
+impl Error for UpstreamBodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            AnswerFailure::Broken(breakage) => breakage.cause(),
-            AnswerFailure::Silence | AnswerFailure::RequestBody(_) => None,
+            UpstreamBodyError::Broken(breakage) => breakage.cause(),
+            UpstreamBodyError::Silence | UpstreamBodyError::RequestBody(_) => None,
         }
     }
 }
 
-impl Breakage {
+impl UpstreamConnectionError {
     fn cause(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Breakage::Io(error) => Some(error),
-            Breakage::Stream(error) => Some(error),
-            Breakage::Closed | Breakage::Unreadable(_) => None,
+            UpstreamConnectionError::Io(error) => Some(error),
+            UpstreamConnectionError::Stream(error) => Some(error),
+            UpstreamConnectionError::Closed | UpstreamConnectionError::Unreadable(_) => None,
         }
     }
 }
 
-impl fmt::Display for Breakage {
+impl fmt::Display for UpstreamConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Breakage::Closed => f.write_str("the application closed the connection"),
-            Breakage::Io(error) => error.fmt(f),
-            Breakage::Unreadable(what) => what.fmt(f),
-            Breakage::Stream(error) => error.fmt(f),
+            UpstreamConnectionError::Closed => f.write_str("the application closed the connection"),
+            UpstreamConnectionError::Io(error) => error.fmt(f),
+            UpstreamConnectionError::Unreadable(what) => what.fmt(f),
+            UpstreamConnectionError::Stream(error) => error.fmt(f),
         }
     }
 }

@@ -12,17 +12,17 @@ use std::rc::Rc;
 use http::{Response, StatusCode};
 
 use super::error::UpstreamError;
-use super::response::Answer;
-use body::ConnectionBody;
-use connection::Connection;
-use idle_pool::Pool;
-use request_writer::Outgoing;
+use super::response::UpstreamResponse;
+use body::Http1ResponseBody;
+use connection::Http1ClientConnection;
+use idle_pool::IdlePool;
+use request_writer::RequestWriter;
 
 /// Why an exchange came to nothing.
-pub(super) struct Failure {
+pub(super) struct Http1SendError {
     pub(super) error: UpstreamError,
     /// The request, if it may be sent once more.
-    pub(super) again: Option<Outgoing>,
+    pub(super) again: Option<RequestWriter>,
 }
 
 /// Sends a request and waits for the head of the answer. The connection goes with the answer, and from
@@ -30,29 +30,32 @@ pub(super) struct Failure {
 ///
 /// Not an `async fn`: the request is handed over at once, so that the future does not carry it.
 pub(super) fn exchange(
-    mut connection: Box<Connection>,
-    request: Outgoing,
-    pool: &Rc<Pool>,
-) -> impl Future<Output = Result<Answer<ConnectionBody>, Failure>> {
+    mut connection: Box<Http1ClientConnection>,
+    request: RequestWriter,
+    pool: &Rc<IdlePool>,
+) -> impl Future<Output = Result<UpstreamResponse<Http1ResponseBody>, Http1SendError>> {
     let asks_to_switch = request.terms().asks_to_switch;
     connection.begin(request);
     async move {
         let head = match poll_fn(|cx| connection.poll_head(cx)).await {
             Ok(head) => head,
             Err(error @ UpstreamError::Broken(_)) => {
-                return Err(Failure { error, again: connection.take_back() });
+                return Err(Http1SendError { error, again: connection.take_back() });
             }
-            Err(error) => return Err(Failure { error, again: None }),
+            Err(error) => return Err(Http1SendError { error, again: None }),
         };
         match (head.status, asks_to_switch) {
             (StatusCode::SWITCHING_PROTOCOLS, true) => {
                 let (stream, early) = connection.into_parts();
-                Ok(Answer::Switched(head, stream, early))
+                Ok(UpstreamResponse::Switched(head, stream, early))
             }
             (StatusCode::SWITCHING_PROTOCOLS, false) => {
-                Err(Failure { error: UpstreamError::UnaskedSwitch, again: None })
+                Err(Http1SendError { error: UpstreamError::UnaskedSwitch, again: None })
             }
-            _ => Ok(Answer::Response(Response::from_parts(head, ConnectionBody::new(connection, pool.clone())))),
+            _ => Ok(UpstreamResponse::Response(Response::from_parts(
+                head,
+                Http1ResponseBody::new(connection, pool.clone()),
+            ))),
         }
     }
 }

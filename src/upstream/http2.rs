@@ -15,42 +15,45 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 
-use super::error::{Breakage, UpstreamError};
-use super::request::{Terms, UpstreamRequest};
-use super::request_body::{BodyWatch, RequestBody};
-use super::response::Answer;
-use body::{Silence, StreamBody};
-use multiplexer::Claim;
+use super::error::{UpstreamConnectionError, UpstreamError};
+use super::request::{ExchangeOptions, UpstreamRequest};
+use super::request_body::{LimitedBody, UploadProgress};
+use super::response::UpstreamResponse;
+use body::{Http2ResponseBody, ReadTimeout};
+use multiplexer::StreamPermit;
 
 /// Why an exchange came to nothing.
-pub(super) struct Failure {
+pub(super) struct Http2SendError {
     pub(super) error: UpstreamError,
     /// The request, if nothing of it was written.
     unsent: Option<UpstreamRequest>,
 }
 
 /// hyper's error, which gives the request back when nothing of it was written.
-type SendError = TrySendError<Request<RequestBody>>;
+type HyperSendError = TrySendError<Request<LimitedBody>>;
 
 /// Sends a request and waits for the head of the answer.
-pub(super) async fn exchange(claim: Claim, request: UpstreamRequest) -> Result<Answer<StreamBody>, Failure> {
+pub(super) async fn exchange(
+    claim: StreamPermit,
+    request: UpstreamRequest,
+) -> Result<UpstreamResponse<Http2ResponseBody>, Http2SendError> {
     let UpstreamRequest { message, terms, .. } = request;
-    let mut silence = Silence::new(terms.read_timeout, message.body().watch());
+    let mut silence = ReadTimeout::new(terms.read_timeout, message.body().watch());
     let sent = claim.sender().try_send_request(message);
     match await_head(sent, &mut silence).await {
         Some(Ok(response)) => {
-            let body = |incoming| StreamBody::new(incoming, silence, claim);
-            Ok(Answer::Response(response.map(body)))
+            let body = |incoming| Http2ResponseBody::new(incoming, silence, claim);
+            Ok(UpstreamResponse::Response(response.map(body)))
         }
-        Some(Err(error)) => Err(Failure::of_sending(error, silence.watch(), terms)),
-        None => Err(Failure::of(UpstreamError::AnswerTimeout)),
+        Some(Err(error)) => Err(Http2SendError::of_sending(error, silence.watch(), terms)),
+        None => Err(Http2SendError::of(UpstreamError::AnswerTimeout)),
     }
 }
 
 /// `None` if the application stays silent.
-async fn await_head<F>(sent: F, silence: &mut Silence) -> Option<Result<Response<Incoming>, SendError>>
+async fn await_head<F>(sent: F, silence: &mut ReadTimeout) -> Option<Result<Response<Incoming>, HyperSendError>>
 where
-    F: Future<Output = Result<Response<Incoming>, SendError>>,
+    F: Future<Output = Result<Response<Incoming>, HyperSendError>>,
 {
     let mut sent = pin!(sent);
     poll_fn(|cx| match sent.as_mut().poll(cx) {
@@ -60,7 +63,7 @@ where
     .await
 }
 
-impl Failure {
+impl Http2SendError {
     /// The request to send once more, if that cannot make it happen twice; `spare` is a copy of one that
     /// may be repeated.
     pub(super) fn repeat(self, spare: Option<UpstreamRequest>) -> Result<UpstreamRequest, UpstreamError> {
@@ -71,16 +74,16 @@ impl Failure {
         }
     }
 
-    fn of(error: UpstreamError) -> Failure {
-        Failure { error, unsent: None }
+    fn of(error: UpstreamError) -> Http2SendError {
+        Http2SendError { error, unsent: None }
     }
 
-    fn of_sending(mut error: SendError, watch: &BodyWatch, terms: Terms) -> Failure {
+    fn of_sending(mut error: HyperSendError, watch: &UploadProgress, terms: ExchangeOptions) -> Http2SendError {
         if let Some(at_fault) = watch.failure() {
-            return Failure::of(UpstreamError::RequestBody(at_fault));
+            return Http2SendError::of(UpstreamError::RequestBody(at_fault));
         }
         let again = |message| UpstreamRequest { message, introduction: None, terms };
         let unsent = error.take_message().map(again);
-        Failure { unsent, error: UpstreamError::Broken(Breakage::Stream(error.into_error())) }
+        Http2SendError { unsent, error: UpstreamError::Broken(UpstreamConnectionError::Stream(error.into_error())) }
     }
 }

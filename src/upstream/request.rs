@@ -8,74 +8,81 @@ use http::header::{self, HeaderValue};
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Uri, Version};
 
-use super::request_body::{BodyWatch, RequestBody};
-use crate::model::headers::end_to_end::EndToEnd;
-use crate::model::headers::forwarding::Introduction;
+use super::request_body::{LimitedBody, UploadProgress};
+use crate::model::headers::end_to_end::EndToEndHeaders;
+use crate::model::headers::forwarding::ForwardingHeaders;
 
 /// A request that an application can be sent.
 pub struct UpstreamRequest {
-    pub(super) message: Request<RequestBody>,
+    pub(super) message: Request<LimitedBody>,
     /// Stands before the headers of the message; for a stream it is among them.
-    pub(super) introduction: Option<Rc<Introduction>>,
-    pub(super) terms: Terms,
+    pub(super) introduction: Option<Rc<ForwardingHeaders>>,
+    pub(super) terms: ExchangeOptions,
 }
 
 /// What is agreed about an exchange beside the message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct ExchangeOptions {
     pub(super) asks_to_switch: bool,
     /// Longest silence of the application.
     pub(super) read_timeout: Duration,
 }
 
 /// Method, path and headers of a request.
-pub struct RequestHead {
+pub struct UpstreamRequestHead {
     pub method: Method,
     pub target: PathAndQuery,
-    pub headers: EndToEnd,
+    pub headers: EndToEndHeaders,
 }
 
 /// What this connection is to be used for, which decides the headers that belong to it alone.
 #[derive(Debug, Clone)]
-pub enum Hop {
+pub enum HopMode {
     KeepAlive,
     /// Switch to this protocol, if the application agrees.
     Upgrade(HeaderValue),
     /// One stream of an HTTP/2 connection, whose scheme is told to the application.
-    Stream(Scheme, TrailersWanted),
+    Stream(Scheme, TrailerSupport),
 }
 
 /// Whether the client takes trailers (RFC 9110 section 10.1.4). gRPC cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrailersWanted {
+pub enum TrailerSupport {
     No,
     Yes,
 }
 
 impl UpstreamRequest {
     /// Puts a request together, with the headers of its next hop.
-    pub fn new(head: RequestHead, mut body: RequestBody, hop: &Hop, read_timeout: Duration) -> UpstreamRequest {
-        if let Hop::Stream(..) = hop {
+    pub fn new(
+        head: UpstreamRequestHead,
+        mut body: LimitedBody,
+        hop: &HopMode,
+        read_timeout: Duration,
+    ) -> UpstreamRequest {
+        if let HopMode::Stream(..) = hop {
             // hyper does not tell what comes before the answer on a stream.
             body.go_ahead();
         }
         let mut message = Request::new(body);
         *message.method_mut() = head.method;
         let (introduction, headers) = match hop {
-            Hop::Stream(..) => (None, head.headers.into_headers()),
-            Hop::KeepAlive | Hop::Upgrade(_) => head.headers.into_lines(),
+            HopMode::Stream(..) => (None, head.headers.into_headers()),
+            HopMode::KeepAlive | HopMode::Upgrade(_) => head.headers.into_lines(),
         };
         *message.headers_mut() = headers;
         match hop {
-            Hop::Stream(scheme, trailers) => prepare_stream(&mut message, head.target, scheme.clone(), *trailers),
-            Hop::KeepAlive | Hop::Upgrade(_) => prepare_connection(&mut message, head.target, hop),
+            HopMode::Stream(scheme, trailers) => {
+                prepare_stream(&mut message, head.target, scheme.clone(), *trailers)
+            }
+            HopMode::KeepAlive | HopMode::Upgrade(_) => prepare_connection(&mut message, head.target, hop),
         }
-        let terms = Terms { asks_to_switch: matches!(hop, Hop::Upgrade(_)), read_timeout };
+        let terms = ExchangeOptions { asks_to_switch: matches!(hop, HopMode::Upgrade(_)), read_timeout };
         UpstreamRequest { message, introduction, terms }
     }
 
     /// Watches the body on its way.
-    pub fn watch(&self) -> BodyWatch {
+    pub fn watch(&self) -> UploadProgress {
         self.message.body().watch()
     }
 
@@ -85,7 +92,7 @@ impl UpstreamRequest {
         if !message.body().is_none() || !message.method().is_idempotent() || self.terms.asks_to_switch {
             return None;
         }
-        let mut again = Request::new(RequestBody::default());
+        let mut again = Request::new(LimitedBody::default());
         *again.method_mut() = message.method().clone();
         *again.uri_mut() = message.uri().clone();
         *again.version_mut() = message.version();
@@ -95,7 +102,7 @@ impl UpstreamRequest {
 }
 
 /// Origin form, and what frames the body.
-fn prepare_connection(message: &mut Request<RequestBody>, target: PathAndQuery, hop: &Hop) {
+fn prepare_connection(message: &mut Request<LimitedBody>, target: PathAndQuery, hop: &HopMode) {
     *message.uri_mut() = Uri::from(target);
     *message.version_mut() = Version::HTTP_11;
     let has_body = !message.body().is_none();
@@ -108,7 +115,7 @@ fn prepare_connection(message: &mut Request<RequestBody>, target: PathAndQuery, 
         }
         None => {}
     }
-    if let Hop::Upgrade(protocol) = hop {
+    if let HopMode::Upgrade(protocol) = hop {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol.clone());
     }
@@ -116,10 +123,10 @@ fn prepare_connection(message: &mut Request<RequestBody>, target: PathAndQuery, 
 
 /// Host and path become pseudo-headers (RFC 9113 section 8.3.1).
 fn prepare_stream(
-    message: &mut Request<RequestBody>,
+    message: &mut Request<LimitedBody>,
     target: PathAndQuery,
     scheme: Scheme,
-    trailers: TrailersWanted,
+    trailers: TrailerSupport,
 ) {
     let host = message.headers_mut().remove(header::HOST);
     let authority = host.and_then(|host| Authority::from_maybe_shared(Bytes::from_owner(host)).ok());
@@ -128,7 +135,7 @@ fn prepare_stream(
     parts.authority = authority;
     *message.uri_mut() = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(target));
     *message.version_mut() = Version::HTTP_2;
-    if trailers == TrailersWanted::Yes {
+    if trailers == TrailerSupport::Yes {
         message.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
     }
 }

@@ -19,7 +19,7 @@ use crate::net::idle_timer::IdleTimer;
 
 /// The client's body on its way to the application.
 #[derive(Default)]
-pub struct RequestBody(Option<Box<Streaming<dyn Incoming>>>);
+pub struct LimitedBody(Option<Box<LimitedBodyInner<dyn Incoming>>>);
 
 /// The body as it comes from whoever sends it. Behind a pointer, so that an upstream need not know which protocol a
 /// client speaks; a request without a body has none.
@@ -31,26 +31,26 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What a route and a request demand of a body.
 #[derive(Debug, Clone, Copy)]
-pub struct BodyRules {
+pub struct RequestBodyPolicy {
     pub limit: BodyLimit,
     /// Longest silence of the client.
     pub client_timeout: Duration,
-    pub expects: Expectation,
+    pub expects: Expect,
 }
 
 /// Whether the client waits for a go-ahead before it sends its body (RFC 9110 section 10.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expectation {
+pub enum Expect {
     None,
     Continue,
 }
 
 /// What became of a body, for those who wait for the answer.
-pub struct BodyWatch(Option<Rc<Fate>>);
+pub struct UploadProgress(Option<Rc<UploadState>>);
 
 /// Why a body could not be sent in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyFailure {
+pub enum RequestBodyFailure {
     TooLarge,
     ClientTooSlow,
     ClientBrokeOff,
@@ -58,49 +58,49 @@ pub enum BodyFailure {
 
 /// The same as an error on the way to the application.
 #[derive(Debug)]
-pub struct BodyError {
-    failure: BodyFailure,
+pub struct RequestBodyError {
+    failure: RequestBodyFailure,
     /// Lets HTTP/2 end the application's stream with the client's own reason.
     cause: Option<BoxError>,
 }
 
-struct Streaming<B: ?Sized> {
-    rules: BodyRules,
+struct LimitedBodyInner<B: ?Sized> {
+    rules: RequestBodyPolicy,
     silence: IdleTimer,
     /// Holds the body back until the application says 100, or enough time has passed for one that never
     /// does. Reading the body is what sends 100 to the client. So this leaves the go-ahead to the
     /// application, which may refuse the request before a byte of the body has been sent.
     gate: Option<Pin<Box<Sleep>>>,
-    fate: Rc<Fate>,
+    fate: Rc<UploadState>,
     incoming: B,
 }
 
 #[derive(Default)]
-struct Fate {
+struct UploadState {
     passed: Cell<u64>,
-    failure: Cell<Option<BodyFailure>>,
+    failure: Cell<Option<RequestBodyFailure>>,
 }
 
-impl RequestBody {
+impl LimitedBody {
     /// The client's body under the rules of its route. A body that has ended already is none.
-    pub fn new<B>(incoming: B, rules: BodyRules) -> RequestBody
+    pub fn new<B>(incoming: B, rules: RequestBodyPolicy) -> LimitedBody
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + 'static,
     {
         if incoming.is_end_stream() {
-            return RequestBody(None);
+            return LimitedBody(None);
         }
         let gate = match rules.expects {
-            Expectation::None => None,
-            Expectation::Continue => Some(Box::pin(sleep(GO_AHEAD_PATIENCE))),
+            Expect::None => None,
+            Expect::Continue => Some(Box::pin(sleep(GO_AHEAD_PATIENCE))),
         };
         let silence = IdleTimer::new(rules.client_timeout);
         let incoming = incoming.map_err(Into::into);
-        RequestBody(Some(Box::new(Streaming { rules, silence, gate, fate: Rc::default(), incoming })))
+        LimitedBody(Some(Box::new(LimitedBodyInner { rules, silence, gate, fate: Rc::default(), incoming })))
     }
 
-    pub(super) fn watch(&self) -> BodyWatch {
-        BodyWatch(self.0.as_ref().map(|body| body.fate.clone()))
+    pub(super) fn watch(&self) -> UploadProgress {
+        UploadProgress(self.0.as_ref().map(|body| body.fate.clone()))
     }
 
     pub(super) fn is_none(&self) -> bool {
@@ -117,11 +117,14 @@ impl RequestBody {
     }
 }
 
-impl Body for RequestBody {
+impl Body for LimitedBody {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = RequestBodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
         let Some(body) = &mut self.get_mut().0 else { return Poll::Ready(None) };
         let frame = ready!(body.poll_frame(cx));
         if let Some(Err(error)) = &frame {
@@ -139,8 +142,8 @@ impl Body for RequestBody {
     }
 }
 
-impl Streaming<dyn Incoming> {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+impl LimitedBodyInner<dyn Incoming> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
         if let Some(gate) = &mut self.gate {
             ready!(gate.as_mut().poll(cx));
             self.gate = None;
@@ -150,15 +153,16 @@ impl Streaming<dyn Incoming> {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
                 ready!(self.silence.poll_expired(cx));
-                return Poll::Ready(Some(Err(BodyFailure::ClientTooSlow.into())));
+                return Poll::Ready(Some(Err(RequestBodyFailure::ClientTooSlow.into())));
             }
         };
         self.silence.progress();
         Poll::Ready(frame.map(|frame| self.check(frame)))
     }
 
-    fn check(&self, frame: Result<Frame<Bytes>, BoxError>) -> Result<Frame<Bytes>, BodyError> {
-        let broke_off = |cause| BodyError { failure: BodyFailure::ClientBrokeOff, cause: Some(cause) };
+    fn check(&self, frame: Result<Frame<Bytes>, BoxError>) -> Result<Frame<Bytes>, RequestBodyError> {
+        let broke_off =
+            |cause| RequestBodyError { failure: RequestBodyFailure::ClientBrokeOff, cause: Some(cause) };
         let mut frame = frame.map_err(broke_off)?;
         if let Some(trailers) = frame.trailers_mut() {
             untrusted::strip_trailers(trailers);
@@ -167,53 +171,53 @@ impl Streaming<dyn Incoming> {
             let passed = self.fate.passed.get() + data.len() as u64;
             self.fate.passed.set(passed);
             if !self.rules.limit.allows(passed) {
-                return Err(BodyFailure::TooLarge.into());
+                return Err(RequestBodyFailure::TooLarge.into());
             }
         }
         Ok(frame)
     }
 }
 
-impl BodyWatch {
+impl UploadProgress {
     /// Bytes that went to the application so far.
     pub fn uploaded(&self) -> u64 {
         self.0.as_ref().map_or(0, |fate| fate.passed.get())
     }
 
-    pub(super) fn failure(&self) -> Option<BodyFailure> {
+    pub(super) fn failure(&self) -> Option<RequestBodyFailure> {
         self.0.as_ref().and_then(|fate| fate.failure.get())
     }
 }
 
-impl fmt::Display for BodyFailure {
+impl fmt::Display for RequestBodyFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            BodyFailure::TooLarge => "it is larger than max_body",
-            BodyFailure::ClientTooSlow => "the client sent nothing for client_timeout",
-            BodyFailure::ClientBrokeOff => "the client broke off",
+            RequestBodyFailure::TooLarge => "it is larger than max_body",
+            RequestBodyFailure::ClientTooSlow => "the client sent nothing for client_timeout",
+            RequestBodyFailure::ClientBrokeOff => "the client broke off",
         })
     }
 }
 
-impl BodyError {
-    pub(super) fn failure(&self) -> BodyFailure {
+impl RequestBodyError {
+    pub(super) fn failure(&self) -> RequestBodyFailure {
         self.failure
     }
 }
 
-impl From<BodyFailure> for BodyError {
-    fn from(failure: BodyFailure) -> BodyError {
-        BodyError { failure, cause: None }
+impl From<RequestBodyFailure> for RequestBodyError {
+    fn from(failure: RequestBodyFailure) -> RequestBodyError {
+        RequestBodyError { failure, cause: None }
     }
 }
 
-impl fmt::Display for BodyError {
+impl fmt::Display for RequestBodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.failure.fmt(f)
     }
 }
 
-impl Error for BodyError {
+impl Error for RequestBodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
     }

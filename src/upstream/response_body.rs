@@ -6,55 +6,58 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::error::AnswerFailure;
-use super::http1::body::ConnectionBody;
-use super::http2::body::StreamBody;
+use super::error::UpstreamBodyError;
+use super::http1::body::Http1ResponseBody;
+use super::http2::body::Http2ResponseBody;
 
 /// The body of an answer, as it comes.
-pub struct AnswerBody(Source);
+pub struct UpstreamBody(UpstreamBodySource);
 
 /// What brings the bytes.
-enum Source {
+enum UpstreamBodySource {
     /// An HTTP/1.1 connection that nobody else uses meanwhile.
-    Connection(ConnectionBody),
+    Connection(Http1ResponseBody),
     /// One stream of an HTTP/2 connection.
-    Stream(Box<StreamBody>),
+    Stream(Box<Http2ResponseBody>),
 }
 
-impl From<ConnectionBody> for AnswerBody {
-    fn from(body: ConnectionBody) -> AnswerBody {
-        AnswerBody(Source::Connection(body))
+impl From<Http1ResponseBody> for UpstreamBody {
+    fn from(body: Http1ResponseBody) -> UpstreamBody {
+        UpstreamBody(UpstreamBodySource::Connection(body))
     }
 }
 
-impl From<StreamBody> for AnswerBody {
-    fn from(body: StreamBody) -> AnswerBody {
-        AnswerBody(Source::Stream(Box::new(body)))
+impl From<Http2ResponseBody> for UpstreamBody {
+    fn from(body: Http2ResponseBody) -> UpstreamBody {
+        UpstreamBody(UpstreamBodySource::Stream(Box::new(body)))
     }
 }
 
-impl Body for AnswerBody {
+impl Body for UpstreamBody {
     type Data = Bytes;
-    type Error = AnswerFailure;
+    type Error = UpstreamBodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamBodyError>>> {
         match &mut self.get_mut().0 {
-            Source::Connection(body) => Pin::new(body).poll_frame(cx),
-            Source::Stream(body) => Pin::new(&mut **body).poll_frame(cx),
+            UpstreamBodySource::Connection(body) => Pin::new(body).poll_frame(cx),
+            UpstreamBodySource::Stream(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Source::Connection(body) => body.is_end_stream(),
-            Source::Stream(body) => body.is_end_stream(),
+            UpstreamBodySource::Connection(body) => body.is_end_stream(),
+            UpstreamBodySource::Stream(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Source::Connection(body) => body.size_hint(),
-            Source::Stream(body) => body.size_hint(),
+            UpstreamBodySource::Connection(body) => body.size_hint(),
+            UpstreamBodySource::Stream(body) => body.size_hint(),
         }
     }
 }

@@ -10,14 +10,14 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use gatepost::config::gitlab_rb;
-use gatepost::config::gitlab_rb::environment::Surroundings;
-use gatepost::cli::explain::{self, Account, Format};
+use gatepost::config::gitlab_rb::environment::Environment;
+use gatepost::cli::explain::{self, GitlabRbReport, OutputFormat};
 
 fuzz_target!(|text: &str| {
     let (text, overrides) = text.split_once('\0').unwrap_or((text, ""));
     let reading = gitlab_rb::read(Path::new("/etc/gitlab/gitlab.rb"), text, &Given(overrides));
-    let account = Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
-    for format in Format::ALL {
+    let account = GitlabRbReport { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
+    for format in OutputFormat::ALL {
         explain::render_account(&account, format);
     }
     reading.problems.to_string();
@@ -26,7 +26,7 @@ fuzz_target!(|text: &str| {
 /// A machine with one variable, one other file, and the override.
 struct Given<'a>(&'a str);
 
-impl Surroundings for Given<'_> {
+impl Environment for Given<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         (name == "DOMAIN").then(|| "example.org".to_owned())
     }

@@ -20,23 +20,23 @@ use crate::model::host::{HostName, InvalidHost};
 
 /// The files that [`issue`] wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issued {
+pub struct DemoCertificates {
     /// The authority's certificate, for `curl --cacert` and the like.
     pub authority: PathBuf,
     /// One for each host, in the order asked for.
-    pub hosts: Vec<IssuedHost>,
+    pub hosts: Vec<DemoHostCertificate>,
 }
 
 /// The certificate of one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IssuedHost {
+pub struct DemoHostCertificate {
     pub name: HostName,
     pub files: CertificateFiles,
 }
 
 /// Why certificates could not be issued.
 #[derive(Debug)]
-pub enum CertificateError {
+pub enum DemoCertificateError {
     /// A name was asked for that no certificate can carry.
     Host { text: String, why: InvalidHost },
     /// The cryptographic library refused to make a key or to sign.
@@ -46,14 +46,14 @@ pub enum CertificateError {
 }
 
 /// PEM texts of one host.
-struct Leaf {
+struct LeafPem {
     chain: String,
     key: String,
 }
 
 /// Who may read a file.
 #[derive(Clone, Copy)]
-enum Readers {
+enum FileAccess {
     Everybody,
     OwnerOnly,
 }
@@ -65,27 +65,27 @@ enum Readers {
 /// # Errors
 /// When a text is no host name, a key cannot be made, or a file cannot be written. Names are all
 /// checked before the first file is written.
-pub fn issue(directory: &Path, hosts: &[&str]) -> Result<Issued, CertificateError> {
+pub fn issue(directory: &Path, hosts: &[&str]) -> Result<DemoCertificates, DemoCertificateError> {
     let names = hosts.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let authority =
-        make_authority().map_err(|source| CertificateError::Signing { subject: AUTHORITY.to_owned(), source })?;
+    let authority = make_authority()
+        .map_err(|source| DemoCertificateError::Signing { subject: AUTHORITY.to_owned(), source })?;
     let authority_file = directory.join("ca.pem");
-    write(&authority_file, &authority.pem(), Readers::Everybody)?;
+    write(&authority_file, &authority.pem(), FileAccess::Everybody)?;
     let hosts = names
         .into_iter()
         .map(|name| issue_host(directory, name, &authority))
-        .collect::<Result<Vec<_>, CertificateError>>()?;
-    Ok(Issued { authority: authority_file, hosts })
+        .collect::<Result<Vec<_>, DemoCertificateError>>()?;
+    Ok(DemoCertificates { authority: authority_file, hosts })
 }
 
-impl fmt::Display for CertificateError {
+impl fmt::Display for DemoCertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CertificateError::Host { text, why } => write!(f, "cannot issue a certificate for '{text}': {why}"),
-            CertificateError::Signing { subject, source } => {
+            DemoCertificateError::Host { text, why } => write!(f, "cannot issue a certificate for '{text}': {why}"),
+            DemoCertificateError::Signing { subject, source } => {
                 write!(f, "cannot make the certificate of {subject}: {source}")
             }
-            CertificateError::File { path, source } => write!(
+            DemoCertificateError::File { path, source } => write!(
                 f,
                 "cannot write {}: {source}; the directory must exist and be writable by the account that runs this",
                 path.display()
@@ -94,35 +94,35 @@ impl fmt::Display for CertificateError {
     }
 }
 
-impl std::error::Error for CertificateError {
+impl std::error::Error for DemoCertificateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            CertificateError::Host { .. } => None,
-            CertificateError::Signing { source, .. } => Some(source),
-            CertificateError::File { source, .. } => Some(source),
+            DemoCertificateError::Host { .. } => None,
+            DemoCertificateError::Signing { source, .. } => Some(source),
+            DemoCertificateError::File { source, .. } => Some(source),
         }
     }
 }
 
-fn parse(text: &str) -> Result<HostName, CertificateError> {
-    HostName::parse(text).map_err(|why| CertificateError::Host { text: text.to_owned(), why })
+fn parse(text: &str) -> Result<HostName, DemoCertificateError> {
+    HostName::parse(text).map_err(|why| DemoCertificateError::Host { text: text.to_owned(), why })
 }
 
 fn issue_host(
     directory: &Path,
     name: HostName,
     authority: &CertifiedIssuer<'_, KeyPair>,
-) -> Result<IssuedHost, CertificateError> {
+) -> Result<DemoHostCertificate, DemoCertificateError> {
     let leaf = make_leaf(&name, authority)
-        .map_err(|source| CertificateError::Signing { subject: name.to_string(), source })?;
+        .map_err(|source| DemoCertificateError::Signing { subject: name.to_string(), source })?;
     let files = CertificateFiles {
         passwords: None,
         chain: directory.join(format!("{name}.crt")),
         key: directory.join(format!("{name}.key")),
     };
-    write(&files.chain, &leaf.chain, Readers::Everybody)?;
-    write(&files.key, &leaf.key, Readers::OwnerOnly)?;
-    Ok(IssuedHost { name, files })
+    write(&files.chain, &leaf.chain, FileAccess::Everybody)?;
+    write(&files.key, &leaf.key, FileAccess::OwnerOnly)?;
+    Ok(DemoHostCertificate { name, files })
 }
 
 fn make_authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
@@ -132,14 +132,14 @@ fn make_authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     CertifiedIssuer::self_signed(params, KeyPair::generate()?)
 }
 
-fn make_leaf(name: &HostName, authority: &CertifiedIssuer<'_, KeyPair>) -> Result<Leaf, rcgen::Error> {
+fn make_leaf(name: &HostName, authority: &CertifiedIssuer<'_, KeyPair>) -> Result<LeafPem, rcgen::Error> {
     let mut params = valid_from_now(CertificateParams::new([name.to_string()])?, name.as_str());
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, authority)?;
-    Ok(Leaf { chain: certificate.pem() + &authority.pem(), key: key.serialize_pem() })
+    Ok(LeafPem { chain: certificate.pem() + &authority.pem(), key: key.serialize_pem() })
 }
 
 fn valid_from_now(mut params: CertificateParams, common_name: &str) -> CertificateParams {
@@ -152,15 +152,15 @@ fn valid_from_now(mut params: CertificateParams, common_name: &str) -> Certifica
 }
 
 /// Takes an old file away first: its permissions, or where it links to, are not ours to keep.
-fn write(path: &Path, text: &str, readers: Readers) -> Result<(), CertificateError> {
-    let failed = |source| CertificateError::File { path: path.to_owned(), source };
+fn write(path: &Path, text: &str, readers: FileAccess) -> Result<(), DemoCertificateError> {
+    let failed = |source| DemoCertificateError::File { path: path.to_owned(), source };
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
     let mode = match readers {
-        Readers::Everybody => 0o644,
-        Readers::OwnerOnly => 0o600,
+        FileAccess::Everybody => 0o644,
+        FileAccess::OwnerOnly => 0o600,
     };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)

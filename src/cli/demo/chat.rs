@@ -20,23 +20,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use super::html::Html;
-use super::response::{self, Answer};
-use room::Room;
+use super::response::{self, DemoResponse};
+use room::ChatRoom;
 
 /// The chat, shared by all its connections.
 #[derive(Clone)]
-pub(super) struct Chat {
-    room: Arc<Room>,
+pub(super) struct ChatApp {
+    room: Arc<ChatRoom>,
     seats: Arc<Semaphore>,
 }
 
-impl Chat {
-    pub(super) fn new() -> Chat {
-        Chat { room: Arc::new(Room::new()), seats: Arc::new(Semaphore::new(SEATS)) }
+impl ChatApp {
+    pub(super) fn new() -> ChatApp {
+        ChatApp { room: Arc::new(ChatRoom::new()), seats: Arc::new(Semaphore::new(SEATS)) }
     }
 
     /// Answers one request; a WebSocket goes on in a task of its own.
-    pub(super) async fn answer(self, request: Request<Incoming>) -> Answer {
+    pub(super) async fn answer(self, request: Request<Incoming>) -> DemoResponse {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/api/v4/websocket") => self.open_websocket(request),
             (&Method::GET | &Method::HEAD, path) => get(path),
@@ -44,7 +44,7 @@ impl Chat {
         }
     }
 
-    fn open_websocket<B>(self, mut request: Request<B>) -> Answer {
+    fn open_websocket<B>(self, mut request: Request<B>) -> DemoResponse {
         if !comes_from_our_page(request.headers()) {
             return response::sentence(
                 StatusCode::FORBIDDEN,
@@ -72,7 +72,7 @@ impl Chat {
     }
 }
 
-fn get(path: &str) -> Answer {
+fn get(path: &str) -> DemoResponse {
     match path {
         "/" => {
             let mark = Html::literal(include_str!("pages/mark.svg"));
@@ -98,7 +98,7 @@ fn comes_from_our_page(headers: &HeaderMap) -> bool {
 }
 
 /// The header tells a client of another version which one is spoken (RFC 6455 section 4.4).
-fn not_a_websocket(why: &str) -> Answer {
+fn not_a_websocket(why: &str) -> DemoResponse {
     let text = format!("This address opens a WebSocket, and the request does not ask for one properly: {why}");
     let mut answer = response::sentence(StatusCode::BAD_REQUEST, &text);
     answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -120,7 +120,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_chat_takes_nobody_until_somebody_leaves() {
-        let chat = Chat { room: Arc::new(Room::new()), seats: Arc::new(Semaphore::new(1)) };
+        let chat = ChatApp { room: Arc::new(ChatRoom::new()), seats: Arc::new(Semaphore::new(1)) };
         let ask = || {
             let request = Request::builder()
                 .header(header::CONNECTION, "Upgrade")

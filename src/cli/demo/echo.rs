@@ -14,12 +14,12 @@ use http::{Request, StatusCode, header};
 use hyper::body::{Bytes, Incoming};
 
 use super::html::Html;
-use super::response::{self, Answer, Content};
-use paced_body::Paced;
-use request_info::Received;
+use super::response::{self, DemoContentType, DemoResponse};
+use paced_body::PacedBody;
+use request_info::RequestInfo;
 
 /// Answers one request.
-pub(super) async fn answer(request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(request: Request<Incoming>) -> DemoResponse {
     match request.uri().path() {
         "/slow" => slow(),
         "/events" => events(),
@@ -31,9 +31,9 @@ pub(super) async fn answer(request: Request<Incoming>) -> Answer {
     }
 }
 
-async fn show(request: Request<Incoming>) -> Answer {
+async fn show(request: Request<Incoming>) -> DemoResponse {
     let as_json = prefers_json(&request);
-    match Received::from_request(request).await {
+    match RequestInfo::from_request(request).await {
         Ok(received) if as_json => response::json(&received.as_json()),
         Ok(received) => response::page(StatusCode::OK, received.to_page()),
         // The body broke off, so the client is most likely gone. The proxy still learns why.
@@ -50,15 +50,15 @@ fn prefers_json(request: &Request<Incoming>) -> bool {
 }
 
 /// Ten lines, so that a proxy that collects answers is seen to.
-fn slow() -> Answer {
+fn slow() -> DemoResponse {
     let lines = (1..=SLOW_LINES).map(|line| Bytes::from(format!("line {line} of {SLOW_LINES}\n")));
-    response::stream(Content::PlainText, Paced::new(SLOW_PACE, lines))
+    response::stream(DemoContentType::PlainText, PacedBody::new(SLOW_PACE, lines))
 }
 
 /// A counter without end, one event a second, until the browser leaves.
-fn events() -> Answer {
+fn events() -> DemoResponse {
     let events = (1_u64..).map(|count| Bytes::from(format!("data: {count}\n\n")));
-    response::stream(Content::EventStream, Paced::new(EVENT_PACE, events))
+    response::stream(DemoContentType::EventStream, PacedBody::new(EVENT_PACE, events))
 }
 
 /// `/status/404`: only errors, because the others have rules for bodies and connections.
@@ -67,7 +67,7 @@ fn failure_asked_for(path: &str) -> Option<StatusCode> {
     (status.is_client_error() || status.is_server_error()).then_some(status)
 }
 
-fn failure(status: StatusCode) -> Answer {
+fn failure(status: StatusCode) -> DemoResponse {
     let values = [
         ("mark", Html::literal(include_str!("pages/mark.svg"))),
         ("code", Html::text(status.as_str())),

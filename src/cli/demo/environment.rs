@@ -8,56 +8,56 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::certificates::{CertificateError, issue};
-use super::servers::{RunningApplications, start_applications};
+use super::certificates::{DemoCertificateError, issue};
+use super::servers::{DemoServers, start_applications};
 use crate::config;
 use crate::model::Model;
 
 /// A demonstration that is ready to be served. Its applications run until it is dropped, and its files
 /// live as long.
-pub struct Stage {
+pub struct DemoEnvironment {
     model: Model,
-    ports: Ports,
+    ports: DemoPorts,
     directory: TempDir,
-    _applications: RunningApplications,
+    _applications: DemoServers,
 }
 
 /// Why there can be no demonstration here.
 #[derive(Debug)]
-pub enum StageError {
+pub enum DemoError {
     Files(io::Error),
-    Certificates(CertificateError),
+    Certificates(DemoCertificateError),
     NoFreePort,
     Configuration(config::Diagnostics),
 }
 
 #[derive(Clone, Copy)]
-struct Ports {
+struct DemoPorts {
     https: u16,
     http: u16,
 }
 
 /// Sets everything up, in a directory of its own.
-pub fn prepare() -> Result<Stage, StageError> {
-    let directory = tempfile::Builder::new().prefix("gatepost-demo-").tempdir().map_err(StageError::Files)?;
-    issue(directory.path(), &HOSTS).map_err(StageError::Certificates)?;
-    let applications = start_applications(directory.path()).map_err(StageError::Files)?;
-    let ports = Ports { https: free_port(8443)?, http: free_port(8080)? };
+pub fn prepare() -> Result<DemoEnvironment, DemoError> {
+    let directory = tempfile::Builder::new().prefix("gatepost-demo-").tempdir().map_err(DemoError::Files)?;
+    issue(directory.path(), &HOSTS).map_err(DemoError::Certificates)?;
+    let applications = start_applications(directory.path()).map_err(DemoError::Files)?;
+    let ports = DemoPorts { https: free_port(8443)?, http: free_port(8080)? };
     let text = configuration(&applications, directory.path(), ports);
     let file = directory.path().join("gatepost.toml");
-    std::fs::write(&file, &text).map_err(StageError::Files)?;
-    let model = config::from_toml(&file, &text).map_err(StageError::Configuration)?.model;
-    Ok(Stage { model, ports, directory, _applications: applications })
+    std::fs::write(&file, &text).map_err(DemoError::Files)?;
+    let model = config::from_toml(&file, &text).map_err(DemoError::Configuration)?.model;
+    Ok(DemoEnvironment { model, ports, directory, _applications: applications })
 }
 
-impl Stage {
+impl DemoEnvironment {
     pub fn model(&self) -> Model {
         self.model.clone()
     }
 
     /// What to open, and what to try.
     pub fn welcome(&self) -> String {
-        let Ports { https, http } = self.ports;
+        let DemoPorts { https, http } = self.ports;
         let authority = self.directory.path().join("ca.pem");
         let authority = authority.display();
         format!(
@@ -82,21 +82,21 @@ Access log lines follow. Ctrl-C ends the demonstration.
     }
 }
 
-impl fmt::Display for StageError {
+impl fmt::Display for DemoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StageError::Files(error) => write!(f, "the demonstration cannot write its files: {error}"),
-            StageError::Certificates(error) => write!(f, "no certificates for the demonstration: {error}"),
-            StageError::NoFreePort => f.write_str("no free port on 127.0.0.1 for the demonstration"),
-            StageError::Configuration(problems) => write!(f, "the demonstration's own configuration:\n{problems}"),
+            DemoError::Files(error) => write!(f, "the demonstration cannot write its files: {error}"),
+            DemoError::Certificates(error) => write!(f, "no certificates for the demonstration: {error}"),
+            DemoError::NoFreePort => f.write_str("no free port on 127.0.0.1 for the demonstration"),
+            DemoError::Configuration(problems) => write!(f, "the demonstration's own configuration:\n{problems}"),
         }
     }
 }
 
-impl std::error::Error for StageError {}
+impl std::error::Error for DemoError {}
 
-fn configuration(applications: &RunningApplications, directory: &Path, ports: Ports) -> String {
-    let Ports { https, http } = ports;
+fn configuration(applications: &DemoServers, directory: &Path, ports: DemoPorts) -> String {
+    let DemoPorts { https, http } = ports;
     let addresses = applications.applications();
     let socket = addresses.gitlab_socket.display();
     let mattermost = addresses.mattermost;
@@ -127,9 +127,9 @@ certificate_key = "{directory}/mattermost.localhost.key"
 }
 
 /// The preferred port, or one a little above it.
-fn free_port(preferred: u16) -> Result<u16, StageError> {
+fn free_port(preferred: u16) -> Result<u16, DemoError> {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    (0..100).map(|step| preferred + step * 10).find(is_free).ok_or(StageError::NoFreePort)
+    (0..100).map(|step| preferred + step * 10).find(is_free).ok_or(DemoError::NoFreePort)
 }
 
 const HOSTS: [&str; 2] = ["gitlab.localhost", "mattermost.localhost"];

@@ -13,11 +13,11 @@ use serde::Serialize;
 use super::html::Html;
 
 /// A response of a stand-in application. Its body cannot fail: everything is made here.
-pub(super) type Answer = Response<BoxBody<Bytes, Infallible>>;
+pub(super) type DemoResponse = Response<BoxBody<Bytes, Infallible>>;
 
-/// What a body contains, as `Content-Type` says it.
+/// What a body contains, as `DemoContentType-Type` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum DemoContentType {
     Html,
     Json,
     PlainText,
@@ -27,38 +27,38 @@ pub(super) enum Content {
     EventStream,
 }
 
-impl Content {
+impl DemoContentType {
     fn media_type(self) -> &'static str {
         match self {
-            Content::Html => "text/html; charset=utf-8",
-            Content::Json => "application/json",
-            Content::PlainText => "text/plain; charset=utf-8",
-            Content::Css => "text/css; charset=utf-8",
-            Content::JavaScript => "text/javascript; charset=utf-8",
-            Content::Svg => "image/svg+xml",
-            Content::EventStream => "text/event-stream",
+            DemoContentType::Html => "text/html; charset=utf-8",
+            DemoContentType::Json => "application/json",
+            DemoContentType::PlainText => "text/plain; charset=utf-8",
+            DemoContentType::Css => "text/css; charset=utf-8",
+            DemoContentType::JavaScript => "text/javascript; charset=utf-8",
+            DemoContentType::Svg => "image/svg+xml",
+            DemoContentType::EventStream => "text/event-stream",
         }
     }
 }
 
-pub(super) fn page(status: StatusCode, html: Html) -> Answer {
-    whole(status, Content::Html, html.into_string())
+pub(super) fn page(status: StatusCode, html: Html) -> DemoResponse {
+    whole(status, DemoContentType::Html, html.into_string())
 }
 
-pub(super) fn json(value: &impl Serialize) -> Answer {
+pub(super) fn json(value: &impl Serialize) -> DemoResponse {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => whole(StatusCode::OK, Content::Json, text + "\n"),
+        Ok(text) => whole(StatusCode::OK, DemoContentType::Json, text + "\n"),
         Err(error) => sentence(StatusCode::INTERNAL_SERVER_ERROR, &format!("This answer is no JSON: {error}")),
     }
 }
 
 /// A sentence, for programs and for people with curl.
-pub(super) fn sentence(status: StatusCode, text: &str) -> Answer {
-    whole(status, Content::PlainText, format!("{text}\n"))
+pub(super) fn sentence(status: StatusCode, text: &str) -> DemoResponse {
+    whole(status, DemoContentType::PlainText, format!("{text}\n"))
 }
 
 /// A body that is made while it is sent.
-pub(super) fn stream<B>(content: Content, body: B) -> Answer
+pub(super) fn stream<B>(content: DemoContentType, body: B) -> DemoResponse
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + Sync + 'static,
 {
@@ -66,16 +66,16 @@ where
 }
 
 /// A file that a page asks for, if `path` names one.
-pub(super) fn page_file(path: &str) -> Option<Answer> {
+pub(super) fn page_file(path: &str) -> Option<DemoResponse> {
     let (_, content, text) = PAGE_FILES.iter().find(|(name, ..)| *name == path)?;
     Some(with_headers(StatusCode::OK, *content, Full::from(*text).boxed()))
 }
 
-fn whole(status: StatusCode, content: Content, text: String) -> Answer {
+fn whole(status: StatusCode, content: DemoContentType, text: String) -> DemoResponse {
     with_headers(status, content, Full::from(text).boxed())
 }
 
-fn with_headers(status: StatusCode, content: Content, body: BoxBody<Bytes, Infallible>) -> Answer {
+fn with_headers(status: StatusCode, content: DemoContentType, body: BoxBody<Bytes, Infallible>) -> DemoResponse {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -99,12 +99,12 @@ const ON_EVERY_ANSWER: [(HeaderName, &str); 4] = [
 ];
 
 /// The files lie under a path that neither application uses for anything else.
-const PAGE_FILES: [(&str, Content, &str); 7] = [
-    ("/demo/style.css", Content::Css, include_str!("pages/style.css")),
-    ("/demo/echo.css", Content::Css, include_str!("pages/echo.css")),
-    ("/demo/chat.css", Content::Css, include_str!("pages/chat.css")),
-    ("/demo/mark.svg", Content::Svg, include_str!("pages/mark.svg")),
-    ("/demo/neighbour.js", Content::JavaScript, include_str!("pages/neighbour.js")),
-    ("/demo/echo.js", Content::JavaScript, include_str!("pages/echo.js")),
-    ("/demo/chat.js", Content::JavaScript, include_str!("pages/chat.js")),
+const PAGE_FILES: [(&str, DemoContentType, &str); 7] = [
+    ("/demo/style.css", DemoContentType::Css, include_str!("pages/style.css")),
+    ("/demo/echo.css", DemoContentType::Css, include_str!("pages/echo.css")),
+    ("/demo/chat.css", DemoContentType::Css, include_str!("pages/chat.css")),
+    ("/demo/mark.svg", DemoContentType::Svg, include_str!("pages/mark.svg")),
+    ("/demo/neighbour.js", DemoContentType::JavaScript, include_str!("pages/neighbour.js")),
+    ("/demo/echo.js", DemoContentType::JavaScript, include_str!("pages/echo.js")),
+    ("/demo/chat.js", DemoContentType::JavaScript, include_str!("pages/chat.js")),
 ];

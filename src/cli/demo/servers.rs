@@ -21,13 +21,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
-use super::chat::Chat;
+use super::chat::ChatApp;
 use super::echo;
-use super::response::Answer;
+use super::response::DemoResponse;
 
 /// Where the two applications listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applications {
+pub struct DemoAddresses {
     pub gitlab_socket: PathBuf,
     pub mattermost: SocketAddr,
 }
@@ -35,14 +35,14 @@ pub struct Applications {
 /// The applications while they serve. Dropping this cuts their connections, waits for the thread and
 /// removes the unix socket.
 #[derive(Debug)]
-pub struct RunningApplications {
-    applications: Applications,
+pub struct DemoServers {
+    applications: DemoAddresses,
     /// Both are there until the drop takes them: the sender to say "stop", the thread to wait for.
     running: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
 }
 
 /// Both listening sockets, before the thread that serves them exists.
-struct Sockets {
+struct DemoSockets {
     gitlab: UnixListener,
     mattermost: net::TcpListener,
 }
@@ -53,27 +53,27 @@ struct Sockets {
 ///
 /// # Errors
 /// When a socket cannot be bound or the thread cannot be started; the message says which.
-pub fn start_applications(directory: &Path) -> io::Result<RunningApplications> {
+pub fn start_applications(directory: &Path) -> io::Result<DemoServers> {
     let gitlab_socket = directory.join("gitlab.socket");
-    let (sockets, mattermost) = Sockets::bind(&gitlab_socket)?;
-    let applications = Applications { gitlab_socket, mattermost };
+    let (sockets, mattermost) = DemoSockets::bind(&gitlab_socket)?;
+    let applications = DemoAddresses { gitlab_socket, mattermost };
     let (stop, stopped) = oneshot::channel();
     let (report, started) = mpsc::channel();
     let thread = thread::Builder::new().name("demo-apps".into()).spawn(move || run(sockets, stopped, &report))?;
     // From here on the drop cleans up, also when the thread reports that it cannot serve.
-    let running = RunningApplications { applications, running: Some((stop, thread)) };
+    let running = DemoServers { applications, running: Some((stop, thread)) };
     started.recv().unwrap_or_else(|_| Err(io::Error::other("the thread ended before it could serve")))?;
     Ok(running)
 }
 
-impl RunningApplications {
+impl DemoServers {
     /// Where they listen.
-    pub fn applications(&self) -> &Applications {
+    pub fn applications(&self) -> &DemoAddresses {
         &self.applications
     }
 }
 
-impl Drop for RunningApplications {
+impl Drop for DemoServers {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.running.take() {
             drop(stop);
@@ -85,8 +85,8 @@ impl Drop for RunningApplications {
     }
 }
 
-impl Sockets {
-    fn bind(gitlab_socket: &Path) -> io::Result<(Sockets, SocketAddr)> {
+impl DemoSockets {
+    fn bind(gitlab_socket: &Path) -> io::Result<(DemoSockets, SocketAddr)> {
         let gitlab = UnixListener::bind(gitlab_socket)
             .map_err(|error| cannot_listen("GitLab", gitlab_socket.display(), &error))?;
         gitlab.set_nonblocking(true)?;
@@ -94,12 +94,12 @@ impl Sockets {
             .map_err(|error| cannot_listen("Mattermost", "127.0.0.1", &error))?;
         mattermost.set_nonblocking(true)?;
         let address = mattermost.local_addr()?;
-        Ok((Sockets { gitlab, mattermost }, address))
+        Ok((DemoSockets { gitlab, mattermost }, address))
     }
 }
 
 /// The thread's life: says through `report` whether it can serve, then serves until `stopped`.
-fn run(sockets: Sockets, stopped: oneshot::Receiver<Infallible>, report: &mpsc::Sender<io::Result<()>>) {
+fn run(sockets: DemoSockets, stopped: oneshot::Receiver<Infallible>, report: &mpsc::Sender<io::Result<()>>) {
     if let Err(error) = serve_both(sockets, stopped, report) {
         // Fails only when nobody waits for the report any more.
         let _ = report.send(Err(error));
@@ -107,7 +107,7 @@ fn run(sockets: Sockets, stopped: oneshot::Receiver<Infallible>, report: &mpsc::
 }
 
 fn serve_both(
-    sockets: Sockets,
+    sockets: DemoSockets,
     stopped: oneshot::Receiver<Infallible>,
     report: &mpsc::Sender<io::Result<()>>,
 ) -> io::Result<()> {
@@ -116,7 +116,7 @@ fn serve_both(
         let gitlab = tokio::net::UnixListener::from_std(sockets.gitlab)?;
         let mattermost = tokio::net::TcpListener::from_std(sockets.mattermost)?;
         let _ = report.send(Ok(()));
-        let chat = Chat::new();
+        let chat = ChatApp::new();
         tokio::select! {
             _ = stopped => {}
             () = serve(async || Ok(gitlab.accept().await?.0), echo::answer) => {}
@@ -139,7 +139,7 @@ async fn serve<S, A, F>(accept: impl AsyncFn() -> io::Result<S>, answer: A)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = DemoResponse> + Send + 'static,
 {
     loop {
         match accept().await {
@@ -157,7 +157,7 @@ async fn serve_connection<S, A, F>(stream: S, answer: A)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = DemoResponse> + Send + 'static,
 {
     let service = service_fn(|request| {
         let answered = answer(request);

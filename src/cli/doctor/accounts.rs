@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::finding::Finding;
-use crate::model::upstream::{UpstreamSpec, UpstreamTls};
+use crate::model::upstream::{UpstreamSpec, UpstreamTlsSettings};
 use crate::model::{LogTarget, Model};
-use crate::sys::account::{Account, Right};
+use crate::sys::account::{FilePermission, UserAccount};
 
 /// An account that does not exist is the configuration's problem, and said there.
 pub(super) fn examine(model: &Model) -> Vec<Finding> {
     let account = match &model.process.user {
-        Some(name) => Account::find(name).ok(),
-        None => Account::own(),
+        Some(name) => UserAccount::find(name).ok(),
+        None => UserAccount::own(),
     };
     let Some(account) = account else { return Vec::new() };
     let logs = model.access_logs().iter().filter_map(|target| match target {
@@ -26,14 +26,15 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
 fn renewed(model: &Model) -> impl Iterator<Item = &Path> {
     let certificates = model.certificates().flat_map(|(_, files)| files.all());
     let clients = model.all_tls_terms().flat_map(|(_, terms)| terms.policy.clients.files());
-    let applications = model.upstreams().iter().filter_map(UpstreamSpec::tls).flat_map(UpstreamTls::files);
+    let applications = model.upstreams().iter().filter_map(UpstreamSpec::tls).flat_map(UpstreamTlsSettings::files);
     certificates.chain(clients).chain(model.process.ticket_keys.file()).chain(applications)
 }
 
 /// A file that is there must be written to; else its directory, to create it.
-fn unwritable(path: &Path, account: &Account) -> Option<Finding> {
+fn unwritable(path: &Path, account: &UserAccount) -> Option<Finding> {
     let directory = path.parent()?;
-    let (place, right) = if path.exists() { (path, Right::Write) } else { (directory, Right::Create) };
+    let (place, right) =
+        if path.exists() { (path, FilePermission::Write) } else { (directory, FilePermission::Create) };
     (account.has(right, place) == Some(false)).then(|| {
         let directory = directory.display();
         Finding::problem(format!(
@@ -44,8 +45,8 @@ fn unwritable(path: &Path, account: &Account) -> Option<Finding> {
 }
 
 /// Root reads them at the start, so this matters when they are renewed.
-fn unreadable(path: &Path, account: &Account) -> Option<Finding> {
-    (account.has(Right::Read, path) == Some(false)).then(|| {
+fn unreadable(path: &Path, account: &UserAccount) -> Option<Finding> {
+    (account.has(FilePermission::Read, path) == Some(false)).then(|| {
         Finding::warning(format!(
             "{account} may not read {}, so a renewed one takes a restart; let its group read it (chgrp, chmod g+r) \
              and enter its directory",

@@ -3,14 +3,14 @@
 /// One thing, with what to do about it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
-    pub severity: Severity,
+    pub severity: FindingSeverity,
     /// One sentence, with advice in it.
     pub text: String,
 }
 
 /// Whether it keeps anybody from being served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
+pub enum FindingSeverity {
     Problem,
     /// It may, or will later.
     Warning,
@@ -18,19 +18,19 @@ pub enum Severity {
 
 impl Finding {
     pub(super) fn problem(text: impl ToString) -> Finding {
-        Finding { severity: Severity::Problem, text: text.to_string() }
+        Finding { severity: FindingSeverity::Problem, text: text.to_string() }
     }
 
     pub(super) fn warning(text: impl ToString) -> Finding {
-        Finding { severity: Severity::Warning, text: text.to_string() }
+        Finding { severity: FindingSeverity::Warning, text: text.to_string() }
     }
 }
 
-impl Severity {
+impl FindingSeverity {
     pub fn as_str(self) -> &'static str {
         match self {
-            Severity::Problem => "problem",
-            Severity::Warning => "warning",
+            FindingSeverity::Problem => "problem",
+            FindingSeverity::Warning => "warning",
         }
     }
 }

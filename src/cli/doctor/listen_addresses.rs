@@ -1,10 +1,10 @@
 //! Whether the addresses to listen on are free, or who has them.
 
 use super::finding::Finding;
-use super::port_owner::{self, Holder};
+use super::port_owner::{self, PortOwner};
 use crate::model::{Listener, Model};
 use crate::net::listener;
-use crate::server::problem::Problem;
+use crate::server::problem::StartupProblem;
 
 /// An address that Gatepost itself listens on is as good as a free one.
 pub(super) fn examine(model: &Model) -> Vec<Finding> {
@@ -14,19 +14,19 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
 fn examine_one(Listener { address, .. }: &Listener) -> Option<Finding> {
     if listener::is_taken(*address) {
         return match port_owner::on(address.port()) {
-            Holder::Gatepost => None,
-            Holder::Program(name) if name == "nginx" => Some(Finding::problem(format!(
+            PortOwner::Gatepost => None,
+            PortOwner::Program(name) if name == "nginx" => Some(Finding::problem(format!(
                 "nginx listens on {address}; if it is the bundled one, set nginx['enable'] = false in gitlab.rb and run \
                  `gitlab-ctl reconfigure`, else stop it"
             ))),
-            Holder::Program(name) => {
+            PortOwner::Program(name) => {
                 Some(Finding::problem(format!("{name} listens on {address}; stop it, or choose another address")))
             }
-            Holder::Unknown => Some(Finding::problem(format!(
+            PortOwner::Unknown => Some(Finding::problem(format!(
                 "another program listens on {address}; run this as root to learn which, and stop it"
             ))),
         };
     }
     let error = listener::bind(*address).err().filter(|error| !listener::is_without_ip6(*address, error))?;
-    Some(Finding::problem(Problem::Bind { address: *address, error }))
+    Some(Finding::problem(StartupProblem::Bind { address: *address, error }))
 }

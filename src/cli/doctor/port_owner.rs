@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Who listens.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Holder {
+pub(super) enum PortOwner {
     /// This very program, in another process.
     Gatepost,
     /// Its name.
@@ -15,12 +15,12 @@ pub(super) enum Holder {
 }
 
 /// Who listens on a TCP port of this machine.
-pub(super) fn on(port: u16) -> Holder {
+pub(super) fn on(port: u16) -> PortOwner {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
     let sockets: Vec<String> = tables.iter().flat_map(|table| listening(table, port)).collect();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
     let mut processes = processes.filter(|path| path.join("fd").is_dir());
-    processes.find(|process| has_any(process, &sockets)).map_or(Holder::Unknown, |process| named(&process))
+    processes.find(|process| has_any(process, &sockets)).map_or(PortOwner::Unknown, |process| named(&process))
 }
 
 /// The sockets of a table that listen on a port, as links to them are written.
@@ -39,11 +39,11 @@ fn has_any(process: &Path, sockets: &[String]) -> bool {
         .any(|target| sockets.iter().any(|socket| target.as_os_str() == socket.as_str()))
 }
 
-fn named(process: &Path) -> Holder {
+fn named(process: &Path) -> PortOwner {
     match fs::read_to_string(process.join("comm")) {
-        Ok(name) if name.trim_end() == env!("CARGO_PKG_NAME") => Holder::Gatepost,
-        Ok(name) => Holder::Program(name.trim_end().to_owned()),
-        Err(_) => Holder::Unknown,
+        Ok(name) if name.trim_end() == env!("CARGO_PKG_NAME") => PortOwner::Gatepost,
+        Ok(name) => PortOwner::Program(name.trim_end().to_owned()),
+        Err(_) => PortOwner::Unknown,
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
     fn the_program_that_listens_is_named() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = fs::read_to_string("/proc/self/comm").unwrap();
-        let process = Holder::Program(own.trim_end().to_owned());
-        assert!([process, Holder::Gatepost].contains(&on(listener.local_addr().unwrap().port())));
+        let process = PortOwner::Program(own.trim_end().to_owned());
+        assert!([process, PortOwner::Gatepost].contains(&on(listener.local_addr().unwrap().port())));
     }
 }

@@ -10,11 +10,11 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::finding::Finding;
 use crate::model::Model;
 use crate::model::upstream::{UpstreamAddress, UpstreamSpec};
-use crate::sys::account::{Account, Right};
+use crate::sys::account::{FilePermission, UserAccount};
 
 /// Connects to each, and closes the connection at once.
 pub(super) fn examine(model: &Model) -> Vec<Finding> {
-    let account = model.process.user.as_deref().and_then(|name| Account::find(name).ok());
+    let account = model.process.user.as_deref().and_then(|name| UserAccount::find(name).ok());
     let mut specs: Vec<&UpstreamSpec> = model.upstreams().iter().collect();
     specs.sort_by_key(|spec| spec.address.to_string());
     // One that is spoken to in several ways is still one.
@@ -22,14 +22,14 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
     specs.into_iter().filter_map(|spec| examine_one(spec, account.as_ref())).collect()
 }
 
-fn examine_one(spec: &UpstreamSpec, account: Option<&Account>) -> Option<Finding> {
+fn examine_one(spec: &UpstreamSpec, account: Option<&UserAccount>) -> Option<Finding> {
     if let Err(error) = connect(&spec.address) {
         let advice = advice(&spec.address, &error);
         return Some(Finding::problem(format!("the application at {spec} cannot be reached: {error}; {advice}")));
     }
     let (UpstreamAddress::Unix(path), Some(account)) = (&spec.address, account) else { return None };
     // Connecting is writing (unix(7)).
-    (account.has(Right::Write, path) == Some(false)).then(|| {
+    (account.has(FilePermission::Write, path) == Some(false)).then(|| {
         Finding::problem(format!(
             "{account} may not connect to the application at {spec}; let its group write to the socket and enter \
              the directories above it (the package's own account for this is gitlab-www)"

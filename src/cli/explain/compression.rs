@@ -1,61 +1,63 @@
 //! Compression, for people and in the words of the TOML language.
 
-use super::value::Value;
-use crate::model::compression::{Compression, GzipRules, MediaTypes, OldestHttp, Proxied, Unshared, Vary};
+use super::value::OutputValue;
+use crate::model::compression::{
+    CompressibleTypes, CompressionPolicy, GzipPolicy, GzipProxied, GzipProxiedCondition, GzipVary, MinHttpVersion,
+};
 
 /// What stands behind the key `compression`.
-pub(super) fn value(compression: &Compression) -> Value {
-    let Compression::Gzip(rules) = compression else { return Value::Flag(false) };
+pub(super) fn value(compression: &CompressionPolicy) -> OutputValue {
+    let CompressionPolicy::Gzip(rules) = compression else { return OutputValue::Flag(false) };
     let entries = [
         ("types", types(&rules.types)),
-        ("level", Value::Number(rules.level.get().into())),
-        ("min_length", Value::Number(rules.min_length)),
-        ("http_version", Value::text(rules.oldest_http.as_str())),
+        ("level", OutputValue::Number(rules.level.get().into())),
+        ("min_length", OutputValue::Number(rules.min_length)),
+        ("http_version", OutputValue::text(rules.oldest_http.as_str())),
         ("proxied", proxied(&rules.proxied)),
-        ("vary", Value::Flag(rules.vary == Vary::Told)),
+        ("vary", OutputValue::Flag(rules.vary == GzipVary::Told)),
     ];
-    Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    OutputValue::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 /// The rules in a line or a few.
-pub(super) fn sentence(rules: &GzipRules) -> String {
+pub(super) fn sentence(rules: &GzipPolicy) -> String {
     let types = match &rules.types {
-        MediaTypes::All => "everything".to_owned(),
-        MediaTypes::Listed(listed) => listed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        CompressibleTypes::All => "everything".to_owned(),
+        CompressibleTypes::Listed(listed) => listed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
     let older = match rules.oldest_http {
-        OldestHttp::Http10 => ", also over HTTP/1.0",
-        OldestHttp::Http11 => "",
+        MinHttpVersion::Http10 => ", also over HTTP/1.0",
+        MinHttpVersion::Http11 => "",
     };
     let vary = match rules.vary {
-        Vary::Told => "",
-        Vary::Untold => ", without Vary",
+        GzipVary::Told => "",
+        GzipVary::Untold => ", without Vary",
     };
     let proxied = match &rules.proxied {
-        Proxied::Never => "never".to_owned(),
-        Proxied::Always => "always".to_owned(),
-        Proxied::When(conditions) => format!("if {}", words(conditions).join(", ")),
+        GzipProxied::Never => "never".to_owned(),
+        GzipProxied::Always => "always".to_owned(),
+        GzipProxied::When(conditions) => format!("if {}", words(conditions).join(", ")),
     };
-    let GzipRules { min_length, level, .. } = rules;
+    let GzipPolicy { min_length, level, .. } = rules;
     let level = level.get();
     format!("{types}; from {min_length} bytes, level {level}{older}{vary}; for other proxies {proxied}")
 }
 
-fn types(types: &MediaTypes) -> Value {
+fn types(types: &CompressibleTypes) -> OutputValue {
     match types {
-        MediaTypes::All => Value::text("*"),
-        MediaTypes::Listed(listed) => Value::list(listed),
+        CompressibleTypes::All => OutputValue::text("*"),
+        CompressibleTypes::Listed(listed) => OutputValue::list(listed),
     }
 }
 
-fn proxied(proxied: &Proxied) -> Value {
+fn proxied(proxied: &GzipProxied) -> OutputValue {
     match proxied {
-        Proxied::Never => Value::text("off"),
-        Proxied::Always => Value::text("any"),
-        Proxied::When(conditions) => Value::list(words(conditions)),
+        GzipProxied::Never => OutputValue::text("off"),
+        GzipProxied::Always => OutputValue::text("any"),
+        GzipProxied::When(conditions) => OutputValue::list(words(conditions)),
     }
 }
 
-fn words(conditions: &[Unshared]) -> Vec<&'static str> {
+fn words(conditions: &[GzipProxiedCondition]) -> Vec<&'static str> {
     conditions.iter().map(|condition| condition.as_str()).collect()
 }

@@ -2,16 +2,16 @@
 
 use serde_json::{Map, json};
 
-use super::key_values::Settings;
-use super::value::{Entry, Value};
+use super::key_values::KeyValues;
+use super::value::{KeyValue, OutputValue};
 
 /// Writes the object, with an end of line.
-pub(super) fn render(settings: &Settings) -> String {
+pub(super) fn render(settings: &KeyValues) -> String {
     format!("{:#}\n", serde_json::Value::Object(object_of_all(settings)))
 }
 
 /// Everything in one object.
-pub(super) fn object_of_all(settings: &Settings) -> Map<String, serde_json::Value> {
+pub(super) fn object_of_all(settings: &KeyValues) -> Map<String, serde_json::Value> {
     let hosts = settings.hosts.iter().map(|host| {
         let mut object = object(&host.entries);
         object.insert("routes".to_owned(), host.routes.iter().map(|route| object_of(route)).collect());
@@ -27,25 +27,25 @@ pub(super) fn object_of_all(settings: &Settings) -> Map<String, serde_json::Valu
     always.into_iter().chain(status).chain(acme).collect()
 }
 
-fn object(entries: &[Entry]) -> Map<String, serde_json::Value> {
+fn object(entries: &[KeyValue]) -> Map<String, serde_json::Value> {
     entries.iter().map(|(key, it)| ((*key).to_owned(), value(it))).collect()
 }
 
-fn object_of(entries: &[Entry]) -> serde_json::Value {
+fn object_of(entries: &[KeyValue]) -> serde_json::Value {
     serde_json::Value::Object(object(entries))
 }
 
-fn value(it: &Value) -> serde_json::Value {
+fn value(it: &OutputValue) -> serde_json::Value {
     match it {
-        Value::Text(text) => json!(text),
-        Value::Number(number) => json!(number),
-        Value::Flag(flag) => json!(flag),
-        Value::List(items) => json!(items),
-        Value::Table(entries) => table(entries),
-        Value::Tables(tables) => tables.iter().map(|it| table(it)).collect(),
+        OutputValue::Text(text) => json!(text),
+        OutputValue::Number(number) => json!(number),
+        OutputValue::Flag(flag) => json!(flag),
+        OutputValue::List(items) => json!(items),
+        OutputValue::Table(entries) => table(entries),
+        OutputValue::Tables(tables) => tables.iter().map(|it| table(it)).collect(),
     }
 }
 
-fn table(entries: &[(String, Value)]) -> serde_json::Value {
+fn table(entries: &[(String, OutputValue)]) -> serde_json::Value {
     entries.iter().map(|(key, it)| (key.clone(), value(it))).collect()
 }

@@ -1,35 +1,35 @@
 //! What the proxy answers by itself, and whom, as keys and values of the TOML language.
 
 use super::notation;
-use super::value::{Entry, Value};
+use super::value::{KeyValue, OutputValue};
 use crate::model::access::AccessRules;
-use crate::model::error_page::{ApplicationErrors, ErrorPage, ErrorPages, Message, PageContent};
-use crate::model::files::{FileLocation, Files};
+use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPageText, ErrorPages, InterceptErrors};
+use crate::model::files::{StaticFileRoot, StaticFiles};
 
 /// `files` of a route.
-pub(super) fn files(files: &Files) -> Entry {
+pub(super) fn files(files: &StaticFiles) -> KeyValue {
     let (key, path) = match &files.location {
-        FileLocation::Root(directory) => ("root", directory),
-        FileLocation::Alias { directory, .. } => ("alias", directory),
-        FileLocation::Single(file) => ("alias", file),
+        StaticFileRoot::Root(directory) => ("root", directory),
+        StaticFileRoot::Alias { directory, .. } => ("alias", directory),
+        StaticFileRoot::Single(file) => ("alias", file),
     };
-    let mut entries = vec![(key.to_owned(), Value::text(path.display()))];
-    entries.extend(files.index.as_ref().map(|index| ("index".to_owned(), Value::text(index))));
-    ("files", Value::Table(entries))
+    let mut entries = vec![(key.to_owned(), OutputValue::text(path.display()))];
+    entries.extend(files.index.as_ref().map(|index| ("index".to_owned(), OutputValue::text(index))));
+    ("files", OutputValue::Table(entries))
 }
 
-pub(super) fn access(rules: &AccessRules) -> Entry {
-    ("access", Value::list(rules.iter()))
+pub(super) fn access(rules: &AccessRules) -> KeyValue {
+    ("access", OutputValue::list(rules.iter()))
 }
 
-pub(super) fn intercept_errors(errors: ApplicationErrors) -> Entry {
-    ("intercept_errors", Value::Flag(errors == ApplicationErrors::Replace))
+pub(super) fn intercept_errors(errors: InterceptErrors) -> KeyValue {
+    ("intercept_errors", OutputValue::Flag(errors == InterceptErrors::Replace))
 }
 
 /// `error_page`; a list without pages takes those of the host away.
-pub(super) fn error_pages(pages: Option<&ErrorPages>) -> Entry {
+pub(super) fn error_pages(pages: Option<&ErrorPages>) -> KeyValue {
     let pages = pages.into_iter().flat_map(ErrorPages::iter);
-    ("error_page", Value::Tables(pages.map(error_page).collect()))
+    ("error_page", OutputValue::Tables(pages.map(error_page).collect()))
 }
 
 /// Which statuses have a page: `404, 502`.
@@ -37,16 +37,23 @@ pub(super) fn statuses(pages: &ErrorPages) -> String {
     pages.iter().map(|page| page.status.as_str().to_owned()).collect::<Vec<_>>().join(", ")
 }
 
-fn error_page(page: &ErrorPage) -> Vec<(String, Value)> {
+fn error_page(page: &ErrorPage) -> Vec<(String, OutputValue)> {
     let content = match &page.content {
-        PageContent::File(path) => vec![("file", Value::text(path.display()))],
-        PageContent::Message(Message { title, header, message }) => {
-            vec![("title", Value::text(title)), ("header", Value::text(header)), ("message", Value::text(message))]
+        ErrorPageSource::File(path) => vec![("file", OutputValue::text(path.display()))],
+        ErrorPageSource::Message(ErrorPageText { title, header, message }) => {
+            vec![
+                ("title", OutputValue::text(title)),
+                ("header", OutputValue::text(header)),
+                ("message", OutputValue::text(message)),
+            ]
         }
-        PageContent::Text { content_type, body } => {
-            vec![("content_type", Value::Text(notation::header_value(content_type))), ("body", Value::text(body))]
+        ErrorPageSource::Text { content_type, body } => {
+            vec![
+                ("content_type", OutputValue::Text(notation::header_value(content_type))),
+                ("body", OutputValue::text(body)),
+            ]
         }
     };
-    let status = ("status", Value::Number(page.status.as_u16().into()));
+    let status = ("status", OutputValue::Number(page.status.as_u16().into()));
     [status].into_iter().chain(content).map(|(key, value)| (key.to_owned(), value)).collect()
 }

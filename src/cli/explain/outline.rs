@@ -6,24 +6,24 @@ use http::HeaderValue;
 use http::uri::PathAndQuery;
 
 use super::notation;
-use super::redirect_folding::{self, RedirectTo};
+use super::redirect_folding::{self, FoldedRedirect};
 use crate::model::access::AccessRules;
-use crate::model::acme::Obtained;
-use crate::model::client_address::ClientAddress;
-use crate::model::compression::Compression;
+use crate::model::acme::AcmeCertificate;
+use crate::model::client_address::ClientAddressPolicy;
+use crate::model::compression::CompressionPolicy;
 use crate::model::error_page::ErrorPages;
 use crate::model::headers::ops::HeaderOp;
 use crate::model::host::HostPattern;
 use crate::model::log_format::LogFormat;
-use crate::model::route::{Action, Forward, ForwardTarget, PathMatch, Route, StatusPage};
+use crate::model::route::{ForwardAction, PathMatch, PathRewrite, Route, RouteAction, StatusEndpoint};
 use crate::model::tls::TlsPolicy;
-use crate::model::upstream::{UpstreamSpec, UpstreamTls};
-use crate::model::{CertificateFiles, HostId, LogTarget, Model, Preamble, Process, Security};
+use crate::model::upstream::{UpstreamSpec, UpstreamTlsSettings};
+use crate::model::{CertificateFiles, HostId, HostSecurity, LogTarget, Model, ProcessSettings, ProxyProtocolMode};
 
 /// The outline of a model that `config` compiled.
-pub(super) struct Outline<'a> {
+pub(super) struct ModelOutline<'a> {
     pub(super) model: &'a Model,
-    pub(super) process: &'a Process,
+    pub(super) process: &'a ProcessSettings,
     pub(super) default_hosts: Vec<HostPattern>,
     pub(super) status: Option<StatusOutline<'a>>,
     pub(super) hosts: Vec<HostOutline<'a>>,
@@ -43,21 +43,21 @@ pub(super) struct HostOutline<'a> {
     pub(super) aliases: &'a [HostPattern],
     pub(super) listen: Vec<SocketAddr>,
     /// On all of its addresses, those of its redirect included.
-    pub(super) preamble: Preamble,
-    pub(super) client_address: &'a ClientAddress,
+    pub(super) preamble: ProxyProtocolMode,
+    pub(super) client_address: &'a ClientAddressPolicy,
     pub(super) tls: Option<TlsOutline<'a>>,
     pub(super) hsts: Option<&'a HeaderValue>,
     pub(super) referrer_policy: Option<&'a HeaderValue>,
-    pub(super) compression: &'a Compression,
+    pub(super) compression: &'a CompressionPolicy,
     pub(super) access_log: &'a LogTarget,
     pub(super) log_format: &'a LogFormat,
     /// How requests are passed on, unless a route says otherwise.
-    pub(super) forwarding: Option<Forwarding<'a>>,
+    pub(super) forwarding: Option<ForwardOutline<'a>>,
     /// Who may come in, unless a route says otherwise.
     pub(super) access: &'a AccessRules,
     pub(super) error_pages: Option<&'a ErrorPages>,
     /// Header operations that all routes have in common.
-    pub(super) headers: HeaderOps<'a>,
+    pub(super) headers: HeaderOpsOutline<'a>,
     /// In the order in which they are tried.
     pub(super) routes: Vec<RouteOutline<'a>>,
 }
@@ -67,26 +67,26 @@ pub(super) struct TlsOutline<'a> {
     pub(super) policy: &'a TlsPolicy,
     pub(super) certificates: Vec<&'a CertificateFiles>,
     /// What is obtained as its certificate.
-    pub(super) obtained: Option<ObtainedOutline<'a>>,
-    pub(super) redirect: Option<RedirectTo<'a>>,
+    pub(super) obtained: Option<AcmeOutline<'a>>,
+    pub(super) redirect: Option<FoldedRedirect<'a>>,
 }
 
 /// A certificate that is obtained, and the names of the hosts that show it.
-pub(super) struct ObtainedOutline<'a> {
-    pub(super) certificate: &'a Obtained,
+pub(super) struct AcmeOutline<'a> {
+    pub(super) certificate: &'a AcmeCertificate,
     pub(super) shown: Vec<HostPattern>,
 }
 
 /// Forwarding with the application it goes to.
 #[derive(Clone, Copy)]
-pub(super) struct Forwarding<'a> {
-    pub(super) forward: &'a Forward,
+pub(super) struct ForwardOutline<'a> {
+    pub(super) forward: &'a ForwardAction,
     pub(super) upstream: &'a UpstreamSpec,
 }
 
 /// Operations on the headers of both directions.
 #[derive(Default)]
-pub(super) struct HeaderOps<'a> {
+pub(super) struct HeaderOpsOutline<'a> {
     pub(super) request: Vec<&'a HeaderOp>,
     pub(super) response: Vec<&'a HeaderOp>,
 }
@@ -94,9 +94,9 @@ pub(super) struct HeaderOps<'a> {
 /// One route.
 pub(super) struct RouteOutline<'a> {
     pub(super) route: &'a Route,
-    pub(super) forwarding: Option<Forwarding<'a>>,
+    pub(super) forwarding: Option<ForwardOutline<'a>>,
     /// The operations that the host does not have.
-    pub(super) headers: HeaderOps<'a>,
+    pub(super) headers: HeaderOpsOutline<'a>,
     /// The rules, if they are not those of the host.
     pub(super) own_access: Option<&'a AccessRules>,
     /// The pages, if they are not those of the host.
@@ -105,11 +105,11 @@ pub(super) struct RouteOutline<'a> {
     pub(super) before_redirect: bool,
 }
 
-impl<'a> Outline<'a> {
-    pub(super) fn of(model: &'a Model) -> Outline<'a> {
+impl<'a> ModelOutline<'a> {
+    pub(super) fn of(model: &'a Model) -> ModelOutline<'a> {
         let hosts =
             redirect_folding::hosts(model).into_iter().filter_map(|(index, redirect)| host(model, index, redirect));
-        Outline {
+        ModelOutline {
             model,
             process: &model.process,
             default_hosts: default_hosts(model),
@@ -130,7 +130,7 @@ impl RouteOutline<'_> {
     }
 }
 
-impl<'a> Forwarding<'a> {
+impl<'a> ForwardOutline<'a> {
     /// What holds for a single request, with the keys of the TOML language.
     pub(super) fn limits(&self) -> [(&'static str, String); 5] {
         [
@@ -143,7 +143,7 @@ impl<'a> Forwarding<'a> {
     }
 
     /// The terms of TLS to the application, if they differ from those of the host.
-    pub(super) fn own_tls(&self, host: Option<&Forwarding<'_>>) -> Option<&'a UpstreamTls> {
+    pub(super) fn own_tls(&self, host: Option<&ForwardOutline<'_>>) -> Option<&'a UpstreamTlsSettings> {
         let of_host = host.and_then(|host| host.upstream.tls());
         self.upstream.tls().filter(|own| of_host != Some(own))
     }
@@ -151,13 +151,13 @@ impl<'a> Forwarding<'a> {
     /// What stands in place of the matched path, if anything does.
     pub(super) fn replacement(&self) -> Option<&'a PathAndQuery> {
         match &self.forward.target {
-            ForwardTarget::AsItCame => None,
-            ForwardTarget::Replaced(replacement) => Some(replacement),
+            PathRewrite::AsItCame => None,
+            PathRewrite::Replaced(replacement) => Some(replacement),
         }
     }
 
     /// The limits that differ from those of the host.
-    pub(super) fn own_limits(&self, host: Option<&Forwarding<'_>>) -> Vec<(&'static str, String)> {
+    pub(super) fn own_limits(&self, host: Option<&ForwardOutline<'_>>) -> Vec<(&'static str, String)> {
         let of_host = host.map(|host| host.limits());
         let own = |limit: &(_, _)| of_host.as_ref().is_none_or(|limits| !limits.contains(limit));
         self.limits().into_iter().filter(own).collect()
@@ -196,7 +196,7 @@ fn can_follow(chosen: &[HostPattern], name: &HostPattern, model: &Model) -> bool
 
 fn status(model: &Model, id: HostId) -> StatusOutline<'_> {
     let routes = &model.host(id).routes;
-    let is_metrics = |route: &Route| route.action == Action::Status(StatusPage::Metrics);
+    let is_metrics = |route: &Route| route.action == RouteAction::Status(StatusEndpoint::Metrics);
     StatusOutline {
         listen: redirect_folding::addresses(model, id.index()),
         access: routes.iter().next().map_or(&EVERYBODY, |route| &route.access),
@@ -206,7 +206,7 @@ fn status(model: &Model, id: HostId) -> StatusOutline<'_> {
 }
 
 /// The outline of a host. `None` if it has no name, so that nothing can reach it.
-fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> Option<HostOutline<'a>> {
+fn host<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>) -> Option<HostOutline<'a>> {
     let host = &model.hosts()[index];
     let (name, aliases) = host.names.split_first()?;
     let routes: Vec<_> = host.routes.iter().collect();
@@ -249,26 +249,28 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) ->
 }
 
 /// What stands in front of connections, if it does on all of the addresses.
-fn preamble<'a>(model: &Model, mut addresses: impl Iterator<Item = &'a SocketAddr>) -> Preamble {
+fn preamble<'a>(model: &Model, mut addresses: impl Iterator<Item = &'a SocketAddr>) -> ProxyProtocolMode {
     let of = |address: &SocketAddr| model.listeners.iter().find(|it| it.address == *address).map(|it| it.preamble);
-    let everywhere = addresses.all(|address| of(address) == Some(Preamble::ProxyProtocol));
-    if everywhere { Preamble::ProxyProtocol } else { Preamble::None }
+    let everywhere = addresses.all(|address| of(address) == Some(ProxyProtocolMode::ProxyProtocol));
+    if everywhere { ProxyProtocolMode::ProxyProtocol } else { ProxyProtocolMode::None }
 }
 
-fn tls<'a>(model: &'a Model, index: usize, redirect: Option<RedirectTo<'a>>) -> Option<TlsOutline<'a>> {
-    let Security::Tls(terms) = model.hosts()[index].security else { return None };
+fn tls<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>) -> Option<TlsOutline<'a>> {
+    let HostSecurity::Tls(terms) = model.hosts()[index].security else { return None };
     let terms = model.tls_terms(terms);
     let certificates = terms.certificates.iter().map(|id| model.certificate(*id)).collect();
     let obtained = terms.certificates.iter().find_map(|id| {
         let shown = model.names_behind(*id);
-        model.obtained(*id).map(|certificate| ObtainedOutline { certificate, shown })
+        model.obtained(*id).map(|certificate| AcmeOutline { certificate, shown })
     });
     Some(TlsOutline { policy: &terms.policy, certificates, obtained, redirect })
 }
 
-fn forwarding<'a>(model: &'a Model, route: &'a Route) -> Option<Forwarding<'a>> {
+fn forwarding<'a>(model: &'a Model, route: &'a Route) -> Option<ForwardOutline<'a>> {
     match &route.action {
-        Action::Forward(forward) => Some(Forwarding { forward, upstream: model.upstream(forward.upstream) }),
+        RouteAction::Forward(forward) => {
+            Some(ForwardOutline { forward, upstream: model.upstream(forward.upstream) })
+        }
         _ => None,
     }
 }
@@ -281,32 +283,32 @@ fn host_wide<'a>(routes: &[&'a Route], name: &str) -> Option<&'a HeaderValue> {
     })
 }
 
-fn own_ops(route: &Route) -> HeaderOps<'_> {
+fn own_ops(route: &Route) -> HeaderOpsOutline<'_> {
     let request = match &route.action {
-        Action::Forward(forward) => forward.request_headers.iter().collect(),
+        RouteAction::Forward(forward) => forward.request_headers.iter().collect(),
         _ => Vec::new(),
     };
-    HeaderOps { request, response: redirect_folding::own_headers(route).collect() }
+    HeaderOpsOutline { request, response: redirect_folding::own_headers(route).collect() }
 }
 
 /// What all routes do to the headers; only forwarding routes have headers for the application.
-fn common_headers<'a>(routes: &[&'a Route]) -> HeaderOps<'a> {
+fn common_headers<'a>(routes: &[&'a Route]) -> HeaderOpsOutline<'a> {
     let common = |lists: Vec<Vec<&'a HeaderOp>>| {
         let (first, others) = lists.split_first()?;
         let everywhere = |op: &&&HeaderOp| others.iter().all(|ops| ops.contains(op));
         Some(first.iter().filter(everywhere).copied().collect())
     };
-    let forwarding = routes.iter().filter(|route| matches!(route.action, Action::Forward(_)));
-    HeaderOps {
+    let forwarding = routes.iter().filter(|route| matches!(route.action, RouteAction::Forward(_)));
+    HeaderOpsOutline {
         request: common(forwarding.map(|route| own_ops(route).request).collect()).unwrap_or_default(),
         response: common(routes.iter().map(|route| own_ops(route).response).collect()).unwrap_or_default(),
     }
 }
 
-fn without<'a>(ops: HeaderOps<'a>, common: &HeaderOps<'a>) -> HeaderOps<'a> {
+fn without<'a>(ops: HeaderOpsOutline<'a>, common: &HeaderOpsOutline<'a>) -> HeaderOpsOutline<'a> {
     let less =
         |ops: Vec<&'a HeaderOp>, common: &[&HeaderOp]| ops.into_iter().filter(|op| !common.contains(op)).collect();
-    HeaderOps { request: less(ops.request, &common.request), response: less(ops.response, &common.response) }
+    HeaderOpsOutline { request: less(ops.request, &common.request), response: less(ops.response, &common.response) }
 }
 
 static EVERYBODY: AccessRules = AccessRules::EVERYBODY;

@@ -7,16 +7,16 @@ use std::net::SocketAddr;
 
 use http::StatusCode;
 
-use crate::model::client_address::ClientAddress;
-use crate::model::compression::Compression;
+use crate::model::client_address::ClientAddressPolicy;
+use crate::model::compression::CompressionPolicy;
 use crate::model::headers::ops::HeaderOp;
 use crate::model::host::HostPattern;
-use crate::model::route::{Action, Origin, PathMatch, Redirect, Route};
-use crate::model::{HostId, Model, Security, VirtualHost};
+use crate::model::route::{PathMatch, RedirectAction, RedirectOrigin, Route, RouteAction};
+use crate::model::{HostId, HostSecurity, Model, VirtualHost};
 
 /// The redirect to a TLS host.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct RedirectTo<'a> {
+pub(super) struct FoldedRedirect<'a> {
     pub(super) from: Vec<SocketAddr>,
     pub(super) port: u16,
     /// Paths that are served before the redirect.
@@ -24,7 +24,7 @@ pub(super) struct RedirectTo<'a> {
 }
 
 /// All hosts in their order, each with its redirect; the hosts that make up a redirect are left out.
-pub(super) fn hosts(model: &Model) -> Vec<(usize, Option<RedirectTo<'_>>)> {
+pub(super) fn hosts(model: &Model) -> Vec<(usize, Option<FoldedRedirect<'_>>)> {
     let mut folded = Vec::new();
     let mut next = 0;
     for (index, host) in model.hosts().iter().enumerate() {
@@ -56,9 +56,9 @@ pub(super) fn own_headers(route: &Route) -> impl Iterator<Item = &HeaderOp> {
 }
 
 /// The redirect to the host at `index`, if the hosts that follow it are just that.
-fn redirect_to(model: &Model, index: usize) -> Option<RedirectTo<'_>> {
+fn redirect_to(model: &Model, index: usize) -> Option<FoldedRedirect<'_>> {
     let host = &model.hosts()[index];
-    if host.security == Security::Plain {
+    if host.security == HostSecurity::Plain {
         return None;
     }
     let mut found = host.names.iter().enumerate().map(|(nth, name)| {
@@ -72,18 +72,20 @@ fn redirect_to(model: &Model, index: usize) -> Option<RedirectTo<'_>> {
 }
 
 /// What a plain host does if it is the plain side of `name` of a TLS host.
-fn plain_side<'a>(host: &'a VirtualHost, name: &HostPattern, plain: &'a VirtualHost) -> Option<RedirectTo<'a>> {
+fn plain_side<'a>(host: &'a VirtualHost, name: &HostPattern, plain: &'a VirtualHost) -> Option<FoldedRedirect<'a>> {
     let same_log = plain.access_log == host.access_log && plain.log_format == host.log_format;
     let same = plain.names == [name.clone()] && same_log;
-    let is_plain = plain.security == Security::Plain
-        && plain.client_address == ClientAddress::Peer
-        && plain.compression == Compression::Off;
+    let is_plain = plain.security == HostSecurity::Plain
+        && plain.client_address == ClientAddressPolicy::Peer
+        && plain.compression == CompressionPolicy::Off;
     if !same || !is_plain {
         return None;
     }
     let (redirect, before): (Vec<_>, Vec<_>) = plain.routes.iter().partition(|route| is_catch_all(route));
     let port = match redirect[..] {
-        [Route { action: Action::Redirect(redirect), response_headers, .. }] if response_headers.is_empty() => {
+        [Route { action: RouteAction::Redirect(redirect), response_headers, .. }]
+            if response_headers.is_empty() =>
+        {
             port_of(redirect, name)?
         }
         _ => return None,
@@ -91,15 +93,15 @@ fn plain_side<'a>(host: &'a VirtualHost, name: &HostPattern, plain: &'a VirtualH
     let of_host = |route: &Route| host.routes.iter().any(|original| is_copy(route, original));
     let all_copied = before.iter().all(|route| of_host(route));
     let before = before.iter().map(|route| &route.path).collect();
-    all_copied.then_some(RedirectTo { from: Vec::new(), port, before })
+    all_copied.then_some(FoldedRedirect { from: Vec::new(), port, before })
 }
 
 /// The port of a redirect that leads a name to itself.
-fn port_of(redirect: &Redirect, name: &HostPattern) -> Option<u16> {
+fn port_of(redirect: &RedirectAction, name: &HostPattern) -> Option<u16> {
     match (&redirect.origin, name) {
         _ if redirect.status != StatusCode::MOVED_PERMANENTLY => None,
-        (Origin::SameHost { port }, HostPattern::Below(_)) => Some(port.unwrap_or(443)),
-        (Origin::Fixed(text), HostPattern::Exact(name)) => {
+        (RedirectOrigin::SameHost { port }, HostPattern::Below(_)) => Some(port.unwrap_or(443)),
+        (RedirectOrigin::Fixed(text), HostPattern::Exact(name)) => {
             match text.strip_prefix("https://")?.strip_prefix(name.as_str())? {
                 "" => Some(443),
                 rest => rest.strip_prefix(':')?.parse().ok(),

@@ -4,24 +4,24 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::outline::Outline;
-use super::text_page::{Ink, Page, Tone};
+use super::outline::ModelOutline;
+use super::text_page::{OutputStyle, TextPage, TextTone};
 use super::{key_values, table};
 use crate::model::Model;
-use crate::model::setting_report::{Concern, Judgement, Verdict};
+use crate::model::setting_report::{SettingReport, SettingScope, SettingVerdict};
 
 /// What was read from a `gitlab.rb`.
 #[derive(Debug)]
-pub struct Account<'a> {
+pub struct GitlabRbReport<'a> {
     /// `None` if it has errors.
     pub model: Option<&'a Model>,
-    pub judgements: &'a [Judgement],
-    pub findings: Vec<Finding<'a>>,
+    pub judgements: &'a [SettingReport],
+    pub findings: Vec<JsonDiagnostic<'a>>,
 }
 
 /// A problem, for programs.
 #[derive(Debug)]
-pub struct Finding<'a> {
+pub struct JsonDiagnostic<'a> {
     pub severity: &'static str,
     pub message: &'a str,
     pub file: &'a Path,
@@ -31,12 +31,13 @@ pub struct Finding<'a> {
 }
 
 /// The model, then every setting with its line and what came of it.
-pub(super) fn table(account: &Account<'_>, ink: Ink) -> String {
+pub(super) fn table(account: &GitlabRbReport<'_>, ink: OutputStyle) -> String {
     let mut page = match account.model {
-        Some(model) => table::page(&Outline::of(model), ink),
-        None => Page::new(ink),
+        Some(model) => table::page(&ModelOutline::of(model), ink),
+        None => TextPage::new(ink),
     };
-    let (own, others): (Vec<_>, Vec<_>) = account.judgements.iter().partition(|it| it.concern == Concern::Proxy);
+    let (own, others): (Vec<_>, Vec<_>) =
+        account.judgements.iter().partition(|it| it.concern == SettingScope::Proxy);
     let mut file = None;
     for it in own {
         if file != Some(&it.file) {
@@ -44,7 +45,7 @@ pub(super) fn table(account: &Account<'_>, ink: Ink) -> String {
             file = Some(&it.file);
         }
         let line = it.line.map_or(String::new(), |line| line.to_string());
-        let value = it.value.as_ref().filter(|_| it.verdict != Verdict::Unreadable);
+        let value = it.value.as_ref().filter(|_| it.verdict != SettingVerdict::Unreadable);
         let said = value.map_or(it.key.clone(), |value| format!("{} = {}", it.key, shortened(value)));
         page.row_in(tone(it.verdict), &format!("{line:>5} {}", it.verdict.as_str()), &said);
         if !it.reason.is_empty() {
@@ -57,19 +58,19 @@ pub(super) fn table(account: &Account<'_>, ink: Ink) -> String {
     page.into_text()
 }
 
-fn tone(verdict: Verdict) -> Tone {
+fn tone(verdict: SettingVerdict) -> TextTone {
     match verdict {
-        Verdict::Applied => Tone::Fine,
-        Verdict::NoEffect => Tone::Idle,
-        Verdict::Refused => Tone::Odd,
-        Verdict::Unreadable => Tone::Wrong,
+        SettingVerdict::Applied => TextTone::Fine,
+        SettingVerdict::NoEffect => TextTone::Idle,
+        SettingVerdict::Refused => TextTone::Odd,
+        SettingVerdict::Unreadable => TextTone::Wrong,
     }
 }
 
 /// The model's object with two more keys, `settings` and `problems`.
-pub(super) fn json(account: &Account<'_>) -> String {
+pub(super) fn json(account: &GitlabRbReport<'_>) -> String {
     let mut all = match account.model {
-        Some(model) => super::json::object_of_all(&key_values::of(&Outline::of(model))),
+        Some(model) => super::json::object_of_all(&key_values::of(&ModelOutline::of(model))),
         None => Map::from_iter([("hosts".to_owned(), json!([]))]),
     };
     all.insert("settings".to_owned(), account.judgements.iter().map(setting).collect());
@@ -77,7 +78,7 @@ pub(super) fn json(account: &Account<'_>) -> String {
     format!("{:#}\n", Value::Object(all))
 }
 
-fn setting(it: &Judgement) -> Value {
+fn setting(it: &SettingReport) -> Value {
     json!({
         "key": it.key,
         "value": it.value,
@@ -88,7 +89,7 @@ fn setting(it: &Judgement) -> Value {
     })
 }
 
-fn problem(it: &Finding<'_>) -> Value {
+fn problem(it: &JsonDiagnostic<'_>) -> Value {
     json!({
         "severity": it.severity,
         "message": it.message,

@@ -1,26 +1,28 @@
 //! The outline for people, at 80 columns.
 
-use super::outline::{HeaderOps, HostOutline, Outline, RouteOutline, StatusOutline, TlsOutline};
-use super::text_page::{Ink, Page};
+use super::outline::{HeaderOpsOutline, HostOutline, ModelOutline, RouteOutline, StatusOutline, TlsOutline};
+use super::text_page::{OutputStyle, TextPage};
 use super::{acme, compression, local_responses, notation};
 use crate::model::access::AccessRules;
-use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
-use crate::model::compression::Compression;
-use crate::model::error_page::{ApplicationErrors, ErrorPages};
-use crate::model::files::{FileLocation, Files};
+use crate::model::client_address::{ClientAddressPolicy, RealIpPolicy, RealIpSelection, RealIpSource};
+use crate::model::compression::CompressionPolicy;
+use crate::model::error_page::{ErrorPages, InterceptErrors};
+use crate::model::files::{StaticFileRoot, StaticFiles};
 use crate::model::headers::ops::HeaderOp;
 use crate::model::log_format::LogFormat;
-use crate::model::route::{Action, Redirect, RedirectPath};
+use crate::model::route::{RedirectAction, RedirectTarget, RouteAction};
 use crate::model::tls::{
-    CipherSuite, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TicketKeySource, TlsPolicy,
-    TlsVersions,
+    CipherPreference, CipherSuite, ClientAuth, ClientAuthMode, NamedGroup, SessionResumption, TicketKeySource,
+    TlsPolicy, TlsVersions,
 };
-use crate::model::upstream::{Trust, UpstreamSpec};
-use crate::model::{HostId, HttpVersions, Listener, Model, Preamble, Process, Security, VirtualHost};
+use crate::model::upstream::{UpstreamSpec, UpstreamTrust};
+use crate::model::{
+    HostId, HostSecurity, HttpVersions, Listener, Model, ProcessSettings, ProxyProtocolMode, VirtualHost,
+};
 
 /// The table: the process, who answers on which address, and every host.
-pub(super) fn page(outline: &Outline<'_>, ink: Ink) -> Page {
-    let mut page = Page::new(ink);
+pub(super) fn page(outline: &ModelOutline<'_>, ink: OutputStyle) -> TextPage {
+    let mut page = TextPage::new(ink);
     process(&mut page, outline.process);
     page.heading("listeners");
     for it in &outline.model.listeners {
@@ -39,7 +41,7 @@ pub(super) fn page(outline: &Outline<'_>, ink: Ink) -> Page {
     page
 }
 
-fn process(page: &mut Page, process: &Process) {
+fn process(page: &mut TextPage, process: &ProcessSettings) {
     page.heading("process");
     page.row("workers", &process.workers.to_string());
     page.row("account", process.user.as_deref().unwrap_or("the one that starts it"));
@@ -50,10 +52,10 @@ fn process(page: &mut Page, process: &Process) {
     }
 }
 
-fn listener(page: &mut Page, listener: &Listener, model: &Model) {
+fn listener(page: &mut TextPage, listener: &Listener, model: &Model) {
     let preamble = match listener.preamble {
-        Preamble::None => "",
-        Preamble::ProxyProtocol => ", after a PROXY header",
+        ProxyProtocolMode::None => "",
+        ProxyProtocolMode::ProxyProtocol => ", after a PROXY header",
     };
     page.row(&listener.address.to_string(), &format!("{}{preamble}", spoken_on(listener, model)));
     for (name, id) in listener.hosts.entries() {
@@ -64,7 +66,7 @@ fn listener(page: &mut Page, listener: &Listener, model: &Model) {
     page.row("", &format!("unknown names: {unknown}"));
 }
 
-fn status(page: &mut Page, status: &StatusOutline<'_>) {
+fn status(page: &mut TextPage, status: &StatusOutline<'_>) {
     page.heading("status");
     page.row("listens on", &list(&status.listen));
     page.row("access", &rules(status.access));
@@ -74,7 +76,7 @@ fn status(page: &mut Page, status: &StatusOutline<'_>) {
     }
 }
 
-fn host(page: &mut Page, host: &HostOutline<'_>) {
+fn host(page: &mut TextPage, host: &HostOutline<'_>) {
     page.heading(&format!("host {}", host.name));
     if !host.aliases.is_empty() {
         page.row("also named", &list(host.aliases));
@@ -84,7 +86,7 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
         Some(tls) => encryption(page, tls),
         None => page.row("speaks", PLAIN),
     }
-    if let ClientAddress::Told(told) = host.client_address {
+    if let ClientAddressPolicy::Told(told) = host.client_address {
         page.row("client address", &client_address(told));
     }
     if let Some(forwarding) = &host.forwarding {
@@ -107,7 +109,7 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
     if let Some(pages) = host.error_pages {
         page.row("error pages", &error_pages(Some(pages)));
     }
-    if let Compression::Gzip(rules) = host.compression {
+    if let CompressionPolicy::Gzip(rules) = host.compression {
         page.row("compresses", &compression::sentence(rules));
     }
     page.row("access log", &notation::log_target(host.access_log));
@@ -119,7 +121,7 @@ fn host(page: &mut Page, host: &HostOutline<'_>) {
     }
 }
 
-fn encryption(page: &mut Page, tls: &TlsOutline<'_>) {
+fn encryption(page: &mut TextPage, tls: &TlsOutline<'_>) {
     page.row("speaks", &spoken(tls.policy));
     for files in &tls.certificates {
         page.row("certificate", &files.chain.display().to_string());
@@ -134,40 +136,40 @@ fn encryption(page: &mut Page, tls: &TlsOutline<'_>) {
     }
 }
 
-fn client_address(told: &Told) -> String {
+fn client_address(told: &RealIpPolicy) -> String {
     let trusted = list(&told.trusted);
     match (&told.source, told.choice) {
-        (AddressSource::ProxyProtocol, _) => format!("from the PROXY header, if written by {trusted}"),
-        (AddressSource::Header(name), Choice::Last) => format!("the last in {name}, if sent by {trusted}"),
-        (AddressSource::Header(name), Choice::LastUntrusted) => {
+        (RealIpSource::ProxyProtocol, _) => format!("from the PROXY header, if written by {trusted}"),
+        (RealIpSource::Header(name), RealIpSelection::Last) => format!("the last in {name}, if sent by {trusted}"),
+        (RealIpSource::Header(name), RealIpSelection::LastUntrusted) => {
             format!("the last in {name} that is none of these, if sent by one of them: {trusted}")
         }
     }
 }
 
 /// What is not as it would be without a word about it.
-fn policy(page: &mut Page, policy: &TlsPolicy) {
+fn policy(page: &mut TextPage, policy: &TlsPolicy) {
     let is_usual = |suite: &CipherSuite| policy.versions.have(*suite);
     let suites = policy.suites.iter().copied().map(CipherSuite::name).collect::<Vec<_>>();
     if policy.suites != CipherSuite::ALL.into_iter().filter(is_usual).collect::<Vec<_>>() {
         page.row("cipher suites", &suites.join(", "));
     }
-    if policy.order == SuiteOrder::Server {
+    if policy.order == CipherPreference::Server {
         page.row("", "in this order, not the client's");
     }
-    if policy.groups != KeyGroup::ALL {
-        let groups: Vec<_> = policy.groups.iter().copied().map(KeyGroup::name).collect();
+    if policy.groups != NamedGroup::ALL {
+        let groups: Vec<_> = policy.groups.iter().copied().map(NamedGroup::name).collect();
         page.row("key exchange", &groups.join(", "));
     }
     match policy.resumption {
-        Resumption::Tickets => {}
-        Resumption::Off => page.row("sessions", "are not resumed"),
-        Resumption::Sessions(count) => page.row("sessions", &format!("up to {count} are remembered")),
+        SessionResumption::Tickets => {}
+        SessionResumption::Off => page.row("sessions", "are not resumed"),
+        SessionResumption::Sessions(count) => page.row("sessions", &format!("up to {count} are remembered")),
     }
-    if let ClientCertificates::Asked(authority) = &policy.clients {
+    if let ClientAuth::Asked(authority) = &policy.clients {
         let demand = match authority.demand {
-            Demand::Required => "need a certificate of",
-            Demand::Optional => "may show a certificate of",
+            ClientAuthMode::Required => "need a certificate of",
+            ClientAuthMode::Optional => "may show a certificate of",
         };
         page.row("clients", &format!("{demand} {}", authority.ca.display()));
         page.row("", &format!("with up to {} intermediates", authority.depth));
@@ -177,22 +179,22 @@ fn policy(page: &mut Page, policy: &TlsPolicy) {
     }
 }
 
-fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
+fn route(page: &mut TextPage, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
     page.row("route", &route.route.path.to_string());
     match (&route.route.action, &route.forwarding) {
-        (Action::Redirect(redirect), _) => {
+        (RouteAction::Redirect(redirect), _) => {
             page.row("", &format!("redirects to {} ({})", goal(redirect), redirect.status.as_u16()));
         }
-        (Action::Respond(answer), _) => {
+        (RouteAction::Respond(answer), _) => {
             let kind = notation::header_value(&answer.content_type);
             let status = answer.status.as_u16();
             page.row("", &format!("answers {status} with {} bytes of {kind}", answer.body.len()));
         }
-        (Action::Close, _) => page.row("", "closes the connection without an answer"),
-        (Action::Files(it), _) => page.row("", &files(it)),
-        (Action::Status(_), _) => {}
-        (Action::Forward(_), Some(forwarding)) => application(page, forwarding.upstream),
-        (Action::Forward(_), None) => {}
+        (RouteAction::Close, _) => page.row("", "closes the connection without an answer"),
+        (RouteAction::Files(it), _) => page.row("", &files(it)),
+        (RouteAction::Status(_), _) => {}
+        (RouteAction::Forward(_), Some(forwarding)) => application(page, forwarding.upstream),
+        (RouteAction::Forward(_), None) => {}
     }
     if let Some(replacement) = route.forwarding.and_then(|own| own.replacement()) {
         page.row("", &format!("with {replacement} in place of the matched path"));
@@ -208,7 +210,7 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
     if let Some(own) = route.own_access {
         page.row("", &format!("access: {}", rules(own)));
     }
-    if route.forwarding.is_some_and(|own| own.forward.application_errors == ApplicationErrors::Replace) {
+    if route.forwarding.is_some_and(|own| own.forward.application_errors == InterceptErrors::Replace) {
         page.row("", "error pages also for errors of the application");
     }
     if let Some(own) = route.own_error_pages {
@@ -216,11 +218,11 @@ fn route(page: &mut Page, route: &RouteOutline<'_>, host: &HostOutline<'_>) {
     }
 }
 
-fn files(files: &Files) -> String {
+fn files(files: &StaticFiles) -> String {
     let place = match &files.location {
-        FileLocation::Root(directory) => format!("files, the whole path below {}", directory.display()),
-        FileLocation::Alias { directory, .. } => format!("files in {}", directory.display()),
-        FileLocation::Single(file) => format!("the file {}", file.display()),
+        StaticFileRoot::Root(directory) => format!("files, the whole path below {}", directory.display()),
+        StaticFileRoot::Alias { directory, .. } => format!("files in {}", directory.display()),
+        StaticFileRoot::Single(file) => format!("the file {}", file.display()),
     };
     files.index.as_ref().map_or(place.clone(), |index| format!("{place}, {index} for a directory"))
 }
@@ -233,16 +235,18 @@ fn error_pages(pages: Option<&ErrorPages>) -> String {
     pages.map_or("the proxy's own".to_owned(), local_responses::statuses)
 }
 
-fn application(page: &mut Page, upstream: &UpstreamSpec) {
+fn application(page: &mut TextPage, upstream: &UpstreamSpec) {
     page.row("", &format!("to {upstream}"));
     let Some(tls) = upstream.tls() else { return };
     page.row(
         "",
         &match &tls.trust {
-            Trust::System => format!("whose certificate the system trusts for {}", tls.name),
-            Trust::Authorities(file) => format!("whose certificate is for {} by {}", tls.name, file.display()),
-            Trust::Pinned(file) => format!("whose certificate is the one in {}", file.display()),
-            Trust::Anything => "whose certificate is NOT verified".to_owned(),
+            UpstreamTrust::System => format!("whose certificate the system trusts for {}", tls.name),
+            UpstreamTrust::Authorities(file) => {
+                format!("whose certificate is for {} by {}", tls.name, file.display())
+            }
+            UpstreamTrust::Pinned(file) => format!("whose certificate is the one in {}", file.display()),
+            UpstreamTrust::Anything => "whose certificate is NOT verified".to_owned(),
         },
     );
     if let Some(identity) = &tls.identity {
@@ -250,7 +254,7 @@ fn application(page: &mut Page, upstream: &UpstreamSpec) {
     }
 }
 
-fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {
+fn headers(page: &mut TextPage, ops: &HeaderOpsOutline<'_>, label: &str) {
     let request = ops.request.iter().map(|op| (op, "application"));
     let response = ops.response.iter().map(|op| (op, "client"));
     for (nth, (op, goal)) in request.chain(response).enumerate() {
@@ -270,26 +274,26 @@ fn headers(page: &mut Page, ops: &HeaderOps<'_>, label: &str) {
 }
 
 /// Where a redirect leads; without more the path of the request follows.
-fn goal(redirect: &Redirect) -> String {
+fn goal(redirect: &RedirectAction) -> String {
     match &redirect.path {
-        RedirectPath::AsItCame => redirect.origin.to_string(),
-        RedirectPath::Fixed(path) => format!("exactly {}{path}", redirect.origin),
-        RedirectPath::Replaced(path) => format!("{}{path} in place of the matched path", redirect.origin),
+        RedirectTarget::AsItCame => redirect.origin.to_string(),
+        RedirectTarget::Fixed(path) => format!("exactly {}{path}", redirect.origin),
+        RedirectTarget::Replaced(path) => format!("{}{path} in place of the matched path", redirect.origin),
     }
 }
 
 /// Where a host sends everybody, if it does nothing else for most paths.
 fn redirect_of(host: &VirtualHost) -> String {
     match host.routes.select("/").map(|route| &route.action) {
-        Some(Action::Redirect(redirect)) => format!(" -> {}", redirect.origin),
+        Some(RouteAction::Redirect(redirect)) => format!(" -> {}", redirect.origin),
         _ => String::new(),
     }
 }
 
 fn spoken_on(listener: &Listener, model: &Model) -> String {
     let of = |id: &HostId| match model.host(*id).security {
-        Security::Plain => PLAIN.to_owned(),
-        Security::Tls(terms) => spoken(&model.tls_terms(terms).policy),
+        HostSecurity::Plain => PLAIN.to_owned(),
+        HostSecurity::Tls(terms) => spoken(&model.tls_terms(terms).policy),
     };
     let mut all: Vec<String> = listener.hosts.entries().into_iter().map(|(_, id)| of(id)).collect();
     all.dedup();

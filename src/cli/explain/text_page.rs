@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 /// What a page is written with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(super) enum OutputStyle {
     Plain,
     /// With the escape sequences that a terminal shows as colours.
     Coloured,
@@ -12,7 +12,7 @@ pub(super) enum Ink {
 
 /// What a part of a row tells at a glance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(super) enum TextTone {
     Neutral,
     Fine,
     Idle,
@@ -21,26 +21,26 @@ pub(super) enum Tone {
 }
 
 /// A text that grows.
-pub(super) struct Page {
+pub(super) struct TextPage {
     text: String,
-    ink: Ink,
+    ink: OutputStyle,
 }
 
-impl Tone {
+impl TextTone {
     fn style(self) -> Style {
         match self {
-            Tone::Neutral => Style::new(),
-            Tone::Fine => AnsiColor::Green.on_default(),
-            Tone::Idle => Style::new().dimmed(),
-            Tone::Odd => AnsiColor::Yellow.on_default(),
-            Tone::Wrong => AnsiColor::Red.on_default(),
+            TextTone::Neutral => Style::new(),
+            TextTone::Fine => AnsiColor::Green.on_default(),
+            TextTone::Idle => Style::new().dimmed(),
+            TextTone::Odd => AnsiColor::Yellow.on_default(),
+            TextTone::Wrong => AnsiColor::Red.on_default(),
         }
     }
 }
 
-impl Page {
-    pub(super) fn new(ink: Ink) -> Page {
-        Page { text: String::new(), ink }
+impl TextPage {
+    pub(super) fn new(ink: OutputStyle) -> TextPage {
+        TextPage { text: String::new(), ink }
     }
 
     pub(super) fn into_text(self) -> String {
@@ -57,11 +57,11 @@ impl Page {
 
     /// A label with its value beside it. A long value goes on below itself; a word is never cut.
     pub(super) fn row(&mut self, label: &str, value: &str) {
-        self.row_in(Tone::Neutral, label, value);
+        self.row_in(TextTone::Neutral, label, value);
     }
 
     /// A row whose label has a tone.
-    pub(super) fn row_in(&mut self, tone: Tone, label: &str, value: &str) {
+    pub(super) fn row_in(&mut self, tone: TextTone, label: &str, value: &str) {
         if label.chars().count() >= LABEL {
             let label = self.painted(label, tone.style());
             self.line(&format!("  {label}"));
@@ -93,8 +93,8 @@ impl Page {
 
     fn painted(&self, text: &str, style: Style) -> String {
         match self.ink {
-            Ink::Plain => text.to_owned(),
-            Ink::Coloured => format!("{style}{text}{style:#}"),
+            OutputStyle::Plain => text.to_owned(),
+            OutputStyle::Coloured => format!("{style}{text}{style:#}"),
         }
     }
 }
@@ -108,27 +108,27 @@ const LABEL: usize = 17;
 mod tests {
     use super::*;
 
-    fn written(ink: Ink) -> String {
-        let mut page = Page::new(ink);
+    fn written(ink: OutputStyle) -> String {
+        let mut page = TextPage::new(ink);
         page.heading("settings");
-        page.row_in(Tone::Wrong, "7 refused", &"word ".repeat(20));
+        page.row_in(TextTone::Wrong, "7 refused", &"word ".repeat(20));
         page.into_text()
     }
 
     #[test]
     fn colours_change_nothing_but_colours() {
-        let coloured = written(Ink::Coloured);
+        let coloured = written(OutputStyle::Coloured);
         let mut plain = String::new();
         for part in coloured.split('\u{1b}') {
             plain += part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |(_, text)| text);
         }
         assert_ne!(coloured, plain);
-        assert_eq!(plain, written(Ink::Plain));
+        assert_eq!(plain, written(OutputStyle::Plain));
     }
 
     #[test]
     fn no_row_is_wider_than_the_page() {
-        let page = written(Ink::Plain);
+        let page = written(OutputStyle::Plain);
         assert!(page.lines().all(|line| line.chars().count() <= WIDTH), "{page}");
         assert_eq!(page.lines().count(), 3, "{page}");
     }

@@ -1,10 +1,10 @@
 //! Settings as a file in our TOML language.
 
-use super::key_values::Settings;
-use super::value::{Entry, Value};
+use super::key_values::KeyValues;
+use super::value::{KeyValue, OutputValue};
 
 /// Writes the file.
-pub(super) fn render(settings: &Settings) -> String {
+pub(super) fn render(settings: &KeyValues) -> String {
     let mut text = String::new();
     if let Some(name) = &settings.default_host {
         text += &format!("default_host = {}\n\n", value(name));
@@ -25,25 +25,27 @@ pub(super) fn render(settings: &Settings) -> String {
     text
 }
 
-fn section(heading: &str, entries: &[Entry]) -> String {
+fn section(heading: &str, entries: &[KeyValue]) -> String {
     let lines = entries.iter().map(|(key, it)| format!("{key} = {}\n", value(it)));
     format!("{heading}\n{}", lines.collect::<String>())
 }
 
-fn value(it: &Value) -> String {
+fn value(it: &OutputValue) -> String {
     match it {
-        Value::Text(text) => quoted(text),
-        Value::Number(number) => number.to_string(),
-        Value::Flag(flag) => flag.to_string(),
-        Value::List(items) => format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", ")),
-        Value::Table(entries) => table(entries),
-        Value::Tables(tables) => {
+        OutputValue::Text(text) => quoted(text),
+        OutputValue::Number(number) => number.to_string(),
+        OutputValue::Flag(flag) => flag.to_string(),
+        OutputValue::List(items) => {
+            format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", "))
+        }
+        OutputValue::Table(entries) => table(entries),
+        OutputValue::Tables(tables) => {
             format!("[{}]", tables.iter().map(|it| table(it)).collect::<Vec<_>>().join(", "))
         }
     }
 }
 
-fn table(entries: &[(String, Value)]) -> String {
+fn table(entries: &[(String, OutputValue)]) -> String {
     let entries = entries.iter().map(|(key, it)| format!("{} = {}", name(key), value(it)));
     format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
 }

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::context::{Context, Wish};
+use super::context::{AcmeRequest, CompileContext};
 use super::defaults;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{AcmeSection, HostSection, Said, Setting};
-use crate::model::acme::{Acme, ChallengeKind, DirectoryTrust, KeyKind, Obtained};
+use crate::config::document::{AcmeSection, HostSection, Setting, Spanned};
+use crate::model::acme::{AcmeCertificate, AcmeChallengeType, AcmeServerTrust, AcmeSettings, CertificateKeyType};
 use crate::model::host::{HostName, HostPattern};
-use crate::model::{CertificateId, Listener, Model, Transport};
+use crate::model::{CertificateId, Listener, ListenerTransport, Model};
 
 /// Notes that a host wants its certificate obtained, if it can be. What is said for all hosts is not meant for
 /// those that cannot have it.
@@ -16,7 +16,7 @@ pub(super) fn note(
     section: &HostSection,
     wish: &Setting<bool>,
     certificates: &[CertificateId],
-    context: &mut Context<'_>,
+    context: &mut CompileContext<'_>,
 ) {
     let further = section.acme_names.said().map(|said| said.value.iter().map(|name| name.value.clone()).collect());
     let Some(said) = wish.said().filter(|said| said.value) else {
@@ -32,7 +32,7 @@ pub(super) fn note(
     match (wildcard, certificates) {
         (None, [only]) => {
             let further = further.unwrap_or_default();
-            context.wishes.push(Wish { certificate: *only, place: said.place.clone(), further });
+            context.wishes.push(AcmeRequest { certificate: *only, place: said.place.clone(), further });
         }
         _ if !is_own_word => {}
         (Some(wildcard), _) => {
@@ -48,9 +48,9 @@ pub(super) fn note(
 }
 
 /// What is obtained, from all hosts' wishes.
-pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut Context<'_>) -> Option<Acme> {
+pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut CompileContext<'_>) -> Option<AcmeSettings> {
     let wishes = std::mem::take(&mut context.wishes);
-    let Some(Said { value: section, place }) = section.said() else {
+    let Some(Spanned { value: section, place }) = section.said() else {
         if let Some(wish) = wishes.first().filter(|_| section.is_unsaid()) {
             let error = Diagnostic::error(&wish.place, "nothing says from whom certificates are obtained");
             context.problems.push(
@@ -64,12 +64,12 @@ pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut Context<'_>)
     for wish in &wishes {
         report_shared_files(wish, context);
     }
-    let mut certificates: Vec<Obtained> = Vec::new();
-    for Wish { certificate, further, .. } in wishes {
+    let mut certificates: Vec<AcmeCertificate> = Vec::new();
+    for AcmeRequest { certificate, further, .. } in wishes {
         let known = certificates.iter().position(|it| it.certificate == certificate);
         let known = known.unwrap_or_else(|| {
             let names = context.model.names_behind(certificate).into_iter().filter_map(exact).collect();
-            certificates.push(Obtained { certificate, names });
+            certificates.push(AcmeCertificate { certificate, names });
             certificates.len() - 1
         });
         certificates[known].names.extend(further);
@@ -91,9 +91,9 @@ pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut Context<'_>)
         return None;
     }
     let file = |setting: &Setting<PathBuf>| setting.said().map(|said| context.path(said.value.clone()));
-    Some(Acme {
+    Some(AcmeSettings {
         directory: section.directory.said().map(|said| said.value.clone()).unwrap_or_default(),
-        trust: file(&section.ca).map_or(DirectoryTrust::System, DirectoryTrust::File),
+        trust: file(&section.ca).map_or(AcmeServerTrust::System, AcmeServerTrust::File),
         contacts: section
             .contact
             .said()
@@ -102,15 +102,15 @@ pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut Context<'_>)
             .map(|it| it.value.clone())
             .collect(),
         state_directory: file(&section.state_directory).unwrap_or_else(defaults::acme_state_directory),
-        key: section.key.value_or(KeyKind::EcdsaP256),
-        challenge: section.challenge.value_or(ChallengeKind::Http01),
+        key: section.key.value_or(CertificateKeyType::EcdsaP256),
+        challenge: section.challenge.value_or(AcmeChallengeType::Http01),
         certificates,
     })
 }
 
 /// A file that belongs to two pairs would be written for the one and no longer fit the other, which would then be
 /// obtained anew: without end, until the authority has had enough.
-fn report_shared_files(wish: &Wish, context: &mut Context<'_>) {
+fn report_shared_files(wish: &AcmeRequest, context: &mut CompileContext<'_>) {
     let own = context.model.certificate(wish.certificate);
     let mut others = context.model.certificates().filter(|(id, _)| *id != wish.certificate).map(|(_, files)| files);
     let shared =
@@ -131,8 +131,8 @@ pub(super) fn report_unanswerable(section: &Setting<AcmeSection>, model: &Model,
     let (Some(acme), Some(place)) = (&model.acme, section.place()) else { return };
     let serves_status =
         |listener: &Listener| listener.hosts.entries().iter().all(|(_, id)| Some(**id) == model.status);
-    let is_open = |listener: &Listener| listener.transport == Transport::Plain && !serves_status(listener);
-    if acme.challenge == ChallengeKind::Http01 && !model.listeners.iter().any(is_open) {
+    let is_open = |listener: &Listener| listener.transport == ListenerTransport::Plain && !serves_status(listener);
+    if acme.challenge == AcmeChallengeType::Http01 && !model.listeners.iter().any(is_open) {
         let warning =
             Diagnostic::warning(place, "the authority asks over plain HTTP on port 80, and nothing answers there");
         problems.push(

@@ -2,38 +2,44 @@
 
 use super::defaults;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{ClientAddressSection, HostSettings, Said};
-use crate::model::Preamble;
-use crate::model::client_address::{AddressSource, Choice, ClientAddress, Told};
-use crate::model::network::Network;
+use crate::config::document::{ClientAddressSection, HostSettings, Spanned};
+use crate::model::ProxyProtocolMode;
+use crate::model::client_address::{ClientAddressPolicy, RealIpPolicy, RealIpSelection, RealIpSource};
+use crate::model::network::Cidr;
 
 /// What stands in front of everything else on connections to the host.
-pub(super) fn preamble(settings: &HostSettings) -> Preamble {
-    if settings.proxy_protocol.value_or(false) { Preamble::ProxyProtocol } else { Preamble::None }
+pub(super) fn preamble(settings: &HostSettings) -> ProxyProtocolMode {
+    if settings.proxy_protocol.value_or(false) { ProxyProtocolMode::ProxyProtocol } else { ProxyProtocolMode::None }
 }
 
 /// Compiles the rules of a host. An empty list of trusted peers takes back what `[defaults]` say.
-pub(super) fn compile(settings: &HostSettings, problems: &mut Diagnostics) -> ClientAddress {
-    let Some(Said { value: section, place }) = settings.client_address.said() else { return ClientAddress::Peer };
+pub(super) fn compile(settings: &HostSettings, problems: &mut Diagnostics) -> ClientAddressPolicy {
+    let Some(Spanned { value: section, place }) = settings.client_address.said() else {
+        return ClientAddressPolicy::Peer;
+    };
     if section.trusted.is_unsaid() {
         let error = Diagnostic::error(place, "this does not say whose word about clients counts");
         problems.push(error.help("add `trusted = [\"10.0.0.1\"]` with the addresses of the balancers"));
     }
     let trusted = section.trusted.said().map(|said| &said.value[..]).unwrap_or_default();
     if trusted.is_empty() {
-        return ClientAddress::Peer;
+        return ClientAddressPolicy::Peer;
     }
     report_trusted_strangers(trusted, problems);
     let source = section.from.value_or(defaults::address_source(preamble(settings)));
-    if source == AddressSource::ProxyProtocol {
+    if source == RealIpSource::ProxyProtocol {
         report_missing_header(settings, section, problems);
     }
     let is_recursive = section.recursive.value_or(false);
-    let choice = if is_recursive { Choice::LastUntrusted } else { Choice::Last };
-    ClientAddress::Told(Told { trusted: trusted.iter().map(|said| said.value).collect(), source, choice })
+    let choice = if is_recursive { RealIpSelection::LastUntrusted } else { RealIpSelection::Last };
+    ClientAddressPolicy::Told(RealIpPolicy {
+        trusted: trusted.iter().map(|said| said.value).collect(),
+        source,
+        choice,
+    })
 }
 
-fn report_trusted_strangers(trusted: &[Said<Network>], problems: &mut Diagnostics) {
+fn report_trusted_strangers(trusted: &[Spanned<Cidr>], problems: &mut Diagnostics) {
     for said in trusted.iter().filter(|said| said.value.is_everything()) {
         let message = format!("`{}` trusts every client to say who it is", said.value);
         problems.push(Diagnostic::warning(&said.place, message).help("name the addresses of the balancers alone"));
@@ -41,7 +47,7 @@ fn report_trusted_strangers(trusted: &[Said<Network>], problems: &mut Diagnostic
 }
 
 fn report_missing_header(settings: &HostSettings, section: &ClientAddressSection, problems: &mut Diagnostics) {
-    if let (Some(place), Preamble::None) = (section.from.place(), preamble(settings)) {
+    if let (Some(place), ProxyProtocolMode::None) = (section.from.place(), preamble(settings)) {
         let warning = Diagnostic::warning(place, "connections to this host begin without a PROXY header");
         problems.push(warning.help("add `proxy_protocol = true` to the host, or name a header of requests"));
     }

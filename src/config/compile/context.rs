@@ -3,53 +3,53 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::diagnostic::Diagnostics;
-use crate::config::span::Place;
+use crate::config::span::SourceSpan;
 use crate::model::host::HostName;
 use crate::model::upstream::UpstreamAddress;
 use crate::model::{CertificateId, HostId, LogTarget, Model, VirtualHost};
 
 /// The model that is being made, and what was found wrong on the way.
-pub(super) struct Context<'a> {
+pub(super) struct CompileContext<'a> {
     /// Where relative paths start.
     pub(super) directory: &'a Path,
     pub(super) model: Model,
     pub(super) problems: &'a mut Diagnostics,
     /// Where each host of the model is written.
-    host_places: Vec<Place>,
+    host_places: Vec<SourceSpan>,
     /// Which certificates are to be obtained.
-    pub(super) wishes: Vec<Wish>,
+    pub(super) wishes: Vec<AcmeRequest>,
 }
 
 /// A host that wants its certificate obtained.
-pub(super) struct Wish {
+pub(super) struct AcmeRequest {
     pub(super) certificate: CertificateId,
     /// Where it is wished for.
-    pub(super) place: Place,
+    pub(super) place: SourceSpan,
     /// Names in the certificate beside those of hosts.
     pub(super) further: Vec<HostName>,
 }
 
 /// Whether a host is new to the model.
-pub(super) enum Added {
+pub(super) enum HostInsertion {
     New(HostId),
     /// An equal one is there already, written at this place.
-    Known(HostId, Place),
+    Known(HostId, SourceSpan),
 }
 
-impl<'a> Context<'a> {
-    pub(super) fn new(directory: &'a Path, model: Model, problems: &'a mut Diagnostics) -> Context<'a> {
-        Context { directory, model, problems, host_places: Vec::new(), wishes: Vec::new() }
+impl<'a> CompileContext<'a> {
+    pub(super) fn new(directory: &'a Path, model: Model, problems: &'a mut Diagnostics) -> CompileContext<'a> {
+        CompileContext { directory, model, problems, host_places: Vec::new(), wishes: Vec::new() }
     }
 
     /// Adds a host. Equal hosts are one in the model, and then nobody could tell any more which of the
     /// two an address belongs to; so the caller is told.
-    pub(super) fn add_host(&mut self, host: VirtualHost, place: &Place) -> Added {
+    pub(super) fn add_host(&mut self, host: VirtualHost, place: &SourceSpan) -> HostInsertion {
         let id = self.model.add_host(host);
         match self.host_places.get(id.index()) {
-            Some(first) => Added::Known(id, first.clone()),
+            Some(first) => HostInsertion::Known(id, first.clone()),
             None => {
                 self.host_places.push(place.clone());
-                Added::New(id)
+                HostInsertion::New(id)
             }
         }
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::config::document::HeaderChoice;
-use crate::model::client_address::AddressSource;
+use crate::config::document::HeaderSetting;
+use crate::model::client_address::RealIpSource;
 use crate::model::host::HostPattern;
-use crate::model::tls::{Resumption, SuiteOrder, TlsVersions};
-use crate::model::{BodyLimit, CertificateFiles, HttpVersions, LogLevel, LogTarget, Preamble};
+use crate::model::tls::{CipherPreference, SessionResumption, TlsVersions};
+use crate::model::{BodyLimit, CertificateFiles, HttpVersions, LogLevel, LogTarget, ProxyProtocolMode};
 
 pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
 pub(super) const LOG_LEVEL: LogLevel = LogLevel::Info;
@@ -20,8 +20,8 @@ pub(super) const TLS: bool = true;
 pub(super) const HTTP: HttpVersions = HttpVersions::Http2And1;
 pub(super) const TLS_VERSIONS: TlsVersions = TlsVersions::Tls12And13;
 /// A client knows whether its processor is faster at AES or at ChaCha20.
-pub(super) const CIPHER_ORDER: SuiteOrder = SuiteOrder::Client;
-pub(super) const RESUMPTION: Resumption = Resumption::Tickets;
+pub(super) const CIPHER_ORDER: CipherPreference = CipherPreference::Client;
+pub(super) const RESUMPTION: SessionResumption = SessionResumption::Tickets;
 
 pub(super) const MAX_BODY: BodyLimit = BodyLimit::Unlimited;
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,12 +44,12 @@ pub(super) fn workers() -> NonZeroUsize {
 }
 
 /// Two years, as lists of preloaded hosts ask for.
-pub(super) fn hsts() -> HeaderChoice {
-    HeaderChoice::Send(HeaderValue::from_static("max-age=63072000"))
+pub(super) fn hsts() -> HeaderSetting {
+    HeaderSetting::Send(HeaderValue::from_static("max-age=63072000"))
 }
 
-pub(super) fn referrer_policy() -> HeaderChoice {
-    HeaderChoice::Send(HeaderValue::from_static("strict-origin-when-cross-origin"))
+pub(super) fn referrer_policy() -> HeaderSetting {
+    HeaderSetting::Send(HeaderValue::from_static("strict-origin-when-cross-origin"))
 }
 
 pub(super) fn access_log() -> LogTarget {
@@ -57,10 +57,10 @@ pub(super) fn access_log() -> LogTarget {
 }
 
 /// As the package sets it up: nginx's own default, unless connections say it by themselves.
-pub(super) fn address_source(preamble: Preamble) -> AddressSource {
+pub(super) fn address_source(preamble: ProxyProtocolMode) -> RealIpSource {
     match preamble {
-        Preamble::None => AddressSource::Header(HeaderName::from_static("x-real-ip")),
-        Preamble::ProxyProtocol => AddressSource::ProxyProtocol,
+        ProxyProtocolMode::None => RealIpSource::Header(HeaderName::from_static("x-real-ip")),
+        ProxyProtocolMode::ProxyProtocol => RealIpSource::ProxyProtocol,
     }
 }
 

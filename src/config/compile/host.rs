@@ -2,26 +2,30 @@
 
 use std::net::SocketAddr;
 
-use super::context::{Added, Context};
-use super::listeners::{Claim, Purpose};
-use super::redirect::{self, RedirectPlan};
-use super::routes::{self, RoutePlan};
+use super::context::{CompileContext, HostInsertion};
+use super::listeners::{BindingKind, HostBinding};
+use super::redirect::{self, CompiledRedirect};
+use super::routes::{self, CompiledRoute};
 use super::{
     acme, client_address, defaults, headers, listen, local_responses, log_format, tls, unused_keys, upstreams,
 };
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{HeaderChoice, HostSection, HostSettings, Said};
+use crate::config::document::{HeaderSetting, HostSection, HostSettings, Spanned};
 use crate::model::headers::ops::HeaderOp;
 use crate::model::host::HostPattern;
 use crate::model::log_format::LogFormat;
-use crate::model::route::Routes;
-use crate::model::{LogId, Security, Transport, VirtualHost};
+use crate::model::route::RouteTable;
+use crate::model::{HostSecurity, ListenerTransport, LogId, VirtualHost};
 
 /// Adds a host and its redirects to the model. Gives back the addresses they want to answer on; none
 /// if the host cannot be understood.
-pub(super) fn compile(section: &HostSection, defaults: &HostSettings, context: &mut Context<'_>) -> Vec<Claim> {
+pub(super) fn compile(
+    section: &HostSection,
+    defaults: &HostSettings,
+    context: &mut CompileContext<'_>,
+) -> Vec<HostBinding> {
     let settings = section.settings.over(defaults);
-    let host = HostPlan {
+    let host = CompiledHost {
         section,
         names: names(section, context.problems),
         transport: transport(&settings),
@@ -39,25 +43,25 @@ pub(super) fn compile(section: &HostSection, defaults: &HostSettings, context: &
 }
 
 /// Everything about a host, ready to be added.
-struct HostPlan<'a> {
+struct CompiledHost<'a> {
     section: &'a HostSection,
     /// With what `[defaults]` adds.
     settings: HostSettings,
-    names: Vec<Said<HostPattern>>,
-    transport: Transport,
-    routes: Vec<RoutePlan>,
-    listen: Vec<Said<SocketAddr>>,
-    redirect_from: Vec<Said<SocketAddr>>,
+    names: Vec<Spanned<HostPattern>>,
+    transport: ListenerTransport,
+    routes: Vec<CompiledRoute>,
+    listen: Vec<Spanned<SocketAddr>>,
+    redirect_from: Vec<Spanned<SocketAddr>>,
     log_format: LogFormat,
 }
 
-impl HostPlan<'_> {
-    fn report_no_effect(&self, context: &mut Context<'_>) {
+impl CompiledHost<'_> {
+    fn report_no_effect(&self, context: &mut CompileContext<'_>) {
         if !self.routes.iter().any(|route| route.speaks_tls(&context.model)) {
             upstreams::report_idle_terms(&self.section.settings.forwarding, context.problems);
         }
         let problems = &mut *context.problems;
-        if self.transport == Transport::Plain {
+        if self.transport == ListenerTransport::Plain {
             unused_keys::report_tls_keys(self.section, problems);
         }
         if self.redirect_from.is_empty() && !self.settings.redirect_from.is_unreadable() {
@@ -65,7 +69,7 @@ impl HostPlan<'_> {
         }
     }
 
-    fn add(&self, name: &HostPattern, context: &mut Context<'_>) -> Vec<Claim> {
+    fn add(&self, name: &HostPattern, context: &mut CompileContext<'_>) -> Vec<HostBinding> {
         let access_log = context.log_target(self.settings.access_log.value_or(defaults::access_log()));
         let access_log = context.model.add_access_log(access_log);
         let policy = self.policy();
@@ -74,38 +78,38 @@ impl HostPlan<'_> {
             names: self.names.iter().map(|name| name.value.clone()).collect(),
             security: self.security(name, context),
             client_address: client_address::compile(&self.settings, context.problems),
-            routes: Routes::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
+            routes: RouteTable::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
             compression: self.settings.compression.clone().value_or_default(),
             access_log,
             log_format: self.log_format.clone(),
             error_pages,
         };
         let host = match context.add_host(host, &self.section.place) {
-            Added::New(host) => host,
-            Added::Known(_, first) => {
+            HostInsertion::New(host) => host,
+            HostInsertion::Known(_, first) => {
                 let error = Diagnostic::error(&self.section.place, "this host repeats an earlier one")
                     .help(format!("that is at {first}; list all addresses in its `listen`"));
                 context.problems.push(error);
                 return Vec::new();
             }
         };
-        let claim = |address: &Said<SocketAddr>| Claim {
+        let claim = |address: &Spanned<SocketAddr>| HostBinding {
             address: address.clone(),
             preamble: client_address::preamble(&self.settings),
             transport: self.transport,
             host,
             names: self.names.clone(),
-            purpose: Purpose::Serve,
+            purpose: BindingKind::Serve,
         };
         self.listen.iter().map(claim).chain(self.add_redirect(access_log, context)).collect()
     }
 
-    fn add_redirect(&self, access_log: LogId, context: &mut Context<'_>) -> Vec<Claim> {
+    fn add_redirect(&self, access_log: LogId, context: &mut CompileContext<'_>) -> Vec<HostBinding> {
         if self.redirect_from.is_empty() {
             return Vec::new();
         }
         let port = listen::public_port(self.section, &self.listen, context.problems);
-        let plan = RedirectPlan {
+        let plan = CompiledRedirect {
             names: &self.names,
             from: &self.redirect_from,
             preamble: client_address::preamble(&self.settings),
@@ -117,28 +121,28 @@ impl HostPlan<'_> {
         redirect::compile(&plan, context)
     }
 
-    fn security(&self, name: &HostPattern, context: &mut Context<'_>) -> Security {
-        if self.transport == Transport::Plain {
-            return Security::Plain;
+    fn security(&self, name: &HostPattern, context: &mut CompileContext<'_>) -> HostSecurity {
+        if self.transport == ListenerTransport::Plain {
+            return HostSecurity::Plain;
         }
         let terms = tls::compile(self.section, &self.settings, name, context);
         acme::note(self.section, &self.settings.acme, &terms.certificates, context);
-        Security::Tls(context.model.add_tls_terms(terms))
+        HostSecurity::Tls(context.model.add_tls_terms(terms))
     }
 
     /// The headers of every answer. Browsers must ignore HSTS over plain HTTP (RFC 6797 section 8.1), so
     /// a plain host sends it only if it is told to itself: then TLS ends in front of it.
     fn policy(&self) -> Vec<HeaderOp> {
         let hsts = match self.transport {
-            Transport::Plain => self.section.settings.hsts.value_or(HeaderChoice::Leave),
-            Transport::Tls => self.settings.hsts.value_or(defaults::hsts()),
+            ListenerTransport::Plain => self.section.settings.hsts.value_or(HeaderSetting::Leave),
+            ListenerTransport::Tls => self.settings.hsts.value_or(defaults::hsts()),
         };
         headers::policy(hsts, self.settings.referrer_policy.value_or(defaults::referrer_policy()))
     }
 }
 
 /// All names, the first of them the host's own. Empty if that cannot be read.
-fn names(section: &HostSection, problems: &mut Diagnostics) -> Vec<Said<HostPattern>> {
+fn names(section: &HostSection, problems: &mut Diagnostics) -> Vec<Spanned<HostPattern>> {
     if section.name.is_unsaid() {
         let error = Diagnostic::error(&section.place, "this host has no `name`");
         problems.push(error.help("add `name = \"gitlab.example.com\"`"));
@@ -157,6 +161,6 @@ fn names(section: &HostSection, problems: &mut Diagnostics) -> Vec<Said<HostPatt
     names
 }
 
-fn transport(settings: &HostSettings) -> Transport {
-    if settings.tls.value_or(defaults::TLS) { Transport::Tls } else { Transport::Plain }
+fn transport(settings: &HostSettings) -> ListenerTransport {
+    if settings.tls.value_or(defaults::TLS) { ListenerTransport::Tls } else { ListenerTransport::Plain }
 }

@@ -4,15 +4,15 @@ use std::net::SocketAddr;
 
 use super::defaults;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{HostSection, HostSettings, Said, Setting};
-use crate::config::span::Place;
+use crate::config::document::{HostSection, HostSettings, Setting, Spanned};
+use crate::config::span::SourceSpan;
 
 /// The addresses of the host itself. Empty if they cannot be read.
 pub(super) fn listen(
     section: &HostSection,
     settings: &HostSettings,
     problems: &mut Diagnostics,
-) -> Vec<Said<SocketAddr>> {
+) -> Vec<Spanned<SocketAddr>> {
     let port = if settings.tls.value_or(defaults::TLS) { 443 } else { 80 };
     let addresses = addresses(&settings.listen, port, &section.place, problems);
     if let (Some(said), true) = (settings.listen.said(), addresses.is_empty()) {
@@ -27,7 +27,7 @@ pub(super) fn redirect_from(
     section: &HostSection,
     settings: &HostSettings,
     problems: &mut Diagnostics,
-) -> Vec<Said<SocketAddr>> {
+) -> Vec<Spanned<SocketAddr>> {
     if settings.tls.value_or(defaults::TLS) {
         return addresses(&settings.redirect_from, 80, &section.place, problems);
     }
@@ -42,7 +42,7 @@ pub(super) fn redirect_from(
 /// The port of the URLs that clients are redirected to; `None` if it is 443.
 pub(super) fn public_port(
     section: &HostSection,
-    listen: &[Said<SocketAddr>],
+    listen: &[Spanned<SocketAddr>],
     problems: &mut Diagnostics,
 ) -> Option<u16> {
     let first = listen.first().filter(|_| section.public_port.is_unsaid());
@@ -57,20 +57,20 @@ pub(super) fn public_port(
 
 /// The addresses that are said, or a port everywhere. Each only once.
 fn addresses(
-    said: &Setting<Vec<Said<SocketAddr>>>,
+    said: &Setting<Vec<Spanned<SocketAddr>>>,
     default_port: u16,
-    host: &Place,
+    host: &SourceSpan,
     problems: &mut Diagnostics,
-) -> Vec<Said<SocketAddr>> {
+) -> Vec<Spanned<SocketAddr>> {
     let said = match said {
         Setting::Said(said) => &said.value,
         Setting::Unreadable => return Vec::new(),
         Setting::Unsaid => {
-            let at_host = |value| Said { value, place: host.clone() };
+            let at_host = |value| Spanned { value, place: host.clone() };
             return defaults::everywhere(default_port).map(at_host).into();
         }
     };
-    let mut addresses: Vec<Said<SocketAddr>> = Vec::new();
+    let mut addresses: Vec<Spanned<SocketAddr>> = Vec::new();
     for address in said {
         if addresses.iter().any(|known| known.value == address.value) {
             let error = Diagnostic::error(&address.place, format!("{} is listed twice", address.value));

@@ -5,71 +5,71 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::Said;
-use crate::config::span::Place;
+use crate::config::document::Spanned;
+use crate::config::span::SourceSpan;
 use crate::model::host::{HostName, HostPattern, HostTable};
-use crate::model::{HostId, Listener, Preamble, Transport};
+use crate::model::{HostId, Listener, ListenerTransport, ProxyProtocolMode};
 
 /// A host that wants to answer on an address.
-pub(super) struct Claim {
-    pub(super) address: Said<SocketAddr>,
-    pub(super) preamble: Preamble,
-    pub(super) transport: Transport,
+pub(super) struct HostBinding {
+    pub(super) address: Spanned<SocketAddr>,
+    pub(super) preamble: ProxyProtocolMode,
+    pub(super) transport: ListenerTransport,
     pub(super) host: HostId,
-    pub(super) names: Vec<Said<HostPattern>>,
-    pub(super) purpose: Purpose,
+    pub(super) names: Vec<Spanned<HostPattern>>,
+    pub(super) purpose: BindingKind,
 }
 
 /// Why a host answers there.
 #[derive(Clone, PartialEq)]
-pub(super) enum Purpose {
+pub(super) enum BindingKind {
     Serve,
     /// The plain side of a TLS host.
     Redirect,
     /// The same as the plain side of another host, which is there.
-    SameRedirect(Place),
+    SameRedirect(SourceSpan),
 }
 
 /// All addresses with those who answer there.
 #[derive(Default)]
-pub(super) struct Listeners(BTreeMap<SocketAddr, Admitted>);
+pub(super) struct ListenerTable(BTreeMap<SocketAddr, ListenerEntry>);
 
 /// What is known of one address so far.
-struct Admitted {
+struct ListenerEntry {
     /// Who wants connections to begin with a PROXY header, and who is there without asking for it.
-    proxied: Vec<Party>,
-    direct: Vec<Party>,
-    transport: Transport,
+    proxied: Vec<HostRef>,
+    direct: Vec<HostRef>,
+    transport: ListenerTransport,
     /// Who decided the transport.
-    first: Party,
+    first: HostRef,
     hosts: HostTable<HostId>,
-    owners: HashMap<HostPattern, (Place, Purpose)>,
+    owners: HashMap<HostPattern, (SourceSpan, BindingKind)>,
 }
 
 /// A host as people know it. Several may stand at one place, in a loop of a `gitlab.rb`.
-struct Party {
-    place: Place,
+struct HostRef {
+    place: SourceSpan,
     names: String,
 }
 
-impl Claim {
-    fn party(&self) -> Party {
+impl HostBinding {
+    fn party(&self) -> HostRef {
         let names: Vec<_> = self.names.iter().map(|name| format!("`{}`", name.value)).collect();
-        Party { place: self.address.place.clone(), names: names.join(" and ") }
+        HostRef { place: self.address.place.clone(), names: names.join(" and ") }
     }
 }
 
-impl fmt::Display for Party {
+impl fmt::Display for HostRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, at {}", self.names, self.place)
     }
 }
 
-impl Listeners {
+impl ListenerTable {
     /// Adds a claim, or reports why it contradicts the earlier ones.
-    pub(super) fn admit(&mut self, claim: Claim, problems: &mut Diagnostics) {
+    pub(super) fn admit(&mut self, claim: HostBinding, problems: &mut Diagnostics) {
         let address = claim.address.value;
-        let listener = self.0.entry(address).or_insert_with(|| Admitted {
+        let listener = self.0.entry(address).or_insert_with(|| ListenerEntry {
             proxied: Vec::new(),
             direct: Vec::new(),
             transport: claim.transport,
@@ -82,8 +82,8 @@ impl Listeners {
             return;
         }
         match claim.preamble {
-            Preamble::None => listener.direct.push(claim.party()),
-            Preamble::ProxyProtocol => listener.proxied.push(claim.party()),
+            ProxyProtocolMode::None => listener.direct.push(claim.party()),
+            ProxyProtocolMode::ProxyProtocol => listener.proxied.push(claim.party()),
         }
         for name in claim.names {
             let owner = (name.place.clone(), claim.purpose.clone());
@@ -91,7 +91,7 @@ impl Listeners {
                 problems.push(claimed_twice(&name, address, [first, &owner]));
                 continue;
             }
-            if let Purpose::SameRedirect(first) = &claim.purpose {
+            if let BindingKind::SameRedirect(first) = &claim.purpose {
                 problems.push(redirected_twice(&name, first));
             }
             listener.owners.insert(name.value.clone(), owner);
@@ -104,7 +104,7 @@ impl Listeners {
     pub(super) fn report_shared_preambles(&self, problems: &mut Diagnostics) {
         for (address, listener) in &self.0 {
             let Some(asking) = listener.proxied.first() else { continue };
-            for Party { place, names } in &listener.direct {
+            for HostRef { place, names } in &listener.direct {
                 let message = format!("connections to {names} must begin with a PROXY header too");
                 let warning = Diagnostic::warning(place, message);
                 problems.push(warning.help(format!("it asks for none, but shares {address} with {asking}")));
@@ -114,25 +114,29 @@ impl Listeners {
 
     /// The listeners in order of their addresses. On each the first of `default_hosts` that answers there
     /// answers for unknown names too; where there is none, the host of the status pages does.
-    pub(super) fn into_model(self, default_hosts: &[Said<HostName>], status: Option<HostId>) -> Vec<Listener> {
+    pub(super) fn into_model(self, default_hosts: &[Spanned<HostName>], status: Option<HostId>) -> Vec<Listener> {
         let wanted: Vec<_> = default_hosts.iter().map(|said| HostPattern::Exact(said.value.clone())).collect();
-        let finish = |(address, admitted): (SocketAddr, Admitted)| {
+        let finish = |(address, admitted): (SocketAddr, ListenerEntry)| {
             let mut hosts = admitted.hosts;
             let entries = hosts.entries();
             let here = |wanted: &HostPattern| entries.iter().find(|(name, _)| name == wanted).map(|(_, id)| **id);
             let of_status = || entries.iter().map(|(_, id)| **id).find(|id| Some(*id) == status);
             hosts.default = wanted.iter().find_map(here).or_else(of_status);
-            let preamble = if admitted.proxied.is_empty() { Preamble::None } else { Preamble::ProxyProtocol };
+            let preamble = if admitted.proxied.is_empty() {
+                ProxyProtocolMode::None
+            } else {
+                ProxyProtocolMode::ProxyProtocol
+            };
             Listener { address, preamble, transport: admitted.transport, hosts }
         };
         self.0.into_iter().map(finish).collect()
     }
 }
 
-fn of_two_kinds(claim: &Claim, first: &Party) -> Diagnostic {
-    let Said { value: address, place } = &claim.address;
-    let Party { names, .. } = claim.party();
-    if claim.purpose == Purpose::Serve {
+fn of_two_kinds(claim: &HostBinding, first: &HostRef) -> Diagnostic {
+    let Spanned { value: address, place } = &claim.address;
+    let HostRef { names, .. } = claim.party();
+    if claim.purpose == BindingKind::Serve {
         return Diagnostic::error(place, "an address is asked for both with TLS and without")
             .help(format!("{names} listens on {address}, and so does {first}"));
     }
@@ -140,16 +144,20 @@ fn of_two_kinds(claim: &Claim, first: &Party) -> Diagnostic {
         .help(format!("{address} belongs to {first}; the redirect needs another port"))
 }
 
-fn redirected_twice(name: &Said<HostPattern>, first: &Place) -> Diagnostic {
+fn redirected_twice(name: &Spanned<HostPattern>, first: &SourceSpan) -> Diagnostic {
     Diagnostic::error(&name.place, format!("the redirect to `{}` repeats an earlier one", name.value))
         .help(format!("that is at {first}; list all plain addresses in its `redirect_from`"))
 }
 
-fn claimed_twice(name: &Said<HostPattern>, address: SocketAddr, owners: [&(Place, Purpose); 2]) -> Diagnostic {
+fn claimed_twice(
+    name: &Spanned<HostPattern>,
+    address: SocketAddr,
+    owners: [&(SourceSpan, BindingKind); 2],
+) -> Diagnostic {
     let [(first, _), _] = owners;
     let error = Diagnostic::error(&name.place, format!("two hosts claim the name `{}` on one address", name.value))
         .help(format!("both answer on {address}; the other is at {first}"));
-    if owners.iter().any(|(_, purpose)| *purpose != Purpose::Serve) {
+    if owners.iter().any(|(_, purpose)| *purpose != BindingKind::Serve) {
         return error.help("a TLS host also claims the addresses in `redirect_from`; [] turns its redirect off");
     }
     error

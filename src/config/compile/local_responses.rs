@@ -1,20 +1,23 @@
 //! What the proxy answers by itself: files, and the pages for errors.
 
-use super::context::Context;
+use super::context::CompileContext;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{
-    FileMapping, FilesSection, ForwardSettings, HostSection, RouteAction, RouteSection, Said, Setting,
+    FileMapping, FilesSection, ForwardSettings, HostSection, RouteActionSection, RouteSection, Setting, Spanned,
 };
 use crate::model::ErrorPagesId;
-use crate::model::error_page::{ErrorPage, ErrorPages, PageContent};
-use crate::model::files::{FileLocation, Files};
+use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPages};
+use crate::model::files::{StaticFileRoot, StaticFiles};
 use crate::model::route::PathMatch;
 
 /// Adds the pages to the model, if there are any.
-pub(super) fn add(said: &Setting<Vec<Said<ErrorPage>>>, context: &mut Context<'_>) -> Option<ErrorPagesId> {
+pub(super) fn add(
+    said: &Setting<Vec<Spanned<ErrorPage>>>,
+    context: &mut CompileContext<'_>,
+) -> Option<ErrorPagesId> {
     let pages = said.said()?.value.iter().map(|page| match &page.value {
-        ErrorPage { status, content: PageContent::File(path) } => {
-            ErrorPage { status: *status, content: PageContent::File(context.path(path.clone())) }
+        ErrorPage { status, content: ErrorPageSource::File(path) } => {
+            ErrorPage { status: *status, content: ErrorPageSource::File(context.path(path.clone())) }
         }
         other => other.clone(),
     });
@@ -23,7 +26,7 @@ pub(super) fn add(said: &Setting<Vec<Said<ErrorPage>>>, context: &mut Context<'_
 }
 
 /// Reports second pages for one status.
-pub(super) fn report_doubles(said: &Setting<Vec<Said<ErrorPage>>>, problems: &mut Diagnostics) {
+pub(super) fn report_doubles(said: &Setting<Vec<Spanned<ErrorPage>>>, problems: &mut Diagnostics) {
     let pages = said.said().map(|said| &said.value[..]).unwrap_or_default();
     for (nth, page) in pages.iter().enumerate() {
         if let Some(first) = pages[..nth].iter().find(|first| first.value.status == page.value.status) {
@@ -35,17 +38,21 @@ pub(super) fn report_doubles(said: &Setting<Vec<Said<ErrorPage>>>, problems: &mu
 }
 
 /// The files of a route.
-pub(super) fn files(section: &FilesSection, path: &PathMatch, context: &mut Context<'_>) -> Option<Files> {
+pub(super) fn files(
+    section: &FilesSection,
+    path: &PathMatch,
+    context: &mut CompileContext<'_>,
+) -> Option<StaticFiles> {
     let index = match &section.index {
         Setting::Said(said) => Some(said.value.clone()),
         Setting::Unsaid => None,
         Setting::Unreadable => return None,
     };
     let location = match (&section.mapping, path) {
-        (FileMapping::Root(directory), _) => FileLocation::Root(context.path(directory.value.clone())),
-        (FileMapping::Alias(file), PathMatch::Exact(_)) => FileLocation::Single(context.path(file.value.clone())),
+        (FileMapping::Root(directory), _) => StaticFileRoot::Root(context.path(directory.value.clone())),
+        (FileMapping::Alias(file), PathMatch::Exact(_)) => StaticFileRoot::Single(context.path(file.value.clone())),
         (FileMapping::Alias(directory), PathMatch::Prefix(prefix) | PathMatch::PrefixFirst(prefix)) => {
-            FileLocation::Alias { prefix: prefix.clone(), directory: context.path(directory.value.clone()) }
+            StaticFileRoot::Alias { prefix: prefix.clone(), directory: context.path(directory.value.clone()) }
         }
         (FileMapping::Alias(said), PathMatch::Regex(_)) => {
             let error = Diagnostic::error(&said.place, "a pattern has no beginning that `alias` could replace");
@@ -53,18 +60,18 @@ pub(super) fn files(section: &FilesSection, path: &PathMatch, context: &mut Cont
             return None;
         }
     };
-    Some(Files { location, index })
+    Some(StaticFiles { location, index })
 }
 
 /// The route to the files of certificate validation. Those who validate begin on port 80.
 pub(super) fn challenges(section: &HostSection) -> Option<RouteSection> {
-    let Said { value, place } = section.acme_challenge_directory.said()?;
-    let directory = Said { value: value.clone(), place: place.clone() };
+    let Spanned { value, place } = section.acme_challenge_directory.said()?;
+    let directory = Spanned { value: value.clone(), place: place.clone() };
     let files = FilesSection { mapping: FileMapping::Root(directory), index: Setting::Unsaid };
     Some(RouteSection {
         place: place.clone(),
         path: Setting::said_at(PathMatch::PrefixFirst(CHALLENGES.to_owned()), place),
-        action: Setting::said_at(RouteAction::Files(files), place),
+        action: Setting::said_at(RouteActionSection::Files(files), place),
         replace_with: Setting::Unsaid,
         before_redirect: Setting::said_at(true, place),
         settings: ForwardSettings::default(),

@@ -2,9 +2,9 @@
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::HostSettings;
-use crate::config::span::Place;
+use crate::config::span::SourceSpan;
 use crate::model::log_format::{LogEscape, LogFormat};
-use crate::model::variable::{LogVariable, RequestFact, RequestVariable};
+use crate::model::variable::{LogVariable, NamedRequestVariable, RequestVariable};
 
 pub(super) fn of(settings: &HostSettings, problems: &mut Diagnostics) -> LogFormat {
     let escape = settings.access_log_escape.value_or(LogEscape::Default);
@@ -18,7 +18,7 @@ pub(super) fn of(settings: &HostSettings, problems: &mut Diagnostics) -> LogForm
 }
 
 /// A log is read by more people than may use the tokens in it, and is kept for longer.
-fn leak(variable: &LogVariable, instead: &str, place: &Place) -> Diagnostic {
+fn leak(variable: &LogVariable, instead: &str, place: &SourceSpan) -> Diagnostic {
     Diagnostic::warning(place, format!("`${variable}` writes the secrets of users into the access log"))
         .help(instead.to_owned())
 }
@@ -27,10 +27,10 @@ fn leak(variable: &LogVariable, instead: &str, place: &Place) -> Diagnostic {
 fn instead_of(variable: &LogVariable) -> Option<&'static str> {
     let LogVariable::Request(variable) = variable else { return None };
     match variable {
-        RequestVariable::Fact(RequestFact::Request) => {
+        RequestVariable::Fact(NamedRequestVariable::Request) => {
             Some("`$request_method $filtered_request_uri $server_protocol` is the same without tokens")
         }
-        RequestVariable::Fact(RequestFact::RequestUri | RequestFact::Args) => {
+        RequestVariable::Fact(NamedRequestVariable::RequestUri | NamedRequestVariable::Args) => {
             Some("`$filtered_request_uri` is the target without tokens, `$uri` the path alone")
         }
         RequestVariable::Header(name) if name == "referer" => {

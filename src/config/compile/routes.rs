@@ -2,34 +2,36 @@
 
 use std::cmp::Reverse;
 
-use super::context::Context;
+use super::context::CompileContext;
 use super::{defaults, headers, local_responses, upstreams};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{
-    Application, ForwardSettings, HostSection, HostSettings, RedirectSection, RouteAction, RouteSection, Said,
-    Setting,
+    ForwardSettings, HostSection, HostSettings, RedirectSection, RouteActionSection, RouteSection, Setting,
+    Spanned, UpstreamRef,
 };
-use crate::config::span::Place;
+use crate::config::span::SourceSpan;
 use crate::model::access::{AccessRule, AccessRules};
-use crate::model::error_page::ApplicationErrors;
+use crate::model::error_page::InterceptErrors;
 use crate::model::headers::ops::HeaderOp;
-use crate::model::route::{Action, Forward, ForwardTarget, Origin, PathMatch, Redirect, RedirectPath, Route};
+use crate::model::route::{
+    ForwardAction, PathMatch, PathRewrite, RedirectAction, RedirectOrigin, RedirectTarget, Route, RouteAction,
+};
 use crate::model::upstream::UpstreamProtocol;
 use crate::model::{ErrorPagesId, Model};
 
 /// A route that may appear twice: on the host, and before the redirect to it.
-pub(super) struct RoutePlan {
+pub(super) struct CompiledRoute {
     path: PathMatch,
-    action: Action,
+    action: RouteAction,
     /// What the configuration says; what the host adds to every answer comes on top.
     response_headers: Vec<HeaderOp>,
     access: AccessRules,
     error_pages: Option<ErrorPagesId>,
     /// Where it was asked to answer before the redirect too.
-    pub(super) before_redirect: Option<Place>,
+    pub(super) before_redirect: Option<SourceSpan>,
 }
 
-impl RoutePlan {
+impl CompiledRoute {
     /// The route on a host that adds `policy` to its answers.
     pub(super) fn route(&self, policy: &[HeaderOp]) -> Route {
         let mut response_headers = [policy, &self.response_headers].concat();
@@ -45,7 +47,7 @@ impl RoutePlan {
 
     /// Whether it speaks TLS to an application of the model.
     pub(super) fn speaks_tls(&self, model: &Model) -> bool {
-        matches!(&self.action, Action::Forward(forward) if model.upstream(forward.upstream).tls().is_some())
+        matches!(&self.action, RouteAction::Forward(forward) if model.upstream(forward.upstream).tls().is_some())
     }
 
     /// Whether it matches every path.
@@ -56,7 +58,11 @@ impl RoutePlan {
 
 /// Compiles the routes of a host, in the order in which they are tried, so that ids do not depend on
 /// the order in which they are written.
-pub(super) fn compile(section: &HostSection, host: &HostSettings, context: &mut Context<'_>) -> Vec<RoutePlan> {
+pub(super) fn compile(
+    section: &HostSection,
+    host: &HostSettings,
+    context: &mut CompileContext<'_>,
+) -> Vec<CompiledRoute> {
     headers::report_doubles(&host.forwarding.response_headers, context.problems);
     local_responses::report_doubles(&section.settings.forwarding.error_pages, context.problems);
     let challenges = local_responses::challenges(section);
@@ -84,8 +90,8 @@ fn compile_route(
     route: &RouteSection,
     section: &HostSection,
     host: &HostSettings,
-    context: &mut Context<'_>,
-) -> Option<RoutePlan> {
+    context: &mut CompileContext<'_>,
+) -> Option<CompiledRoute> {
     headers::report_doubles(&route.settings.response_headers, context.problems);
     local_responses::report_doubles(&route.settings.error_pages, context.problems);
     report_pattern_replaced(path, route, context.problems);
@@ -99,19 +105,23 @@ fn compile_route(
             forward(&section.upstream.said()?.value, target(route), &settings, host, context)
         }
         Setting::Said(said) => match &said.value {
-            RouteAction::Upstream(application) => forward(application, target(route), &settings, host, context),
-            RouteAction::RedirectTo(goal) => own_answer(redirect(goal), route, context.problems),
-            RouteAction::Respond(answer) => own_answer(Action::Respond(answer.clone()), route, context.problems),
-            RouteAction::Close => own_answer(Action::Close, route, context.problems),
-            RouteAction::Files(files) => {
+            RouteActionSection::Upstream(application) => {
+                forward(application, target(route), &settings, host, context)
+            }
+            RouteActionSection::RedirectTo(goal) => own_answer(redirect(goal), route, context.problems),
+            RouteActionSection::Respond(answer) => {
+                own_answer(RouteAction::Respond(answer.clone()), route, context.problems)
+            }
+            RouteActionSection::Close => own_answer(RouteAction::Close, route, context.problems),
+            RouteActionSection::Files(files) => {
                 let files = local_responses::files(files, path, context)?;
-                own_answer(Action::Files(files), route, context.problems)
+                own_answer(RouteAction::Files(files), route, context.problems)
             }
         },
     };
     let before_redirect = route.before_redirect.said().filter(|said| said.value).map(|said| said.place.clone());
     let response_headers = headers::ops(&settings.response_headers);
-    let plan = RoutePlan {
+    let plan = CompiledRoute {
         path: path.clone(),
         action,
         response_headers,
@@ -119,14 +129,18 @@ fn compile_route(
         error_pages: local_responses::add(&settings.error_pages, context),
         before_redirect,
     };
-    if matches!(plan.action, Action::Forward(_)) && !plan.speaks_tls(&context.model) {
+    if matches!(plan.action, RouteAction::Forward(_)) && !plan.speaks_tls(&context.model) {
         upstreams::report_idle_terms(&route.settings, context.problems);
     }
     Some(plan)
 }
 
 /// The route for everything that no route was written for: to the host's upstream.
-fn catch_all(section: &HostSection, host: &HostSettings, context: &mut Context<'_>) -> Option<RoutePlan> {
+fn catch_all(
+    section: &HostSection,
+    host: &HostSettings,
+    context: &mut CompileContext<'_>,
+) -> Option<CompiledRoute> {
     let taken = |route: &RouteSection| match &route.path {
         Setting::Said(path) => is_catch_all(&path.value),
         // It may have been meant to take all paths, so nothing is known to be missing.
@@ -143,9 +157,9 @@ fn catch_all(section: &HostSection, host: &HostSettings, context: &mut Context<'
         );
     }
     let application = &section.upstream.said()?.value;
-    Some(RoutePlan {
+    Some(CompiledRoute {
         path: PathMatch::Prefix("/".to_owned()),
-        action: forward(application, ForwardTarget::AsItCame, &host.forwarding, host, context),
+        action: forward(application, PathRewrite::AsItCame, &host.forwarding, host, context),
         response_headers: headers::ops(&host.forwarding.response_headers),
         access: host.forwarding.access.said().map(|said| access(&said.value)).unwrap_or_default(),
         error_pages: local_responses::add(&host.forwarding.error_pages, context),
@@ -153,18 +167,18 @@ fn catch_all(section: &HostSection, host: &HostSettings, context: &mut Context<'
     })
 }
 
-fn target(route: &RouteSection) -> ForwardTarget {
-    route.replace_with.said().map_or(ForwardTarget::AsItCame, |said| ForwardTarget::Replaced(said.value.clone()))
+fn target(route: &RouteSection) -> PathRewrite {
+    route.replace_with.said().map_or(PathRewrite::AsItCame, |said| PathRewrite::Replaced(said.value.clone()))
 }
 
 /// To an application, as the settings say.
 pub(super) fn forward(
-    application: &Application,
-    target: ForwardTarget,
+    application: &UpstreamRef,
+    target: PathRewrite,
     settings: &ForwardSettings,
     host: &HostSettings,
-    context: &mut Context<'_>,
-) -> Action {
+    context: &mut CompileContext<'_>,
+) -> RouteAction {
     let upstream = upstreams::compile(application, settings, host, context);
     let read_timeout = settings.read_timeout.value_or(defaults::READ_TIMEOUT);
     // In a call that streams, the client may have nothing to say for as long as the application.
@@ -172,7 +186,7 @@ pub(super) fn forward(
         UpstreamProtocol::Http1 => defaults::CLIENT_TIMEOUT,
         UpstreamProtocol::Http2 => read_timeout,
     };
-    Action::Forward(Forward {
+    RouteAction::Forward(ForwardAction {
         upstream: context.model.add_upstream(upstream),
         target,
         request_headers: headers::ops(&settings.request_headers),
@@ -180,22 +194,22 @@ pub(super) fn forward(
         read_timeout,
         client_timeout: settings.client_timeout.value_or(client_timeout),
         tunnel_idle_timeout: settings.tunnel_idle_timeout.value_or(defaults::TUNNEL_IDLE_TIMEOUT),
-        application_errors: settings.intercept_errors.value_or(ApplicationErrors::Pass),
+        application_errors: settings.intercept_errors.value_or(InterceptErrors::Pass),
     })
 }
 
 /// The rules alone, in their order.
-pub(super) fn access(said: &[Said<AccessRule>]) -> AccessRules {
+pub(super) fn access(said: &[Spanned<AccessRule>]) -> AccessRules {
     AccessRules::new(said.iter().map(|rule| rule.value.clone()).collect())
 }
 
-fn redirect(goal: &RedirectSection) -> Action {
-    let origin = Origin::Fixed(goal.origin.clone());
-    Action::Redirect(Redirect { status: goal.status, origin, path: goal.path.clone() })
+fn redirect(goal: &RedirectSection) -> RouteAction {
+    let origin = RedirectOrigin::Fixed(goal.origin.clone());
+    RouteAction::Redirect(RedirectAction { status: goal.status, origin, path: goal.path.clone() })
 }
 
 /// An answer that the proxy makes itself; reports what is said about a forwarding that never happens.
-fn own_answer(action: Action, route: &RouteSection, problems: &mut Diagnostics) -> Action {
+fn own_answer(action: RouteAction, route: &RouteSection, problems: &mut Diagnostics) -> RouteAction {
     let replacement = route.replace_with.place().map(|place| ("replace_with", place));
     for (key, place) in route.settings.forward_only().into_iter().chain(replacement) {
         let message = format!("`{key}` has no meaning for a route that forwards nothing");
@@ -207,7 +221,7 @@ fn own_answer(action: Action, route: &RouteSection, problems: &mut Diagnostics) 
 /// Only a fixed text has a length that can be taken away; nginx refuses the same.
 fn report_pattern_replaced(path: &PathMatch, route: &RouteSection, problems: &mut Diagnostics) {
     let redirect = route.action.said().filter(|said| match &said.value {
-        RouteAction::RedirectTo(goal) => matches!(goal.path, RedirectPath::Replaced(_)),
+        RouteActionSection::RedirectTo(goal) => matches!(goal.path, RedirectTarget::Replaced(_)),
         _ => false,
     });
     let place = route.replace_with.place().or(redirect.map(|said| &said.place));

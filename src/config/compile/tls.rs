@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::context::Context;
+use super::context::CompileContext;
 use super::defaults;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{EncryptionSettings, HostSection, HostSettings, Said, Setting};
+use crate::config::document::{HostSection, HostSettings, Setting, Spanned, TlsSection};
 use crate::model::host::HostPattern;
-use crate::model::tls::{CipherSuite, ClientCertificates, KeyGroup, Resumption, TlsPolicy, TlsTerms, TlsVersions};
+use crate::model::tls::{
+    CipherSuite, ClientAuth, NamedGroup, SessionResumption, TlsPolicy, TlsSettings, TlsVersions,
+};
 use crate::model::{CertificateFiles, CertificateId};
 
 /// What a host says about TLS, with the defaults of what it leaves unsaid.
@@ -15,18 +17,18 @@ pub(super) fn compile(
     section: &HostSection,
     settings: &HostSettings,
     name: &HostPattern,
-    context: &mut Context<'_>,
-) -> TlsTerms {
+    context: &mut CompileContext<'_>,
+) -> TlsSettings {
     let certificates = certificates(section, name, context);
     let encryption = &settings.encryption;
     let versions = encryption.tls_versions.value_or(defaults::TLS_VERSIONS);
-    let clients = match encryption.client_certificates.value_or(ClientCertificates::NotAsked) {
-        ClientCertificates::Asked(mut authority) => {
+    let clients = match encryption.client_certificates.value_or(ClientAuth::NotAsked) {
+        ClientAuth::Asked(mut authority) => {
             authority.ca = context.path(authority.ca);
             authority.crl = authority.crl.map(|crl| context.path(crl));
-            ClientCertificates::Asked(authority)
+            ClientAuth::Asked(authority)
         }
-        ClientCertificates::NotAsked => ClientCertificates::NotAsked,
+        ClientAuth::NotAsked => ClientAuth::NotAsked,
     };
     let policy = TlsPolicy {
         versions,
@@ -37,11 +39,11 @@ pub(super) fn compile(
         resumption: resumption(section, encryption, &clients, context.problems),
         clients,
     };
-    TlsTerms { certificates, policy }
+    TlsSettings { certificates, policy }
 }
 
 /// The certificates with their keys, which are named in the same order.
-fn certificates(section: &HostSection, name: &HostPattern, context: &mut Context<'_>) -> Vec<CertificateId> {
+fn certificates(section: &HostSection, name: &HostPattern, context: &mut CompileContext<'_>) -> Vec<CertificateId> {
     let default = defaults::certificate(name);
     let chains = paths(&section.certificate, default.chain);
     let keys = paths(&section.certificate_key, default.key);
@@ -62,7 +64,7 @@ fn certificates(section: &HostSection, name: &HostPattern, context: &mut Context
     ids
 }
 
-fn paths(said: &Setting<Vec<Said<PathBuf>>>, default: PathBuf) -> Vec<PathBuf> {
+fn paths(said: &Setting<Vec<Spanned<PathBuf>>>, default: PathBuf) -> Vec<PathBuf> {
     match said.said() {
         Some(said) => said.value.iter().map(|path| path.value.clone()).collect(),
         None => vec![default],
@@ -77,7 +79,7 @@ fn count(number: usize, what: &str) -> String {
 /// only a host's own word can be in vain.
 fn suites(
     section: &HostSection,
-    encryption: &EncryptionSettings,
+    encryption: &TlsSection,
     versions: TlsVersions,
     problems: &mut Diagnostics,
 ) -> Vec<CipherSuite> {
@@ -108,23 +110,23 @@ fn suites(
 }
 
 /// In an order of their own, because the client's counts.
-fn groups(encryption: &EncryptionSettings) -> Vec<KeyGroup> {
-    let is_offered = |group: &KeyGroup| match encryption.key_exchange_groups.said() {
+fn groups(encryption: &TlsSection) -> Vec<NamedGroup> {
+    let is_offered = |group: &NamedGroup| match encryption.key_exchange_groups.said() {
         Some(said) => said.value.iter().any(|said| said.value == *group),
         None => true,
     };
-    KeyGroup::ALL.into_iter().filter(is_offered).collect()
+    NamedGroup::ALL.into_iter().filter(is_offered).collect()
 }
 
 /// A session that is resumed skips the look at the client's certificate, which may have been revoked since.
 fn resumption(
     section: &HostSection,
-    encryption: &EncryptionSettings,
-    clients: &ClientCertificates,
+    encryption: &TlsSection,
+    clients: &ClientAuth,
     problems: &mut Diagnostics,
-) -> Resumption {
+) -> SessionResumption {
     let wanted = encryption.session_resumption.value_or(defaults::RESUMPTION);
-    if *clients == ClientCertificates::NotAsked || wanted == Resumption::Off {
+    if *clients == ClientAuth::NotAsked || wanted == SessionResumption::Off {
         return wanted;
     }
     if let Some(place) = section.settings.encryption.session_resumption.place() {
@@ -132,5 +134,5 @@ fn resumption(
         let warning = Diagnostic::warning(place, message);
         problems.push(warning.help("each connection shows its certificate anew, so that a revocation counts"));
     }
-    Resumption::Off
+    SessionResumption::Off
 }

@@ -1,6 +1,6 @@
 //! Keys that contradict the kind of host they stand in, or have no effect there.
 
-use super::routes::RoutePlan;
+use super::routes::CompiledRoute;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HostSection, Setting};
 
@@ -21,7 +21,7 @@ pub(super) fn report_tls_keys(section: &HostSection, problems: &mut Diagnostics)
 }
 
 /// Reports on a host without a redirect what belongs to one.
-pub(super) fn report_redirect_keys(section: &HostSection, routes: &[RoutePlan], problems: &mut Diagnostics) {
+pub(super) fn report_redirect_keys(section: &HostSection, routes: &[CompiledRoute], problems: &mut Diagnostics) {
     // The challenges' directory is useful without a redirect, too.
     let challenges = section.acme_challenge_directory.place();
     let before = routes.iter().filter_map(|route| route.before_redirect.as_ref());

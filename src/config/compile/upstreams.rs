@@ -1,29 +1,29 @@
 //! How an application is reached, and how far it is trusted.
 
-use super::context::Context;
+use super::context::CompileContext;
 use super::defaults;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{
-    Application, ForwardSettings, HostSettings, Said, Scheme, Setting, UpstreamTlsSection,
+    ForwardSettings, HostSettings, Setting, Spanned, UpstreamRef, UpstreamScheme, UpstreamTlsSection,
 };
 use crate::model::CertificateFiles;
 use crate::model::host::HostName;
 use crate::model::upstream::{
-    Trust, UpstreamAddress, UpstreamProtocol, UpstreamSecurity, UpstreamSpec, UpstreamTls,
+    UpstreamAddress, UpstreamProtocol, UpstreamSecurity, UpstreamSpec, UpstreamTlsSettings, UpstreamTrust,
 };
 
 /// The application with all that holds for connections to it.
 pub(super) fn compile(
-    application: &Application,
+    application: &UpstreamRef,
     settings: &ForwardSettings,
     host: &HostSettings,
-    context: &mut Context<'_>,
+    context: &mut CompileContext<'_>,
 ) -> UpstreamSpec {
     let (protocol, is_tls) = match application.scheme {
-        Scheme::Http => (UpstreamProtocol::Http1, false),
-        Scheme::Https => (UpstreamProtocol::Http1, true),
-        Scheme::Grpc => (UpstreamProtocol::Http2, false),
-        Scheme::Grpcs => (UpstreamProtocol::Http2, true),
+        UpstreamScheme::Http => (UpstreamProtocol::Http1, false),
+        UpstreamScheme::Https => (UpstreamProtocol::Http1, true),
+        UpstreamScheme::Grpc => (UpstreamProtocol::Http2, false),
+        UpstreamScheme::Grpcs => (UpstreamProtocol::Http2, true),
     };
     let tls = is_tls.then(|| tls(&application.address, &settings.upstream_tls, context)).flatten();
     UpstreamSpec {
@@ -49,8 +49,8 @@ pub(super) fn report_idle_terms(settings: &ForwardSettings, problems: &mut Diagn
 fn tls(
     address: &UpstreamAddress,
     said: &Setting<UpstreamTlsSection>,
-    context: &mut Context<'_>,
-) -> Option<UpstreamTls> {
+    context: &mut CompileContext<'_>,
+) -> Option<UpstreamTlsSettings> {
     let unsaid = UpstreamTlsSection::default();
     let section = said.said().map_or(&unsaid, |said| &said.value);
     let name = section.name.said().map(|said| said.value.clone()).or_else(|| name_of(address));
@@ -59,7 +59,7 @@ fn tls(
         let error = Diagnostic::error(place, "nothing says which name the application's certificate is for");
         context.problems.push(error.help("add `name = \"kas.example.com\"` with the name in the certificate"));
     }
-    Some(UpstreamTls { name: name?, trust, identity })
+    Some(UpstreamTlsSettings { name: name?, trust, identity })
 }
 
 /// The name of a TCP address; a socket has none, so the certificate is expected to be for this machine.
@@ -71,7 +71,7 @@ fn name_of(address: &UpstreamAddress) -> Option<HostName> {
     }
 }
 
-fn trust(section: &UpstreamTlsSection, context: &mut Context<'_>) -> Trust {
+fn trust(section: &UpstreamTlsSection, context: &mut CompileContext<'_>) -> UpstreamTrust {
     let off = section.verify.said().filter(|said| !said.value);
     let wishes = [off.map(|said| &said.place), section.ca.place(), section.pin.place()];
     if let [_, second, ..] = wishes.into_iter().flatten().collect::<Vec<_>>()[..] {
@@ -82,22 +82,22 @@ fn trust(section: &UpstreamTlsSection, context: &mut Context<'_>) -> Trust {
         (Some(off), ..) => {
             let warning = Diagnostic::warning(&off.place, "the application's certificate is not verified");
             context.problems.push(warning.help("name its authority as `ca`, or the certificate itself as `pin`"));
-            Trust::Anything
+            UpstreamTrust::Anything
         }
-        (None, Some(ca), _) => Trust::Authorities(context.path(ca.value.clone())),
-        (None, None, Some(pin)) => Trust::Pinned(context.path(pin.value.clone())),
-        (None, None, None) => Trust::System,
+        (None, Some(ca), _) => UpstreamTrust::Authorities(context.path(ca.value.clone())),
+        (None, None, Some(pin)) => UpstreamTrust::Pinned(context.path(pin.value.clone())),
+        (None, None, None) => UpstreamTrust::System,
     }
 }
 
-fn identity(section: &UpstreamTlsSection, context: &mut Context<'_>) -> Option<CertificateFiles> {
+fn identity(section: &UpstreamTlsSection, context: &mut CompileContext<'_>) -> Option<CertificateFiles> {
     match (section.certificate.said(), section.certificate_key.said()) {
         (Some(chain), Some(key)) => Some(CertificateFiles {
             chain: context.path(chain.value.clone()),
             key: context.path(key.value.clone()),
             passwords: None,
         }),
-        (Some(Said { place, .. }), None) | (None, Some(Said { place, .. })) => {
+        (Some(Spanned { place, .. }), None) | (None, Some(Spanned { place, .. })) => {
             let error = Diagnostic::error(place, "a certificate and its key belong together");
             context.problems.push(error.help("name both, as `certificate` and `certificate_key`"));
             None

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::setting::{Said, Setting};
-use crate::model::acme::{ChallengeKind, Contact, DirectoryUrl, KeyKind};
+use super::setting::{Setting, Spanned};
+use crate::model::acme::{AcmeChallengeType, AcmeContact, CertificateKeyType, DirectoryUrl};
 
 /// What is said about obtaining certificates.
 #[derive(Debug, Clone, Default)]
 pub struct AcmeSection {
-    pub contact: Setting<Vec<Said<Contact>>>,
+    pub contact: Setting<Vec<Spanned<AcmeContact>>>,
     pub directory: Setting<DirectoryUrl>,
     pub ca: Setting<PathBuf>,
     pub state_directory: Setting<PathBuf>,
-    pub key: Setting<KeyKind>,
-    pub challenge: Setting<ChallengeKind>,
+    pub key: Setting<CertificateKeyType>,
+    pub challenge: Setting<AcmeChallengeType>,
 }

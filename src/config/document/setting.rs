@@ -1,12 +1,12 @@
 //! A value with its source span, and a setting that may hold one.
 
-use crate::config::span::Place;
+use crate::config::span::SourceSpan;
 
 /// A value and where it is written.
 #[derive(Debug, Clone)]
-pub struct Said<T> {
+pub struct Spanned<T> {
     pub value: T,
-    pub place: Place,
+    pub place: SourceSpan,
 }
 
 /// A value that may be written or not.
@@ -17,17 +17,17 @@ pub enum Setting<T> {
     Unsaid,
     /// Written in a way that cannot be read. That has been reported; nothing else follows from it.
     Unreadable,
-    Said(Said<T>),
+    Said(Spanned<T>),
 }
 
 impl<T> Setting<T> {
     /// A value that follows from what is written at `place`.
-    pub fn said_at(value: T, place: &Place) -> Setting<T> {
-        Setting::Said(Said { value, place: place.clone() })
+    pub fn said_at(value: T, place: &SourceSpan) -> Setting<T> {
+        Setting::Said(Spanned { value, place: place.clone() })
     }
 
     /// The value and its place, if it can be read.
-    pub fn said(&self) -> Option<&Said<T>> {
+    pub fn said(&self) -> Option<&Spanned<T>> {
         match self {
             Setting::Said(said) => Some(said),
             _ => None,
@@ -43,7 +43,7 @@ impl<T> Setting<T> {
     }
 
     /// Where it is written, if it can be read.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&SourceSpan> {
         self.said().map(|said| &said.place)
     }
 }

@@ -1,11 +1,11 @@
 //! Reads `[acme]`: from whom certificates are obtained.
 
 use super::readers::{self, text};
-use super::table::Table;
+use super::table::TomlTable;
 use crate::config::document::AcmeSection;
 use crate::config::values::acme;
 
-pub(super) fn acme(table: &mut Table<'_, '_, '_>) -> AcmeSection {
+pub(super) fn acme(table: &mut TomlTable<'_, '_, '_>) -> AcmeSection {
     let path = || text(readers::PATH_EXPECTED, readers::path);
     AcmeSection {
         contact: table.get("contact", readers::one_or_more(acme::CONTACT_EXPECTED, acme::contact)),

@@ -4,27 +4,27 @@ use toml::de::DeValue;
 
 use super::readers::{boolean, number, one_or_more, text};
 use super::section::section;
-use super::table::{Reader, Table, Value};
-use crate::config::diagnostic::Mistake;
+use super::table::{TomlReader, TomlTable, TomlValue};
+use crate::config::diagnostic::ValueError;
 use crate::config::document::Setting;
 use crate::config::schema;
 use crate::config::values::compression::{self, HTTP_EXPECTED, PROXIED_EXPECTED, TYPES_EXPECTED};
-use crate::model::compression::{Compression, GzipRules, Level, Vary};
+use crate::model::compression::{CompressionPolicy, GzipLevel, GzipPolicy, GzipVary};
 
 /// A table of rules, of which those that are left out are GitLab's; `true` for all of these, or `false`.
-pub(super) fn compression<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<Compression> {
+pub(super) fn compression<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<CompressionPolicy> {
     match value.get_ref() {
-        DeValue::Boolean(false) => Some(Compression::Off),
-        DeValue::Boolean(true) => Some(Compression::Gzip(Box::new(compression::of_package()))),
+        DeValue::Boolean(false) => Some(CompressionPolicy::Off),
+        DeValue::Boolean(true) => Some(CompressionPolicy::Gzip(Box::new(compression::of_package()))),
         _ => {
             let rules = section(&schema::COMPRESSION, rules)(reader, value)??;
-            Some(Compression::Gzip(Box::new(rules)))
+            Some(CompressionPolicy::Gzip(Box::new(rules)))
         }
     }
 }
 
 /// `None` if one of them cannot be read.
-fn rules(table: &mut Table<'_, '_, '_>) -> Option<GzipRules> {
+fn rules(table: &mut TomlTable<'_, '_, '_>) -> Option<GzipPolicy> {
     let usual = compression::of_package();
     let types = table.get("types", words(TYPES_EXPECTED, |words| compression::types(words)));
     let level = table.get("level", level);
@@ -32,7 +32,7 @@ fn rules(table: &mut Table<'_, '_, '_>) -> Option<GzipRules> {
     let oldest_http = table.get("http_version", text(HTTP_EXPECTED, compression::oldest_http));
     let proxied = table.get("proxied", words(PROXIED_EXPECTED, |words| compression::proxied(words)));
     let vary = table.get("vary", vary);
-    Some(GzipRules {
+    Some(GzipPolicy {
         types: readable(types, usual.types)?,
         level: readable(level, usual.level)?,
         min_length: readable(min_length, usual.min_length)?,
@@ -54,21 +54,21 @@ fn readable<T>(setting: Setting<T>, usual: T) -> Option<T> {
 /// Words that are understood together.
 fn words<'t, T>(
     expected: &'static str,
-    parse: fn(Vec<&str>) -> Result<T, Mistake>,
-) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<T> {
+    parse: fn(Vec<&str>) -> Result<T, ValueError>,
+) -> impl FnOnce(&mut TomlReader<'_>, &'t TomlValue<'t>) -> Option<T> {
     move |reader, value| {
         let words = one_or_more(expected, |word| Ok(word.to_owned()))(reader, value)?;
         reader.accept(parse(words.iter().map(|said| said.value.as_str()).collect()), value)
     }
 }
 
-fn level(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Level> {
-    number(1..=9)(reader, value).and_then(Level::new)
+fn level(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<GzipLevel> {
+    number(1..=9)(reader, value).and_then(GzipLevel::new)
 }
 
-fn vary(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vary> {
+fn vary(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<GzipVary> {
     let told = boolean(reader, value)?;
-    Some(if told { Vary::Told } else { Vary::Untold })
+    Some(if told { GzipVary::Told } else { GzipVary::Untold })
 }
 
 /// A gigabyte; beyond it somebody has mistaken the unit.

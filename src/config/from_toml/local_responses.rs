@@ -4,15 +4,15 @@ use http::{HeaderValue, StatusCode};
 
 use super::readers::{self, boolean, list, number, text};
 use super::section::section;
-use super::table::{Reader, Table, Value};
-use crate::config::diagnostic::Mistake;
-use crate::config::document::{FileMapping, FilesSection, RouteAction, Said, Setting, StatusSection};
+use super::table::{TomlReader, TomlTable, TomlValue};
+use crate::config::diagnostic::ValueError;
+use crate::config::document::{FileMapping, FilesSection, RouteActionSection, Setting, Spanned, StatusSection};
 use crate::config::schema;
 use crate::config::values::{access, address, header};
-use crate::model::error_page::{ErrorPage, Message, PageContent};
+use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPageText};
 
 /// `[status]`
-pub(super) fn status(table: &mut Table<'_, '_, '_>) -> StatusSection {
+pub(super) fn status(table: &mut TomlTable<'_, '_, '_>) -> StatusSection {
     let addresses = list(address::LISTEN_EXPECTED, || text(address::LISTEN_EXPECTED, address::listen));
     StatusSection {
         listen: table.get("listen", addresses),
@@ -23,7 +23,7 @@ pub(super) fn status(table: &mut Table<'_, '_, '_>) -> StatusSection {
 }
 
 /// `files` of a route.
-pub(super) fn files<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {
+pub(super) fn files<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<RouteActionSection> {
     let (mapping, index) = section(&schema::FILES, |table| {
         let path = || text(readers::PATH_EXPECTED, readers::path);
         let root = mapped(table.get("root", path()), |said| FileMapping::Root(said.clone()));
@@ -31,16 +31,16 @@ pub(super) fn files<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option
         let index = table.get("index", text("write the name of a file in quotes", file_name));
         (table.only_one(vec![root, alias], "`root` and `alias`"), index)
     })(reader, value)?;
-    let missing = || Mistake::new("this does not say where the files are").help("add `root` or `alias`");
+    let missing = || ValueError::new("this does not say where the files are").help("add `root` or `alias`");
     match mapping {
-        Setting::Said(said) => Some(RouteAction::Files(FilesSection { mapping: said.value, index })),
+        Setting::Said(said) => Some(RouteActionSection::Files(FilesSection { mapping: said.value, index })),
         Setting::Unsaid => reader.accept(Err(missing()), value),
         Setting::Unreadable => None,
     }
 }
 
 /// One of `error_page`.
-pub(super) fn error_page<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<ErrorPage> {
+pub(super) fn error_page<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<ErrorPage> {
     let (status, content) = section(&schema::ERROR_PAGE, |table| {
         let status = table.get("status", error_status);
         let file = table.get("file", text(readers::PATH_EXPECTED, readers::path));
@@ -48,9 +48,9 @@ pub(super) fn error_page<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> O
         let content_type = table.get("content_type", text("write a media type in quotes", header::value));
         let body = table.get("body", text("write the body in quotes", owned));
         let contents = vec![
-            mapped(file, |file| PageContent::File(file.value.clone())),
+            mapped(file, |file| ErrorPageSource::File(file.value.clone())),
             message(words),
-            mapped(body, |body| PageContent::Text {
+            mapped(body, |body| ErrorPageSource::Text {
                 content_type: content_type.value_or(HeaderValue::from_static("text/plain")),
                 body: body.value.clone(),
             }),
@@ -62,46 +62,46 @@ pub(super) fn error_page<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> O
             Some(ErrorPage { status: status.value, content: content.value })
         }
         (Setting::Unreadable, _) | (_, Setting::Unreadable) => None,
-        _ => reader.accept(Err(Mistake::new("this page is not complete").help(schema::ERROR_PAGE.form)), value),
+        _ => reader.accept(Err(ValueError::new("this page is not complete").help(schema::ERROR_PAGE.form)), value),
     }
 }
 
-fn mapped<T, U>(setting: Setting<T>, of: impl FnOnce(&Said<T>) -> U) -> Setting<U> {
+fn mapped<T, U>(setting: Setting<T>, of: impl FnOnce(&Spanned<T>) -> U) -> Setting<U> {
     match setting {
-        Setting::Said(said) => Setting::Said(Said { value: of(&said), place: said.place }),
+        Setting::Said(said) => Setting::Said(Spanned { value: of(&said), place: said.place }),
         Setting::Unsaid => Setting::Unsaid,
         Setting::Unreadable => Setting::Unreadable,
     }
 }
 
 /// The words of a page; those that are missing are empty.
-fn message([title, header, message]: [Setting<String>; 3]) -> Setting<PageContent> {
+fn message([title, header, message]: [Setting<String>; 3]) -> Setting<ErrorPageSource> {
     if [&title, &header, &message].iter().any(|word| word.is_unreadable()) {
         return Setting::Unreadable;
     }
     let Some(place) = [&title, &header, &message].iter().find_map(|word| word.place()).cloned() else {
         return Setting::Unsaid;
     };
-    let value = PageContent::Message(Message {
+    let value = ErrorPageSource::Message(ErrorPageText {
         title: title.value_or_default(),
         header: header.value_or_default(),
         message: message.value_or_default(),
     });
-    Setting::Said(Said { value, place })
+    Setting::Said(Spanned { value, place })
 }
 
-fn owned(text: &str) -> Result<String, Mistake> {
+fn owned(text: &str) -> Result<String, ValueError> {
     Ok(text.to_owned())
 }
 
 /// A name without a directory.
-fn file_name(text: &str) -> Result<String, Mistake> {
+fn file_name(text: &str) -> Result<String, ValueError> {
     if text.is_empty() || text.starts_with('.') || text.contains('/') {
-        return Err(Mistake::new(format!("`{text}` is not the name of a file")).help("write \"index.html\""));
+        return Err(ValueError::new(format!("`{text}` is not the name of a file")).help("write \"index.html\""));
     }
     Ok(text.to_owned())
 }
 
-fn error_status(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<StatusCode> {
+fn error_status(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<StatusCode> {
     number(400..=599)(reader, value).and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok())
 }

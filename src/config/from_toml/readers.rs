@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
-use super::table::{Reader, Value};
-use crate::config::diagnostic::Mistake;
-use crate::config::document::{HeaderChoice, Said};
+use super::table::{TomlReader, TomlValue};
+use crate::config::diagnostic::ValueError;
+use crate::config::document::{HeaderSetting, Spanned};
 use crate::config::suggestion::nearest;
 use crate::config::values::{header, size};
-use crate::model::error_page::ApplicationErrors;
-use crate::model::headers::ops::{HeaderOp, SettableName};
+use crate::model::error_page::InterceptErrors;
+use crate::model::headers::ops::{HeaderOp, SettableHeader};
 use crate::model::host::{HostName, HostPattern, InvalidHost};
 use crate::model::log_format::LogEscape;
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
@@ -19,8 +19,8 @@ use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 /// A text, read by `parse`. `expected` is the help for a value of another type.
 pub(super) fn text<'t, T>(
     expected: &'static str,
-    parse: impl FnOnce(&str) -> Result<T, Mistake>,
-) -> impl FnOnce(&mut Reader<'_>, &Value<'t>) -> Option<T> {
+    parse: impl FnOnce(&str) -> Result<T, ValueError>,
+) -> impl FnOnce(&mut TomlReader<'_>, &TomlValue<'t>) -> Option<T> {
     move |reader, value| {
         let read = match value.get_ref().as_str() {
             Some(text) => parse(text),
@@ -31,18 +31,20 @@ pub(super) fn text<'t, T>(
 }
 
 /// `true` or `false`.
-pub(super) fn boolean(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<bool> {
+pub(super) fn boolean(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<bool> {
     let read = value.get_ref().as_bool().ok_or_else(|| wrong_type("true or false", value));
     reader.accept(read, value)
 }
 
 /// A whole number within a range.
-pub(super) fn number<'t>(range: RangeInclusive<u64>) -> impl FnOnce(&mut Reader<'_>, &Value<'t>) -> Option<u64> {
+pub(super) fn number<'t>(
+    range: RangeInclusive<u64>,
+) -> impl FnOnce(&mut TomlReader<'_>, &TomlValue<'t>) -> Option<u64> {
     move |reader, value| {
         let read = integer(value).and_then(|number| {
-            number
-                .filter(|it| range.contains(it))
-                .ok_or_else(|| Mistake::new(format!("expected a number from {} to {}", range.start(), range.end())))
+            number.filter(|it| range.contains(it)).ok_or_else(|| {
+                ValueError::new(format!("expected a number from {} to {}", range.start(), range.end()))
+            })
         });
         reader.accept(read, value)
     }
@@ -52,9 +54,9 @@ pub(super) fn number<'t>(range: RangeInclusive<u64>) -> impl FnOnce(&mut Reader<
 pub(super) fn list<'t, T, F>(
     expected: &'static str,
     element: impl Fn() -> F,
-) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<Vec<Said<T>>>
+) -> impl FnOnce(&mut TomlReader<'_>, &'t TomlValue<'t>) -> Option<Vec<Spanned<T>>>
 where
-    F: FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<T>,
+    F: FnOnce(&mut TomlReader<'_>, &'t TomlValue<'t>) -> Option<T>,
 {
     move |reader, value| {
         let Some(values) = value.get_ref().as_array() else {
@@ -63,7 +65,7 @@ where
         let mut read = Vec::new();
         for item in values.iter() {
             let place = reader.place(item);
-            read.push(element()(reader, item).map(|value| Said { value, place }));
+            read.push(element()(reader, item).map(|value| Spanned { value, place }));
         }
         read.into_iter().collect()
     }
@@ -72,21 +74,21 @@ where
 /// A text or a list of texts, each read by `parse`.
 pub(super) fn one_or_more<'t, T>(
     expected: &'static str,
-    parse: fn(&str) -> Result<T, Mistake>,
-) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<Vec<Said<T>>> {
+    parse: fn(&str) -> Result<T, ValueError>,
+) -> impl FnOnce(&mut TomlReader<'_>, &'t TomlValue<'t>) -> Option<Vec<Spanned<T>>> {
     move |reader, value| {
         if value.get_ref().as_array().is_some() {
             return list(expected, || text(expected, parse))(reader, value);
         }
         let place = reader.place(value);
-        text(expected, parse)(reader, value).map(|value| vec![Said { value, place }])
+        text(expected, parse)(reader, value).map(|value| vec![Spanned { value, place }])
     }
 }
 
 /// A table.
 pub(super) fn table<'t>(
-    reader: &mut Reader<'_>,
-    value: &'t Value<'t>,
+    reader: &mut TomlReader<'_>,
+    value: &'t TomlValue<'t>,
     expected: &'static str,
 ) -> Option<&'t DeTable<'t>> {
     let read = value.get_ref().as_table().ok_or_else(|| wrong_type("a table", value).help(expected));
@@ -94,19 +96,19 @@ pub(super) fn table<'t>(
 }
 
 /// Headers by name: a text sets one, `{ add = … }` adds one, `false` removes it.
-pub(super) fn headers<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<Vec<Said<HeaderOp>>> {
+pub(super) fn headers<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<Vec<Spanned<HeaderOp>>> {
     let mut ops = Vec::new();
     for (key, value) in table(reader, value, HEADERS_EXPECTED)? {
         let place = reader.place(key);
         let name = header::name(key.get_ref()).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok();
         let op = header_op(name, value);
-        ops.extend(reader.accept(op, value).flatten().map(|value| Said { value, place }));
+        ops.extend(reader.accept(op, value).flatten().map(|value| Spanned { value, place }));
     }
     Some(ops)
 }
 
 /// `None` if the name was wrong, which has been said already.
-fn header_op(name: Option<SettableName>, value: &Value<'_>) -> Result<Option<HeaderOp>, Mistake> {
+fn header_op(name: Option<SettableHeader>, value: &TomlValue<'_>) -> Result<Option<HeaderOp>, ValueError> {
     match value.get_ref() {
         DeValue::Boolean(false) => name.map(header::remove).transpose(),
         DeValue::String(text) => {
@@ -127,12 +129,12 @@ fn header_op(name: Option<SettableName>, value: &Value<'_>) -> Result<Option<Hea
 /// The value of a header, or `false`.
 pub(super) fn header_choice<'t>(
     expected: &'static str,
-    parse: fn(&str) -> Result<http::HeaderValue, Mistake>,
-) -> impl FnOnce(&mut Reader<'_>, &Value<'t>) -> Option<HeaderChoice> {
+    parse: fn(&str) -> Result<http::HeaderValue, ValueError>,
+) -> impl FnOnce(&mut TomlReader<'_>, &TomlValue<'t>) -> Option<HeaderSetting> {
     move |reader, value| {
         let read = match value.get_ref() {
-            DeValue::Boolean(false) => Ok(HeaderChoice::Leave),
-            DeValue::String(text) => parse(text).map(HeaderChoice::Send),
+            DeValue::Boolean(false) => Ok(HeaderSetting::Leave),
+            DeValue::String(text) => parse(text).map(HeaderSetting::Send),
             _ => Err(wrong_type("a text in quotes or false", value).help(expected)),
         };
         reader.accept(read, value)
@@ -140,12 +142,12 @@ pub(super) fn header_choice<'t>(
 }
 
 /// The largest body: a size or a number of bytes.
-pub(super) fn max_body(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<BodyLimit> {
+pub(super) fn max_body(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<BodyLimit> {
     let read = match value.get_ref() {
         DeValue::String(text) => size::parse(text),
         DeValue::Integer(_) => integer(value).and_then(|bytes| {
             bytes
-                .ok_or_else(|| Mistake::new("this is not a number of bytes").help(size::EXPECTED))
+                .ok_or_else(|| ValueError::new("this is not a number of bytes").help(size::EXPECTED))
                 .and_then(size::bytes_limit)
         }),
         _ => Err(wrong_type("a size", value).help(size::EXPECTED)),
@@ -154,21 +156,21 @@ pub(super) fn max_body(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Bod
 }
 
 /// Whether HTTP/2 is offered beside HTTP/1.1.
-pub(super) fn http_versions(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<HttpVersions> {
+pub(super) fn http_versions(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<HttpVersions> {
     let http2 = boolean(reader, value)?;
     Some(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only })
 }
 
 /// Whether pages of the proxy stand in the place of an application's errors.
-pub(super) fn application_errors(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<ApplicationErrors> {
+pub(super) fn application_errors(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<InterceptErrors> {
     let intercept = boolean(reader, value)?;
-    Some(if intercept { ApplicationErrors::Replace } else { ApplicationErrors::Pass })
+    Some(if intercept { InterceptErrors::Replace } else { InterceptErrors::Pass })
 }
 
-pub(super) fn log_level(text: &str) -> Result<LogLevel, Mistake> {
+pub(super) fn log_level(text: &str) -> Result<LogLevel, ValueError> {
     let known = LOG_LEVELS.iter().find(|(name, _)| *name == text).map(|(_, level)| *level);
     known.ok_or_else(|| {
-        let mistake = Mistake::new(format!("`{text}` is not a log level"));
+        let mistake = ValueError::new(format!("`{text}` is not a log level"));
         match nearest(text, LOG_LEVELS.map(|(name, _)| name)) {
             Some(meant) => mistake.help(format!("did you mean \"{meant}\"?")),
             None => mistake.help(LOG_LEVEL_EXPECTED),
@@ -177,13 +179,13 @@ pub(super) fn log_level(text: &str) -> Result<LogLevel, Mistake> {
 }
 
 /// How values are written into an access log.
-pub(super) fn log_escape(text: &str) -> Result<LogEscape, Mistake> {
+pub(super) fn log_escape(text: &str) -> Result<LogEscape, ValueError> {
     let known = LogEscape::ALL.into_iter().find(|escape| escape.as_str() == text);
-    known.ok_or_else(|| Mistake::new(format!("`{text}` is no way to escape")).help(LOG_ESCAPE_EXPECTED))
+    known.ok_or_else(|| ValueError::new(format!("`{text}` is no way to escape")).help(LOG_ESCAPE_EXPECTED))
 }
 
 /// Where an access log goes.
-pub(super) fn log_target(text: &str) -> Result<LogTarget, Mistake> {
+pub(super) fn log_target(text: &str) -> Result<LogTarget, ValueError> {
     match text {
         "off" => Ok(LogTarget::Off),
         "stdout" => Ok(LogTarget::Stdout),
@@ -192,32 +194,34 @@ pub(super) fn log_target(text: &str) -> Result<LogTarget, Mistake> {
 }
 
 /// The path of a file.
-pub(super) fn path(text: &str) -> Result<PathBuf, Mistake> {
+pub(super) fn path(text: &str) -> Result<PathBuf, ValueError> {
     let named = Some(text).filter(|text| !text.is_empty()).map(PathBuf::from);
-    named.ok_or_else(|| Mistake::new("no file is named").help(PATH_EXPECTED))
+    named.ok_or_else(|| ValueError::new("no file is named").help(PATH_EXPECTED))
 }
 
 /// The name of an account.
-pub(super) fn account(text: &str) -> Result<String, Mistake> {
+pub(super) fn account(text: &str) -> Result<String, ValueError> {
     let named = Some(text).filter(|text| !text.is_empty()).map(str::to_owned);
-    named.ok_or_else(|| Mistake::new("no account is named").help("remove the line to keep the account that starts"))
+    named.ok_or_else(|| {
+        ValueError::new("no account is named").help("remove the line to keep the account that starts")
+    })
 }
 
 /// A name, or `*.name` for all names below it.
-pub(super) fn host_pattern(text: &str) -> Result<HostPattern, Mistake> {
+pub(super) fn host_pattern(text: &str) -> Result<HostPattern, ValueError> {
     HostPattern::parse(text).map_err(|why| invalid_host(text, why))
 }
 
 /// A single name.
-pub(super) fn host_name(text: &str) -> Result<HostName, Mistake> {
+pub(super) fn host_name(text: &str) -> Result<HostName, ValueError> {
     if text.starts_with("*.") {
-        return Err(Mistake::new(format!("`{text}` stands for many names")).help("name one host"));
+        return Err(ValueError::new(format!("`{text}` stands for many names")).help("name one host"));
     }
     HostName::parse(text).map_err(|why| invalid_host(text, why))
 }
 
-fn invalid_host(text: &str, why: InvalidHost) -> Mistake {
-    let mistake = Mistake::new(format!("`{text}` is not a host name: {why}"));
+fn invalid_host(text: &str, why: InvalidHost) -> ValueError {
+    let mistake = ValueError::new(format!("`{text}` is not a host name: {why}"));
     if text.contains(['/', ':']) {
         return mistake.help("write the name alone, without scheme, port or path");
     }
@@ -225,7 +229,7 @@ fn invalid_host(text: &str, why: InvalidHost) -> Mistake {
 }
 
 /// The number, or `None` if it is negative or too large to be one.
-fn integer(value: &Value<'_>) -> Result<Option<u64>, Mistake> {
+fn integer(value: &TomlValue<'_>) -> Result<Option<u64>, ValueError> {
     match value.get_ref() {
         DeValue::Integer(digits) => Ok(u64::from_str_radix(digits.as_str(), digits.radix()).ok()),
         _ => Err(wrong_type("a number", value)),
@@ -233,7 +237,7 @@ fn integer(value: &Value<'_>) -> Result<Option<u64>, Mistake> {
 }
 
 /// The mistake of a value whose type does not fit.
-pub(super) fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
+pub(super) fn wrong_type(expected: &str, value: &TomlValue<'_>) -> ValueError {
     let found = match value.get_ref() {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a number",
@@ -244,7 +248,7 @@ pub(super) fn wrong_type(expected: &str, value: &Value<'_>) -> Mistake {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    Mistake::new(format!("expected {expected}, found {found}"))
+    ValueError::new(format!("expected {expected}, found {found}"))
 }
 
 const LOG_LEVELS: [(&str, LogLevel); 4] =

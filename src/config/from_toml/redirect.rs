@@ -5,61 +5,61 @@ use toml::de::DeValue;
 
 use super::readers::{number, text};
 use super::section::section;
-use super::table::{Reader, Value};
-use crate::config::diagnostic::Mistake;
-use crate::config::document::{RedirectSection, RouteAction, Setting};
+use super::table::{TomlReader, TomlValue};
+use crate::config::diagnostic::ValueError;
+use crate::config::document::{RedirectSection, RouteActionSection, Setting};
 use crate::config::schema;
 use crate::config::values::address;
-use crate::model::route::RedirectPath;
+use crate::model::route::RedirectTarget;
 
 /// `redirect_to`: an origin in quotes, or a table that says more.
-pub(super) fn redirect<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RouteAction> {
+pub(super) fn redirect<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<RouteActionSection> {
     let section = match value.get_ref() {
         DeValue::Table(_) => elaborate(reader, value)?,
         _ => RedirectSection {
             status: StatusCode::MOVED_PERMANENTLY,
             origin: text(address::ORIGIN_EXPECTED, address::origin)(reader, value)?,
-            path: RedirectPath::AsItCame,
+            path: RedirectTarget::AsItCame,
         },
     };
-    Some(RouteAction::RedirectTo(section))
+    Some(RouteActionSection::RedirectTo(section))
 }
 
-fn elaborate<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<RedirectSection> {
+fn elaborate<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<RedirectSection> {
     let (origin, path, status) = section(&schema::REDIRECT, |table| {
         let origin = table.get("origin", text(address::ORIGIN_EXPECTED, address::origin));
-        let fixed = table.get("path", text(PATH_EXPECTED, |text| path(text).map(RedirectPath::Fixed)));
+        let fixed = table.get("path", text(PATH_EXPECTED, |text| path(text).map(RedirectTarget::Fixed)));
         let replaced =
-            table.get("replace_with", text(PATH_EXPECTED, |text| path(text).map(RedirectPath::Replaced)));
+            table.get("replace_with", text(PATH_EXPECTED, |text| path(text).map(RedirectTarget::Replaced)));
         let status = table.get("status", status);
         (origin, table.only_one(vec![fixed, replaced], "`path` and `replace_with`"), status)
     })(reader, value)?;
     if origin.is_unsaid() {
         let mistake =
-            Mistake::new("this does not say where to").help("add `origin = \"https://other.example.com\"`");
+            ValueError::new("this does not say where to").help("add `origin = \"https://other.example.com\"`");
         return reader.accept(Err(mistake), value);
     }
     let path = match path {
         Setting::Unreadable => return None,
-        path => path.value_or(RedirectPath::AsItCame),
+        path => path.value_or(RedirectTarget::AsItCame),
     };
     let origin = origin.said()?.value.clone();
     Some(RedirectSection { status: status.value_or(StatusCode::MOVED_PERMANENTLY), origin, path })
 }
 
 /// A path with or without a query; nothing at all leads to the origin itself.
-fn path(text: &str) -> Result<String, Mistake> {
+fn path(text: &str) -> Result<String, ValueError> {
     if (text.is_empty() || text.starts_with(['/', '?'])) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(text.to_owned());
     }
-    Err(Mistake::new(format!("`{text}` is not a path")).help(PATH_EXPECTED))
+    Err(ValueError::new(format!("`{text}` is not a path")).help(PATH_EXPECTED))
 }
 
-fn status(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<StatusCode> {
+fn status(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<StatusCode> {
     let code = number(301..=308)(reader, value)?;
     let status = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
     let redirect = status.filter(|status| ![304, 305, 306].contains(&status.as_u16()));
-    let mistake = || Mistake::new(format!("{code} leads nowhere")).help("write 301, 302, 303, 307 or 308");
+    let mistake = || ValueError::new(format!("{code} leads nowhere")).help("write 301, 302, 303, 307 or 308");
     reader.accept(redirect.ok_or_else(mistake), value)
 }
 

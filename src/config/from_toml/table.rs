@@ -5,50 +5,50 @@ use std::sync::Arc;
 use toml::Spanned as TomlSpanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::diagnostic::{Diagnostic, Diagnostics, Mistake};
-use crate::config::document::{Said, Setting};
-use crate::config::schema::{Section, places_of};
-use crate::config::span::{Place, Source};
+use crate::config::diagnostic::{Diagnostic, Diagnostics, ValueError};
+use crate::config::document::{Setting, Spanned};
+use crate::config::schema::{SectionSchema, places_of};
+use crate::config::span::{SourceFile, SourceSpan};
 
 /// A TOML value with its place.
-pub(super) type Value<'t> = TomlSpanned<DeValue<'t>>;
+pub(super) type TomlValue<'t> = TomlSpanned<DeValue<'t>>;
 
 /// One reading of one text; collects what is wrong.
-pub(super) struct Reader<'p> {
-    pub(super) source: &'p Arc<Source>,
+pub(super) struct TomlReader<'p> {
+    pub(super) source: &'p Arc<SourceFile>,
     pub(super) problems: &'p mut Diagnostics,
 }
 
 /// A table whose keys are those of a section.
-pub(super) struct Table<'r, 'p, 't> {
+pub(super) struct TomlTable<'r, 'p, 't> {
     /// Where the table begins.
-    pub(super) place: Place,
-    reader: &'r mut Reader<'p>,
+    pub(super) place: SourceSpan,
+    reader: &'r mut TomlReader<'p>,
     entries: &'t DeTable<'t>,
     /// Keys that are written, but wrongly. Nobody is told that they are missing.
     misspelt: Vec<&'static str>,
 }
 
-impl Reader<'_> {
-    pub(super) fn place<T>(&self, at: &TomlSpanned<T>) -> Place {
-        Place::new(self.source, at.span())
+impl TomlReader<'_> {
+    pub(super) fn place<T>(&self, at: &TomlSpanned<T>) -> SourceSpan {
+        SourceSpan::new(self.source, at.span())
     }
 
     /// Gives the value on, or reports the mistake at its place.
-    pub(super) fn accept<T>(&mut self, read: Result<T, Mistake>, at: &Value<'_>) -> Option<T> {
+    pub(super) fn accept<T>(&mut self, read: Result<T, ValueError>, at: &TomlValue<'_>) -> Option<T> {
         let place = self.place(at);
         read.map_err(|mistake| self.problems.push(mistake.at(&place))).ok()
     }
 }
 
-impl<'r, 'p, 't> Table<'r, 'p, 't> {
+impl<'r, 'p, 't> TomlTable<'r, 'p, 't> {
     /// Opens a table and reports every key that the section does not have.
     pub(super) fn open(
-        section: &Section,
-        place: Place,
+        section: &SectionSchema,
+        place: SourceSpan,
         entries: &'t DeTable<'t>,
-        reader: &'r mut Reader<'p>,
-    ) -> Table<'r, 'p, 't> {
+        reader: &'r mut TomlReader<'p>,
+    ) -> TomlTable<'r, 'p, 't> {
         let mut misspelt = Vec::new();
         for key in entries.keys().filter(|key| !section.has(key.get_ref())) {
             let meant = section.meant_by(key.get_ref());
@@ -56,20 +56,20 @@ impl<'r, 'p, 't> Table<'r, 'p, 't> {
             reader.problems.push(error);
             misspelt.extend(meant);
         }
-        Table { place, reader, entries, misspelt }
+        TomlTable { place, reader, entries, misspelt }
     }
 
     /// The value of a key, if it is written; `read` reports what it cannot accept.
     pub(super) fn get<T>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(&mut Reader<'p>, &'t Value<'t>) -> Option<T>,
+        read: impl FnOnce(&mut TomlReader<'p>, &'t TomlValue<'t>) -> Option<T>,
     ) -> Setting<T> {
         let Some(value) = self.entries.get(key) else {
             return if self.misspelt.contains(&key) { Setting::Unreadable } else { Setting::Unsaid };
         };
         match read(self.reader, value) {
-            Some(read) => Setting::Said(Said { value: read, place: self.reader.place(value) }),
+            Some(read) => Setting::Said(Spanned { value: read, place: self.reader.place(value) }),
             None => Setting::Unreadable,
         }
     }
@@ -87,7 +87,7 @@ impl<'r, 'p, 't> Table<'r, 'p, 't> {
     }
 }
 
-fn unknown_key(place: &Place, key: &str, meant: Option<&str>) -> Diagnostic {
+fn unknown_key(place: &SourceSpan, key: &str, meant: Option<&str>) -> Diagnostic {
     if let Some(meant) = meant {
         return Diagnostic::error(place, format!("unknown key `{key}`")).help(format!("did you mean `{meant}`?"));
     }

@@ -6,13 +6,14 @@ use toml::de::DeValue;
 
 use super::readers::{self, list, number, text, wrong_type};
 use super::section::section;
-use super::table::{Reader, Table, Value};
-use crate::config::diagnostic::{Diagnostic, Mistake};
-use crate::config::document::{EncryptionSettings, Said, Setting};
+use super::table::{TomlReader, TomlTable, TomlValue};
+use crate::config::diagnostic::{Diagnostic, ValueError};
+use crate::config::document::{Setting, Spanned, TlsSection};
 use crate::config::schema;
 use crate::config::suggestion::nearest;
 use crate::model::tls::{
-    CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsVersions,
+    CipherPreference, CipherSuite, ClientAuth, ClientAuthMode, ClientAuthPolicy, NamedGroup, SessionResumption,
+    TlsVersions,
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -21,8 +22,8 @@ enum TlsVersion {
     V13,
 }
 
-pub(super) fn settings(table: &mut Table<'_, '_, '_>) -> EncryptionSettings {
-    EncryptionSettings {
+pub(super) fn settings(table: &mut TomlTable<'_, '_, '_>) -> TlsSection {
+    TlsSection {
         tls_versions: table.get("tls_versions", tls_versions),
         cipher_suites: table.get("cipher_suites", some(SUITES_EXPECTED, cipher_suite)),
         cipher_order: table.get("cipher_order", text(ORDER_EXPECTED, cipher_order)),
@@ -35,14 +36,15 @@ pub(super) fn settings(table: &mut Table<'_, '_, '_>) -> EncryptionSettings {
 /// A list with at least one element, each of them only once.
 fn some<'t, T: PartialEq>(
     expected: &'static str,
-    parse: fn(&str) -> Result<T, Mistake>,
-) -> impl FnOnce(&mut Reader<'_>, &'t Value<'t>) -> Option<Vec<Said<T>>> {
+    parse: fn(&str) -> Result<T, ValueError>,
+) -> impl FnOnce(&mut TomlReader<'_>, &'t TomlValue<'t>) -> Option<Vec<Spanned<T>>> {
     move |reader, value| {
         let read = list(expected, || text(expected, parse))(reader, value)?;
         if read.is_empty() {
-            return reader.accept(Err(Mistake::new("at least one is needed").help(expected)), value);
+            return reader.accept(Err(ValueError::new("at least one is needed").help(expected)), value);
         }
-        let repeats = |(nth, said): &(usize, &Said<T>)| read[..*nth].iter().any(|known| known.value == said.value);
+        let repeats =
+            |(nth, said): &(usize, &Spanned<T>)| read[..*nth].iter().any(|known| known.value == said.value);
         if let Some((_, twice)) = read.iter().enumerate().find(repeats) {
             let error = Diagnostic::error(&twice.place, "this is listed twice").help("remove one of them");
             reader.problems.push(error);
@@ -52,72 +54,73 @@ fn some<'t, T: PartialEq>(
     }
 }
 
-fn tls_versions<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<TlsVersions> {
+fn tls_versions<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<TlsVersions> {
     let versions = list(VERSIONS_EXPECTED, || text(VERSIONS_EXPECTED, tls_version))(reader, value)?;
     let has = |version| versions.iter().any(|said| said.value == version);
     let read = match (has(TlsVersion::V12), has(TlsVersion::V13)) {
         (true, true) => Ok(TlsVersions::Tls12And13),
         (false, true) => Ok(TlsVersions::Tls13Only),
-        (true, false) => Err(Mistake::new("TLS 1.2 cannot be offered without 1.3").help(VERSIONS_EXPECTED)),
-        (false, false) => Err(Mistake::new("at least one TLS version is needed").help(VERSIONS_EXPECTED)),
+        (true, false) => Err(ValueError::new("TLS 1.2 cannot be offered without 1.3").help(VERSIONS_EXPECTED)),
+        (false, false) => Err(ValueError::new("at least one TLS version is needed").help(VERSIONS_EXPECTED)),
     };
     reader.accept(read, value)
 }
 
-fn tls_version(text: &str) -> Result<TlsVersion, Mistake> {
+fn tls_version(text: &str) -> Result<TlsVersion, ValueError> {
     match text {
         "1.2" => Ok(TlsVersion::V12),
         "1.3" => Ok(TlsVersion::V13),
         "1.0" | "1.1" => {
-            Err(Mistake::new(format!("TLS {text} is not offered: it is broken (RFC 8996)")).help(VERSIONS_EXPECTED))
+            Err(ValueError::new(format!("TLS {text} is not offered: it is broken (RFC 8996)"))
+                .help(VERSIONS_EXPECTED))
         }
-        _ => Err(Mistake::new(format!("`{text}` is not a TLS version")).help(VERSIONS_EXPECTED)),
+        _ => Err(ValueError::new(format!("`{text}` is not a TLS version")).help(VERSIONS_EXPECTED)),
     }
 }
 
-fn cipher_suite(text: &str) -> Result<CipherSuite, Mistake> {
+fn cipher_suite(text: &str) -> Result<CipherSuite, ValueError> {
     CipherSuite::named(text).ok_or_else(|| unknown("cipher suite", text, &CipherSuite::ALL.map(CipherSuite::name)))
 }
 
-fn group(text: &str) -> Result<KeyGroup, Mistake> {
-    let known = KeyGroup::ALL.into_iter().find(|group| group.name() == text);
-    known.ok_or_else(|| unknown("key exchange group", text, &KeyGroup::ALL.map(KeyGroup::name)))
+fn group(text: &str) -> Result<NamedGroup, ValueError> {
+    let known = NamedGroup::ALL.into_iter().find(|group| group.name() == text);
+    known.ok_or_else(|| unknown("key exchange group", text, &NamedGroup::ALL.map(NamedGroup::name)))
 }
 
-fn unknown(what: &str, text: &str, known: &[&'static str]) -> Mistake {
-    let mistake = Mistake::new(format!("`{text}` is not a {what} that exists here"));
+fn unknown(what: &str, text: &str, known: &[&'static str]) -> ValueError {
+    let mistake = ValueError::new(format!("`{text}` is not a {what} that exists here"));
     match nearest(text, known.iter().copied()) {
         Some(meant) => mistake.help(format!("did you mean \"{meant}\"?")),
         None => mistake.help(format!("these exist: {}", known.join(", "))),
     }
 }
 
-fn cipher_order(text: &str) -> Result<SuiteOrder, Mistake> {
+fn cipher_order(text: &str) -> Result<CipherPreference, ValueError> {
     match text {
-        "client" => Ok(SuiteOrder::Client),
-        "server" => Ok(SuiteOrder::Server),
-        _ => Err(Mistake::new(format!("`{text}` has no order of suites")).help(ORDER_EXPECTED)),
+        "client" => Ok(CipherPreference::Client),
+        "server" => Ok(CipherPreference::Server),
+        _ => Err(ValueError::new(format!("`{text}` has no order of suites")).help(ORDER_EXPECTED)),
     }
 }
 
 /// `"tickets"`, `"off"`, or how many sessions the server remembers.
-fn session_resumption(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Resumption> {
+fn session_resumption(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<SessionResumption> {
     let read = match value.get_ref() {
-        DeValue::String(text) if text == "tickets" => Ok(Resumption::Tickets),
-        DeValue::String(text) if text == "off" => Ok(Resumption::Off),
+        DeValue::String(text) if text == "tickets" => Ok(SessionResumption::Tickets),
+        DeValue::String(text) if text == "off" => Ok(SessionResumption::Off),
         DeValue::Integer(_) => {
             let sessions = number(1..=MOST_SESSIONS)(reader, value)?;
-            return usize::try_from(sessions).ok().and_then(NonZeroUsize::new).map(Resumption::Sessions);
+            return usize::try_from(sessions).ok().and_then(NonZeroUsize::new).map(SessionResumption::Sessions);
         }
-        DeValue::String(text) => Err(Mistake::new(format!("`{text}` is no way to resume a session"))),
+        DeValue::String(text) => Err(ValueError::new(format!("`{text}` is no way to resume a session"))),
         _ => Err(wrong_type("a text in quotes or a number", value)),
     };
     reader.accept(read.map_err(|mistake| mistake.help(RESUMPTION_EXPECTED)), value)
 }
 
-fn client_certificates<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Option<ClientCertificates> {
+fn client_certificates<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<ClientAuth> {
     if let DeValue::Boolean(false) = value.get_ref() {
-        return Some(ClientCertificates::NotAsked);
+        return Some(ClientAuth::NotAsked);
     }
     let place = reader.place(value);
     let (demand, ca, depth, crl) = section(&schema::CLIENT_CERTIFICATES, |table| {
@@ -135,17 +138,17 @@ fn client_certificates<'t>(reader: &mut Reader<'_>, value: &'t Value<'t>) -> Opt
         return None;
     }
     let (Setting::Said(demand), Setting::Said(ca)) = (demand, ca) else { return None };
-    let depth = depth.said().and_then(|said| u8::try_from(said.value).ok()).unwrap_or(ClientAuthority::DEPTH);
+    let depth = depth.said().and_then(|said| u8::try_from(said.value).ok()).unwrap_or(ClientAuthPolicy::DEPTH);
     let crl = crl.said().map(|said| said.value.clone());
-    Some(ClientCertificates::Asked(ClientAuthority { demand: demand.value, ca: ca.value, depth, crl }))
+    Some(ClientAuth::Asked(ClientAuthPolicy { demand: demand.value, ca: ca.value, depth, crl }))
 }
 
-fn demand(text: &str) -> Result<Demand, Mistake> {
+fn demand(text: &str) -> Result<ClientAuthMode, ValueError> {
     match text {
-        "required" => Ok(Demand::Required),
-        "optional" => Ok(Demand::Optional),
+        "required" => Ok(ClientAuthMode::Required),
+        "optional" => Ok(ClientAuthMode::Optional),
         _ => {
-            Err(Mistake::new(format!("`{text}` does not say whether a certificate is needed"))
+            Err(ValueError::new(format!("`{text}` does not say whether a certificate is needed"))
                 .help(DEMAND_EXPECTED))
         }
     }

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::value::{Data, Entry, Section, SectionRef, Value};
-use crate::config::span::Place;
+use super::value::{HashEntry, RubyData, RubyValue, SectionRef, SettingsHash};
+use crate::config::span::SourceSpan;
 
 /// All settings.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct AssignedSettings {
     pub(super) top: SectionRef,
     pub(super) log: Vec<Assignment>,
 }
@@ -16,50 +16,50 @@ pub(super) struct Settings {
 #[derive(Debug)]
 pub(super) struct Assignment {
     pub(super) path: Vec<String>,
-    pub(super) value: Value,
-    pub(super) place: Place,
-    pub(super) target: Target,
+    pub(super) value: RubyValue,
+    pub(super) place: SourceSpan,
+    pub(super) target: AssignmentTarget,
 }
 
 /// What an assignment goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum AssignmentTarget {
     Setting,
     /// A local variable that is called like a setting.
     Variable,
 }
 
-impl Settings {
-    pub(super) fn new() -> Settings {
-        Settings { top: Section::new(Vec::new()), log: Vec::new() }
+impl AssignedSettings {
+    pub(super) fn new() -> AssignedSettings {
+        AssignedSettings { top: SettingsHash::new(Vec::new()), log: Vec::new() }
     }
 
     /// Sets a key of a section and remembers that it was said.
-    pub(super) fn assign(&mut self, section: &SectionRef, key: &str, value: Value, place: &Place) {
+    pub(super) fn assign(&mut self, section: &SectionRef, key: &str, value: RubyValue, place: &SourceSpan) {
         let mut section = section.borrow_mut();
         self.log.push(Assignment {
             path: section.below(key),
             value: value.clone(),
             place: place.clone(),
-            target: Target::Setting,
+            target: AssignmentTarget::Setting,
         });
         section.set(key, value, place);
     }
 
     /// The value that counts in the end, by the keys that lead to it.
-    pub(super) fn entry(&self, path: &[&str]) -> Option<Entry> {
+    pub(super) fn entry(&self, path: &[&str]) -> Option<HashEntry> {
         let (last, parents) = path.split_last()?;
         let mut section = Rc::clone(&self.top);
         for key in parents {
             let next = match &section.borrow().get(key)?.value.data {
-                Data::Section(next) => Rc::clone(next),
+                RubyData::Section(next) => Rc::clone(next),
                 _ => return None,
             };
             section = next;
         }
         let section = section.borrow();
         match &section.blurred {
-            Some(blur) => Some(Entry { value: blur.clone(), place: blur.place.clone() }),
+            Some(blur) => Some(HashEntry { value: blur.clone(), place: blur.place.clone() }),
             None => section.get(last).cloned(),
         }
     }

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// Everything outside the file that its meaning depends on.
-pub trait Surroundings: Sync {
+pub trait Environment: Sync {
     /// The value of an environment variable.
     fn variable(&self, name: &str) -> Option<String>;
 
@@ -30,9 +30,9 @@ pub trait Surroundings: Sync {
 
 /// The machine that the program runs on.
 #[derive(Debug, Clone, Copy)]
-pub struct Machine;
+pub struct SystemEnvironment;
 
-impl Surroundings for Machine {
+impl Environment for SystemEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
@@ -109,6 +109,6 @@ mod tests {
 
     #[test]
     fn endless_files_are_refused() {
-        assert!(Machine.read(Path::new("/dev/zero")).is_err());
+        assert!(SystemEnvironment.read(Path::new("/dev/zero")).is_err());
     }
 }

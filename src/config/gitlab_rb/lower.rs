@@ -40,27 +40,27 @@ use std::sync::Arc;
 
 pub(super) use units::{body_limit, span};
 
-use super::environment::Surroundings;
+use super::environment::Environment;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::{Document, HostSection, HostSettings, ProcessSection, Said, Setting};
-use crate::config::span::{Place, Source};
+use crate::config::document::{Document, HostSection, HostSettings, ProcessSection, Setting, Spanned};
+use crate::config::span::{SourceFile, SourceSpan};
 use crate::model::host::{HostName, HostPattern};
-use context::Lowering;
+use context::LowerContext;
 use lets_encrypt::LetsEncrypt;
-use reader::Reader;
+use reader::SettingsReader;
 use service::Service;
 
 /// The document of a file whose settings `reader` reads.
 pub(super) fn document(
-    source: &Arc<Source>,
+    source: &Arc<SourceFile>,
     process: ProcessSection,
-    reader: &mut Reader<'_>,
-    surroundings: &dyn Surroundings,
+    reader: &mut SettingsReader<'_>,
+    surroundings: &dyn Environment,
 ) -> Document {
     let process = with_account(process, source, reader);
     roles::check(reader);
     report_openbao(reader);
-    let mut lowering = Lowering { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
+    let mut lowering = LowerContext { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
     let mut renamed_hosts = Vec::new();
     let mut workhorse = None;
@@ -108,7 +108,7 @@ pub(super) fn document(
 }
 
 /// GitLab 19 brings a vault with a host of its own.
-fn report_openbao(reader: &mut Reader<'_>) {
+fn report_openbao(reader: &mut SettingsReader<'_>) {
     let Some(enabled) = reader.entry(&["oak", "enable"]).filter(|said| said.value.truth() == Some(true)) else {
         return;
     };
@@ -117,31 +117,35 @@ fn report_openbao(reader: &mut Reader<'_>) {
 }
 
 /// The package's nginx serves as `gitlab-www`, which may use Workhorse's socket.
-fn with_account(process: ProcessSection, source: &Arc<Source>, reader: &mut Reader<'_>) -> ProcessSection {
+fn with_account(
+    process: ProcessSection,
+    source: &Arc<SourceFile>,
+    reader: &mut SettingsReader<'_>,
+) -> ProcessSection {
     if !process.user.is_unsaid() {
         return process;
     }
     let said = reader.text(&["web_server", "username"]);
-    let default = Said { value: "gitlab-www".to_owned(), place: Place::file(source) };
+    let default = Spanned { value: "gitlab-www".to_owned(), place: SourceSpan::file(source) };
     ProcessSection { user: Setting::Said(said.unwrap_or(default)), ..process }
 }
 
 /// The first host of each address answers for unknown names, as the package has it: probes by IP address
 /// depend on it. GitLab's comes before all others.
-fn default_hosts(hosts: &[HostSection], source: &Arc<Source>) -> Setting<Vec<Said<HostName>>> {
-    let mut names: Vec<Said<HostName>> = Vec::new();
+fn default_hosts(hosts: &[HostSection], source: &Arc<SourceFile>) -> Setting<Vec<Spanned<HostName>>> {
+    let mut names: Vec<Spanned<HostName>> = Vec::new();
     for said in hosts.iter().filter_map(|host| host.name.said()) {
         if let HostPattern::Exact(name) = &said.value
             && names.iter().all(|known| known.value != *name)
         {
-            names.push(Said { value: name.clone(), place: said.place.clone() });
+            names.push(Spanned { value: name.clone(), place: said.place.clone() });
         }
     }
-    Setting::Said(Said { value: names, place: Place::file(source) })
+    Setting::Said(Spanned { value: names, place: SourceSpan::file(source) })
 }
 
-fn no_host(source: &Arc<Source>, reader: &Reader<'_>) -> Diagnostic {
-    let error = Diagnostic::error(&Place::file(source), "this file asks for no host at all");
+fn no_host(source: &Arc<SourceFile>, reader: &SettingsReader<'_>) -> Diagnostic {
+    let error = Diagnostic::error(&SourceSpan::file(source), "this file asks for no host at all");
     if roles::leave_gitlab_out(reader) {
         return error.help("its roles leave GitLab out; gitlab_rails['enable'] = true has it all the same");
     }

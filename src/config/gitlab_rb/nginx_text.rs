@@ -6,5 +6,5 @@ mod directive;
 mod lexer;
 mod source_map;
 
-pub(super) use directive::{Body, Directive, parse};
-pub(super) use source_map::Written;
+pub(super) use directive::{DirectiveBody, NginxDirective, parse};
+pub(super) use source_map::MappedText;

@@ -10,26 +10,26 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::assignments::Settings;
-use super::environment::Surroundings;
-use super::settings::{self, Known};
-use super::top_level::{self, Word};
-use super::value::{Data, Hash, SectionRef, Value};
+use super::assignments::AssignedSettings;
+use super::environment::Environment;
+use super::settings::{self, KeyLookup};
+use super::top_level::{self, TopLevelName};
+use super::value::{RubyData, RubyHash, RubyValue, SectionRef};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::ProcessSection;
 use crate::config::from_toml;
-use crate::config::span::{Place, Source};
+use crate::config::span::{SourceFile, SourceSpan};
 
 /// Reads the file beside `path`, if there is one, into the settings; what it says about the process.
 pub(super) fn apply(
     path: &Path,
-    settings: &mut Settings,
-    surroundings: &dyn Surroundings,
+    settings: &mut AssignedSettings,
+    surroundings: &dyn Environment,
     problems: &mut Diagnostics,
 ) -> ProcessSection {
     let path = path.with_file_name(FILE_NAME);
     match surroundings.read(&path) {
-        Ok(text) => Overrides { source: &Source::new(&path, text), settings, problems }.read(),
+        Ok(text) => OverridesReader { source: &SourceFile::new(&path, text), settings, problems }.read(),
         Err(why) if why.kind() == io::ErrorKind::NotFound => ProcessSection::default(),
         Err(why) => {
             problems.push(crate::config::diagnostic::unreadable(&path, &why));
@@ -39,15 +39,15 @@ pub(super) fn apply(
 }
 
 /// One reading.
-struct Overrides<'a> {
-    source: &'a Arc<Source>,
-    settings: &'a mut Settings,
+struct OverridesReader<'a> {
+    source: &'a Arc<SourceFile>,
+    settings: &'a mut AssignedSettings,
     problems: &'a mut Diagnostics,
 }
 
-type Said<'t> = Spanned<DeValue<'t>>;
+type SpannedToml<'t> = Spanned<DeValue<'t>>;
 
-impl Overrides<'_> {
+impl OverridesReader<'_> {
     fn read(mut self) -> ProcessSection {
         let source = Arc::clone(self.source);
         let Some(top) = from_toml::parse(&source, self.problems) else { return ProcessSection::default() };
@@ -58,17 +58,17 @@ impl Overrides<'_> {
     }
 
     /// A word of the top.
-    fn word(&mut self, key: &Spanned<impl AsRef<str>>, value: &Said<'_>) {
+    fn word(&mut self, key: &Spanned<impl AsRef<str>>, value: &SpannedToml<'_>) {
         let word = key.get_ref().as_ref();
         let top = Rc::clone(&self.settings.top);
         match (top_level::lookup(word), value.get_ref()) {
             _ if word == "process" => {}
-            (Some(Word::Section), DeValue::Table(entries)) => self.table(&top, word, entries),
-            (Some(Word::Section), _) => {
+            (Some(TopLevelName::Section), DeValue::Table(entries)) => self.table(&top, word, entries),
+            (Some(TopLevelName::Section), _) => {
                 let error = Diagnostic::error(&self.place(value), format!("`{word}` is a table here"));
                 self.problems.push(error.help(format!("write its settings below [{word}]")));
             }
-            (Some(Word::Plain), _) => self.setting(&top, word, value),
+            (Some(TopLevelName::Plain), _) => self.setting(&top, word, value),
             (None, _) => {
                 let error = Diagnostic::error(&self.place(key), format!("there is no setting `{word}`"));
                 self.problems.push(match top_level::similar(word) {
@@ -81,17 +81,17 @@ impl Overrides<'_> {
 
     /// Goes on in a hash of settings.
     fn table(&mut self, within: &SectionRef, key: &str, entries: &DeTable<'_>) {
-        let place = Place::file(self.source);
-        let Data::Section(section) = within.borrow_mut().read(key, &place).data else { return };
+        let place = SourceSpan::file(self.source);
+        let RubyData::Section(section) = within.borrow_mut().read(key, &place).data else { return };
         for (key, value) in entries {
             self.setting(&section, key.get_ref(), value);
         }
     }
 
-    fn setting(&mut self, section: &SectionRef, key: &str, value: &Said<'_>) {
+    fn setting(&mut self, section: &SectionRef, key: &str, value: &SpannedToml<'_>) {
         let path = section.borrow().below(key);
         match (settings::lookup(&path), value.get_ref()) {
-            (Known::Group, DeValue::Table(entries)) => self.table(section, key, entries),
+            (KeyLookup::Group, DeValue::Table(entries)) => self.table(section, key, entries),
             _ => {
                 let place = self.place(value);
                 if let Some(value) = self.value(value) {
@@ -101,19 +101,21 @@ impl Overrides<'_> {
         }
     }
 
-    fn value(&mut self, said: &Said<'_>) -> Option<Value> {
+    fn value(&mut self, said: &SpannedToml<'_>) -> Option<RubyValue> {
         let place = self.place(said);
         let data = match said.get_ref() {
-            DeValue::String(text) => Data::Text(text.to_string()),
-            DeValue::Boolean(flag) => Data::Flag(*flag),
-            DeValue::Integer(number) => Data::Int(i64::from_str_radix(number.as_str(), number.radix()).ok()?),
-            DeValue::Float(number) => Data::Float(number.as_str().parse().ok()?),
-            DeValue::Array(items) => Data::List(items.iter().map(|item| self.value(item)).collect::<Option<_>>()?),
+            DeValue::String(text) => RubyData::Text(text.to_string()),
+            DeValue::Boolean(flag) => RubyData::Flag(*flag),
+            DeValue::Integer(number) => RubyData::Int(i64::from_str_radix(number.as_str(), number.radix()).ok()?),
+            DeValue::Float(number) => RubyData::Float(number.as_str().parse().ok()?),
+            DeValue::Array(items) => {
+                RubyData::List(items.iter().map(|item| self.value(item)).collect::<Option<_>>()?)
+            }
             DeValue::Table(entries) => {
                 let pairs = entries.iter().map(|(key, value)| {
-                    Some((Value::text(key.get_ref().to_string(), &self.place(key)), self.value(value)?))
+                    Some((RubyValue::text(key.get_ref().to_string(), &self.place(key)), self.value(value)?))
                 });
-                Data::Hash(Hash(pairs.collect::<Option<_>>()?))
+                RubyData::Hash(RubyHash(pairs.collect::<Option<_>>()?))
             }
             DeValue::Datetime(_) => {
                 let error = Diagnostic::error(&place, "no setting is a date");
@@ -121,11 +123,11 @@ impl Overrides<'_> {
                 return None;
             }
         };
-        Some(Value::new(data, &place))
+        Some(RubyValue::new(data, &place))
     }
 
-    fn place<T>(&self, at: &Spanned<T>) -> Place {
-        Place::new(self.source, at.span())
+    fn place<T>(&self, at: &Spanned<T>) -> SourceSpan {
+        SourceSpan::new(self.source, at.span())
     }
 }
 

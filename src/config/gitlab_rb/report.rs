@@ -2,39 +2,39 @@
 
 use std::collections::HashMap;
 
-use super::assignments::{Assignment, Settings, Target};
-use super::lower::reader::{Remarks, spelled};
-use super::settings::{self, Fate, Known, Spec};
-use super::value::{Data, Value};
-use crate::config::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::config::span::Place;
-use crate::model::setting_report::{Concern, Judgement, Verdict};
+use super::assignments::{AssignedSettings, Assignment, AssignmentTarget};
+use super::lower::reader::{SettingRemarks, spelled};
+use super::settings::{self, KeyLookup, SettingSpec, SettingSupport};
+use super::value::{RubyData, RubyValue};
+use crate::config::diagnostic::{Diagnostic, DiagnosticSeverity, Diagnostics};
+use crate::config::span::SourceSpan;
+use crate::model::setting_report::{SettingReport, SettingScope, SettingVerdict};
 
 /// A setting that was said, taken out of the hash it may have been written in.
-struct Said<'a> {
+struct AssignedSetting<'a> {
     path: Vec<String>,
-    known: Known,
-    value: &'a Value,
-    place: &'a Place,
-    target: Target,
+    known: KeyLookup,
+    value: &'a RubyValue,
+    place: &'a SourceSpan,
+    target: AssignmentTarget,
     /// What was said later wins.
     order: usize,
 }
 
 /// What was set when, by its keys.
-struct Later<'a>(HashMap<&'a [String], Vec<(usize, &'a Place)>>);
+struct AssignmentOrder<'a>(HashMap<&'a [String], Vec<(usize, &'a SourceSpan)>>);
 
-impl<'a> Later<'a> {
-    fn of(log: &'a [Assignment]) -> Later<'a> {
-        let mut by_keys: HashMap<&[String], Vec<(usize, &Place)>> = HashMap::new();
-        for (order, it) in log.iter().enumerate().filter(|(_, it)| it.target == Target::Setting) {
+impl<'a> AssignmentOrder<'a> {
+    fn of(log: &'a [Assignment]) -> AssignmentOrder<'a> {
+        let mut by_keys: HashMap<&[String], Vec<(usize, &SourceSpan)>> = HashMap::new();
+        for (order, it) in log.iter().enumerate().filter(|(_, it)| it.target == AssignmentTarget::Setting) {
             by_keys.entry(&it.path).or_default().push((order, &it.place));
         }
-        Later(by_keys)
+        AssignmentOrder(by_keys)
     }
 
     /// Where the setting, or a hash that it is in, is set for the first time afterwards.
-    fn than(&self, said: &Said<'_>) -> Option<&'a Place> {
+    fn than(&self, said: &AssignedSetting<'_>) -> Option<&'a SourceSpan> {
         let hashes = (1..=said.path.len()).filter_map(|length| self.0.get(&said.path[..length]));
         let later = hashes.filter_map(|set| set.get(set.partition_point(|(order, _)| *order <= said.order)));
         later.min_by_key(|(order, _)| *order).map(|(_, place)| *place)
@@ -42,7 +42,11 @@ impl<'a> Later<'a> {
 }
 
 /// Judges everything that was said, and warns of what an administrator must know.
-pub(super) fn judge(settings: &Settings, remarks: &Remarks, problems: &mut Diagnostics) -> Vec<Judgement> {
+pub(super) fn judge(
+    settings: &AssignedSettings,
+    remarks: &SettingRemarks,
+    problems: &mut Diagnostics,
+) -> Vec<SettingReport> {
     let mut all = Vec::new();
     for (order, assignment) in settings.log.iter().enumerate() {
         take_apart(
@@ -53,8 +57,8 @@ pub(super) fn judge(settings: &Settings, remarks: &Remarks, problems: &mut Diagn
             &mut all,
         );
     }
-    let later = Later::of(&settings.log);
-    let judgements: Vec<Judgement> =
+    let later = AssignmentOrder::of(&settings.log);
+    let judgements: Vec<SettingReport> =
         all.iter().map(|said| said.judgement(said.verdict(&later, remarks, problems))).collect();
     for (said, judgement) in all.iter().zip(&judgements) {
         said.warn(judgement, problems);
@@ -65,44 +69,49 @@ pub(super) fn judge(settings: &Settings, remarks: &Remarks, problems: &mut Diagn
 /// Hashes whose keys are settings of their own become as many.
 fn take_apart<'a>(
     path: Vec<String>,
-    value: &'a Value,
-    place: &'a Place,
-    (target, order): (Target, usize),
-    all: &mut Vec<Said<'a>>,
+    value: &'a RubyValue,
+    place: &'a SourceSpan,
+    (target, order): (AssignmentTarget, usize),
+    all: &mut Vec<AssignedSetting<'a>>,
 ) {
     let known = settings::lookup(&path);
     match &value.data {
-        Data::Hash(hash) if target == Target::Setting && matches!(known, Known::Group) => {
+        RubyData::Hash(hash) if target == AssignmentTarget::Setting && matches!(known, KeyLookup::Group) => {
             for (key, value) in &hash.0 {
                 let path = path.iter().cloned().chain(key.to_text()).collect();
                 take_apart(path, value, &key.place, (target, order), all);
             }
         }
-        _ => all.push(Said { path, known, value, place, target, order }),
+        _ => all.push(AssignedSetting { path, known, value, place, target, order }),
     }
 }
 
-impl Said<'_> {
-    fn verdict(&self, later: &Later<'_>, remarks: &Remarks, problems: &Diagnostics) -> (Verdict, String) {
-        if self.target == Target::Variable {
-            return (Verdict::NoEffect, self.meant());
+impl AssignedSetting<'_> {
+    fn verdict(
+        &self,
+        later: &AssignmentOrder<'_>,
+        remarks: &SettingRemarks,
+        problems: &Diagnostics,
+    ) -> (SettingVerdict, String) {
+        if self.target == AssignmentTarget::Variable {
+            return (SettingVerdict::NoEffect, self.meant());
         }
         if let Some(place) = later.than(self) {
-            return (Verdict::NoEffect, self.overwritten(place));
+            return (SettingVerdict::NoEffect, self.overwritten(place));
         }
-        if let (Some(error), false) = (self.error(problems), matches!(self.known, Known::Foreign)) {
-            let verdict = if self.is_unknown() { Verdict::Unreadable } else { Verdict::Refused };
+        if let (Some(error), false) = (self.error(problems), matches!(self.known, KeyLookup::Foreign)) {
+            let verdict = if self.is_unknown() { SettingVerdict::Unreadable } else { SettingVerdict::Refused };
             return (verdict, error.message.clone());
         }
         let spec = match self.known {
-            Known::Setting(spec) => spec,
-            Known::Group => return (Verdict::Applied, String::new()),
-            Known::OtherHost => return (Verdict::NoEffect, self.of_another_host().to_owned()),
-            Known::Nobody(_) => return (Verdict::NoEffect, self.unknown()),
-            Known::Foreign => return (Verdict::NoEffect, "does not concern the proxy".to_owned()),
+            KeyLookup::Setting(spec) => spec,
+            KeyLookup::Group => return (SettingVerdict::Applied, String::new()),
+            KeyLookup::OtherHost => return (SettingVerdict::NoEffect, self.of_another_host().to_owned()),
+            KeyLookup::Nobody(_) => return (SettingVerdict::NoEffect, self.unknown()),
+            KeyLookup::Foreign => return (SettingVerdict::NoEffect, "does not concern the proxy".to_owned()),
         };
-        if matches!(self.value.data, Data::Nil) {
-            return (Verdict::NoEffect, "nil leaves the default".to_owned());
+        if matches!(self.value.data, RubyData::Nil) {
+            return (SettingVerdict::NoEffect, "nil leaves the default".to_owned());
         }
         match remarks.get(&self.path.join(".")) {
             Some((verdict, reason)) => (*verdict, reason.clone()),
@@ -110,10 +119,10 @@ impl Said<'_> {
         }
     }
 
-    fn fate(&self, spec: &Spec) -> (Verdict, String) {
+    fn fate(&self, spec: &SettingSpec) -> (SettingVerdict, String) {
         match spec.fate {
-            Fate::Applied => (Verdict::Applied, String::new()),
-            Fate::NoEffect(reason) => (Verdict::NoEffect, reason.to_owned()),
+            SettingSupport::Applied => (SettingVerdict::Applied, String::new()),
+            SettingSupport::NoEffect(reason) => (SettingVerdict::NoEffect, reason.to_owned()),
         }
     }
 
@@ -128,7 +137,7 @@ impl Said<'_> {
 
     fn unknown(&self) -> String {
         match self.known {
-            Known::Nobody(Some(near)) => format!("no such key; {near} is near"),
+            KeyLookup::Nobody(Some(near)) => format!("no such key; {near} is near"),
             _ => "no such key".to_owned(),
         }
     }
@@ -137,12 +146,12 @@ impl Said<'_> {
     fn meant(&self) -> String {
         let name = self.spelled();
         match self.known {
-            Known::Group => format!("this assigns a local variable; write {name}['…'] = … for each key"),
+            KeyLookup::Group => format!("this assigns a local variable; write {name}['…'] = … for each key"),
             _ => "this assigns a local variable; leave the `=` out".to_owned(),
         }
     }
 
-    fn overwritten(&self, by: &Place) -> String {
+    fn overwritten(&self, by: &SourceSpan) -> String {
         match by.line() {
             Some(line) if by.file_name() == self.place.file_name() => format!("set again in line {line}"),
             _ => format!("set again at {by}"),
@@ -157,7 +166,7 @@ impl Said<'_> {
     fn error<'p>(&self, problems: &'p Diagnostics) -> Option<&'p Diagnostic> {
         let unknown = self.value.find_unknown().map(|unknown| unknown.place);
         let name = format!("`{}`", self.spelled());
-        let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let mut errors = problems.iter().filter(|problem| problem.severity == DiagnosticSeverity::Error);
         errors.find(|error| {
             error.place == *self.place
                 || self.value.place.contains(&error.place)
@@ -165,14 +174,14 @@ impl Said<'_> {
         })
     }
 
-    fn judgement(&self, (verdict, reason): (Verdict, String)) -> Judgement {
+    fn judgement(&self, (verdict, reason): (SettingVerdict, String)) -> SettingReport {
         let concern = match self.known {
-            Known::Foreign if self.target == Target::Setting => Concern::OtherService,
-            _ => Concern::Proxy,
+            KeyLookup::Foreign if self.target == AssignmentTarget::Setting => SettingScope::OtherService,
+            _ => SettingScope::Proxy,
         };
-        Judgement {
+        SettingReport {
             key: self.path.join("."),
-            value: (concern == Concern::Proxy).then(|| self.value.to_json()),
+            value: (concern == SettingScope::Proxy).then(|| self.value.to_json()),
             file: self.place.file_name().to_owned(),
             line: self.place.line(),
             verdict,
@@ -181,21 +190,22 @@ impl Said<'_> {
         }
     }
 
-    fn warn(&self, judgement: &Judgement, problems: &mut Diagnostics) {
+    fn warn(&self, judgement: &SettingReport, problems: &mut Diagnostics) {
         let name = self.spelled();
-        let is_slip = matches!(self.known, Known::Nobody(_)) && self.target == Target::Setting;
+        let is_slip = matches!(self.known, KeyLookup::Nobody(_)) && self.target == AssignmentTarget::Setting;
         let warning = match judgement.verdict {
-            _ if self.target == Target::Variable => {
+            _ if self.target == AssignmentTarget::Variable => {
                 Diagnostic::warning(self.place, format!("`{name} =` sets nothing"))
             }
-            Verdict::NoEffect if is_slip => {
+            SettingVerdict::NoEffect if is_slip => {
                 Diagnostic::warning(self.place, format!("there is no setting `{name}`"))
             }
-            Verdict::NoEffect if matches!(self.known, Known::OtherHost) && name.contains("custom_") => {
+            SettingVerdict::NoEffect if matches!(self.known, KeyLookup::OtherHost) && name.contains("custom_") => {
                 Diagnostic::warning(self.place, format!("`{name}` sets nothing for this host"))
             }
-            Verdict::Refused if self.error(problems).is_none() => {
-                let is_applied = matches!(self.known, Known::Setting(Spec { fate: Fate::Applied, .. }));
+            SettingVerdict::Refused if self.error(problems).is_none() => {
+                let is_applied =
+                    matches!(self.known, KeyLookup::Setting(SettingSpec { fate: SettingSupport::Applied, .. }));
                 let how = if is_applied { "is obeyed in part only" } else { "is not obeyed" };
                 Diagnostic::warning(self.place, format!("`{name}` {how}"))
             }
@@ -210,27 +220,27 @@ impl Said<'_> {
     }
 }
 
-impl Value {
+impl RubyValue {
     /// The value for programs; what is not known is null.
     pub(super) fn to_json(&self) -> serde_json::Value {
         use serde_json::{Value as Json, json};
         match &self.data {
-            Data::Flag(flag) => json!(flag),
-            Data::Int(number) => json!(number),
-            Data::Float(number) => json!(number),
-            Data::Text(text) | Data::Symbol(text) => json!(text),
-            Data::List(items) => items.iter().map(Value::to_json).collect(),
-            Data::Hash(hash) => {
-                let pair = |(key, value): &(Value, Value)| Some((key.to_text()?, value.to_json()));
+            RubyData::Flag(flag) => json!(flag),
+            RubyData::Int(number) => json!(number),
+            RubyData::Float(number) => json!(number),
+            RubyData::Text(text) | RubyData::Symbol(text) => json!(text),
+            RubyData::List(items) => items.iter().map(RubyValue::to_json).collect(),
+            RubyData::Hash(hash) => {
+                let pair = |(key, value): &(RubyValue, RubyValue)| Some((key.to_text()?, value.to_json()));
                 Json::Object(hash.0.iter().filter_map(pair).collect())
             }
-            Data::Section(_) => json!({}),
-            Data::Nil
-            | Data::Range(..)
-            | Data::Pattern(_)
-            | Data::Match(_)
-            | Data::Constant(_)
-            | Data::Unknown(_) => Json::Null,
+            RubyData::Section(_) => json!({}),
+            RubyData::Nil
+            | RubyData::Range(..)
+            | RubyData::Pattern(_)
+            | RubyData::Match(_)
+            | RubyData::Constant(_)
+            | RubyData::Unknown(_) => Json::Null,
         }
     }
 }

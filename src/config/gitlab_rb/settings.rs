@@ -7,12 +7,12 @@ mod spec;
 use crate::config::suggestion::nearest;
 use nginx::PROXY;
 use related::NEIGHBOURS;
-pub(super) use spec::{Fate, Form, Owner, Spec};
+pub(super) use spec::{SettingOwner, SettingSpec, SettingSupport, ValueType};
 
 /// What is known of the key of an assignment.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Known {
-    Setting(&'static Spec),
+pub(super) enum KeyLookup {
+    Setting(&'static SettingSpec),
     /// A hash whose keys are settings of their own.
     Group,
     /// The package knows the key, but not for this host.
@@ -25,7 +25,7 @@ pub(super) enum Known {
 
 /// A setting as `docs/gitlab-rb.md` lists it.
 #[derive(Debug)]
-pub struct Documented {
+pub struct DocumentedSetting {
     /// The hashes it may stand in, empty for a word of its own.
     pub hashes: Vec<&'static str>,
     pub key: &'static str,
@@ -35,48 +35,48 @@ pub struct Documented {
 }
 
 /// What is known of a path of keys.
-pub(super) fn lookup(path: &[String]) -> Known {
+pub(super) fn lookup(path: &[String]) -> KeyLookup {
     let (owners, rest) = family(path);
     if owners.is_empty() {
         return neighbour(path);
     }
     let key = rest.join(".");
     if rest.is_empty() || key == "status" || key == "status.options" {
-        return Known::Group;
+        return KeyLookup::Group;
     }
-    let of_family = |spec: &&Spec| spec.key == key;
+    let of_family = |spec: &&SettingSpec| spec.key == key;
     if let Some(spec) = PROXY.iter().filter(of_family).find(|spec| shares(spec, &owners)) {
-        return Known::Setting(spec);
+        return KeyLookup::Setting(spec);
     }
     if PROXY.iter().any(|spec| spec.key == key) {
-        return Known::OtherHost;
+        return KeyLookup::OtherHost;
     }
     let known = PROXY.iter().filter(|spec| shares(spec, &owners)).map(|spec| spec.key);
-    Known::Nobody(nearest(&key, known))
+    KeyLookup::Nobody(nearest(&key, known))
 }
 
 /// The setting of an owner, for who reads it. Asking for one that is not in the table is a mistake that
 /// every test of the reader finds, and harmless: it is just not set.
-pub(super) fn spec(owner: Owner, key: &str) -> Option<&'static Spec> {
+pub(super) fn spec(owner: SettingOwner, key: &str) -> Option<&'static SettingSpec> {
     PROXY.iter().find(|spec| spec.key == key && spec.owners.contains(&owner))
 }
 
 /// All settings, as the documentation lists them.
-pub fn documented() -> Vec<Documented> {
+pub fn documented() -> Vec<DocumentedSetting> {
     let family = PROXY.iter().map(|spec| (old_hashes(spec.owners), spec));
     let rest = NEIGHBOURS.iter().map(|spec| (Vec::new(), spec));
-    let row = |(hashes, spec): (Vec<&'static str>, &Spec)| {
+    let row = |(hashes, spec): (Vec<&'static str>, &SettingSpec)| {
         let (verdict, reason) = spec.fate.verdict();
-        Documented { hashes, key: spec.key, verdict, reason }
+        DocumentedSetting { hashes, key: spec.key, verdict, reason }
     };
     family.chain(rest).map(row).collect()
 }
 
 /// The owners whose hash a path leads into, and the rest of the path.
-fn family(path: &[String]) -> (Vec<Owner>, &[String]) {
+fn family(path: &[String]) -> (Vec<SettingOwner>, &[String]) {
     let mut owners = Vec::new();
     let mut rest = path;
-    for owner in Owner::ALL {
+    for owner in SettingOwner::ALL {
         for hash in owner.hashes() {
             if path.len() >= hash.len() && path.iter().zip(*hash).all(|(key, wanted)| key == wanted) {
                 owners.push(owner);
@@ -87,14 +87,14 @@ fn family(path: &[String]) -> (Vec<Owner>, &[String]) {
     (owners, rest)
 }
 
-fn neighbour(path: &[String]) -> Known {
+fn neighbour(path: &[String]) -> KeyLookup {
     let key = path.join(".");
     match NEIGHBOURS.iter().find(|spec| spec.key == key) {
-        Some(spec) => Known::Setting(spec),
-        None if NEIGHBOURS.iter().any(|spec| spec.key.split('.').next() == Some(&*key)) => Known::Group,
+        Some(spec) => KeyLookup::Setting(spec),
+        None if NEIGHBOURS.iter().any(|spec| spec.key.split('.').next() == Some(&*key)) => KeyLookup::Group,
         None => match path {
-            [group, slip] if COMPLETE.contains(&&**group) => Known::Nobody(nearest(slip, keys_of(group))),
-            _ => Known::Foreign,
+            [group, slip] if COMPLETE.contains(&&**group) => KeyLookup::Nobody(nearest(slip, keys_of(group))),
+            _ => KeyLookup::Foreign,
         },
     }
 }
@@ -107,11 +107,11 @@ fn keys_of(group: &str) -> impl Iterator<Item = &'static str> {
         .map(|(_, key)| key)
 }
 
-fn shares(spec: &Spec, owners: &[Owner]) -> bool {
+fn shares(spec: &SettingSpec, owners: &[SettingOwner]) -> bool {
     spec.owners.iter().any(|owner| owners.contains(owner))
 }
 
-fn old_hashes(owners: &[Owner]) -> Vec<&'static str> {
+fn old_hashes(owners: &[SettingOwner]) -> Vec<&'static str> {
     let mut names: Vec<_> = owners.iter().filter_map(|owner| owner.hashes().last()?.first().copied()).collect();
     names.dedup();
     names
@@ -124,23 +124,23 @@ const COMPLETE: [&str; 2] = ["letsencrypt", "web_server"];
 mod tests {
     use super::*;
 
-    fn known(path: &str) -> Known {
+    fn known(path: &str) -> KeyLookup {
         lookup(&path.split('.').map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
     fn both_spellings_lead_to_the_same_setting() {
         for path in ["nginx.listen_port", "gitlab_rails.nginx.listen_port", "registry.nginx.listen_port"] {
-            assert!(matches!(known(path), Known::Setting(Spec { key: "listen_port", .. })), "{path}");
+            assert!(matches!(known(path), KeyLookup::Setting(SettingSpec { key: "listen_port", .. })), "{path}");
         }
     }
 
     #[test]
     fn a_setting_of_another_host_and_a_slip_are_told_apart() {
-        assert!(matches!(known("pages_nginx.client_max_body_size"), Known::OtherHost));
-        assert!(matches!(known("nginx.listen_adresses"), Known::Nobody(Some("listen_addresses"))));
-        assert!(matches!(known("gitlab_rails.smtp_enable"), Known::Foreign));
-        assert!(matches!(known("nginx.status"), Known::Group));
+        assert!(matches!(known("pages_nginx.client_max_body_size"), KeyLookup::OtherHost));
+        assert!(matches!(known("nginx.listen_adresses"), KeyLookup::Nobody(Some("listen_addresses"))));
+        assert!(matches!(known("gitlab_rails.smtp_enable"), KeyLookup::Foreign));
+        assert!(matches!(known("nginx.status"), KeyLookup::Group));
     }
 
     #[test]

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::assignments::Settings;
-use super::top_level::{self, Word};
-use super::value::{Data, Hash, Value};
+use super::assignments::AssignedSettings;
+use super::top_level::{self, TopLevelName};
+use super::value::{RubyData, RubyHash, RubyValue};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::span::{Place, Source};
+use crate::config::span::{SourceFile, SourceSpan};
 
 /// Whether a text is such JSON. No Ruby file of settings begins with a brace.
 pub(super) fn is_meant(text: &str) -> bool {
@@ -21,9 +21,9 @@ pub(super) fn is_meant(text: &str) -> bool {
 }
 
 /// The settings of a text. What is not JSON sets nothing.
-pub(super) fn read(source: &Arc<Source>, problems: &mut Diagnostics) -> Settings {
-    let mut settings = Settings::new();
-    let document = Document { source };
+pub(super) fn read(source: &Arc<SourceFile>, problems: &mut Diagnostics) -> AssignedSettings {
+    let mut settings = AssignedSettings::new();
+    let document = ShowConfigReader { source };
     match document.members(source.text()) {
         Ok(members) => document.hashes(members, &mut settings),
         Err(why) => {
@@ -36,11 +36,11 @@ pub(super) fn read(source: &Arc<Source>, problems: &mut Diagnostics) -> Settings
 }
 
 /// One text, whose values know their places.
-struct Document<'s> {
-    source: &'s Arc<Source>,
+struct ShowConfigReader<'s> {
+    source: &'s Arc<SourceFile>,
 }
 
-impl<'s> Document<'s> {
+impl<'s> ShowConfigReader<'s> {
     /// The members of an object in the order in which they are written.
     fn members<'t>(&self, text: &'t str) -> serde_json::Result<Vec<(String, &'t RawValue)>> {
         let members: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
@@ -50,14 +50,14 @@ impl<'s> Document<'s> {
     }
 
     /// Takes hashes and words of the top, and looks for more of them in the groups of the package.
-    fn hashes(&self, members: Vec<(String, &RawValue)>, settings: &mut Settings) {
+    fn hashes(&self, members: Vec<(String, &RawValue)>, settings: &mut AssignedSettings) {
         let top = Rc::clone(&settings.top);
         for (name, value) in members {
             let word = name.replace('-', "_");
             match (top_level::lookup(&word), self.members(value.get())) {
                 (_, Ok(inner)) if GROUPS.contains(&word.as_str()) => self.hashes(inner, settings),
-                (Some(Word::Section), Ok(inner)) => self.section(&word, inner, settings),
-                (Some(Word::Plain), Err(_)) => {
+                (Some(TopLevelName::Section), Ok(inner)) => self.section(&word, inner, settings),
+                (Some(TopLevelName::Plain), Err(_)) => {
                     let value = self.value(value);
                     let place = value.place.clone();
                     settings.assign(&top, &word, value, &place);
@@ -67,9 +67,9 @@ impl<'s> Document<'s> {
         }
     }
 
-    fn section(&self, word: &str, members: Vec<(String, &RawValue)>, settings: &mut Settings) {
-        let place = Place::file(self.source);
-        let Data::Section(section) = settings.top.borrow_mut().read(word, &place).data else { return };
+    fn section(&self, word: &str, members: Vec<(String, &RawValue)>, settings: &mut AssignedSettings) {
+        let place = SourceSpan::file(self.source);
+        let RubyData::Section(section) = settings.top.borrow_mut().read(word, &place).data else { return };
         for (key, value) in members {
             let value = self.value(value);
             let place = value.place.clone();
@@ -78,51 +78,52 @@ impl<'s> Document<'s> {
     }
 
     /// A value; its depth is bounded by the parser's.
-    fn value(&self, raw: &RawValue) -> Value {
+    fn value(&self, raw: &RawValue) -> RubyValue {
         let text = raw.get();
         let place = self.place(text);
         let data = match text.as_bytes().first() {
-            Some(b'{') => self.members(text).map(|members| Data::Hash(self.hash(members))),
-            Some(b'[') => serde_json::from_str(text)
-                .map(|items: Vec<&RawValue>| Data::List(items.into_iter().map(|item| self.value(item)).collect())),
+            Some(b'{') => self.members(text).map(|members| RubyData::Hash(self.hash(members))),
+            Some(b'[') => serde_json::from_str(text).map(|items: Vec<&RawValue>| {
+                RubyData::List(items.into_iter().map(|item| self.value(item)).collect())
+            }),
             _ => serde_json::from_str(text).map(scalar),
         };
         match data {
-            Ok(data) => Value::new(data, &place),
-            Err(why) => Value::unknown(format!("this JSON cannot be read: {why}"), &place),
+            Ok(data) => RubyValue::new(data, &place),
+            Err(why) => RubyValue::unknown(format!("this JSON cannot be read: {why}"), &place),
         }
     }
 
-    fn hash(&self, members: Vec<(String, &RawValue)>) -> Hash {
+    fn hash(&self, members: Vec<(String, &RawValue)>) -> RubyHash {
         let pair =
-            |(key, value): (String, &RawValue)| (Value::text(key, &self.place(value.get())), self.value(value));
-        Hash(members.into_iter().map(pair).collect())
+            |(key, value): (String, &RawValue)| (RubyValue::text(key, &self.place(value.get())), self.value(value));
+        RubyHash(members.into_iter().map(pair).collect())
     }
 
     /// The place of a part of the text.
-    fn place(&self, part: &str) -> Place {
+    fn place(&self, part: &str) -> SourceSpan {
         let at = (part.as_ptr() as usize).saturating_sub(self.source.text().as_ptr() as usize);
-        Place::new(self.source, at..at + part.len())
+        SourceSpan::new(self.source, at..at + part.len())
     }
 
-    fn place_of(&self, error: &serde_json::Error) -> Place {
+    fn place_of(&self, error: &serde_json::Error) -> SourceSpan {
         let text = self.source.text();
         let line_start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
         let column = line_start + error.column().saturating_sub(1);
         let at = (0..=column.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        Place::new(self.source, at..at)
+        SourceSpan::new(self.source, at..at)
     }
 }
 
-fn scalar(value: serde_json::Value) -> Data {
+fn scalar(value: serde_json::Value) -> RubyData {
     match value {
-        serde_json::Value::Bool(flag) => Data::Flag(flag),
-        serde_json::Value::String(text) => Data::Text(text),
+        serde_json::Value::Bool(flag) => RubyData::Flag(flag),
+        serde_json::Value::String(text) => RubyData::Text(text),
         serde_json::Value::Number(number) => match number.as_i64() {
-            Some(number) => Data::Int(number),
-            None => Data::Float(number.as_f64().unwrap_or_default()),
+            Some(number) => RubyData::Int(number),
+            None => RubyData::Float(number.as_f64().unwrap_or_default()),
         },
-        _ => Data::Nil,
+        _ => RubyData::Nil,
     }
 }
 

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use lib_ruby_parser::{ErrorLevel, Node, Parser, ParserOptions};
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::span::{Place, Source};
+use crate::config::span::{SourceFile, SourceSpan};
 
 /// Parses a file. `None` if it is not Ruby: what such a text means is guesswork.
-pub(super) fn parse(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Box<Node>> {
+pub(super) fn parse(source: &Arc<SourceFile>, problems: &mut Diagnostics) -> Option<Box<Node>> {
     let text = source.text();
     if code_length(text) > LONGEST_CODE {
         let message = format!("there are more than {} KiB of Ruby in this file", LONGEST_CODE >> 10);
-        problems.push(Diagnostic::error(&Place::file(source), message).help("nobody's settings are that long"));
+        problems
+            .push(Diagnostic::error(&SourceSpan::file(source), message).help("nobody's settings are that long"));
         return None;
     }
     if joints(text) > MOST_JOINTS {
         let error =
-            Diagnostic::error(&Place::file(source), "there are too many conditions and commas in this file");
+            Diagnostic::error(&SourceSpan::file(source), "there are too many conditions and commas in this file");
         problems.push(error.help("nobody's settings need that many"));
         return None;
     }
@@ -26,7 +27,7 @@ pub(super) fn parse(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<
     let mut broken = false;
     for found in parsed.diagnostics.iter().filter(|found| found.level == ErrorLevel::Error) {
         broken = true;
-        let place = Place::new(source, found.loc.begin..found.loc.end);
+        let place = SourceSpan::new(source, found.loc.begin..found.loc.end);
         problems
             .push(explained(Diagnostic::error(&place, format!("this is not Ruby: {}", found.render_message()))));
     }

@@ -12,14 +12,14 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use super::environment::Surroundings;
-use super::{OMNIBUS_CONFIG, Reading, read};
+use super::environment::Environment;
+use super::{GitlabRbConfig, OMNIBUS_CONFIG, read};
 use crate::model::headers::ops::HeaderOp;
 use crate::model::host::HostPattern;
-use crate::model::route::Action;
-use crate::model::setting_report::{Judgement, Verdict};
-use crate::model::tls::{TlsTerms, TlsVersions};
-use crate::model::{HttpVersions, Model, Security, VirtualHost};
+use crate::model::route::RouteAction;
+use crate::model::setting_report::{SettingReport, SettingVerdict};
+use crate::model::tls::{TlsSettings, TlsVersions};
+use crate::model::{HostSecurity, HttpVersions, Model, VirtualHost};
 
 /// Files with their texts, and variables. GitLab's key is there, so nothing is obtained unless it is asked for.
 #[derive(Default)]
@@ -30,7 +30,7 @@ struct Given {
     variables: HashMap<&'static str, &'static str>,
 }
 
-impl Surroundings for Given {
+impl Environment for Given {
     fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).map(|value| (*value).to_owned())
     }
@@ -62,11 +62,11 @@ impl Surroundings for Given {
     }
 }
 
-fn reading_in(text: &str, given: &Given) -> Reading {
+fn reading_in(text: &str, given: &Given) -> GitlabRbConfig {
     read(Path::new("/etc/gitlab/gitlab.rb"), text, given)
 }
 
-fn reading(text: &str) -> Reading {
+fn reading(text: &str) -> GitlabRbConfig {
     reading_in(text, &Given::default())
 }
 
@@ -94,21 +94,21 @@ fn certificate(model: &Model, address: &str, name: &str) -> String {
     model.certificate(id).chain.display().to_string()
 }
 
-fn terms<'a>(model: &'a Model, address: &str, name: &str) -> &'a TlsTerms {
+fn terms<'a>(model: &'a Model, address: &str, name: &str) -> &'a TlsSettings {
     match host(model, address, name).security {
-        Security::Tls(id) => model.tls_terms(id),
-        Security::Plain => panic!("{name} is plain"),
+        HostSecurity::Tls(id) => model.tls_terms(id),
+        HostSecurity::Plain => panic!("{name} is plain"),
     }
 }
 
 fn redirect_from_80(model: &Model, name: &str) -> String {
     match &host(model, "0.0.0.0:80", name).routes.select("/x").unwrap().action {
-        Action::Redirect(redirect) => redirect.origin.to_string(),
+        RouteAction::Redirect(redirect) => redirect.origin.to_string(),
         other => panic!("{name} does not redirect: {other:?}"),
     }
 }
 
-fn judgement<'a>(reading: &'a Reading, key: &str) -> &'a Judgement {
+fn judgement<'a>(reading: &'a GitlabRbConfig, key: &str) -> &'a SettingReport {
     reading.judgements.iter().find(|it| it.key == key).unwrap()
 }
 
@@ -121,7 +121,7 @@ fn applications_are_told_the_scheme_of_the_url_whatever_the_host_speaks() {
         "external_url 'https://gitlab.example.com'\nnginx['listen_https'] = false\nnginx['listen_port'] = 80\n",
     );
     let route = host(&model, "0.0.0.0:80", "gitlab.example.com").routes.select("/").unwrap();
-    let Action::Forward(forward) = &route.action else { panic!("{route:?}") };
+    let RouteAction::Forward(forward) = &route.action else { panic!("{route:?}") };
     let names: Vec<_> = forward.request_headers.iter().map(|op| op.name().as_str()).collect();
     assert_eq!(names, ["x-forwarded-proto", "x-forwarded-ssl"]);
     assert!(matches!(&forward.request_headers[0], HeaderOp::Set(_, value) if value == "https"));
@@ -207,7 +207,9 @@ fn workhorse_is_found_wherever_it_listens() {
     ] {
         let model = model(&format!("external_url 'http://gitlab.example.com'\n{lines}"));
         let gitlab = host(&model, "0.0.0.0:80", "gitlab.example.com");
-        let Action::Forward(forward) = &gitlab.routes.select("/").unwrap().action else { panic!("no upstream") };
+        let RouteAction::Forward(forward) = &gitlab.routes.select("/").unwrap().action else {
+            panic!("no upstream")
+        };
         assert_eq!(model.upstream(forward.upstream).to_string(), address);
     }
 }
@@ -230,10 +232,10 @@ fn the_environment_of_a_container_is_read_before_the_file() {
 fn a_value_that_is_not_known_is_an_error_only_where_the_proxy_needs_it() {
     let harmless = reading(&format!("{BOTH}gitlab_rails['smtp_password'] = `pass smtp`\n"));
     assert!(harmless.model.is_some(), "{}", harmless.problems);
-    assert_eq!(judgement(&harmless, "gitlab_rails.smtp_password").verdict, Verdict::NoEffect);
+    assert_eq!(judgement(&harmless, "gitlab_rails.smtp_password").verdict, SettingVerdict::NoEffect);
     let needed = reading(&format!("{BOTH}nginx['listen_port'] = `port`.to_i\n"));
     assert!(needed.model.is_none());
-    assert_eq!(judgement(&needed, "nginx.listen_port").verdict, Verdict::Unreadable);
+    assert_eq!(judgement(&needed, "nginx.listen_port").verdict, SettingVerdict::Unreadable);
     assert!(needed.problems.to_string().contains("gitlab.rb:3:24"), "{}", needed.problems);
 }
 
@@ -276,7 +278,7 @@ fn addresses_are_checked_one_by_one() {
 fn settings_of_a_host_that_is_not_there_say_so() {
     let reading = reading("external_url 'http://a.example.com'\nmattermost_nginx['listen_port'] = 1\n");
     let judged = judgement(&reading, "mattermost_nginx.listen_port");
-    assert_eq!(judged.verdict, Verdict::NoEffect);
+    assert_eq!(judged.verdict, SettingVerdict::NoEffect);
     assert!(judged.reason.contains("its URL is not set"), "{}", judged.reason);
 }
 

@@ -4,7 +4,7 @@ use strsim::osa_distance;
 
 /// What a word at the top is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(super) enum TopLevelName {
     /// A hash of settings: `nginx['x'] = 1`.
     Section,
     /// A setting itself: `external_url 'https://…'`.
@@ -12,12 +12,12 @@ pub(super) enum Word {
 }
 
 /// What a word is, if the package knows it in any of its versions.
-pub(super) fn lookup(word: &str) -> Option<Word> {
+pub(super) fn lookup(word: &str) -> Option<TopLevelName> {
     if PLAIN.contains(&word) {
-        return Some(Word::Plain);
+        return Some(TopLevelName::Plain);
     }
     let is_section = SECTIONS.contains(&word) || word.ends_with("_role") || word.ends_with("_exporter");
-    is_section.then_some(Word::Section)
+    is_section.then_some(TopLevelName::Section)
 }
 
 /// A known word that differs by a slip of the keyboard only, or that is often called so.
@@ -117,9 +117,9 @@ mod tests {
 
     #[test]
     fn words_of_any_version_are_known_and_slips_are_recognised() {
-        assert_eq!(lookup("mattermost_nginx"), Some(Word::Section));
-        assert_eq!(lookup("external_url"), Some(Word::Plain));
-        assert_eq!(lookup("geo_primary_role"), Some(Word::Section));
+        assert_eq!(lookup("mattermost_nginx"), Some(TopLevelName::Section));
+        assert_eq!(lookup("external_url"), Some(TopLevelName::Plain));
+        assert_eq!(lookup("geo_primary_role"), Some(TopLevelName::Section));
         assert_eq!(lookup("mattermost_ngnix"), None);
         assert_eq!(similar("mattermost_ngnix"), Some("mattermost_nginx"));
         assert_eq!(similar("external_ulr"), Some("external_url"));

@@ -4,4 +4,6 @@ mod data;
 mod inspect;
 mod section;
 
-pub(super) use data::{Cause, Data, Entry, Hash, Match, Section, SectionRef, Unknown, Value};
+pub(super) use data::{
+    HashEntry, RegexpMatch, RubyData, RubyHash, RubyValue, SectionRef, SettingsHash, UnknownCause, UnknownValue,
+};

@@ -1,12 +1,12 @@
 //! Access rules as they are written.
 
-use crate::config::diagnostic::Mistake;
+use crate::config::diagnostic::ValueError;
 use crate::model::access::AccessRule;
 
 /// Reads `allow 10.0.0.0/8` or `deny all`.
-pub fn rule(text: &str) -> Result<AccessRule, Mistake> {
+pub fn rule(text: &str) -> Result<AccessRule, ValueError> {
     AccessRule::parse(text)
-        .map_err(|why| Mistake::new(format!("`{text}` is not an access rule: {why}")).help(EXPECTED))
+        .map_err(|why| ValueError::new(format!("`{text}` is not an access rule: {why}")).help(EXPECTED))
 }
 
 /// What to write where a rule is expected.

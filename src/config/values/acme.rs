@@ -1,28 +1,28 @@
 //! Reads the words about obtaining certificates, which both front ends have.
 
-use crate::config::diagnostic::Mistake;
+use crate::config::diagnostic::ValueError;
 use crate::config::suggestion::nearest;
-use crate::model::acme::{ChallengeKind, Contact, DirectoryUrl, KeyKind};
+use crate::model::acme::{AcmeChallengeType, AcmeContact, CertificateKeyType, DirectoryUrl};
 
 /// The URL of an authority's directory.
-pub(crate) fn directory(text: &str) -> Result<DirectoryUrl, Mistake> {
+pub(crate) fn directory(text: &str) -> Result<DirectoryUrl, ValueError> {
     DirectoryUrl::parse(text)
-        .ok_or_else(|| Mistake::new(format!("`{text}` is not an https URL")).help(DIRECTORY_EXPECTED))
+        .ok_or_else(|| ValueError::new(format!("`{text}` is not an https URL")).help(DIRECTORY_EXPECTED))
 }
 
 /// A mail address.
-pub(crate) fn contact(text: &str) -> Result<Contact, Mistake> {
+pub(crate) fn contact(text: &str) -> Result<AcmeContact, ValueError> {
     let text = text.strip_prefix("mailto:").unwrap_or(text);
-    Contact::parse(text)
-        .ok_or_else(|| Mistake::new(format!("`{text}` is not a mail address")).help(CONTACT_EXPECTED))
+    AcmeContact::parse(text)
+        .ok_or_else(|| ValueError::new(format!("`{text}` is not a mail address")).help(CONTACT_EXPECTED))
 }
 
 /// The kind of a certificate's key.
-pub(crate) fn key(text: &str) -> Result<KeyKind, Mistake> {
-    let known = KeyKind::ALL.into_iter().find(|kind| kind.name() == text);
+pub(crate) fn key(text: &str) -> Result<CertificateKeyType, ValueError> {
+    let known = CertificateKeyType::ALL.into_iter().find(|kind| kind.name() == text);
     known.ok_or_else(|| {
-        let mistake = Mistake::new(format!("`{text}` is not a kind of key that can be made"));
-        match nearest(text, KeyKind::ALL.into_iter().map(KeyKind::name)) {
+        let mistake = ValueError::new(format!("`{text}` is not a kind of key that can be made"));
+        match nearest(text, CertificateKeyType::ALL.into_iter().map(CertificateKeyType::name)) {
             Some(meant) => mistake.help(format!("did you mean \"{meant}\"?")),
             None => mistake.help(KEY_EXPECTED),
         }
@@ -30,10 +30,10 @@ pub(crate) fn key(text: &str) -> Result<KeyKind, Mistake> {
 }
 
 /// How names are shown to be ours.
-pub(crate) fn challenge(text: &str) -> Result<ChallengeKind, Mistake> {
-    let known = ChallengeKind::ALL.into_iter().find(|kind| kind.name() == text);
+pub(crate) fn challenge(text: &str) -> Result<AcmeChallengeType, ValueError> {
+    let known = AcmeChallengeType::ALL.into_iter().find(|kind| kind.name() == text);
     known.ok_or_else(|| {
-        Mistake::new(format!("`{text}` is no challenge that can be answered here")).help(CHALLENGE_EXPECTED)
+        ValueError::new(format!("`{text}` is no challenge that can be answered here")).help(CHALLENGE_EXPECTED)
     })
 }
 

@@ -3,14 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::config::diagnostic::Mistake;
-use crate::config::document::{Application, Scheme};
-use crate::model::host::Authority;
+use crate::config::diagnostic::ValueError;
+use crate::config::document::{UpstreamRef, UpstreamScheme};
+use crate::model::host::ParsedAuthority;
 use crate::model::upstream::UpstreamAddress;
 
 /// Reads an address to listen on: `0.0.0.0:443`, `[::]:443`, or `*:443` for every IPv4 address.
-pub fn listen(text: &str) -> Result<SocketAddr, Mistake> {
-    let wrong = |message: String| Mistake::new(message).help(LISTEN_EXPECTED);
+pub fn listen(text: &str) -> Result<SocketAddr, ValueError> {
+    let wrong = |message: String| ValueError::new(message).help(LISTEN_EXPECTED);
     if let Some(port) = text.strip_prefix("*:").and_then(|port| port.parse().ok()) {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
     }
@@ -25,32 +25,33 @@ pub fn listen(text: &str) -> Result<SocketAddr, Mistake> {
 
 /// Reads where an application listens: `unix:/path`, `127.0.0.1:8065`, `[::1]:80` or `localhost:8090`.
 /// What is spoken there may stand before it, as nginx writes it; it is `http://` if nothing is said.
-pub fn upstream(text: &str) -> Result<Application, Mistake> {
+pub fn upstream(text: &str) -> Result<UpstreamRef, ValueError> {
     let spoken = SCHEMES.iter().find_map(|(name, scheme)| Some((*scheme, text.strip_prefix(name)?)));
-    let (scheme, rest) = spoken.unwrap_or((Scheme::Http, text));
-    Ok(Application { scheme, address: socket(text, rest)? })
+    let (scheme, rest) = spoken.unwrap_or((UpstreamScheme::Http, text));
+    Ok(UpstreamRef { scheme, address: socket(text, rest)? })
 }
 
 /// The socket of an application; `text` is all that is written.
-fn socket(text: &str, rest: &str) -> Result<UpstreamAddress, Mistake> {
-    let wrong = |message: String| Mistake::new(message).help(UPSTREAM_EXPECTED);
+fn socket(text: &str, rest: &str) -> Result<UpstreamAddress, ValueError> {
+    let wrong = |message: String| ValueError::new(message).help(UPSTREAM_EXPECTED);
     match rest.strip_prefix("unix:") {
         Some("") => return Err(wrong(format!("`{text}` names no socket"))),
         Some(path) => return Ok(UpstreamAddress::Unix(PathBuf::from(path))),
         None if rest.starts_with('/') => {
-            return Err(Mistake::new(format!("`{text}` is a path, not an address"))
+            return Err(ValueError::new(format!("`{text}` is a path, not an address"))
                 .help(format!("a socket is written \"unix:{rest}\"")));
         }
         None => {}
     }
     if let Some((scheme, _)) = rest.split_once("://") {
-        return Err(Mistake::new(format!("`{scheme}://` is not spoken here"))
+        return Err(ValueError::new(format!("`{scheme}://` is not spoken here"))
             .help("write `http://` or nothing, `https://`, `grpc://` or `grpcs://` before the address"));
     }
     if let Some(path) = rest.find('/').map(|at| &rest[at..]) {
         return Err(wrong(format!("`{path}` is too much: a path stands in `replace_with` of a route")));
     }
-    let authority = Authority::parse(rest).map_err(|why| wrong(format!("`{text}` is not an address: {why}")))?;
+    let authority =
+        ParsedAuthority::parse(rest).map_err(|why| wrong(format!("`{text}` is not an address: {why}")))?;
     let port = authority.port.ok_or_else(|| wrong(format!("`{text}` has no port")))?;
     let host = authority.host.trim_start_matches('[').trim_end_matches(']').to_owned();
     Ok(UpstreamAddress::Tcp { host, port })
@@ -58,26 +59,27 @@ fn socket(text: &str, rest: &str) -> Result<UpstreamAddress, Mistake> {
 
 /// Reads where a redirect goes, scheme and host only: `https://other.example.com`. The path and query
 /// of the request follow as they came.
-pub fn origin(text: &str) -> Result<String, Mistake> {
-    let wrong = |message: String| Mistake::new(message).help(ORIGIN_EXPECTED);
+pub fn origin(text: &str) -> Result<String, ValueError> {
+    let wrong = |message: String| ValueError::new(message).help(ORIGIN_EXPECTED);
     let Some((scheme @ ("https" | "http"), rest)) = text.split_once("://") else {
         return Err(wrong(format!("`{text}` does not begin with `https://` or `http://`")));
     };
     if let Some(path) = rest.find(['/', '?', '#']).map(|at| &rest[at..]) {
         return Err(wrong(format!("`{path}` is too much: the path and query of the request are kept")));
     }
-    let authority = Authority::parse(rest).map_err(|why| wrong(format!("`{text}` is not an origin: {why}")))?;
+    let authority =
+        ParsedAuthority::parse(rest).map_err(|why| wrong(format!("`{text}` is not an origin: {why}")))?;
     Ok(match authority.port {
         Some(port) => format!("{scheme}://{}:{port}", authority.host),
         None => format!("{scheme}://{}", authority.host),
     })
 }
 
-const SCHEMES: [(&str, Scheme); 4] = [
-    ("http://", Scheme::Http),
-    ("https://", Scheme::Https),
-    ("grpc://", Scheme::Grpc),
-    ("grpcs://", Scheme::Grpcs),
+const SCHEMES: [(&str, UpstreamScheme); 4] = [
+    ("http://", UpstreamScheme::Http),
+    ("https://", UpstreamScheme::Https),
+    ("grpc://", UpstreamScheme::Grpc),
+    ("grpcs://", UpstreamScheme::Grpcs),
 ];
 
 /// What to write where an address to listen on is expected.
@@ -95,12 +97,15 @@ pub const ORIGIN_EXPECTED: &str = "write scheme and host only: \"https://other.e
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16) -> Result<Application, Mistake> {
-        Ok(Application { scheme: Scheme::Http, address: UpstreamAddress::Tcp { host: host.to_owned(), port } })
+    fn tcp(host: &str, port: u16) -> Result<UpstreamRef, ValueError> {
+        Ok(UpstreamRef {
+            scheme: UpstreamScheme::Http,
+            address: UpstreamAddress::Tcp { host: host.to_owned(), port },
+        })
     }
 
-    fn unix(path: &str) -> Result<Application, Mistake> {
-        Ok(Application { scheme: Scheme::Http, address: UpstreamAddress::Unix(path.into()) })
+    fn unix(path: &str) -> Result<UpstreamRef, ValueError> {
+        Ok(UpstreamRef { scheme: UpstreamScheme::Http, address: UpstreamAddress::Unix(path.into()) })
     }
 
     #[test]
@@ -132,9 +137,9 @@ mod tests {
     #[test]
     fn an_application_says_what_it_speaks() {
         let scheme = |text: &str| upstream(text).map(|application| application.scheme);
-        assert_eq!(scheme("https://kas.example.com:8150"), Ok(Scheme::Https));
-        assert_eq!(scheme("grpc://unix:/run/kas.sock"), Ok(Scheme::Grpc));
-        assert_eq!(scheme("grpcs://[::1]:8150"), Ok(Scheme::Grpcs));
+        assert_eq!(scheme("https://kas.example.com:8150"), Ok(UpstreamScheme::Https));
+        assert_eq!(scheme("grpc://unix:/run/kas.sock"), Ok(UpstreamScheme::Grpc));
+        assert_eq!(scheme("grpcs://[::1]:8150"), Ok(UpstreamScheme::Grpcs));
         assert!(upstream("ftp://127.0.0.1:21").is_err());
     }
 

@@ -2,27 +2,27 @@
 
 use http::HeaderName;
 
-use crate::config::diagnostic::Mistake;
-use crate::model::client_address::AddressSource;
-use crate::model::network::Network;
+use crate::config::diagnostic::ValueError;
+use crate::model::client_address::RealIpSource;
+use crate::model::network::Cidr;
 
 /// Reads a peer that is trusted, or a block of them: `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`. No names: who
 /// is believed should not depend on a resolver.
-pub fn trusted(text: &str) -> Result<Network, Mistake> {
+pub fn trusted(text: &str) -> Result<Cidr, ValueError> {
     // Digits of IPv6 are letters, too, but only beside a colon.
     let is_name = !text.contains(':') && text.contains(|c: char| c.is_ascii_alphabetic());
     let what = if is_name { "a name, and names are not resolved here" } else { "no address, nor a block of them" };
-    text.parse().map_err(|_| Mistake::new(format!("`{text}` is {what}")).help(TRUSTED_EXPECTED))
+    text.parse().map_err(|_| ValueError::new(format!("`{text}` is {what}")).help(TRUSTED_EXPECTED))
 }
 
 /// Reads where the address is said: the name of a header, or `proxy_protocol`.
-pub fn source(text: &str) -> Result<AddressSource, Mistake> {
+pub fn source(text: &str) -> Result<RealIpSource, ValueError> {
     if text == "proxy_protocol" {
-        return Ok(AddressSource::ProxyProtocol);
+        return Ok(RealIpSource::ProxyProtocol);
     }
     let name = HeaderName::try_from(text);
-    let mistake = || Mistake::new(format!("`{text}` is not the name of a header")).help(SOURCE_EXPECTED);
-    name.map(AddressSource::Header).map_err(|_| mistake())
+    let mistake = || ValueError::new(format!("`{text}` is not the name of a header")).help(SOURCE_EXPECTED);
+    name.map(RealIpSource::Header).map_err(|_| mistake())
 }
 
 /// What to write where trusted peers are expected.
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_source_is_a_header_or_the_proxy_protocol() {
-        assert_eq!(source("proxy_protocol"), Ok(AddressSource::ProxyProtocol));
+        assert_eq!(source("proxy_protocol"), Ok(RealIpSource::ProxyProtocol));
         assert_eq!(source("CF-Connecting-IP"), source("cf-connecting-ip"));
         assert!(source("X Forwarded For").is_err() && source("").is_err());
     }

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use crate::config::diagnostic::Mistake;
+use crate::config::diagnostic::ValueError;
 
 /// Reads `250ms`, `30s`, `5m`, `1h` or `1d`. Zero is refused, and so is more than a year: sums with
 /// the clock then cannot overflow.
-pub fn parse(text: &str) -> Result<Duration, Mistake> {
+pub fn parse(text: &str) -> Result<Duration, ValueError> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let millis = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, millis)| *millis);
     let (Ok(number), Some(millis)) = (number.parse::<u64>(), millis) else {
-        return Err(Mistake::new(format!("`{text}` is not a duration")).help(EXPECTED));
+        return Err(ValueError::new(format!("`{text}` is not a duration")).help(EXPECTED));
     };
     match number.checked_mul(millis) {
-        Some(0) => Err(Mistake::new("a duration of zero would end everything at once").help(EXPECTED)),
+        Some(0) => Err(ValueError::new("a duration of zero would end everything at once").help(EXPECTED)),
         Some(total) if total <= LONGEST_MILLIS => Ok(Duration::from_millis(total)),
-        _ => Err(Mistake::new(format!("`{text}` is longer than a year")).help("the longest duration is 365d")),
+        _ => Err(ValueError::new(format!("`{text}` is longer than a year")).help("the longest duration is 365d")),
     }
 }
 

@@ -3,28 +3,28 @@
 use http::uri::PathAndQuery;
 use regex::Regex;
 
-use crate::config::diagnostic::Mistake;
+use crate::config::diagnostic::ValueError;
 
 /// Reads a path or the beginning of one.
-pub fn plain(text: &str) -> Result<String, Mistake> {
+pub fn plain(text: &str) -> Result<String, ValueError> {
     if !text.starts_with('/') {
-        return Err(Mistake::new(format!("`{text}` does not start with `/`, but every path does"))
+        return Err(ValueError::new(format!("`{text}` does not start with `/`, but every path does"))
             .help(format!("write \"/{text}\", or `regex` to match within the path")));
     }
     if let Some(rest) = text.find(['?', '#']).map(|at| &text[at..]) {
-        return Err(Mistake::new(format!("`{rest}` is not part of the path, so no request would match"))
+        return Err(ValueError::new(format!("`{rest}` is not part of the path, so no request would match"))
             .help("routes are chosen by the path alone; the query is passed on as it is"));
     }
     Ok(text.to_owned())
 }
 
 /// Reads what stands in place of a matched path. It is sent as it is written, so it must be encoded.
-pub fn replacement(text: &str) -> Result<PathAndQuery, Mistake> {
+pub fn replacement(text: &str) -> Result<PathAndQuery, ValueError> {
     let path = plain(text)?;
     let is_encoded = path.bytes().all(|byte| byte.is_ascii_graphic());
     let parsed = PathAndQuery::try_from(path).ok().filter(|_| is_encoded);
     parsed.ok_or_else(|| {
-        Mistake::new(format!("`{text}` is not a path as it is sent"))
+        ValueError::new(format!("`{text}` is not a path as it is sent"))
             .help("write blanks and letters beyond ASCII as %XX, such as \"/a%20b/\"")
     })
 }
@@ -33,12 +33,12 @@ pub fn replacement(text: &str) -> Result<PathAndQuery, Mistake> {
 pub const REPLACEMENT_EXPECTED: &str = "write a path in quotes; \"/\" takes the matched part away";
 
 /// Reads a regular expression.
-pub fn pattern(text: &str) -> Result<Regex, Mistake> {
+pub fn pattern(text: &str) -> Result<Regex, ValueError> {
     Regex::new(text).map_err(|why| {
         let why = why.to_string();
         let reason = why.lines().last().unwrap_or_default();
         let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-        Mistake::new(format!("`{text}` is not a regular expression: {reason}"))
+        ValueError::new(format!("`{text}` is not a regular expression: {reason}"))
             .help("the syntax is Perl's without look-around and back-references; 'single quotes' keep backslashes")
     })
 }

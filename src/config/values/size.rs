@@ -2,12 +2,12 @@
 
 use std::num::NonZeroU64;
 
-use crate::config::diagnostic::Mistake;
+use crate::config::diagnostic::ValueError;
 use crate::model::BodyLimit;
 
 /// Reads `unlimited`, `512m` or `1048576`. nginx means "unlimited" by 0; here it is refused, because a
 /// reader who does not know nginx takes it for "nothing".
-pub fn parse(text: &str) -> Result<BodyLimit, Mistake> {
+pub fn parse(text: &str) -> Result<BodyLimit, ValueError> {
     if text == "unlimited" {
         return Ok(BodyLimit::Unlimited);
     }
@@ -23,15 +23,15 @@ pub fn parse(text: &str) -> Result<BodyLimit, Mistake> {
     let number: u64 = number.parse().map_err(|_| not_a_size(text))?;
     match number.checked_mul(1 << shift) {
         Some(bytes) => bytes_limit(bytes),
-        None => Err(Mistake::new(format!("`{text}` is more bytes than can be counted")).help(EXPECTED)),
+        None => Err(ValueError::new(format!("`{text}` is more bytes than can be counted")).help(EXPECTED)),
     }
 }
 
 /// A limit given in bytes.
-pub fn bytes_limit(bytes: u64) -> Result<BodyLimit, Mistake> {
+pub fn bytes_limit(bytes: u64) -> Result<BodyLimit, ValueError> {
     match NonZeroU64::new(bytes) {
         Some(bytes) => Ok(BodyLimit::Bytes(bytes)),
-        None => Err(Mistake::new("a limit of 0 does not say whether all bodies or none may pass")
+        None => Err(ValueError::new("a limit of 0 does not say whether all bodies or none may pass")
             .help("write \"unlimited\" to accept bodies of any size")),
     }
 }
@@ -39,8 +39,8 @@ pub fn bytes_limit(bytes: u64) -> Result<BodyLimit, Mistake> {
 /// What to write, for values that are neither text nor number.
 pub const EXPECTED: &str = "write \"unlimited\", a size such as \"512m\" (units k, m, g), or a number of bytes";
 
-fn not_a_size(text: &str) -> Mistake {
-    Mistake::new(format!("`{text}` is not a size")).help(EXPECTED)
+fn not_a_size(text: &str) -> ValueError {
+    ValueError::new(format!("`{text}` is not a size")).help(EXPECTED)
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! Texts with nginx's variables, as they are written in a configuration.
 
-use crate::config::diagnostic::Mistake;
+use crate::config::diagnostic::ValueError;
 use crate::config::suggestion::nearest;
-use crate::model::template::{InvalidTemplate, Template, Variable};
+use crate::model::template::{InvalidTemplate, Template, TemplateVariable};
 use crate::model::variable::{LogVariable, RequestVariable};
 
 /// Reads a text that must be complete as soon as there is a request.
-pub fn of_request(text: &str) -> Result<Template<RequestVariable>, Mistake> {
+pub fn of_request(text: &str) -> Result<Template<RequestVariable>, ValueError> {
     Template::parse(text).map_err(|why| match why {
         InvalidTemplate::Unknown(name) if LogVariable::named(&name.to_ascii_lowercase()).is_some() => {
-            Mistake::new(format!("`${name}` is not known yet when the request is passed on"))
+            ValueError::new(format!("`${name}` is not known yet when the request is passed on"))
                 .help("it can stand in access_log_format only")
         }
         why => mistake(why, RequestVariable::names()),
@@ -17,24 +17,24 @@ pub fn of_request(text: &str) -> Result<Template<RequestVariable>, Mistake> {
 }
 
 /// Reads the format of a log.
-pub fn of_log(text: &str) -> Result<Template<LogVariable>, Mistake> {
+pub fn of_log(text: &str) -> Result<Template<LogVariable>, ValueError> {
     Template::parse(text).map_err(|why| mistake(why, LogVariable::names()))
 }
 
-fn mistake(why: InvalidTemplate, known: impl Iterator<Item = &'static str>) -> Mistake {
+fn mistake(why: InvalidTemplate, known: impl Iterator<Item = &'static str>) -> ValueError {
     match why {
         InvalidTemplate::Unknown(name) => {
-            let unknown = Mistake::new(format!("there is no variable `${name}`"));
+            let unknown = ValueError::new(format!("there is no variable `${name}`"));
             match nearest(&name, known) {
                 Some(meant) => unknown.help(format!("did you mean `${meant}`?")),
                 None => unknown.help("docs/configuration.md lists all variables; a plain `$` is written `$$`"),
             }
         }
         InvalidTemplate::Nameless => {
-            Mistake::new("a `$` begins a variable, but no name follows").help("write `$$` for a plain `$`")
+            ValueError::new("a `$` begins a variable, but no name follows").help("write `$$` for a plain `$`")
         }
         InvalidTemplate::Unclosed => {
-            Mistake::new("the name of a variable after `${` has no `}` behind it").help("write `${name}`")
+            ValueError::new("the name of a variable after `${` has no `}` behind it").help("write `${name}`")
         }
     }
 }

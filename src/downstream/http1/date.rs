@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
 thread_local! {
-    static LAST: RefCell<Written> = const { RefCell::new(Written { until: SystemTime::UNIX_EPOCH, text: String::new() }) };
+    static LAST: RefCell<CachedDate> = const { RefCell::new(CachedDate { until: SystemTime::UNIX_EPOCH, text: String::new() }) };
 }
 
-struct Written {
+struct CachedDate {
     until: SystemTime,
     text: String,
 }
@@ -17,7 +17,7 @@ pub(super) fn write(text: &mut Vec<u8>) {
     LAST.with_borrow_mut(|last| text.extend_from_slice(last.at(SystemTime::now()).as_bytes()));
 }
 
-impl Written {
+impl CachedDate {
     fn at(&mut self, now: SystemTime) -> &str {
         // A clock may be set back, too.
         let is_current = now < self.until && self.until - Duration::from_secs(1) <= now;
@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn the_text_changes_with_the_second() {
         let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
-        let mut written = Written { until: SystemTime::UNIX_EPOCH, text: String::new() };
+        let mut written = CachedDate { until: SystemTime::UNIX_EPOCH, text: String::new() };
         for (millis, expected) in [
             (1_000_000_999, "Mon, 12 Jan 1970 13:46:40 GMT"),
             (1_000_000_000, "Mon, 12 Jan 1970 13:46:40 GMT"),

@@ -11,22 +11,22 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::io::AsyncWrite;
 
-use super::request_head::{HeadReader, Invitation, RequestHead};
-use super::write_buffer::Outbox;
-use crate::downstream::stream::ClientStream;
+use super::request_head::{ContinueState, HeadParser, Http1RequestHead};
+use super::write_buffer::WriteBuffer;
+use crate::downstream::stream::DownstreamStream;
 use crate::http1::body_decoder::BodyDecoder;
-use crate::http1::parse_error::Unreadable;
-use crate::http1::read_buffer::Inbox;
+use crate::http1::parse_error::Http1ParseError;
+use crate::http1::read_buffer::ReadBuffer;
 
 /// A client's connection, and what is under way on it.
-pub(super) struct Wire {
-    stream: ClientStream,
-    inbox: Inbox,
-    heads: HeadReader,
-    pub(super) outbox: Outbox,
+pub(super) struct Http1Io {
+    stream: DownstreamStream,
+    inbox: ReadBuffer,
+    heads: HeadParser,
+    pub(super) outbox: WriteBuffer,
     /// Of the request under way.
     body: BodyDecoder,
-    invitation: Invitation,
+    invitation: ContinueState,
     /// Tells a body of the request under way from one that somebody still holds of another.
     request: u64,
     /// The connection ends with the answer under way.
@@ -36,33 +36,33 @@ pub(super) struct Wire {
 }
 
 /// The body of a request. Whoever polls it reads from the connection.
-pub(crate) struct RequestBody {
+pub(crate) struct Http1RequestBody {
     /// Not the owner: the connection can close while an application is still to be sent a body.
-    wire: Weak<RefCell<Wire>>,
+    wire: Weak<RefCell<Http1Io>>,
     request: u64,
     has_ended: bool,
 }
 
 /// Why a body ends before its end.
 #[derive(Debug)]
-pub enum BrokenOff {
+pub enum Http1BodyError {
     /// The client has closed the connection.
     Closed,
     Io(io::Error),
-    Unreadable(Unreadable),
+    Unreadable(Http1ParseError),
     /// The answer was complete before the body was.
     Answered,
 }
 
-impl Wire {
-    pub(super) fn new(stream: ClientStream) -> Wire {
-        Wire {
+impl Http1Io {
+    pub(super) fn new(stream: DownstreamStream) -> Http1Io {
+        Http1Io {
             stream,
-            inbox: Inbox::new(USUAL_REQUEST),
-            heads: HeadReader::default(),
-            outbox: Outbox::new(),
+            inbox: ReadBuffer::new(USUAL_REQUEST),
+            heads: HeadParser::default(),
+            outbox: WriteBuffer::new(),
             body: BodyDecoder::Ended,
-            invitation: Invitation::Needless,
+            invitation: ContinueState::Needless,
             request: 0,
             is_parting: false,
             connection: Waker::noop().clone(),
@@ -70,7 +70,10 @@ impl Wire {
     }
 
     /// The head of the next request; `None` when the client has gone instead.
-    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<RequestHead>, Unreadable>> {
+    pub(super) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Http1RequestHead>, Http1ParseError>> {
         loop {
             if !self.inbox.is_empty() {
                 if let Some(head) = self.heads.read(self.inbox.unread())? {
@@ -91,7 +94,7 @@ impl Wire {
     }
 
     /// The request whose body is read from here on.
-    pub(super) fn begin(&mut self, body: BodyDecoder, invitation: Invitation) -> u64 {
+    pub(super) fn begin(&mut self, body: BodyDecoder, invitation: ContinueState) -> u64 {
         self.request += 1;
         (self.body, self.invitation) = (body, invitation);
         self.request
@@ -99,12 +102,12 @@ impl Wire {
 
     /// Whether the client still waits to be asked for its body.
     pub(super) fn owes_invitation(&self) -> bool {
-        self.invitation != Invitation::Needless
+        self.invitation != ContinueState::Needless
     }
 
     /// An answer begins. An invitation would stand within it.
     pub(super) fn begin_answer(&mut self) {
-        self.invitation = Invitation::Needless;
+        self.invitation = ContinueState::Needless;
     }
 
     /// Forgets what has come of a body that nobody reads any more. Whether that was all of it.
@@ -127,8 +130,8 @@ impl Wire {
     /// What the connection's task does while others have their turn: it writes what they have made due. Ready when
     /// the client has gone.
     pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.invitation == Invitation::Wanted {
-            self.invitation = Invitation::Needless;
+        if self.invitation == ContinueState::Wanted {
+            self.invitation = ContinueState::Needless;
             self.outbox.text().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         let written = match self.poll_write(cx) {
@@ -188,19 +191,19 @@ impl Wire {
     }
 
     /// The bare stream, with the bytes that were read from it beyond the last head.
-    pub(super) fn into_parts(self) -> (ClientStream, Bytes) {
+    pub(super) fn into_parts(self) -> (DownstreamStream, Bytes) {
         (self.stream, self.inbox.into_unread())
     }
 
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Http1BodyError>>> {
         // A client that waits to be asked for its body is asked when somebody wants it. As in nginx, one that did not
         // wait is told all the same.
-        if self.invitation == Invitation::Due {
-            self.invitation = Invitation::Wanted;
+        if self.invitation == ContinueState::Due {
+            self.invitation = ContinueState::Wanted;
             self.wake_connection(cx);
         }
         loop {
-            if let Some(frame) = self.body.next(self.inbox.unread()).map_err(BrokenOff::Unreadable)? {
+            if let Some(frame) = self.body.next(self.inbox.unread()).map_err(Http1BodyError::Unreadable)? {
                 return Poll::Ready(Some(Ok(frame)));
             }
             if self.body.has_ended() {
@@ -208,8 +211,8 @@ impl Wire {
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(BrokenOff::Closed))),
-                Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(BrokenOff::Io(error)))),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(Http1BodyError::Closed))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(Http1BodyError::Io(error)))),
                 Poll::Pending => {
                     if self.stream.wants_write() {
                         self.wake_connection(cx);
@@ -247,20 +250,23 @@ impl Wire {
     }
 }
 
-impl RequestBody {
+impl Http1RequestBody {
     /// The body of the request that was begun last.
-    pub(super) fn new(wire: &Rc<RefCell<Wire>>, request: u64) -> RequestBody {
-        RequestBody { wire: Rc::downgrade(wire), request, has_ended: false }
+    pub(super) fn new(wire: &Rc<RefCell<Http1Io>>, request: u64) -> Http1RequestBody {
+        Http1RequestBody { wire: Rc::downgrade(wire), request, has_ended: false }
     }
 
-    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Http1BodyError>>> {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        let Some(wire) = self.wire.upgrade() else { return Poll::Ready(Some(Err(BrokenOff::Closed))) };
+        let Some(wire) = self.wire.upgrade() else { return Poll::Ready(Some(Err(Http1BodyError::Closed))) };
         let wire = &mut *wire.borrow_mut();
         if wire.request != self.request {
-            return Poll::Ready(Some(Err(BrokenOff::Answered)));
+            return Poll::Ready(Some(Err(Http1BodyError::Answered)));
         }
         let frame = ready!(wire.poll_body(cx));
         if wire.body.has_ended() {
@@ -282,13 +288,13 @@ impl RequestBody {
     }
 }
 
-impl fmt::Display for BrokenOff {
+impl fmt::Display for Http1BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BrokenOff::Closed => f.write_str("the client closed the connection"),
-            BrokenOff::Io(error) => error.fmt(f),
-            BrokenOff::Unreadable(what) => what.fmt(f),
-            BrokenOff::Answered => f.write_str("it was answered already"),
+            Http1BodyError::Closed => f.write_str("the client closed the connection"),
+            Http1BodyError::Io(error) => error.fmt(f),
+            Http1BodyError::Unreadable(what) => what.fmt(f),
+            Http1BodyError::Answered => f.write_str("it was answered already"),
         }
     }
 }
@@ -307,7 +313,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::downstream::http1::response_head::Framing;
+    use crate::downstream::http1::response_head::ResponseFraming;
     use crate::downstream::stream::tests::connected;
 
     #[derive(Default)]
@@ -322,9 +328,9 @@ mod tests {
     #[tokio::test]
     async fn a_body_read_by_another_task_leaves_the_writing_task_its_place_at_the_socket() {
         let (ours, mut theirs) = connected().await;
-        let mut wire = Wire::new(ours);
-        wire.begin(BodyDecoder::of_length(1000), Invitation::Needless);
-        wire.outbox.begin_body(Framing::UntilClose);
+        let mut wire = Http1Io::new(ours);
+        wire.begin(BodyDecoder::of_length(1000), ContinueState::Needless);
+        wire.outbox.begin_body(ResponseFraming::UntilClose);
         let (writer, reader) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
         let (writing, reading) = (Waker::from(writer.clone()), Waker::from(reader));
         let (mut writing, mut reading) = (Context::from_waker(&writing), Context::from_waker(&reading));
@@ -352,8 +358,8 @@ mod tests {
     #[tokio::test]
     async fn a_connection_at_rest_owns_no_buffer() {
         let (ours, mut theirs) = connected().await;
-        let mut wire = Wire::new(ours);
-        wire.begin(BodyDecoder::of_length(1_000_000), Invitation::Needless);
+        let mut wire = Http1Io::new(ours);
+        wire.begin(BodyDecoder::of_length(1_000_000), ContinueState::Needless);
         let send = async { theirs.write_all(&vec![b'y'; 1_000_000]).await.unwrap() };
         let take = std::future::poll_fn(|cx| {
             while let Some(frame) = ready!(wire.poll_body(cx)) {

@@ -9,20 +9,20 @@ use httparse::{ParserConfig, Status};
 
 use crate::http1::body_decoder::BodyDecoder;
 use crate::http1::fields::{MAX_HEAD, MOST_HEADERS, collect, is_chunked, settle_length, tokens};
-use crate::http1::parse_error::Unreadable;
+use crate::http1::parse_error::Http1ParseError;
 use crate::http1::persistence::Persistence;
 
 /// A head that came whole.
-pub(super) struct RequestHead {
+pub(super) struct Http1RequestHead {
     pub(super) parts: request::Parts,
     pub(super) body: BodyDecoder,
     pub(super) persistence: Persistence,
-    pub(super) invitation: Invitation,
+    pub(super) invitation: ContinueState,
 }
 
 /// Whether the client waits to be asked for its body (RFC 9110 section 10.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Invitation {
+pub(super) enum ContinueState {
     Needless,
     /// It waits, and nobody has wanted the body yet.
     Due,
@@ -32,13 +32,13 @@ pub(super) enum Invitation {
 
 /// Reads heads, and remembers how much of one has come, so that a head in single bytes is not parsed for each.
 #[derive(Default)]
-pub(super) struct HeadReader {
+pub(super) struct HeadParser {
     seen: usize,
 }
 
-impl HeadReader {
+impl HeadParser {
     /// Splits a head off the bytes that came; `None` while it is not whole.
-    pub(super) fn read(&mut self, unread: &mut Bytes) -> Result<Option<RequestHead>, Unreadable> {
+    pub(super) fn read(&mut self, unread: &mut Bytes) -> Result<Option<Http1RequestHead>, Http1ParseError> {
         if self.seen > 0 && unread.len() < MAX_HEAD && !has_end(unread, self.seen) {
             self.seen = unread.len();
             return Ok(None);
@@ -50,9 +50,9 @@ impl HeadReader {
 }
 
 /// What a client is told whose head makes no sense.
-pub(super) fn status_of(unreadable: Unreadable) -> StatusCode {
+pub(super) fn status_of(unreadable: Http1ParseError) -> StatusCode {
     match unreadable {
-        Unreadable::HeadTooLarge | Unreadable::Head(httparse::Error::TooManyHeaders) => {
+        Http1ParseError::HeadTooLarge | Http1ParseError::Head(httparse::Error::TooManyHeaders) => {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
         }
         _ => StatusCode::BAD_REQUEST,
@@ -66,59 +66,60 @@ fn has_end(unread: &[u8], seen: usize) -> bool {
     fresh.windows(2).any(|pair| pair == b"\n\n" || pair == b"\n\r")
 }
 
-fn parse(unread: &mut Bytes) -> Result<Option<RequestHead>, Unreadable> {
+fn parse(unread: &mut Bytes) -> Result<Option<Http1RequestHead>, Http1ParseError> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut text = httparse::Request::new(&mut []);
     let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut text, unread, &mut fields);
-    let length = match parsed.map_err(Unreadable::Head)? {
+    let length = match parsed.map_err(Http1ParseError::Head)? {
         Status::Complete(length) if length <= MAX_HEAD => length,
         Status::Partial if unread.len() < MAX_HEAD => return Ok(None),
-        Status::Complete(_) | Status::Partial => return Err(Unreadable::HeadTooLarge),
+        Status::Complete(_) | Status::Partial => return Err(Http1ParseError::HeadTooLarge),
     };
     let mut parts = Request::new(()).into_parts().0;
-    parts.method = text.method.and_then(|it| Method::from_bytes(it.as_bytes()).ok()).ok_or(Unreadable::Method)?;
+    parts.method =
+        text.method.and_then(|it| Method::from_bytes(it.as_bytes()).ok()).ok_or(Http1ParseError::Method)?;
     parts.uri = target(text.path.unwrap_or_default(), unread)?;
     parts.version = if text.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     parts.headers = collect(text.headers, unread)?;
     let framing = frame(&mut parts)?;
     let _ = unread.split_to(length);
     let invitation = invitation_of(&parts, &framing.0);
-    Ok(Some(RequestHead { parts, body: framing.0, persistence: framing.1, invitation }))
+    Ok(Some(Http1RequestHead { parts, body: framing.0, persistence: framing.1, invitation }))
 }
 
 /// It stays where it was read to.
-fn target(path: &str, text: &Bytes) -> Result<Uri, Unreadable> {
-    Uri::from_maybe_shared(text.slice_ref(path.as_bytes())).map_err(|_| Unreadable::Target)
+fn target(path: &str, text: &Bytes) -> Result<Uri, Http1ParseError> {
+    Uri::from_maybe_shared(text.slice_ref(path.as_bytes())).map_err(|_| Http1ParseError::Target)
 }
 
 /// Where the body ends (RFC 9112 section 6.3), and whether anything may follow it.
-fn frame(parts: &mut request::Parts) -> Result<(BodyDecoder, Persistence), Unreadable> {
+fn frame(parts: &mut request::Parts) -> Result<(BodyDecoder, Persistence), Http1ParseError> {
     let length = settle_length(&mut parts.headers)?;
     let persistence = Persistence::of(parts.version, &parts.headers);
     if !is_chunked(&parts.headers)? {
         return Ok((length.map_or(BodyDecoder::Ended, BodyDecoder::of_length), persistence));
     }
     if parts.version == Version::HTTP_10 {
-        return Err(Unreadable::TransferEncoding);
+        return Err(Http1ParseError::TransferEncoding);
     }
     // Somebody before us may have read the length instead; what follows cannot be trusted (section 6.1).
     let is_ambiguous = parts.headers.remove(header::CONTENT_LENGTH).is_some();
     Ok((BodyDecoder::chunked(), if is_ambiguous { Persistence::Closing } else { persistence }))
 }
 
-fn invitation_of(parts: &request::Parts, body: &BodyDecoder) -> Invitation {
+fn invitation_of(parts: &request::Parts, body: &BodyDecoder) -> ContinueState {
     let mut wishes = parts.headers.get_all(header::EXPECT).iter().flat_map(tokens);
     let waits = parts.version == Version::HTTP_11
         && !body.has_ended()
         && wishes.any(|wish| wish.eq_ignore_ascii_case(b"100-continue"));
-    if waits { Invitation::Due } else { Invitation::Needless }
+    if waits { ContinueState::Due } else { ContinueState::Needless }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn whole(text: &'static str) -> RequestHead {
+    fn whole(text: &'static str) -> Http1RequestHead {
         parse(&mut Bytes::from_static(text.as_bytes())).unwrap().unwrap()
     }
 
@@ -178,16 +179,16 @@ mod tests {
             let text = format!("{line}\r\nexpect: 100-Continue\r\ncontent-length: {length}\r\n\r\n");
             parse(&mut Bytes::from(text)).unwrap().unwrap().invitation
         };
-        assert_eq!(expecting("PUT / HTTP/1.1", 4), Invitation::Due);
-        assert_eq!(expecting("PUT / HTTP/1.1", 0), Invitation::Needless);
-        assert_eq!(expecting("PUT / HTTP/1.0", 4), Invitation::Needless);
+        assert_eq!(expecting("PUT / HTTP/1.1", 4), ContinueState::Due);
+        assert_eq!(expecting("PUT / HTTP/1.1", 0), ContinueState::Needless);
+        assert_eq!(expecting("PUT / HTTP/1.0", 4), ContinueState::Needless);
     }
 
     #[test]
     fn a_head_is_read_however_it_arrives() {
         for text in ["GET / HTTP/1.1\r\nhost: h\r\n\r\nGET", "GET / HTTP/1.1\nhost: h\n\nGET"] {
             for piece in 1..text.len() {
-                let (mut reader, mut unread, mut heads) = (HeadReader::default(), Bytes::new(), 0);
+                let (mut reader, mut unread, mut heads) = (HeadParser::default(), Bytes::new(), 0);
                 for part in text.as_bytes().chunks(piece) {
                     unread = Bytes::from([&unread, part].concat());
                     heads += usize::from(reader.read(&mut unread).unwrap().is_some());
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_head_has_an_end() {
-        let mut reader = HeadReader::default();
+        let mut reader = HeadParser::default();
         let mut endless = Bytes::from_static(b"GET / HTTP/1.1\r\na: ");
         assert!(reader.read(&mut endless).unwrap().is_none());
         let mut endless = Bytes::from([&endless[..], &[b'b'; MAX_HEAD]].concat());

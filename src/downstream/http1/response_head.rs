@@ -13,14 +13,14 @@ use crate::http1::persistence::Persistence;
 
 /// What was asked, as far as it decides how the answer is written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    pub(super) purpose: Purpose,
+pub(super) struct ResponseContext {
+    pub(super) purpose: ResponseContent,
     pub(super) version: Version,
-    pub(super) trailers: TrailersTaken,
+    pub(super) trailers: ClientTrailers,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum ResponseContent {
     /// Only the head is wanted.
     Head,
     Answer,
@@ -28,14 +28,14 @@ pub(super) enum Purpose {
 
 /// Whether the client takes trailers (RFC 9110 section 10.1.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TrailersTaken {
+pub(super) enum ClientTrailers {
     No,
     Yes,
 }
 
 /// What is still to come of a body, and how the client knows its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(super) enum ResponseFraming {
     Ended,
     Length(u64),
     /// With the names of the trailers that were announced, if the client takes any.
@@ -45,22 +45,22 @@ pub(super) enum Framing {
 
 /// What the fields of a head say of things that are written apart.
 #[derive(Default)]
-struct Said {
+struct SeenFields {
     length: Option<u64>,
     has_date: bool,
 }
 
-impl Framing {
+impl ResponseFraming {
     /// RFC 9112 section 6.3. `length` is that of the content, where it is known.
-    fn of(head: &response::Parts, length: Option<u64>, asked: &Asked) -> Framing {
+    fn of(head: &response::Parts, length: Option<u64>, asked: &ResponseContext) -> ResponseFraming {
         match length {
-            _ if has_no_content(head.status) || asked.purpose == Purpose::Head => Framing::Ended,
-            Some(0) => Framing::Ended,
-            Some(length) => Framing::Length(length),
-            None if asked.version == Version::HTTP_10 => Framing::UntilClose,
-            None => Framing::Chunked(match asked.trailers {
-                TrailersTaken::Yes => head.headers.get(header::TRAILER).cloned(),
-                TrailersTaken::No => None,
+            _ if has_no_content(head.status) || asked.purpose == ResponseContent::Head => ResponseFraming::Ended,
+            Some(0) => ResponseFraming::Ended,
+            Some(length) => ResponseFraming::Length(length),
+            None if asked.version == Version::HTTP_10 => ResponseFraming::UntilClose,
+            None => ResponseFraming::Chunked(match asked.trailers {
+                ClientTrailers::Yes => head.headers.get(header::TRAILER).cloned(),
+                ClientTrailers::No => None,
             }),
         }
     }
@@ -71,9 +71,9 @@ pub(super) fn write(
     text: &mut Vec<u8>,
     head: &response::Parts,
     size: &SizeHint,
-    asked: &Asked,
+    asked: &ResponseContext,
     wish: Persistence,
-) -> (Framing, Persistence) {
+) -> (ResponseFraming, Persistence) {
     text.reserve(room_for(head, size));
     write_status(text, head);
     let said = write_fields(text, head);
@@ -82,9 +82,9 @@ pub(super) fn write(
         date::write(text);
         text.extend_from_slice(b"\r\n");
     }
-    let framing = Framing::of(head, said.length.or(size.exact()), asked);
+    let framing = ResponseFraming::of(head, said.length.or(size.exact()), asked);
     write_framing(text, length_to_state(head.status, &framing, &said, asked), &framing);
-    let persistence = if framing == Framing::UntilClose { Persistence::Closing } else { wish };
+    let persistence = if framing == ResponseFraming::UntilClose { Persistence::Closing } else { wish };
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         write_persistence(text, asked.version, persistence);
     }
@@ -117,8 +117,8 @@ fn write_status(text: &mut Vec<u8>, head: &response::Parts) {
     }
 }
 
-fn write_fields(text: &mut Vec<u8>, head: &response::Parts) -> Said {
-    let mut said = Said::default();
+fn write_fields(text: &mut Vec<u8>, head: &response::Parts) -> SeenFields {
+    let mut said = SeenFields::default();
     for (name, value) in &head.headers {
         if *name == header::CONTENT_LENGTH {
             said.length = decimal(value.as_bytes());
@@ -130,23 +130,30 @@ fn write_fields(text: &mut Vec<u8>, head: &response::Parts) -> Said {
     said
 }
 
-fn write_framing(text: &mut Vec<u8>, length: Option<u64>, framing: &Framing) {
+fn write_framing(text: &mut Vec<u8>, length: Option<u64>, framing: &ResponseFraming) {
     if let Some(length) = length {
         // Memory takes everything.
         let _ = write!(text, "Content-Length: {length}\r\n");
-    } else if let Framing::Chunked(_) = framing {
+    } else if let ResponseFraming::Chunked(_) = framing {
         text.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
 }
 
 /// An answer without a body may still say how long it would be (RFC 9110 section 8.6).
-fn length_to_state(status: StatusCode, framing: &Framing, said: &Said, asked: &Asked) -> Option<u64> {
+fn length_to_state(
+    status: StatusCode,
+    framing: &ResponseFraming,
+    said: &SeenFields,
+    asked: &ResponseContext,
+) -> Option<u64> {
     match framing {
-        Framing::Length(length) => Some(*length),
-        Framing::Chunked(_) | Framing::UntilClose => None,
-        Framing::Ended if status == StatusCode::NO_CONTENT || status.is_informational() => None,
-        Framing::Ended if status == StatusCode::NOT_MODIFIED || asked.purpose == Purpose::Head => said.length,
-        Framing::Ended => Some(0),
+        ResponseFraming::Length(length) => Some(*length),
+        ResponseFraming::Chunked(_) | ResponseFraming::UntilClose => None,
+        ResponseFraming::Ended if status == StatusCode::NO_CONTENT || status.is_informational() => None,
+        ResponseFraming::Ended if status == StatusCode::NOT_MODIFIED || asked.purpose == ResponseContent::Head => {
+            said.length
+        }
+        ResponseFraming::Ended => Some(0),
     }
 }
 
@@ -184,17 +191,21 @@ mod tests {
 
     use super::*;
 
-    const ASKED: Asked = Asked { purpose: Purpose::Answer, version: Version::HTTP_11, trailers: TrailersTaken::No };
-    const FOR_HEAD: Asked = Asked { purpose: Purpose::Head, ..ASKED };
-    const OLD: Asked = Asked { version: Version::HTTP_10, ..ASKED };
+    const ASKED: ResponseContext = ResponseContext {
+        purpose: ResponseContent::Answer,
+        version: Version::HTTP_11,
+        trailers: ClientTrailers::No,
+    };
+    const FOR_HEAD: ResponseContext = ResponseContext { purpose: ResponseContent::Head, ..ASKED };
+    const OLD: ResponseContext = ResponseContext { version: Version::HTTP_10, ..ASKED };
 
     /// The head of an answer with these fields, and what is said of its body and its connection.
     fn head(
         status: u16,
         fields: &[(&str, &str)],
         size: Option<u64>,
-        asked: &Asked,
-    ) -> (String, Framing, Persistence) {
+        asked: &ResponseContext,
+    ) -> (String, ResponseFraming, Persistence) {
         let mut answer = Response::builder().status(status).header("date", "now");
         for (name, value) in fields {
             answer = answer.header(*name, *value);
@@ -213,16 +224,16 @@ mod tests {
         let chunked = "Transfer-Encoding: chunked\r\n";
         let said = &[("content-length", "7")][..];
         let cases = [
-            (head(200, said, None, &ASKED), length, Framing::Length(7)),
-            (head(200, &[], Some(7), &ASKED), length, Framing::Length(7)),
-            (head(200, &[], Some(0), &ASKED), "Content-Length: 0\r\n", Framing::Ended),
-            (head(200, &[], None, &ASKED), chunked, Framing::Chunked(None)),
-            (head(200, &[], None, &OLD), "Connection: close\r\n", Framing::UntilClose),
-            (head(200, said, None, &FOR_HEAD), length, Framing::Ended),
-            (head(200, &[], Some(0), &FOR_HEAD), "", Framing::Ended),
-            (head(304, said, Some(0), &ASKED), length, Framing::Ended),
-            (head(204, said, Some(0), &ASKED), "", Framing::Ended),
-            (head(101, &[], Some(0), &ASKED), "", Framing::Ended),
+            (head(200, said, None, &ASKED), length, ResponseFraming::Length(7)),
+            (head(200, &[], Some(7), &ASKED), length, ResponseFraming::Length(7)),
+            (head(200, &[], Some(0), &ASKED), "Content-Length: 0\r\n", ResponseFraming::Ended),
+            (head(200, &[], None, &ASKED), chunked, ResponseFraming::Chunked(None)),
+            (head(200, &[], None, &OLD), "Connection: close\r\n", ResponseFraming::UntilClose),
+            (head(200, said, None, &FOR_HEAD), length, ResponseFraming::Ended),
+            (head(200, &[], Some(0), &FOR_HEAD), "", ResponseFraming::Ended),
+            (head(304, said, Some(0), &ASKED), length, ResponseFraming::Ended),
+            (head(204, said, Some(0), &ASKED), "", ResponseFraming::Ended),
+            (head(101, &[], Some(0), &ASKED), "", ResponseFraming::Ended),
         ];
         for ((text, framing, _), fields, expected) in cases {
             let (_, rest) = text.split_once("\r\n").unwrap();
@@ -255,9 +266,12 @@ mod tests {
 
     #[test]
     fn trailers_are_for_clients_that_take_them() {
-        let takes = Asked { trailers: TrailersTaken::Yes, ..ASKED };
+        let takes = ResponseContext { trailers: ClientTrailers::Yes, ..ASKED };
         let announced = &[("trailer", "x-sum")][..];
-        assert_eq!(head(200, announced, None, &takes).1, Framing::Chunked(Some(HeaderValue::from_static("x-sum"))));
-        assert_eq!(head(200, announced, None, &ASKED).1, Framing::Chunked(None));
+        assert_eq!(
+            head(200, announced, None, &takes).1,
+            ResponseFraming::Chunked(Some(HeaderValue::from_static("x-sum")))
+        );
+        assert_eq!(head(200, announced, None, &ASKED).1, ResponseFraming::Chunked(None));
     }
 }

@@ -12,27 +12,33 @@ use http::HeaderMap;
 use hyper::body::Frame;
 use tokio::io::AsyncWrite;
 
-use super::response_head::{Framing, LARGE, write_field};
+use super::response_head::{LARGE, ResponseFraming, write_field};
 use crate::http1::fields::is_announced;
 
 /// What waits to be written, and how its body goes on.
-pub(super) struct Outbox {
+pub(super) struct WriteBuffer {
     text: Vec<u8>,
     /// How much of the text has been written.
     position: usize,
     large: Bytes,
     /// What ends the chunk of the large piece.
     ending: &'static [u8],
-    framing: Framing,
+    framing: ResponseFraming,
 }
 
 /// The content does not keep to what its head has said of it, and the client must see that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WrongLength;
+pub(super) struct LengthMismatch;
 
-impl Outbox {
-    pub(super) fn new() -> Outbox {
-        Outbox { text: Vec::new(), position: 0, large: Bytes::new(), ending: b"", framing: Framing::Ended }
+impl WriteBuffer {
+    pub(super) fn new() -> WriteBuffer {
+        WriteBuffer {
+            text: Vec::new(),
+            position: 0,
+            large: Bytes::new(),
+            ending: b"",
+            framing: ResponseFraming::Ended,
+        }
     }
 
     /// Where heads are written.
@@ -41,13 +47,13 @@ impl Outbox {
     }
 
     /// What follows the head is framed so.
-    pub(super) fn begin_body(&mut self, framing: Framing) {
+    pub(super) fn begin_body(&mut self, framing: ResponseFraming) {
         self.framing = framing;
     }
 
     /// Whether the body has been staged to its end.
     pub(super) fn has_ended(&self) -> bool {
-        self.framing == Framing::Ended
+        self.framing == ResponseFraming::Ended
     }
 
     /// Whether nothing comes behind what waits, and that is little.
@@ -60,7 +66,7 @@ impl Outbox {
         !self.has_ended() && self.large.is_empty() && self.ending.is_empty() && self.text.len() < MOST_TEXT
     }
 
-    pub(super) fn stage(&mut self, frame: Frame<Bytes>) -> Result<(), WrongLength> {
+    pub(super) fn stage(&mut self, frame: Frame<Bytes>) -> Result<(), LengthMismatch> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => return self.stage_end(&frame.into_trailers().unwrap_or_default()),
@@ -70,19 +76,19 @@ impl Outbox {
         }
         let mut ending: &[u8] = b"";
         match &mut self.framing {
-            Framing::Length(left) => {
-                *left = left.checked_sub(data.len() as u64).ok_or(WrongLength)?;
+            ResponseFraming::Length(left) => {
+                *left = left.checked_sub(data.len() as u64).ok_or(LengthMismatch)?;
                 if *left == 0 {
-                    self.framing = Framing::Ended;
+                    self.framing = ResponseFraming::Ended;
                 }
             }
-            Framing::Chunked(_) => {
+            ResponseFraming::Chunked(_) => {
                 // Memory takes everything.
                 let _ = write!(self.text, "{:x}\r\n", data.len());
                 ending = b"\r\n";
             }
-            Framing::UntilClose => {}
-            Framing::Ended => return Err(WrongLength),
+            ResponseFraming::UntilClose => {}
+            ResponseFraming::Ended => return Err(LengthMismatch),
         }
         if data.len() < LARGE {
             self.text.extend_from_slice(&data);
@@ -95,15 +101,15 @@ impl Outbox {
 
     /// Nothing more comes but these trailers; and not even those behind a large piece, because more is asked for
     /// only when that has been written.
-    pub(super) fn stage_end(&mut self, trailers: &HeaderMap) -> Result<(), WrongLength> {
-        match std::mem::replace(&mut self.framing, Framing::Ended) {
-            Framing::Length(_) => Err(WrongLength),
-            Framing::Ended | Framing::UntilClose => Ok(()),
-            Framing::Chunked(_) if !self.large.is_empty() => {
+    pub(super) fn stage_end(&mut self, trailers: &HeaderMap) -> Result<(), LengthMismatch> {
+        match std::mem::replace(&mut self.framing, ResponseFraming::Ended) {
+            ResponseFraming::Length(_) => Err(LengthMismatch),
+            ResponseFraming::Ended | ResponseFraming::UntilClose => Ok(()),
+            ResponseFraming::Chunked(_) if !self.large.is_empty() => {
                 self.ending = b"\r\n0\r\n\r\n";
                 Ok(())
             }
-            Framing::Chunked(announced) => {
+            ResponseFraming::Chunked(announced) => {
                 self.text.extend_from_slice(b"0\r\n");
                 for (name, value) in trailers {
                     if is_announced(announced.as_ref(), name) {
@@ -174,9 +180,9 @@ mod tests {
     use super::*;
 
     /// What goes out of these frames and the end, through a stream that takes few bytes at a time.
-    async fn written(framing: Framing, frames: Vec<Frame<Bytes>>) -> Result<Vec<u8>, WrongLength> {
+    async fn written(framing: ResponseFraming, frames: Vec<Frame<Bytes>>) -> Result<Vec<u8>, LengthMismatch> {
         let (mut ours, mut theirs) = tokio::io::duplex(1000);
-        let mut outbox = Outbox::new();
+        let mut outbox = WriteBuffer::new();
         outbox.text().extend_from_slice(b"head ");
         outbox.begin_body(framing);
         let mut frames = frames.into_iter();
@@ -207,11 +213,11 @@ mod tests {
         let large = vec![b'x'; LARGE + 5];
         let frames = || vec![data(b"a"), data(b""), data(&large), data(b"bc")];
         let plain = [b"head a", large.as_slice(), b"bc"].concat();
-        assert_eq!(written(Framing::Length(3 + large.len() as u64), frames()).await.unwrap(), plain);
-        assert_eq!(written(Framing::UntilClose, frames()).await.unwrap(), plain);
+        assert_eq!(written(ResponseFraming::Length(3 + large.len() as u64), frames()).await.unwrap(), plain);
+        assert_eq!(written(ResponseFraming::UntilClose, frames()).await.unwrap(), plain);
         let size = format!("{:x}", large.len());
         let text = [b"head 1\r\na\r\n", size.as_bytes(), b"\r\n", &large, b"\r\n2\r\nbc\r\n0\r\n\r\n"].concat();
-        assert_eq!(written(Framing::Chunked(None), frames()).await.unwrap(), text);
+        assert_eq!(written(ResponseFraming::Chunked(None), frames()).await.unwrap(), text);
     }
 
     #[tokio::test]
@@ -219,8 +225,8 @@ mod tests {
         let whole = [b"4000\r\n", [b'x'; LARGE].as_slice(), b"\r\n5\r\nsmall\r\n0\r\n\r\n"].concat();
         for room in LARGE - 2..whole.len() {
             let (mut ours, mut theirs) = tokio::io::duplex(room);
-            let mut outbox = Outbox::new();
-            outbox.begin_body(Framing::Chunked(None));
+            let mut outbox = WriteBuffer::new();
+            outbox.begin_body(ResponseFraming::Chunked(None));
             let mut frames = vec![data(b"small"), data(&[b'x'; LARGE])];
             let mut received = vec![0; whole.len()];
             let send = std::future::poll_fn(|cx| {
@@ -246,8 +252,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_may_be_known_with_the_last_large_piece() {
-        let mut outbox = Outbox::new();
-        outbox.begin_body(Framing::Chunked(None));
+        let mut outbox = WriteBuffer::new();
+        outbox.begin_body(ResponseFraming::Chunked(None));
         outbox.stage(data(&[b'x'; LARGE])).unwrap();
         outbox.stage_end(&HeaderMap::new()).unwrap();
         let (mut ours, mut theirs) = tokio::io::duplex(2 * LARGE);
@@ -261,7 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_announced_trailers_leave() {
-        let announced = Framing::Chunked(Some(HeaderValue::from_static("X-Sum")));
+        let announced = ResponseFraming::Chunked(Some(HeaderValue::from_static("X-Sum")));
         let trailers = HeaderMap::from_iter([
             (http::HeaderName::from_static("x-sum"), HeaderValue::from_static("7")),
             (http::HeaderName::from_static("x-other"), HeaderValue::from_static("8")),
@@ -272,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn content_of_another_length_is_noticed() {
-        assert_eq!(written(Framing::Length(3), vec![data(b"ab")]).await, Err(WrongLength));
-        assert_eq!(written(Framing::Length(3), vec![data(b"abcd")]).await, Err(WrongLength));
+        assert_eq!(written(ResponseFraming::Length(3), vec![data(b"ab")]).await, Err(LengthMismatch));
+        assert_eq!(written(ResponseFraming::Length(3), vec![data(b"abcd")]).await, Err(LengthMismatch));
     }
 }

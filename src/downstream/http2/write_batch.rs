@@ -13,56 +13,56 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::net::buffer_pool::{self, LentBuffer};
+use crate::net::buffer_pool::{self, PooledBuffer};
 
 /// The stream, for the connection that reads and writes.
-pub(super) struct GatheredStream<S>(Rc<RefCell<Gathered<S>>>);
+pub(super) struct BatchedStream<S>(Rc<RefCell<BatchState<S>>>);
 
 /// The sending end of the same stream.
-pub(super) struct Outbox<S>(Rc<RefCell<Gathered<S>>>);
+pub(super) struct BatchFlusher<S>(Rc<RefCell<BatchState<S>>>);
 
-/// A connection over a [`GatheredStream`], which sends whenever it has been polled.
-pub(super) struct Gathering<C, S> {
+/// A connection over a [`BatchedStream`], which sends whenever it has been polled.
+pub(super) struct BatchedConnection<C, S> {
     connection: C,
-    outbox: Outbox<S>,
+    outbox: BatchFlusher<S>,
 }
 
-struct Gathered<S> {
+struct BatchState<S> {
     stream: S,
-    waiting: Option<Waiting>,
+    waiting: Option<PendingBytes>,
     needs_flush: bool,
     /// Sending failed; the connection is told when it reads.
     broken: Option<io::ErrorKind>,
 }
 
 /// Bytes that wait in a buffer.
-struct Waiting {
-    buffer: LentBuffer,
+struct PendingBytes {
+    buffer: PooledBuffer,
     /// The first byte that has not been sent, and the end of those that have been gathered.
     start: usize,
     end: usize,
 }
 
 /// Both ends of a gathering stream.
-pub(super) fn gathered<S>(stream: S) -> (GatheredStream<S>, Outbox<S>) {
-    let shared = Rc::new(RefCell::new(Gathered { stream, waiting: None, needs_flush: false, broken: None }));
-    (GatheredStream(shared.clone()), Outbox(shared))
+pub(super) fn gathered<S>(stream: S) -> (BatchedStream<S>, BatchFlusher<S>) {
+    let shared = Rc::new(RefCell::new(BatchState { stream, waiting: None, needs_flush: false, broken: None }));
+    (BatchedStream(shared.clone()), BatchFlusher(shared))
 }
 
-impl<S> Outbox<S> {
+impl<S> BatchFlusher<S> {
     /// Ties the sending to the connection that writes.
-    pub(super) fn gathering<C>(self, connection: C) -> Gathering<C, S> {
-        Gathering { connection, outbox: self }
+    pub(super) fn gathering<C>(self, connection: C) -> BatchedConnection<C, S> {
+        BatchedConnection { connection, outbox: self }
     }
 }
 
-impl<C: Unpin, S> Gathering<C, S> {
+impl<C: Unpin, S> BatchedConnection<C, S> {
     pub(super) fn connection(self: Pin<&mut Self>) -> Pin<&mut C> {
         Pin::new(&mut self.get_mut().connection)
     }
 }
 
-impl<C, S> Future for Gathering<C, S>
+impl<C, S> Future for BatchedConnection<C, S>
 where
     C: Future + Unpin,
     S: AsyncWrite + Unpin,
@@ -82,7 +82,7 @@ where
     }
 }
 
-impl<S: AsyncWrite + Unpin> Gathered<S> {
+impl<S: AsyncWrite + Unpin> BatchState<S> {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_empty(cx))?;
         if self.needs_flush {
@@ -110,7 +110,8 @@ impl<S: AsyncWrite + Unpin> Gathered<S> {
     /// Copies as much as there is room for; at least one byte, unless there is none or `bytes` is empty.
     fn gather(&mut self, bytes: &[u8]) -> usize {
         self.needs_flush = true;
-        let waiting = self.waiting.get_or_insert_with(|| Waiting { buffer: buffer_pool::lend(), start: 0, end: 0 });
+        let waiting =
+            self.waiting.get_or_insert_with(|| PendingBytes { buffer: buffer_pool::lend(), start: 0, end: 0 });
         let room = &mut waiting.buffer[waiting.end..];
         let count = bytes.len().min(room.len());
         room[..count].copy_from_slice(&bytes[..count]);
@@ -123,7 +124,7 @@ impl<S: AsyncWrite + Unpin> Gathered<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for GatheredStream<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for BatchedStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut gathered = self.0.borrow_mut();
         match gathered.broken {
@@ -133,7 +134,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for GatheredStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for GatheredStream<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for BatchedStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[io::IoSlice::new(buf)])
     }
@@ -154,7 +155,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GatheredStream<S> {
         true
     }
 
-    /// Does nothing: see [`Gathering`].
+    /// Does nothing: see [`BatchedConnection`].
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -175,7 +176,7 @@ mod tests {
 
     use super::*;
 
-    async fn send(outbox: &Outbox<DuplexStream>) -> io::Result<()> {
+    async fn send(outbox: &BatchFlusher<DuplexStream>) -> io::Result<()> {
         poll_fn(|cx| outbox.0.borrow_mut().poll_send(cx)).await
     }
 

@@ -1,28 +1,28 @@
 //! Headers that may travel on.
 //!
 //! A header either concerns the whole way from client to application, or just one connection of it
-//! (RFC 9110 section 7.6.1). [`EndToEnd`] holds only the former, and its one constructor strips the
-//! rest; since sending takes an `EndToEnd`, nobody can forget to.
+//! (RFC 9110 section 7.6.1). [`EndToEndHeaders`] holds only the former, and its one constructor strips the
+//! rest; since sending takes an `EndToEndHeaders`, nobody can forget to.
 
 use std::rc::Rc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::forwarding::{Introduction, is_for_proxy_to_say};
-use super::ops::{ResolvedOps, is_hop_by_hop};
+use super::forwarding::{ForwardingHeaders, is_for_proxy_to_say};
+use super::ops::{ResolvedHeaderOps, is_hop_by_hop};
 
 /// Headers without any that belong to a single connection.
 #[derive(Debug, Clone, Default)]
-pub struct EndToEnd {
+pub struct EndToEndHeaders {
     headers: HeaderMap,
     /// Says nothing that `headers` say.
-    introduction: Option<Rc<Introduction>>,
+    introduction: Option<Rc<ForwardingHeaders>>,
 }
 
-impl EndToEnd {
+impl EndToEndHeaders {
     /// Takes away what belongs to the connection the message came on, and every header whose name `unwanted`
     /// picks. One look at each name costs less than a search for each that could be there.
-    pub fn strip(mut headers: HeaderMap, unwanted: impl Fn(&str) -> bool) -> EndToEnd {
+    pub fn strip(mut headers: HeaderMap, unwanted: impl Fn(&str) -> bool) -> EndToEndHeaders {
         let stops_here = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || unwanted(name.as_str());
         let mut leaving: Vec<HeaderName> = headers.keys().filter(stops_here).cloned().collect();
         // Where both were sent, Transfer-Encoding framed the message, and the length is a lie that the next
@@ -36,15 +36,15 @@ impl EndToEnd {
         for name in leaving {
             headers.remove(name);
         }
-        EndToEnd { headers, introduction: None }
+        EndToEndHeaders { headers, introduction: None }
     }
 
     /// What travels on of a client's request, with the proxy's introduction of it.
-    pub fn of_request(headers: HeaderMap, introduction: Rc<Introduction>) -> EndToEnd {
-        EndToEnd { introduction: Some(introduction), ..EndToEnd::strip(headers, is_for_proxy_to_say) }
+    pub fn of_request(headers: HeaderMap, introduction: Rc<ForwardingHeaders>) -> EndToEndHeaders {
+        EndToEndHeaders { introduction: Some(introduction), ..EndToEndHeaders::strip(headers, is_for_proxy_to_say) }
     }
 
-    pub fn apply(&mut self, ops: &ResolvedOps<'_>) {
+    pub fn apply(&mut self, ops: &ResolvedHeaderOps<'_>) {
         if !ops.is_empty() {
             self.merge();
             ops.apply(&mut self.headers);
@@ -67,7 +67,7 @@ impl EndToEnd {
     }
 
     /// The same for a hop that sends text, whose first lines are those of the introduction, if it is there still.
-    pub fn into_lines(self) -> (Option<Rc<Introduction>>, HeaderMap) {
+    pub fn into_lines(self) -> (Option<Rc<ForwardingHeaders>>, HeaderMap) {
         (self.introduction, self.headers)
     }
 
@@ -109,8 +109,11 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let mut left: Vec<_> =
-            EndToEnd::strip(map, |name| name == "x-unwanted").headers.keys().map(ToString::to_string).collect();
+        let mut left: Vec<_> = EndToEndHeaders::strip(map, |name| name == "x-unwanted")
+            .headers
+            .keys()
+            .map(ToString::to_string)
+            .collect();
         left.sort();
         left
     }

@@ -8,22 +8,22 @@
 use http::header::{self, HeaderName, HeaderValue};
 
 use super::untrusted::is_forgeable;
-use crate::model::virtual_host::Security;
+use crate::model::virtual_host::HostSecurity;
 
 /// Headers that the proxy says itself.
 #[derive(Debug)]
-pub struct Introduction {
+pub struct ForwardingHeaders {
     /// As the client wrote it.
     host: HeaderValue,
     /// The client's address.
     client: HeaderValue,
-    security: Security,
+    security: HostSecurity,
     lines: Box<[u8]>,
 }
 
-impl Introduction {
-    pub fn new(host: HeaderValue, client: HeaderValue, security: Security) -> Introduction {
-        let mut introduction = Introduction { host, client, security, lines: Box::default() };
+impl ForwardingHeaders {
+    pub fn new(host: HeaderValue, client: HeaderValue, security: HostSecurity) -> ForwardingHeaders {
+        let mut introduction = ForwardingHeaders { host, client, security, lines: Box::default() };
         let mut lines = Vec::new();
         for (name, value) in introduction.headers() {
             for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
@@ -35,7 +35,7 @@ impl Introduction {
     }
 
     /// Whether it is about such a request.
-    pub fn is_of(&self, host: &HeaderValue, client: &HeaderValue, security: Security) -> bool {
+    pub fn is_of(&self, host: &HeaderValue, client: &HeaderValue, security: HostSecurity) -> bool {
         self.host == host && self.client == client && self.security == security
     }
 
@@ -45,7 +45,7 @@ impl Introduction {
     }
 
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let ssl = matches!(self.security, Security::Tls(_)).then(|| (X_FORWARDED_SSL, ON));
+        let ssl = matches!(self.security, HostSecurity::Tls(_)).then(|| (X_FORWARDED_SSL, ON));
         let always = [
             // The first line of all, as RFC 9112 section 3.2 advises.
             (header::HOST, self.host.clone()),
@@ -73,20 +73,24 @@ const ON: HeaderValue = HeaderValue::from_static("on");
 mod tests {
     use super::*;
 
-    fn introduction(security: Security) -> Introduction {
-        Introduction::new(HeaderValue::from_static("a.test:8443"), HeaderValue::from_static("10.0.0.1"), security)
+    fn introduction(security: HostSecurity) -> ForwardingHeaders {
+        ForwardingHeaders::new(
+            HeaderValue::from_static("a.test:8443"),
+            HeaderValue::from_static("10.0.0.1"),
+            security,
+        )
     }
 
     #[test]
     fn clients_cannot_say_what_an_introduction_says() {
-        for (name, _) in introduction(Security::Plain).headers().chain([(X_FORWARDED_SSL, ON)]) {
+        for (name, _) in introduction(HostSecurity::Plain).headers().chain([(X_FORWARDED_SSL, ON)]) {
             assert!(is_for_proxy_to_say(name.as_str()), "{name}");
         }
     }
 
     #[test]
     fn lines_are_those_of_a_head() {
-        let lines = introduction(Security::Plain);
+        let lines = introduction(HostSecurity::Plain);
         let expected = "host: a.test:8443\r\nx-real-ip: 10.0.0.1\r\n\
             x-forwarded-for: 10.0.0.1\r\nx-forwarded-proto: http\r\n";
         assert_eq!(String::from_utf8_lossy(lines.lines()), expected);

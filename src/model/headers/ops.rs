@@ -8,34 +8,34 @@ use std::borrow::Cow;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::model::template::{Facts, Template};
+use crate::model::template::{Template, VariableSource};
 use crate::model::variable::RequestVariable;
 
 /// One change to the headers of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderOp {
     /// The header has exactly this value afterwards.
-    Set(SettableName, HeaderValue),
+    Set(SettableHeader, HeaderValue),
     /// The header has the value that the template has for the request. If that is empty, the header is gone,
     /// as nginx does it.
-    SetTo(SettableName, Template<RequestVariable>),
+    SetTo(SettableHeader, Template<RequestVariable>),
     /// The header has this value beside those that it has already (nginx's `add_header`).
-    Add(SettableName, HeaderValue),
+    Add(SettableHeader, HeaderValue),
     /// The header is gone afterwards.
-    Remove(SettableName),
+    Remove(SettableHeader),
 }
 
 /// Operations of which every value is known. Borrowed where the configuration says them all.
 #[derive(Debug)]
-pub struct ResolvedOps<'a>(Cow<'a, [HeaderOp]>);
+pub struct ResolvedHeaderOps<'a>(Cow<'a, [HeaderOp]>);
 
 /// The name of a header that configuration may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettableName(HeaderName);
+pub struct SettableHeader(HeaderName);
 
 /// Why a header cannot be changed by configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnsettableName {
+pub enum InvalidSettableHeader {
     /// Not a token (RFC 9110 section 5.6.2).
     Invalid,
     /// Belongs to one connection, or says where a message ends.
@@ -59,18 +59,18 @@ pub fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-impl SettableName {
-    pub fn parse(text: &str) -> Result<SettableName, UnsettableName> {
-        let name = HeaderName::try_from(text).map_err(|_| UnsettableName::Invalid)?;
+impl SettableHeader {
+    pub fn parse(text: &str) -> Result<SettableHeader, InvalidSettableHeader> {
+        let name = HeaderName::try_from(text).map_err(|_| InvalidSettableHeader::Invalid)?;
         if is_hop_by_hop(name.as_str()) || name == header::CONTENT_LENGTH || name == header::TRAILER {
-            return Err(UnsettableName::HopByHop);
+            return Err(InvalidSettableHeader::HopByHop);
         }
-        Ok(SettableName(name))
+        Ok(SettableHeader(name))
     }
 
     /// For names written in this program. Panics on a hop-by-hop name, so the first test finds it.
-    pub const fn from_static(name: &'static str) -> SettableName {
-        SettableName(HeaderName::from_static(name))
+    pub const fn from_static(name: &'static str) -> SettableHeader {
+        SettableHeader(HeaderName::from_static(name))
     }
 
     pub fn as_str(&self) -> &str {
@@ -78,11 +78,11 @@ impl SettableName {
     }
 }
 
-impl std::fmt::Display for UnsettableName {
+impl std::fmt::Display for InvalidSettableHeader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            UnsettableName::Invalid => "this is not a valid header name",
-            UnsettableName::HopByHop => {
+            InvalidSettableHeader::Invalid => "this is not a valid header name",
+            InvalidSettableHeader::HopByHop => {
                 "this header belongs to a single connection or frames the message; the proxy writes it itself"
             }
         })
@@ -91,7 +91,7 @@ impl std::fmt::Display for UnsettableName {
 
 impl HeaderOp {
     /// The header that is changed.
-    pub fn name(&self) -> &SettableName {
+    pub fn name(&self) -> &SettableHeader {
         match self {
             HeaderOp::Set(name, _) | HeaderOp::SetTo(name, _) | HeaderOp::Add(name, _) | HeaderOp::Remove(name) => {
                 name
@@ -105,14 +105,14 @@ impl HeaderOp {
     }
 
     /// Finds the values for one request. Costs nothing where no template asks for any.
-    pub fn resolve<'a>(ops: &'a [HeaderOp], facts: &impl Facts<RequestVariable>) -> ResolvedOps<'a> {
+    pub fn resolve<'a>(ops: &'a [HeaderOp], facts: &impl VariableSource<RequestVariable>) -> ResolvedHeaderOps<'a> {
         if ops.iter().all(|op| !matches!(op, HeaderOp::SetTo(..))) {
-            return ResolvedOps(Cow::Borrowed(ops));
+            return ResolvedHeaderOps(Cow::Borrowed(ops));
         }
-        ResolvedOps(ops.iter().map(|op| op.resolved(facts)).collect())
+        ResolvedHeaderOps(ops.iter().map(|op| op.resolved(facts)).collect())
     }
 
-    fn resolved(&self, facts: &impl Facts<RequestVariable>) -> HeaderOp {
+    fn resolved(&self, facts: &impl VariableSource<RequestVariable>) -> HeaderOp {
         let HeaderOp::SetTo(name, template) = self else { return self.clone() };
         let mut text = Vec::new();
         template.render(facts, &mut text);
@@ -124,7 +124,7 @@ impl HeaderOp {
     }
 }
 
-impl ResolvedOps<'_> {
+impl ResolvedHeaderOps<'_> {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -133,13 +133,13 @@ impl ResolvedOps<'_> {
     pub fn apply(&self, headers: &mut HeaderMap) {
         for op in self.0.iter() {
             match op {
-                HeaderOp::Set(SettableName(name), value) => {
+                HeaderOp::Set(SettableHeader(name), value) => {
                     headers.insert(name, value.clone());
                 }
-                HeaderOp::Add(SettableName(name), value) => {
+                HeaderOp::Add(SettableHeader(name), value) => {
                     headers.append(name, value.clone());
                 }
-                HeaderOp::Remove(SettableName(name)) => {
+                HeaderOp::Remove(SettableHeader(name)) => {
                     headers.remove(name);
                 }
                 // Resolving leaves none.
@@ -152,17 +152,17 @@ impl ResolvedOps<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::template::Presence;
+    use crate::model::template::VariablePresence;
 
     #[test]
     fn framing_and_hop_by_hop_headers_cannot_be_named() {
         for name in ["Connection", "transfer-encoding", "Content-Length", "Upgrade", "Keep-Alive", "TE", "Trailer"]
         {
-            assert_eq!(SettableName::parse(name), Err(UnsettableName::HopByHop), "{name}");
+            assert_eq!(SettableHeader::parse(name), Err(InvalidSettableHeader::HopByHop), "{name}");
         }
-        assert_eq!(SettableName::parse("bad name"), Err(UnsettableName::Invalid));
+        assert_eq!(SettableHeader::parse("bad name"), Err(InvalidSettableHeader::Invalid));
         assert_eq!(
-            SettableName::parse("X-Frame-Options").as_ref().map(SettableName::as_str),
+            SettableHeader::parse("X-Frame-Options").as_ref().map(SettableHeader::as_str),
             Ok("x-frame-options")
         );
     }
@@ -170,11 +170,11 @@ mod tests {
     /// Every header of the request is `value`.
     struct Headers(&'static str);
 
-    impl Facts<RequestVariable> for Headers {
-        fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> Presence {
+    impl VariableSource<RequestVariable> for Headers {
+        fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
             assert!(matches!(variable, RequestVariable::Header(_)));
             out.extend_from_slice(self.0.as_bytes());
-            Presence::Present
+            VariablePresence::Present
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("referrer-policy", HeaderValue::from_static("a"));
         headers.append("referrer-policy", HeaderValue::from_static("b"));
-        let name = SettableName::from_static("referrer-policy");
+        let name = SettableHeader::from_static("referrer-policy");
         apply(HeaderOp::Set(name.clone(), HeaderValue::from_static("c")), &Headers(""), &mut headers);
         assert_eq!(headers.get_all("referrer-policy").iter().collect::<Vec<_>>(), ["c"]);
         apply(HeaderOp::Add(name.clone(), HeaderValue::from_static("d")), &Headers(""), &mut headers);
@@ -201,7 +201,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-a", HeaderValue::from_static("the client's own"));
         let template = Template::parse("$http_x_b").unwrap();
-        let op = HeaderOp::SetTo(SettableName::from_static("x-a"), template);
+        let op = HeaderOp::SetTo(SettableHeader::from_static("x-a"), template);
         apply(op.clone(), &Headers("b"), &mut headers);
         assert_eq!(headers["x-a"], "b");
         apply(op, &Headers(""), &mut headers);
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_value_with_a_line_break_does_not_become_a_second_header() {
         let mut headers = HeaderMap::new();
-        let op = HeaderOp::SetTo(SettableName::from_static("x-a"), Template::parse("$http_x").unwrap());
+        let op = HeaderOp::SetTo(SettableHeader::from_static("x-a"), Template::parse("$http_x").unwrap());
         apply(op, &Headers("a\r\nX-Admin: yes"), &mut headers);
         assert!(headers.is_empty());
     }

@@ -1,26 +1,26 @@
 //! A client's offer to switch protocols, and its acceptance.
 //!
 //! Nothing becomes a tunnel because a client says so: only the application's 101 to a request that asked
-//! for it does ([`UpgradeOffer::accept`] consumes the offer). Until then the client's bytes are HTTP.
+//! for it does ([`UpgradeRequest::accept`] consumes the offer). Until then the client's bytes are HTTP.
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, Version, request, response};
 use hyper::body::Body;
 
-use crate::model::headers::ops::ResolvedOps;
-use crate::proxy::response_body::ReplyBody;
+use crate::model::headers::ops::ResolvedHeaderOps;
+use crate::proxy::response_body::ResponseBody;
 use crate::proxy::rewrite;
-use crate::upstream::request::Hop;
+use crate::upstream::request::HopMode;
 
 /// A well-formed wish to switch protocols.
-pub struct UpgradeOffer {
+pub struct UpgradeRequest {
     protocol: HeaderValue,
 }
 
-impl UpgradeOffer {
+impl UpgradeRequest {
     /// The offer in a request, if there is one that can be honoured: HTTP/1.1, `Connection: upgrade`, no
     /// body, and not HTTP/2, which would be a way around all routing.
-    pub fn of(head: &request::Parts, body: &impl Body) -> Option<UpgradeOffer> {
+    pub fn of(head: &request::Parts, body: &impl Body) -> Option<UpgradeRequest> {
         let protocol = head.headers.get(header::UPGRADE)?;
         if head.version != Version::HTTP_11 || !body.is_end_stream() || !connection_says_upgrade(&head.headers) {
             return None;
@@ -30,18 +30,18 @@ impl UpgradeOffer {
         if offered.trim().is_empty() || offered.split(',').any(is_http2) {
             return None;
         }
-        Some(UpgradeOffer { protocol: protocol.clone() })
+        Some(UpgradeRequest { protocol: protocol.clone() })
     }
 
     /// How the request is to be sent on.
-    pub fn hop(&self) -> Hop {
-        Hop::Upgrade(self.protocol.clone())
+    pub fn hop(&self) -> HopMode {
+        HopMode::Upgrade(self.protocol.clone())
     }
 
     /// The 101 for the client, made from the application's.
-    pub fn accept(self, answer: response::Parts, ops: &ResolvedOps<'_>) -> Response<ReplyBody> {
+    pub fn accept(self, answer: response::Parts, ops: &ResolvedHeaderOps<'_>) -> Response<ResponseBody> {
         let protocol = answer.headers.get(header::UPGRADE).cloned().unwrap_or(self.protocol);
-        let mut reply = Response::new(ReplyBody::Switching);
+        let mut reply = Response::new(ResponseBody::Switching);
         *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *reply.headers_mut() = rewrite::to_client(answer.headers, ops);
         reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
@@ -62,12 +62,12 @@ mod tests {
     use bytes::Bytes;
     use http_body_util::{Empty, Full};
 
-    fn offer(version: Version, headers: &[(&'static str, &'static str)]) -> Option<UpgradeOffer> {
+    fn offer(version: Version, headers: &[(&'static str, &'static str)]) -> Option<UpgradeRequest> {
         let mut request = http::Request::builder().version(version);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        UpgradeOffer::of(&request.body(()).unwrap().into_parts().0, &Empty::<Bytes>::new())
+        UpgradeRequest::of(&request.body(()).unwrap().into_parts().0, &Empty::<Bytes>::new())
     }
 
     #[test]
@@ -90,6 +90,6 @@ mod tests {
     fn a_request_with_a_body_does_not_become_a_tunnel() {
         let request = http::Request::builder().header("connection", "upgrade").header("upgrade", "websocket");
         let (head, ()) = request.body(()).unwrap().into_parts();
-        assert!(UpgradeOffer::of(&head, &Full::new(Bytes::from_static(b"x"))).is_none());
+        assert!(UpgradeRequest::of(&head, &Full::new(Bytes::from_static(b"x"))).is_none());
     }
 }

@@ -2,21 +2,21 @@
 
 use std::io::Write;
 
-use crate::model::template::Presence;
+use crate::model::template::VariablePresence;
 
 /// Appends a value if there is one.
-pub(super) fn put(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) -> Presence {
+pub(super) fn put(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) -> VariablePresence {
     match value {
         Some(value) => {
             out.extend_from_slice(value.as_ref());
-            Presence::Present
+            VariablePresence::Present
         }
-        None => Presence::Absent,
+        None => VariablePresence::Absent,
     }
 }
 
-pub(super) fn write(out: &mut Vec<u8>, value: impl std::fmt::Display) -> Presence {
+pub(super) fn write(out: &mut Vec<u8>, value: impl std::fmt::Display) -> VariablePresence {
     // Writing to memory cannot fail.
     let _ = write!(out, "{value}");
-    Presence::Present
+    VariablePresence::Present
 }

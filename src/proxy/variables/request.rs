@@ -6,50 +6,54 @@ use http::header::{self, HeaderMap, HeaderName};
 use http::request;
 
 use super::append::{put, write};
-use crate::model::host::Authority;
+use crate::model::host::ParsedAuthority;
 use crate::model::path;
-use crate::model::template::Presence;
-use crate::model::variable::RequestFact;
+use crate::model::template::VariablePresence;
+use crate::model::variable::NamedRequestVariable;
 use crate::telemetry::access_log::{line, redaction};
 
 /// Appends a fact that follows from the head alone; others are absent.
-pub(super) fn append_fact(head: &request::Parts, fact: RequestFact, out: &mut Vec<u8>) -> Presence {
+pub(super) fn append_fact(
+    head: &request::Parts,
+    fact: NamedRequestVariable,
+    out: &mut Vec<u8>,
+) -> VariablePresence {
     let target = || head.uri.path_and_query().map_or("/", |target| target.as_str());
     match fact {
-        RequestFact::Request => {
+        NamedRequestVariable::Request => {
             let protocol = line::protocol(head.version);
             write(out, format_args!("{} {} {protocol}", head.method, target()))
         }
-        RequestFact::RequestMethod => put(out, Some(head.method.as_str())),
-        RequestFact::RequestUri => put(out, Some(target())),
-        RequestFact::FilteredRequestUri => {
+        NamedRequestVariable::RequestMethod => put(out, Some(head.method.as_str())),
+        NamedRequestVariable::RequestUri => put(out, Some(target())),
+        NamedRequestVariable::FilteredRequestUri => {
             redaction::append_target(&head.uri, out);
-            Presence::Present
+            VariablePresence::Present
         }
-        RequestFact::FilteredHttpReferer => {
+        NamedRequestVariable::FilteredHttpReferer => {
             // A variable that nginx maps is empty rather than absent.
             let referer = head.headers.get(header::REFERER).map(|referer| referer.as_bytes());
             put(out, Some(redaction::without_query(referer.unwrap_or_default())))
         }
-        RequestFact::Uri => put(out, path::normalise(head.uri.path()).ok().map(|path| path.into_owned())),
-        RequestFact::Args => put(out, head.uri.query()),
-        RequestFact::IsArgs => {
+        NamedRequestVariable::Uri => put(out, path::normalise(head.uri.path()).ok().map(|path| path.into_owned())),
+        NamedRequestVariable::Args => put(out, head.uri.query()),
+        NamedRequestVariable::IsArgs => {
             put(out, Some(if head.uri.query().is_some_and(|it| !it.is_empty()) { "?" } else { "" }))
         }
-        RequestFact::ConnectionUpgrade => {
+        NamedRequestVariable::ConnectionUpgrade => {
             let asked = head.headers.get(header::UPGRADE).is_some_and(|upgrade| !upgrade.is_empty());
             put(out, Some(if asked { "upgrade" } else { "close" }))
         }
-        _ => Presence::Absent,
+        _ => VariablePresence::Absent,
     }
 }
 
 /// Appends all values of a header in one line: cookies as RFC 6265 joins them, everything else as a list.
-pub(super) fn append_header(headers: &HeaderMap, name: &HeaderName, out: &mut Vec<u8>) -> Presence {
+pub(super) fn append_header(headers: &HeaderMap, name: &HeaderName, out: &mut Vec<u8>) -> VariablePresence {
     let between: &[u8] = if name == header::COOKIE { b"; " } else { b", " };
-    let mut presence = Presence::Absent;
+    let mut presence = VariablePresence::Absent;
     for value in headers.get_all(name) {
-        if presence == Presence::Present {
+        if presence == VariablePresence::Present {
             out.extend_from_slice(between);
         }
         presence = put(out, Some(value.as_bytes()));
@@ -68,7 +72,7 @@ pub(super) fn authority(head: &request::Parts) -> Option<&[u8]> {
 /// The name in it, without a port and in lower case.
 pub(super) fn host_name(head: &request::Parts) -> Option<Cow<'_, str>> {
     let authority = std::str::from_utf8(authority(head)?).ok()?;
-    Authority::parse(authority).ok().map(|authority| authority.host)
+    ParsedAuthority::parse(authority).ok().map(|authority| authority.host)
 }
 
 /// The first parameter of this name, as it is encoded.
@@ -96,31 +100,31 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    fn fact(head: &request::Parts, fact: RequestFact) -> Option<String> {
+    fn fact(head: &request::Parts, fact: NamedRequestVariable) -> Option<String> {
         let mut out = Vec::new();
         let presence = append_fact(head, fact, &mut out);
-        (presence == Presence::Present).then(|| String::from_utf8(out).unwrap())
+        (presence == VariablePresence::Present).then(|| String::from_utf8(out).unwrap())
     }
 
     #[test]
     fn a_target_is_there_as_it_came_decoded_and_filtered() {
         let head = head("/a%2Fb/../c%20d?x=1&private_token=s", &[]);
         let text = |wanted| fact(&head, wanted).unwrap();
-        assert_eq!(text(RequestFact::RequestUri), "/a%2Fb/../c%20d?x=1&private_token=s");
-        assert_eq!(text(RequestFact::Uri), "/a/c d");
-        assert_eq!(text(RequestFact::FilteredRequestUri), "/a%2Fb/../c%20d?x=1&private_token=[FILTERED]");
-        assert_eq!(text(RequestFact::Args), "x=1&private_token=s");
-        assert_eq!(text(RequestFact::IsArgs), "?");
-        assert_eq!(text(RequestFact::Request), "GET /a%2Fb/../c%20d?x=1&private_token=s HTTP/1.1");
+        assert_eq!(text(NamedRequestVariable::RequestUri), "/a%2Fb/../c%20d?x=1&private_token=s");
+        assert_eq!(text(NamedRequestVariable::Uri), "/a/c d");
+        assert_eq!(text(NamedRequestVariable::FilteredRequestUri), "/a%2Fb/../c%20d?x=1&private_token=[FILTERED]");
+        assert_eq!(text(NamedRequestVariable::Args), "x=1&private_token=s");
+        assert_eq!(text(NamedRequestVariable::IsArgs), "?");
+        assert_eq!(text(NamedRequestVariable::Request), "GET /a%2Fb/../c%20d?x=1&private_token=s HTTP/1.1");
     }
 
     #[test]
     fn what_a_request_lacks_is_absent_or_empty_as_in_nginx() {
         let head = head("/", &[]);
-        assert_eq!(fact(&head, RequestFact::Args), None);
-        assert_eq!(fact(&head, RequestFact::IsArgs).unwrap(), "");
-        assert_eq!(fact(&head, RequestFact::FilteredHttpReferer).unwrap(), "");
-        assert_eq!(fact(&head, RequestFact::ConnectionUpgrade).unwrap(), "close");
+        assert_eq!(fact(&head, NamedRequestVariable::Args), None);
+        assert_eq!(fact(&head, NamedRequestVariable::IsArgs).unwrap(), "");
+        assert_eq!(fact(&head, NamedRequestVariable::FilteredHttpReferer).unwrap(), "");
+        assert_eq!(fact(&head, NamedRequestVariable::ConnectionUpgrade).unwrap(), "close");
     }
 
     #[test]

@@ -4,22 +4,22 @@ use std::io::Write;
 
 use chrono::{DateTime, Local};
 
-use crate::model::variable::Clock;
+use crate::model::variable::TimeVariable;
 
 /// Appends the time of now.
-pub fn append(clock: Clock, out: &mut Vec<u8>) {
+pub fn append(clock: TimeVariable, out: &mut Vec<u8>) {
     append_time(clock, Local::now(), out);
 }
 
-fn append_time(clock: Clock, now: DateTime<Local>, out: &mut Vec<u8>) {
+fn append_time(clock: TimeVariable, now: DateTime<Local>, out: &mut Vec<u8>) {
     // Writing to memory cannot fail.
     let _ = match clock {
-        Clock::Msec => {
+        TimeVariable::Msec => {
             let millis = now.timestamp_millis();
             write!(out, "{}.{:03}", millis.div_euclid(1000), millis.rem_euclid(1000))
         }
-        Clock::TimeLocal => write!(out, "{}", now.format(TIME_LOCAL)),
-        Clock::TimeIso8601 => write!(out, "{}", now.format("%Y-%m-%dT%H:%M:%S%:z")),
+        TimeVariable::TimeLocal => write!(out, "{}", now.format(TIME_LOCAL)),
+        TimeVariable::TimeIso8601 => write!(out, "{}", now.format("%Y-%m-%dT%H:%M:%S%:z")),
     };
 }
 
@@ -38,12 +38,15 @@ mod tests {
             append_time(clock, now, &mut out);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(text(Clock::Msec), "1795450682.007");
-        assert_eq!(DateTime::parse_from_rfc3339(&text(Clock::TimeIso8601)).unwrap().timestamp(), 1_795_450_682);
+        assert_eq!(text(TimeVariable::Msec), "1795450682.007");
         assert_eq!(
-            DateTime::parse_from_str(&text(Clock::TimeLocal), TIME_LOCAL).unwrap().timestamp(),
+            DateTime::parse_from_rfc3339(&text(TimeVariable::TimeIso8601)).unwrap().timestamp(),
             1_795_450_682
         );
-        assert_eq!(text(Clock::TimeIso8601).len(), "2026-11-23T16:18:02+00:00".len());
+        assert_eq!(
+            DateTime::parse_from_str(&text(TimeVariable::TimeLocal), TIME_LOCAL).unwrap().timestamp(),
+            1_795_450_682
+        );
+        assert_eq!(text(TimeVariable::TimeIso8601).len(), "2026-11-23T16:18:02+00:00".len());
     }
 }

@@ -11,13 +11,13 @@ use http::HeaderMap;
 
 use super::clock;
 use super::escape::escape_from;
-use crate::model::log_format::{CustomFormat, LogEscape};
-use crate::model::template::{Facts, Piece, Presence};
-use crate::model::variable::{LogVariable, Outcome, RequestVariable};
+use crate::model::log_format::{CustomLogFormat, LogEscape};
+use crate::model::template::{TemplatePart, VariablePresence, VariableSource};
+use crate::model::variable::{LogVariable, NamedResponseVariable, RequestVariable};
 
 /// A line that is being filled in.
 pub(super) struct CustomLine {
-    format: Rc<CustomFormat>,
+    format: Rc<CustomLogFormat>,
     /// The values that are known, escaped, in the order in which they became known.
     values: Vec<u8>,
     /// By piece of the format: where in `values` its value is.
@@ -26,7 +26,7 @@ pub(super) struct CustomLine {
 
 impl CustomLine {
     /// The line of a request that has come.
-    pub(super) fn begin(format: Rc<CustomFormat>, facts: &impl Facts<RequestVariable>) -> CustomLine {
+    pub(super) fn begin(format: Rc<CustomLogFormat>, facts: &impl VariableSource<RequestVariable>) -> CustomLine {
         let slots = vec![None; format.template.pieces().len()].into();
         let mut line = CustomLine { format, values: Vec::new(), slots };
         line.fill(|variable, out| match variable {
@@ -55,35 +55,41 @@ impl CustomLine {
     }
 
     /// Appends the line with its end to `out`, now that `outcome` can tell everything else.
-    pub(super) fn finish(&mut self, outcome: impl Fn(Outcome, &mut Vec<u8>) -> Presence, out: &mut Vec<u8>) {
+    pub(super) fn finish(
+        &mut self,
+        outcome: impl Fn(NamedResponseVariable, &mut Vec<u8>) -> VariablePresence,
+        out: &mut Vec<u8>,
+    ) {
         self.fill(|variable, values| match variable {
             LogVariable::Request(RequestVariable::Clock(clock)) => {
                 clock::append(*clock, values);
-                Some(Presence::Present)
+                Some(VariablePresence::Present)
             }
             LogVariable::Outcome(wanted) => Some(outcome(*wanted, values)),
             // A header of an answer that never came.
-            _ => Some(Presence::Absent),
+            _ => Some(VariablePresence::Absent),
         });
         for (piece, slot) in self.format.template.pieces().iter().zip(&self.slots) {
             match (piece, slot) {
-                (Piece::Literal(text), _) => out.extend_from_slice(text.as_bytes()),
-                (Piece::Variable(_), Some(at)) => out.extend_from_slice(&self.values[at.clone()]),
-                (Piece::Variable(_), None) => {}
+                (TemplatePart::Literal(text), _) => out.extend_from_slice(text.as_bytes()),
+                (TemplatePart::Variable(_), Some(at)) => out.extend_from_slice(&self.values[at.clone()]),
+                (TemplatePart::Variable(_), None) => {}
             }
         }
         out.push(b'\n');
     }
 
     /// Fills in the variables that have no value yet and that `value` knows.
-    fn fill(&mut self, mut value: impl FnMut(&LogVariable, &mut Vec<u8>) -> Option<Presence>) {
+    fn fill(&mut self, mut value: impl FnMut(&LogVariable, &mut Vec<u8>) -> Option<VariablePresence>) {
         for (piece, slot) in self.format.template.pieces().iter().zip(&mut self.slots) {
-            let (Piece::Variable(variable), None) = (piece, &slot) else { continue };
+            let (TemplatePart::Variable(variable), None) = (piece, &slot) else { continue };
             let start = self.values.len();
             match value(variable, &mut self.values) {
-                Some(Presence::Present) => escape_from(self.format.escape, &mut self.values, start),
-                Some(Presence::Absent) if self.format.escape == LogEscape::Default => self.values.push(b'-'),
-                Some(Presence::Absent) => {}
+                Some(VariablePresence::Present) => escape_from(self.format.escape, &mut self.values, start),
+                Some(VariablePresence::Absent) if self.format.escape == LogEscape::Default => {
+                    self.values.push(b'-')
+                }
+                Some(VariablePresence::Absent) => {}
                 None => continue,
             }
             *slot = Some(start..self.values.len());
@@ -91,14 +97,14 @@ impl CustomLine {
     }
 }
 
-fn append_header(headers: &HeaderMap, name: &http::HeaderName, out: &mut Vec<u8>) -> Presence {
-    let mut presence = Presence::Absent;
+fn append_header(headers: &HeaderMap, name: &http::HeaderName, out: &mut Vec<u8>) -> VariablePresence {
+    let mut presence = VariablePresence::Absent;
     for value in headers.get_all(name) {
-        if presence == Presence::Present {
+        if presence == VariablePresence::Present {
             out.extend_from_slice(b", ");
         }
         out.extend_from_slice(value.as_bytes());
-        presence = Presence::Present;
+        presence = VariablePresence::Present;
     }
     presence
 }
@@ -112,16 +118,16 @@ mod tests {
     /// Every fact of the request is its own name; headers are absent.
     struct Names;
 
-    impl Facts<RequestVariable> for Names {
-        fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> Presence {
-            let RequestVariable::Fact(fact) = variable else { return Presence::Absent };
+    impl VariableSource<RequestVariable> for Names {
+        fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
+            let RequestVariable::Fact(fact) = variable else { return VariablePresence::Absent };
             out.extend_from_slice(fact.name().as_bytes());
-            Presence::Present
+            VariablePresence::Present
         }
     }
 
     fn line(format: &str, escape: LogEscape) -> String {
-        let format = CustomFormat { template: Template::parse(format).unwrap(), escape };
+        let format = CustomLogFormat { template: Template::parse(format).unwrap(), escape };
         let mut line = CustomLine::begin(Rc::new(format), &Names);
         let mut headers = HeaderMap::new();
         headers.append("x-a", HeaderValue::from_static("1"));
@@ -132,7 +138,7 @@ mod tests {
         line.finish(
             |outcome, out| {
                 out.extend_from_slice(outcome.name().as_bytes());
-                Presence::Present
+                VariablePresence::Present
             },
             &mut out,
         );

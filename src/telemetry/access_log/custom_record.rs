@@ -9,33 +9,33 @@ use http::{HeaderMap, StatusCode, request};
 
 use super::custom_line::CustomLine;
 use super::gzip_ratio;
-use crate::model::log_format::CustomFormat;
-use crate::model::template::{Facts, Presence};
+use crate::model::log_format::CustomLogFormat;
+use crate::model::template::{VariablePresence, VariableSource};
 use crate::model::upstream::UpstreamAddress;
-use crate::model::variable::{Outcome, RequestFact, RequestVariable};
+use crate::model::variable::{NamedRequestVariable, NamedResponseVariable, RequestVariable};
 
 /// The notes of one exchange.
-pub struct Notes {
+pub struct CustomRecord {
     line: CustomLine,
     begun: Instant,
     /// Bytes of the heads as HTTP/1.1 writes them.
     request_head: usize,
     answer_head: usize,
-    upstream: Option<UpstreamNotes>,
+    upstream: Option<UpstreamRecord>,
 }
 
 /// How asking the application went.
-struct UpstreamNotes {
+struct UpstreamRecord {
     address: String,
     asked: Instant,
     /// Tells how many bytes of the request's body went to it so far.
     uploaded: Box<dyn Fn() -> u64>,
     connected_in: Option<Duration>,
-    head: Option<UpstreamHead>,
+    head: Option<UpstreamHeadRecord>,
 }
 
 /// The head of its answer, or of ours in its place.
-struct UpstreamHead {
+struct UpstreamHeadRecord {
     status: StatusCode,
     after: Duration,
     length: usize,
@@ -43,7 +43,7 @@ struct UpstreamHead {
 
 /// What the end of an exchange tells.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct End {
+pub(super) struct ExchangeEnd {
     pub(super) status: u16,
     /// Bytes of the body that went to the client.
     pub(super) sent: u64,
@@ -54,17 +54,17 @@ pub(super) struct End {
 }
 
 /// A request that could not be read: only its sender is known.
-struct Unreadable(IpAddr);
+struct UnparsedRequest(IpAddr);
 
-impl Notes {
+impl CustomRecord {
     pub(super) fn begin(
-        format: Rc<CustomFormat>,
-        facts: &impl Facts<RequestVariable>,
+        format: Rc<CustomLogFormat>,
+        facts: &impl VariableSource<RequestVariable>,
         head: &request::Parts,
-    ) -> Notes {
+    ) -> CustomRecord {
         let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());
         let first_line = head.method.as_str().len() + target + "  HTTP/1.1\r\n".len();
-        Notes {
+        CustomRecord {
             line: CustomLine::begin(format, facts),
             begun: Instant::now(),
             request_head: first_line + length(&head.headers),
@@ -75,7 +75,7 @@ impl Notes {
 
     /// The application is about to be asked.
     pub fn asking(&mut self, address: &UpstreamAddress, uploaded: Box<dyn Fn() -> u64>) {
-        self.upstream = Some(UpstreamNotes {
+        self.upstream = Some(UpstreamRecord {
             address: address.to_string(),
             asked: Instant::now(),
             uploaded,
@@ -108,25 +108,31 @@ impl Notes {
     }
 
     /// Appends the line.
-    pub(super) fn write(&mut self, end: End, out: &mut Vec<u8>) {
-        let Notes { line, begun, request_head, answer_head, upstream } = self;
+    pub(super) fn write(&mut self, end: ExchangeEnd, out: &mut Vec<u8>) {
+        let CustomRecord { line, begun, request_head, answer_head, upstream } = self;
         let uploaded = upstream.as_ref().map_or(0, |upstream| (upstream.uploaded)()) + end.received;
         let number = |out: &mut Vec<u8>, number: u64| write(out, format_args!("{number}"));
         line.finish(
             |outcome, out| match outcome {
-                Outcome::Status => number(out, end.status.into()),
-                Outcome::BodyBytesSent => number(out, end.sent),
-                Outcome::BytesSent => number(out, end.sent + *answer_head as u64),
-                Outcome::RequestLength => number(out, *request_head as u64 + uploaded),
-                Outcome::RequestTime => seconds(out, begun.elapsed()),
-                Outcome::GzipRatio if end.uncompressed > 0 => {
+                NamedResponseVariable::Status => number(out, end.status.into()),
+                NamedResponseVariable::BodyBytesSent => number(out, end.sent),
+                NamedResponseVariable::BytesSent => number(out, end.sent + *answer_head as u64),
+                NamedResponseVariable::RequestLength => number(out, *request_head as u64 + uploaded),
+                NamedResponseVariable::RequestTime => seconds(out, begun.elapsed()),
+                NamedResponseVariable::GzipRatio if end.uncompressed > 0 => {
                     gzip_ratio::append(out, end.uncompressed, end.sent);
-                    Presence::Present
+                    VariablePresence::Present
                 }
                 // Nothing is cached here.
-                Outcome::GzipRatio | Outcome::UpstreamCacheStatus => Presence::Absent,
-                Outcome::UpstreamBytesSent if upstream.is_some() => number(out, *request_head as u64 + uploaded),
-                _ => upstream.as_ref().map_or(Presence::Absent, |upstream| upstream.append(outcome, end, out)),
+                NamedResponseVariable::GzipRatio | NamedResponseVariable::UpstreamCacheStatus => {
+                    VariablePresence::Absent
+                }
+                NamedResponseVariable::UpstreamBytesSent if upstream.is_some() => {
+                    number(out, *request_head as u64 + uploaded)
+                }
+                _ => upstream
+                    .as_ref()
+                    .map_or(VariablePresence::Absent, |upstream| upstream.append(outcome, end, out)),
             },
             out,
         );
@@ -134,63 +140,65 @@ impl Notes {
 
     fn upstream_head(&mut self, status: StatusCode, length: usize) {
         if let Some(upstream) = &mut self.upstream {
-            upstream.head = Some(UpstreamHead { status, after: upstream.asked.elapsed(), length });
+            upstream.head = Some(UpstreamHeadRecord { status, after: upstream.asked.elapsed(), length });
         }
     }
 }
 
-impl UpstreamNotes {
-    fn append(&self, outcome: Outcome, end: End, out: &mut Vec<u8>) -> Presence {
+impl UpstreamRecord {
+    fn append(&self, outcome: NamedResponseVariable, end: ExchangeEnd, out: &mut Vec<u8>) -> VariablePresence {
         let head = self.head.as_ref();
         match outcome {
-            Outcome::UpstreamAddr => write(out, format_args!("{}", self.address)),
-            Outcome::UpstreamStatus => {
-                head.map_or(Presence::Absent, |head| write(out, format_args!("{}", head.status.as_u16())))
+            NamedResponseVariable::UpstreamAddr => write(out, format_args!("{}", self.address)),
+            NamedResponseVariable::UpstreamStatus => {
+                head.map_or(VariablePresence::Absent, |head| write(out, format_args!("{}", head.status.as_u16())))
             }
-            Outcome::UpstreamConnectTime => self.connected_in.map_or(Presence::Absent, |took| seconds(out, took)),
+            NamedResponseVariable::UpstreamConnectTime => {
+                self.connected_in.map_or(VariablePresence::Absent, |took| seconds(out, took))
+            }
             // An answer of ours has no head of theirs.
-            Outcome::UpstreamHeaderTime => {
+            NamedResponseVariable::UpstreamHeaderTime => {
                 let head = head.filter(|head| head.length > 0);
-                head.map_or(Presence::Absent, |head| seconds(out, head.after))
+                head.map_or(VariablePresence::Absent, |head| seconds(out, head.after))
             }
-            Outcome::UpstreamResponseTime => seconds(out, self.asked.elapsed()),
-            Outcome::UpstreamResponseLength => write(out, format_args!("{}", self.body_length(end))),
-            Outcome::UpstreamBytesReceived => {
+            NamedResponseVariable::UpstreamResponseTime => seconds(out, self.asked.elapsed()),
+            NamedResponseVariable::UpstreamResponseLength => write(out, format_args!("{}", self.body_length(end))),
+            NamedResponseVariable::UpstreamBytesReceived => {
                 let head = head.map_or(0, |head| head.length) as u64;
                 write(out, format_args!("{}", head + self.body_length(end)))
             }
-            _ => Presence::Absent,
+            _ => VariablePresence::Absent,
         }
     }
 
     /// Bytes of its body; a body of ours in its place does not count.
-    fn body_length(&self, end: End) -> u64 {
+    fn body_length(&self, end: ExchangeEnd) -> u64 {
         let answered = if end.uncompressed > 0 { end.uncompressed } else { end.sent };
         if self.head.as_ref().is_some_and(|head| head.length > 0) { answered } else { 0 }
     }
 }
 
 /// Appends the line of a request that was refused before it could be read.
-pub(super) fn write_unreadable(format: &Rc<CustomFormat>, peer: IpAddr, status: StatusCode, out: &mut Vec<u8>) {
-    CustomLine::begin(format.clone(), &Unreadable(peer)).finish(
+pub(super) fn write_unreadable(format: &Rc<CustomLogFormat>, peer: IpAddr, status: StatusCode, out: &mut Vec<u8>) {
+    CustomLine::begin(format.clone(), &UnparsedRequest(peer)).finish(
         |outcome, out| match outcome {
-            Outcome::Status => write(out, format_args!("{}", status.as_u16())),
-            Outcome::BodyBytesSent => write(out, format_args!("0")),
-            _ => Presence::Absent,
+            NamedResponseVariable::Status => write(out, format_args!("{}", status.as_u16())),
+            NamedResponseVariable::BodyBytesSent => write(out, format_args!("0")),
+            _ => VariablePresence::Absent,
         },
         out,
     );
 }
 
-impl Facts<RequestVariable> for Unreadable {
-    fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> Presence {
+impl VariableSource<RequestVariable> for UnparsedRequest {
+    fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
         match variable {
-            RequestVariable::Fact(RequestFact::RemoteAddr | RequestFact::RealipRemoteAddr) => {
+            RequestVariable::Fact(NamedRequestVariable::RemoteAddr | NamedRequestVariable::RealipRemoteAddr) => {
                 write(out, format_args!("{}", self.0))
             }
             // What nginx maps is empty rather than absent.
-            RequestVariable::Fact(RequestFact::FilteredHttpReferer) => Presence::Present,
-            _ => Presence::Absent,
+            RequestVariable::Fact(NamedRequestVariable::FilteredHttpReferer) => VariablePresence::Present,
+            _ => VariablePresence::Absent,
         }
     }
 }
@@ -201,14 +209,14 @@ fn length(headers: &HeaderMap) -> usize {
     lines.sum::<usize>() + "\r\n".len()
 }
 
-fn seconds(out: &mut Vec<u8>, time: Duration) -> Presence {
+fn seconds(out: &mut Vec<u8>, time: Duration) -> VariablePresence {
     write(out, format_args!("{:.3}", time.as_secs_f64()))
 }
 
-fn write(out: &mut Vec<u8>, value: std::fmt::Arguments<'_>) -> Presence {
+fn write(out: &mut Vec<u8>, value: std::fmt::Arguments<'_>) -> VariablePresence {
     // Writing to memory cannot fail.
     let _ = out.write_fmt(value);
-    Presence::Present
+    VariablePresence::Present
 }
 
 /// `HTTP/1.1 200 OK`, give or take the reason.

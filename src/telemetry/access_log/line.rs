@@ -31,7 +31,7 @@ pub struct RequestSummary {
 
 /// What the line says about how it ended.
 #[derive(Debug, Clone, Copy)]
-pub struct Outcome {
+pub struct ResponseSummary {
     pub status: u16,
     /// Bytes of the body that went to the client.
     pub sent: u64,
@@ -51,7 +51,7 @@ pub struct TunnelLine {
 
 /// How a tunnel ended.
 #[derive(Debug, Clone, Copy)]
-pub struct TunnelEnd {
+pub struct TunnelSummary {
     pub lasted: Duration,
     /// Bytes that went to the client.
     pub sent: u64,
@@ -74,7 +74,7 @@ impl RequestSummary {
 }
 
 /// Appends one line, newline included, to `out`. `time` is in nginx's `$time_local` form.
-pub fn write_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, request: &RequestSummary, outcome: Outcome) {
+pub fn write_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, request: &RequestSummary, outcome: ResponseSummary) {
     write_client(out, peer, request);
     out.extend_from_slice(time.as_bytes());
     write_request(out, request, outcome.status);
@@ -102,7 +102,7 @@ impl TunnelLine {
     }
 
     /// Appends the line to `out`.
-    pub fn write(&self, out: &mut Vec<u8>, time: &str, end: TunnelEnd) {
+    pub fn write(&self, out: &mut Vec<u8>, time: &str, end: TunnelSummary) {
         out.extend_from_slice(&self.text[..self.time_at]);
         out.extend_from_slice(time.as_bytes());
         out.extend_from_slice(&self.text[self.time_at..self.sent_at]);
@@ -211,14 +211,14 @@ mod tests {
         RequestSummary::of(&request.body(()).unwrap().into_parts().0)
     }
 
-    fn line(target: &str, headers: &[(&'static str, &str)], outcome: Outcome) -> String {
+    fn line(target: &str, headers: &[(&'static str, &str)], outcome: ResponseSummary) -> String {
         let mut out = Vec::new();
         write_line(&mut out, PEER, TIME, &summary(target, headers), outcome);
         String::from_utf8(out).unwrap()
     }
 
-    fn ended(status: u16, sent: u64) -> Outcome {
-        Outcome { status, sent, uncompressed: 0 }
+    fn ended(status: u16, sent: u64) -> ResponseSummary {
+        ResponseSummary { status, sent, uncompressed: 0 }
     }
 
     #[test]
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn a_tunnel_says_how_long_it_lasted_and_what_it_received() {
         let mut out = Vec::new();
-        let end = TunnelEnd { lasted: Duration::from_millis(1500), sent: 9, received: 77 };
+        let end = TunnelSummary { lasted: Duration::from_millis(1500), sent: 9, received: 77 };
         TunnelLine::prepare(PEER, &summary("/ws?token=x", &[("user-agent", "a")])).write(&mut out, TIME, end);
         assert_eq!(
             String::from_utf8(out).unwrap(),

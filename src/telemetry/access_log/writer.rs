@@ -18,20 +18,20 @@ use crate::model::LogTarget;
 
 /// The open access logs of a process; becomes the thread that writes them.
 pub struct LogWriter {
-    sinks: Vec<Sink>,
-    orders: Receiver<Order>,
-    handle: LogHandle,
+    sinks: Vec<LogSink>,
+    orders: Receiver<WriterCommand>,
+    handle: LogSender,
 }
 
 /// The thread that writes.
 pub struct WriterThread {
-    handle: LogHandle,
+    handle: LogSender,
     ended: Receiver<()>,
 }
 
 /// How the thread ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
+pub enum FlushOutcome {
     AllWritten,
     /// A disk or a pipe takes no more; its lines are lost.
     Stuck,
@@ -39,20 +39,20 @@ pub enum Finish {
 
 /// Sends buffers and orders to the writer, from any thread. Never waits for it.
 #[derive(Clone)]
-pub struct LogHandle {
-    orders: SyncSender<Order>,
-    shared: Arc<Shared>,
+pub struct LogSender {
+    orders: SyncSender<WriterCommand>,
+    shared: Arc<WriterState>,
 }
 
 /// One worker's end of one access log: collects lines and hands them over together.
-pub struct WorkerLog {
-    handle: LogHandle,
+pub struct LogBuffer {
+    handle: LogSender,
     sink: usize,
     is_off: bool,
     buffer: RefCell<Vec<u8>>,
 }
 
-enum Order {
+enum WriterCommand {
     Write {
         sink: usize,
         lines: Vec<u8>,
@@ -63,14 +63,14 @@ enum Order {
 
 /// What is asked of the writer beside its queue, which may be full.
 #[derive(Default)]
-struct Shared {
+struct WriterState {
     reopen: AtomicBool,
     end: AtomicBool,
     /// Buffers that were lost because the disk was too slow or full.
     dropped: AtomicU64,
 }
 
-enum Sink {
+enum LogSink {
     Off,
     Stdout,
     File { path: PathBuf, file: File },
@@ -79,21 +79,21 @@ enum Sink {
 impl LogWriter {
     /// Opens every target. The position of a target is the position of its log.
     pub fn open(targets: &[LogTarget]) -> Result<LogWriter, (LogTarget, io::Error)> {
-        let open = |target: &LogTarget| Sink::open(target).map_err(|error| (target.clone(), error));
+        let open = |target: &LogTarget| LogSink::open(target).map_err(|error| (target.clone(), error));
         let sinks = targets.iter().map(open).collect::<Result<_, _>>()?;
         let (sender, orders) = sync_channel(QUEUE);
-        Ok(LogWriter { sinks, orders, handle: LogHandle { orders: sender, shared: Arc::default() } })
+        Ok(LogWriter { sinks, orders, handle: LogSender { orders: sender, shared: Arc::default() } })
     }
 
-    pub fn handle(&self) -> LogHandle {
+    pub fn handle(&self) -> LogSender {
         self.handle.clone()
     }
 
     /// Makes an account the owner of the files, so that it can open them anew after a rotation.
     pub fn give_to(&self, user: u32, group: u32) -> io::Result<()> {
         self.sinks.iter().try_for_each(|sink| match sink {
-            Sink::File { file, .. } => fchown(file, Some(user), Some(group)),
-            Sink::Off | Sink::Stdout => Ok(()),
+            LogSink::File { file, .. } => fchown(file, Some(user), Some(group)),
+            LogSink::Off | LogSink::Stdout => Ok(()),
         })
     }
 
@@ -112,28 +112,28 @@ impl LogWriter {
 
 impl WriterThread {
     /// Ends the thread once it has written what was handed over before, or gives up on it.
-    pub fn finish(self, patience: Duration) -> Finish {
+    pub fn finish(self, patience: Duration) -> FlushOutcome {
         self.handle.shared.end.store(true, Ordering::Release);
         self.handle.wake();
         match self.ended.recv_timeout(patience) {
-            Ok(()) => Finish::AllWritten,
-            Err(_) => Finish::Stuck,
+            Ok(()) => FlushOutcome::AllWritten,
+            Err(_) => FlushOutcome::Stuck,
         }
     }
 }
 
-fn write_all(sinks: &mut [Sink], orders: &Receiver<Order>, shared: &Shared) {
+fn write_all(sinks: &mut [LogSink], orders: &Receiver<WriterCommand>, shared: &WriterState) {
     let mut reported = 0;
     loop {
         let ending = shared.end.load(Ordering::Acquire);
         let order = if ending { orders.try_recv().ok() } else { orders.recv().ok() };
         match order {
-            Some(Order::Write { sink, lines }) => sinks[sink].write(&lines, &shared.dropped),
-            Some(Order::Look) => {}
+            Some(WriterCommand::Write { sink, lines }) => sinks[sink].write(&lines, &shared.dropped),
+            Some(WriterCommand::Look) => {}
             None => return,
         }
         if shared.reopen.swap(false, Ordering::AcqRel) {
-            sinks.iter_mut().for_each(Sink::reopen);
+            sinks.iter_mut().for_each(LogSink::reopen);
         }
         let dropped = shared.dropped.load(Ordering::Relaxed);
         if dropped >= reported + WORTH_A_WORD || (dropped > 0 && reported == 0) {
@@ -143,7 +143,7 @@ fn write_all(sinks: &mut [Sink], orders: &Receiver<Order>, shared: &Shared) {
     }
 }
 
-impl LogHandle {
+impl LogSender {
     /// Opens all files anew, at the same paths.
     pub fn reopen(&self) {
         self.shared.reopen.store(true, Ordering::Release);
@@ -152,16 +152,16 @@ impl LogHandle {
 
     /// A full queue needs no waking.
     fn wake(&self) {
-        let _ = self.orders.try_send(Order::Look);
+        let _ = self.orders.try_send(WriterCommand::Look);
     }
 
-    pub fn for_worker(&self, sink: usize, target: &LogTarget) -> WorkerLog {
+    pub fn for_worker(&self, sink: usize, target: &LogTarget) -> LogBuffer {
         let is_off = *target == LogTarget::Off;
-        WorkerLog { handle: self.clone(), sink, is_off, buffer: RefCell::new(Vec::new()) }
+        LogBuffer { handle: self.clone(), sink, is_off, buffer: RefCell::new(Vec::new()) }
     }
 }
 
-impl WorkerLog {
+impl LogBuffer {
     /// Lets `write` append a line.
     pub fn line(&self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.is_off {
@@ -184,32 +184,32 @@ impl WorkerLog {
 
     fn hand_over(&self, buffer: &mut Vec<u8>) {
         let lines = std::mem::take(buffer);
-        if self.handle.orders.try_send(Order::Write { sink: self.sink, lines }).is_err() {
+        if self.handle.orders.try_send(WriterCommand::Write { sink: self.sink, lines }).is_err() {
             self.handle.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-impl Drop for WorkerLog {
+impl Drop for LogBuffer {
     fn drop(&mut self) {
         self.flush();
     }
 }
 
-impl Sink {
-    fn open(target: &LogTarget) -> io::Result<Sink> {
+impl LogSink {
+    fn open(target: &LogTarget) -> io::Result<LogSink> {
         Ok(match target {
-            LogTarget::Off => Sink::Off,
-            LogTarget::Stdout => Sink::Stdout,
-            LogTarget::File(path) => Sink::File { path: path.clone(), file: append_to(path)? },
+            LogTarget::Off => LogSink::Off,
+            LogTarget::Stdout => LogSink::Stdout,
+            LogTarget::File(path) => LogSink::File { path: path.clone(), file: append_to(path)? },
         })
     }
 
     fn write(&mut self, lines: &[u8], dropped: &AtomicU64) {
         let result = match self {
-            Sink::Off => Ok(()),
-            Sink::Stdout => io::stdout().lock().write_all(lines),
-            Sink::File { file, .. } => file.write_all(lines),
+            LogSink::Off => Ok(()),
+            LogSink::Stdout => io::stdout().lock().write_all(lines),
+            LogSink::File { file, .. } => file.write_all(lines),
         };
         if let Err(error) = result {
             // The first loss and then each thousandth is worth a word; the disk may stay full for days.
@@ -220,7 +220,7 @@ impl Sink {
     }
 
     fn reopen(&mut self) {
-        let Sink::File { path, file } = self else { return };
+        let LogSink::File { path, file } = self else { return };
         match append_to(path) {
             Ok(new) => *file = new,
             Err(error) => {

@@ -2,7 +2,7 @@
 
 /// One end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostExpiry {
+pub struct HostCertificateExpiry {
     /// The first name of the host.
     pub host: String,
     /// What it is that ends, in a word.

@@ -1,20 +1,20 @@
 //! TLS handshakes, counted by what was agreed on, and those that failed by the reason.
 
 use super::counter::Counter;
-use crate::model::tls::{Beginning, CipherSuite, KeyGroup};
+use crate::model::tls::{CipherSuite, HandshakeKind, NamedGroup};
 
 /// What a handshake has agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Agreement {
+pub struct NegotiatedParameters {
     pub suite: CipherSuite,
     /// `None` where a session was resumed without a new exchange of keys.
-    pub group: Option<KeyGroup>,
-    pub beginning: Beginning,
+    pub group: Option<NamedGroup>,
+    pub beginning: HandshakeKind,
 }
 
 /// Why a handshake came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum HandshakeFailureKind {
     PlainHttp,
     TooSlow,
     /// The certificate of the client is not one that is accepted.
@@ -29,58 +29,60 @@ pub enum Fault {
 }
 
 /// One worker's counters.
-pub(super) struct Handshakes {
+pub(super) struct HandshakeCounters {
     agreements: Vec<Counter>,
-    faults: [Counter; Fault::ALL.len()],
+    faults: [Counter; HandshakeFailureKind::ALL.len()],
 }
 
 /// All workers together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct HandshakeSums {
+pub struct HandshakeMetrics {
     /// Those that have been seen.
-    pub agreements: Vec<(Agreement, u64)>,
-    pub faults: Vec<(Fault, u64)>,
+    pub agreements: Vec<(NegotiatedParameters, u64)>,
+    pub faults: Vec<(HandshakeFailureKind, u64)>,
 }
 
-impl Handshakes {
-    pub(super) fn agreed(&self, agreement: Agreement) {
+impl HandshakeCounters {
+    pub(super) fn agreed(&self, agreement: NegotiatedParameters) {
         if let Some(counter) = self.agreements.get(agreement.index()) {
             counter.add(1);
         }
     }
 
-    pub(super) fn failed(&self, fault: Fault) {
+    pub(super) fn failed(&self, fault: HandshakeFailureKind) {
         self.faults[fault as usize].add(1);
     }
 }
 
-impl Default for Handshakes {
-    fn default() -> Handshakes {
-        let agreements = Agreement::all().map(|_| Counter::default()).collect();
-        Handshakes { agreements, faults: Default::default() }
+impl Default for HandshakeCounters {
+    fn default() -> HandshakeCounters {
+        let agreements = NegotiatedParameters::all().map(|_| Counter::default()).collect();
+        HandshakeCounters { agreements, faults: Default::default() }
     }
 }
 
-impl HandshakeSums {
-    pub(super) fn of<'a>(workers: impl Iterator<Item = &'a Handshakes> + Clone) -> HandshakeSums {
-        let agreed = |agreement: Agreement| {
+impl HandshakeMetrics {
+    pub(super) fn of<'a>(workers: impl Iterator<Item = &'a HandshakeCounters> + Clone) -> HandshakeMetrics {
+        let agreed = |agreement: NegotiatedParameters| {
             let counts = workers.clone().filter_map(|worker| worker.agreements.get(agreement.index()));
             (agreement, counts.map(Counter::read).sum::<u64>())
         };
-        let failed =
-            |fault: Fault| (fault, workers.clone().map(|worker| worker.faults[fault as usize].read()).sum());
-        HandshakeSums {
-            agreements: Agreement::all().map(agreed).filter(|(_, count)| *count > 0).collect(),
-            faults: Fault::ALL.into_iter().map(failed).collect(),
+        let failed = |fault: HandshakeFailureKind| {
+            (fault, workers.clone().map(|worker| worker.faults[fault as usize].read()).sum())
+        };
+        HandshakeMetrics {
+            agreements: NegotiatedParameters::all().map(agreed).filter(|(_, count)| *count > 0).collect(),
+            faults: HandshakeFailureKind::ALL.into_iter().map(failed).collect(),
         }
     }
 }
 
-impl Agreement {
+impl NegotiatedParameters {
     /// All that there can be, each at its index.
-    fn all() -> impl Iterator<Item = Agreement> {
+    fn all() -> impl Iterator<Item = NegotiatedParameters> {
         CipherSuite::ALL.into_iter().flat_map(|suite| {
-            groups().flat_map(move |group| BEGINNINGS.map(|beginning| Agreement { suite, group, beginning }))
+            groups()
+                .flat_map(move |group| BEGINNINGS.map(|beginning| NegotiatedParameters { suite, group, beginning }))
         })
     }
 
@@ -92,37 +94,37 @@ impl Agreement {
     }
 }
 
-impl Fault {
+impl HandshakeFailureKind {
     /// In the order of their numbers.
-    const ALL: [Fault; 7] = [
-        Fault::PlainHttp,
-        Fault::TooSlow,
-        Fault::ClientCertificate,
-        Fault::NothingInCommon,
-        Fault::ClientRefused,
-        Fault::Left,
-        Fault::Broken,
+    const ALL: [HandshakeFailureKind; 7] = [
+        HandshakeFailureKind::PlainHttp,
+        HandshakeFailureKind::TooSlow,
+        HandshakeFailureKind::ClientCertificate,
+        HandshakeFailureKind::NothingInCommon,
+        HandshakeFailureKind::ClientRefused,
+        HandshakeFailureKind::Left,
+        HandshakeFailureKind::Broken,
     ];
 
     /// As metrics name it.
     pub fn name(self) -> &'static str {
         match self {
-            Fault::PlainHttp => "plain_http",
-            Fault::TooSlow => "too_slow",
-            Fault::ClientCertificate => "client_certificate",
-            Fault::NothingInCommon => "nothing_in_common",
-            Fault::ClientRefused => "client_refused",
-            Fault::Left => "left",
-            Fault::Broken => "broken",
+            HandshakeFailureKind::PlainHttp => "plain_http",
+            HandshakeFailureKind::TooSlow => "too_slow",
+            HandshakeFailureKind::ClientCertificate => "client_certificate",
+            HandshakeFailureKind::NothingInCommon => "nothing_in_common",
+            HandshakeFailureKind::ClientRefused => "client_refused",
+            HandshakeFailureKind::Left => "left",
+            HandshakeFailureKind::Broken => "broken",
         }
     }
 }
 
-fn groups() -> impl Iterator<Item = Option<KeyGroup>> {
-    KeyGroup::ALL.into_iter().map(Some).chain([None])
+fn groups() -> impl Iterator<Item = Option<NamedGroup>> {
+    NamedGroup::ALL.into_iter().map(Some).chain([None])
 }
 
-const BEGINNINGS: [Beginning; 2] = [Beginning::New, Beginning::Resumed];
+const BEGINNINGS: [HandshakeKind; 2] = [HandshakeKind::New, HandshakeKind::Resumed];
 
 #[cfg(test)]
 mod tests {
@@ -130,20 +132,24 @@ mod tests {
 
     #[test]
     fn every_agreement_and_every_fault_has_a_counter_of_its_own() {
-        let indexes: Vec<usize> = Agreement::all().map(Agreement::index).collect();
+        let indexes: Vec<usize> = NegotiatedParameters::all().map(NegotiatedParameters::index).collect();
         assert_eq!(indexes, (0..indexes.len()).collect::<Vec<_>>());
-        let faults: Vec<usize> = Fault::ALL.iter().map(|fault| *fault as usize).collect();
-        assert_eq!(faults, (0..Fault::ALL.len()).collect::<Vec<_>>());
+        let faults: Vec<usize> = HandshakeFailureKind::ALL.iter().map(|fault| *fault as usize).collect();
+        assert_eq!(faults, (0..HandshakeFailureKind::ALL.len()).collect::<Vec<_>>());
     }
 
     #[test]
     fn workers_are_added_up() {
-        let agreement = Agreement { suite: CipherSuite::ALL[3], group: None, beginning: Beginning::Resumed };
-        let workers = [Handshakes::default(), Handshakes::default()];
+        let agreement =
+            NegotiatedParameters { suite: CipherSuite::ALL[3], group: None, beginning: HandshakeKind::Resumed };
+        let workers = [HandshakeCounters::default(), HandshakeCounters::default()];
         workers.iter().for_each(|worker| worker.agreed(agreement));
-        workers[1].failed(Fault::Left);
-        let sums = HandshakeSums::of(workers.iter());
+        workers[1].failed(HandshakeFailureKind::Left);
+        let sums = HandshakeMetrics::of(workers.iter());
         assert_eq!(sums.agreements, [(agreement, 2)]);
-        assert!(sums.faults.contains(&(Fault::Left, 1)) && sums.faults.contains(&(Fault::Broken, 0)));
+        assert!(
+            sums.faults.contains(&(HandshakeFailureKind::Left, 1))
+                && sums.faults.contains(&(HandshakeFailureKind::Broken, 0))
+        );
     }
 }

@@ -12,8 +12,8 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::expiry::{Expiry, Kind, Lapse};
-use super::file_error::FileProblem;
+use super::expiry::{Expiry, ExpiryKind, ExpiryState};
+use super::file_error::FileError;
 use super::validity::{date, days};
 use super::{distinguished_name, pem};
 use crate::model::CertificateFiles;
@@ -21,25 +21,25 @@ use crate::model::host::{HostName, HostPattern};
 
 /// A certificate chain with its key: they belong together, and the key can sign.
 #[derive(Debug, Clone)]
-pub struct Certificate {
+pub struct ServerCertificate {
     key: Arc<CertifiedKey>,
     chain_file: PathBuf,
-    leaf: Leaf,
+    leaf: LeafInfo,
     /// When the authorities end that lead from the leaf to one that clients know.
     intermediates: Vec<Expiry>,
-    origin: Origin,
+    origin: CertificateOrigin,
 }
 
 /// A chain in its order.
-struct Chain {
+struct OrderedChain {
     ders: Vec<CertificateDer<'static>>,
-    leaf: Leaf,
+    leaf: LeafInfo,
     intermediates: Vec<Expiry>,
 }
 
 /// Who has made a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum CertificateOrigin {
     /// An authority, or whoever has put the files there.
     Files,
     /// We ourselves. It is worse than any other.
@@ -48,15 +48,15 @@ pub enum Origin {
 
 /// What a leaf says about itself.
 #[derive(Debug, Clone)]
-struct Leaf {
+struct LeafInfo {
     not_before: SystemTime,
     not_after: SystemTime,
     names: Vec<String>,
 }
 
-impl Certificate {
+impl ServerCertificate {
     /// Reads a pair of files. Errors mean that no handshake could succeed with them.
-    pub fn read(files: &CertificateFiles, provider: &CryptoProvider) -> Result<Certificate, Vec<FileProblem>> {
+    pub fn read(files: &CertificateFiles, provider: &CryptoProvider) -> Result<ServerCertificate, Vec<FileError>> {
         let (chain, key) =
             match (pem::certificates(&files.chain), pem::private_key(&files.key, files.passwords.as_deref())) {
                 (Ok(chain), Ok(key)) => (chain, key),
@@ -64,7 +64,7 @@ impl Certificate {
             };
         let key = provider.key_provider.load_private_key(key).map_err(|error| vec![unusable_key(files, &error)])?;
         let chain = in_order(chain, &*key, files).map_err(|problem| vec![problem])?;
-        Ok(Certificate::new(chain, key, files, Origin::Files))
+        Ok(ServerCertificate::new(chain, key, files, CertificateOrigin::Files))
     }
 
     /// A certificate of our own that no client trusts, for hosts whose real one is still to be obtained: their
@@ -73,10 +73,10 @@ impl Certificate {
         files: &CertificateFiles,
         names: &[HostName],
         provider: &CryptoProvider,
-    ) -> Result<Certificate, Vec<FileProblem>> {
+    ) -> Result<ServerCertificate, Vec<FileError>> {
         let problem = |error: &dyn ToString| {
             let what = format!("no stand-in can be made for it: {}", error.to_string());
-            vec![FileProblem::new(&files.chain, what, "put a certificate there")]
+            vec![FileError::new(&files.chain, what, "put a certificate there")]
         };
         let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
         let made = rcgen::generate_simple_self_signed(names).map_err(|error| problem(&error))?;
@@ -85,17 +85,22 @@ impl Certificate {
         let mut chain = in_order(vec![made.cert.der().clone()], &*key, files).map_err(|problem| vec![problem])?;
         // Nobody trusts it at any time, so for who watches ends it is over from the beginning.
         chain.leaf.not_after = SystemTime::UNIX_EPOCH;
-        Ok(Certificate::new(chain, key, files, Origin::StandIn))
+        Ok(ServerCertificate::new(chain, key, files, CertificateOrigin::StandIn))
     }
 
-    fn new(chain: Chain, key: Arc<dyn SigningKey>, files: &CertificateFiles, origin: Origin) -> Certificate {
-        let Chain { ders, leaf, intermediates } = chain;
+    fn new(
+        chain: OrderedChain,
+        key: Arc<dyn SigningKey>,
+        files: &CertificateFiles,
+        origin: CertificateOrigin,
+    ) -> ServerCertificate {
+        let OrderedChain { ders, leaf, intermediates } = chain;
         let key = Arc::new(CertifiedKey::new(ders, key));
-        Certificate { key, chain_file: files.chain.clone(), leaf, intermediates, origin }
+        ServerCertificate { key, chain_file: files.chain.clone(), leaf, intermediates, origin }
     }
 
     /// Who has made it.
-    pub fn origin(&self) -> Origin {
+    pub fn origin(&self) -> CertificateOrigin {
         self.origin
     }
 
@@ -110,16 +115,16 @@ impl Certificate {
     }
 
     /// What clients of `hosts` will object to at time `now`: the dates, and names that are not covered.
-    pub fn objections(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileProblem> {
+    pub fn objections(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileError> {
         let expiry = self.expiry();
-        let over = (expiry.lapse(now) == Some(Lapse::Over)).then(|| expiry.problem(now));
+        let over = (expiry.lapse(now) == Some(ExpiryState::Over)).then(|| expiry.problem(now));
         over.into_iter().chain(self.mistakes(hosts, now)).collect()
     }
 
     /// The same, but for its end, which comes to every certificate.
-    pub fn mistakes(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileProblem> {
+    pub fn mistakes(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileError> {
         let mut found = Vec::new();
-        let Leaf { not_before, names, .. } = &self.leaf;
+        let LeafInfo { not_before, names, .. } = &self.leaf;
         if now < *not_before {
             let what = format!("the certificate becomes valid only in {}", days(*not_before, now));
             found.push(self.problem(what, "check this machine's clock, or wait"));
@@ -132,7 +137,7 @@ impl Certificate {
     }
 
     /// Whether it is the same chain. Then it has the same key, too.
-    pub fn is_same_as(&self, other: &Certificate) -> bool {
+    pub fn is_same_as(&self, other: &ServerCertificate) -> bool {
         self.key.cert == other.key.cert
     }
 
@@ -144,7 +149,7 @@ impl Certificate {
     /// When it is to be replaced by a new one: when a third of its life is left, but no earlier than 30 days before
     /// its end. `lag`, from 0 to 1, puts that off by up to a thirtieth of what is left then.
     pub fn renewal(&self, lag: f64) -> SystemTime {
-        let Leaf { not_before, not_after, .. } = &self.leaf;
+        let LeafInfo { not_before, not_after, .. } = &self.leaf;
         let window = MONTH.min(not_after.duration_since(*not_before).unwrap_or_default() / 3);
         *not_after - window + window.mul_f64(lag.clamp(0.0, 1.0) / 30.0)
     }
@@ -152,7 +157,7 @@ impl Certificate {
     /// Its end.
     pub fn expiry(&self) -> Expiry {
         Expiry {
-            kind: Kind::Certificate,
+            kind: ExpiryKind::Certificate,
             file: self.chain_file.clone(),
             subject: String::new(),
             begin: self.leaf.not_before,
@@ -172,8 +177,8 @@ impl Certificate {
         })
     }
 
-    fn problem(&self, what: String, advice: &str) -> FileProblem {
-        FileProblem::new(&self.chain_file, what, advice)
+    fn problem(&self, what: String, advice: &str) -> FileError {
+        FileError::new(&self.chain_file, what, advice)
     }
 }
 
@@ -183,7 +188,7 @@ fn in_order(
     chain: Vec<CertificateDer<'static>>,
     key: &dyn SigningKey,
     files: &CertificateFiles,
-) -> Result<Chain, FileProblem> {
+) -> Result<OrderedChain, FileError> {
     let mut open = chain.iter().map(|der| parse(der, files)).collect::<Result<Vec<_>, _>>()?;
     let public_key = key.public_key();
     let of_key = |it: &X509Certificate<'_>| {
@@ -200,14 +205,14 @@ fn in_order(
     // What belongs to no chain is sent as it stands, as nginx does.
     order.append(&mut open);
     let ders = order.iter().map(|it| CertificateDer::from(it.as_raw().to_vec())).collect();
-    Ok(Chain { ders, leaf, intermediates })
+    Ok(OrderedChain { ders, leaf, intermediates })
 }
 
 /// When an authority of a chain ends. `None` for a root: clients go by the one that they have.
 fn intermediate(certificate: &X509Certificate<'_>, files: &CertificateFiles) -> Option<Expiry> {
     let validity = certificate.validity();
     (certificate.issuer() != certificate.subject()).then(|| Expiry {
-        kind: Kind::Intermediate,
+        kind: ExpiryKind::Intermediate,
         file: files.chain.clone(),
         subject: distinguished_name::text(certificate.subject()),
         begin: date(validity.not_before),
@@ -215,24 +220,24 @@ fn intermediate(certificate: &X509Certificate<'_>, files: &CertificateFiles) -> 
     })
 }
 
-fn parse<'a>(der: &'a CertificateDer<'_>, files: &CertificateFiles) -> Result<X509Certificate<'a>, FileProblem> {
+fn parse<'a>(der: &'a CertificateDer<'_>, files: &CertificateFiles) -> Result<X509Certificate<'a>, FileError> {
     let parsed = X509Certificate::from_der(der).map(|(_, parsed)| parsed);
     parsed.map_err(|error| {
-        FileProblem::new(&files.chain, format!("a certificate cannot be read: {error}"), "write it again")
+        FileError::new(&files.chain, format!("a certificate cannot be read: {error}"), "write it again")
     })
 }
 
-fn foreign_key(files: &CertificateFiles) -> FileProblem {
+fn foreign_key(files: &CertificateFiles) -> FileError {
     let what = format!("this key does not belong to the certificate in {}", files.chain.display());
-    FileProblem::new(&files.key, what, "name the key that the certificate was issued for")
+    FileError::new(&files.key, what, "name the key that the certificate was issued for")
 }
 
-fn unusable_key(files: &CertificateFiles, error: &rustls::Error) -> FileProblem {
+fn unusable_key(files: &CertificateFiles, error: &rustls::Error) -> FileError {
     let what = format!("the key cannot be used: {error}");
-    FileProblem::new(&files.key, what, "use an RSA (2048 bits or more), ECDSA or Ed25519 key")
+    FileError::new(&files.key, what, "use an RSA (2048 bits or more), ECDSA or Ed25519 key")
 }
 
-fn inspect(leaf: &X509Certificate<'_>) -> Leaf {
+fn inspect(leaf: &X509Certificate<'_>) -> LeafInfo {
     let names = leaf
         .subject_alternative_name()
         .ok()
@@ -240,7 +245,7 @@ fn inspect(leaf: &X509Certificate<'_>) -> Leaf {
         .map_or_else(Vec::new, |names| names.value.general_names.iter().filter_map(alternative_name).collect());
     let validity = leaf.validity();
     let (not_before, not_after) = (date(validity.not_before), date(validity.not_after));
-    Leaf { not_before, not_after, names }
+    LeafInfo { not_before, not_after, names }
 }
 
 fn alternative_name(name: &GeneralName<'_>) -> Option<String> {

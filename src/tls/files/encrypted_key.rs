@@ -13,7 +13,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::asn1_rs::{Any, FromDer, Tag};
 use x509_parser::pem::Pem;
 
-use super::file_error::{self, FileProblem};
+use super::file_error::{self, FileError};
 
 /// A key that waits for its pass phrase.
 struct EncryptedKey<'a> {
@@ -30,22 +30,22 @@ pub(super) fn read(
     path: &Path,
     text: &[u8],
     passwords: Option<&Path>,
-) -> Result<PrivateKeyDer<'static>, FileProblem> {
+) -> Result<PrivateKeyDer<'static>, FileError> {
     let Some(passwords) = passwords else {
         let advice = "name the file of its pass phrase in key_password_file, or decrypt it with `openssl pkey`";
-        return Err(FileProblem::new(path, "the key is encrypted", advice));
+        return Err(FileError::new(path, "the key is encrypted", advice));
     };
     let phrases = file_error::read(passwords)?;
     let mut sections = Pem::iter_from_buffer(text).flatten();
     let section = sections.find(|section| section.label == "ENCRYPTED PRIVATE KEY");
     let Some(key) = section.as_ref().and_then(|section| EncryptedKey::parse(&section.contents)) else {
         let what = "the key is encrypted in a way that is not known here";
-        return Err(FileProblem::new(path, what, conversion(path)));
+        return Err(FileError::new(path, what, conversion(path)));
     };
     let lines = phrases.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     lines.filter(|phrase| !phrase.is_empty()).find_map(|phrase| key.open(phrase)).ok_or_else(|| {
         let what = format!("no line of {} opens the key", passwords.display());
-        FileProblem::new(path, what, "write its pass phrase into that file, on a line of its own")
+        FileError::new(path, what, "write its pass phrase into that file, on a line of its own")
     })
 }
 

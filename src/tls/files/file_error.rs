@@ -7,26 +7,26 @@ use std::path::{Path, PathBuf};
 
 /// A file that cannot be used, or that clients will object to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileProblem {
+pub struct FileError {
     pub file: PathBuf,
     pub what: String,
     pub advice: String,
 }
 
-impl FileProblem {
-    pub fn new(file: &Path, what: impl Into<String>, advice: impl Into<String>) -> FileProblem {
-        FileProblem { file: file.into(), what: what.into(), advice: advice.into() }
+impl FileError {
+    pub fn new(file: &Path, what: impl Into<String>, advice: impl Into<String>) -> FileError {
+        FileError { file: file.into(), what: what.into(), advice: advice.into() }
     }
 }
 
-impl fmt::Display for FileProblem {
+impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}; {}", self.file.display(), self.what, self.advice)
     }
 }
 
 /// The content of a file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileProblem> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => "put the file there, or name the right one in the configuration",
@@ -35,6 +35,6 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileProblem> {
             }
             _ => "see that it is a readable file",
         };
-        FileProblem::new(path, format!("cannot read it: {error}"), advice)
+        FileError::new(path, format!("cannot read it: {error}"), advice)
     })
 }

@@ -15,30 +15,30 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use rustls::server::ProducesTickets;
 
-use super::file_error::{self, FileProblem};
+use super::file_error::{self, FileError};
 
 /// The keys of a file, at least one.
 #[derive(Debug)]
-pub struct TicketKeys(Vec<TicketKey>);
+pub struct SharedTicketer(Vec<TicketKey>);
 
 struct TicketKey {
     name: [u8; NAME],
     key: RandomizedNonceKey,
 }
 
-impl TicketKeys {
+impl SharedTicketer {
     /// Reads a file of keys.
-    pub fn read(path: &Path) -> Result<Arc<dyn ProducesTickets>, FileProblem> {
+    pub fn read(path: &Path) -> Result<Arc<dyn ProducesTickets>, FileError> {
         let bytes = file_error::read(path)?;
         let advice = "write it with `openssl rand -out FILE 80`";
         let (keys, rest) = bytes.as_chunks::<KEY>();
         if keys.is_empty() || !rest.is_empty() {
             let what = format!("it has {} bytes, but each key of tickets has {KEY}", bytes.len());
-            return Err(FileProblem::new(path, what, advice));
+            return Err(FileError::new(path, what, advice));
         }
         let keys: Result<Vec<TicketKey>, Unspecified> = keys.iter().map(TicketKey::new).collect();
-        let keys = keys.map_err(|_| FileProblem::new(path, "its keys cannot be used", advice))?;
-        Ok(Arc::new(TicketKeys(keys)))
+        let keys = keys.map_err(|_| FileError::new(path, "its keys cannot be used", advice))?;
+        Ok(Arc::new(SharedTicketer(keys)))
     }
 }
 
@@ -71,7 +71,7 @@ impl TicketKey {
     }
 }
 
-impl ProducesTickets for TicketKeys {
+impl ProducesTickets for SharedTicketer {
     fn enabled(&self) -> bool {
         true
     }
@@ -117,10 +117,10 @@ mod tests {
     use super::*;
 
     /// Keys that are told apart by a byte each.
-    fn keys(of: &[u8]) -> Result<Arc<dyn ProducesTickets>, FileProblem> {
+    fn keys(of: &[u8]) -> Result<Arc<dyn ProducesTickets>, FileError> {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(&of.iter().flat_map(|byte| [*byte; KEY]).collect::<Vec<u8>>()).unwrap();
-        TicketKeys::read(file.path())
+        SharedTicketer::read(file.path())
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
         assert!(keys(&[]).unwrap_err().what.contains("it has 0 bytes"));
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(&[7; KEY + 1]).unwrap();
-        let problem = TicketKeys::read(file.path()).unwrap_err();
+        let problem = SharedTicketer::read(file.path()).unwrap_err();
         assert!(problem.to_string().contains("it has 81 bytes"), "{problem}");
         assert!(problem.advice.contains("openssl rand"));
     }

@@ -8,17 +8,17 @@ use rustls::sign::CertifiedKey;
 
 /// The certificates of a host, in the order in which they are offered.
 #[derive(Debug)]
-pub struct KeyChoice(Vec<Arc<CertifiedKey>>);
+pub struct CertResolver(Vec<Arc<CertifiedKey>>);
 
-impl KeyChoice {
+impl CertResolver {
     /// An ECDSA signature costs a fraction of an RSA one, so RSA is for those who know nothing else.
-    pub fn new(mut keys: Vec<Arc<CertifiedKey>>) -> KeyChoice {
+    pub fn new(mut keys: Vec<Arc<CertifiedKey>>) -> CertResolver {
         keys.sort_by_key(|key| key.key.algorithm() == SignatureAlgorithm::RSA);
-        KeyChoice(keys)
+        CertResolver(keys)
     }
 }
 
-impl ResolvesServerCert for KeyChoice {
+impl ResolvesServerCert for CertResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // rustls has left the schemes out that none of the client's suites can use.
         let schemes = hello.signature_schemes();

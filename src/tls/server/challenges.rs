@@ -13,22 +13,22 @@ use crate::model::host::HostName;
 
 /// What authorities are to be answered.
 #[derive(Default)]
-pub struct Challenges(RwLock<Open>);
+pub struct AcmeChallenges(RwLock<PendingChallenges>);
 
 /// Keeps answers to the questions of one order for as long as it lives.
-pub struct Offered<'a>(&'a Challenges);
+pub struct ChallengeGuard<'a>(&'a AcmeChallenges);
 
 #[derive(Default)]
-struct Open {
+struct PendingChallenges {
     /// By token.
     files: HashMap<String, String>,
     handshakes: HashMap<HostName, Arc<ServerConfig>>,
 }
 
-impl Challenges {
+impl AcmeChallenges {
     /// Begins to answer. One order is under way at a time.
-    pub fn open(&self) -> Offered<'_> {
-        Offered(self)
+    pub fn open(&self) -> ChallengeGuard<'_> {
+        ChallengeGuard(self)
     }
 
     /// What is to be said to a request for `path`, if it is for a known token.
@@ -44,17 +44,17 @@ impl Challenges {
         self.read(|open| open.handshakes.get(name.filter(|_| is_question)?).cloned())
     }
 
-    fn read<T>(&self, look: impl FnOnce(&Open) -> T) -> T {
+    fn read<T>(&self, look: impl FnOnce(&PendingChallenges) -> T) -> T {
         // Nobody panics while writing, and if somebody did, what is there would still be right.
         look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write(&self, change: impl FnOnce(&mut Open)) {
+    fn write(&self, change: impl FnOnce(&mut PendingChallenges)) {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-impl Offered<'_> {
+impl ChallengeGuard<'_> {
     /// A file below `/.well-known/acme-challenge/`.
     pub fn file(&self, token: &str, content: &str) {
         self.0.write(|open| {
@@ -70,9 +70,9 @@ impl Offered<'_> {
     }
 }
 
-impl Drop for Offered<'_> {
+impl Drop for ChallengeGuard<'_> {
     fn drop(&mut self) {
-        self.0.write(|open| *open = Open::default());
+        self.0.write(|open| *open = PendingChallenges::default());
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_token_is_answered_for_as_long_as_its_order_lasts() {
-        let challenges = Challenges::default();
+        let challenges = AcmeChallenges::default();
         let path = "/.well-known/acme-challenge/tok-en_1";
         let offered = challenges.open();
         assert_eq!(challenges.file(path), None);

@@ -14,15 +14,15 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
-use crate::model::tls::ClientAuthority;
-use crate::tls::files::expiry::{Expiry, Kind};
-use crate::tls::files::file_error::FileProblem;
+use crate::model::tls::ClientAuthPolicy;
+use crate::tls::files::expiry::{Expiry, ExpiryKind};
+use crate::tls::files::file_error::FileError;
 use crate::tls::files::validity::date;
 use crate::tls::files::{distinguished_name, pem};
 
 /// Who vouches for clients, as read from files.
 #[derive(Clone)]
-pub struct ClientTrust {
+pub struct ClientCertTrust {
     pub verifier: Arc<dyn ClientCertVerifier>,
     /// Of authorities and lists.
     pub expiries: Vec<Expiry>,
@@ -30,13 +30,16 @@ pub struct ClientTrust {
 
 /// Verifies with rustls' own verifier, but only chains that are short enough.
 #[derive(Debug)]
-struct Verifier {
+struct DepthLimitedVerifier {
     any_length: Arc<dyn ClientCertVerifier>,
     depth: usize,
 }
 
 /// Reads what is needed to verify an authority's clients.
-pub fn read(authority: &ClientAuthority, provider: &Arc<CryptoProvider>) -> Result<ClientTrust, Vec<FileProblem>> {
+pub fn read(
+    authority: &ClientAuthPolicy,
+    provider: &Arc<CryptoProvider>,
+) -> Result<ClientCertTrust, Vec<FileError>> {
     let roots = pem::certificates(&authority.ca);
     let crls = authority.crl.as_deref().map_or(Ok(Vec::new()), pem::revocation_lists);
     let (roots, crls) = match (roots, crls) {
@@ -53,15 +56,15 @@ pub fn read(authority: &ClientAuthority, provider: &Arc<CryptoProvider>) -> Resu
         .build();
     let any_length = verifier.map_err(|error| {
         let file = authority.crl.as_ref().unwrap_or(&authority.ca);
-        vec![FileProblem::new(file, format!("clients cannot be verified with it: {error}"), "write it again")]
+        vec![FileError::new(file, format!("clients cannot be verified with it: {error}"), "write it again")]
     })?;
-    let verifier = Arc::new(Verifier { any_length, depth: authority.depth.into() });
-    Ok(ClientTrust { verifier, expiries })
+    let verifier = Arc::new(DepthLimitedVerifier { any_length, depth: authority.depth.into() });
+    Ok(ClientCertTrust { verifier, expiries })
 }
 
 /// When authorities and lists end. A list need not say.
 fn expiries(
-    authority: &ClientAuthority,
+    authority: &ClientAuthPolicy,
     roots: &[CertificateDer<'_>],
     crls: &[CertificateRevocationListDer<'_>],
 ) -> Vec<Expiry> {
@@ -69,7 +72,7 @@ fn expiries(
         let (_, root) = X509Certificate::from_der(der).ok()?;
         let validity = root.validity();
         Some(Expiry {
-            kind: Kind::Authority,
+            kind: ExpiryKind::Authority,
             file: authority.ca.clone(),
             subject: distinguished_name::text(root.subject()),
             begin: date(validity.not_before),
@@ -79,7 +82,7 @@ fn expiries(
     let of_list = |der| {
         let (_, list) = CertificateRevocationList::from_der(der).ok()?;
         Some(Expiry {
-            kind: Kind::RevocationList,
+            kind: ExpiryKind::RevocationList,
             file: authority.crl.clone()?,
             subject: distinguished_name::text(list.issuer()),
             begin: date(list.last_update()),
@@ -90,18 +93,18 @@ fn expiries(
     roots.chain(crls.iter().filter_map(|der| of_list(der))).collect()
 }
 
-fn root_store(path: &Path, certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, FileProblem> {
+fn root_store(path: &Path, certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, FileError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         roots.add(certificate).map_err(|error| {
             let what = format!("one of these certificates cannot vouch for clients: {error}");
-            FileProblem::new(path, what, "name the certificates of authorities only")
+            FileError::new(path, what, "name the certificates of authorities only")
         })?;
     }
     Ok(roots)
 }
 
-impl ClientCertVerifier for Verifier {
+impl ClientCertVerifier for DepthLimitedVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.any_length.client_auth_mandatory()
     }

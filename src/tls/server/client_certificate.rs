@@ -15,9 +15,9 @@ use crate::tls::files::distinguished_name;
 
 /// What is known of a client that has proven who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
+pub struct ClientCertificateInfo {
     der: CertificateDer<'static>,
-    names: OnceCell<Names>,
+    names: OnceCell<CertificateNames>,
     fingerprint: OnceCell<String>,
     pem: OnceCell<String>,
     escaped_pem: OnceCell<String>,
@@ -25,17 +25,17 @@ pub struct ClientCertificate {
 
 /// What stands in the certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Names {
+struct CertificateNames {
     subject: String,
     issuer: String,
     serial: String,
 }
 
-impl ClientCertificate {
+impl ClientCertificateInfo {
     /// Takes the certificate of the client itself, without those of its authorities.
-    pub(crate) fn new(chain: &[CertificateDer<'static>]) -> Option<ClientCertificate> {
+    pub(crate) fn new(chain: &[CertificateDer<'static>]) -> Option<ClientCertificateInfo> {
         let der = chain.first()?.clone();
-        Some(ClientCertificate {
+        Some(ClientCertificateInfo {
             der,
             names: OnceCell::new(),
             fingerprint: OnceCell::new(),
@@ -109,21 +109,22 @@ impl ClientCertificate {
         })
     }
 
-    fn names(&self) -> &Names {
+    fn names(&self) -> &CertificateNames {
         // The handshake has read it before, so it can be read.
-        self.names
-            .get_or_init(|| X509Certificate::from_der(&self.der).map(|(_, it)| Names::of(&it)).unwrap_or_default())
+        self.names.get_or_init(|| {
+            X509Certificate::from_der(&self.der).map(|(_, it)| CertificateNames::of(&it)).unwrap_or_default()
+        })
     }
 }
 
-impl Names {
-    fn of(certificate: &X509Certificate<'_>) -> Names {
+impl CertificateNames {
+    fn of(certificate: &X509Certificate<'_>) -> CertificateNames {
         let mut serial = String::new();
         // DER puts a zero before a number whose first bit is set.
         for byte in certificate.raw_serial().iter().skip_while(|byte| **byte == 0) {
             let _ = write!(serial, "{byte:02X}");
         }
-        Names {
+        CertificateNames {
             subject: distinguished_name::text(certificate.subject()),
             issuer: distinguished_name::text(certificate.issuer()),
             serial: if serial.is_empty() { "00".to_owned() } else { serial },
@@ -135,9 +136,9 @@ impl Names {
 mod tests {
     use super::*;
 
-    fn certificate() -> ClientCertificate {
+    fn certificate() -> ClientCertificateInfo {
         let der = BASE64.decode(CERTIFICATE.concat()).unwrap();
-        ClientCertificate::new(&[CertificateDer::from(der)]).unwrap()
+        ClientCertificateInfo::new(&[CertificateDer::from(der)]).unwrap()
     }
 
     /// The right-hand sides are what OpenSSL 3.0 says of the certificate.

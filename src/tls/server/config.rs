@@ -8,32 +8,32 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
-use super::cert_resolver::KeyChoice;
+use super::cert_resolver::CertResolver;
 use crate::model::HttpVersions;
 use crate::model::tls::{
-    Aead, Authentication, CipherSuite, KeyGroup, Resumption, SuiteOrder, TlsPolicy, TlsVersions,
+    Aead, CipherPreference, CipherSuite, NamedGroup, SessionResumption, SuiteAuthentication, TlsPolicy, TlsVersions,
 };
 
 /// What all hosts of a process share.
 #[derive(Clone)]
-pub struct TlsShared {
+pub struct TlsContext {
     pub provider: Arc<CryptoProvider>,
     /// One for the whole process: a ticket from one worker or listener must resume on every other. rustls
     /// lets a ticket resume only under the name that it was given for.
     pub tickets: Arc<dyn ProducesTickets>,
 }
 
-impl TlsShared {
-    pub fn new() -> Result<TlsShared, rustls::Error> {
+impl TlsContext {
+    pub fn new() -> Result<TlsContext, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        Ok(TlsShared { provider, tickets: aws_lc_rs::Ticketer::new()? })
+        Ok(TlsContext { provider, tickets: aws_lc_rs::Ticketer::new()? })
     }
 
     /// The configuration for one host's terms. `clients` verifies clients, if they are asked.
     pub fn server_config(
         &self,
         policy: &TlsPolicy,
-        keys: KeyChoice,
+        keys: CertResolver,
         clients: Option<Arc<dyn ClientCertVerifier>>,
     ) -> Result<ServerConfig, rustls::Error> {
         let provider = CryptoProvider {
@@ -45,7 +45,7 @@ impl TlsShared {
             .with_protocol_versions(versions(policy.versions))?
             .with_client_cert_verifier(clients.unwrap_or_else(WebPkiClientVerifier::no_client_auth))
             .with_cert_resolver(Arc::new(keys));
-        config.ignore_client_order = policy.order == SuiteOrder::Server;
+        config.ignore_client_order = policy.order == CipherPreference::Server;
         config.alpn_protocols = match policy.http {
             HttpVersions::Http2And1 => vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec()],
             HttpVersions::Http1Only => vec![ALPN_HTTP1.to_vec()],
@@ -54,17 +54,19 @@ impl TlsShared {
         Ok(config)
     }
 
-    fn set_resumption(&self, config: &mut ServerConfig, resumption: Resumption) {
+    fn set_resumption(&self, config: &mut ServerConfig, resumption: SessionResumption) {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         match resumption {
-            Resumption::Off => config.send_tls13_tickets = 0,
+            SessionResumption::Off => config.send_tls13_tickets = 0,
             // Tickets hold the state at the client. The memory is for those who take none: curl, and all that is
             // made with libcurl, refuses tickets over TLS 1.2. Handshakes of TLS 1.3 never look at it.
-            Resumption::Tickets => {
+            SessionResumption::Tickets => {
                 config.ticketer = self.tickets.clone();
                 config.session_storage = ServerSessionMemoryCache::new(WITHOUT_TICKETS);
             }
-            Resumption::Sessions(count) => config.session_storage = ServerSessionMemoryCache::new(count.get()),
+            SessionResumption::Sessions(count) => {
+                config.session_storage = ServerSessionMemoryCache::new(count.get())
+            }
         }
     }
 }
@@ -78,7 +80,7 @@ fn versions(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersio
 }
 
 fn suite(suite: CipherSuite) -> SupportedCipherSuite {
-    use {Aead as A, Authentication as By};
+    use {Aead as A, SuiteAuthentication as By};
     match suite {
         CipherSuite::Tls13(A::Aes256Gcm) => cipher_suite::TLS13_AES_256_GCM_SHA384,
         CipherSuite::Tls13(A::Aes128Gcm) => cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -96,12 +98,12 @@ fn suite(suite: CipherSuite) -> SupportedCipherSuite {
     }
 }
 
-fn group(group: KeyGroup) -> &'static dyn SupportedKxGroup {
+fn group(group: NamedGroup) -> &'static dyn SupportedKxGroup {
     match group {
-        KeyGroup::X25519MlKem768 => kx_group::X25519MLKEM768,
-        KeyGroup::X25519 => kx_group::X25519,
-        KeyGroup::P256 => kx_group::SECP256R1,
-        KeyGroup::P384 => kx_group::SECP384R1,
+        NamedGroup::X25519MlKem768 => kx_group::X25519MLKEM768,
+        NamedGroup::X25519 => kx_group::X25519,
+        NamedGroup::P256 => kx_group::SECP256R1,
+        NamedGroup::P384 => kx_group::SECP384R1,
     }
 }
 

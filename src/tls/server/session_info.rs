@@ -3,26 +3,26 @@
 use rustls::{CipherSuite, ProtocolVersion, ServerConnection};
 
 use crate::model::tls as model;
-use crate::model::tls::{Beginning, KeyGroup};
+use crate::model::tls::{HandshakeKind, NamedGroup};
 
 /// What is known of an established session. Cheap: it is noted for each connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TlsSession {
+pub struct TlsSessionInfo {
     protocol: ProtocolVersion,
     suite: CipherSuite,
     group: Option<rustls::NamedGroup>,
-    pub beginning: Beginning,
+    pub beginning: HandshakeKind,
 }
 
-impl TlsSession {
+impl TlsSessionInfo {
     /// `None` before the handshake is complete.
-    pub(crate) fn of(connection: &ServerConnection) -> Option<TlsSession> {
+    pub(crate) fn of(connection: &ServerConnection) -> Option<TlsSessionInfo> {
         let resumed = connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
-        Some(TlsSession {
+        Some(TlsSessionInfo {
             protocol: connection.protocol_version()?,
             suite: connection.negotiated_cipher_suite()?.suite(),
             group: connection.negotiated_key_exchange_group().map(|group| group.name()),
-            beginning: if resumed { Beginning::Resumed } else { Beginning::New },
+            beginning: if resumed { HandshakeKind::Resumed } else { HandshakeKind::New },
         })
     }
 
@@ -40,16 +40,16 @@ impl TlsSession {
     }
 
     /// How the key was agreed on. `None` where an earlier session's is used again.
-    pub fn group(&self) -> Option<KeyGroup> {
+    pub fn group(&self) -> Option<NamedGroup> {
         GROUPS.iter().find(|(group, _)| Some(*group) == self.group).map(|(_, group)| *group)
     }
 
     /// Such as `prime256v1`: OpenSSL's short name of the group.
     pub fn curve(&self) -> Option<&'static str> {
         self.group().map(|group| match group {
-            KeyGroup::X25519MlKem768 | KeyGroup::X25519 => group.name(),
-            KeyGroup::P256 => "prime256v1",
-            KeyGroup::P384 => "secp384r1",
+            NamedGroup::X25519MlKem768 | NamedGroup::X25519 => group.name(),
+            NamedGroup::P256 => "prime256v1",
+            NamedGroup::P384 => "secp384r1",
         })
     }
 }
@@ -57,7 +57,7 @@ impl TlsSession {
 /// What rustls calls it, and what it is here.
 const SUITES: [(CipherSuite, model::CipherSuite); 9] = {
     use crate::model::tls::CipherSuite::{Tls12, Tls13};
-    use crate::model::tls::{Aead as A, Authentication as By};
+    use crate::model::tls::{Aead as A, SuiteAuthentication as By};
     [
         (CipherSuite::TLS13_AES_256_GCM_SHA384, Tls13(A::Aes256Gcm)),
         (CipherSuite::TLS13_AES_128_GCM_SHA256, Tls13(A::Aes128Gcm)),
@@ -71,19 +71,24 @@ const SUITES: [(CipherSuite, model::CipherSuite); 9] = {
     ]
 };
 
-const GROUPS: [(rustls::NamedGroup, KeyGroup); 4] = [
-    (rustls::NamedGroup::X25519MLKEM768, KeyGroup::X25519MlKem768),
-    (rustls::NamedGroup::X25519, KeyGroup::X25519),
-    (rustls::NamedGroup::secp256r1, KeyGroup::P256),
-    (rustls::NamedGroup::secp384r1, KeyGroup::P384),
+const GROUPS: [(rustls::NamedGroup, NamedGroup); 4] = [
+    (rustls::NamedGroup::X25519MLKEM768, NamedGroup::X25519MlKem768),
+    (rustls::NamedGroup::X25519, NamedGroup::X25519),
+    (rustls::NamedGroup::secp256r1, NamedGroup::P256),
+    (rustls::NamedGroup::secp384r1, NamedGroup::P384),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn session(suite: CipherSuite, group: rustls::NamedGroup) -> TlsSession {
-        TlsSession { protocol: ProtocolVersion::TLSv1_2, suite, group: Some(group), beginning: Beginning::New }
+    fn session(suite: CipherSuite, group: rustls::NamedGroup) -> TlsSessionInfo {
+        TlsSessionInfo {
+            protocol: ProtocolVersion::TLSv1_2,
+            suite,
+            group: Some(group),
+            beginning: HandshakeKind::New,
+        }
     }
 
     #[test]

@@ -6,53 +6,57 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::server::ClientHello;
 
-use super::challenges::Challenges;
+use super::challenges::AcmeChallenges;
 use crate::model::TlsId;
 use crate::model::host::{HostName, HostTable};
 
 /// What the hosts of one listener need for their handshakes.
-pub struct Door {
-    by_name: HostTable<Terms>,
-    fallback: Terms,
+pub struct SniResolver {
+    by_name: HostTable<HostTlsConfig>,
+    fallback: HostTlsConfig,
     /// There if authorities may ask here whether hosts are ours.
-    challenges: Option<Arc<Challenges>>,
+    challenges: Option<Arc<AcmeChallenges>>,
 }
 
 /// By listener; `None` for plain ones.
-pub type Doors = Arc<[Option<Arc<Door>>]>;
+pub type SniResolvers = Arc<[Option<Arc<SniResolver>>]>;
 
 /// Where the door of a listener hangs, in one worker. It can be exchanged while connections come in.
-pub struct Doorway(RefCell<Arc<Door>>);
+pub struct CurrentSniResolver(RefCell<Arc<SniResolver>>);
 
 /// The terms of a host, ready for use.
 #[derive(Clone)]
-pub struct Terms {
+pub struct HostTlsConfig {
     pub id: TlsId,
     pub config: Arc<ServerConfig>,
 }
 
-impl Door {
+impl SniResolver {
     /// `fallback` is for clients that name no host, or one that is not here.
-    pub fn new(by_name: HostTable<Terms>, fallback: Terms, challenges: Option<Arc<Challenges>>) -> Door {
-        Door { by_name, fallback, challenges }
+    pub fn new(
+        by_name: HostTable<HostTlsConfig>,
+        fallback: HostTlsConfig,
+        challenges: Option<Arc<AcmeChallenges>>,
+    ) -> SniResolver {
+        SniResolver { by_name, fallback, challenges }
     }
 
-    fn terms(&self, name: Option<&HostName>) -> &Terms {
+    fn terms(&self, name: Option<&HostName>) -> &HostTlsConfig {
         name.and_then(|name| self.by_name.find(name.as_str())).unwrap_or(&self.fallback)
     }
 }
 
-impl Doorway {
-    pub fn new(door: Arc<Door>) -> Doorway {
-        Doorway(RefCell::new(door))
+impl CurrentSniResolver {
+    pub fn new(door: Arc<SniResolver>) -> CurrentSniResolver {
+        CurrentSniResolver(RefCell::new(door))
     }
 
     /// Handshakes whose terms are chosen from here on have those of `door`. Others keep theirs.
-    pub fn hang(&self, door: Arc<Door>) {
+    pub fn hang(&self, door: Arc<SniResolver>) {
         self.0.replace(door);
     }
 
-    pub(crate) fn terms(&self, name: Option<&HostName>) -> Terms {
+    pub(crate) fn terms(&self, name: Option<&HostName>) -> HostTlsConfig {
         self.0.borrow().terms(name).clone()
     }
 

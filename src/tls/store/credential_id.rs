@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use crate::model::tls::{ClientCertificates, TicketKeySource};
-use crate::model::upstream::UpstreamTls;
+use crate::model::tls::{ClientAuth, TicketKeySource};
+use crate::model::upstream::UpstreamTlsSettings;
 use crate::model::{CertificateId, Model, TlsId, UpstreamId};
 
 /// Names something of a model that TLS reads from files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::tls) enum Credential {
+pub(in crate::tls) enum CredentialId {
     /// A chain with its key.
     Certificate(CertificateId),
     /// Who vouches for the clients of these terms. Terms that ask no clients have none.
@@ -19,24 +19,26 @@ pub(in crate::tls) enum Credential {
     Application(UpstreamId),
 }
 
-impl Credential {
+impl CredentialId {
     /// All of a model.
-    pub(super) fn all(model: &Model) -> impl Iterator<Item = Credential> {
-        let certificates = model.certificates().map(|(id, _)| Credential::Certificate(id));
-        let asked = model.all_tls_terms().filter(|(_, terms)| terms.policy.clients != ClientCertificates::NotAsked);
-        let tickets = (model.process.ticket_keys != TicketKeySource::Own).then_some(Credential::TicketKeys);
+    pub(super) fn all(model: &Model) -> impl Iterator<Item = CredentialId> {
+        let certificates = model.certificates().map(|(id, _)| CredentialId::Certificate(id));
+        let asked = model.all_tls_terms().filter(|(_, terms)| terms.policy.clients != ClientAuth::NotAsked);
+        let tickets = (model.process.ticket_keys != TicketKeySource::Own).then_some(CredentialId::TicketKeys);
         let applications = model.numbered_upstreams().filter(|(_, spec)| spec.tls().is_some());
-        let applications = applications.map(|(id, _)| Credential::Application(id));
-        certificates.chain(asked.map(|(id, _)| Credential::Clients(id))).chain(tickets).chain(applications)
+        let applications = applications.map(|(id, _)| CredentialId::Application(id));
+        certificates.chain(asked.map(|(id, _)| CredentialId::Clients(id))).chain(tickets).chain(applications)
     }
 
     /// The files of it, the one that it is known by first.
     pub(super) fn files(self, model: &Model) -> Vec<&Path> {
         match self {
-            Credential::Certificate(id) => model.certificate(id).all().collect(),
-            Credential::Clients(id) => model.tls_terms(id).policy.clients.files().collect(),
-            Credential::TicketKeys => model.process.ticket_keys.file().into_iter().collect(),
-            Credential::Application(id) => model.upstream(id).tls().map_or_else(Vec::new, UpstreamTls::files),
+            CredentialId::Certificate(id) => model.certificate(id).all().collect(),
+            CredentialId::Clients(id) => model.tls_terms(id).policy.clients.files().collect(),
+            CredentialId::TicketKeys => model.process.ticket_keys.file().into_iter().collect(),
+            CredentialId::Application(id) => {
+                model.upstream(id).tls().map_or_else(Vec::new, UpstreamTlsSettings::files)
+            }
         }
     }
 }

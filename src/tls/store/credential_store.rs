@@ -8,53 +8,55 @@ use std::time::SystemTime;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 
-use super::credential_id::Credential;
+use super::credential_id::CredentialId;
 use super::objection::Objection;
 use crate::model::host::HostTable;
-use crate::model::tls::{ClientCertificates, TicketKeySource, TlsTerms};
-use crate::model::{CertificateId, HostId, Listener, Model, Security, TlsId, Transport, UpstreamId, VirtualHost};
-use crate::tls::files::certificate::{Certificate, Origin};
+use crate::model::tls::{ClientAuth, TicketKeySource, TlsSettings};
+use crate::model::{
+    CertificateId, HostId, HostSecurity, Listener, ListenerTransport, Model, TlsId, UpstreamId, VirtualHost,
+};
+use crate::tls::files::certificate::{CertificateOrigin, ServerCertificate};
 use crate::tls::files::expiry::Expiry;
-use crate::tls::files::file_error::FileProblem;
-use crate::tls::files::ticket_keys::TicketKeys;
-use crate::tls::server::cert_resolver::KeyChoice;
-use crate::tls::server::challenges::Challenges;
-use crate::tls::server::client_auth::{self, ClientTrust};
-use crate::tls::server::config::TlsShared;
-use crate::tls::server::sni::{Door, Doors, Terms};
-use crate::tls::upstream_client::ApplicationTls;
+use crate::tls::files::file_error::FileError;
+use crate::tls::files::ticket_keys::SharedTicketer;
+use crate::tls::server::cert_resolver::CertResolver;
+use crate::tls::server::challenges::AcmeChallenges;
+use crate::tls::server::client_auth::{self, ClientCertTrust};
+use crate::tls::server::config::TlsContext;
+use crate::tls::server::sni::{HostTlsConfig, SniResolver, SniResolvers};
+use crate::tls::upstream_client::UpstreamTlsClient;
 
 /// What was read for a model.
-pub(crate) struct Keyring {
-    shared: TlsShared,
-    certificates: BTreeMap<CertificateId, Certificate>,
-    clients: BTreeMap<TlsId, ClientTrust>,
-    applications: BTreeMap<UpstreamId, ApplicationTls>,
+pub(crate) struct CredentialStore {
+    shared: TlsContext,
+    certificates: BTreeMap<CertificateId, ServerCertificate>,
+    clients: BTreeMap<TlsId, ClientCertTrust>,
+    applications: BTreeMap<UpstreamId, UpstreamTlsClient>,
     /// What the doors were last made of.
     configs: BTreeMap<TlsId, Arc<ServerConfig>>,
     /// There if certificates are obtained.
-    challenges: Option<Arc<Challenges>>,
+    challenges: Option<Arc<AcmeChallenges>>,
 }
 
 /// What came of reading something anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Renewed {
+pub(crate) enum ReloadOutcome {
     Changed,
     /// The files say the same as before.
     Unchanged,
 }
 
-impl Keyring {
+impl CredentialStore {
     /// Reads all files, and says what is wrong with those that cannot be used.
-    pub(crate) fn read(model: &Model) -> (Result<Keyring, rustls::Error>, Vec<FileProblem>) {
-        let shared = match TlsShared::new() {
+    pub(crate) fn read(model: &Model) -> (Result<CredentialStore, rustls::Error>, Vec<FileError>) {
+        let shared = match TlsContext::new() {
             Ok(shared) => shared,
             Err(error) => return (Err(error), Vec::new()),
         };
         let (certificates, clients, applications, configs) = Default::default();
         let challenges = model.acme.as_ref().map(|_| Arc::default());
-        let mut keyring = Keyring { shared, certificates, clients, applications, configs, challenges };
-        let read = Credential::all(model).map(|credential| keyring.renew(credential, model));
+        let mut keyring = CredentialStore { shared, certificates, clients, applications, configs, challenges };
+        let read = CredentialId::all(model).map(|credential| keyring.renew(credential, model));
         let problems = read.filter_map(Result::err).flatten().collect();
         (Ok(keyring), problems)
     }
@@ -62,34 +64,34 @@ impl Keyring {
     /// Reads a credential anew. What cannot be used does not take the place of what was read before.
     pub(in crate::tls) fn renew(
         &mut self,
-        credential: Credential,
+        credential: CredentialId,
         model: &Model,
-    ) -> Result<Renewed, Vec<FileProblem>> {
+    ) -> Result<ReloadOutcome, Vec<FileError>> {
         match credential {
-            Credential::Certificate(id) => self.renew_certificate(id, model),
-            Credential::Clients(id) => {
-                if let ClientCertificates::Asked(authority) = &model.tls_terms(id).policy.clients {
+            CredentialId::Certificate(id) => self.renew_certificate(id, model),
+            CredentialId::Clients(id) => {
+                if let ClientAuth::Asked(authority) = &model.tls_terms(id).policy.clients {
                     let trust = client_auth::read(authority, &self.shared.provider)?;
                     self.clients.insert(id, trust);
                 }
-                Ok(Renewed::Changed)
+                Ok(ReloadOutcome::Changed)
             }
-            Credential::TicketKeys => {
+            CredentialId::TicketKeys => {
                 if let TicketKeySource::File(file) = &model.process.ticket_keys {
-                    self.shared.tickets = TicketKeys::read(file).map_err(|problem| vec![problem])?;
+                    self.shared.tickets = SharedTicketer::read(file).map_err(|problem| vec![problem])?;
                 }
-                Ok(Renewed::Changed)
+                Ok(ReloadOutcome::Changed)
             }
-            Credential::Application(id) => self.renew_application(id, model),
+            CredentialId::Application(id) => self.renew_application(id, model),
         }
     }
 
     /// A certificate that clients object to is used only if there is no better one.
-    fn renew_certificate(&mut self, id: CertificateId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
-        let new = match Certificate::read(model.certificate(id), &self.shared.provider) {
+    fn renew_certificate(&mut self, id: CertificateId, model: &Model) -> Result<ReloadOutcome, Vec<FileError>> {
+        let new = match ServerCertificate::read(model.certificate(id), &self.shared.provider) {
             // Still nothing is there; who obtains it says why.
             Err(problems) if self.is_stand_in(id) && problems.iter().all(|it| !it.file.exists()) => {
-                return Ok(Renewed::Unchanged);
+                return Ok(ReloadOutcome::Unchanged);
             }
             Err(problems) if !self.certificates.contains_key(&id) => {
                 let stand_in = self.stand_in(id, model);
@@ -102,36 +104,36 @@ impl Keyring {
         };
         if let Some(old) = self.certificates.get(&id) {
             if new.is_same_as(old) {
-                return Ok(Renewed::Unchanged);
+                return Ok(ReloadOutcome::Unchanged);
             }
             let (names, now) = (model.names_behind(id), SystemTime::now());
             let objections = new.objections(&names, now);
-            let is_good = old.origin() == Origin::Files && old.objections(&names, now).is_empty();
+            let is_good = old.origin() == CertificateOrigin::Files && old.objections(&names, now).is_empty();
             if !objections.is_empty() && is_good {
                 return Err(objections);
             }
         }
         self.certificates.insert(id, new);
-        Ok(Renewed::Changed)
+        Ok(ReloadOutcome::Changed)
     }
 
     /// Whether the real certificate is still to be obtained.
     fn is_stand_in(&self, id: CertificateId) -> bool {
-        self.certificates.get(&id).is_some_and(|it| it.origin() == Origin::StandIn)
+        self.certificates.get(&id).is_some_and(|it| it.origin() == CertificateOrigin::StandIn)
     }
 
     /// What is served until a certificate has been obtained. Files that are there, but closed to this account, are
     /// somebody's; they are not passed over.
-    fn stand_in(&self, id: CertificateId, model: &Model) -> Option<Certificate> {
+    fn stand_in(&self, id: CertificateId, model: &Model) -> Option<ServerCertificate> {
         let (obtained, files) = (model.obtained(id)?, model.certificate(id));
-        if Certificate::is_closed(files) {
+        if ServerCertificate::is_closed(files) {
             return None;
         }
-        Certificate::stand_in(files, &obtained.names, &self.shared.provider).ok()
+        ServerCertificate::stand_in(files, &obtained.names, &self.shared.provider).ok()
     }
 
     /// What authorities are answered that ask whether hosts are ours, if certificates are obtained.
-    pub(crate) fn challenges(&self) -> Option<&Arc<Challenges>> {
+    pub(crate) fn challenges(&self) -> Option<&Arc<AcmeChallenges>> {
         self.challenges.as_ref()
     }
 
@@ -140,38 +142,38 @@ impl Keyring {
         &self.shared.provider
     }
 
-    fn renew_application(&mut self, id: UpstreamId, model: &Model) -> Result<Renewed, Vec<FileProblem>> {
+    fn renew_application(&mut self, id: UpstreamId, model: &Model) -> Result<ReloadOutcome, Vec<FileError>> {
         let spec = model.upstream(id);
-        let Some(terms) = spec.tls() else { return Ok(Renewed::Unchanged) };
+        let Some(terms) = spec.tls() else { return Ok(ReloadOutcome::Unchanged) };
         if let Some(known) = self.applications.get(&id) {
             known.renew(terms, &self.shared.provider)?;
         } else {
-            self.applications.insert(id, ApplicationTls::new(terms, spec.protocol, &self.shared.provider)?);
+            self.applications.insert(id, UpstreamTlsClient::new(terms, spec.protocol, &self.shared.provider)?);
         }
-        Ok(Renewed::Changed)
+        Ok(ReloadOutcome::Changed)
     }
 
     /// By application; `None` for those that are spoken to without TLS. A renewal changes what they use.
-    pub(crate) fn application_tls(&self, model: &Model) -> Arc<[Option<ApplicationTls>]> {
+    pub(crate) fn application_tls(&self, model: &Model) -> Arc<[Option<UpstreamTlsClient>]> {
         model.numbered_upstreams().map(|(id, _)| self.applications.get(&id).cloned()).collect()
     }
 
     /// What clients will find wrong with certificates that can be served, and what is wrong with who vouches for
     /// them.
     pub(crate) fn objections(&self, model: &Model) -> Vec<Objection> {
-        Credential::all(model).flat_map(|credential| self.objections_to(credential, model)).collect()
+        CredentialId::all(model).flat_map(|credential| self.objections_to(credential, model)).collect()
     }
 
     /// The same for one credential. There is nothing to mend about a stand-in: who obtains the real certificate says
     /// what is.
-    pub(in crate::tls) fn objections_to(&self, credential: Credential, model: &Model) -> Vec<Objection> {
-        if matches!(credential, Credential::Certificate(id) if self.is_stand_in(id)) {
+    pub(in crate::tls) fn objections_to(&self, credential: CredentialId, model: &Model) -> Vec<Objection> {
+        if matches!(credential, CredentialId::Certificate(id) if self.is_stand_in(id)) {
             return Vec::new();
         }
         let now = SystemTime::now();
         let of_certificate = match credential {
-            Credential::Certificate(id) => self.certificates.get(&id).map(|it| (it, model.names_behind(id))),
-            Credential::Clients(_) | Credential::TicketKeys | Credential::Application(_) => None,
+            CredentialId::Certificate(id) => self.certificates.get(&id).map(|it| (it, model.names_behind(id))),
+            CredentialId::Clients(_) | CredentialId::TicketKeys | CredentialId::Application(_) => None,
         };
         let found = of_certificate.map_or_else(Vec::new, |(it, names)| it.mistakes(&names, now));
         let ends = self.expiries_of(credential);
@@ -182,24 +184,26 @@ impl Keyring {
     /// What hosts need, and when it ends, as far as anybody may want to know.
     pub(crate) fn expiries(&self, model: &Model) -> Vec<(String, Expiry)> {
         let of_host = |host: &VirtualHost| match host.security {
-            Security::Tls(id) => {
-                let certificates = model.tls_terms(id).certificates.iter().copied().map(Credential::Certificate);
-                let ends = certificates.chain([Credential::Clients(id)]).flat_map(|it| self.expiries_of(it));
+            HostSecurity::Tls(id) => {
+                let certificates = model.tls_terms(id).certificates.iter().copied().map(CredentialId::Certificate);
+                let ends = certificates.chain([CredentialId::Clients(id)]).flat_map(|it| self.expiries_of(it));
                 ends.map(|end| (host_name(host), end)).collect()
             }
-            Security::Plain => Vec::new(),
+            HostSecurity::Plain => Vec::new(),
         };
         model.hosts().iter().flat_map(of_host).collect()
     }
 
-    fn expiries_of(&self, credential: Credential) -> Vec<Expiry> {
+    fn expiries_of(&self, credential: CredentialId) -> Vec<Expiry> {
         match credential {
-            Credential::Certificate(id) => self.certificates.get(&id).map_or_else(Vec::new, Certificate::expiries),
-            Credential::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
-            Credential::Application(id) => {
-                self.applications.get(&id).and_then(ApplicationTls::identity_expiry).into_iter().collect()
+            CredentialId::Certificate(id) => {
+                self.certificates.get(&id).map_or_else(Vec::new, ServerCertificate::expiries)
             }
-            Credential::TicketKeys => Vec::new(),
+            CredentialId::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
+            CredentialId::Application(id) => {
+                self.applications.get(&id).and_then(UpstreamTlsClient::identity_expiry).into_iter().collect()
+            }
+            CredentialId::TicketKeys => Vec::new(),
         }
     }
 
@@ -209,23 +213,23 @@ impl Keyring {
     }
 
     /// What the listeners need for their handshakes, from all that was read.
-    pub(crate) fn doors(&mut self, model: &Model) -> Result<Doors, rustls::Error> {
+    pub(crate) fn doors(&mut self, model: &Model) -> Result<SniResolvers, rustls::Error> {
         let mut configs = BTreeMap::new();
         for (id, terms) in model.all_tls_terms() {
             configs.insert(id, Arc::new(self.config(id, terms)?));
         }
         self.configs = configs;
         let door = |listener: &Listener| {
-            let is_tls = listener.transport == Transport::Tls;
+            let is_tls = listener.transport == ListenerTransport::Tls;
             door(model, listener, self).filter(|_| is_tls).map(Arc::new)
         };
         Ok(model.listeners.iter().map(door).collect())
     }
 
-    fn config(&self, id: TlsId, terms: &TlsTerms) -> Result<ServerConfig, rustls::Error> {
-        let keys = terms.certificates.iter().filter_map(|id| self.certificates.get(id)).map(Certificate::key);
+    fn config(&self, id: TlsId, terms: &TlsSettings) -> Result<ServerConfig, rustls::Error> {
+        let keys = terms.certificates.iter().filter_map(|id| self.certificates.get(id)).map(ServerCertificate::key);
         let verifier = self.clients.get(&id).map(|trust| trust.verifier.clone());
-        let mut config = self.shared.server_config(&terms.policy, KeyChoice::new(keys.collect()), verifier)?;
+        let mut config = self.shared.server_config(&terms.policy, CertResolver::new(keys.collect()), verifier)?;
         if let Some(earlier) = self.configs.get(&id) {
             // Sessions that the server remembers outlive a renewal, as tickets do.
             config.session_storage = earlier.session_storage.clone();
@@ -238,14 +242,16 @@ fn host_name(host: &VirtualHost) -> String {
     host.names.first().map(ToString::to_string).unwrap_or_default()
 }
 
-fn door(model: &Model, listener: &Listener, keyring: &Keyring) -> Option<Door> {
+fn door(model: &Model, listener: &Listener, keyring: &CredentialStore) -> Option<SniResolver> {
     let terms_of = |host: HostId| match model.host(host).security {
-        Security::Tls(id) => keyring.configs.get(&id).map(|config| Terms { id, config: config.clone() }),
-        Security::Plain => None,
+        HostSecurity::Tls(id) => {
+            keyring.configs.get(&id).map(|config| HostTlsConfig { id, config: config.clone() })
+        }
+        HostSecurity::Plain => None,
     };
     let mut by_name = HostTable::new();
     for (pattern, host) in listener.hosts.entries() {
         by_name.insert(pattern, terms_of(*host)?);
     }
-    Some(Door::new(by_name, terms_of(listener.fallback()?)?, keyring.challenges.clone()))
+    Some(SniResolver::new(by_name, terms_of(listener.fallback()?)?, keyring.challenges.clone()))
 }

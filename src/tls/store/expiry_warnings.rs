@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::objection::{Ending, Objection};
-use crate::tls::files::expiry::{Expiry, Step};
+use super::objection::{ExpiryNotice, Objection};
+use crate::tls::files::expiry::{Expiry, ExpiryThreshold};
 
 /// What the log has been told of ends to come.
 #[derive(Debug, Default)]
-pub(super) struct Reminders(BTreeMap<Expiry, Step>);
+pub(super) struct ExpiryWarnings(BTreeMap<Expiry, ExpiryThreshold>);
 
-impl Reminders {
+impl ExpiryWarnings {
     /// Tells the log.
     pub(super) fn say(&mut self, problem: &Objection) {
-        if let Some(Ending { expiry, step, .. }) = problem.ending() {
+        if let Some(ExpiryNotice { expiry, step, .. }) = problem.ending() {
             self.0.insert(expiry.clone(), *step);
         }
         tracing::warn!("{problem}");
@@ -26,7 +26,9 @@ impl Reminders {
     }
 
     fn is_due(&self, problem: &Objection) -> bool {
-        problem.ending().is_none_or(|it| it.step >= Step::Week || self.0.get(&it.expiry) != Some(&it.step))
+        problem
+            .ending()
+            .is_none_or(|it| it.step >= ExpiryThreshold::Week || self.0.get(&it.expiry) != Some(&it.step))
     }
 }
 
@@ -35,20 +37,21 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::tls::files::expiry::Kind;
+    use crate::tls::files::expiry::ExpiryKind;
 
     /// What is wrong when so many days are left.
     fn problems(left: u64) -> Vec<Objection> {
         let day = Duration::from_secs(86_400);
         let (begin, end) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + day * 365);
-        let expiry = Expiry { kind: Kind::Certificate, file: "a.crt".into(), subject: String::new(), begin, end };
+        let expiry =
+            Expiry { kind: ExpiryKind::Certificate, file: "a.crt".into(), subject: String::new(), begin, end };
         let now = end - day * u32::try_from(left).unwrap();
         Objection::of_end(&expiry, now).into_iter().collect()
     }
 
     #[test]
     fn an_end_is_told_once_at_each_step_and_daily_in_the_last_week() {
-        let mut reminders = Reminders::default();
+        let mut reminders = ExpiryWarnings::default();
         let mut told = Vec::new();
         for left in (0..=40).rev() {
             for problem in reminders.due(problems(left)) {
@@ -61,7 +64,7 @@ mod tests {
 
     #[test]
     fn what_was_told_at_the_start_waits_for_the_next_step() {
-        let mut reminders = Reminders::default();
+        let mut reminders = ExpiryWarnings::default();
         problems(20).iter().for_each(|problem| reminders.say(problem));
         assert!(reminders.due(problems(19)).is_empty());
         assert_eq!(reminders.due(problems(14)).len(), 1);

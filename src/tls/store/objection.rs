@@ -3,23 +3,23 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::tls::files::expiry::{Expiry, Kind, Lapse, Step};
-use crate::tls::files::file_error::FileProblem;
+use crate::tls::files::expiry::{Expiry, ExpiryKind, ExpiryState, ExpiryThreshold};
+use crate::tls::files::file_error::FileError;
 
 /// What clients will object to, now or before long.
 #[derive(Debug)]
 pub enum Objection {
-    File(FileProblem),
+    File(FileError),
     /// Nothing is wrong yet, but will be.
-    Soon(Box<Ending>),
+    Soon(Box<ExpiryNotice>),
 }
 
 /// Something that will end, or that has ended and is no problem yet.
 #[derive(Debug)]
-pub struct Ending {
+pub struct ExpiryNotice {
     pub(super) expiry: Expiry,
-    pub(super) step: Step,
-    problem: FileProblem,
+    pub(super) step: ExpiryThreshold,
+    problem: FileError,
 }
 
 impl Objection {
@@ -28,15 +28,15 @@ impl Objection {
         let problem = expiry.problem(now);
         let step = match expiry.lapse(now)? {
             // Clients may know another way from the leaf to an authority, so this alone keeps nobody out.
-            Lapse::Over if expiry.kind == Kind::Intermediate => Step::Day,
-            Lapse::Over => return Some(Objection::File(problem)),
-            Lapse::Soon(step) => step,
+            ExpiryState::Over if expiry.kind == ExpiryKind::Intermediate => ExpiryThreshold::Day,
+            ExpiryState::Over => return Some(Objection::File(problem)),
+            ExpiryState::Soon(step) => step,
         };
-        Some(Objection::Soon(Box::new(Ending { expiry: expiry.clone(), step, problem })))
+        Some(Objection::Soon(Box::new(ExpiryNotice { expiry: expiry.clone(), step, problem })))
     }
 
     /// What will end, if it is that.
-    pub(super) fn ending(&self) -> Option<&Ending> {
+    pub(super) fn ending(&self) -> Option<&ExpiryNotice> {
         match self {
             Objection::Soon(ending) => Some(ending),
             _ => None,
@@ -53,7 +53,7 @@ impl fmt::Display for Objection {
     }
 }
 
-impl fmt::Display for Ending {
+impl fmt::Display for ExpiryNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.problem.fmt(f)
     }

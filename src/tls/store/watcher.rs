@@ -9,60 +9,64 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::credential_id::Credential;
-use super::credential_store::{Keyring, Renewed};
-use super::expiry_warnings::Reminders;
+use super::credential_id::CredentialId;
+use super::credential_store::{CredentialStore, ReloadOutcome};
+use super::expiry_warnings::ExpiryWarnings;
 use super::file_stamp::FileStamp;
 use crate::model::Model;
 use crate::sys::account;
 use crate::tls::files::expiry::Expiry;
-use crate::tls::files::file_error::FileProblem;
-use crate::tls::server::sni::Doors;
-use crate::tls::upstream_client::ApplicationTls;
+use crate::tls::files::file_error::FileError;
+use crate::tls::server::sni::SniResolvers;
+use crate::tls::upstream_client::UpstreamTlsClient;
 
 /// Everything that was read from files, and what the files looked like then.
-pub(crate) struct Renewal {
+pub(crate) struct CredentialWatcher {
     model: Arc<Model>,
-    keyring: Keyring,
-    watched: Vec<Watched>,
-    reminders: Reminders,
+    keyring: CredentialStore,
+    watched: Vec<WatchedCredential>,
+    reminders: ExpiryWarnings,
 }
 
 /// What is in use from now on, for those who use it.
 pub enum Update {
-    Doors(Doors),
+    Doors(SniResolvers),
     /// When what each host needs ends, by the name of the host.
     Expiries(Vec<(String, Expiry)>),
 }
 
 /// Asks for renewal at once.
-pub(crate) struct Renewer(Sender<Now>);
+pub(crate) struct WatcherHandle(Sender<ReloadNow>);
 
-struct Now;
+struct ReloadNow;
 
 /// A credential and its files.
-pub(crate) struct Watched {
-    credential: Credential,
+pub(crate) struct WatchedCredential {
+    credential: CredentialId,
     /// As they were when they were read last, unless somebody may have been writing then.
     read: Vec<FileStamp>,
     /// As they were when they were looked at last.
     seen: Vec<FileStamp>,
     /// Why they could not take the place of what is in use; empty if they have.
-    problems: Vec<FileProblem>,
+    problems: Vec<FileError>,
 }
 
-impl Renewal {
-    pub(crate) fn new(model: Arc<Model>, keyring: Keyring, watched: Vec<Watched>) -> Renewal {
-        Renewal { model, keyring, watched, reminders: Reminders::default() }
+impl CredentialWatcher {
+    pub(crate) fn new(
+        model: Arc<Model>,
+        keyring: CredentialStore,
+        watched: Vec<WatchedCredential>,
+    ) -> CredentialWatcher {
+        CredentialWatcher { model, keyring, watched, reminders: ExpiryWarnings::default() }
     }
 
-    /// See [`Keyring::expiries`].
+    /// See [`CredentialStore::expiries`].
     pub(crate) fn expiries(&self) -> Vec<(String, Expiry)> {
         self.keyring.expiries(&self.model)
     }
 
-    /// See [`Keyring::application_tls`].
-    pub(crate) fn application_tls(&self) -> Arc<[Option<ApplicationTls>]> {
+    /// See [`CredentialStore::application_tls`].
+    pub(crate) fn application_tls(&self) -> Arc<[Option<UpstreamTlsClient>]> {
         self.keyring.application_tls(&self.model)
     }
 
@@ -73,23 +77,23 @@ impl Renewal {
     }
 
     /// Watches until the process ends, and hands what has changed to `publish`.
-    pub(crate) fn start(mut self, publish: impl Fn(Update) + Send + 'static) -> io::Result<Renewer> {
+    pub(crate) fn start(mut self, publish: impl Fn(Update) + Send + 'static) -> io::Result<WatcherHandle> {
         let (sender, wishes) = channel();
         std::thread::Builder::new().name("renewal".into()).spawn(move || self.run(&wishes, &publish))?;
-        Ok(Renewer(sender))
+        Ok(WatcherHandle(sender))
     }
 
-    fn run(&mut self, wishes: &Receiver<Now>, publish: &dyn Fn(Update)) {
+    fn run(&mut self, wishes: &Receiver<ReloadNow>, publish: &dyn Fn(Update)) {
         self.warn_of_unreadable();
         let mut last_review = Instant::now();
         loop {
             match wishes.recv_timeout(LOOK) {
-                Ok(Now) => {
-                    self.renew(publish, Watched::is_due_now);
+                Ok(ReloadNow) => {
+                    self.renew(publish, WatchedCredential::is_due_now);
                     self.say_all();
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    let renewed = self.renew(publish, Watched::has_settled);
+                    let renewed = self.renew(publish, WatchedCredential::has_settled);
                     self.say_of(&renewed);
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -102,11 +106,15 @@ impl Renewal {
     }
 
     /// Reads what is due, publishes what came of it, and returns what is in use from now on.
-    fn renew(&mut self, publish: &dyn Fn(Update), is_due: fn(&mut Watched, &Model) -> bool) -> Vec<Credential> {
-        let Renewal { model, keyring, watched, .. } = self;
+    fn renew(
+        &mut self,
+        publish: &dyn Fn(Update),
+        is_due: fn(&mut WatchedCredential, &Model) -> bool,
+    ) -> Vec<CredentialId> {
+        let CredentialWatcher { model, keyring, watched, .. } = self;
         let mut renewed = Vec::new();
         for watched in watched {
-            if is_due(watched, model) && watched.renew(keyring, model) == Renewed::Changed {
+            if is_due(watched, model) && watched.renew(keyring, model) == ReloadOutcome::Changed {
                 renewed.push(watched.credential);
             }
         }
@@ -121,7 +129,7 @@ impl Renewal {
         renewed
     }
 
-    fn say_of(&mut self, renewed: &[Credential]) {
+    fn say_of(&mut self, renewed: &[CredentialId]) {
         for credential in renewed {
             let objections = self.keyring.objections_to(*credential, &self.model);
             objections.iter().for_each(|objection| self.reminders.say(objection));
@@ -151,24 +159,24 @@ impl Renewal {
     }
 }
 
-impl Renewer {
+impl WatcherHandle {
     /// Reads everything anew.
     pub(crate) fn renew(&self) {
         // Without a receiver the process is ending.
-        let _ = self.0.send(Now);
+        let _ = self.0.send(ReloadNow);
     }
 }
 
-impl Watched {
+impl WatchedCredential {
     /// Begins to watch all files of a model. To be called before they are read, so that no change between the
     /// two is missed.
-    pub(crate) fn all(model: &Model) -> Vec<Watched> {
-        let watched = |credential: Credential| {
+    pub(crate) fn all(model: &Model) -> Vec<WatchedCredential> {
+        let watched = |credential: CredentialId| {
             let files = credential.files(model);
             let seen: Vec<_> = files.iter().map(|file| FileStamp::of(file).unwrap_or(FileStamp::Missing)).collect();
-            Watched { credential, read: seen.clone(), seen, problems: Vec::new() }
+            WatchedCredential { credential, read: seen.clone(), seen, problems: Vec::new() }
         };
-        Credential::all(model).map(watched).collect()
+        CredentialId::all(model).map(watched).collect()
     }
 
     fn is_due_now(&mut self, model: &Model) -> bool {
@@ -196,11 +204,11 @@ impl Watched {
     }
 
     /// Reads the files, and tells the log what came of it, once for each change.
-    fn renew(&mut self, keyring: &mut Keyring, model: &Model) -> Renewed {
+    fn renew(&mut self, keyring: &mut CredentialStore, model: &Model) -> ReloadOutcome {
         match keyring.renew(self.credential, model) {
             Ok(renewed) => {
                 let mended = !std::mem::take(&mut self.problems).is_empty();
-                if mended || renewed == Renewed::Changed {
+                if mended || renewed == ReloadOutcome::Changed {
                     self.announce(keyring, model);
                 }
                 renewed
@@ -212,25 +220,25 @@ impl Watched {
                     }
                     self.problems = problems;
                 }
-                Renewed::Unchanged
+                ReloadOutcome::Unchanged
             }
         }
     }
 
-    fn announce(&self, keyring: &Keyring, model: &Model) {
+    fn announce(&self, keyring: &CredentialStore, model: &Model) {
         let files = self.credential.files(model);
         let file = files.first().copied().unwrap_or_else(|| "".as_ref()).display();
         match self.credential {
-            Credential::Certificate(id) => {
+            CredentialId::Certificate(id) => {
                 let left = keyring.time_left(id).unwrap_or_default();
                 tracing::info!("{file}: this certificate is in use from now on; it expires in {left}");
             }
-            Credential::TicketKeys => tracing::info!("{file}: tickets are sealed with its first key from now on"),
-            Credential::Application(id) => {
+            CredentialId::TicketKeys => tracing::info!("{file}: tickets are sealed with its first key from now on"),
+            CredentialId::Application(id) => {
                 let application = model.upstream(id);
                 tracing::info!("{application}: new connections to it go by what its files say now");
             }
-            Credential::Clients(_) => tracing::info!("{file}: clients are verified with what it says now"),
+            CredentialId::Clients(_) => tracing::info!("{file}: clients are verified with what it says now"),
         }
     }
 }
@@ -251,7 +259,7 @@ mod tests {
     use super::*;
 
     /// One host, whose certificate ends in ten days.
-    fn renewal(directory: &TempDir) -> Renewal {
+    fn renewal(directory: &TempDir) -> CredentialWatcher {
         let document = "[[host]]\nname = \"a.test\"\nupstream = \"127.0.0.1:1\"\n\
                         certificate = \"a.crt\"\ncertificate_key = \"a.key\"\n";
         let file = |name: &str| directory.path().join(name);
@@ -262,9 +270,9 @@ mod tests {
         fs::write(file("a.key"), key.serialize_pem()).unwrap();
         fs::write(file("gatepost.toml"), document).unwrap();
         let model = crate::config::load(&file("gatepost.toml")).unwrap().model;
-        let watched = Watched::all(&model);
-        let keyring = Keyring::read(&model).0.unwrap();
-        Renewal::new(Arc::new(model), keyring, watched)
+        let watched = WatchedCredential::all(&model);
+        let keyring = CredentialStore::read(&model).0.unwrap();
+        CredentialWatcher::new(Arc::new(model), keyring, watched)
     }
 
     #[test]
@@ -276,7 +284,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(File::create(&log).unwrap()).finish();
         tracing::subscriber::with_default(subscriber, || {
             for _ in 0..3 {
-                renewal.renew(&|_| (), Watched::is_due_now);
+                renewal.renew(&|_| (), WatchedCredential::is_due_now);
             }
             let told = |what: &str| fs::read_to_string(&log).unwrap().matches(what).count();
             assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (1, 0));
@@ -290,7 +298,7 @@ mod tests {
     #[test]
     fn files_are_read_when_they_have_changed_and_stay_as_they_are() {
         let directory = TempDir::new().unwrap();
-        let Renewal { model, mut watched, .. } = renewal(&directory);
+        let CredentialWatcher { model, mut watched, .. } = renewal(&directory);
         let watched = &mut watched[0];
         assert!(!watched.has_settled(&model));
         fs::remove_file(directory.path().join("a.key")).unwrap();

@@ -11,31 +11,31 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::connection::Connection;
-use super::idle_pool::Pool;
-use crate::upstream::error::AnswerFailure;
+use super::connection::Http1ClientConnection;
+use super::idle_pool::IdlePool;
+use crate::upstream::error::UpstreamBodyError;
 
 /// The body of an answer, with its connection.
-pub(crate) struct ConnectionBody {
+pub(crate) struct Http1ResponseBody {
     /// Gone once it has failed.
-    connection: Option<Box<Connection>>,
-    pool: Rc<Pool>,
+    connection: Option<Box<Http1ClientConnection>>,
+    pool: Rc<IdlePool>,
 }
 
-impl ConnectionBody {
-    pub(super) fn new(connection: Box<Connection>, pool: Rc<Pool>) -> ConnectionBody {
-        ConnectionBody { connection: Some(connection), pool }
+impl Http1ResponseBody {
+    pub(super) fn new(connection: Box<Http1ClientConnection>, pool: Rc<IdlePool>) -> Http1ResponseBody {
+        Http1ResponseBody { connection: Some(connection), pool }
     }
 }
 
-impl Body for ConnectionBody {
+impl Body for Http1ResponseBody {
     type Data = Bytes;
-    type Error = AnswerFailure;
+    type Error = UpstreamBodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamBodyError>>> {
         let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
         let frame = connection.poll_frame(cx);
         if let Poll::Ready(Some(Err(_))) = frame {
@@ -53,7 +53,7 @@ impl Body for ConnectionBody {
     }
 }
 
-impl Drop for ConnectionBody {
+impl Drop for Http1ResponseBody {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             // The pool takes it only if this exchange is over in both directions.

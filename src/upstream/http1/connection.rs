@@ -15,23 +15,23 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::unconstrained;
 
-use super::request_writer::{Outgoing, SendFailure};
-use super::response_head::{self, AnswerHead};
+use super::request_writer::{RequestWriteError, RequestWriter};
+use super::response_head::{self, UpstreamResponseHead};
 use crate::http1::body_decoder::BodyDecoder;
 use crate::http1::persistence::Persistence;
-use crate::http1::read_buffer::Inbox;
+use crate::http1::read_buffer::ReadBuffer;
 use crate::net::idle_timer::IdleTimer;
 use crate::upstream::connector::UpstreamStream;
-use crate::upstream::error::{AnswerFailure, Breakage, UpstreamError};
-use crate::upstream::request_body::BodyFailure;
+use crate::upstream::error::{UpstreamBodyError, UpstreamConnectionError, UpstreamError};
+use crate::upstream::request_body::RequestBodyFailure;
 
 /// A connection. Nothing moves on it unless it is polled.
-pub(crate) struct Connection {
+pub(crate) struct Http1ClientConnection {
     stream: UpstreamStream,
-    inbox: Inbox,
+    inbox: ReadBuffer,
     /// The request under way, until the connection rests.
-    outgoing: Option<Outgoing>,
-    writing: Writing,
+    outgoing: Option<RequestWriter>,
+    writing: WriteState,
     /// Of the answer under way.
     body: BodyDecoder,
     persistence: Persistence,
@@ -40,19 +40,19 @@ pub(crate) struct Connection {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Writing {
+enum WriteState {
     Open,
     /// The application takes no more.
     Broken,
 }
 
-impl Connection {
-    pub(crate) fn new(stream: UpstreamStream) -> Box<Connection> {
-        Box::new(Connection {
+impl Http1ClientConnection {
+    pub(crate) fn new(stream: UpstreamStream) -> Box<Http1ClientConnection> {
+        Box::new(Http1ClientConnection {
             stream,
-            inbox: Inbox::new(USUAL_ANSWER),
+            inbox: ReadBuffer::new(USUAL_ANSWER),
             outgoing: None,
-            writing: Writing::Open,
+            writing: WriteState::Open,
             body: BodyDecoder::Ended,
             persistence: Persistence::Persistent,
             // Each exchange restarts it with its route's limit.
@@ -61,13 +61,13 @@ impl Connection {
     }
 
     /// Takes a request over. It is written when the connection is polled.
-    pub(super) fn begin(&mut self, request: Outgoing) {
+    pub(super) fn begin(&mut self, request: RequestWriter) {
         self.silence.restart(request.terms().read_timeout);
         self.outgoing = Some(request);
     }
 
     /// The request, to be sent anew on another connection, if that does no harm and nothing was answered.
-    pub(super) fn take_back(&mut self) -> Option<Outgoing> {
+    pub(super) fn take_back(&mut self) -> Option<RequestWriter> {
         if self.inbox.is_empty() { self.outgoing.take()?.again() } else { None }
     }
 
@@ -75,7 +75,7 @@ impl Connection {
     pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<response::Parts, UpstreamError>> {
         self.poll_send(cx).map_err(UpstreamError::RequestBody)?;
         loop {
-            if let Some(AnswerHead { parts, body, persistence }) = self.parse_head()? {
+            if let Some(UpstreamResponseHead { parts, body, persistence }) = self.parse_head()? {
                 if parts.status.is_informational() && parts.status != StatusCode::SWITCHING_PROTOCOLS {
                     self.note_interim(parts.status);
                     self.poll_send(cx).map_err(UpstreamError::RequestBody)?;
@@ -85,7 +85,9 @@ impl Connection {
                 return Poll::Ready(Ok(parts));
             }
             match self.poll_fill(cx) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(UpstreamError::Broken(Breakage::Closed))),
+                Poll::Ready(Ok(0)) => {
+                    return Poll::Ready(Err(UpstreamError::Broken(UpstreamConnectionError::Closed)));
+                }
                 Poll::Ready(filled) => drop(filled.map_err(UpstreamError::Broken)?),
                 Poll::Pending => {
                     ready!(self.silence.poll_expired(cx));
@@ -96,10 +98,13 @@ impl Connection {
     }
 
     /// The next part of the answer's body. What is left of the request goes out meanwhile.
-    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
-        self.poll_send(cx).map_err(AnswerFailure::RequestBody)?;
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamBodyError>>> {
+        self.poll_send(cx).map_err(UpstreamBodyError::RequestBody)?;
         loop {
-            let unreadable = |error| AnswerFailure::Broken(Breakage::Unreadable(error));
+            let unreadable = |error| UpstreamBodyError::Broken(UpstreamConnectionError::Unreadable(error));
             if let Some(frame) = self.body.next(self.inbox.unread()).map_err(unreadable)? {
                 return Poll::Ready(Some(Ok(frame)));
             }
@@ -108,12 +113,14 @@ impl Connection {
             }
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => {
-                    self.body.end_of_stream().map_err(|_| AnswerFailure::Broken(Breakage::Closed))?;
+                    self.body
+                        .end_of_stream()
+                        .map_err(|_| UpstreamBodyError::Broken(UpstreamConnectionError::Closed))?;
                 }
-                Poll::Ready(filled) => drop(filled.map_err(AnswerFailure::Broken)?),
+                Poll::Ready(filled) => drop(filled.map_err(UpstreamBodyError::Broken)?),
                 Poll::Pending => {
                     ready!(self.silence.poll_expired(cx));
-                    return Poll::Ready(Some(Err(AnswerFailure::Silence)));
+                    return Poll::Ready(Some(Err(UpstreamBodyError::Silence)));
                 }
             }
         }
@@ -133,7 +140,7 @@ impl Connection {
     pub(super) fn can_rest(&mut self) -> bool {
         let is_sent = self.outgoing.take().is_none_or(|request| request.is_finished());
         let can_rest = is_sent
-            && self.writing == Writing::Open
+            && self.writing == WriteState::Open
             && self.persistence == Persistence::Persistent
             && self.body.has_ended()
             && self.inbox.is_empty();
@@ -155,8 +162,10 @@ impl Connection {
         (self.stream, self.inbox.into_unread())
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), BodyFailure> {
-        let Some(request) = self.outgoing.as_mut().filter(|_| self.writing == Writing::Open) else { return Ok(()) };
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), RequestBodyFailure> {
+        let Some(request) = self.outgoing.as_mut().filter(|_| self.writing == WriteState::Open) else {
+            return Ok(());
+        };
         if request.is_finished() {
             return Ok(());
         }
@@ -168,27 +177,28 @@ impl Connection {
             self.silence.progress();
         }
         match sent {
-            Poll::Ready(Err(SendFailure::Body(failure))) => Err(failure),
-            Poll::Ready(Err(SendFailure::Broken)) => {
-                self.writing = Writing::Broken;
+            Poll::Ready(Err(RequestWriteError::Body(failure))) => Err(failure),
+            Poll::Ready(Err(RequestWriteError::Broken)) => {
+                self.writing = WriteState::Broken;
                 Ok(())
             }
             Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
         }
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Breakage>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, UpstreamConnectionError>> {
         let filled = ready!(self.inbox.poll_fill(&mut self.stream, cx));
         self.silence.progress();
-        Poll::Ready(filled.map_err(Breakage::Io))
+        Poll::Ready(filled.map_err(UpstreamConnectionError::Io))
     }
 
-    fn parse_head(&mut self) -> Result<Option<AnswerHead>, UpstreamError> {
-        let Some(asked) = self.outgoing.as_ref().map(Outgoing::asked).filter(|_| !self.inbox.is_empty()) else {
+    fn parse_head(&mut self) -> Result<Option<UpstreamResponseHead>, UpstreamError> {
+        let Some(asked) = self.outgoing.as_ref().map(RequestWriter::asked).filter(|_| !self.inbox.is_empty())
+        else {
             return Ok(None);
         };
         let parsed = response_head::parse(self.inbox.unread(), asked);
-        parsed.map_err(|error| UpstreamError::Broken(Breakage::Unreadable(error)))
+        parsed.map_err(|error| UpstreamError::Broken(UpstreamConnectionError::Unreadable(error)))
     }
 
     fn note_interim(&mut self, status: StatusCode) {
@@ -215,15 +225,15 @@ mod tests {
     use tokio_util::either::Either;
 
     use super::*;
-    use crate::model::headers::end_to_end::EndToEnd;
+    use crate::model::headers::end_to_end::EndToEndHeaders;
     use crate::model::host::HostName;
-    use crate::model::upstream::{Trust, UpstreamProtocol, UpstreamTls};
-    use crate::tls::upstream_client::ApplicationTls;
-    use crate::upstream::request::{Hop, RequestHead, UpstreamRequest};
-    use crate::upstream::request_body::RequestBody;
+    use crate::model::upstream::{UpstreamProtocol, UpstreamTlsSettings, UpstreamTrust};
+    use crate::tls::upstream_client::UpstreamTlsClient;
+    use crate::upstream::request::{HopMode, UpstreamRequest, UpstreamRequestHead};
+    use crate::upstream::request_body::LimitedBody;
 
     /// A connection with TLS, and the application's end of it.
-    async fn encrypted() -> (Box<Connection>, server::TlsStream<UnixStream>) {
+    async fn encrypted() -> (Box<Http1ClientConnection>, server::TlsStream<UnixStream>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(vec!["app.test".to_owned()]).unwrap();
@@ -232,20 +242,20 @@ mod tests {
         let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
         let config = config.unwrap().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
         let name = HostName::parse("app.test").unwrap();
-        let terms = UpstreamTls { name, trust: Trust::Anything, identity: None };
-        let tls = ApplicationTls::new(&terms, UpstreamProtocol::Http1, &provider).unwrap_or_else(|_| panic!());
+        let terms = UpstreamTlsSettings { name, trust: UpstreamTrust::Anything, identity: None };
+        let tls = UpstreamTlsClient::new(&terms, UpstreamProtocol::Http1, &provider).unwrap_or_else(|_| panic!());
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let (stream, application) = tokio::join!(tls.connect(Either::Left(ours)), acceptor.accept(theirs));
-        (Connection::new(Either::Right(Box::new(stream.unwrap()))), application.unwrap())
+        (Http1ClientConnection::new(Either::Right(Box::new(stream.unwrap()))), application.unwrap())
     }
 
-    fn request_of_about(size: usize) -> Outgoing {
+    fn request_of_about(size: usize) -> RequestWriter {
         let headers =
             HeaderMap::from_iter([(http::header::COOKIE, HeaderValue::from_str(&"c".repeat(size)).unwrap())]);
-        let headers = EndToEnd::strip(headers, |_| false);
-        let head = RequestHead { method: Method::GET, target: "/".parse().unwrap(), headers };
+        let headers = EndToEndHeaders::strip(headers, |_| false);
+        let head = UpstreamRequestHead { method: Method::GET, target: "/".parse().unwrap(), headers };
         let limit = Duration::from_secs(60);
-        Outgoing::new(UpstreamRequest::new(head, RequestBody::default(), &Hop::KeepAlive, limit))
+        RequestWriter::new(UpstreamRequest::new(head, LimitedBody::default(), &HopMode::KeepAlive, limit))
     }
 
     async fn answer_when_all_has_come(application: &mut server::TlsStream<UnixStream>) {

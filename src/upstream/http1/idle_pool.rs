@@ -9,28 +9,28 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::connection::Connection;
+use super::connection::Http1ClientConnection;
 
-pub(crate) struct Pool {
-    resting: RefCell<VecDeque<Resting>>,
+pub(crate) struct IdlePool {
+    resting: RefCell<VecDeque<IdleConnection>>,
     idle_timeout: Duration,
     most: usize,
 }
 
-struct Resting {
-    connection: Box<Connection>,
+struct IdleConnection {
+    connection: Box<Http1ClientConnection>,
     since: Instant,
 }
 
-impl Pool {
-    pub(crate) fn new(idle_timeout: Duration, most: usize) -> Pool {
-        Pool { resting: RefCell::default(), idle_timeout, most }
+impl IdlePool {
+    pub(crate) fn new(idle_timeout: Duration, most: usize) -> IdlePool {
+        IdlePool { resting: RefCell::default(), idle_timeout, most }
     }
 
     /// A connection that can still be used, as far as one can know.
-    pub(crate) fn take(&self) -> Option<Box<Connection>> {
+    pub(crate) fn take(&self) -> Option<Box<Http1ClientConnection>> {
         let mut resting = self.resting.borrow_mut();
-        while let Some(Resting { mut connection, since }) = resting.pop_back() {
+        while let Some(IdleConnection { mut connection, since }) = resting.pop_back() {
             if since.elapsed() >= self.idle_timeout {
                 // All others have rested longer.
                 resting.clear();
@@ -44,10 +44,10 @@ impl Pool {
     }
 
     /// Lays a connection to rest, unless it is spent or there are enough.
-    pub(super) fn put(&self, mut connection: Box<Connection>) {
+    pub(super) fn put(&self, mut connection: Box<Http1ClientConnection>) {
         let mut resting = self.resting.borrow_mut();
         if resting.len() < self.most && connection.can_rest() {
-            resting.push_back(Resting { connection, since: Instant::now() });
+            resting.push_back(IdleConnection { connection, since: Instant::now() });
         }
     }
 

@@ -13,14 +13,14 @@ use http::{HeaderMap, Method, Request};
 use hyper::body::{Body, Frame};
 use tokio::io::AsyncWrite;
 
-use super::response_head::Asked;
+use super::response_head::RequestedContent;
 use crate::http1::fields::is_announced;
 use crate::upstream::connector::UpstreamStream;
-use crate::upstream::request::{Terms, UpstreamRequest};
-use crate::upstream::request_body::{BodyFailure, RequestBody};
+use crate::upstream::request::{ExchangeOptions, UpstreamRequest};
+use crate::upstream::request_body::{LimitedBody, RequestBodyFailure};
 
 /// A request, and how far it has got.
-pub(crate) struct Outgoing {
+pub(crate) struct RequestWriter {
     /// The head, and later the lines between the chunks of the body.
     text: Vec<u8>,
     /// How much of the text has been written.
@@ -28,23 +28,23 @@ pub(crate) struct Outgoing {
     /// Bytes of the body that follow the text, and what ends their chunk.
     data: Bytes,
     ending: &'static [u8],
-    body: RequestBody,
-    framing: Framing,
-    progress: Progress,
-    harm: Repetition,
-    asked: Asked,
-    terms: Terms,
+    body: LimitedBody,
+    framing: RequestFraming,
+    progress: WriteProgress,
+    harm: RetrySafety,
+    asked: RequestedContent,
+    terms: ExchangeOptions,
 }
 
 /// Why a request could not be sent to its end.
-pub(super) enum SendFailure {
+pub(super) enum RequestWriteError {
     /// The application takes no more.
     Broken,
-    Body(BodyFailure),
+    Body(RequestBodyFailure),
 }
 
 /// What is still to come of the body, and how the application knows its end.
-enum Framing {
+enum RequestFraming {
     Ended,
     Length(u64),
     /// With the names of the trailers that were announced.
@@ -52,7 +52,7 @@ enum Framing {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+enum WriteProgress {
     Unsent,
     Begun,
     /// To the last byte, and TLS has let go of it, too.
@@ -61,37 +61,41 @@ enum Progress {
 
 /// Whether the request may be sent again after the application may have seen it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Repetition {
+enum RetrySafety {
     Harmless,
     Harmful,
 }
 
-impl Outgoing {
-    pub(crate) fn new(request: UpstreamRequest) -> Outgoing {
+impl RequestWriter {
+    pub(crate) fn new(request: UpstreamRequest) -> RequestWriter {
         let UpstreamRequest { message, introduction, terms } = request;
         let text = head_text(&message, introduction.as_ref().map_or(b"", |introduction| introduction.lines()));
         let (head, body) = message.into_parts();
-        let framing = if body.is_none() { Framing::Ended } else { framing_of(&head.headers) };
+        let framing = if body.is_none() { RequestFraming::Ended } else { framing_of(&head.headers) };
         let is_repeatable = body.is_none() && head.method.is_idempotent() && !terms.asks_to_switch;
-        Outgoing {
+        RequestWriter {
             text,
             position: 0,
             data: Bytes::new(),
             ending: b"",
             body,
             framing,
-            progress: Progress::Unsent,
-            harm: if is_repeatable { Repetition::Harmless } else { Repetition::Harmful },
-            asked: if head.method == Method::HEAD { Asked::ForHead } else { Asked::ForAnswer },
+            progress: WriteProgress::Unsent,
+            harm: if is_repeatable { RetrySafety::Harmless } else { RetrySafety::Harmful },
+            asked: if head.method == Method::HEAD {
+                RequestedContent::ForHead
+            } else {
+                RequestedContent::ForAnswer
+            },
             terms,
         }
     }
 
-    pub(super) fn asked(&self) -> Asked {
+    pub(super) fn asked(&self) -> RequestedContent {
         self.asked
     }
 
-    pub(super) fn terms(&self) -> Terms {
+    pub(super) fn terms(&self) -> ExchangeOptions {
         self.terms
     }
 
@@ -101,23 +105,23 @@ impl Outgoing {
     }
 
     /// The same request from its beginning, if sending it twice is as good as once (RFC 9110 section 9.2.2).
-    pub(super) fn again(mut self) -> Option<Outgoing> {
-        if self.progress != Progress::Unsent && self.harm == Repetition::Harmful {
+    pub(super) fn again(mut self) -> Option<RequestWriter> {
+        if self.progress != WriteProgress::Unsent && self.harm == RetrySafety::Harmful {
             return None;
         }
         self.position = 0;
-        self.progress = Progress::Unsent;
+        self.progress = WriteProgress::Unsent;
         Some(self)
     }
 
-    /// Whether the last byte has left. As long as it waits within TLS, only [`Outgoing::poll_send`] moves it.
+    /// Whether the last byte has left. As long as it waits within TLS, only [`RequestWriter::poll_send`] moves it.
     pub(super) fn is_finished(&self) -> bool {
-        self.progress == Progress::Sent
+        self.progress == WriteProgress::Sent
     }
 
     /// Whether all that the client has sent of it has been written, but not the end.
     pub(super) fn waits_for_client(&self) -> bool {
-        !matches!(self.framing, Framing::Ended) && !self.has_staged()
+        !matches!(self.framing, RequestFraming::Ended) && !self.has_staged()
     }
 
     /// Writes as much as there is and as the application takes. Ready when that is all; the number of bytes
@@ -127,31 +131,31 @@ impl Outgoing {
         stream: &mut UpstreamStream,
         cx: &mut Context<'_>,
         written: &mut usize,
-    ) -> Poll<Result<(), SendFailure>> {
+    ) -> Poll<Result<(), RequestWriteError>> {
         loop {
-            let is_dry = self.poll_stage(cx).map_err(SendFailure::Body)?.is_pending();
+            let is_dry = self.poll_stage(cx).map_err(RequestWriteError::Body)?.is_pending();
             if self.has_staged() {
-                let count = ready!(self.poll_write(stream, cx)).map_err(|_| SendFailure::Broken)?;
-                self.progress = Progress::Begun;
+                let count = ready!(self.poll_write(stream, cx)).map_err(|_| RequestWriteError::Broken)?;
+                self.progress = WriteProgress::Begun;
                 *written += count;
                 self.advance(count);
                 continue;
             }
             // A piece without bytes is no reason to stop: nobody would wake us for the next one.
-            if is_dry || matches!(self.framing, Framing::Ended) {
-                ready!(Pin::new(stream).poll_flush(cx)).map_err(|_| SendFailure::Broken)?;
+            if is_dry || matches!(self.framing, RequestFraming::Ended) {
+                ready!(Pin::new(stream).poll_flush(cx)).map_err(|_| RequestWriteError::Broken)?;
                 if is_dry {
                     return Poll::Pending;
                 }
-                self.progress = Progress::Sent;
+                self.progress = WriteProgress::Sent;
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
     /// Asks the body for more when all that it gave has been written. Pending if it has nothing yet.
-    fn poll_stage(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyFailure>> {
-        if !self.data.is_empty() || !self.ending.is_empty() || matches!(self.framing, Framing::Ended) {
+    fn poll_stage(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RequestBodyFailure>> {
+        if !self.data.is_empty() || !self.ending.is_empty() || matches!(self.framing, RequestFraming::Ended) {
             return Poll::Ready(Ok(()));
         }
         match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
@@ -161,35 +165,35 @@ impl Outgoing {
         }
     }
 
-    fn stage(&mut self, frame: Frame<Bytes>) -> Result<(), BodyFailure> {
+    fn stage(&mut self, frame: Frame<Bytes>) -> Result<(), RequestBodyFailure> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => return self.stage_end(&frame.into_trailers().unwrap_or_default()),
         };
         match &mut self.framing {
-            Framing::Chunked(_) if data.is_empty() => return Ok(()),
-            Framing::Chunked(_) => {
+            RequestFraming::Chunked(_) if data.is_empty() => return Ok(()),
+            RequestFraming::Chunked(_) => {
                 self.ending = b"\r\n";
                 write_text(&mut self.text, format_args!("{:x}\r\n", data.len()));
             }
-            Framing::Length(left) => {
+            RequestFraming::Length(left) => {
                 // More than was announced would be taken for another request.
-                *left = left.checked_sub(data.len() as u64).ok_or(BodyFailure::ClientBrokeOff)?;
+                *left = left.checked_sub(data.len() as u64).ok_or(RequestBodyFailure::ClientBrokeOff)?;
                 if *left == 0 {
-                    self.framing = Framing::Ended;
+                    self.framing = RequestFraming::Ended;
                 }
             }
-            Framing::Ended => return Ok(()),
+            RequestFraming::Ended => return Ok(()),
         }
         self.data = data;
         Ok(())
     }
 
-    fn stage_end(&mut self, trailers: &HeaderMap) -> Result<(), BodyFailure> {
-        match std::mem::replace(&mut self.framing, Framing::Ended) {
-            Framing::Ended | Framing::Length(0) => Ok(()),
-            Framing::Length(_) => Err(BodyFailure::ClientBrokeOff),
-            Framing::Chunked(announced) => {
+    fn stage_end(&mut self, trailers: &HeaderMap) -> Result<(), RequestBodyFailure> {
+        match std::mem::replace(&mut self.framing, RequestFraming::Ended) {
+            RequestFraming::Ended | RequestFraming::Length(0) => Ok(()),
+            RequestFraming::Length(_) => Err(RequestBodyFailure::ClientBrokeOff),
+            RequestFraming::Chunked(announced) => {
                 self.text.extend_from_slice(b"0\r\n");
                 let announced = announced.as_ref();
                 write_fields(&mut self.text, trailers.iter().filter(|(name, _)| is_announced(announced, name)));
@@ -222,7 +226,7 @@ impl Outgoing {
         self.data.advance(of_data);
         self.ending = self.ending.get(count - of_text - of_data..).unwrap_or_default();
         // The head of a request without a body stays, in case it has to be sent again.
-        if self.harm == Repetition::Harmful && self.position == self.text.len() {
+        if self.harm == RetrySafety::Harmful && self.position == self.text.len() {
             self.text.clear();
             self.position = 0;
         }
@@ -230,7 +234,7 @@ impl Outgoing {
 }
 
 /// Request line and fields (RFC 9112 sections 3 and 5), of which the first are there already.
-fn head_text(message: &Request<RequestBody>, first: &[u8]) -> Vec<u8> {
+fn head_text(message: &Request<LimitedBody>, first: &[u8]) -> Vec<u8> {
     let target = message.uri().path_and_query().map_or("/", |target| target.as_str());
     let size = target.len() + 64 + first.len() + message.headers().len() * USUAL_FIELD;
     let mut text = Vec::with_capacity(size);
@@ -257,9 +261,9 @@ fn write_text(text: &mut Vec<u8>, line: std::fmt::Arguments<'_>) {
 }
 
 /// As the headers say, which were put in order when the request was made.
-fn framing_of(headers: &HeaderMap) -> Framing {
+fn framing_of(headers: &HeaderMap) -> RequestFraming {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    length.map_or_else(|| Framing::Chunked(headers.get(header::TRAILER).cloned()), Framing::Length)
+    length.map_or_else(|| RequestFraming::Chunked(headers.get(header::TRAILER).cloned()), RequestFraming::Length)
 }
 
 /// Bytes, about, so that the text of a head seldom has to grow.

@@ -10,11 +10,11 @@ use hyper::ext::ReasonPhrase;
 
 use crate::http1::body_decoder::BodyDecoder;
 use crate::http1::fields::{MAX_HEAD, MOST_HEADERS, collect, is_chunked, settle_length};
-use crate::http1::parse_error::Unreadable;
+use crate::http1::parse_error::Http1ParseError;
 use crate::http1::persistence::Persistence;
 
 /// A head that came whole.
-pub(super) struct AnswerHead {
+pub(super) struct UpstreamResponseHead {
     pub(super) parts: response::Parts,
     pub(super) body: BodyDecoder,
     pub(super) persistence: Persistence,
@@ -22,30 +22,33 @@ pub(super) struct AnswerHead {
 
 /// What was asked for, as far as it decides whether the answer has a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum RequestedContent {
     ForHead,
     ForAnswer,
 }
 
 /// Splits a head off the bytes that came; `None` while it is not whole.
-pub(super) fn parse(unread: &mut Bytes, asked: Asked) -> Result<Option<AnswerHead>, Unreadable> {
+pub(super) fn parse(
+    unread: &mut Bytes,
+    asked: RequestedContent,
+) -> Result<Option<UpstreamResponseHead>, Http1ParseError> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut text = httparse::Response::new(&mut []);
     let parsed = ParserConfig::default().parse_response_with_uninit_headers(&mut text, unread, &mut fields);
-    let length = match parsed.map_err(Unreadable::Head)? {
+    let length = match parsed.map_err(Http1ParseError::Head)? {
         Status::Complete(length) if length <= MAX_HEAD => length,
         Status::Partial if unread.len() < MAX_HEAD => return Ok(None),
-        Status::Complete(_) | Status::Partial => return Err(Unreadable::HeadTooLarge),
+        Status::Complete(_) | Status::Partial => return Err(Http1ParseError::HeadTooLarge),
     };
     let mut parts = Response::new(()).into_parts().0;
-    parts.status = text.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(Unreadable::Status)?;
+    parts.status = text.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(Http1ParseError::Status)?;
     parts.version = if text.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     keep_reason(&mut parts, text.reason.unwrap_or_default());
     parts.headers = collect(text.headers, unread)?;
     let body = body_of(&mut parts, asked)?;
     let persistence = persistence_of(&parts, &body);
     let _ = unread.split_to(length);
-    Ok(Some(AnswerHead { parts, body, persistence }))
+    Ok(Some(UpstreamResponseHead { parts, body, persistence }))
 }
 
 /// Clients see an unusual reason as the application wrote it, like behind nginx.
@@ -58,17 +61,17 @@ fn keep_reason(parts: &mut response::Parts, reason: &str) {
 }
 
 /// Where the body ends (RFC 9112 section 6.3).
-fn body_of(parts: &mut response::Parts, asked: Asked) -> Result<BodyDecoder, Unreadable> {
+fn body_of(parts: &mut response::Parts, asked: RequestedContent) -> Result<BodyDecoder, Http1ParseError> {
     let length = settle_length(&mut parts.headers)?;
     let has_none = parts.status.is_informational()
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        || asked == Asked::ForHead;
+        || asked == RequestedContent::ForHead;
     if has_none {
         return Ok(BodyDecoder::Ended);
     }
     if is_chunked(&parts.headers)? {
         if parts.version == Version::HTTP_10 {
-            return Err(Unreadable::TransferEncoding);
+            return Err(Http1ParseError::TransferEncoding);
         }
         // The one that counts is the transfer coding; a length beside it would mislead the next recipient.
         parts.headers.remove(header::CONTENT_LENGTH);
@@ -89,18 +92,18 @@ fn persistence_of(parts: &response::Parts, body: &BodyDecoder) -> Persistence {
 mod tests {
     use super::*;
 
-    fn head(text: &'static str, asked: Asked) -> Result<Option<AnswerHead>, Unreadable> {
+    fn head(text: &'static str, asked: RequestedContent) -> Result<Option<UpstreamResponseHead>, Http1ParseError> {
         parse(&mut Bytes::from_static(text.as_bytes()), asked)
     }
 
-    fn whole(text: &'static str) -> AnswerHead {
-        head(text, Asked::ForAnswer).unwrap().unwrap()
+    fn whole(text: &'static str) -> UpstreamResponseHead {
+        head(text, RequestedContent::ForAnswer).unwrap().unwrap()
     }
 
     #[test]
     fn what_follows_the_head_stays() {
         let mut unread = Bytes::from_static(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-        let head = parse(&mut unread, Asked::ForAnswer).unwrap().unwrap();
+        let head = parse(&mut unread, RequestedContent::ForAnswer).unwrap().unwrap();
         assert_eq!(head.parts.status, 200);
         assert_eq!(head.parts.headers["content-length"], "2");
         assert_eq!(unread, "ok");
@@ -109,7 +112,7 @@ mod tests {
     #[test]
     fn part_of_a_head_is_left_until_the_rest_comes() {
         let mut unread = Bytes::from_static(b"HTTP/1.1 200 OK\r\ncontent-le");
-        assert!(parse(&mut unread, Asked::ForAnswer).unwrap().is_none());
+        assert!(parse(&mut unread, RequestedContent::ForAnswer).unwrap().is_none());
         assert_eq!(unread.len(), 27);
     }
 
@@ -127,7 +130,8 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(whole(text).body, expected, "{text}");
         }
-        let answer = head("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", Asked::ForHead).unwrap().unwrap();
+        let answer =
+            head("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", RequestedContent::ForHead).unwrap().unwrap();
         assert_eq!(answer.body, BodyDecoder::Ended);
         assert_eq!(answer.parts.headers["content-length"], "7");
     }
@@ -163,14 +167,17 @@ mod tests {
             "SSH-2.0-OpenSSH_9\r\n\r\n",
         ];
         for text in texts {
-            assert!(head(text, Asked::ForAnswer).is_err(), "{text}");
+            assert!(head(text, RequestedContent::ForAnswer).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_head_has_an_end() {
         let endless = Bytes::from([&b"HTTP/1.1 200 OK\r\na: "[..], &[b'b'; MAX_HEAD]].concat());
-        assert!(matches!(parse(&mut endless.clone(), Asked::ForAnswer), Err(Unreadable::HeadTooLarge)));
+        assert!(matches!(
+            parse(&mut endless.clone(), RequestedContent::ForAnswer),
+            Err(Http1ParseError::HeadTooLarge)
+        ));
     }
 
     #[test]

@@ -10,38 +10,38 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::multiplexer::Claim;
+use super::multiplexer::StreamPermit;
 use crate::net::idle_timer::IdleTimer;
-use crate::upstream::error::{AnswerFailure, Breakage};
-use crate::upstream::request_body::BodyWatch;
+use crate::upstream::error::{UpstreamBodyError, UpstreamConnectionError};
+use crate::upstream::request_body::UploadProgress;
 
 /// The body of an answer on a stream.
-pub(in crate::upstream) struct StreamBody {
+pub(in crate::upstream) struct Http2ResponseBody {
     incoming: Incoming,
-    silence: Silence,
+    silence: ReadTimeout,
     /// Gone once the body has ended.
-    claim: Option<Claim>,
+    claim: Option<StreamPermit>,
 }
 
 /// The application's silence. While the client still sends, the application may well be silent.
-pub(in crate::upstream) struct Silence {
+pub(in crate::upstream) struct ReadTimeout {
     timer: IdleTimer,
-    watch: BodyWatch,
+    watch: UploadProgress,
     uploaded: u64,
 }
 
-impl StreamBody {
-    pub(super) fn new(incoming: Incoming, silence: Silence, claim: Claim) -> StreamBody {
-        StreamBody { incoming, silence, claim: Some(claim) }
+impl Http2ResponseBody {
+    pub(super) fn new(incoming: Incoming, silence: ReadTimeout, claim: StreamPermit) -> Http2ResponseBody {
+        Http2ResponseBody { incoming, silence, claim: Some(claim) }
     }
 }
 
-impl Silence {
-    pub(super) fn new(limit: Duration, watch: BodyWatch) -> Silence {
-        Silence { timer: IdleTimer::new(limit), watch, uploaded: 0 }
+impl ReadTimeout {
+    pub(super) fn new(limit: Duration, watch: UploadProgress) -> ReadTimeout {
+        ReadTimeout { timer: IdleTimer::new(limit), watch, uploaded: 0 }
     }
 
-    pub(super) fn watch(&self) -> &BodyWatch {
+    pub(super) fn watch(&self) -> &UploadProgress {
         &self.watch
     }
 
@@ -55,11 +55,14 @@ impl Silence {
     }
 }
 
-impl Body for StreamBody {
+impl Body for Http2ResponseBody {
     type Data = Bytes;
-    type Error = AnswerFailure;
+    type Error = UpstreamBodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFailure>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamBodyError>>> {
         let this = self.get_mut();
         match Pin::new(&mut this.incoming).poll_frame(cx) {
             Poll::Ready(frame) => {
@@ -67,11 +70,11 @@ impl Body for StreamBody {
                 if frame.is_none() {
                     this.claim = None;
                 }
-                Poll::Ready(
-                    frame.map(|frame| frame.map_err(|error| AnswerFailure::Broken(Breakage::Stream(error)))),
-                )
+                Poll::Ready(frame.map(|frame| {
+                    frame.map_err(|error| UpstreamBodyError::Broken(UpstreamConnectionError::Stream(error)))
+                }))
             }
-            Poll::Pending => this.silence.poll_expired(cx).map(|()| Some(Err(AnswerFailure::Silence))),
+            Poll::Pending => this.silence.poll_expired(cx).map(|()| Some(Err(UpstreamBodyError::Silence))),
         }
     }
 

@@ -15,43 +15,43 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::drain::Drain;
+use crate::drain::TaskTracker;
 use crate::http1::fields::MAX_HEAD;
 use crate::net::local_executor::LocalExecutor;
-use crate::upstream::connector::{Dialer, UpstreamStream};
-use crate::upstream::error::{Breakage, UpstreamError};
-use crate::upstream::request_body::RequestBody;
+use crate::upstream::connector::{Connector, UpstreamStream};
+use crate::upstream::error::{UpstreamConnectionError, UpstreamError};
+use crate::upstream::request_body::LimitedBody;
 
 /// One worker's HTTP/2 connections to one application.
-pub(in crate::upstream) struct Multiplex {
-    lines: RefCell<Vec<Rc<Line>>>,
+pub(in crate::upstream) struct Http2ConnectionSet {
+    lines: RefCell<Vec<Rc<Http2ClientConnection>>>,
     /// Held while a connection is opened, so that a burst of requests shares one.
     opening: Mutex<()>,
     idle_timeout: Duration,
 }
 
 /// Room for one request on a connection, until this is dropped.
-pub(in crate::upstream) struct Claim(Rc<Line>);
+pub(in crate::upstream) struct StreamPermit(Rc<Http2ClientConnection>);
 
 /// One connection.
-struct Line {
-    sender: http2::SendRequest<RequestBody>,
+struct Http2ClientConnection {
+    sender: http2::SendRequest<LimitedBody>,
     /// Gone once the connection takes no more requests; those that it has may still be going on.
-    driver: Rc<RefCell<Option<Driver>>>,
+    driver: Rc<RefCell<Option<Http2Driver>>>,
     streams: Cell<usize>,
     /// When its last stream ended.
     resting_since: Cell<Instant>,
 }
 
-type Driver = http2::Connection<TokioIo<UpstreamStream>, RequestBody, LocalExecutor>;
+type Http2Driver = http2::Connection<TokioIo<UpstreamStream>, LimitedBody, LocalExecutor>;
 
-impl Multiplex {
-    pub(in crate::upstream) fn new(idle_timeout: Duration) -> Multiplex {
-        Multiplex { lines: RefCell::default(), opening: Mutex::default(), idle_timeout }
+impl Http2ConnectionSet {
+    pub(in crate::upstream) fn new(idle_timeout: Duration) -> Http2ConnectionSet {
+        Http2ConnectionSet { lines: RefCell::default(), opening: Mutex::default(), idle_timeout }
     }
 
     /// Room on an open connection, or else on a new one.
-    pub(in crate::upstream) async fn claim(&self, dialer: &Dialer) -> Result<Claim, UpstreamError> {
+    pub(in crate::upstream) async fn claim(&self, dialer: &Connector) -> Result<StreamPermit, UpstreamError> {
         if let Some(claim) = self.claim_open() {
             return Ok(claim);
         }
@@ -71,39 +71,39 @@ impl Multiplex {
         self.lines.borrow_mut().retain(|line| !line.has_ended() && !line.has_rested_for(self.idle_timeout));
     }
 
-    fn claim_open(&self) -> Option<Claim> {
-        self.lines.borrow().iter().find(|line| line.has_room()).map(Claim::new)
+    fn claim_open(&self) -> Option<StreamPermit> {
+        self.lines.borrow().iter().find(|line| line.has_room()).map(StreamPermit::new)
     }
 
-    async fn open(&self, dialer: &Dialer) -> Result<Claim, UpstreamError> {
-        let line = Rc::new(Line::open(dialer.dial().await?).await.map_err(broken)?);
+    async fn open(&self, dialer: &Connector) -> Result<StreamPermit, UpstreamError> {
+        let line = Rc::new(Http2ClientConnection::open(dialer.dial().await?).await.map_err(broken)?);
         let mut lines = self.lines.borrow_mut();
         lines.retain(|line| !line.has_ended());
         lines.push(line.clone());
-        Ok(Claim::new(&line))
+        Ok(StreamPermit::new(&line))
     }
 }
 
-impl Claim {
-    fn new(line: &Rc<Line>) -> Claim {
+impl StreamPermit {
+    fn new(line: &Rc<Http2ClientConnection>) -> StreamPermit {
         line.streams.set(line.streams.get() + 1);
-        Claim(line.clone())
+        StreamPermit(line.clone())
     }
 
-    pub(in crate::upstream) fn sender(&self) -> http2::SendRequest<RequestBody> {
+    pub(in crate::upstream) fn sender(&self) -> http2::SendRequest<LimitedBody> {
         self.0.sender.clone()
     }
 }
 
-impl Drop for Claim {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
         self.0.streams.set(self.0.streams.get() - 1);
         self.0.resting_since.set(Instant::now());
     }
 }
 
-impl Line {
-    async fn open(stream: UpstreamStream) -> hyper::Result<Line> {
+impl Http2ClientConnection {
+    async fn open(stream: UpstreamStream) -> hyper::Result<Http2ClientConnection> {
         let (sender, driver) = http2::Builder::new(LocalExecutor)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(STREAM_WINDOW * MOST_STREAMS)
@@ -111,8 +111,13 @@ impl Line {
             .handshake(TokioIo::new(stream))
             .await?;
         let driver = Rc::new(RefCell::new(Some(driver)));
-        Drain::spawn_part(drive(driver.clone()));
-        Ok(Line { sender, driver, streams: Cell::new(0), resting_since: Cell::new(Instant::now()) })
+        TaskTracker::spawn_part(drive(driver.clone()));
+        Ok(Http2ClientConnection {
+            sender,
+            driver,
+            streams: Cell::new(0),
+            resting_since: Cell::new(Instant::now()),
+        })
     }
 
     fn has_ended(&self) -> bool {
@@ -121,7 +126,7 @@ impl Line {
 
     /// Whether another stream can begin at once, as far as the application has told.
     fn has_room(&self) -> bool {
-        let allowed = self.driver.borrow().as_ref().map_or(0, Driver::current_max_send_streams);
+        let allowed = self.driver.borrow().as_ref().map_or(0, Http2Driver::current_max_send_streams);
         self.streams.get() < allowed.min(MOST_STREAMS as usize)
     }
 
@@ -132,7 +137,7 @@ impl Line {
 
 /// Hands requests to a connection until it takes no more: by the application's will, or because its line has
 /// been dropped here.
-async fn drive(driver: Rc<RefCell<Option<Driver>>>) {
+async fn drive(driver: Rc<RefCell<Option<Http2Driver>>>) {
     let ended = poll_fn(|cx| match driver.borrow_mut().as_mut() {
         Some(driver) => Pin::new(driver).poll(cx),
         None => Poll::Ready(Ok(())),
@@ -146,7 +151,7 @@ async fn drive(driver: Rc<RefCell<Option<Driver>>>) {
 }
 
 fn broken(error: hyper::Error) -> UpstreamError {
-    UpstreamError::Broken(Breakage::Stream(error))
+    UpstreamError::Broken(UpstreamConnectionError::Stream(error))
 }
 
 /// What a stream may have under way to a client that does not read.

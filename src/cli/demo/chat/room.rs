@@ -14,8 +14,8 @@ use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// The one room of the chat.
-pub(super) struct Room {
-    history: Mutex<VecDeque<Said>>,
+pub(super) struct ChatRoom {
+    history: Mutex<VecDeque<HistoryEntry>>,
     /// Holds a bounded number of messages for all readers together; one that falls further behind is
     /// told so by its receiver.
     line: broadcast::Sender<Utf8Bytes>,
@@ -23,27 +23,27 @@ pub(super) struct Room {
 
 /// What somebody wants to say: a name and a text, neither empty, without space around them.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Remark {
+pub(super) struct ChatMessage {
     name: String,
     text: String,
 }
 
 /// The message was not what the page sends.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(super) struct InvalidChatMessage;
 
 /// A remark at its place in the history.
 #[derive(Serialize)]
-struct Said {
+struct HistoryEntry {
     name: String,
     text: String,
     /// Milliseconds since 1970. Later messages have larger values, so this also tells them apart.
     at: u64,
 }
 
-impl Room {
-    pub(super) fn new() -> Room {
-        Room { history: Mutex::default(), line: broadcast::Sender::new(LINE_LENGTH) }
+impl ChatRoom {
+    pub(super) fn new() -> ChatRoom {
+        ChatRoom { history: Mutex::default(), line: broadcast::Sender::new(LINE_LENGTH) }
     }
 
     /// Lets somebody in: what to send them first, and where to hear everything after it. Nothing is
@@ -61,10 +61,10 @@ impl Room {
     }
 
     /// Remembers a remark and tells it to everybody, the speaker included.
-    pub(super) fn say(&self, remark: Remark) {
+    pub(super) fn say(&self, remark: ChatMessage) {
         let mut history = self.history();
         let at = now().max(history.back().map_or(0, |last| last.at + 1));
-        let said = Said { name: remark.name, text: remark.text, at };
+        let said = HistoryEntry { name: remark.name, text: remark.text, at };
         self.tell(&json!({ "said": &said }));
         if history.len() == REMEMBERED {
             history.pop_front();
@@ -78,25 +78,25 @@ impl Room {
     }
 
     /// A panic elsewhere cannot leave half a message behind, so a poisoned lock is as good as any.
-    fn history(&self) -> MutexGuard<'_, VecDeque<Said>> {
+    fn history(&self) -> MutexGuard<'_, VecDeque<HistoryEntry>> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Remark {
-    pub(super) fn parse(message: &str) -> Result<Remark, Malformed> {
+impl ChatMessage {
+    pub(super) fn parse(message: &str) -> Result<ChatMessage, InvalidChatMessage> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Sent<'a> {
             name: std::borrow::Cow<'a, str>,
             text: std::borrow::Cow<'a, str>,
         }
-        let sent: Sent<'_> = serde_json::from_str(message).map_err(|_| Malformed)?;
+        let sent: Sent<'_> = serde_json::from_str(message).map_err(|_| InvalidChatMessage)?;
         let (name, text) = (sent.name.trim(), sent.text.trim());
         if name.is_empty() || text.is_empty() || name.chars().count() > LONGEST_NAME {
-            return Err(Malformed);
+            return Err(InvalidChatMessage);
         }
-        Ok(Remark { name: name.to_owned(), text: text.to_owned() })
+        Ok(ChatMessage { name: name.to_owned(), text: text.to_owned() })
     }
 }
 
@@ -119,8 +119,8 @@ const LONGEST_NAME: usize = 32;
 mod tests {
     use super::*;
 
-    fn remark(text: &str) -> Remark {
-        Remark { name: "Ada".into(), text: text.into() }
+    fn remark(text: &str) -> ChatMessage {
+        ChatMessage { name: "Ada".into(), text: text.into() }
     }
 
     fn times(welcome: &str) -> Vec<u64> {
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_sees_the_last_fifty_messages_in_order() {
-        let room = Room::new();
+        let room = ChatRoom::new();
         for number in 1..=60 {
             room.say(remark(&format!("message {number}")));
         }
@@ -144,17 +144,17 @@ mod tests {
 
     #[test]
     fn a_remark_needs_a_name_and_a_text() {
-        assert_eq!(Remark::parse(r#"{"name":" Ada ","text":"hi\n"}"#), Ok(remark("hi")));
+        assert_eq!(ChatMessage::parse(r#"{"name":" Ada ","text":"hi\n"}"#), Ok(remark("hi")));
         let long = format!(r#"{{"name":"{}","text":"hi"}}"#, "n".repeat(LONGEST_NAME + 1));
         for sent in [r#"{"name":" ","text":"hi"}"#, r#"{"name":"Ada","text":""}"#, r#"{"text":"hi"}"#, "hi", &long]
         {
-            assert_eq!(Remark::parse(sent), Err(Malformed), "{sent}");
+            assert_eq!(ChatMessage::parse(sent), Err(InvalidChatMessage), "{sent}");
         }
     }
 
     #[test]
     fn presence_counts_those_who_listen() {
-        let room = Room::new();
+        let room = ChatRoom::new();
         let (_, mut heard) = room.join();
         let (welcome, leaving) = room.join();
         assert!(welcome.contains(r#""online":2"#), "{welcome}");

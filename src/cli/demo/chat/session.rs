@@ -12,11 +12,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
-use super::room::{Remark, Room};
+use super::room::{ChatMessage, ChatRoom};
 
 /// Why a conversation is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum SessionEnd {
     /// The other side said goodbye, and the goodbye is returned.
     Left,
     /// The connection is of no more use; nothing can be said on it.
@@ -30,39 +30,39 @@ enum Ending {
 }
 
 /// A WebSocket with its place in the room.
-struct Conversation<'a, S> {
+struct ChatSession<'a, S> {
     socket: WebSocketStream<S>,
     heard: broadcast::Receiver<Utf8Bytes>,
-    room: &'a Room,
+    room: &'a ChatRoom,
 }
 
 /// Takes part in the chat until one side has enough.
-pub(super) async fn hold<S>(stream: S, room: &Room)
+pub(super) async fn hold<S>(stream: S, room: &ChatRoom)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits())).await;
     let (welcome, heard) = room.join();
     room.announce_presence();
-    let mut conversation = Conversation { socket, heard, room };
+    let mut conversation = ChatSession { socket, heard, room };
     let Err(ending) = conversation.talk(welcome).await;
     conversation.end(ending).await;
 }
 
-impl Ending {
+impl SessionEnd {
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
-            Ending::Left | Ending::Lost => return None,
-            Ending::TooLong => (CloseCode::Size, "a message can have 4096 bytes"),
-            Ending::Malformed => (CloseCode::Policy, "a message is a JSON object with a name and a text"),
-            Ending::TooSlow => (CloseCode::Again, "too many messages were waiting to be read"),
+            SessionEnd::Left | SessionEnd::Lost => return None,
+            SessionEnd::TooLong => (CloseCode::Size, "a message can have 4096 bytes"),
+            SessionEnd::Malformed => (CloseCode::Policy, "a message is a JSON object with a name and a text"),
+            SessionEnd::TooSlow => (CloseCode::Again, "too many messages were waiting to be read"),
         };
         Some(CloseFrame { code, reason: reason.into() })
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
-    async fn talk(&mut self, welcome: Utf8Bytes) -> Result<Infallible, Ending> {
+impl<S: AsyncRead + AsyncWrite + Unpin> ChatSession<'_, S> {
+    async fn talk(&mut self, welcome: Utf8Bytes) -> Result<Infallible, SessionEnd> {
         self.send(Message::Text(welcome)).await?;
         let mut beat = interval_at(Instant::now() + PING_PACE, PING_PACE);
         let mut alive = true;
@@ -73,12 +73,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                     listen(message, self.room)?;
                 }
                 news = self.heard.recv() => {
-                    self.send(Message::Text(news.map_err(|_| Ending::TooSlow)?)).await?;
+                    self.send(Message::Text(news.map_err(|_| SessionEnd::TooSlow)?)).await?;
                 }
                 _ = beat.tick() => {
                     // A living peer answered the ping before this one.
                     if !std::mem::replace(&mut alive, false) {
-                        return Err(Ending::Lost);
+                        return Err(SessionEnd::Lost);
                     }
                     self.send(Message::Ping(Bytes::new())).await?;
                 }
@@ -87,14 +87,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     }
 
     /// A reader that takes nothing for a while is dropped, so that it holds no memory and no seat.
-    async fn send(&mut self, message: Message) -> Result<(), Ending> {
+    async fn send(&mut self, message: Message) -> Result<(), SessionEnd> {
         match timeout(PATIENCE_WITH_READERS, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Ending::Lost),
+            Ok(Err(_)) | Err(_) => Err(SessionEnd::Lost),
         }
     }
 
-    async fn end(self, ending: Ending) {
+    async fn end(self, ending: SessionEnd) {
         drop(self.heard);
         self.room.announce_presence();
         // The goodbye is a courtesy: a peer that does not take it in time is cut off.
@@ -102,29 +102,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     }
 }
 
-fn listen(message: Option<Result<Message, Error>>, room: &Room) -> Result<(), Ending> {
+fn listen(message: Option<Result<Message, Error>>, room: &ChatRoom) -> Result<(), SessionEnd> {
     match message {
         Some(Ok(Message::Text(text))) => {
-            room.say(Remark::parse(&text).map_err(|_| Ending::Malformed)?);
+            room.say(ChatMessage::parse(&text).map_err(|_| SessionEnd::Malformed)?);
             Ok(())
         }
         // The library answers pings by itself.
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
-        Some(Ok(Message::Binary(_))) => Err(Ending::Malformed),
-        Some(Ok(Message::Close(_))) => Err(Ending::Left),
-        Some(Err(Error::Capacity(_))) => Err(Ending::TooLong),
-        Some(Err(_)) | None => Err(Ending::Lost),
+        Some(Ok(Message::Binary(_))) => Err(SessionEnd::Malformed),
+        Some(Ok(Message::Close(_))) => Err(SessionEnd::Left),
+        Some(Err(Error::Capacity(_))) => Err(SessionEnd::TooLong),
+        Some(Err(_)) | None => Err(SessionEnd::Lost),
     }
 }
 
 /// Sends the close frame and ends our side, as the server has to do first, then reads and throws away
 /// what the peer still sends: closing a socket with unread bytes resets the connection, and a reset
 /// can overtake the frame (RFC 6455 section 7.1.1).
-async fn say_goodbye<S>(mut socket: WebSocketStream<S>, ending: Ending) -> Result<(), Error>
+async fn say_goodbye<S>(mut socket: WebSocketStream<S>, ending: SessionEnd) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if ending == Ending::Lost {
+    if ending == SessionEnd::Lost {
         return Ok(());
     }
     socket.close(ending.close_frame()).await?;
@@ -162,7 +162,7 @@ mod tests {
     type Client = WebSocketStream<DuplexStream>;
 
     /// A conversation over a pipe of `capacity` bytes, and its client.
-    async fn start(room: &Arc<Room>, capacity: usize) -> (Client, JoinHandle<()>) {
+    async fn start(room: &Arc<ChatRoom>, capacity: usize) -> (Client, JoinHandle<()>) {
         let (ours, theirs) = duplex(capacity);
         let room = Arc::clone(room);
         let conversation = tokio::spawn(async move { hold(ours, &room).await });
@@ -181,7 +181,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_answers_no_ping_is_dropped_at_the_next_one() {
         let started = Instant::now();
-        let (mut client, conversation) = start(&Arc::new(Room::new()), 65_536).await;
+        let (mut client, conversation) = start(&Arc::new(ChatRoom::new()), 65_536).await;
         conversation.await.expect("the conversation ends");
         assert_eq!(started.elapsed(), 2 * PING_PACE);
         let mut received = Vec::new();
@@ -191,7 +191,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_reads_stays_however_long() {
-        let (mut client, conversation) = start(&Arc::new(Room::new()), 65_536).await;
+        let (mut client, conversation) = start(&Arc::new(ChatRoom::new()), 65_536).await;
         let reading = async { while client.next().await.is_some() {} };
         assert!(timeout(100 * PING_PACE, reading).await.is_err(), "the conversation still runs");
         assert!(!conversation.is_finished());
@@ -201,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_is_dropped() {
-        let room = Arc::new(Room::new());
+        let room = Arc::new(ChatRoom::new());
         let started = Instant::now();
         let (client, conversation) = start(&room, 16).await;
         conversation.await.expect("the conversation ends");
@@ -211,11 +211,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_falls_behind_is_told_to_come_back() {
-        let room = Arc::new(Room::new());
+        let room = Arc::new(ChatRoom::new());
         let (mut client, conversation) = start(&room, 1024).await;
         client.next().await.expect("the welcome").expect("the welcome is whole");
         for _ in 0..1000 {
-            room.say(Remark::parse(r#"{"name":"Ada","text":"hi"}"#).expect("a remark"));
+            room.say(ChatMessage::parse(r#"{"name":"Ada","text":"hi"}"#).expect("a remark"));
         }
         assert_eq!(close_code(&mut client).await, Some(CloseCode::Again));
         drop(client);
@@ -229,7 +229,7 @@ mod tests {
             (Message::binary(vec![0]), CloseCode::Policy),
             (Message::text("x".repeat(LONGEST_MESSAGE + 1)), CloseCode::Size),
         ] {
-            let (mut client, conversation) = start(&Arc::new(Room::new()), 65_536).await;
+            let (mut client, conversation) = start(&Arc::new(ChatRoom::new()), 65_536).await;
             client.send(message).await.expect("the message leaves");
             assert_eq!(close_code(&mut client).await, Some(code));
             drop(client);

@@ -11,19 +11,19 @@ use tokio::time::Interval;
 
 /// The first piece goes at once, each other one `pace` after the one before. The body ends with the
 /// last piece, not one pace later.
-pub(super) struct Paced<I: Iterator<Item = Bytes>> {
+pub(super) struct PacedBody<I: Iterator<Item = Bytes>> {
     beat: Interval,
     pieces: Peekable<I>,
 }
 
-impl<I: Iterator<Item = Bytes>> Paced<I> {
+impl<I: Iterator<Item = Bytes>> PacedBody<I> {
     /// Must be called inside a tokio runtime, whose clock it uses.
     pub(super) fn new(pace: Duration, pieces: I) -> Self {
-        Paced { beat: tokio::time::interval(pace), pieces: pieces.peekable() }
+        PacedBody { beat: tokio::time::interval(pace), pieces: pieces.peekable() }
     }
 }
 
-impl<I: Iterator<Item = Bytes> + Unpin> Body for Paced<I> {
+impl<I: Iterator<Item = Bytes> + Unpin> Body for PacedBody<I> {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -49,7 +49,7 @@ mod tests {
     async fn pieces_come_at_their_pace_and_the_end_with_the_last() {
         let pace = Duration::from_millis(300);
         let started = Instant::now();
-        let body = Paced::new(pace, ["a", "b", "c"].map(Bytes::from).into_iter());
+        let body = PacedBody::new(pace, ["a", "b", "c"].map(Bytes::from).into_iter());
         let sent = body.collect().await.expect("the body cannot fail").to_bytes();
         assert_eq!(sent, "abc");
         assert_eq!(started.elapsed(), 2 * pace);

@@ -12,44 +12,44 @@ use crate::cli::demo::html::Html;
 
 /// One request, as it arrived.
 #[derive(Debug, Serialize)]
-pub(super) struct Received {
+pub(super) struct RequestInfo {
     method: String,
     /// The request target, byte for byte: nothing is decoded or tidied up.
     target: String,
     version: &'static str,
     /// In the order of arrival, save that lines of one name stand together. Names are in lower case,
     /// which is all that can be told apart (RFC 9110 section 5.1).
-    headers: Vec<Header>,
-    body: Counted,
+    headers: Vec<HeaderInfo>,
+    body: BodyInfo,
 }
 
 #[derive(Debug, Serialize)]
-struct Header {
+struct HeaderInfo {
     name: String,
     value: String,
 }
 
 /// A body that was read to its end and thrown away.
 #[derive(Debug, Serialize)]
-struct Counted {
+struct BodyInfo {
     bytes: u64,
     /// From the first look at the body to its end.
     milliseconds: u64,
 }
 
-impl Received {
+impl RequestInfo {
     /// Takes the request apart and reads its body to the end, however long, without keeping it.
     ///
     /// # Errors
     /// When the body ends before it is complete.
-    pub(super) async fn from_request(request: Request<Incoming>) -> Result<Received, hyper::Error> {
+    pub(super) async fn from_request(request: Request<Incoming>) -> Result<RequestInfo, hyper::Error> {
         let (head, body) = request.into_parts();
-        Ok(Received {
+        Ok(RequestInfo {
             method: head.method.to_string(),
             target: head.uri.to_string(),
             version: version_name(head.version),
             headers: readable(&head.headers),
-            body: Counted::count(body).await?,
+            body: BodyInfo::count(body).await?,
         })
     }
 
@@ -59,7 +59,7 @@ impl Received {
         struct Signed<'a> {
             application: &'static str,
             #[serde(flatten)]
-            received: &'a Received,
+            received: &'a RequestInfo,
         }
         Signed { application: "GitLab stand-in", received: self }
     }
@@ -71,14 +71,14 @@ impl Received {
             ("target", Html::text(&self.target)),
             ("version", Html::text(self.version)),
             ("way", Html::text(header_notes::way(self.headers.iter().map(|header| header.name.as_str())))),
-            ("headers", Html::concat(self.headers.iter().map(Header::to_row))),
+            ("headers", Html::concat(self.headers.iter().map(HeaderInfo::to_row))),
             ("body", self.body.to_html()),
         ];
         Html::fill(include_str!("../pages/echo.html"), &values)
     }
 }
 
-impl Header {
+impl HeaderInfo {
     fn to_row(&self) -> Html {
         let meaning = header_notes::header(&self.name);
         let row = match meaning {
@@ -94,15 +94,15 @@ impl Header {
     }
 }
 
-impl Counted {
-    async fn count(mut body: Incoming) -> Result<Counted, hyper::Error> {
+impl BodyInfo {
+    async fn count(mut body: Incoming) -> Result<BodyInfo, hyper::Error> {
         let started = Instant::now();
         let mut bytes = 0;
         while let Some(frame) = body.frame().await {
             bytes += frame?.data_ref().map_or(0, |data| data.len() as u64);
         }
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Counted { bytes, milliseconds })
+        Ok(BodyInfo { bytes, milliseconds })
     }
 
     fn to_html(&self) -> Html {
@@ -113,8 +113,8 @@ impl Counted {
     }
 }
 
-fn readable(headers: &HeaderMap) -> Vec<Header> {
-    let pair = |(name, value): (&http::HeaderName, &HeaderValue)| Header {
+fn readable(headers: &HeaderMap) -> Vec<HeaderInfo> {
+    let pair = |(name, value): (&http::HeaderName, &HeaderValue)| HeaderInfo {
         name: name.to_string(),
         value: readable_value(value.as_bytes()),
     };

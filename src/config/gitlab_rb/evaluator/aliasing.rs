@@ -2,14 +2,14 @@
 
 /// The names of one scope.
 #[derive(Debug, Default)]
-pub(super) struct Sharing {
+pub(super) struct AliasSet {
     /// Each group of names stands for one object.
     groups: Vec<Vec<String>>,
     /// Parameters, which stand for objects that have other names elsewhere.
     borrowed: Vec<String>,
 }
 
-impl Sharing {
+impl AliasSet {
     /// `name = other`
     pub(super) fn join(&mut self, name: &str, other: &str) {
         self.leave(name);

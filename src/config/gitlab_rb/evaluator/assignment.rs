@@ -5,14 +5,14 @@ use lib_ruby_parser::nodes::{Index, IndexAsgn, Masgn, OpAsgn};
 
 use super::interpreter::Evaluator;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::gitlab_rb::assignments::{Assignment, Target};
+use crate::config::gitlab_rb::assignments::{Assignment, AssignmentTarget};
 use crate::config::gitlab_rb::top_level;
-use crate::config::gitlab_rb::value::{Data, SectionRef, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyValue, SectionRef};
+use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
     /// `target = value`; the value.
-    pub(super) fn assign(&mut self, node: &Node) -> Value {
+    pub(super) fn assign(&mut self, node: &Node) -> RubyValue {
         let value = match node {
             Node::Lvasgn(it) => &it.value,
             Node::Ivasgn(it) => &it.value,
@@ -31,17 +31,17 @@ impl Evaluator<'_> {
     }
 
     /// `a, b = c, d`
-    pub(super) fn assign_many(&mut self, node: &Masgn) -> Value {
+    pub(super) fn assign_many(&mut self, node: &Masgn) -> RubyValue {
         let value = self.eval(&node.rhs);
         self.store(&node.lhs, value.clone());
         value
     }
 
     /// Gives each target its part of a list, and one with a splat what the others leave.
-    fn distribute(&mut self, targets: &[Node], value: &Value) {
+    fn distribute(&mut self, targets: &[Node], value: &RubyValue) {
         let items = match &value.data {
-            Data::Unknown(_) => vec![value.clone(); targets.len()],
-            Data::List(items) => items.clone(),
+            RubyData::Unknown(_) => vec![value.clone(); targets.len()],
+            RubyData::List(items) => items.clone(),
             _ => vec![value.clone()],
         };
         let surplus = (items.len() + 1).saturating_sub(targets.len());
@@ -49,13 +49,13 @@ impl Evaluator<'_> {
         for target in targets {
             match target {
                 Node::Splat(splat) => {
-                    let rest: Vec<Value> = items.by_ref().take(surplus).collect();
+                    let rest: Vec<RubyValue> = items.by_ref().take(surplus).collect();
                     if let Some(target) = splat.value.as_deref() {
-                        self.store(target, Value::new(Data::List(rest), &value.place));
+                        self.store(target, RubyValue::new(RubyData::List(rest), &value.place));
                     }
                 }
                 _ => {
-                    let part = items.next().unwrap_or_else(|| Value::nil(&value.place));
+                    let part = items.next().unwrap_or_else(|| RubyValue::nil(&value.place));
                     self.store(target, part);
                 }
             }
@@ -63,7 +63,7 @@ impl Evaluator<'_> {
     }
 
     /// `target += value`
-    pub(super) fn assign_with_operator(&mut self, node: &OpAsgn) -> Value {
+    pub(super) fn assign_with_operator(&mut self, node: &OpAsgn) -> RubyValue {
         let current = self.eval_target(&node.recv);
         let operand = self.eval(&node.value);
         let place = self.place(&node.expression_l);
@@ -73,7 +73,7 @@ impl Evaluator<'_> {
     }
 
     /// `target ||= value` where `kept` is true, and `target &&= value` where it is false.
-    pub(super) fn assign_unless(&mut self, kept: bool, target: &Node, value: &Node) -> Value {
+    pub(super) fn assign_unless(&mut self, kept: bool, target: &Node, value: &Node) -> RubyValue {
         let current = self.eval_target(target);
         match current.truth() {
             Some(truth) if truth == kept => {
@@ -93,7 +93,7 @@ impl Evaluator<'_> {
     }
 
     /// Reads what an assignment is about to change.
-    fn eval_target(&mut self, target: &Node) -> Value {
+    fn eval_target(&mut self, target: &Node) -> RubyValue {
         let place = self.place_of(target);
         match target {
             Node::Lvasgn(it) => self.variable(&it.name, &place),
@@ -110,18 +110,19 @@ impl Evaluator<'_> {
     }
 
     /// Remembers a `||=` that changed nothing, so that its line is accounted for.
-    fn log_kept(&mut self, target: &Node, current: &Value) {
+    fn log_kept(&mut self, target: &Node, current: &RubyValue) {
         let Node::IndexAsgn(it) = target else { return };
         let receiver = self.eval(&it.recv);
         let keys = self.items(&it.indexes);
-        if let (Data::Section(section), Some(key)) = (&receiver.data, keys.first().and_then(Value::as_key)) {
+        if let (RubyData::Section(section), Some(key)) = (&receiver.data, keys.first().and_then(RubyValue::as_key))
+        {
             let place = self.target_place(it);
             self.settings.assign(section, key, current.clone(), &place);
         }
     }
 
     /// Gives a variable or setting a value.
-    pub(super) fn store(&mut self, target: &Node, value: Value) {
+    pub(super) fn store(&mut self, target: &Node, value: RubyValue) {
         let value = self.doubted(value);
         match target {
             Node::Mlhs(it) => self.distribute(&it.items, &value),
@@ -151,25 +152,25 @@ impl Evaluator<'_> {
     }
 
     /// The value, or that it is not known because its assignment may not happen.
-    pub(super) fn doubted(&self, value: Value) -> Value {
+    pub(super) fn doubted(&self, value: RubyValue) -> RubyValue {
         match &self.doubt {
-            Some(why) => Value::new(Data::Unknown(why.clone()), &value.place),
+            Some(why) => RubyValue::new(RubyData::Unknown(why.clone()), &value.place),
             None => value,
         }
     }
 
-    fn store_variable(&mut self, name: &str, value: Value, place: &Place) {
+    fn store_variable(&mut self, name: &str, value: RubyValue, place: &SourceSpan) {
         if top_level::lookup(name).is_some() {
             let path = vec![name.to_owned()];
             let (value, place) = (value.clone(), place.clone());
-            self.settings.log.push(Assignment { path, value, place, target: Target::Variable });
+            self.settings.log.push(Assignment { path, value, place, target: AssignmentTarget::Variable });
         }
         self.sharing.leave(name);
         self.variables.insert(name.to_owned(), value);
     }
 
     /// Changes the object that a name stands for, under all of its names.
-    fn change(&mut self, target: &Node, value: &Value) {
+    fn change(&mut self, target: &Node, value: &RubyValue) {
         let name = name_of(target).unwrap_or_default();
         if self.sharing.is_borrowed(name) {
             let message = format!("`{name}` is changed here, and what else that changes cannot be followed");
@@ -182,62 +183,68 @@ impl Evaluator<'_> {
         }
     }
 
-    fn store_at(&mut self, receiver: &Node, indexes: &[Node], value: Value, place: &Place) {
+    fn store_at(&mut self, receiver: &Node, indexes: &[Node], value: RubyValue, place: &SourceSpan) {
         let container = self.eval(receiver);
         let keys = self.items(indexes);
         let Some(key) = keys.first() else { return };
         match container.data {
-            Data::Section(section) => self.store_in_section(&section, key, value, place),
-            Data::Hash(mut hash) => {
+            RubyData::Section(section) => self.store_in_section(&section, key, value, place),
+            RubyData::Hash(mut hash) => {
                 hash.insert(key.clone(), value);
-                self.store(receiver, Value::new(Data::Hash(hash), &container.place));
+                self.store(receiver, RubyValue::new(RubyData::Hash(hash), &container.place));
             }
-            Data::List(mut items) => match key.data {
-                Data::Int(at) if usize::try_from(at).is_ok_and(|at| at < items.len()) => {
+            RubyData::List(mut items) => match key.data {
+                RubyData::Int(at) if usize::try_from(at).is_ok_and(|at| at < items.len()) => {
                     items[usize::try_from(at).unwrap_or_default()] = value;
-                    self.store(receiver, Value::new(Data::List(items), &container.place));
+                    self.store(receiver, RubyValue::new(RubyData::List(items), &container.place));
                 }
-                _ => self.store(receiver, Value::unknown("an element is set beyond the end of a list", place)),
+                _ => self.store(receiver, RubyValue::unknown("an element is set beyond the end of a list", place)),
             },
-            Data::Constant(name) if name == "Gitlab" => {
+            RubyData::Constant(name) if name == "Gitlab" => {
                 if let Some(word) = key.as_key() {
                     self.set_word(word, value, place);
                 }
             }
-            Data::Constant(_) | Data::Unknown(_) => {}
+            RubyData::Constant(_) | RubyData::Unknown(_) => {}
             _ => self.report_unreadable(place, &format!("{} has no keys to set", container.kind())),
         }
     }
 
-    pub(super) fn store_in_section(&mut self, section: &SectionRef, key: &Value, value: Value, place: &Place) {
+    pub(super) fn store_in_section(
+        &mut self,
+        section: &SectionRef,
+        key: &RubyValue,
+        value: RubyValue,
+        place: &SourceSpan,
+    ) {
         match key.to_text() {
             Some(key) => self.settings.assign(section, &key, value, place),
             None => {
-                let why = Value::unknown("a key that is not known was set here", place);
-                section.borrow_mut().blurred = Some(Value { place: place.clone(), ..why });
+                let why = RubyValue::unknown("a key that is not known was set here", place);
+                section.borrow_mut().blurred = Some(RubyValue { place: place.clone(), ..why });
             }
         }
     }
 
     /// Sets a word of the top: `external_url 'https://…'`.
-    pub(super) fn set_word(&mut self, word: &str, value: Value, place: &Place) {
+    pub(super) fn set_word(&mut self, word: &str, value: RubyValue, place: &SourceSpan) {
         let value = self.doubted(value);
         let top = std::rc::Rc::clone(&self.settings.top);
         self.settings.assign(&top, word, value, place);
     }
 
     /// `nginx['x']` of `nginx['x'] = 1`
-    fn target_place(&self, node: &IndexAsgn) -> Place {
+    fn target_place(&self, node: &IndexAsgn) -> SourceSpan {
         let end = node.indexes.last().map_or(node.expression_l.end, |last| last.expression().end + 1);
-        Place::new(&self.source, node.expression_l.begin..end)
+        SourceSpan::new(&self.source, node.expression_l.begin..end)
     }
 
-    fn index_place(&self, node: &Index) -> Place {
+    fn index_place(&self, node: &Index) -> SourceSpan {
         self.place(&node.expression_l)
     }
 
     /// Reports code whose effect is not understood at all.
-    pub(super) fn report_unreadable(&mut self, place: &Place, message: &str) {
+    pub(super) fn report_unreadable(&mut self, place: &SourceSpan, message: &str) {
         self.problems.push(Diagnostic::error(place, message).help("write it in a simpler way"));
     }
 }

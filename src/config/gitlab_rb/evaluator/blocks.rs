@@ -3,14 +3,14 @@
 use lib_ruby_parser::Node;
 use regex::Regex;
 
-use super::interpreter::{Evaluator, Flow};
+use super::interpreter::{ControlFlow, Evaluator};
 use super::iteration::{collected, elements};
-use super::parameters::{Hidden, name_of, parameters};
-use crate::config::gitlab_rb::value::{Cause, Data, Hash, Unknown, Value};
-use crate::config::span::Place;
+use super::parameters::{ShadowedVariables, name_of, parameters};
+use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue, UnknownCause, UnknownValue};
+use crate::config::span::SourceSpan;
 
 /// What is called for each element.
-pub(super) enum Block<'n> {
+pub(super) enum RubyBlock<'n> {
     Code {
         parameters: Vec<&'n Node>,
         body: Option<&'n Node>,
@@ -25,26 +25,26 @@ pub(super) enum Block<'n> {
 
 impl Evaluator<'_> {
     /// `call { |x| … }` and `call do |x| … end`
-    pub(super) fn call_with_block(&mut self, node: &Node) -> Value {
+    pub(super) fn call_with_block(&mut self, node: &Node) -> RubyValue {
         let (call, block) = match node {
             Node::Block(it) => {
-                (&it.call, Block::Code { parameters: parameters(it.args.as_deref()), body: it.body.as_deref() })
+                (&it.call, RubyBlock::Code { parameters: parameters(it.args.as_deref()), body: it.body.as_deref() })
             }
-            Node::Numblock(it) => (&it.call, Block::Numbered(it.numargs.into(), &it.body)),
-            _ => return Value::nil(&self.place_of(node)),
+            Node::Numblock(it) => (&it.call, RubyBlock::Numbered(it.numargs.into(), &it.body)),
+            _ => return RubyValue::nil(&self.place_of(node)),
         };
         match &**call {
             Node::Send(call) => self.send(call, Some(&block)),
             Node::CSend(call) => {
                 let receiver = self.eval(&call.recv);
-                if matches!(receiver.data, Data::Nil) {
+                if matches!(receiver.data, RubyData::Nil) {
                     return receiver;
                 }
                 let (arguments, place) = (self.items(&call.args), self.place(&call.expression_l));
                 self.call(receiver, (&call.method_name, arguments), Some(&block), &place)
             }
             _ => {
-                let value = Value::unknown("this block would have to be executed", &self.place_of(node));
+                let value = RubyValue::unknown("this block would have to be executed", &self.place_of(node));
                 if let Some(why) = value.as_unknown() {
                     self.run_in_doubt(why, &block);
                 }
@@ -56,12 +56,12 @@ impl Evaluator<'_> {
     /// Calls a method that takes a block.
     pub(super) fn call_block(
         &mut self,
-        receiver: Value,
-        (name, arguments): (&str, Vec<Value>),
-        block: &Block<'_>,
-        place: &Place,
-    ) -> Value {
-        if matches!(&receiver.data, Data::Constant(name) if name == "ENV") && name != "fetch" {
+        receiver: RubyValue,
+        (name, arguments): (&str, Vec<RubyValue>),
+        block: &RubyBlock<'_>,
+        place: &SourceSpan,
+    ) -> RubyValue {
+        if matches!(&receiver.data, RubyData::Constant(name) if name == "ENV") && name != "fetch" {
             let all = self.all_variables(place);
             return self.call_block(all, (name, arguments), block, place);
         }
@@ -72,21 +72,23 @@ impl Evaluator<'_> {
                 if arguments.is_empty() => {}
             ("fetch", _) => return self.fetch_or(receiver, arguments, block, place),
             ("each_with_object", _) => return self.fold_into(receiver, arguments, block, place),
-            ("gsub" | "sub", Data::Text(text)) => return self.substitute(text, (name, &arguments), block, place),
+            ("gsub" | "sub", RubyData::Text(text)) => {
+                return self.substitute(text, (name, &arguments), block, place);
+            }
             ("inject" | "reduce", _) => return self.fold(receiver, arguments, block, place),
-            ("times", Data::Int(count)) => {
-                let numbers = Value::new(Data::Range(0, count.saturating_sub(1)), place);
+            ("times", RubyData::Int(count)) => {
+                let numbers = RubyValue::new(RubyData::Range(0, count.saturating_sub(1)), place);
                 return self.iterate(&numbers, "each", block, place);
             }
-            ("upto", Data::Int(from)) if let [Value { data: Data::Int(to), .. }] = arguments[..] => {
-                return self.iterate(&Value::new(Data::Range(*from, to), place), "each", block, place);
+            ("upto", RubyData::Int(from)) if let [RubyValue { data: RubyData::Int(to), .. }] = arguments[..] => {
+                return self.iterate(&RubyValue::new(RubyData::Range(*from, to), place), "each", block, place);
             }
-            ("each_slice" | "each_cons", Data::List(_)) => {
+            ("each_slice" | "each_cons", RubyData::List(_)) => {
                 let parts = self.operate(receiver, name, arguments, place);
                 return self.iterate(&parts, "each", block, place);
             }
-            ("merge", Data::Hash(hash)) => return self.merge_with(hash.clone(), &arguments, block, place),
-            ("each_line" | "each_char", Data::Text(_)) => {
+            ("merge", RubyData::Hash(hash)) => return self.merge_with(hash.clone(), &arguments, block, place),
+            ("each_line" | "each_char", RubyData::Text(_)) => {
                 let parts =
                     self.operate(receiver, if name == "each_line" { "lines" } else { "chars" }, arguments, place);
                 return self.iterate(&parts, "each", block, place);
@@ -97,12 +99,12 @@ impl Evaluator<'_> {
     }
 
     /// `tap`: the block may change what it is called with, and that is the value.
-    fn tap(&mut self, receiver: Value, block: &Block<'_>, place: &Place) -> Value {
+    fn tap(&mut self, receiver: RubyValue, block: &RubyBlock<'_>, place: &SourceSpan) -> RubyValue {
         let name = match block {
-            Block::Code { parameters, .. } => parameters.first().and_then(|parameter| name_of(parameter)),
+            RubyBlock::Code { parameters, .. } => parameters.first().and_then(|parameter| name_of(parameter)),
             _ => None,
         };
-        let (Some(name), Block::Code { parameters, body }) = (name, block) else {
+        let (Some(name), RubyBlock::Code { parameters, body }) = (name, block) else {
             self.run(block, vec![receiver.clone()], place);
             return receiver;
         };
@@ -114,35 +116,47 @@ impl Evaluator<'_> {
     }
 
     /// `each_with_object(x)`: the block changes its second parameter.
-    fn fold_into(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
-        let (Some(elements), Block::Code { parameters, .. }) = (elements(&receiver, "each"), block) else {
+    fn fold_into(
+        &mut self,
+        receiver: RubyValue,
+        arguments: Vec<RubyValue>,
+        block: &RubyBlock<'_>,
+        place: &SourceSpan,
+    ) -> RubyValue {
+        let (Some(elements), RubyBlock::Code { parameters, .. }) = (elements(&receiver, "each"), block) else {
             return self.iterate(&receiver, "each_with_object", block, place);
         };
         let Some(name) = parameters.get(1).and_then(|parameter| name_of(parameter)) else {
             return self.iterate(&receiver, "each_with_object", block, place);
         };
-        let mut object = arguments.into_iter().next().unwrap_or_else(|| Value::nil(place));
+        let mut object = arguments.into_iter().next().unwrap_or_else(|| RubyValue::nil(place));
         for mut element in elements {
             element.push(object);
             let hidden = self.bind_block(parameters, element, place);
-            if let Block::Code { body, .. } = block {
+            if let RubyBlock::Code { body, .. } = block {
                 self.optional(*body, place);
             }
             object = self.variable(name, place);
             self.unbind(hidden);
-            self.flow = Flow::Ahead;
+            self.flow = ControlFlow::Ahead;
         }
         object
     }
 
     /// `inject(x)`: the block's value is its first parameter the next time.
-    fn fold(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
+    fn fold(
+        &mut self,
+        receiver: RubyValue,
+        arguments: Vec<RubyValue>,
+        block: &RubyBlock<'_>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         let Some(elements) = elements(&receiver, "each") else {
             return self.iterate(&receiver, "inject", block, place);
         };
         let mut items = arguments.into_iter().chain(elements.into_iter().flatten());
-        let first = items.next().unwrap_or_else(|| Value::nil(place));
-        let Block::Code { parameters, body } = block else {
+        let first = items.next().unwrap_or_else(|| RubyValue::nil(place));
+        let RubyBlock::Code { parameters, body } = block else {
             return items.fold(first, |all, item| self.run(block, vec![all, item], place));
         };
         items.fold(first, |all, item| {
@@ -154,10 +168,16 @@ impl Evaluator<'_> {
     }
 
     /// `merge(other) { |key, old, new| … }`
-    fn merge_with(&mut self, mut hash: Hash, others: &[Value], block: &Block<'_>, place: &Place) -> Value {
+    fn merge_with(
+        &mut self,
+        mut hash: RubyHash,
+        others: &[RubyValue],
+        block: &RubyBlock<'_>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         for other in others {
-            let Data::Hash(other) = &other.data else {
-                return Value::unknown("this hash cannot be read", place);
+            let RubyData::Hash(other) = &other.data else {
+                return RubyValue::unknown("this hash cannot be read", place);
             };
             for (key, new) in &other.0 {
                 let value = match hash.get(key) {
@@ -167,50 +187,62 @@ impl Evaluator<'_> {
                 hash.insert(key.clone(), value);
             }
         }
-        Value::new(Data::Hash(hash), place)
+        RubyValue::new(RubyData::Hash(hash), place)
     }
 
     /// `gsub(pattern) { |found| … }`
     fn substitute(
         &mut self,
         text: &str,
-        (name, arguments): (&str, &[Value]),
-        block: &Block<'_>,
-        place: &Place,
-    ) -> Value {
+        (name, arguments): (&str, &[RubyValue]),
+        block: &RubyBlock<'_>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         let pattern = match arguments.first().map(|argument| &argument.data) {
-            Some(Data::Pattern(pattern)) => Some(pattern.clone()),
-            Some(Data::Text(text)) => Regex::new(&regex::escape(text)).ok(),
+            Some(RubyData::Pattern(pattern)) => Some(pattern.clone()),
+            Some(RubyData::Text(text)) => Regex::new(&regex::escape(text)).ok(),
             _ => None,
         };
         let Some(pattern) = pattern else {
-            return Value::unknown(format!("`{name}` with a block would have to be executed"), place);
+            return RubyValue::unknown(format!("`{name}` with a block would have to be executed"), place);
         };
         let mut written = String::new();
         let mut from = 0;
         for found in pattern.find_iter(text).take(if name == "sub" { 1 } else { usize::MAX }) {
             self.remember(&pattern, found.as_str(), place);
-            let value = self.run(block, vec![Value::text(found.as_str(), place)], place);
+            let value = self.run(block, vec![RubyValue::text(found.as_str(), place)], place);
             let Some(with) = value.to_text() else { return self.not_a_text(value, place) };
             written += &text[from..found.start()];
             written += &with;
             from = found.end();
         }
         written += &text[from..];
-        Value::text(written, place)
+        RubyValue::text(written, place)
     }
 
-    fn fetch_or(&mut self, receiver: Value, arguments: Vec<Value>, block: &Block<'_>, place: &Place) -> Value {
+    fn fetch_or(
+        &mut self,
+        receiver: RubyValue,
+        arguments: Vec<RubyValue>,
+        block: &RubyBlock<'_>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         let found = self.operate(receiver, "fetch", arguments.clone(), place);
         match found.as_unknown() {
-            Some(unknown) if unknown.cause == Cause::Raises => self.run(block, arguments, place),
+            Some(unknown) if unknown.cause == UnknownCause::Raises => self.run(block, arguments, place),
             _ => found,
         }
     }
 
-    fn iterate(&mut self, receiver: &Value, name: &str, block: &Block<'_>, place: &Place) -> Value {
+    fn iterate(
+        &mut self,
+        receiver: &RubyValue,
+        name: &str,
+        block: &RubyBlock<'_>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         let Some(elements) = elements(receiver, name) else {
-            let value = Value::unknown(format!("`{name}` with a block would have to be executed"), place);
+            let value = RubyValue::unknown(format!("`{name}` with a block would have to be executed"), place);
             if let Some(why) = value.as_unknown() {
                 self.run_in_doubt(why, block);
             }
@@ -219,10 +251,10 @@ impl Evaluator<'_> {
         let mut results = Vec::new();
         for element in &elements {
             results.push(self.run(block, element.clone(), place));
-            match std::mem::replace(&mut self.flow, Flow::Ahead) {
-                Flow::Ahead | Flow::Next(_) => {}
-                Flow::Break(value) => return value,
-                flow @ Flow::Return(_) => {
+            match std::mem::replace(&mut self.flow, ControlFlow::Ahead) {
+                ControlFlow::Ahead | ControlFlow::Next(_) => {}
+                ControlFlow::Break(value) => return value,
+                flow @ ControlFlow::Return(_) => {
                     self.flow = flow;
                     break;
                 }
@@ -235,85 +267,101 @@ impl Evaluator<'_> {
     }
 
     /// Runs a block once; its value.
-    pub(super) fn run(&mut self, block: &Block<'_>, arguments: Vec<Value>, place: &Place) -> Value {
+    pub(super) fn run(
+        &mut self,
+        block: &RubyBlock<'_>,
+        arguments: Vec<RubyValue>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         match block {
-            Block::Opaque => Value::unknown("this block would have to be executed", place),
-            Block::Method(name) => {
+            RubyBlock::Opaque => RubyValue::unknown("this block would have to be executed", place),
+            RubyBlock::Method(name) => {
                 let mut arguments = arguments.into_iter();
-                let receiver = arguments.next().unwrap_or_else(|| Value::nil(place));
+                let receiver = arguments.next().unwrap_or_else(|| RubyValue::nil(place));
                 self.operate(receiver, name, arguments.collect(), place)
             }
-            Block::Code { parameters, body } => {
+            RubyBlock::Code { parameters, body } => {
                 let hidden = match parameters[..] {
                     [] => self.bind_numbered(1, arguments, place),
                     _ => self.bind_block(parameters, arguments, place),
                 };
                 self.run_body(*body, hidden, place)
             }
-            Block::Numbered(count, body) => {
+            RubyBlock::Numbered(count, body) => {
                 let hidden = self.bind_numbered(*count, arguments, place);
                 self.run_body(Some(body), hidden, place)
             }
         }
     }
 
-    fn run_body(&mut self, body: Option<&Node>, hidden: Hidden, place: &Place) -> Value {
+    fn run_body(&mut self, body: Option<&Node>, hidden: ShadowedVariables, place: &SourceSpan) -> RubyValue {
         hidden.iter().for_each(|(name, _)| self.sharing.borrow(name));
         let value = self.optional(body, place);
         hidden.iter().for_each(|(name, _)| self.sharing.leave(name));
         self.unbind(hidden);
         match &self.flow {
-            Flow::Next(value) => value.clone(),
+            ControlFlow::Next(value) => value.clone(),
             _ => value,
         }
     }
 
     /// Runs a block of which it is not known how often it runs and with what.
-    pub(super) fn run_in_doubt(&mut self, why: &Unknown, block: &Block<'_>) {
+    pub(super) fn run_in_doubt(&mut self, why: &UnknownValue, block: &RubyBlock<'_>) {
         let count = match block {
-            Block::Code { parameters, .. } => parameters.len(),
-            Block::Numbered(count, _) => *count,
-            Block::Method(_) | Block::Opaque => return,
+            RubyBlock::Code { parameters, .. } => parameters.len(),
+            RubyBlock::Numbered(count, _) => *count,
+            RubyBlock::Method(_) | RubyBlock::Opaque => return,
         };
-        let unknown = Value::new(Data::Unknown(why.clone()), &why.place);
+        let unknown = RubyValue::new(RubyData::Unknown(why.clone()), &why.place);
         let arguments = vec![unknown; count.max(1)];
         self.in_doubt(why, |this| drop(this.run(block, arguments, &why.place)));
     }
 
     /// `for x in list`
-    pub(super) fn for_each(&mut self, items: Value, target: &Node, body: Option<&Node>, place: &Place) -> Value {
+    pub(super) fn for_each(
+        &mut self,
+        items: RubyValue,
+        target: &Node,
+        body: Option<&Node>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         let Some(elements) = elements(&items, "each") else {
-            let why = Value::unknown("this loop would have to be executed", place);
+            let why = RubyValue::unknown("this loop would have to be executed", place);
             if let Some(why) = items.as_unknown().or(why.as_unknown()) {
                 self.in_doubt(why, |this| drop(this.optional(body, place)));
             }
             return items;
         };
         for element in elements {
-            self.store(target, element.into_iter().next().unwrap_or_else(|| Value::nil(place)));
+            self.store(target, element.into_iter().next().unwrap_or_else(|| RubyValue::nil(place)));
             self.optional(body, place);
-            match std::mem::replace(&mut self.flow, Flow::Ahead) {
-                Flow::Break(value) => return value,
-                flow @ Flow::Return(_) => {
+            match std::mem::replace(&mut self.flow, ControlFlow::Ahead) {
+                ControlFlow::Break(value) => return value,
+                flow @ ControlFlow::Return(_) => {
                     self.flow = flow;
                     break;
                 }
-                Flow::Ahead | Flow::Next(_) => {}
+                ControlFlow::Ahead | ControlFlow::Next(_) => {}
             }
         }
         items
     }
 
     /// Calls a method that the file defines.
-    pub(super) fn call_defined(&mut self, name: &str, arguments: Vec<Value>, place: &Place) -> Option<Value> {
+    pub(super) fn call_defined(
+        &mut self,
+        name: &str,
+        arguments: Vec<RubyValue>,
+        place: &SourceSpan,
+    ) -> Option<RubyValue> {
         let method = std::rc::Rc::clone(self.methods.get(name)?);
         let outer = (std::mem::take(&mut self.variables), std::mem::take(&mut self.sharing));
         let bound = self.bind(&parameters(method.args.as_deref()), arguments, place);
         bound.iter().for_each(|(name, _)| self.sharing.borrow(name));
         let value = self.optional(method.body.as_deref(), place);
         (self.variables, self.sharing) = outer;
-        Some(match std::mem::replace(&mut self.flow, Flow::Ahead) {
-            Flow::Return(value) => value,
+        Some(match std::mem::replace(&mut self.flow, ControlFlow::Ahead) {
+            ControlFlow::Return(value) => value,
             _ => value,
         })
     }

@@ -5,17 +5,22 @@ use std::rc::Rc;
 
 use lib_ruby_parser::nodes::Send;
 
-use super::blocks::Block;
-use super::interpreter::{Evaluator, Flow};
+use super::blocks::RubyBlock;
+use super::interpreter::{ControlFlow, Evaluator};
 use super::{number_methods, sprintf};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::gitlab_rb::top_level::{self, Word};
-use crate::config::gitlab_rb::value::{Data, SectionRef, Value};
-use crate::config::span::{Place, Source};
+use crate::config::gitlab_rb::top_level::{self, TopLevelName};
+use crate::config::gitlab_rb::value::{RubyData, RubyValue, SectionRef};
+use crate::config::span::{SourceFile, SourceSpan};
 
 impl Evaluator<'_> {
     /// `name`, `name(…)` or `name …`
-    pub(super) fn bare_call(&mut self, call: &Send, block: Option<&Block<'_>>, place: &Place) -> Value {
+    pub(super) fn bare_call(
+        &mut self,
+        call: &Send,
+        block: Option<&RubyBlock<'_>>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         let name = call.method_name.as_str();
         let arguments = self.items(&call.args);
         if ["it", "_1"].contains(&name) && arguments.is_empty() && self.variables.contains_key(name) {
@@ -26,20 +31,20 @@ impl Evaluator<'_> {
         }
         let at = self.name_place(call.selector_l.as_ref(), &call.expression_l);
         match top_level::lookup(name) {
-            Some(Word::Section) => self.section_word(name, arguments, &at),
-            Some(Word::Plain) => self.plain_word(name, arguments, &at),
+            Some(TopLevelName::Section) => self.section_word(name, arguments, &at),
+            Some(TopLevelName::Plain) => self.plain_word(name, arguments, &at),
             None => self.function(name, arguments, block, place),
         }
     }
 
     /// `nginx`, or `nginx({ … })`, which replaces everything in it.
-    pub(super) fn section_word(&mut self, word: &str, arguments: Vec<Value>, place: &Place) -> Value {
+    pub(super) fn section_word(&mut self, word: &str, arguments: Vec<RubyValue>, place: &SourceSpan) -> RubyValue {
         let section = self.section(word, place);
         match arguments.into_iter().next() {
-            Some(Value { data: Data::Hash(hash), .. }) => {
+            Some(RubyValue { data: RubyData::Hash(hash), .. }) => {
                 section.borrow_mut().clear();
                 for (key, value) in hash.0 {
-                    if matches!(key.data, Data::Symbol(_)) {
+                    if matches!(key.data, RubyData::Symbol(_)) {
                         self.warn_of_symbol(&key);
                         continue;
                     }
@@ -51,56 +56,68 @@ impl Evaluator<'_> {
             Some(_) => self.report_unreadable(place, &format!("`{word}` takes a hash of settings")),
             None => {}
         }
-        Value::new(Data::Section(section), place)
+        RubyValue::new(RubyData::Section(section), place)
     }
 
     /// In this form the package keeps symbols as they are, and then looks for texts.
-    fn warn_of_symbol(&mut self, key: &Value) {
+    fn warn_of_symbol(&mut self, key: &RubyValue) {
         let name = key.to_text().unwrap_or_default();
         let warning = Diagnostic::warning(&key.place, format!("`{name}` sets nothing in this form"));
         self.problems.push(warning.help(format!("a text is needed here: '{name}' => …")));
     }
 
-    fn section(&mut self, word: &str, place: &Place) -> SectionRef {
+    fn section(&mut self, word: &str, place: &SourceSpan) -> SectionRef {
         let top = Rc::clone(&self.settings.top);
         let value = top.borrow_mut().read(word, place);
         match value.data {
-            Data::Section(section) => section,
+            RubyData::Section(section) => section,
             // Somebody has overwritten it: `Gitlab['nginx'] = 1`.
             _ => Rc::clone(&self.settings.top),
         }
     }
 
     /// `external_url` alone reads it; with an argument it is set.
-    fn plain_word(&mut self, word: &str, mut arguments: Vec<Value>, place: &Place) -> Value {
+    fn plain_word(&mut self, word: &str, mut arguments: Vec<RubyValue>, place: &SourceSpan) -> RubyValue {
         if arguments.is_empty() {
             let entry = self.settings.entry(&[word]);
-            return entry.map_or_else(|| Value::nil(place), |entry| entry.value);
+            return entry.map_or_else(|| RubyValue::nil(place), |entry| entry.value);
         }
-        let value =
-            if arguments.len() == 1 { arguments.swap_remove(0) } else { Value::new(Data::List(arguments), place) };
+        let value = if arguments.len() == 1 {
+            arguments.swap_remove(0)
+        } else {
+            RubyValue::new(RubyData::List(arguments), place)
+        };
         self.set_word(word, value.clone(), place);
         value
     }
 
-    fn function(&mut self, name: &str, arguments: Vec<Value>, block: Option<&Block<'_>>, place: &Place) -> Value {
+    fn function(
+        &mut self,
+        name: &str,
+        arguments: Vec<RubyValue>,
+        block: Option<&RubyBlock<'_>>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         match (name, &arguments[..]) {
             ("from_file", [path]) => self.include(path, place),
-            ("node", []) => Value::new(Data::Constant("node".to_owned()), place),
-            ("puts" | "print" | "p" | "warn" | "pp" | "require" | "require_relative", _) => Value::nil(place),
+            ("node", []) => RubyValue::new(RubyData::Constant("node".to_owned()), place),
+            ("puts" | "print" | "p" | "warn" | "pp" | "require" | "require_relative", _) => RubyValue::nil(place),
             ("raise" | "abort" | "fail" | "exit", _) => self.stop(name, &arguments, place),
-            ("eval" | "instance_eval", [Value { data: Data::Text(code), .. }]) => {
+            ("eval" | "instance_eval", [RubyValue { data: RubyData::Text(code), .. }]) => {
                 let name = format!("{} (eval)", place.file_name().display());
-                self.file(&Source::new(Path::new(&name), code.as_str()));
-                Value::nil(place)
+                self.file(&SourceFile::new(Path::new(&name), code.as_str()));
+                RubyValue::nil(place)
             }
             ("eval" | "instance_eval" | "class_eval" | "load", _) => self.could_set_anything(name, place),
             (_, arguments) if arguments.iter().any(|it| it.as_unknown().is_some()) => {
-                let unknown = arguments.iter().find_map(Value::as_unknown).cloned();
-                unknown.map_or_else(|| Value::nil(place), |unknown| Value::new(Data::Unknown(unknown), place))
+                let unknown = arguments.iter().find_map(RubyValue::as_unknown).cloned();
+                unknown.map_or_else(
+                    || RubyValue::nil(place),
+                    |unknown| RubyValue::new(RubyData::Unknown(unknown), place),
+                )
             }
             ("Integer" | "Float" | "String" | "Array", [value, ..]) => number_methods::convert(name, value, place),
-            ("format" | "sprintf", [Value { data: Data::Text(text), .. }, rest @ ..]) => {
+            ("format" | "sprintf", [RubyValue { data: RubyData::Text(text), .. }, rest @ ..]) => {
                 sprintf::format(text, rest, place)
             }
             ("loop" | "lambda" | "proc", _) => self.unknown_call(name, block, place),
@@ -111,8 +128,8 @@ impl Evaluator<'_> {
         }
     }
 
-    fn unknown_call(&mut self, name: &str, block: Option<&Block<'_>>, place: &Place) -> Value {
-        let value = Value::unknown(format!("`{name}` would have to be executed"), place);
+    fn unknown_call(&mut self, name: &str, block: Option<&RubyBlock<'_>>, place: &SourceSpan) -> RubyValue {
+        let value = RubyValue::unknown(format!("`{name}` would have to be executed"), place);
         if let (Some(why), Some(block)) = (value.as_unknown(), block) {
             self.run_in_doubt(why, block);
         }
@@ -121,9 +138,9 @@ impl Evaluator<'_> {
 
     /// A word at the top that no version of the package knows. The file may be made for another version,
     /// so only what looks like a slip is an error.
-    fn report_unknown_word(&mut self, name: &str, place: &Place) {
+    fn report_unknown_word(&mut self, name: &str, place: &SourceSpan) {
         let end = place.start() + name.len();
-        let place = Place::new(&self.source, place.start()..end);
+        let place = SourceSpan::new(&self.source, place.start()..end);
         let message = format!("there is no setting `{name}`");
         self.problems.push(match top_level::similar(name) {
             Some(known) => Diagnostic::error(&place, message).help(format!("did you mean `{known}`?")),
@@ -132,32 +149,32 @@ impl Evaluator<'_> {
         });
     }
 
-    fn stop(&mut self, name: &str, arguments: &[Value], place: &Place) -> Value {
-        let said = arguments.iter().filter_map(Value::to_text).collect::<Vec<_>>().join(" ");
+    fn stop(&mut self, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> RubyValue {
+        let said = arguments.iter().filter_map(RubyValue::to_text).collect::<Vec<_>>().join(" ");
         if self.guards > 0 && ["raise", "fail"].contains(&name) {
-            return Value::raises(format!("an exception is raised here: {said}"), place);
+            return RubyValue::raises(format!("an exception is raised here: {said}"), place);
         }
         if self.doubt.is_none() {
             let error = Diagnostic::error(place, format!("the file stops here by itself with `{name}`: {said}"));
             self.problems.push(error.help("do what it asks for"));
         }
-        self.flow = Flow::Return(Value::nil(place));
-        Value::raises(format!("`{name}` stops here"), place)
+        self.flow = ControlFlow::Return(RubyValue::nil(place));
+        RubyValue::raises(format!("`{name}` stops here"), place)
     }
 
-    fn could_set_anything(&mut self, name: &str, place: &Place) -> Value {
+    fn could_set_anything(&mut self, name: &str, place: &SourceSpan) -> RubyValue {
         let message = format!("`{name}` could set anything, and nothing here is executed");
         self.problems.push(Diagnostic::error(place, message).help("write the settings into this file"));
-        Value::unknown(format!("`{name}` would have to be executed"), place)
+        RubyValue::unknown(format!("`{name}` would have to be executed"), place)
     }
 
     /// Evaluates another file in place.
-    fn include(&mut self, path: &Value, place: &Place) -> Value {
-        let Data::Text(path) = &path.data else { return self.could_set_anything("from_file", place) };
+    fn include(&mut self, path: &RubyValue, place: &SourceSpan) -> RubyValue {
+        let RubyData::Text(path) = &path.data else { return self.could_set_anything("from_file", place) };
         let path = Path::new(path);
         match self.surroundings.read(path) {
             Ok(text) => {
-                let source = Source::new(path, text);
+                let source = SourceFile::new(path, text);
                 self.file(&source);
             }
             Err(why) => {
@@ -165,6 +182,6 @@ impl Evaluator<'_> {
                 self.problems.push(Diagnostic::error(place, message).help("correct the path, or remove the line"));
             }
         }
-        Value::nil(place)
+        RubyValue::nil(place)
     }
 }

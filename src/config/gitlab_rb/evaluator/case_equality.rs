@@ -1,32 +1,32 @@
 //! Ruby's `===`, by which `case` chooses, and the classes that values have.
 
-use crate::config::gitlab_rb::value::{Data, Value};
+use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 
 /// Ruby's `pattern === subject`. `None` if it is not known.
-pub(super) fn matches(pattern: &Value, subject: &Value) -> Option<bool> {
+pub(super) fn matches(pattern: &RubyValue, subject: &RubyValue) -> Option<bool> {
     match (&pattern.data, &subject.data) {
-        (_, Data::Unknown(_)) | (Data::Unknown(_), _) => None,
-        (Data::Constant(class), _) => is_a(subject, class),
-        (Data::Pattern(pattern), _) => Some(subject.as_key().is_some_and(|text| pattern.is_match(text))),
-        (Data::Range(from, to), Data::Int(number)) => Some((from..=to).contains(&number)),
+        (_, RubyData::Unknown(_)) | (RubyData::Unknown(_), _) => None,
+        (RubyData::Constant(class), _) => is_a(subject, class),
+        (RubyData::Pattern(pattern), _) => Some(subject.as_key().is_some_and(|text| pattern.is_match(text))),
+        (RubyData::Range(from, to), RubyData::Int(number)) => Some((from..=to).contains(&number)),
         _ => pattern.equals(subject),
     }
 }
 
 /// Whether a value is one of a class of Ruby's. `None` if the class is not known.
-pub(super) fn is_a(value: &Value, class: &str) -> Option<bool> {
+pub(super) fn is_a(value: &RubyValue, class: &str) -> Option<bool> {
     let data = &value.data;
     Some(match class {
-        "String" => matches!(data, Data::Text(_)),
-        "Symbol" => matches!(data, Data::Symbol(_)),
-        "Array" | "Enumerable" => matches!(data, Data::List(_)),
-        "Hash" => matches!(data, Data::Hash(_) | Data::Section(_)),
-        "Integer" => matches!(data, Data::Int(_)),
-        "Float" => matches!(data, Data::Float(_)),
-        "Numeric" => matches!(data, Data::Int(_) | Data::Float(_)),
-        "NilClass" => matches!(data, Data::Nil),
-        "TrueClass" => matches!(data, Data::Flag(true)),
-        "FalseClass" => matches!(data, Data::Flag(false)),
+        "String" => matches!(data, RubyData::Text(_)),
+        "Symbol" => matches!(data, RubyData::Symbol(_)),
+        "Array" | "Enumerable" => matches!(data, RubyData::List(_)),
+        "Hash" => matches!(data, RubyData::Hash(_) | RubyData::Section(_)),
+        "Integer" => matches!(data, RubyData::Int(_)),
+        "Float" => matches!(data, RubyData::Float(_)),
+        "Numeric" => matches!(data, RubyData::Int(_) | RubyData::Float(_)),
+        "NilClass" => matches!(data, RubyData::Nil),
+        "TrueClass" => matches!(data, RubyData::Flag(true)),
+        "FalseClass" => matches!(data, RubyData::Flag(false)),
         _ => return None,
     })
 }

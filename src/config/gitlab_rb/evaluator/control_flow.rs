@@ -4,12 +4,12 @@ use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{Case, Rescue};
 
 use super::case_equality::matches;
-use super::interpreter::{Evaluator, Flow};
-use crate::config::gitlab_rb::value::{Cause, Data, Value};
-use crate::config::span::Place;
+use super::interpreter::{ControlFlow, Evaluator};
+use crate::config::gitlab_rb::value::{RubyData, RubyValue, UnknownCause};
+use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    pub(super) fn branch(&mut self, node: &Node, place: &Place) -> Value {
+    pub(super) fn branch(&mut self, node: &Node, place: &SourceSpan) -> RubyValue {
         match node {
             Node::If(it) => self.choose(&it.cond, [it.if_true.as_deref(), it.if_false.as_deref()], place),
             Node::IfMod(it) => self.choose(&it.cond, [it.if_true.as_deref(), it.if_false.as_deref()], place),
@@ -32,29 +32,29 @@ impl Evaluator<'_> {
             Node::WhilePost(it) => self.endless(Some(&*it.body), place),
             Node::UntilPost(it) => self.endless(Some(&*it.body), place),
             Node::Next(it) => {
-                let value = self.items(&it.args).into_iter().next().unwrap_or_else(|| Value::nil(place));
-                self.leave(Flow::Next(value), place)
+                let value = self.items(&it.args).into_iter().next().unwrap_or_else(|| RubyValue::nil(place));
+                self.leave(ControlFlow::Next(value), place)
             }
             Node::Return(it) => {
-                let value = self.items(&it.args).into_iter().next().unwrap_or_else(|| Value::nil(place));
-                self.leave(Flow::Return(value), place)
+                let value = self.items(&it.args).into_iter().next().unwrap_or_else(|| RubyValue::nil(place));
+                self.leave(ControlFlow::Return(value), place)
             }
             Node::Break(it) => {
-                let value = self.items(&it.args).into_iter().next().unwrap_or_else(|| Value::nil(place));
-                self.leave(Flow::Break(value), place)
+                let value = self.items(&it.args).into_iter().next().unwrap_or_else(|| RubyValue::nil(place));
+                self.leave(ControlFlow::Break(value), place)
             }
             Node::Defined(it) => self.is_defined(&it.value, place),
-            Node::Alias(_) | Node::EmptyElse(_) => Value::nil(place),
-            _ => Value::unknown(format!("Ruby's `{}` would have to be executed", node.str_type()), place),
+            Node::Alias(_) | Node::EmptyElse(_) => RubyValue::nil(place),
+            _ => RubyValue::unknown(format!("Ruby's `{}` would have to be executed", node.str_type()), place),
         }
     }
 
-    fn leave(&mut self, flow: Flow, place: &Place) -> Value {
+    fn leave(&mut self, flow: ControlFlow, place: &SourceSpan) -> RubyValue {
         self.flow = flow;
-        Value::nil(place)
+        RubyValue::nil(place)
     }
 
-    fn choose(&mut self, condition: &Node, [yes, no]: [Option<&Node>; 2], place: &Place) -> Value {
+    fn choose(&mut self, condition: &Node, [yes, no]: [Option<&Node>; 2], place: &SourceSpan) -> RubyValue {
         let condition = self.eval(condition);
         match (condition.truth(), condition.as_unknown()) {
             (Some(true), _) => self.optional(yes, place),
@@ -70,7 +70,7 @@ impl Evaluator<'_> {
     }
 
     /// `a || b` where `enough` is true, and `a && b` where it is false.
-    fn both(&mut self, enough: bool, first: &Node, second: &Node) -> Value {
+    fn both(&mut self, enough: bool, first: &Node, second: &Node) -> RubyValue {
         let first = self.eval(first);
         match (first.truth(), first.as_unknown()) {
             (Some(truth), _) if truth == enough => first,
@@ -83,7 +83,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn case(&mut self, case: &Case, place: &Place) -> Value {
+    fn case(&mut self, case: &Case, place: &SourceSpan) -> RubyValue {
         let subject = case.expr.as_deref().map(|subject| self.eval(subject));
         for (nth, when) in case.when_bodies.iter().enumerate() {
             let Node::When(it) = when else { continue };
@@ -101,7 +101,7 @@ impl Evaluator<'_> {
     }
 
     /// Whether a `when` fits. A regular expression leaves its match, as everywhere.
-    fn fits(&mut self, pattern: &Value, subject: Option<&Value>, place: &Place) -> Option<bool> {
+    fn fits(&mut self, pattern: &RubyValue, subject: Option<&RubyValue>, place: &SourceSpan) -> Option<bool> {
         let Some(subject) = subject else { return pattern.truth() };
         match self.matching(pattern, "===", subject, place) {
             Some(fits) => fits.truth(),
@@ -110,8 +110,8 @@ impl Evaluator<'_> {
     }
 
     /// Runs all that is left of a case, because the subject is not known.
-    fn case_in_doubt(&mut self, case: &Case, from: usize, subject: &Value, place: &Place) -> Value {
-        let unknown = Value::unknown("this comparison cannot be computed", place);
+    fn case_in_doubt(&mut self, case: &Case, from: usize, subject: &RubyValue, place: &SourceSpan) -> RubyValue {
+        let unknown = RubyValue::unknown("this comparison cannot be computed", place);
         let Some(why) = subject.as_unknown().or(unknown.as_unknown()) else { return unknown };
         let bodies = case.when_bodies[from..].iter().filter_map(|when| match when {
             Node::When(it) => it.body.as_deref(),
@@ -120,26 +120,26 @@ impl Evaluator<'_> {
         for body in bodies.chain(case.else_body.as_deref()) {
             self.in_doubt(why, |this| drop(this.eval(body)));
         }
-        Value::new(Data::Unknown(why.clone()), place)
+        RubyValue::new(RubyData::Unknown(why.clone()), place)
     }
 
     /// A body whose exceptions are handled. It ends at the first value that Ruby would refuse to compute.
-    fn rescue(&mut self, rescue: &Rescue, place: &Place) -> Value {
+    fn rescue(&mut self, rescue: &Rescue, place: &SourceSpan) -> RubyValue {
         let statements: Vec<&Node> = match rescue.body.as_deref() {
             Some(Node::Begin(it)) => it.statements.iter().collect(),
             other => other.into_iter().collect(),
         };
-        let mut value = Value::nil(place);
+        let mut value = RubyValue::nil(place);
         for statement in statements {
             self.guards += 1;
             value = self.eval(statement);
             self.guards -= 1;
             match value.find_unknown() {
-                Some(unknown) if unknown.cause == Cause::Raises => return self.handlers(rescue, place),
+                Some(unknown) if unknown.cause == UnknownCause::Raises => return self.handlers(rescue, place),
                 Some(why) => self.in_doubt(&why, |this| drop(this.handlers(rescue, place))),
                 None => {}
             }
-            if !matches!(self.flow, Flow::Ahead) {
+            if !matches!(self.flow, ControlFlow::Ahead) {
                 return value;
             }
         }
@@ -149,28 +149,28 @@ impl Evaluator<'_> {
         }
     }
 
-    fn handlers(&mut self, rescue: &Rescue, place: &Place) -> Value {
+    fn handlers(&mut self, rescue: &Rescue, place: &SourceSpan) -> RubyValue {
         match rescue.rescue_bodies.first() {
             Some(Node::RescueBody(it)) => self.optional(it.body.as_deref(), place),
-            _ => Value::nil(place),
+            _ => RubyValue::nil(place),
         }
     }
 
     /// `while` where `wanted` is true, and `until` where it is false. Nobody needs many rounds for settings.
-    fn repeat(&mut self, condition: &Node, wanted: bool, body: Option<&Node>, place: &Place) -> Value {
+    fn repeat(&mut self, condition: &Node, wanted: bool, body: Option<&Node>, place: &SourceSpan) -> RubyValue {
         for _ in 0..MOST_ROUNDS {
             match self.eval(condition).truth() {
                 Some(truth) if truth == wanted => {}
-                Some(_) => return Value::nil(place),
+                Some(_) => return RubyValue::nil(place),
                 None => break,
             }
             self.optional(body, place);
-            match std::mem::replace(&mut self.flow, Flow::Ahead) {
-                Flow::Ahead | Flow::Next(_) => {}
-                Flow::Break(value) => return value,
-                flow @ Flow::Return(_) => {
+            match std::mem::replace(&mut self.flow, ControlFlow::Ahead) {
+                ControlFlow::Ahead | ControlFlow::Next(_) => {}
+                ControlFlow::Break(value) => return value,
+                flow @ ControlFlow::Return(_) => {
                     self.flow = flow;
-                    return Value::nil(place);
+                    return RubyValue::nil(place);
                 }
             }
         }
@@ -178,7 +178,7 @@ impl Evaluator<'_> {
     }
 
     /// `defined?(name)`. The words of the settings are no methods, so they count as undefined.
-    fn is_defined(&mut self, node: &Node, place: &Place) -> Value {
+    fn is_defined(&mut self, node: &Node, place: &SourceSpan) -> RubyValue {
         let kind = match node {
             Node::Begin(it) if it.statements.len() == 1 => return self.is_defined(&it.statements[0], place),
             Node::Lvar(_) => Some("local-variable"),
@@ -186,14 +186,14 @@ impl Evaluator<'_> {
             Node::Gvar(it) => self.globals.contains_key(&it.name).then_some("global-variable"),
             Node::Const(it) if self.globals.contains_key(&it.name) => Some("constant"),
             Node::Send(it) if it.recv.is_none() => self.methods.contains_key(&it.method_name).then_some("method"),
-            _ => return Value::unknown("`defined?` depends on the running package", place),
+            _ => return RubyValue::unknown("`defined?` depends on the running package", place),
         };
-        kind.map_or_else(|| Value::nil(place), |kind| Value::text(kind, place))
+        kind.map_or_else(|| RubyValue::nil(place), |kind| RubyValue::text(kind, place))
     }
 
     /// A loop that runs until something happens. Nobody needs one for settings.
-    fn endless(&mut self, body: Option<&Node>, place: &Place) -> Value {
-        let value = Value::unknown("a loop without a list would have to be executed", place);
+    fn endless(&mut self, body: Option<&Node>, place: &SourceSpan) -> RubyValue {
+        let value = RubyValue::unknown("a loop without a list would have to be executed", place);
         if let (Some(why), Some(body)) = (value.as_unknown(), body) {
             self.in_doubt(why, |this| drop(this.eval(body)));
         }

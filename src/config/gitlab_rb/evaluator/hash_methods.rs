@@ -4,17 +4,17 @@ use std::rc::Rc;
 
 use super::array_methods;
 use super::interpreter::Evaluator;
-use crate::config::gitlab_rb::value::{Data, Hash, SectionRef, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue, SectionRef};
+use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
     /// Calls a method of settings. Reading a key that is not there sets it to an empty hash.
     pub(super) fn section_call(
         &mut self,
         section: &SectionRef,
-        (name, arguments): (&str, Vec<Value>),
-        place: &Place,
-    ) -> Value {
+        (name, arguments): (&str, Vec<RubyValue>),
+        place: &SourceSpan,
+    ) -> RubyValue {
         if let Some(blur) = &section.borrow().blurred {
             return blur.clone();
         }
@@ -22,13 +22,13 @@ impl Evaluator<'_> {
             ("[]", [key]) => match key.to_text() {
                 Some(key) => {
                     let value = section.borrow_mut().read(&key, place);
-                    Value { place: place.clone(), ..value }
+                    RubyValue { place: place.clone(), ..value }
                 }
-                None => Value::unknown("the key to be read here is not known", place),
+                None => RubyValue::unknown("the key to be read here is not known", place),
             },
             ("dig", [first, rest @ ..]) => {
                 let inner = self.operate(
-                    Value::new(Data::Section(Rc::clone(section)), place),
+                    RubyValue::new(RubyData::Section(Rc::clone(section)), place),
                     "[]",
                     vec![first.clone()],
                     place,
@@ -39,10 +39,10 @@ impl Evaluator<'_> {
                 self.store_in_section(section, key, value.clone(), place);
                 value.clone()
             }
-            ("nil?", []) => Value::new(Data::Flag(false), place),
-            ("freeze" | "itself", []) => Value::new(Data::Section(Rc::clone(section)), place),
+            ("nil?", []) => RubyValue::new(RubyData::Flag(false), place),
+            ("freeze" | "itself", []) => RubyValue::new(RubyData::Section(Rc::clone(section)), place),
             _ => {
-                let hash = Value::new(Data::Hash(section.borrow().to_hash()), place);
+                let hash = RubyValue::new(RubyData::Hash(section.borrow().to_hash()), place);
                 let arguments = arguments.into_iter().map(as_text_key).collect();
                 self.operate(hash, name, arguments, place)
             }
@@ -51,7 +51,7 @@ impl Evaluator<'_> {
 }
 
 /// Calls a method; `None` if it is not understood.
-pub(super) fn call(hash: &Hash, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
+pub(super) fn call(hash: &RubyHash, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
     if let Some(value) = lookup(hash, name, arguments, place) {
         return Some(value);
     }
@@ -59,75 +59,79 @@ pub(super) fn call(hash: &Hash, name: &str, arguments: &[Value], place: &Place) 
         ("merge", others) => {
             let mut pairs = hash.0.clone();
             for other in others {
-                let Data::Hash(other) = &other.data else { return None };
+                let RubyData::Hash(other) = &other.data else { return None };
                 pairs.extend_from_slice(&other.0);
             }
-            Data::Hash(Hash::of(pairs))
+            RubyData::Hash(RubyHash::of(pairs))
         }
         ("slice" | "except", keys) => {
-            let named = |key: &Value| keys.iter().any(|wanted| wanted.equals(key) == Some(true));
+            let named = |key: &RubyValue| keys.iter().any(|wanted| wanted.equals(key) == Some(true));
             let kept = hash.0.iter().filter(|(key, _)| named(key) == (name == "slice"));
-            Data::Hash(Hash(kept.cloned().collect()))
+            RubyData::Hash(RubyHash(kept.cloned().collect()))
         }
-        ("invert", []) => Data::Hash(Hash::of(hash.0.iter().map(|(key, value)| (value.clone(), key.clone())))),
-        ("keys", []) => Data::List(hash.0.iter().map(|(key, _)| key.clone()).collect()),
-        ("values", []) => Data::List(hash.0.iter().map(|(_, value)| value.clone()).collect()),
-        ("to_a" | "each" | "each_pair", []) => Data::List(pairs(hash, place)),
+        ("invert", []) => {
+            RubyData::Hash(RubyHash::of(hash.0.iter().map(|(key, value)| (value.clone(), key.clone()))))
+        }
+        ("keys", []) => RubyData::List(hash.0.iter().map(|(key, _)| key.clone()).collect()),
+        ("values", []) => RubyData::List(hash.0.iter().map(|(_, value)| value.clone()).collect()),
+        ("to_a" | "each" | "each_pair", []) => RubyData::List(pairs(hash, place)),
         ("first", _) => return array_methods::call(&pairs(hash, place), name, arguments, place),
-        ("to_h" | "to_hash" | "symbolize_keys" | "stringify_keys", []) => Data::Hash(hash.clone()),
+        ("to_h" | "to_hash" | "symbolize_keys" | "stringify_keys", []) => RubyData::Hash(hash.clone()),
         ("compact", []) => {
-            let kept = hash.0.iter().filter(|(_, value)| !matches!(value.data, Data::Nil));
-            Data::Hash(Hash(kept.cloned().collect()))
+            let kept = hash.0.iter().filter(|(_, value)| !matches!(value.data, RubyData::Nil));
+            RubyData::Hash(RubyHash(kept.cloned().collect()))
         }
-        ("empty?", []) => Data::Flag(hash.0.is_empty()),
-        ("any?", []) => Data::Flag(!hash.0.is_empty()),
-        ("length" | "size" | "count", []) => Data::Int(i64::try_from(hash.0.len()).ok()?),
+        ("empty?", []) => RubyData::Flag(hash.0.is_empty()),
+        ("any?", []) => RubyData::Flag(!hash.0.is_empty()),
+        ("length" | "size" | "count", []) => RubyData::Int(i64::try_from(hash.0.len()).ok()?),
         _ => return None,
     };
-    Some(Value::new(data, place))
+    Some(RubyValue::new(data, place))
 }
 
 /// Methods that look for keys or values.
-fn lookup(hash: &Hash, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
-    let missing = || Value::raises("the hash has no such key, so Ruby would stop here", place);
-    let nothing = || Value::nil(place);
+fn lookup(hash: &RubyHash, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+    let missing = || RubyValue::raises("the hash has no such key, so Ruby would stop here", place);
+    let nothing = || RubyValue::nil(place);
     let data = match (name, arguments) {
         ("[]" | "dig", [key]) => return Some(hash.get(key).cloned().unwrap_or_else(nothing)),
         ("fetch", [key]) => return Some(hash.get(key).cloned().unwrap_or_else(missing)),
         ("fetch", [key, default]) => return Some(hash.get(key).unwrap_or(default).clone()),
         ("values_at", keys) => {
-            Data::List(keys.iter().map(|key| hash.get(key).cloned().unwrap_or_else(nothing)).collect())
+            RubyData::List(keys.iter().map(|key| hash.get(key).cloned().unwrap_or_else(nothing)).collect())
         }
         ("fetch_values", keys) => {
-            Data::List(keys.iter().map(|key| hash.get(key).cloned().unwrap_or_else(missing)).collect())
+            RubyData::List(keys.iter().map(|key| hash.get(key).cloned().unwrap_or_else(missing)).collect())
         }
-        ("key?" | "has_key?" | "include?" | "member?", [key]) => Data::Flag(hash.get(key).is_some()),
+        ("key?" | "has_key?" | "include?" | "member?", [key]) => RubyData::Flag(hash.get(key).is_some()),
         ("value?" | "has_value?", [wanted]) => {
-            Data::Flag(hash.0.iter().any(|(_, value)| value.equals(wanted) == Some(true)))
+            RubyData::Flag(hash.0.iter().any(|(_, value)| value.equals(wanted) == Some(true)))
         }
         ("key", [wanted]) => {
             let found = hash.0.iter().find(|(_, value)| value.equals(wanted) == Some(true));
             return Some(found.map_or_else(nothing, |(key, _)| key.clone()));
         }
         ("dig", [key, rest @ ..]) => match &hash.get(key)?.data {
-            Data::Hash(inner) => return call(inner, "dig", rest, place),
-            Data::Nil => Data::Nil,
+            RubyData::Hash(inner) => return call(inner, "dig", rest, place),
+            RubyData::Nil => RubyData::Nil,
             _ => return None,
         },
         _ => return None,
     };
-    Some(Value::new(data, place))
+    Some(RubyValue::new(data, place))
 }
 
-fn pairs(hash: &Hash, place: &Place) -> Vec<Value> {
-    let pair = |(key, value): &(Value, Value)| Value::new(Data::List(vec![key.clone(), value.clone()]), place);
+fn pairs(hash: &RubyHash, place: &SourceSpan) -> Vec<RubyValue> {
+    let pair = |(key, value): &(RubyValue, RubyValue)| {
+        RubyValue::new(RubyData::List(vec![key.clone(), value.clone()]), place)
+    };
     hash.0.iter().map(pair).collect()
 }
 
 /// Symbols and texts are the same keys of settings.
-fn as_text_key(value: Value) -> Value {
+fn as_text_key(value: RubyValue) -> RubyValue {
     match value.data {
-        Data::Symbol(text) => Value { data: Data::Text(text), ..value },
+        RubyData::Symbol(text) => RubyValue { data: RubyData::Text(text), ..value },
         _ => value,
     }
 }

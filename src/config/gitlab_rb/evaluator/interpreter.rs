@@ -8,30 +8,30 @@ use std::sync::Arc;
 use lib_ruby_parser::nodes::Def;
 use lib_ruby_parser::{Loc, Node};
 
-use super::aliasing::Sharing;
+use super::aliasing::AliasSet;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::gitlab_rb::assignments::Settings;
-use crate::config::gitlab_rb::environment::Surroundings;
+use crate::config::gitlab_rb::assignments::AssignedSettings;
+use crate::config::gitlab_rb::environment::Environment;
 use crate::config::gitlab_rb::syntax;
-use crate::config::gitlab_rb::value::{Data, Unknown, Value};
-use crate::config::span::{Place, Source};
+use crate::config::gitlab_rb::value::{RubyData, RubyValue, UnknownValue};
+use crate::config::span::{SourceFile, SourceSpan};
 
 /// Evaluates files, one after the other, into the same settings.
 pub(in crate::config::gitlab_rb) struct Evaluator<'a> {
-    pub(super) surroundings: &'a dyn Surroundings,
+    pub(super) surroundings: &'a dyn Environment,
     pub(super) problems: &'a mut Diagnostics,
     /// The text that is being evaluated.
-    pub(super) source: Arc<Source>,
-    pub(super) settings: Settings,
-    pub(super) variables: HashMap<String, Value>,
+    pub(super) source: Arc<SourceFile>,
+    pub(super) settings: AssignedSettings,
+    pub(super) variables: HashMap<String, RubyValue>,
     /// Constants, `@` and `$` variables, which are seen everywhere.
-    pub(super) globals: HashMap<String, Value>,
+    pub(super) globals: HashMap<String, RubyValue>,
     pub(super) methods: HashMap<String, Rc<Def>>,
     /// Which names stand for one and the same object.
-    pub(super) sharing: Sharing,
+    pub(super) sharing: AliasSet,
     /// Why it is not known whether this code runs at all.
-    pub(super) doubt: Option<Unknown>,
-    pub(super) flow: Flow,
+    pub(super) doubt: Option<UnknownValue>,
+    pub(super) flow: ControlFlow,
     /// How many bodies around this code handle their exceptions.
     pub(super) guards: usize,
     pub(super) budget: usize,
@@ -40,32 +40,32 @@ pub(in crate::config::gitlab_rb) struct Evaluator<'a> {
 
 /// Where the code goes on.
 #[derive(Debug)]
-pub(crate) enum Flow {
+pub(crate) enum ControlFlow {
     Ahead,
     /// At the end of the block, with its value.
-    Next(Value),
+    Next(RubyValue),
     /// After the loop, with its value.
-    Break(Value),
+    Break(RubyValue),
     /// After the call of the method, with its value.
-    Return(Value),
+    Return(RubyValue),
 }
 
 impl<'a> Evaluator<'a> {
     pub(in crate::config::gitlab_rb) fn new(
-        surroundings: &'a dyn Surroundings,
+        surroundings: &'a dyn Environment,
         problems: &'a mut Diagnostics,
     ) -> Evaluator<'a> {
         Evaluator {
             surroundings,
             problems,
-            source: Source::new(Path::new(""), ""),
-            settings: Settings::new(),
+            source: SourceFile::new(Path::new(""), ""),
+            settings: AssignedSettings::new(),
             variables: HashMap::new(),
             globals: HashMap::new(),
             methods: HashMap::new(),
-            sharing: Sharing::default(),
+            sharing: AliasSet::default(),
             doubt: None,
-            flow: Flow::Ahead,
+            flow: ControlFlow::Ahead,
             guards: 0,
             budget: BUDGET,
             depth: 0,
@@ -73,33 +73,33 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Evaluates a file. Its local variables are its own.
-    pub(in crate::config::gitlab_rb) fn file(&mut self, source: &Arc<Source>) {
+    pub(in crate::config::gitlab_rb) fn file(&mut self, source: &Arc<SourceFile>) {
         self.budget = self.budget.saturating_sub(PER_FILE);
         let Some(tree) = syntax::parse(source, self.problems) else { return };
         let outer_source = std::mem::replace(&mut self.source, Arc::clone(source));
         let outer_variables = std::mem::take(&mut self.variables);
         let outer_sharing = std::mem::take(&mut self.sharing);
         self.eval(&tree);
-        self.flow = Flow::Ahead;
+        self.flow = ControlFlow::Ahead;
         self.variables = outer_variables;
         self.sharing = outer_sharing;
         self.source = outer_source;
     }
 
-    pub(in crate::config::gitlab_rb) fn into_settings(self) -> Settings {
+    pub(in crate::config::gitlab_rb) fn into_settings(self) -> AssignedSettings {
         self.settings
     }
 
-    pub(crate) fn place(&self, loc: &Loc) -> Place {
-        Place::new(&self.source, loc.begin..loc.end)
+    pub(crate) fn place(&self, loc: &Loc) -> SourceSpan {
+        SourceSpan::new(&self.source, loc.begin..loc.end)
     }
 
-    pub(crate) fn place_of(&self, node: &Node) -> Place {
+    pub(crate) fn place_of(&self, node: &Node) -> SourceSpan {
         self.place(node.expression())
     }
 
     /// The value of an expression.
-    pub(crate) fn eval(&mut self, node: &Node) -> Value {
+    pub(crate) fn eval(&mut self, node: &Node) -> RubyValue {
         if self.depth >= DEEPEST || self.budget == 0 {
             return self.too_much(node);
         }
@@ -110,7 +110,7 @@ impl<'a> Evaluator<'a> {
         value
     }
 
-    pub(super) fn expression(&mut self, node: &Node) -> Value {
+    pub(super) fn expression(&mut self, node: &Node) -> RubyValue {
         if let Some(value) = self.literal(node) {
             return value;
         }
@@ -123,7 +123,7 @@ impl<'a> Evaluator<'a> {
             Node::Gvar(it) => self.global(&it.name, &place),
             Node::NthRef(it) => self.last_group(&it.name, &place),
             Node::Const(it) => self.constant(it),
-            Node::Self_(_) => Value::new(Data::Constant("Gitlab".to_owned()), &place),
+            Node::Self_(_) => RubyValue::new(RubyData::Constant("Gitlab".to_owned()), &place),
             Node::Send(it) => self.send(it, None),
             Node::CSend(it) => self.safe_send(it),
             Node::Index(it) => self.index(it),
@@ -136,64 +136,64 @@ impl<'a> Evaluator<'a> {
             Node::OrAsgn(it) => self.assign_unless(true, &it.recv, &it.value),
             Node::AndAsgn(it) => self.assign_unless(false, &it.recv, &it.value),
             Node::Def(it) => self.define(it),
-            Node::XHeredoc(_) | Node::Xstr(_) => Value::unknown("a shell command would have to be run", &place),
+            Node::XHeredoc(_) | Node::Xstr(_) => RubyValue::unknown("a shell command would have to be run", &place),
             _ => self.branch(node, &place),
         }
     }
 
     /// Statements in their order, and the value of the last.
-    pub(super) fn sequence(&mut self, statements: &[Node], place: &Place) -> Value {
-        let mut last = Value::nil(place);
+    pub(super) fn sequence(&mut self, statements: &[Node], place: &SourceSpan) -> RubyValue {
+        let mut last = RubyValue::nil(place);
         for statement in statements {
             last = self.eval(statement);
-            if !matches!(self.flow, Flow::Ahead) {
+            if !matches!(self.flow, ControlFlow::Ahead) {
                 break;
             }
         }
         last
     }
 
-    pub(crate) fn optional(&mut self, node: Option<&Node>, place: &Place) -> Value {
-        node.map_or_else(|| Value::nil(place), |node| self.eval(node))
+    pub(crate) fn optional(&mut self, node: Option<&Node>, place: &SourceSpan) -> RubyValue {
+        node.map_or_else(|| RubyValue::nil(place), |node| self.eval(node))
     }
 
-    pub(crate) fn variable(&self, name: &str, place: &Place) -> Value {
-        let value = self.variables.get(name).cloned().unwrap_or_else(|| Value::nil(place));
-        Value { place: place.clone(), ..value }
+    pub(crate) fn variable(&self, name: &str, place: &SourceSpan) -> RubyValue {
+        let value = self.variables.get(name).cloned().unwrap_or_else(|| RubyValue::nil(place));
+        RubyValue { place: place.clone(), ..value }
     }
 
-    pub(crate) fn global(&self, name: &str, place: &Place) -> Value {
+    pub(crate) fn global(&self, name: &str, place: &SourceSpan) -> RubyValue {
         let unset = || match name {
-            "$stdout" | "$stderr" => Value::new(Data::Constant("STDOUT".to_owned()), place),
-            _ => Value::nil(place),
+            "$stdout" | "$stderr" => RubyValue::new(RubyData::Constant("STDOUT".to_owned()), place),
+            _ => RubyValue::nil(place),
         };
         self.globals.get(name).cloned().unwrap_or_else(unset)
     }
 
     /// Does something of which it is not known whether it happens.
-    pub(crate) fn in_doubt(&mut self, why: &Unknown, work: impl FnOnce(&mut Self)) {
+    pub(crate) fn in_doubt(&mut self, why: &UnknownValue, work: impl FnOnce(&mut Self)) {
         let outer = self.doubt.replace(why.clone());
         work(self);
         match self.flow {
-            Flow::Ahead => self.doubt = outer,
+            ControlFlow::Ahead => self.doubt = outer,
             // Whether anything that follows is reached is as doubtful, so the doubt stays.
-            _ => self.flow = Flow::Ahead,
+            _ => self.flow = ControlFlow::Ahead,
         }
     }
 
-    pub(super) fn define(&mut self, method: &Def) -> Value {
+    pub(super) fn define(&mut self, method: &Def) -> RubyValue {
         self.methods.insert(method.name.clone(), Rc::new(method.clone()));
-        Value::new(Data::Symbol(method.name.clone()), &self.place(&method.expression_l))
+        RubyValue::new(RubyData::Symbol(method.name.clone()), &self.place(&method.expression_l))
     }
 
-    pub(super) fn too_much(&mut self, node: &Node) -> Value {
+    pub(super) fn too_much(&mut self, node: &Node) -> RubyValue {
         let place = self.place_of(node);
         let why = if self.budget == 0 { "this file computes too much" } else { "this is nested too deeply" };
         if !self.problems.iter().any(|known| known.message == why) {
             self.problems
                 .push(Diagnostic::error(&place, why).help("write the values down instead of computing them"));
         }
-        Value::raises(why, &place)
+        RubyValue::raises(why, &place)
     }
 }
 

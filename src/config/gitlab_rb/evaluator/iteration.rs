@@ -1,25 +1,25 @@
 //! What blocks are called with, and what methods make of their results.
 
-use crate::config::gitlab_rb::value::{Data, Hash, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
+use crate::config::span::SourceSpan;
 
 /// What a block is called with, one time after the other.
-pub(super) fn elements(receiver: &Value, name: &str) -> Option<Vec<Vec<Value>>> {
-    let is_hash = matches!(receiver.data, Data::Hash(_) | Data::Section(_));
-    let items: Vec<Vec<Value>> = items(receiver)?.into_iter().map(|item| vec![item]).collect();
+pub(super) fn elements(receiver: &RubyValue, name: &str) -> Option<Vec<Vec<RubyValue>>> {
+    let is_hash = matches!(receiver.data, RubyData::Hash(_) | RubyData::Section(_));
+    let items: Vec<Vec<RubyValue>> = items(receiver)?.into_iter().map(|item| vec![item]).collect();
     match name {
         "each_with_index" => {
-            let count = |(nth, mut element): (usize, Vec<Value>)| {
+            let count = |(nth, mut element): (usize, Vec<RubyValue>)| {
                 let number = i64::try_from(nth).unwrap_or(i64::MAX);
-                element.push(Value::new(Data::Int(number), &receiver.place));
+                element.push(RubyValue::new(RubyData::Int(number), &receiver.place));
                 element
             };
             Some(items.into_iter().enumerate().map(count).collect())
         }
         "each_key" | "each_value" | "transform_values" | "transform_keys" => {
             let at = usize::from(!name.ends_with("_key") && !name.ends_with("_keys"));
-            let part = |element: Vec<Value>| match element.into_iter().next().map(|pair| pair.data) {
-                Some(Data::List(mut pair)) if pair.len() == 2 => vec![pair.swap_remove(at)],
+            let part = |element: Vec<RubyValue>| match element.into_iter().next().map(|pair| pair.data) {
+                Some(RubyData::List(mut pair)) if pair.len() == 2 => vec![pair.swap_remove(at)],
                 _ => Vec::new(),
             };
             Some(items.into_iter().map(part).collect())
@@ -34,131 +34,138 @@ pub(super) fn elements(receiver: &Value, name: &str) -> Option<Vec<Vec<Value>>> 
 }
 
 /// What a list, range or hash consists of; `None` if it is something else.
-fn items(receiver: &Value) -> Option<Vec<Value>> {
-    let pair = |(key, value): (Value, Value)| {
+fn items(receiver: &RubyValue) -> Option<Vec<RubyValue>> {
+    let pair = |(key, value): (RubyValue, RubyValue)| {
         let place = key.place.clone();
-        Value::new(Data::List(vec![key, value]), &place)
+        RubyValue::new(RubyData::List(vec![key, value]), &place)
     };
     Some(match &receiver.data {
-        Data::List(items) => items.clone(),
-        Data::Range(from, to) if to.saturating_sub(*from) < LONGEST_RANGE => {
-            (*from..=*to).map(|number| Value::new(Data::Int(number), &receiver.place)).collect()
+        RubyData::List(items) => items.clone(),
+        RubyData::Range(from, to) if to.saturating_sub(*from) < LONGEST_RANGE => {
+            (*from..=*to).map(|number| RubyValue::new(RubyData::Int(number), &receiver.place)).collect()
         }
-        Data::Hash(hash) => hash.0.iter().cloned().map(pair).collect(),
-        Data::Section(section) => section.borrow().to_hash().0.into_iter().map(pair).collect(),
+        RubyData::Hash(hash) => hash.0.iter().cloned().map(pair).collect(),
+        RubyData::Section(section) => section.borrow().to_hash().0.into_iter().map(pair).collect(),
         _ => return None,
     })
 }
 
-fn parts(item: Value) -> Vec<Value> {
+fn parts(item: RubyValue) -> Vec<RubyValue> {
     match item.data {
-        Data::List(parts) => parts,
+        RubyData::List(parts) => parts,
         _ => vec![item],
     }
 }
 
 /// What a method makes of the results of its block.
-pub(super) fn collected(receiver: &Value, name: &str, results: Vec<Value>, place: &Place) -> Value {
+pub(super) fn collected(
+    receiver: &RubyValue,
+    name: &str,
+    results: Vec<RubyValue>,
+    place: &SourceSpan,
+) -> RubyValue {
     let known = match name {
-        "map" | "collect" => Some(Data::List(results)),
-        "flat_map" => Some(Data::List(results.into_iter().flat_map(parts).collect())),
-        "filter_map" => picked(results.clone(), &results, true).map(Data::List),
+        "map" | "collect" => Some(RubyData::List(results)),
+        "flat_map" => Some(RubyData::List(results.into_iter().flat_map(parts).collect())),
+        "filter_map" => picked(results.clone(), &results, true).map(RubyData::List),
         "to_h" => return pairs_to_hash(results, place),
         "transform_values" | "transform_keys" => transformed(receiver, name, results),
         "sort_by" | "min_by" | "max_by" => return by_order(receiver, name, &results, place),
         "group_by" => grouped(items(receiver).unwrap_or_default(), results, place),
-        "sum" => results.into_iter().try_fold(0i64, add).map(Data::Int),
+        "sum" => results.into_iter().try_fold(0i64, add).map(RubyData::Int),
         _ if DECIDING.contains(&name) => return decided(receiver, name, &results, place),
         _ => return receiver.clone(),
     };
     match known {
-        Some(data) => Value::new(data, place),
-        None => Value::unknown(format!("`{name}` would have to be computed by Ruby"), place),
+        Some(data) => RubyValue::new(data, place),
+        None => RubyValue::unknown(format!("`{name}` would have to be computed by Ruby"), place),
     }
 }
 
 /// A hash with new keys or new values.
-fn transformed(receiver: &Value, name: &str, results: Vec<Value>) -> Option<Data> {
+fn transformed(receiver: &RubyValue, name: &str, results: Vec<RubyValue>) -> Option<RubyData> {
     let hash = match &receiver.data {
-        Data::Hash(hash) => hash.clone(),
-        Data::Section(section) => section.borrow().to_hash(),
+        RubyData::Hash(hash) => hash.clone(),
+        RubyData::Section(section) => section.borrow().to_hash(),
         _ => return None,
     };
     let pairs = hash.0.into_iter().zip(results);
-    Some(Data::Hash(match name {
-        "transform_keys" => Hash::of(pairs.map(|((_, value), key)| (key, value))),
-        _ => Hash::of(pairs.map(|((key, _), value)| (key, value))),
+    Some(RubyData::Hash(match name {
+        "transform_keys" => RubyHash::of(pairs.map(|((_, value), key)| (key, value))),
+        _ => RubyHash::of(pairs.map(|((key, _), value)| (key, value))),
     }))
 }
 
 /// `sort_by`, `min_by` and `max_by`, by the results of their block.
-fn by_order(receiver: &Value, name: &str, results: &[Value], place: &Place) -> Value {
+fn by_order(receiver: &RubyValue, name: &str, results: &[RubyValue], place: &SourceSpan) -> RubyValue {
     let Some(mut sorted) = sorted(items(receiver).unwrap_or_default(), results) else {
-        return Value::unknown("these values cannot be compared", place);
+        return RubyValue::unknown("these values cannot be compared", place);
     };
     let chosen = match name {
-        "sort_by" => return Value::new(Data::List(sorted), place),
+        "sort_by" => return RubyValue::new(RubyData::List(sorted), place),
         "min_by" if !sorted.is_empty() => Some(sorted.swap_remove(0)),
         _ => sorted.pop(),
     };
-    chosen.unwrap_or_else(|| Value::nil(place))
+    chosen.unwrap_or_else(|| RubyValue::nil(place))
 }
 
-fn grouped(items: Vec<Value>, keys: Vec<Value>, place: &Place) -> Option<Data> {
+fn grouped(items: Vec<RubyValue>, keys: Vec<RubyValue>, place: &SourceSpan) -> Option<RubyData> {
     if items.len() > MOST_GROUPED {
         return None;
     }
-    let mut groups = Hash::default();
+    let mut groups = RubyHash::default();
     for (item, key) in items.into_iter().zip(keys) {
         key.as_unknown().is_none().then_some(())?;
         let mut group = groups.get(&key).map_or(Vec::new(), |known| parts(known.clone()));
         group.push(item);
-        groups.insert(key, Value::new(Data::List(group), place));
+        groups.insert(key, RubyValue::new(RubyData::List(group), place));
     }
-    Some(Data::Hash(groups))
+    Some(RubyData::Hash(groups))
 }
 
 /// What methods make of a block that decides.
-fn decided(receiver: &Value, name: &str, results: &[Value], place: &Place) -> Value {
+fn decided(receiver: &RubyValue, name: &str, results: &[RubyValue], place: &SourceSpan) -> RubyValue {
     let items = items(receiver).unwrap_or_default();
-    let truths: Option<Vec<bool>> = results.iter().map(Value::truth).collect();
+    let truths: Option<Vec<bool>> = results.iter().map(RubyValue::truth).collect();
     let (Some(truths), Some(chosen), Some(others)) =
         (truths, picked(items.clone(), results, true), picked(items, results, false))
     else {
-        return Value::unknown("a condition in this block is not known", place);
+        return RubyValue::unknown("a condition in this block is not known", place);
     };
     let first = truths.iter().position(|truth| *truth);
     let data = match name {
-        "any?" => Data::Flag(first.is_some()),
-        "all?" => Data::Flag(!truths.contains(&false)),
-        "none?" => Data::Flag(first.is_none()),
-        "count" => Data::Int(i64::try_from(chosen.len()).unwrap_or(i64::MAX)),
-        "find" | "detect" => return chosen.into_iter().next().unwrap_or_else(|| Value::nil(place)),
-        "find_index" | "index" => first.and_then(|at| i64::try_from(at).ok()).map_or(Data::Nil, Data::Int),
-        "partition" => Data::List([chosen, others].map(|part| Value::new(Data::List(part), place)).into()),
+        "any?" => RubyData::Flag(first.is_some()),
+        "all?" => RubyData::Flag(!truths.contains(&false)),
+        "none?" => RubyData::Flag(first.is_none()),
+        "count" => RubyData::Int(i64::try_from(chosen.len()).unwrap_or(i64::MAX)),
+        "find" | "detect" => return chosen.into_iter().next().unwrap_or_else(|| RubyValue::nil(place)),
+        "find_index" | "index" => first.and_then(|at| i64::try_from(at).ok()).map_or(RubyData::Nil, RubyData::Int),
+        "partition" => {
+            RubyData::List([chosen, others].map(|part| RubyValue::new(RubyData::List(part), place)).into())
+        }
         _ => {
             let kept = if ["reject", "delete_if"].contains(&name) { others } else { chosen };
-            let is_hash = matches!(receiver.data, Data::Hash(_) | Data::Section(_)) && name != "find_all";
-            return if is_hash { pairs_to_hash(kept, place) } else { Value::new(Data::List(kept), place) };
+            let is_hash = matches!(receiver.data, RubyData::Hash(_) | RubyData::Section(_)) && name != "find_all";
+            return if is_hash { pairs_to_hash(kept, place) } else { RubyValue::new(RubyData::List(kept), place) };
         }
     };
-    Value::new(data, place)
+    RubyValue::new(data, place)
 }
 
 /// The items whose result has a truth; `None` if one is not known.
-fn picked(items: Vec<Value>, results: &[Value], truth: bool) -> Option<Vec<Value>> {
-    let truths: Vec<bool> = results.iter().map(Value::truth).collect::<Option<_>>()?;
+fn picked(items: Vec<RubyValue>, results: &[RubyValue], truth: bool) -> Option<Vec<RubyValue>> {
+    let truths: Vec<bool> = results.iter().map(RubyValue::truth).collect::<Option<_>>()?;
     Some(items.into_iter().zip(truths).filter(|(_, it)| *it == truth).map(|(item, _)| item).collect())
 }
 
 /// The items in the order of their keys; `None` if those cannot be compared.
-fn sorted(items: Vec<Value>, keys: &[Value]) -> Option<Vec<Value>> {
-    let number = |key: &Value| match key.data {
-        Data::Int(number) => Some(number),
+fn sorted(items: Vec<RubyValue>, keys: &[RubyValue]) -> Option<Vec<RubyValue>> {
+    let number = |key: &RubyValue| match key.data {
+        RubyData::Int(number) => Some(number),
         _ => None,
     };
     let mut keyed: Vec<_> = keys.iter().zip(items).collect();
-    if keys.iter().all(|key| matches!(key.data, Data::Text(_))) {
+    if keys.iter().all(|key| matches!(key.data, RubyData::Text(_))) {
         keyed.sort_by(|a, b| a.0.as_key().cmp(&b.0.as_key()));
     } else if keys.iter().all(|key| number(key).is_some()) {
         keyed.sort_by_key(|(key, _)| number(key));
@@ -168,21 +175,21 @@ fn sorted(items: Vec<Value>, keys: &[Value]) -> Option<Vec<Value>> {
     Some(keyed.into_iter().map(|(_, item)| item).collect())
 }
 
-fn add(sum: i64, item: Value) -> Option<i64> {
+fn add(sum: i64, item: RubyValue) -> Option<i64> {
     match item.data {
-        Data::Int(number) => sum.checked_add(number),
+        RubyData::Int(number) => sum.checked_add(number),
         _ => None,
     }
 }
 
-pub(super) fn pairs_to_hash(pairs: Vec<Value>, place: &Place) -> Value {
-    let pair = |pair: Value| match pair.data {
-        Data::List(parts) => <[Value; 2]>::try_from(parts).map(Into::into).ok(),
+pub(super) fn pairs_to_hash(pairs: Vec<RubyValue>, place: &SourceSpan) -> RubyValue {
+    let pair = |pair: RubyValue| match pair.data {
+        RubyData::List(parts) => <[RubyValue; 2]>::try_from(parts).map(Into::into).ok(),
         _ => None,
     };
-    match pairs.into_iter().map(pair).collect::<Option<Vec<(Value, Value)>>>() {
-        Some(pairs) => Value::new(Data::Hash(Hash::of(pairs)), place),
-        None => Value::unknown("this is no list of keys with values", place),
+    match pairs.into_iter().map(pair).collect::<Option<Vec<(RubyValue, RubyValue)>>>() {
+        Some(pairs) => RubyValue::new(RubyData::Hash(RubyHash::of(pairs)), place),
+        None => RubyValue::unknown("this is no list of keys with values", place),
     }
 }
 

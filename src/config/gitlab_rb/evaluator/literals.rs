@@ -4,25 +4,25 @@ use lib_ruby_parser::{Loc, Node};
 
 use super::interpreter::Evaluator;
 use super::regexp;
-use crate::config::gitlab_rb::value::{Data, Hash, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
+use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
     /// The value of a literal; `None` if `node` is something else.
-    pub(super) fn literal(&mut self, node: &Node) -> Option<Value> {
+    pub(super) fn literal(&mut self, node: &Node) -> Option<RubyValue> {
         let place = self.place_of(node);
         let data = match node {
-            Node::Nil(_) => Data::Nil,
-            Node::True(_) => Data::Flag(true),
-            Node::False(_) => Data::Flag(false),
+            Node::Nil(_) => RubyData::Nil,
+            Node::True(_) => RubyData::Flag(true),
+            Node::False(_) => RubyData::Flag(false),
             Node::Int(it) => return Some(integer(&it.value, &place)),
             Node::Float(it) => return Some(float(&it.value, &place)),
-            Node::Str(it) => Data::Text(it.value.to_string_lossy()),
-            Node::Sym(it) => Data::Symbol(it.name.to_string_lossy()),
+            Node::Str(it) => RubyData::Text(it.value.to_string_lossy()),
+            Node::Sym(it) => RubyData::Symbol(it.name.to_string_lossy()),
             Node::Dstr(it) => return Some(self.text_of(&it.parts, &place)),
             Node::Heredoc(it) => return Some(self.text_of(&it.parts, &place)),
             Node::Dsym(it) => match self.text_of(&it.parts, &place).data {
-                Data::Text(text) => Data::Symbol(text),
+                RubyData::Text(text) => RubyData::Symbol(text),
                 other => other,
             },
             Node::Regexp(it) => {
@@ -31,24 +31,24 @@ impl Evaluator<'_> {
                     _ => String::new(),
                 };
                 return Some(match self.text_of(&it.parts, &place).data {
-                    Data::Text(text) => regexp::compile(&text, &options, &place),
-                    other => Value::new(other, &place),
+                    RubyData::Text(text) => regexp::compile(&text, &options, &place),
+                    other => RubyValue::new(other, &place),
                 });
             }
-            Node::Array(it) => Data::List(self.items(&it.elements)),
+            Node::Array(it) => RubyData::List(self.items(&it.elements)),
             Node::Hash(it) => return Some(self.pairs(&it.pairs, &place)),
             Node::Kwargs(it) => return Some(self.pairs(&it.pairs, &place)),
             Node::Irange(it) => return Some(self.range(it.left.as_deref(), it.right.as_deref(), 0, &place)),
             Node::Erange(it) => return Some(self.range(it.left.as_deref(), it.right.as_deref(), 1, &place)),
-            Node::Line(_) => Data::Int(place.line().and_then(|line| i64::try_from(line).ok()).unwrap_or(0)),
-            Node::File(_) => Data::Text(place.file_name().display().to_string()),
+            Node::Line(_) => RubyData::Int(place.line().and_then(|line| i64::try_from(line).ok()).unwrap_or(0)),
+            Node::File(_) => RubyData::Text(place.file_name().display().to_string()),
             _ => return None,
         };
-        Some(Value::new(data, &place))
+        Some(RubyValue::new(data, &place))
     }
 
     /// Literals and interpolated values joined.
-    pub(super) fn text_of(&mut self, parts: &[Node], place: &Place) -> Value {
+    pub(super) fn text_of(&mut self, parts: &[Node], place: &SourceSpan) -> RubyValue {
         let mut joined = String::new();
         for part in parts {
             let value = self.eval(part);
@@ -57,22 +57,22 @@ impl Evaluator<'_> {
                 None => return self.not_a_text(value, place),
             }
         }
-        Value::text(joined, place)
+        RubyValue::text(joined, place)
     }
 
     /// Elements of a list or arguments of a call, with splats taken apart.
-    pub(super) fn items(&mut self, nodes: &[Node]) -> Vec<Value> {
+    pub(super) fn items(&mut self, nodes: &[Node]) -> Vec<RubyValue> {
         let mut items = Vec::new();
         for node in nodes {
             match node {
                 Node::Splat(it) => match it.value.as_deref().map(|value| self.eval(value)) {
-                    Some(Value { data: Data::List(inner), .. }) => items.extend(inner),
-                    Some(Value { data: Data::Nil, .. }) | None => {}
-                    Some(range @ Value { data: Data::Range(..), .. }) => {
+                    Some(RubyValue { data: RubyData::List(inner), .. }) => items.extend(inner),
+                    Some(RubyValue { data: RubyData::Nil, .. }) | None => {}
+                    Some(range @ RubyValue { data: RubyData::Range(..), .. }) => {
                         let place = range.place.clone();
                         match self.operate(range, "to_a", Vec::new(), &place).data {
-                            Data::List(inner) => items.extend(inner),
-                            other => items.push(Value::new(other, &place)),
+                            RubyData::List(inner) => items.extend(inner),
+                            other => items.push(RubyValue::new(other, &place)),
                         }
                     }
                     Some(other) => items.push(other),
@@ -84,7 +84,7 @@ impl Evaluator<'_> {
         items
     }
 
-    fn pairs(&mut self, nodes: &[Node], place: &Place) -> Value {
+    fn pairs(&mut self, nodes: &[Node], place: &SourceSpan) -> RubyValue {
         let mut pairs = Vec::new();
         for node in nodes {
             match node {
@@ -92,47 +92,47 @@ impl Evaluator<'_> {
                     let key = self.eval(&pair.key);
                     let value = self.eval(&pair.value);
                     if let Some(unknown) = key.as_unknown() {
-                        return Value::new(Data::Unknown(unknown.clone()), place);
+                        return RubyValue::new(RubyData::Unknown(unknown.clone()), place);
                     }
                     pairs.push((key, value));
                 }
                 Node::Kwsplat(it) => match self.eval(&it.value).data {
-                    Data::Hash(inner) => pairs.extend(inner.0),
-                    Data::Section(section) => pairs.extend(section.borrow().to_hash().0),
-                    Data::Nil => {}
-                    _ => return Value::unknown("this hash cannot be read", place),
+                    RubyData::Hash(inner) => pairs.extend(inner.0),
+                    RubyData::Section(section) => pairs.extend(section.borrow().to_hash().0),
+                    RubyData::Nil => {}
+                    _ => return RubyValue::unknown("this hash cannot be read", place),
                 },
-                _ => return Value::unknown("this hash cannot be read", place),
+                _ => return RubyValue::unknown("this hash cannot be read", place),
             }
         }
-        Value::new(Data::Hash(Hash::of(pairs)), place)
+        RubyValue::new(RubyData::Hash(RubyHash::of(pairs)), place)
     }
 
-    fn range(&mut self, left: Option<&Node>, right: Option<&Node>, short: i64, place: &Place) -> Value {
+    fn range(&mut self, left: Option<&Node>, right: Option<&Node>, short: i64, place: &SourceSpan) -> RubyValue {
         let ends = [left, right].map(|end| end.map(|end| self.eval(end).data));
         match ends {
-            [Some(Data::Int(from)), Some(Data::Int(to))] => {
-                Value::new(Data::Range(from, to.saturating_sub(short)), place)
+            [Some(RubyData::Int(from)), Some(RubyData::Int(to))] => {
+                RubyValue::new(RubyData::Range(from, to.saturating_sub(short)), place)
             }
-            [Some(Data::Int(from)), None] => Value::new(Data::Range(from, i64::MAX), place),
-            _ => Value::unknown("only ranges of whole numbers are understood", place),
+            [Some(RubyData::Int(from)), None] => RubyValue::new(RubyData::Range(from, i64::MAX), place),
+            _ => RubyValue::unknown("only ranges of whole numbers are understood", place),
         }
     }
 
     /// A value where a text is needed: what it depends on is not known, or it has no single spelling.
-    pub(super) fn not_a_text(&self, value: Value, place: &Place) -> Value {
+    pub(super) fn not_a_text(&self, value: RubyValue, place: &SourceSpan) -> RubyValue {
         match value.data {
-            Data::Unknown(unknown) => Value::new(Data::Unknown(unknown), place),
-            _ => Value::unknown(format!("{} would have to be written as text", value.kind()), place),
+            RubyData::Unknown(unknown) => RubyValue::new(RubyData::Unknown(unknown), place),
+            _ => RubyValue::unknown(format!("{} would have to be written as text", value.kind()), place),
         }
     }
 
-    pub(super) fn name_place(&self, loc: Option<&Loc>, whole: &Loc) -> Place {
+    pub(super) fn name_place(&self, loc: Option<&Loc>, whole: &Loc) -> SourceSpan {
         self.place(loc.unwrap_or(whole))
     }
 }
 
-fn integer(written: &str, place: &Place) -> Value {
+fn integer(written: &str, place: &SourceSpan) -> RubyValue {
     let digits = written.replace('_', "").to_lowercase();
     let (sign, digits) = digits.strip_prefix('-').map_or((1, &*digits), |rest| (-1, rest));
     let parsed = match digits.get(..2) {
@@ -144,14 +144,14 @@ fn integer(written: &str, place: &Place) -> Value {
         _ => digits.parse(),
     };
     match parsed {
-        Ok(number) => Value::new(Data::Int(sign * number), place),
-        Err(_) => Value::unknown("this number is too large", place),
+        Ok(number) => RubyValue::new(RubyData::Int(sign * number), place),
+        Err(_) => RubyValue::unknown("this number is too large", place),
     }
 }
 
-fn float(written: &str, place: &Place) -> Value {
+fn float(written: &str, place: &SourceSpan) -> RubyValue {
     match written.replace('_', "").parse() {
-        Ok(number) => Value::new(Data::Float(number), place),
-        Err(_) => Value::unknown("this number cannot be read", place),
+        Ok(number) => RubyValue::new(RubyData::Float(number), place),
+        Err(_) => RubyValue::unknown("this number cannot be read", place),
     }
 }

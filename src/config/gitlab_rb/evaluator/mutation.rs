@@ -8,10 +8,10 @@ use std::rc::Rc;
 use lib_ruby_parser::Node;
 
 use super::array_methods;
-use super::blocks::Block;
+use super::blocks::RubyBlock;
 use super::interpreter::Evaluator;
-use crate::config::gitlab_rb::value::{Data, Hash, SectionRef, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue, SectionRef};
+use crate::config::span::SourceSpan;
 
 /// Whether a method changes its receiver.
 pub(super) fn changes(name: &str) -> bool {
@@ -23,11 +23,11 @@ impl Evaluator<'_> {
     pub(super) fn mutate(
         &mut self,
         receiver: &Node,
-        value: Value,
-        (name, arguments, block): (&str, Vec<Value>, Option<&Block<'_>>),
-        place: &Place,
-    ) -> Value {
-        if let Data::Section(section) = &value.data {
+        value: RubyValue,
+        (name, arguments, block): (&str, Vec<RubyValue>, Option<&RubyBlock<'_>>),
+        place: &SourceSpan,
+    ) -> RubyValue {
+        if let RubyData::Section(section) = &value.data {
             let section = Rc::clone(section);
             return self.mutate_section(receiver, &section, (name, arguments), place);
         }
@@ -42,32 +42,32 @@ impl Evaluator<'_> {
 
     fn changed(
         &mut self,
-        value: Value,
-        (name, arguments): (&str, Vec<Value>),
-        block: Option<&Block<'_>>,
-        place: &Place,
-    ) -> Value {
+        value: RubyValue,
+        (name, arguments): (&str, Vec<RubyValue>),
+        block: Option<&RubyBlock<'_>>,
+        place: &SourceSpan,
+    ) -> RubyValue {
         if block.is_none()
-            && let Data::List(items) = &value.data
+            && let RubyData::List(items) = &value.data
             && let Some(items) = array_methods::changed(items, name, &arguments)
         {
-            return Value::new(Data::List(items), &value.place);
+            return RubyValue::new(RubyData::List(items), &value.place);
         }
         let pure = match (name, &value.data) {
             ("<<", _) => "+",
             ("update" | "merge!" | "deep_merge!", _) => "merge",
-            ("replace", Data::Text(_) | Data::Hash(_)) => match arguments.into_iter().next() {
+            ("replace", RubyData::Text(_) | RubyData::Hash(_)) => match arguments.into_iter().next() {
                 Some(new) => return new,
-                None => return Value::unknown("there is nothing to replace it with", place),
+                None => return RubyValue::unknown("there is nothing to replace it with", place),
             },
-            ("clear", Data::Text(_)) => return Value::text("", place),
-            ("clear", Data::Hash(_)) => return Value::new(Data::Hash(Hash::default()), place),
+            ("clear", RubyData::Text(_)) => return RubyValue::text("", place),
+            ("clear", RubyData::Hash(_)) => return RubyValue::new(RubyData::Hash(RubyHash::default()), place),
             (other, _) => other.trim_end_matches('!'),
         };
         self.call(value, (pure, arguments), block, place)
     }
 
-    fn merge_into(&mut self, section: &SectionRef, hash: &Hash) {
+    fn merge_into(&mut self, section: &SectionRef, hash: &RubyHash) {
         for (key, value) in &hash.0 {
             let value = self.doubted(value.clone());
             self.store_in_section(section, key, value, &key.place);
@@ -78,14 +78,14 @@ impl Evaluator<'_> {
         &mut self,
         receiver: &Node,
         section: &SectionRef,
-        (name, arguments): (&str, Vec<Value>),
-        place: &Place,
-    ) -> Value {
+        (name, arguments): (&str, Vec<RubyValue>),
+        place: &SourceSpan,
+    ) -> RubyValue {
         match (name, &arguments[..]) {
-            ("merge!" | "update" | "deep_merge!", [Value { data: Data::Hash(hash), .. }]) => {
+            ("merge!" | "update" | "deep_merge!", [RubyValue { data: RubyData::Hash(hash), .. }]) => {
                 self.merge_into(section, hash);
             }
-            ("merge!" | "update", [Value { data: Data::Section(other), .. }]) => {
+            ("merge!" | "update", [RubyValue { data: RubyData::Section(other), .. }]) => {
                 let hash = other.borrow().to_hash();
                 self.merge_into(section, &hash);
             }
@@ -95,55 +95,58 @@ impl Evaluator<'_> {
                 return value.clone();
             }
             ("delete", [key]) if self.doubt.is_some() => {
-                let left = self.doubted(Value::nil(place));
+                let left = self.doubted(RubyValue::nil(place));
                 self.store_in_section(section, key, left, place);
             }
             ("delete", [key]) => {
                 let removed = key.as_key().and_then(|key| section.borrow_mut().remove(key));
-                return removed.unwrap_or_else(|| Value::nil(place));
+                return removed.unwrap_or_else(|| RubyValue::nil(place));
             }
             ("<<" | "push" | "concat" | "append" | "unshift", _) if section.borrow().is_empty() => {
                 let why = format!(
                     "reading a key that was never set gives an empty hash, which has no `{name}`; write `= [...]`"
                 );
-                self.store(receiver, Value::raises(why, place));
+                self.store(receiver, RubyValue::raises(why, place));
             }
-            _ => section.borrow_mut().blurred = Some(Value::unknown(format!("`{name}` changes this hash"), place)),
+            _ => {
+                section.borrow_mut().blurred =
+                    Some(RubyValue::unknown(format!("`{name}` changes this hash"), place))
+            }
         }
-        Value::new(Data::Section(Rc::clone(section)), place)
+        RubyValue::new(RubyData::Section(Rc::clone(section)), place)
     }
 }
 
 /// What a method takes out, and what it leaves; `None` if it is not one that takes something out.
-fn taken(value: &Value, name: &str, arguments: &[Value]) -> Option<(Value, Value)> {
-    let nothing = || Value::nil(&value.place);
+fn taken(value: &RubyValue, name: &str, arguments: &[RubyValue]) -> Option<(RubyValue, RubyValue)> {
+    let nothing = || RubyValue::nil(&value.place);
     match &value.data {
-        Data::Hash(hash) if name == "delete" => {
+        RubyData::Hash(hash) if name == "delete" => {
             let mut left = hash.clone();
             let taken = left.remove(arguments.first()?);
-            Some((taken.unwrap_or_else(nothing), Value::new(Data::Hash(left), &value.place)))
+            Some((taken.unwrap_or_else(nothing), RubyValue::new(RubyData::Hash(left), &value.place)))
         }
-        Data::Hash(hash) if name == "store" => {
+        RubyData::Hash(hash) if name == "store" => {
             let [key, new] = arguments else { return None };
             let mut left = hash.clone();
             left.insert(key.clone(), new.clone());
-            Some((new.clone(), Value::new(Data::Hash(left), &value.place)))
+            Some((new.clone(), RubyValue::new(RubyData::Hash(left), &value.place)))
         }
-        Data::List(items) => {
+        RubyData::List(items) => {
             let mut left = items.clone();
             let at = match (name, arguments) {
                 ("pop", []) => items.len().checked_sub(1),
                 ("shift", []) => Some(0),
-                ("delete_at", [Value { data: Data::Int(at), .. }]) => usize::try_from(*at).ok(),
+                ("delete_at", [RubyValue { data: RubyData::Int(at), .. }]) => usize::try_from(*at).ok(),
                 ("delete", [unwanted]) if unwanted.as_unknown().is_none() => {
                     left.retain(|item| item.equals(unwanted) != Some(true));
                     let taken = if left.len() < items.len() { unwanted.clone() } else { nothing() };
-                    return Some((taken, Value::new(Data::List(left), &value.place)));
+                    return Some((taken, RubyValue::new(RubyData::List(left), &value.place)));
                 }
                 _ => return None,
             };
             let taken = at.filter(|at| *at < left.len()).map(|at| left.remove(at));
-            Some((taken.unwrap_or_else(nothing), Value::new(Data::List(left), &value.place)))
+            Some((taken.unwrap_or_else(nothing), RubyValue::new(RubyData::List(left), &value.place)))
         }
         _ => None,
     }

@@ -1,86 +1,96 @@
 //! Methods of numbers, and conversions to them.
 
-use crate::config::gitlab_rb::value::{Data, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyValue};
+use crate::config::span::SourceSpan;
 
 /// Calls a method; `None` if it is not understood.
-pub(super) fn call(number: &Value, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
+pub(super) fn call(
+    number: &RubyValue,
+    name: &str,
+    arguments: &[RubyValue],
+    place: &SourceSpan,
+) -> Option<RubyValue> {
     let data = match (&number.data, arguments) {
-        (Data::Int(a), [Value { data: Data::Int(b), .. }]) => whole(*a, name, *b, place)?,
-        (Data::Int(number), []) => match name {
-            "to_i" | "to_int" | "round" | "floor" | "ceil" | "+@" => Data::Int(*number),
-            "to_f" => Data::Float(*number as f64),
-            "abs" => Data::Int(number.checked_abs()?),
-            "-@" => Data::Int(number.checked_neg()?),
-            "succ" | "next" => Data::Int(number.checked_add(1)?),
-            "zero?" => Data::Flag(*number == 0),
-            "positive?" => Data::Flag(*number > 0),
-            "negative?" => Data::Flag(*number < 0),
-            "even?" => Data::Flag(number % 2 == 0),
-            "odd?" => Data::Flag(number % 2 != 0),
-            "times" => Data::Range(0, number.saturating_sub(1)),
+        (RubyData::Int(a), [RubyValue { data: RubyData::Int(b), .. }]) => whole(*a, name, *b, place)?,
+        (RubyData::Int(number), []) => match name {
+            "to_i" | "to_int" | "round" | "floor" | "ceil" | "+@" => RubyData::Int(*number),
+            "to_f" => RubyData::Float(*number as f64),
+            "abs" => RubyData::Int(number.checked_abs()?),
+            "-@" => RubyData::Int(number.checked_neg()?),
+            "succ" | "next" => RubyData::Int(number.checked_add(1)?),
+            "zero?" => RubyData::Flag(*number == 0),
+            "positive?" => RubyData::Flag(*number > 0),
+            "negative?" => RubyData::Flag(*number < 0),
+            "even?" => RubyData::Flag(number % 2 == 0),
+            "odd?" => RubyData::Flag(number % 2 != 0),
+            "times" => RubyData::Range(0, number.saturating_sub(1)),
             _ => return None,
         },
-        (Data::Int(number), [Value { data: Data::Int(low), .. }, Value { data: Data::Int(high), .. }]) => {
-            match name {
-                "clamp" if low <= high => Data::Int(*number.clamp(low, high)),
-                "between?" => Data::Flag((low..=high).contains(&number)),
-                _ => return None,
-            }
-        }
-        (Data::Float(a), [other]) => {
+        (
+            RubyData::Int(number),
+            [RubyValue { data: RubyData::Int(low), .. }, RubyValue { data: RubyData::Int(high), .. }],
+        ) => match name {
+            "clamp" if low <= high => RubyData::Int(*number.clamp(low, high)),
+            "between?" => RubyData::Flag((low..=high).contains(&number)),
+            _ => return None,
+        },
+        (RubyData::Float(a), [other]) => {
             let b = match other.data {
-                Data::Float(b) => b,
-                Data::Int(b) => b as f64,
+                RubyData::Float(b) => b,
+                RubyData::Int(b) => b as f64,
                 _ => return None,
             };
             fraction(*a, name, b)?
         }
-        (Data::Int(a), [Value { data: Data::Float(b), .. }]) => fraction(*a as f64, name, *b)?,
-        (Data::Float(number), []) => match name {
-            "to_f" => Data::Float(*number),
+        (RubyData::Int(a), [RubyValue { data: RubyData::Float(b), .. }]) => fraction(*a as f64, name, *b)?,
+        (RubyData::Float(number), []) => match name {
+            "to_f" => RubyData::Float(*number),
             _ if number.abs() >= LARGEST => return None,
-            "to_i" | "truncate" => Data::Int(number.trunc() as i64),
-            "floor" => Data::Int(number.floor() as i64),
-            "ceil" => Data::Int(number.ceil() as i64),
-            "round" => Data::Int(number.round() as i64),
+            "to_i" | "truncate" => RubyData::Int(number.trunc() as i64),
+            "floor" => RubyData::Int(number.floor() as i64),
+            "ceil" => RubyData::Int(number.ceil() as i64),
+            "round" => RubyData::Int(number.round() as i64),
             _ => return None,
         },
         _ => return None,
     };
-    Some(Value::new(data, place))
+    Some(RubyValue::new(data, place))
 }
 
 /// `Integer(x)`, `String(x)` and their like.
-pub(super) fn convert(name: &str, value: &Value, place: &Place) -> Value {
-    let refused = || Value::raises(format!("`{name}` of {} stops Ruby here", value.kind()), place);
+pub(super) fn convert(name: &str, value: &RubyValue, place: &SourceSpan) -> RubyValue {
+    let refused = || RubyValue::raises(format!("`{name}` of {} stops Ruby here", value.kind()), place);
     match (name, &value.data) {
-        ("Integer", Data::Int(number)) => Value::new(Data::Int(*number), place),
-        ("Integer", Data::Text(text)) if text.trim().starts_with('0') && text.trim() != "0" => {
-            Value::unknown("a number that begins with 0 may have another base", place)
+        ("Integer", RubyData::Int(number)) => RubyValue::new(RubyData::Int(*number), place),
+        ("Integer", RubyData::Text(text)) if text.trim().starts_with('0') && text.trim() != "0" => {
+            RubyValue::unknown("a number that begins with 0 may have another base", place)
         }
-        ("Integer", Data::Text(text)) => match text.trim().replace('_', "").parse() {
-            Ok(number) => Value::new(Data::Int(number), place),
+        ("Integer", RubyData::Text(text)) => match text.trim().replace('_', "").parse() {
+            Ok(number) => RubyValue::new(RubyData::Int(number), place),
             Err(_) => refused(),
         },
-        ("Float", Data::Text(text)) => match text.trim().parse() {
-            Ok(number) => Value::new(Data::Float(number), place),
+        ("Float", RubyData::Text(text)) => match text.trim().parse() {
+            Ok(number) => RubyValue::new(RubyData::Float(number), place),
             Err(_) => refused(),
         },
-        ("String", _) => value.to_text().map_or_else(refused, |text| Value::text(text, place)),
-        ("Array", Data::Nil) => Value::new(Data::List(Vec::new()), place),
-        ("Array", Data::List(_)) => value.clone(),
-        ("Array", Data::Text(_) | Data::Int(_)) => Value::new(Data::List(vec![value.clone()]), place),
+        ("String", _) => value.to_text().map_or_else(refused, |text| RubyValue::text(text, place)),
+        ("Array", RubyData::Nil) => RubyValue::new(RubyData::List(Vec::new()), place),
+        ("Array", RubyData::List(_)) => value.clone(),
+        ("Array", RubyData::Text(_) | RubyData::Int(_)) => {
+            RubyValue::new(RubyData::List(vec![value.clone()]), place)
+        }
         _ => refused(),
     }
 }
 
-fn whole(a: i64, name: &str, b: i64, place: &Place) -> Option<Data> {
+fn whole(a: i64, name: &str, b: i64, place: &SourceSpan) -> Option<RubyData> {
     let number = match name {
         "+" => a.checked_add(b),
         "-" => a.checked_sub(b),
         "*" => a.checked_mul(b),
-        "/" | "div" | "%" | "modulo" if b == 0 => return Some(Value::raises("this divides by zero", place).data),
+        "/" | "div" | "%" | "modulo" if b == 0 => {
+            return Some(RubyValue::raises("this divides by zero", place).data);
+        }
         // Ruby rounds down, not towards zero.
         "/" | "div" => a.checked_div(b).map(|all| all - i64::from(a % b != 0 && (a < 0) != (b < 0))),
         "%" | "modulo" => {
@@ -88,27 +98,27 @@ fn whole(a: i64, name: &str, b: i64, place: &Place) -> Option<Data> {
         }
         "**" => a.checked_pow(u32::try_from(b).ok()?),
         "<<" => a.checked_mul(1i64.checked_shl(u32::try_from(b).ok()?)?),
-        "fdiv" => return Some(Data::Float(a as f64 / b as f64)),
+        "fdiv" => return Some(RubyData::Float(a as f64 / b as f64)),
         "divmod" => {
             let parts = [whole(a, "/", b, place)?, whole(a, "%", b, place)?];
-            return Some(Data::List(parts.map(|part| Value::new(part, place)).into()));
+            return Some(RubyData::List(parts.map(|part| RubyValue::new(part, place)).into()));
         }
         "<=>" => Some(a.cmp(&b) as i64),
-        "to_s" if (2..=36).contains(&b) => return Some(Data::Text(in_base(a, b.unsigned_abs()))),
-        _ => return comparison(a.cmp(&b), name).map(Data::Flag),
+        "to_s" if (2..=36).contains(&b) => return Some(RubyData::Text(in_base(a, b.unsigned_abs()))),
+        _ => return comparison(a.cmp(&b), name).map(RubyData::Flag),
     };
-    number.map(Data::Int)
+    number.map(RubyData::Int)
 }
 
-fn fraction(a: f64, name: &str, b: f64) -> Option<Data> {
+fn fraction(a: f64, name: &str, b: f64) -> Option<RubyData> {
     let number = match name {
         "+" => a + b,
         "-" => a - b,
         "*" => a * b,
         "/" => a / b,
-        _ => return comparison(a.partial_cmp(&b)?, name).map(Data::Flag),
+        _ => return comparison(a.partial_cmp(&b)?, name).map(RubyData::Flag),
     };
-    Some(Data::Float(number))
+    Some(RubyData::Float(number))
 }
 
 fn comparison(order: std::cmp::Ordering, name: &str) -> Option<bool> {

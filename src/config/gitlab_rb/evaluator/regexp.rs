@@ -2,11 +2,11 @@
 
 use regex::RegexBuilder;
 
-use crate::config::gitlab_rb::value::{Data, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyValue};
+use crate::config::span::SourceSpan;
 
 /// Compiles a pattern with Ruby's options behind it. What has no counterpart is not known.
-pub(super) fn compile(text: &str, options: &str, place: &Place) -> Value {
+pub(super) fn compile(text: &str, options: &str, place: &SourceSpan) -> RubyValue {
     // In Ruby `^` and `$` are always ends of lines, and `m` is what others call `s`.
     let compiled = RegexBuilder::new(&text.replace("\\Z", "\\n?\\z").replace("\\h", "[0-9a-fA-F]"))
         .multi_line(true)
@@ -16,8 +16,8 @@ pub(super) fn compile(text: &str, options: &str, place: &Place) -> Value {
         .size_limit(LARGEST)
         .build();
     match compiled {
-        Ok(pattern) => Value::new(Data::Pattern(pattern), place),
-        Err(_) => Value::unknown("this regular expression is beyond what can be matched here", place),
+        Ok(pattern) => RubyValue::new(RubyData::Pattern(pattern), place),
+        Err(_) => RubyValue::unknown("this regular expression is beyond what can be matched here", place),
     }
 }
 

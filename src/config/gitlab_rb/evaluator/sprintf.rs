@@ -1,11 +1,11 @@
 //! `format` and `%`: texts with places for values.
 
-use crate::config::gitlab_rb::value::{Data, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyValue};
+use crate::config::span::SourceSpan;
 
 /// One `%…`, taken apart.
 #[derive(Default)]
-struct Directive {
+struct FormatDirective {
     flags: String,
     width: String,
     precision: Option<String>,
@@ -15,20 +15,20 @@ struct Directive {
 }
 
 /// Fills a text in, as far as settings need it: `%s`, `%05d`, `%-8s`, `%.2f`, `%x`, `%<name>s`, `%{name}`.
-pub(super) fn format(text: &str, arguments: &[Value], place: &Place) -> Value {
+pub(super) fn format(text: &str, arguments: &[RubyValue], place: &SourceSpan) -> RubyValue {
     match filled(text, arguments) {
-        Some(written) => Value::text(written, place),
-        None => Value::unknown("this format would have to be executed", place),
+        Some(written) => RubyValue::text(written, place),
+        None => RubyValue::unknown("this format would have to be executed", place),
     }
 }
 
-fn filled(text: &str, arguments: &[Value]) -> Option<String> {
+fn filled(text: &str, arguments: &[RubyValue]) -> Option<String> {
     let mut unnamed = arguments.iter();
     let mut written = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('%') {
         written += &rest[..at];
-        let (directive, after) = Directive::read(&rest[at + 1..])?;
+        let (directive, after) = FormatDirective::read(&rest[at + 1..])?;
         rest = after;
         if directive.kind == '%' {
             written.push('%');
@@ -43,17 +43,20 @@ fn filled(text: &str, arguments: &[Value]) -> Option<String> {
     Some(written + rest)
 }
 
-fn named<'a>(arguments: &'a [Value], name: &str) -> Option<&'a Value> {
-    let [Value { data: Data::Hash(hash), place }] = arguments else { return None };
-    hash.get(&Value::new(Data::Symbol(name.to_owned()), place))
+fn named<'a>(arguments: &'a [RubyValue], name: &str) -> Option<&'a RubyValue> {
+    let [RubyValue { data: RubyData::Hash(hash), place }] = arguments else { return None };
+    hash.get(&RubyValue::new(RubyData::Symbol(name.to_owned()), place))
 }
 
-impl Directive {
+impl FormatDirective {
     /// Reads what follows a `%`; also what follows the directive.
-    fn read(text: &str) -> Option<(Directive, &str)> {
+    fn read(text: &str) -> Option<(FormatDirective, &str)> {
         if let Some(rest) = text.strip_prefix('{') {
             let (name, rest) = rest.split_once('}')?;
-            return Some((Directive { name: Some(name.to_owned()), kind: 's', ..Directive::default() }, rest));
+            return Some((
+                FormatDirective { name: Some(name.to_owned()), kind: 's', ..FormatDirective::default() },
+                rest,
+            ));
         }
         let (name, text) = match text.strip_prefix('<').map(|rest| rest.split_once('>')) {
             Some(named) => named.map(|(name, rest)| (Some(name.to_owned()), rest))?,
@@ -71,20 +74,20 @@ impl Directive {
             None => (None, text),
         };
         let kind = text.chars().next()?;
-        let directive = Directive { flags: flags.to_owned(), width: width.to_owned(), precision, name, kind };
+        let directive = FormatDirective { flags: flags.to_owned(), width: width.to_owned(), precision, name, kind };
         (directive.width.len() <= MOST_DIGITS).then_some((directive, &text[kind.len_utf8()..]))
     }
 
-    fn write(&self, value: &Value) -> Option<String> {
+    fn write(&self, value: &RubyValue) -> Option<String> {
         let body = match (self.kind, &value.data) {
             ('s', _) if self.precision.is_none() => value.to_text().or_else(|| value.inspect())?,
-            ('d' | 'i', Data::Int(number)) => self.signed(number.to_string()),
-            ('d' | 'i', Data::Text(text)) => self.signed(text.parse::<i64>().ok()?.to_string()),
-            ('x', Data::Int(number)) if *number >= 0 => format!("{number:x}"),
-            ('o', Data::Int(number)) if *number >= 0 => format!("{number:o}"),
-            ('b', Data::Int(number)) if *number >= 0 => format!("{number:b}"),
-            ('f', Data::Float(number)) => self.signed(format!("{number:.*}", self.decimals()?)),
-            ('f', Data::Int(number)) => self.signed(format!("{:.*}", self.decimals()?, *number as f64)),
+            ('d' | 'i', RubyData::Int(number)) => self.signed(number.to_string()),
+            ('d' | 'i', RubyData::Text(text)) => self.signed(text.parse::<i64>().ok()?.to_string()),
+            ('x', RubyData::Int(number)) if *number >= 0 => format!("{number:x}"),
+            ('o', RubyData::Int(number)) if *number >= 0 => format!("{number:o}"),
+            ('b', RubyData::Int(number)) if *number >= 0 => format!("{number:b}"),
+            ('f', RubyData::Float(number)) => self.signed(format!("{number:.*}", self.decimals()?)),
+            ('f', RubyData::Int(number)) => self.signed(format!("{:.*}", self.decimals()?, *number as f64)),
             _ => return None,
         };
         let width = self.width.parse::<usize>().unwrap_or(0);

@@ -3,22 +3,22 @@
 use regex::Regex;
 
 use super::{regexp, sprintf};
-use crate::config::gitlab_rb::value::{Data, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyValue};
+use crate::config::span::SourceSpan;
 
 /// Calls a method; `None` if it is not understood.
-pub(super) fn call(text: &str, name: &str, arguments: &[Value], place: &Place) -> Option<Value> {
+pub(super) fn call(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
     let data = plain(text, name)
         .filter(|_| arguments.is_empty())
         .or_else(|| question(text, name, arguments))
         .or_else(|| combined(text, name, arguments, place))
         .or_else(|| replaced(text, name, arguments))
         .or_else(|| piece(text, name, arguments))?;
-    Some(Value::new(data, place))
+    Some(RubyValue::new(data, place))
 }
 
 /// Methods without arguments.
-fn plain(text: &str, name: &str) -> Option<Data> {
+fn plain(text: &str, name: &str) -> Option<RubyData> {
     let is_blank = |c: char| c.is_ascii_whitespace() || c == '\0';
     let changed: String = match name {
         "strip" => text.trim_matches(is_blank).to_owned(),
@@ -47,33 +47,33 @@ fn plain(text: &str, name: &str) -> Option<Data> {
         }),
         "to_str" | "to_s" | "scrub" | "b" | "name" | "id2name" | "+@" | "-@" => text.to_owned(),
         "to_json" => serde_json::Value::from(text).to_string(),
-        "to_sym" | "intern" => return Some(Data::Symbol(text.to_owned())),
-        "to_i" => return Some(Data::Int(leading_number(text))),
-        "to_f" => return Some(Data::Float(text.trim().parse().unwrap_or(leading_number(text) as f64))),
-        "length" | "size" => return i64::try_from(text.chars().count()).ok().map(Data::Int),
-        "ord" => return text.chars().next().map(|first| Data::Int(i64::from(u32::from(first)))),
-        "hex" => return i64::from_str_radix(text.trim_start_matches("0x"), 16).ok().map(Data::Int),
-        "bytesize" => return i64::try_from(text.len()).ok().map(Data::Int),
-        "empty?" => return Some(Data::Flag(text.is_empty())),
+        "to_sym" | "intern" => return Some(RubyData::Symbol(text.to_owned())),
+        "to_i" => return Some(RubyData::Int(leading_number(text))),
+        "to_f" => return Some(RubyData::Float(text.trim().parse().unwrap_or(leading_number(text) as f64))),
+        "length" | "size" => return i64::try_from(text.chars().count()).ok().map(RubyData::Int),
+        "ord" => return text.chars().next().map(|first| RubyData::Int(i64::from(u32::from(first)))),
+        "hex" => return i64::from_str_radix(text.trim_start_matches("0x"), 16).ok().map(RubyData::Int),
+        "bytesize" => return i64::try_from(text.len()).ok().map(RubyData::Int),
+        "empty?" => return Some(RubyData::Flag(text.is_empty())),
         _ => return None,
     };
-    Some(Data::Text(changed))
+    Some(RubyData::Text(changed))
 }
 
 /// Methods that ask something.
-fn question(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
+fn question(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     let any = |test: fn(&str, &str) -> bool| {
         let tests: Option<Vec<bool>> = arguments
             .iter()
             .map(|argument| match (&argument.data, name) {
-                (Data::Text(part), _) => Some(test(text, part)),
-                (Data::Pattern(pattern), "start_with?") => {
+                (RubyData::Text(part), _) => Some(test(text, part)),
+                (RubyData::Pattern(pattern), "start_with?") => {
                     Some(pattern.find(text).is_some_and(|found| found.start() == 0))
                 }
                 _ => None,
             })
             .collect();
-        tests.map(|tests| Data::Flag(tests.contains(&true)))
+        tests.map(|tests| RubyData::Flag(tests.contains(&true)))
     };
     match name {
         "include?" => any(|text, part| text.contains(part)),
@@ -81,32 +81,34 @@ fn question(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
         "end_with?" => any(|text, part| text.ends_with(part)),
         "casecmp?" => any(|text, part| text.to_lowercase() == part.to_lowercase()),
         "!~" => match &arguments.first()?.data {
-            Data::Pattern(pattern) => Some(Data::Flag(!pattern.is_match(text))),
+            RubyData::Pattern(pattern) => Some(RubyData::Flag(!pattern.is_match(text))),
             _ => None,
         },
         "between?" => {
-            let [Value { data: Data::Text(low), .. }, Value { data: Data::Text(high), .. }] = arguments else {
+            let [RubyValue { data: RubyData::Text(low), .. }, RubyValue { data: RubyData::Text(high), .. }] =
+                arguments
+            else {
                 return None;
             };
-            Some(Data::Flag((low.as_str()..=high.as_str()).contains(&text)))
+            Some(RubyData::Flag((low.as_str()..=high.as_str()).contains(&text)))
         }
         "index" => {
-            let Data::Text(part) = &arguments.first()?.data else { return None };
+            let RubyData::Text(part) = &arguments.first()?.data else { return None };
             let before = text.find(part.as_str()).map(|at| text[..at].chars().count());
-            Some(before.map_or(Some(Data::Nil), |count| i64::try_from(count).ok().map(Data::Int))?)
+            Some(before.map_or(Some(RubyData::Nil), |count| i64::try_from(count).ok().map(RubyData::Int))?)
         }
         "count" => {
-            let Data::Text(set) = &arguments.first()?.data else { return None };
+            let RubyData::Text(set) = &arguments.first()?.data else { return None };
             let is_plain = arguments.len() == 1 && !set.contains(['-', '^', '\\']);
-            is_plain.then(|| Data::Int(text.chars().filter(|c| set.contains(*c)).map(|_| 1).sum()))
+            is_plain.then(|| RubyData::Int(text.chars().filter(|c| set.contains(*c)).map(|_| 1).sum()))
         }
         "<=>" => {
-            let Data::Text(other) = &arguments.first()?.data else { return None };
-            Some(Data::Int(text.cmp(other) as i64))
+            let RubyData::Text(other) = &arguments.first()?.data else { return None };
+            Some(RubyData::Int(text.cmp(other) as i64))
         }
         "<" | ">" | "<=" | ">=" => {
-            let Data::Text(other) = &arguments.first()?.data else { return None };
-            Some(Data::Flag(match name {
+            let RubyData::Text(other) = &arguments.first()?.data else { return None };
+            Some(RubyData::Flag(match name {
                 "<" => text < other.as_str(),
                 ">" => text > other.as_str(),
                 "<=" => text <= other.as_str(),
@@ -118,57 +120,62 @@ fn question(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
 }
 
 /// Methods that put texts together or take them apart.
-fn combined(text: &str, name: &str, arguments: &[Value], place: &Place) -> Option<Data> {
-    let texts = |parts: Vec<String>| Data::List(parts.into_iter().map(|part| Value::text(part, place)).collect());
+fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyData> {
+    let texts =
+        |parts: Vec<String>| RubyData::List(parts.into_iter().map(|part| RubyValue::text(part, place)).collect());
     Some(match (name, arguments) {
-        ("+" | "concat", [Value { data: Data::Text(other), .. }]) => Data::Text(format!("{text}{other}")),
-        ("concat", [_, _, ..]) => {
-            let more: Option<String> = arguments.iter().map(Value::as_key).collect();
-            Data::Text(format!("{text}{}", more?))
+        ("+" | "concat", [RubyValue { data: RubyData::Text(other), .. }]) => {
+            RubyData::Text(format!("{text}{other}"))
         }
-        ("prepend", [Value { data: Data::Text(other), .. }]) => Data::Text(format!("{other}{text}")),
-        ("*", [Value { data: Data::Int(count), .. }]) => {
+        ("concat", [_, _, ..]) => {
+            let more: Option<String> = arguments.iter().map(RubyValue::as_key).collect();
+            RubyData::Text(format!("{text}{}", more?))
+        }
+        ("prepend", [RubyValue { data: RubyData::Text(other), .. }]) => RubyData::Text(format!("{other}{text}")),
+        ("*", [RubyValue { data: RubyData::Int(count), .. }]) => {
             let count = usize::try_from(*count).ok()?;
-            Data::Text(text.repeat(Some(count).filter(|count| count.saturating_mul(text.len()) <= LONGEST)?))
+            RubyData::Text(text.repeat(Some(count).filter(|count| count.saturating_mul(text.len()) <= LONGEST)?))
         }
         ("%", [one]) => match &one.data {
-            Data::List(items) => sprintf::format(text, items, place).data,
+            RubyData::List(items) => sprintf::format(text, items, place).data,
             _ => sprintf::format(text, std::slice::from_ref(one), place).data,
         },
         ("split", []) => texts(text.split_ascii_whitespace().map(str::to_owned).collect()),
-        ("split", [Value { data: Data::Text(blank), .. }]) if blank == " " => {
+        ("split", [RubyValue { data: RubyData::Text(blank), .. }]) if blank == " " => {
             texts(text.split_ascii_whitespace().map(str::to_owned).collect())
         }
-        ("split", [Value { data: Data::Text(mark), .. }]) if !mark.is_empty() => {
+        ("split", [RubyValue { data: RubyData::Text(mark), .. }]) if !mark.is_empty() => {
             texts(without_empty_end(text.split(mark.as_str()).map(str::to_owned).collect()))
         }
-        ("split", [Value { data: Data::Pattern(mark), .. }]) => {
+        ("split", [RubyValue { data: RubyData::Pattern(mark), .. }]) => {
             texts(without_empty_end(mark.split(text).map(str::to_owned).collect()))
         }
-        ("split", [Value { data: Data::Text(mark), .. }, Value { data: Data::Int(limit), .. }]) if *limit > 0 => {
+        ("split", [RubyValue { data: RubyData::Text(mark), .. }, RubyValue { data: RubyData::Int(limit), .. }])
+            if *limit > 0 =>
+        {
             texts(text.splitn(usize::try_from(*limit).ok()?, mark.as_str()).map(str::to_owned).collect())
         }
-        ("split", [Value { data: Data::Text(mark), .. }, Value { data: Data::Int(-1), .. }])
+        ("split", [RubyValue { data: RubyData::Text(mark), .. }, RubyValue { data: RubyData::Int(-1), .. }])
             if !mark.is_empty() =>
         {
             texts(text.split(mark.as_str()).map(str::to_owned).collect())
         }
-        ("partition" | "rpartition", [Value { data: Data::Text(mark), .. }]) => {
+        ("partition" | "rpartition", [RubyValue { data: RubyData::Text(mark), .. }]) => {
             let parts =
                 if name == "partition" { text.split_once(mark.as_str()) } else { text.rsplit_once(mark.as_str()) };
             let whole = if name == "partition" { (text, "", "") } else { ("", "", text) };
             let (before, mark, after) = parts.map_or(whole, |(before, after)| (before, mark, after));
             texts([before, mark, after].map(str::to_owned).into())
         }
-        ("scan", [Value { data: Data::Pattern(what), .. }]) if what.captures_len() == 1 => {
+        ("scan", [RubyValue { data: RubyData::Pattern(what), .. }]) if what.captures_len() == 1 => {
             texts(what.find_iter(text).map(|found| found.as_str().to_owned()).collect())
         }
-        ("scan", [Value { data: Data::Pattern(what), .. }]) => {
+        ("scan", [RubyValue { data: RubyData::Pattern(what), .. }]) => {
             let group = |group: Option<regex::Match<'_>>| {
-                group.map_or_else(|| Value::nil(place), |group| Value::text(group.as_str(), place))
+                group.map_or_else(|| RubyValue::nil(place), |group| RubyValue::text(group.as_str(), place))
             };
-            let found = |found: regex::Captures<'_>| Data::List(found.iter().skip(1).map(group).collect());
-            Data::List(what.captures_iter(text).map(|it| Value::new(found(it), place)).collect())
+            let found = |found: regex::Captures<'_>| RubyData::List(found.iter().skip(1).map(group).collect());
+            RubyData::List(what.captures_iter(text).map(|it| RubyValue::new(found(it), place)).collect())
         }
         ("lines" | "each_line", []) => texts(text.split_inclusive('\n').map(str::to_owned).collect()),
         ("chars", []) if text.len() <= LONGEST / 64 => texts(text.chars().map(String::from).collect()),
@@ -177,33 +184,36 @@ fn combined(text: &str, name: &str, arguments: &[Value], place: &Place) -> Optio
 }
 
 /// Methods that replace or remove parts.
-fn replaced(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
+fn replaced(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     let changed = match (name, arguments) {
-        ("gsub" | "sub", [what, Value { data: Data::Text(with), .. }]) => {
+        ("gsub" | "sub", [what, RubyValue { data: RubyData::Text(with), .. }]) => {
             let once = usize::from(name == "sub");
             match &what.data {
-                Data::Text(what) if with.contains('\\') => {
+                RubyData::Text(what) if with.contains('\\') => {
                     let what = Regex::new(&regex::escape(what)).ok()?;
                     what.replacen(text, once, regexp::replacement(with)).into_owned()
                 }
-                Data::Text(what) if once == 1 => text.replacen(what.as_str(), with, 1),
-                Data::Text(what) if !what.is_empty() => text.replace(what.as_str(), with),
-                Data::Pattern(what) => what.replacen(text, once, regexp::replacement(with)).into_owned(),
+                RubyData::Text(what) if once == 1 => text.replacen(what.as_str(), with, 1),
+                RubyData::Text(what) if !what.is_empty() => text.replace(what.as_str(), with),
+                RubyData::Pattern(what) => what.replacen(text, once, regexp::replacement(with)).into_owned(),
                 _ => return None,
             }
         }
-        ("delete", [Value { data: Data::Text(set), .. }]) if !set.contains(['-', '^', '\\']) => {
+        ("delete", [RubyValue { data: RubyData::Text(set), .. }]) if !set.contains(['-', '^', '\\']) => {
             text.chars().filter(|c| !set.contains(*c)).collect()
         }
-        ("gsub" | "sub", [Value { data: Data::Pattern(what), .. }, Value { data: Data::Hash(with), .. }]) => {
+        (
+            "gsub" | "sub",
+            [RubyValue { data: RubyData::Pattern(what), .. }, RubyValue { data: RubyData::Hash(with), .. }],
+        ) => {
             let once = usize::from(name == "sub");
             let found = |found: &regex::Captures<'_>| {
-                let key = Value::text(&found[0], &arguments[0].place);
-                with.get(&key).and_then(Value::to_text).unwrap_or_default()
+                let key = RubyValue::text(&found[0], &arguments[0].place);
+                with.get(&key).and_then(RubyValue::to_text).unwrap_or_default()
             };
             what.replacen(text, once, found).into_owned()
         }
-        ("tr", [Value { data: Data::Text(from), .. }, Value { data: Data::Text(to), .. }])
+        ("tr", [RubyValue { data: RubyData::Text(from), .. }, RubyValue { data: RubyData::Text(to), .. }])
             if !from.starts_with('^') && !from.contains('\\') =>
         {
             let (from, to) = (spread(from), spread(to));
@@ -213,31 +223,31 @@ fn replaced(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
             };
             text.chars().filter_map(change).collect()
         }
-        ("insert", [Value { data: Data::Int(at), .. }, Value { data: Data::Text(new), .. }]) => {
+        ("insert", [RubyValue { data: RubyData::Int(at), .. }, RubyValue { data: RubyData::Text(new), .. }]) => {
             let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
             let (before, after) = text.split_at(ends.nth(usize::try_from(*at).ok()?)?);
             format!("{before}{new}{after}")
         }
-        ("ljust" | "rjust", [Value { data: Data::Int(width), .. }, rest @ ..]) => {
-            let pad = rest.first().map_or(Some(" "), Value::as_key)?;
+        ("ljust" | "rjust", [RubyValue { data: RubyData::Int(width), .. }, rest @ ..]) => {
+            let pad = rest.first().map_or(Some(" "), RubyValue::as_key)?;
             let missing = usize::try_from(*width).ok()?.min(LONGEST).saturating_sub(text.chars().count());
             let padding: String = pad.chars().cycle().take(missing).collect();
             if name == "ljust" { format!("{text}{padding}") } else { format!("{padding}{text}") }
         }
-        ("delete_prefix", [Value { data: Data::Text(part), .. }]) => {
+        ("delete_prefix", [RubyValue { data: RubyData::Text(part), .. }]) => {
             text.strip_prefix(part.as_str()).unwrap_or(text).to_owned()
         }
-        ("delete_suffix" | "chomp", [Value { data: Data::Text(part), .. }]) => {
+        ("delete_suffix" | "chomp", [RubyValue { data: RubyData::Text(part), .. }]) => {
             text.strip_suffix(part.as_str()).unwrap_or(text).to_owned()
         }
         ("encode" | "force_encoding" | "unicode_normalize", _) => text.to_owned(),
         _ => return None,
     };
-    Some(Data::Text(changed))
+    Some(RubyData::Text(changed))
 }
 
 /// Methods that cut a piece out.
-fn piece(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
+fn piece(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     if !["[]", "slice"].contains(&name) {
         return None;
     }
@@ -245,29 +255,31 @@ fn piece(text: &str, name: &str, arguments: &[Value]) -> Option<Data> {
     let cut = |from: i64, count: i64| {
         let from = if from < 0 { from + length } else { from };
         let (from, count) = (usize::try_from(from).ok()?, usize::try_from(count).ok()?);
-        Some(Data::Text(text.chars().skip(from).take(count).collect()))
+        Some(RubyData::Text(text.chars().skip(from).take(count).collect()))
     };
     match arguments {
-        [Value { data: Data::Int(at), .. }] if (-length..length).contains(at) => cut(*at, 1),
-        [Value { data: Data::Int(_), .. }] => Some(Data::Nil),
-        [Value { data: Data::Int(from), .. }, Value { data: Data::Int(count), .. }] => cut(*from, *count),
-        [Value { data: Data::Range(from, to), .. }] => {
+        [RubyValue { data: RubyData::Int(at), .. }] if (-length..length).contains(at) => cut(*at, 1),
+        [RubyValue { data: RubyData::Int(_), .. }] => Some(RubyData::Nil),
+        [RubyValue { data: RubyData::Int(from), .. }, RubyValue { data: RubyData::Int(count), .. }] => {
+            cut(*from, *count)
+        }
+        [RubyValue { data: RubyData::Range(from, to), .. }] => {
             let to = if *to < 0 { to + length } else { *to };
             let from = if *from < 0 { from + length } else { *from };
             cut(from, to.saturating_sub(from).saturating_add(1).max(0))
         }
-        [Value { data: Data::Text(part), .. }] => {
-            Some(if text.contains(part.as_str()) { Data::Text(part.clone()) } else { Data::Nil })
+        [RubyValue { data: RubyData::Text(part), .. }] => {
+            Some(if text.contains(part.as_str()) { RubyData::Text(part.clone()) } else { RubyData::Nil })
         }
-        [Value { data: Data::Pattern(pattern), .. }, rest @ ..] => {
+        [RubyValue { data: RubyData::Pattern(pattern), .. }, rest @ ..] => {
             let group = match rest {
-                [Value { data: Data::Int(group), .. }] => usize::try_from(*group).ok()?,
+                [RubyValue { data: RubyData::Int(group), .. }] => usize::try_from(*group).ok()?,
                 [] => 0,
                 _ => return None,
             };
             let found =
                 pattern.captures(text).and_then(|found| found.get(group).map(|part| part.as_str().to_owned()));
-            Some(found.map_or(Data::Nil, Data::Text))
+            Some(found.map_or(RubyData::Nil, RubyData::Text))
         }
         _ => None,
     }

@@ -10,10 +10,10 @@ use serde_json::{Value as Json, json};
 
 use super::Evaluator;
 use crate::config::diagnostic::Diagnostics;
-use crate::config::gitlab_rb::assignments::Settings;
-use crate::config::gitlab_rb::environment::Surroundings;
+use crate::config::gitlab_rb::assignments::AssignedSettings;
+use crate::config::gitlab_rb::environment::Environment;
 use crate::config::gitlab_rb::large_stack;
-use crate::config::span::Source;
+use crate::config::span::SourceFile;
 
 /// Surroundings with one variable, three files and a host name.
 struct Given(HashMap<&'static str, &'static str>);
@@ -28,7 +28,7 @@ impl Given {
     }
 }
 
-impl Surroundings for Given {
+impl Environment for Given {
     fn variable(&self, name: &str) -> Option<String> {
         (name == "DOMAIN").then(|| "example.org".to_owned())
     }
@@ -64,12 +64,12 @@ impl Surroundings for Given {
 }
 
 /// Evaluates a text and asks something of what came out.
-fn evaluated<T: Send>(text: &str, ask: impl FnOnce(&Settings, &Diagnostics) -> T + Send) -> T {
+fn evaluated<T: Send>(text: &str, ask: impl FnOnce(&AssignedSettings, &Diagnostics) -> T + Send) -> T {
     let work = || {
         let mut problems = Diagnostics::new();
         let given = Given::new();
         let mut evaluator = Evaluator::new(&given, &mut problems);
-        evaluator.file(&Source::new(Path::new("gitlab.rb"), text));
+        evaluator.file(&SourceFile::new(Path::new("gitlab.rb"), text));
         let settings = evaluator.into_settings();
         ask(&settings, &problems)
     };

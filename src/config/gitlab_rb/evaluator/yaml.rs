@@ -2,51 +2,51 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use crate::config::gitlab_rb::value::{Data, Hash, Value};
-use crate::config::span::Place;
+use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
+use crate::config::span::SourceSpan;
 
 /// A list or hash that is not complete yet.
-enum Open {
-    List(Vec<Value>),
+enum OpenCollection {
+    List(Vec<RubyValue>),
     /// The pairs so far, and the key whose value comes next.
-    Hash(Vec<(Value, Value)>, Option<Value>),
+    Hash(Vec<(RubyValue, RubyValue)>, Option<RubyValue>),
 }
 
 /// The first document of a text. Tags, aliases and dates are left to Ruby.
-pub(super) fn load(text: &str, place: &Place) -> Value {
-    let mut open: Vec<Open> = Vec::new();
+pub(super) fn load(text: &str, place: &SourceSpan) -> RubyValue {
+    let mut open: Vec<OpenCollection> = Vec::new();
     for event in Parser::new_from_str(text) {
         let done = match event {
             Ok((Event::SequenceStart(0, None), _)) if open.len() < DEEPEST => {
-                open.push(Open::List(Vec::new()));
+                open.push(OpenCollection::List(Vec::new()));
                 continue;
             }
             Ok((Event::MappingStart(0, None), _)) if open.len() < DEEPEST => {
-                open.push(Open::Hash(Vec::new(), None));
+                open.push(OpenCollection::Hash(Vec::new(), None));
                 continue;
             }
             Ok((Event::Scalar(text, style, 0, None), _)) => scalar(&text, style).filter(|_| text != "<<"),
             Ok((Event::SequenceEnd | Event::MappingEnd, _)) => open.pop().map(closed),
             Ok((Event::StreamStart | Event::DocumentStart(_), _)) => continue,
-            Ok((Event::StreamEnd | Event::DocumentEnd, _)) => return Value::new(Data::Flag(false), place),
+            Ok((Event::StreamEnd | Event::DocumentEnd, _)) => return RubyValue::new(RubyData::Flag(false), place),
             Ok(_) => None,
-            Err(why) => return Value::raises(format!("this is not YAML: {why}"), place),
+            Err(why) => return RubyValue::raises(format!("this is not YAML: {why}"), place),
         };
-        let Some(data) = done else { return Value::unknown("this YAML would have to be read by Ruby", place) };
-        let value = Value::new(data, place);
+        let Some(data) = done else { return RubyValue::unknown("this YAML would have to be read by Ruby", place) };
+        let value = RubyValue::new(data, place);
         match open.last_mut() {
             Some(within) => within.take(value),
             None => return value,
         }
     }
-    Value::new(Data::Flag(false), place)
+    RubyValue::new(RubyData::Flag(false), place)
 }
 
-impl Open {
-    fn take(&mut self, value: Value) {
+impl OpenCollection {
+    fn take(&mut self, value: RubyValue) {
         match self {
-            Open::List(items) => items.push(value),
-            Open::Hash(pairs, key) => match key.take() {
+            OpenCollection::List(items) => items.push(value),
+            OpenCollection::Hash(pairs, key) => match key.take() {
                 Some(key) => pairs.push((key, value)),
                 None => *key = Some(value),
             },
@@ -54,25 +54,25 @@ impl Open {
     }
 }
 
-fn closed(open: Open) -> Data {
+fn closed(open: OpenCollection) -> RubyData {
     match open {
-        Open::List(items) => Data::List(items),
-        Open::Hash(pairs, _) => Data::Hash(Hash::of(pairs)),
+        OpenCollection::List(items) => RubyData::List(items),
+        OpenCollection::Hash(pairs, _) => RubyData::Hash(RubyHash::of(pairs)),
     }
 }
 
 /// What a scalar is. `None` for dates and numbers to the base of 60, which only Ruby tells apart.
-fn scalar(text: &str, style: ScalarStyle) -> Option<Data> {
+fn scalar(text: &str, style: ScalarStyle) -> Option<RubyData> {
     if style != ScalarStyle::Plain {
-        return Some(Data::Text(text.to_owned()));
+        return Some(RubyData::Text(text.to_owned()));
     }
     Some(match text.to_ascii_lowercase().as_str() {
-        "" | "~" | "null" => Data::Nil,
-        "yes" | "true" | "on" => Data::Flag(true),
-        "no" | "false" | "off" => Data::Flag(false),
-        _ if text.starts_with(':') && text.len() > 1 => Data::Symbol(text[1..].to_owned()),
+        "" | "~" | "null" => RubyData::Nil,
+        "yes" | "true" | "on" => RubyData::Flag(true),
+        "no" | "false" | "off" => RubyData::Flag(false),
+        _ if text.starts_with(':') && text.len() > 1 => RubyData::Symbol(text[1..].to_owned()),
         lower if looks_like_number(lower) => return number(lower),
-        _ => Data::Text(text.to_owned()),
+        _ => RubyData::Text(text.to_owned()),
     })
 }
 
@@ -85,15 +85,16 @@ fn looks_like_number(text: &str) -> bool {
 }
 
 /// A number; a text if it is none after all, such as an address.
-fn number(text: &str) -> Option<Data> {
+fn number(text: &str) -> Option<RubyData> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let plain = digits.replace(['_', ','], "");
-    let whole = |digits: &str, base| i64::from_str_radix(digits, base).ok().map(|number| Data::Int(sign * number));
+    let whole =
+        |digits: &str, base| i64::from_str_radix(digits, base).ok().map(|number| RubyData::Int(sign * number));
     if let Some(hexadecimal) = plain.strip_prefix("0x") {
-        return Some(whole(hexadecimal, 16).unwrap_or_else(|| Data::Text(text.to_owned())));
+        return Some(whole(hexadecimal, 16).unwrap_or_else(|| RubyData::Text(text.to_owned())));
     }
     if plain.bytes().all(|b| b.is_ascii_digit()) {
         let octal = plain.len() > 1 && plain.starts_with('0');
@@ -104,9 +105,9 @@ fn number(text: &str) -> Option<Data> {
     }
     let is_float = plain.matches('.').count() == 1 && plain.parse::<f64>().is_ok() && !plain.contains('e');
     match plain.parse::<f64>() {
-        Ok(number) if is_float => Some(Data::Float(f64::from(sign as i32) * number)),
+        Ok(number) if is_float => Some(RubyData::Float(f64::from(sign as i32) * number)),
         _ if plain.contains('e') => None,
-        _ => Some(Data::Text(text.to_owned())),
+        _ => Some(RubyData::Text(text.to_owned())),
     }
 }
 
@@ -118,10 +119,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::span::Source;
+    use crate::config::span::SourceFile;
 
     fn loaded(text: &str) -> String {
-        let place = Place::file(&Source::new(Path::new("gitlab.rb"), ""));
+        let place = SourceSpan::file(&SourceFile::new(Path::new("gitlab.rb"), ""));
         let value = load(text, &place);
         value.inspect().unwrap_or_else(|| value.kind().to_owned())
     }

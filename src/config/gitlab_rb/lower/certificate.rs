@@ -2,35 +2,36 @@
 
 use std::path::PathBuf;
 
-use super::certificate_paths::Files;
-use super::context::Lowering;
-use super::external_url::Scheme;
-use super::listen::Listening;
-use super::service::Plan;
-use crate::config::document::{Said, Setting};
-use crate::config::gitlab_rb::settings::Owner;
+use super::certificate_paths::CertificatePaths;
+use super::context::LowerContext;
+use super::external_url::ExternalScheme;
+use super::listen::ListenSettings;
+use super::service::ServiceHost;
+use crate::config::document::{Setting, Spanned};
+use crate::config::gitlab_rb::settings::SettingOwner;
 
-impl Plan {
+impl ServiceHost {
     /// What the file says, or what the package would look for: by default files are named after the host, in
     /// the URL's case.
-    pub(super) fn own_certificate(&self, lowering: &mut Lowering<'_, '_>) -> Files {
+    pub(super) fn own_certificate(&self, lowering: &mut LowerContext<'_, '_>) -> CertificatePaths {
         let host = match self.url.scheme {
-            Scheme::Https => self.url.host.clone(),
-            Scheme::Http => lowering.surroundings.node("fqdn").unwrap_or(self.url.host.clone()),
+            ExternalScheme::Https => self.url.host.clone(),
+            ExternalScheme::Http => lowering.surroundings.node("fqdn").unwrap_or(self.url.host.clone()),
         };
         KEYS.map(|(key, ending)| {
-            let default = || Said { value: format!("/etc/gitlab/ssl/{host}.{ending}"), place: self.place.clone() };
+            let default =
+                || Spanned { value: format!("/etc/gitlab/ssl/{host}.{ending}"), place: self.place.clone() };
             let said = lowering.reader.text_of(self.service.owner(), key).unwrap_or_else(default);
-            Said { value: PathBuf::from(said.value), place: said.place }
+            Spanned { value: PathBuf::from(said.value), place: said.place }
         })
     }
 
     /// What is served: GitLab's where Let's Encrypt has put this host into it.
     pub(super) fn certificate(
         &self,
-        listening: &Listening,
-        lowering: &mut Lowering<'_, '_>,
-    ) -> [Setting<Vec<Said<PathBuf>>>; 2] {
+        listening: &ListenSettings,
+        lowering: &mut LowerContext<'_, '_>,
+    ) -> [Setting<Vec<Spanned<PathBuf>>>; 2] {
         if !listening.tls {
             return [Setting::Unsaid, Setting::Unsaid];
         }
@@ -42,25 +43,25 @@ impl Plan {
                 lowering.reader.no_effect(self.service.owner(), key, why);
             }
         }
-        shared.unwrap_or(own).map(|file| Setting::Said(Said { place: file.place.clone(), value: vec![file] }))
+        shared.unwrap_or(own).map(|file| Setting::Said(Spanned { place: file.place.clone(), value: vec![file] }))
     }
 
     /// The pass phrases of its key. Whoever is in GitLab's certificate needs those of GitLab's key: a pair is one, and
     /// is obtained once, only if all say the same of it.
     pub(super) fn key_password_file(
         &self,
-        listening: &Listening,
-        lowering: &mut Lowering<'_, '_>,
+        listening: &ListenSettings,
+        lowering: &mut LowerContext<'_, '_>,
     ) -> Setting<PathBuf> {
         if !listening.tls {
             return Setting::Unsaid;
         }
         let own = self.own_certificate(lowering);
         let shared = lowering.lets_encrypt.in_place_of(self.service, &own, lowering.surroundings);
-        let owner = shared.map_or(self.service.owner(), |_| Owner::Gitlab);
+        let owner = shared.map_or(self.service.owner(), |_| SettingOwner::Gitlab);
         let said = lowering.reader.text_of(owner, "ssl_password_file");
         said.map_or(Setting::Unsaid, |said| {
-            Setting::Said(Said { value: PathBuf::from(said.value), place: said.place })
+            Setting::Said(Spanned { value: PathBuf::from(said.value), place: said.place })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::document::Said;
+use crate::config::document::Spanned;
 
 /// The certificate and its key.
-pub(super) type Files = [Said<PathBuf>; 2];
+pub(super) type CertificatePaths = [Spanned<PathBuf>; 2];

@@ -3,11 +3,11 @@
 //! `ciphers(1)` has the rules: the words add suites in OpenSSL's order; `!` takes them away for good, `-`
 //! until they are added again, and `+` before a word moves them to the end.
 
-use crate::model::tls::{Aead, Authentication, CipherSuite};
+use crate::model::tls::{Aead, CipherSuite, SuiteAuthentication};
 
 /// What a string selects.
 #[derive(Debug, PartialEq)]
-pub(super) struct Selection<'a> {
+pub(super) struct CipherSelection<'a> {
     /// Of TLS 1.2, the best first. Those of 1.3 are not governed by such a string.
     pub(super) suites: Vec<CipherSuite>,
     /// Words that ask for suites of which none exists here.
@@ -15,7 +15,7 @@ pub(super) struct Selection<'a> {
 }
 
 /// Reads a string. As in OpenSSL, no word is wrong: one that is unknown selects nothing.
-pub(super) fn select(text: &str) -> Selection<'_> {
+pub(super) fn select(text: &str) -> CipherSelection<'_> {
     let mut suites: Vec<CipherSuite> = Vec::new();
     let mut barred: Vec<CipherSuite> = Vec::new();
     let mut idle = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn select(text: &str) -> Selection<'_> {
             suites.extend(news);
         }
     }
-    Selection { suites, idle }
+    CipherSelection { suites, idle }
 }
 
 /// Whether a word stands for a suite, be it among others.
@@ -49,8 +49,8 @@ fn has(suite: CipherSuite, word: &str) -> bool {
     match word {
         "ALL" | "DEFAULT" | "HIGH" | "TLSv1.2" => true,
         "ECDHE" | "EECDH" | "ECDH" | "kECDHE" | "kEECDH" => true,
-        "ECDSA" | "aECDSA" => authentication == Authentication::Ecdsa,
-        "aRSA" => authentication == Authentication::Rsa,
+        "ECDSA" | "aECDSA" => authentication == SuiteAuthentication::Ecdsa,
+        "aRSA" => authentication == SuiteAuthentication::Rsa,
         "AES" | "AESGCM" | "FIPS" => aead != Aead::ChaCha20Poly1305,
         "AES128" => aead == Aead::Aes128Gcm,
         "AES256" => aead == Aead::Aes256Gcm,
@@ -60,10 +60,10 @@ fn has(suite: CipherSuite, word: &str) -> bool {
 }
 
 /// The name in IANA's registry, which OpenSSL understands too.
-fn registered_name(authentication: Authentication, aead: Aead) -> String {
+fn registered_name(authentication: SuiteAuthentication, aead: Aead) -> String {
     let authentication = match authentication {
-        Authentication::Ecdsa => "ECDSA",
-        Authentication::Rsa => "RSA",
+        SuiteAuthentication::Ecdsa => "ECDSA",
+        SuiteAuthentication::Rsa => "RSA",
     };
     let aead = match aead {
         Aead::Aes256Gcm => "AES_256_GCM_SHA384",
@@ -75,12 +75,12 @@ fn registered_name(authentication: Authentication, aead: Aead) -> String {
 
 /// OpenSSL's order: by strength, and ECDSA before RSA.
 const IN_ORDER: [CipherSuite; 6] = [
-    CipherSuite::Tls12(Authentication::Ecdsa, Aead::Aes256Gcm),
-    CipherSuite::Tls12(Authentication::Rsa, Aead::Aes256Gcm),
-    CipherSuite::Tls12(Authentication::Ecdsa, Aead::ChaCha20Poly1305),
-    CipherSuite::Tls12(Authentication::Rsa, Aead::ChaCha20Poly1305),
-    CipherSuite::Tls12(Authentication::Ecdsa, Aead::Aes128Gcm),
-    CipherSuite::Tls12(Authentication::Rsa, Aead::Aes128Gcm),
+    CipherSuite::Tls12(SuiteAuthentication::Ecdsa, Aead::Aes256Gcm),
+    CipherSuite::Tls12(SuiteAuthentication::Rsa, Aead::Aes256Gcm),
+    CipherSuite::Tls12(SuiteAuthentication::Ecdsa, Aead::ChaCha20Poly1305),
+    CipherSuite::Tls12(SuiteAuthentication::Rsa, Aead::ChaCha20Poly1305),
+    CipherSuite::Tls12(SuiteAuthentication::Ecdsa, Aead::Aes128Gcm),
+    CipherSuite::Tls12(SuiteAuthentication::Rsa, Aead::Aes128Gcm),
 ];
 
 #[cfg(test)]
@@ -90,8 +90,8 @@ mod tests {
     /// What is selected, in short: E or R for the key, then 256, 128 or C for the cipher.
     fn short(text: &str) -> String {
         let letter = |suite: &CipherSuite| match suite {
-            CipherSuite::Tls12(Authentication::Ecdsa, aead) => format!("E{}", cipher(*aead)),
-            CipherSuite::Tls12(Authentication::Rsa, aead) => format!("R{}", cipher(*aead)),
+            CipherSuite::Tls12(SuiteAuthentication::Ecdsa, aead) => format!("E{}", cipher(*aead)),
+            CipherSuite::Tls12(SuiteAuthentication::Rsa, aead) => format!("R{}", cipher(*aead)),
             CipherSuite::Tls13(_) => panic!("{suite:?} is of TLS 1.3"),
         };
         select(text).suites.iter().map(letter).collect::<Vec<_>>().join(" ")

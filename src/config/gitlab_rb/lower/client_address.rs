@@ -1,25 +1,25 @@
 //! Who the client is: PROXY protocol, and `real_ip_*`.
 
-use super::reader::Reader;
-use crate::config::diagnostic::{Diagnostic, Mistake};
-use crate::config::document::{ClientAddressSection, Said, Setting};
-use crate::config::gitlab_rb::settings::Owner;
+use super::reader::SettingsReader;
+use crate::config::diagnostic::{Diagnostic, ValueError};
+use crate::config::document::{ClientAddressSection, Setting, Spanned};
+use crate::config::gitlab_rb::settings::SettingOwner;
 use crate::config::values::client_address;
-use crate::model::network::Network;
+use crate::model::network::Cidr;
 
 /// Whether connections begin with a PROXY header, those to the redirect too.
-pub(super) fn is_proxied(owner: Owner, reader: &mut Reader<'_>) -> bool {
+pub(super) fn is_proxied(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> bool {
     reader.flag(owner, "proxy_protocol") == Some(true)
 }
 
 /// nginx's variable for the address that applications are told without being asked.
-pub(super) fn told(owner: Owner, reader: &mut Reader<'_>) -> &'static str {
+pub(super) fn told(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> &'static str {
     if is_proxied(owner, reader) { "$proxy_protocol_addr" } else { "$remote_addr" }
 }
 
 /// Whose word counts. Where a header is not named, the default of nginx holds; with `proxy_protocol` the
 /// package names that.
-pub(super) fn of(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientAddressSection> {
+pub(super) fn of(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Setting<ClientAddressSection> {
     let header = reader.text_of(owner, "real_ip_header");
     let is_recursive = reader.text_of(owner, "real_ip_recursive");
     let section = ClientAddressSection {
@@ -28,7 +28,7 @@ pub(super) fn of(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientAddress
         trusted: trusted(owner, reader),
     };
     match section.trusted.place().cloned() {
-        Some(place) => Setting::Said(Said { value: section, place }),
+        Some(place) => Setting::Said(Spanned { value: section, place }),
         None => {
             for key in ["real_ip_header", "real_ip_recursive"] {
                 reader.no_effect(owner, key, "real_ip_trusted_addresses names nobody, so nobody is asked");
@@ -39,16 +39,16 @@ pub(super) fn of(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientAddress
 }
 
 /// nginx's own two words.
-fn recursive(text: &str) -> Result<bool, Mistake> {
+fn recursive(text: &str) -> Result<bool, ValueError> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ => Err(Mistake::new(format!("nginx does not know `{text}` here")).help("write 'on' or 'off'")),
+        _ => Err(ValueError::new(format!("nginx does not know `{text}` here")).help("write 'on' or 'off'")),
     }
 }
 
 /// The trusted peers; unsaid if there are none. Nobody connects over a unix socket here.
-fn trusted(owner: Owner, reader: &mut Reader<'_>) -> Setting<Vec<Said<Network>>> {
+fn trusted(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Setting<Vec<Spanned<Cidr>>> {
     let mut networks = Vec::new();
     for written in reader.texts(owner, "real_ip_trusted_addresses").unwrap_or_default() {
         if written.value == "unix:" {
@@ -57,12 +57,12 @@ fn trusted(owner: Owner, reader: &mut Reader<'_>) -> Setting<Vec<Said<Network>>>
             continue;
         }
         match client_address::trusted(written.value.trim()) {
-            Ok(value) => networks.push(Said { value, place: written.place }),
+            Ok(value) => networks.push(Spanned { value, place: written.place }),
             Err(mistake) => reader.problems.push(mistake.at(&written.place)),
         }
     }
     match networks.first().map(|first| first.place.clone()) {
-        Some(place) => Setting::Said(Said { value: networks, place }),
+        Some(place) => Setting::Said(Spanned { value: networks, place }),
         None => Setting::Unsaid,
     }
 }

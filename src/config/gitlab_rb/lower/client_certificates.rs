@@ -2,20 +2,20 @@
 
 use std::path::PathBuf;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::{Said, Setting};
-use crate::config::gitlab_rb::settings::Owner;
-use crate::model::tls::{ClientAuthority, ClientCertificates, Demand};
+use crate::config::document::{Setting, Spanned};
+use crate::config::gitlab_rb::settings::SettingOwner;
+use crate::model::tls::{ClientAuth, ClientAuthMode, ClientAuthPolicy};
 
 /// What is asked of clients. Whatever cannot be obeyed is an error: serving without it would let everybody in.
-pub(super) fn read(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientCertificates> {
-    let Some(Said { value, place }) = reader.text_of(owner, "ssl_verify_client") else {
+pub(super) fn read(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Setting<ClientAuth> {
+    let Some(Spanned { value, place }) = reader.text_of(owner, "ssl_verify_client") else {
         return nobody_is_asked(owner, reader);
     };
     let demand = match value.as_str() {
-        "on" => Demand::Required,
-        "optional" => Demand::Optional,
+        "on" => ClientAuthMode::Required,
+        "optional" => ClientAuthMode::Optional,
         "off" => return nobody_is_asked(owner, reader),
         "optional_no_ca" => {
             let message = "certificates of unknown authorities cannot be let through";
@@ -39,11 +39,11 @@ pub(super) fn read(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientCerti
         return Setting::Unreadable;
     };
     let Some(depth) = depth(owner, reader) else { return Setting::Unreadable };
-    let authority = ClientAuthority { demand, ca: PathBuf::from(ca.value), depth, crl: None };
-    Setting::Said(Said { value: ClientCertificates::Asked(authority), place })
+    let authority = ClientAuthPolicy { demand, ca: PathBuf::from(ca.value), depth, crl: None };
+    Setting::Said(Spanned { value: ClientAuth::Asked(authority), place })
 }
 
-fn nobody_is_asked(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientCertificates> {
+fn nobody_is_asked(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Setting<ClientAuth> {
     for key in ["ssl_client_certificate", "ssl_verify_depth"] {
         reader.no_effect(owner, key, "ssl_verify_client does not ask for certificates");
     }
@@ -51,9 +51,9 @@ fn nobody_is_asked(owner: Owner, reader: &mut Reader<'_>) -> Setting<ClientCerti
 }
 
 /// OpenSSL counts the intermediate certificates. rustls follows at most six.
-fn depth(owner: Owner, reader: &mut Reader<'_>) -> Option<u8> {
-    let Some(Said { value, place }) = reader.text_of(owner, "ssl_verify_depth") else {
-        return Some(ClientAuthority::DEPTH);
+fn depth(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Option<u8> {
+    let Some(Spanned { value, place }) = reader.text_of(owner, "ssl_verify_depth") else {
+        return Some(ClientAuthPolicy::DEPTH);
     };
     match value.trim().parse::<u8>() {
         Ok(depth) => Some(depth.min(DEEPEST)),

@@ -5,53 +5,52 @@ use std::path::PathBuf;
 
 use http::{HeaderValue, StatusCode};
 
-use super::context::Lowering;
-use super::service::{Plan, Service};
+use super::context::LowerContext;
+use super::service::{Service, ServiceHost};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::{Said, Setting};
-use crate::config::gitlab_rb::value::{Data, Hash, Value};
-use crate::model::error_page::{ApplicationErrors, ErrorPage, Message, PageContent};
+use crate::config::document::{Setting, Spanned};
+use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
+use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPageText, InterceptErrors};
 
 /// The pages of a host, and whether they stand in the place of GitLab's own answers.
-pub(super) struct Pages {
-    pub(super) pages: Setting<Vec<Said<ErrorPage>>>,
-    pub(super) intercept: Setting<ApplicationErrors>,
+pub(super) struct HostErrorPages {
+    pub(super) pages: Setting<Vec<Spanned<ErrorPage>>>,
+    pub(super) intercept: Setting<InterceptErrors>,
 }
 
 /// Only GitLab's host has pages. With `custom_error_pages` they also replace what GitLab answers.
-pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Pages {
+pub(super) fn of(plan: &ServiceHost, lowering: &mut LowerContext<'_, '_>) -> HostErrorPages {
     if plan.service != Service::Gitlab {
-        return Pages { pages: Setting::Unsaid, intercept: Setting::Unsaid };
+        return HostErrorPages { pages: Setting::Unsaid, intercept: Setting::Unsaid };
     }
     let custom = lowering.reader.hash(plan.service.owner(), "custom_error_pages");
     let custom = custom.filter(|said| !said.value.0.is_empty());
     let mut pages = Vec::new();
     for (code, words) in custom.iter().flat_map(|said| &said.value.0) {
         match custom_page(code, words, lowering) {
-            Ok(page) => pages.push(Said { value: page, place: code.place.clone() }),
+            Ok(page) => pages.push(Spanned { value: page, place: code.place.clone() }),
             Err(error) => lowering.reader.problems.push(error),
         }
     }
     for status in OWN_PAGES {
         if pages.iter().all(|page| page.value.status != status) {
-            let content = PageContent::File(format!("{PUBLIC}/{}.html", status.as_str()).into());
+            let content = ErrorPageSource::File(format!("{PUBLIC}/{}.html", status.as_str()).into());
             pages.push(plan.said_value(ErrorPage { status, content }));
         }
     }
     pages.sort_by_key(|page| page.value.status);
-    let intercept =
-        custom.map_or(Setting::Unsaid, |said| Setting::said_at(ApplicationErrors::Replace, &said.place));
-    Pages { pages: plan.said(pages), intercept }
+    let intercept = custom.map_or(Setting::Unsaid, |said| Setting::said_at(InterceptErrors::Replace, &said.place));
+    HostErrorPages { pages: plan.said(pages), intercept }
 }
 
-impl Pages {
+impl HostErrorPages {
     /// Whether the pages replace what GitLab answers.
     pub(super) fn intercept(&self) -> bool {
-        self.intercept.value_or(ApplicationErrors::Pass) == ApplicationErrors::Replace
+        self.intercept.value_or(InterceptErrors::Pass) == InterceptErrors::Replace
     }
 
     /// The words of a health check, with the statuses that the package has words for.
-    pub(super) fn of_health(&self, plan: &Plan, path: &str) -> Setting<Vec<Said<ErrorPage>>> {
+    pub(super) fn of_health(&self, plan: &ServiceHost, path: &str) -> Setting<Vec<Spanned<ErrorPage>>> {
         let statuses = if self.intercept() { &OWN_PAGES[..] } else { &[StatusCode::BAD_GATEWAY] };
         let is_json = ["/-/readiness", "/-/liveness"].contains(&path);
         let page = |status: &StatusCode| {
@@ -60,7 +59,7 @@ impl Pages {
                 true => ("application/json", format!("{{\"error\":\"{text}\",\"status\":{}}}\n", status.as_u16())),
                 false => ("text/plain", format!("{text}\n")),
             };
-            let content = PageContent::Text { content_type: HeaderValue::from_static(content_type), body };
+            let content = ErrorPageSource::Text { content_type: HeaderValue::from_static(content_type), body };
             plan.said_value(ErrorPage { status: *status, content })
         };
         plan.said(statuses.iter().map(page).collect())
@@ -75,7 +74,11 @@ impl Pages {
 }
 
 /// The page that the package has laid out counts; where there is none, the words are laid out here.
-fn custom_page(code: &Value, words: &Value, lowering: &Lowering<'_, '_>) -> Result<ErrorPage, Diagnostic> {
+fn custom_page(
+    code: &RubyValue,
+    words: &RubyValue,
+    lowering: &LowerContext<'_, '_>,
+) -> Result<ErrorPage, Diagnostic> {
     let text = code.to_text().unwrap_or_default();
     let status = text.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok());
     let Some(status) = status.filter(|status| status.is_client_error() || status.is_server_error()) else {
@@ -84,11 +87,11 @@ fn custom_page(code: &Value, words: &Value, lowering: &Lowering<'_, '_>) -> Resu
     };
     let file = PathBuf::from(format!("{PUBLIC}/{}-custom.html", status.as_str()));
     if lowering.surroundings.exists(&file) {
-        return Ok(ErrorPage { status, content: PageContent::File(file) });
+        return Ok(ErrorPage { status, content: ErrorPageSource::File(file) });
     }
     let words = match &words.data {
-        Data::Hash(hash) => hash.clone(),
-        Data::Section(section) => section.borrow().to_hash(),
+        RubyData::Hash(hash) => hash.clone(),
+        RubyData::Section(section) => section.borrow().to_hash(),
         _ => {
             let message = format!("the page for {text} takes a hash, not {}", words.kind());
             let help = "write { 'title' => '…', 'header' => '…', 'message' => '…' }";
@@ -96,10 +99,10 @@ fn custom_page(code: &Value, words: &Value, lowering: &Lowering<'_, '_>) -> Resu
         }
     };
     let [title, header, message] = ["title", "header", "message"].map(|key| word(&words, key));
-    Ok(ErrorPage { status, content: PageContent::Message(Message { title, header, message }) })
+    Ok(ErrorPage { status, content: ErrorPageSource::Message(ErrorPageText { title, header, message }) })
 }
 
-fn word(words: &Hash, key: &str) -> String {
+fn word(words: &RubyHash, key: &str) -> String {
     let found = words.0.iter().rev().find(|(known, _)| known.as_key() == Some(key));
     found.and_then(|(_, value)| value.to_text()).unwrap_or_default()
 }

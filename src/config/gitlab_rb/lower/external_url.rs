@@ -1,41 +1,41 @@
 //! External URLs: they decide names, ports, HTTPS and certificate paths.
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::Said;
-use crate::config::span::Place;
-use crate::model::host::{Authority, HostName};
+use crate::config::document::Spanned;
+use crate::config::span::SourceSpan;
+use crate::model::host::{HostName, ParsedAuthority};
 
 /// A URL that a service is reached by.
 #[derive(Debug, Clone)]
 pub(super) struct ExternalUrl {
-    pub(super) scheme: Scheme,
+    pub(super) scheme: ExternalScheme,
     /// The host as it is written; the package's certificate paths keep its case.
     pub(super) host: String,
     pub(super) name: HostName,
     pub(super) port: u16,
     /// Without the slash at its end; empty for the root.
     pub(super) path: String,
-    pub(super) place: Place,
+    pub(super) place: SourceSpan,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(super) enum ExternalScheme {
     Http,
     Https,
 }
 
-impl Scheme {
+impl ExternalScheme {
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
+            ExternalScheme::Http => "http",
+            ExternalScheme::Https => "https",
         }
     }
 
     pub(super) fn port(self) -> u16 {
         match self {
-            Scheme::Http => 80,
-            Scheme::Https => 443,
+            ExternalScheme::Http => 80,
+            ExternalScheme::Https => 443,
         }
     }
 }
@@ -50,11 +50,11 @@ impl ExternalUrl {
     }
 
     /// Reads the URL of `service`. User information, query and fragment do not count, as in the package.
-    pub(super) fn parse(said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+    pub(super) fn parse(said: &Spanned<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
         ExternalUrl::parse_among(&WEB, said, service)
     }
 
-    fn parse_among(schemes: &Schemes, said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+    fn parse_among(schemes: &SchemePair, said: &Spanned<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
         let [(plain, _), (encrypted, _)] = *schemes;
         let text = said.value.as_str();
         let wrong = |message: String| Diagnostic::error(&said.place, message);
@@ -74,7 +74,7 @@ impl ExternalUrl {
         let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
         let path = path.split(['?', '#']).next().unwrap_or("");
         let host = authority.rsplit('@').next().unwrap_or(authority);
-        let parsed = Authority::parse(host).map_err(|why| {
+        let parsed = ParsedAuthority::parse(host).map_err(|why| {
             wrong(format!("the URL of {service} has no valid host: {why}"))
                 .help(format!("write it like '{encrypted}://gitlab.example.com'"))
         })?;
@@ -91,12 +91,12 @@ impl ExternalUrl {
     }
 
     /// Reads the URL of the agent server.
-    pub(super) fn parse_agent(said: &Said<String>) -> Result<ExternalUrl, Diagnostic> {
+    pub(super) fn parse_agent(said: &Spanned<String>) -> Result<ExternalUrl, Diagnostic> {
         ExternalUrl::parse_among(&AGENTS, said, "the agent server")
     }
 
     /// The URL of a service that only exists at the root of its host.
-    pub(super) fn parse_root(said: &Said<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+    pub(super) fn parse_root(said: &Spanned<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
         let url = ExternalUrl::parse(said, service)?;
         if url.path.is_empty() {
             return Ok(url);
@@ -107,12 +107,12 @@ impl ExternalUrl {
 }
 
 /// The scheme without TLS, then the one with.
-type Schemes = [(&'static str, Scheme); 2];
+type SchemePair = [(&'static str, ExternalScheme); 2];
 
-const WEB: Schemes = [("http", Scheme::Http), ("https", Scheme::Https)];
+const WEB: SchemePair = [("http", ExternalScheme::Http), ("https", ExternalScheme::Https)];
 
 /// Agents come by WebSocket.
-const AGENTS: Schemes = [("ws", Scheme::Http), ("wss", Scheme::Https)];
+const AGENTS: SchemePair = [("ws", ExternalScheme::Http), ("wss", ExternalScheme::Https)];
 
 fn without_port(host: &str) -> &str {
     match host.rfind(']') {
@@ -124,12 +124,12 @@ fn without_port(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::span::Source;
+    use crate::config::span::SourceFile;
     use std::path::Path;
 
     fn parse(text: &str) -> Result<ExternalUrl, String> {
-        let place = Place::file(&Source::new(Path::new("gitlab.rb"), ""));
-        ExternalUrl::parse(&Said { value: text.to_owned(), place }, "GitLab").map_err(|error| error.message)
+        let place = SourceSpan::file(&SourceFile::new(Path::new("gitlab.rb"), ""));
+        ExternalUrl::parse(&Spanned { value: text.to_owned(), place }, "GitLab").map_err(|error| error.message)
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
         let url = parse("HTTPS://user@GitLab.Example.COM:8443/git/?a=b").unwrap();
         assert_eq!(
             (url.scheme, url.host.as_str(), url.port, url.path.as_str()),
-            (Scheme::Https, "GitLab.Example.COM", 8443, "/git")
+            (ExternalScheme::Https, "GitLab.Example.COM", 8443, "/git")
         );
         assert_eq!(url.name.as_str(), "gitlab.example.com");
         let url = parse("http://[2001:db8::1]").unwrap();

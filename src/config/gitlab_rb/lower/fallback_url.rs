@@ -1,12 +1,12 @@
 //! Where GitLab is if `external_url` does not say it: what older files say, else the machine's full name.
 
-use super::external_url::{ExternalUrl, Scheme};
-use super::reader::Reader;
+use super::external_url::{ExternalScheme, ExternalUrl};
+use super::reader::SettingsReader;
 use crate::config::diagnostic::Diagnostic;
 use crate::model::host::HostName;
 
 /// The URL that the package would serve GitLab under. `fqdn` is the full name of this machine.
-pub(super) fn read(fqdn: Option<String>, reader: &mut Reader<'_>) -> Option<ExternalUrl> {
+pub(super) fn read(fqdn: Option<String>, reader: &mut SettingsReader<'_>) -> Option<ExternalUrl> {
     let [host, port, https] = OLDER;
     let place = reader.file.clone();
     let said = reader.text(&host).map(|said| said.value);
@@ -16,7 +16,7 @@ pub(super) fn read(fqdn: Option<String>, reader: &mut Reader<'_>) -> Option<Exte
         reader.problems.push(error.help("write external_url 'https://gitlab.example.com'"));
         return None;
     };
-    let scheme = if reader.flag_at(&https) == Some(true) { Scheme::Https } else { Scheme::Http };
+    let scheme = if reader.flag_at(&https) == Some(true) { ExternalScheme::Https } else { ExternalScheme::Http };
     let port = reader.text(&port).and_then(|said| said.value.trim().parse().ok());
     let url = ExternalUrl {
         scheme,
@@ -34,7 +34,7 @@ pub(super) fn read(fqdn: Option<String>, reader: &mut Reader<'_>) -> Option<Exte
 }
 
 /// Says that the older settings have lost against `external_url`.
-pub(super) fn is_overridden(reader: &mut Reader<'_>) {
+pub(super) fn is_overridden(reader: &mut SettingsReader<'_>) {
     for path in OLDER {
         reader.no_effect_at(&path, "external_url says it");
     }

@@ -6,27 +6,27 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::context::Lowering;
-use super::error_pages::{self, Pages};
-use super::kas::Agent;
+use super::context::LowerContext;
+use super::error_pages::{self, HostErrorPages};
+use super::kas::Kas;
 use super::lets_encrypt::LetsEncrypt;
-use super::reader::Reader;
-use super::service::{Plan, Service};
+use super::reader::SettingsReader;
+use super::service::{Service, ServiceHost};
 use super::{
     acme, client_address, compression, listen, log_format, request_headers, response_headers, routes, tls, units,
 };
 use crate::config::document::{
-    ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteSection, Said, Setting,
+    ForwardSettings, HeaderSetting, HostSection, HostSettings, RouteSection, Setting, Spanned,
 };
-use crate::config::gitlab_rb::settings::Owner;
+use crate::config::gitlab_rb::settings::SettingOwner;
 use crate::config::values::header;
-use crate::model::error_page::ApplicationErrors;
+use crate::model::error_page::InterceptErrors;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::{BodyLimit, HttpVersions, LogTarget};
 
-impl Plan {
+impl ServiceHost {
     /// The host in the words of a document.
-    pub(super) fn host(&self, lowering: &mut Lowering<'_, '_>) -> HostSection {
+    pub(super) fn host(&self, lowering: &mut LowerContext<'_, '_>) -> HostSection {
         let owner = self.service.owner();
         let listening = listen::of(self, lowering);
         if !listening.tls {
@@ -81,7 +81,7 @@ impl Plan {
 
     /// The package writes its challenges there. It has them served on every host with a name of its own, if
     /// it obtains certificates at all; so does who only names the directory.
-    fn challenges(&self, lowering: &mut Lowering<'_, '_>) -> Setting<PathBuf> {
+    fn challenges(&self, lowering: &mut LowerContext<'_, '_>) -> Setting<PathBuf> {
         let said = lowering.reader.text(&["letsencrypt", "wwwroot"]);
         let is_single = matches!(self.name, HostPattern::Exact(_));
         match (said, &lowering.lets_encrypt) {
@@ -93,7 +93,7 @@ impl Plan {
     }
 
     /// They stand in GitLab's certificate.
-    fn further_names(&self, lowering: &mut Lowering<'_, '_>) -> Setting<Vec<Said<HostName>>> {
+    fn further_names(&self, lowering: &mut LowerContext<'_, '_>) -> Setting<Vec<Spanned<HostName>>> {
         match &lowering.lets_encrypt {
             LetsEncrypt::On { .. } if self.service == Service::Gitlab => acme::names(lowering.reader),
             LetsEncrypt::On { .. } | LetsEncrypt::Off => Setting::Unsaid,
@@ -101,7 +101,7 @@ impl Plan {
     }
 
     /// Settings for HTTPS on a host without.
-    fn remark_on_plain(&self, lowering: &mut Lowering<'_, '_>) {
+    fn remark_on_plain(&self, lowering: &mut LowerContext<'_, '_>) {
         let why = "this host does not speak HTTPS itself";
         for key in ONLY_WITH_TLS {
             lowering.reader.no_effect(self.service.owner(), key, why);
@@ -110,25 +110,25 @@ impl Plan {
     }
 
     /// Only GitLab's and Mattermost's hosts send it.
-    fn referrer_policy(&self, lowering: &mut Lowering<'_, '_>) -> HeaderChoice {
+    fn referrer_policy(&self, lowering: &mut LowerContext<'_, '_>) -> HeaderSetting {
         if !matches!(self.service, Service::Gitlab | Service::Mattermost) {
-            return HeaderChoice::Leave;
+            return HeaderSetting::Leave;
         }
         let owner = self.service.owner();
         if lowering.reader.flag(owner, "referrer_policy") == Some(false) {
-            return HeaderChoice::Leave;
+            return HeaderSetting::Leave;
         }
         let default = HeaderValue::from_static("strict-origin-when-cross-origin");
         let Some(said) = lowering.reader.text_of(owner, "referrer_policy") else {
-            return HeaderChoice::Send(default);
+            return HeaderSetting::Send(default);
         };
-        HeaderChoice::Send(header::value(&said.value).unwrap_or_else(|mistake| {
+        HeaderSetting::Send(header::value(&said.value).unwrap_or_else(|mistake| {
             lowering.reader.problems.push(mistake.at(&said.place));
             default
         }))
     }
 
-    fn access_log(&self, lowering: &mut Lowering<'_, '_>) -> LogTarget {
+    fn access_log(&self, lowering: &mut LowerContext<'_, '_>) -> LogTarget {
         let directory = lowering.reader.text_of(self.service.owner(), "log_directory");
         let directory = directory.map_or("/var/log/gitlab/nginx".to_owned(), |said| said.value);
         let file = match self.service {
@@ -141,7 +141,12 @@ impl Plan {
         LogTarget::File(PathBuf::from(directory).join(file))
     }
 
-    fn forwarding(&self, tls: bool, pages: &Pages, lowering: &mut Lowering<'_, '_>) -> ForwardSettings {
+    fn forwarding(
+        &self,
+        tls: bool,
+        pages: &HostErrorPages,
+        lowering: &mut LowerContext<'_, '_>,
+    ) -> ForwardSettings {
         let owner = self.service.owner();
         // The registry's and Pages' are fixed in the package.
         let read_timeout = match self.service {
@@ -167,9 +172,9 @@ impl Plan {
     }
 
     /// Its errors are for programs.
-    fn agent_routes(&self, pages: &Pages, lowering: &mut Lowering<'_, '_>) -> Vec<RouteSection> {
+    fn agent_routes(&self, pages: &HostErrorPages, lowering: &mut LowerContext<'_, '_>) -> Vec<RouteSection> {
         let agent = match self.service {
-            Service::Gitlab | Service::Kas => Agent::read(lowering.reader),
+            Service::Gitlab | Service::Kas => Kas::read(lowering.reader),
             Service::Mattermost | Service::Pages | Service::Registry => None,
         };
         let mut routes = match agent {
@@ -178,15 +183,13 @@ impl Plan {
             None => Vec::new(),
         };
         if pages.intercept() {
-            routes
-                .iter_mut()
-                .for_each(|route| route.settings.intercept_errors = self.said(ApplicationErrors::Pass));
+            routes.iter_mut().for_each(|route| route.settings.intercept_errors = self.said(InterceptErrors::Pass));
         }
         routes
     }
 }
 
-impl listen::Listening {
+impl listen::ListenSettings {
     /// The port that redirects name: that of the URL, never the one that is listened on.
     fn public_port(&self, port: u16) -> Option<NonZeroU16> {
         NonZeroU16::new(port).filter(|_| self.redirects())
@@ -194,10 +197,10 @@ impl listen::Listening {
 }
 
 /// The body limit of a host. nginx means "unlimited" by 0, and that is the package's default.
-fn body_limit(owner: Owner, reader: &mut Reader<'_>) -> Setting<BodyLimit> {
+fn body_limit(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Setting<BodyLimit> {
     match reader.text_of(owner, "client_max_body_size") {
-        Some(Said { value, place }) => match units::body_limit(&value) {
-            Some(value) => Setting::Said(Said { value, place }),
+        Some(Spanned { value, place }) => match units::body_limit(&value) {
+            Some(value) => Setting::Said(Spanned { value, place }),
             None => Setting::Unreadable,
         },
         None => Setting::Unsaid,

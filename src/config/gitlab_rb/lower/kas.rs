@@ -5,35 +5,35 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 
-use super::context::Lowering;
-use super::external_url::{ExternalUrl, Scheme};
-use super::reader::Reader;
-use super::service::Plan;
+use super::context::LowerContext;
+use super::external_url::{ExternalScheme, ExternalUrl};
+use super::reader::SettingsReader;
+use super::service::ServiceHost;
 use super::upstreams::{or_default, read_upstream};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::{
-    self, Application, ForwardSettings, RouteAction, RouteSection, Said, Setting, UpstreamTlsSection,
+    self, ForwardSettings, RouteActionSection, RouteSection, Setting, Spanned, UpstreamRef, UpstreamTlsSection,
 };
-use crate::config::gitlab_rb::settings::Owner;
+use crate::config::gitlab_rb::settings::SettingOwner;
 use crate::model::host::HostName;
 use crate::model::route::PathMatch;
 
 /// Where the agent server listens, and how it is spoken to.
-pub(super) struct Agent {
+pub(super) struct Kas {
     /// Of the agents.
-    agents: Application,
+    agents: UpstreamRef,
     /// Of Kubernetes' own API, for users.
-    api: Application,
+    api: UpstreamRef,
     /// Its own certificate, if it has one. The file is at hand, so that certificate is believed and no
     /// other; the package's nginx believes any.
-    certificate: Option<Said<PathBuf>>,
+    certificate: Option<Spanned<PathBuf>>,
     api_connect_timeout: Duration,
     api_read_timeout: Duration,
 }
 
-impl Agent {
+impl Kas {
     /// `None` if it is switched off, or cannot be understood.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Agent> {
+    pub(super) fn read(reader: &mut SettingsReader<'_>) -> Option<Kas> {
         if is_off(reader) {
             for key in ["listen_address", "kubernetes_api_listen_address", "certificate_file", "key_file"] {
                 reader.no_effect_at(&["gitlab_kas", key], "the agent server is switched off");
@@ -51,11 +51,11 @@ impl Agent {
             reader
                 .no_effect_at(&["gitlab_kas", "certificate_file"], "without key_file the agent server has no TLS");
         }
-        let file = |said: Said<String>| Said { value: PathBuf::from(said.value), place: said.place };
+        let file = |said: Spanned<String>| Spanned { value: PathBuf::from(said.value), place: said.place };
         let mut span = |key: &str, default: u64| {
-            reader.span(Owner::Kas, key).map_or(Duration::from_secs(default), |said| said.value)
+            reader.span(SettingOwner::Kas, key).map_or(Duration::from_secs(default), |said| said.value)
         };
-        Some(Agent {
+        Some(Kas {
             agents,
             api,
             certificate: certificate.filter(|_| has_key).map(file),
@@ -65,7 +65,7 @@ impl Agent {
     }
 
     /// Its paths on GitLab's host.
-    pub(super) fn paths(&self, plan: &Plan) -> Vec<RouteSection> {
+    pub(super) fn paths(&self, plan: &ServiceHost) -> Vec<RouteSection> {
         let root = &plan.url.path;
         let agents = PathMatch::Exact(format!("{root}/-/kubernetes-agent/"));
         let api = PathMatch::Prefix(format!("{root}/-/kubernetes-agent/k8s-proxy/"));
@@ -73,7 +73,7 @@ impl Agent {
     }
 
     /// All that its own host does.
-    pub(super) fn host(&self, plan: &Plan) -> Vec<RouteSection> {
+    pub(super) fn host(&self, plan: &ServiceHost) -> Vec<RouteSection> {
         vec![
             self.agents(plan, PathMatch::Prefix("/".to_owned())),
             self.api(plan, PathMatch::Prefix("/k8s-proxy/".to_owned())),
@@ -81,15 +81,15 @@ impl Agent {
         ]
     }
 
-    fn agents(&self, plan: &Plan, path: PathMatch) -> RouteSection {
-        let mut route = plan.route(path, self.action(plan, &self.agents, document::Scheme::Https));
+    fn agents(&self, plan: &ServiceHost, path: PathMatch) -> RouteSection {
+        let mut route = plan.route(path, self.action(plan, &self.agents, document::UpstreamScheme::Https));
         route.replace_with = plan.said(PathAndQuery::from_static("/"));
         route.settings = self.settings(plan);
         route
     }
 
-    fn api(&self, plan: &Plan, path: PathMatch) -> RouteSection {
-        let mut route = plan.route(path, self.action(plan, &self.api, document::Scheme::Https));
+    fn api(&self, plan: &ServiceHost, path: PathMatch) -> RouteSection {
+        let mut route = plan.route(path, self.action(plan, &self.api, document::UpstreamScheme::Https));
         route.replace_with = plan.said(PathAndQuery::from_static("/"));
         route.settings = ForwardSettings {
             connect_timeout: plan.said(self.api_connect_timeout),
@@ -101,19 +101,25 @@ impl Agent {
     }
 
     /// Calls last as long as the agent does, and may be silent for long.
-    fn grpc(&self, plan: &Plan, prefix: String) -> RouteSection {
-        let plain = Application { scheme: document::Scheme::Grpc, ..self.agents.clone() };
-        let mut route = plan.route(PathMatch::Prefix(prefix), self.action(plan, &plain, document::Scheme::Grpcs));
+    fn grpc(&self, plan: &ServiceHost, prefix: String) -> RouteSection {
+        let plain = UpstreamRef { scheme: document::UpstreamScheme::Grpc, ..self.agents.clone() };
+        let mut route =
+            plan.route(PathMatch::Prefix(prefix), self.action(plan, &plain, document::UpstreamScheme::Grpcs));
         route.settings = ForwardSettings { read_timeout: plan.said(HOUR), ..self.settings(plan) };
         route
     }
 
-    fn action(&self, plan: &Plan, plain: &Application, with_tls: document::Scheme) -> Setting<RouteAction> {
+    fn action(
+        &self,
+        plan: &ServiceHost,
+        plain: &UpstreamRef,
+        with_tls: document::UpstreamScheme,
+    ) -> Setting<RouteActionSection> {
         let scheme = if self.certificate.is_some() { with_tls } else { plain.scheme };
-        plan.said(RouteAction::Upstream(Application { scheme, ..plain.clone() }))
+        plan.said(RouteActionSection::Upstream(UpstreamRef { scheme, ..plain.clone() }))
     }
 
-    fn settings(&self, plan: &Plan) -> ForwardSettings {
+    fn settings(&self, plan: &ServiceHost) -> ForwardSettings {
         let Some(certificate) = &self.certificate else { return ForwardSettings::default() };
         let pin = Setting::Said(certificate.clone());
         ForwardSettings {
@@ -124,7 +130,7 @@ impl Agent {
 }
 
 /// Why there is no host for it, if there is none.
-pub(super) fn without_host(lowering: &mut Lowering<'_, '_>) -> Option<&'static str> {
+pub(super) fn without_host(lowering: &mut LowerContext<'_, '_>) -> Option<&'static str> {
     let reader = &mut *lowering.reader;
     if reader.text(&["gitlab_rails", "gitlab_kas_external_url"]).is_some() {
         reader.no_effect_at(&["gitlab_kas_external_url"], ELSEWHERE);
@@ -138,7 +144,7 @@ pub(super) fn without_host(lowering: &mut Lowering<'_, '_>) -> Option<&'static s
 }
 
 /// The URL of its own host. As in the package the port comes from another setting.
-pub(super) fn url(said: &Said<String>, reader: &mut Reader<'_>) -> Result<ExternalUrl, Diagnostic> {
+pub(super) fn url(said: &Spanned<String>, reader: &mut SettingsReader<'_>) -> Result<ExternalUrl, Diagnostic> {
     let mut url = ExternalUrl::parse_agent(said)?;
     if let Some(place) =
         reader.entry(&["gitlab_kas", "listen_websocket"]).filter(|it| it.value.truth() == Some(false))
@@ -148,10 +154,10 @@ pub(super) fn url(said: &Said<String>, reader: &mut Reader<'_>) -> Result<Extern
         return Err(error.help("set gitlab_kas['listen_websocket'] = true, or take the line out"));
     }
     let default = match url.scheme {
-        Scheme::Http => 80,
-        Scheme::Https => 443,
+        ExternalScheme::Http => 80,
+        ExternalScheme::Https => 443,
     };
-    let said_port = reader.port(Owner::Kas, "port").map(|said| said.value);
+    let said_port = reader.port(SettingOwner::Kas, "port").map(|said| said.value);
     let port = said_port.unwrap_or(default);
     if url.port != port && said_port.is_none() {
         let message = format!("the port of this URL is not listened on; {port} is, as in the package");
@@ -159,14 +165,14 @@ pub(super) fn url(said: &Said<String>, reader: &mut Reader<'_>) -> Result<Extern
         reader.problems.push(warning.help(format!("set gitlab_kas_nginx['port'] = {}", url.port)));
     }
     url.port = port;
-    if let Some(host) = reader.text_of(Owner::Kas, "host") {
+    if let Some(host) = reader.text_of(SettingOwner::Kas, "host") {
         let wrong = |why| Diagnostic::error(&host.place, format!("`{}` is not a host name: {why}", host.value));
         url.name = HostName::parse(&host.value).map_err(wrong)?;
     }
     Ok(url)
 }
 
-pub(super) fn is_off(reader: &Reader<'_>) -> bool {
+pub(super) fn is_off(reader: &SettingsReader<'_>) -> bool {
     reader.flag_at(&["gitlab_kas", "enable"]) == Some(false)
 }
 

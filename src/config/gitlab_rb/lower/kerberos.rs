@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::{HostSection, Said, Setting};
-use crate::config::gitlab_rb::value::Entry;
+use crate::config::document::{HostSection, Setting, Spanned};
+use crate::config::gitlab_rb::value::HashEntry;
 
 /// Lets GitLab's host listen there too, if the file asks for it. The port may speak plain HTTP although the
 /// host speaks HTTPS; then that is another host of the same name.
-pub(super) fn add_port(gitlab: &mut HostSection, reader: &mut Reader<'_>) -> Option<HostSection> {
+pub(super) fn add_port(gitlab: &mut HostSection, reader: &mut SettingsReader<'_>) -> Option<HostSection> {
     let wanted = ["kerberos_enabled", "kerberos_use_dedicated_port"];
     if wanted.iter().any(|key| reader.flag_at(&["gitlab_rails", key]) != Some(true)) {
         for key in ["kerberos_port", "kerberos_https", "kerberos_use_dedicated_port"] {
@@ -35,22 +35,24 @@ pub(super) fn add_port(gitlab: &mut HostSection, reader: &mut Reader<'_>) -> Opt
 }
 
 /// Every address of the host, on the port for Kerberos.
-fn addresses(gitlab: &HostSection, reader: &mut Reader<'_>) -> Vec<Said<SocketAddr>> {
+fn addresses(gitlab: &HostSection, reader: &mut SettingsReader<'_>) -> Vec<Spanned<SocketAddr>> {
     let said = reader.text(&["gitlab_rails", "kerberos_port"]);
     let port = said.and_then(|said| said.value.parse().ok()).unwrap_or(8443);
     let listen = gitlab.settings.listen.said().map(|said| &said.value[..]).unwrap_or_default();
-    let on_port =
-        |said: &Said<SocketAddr>| Said { value: SocketAddr::new(said.value.ip(), port), place: said.place.clone() };
+    let on_port = |said: &Spanned<SocketAddr>| Spanned {
+        value: SocketAddr::new(said.value.ip(), port),
+        place: said.place.clone(),
+    };
     listen.iter().map(on_port).collect()
 }
 
-fn plain(gitlab: &HostSection, addresses: Vec<Said<SocketAddr>>) -> HostSection {
+fn plain(gitlab: &HostSection, addresses: Vec<Spanned<SocketAddr>>) -> HostSection {
     let mut host = gitlab.clone();
     let place = host.place.clone();
     (host.certificate, host.certificate_key, host.key_password_file) = Default::default();
     host.public_port = Setting::Unsaid;
-    host.settings.tls = Setting::Said(Said { value: false, place: place.clone() });
-    host.settings.listen = Setting::Said(Said { value: addresses, place });
+    host.settings.tls = Setting::Said(Spanned { value: false, place: place.clone() });
+    host.settings.listen = Setting::Said(Spanned { value: addresses, place });
     host.settings.redirect_from = Setting::Unsaid;
     (host.settings.http2, host.settings.encryption) = Default::default();
     for route in &mut host.routes {
@@ -59,7 +61,7 @@ fn plain(gitlab: &HostSection, addresses: Vec<Said<SocketAddr>>) -> HostSection 
     host
 }
 
-fn without_certificate(https: &Entry) -> Diagnostic {
+fn without_certificate(https: &HashEntry) -> Diagnostic {
     Diagnostic::error(&https.place, "the port for Kerberos cannot speak HTTPS: GitLab's host has no certificate")
         .help("set kerberos_https to false, or let GitLab's host speak HTTPS")
 }

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::acme;
-use super::certificate_paths::Files;
-use super::external_url::{ExternalUrl, Scheme};
-use super::reader::Reader;
-use super::service::{Plan, Service};
+use super::certificate_paths::CertificatePaths;
+use super::external_url::{ExternalScheme, ExternalUrl};
+use super::reader::SettingsReader;
+use super::service::{Service, ServiceHost};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::{AcmeSection, Said, Setting};
-use crate::config::gitlab_rb::environment::Surroundings;
+use crate::config::document::{AcmeSection, Setting, Spanned};
+use crate::config::gitlab_rb::environment::Environment;
 use crate::config::gitlab_rb::overrides;
-use crate::config::gitlab_rb::settings::Owner;
-use crate::config::gitlab_rb::value::Entry;
-use crate::config::span::Place;
+use crate::config::gitlab_rb::settings::SettingOwner;
+use crate::config::gitlab_rb::value::HashEntry;
+use crate::config::span::SourceSpan;
 
 /// Whether the integration is on.
 pub(super) enum LetsEncrypt {
@@ -21,9 +21,9 @@ pub(super) enum LetsEncrypt {
     /// Hosts without a certificate file of their own are in GitLab's certificate.
     On {
         gitlab: Box<ExternalUrl>,
-        certificate: Box<Files>,
+        certificate: Box<CertificatePaths>,
         /// Where it is turned on.
-        place: Place,
+        place: SourceSpan,
     },
 }
 
@@ -31,9 +31,13 @@ impl LetsEncrypt {
     /// It is on if the file says so. If it says nothing, it is on where it has been turned on before, and where
     /// GitLab's certificate and key are both missing: nothing else could be meant. The package leaves it off if its
     /// nginx is off; but that is how a machine is set up whose nginx has been replaced by this program.
-    pub(super) fn decide(gitlab: &Plan, reader: &mut Reader<'_>, surroundings: &dyn Surroundings) -> LetsEncrypt {
-        let is_https =
-            gitlab.url.scheme == Scheme::Https && reader.flag(Owner::Gitlab, "listen_https") != Some(false);
+    pub(super) fn decide(
+        gitlab: &ServiceHost,
+        reader: &mut SettingsReader<'_>,
+        surroundings: &dyn Environment,
+    ) -> LetsEncrypt {
+        let is_https = gitlab.url.scheme == ExternalScheme::Https
+            && reader.flag(SettingOwner::Gitlab, "listen_https") != Some(false);
         let files = Self::certificate(gitlab, reader);
         let said = reader.flag_at(&["letsencrypt", "enable"]);
         let is_remembered = is_https && was_turned_on(&files, surroundings);
@@ -53,7 +57,7 @@ impl LetsEncrypt {
     }
 
     /// What is obtained from whom, if anything is.
-    pub(super) fn section(&self, reader: &mut Reader<'_>) -> Setting<AcmeSection> {
+    pub(super) fn section(&self, reader: &mut SettingsReader<'_>) -> Setting<AcmeSection> {
         match self {
             LetsEncrypt::On { place, certificate, .. } => {
                 acme::section(&state_directory(certificate), place, reader)
@@ -67,17 +71,17 @@ impl LetsEncrypt {
         matches!(self, LetsEncrypt::On { certificate, .. } if certificate[0].value == shown)
     }
 
-    fn certificate(gitlab: &Plan, reader: &mut Reader<'_>) -> Files {
+    fn certificate(gitlab: &ServiceHost, reader: &mut SettingsReader<'_>) -> CertificatePaths {
         [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")].map(|(key, ending)| {
             let default = || format!("/etc/gitlab/ssl/{}.{ending}", gitlab.url.host);
-            let said = reader.text_of(Owner::Gitlab, key);
+            let said = reader.text_of(SettingOwner::Gitlab, key);
             let place = said.as_ref().map_or(&gitlab.place, |said| &said.place).clone();
-            Said { value: PathBuf::from(said.map_or_else(default, |said| said.value)), place }
+            Spanned { value: PathBuf::from(said.map_or_else(default, |said| said.value)), place }
         })
     }
 
     /// Without a host of GitLab's nothing is obtained, whatever the file says.
-    pub(super) fn is_idle(reader: &mut Reader<'_>) {
+    pub(super) fn is_idle(reader: &mut SettingsReader<'_>) {
         if reader.flag_at(&["letsencrypt", "enable"]) == Some(true) {
             reader.no_effect_at(
                 &["letsencrypt", "enable"],
@@ -91,14 +95,19 @@ impl LetsEncrypt {
     pub(super) fn registry(&self) -> Option<ExternalUrl> {
         match self {
             LetsEncrypt::On { gitlab, .. } if gitlab.path.is_empty() => {
-                Some(ExternalUrl { scheme: Scheme::Https, port: REGISTRY_PORT, ..(**gitlab).clone() })
+                Some(ExternalUrl { scheme: ExternalScheme::Https, port: REGISTRY_PORT, ..(**gitlab).clone() })
             }
             LetsEncrypt::On { .. } | LetsEncrypt::Off => None,
         }
     }
 
     /// Whether a host redirects that is not told about it. `own` is its certificate.
-    pub(super) fn redirects(&self, plan: &Plan, own: &Files, surroundings: &dyn Surroundings) -> bool {
+    pub(super) fn redirects(
+        &self,
+        plan: &ServiceHost,
+        own: &CertificatePaths,
+        surroundings: &dyn Environment,
+    ) -> bool {
         match self {
             LetsEncrypt::Off => false,
             LetsEncrypt::On { .. } if plan.service == Service::Gitlab => true,
@@ -112,9 +121,9 @@ impl LetsEncrypt {
     pub(super) fn in_place_of(
         &self,
         service: Service,
-        own: &Files,
-        surroundings: &dyn Surroundings,
-    ) -> Option<&Files> {
+        own: &CertificatePaths,
+        surroundings: &dyn Environment,
+    ) -> Option<&CertificatePaths> {
         let takes_in = matches!(service, Service::Mattermost | Service::Registry | Service::Kas);
         match self {
             LetsEncrypt::On { certificate, .. } if takes_in && !surroundings.exists(&own[0].value) => {
@@ -128,15 +137,15 @@ impl LetsEncrypt {
 const REGISTRY_PORT: u16 = 5050;
 
 /// Where the proxy keeps its account: whoever may store the certificate may store that beside it.
-fn state_directory(files: &Files) -> PathBuf {
+fn state_directory(files: &CertificatePaths) -> PathBuf {
     files[0].value.with_file_name("acme")
 }
 
 /// For the package, obtaining certificates needs its own nginx, which wants the ports of this proxy.
-fn warn_of_nginx(reader: &mut Reader<'_>) {
+fn warn_of_nginx(reader: &mut SettingsReader<'_>) {
     let nginx_is_off = reader.flag_at(&["nginx", "enable"]) == Some(false);
     // The package does not read the overrides.
-    let is_read = |enabled: &Entry| !enabled.place.file_name().ends_with(overrides::FILE_NAME);
+    let is_read = |enabled: &HashEntry| !enabled.place.file_name().ends_with(overrides::FILE_NAME);
     let enabled = reader.entry(&["letsencrypt", "enable"]).filter(|enabled| nginx_is_off && is_read(enabled));
     let Some(enabled) = enabled else { return };
     let message = "with letsencrypt['enable'] = true, `gitlab-ctl reconfigure` starts the bundled nginx again";
@@ -149,13 +158,13 @@ fn warn_of_nginx(reader: &mut Reader<'_>) {
 }
 
 /// Neither file is there: the package turns the integration on by itself then.
-fn is_needed(files: &Files, reader: &Reader<'_>, surroundings: &dyn Surroundings) -> bool {
+fn is_needed(files: &CertificatePaths, reader: &SettingsReader<'_>, surroundings: &dyn Environment) -> bool {
     let remembers = reader.flag_at(&["package", "generate_secrets_json_file"]) != Some(false);
     remembers && !files.iter().any(|file| surroundings.exists(&file.value))
 }
 
 /// Nobody has asked for it in so many words.
-fn tell_of_obtaining(files: &Files, gitlab: &Plan, reader: &mut Reader<'_>) {
+fn tell_of_obtaining(files: &CertificatePaths, gitlab: &ServiceHost, reader: &mut SettingsReader<'_>) {
     let message = format!("there is neither {} nor its key, so they are obtained", files[0].value.display());
     let warning = Diagnostic::warning(&gitlab.place, message);
     reader.problems.push(
@@ -166,7 +175,7 @@ fn tell_of_obtaining(files: &Files, gitlab: &Plan, reader: &mut Reader<'_>) {
 }
 
 /// The package remembers it beside its secrets, the proxy by its account.
-fn was_turned_on(files: &Files, surroundings: &dyn Surroundings) -> bool {
+fn was_turned_on(files: &CertificatePaths, surroundings: &dyn Environment) -> bool {
     if surroundings.exists(&state_directory(files)) {
         return true;
     }

@@ -2,31 +2,31 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::context::Lowering;
-use super::external_url::Scheme;
-use super::reader::Reader;
-use super::service::{Plan, Service};
-use crate::config::diagnostic::{Diagnostics, Mistake};
-use crate::config::document::Said;
+use super::context::LowerContext;
+use super::external_url::ExternalScheme;
+use super::reader::SettingsReader;
+use super::service::{Service, ServiceHost};
+use crate::config::diagnostic::{Diagnostics, ValueError};
+use crate::config::document::Spanned;
 
 /// The sockets of a host.
-pub(super) struct Listening {
+pub(super) struct ListenSettings {
     pub(super) tls: bool,
-    pub(super) listen: Vec<Said<SocketAddr>>,
+    pub(super) listen: Vec<Spanned<SocketAddr>>,
     /// Empty if it does not redirect.
-    pub(super) redirect_from: Vec<Said<SocketAddr>>,
+    pub(super) redirect_from: Vec<Spanned<SocketAddr>>,
 }
 
-impl Listening {
+impl ListenSettings {
     pub(super) fn redirects(&self) -> bool {
         !self.redirect_from.is_empty()
     }
 }
 
 /// Every address on the host's port; and, if it speaks TLS and is to redirect, on the redirect's port.
-pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
+pub(super) fn of(plan: &ServiceHost, lowering: &mut LowerContext<'_, '_>) -> ListenSettings {
     let owner = plan.service.owner();
-    let by_url = plan.url.scheme == Scheme::Https;
+    let by_url = plan.url.scheme == ExternalScheme::Https;
     let by_scheme = match plan.service {
         Service::Kas | Service::Registry => lowering.reader.flag(owner, "https").unwrap_or(by_url),
         _ => by_url,
@@ -41,13 +41,13 @@ pub(super) fn of(plan: &Plan, lowering: &mut Lowering<'_, '_>) -> Listening {
     let redirect_port = lowering.reader.port(owner, "redirect_http_to_https_port");
     let addresses = addresses(plan, lowering.reader);
     let redirect_from = if tls && redirect { on(&addresses, redirect_port, 80) } else { Vec::new() };
-    Listening { tls, listen: on(&addresses, port, plan.url.port), redirect_from }
+    ListenSettings { tls, listen: on(&addresses, port, plan.url.port), redirect_from }
 }
 
 /// Every address on a port. Where the port is said is the place to change it if it is taken.
-fn on(addresses: &[Said<IpAddr>], said: Option<Said<u16>>, default: u16) -> Vec<Said<SocketAddr>> {
+fn on(addresses: &[Spanned<IpAddr>], said: Option<Spanned<u16>>, default: u16) -> Vec<Spanned<SocketAddr>> {
     let port = said.as_ref().map_or(default, |said| said.value);
-    let on = |address: &Said<IpAddr>| Said {
+    let on = |address: &Spanned<IpAddr>| Spanned {
         value: SocketAddr::new(address.value, port),
         place: said.as_ref().map_or(&address.place, |said| &said.place).clone(),
     };
@@ -55,26 +55,26 @@ fn on(addresses: &[Said<IpAddr>], said: Option<Said<u16>>, default: u16) -> Vec<
 }
 
 /// The package listens on every IPv4 address unless it is told otherwise.
-fn addresses(plan: &Plan, reader: &mut Reader<'_>) -> Vec<Said<IpAddr>> {
-    let default = || vec![Said { value: "*".to_owned(), place: plan.place.clone() }];
+fn addresses(plan: &ServiceHost, reader: &mut SettingsReader<'_>) -> Vec<Spanned<IpAddr>> {
+    let default = || vec![Spanned { value: "*".to_owned(), place: plan.place.clone() }];
     let said = reader.texts(plan.service.owner(), "listen_addresses").unwrap_or_else(default);
     read(said, reader.problems)
 }
 
 /// Reads addresses as nginx writes them. What is none is reported.
-pub(super) fn read(said: Vec<Said<String>>, problems: &mut Diagnostics) -> Vec<Said<IpAddr>> {
-    let mut addresses: Vec<Said<IpAddr>> = Vec::new();
+pub(super) fn read(said: Vec<Spanned<String>>, problems: &mut Diagnostics) -> Vec<Spanned<IpAddr>> {
+    let mut addresses: Vec<Spanned<IpAddr>> = Vec::new();
     for written in said {
         match address(&written.value) {
             Ok(value) if addresses.iter().any(|known| known.value == value) => {}
-            Ok(value) => addresses.push(Said { value, place: written.place }),
+            Ok(value) => addresses.push(Spanned { value, place: written.place }),
             Err(mistake) => problems.push(mistake.at(&written.place)),
         }
     }
     addresses
 }
 
-fn address(written: &str) -> Result<IpAddr, Mistake> {
+fn address(written: &str) -> Result<IpAddr, ValueError> {
     if written == "*" {
         return Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     }
@@ -86,7 +86,7 @@ fn address(written: &str) -> Result<IpAddr, Mistake> {
     if let Ok(address) = written.parse() {
         return Ok(IpAddr::V4(address));
     }
-    let mistake = Mistake::new(format!("`{written}` is no address to listen on"));
+    let mistake = ValueError::new(format!("`{written}` is no address to listen on"));
     Err(match written.parse::<std::net::Ipv6Addr>() {
         Ok(_) => mistake.help(format!("an IPv6 address stands in brackets: '[{written}]'")),
         Err(_) => {

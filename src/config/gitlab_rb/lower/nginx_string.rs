@@ -2,7 +2,7 @@
 
 /// Why nginx would not take a text for one argument of a directive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoWord {
+pub(super) enum InvalidNginxWord {
     /// A quote that is not closed, or something behind the closing one.
     Quotes,
     /// Something that ends the directive.
@@ -11,16 +11,16 @@ pub(super) enum NoWord {
 
 /// One argument of a directive. Quotes belong to nginx, not to the value. Blanks outside quotes would separate
 /// arguments; they are kept, because what is meant is clear.
-pub(super) fn word(text: &str) -> Result<String, NoWord> {
+pub(super) fn word(text: &str) -> Result<String, InvalidNginxWord> {
     let text = text.trim();
     let Some(quote) = text.chars().next().filter(|first| ['"', '\''].contains(first)) else {
         return match end_of_bare_word(text) {
-            Some(end) => Err(NoWord::Ends(end)),
+            Some(end) => Err(InvalidNginxWord::Ends(end)),
             None => Ok(unescaped(text)),
         };
     };
     let inner = text[1..].strip_suffix(quote).filter(|inner| find_unescaped(inner, &[quote]).is_none());
-    inner.map(unescaped).ok_or(NoWord::Quotes)
+    inner.map(unescaped).ok_or(InvalidNginxWord::Quotes)
 }
 
 /// What is meant by a text between quotes.
@@ -90,10 +90,10 @@ mod tests {
 
     #[test]
     fn what_would_end_the_directive_is_no_value() {
-        assert_eq!(word("a; proxy_set_header X-Admin yes"), Err(NoWord::Ends(';')));
-        assert_eq!(word("a{b"), Err(NoWord::Ends('{')));
+        assert_eq!(word("a; proxy_set_header X-Admin yes"), Err(InvalidNginxWord::Ends(';')));
+        assert_eq!(word("a{b"), Err(InvalidNginxWord::Ends('{')));
         for text in ["\"a", "\"a\" b", "\"a\\\"", "'"] {
-            assert_eq!(word(text), Err(NoWord::Quotes), "{text}");
+            assert_eq!(word(text), Err(InvalidNginxWord::Quotes), "{text}");
         }
     }
 }

@@ -1,33 +1,33 @@
 //! `ssl_conf_command`: OpenSSL's own configuration, as far as it can be done without OpenSSL.
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::units;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::Said;
-use crate::config::gitlab_rb::settings::Owner;
-use crate::config::span::Place;
-use crate::model::setting_report::Verdict;
+use crate::config::document::Spanned;
+use crate::config::gitlab_rb::settings::SettingOwner;
+use crate::config::span::SourceSpan;
+use crate::model::setting_report::SettingVerdict;
 use crate::model::tls::CipherSuite;
 
 /// What the commands of a host ask for.
 #[derive(Default)]
-pub(super) struct Commands {
+pub(super) struct OpensslConf {
     /// A cipher string, for TLS 1.2.
-    pub(super) ciphers: Option<Said<String>>,
+    pub(super) ciphers: Option<Spanned<String>>,
     /// The suites of TLS 1.3, at least one.
-    pub(super) suites: Option<Said<Vec<CipherSuite>>>,
-    pub(super) groups: Option<Said<String>>,
+    pub(super) suites: Option<Spanned<Vec<CipherSuite>>>,
+    pub(super) groups: Option<Spanned<String>>,
     /// Where older versions are ruled out.
-    pub(super) only_tls13: Option<Place>,
+    pub(super) only_tls13: Option<SourceSpan>,
     /// Where the server's order of suites is asked for.
-    pub(super) server_order: Option<Place>,
+    pub(super) server_order: Option<SourceSpan>,
     /// Where tickets are turned off.
-    pub(super) no_tickets: Option<Place>,
+    pub(super) no_tickets: Option<SourceSpan>,
 }
 
 /// Reads all commands. Those that cannot be obeyed are refused by name.
-pub(super) fn read(owner: Owner, reader: &mut Reader<'_>) -> Commands {
-    let mut commands = Commands::default();
+pub(super) fn read(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> OpensslConf {
+    let mut commands = OpensslConf::default();
     let one = reader.text_of(owner, KEY).map(|said| vec![said]);
     let Some(all) = one.or_else(|| reader.texts(owner, KEY)) else { return commands };
     let mut refused = Vec::new();
@@ -36,16 +36,16 @@ pub(super) fn read(owner: Owner, reader: &mut Reader<'_>) -> Commands {
     }
     if !refused.is_empty() {
         let why = format!("there is no OpenSSL here, so this cannot be done: {}", refused.join(", "));
-        reader.remark_on(owner, KEY, Verdict::Refused, &why);
+        reader.remark_on(owner, KEY, SettingVerdict::Refused, &why);
     }
     commands
 }
 
-impl Commands {
+impl OpensslConf {
     /// Takes one command up; gives back what cannot be done of it.
-    fn add(&mut self, said: &Said<String>, reader: &mut Reader<'_>) -> Vec<String> {
+    fn add(&mut self, said: &Spanned<String>, reader: &mut SettingsReader<'_>) -> Vec<String> {
         let (name, value) = said.value.trim().split_once(char::is_whitespace).unwrap_or((&said.value, ""));
-        let value = Said { value: value.trim().to_owned(), place: said.place.clone() };
+        let value = Spanned { value: value.trim().to_owned(), place: said.place.clone() };
         match name {
             "CipherString" => self.ciphers = Some(value),
             "Ciphersuites" => self.suites = suites(value, reader),
@@ -60,7 +60,7 @@ impl Commands {
         Vec::new()
     }
 
-    fn add_options(&mut self, said: &Said<String>) -> Vec<String> {
+    fn add_options(&mut self, said: &Spanned<String>) -> Vec<String> {
         let mut refused = Vec::new();
         for option in said.value.split(',').map(str::trim).filter(|option| !option.is_empty()) {
             match option {
@@ -76,7 +76,7 @@ impl Commands {
     }
 }
 
-fn suites(said: Said<String>, reader: &mut Reader<'_>) -> Option<Said<Vec<CipherSuite>>> {
+fn suites(said: Spanned<String>, reader: &mut SettingsReader<'_>) -> Option<Spanned<Vec<CipherSuite>>> {
     let mut suites: Vec<CipherSuite> = Vec::new();
     for suite in said.value.split(':').filter_map(CipherSuite::named) {
         if suite.is_of_tls13() && !suites.contains(&suite) {
@@ -88,7 +88,7 @@ fn suites(said: Said<String>, reader: &mut Reader<'_>) -> Option<Said<Vec<Cipher
         reader.problems.push(error.help("write 'Ciphersuites TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256'"));
         return None;
     }
-    Some(Said { value: suites, place: said.place })
+    Some(Spanned { value: suites, place: said.place })
 }
 
 const KEY: &str = "ssl_conf_command";

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::reader::{Reader, spelled};
+use super::reader::{SettingsReader, spelled};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::{HostSection, Said};
+use crate::config::document::{HostSection, Spanned};
 use crate::model::upstream::UpstreamAddress;
 
 /// Reports hosts that want the very address of their application, of Pages, or of Puma.
-pub(super) fn report(hosts: &[HostSection], reader: &mut Reader<'_>) {
+pub(super) fn report(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
     report_applications(hosts, reader.problems);
     report_pages(hosts, reader);
     report_puma(hosts, reader);
@@ -32,7 +32,7 @@ fn report_applications(hosts: &[HostSection], problems: &mut Diagnostics) {
 }
 
 /// For domains of its users Pages has addresses of its own.
-fn report_pages(hosts: &[HostSection], reader: &mut Reader<'_>) {
+fn report_pages(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
     let switches = [["gitlab_rails", "pages_enabled"], ["gitlab_pages", "enable"]];
     let is_off = switches.iter().any(|path| reader.flag_at(path) == Some(false));
     if is_off || reader.text(&["pages_external_url"]).is_none() {
@@ -55,7 +55,7 @@ fn report_pages(hosts: &[HostSection], reader: &mut Reader<'_>) {
 }
 
 /// Whether Puma runs here, and listens on TCP, is not certain.
-fn report_puma(hosts: &[HostSection], reader: &mut Reader<'_>) {
+fn report_puma(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
     let is_off =
         [["puma", "enable"], ["gitlab_rails", "enable"]].iter().any(|path| reader.flag_at(path) == Some(false));
     let port = reader.text(&["puma", "port"]).and_then(|said| said.value.parse().ok()).unwrap_or(8080);
@@ -67,12 +67,12 @@ fn report_puma(hosts: &[HostSection], reader: &mut Reader<'_>) {
     }
 }
 
-fn listening(host: &HostSection) -> impl Iterator<Item = &Said<SocketAddr>> {
+fn listening(host: &HostSection) -> impl Iterator<Item = &Spanned<SocketAddr>> {
     host.settings.listen.said().into_iter().flat_map(|said| &said.value)
 }
 
 /// All addresses, those of redirects included.
-fn wanted(hosts: &[HostSection]) -> impl Iterator<Item = &Said<SocketAddr>> {
+fn wanted(hosts: &[HostSection]) -> impl Iterator<Item = &Spanned<SocketAddr>> {
     hosts.iter().flat_map(|host| {
         let redirects = host.settings.redirect_from.said();
         listening(host).chain(redirects.into_iter().flat_map(|said| &said.value))

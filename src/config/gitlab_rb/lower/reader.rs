@@ -9,72 +9,78 @@ use std::time::Duration;
 
 use super::snippet::report::DirectiveVerdict;
 use super::units;
-use crate::config::diagnostic::{Diagnostics, Mistake};
-use crate::config::document::{Said, Setting};
-use crate::config::gitlab_rb::assignments::Settings;
-use crate::config::gitlab_rb::settings::Owner;
-use crate::config::gitlab_rb::value::{Data, Entry, Hash, Value};
-use crate::config::span::{Place, Source};
-use crate::model::setting_report::Verdict;
+use crate::config::diagnostic::{Diagnostics, ValueError};
+use crate::config::document::{Setting, Spanned};
+use crate::config::gitlab_rb::assignments::AssignedSettings;
+use crate::config::gitlab_rb::settings::SettingOwner;
+use crate::config::gitlab_rb::value::{HashEntry, RubyData, RubyHash, RubyValue};
+use crate::config::span::{SourceFile, SourceSpan};
+use crate::model::setting_report::SettingVerdict;
 
 /// The settings, and what was found out about them on the way.
-pub(in crate::config::gitlab_rb) struct Reader<'a> {
-    settings: &'a Settings,
+pub(in crate::config::gitlab_rb) struct SettingsReader<'a> {
+    settings: &'a AssignedSettings,
     /// The file as a whole, for what is not in it.
-    pub(super) file: Place,
+    pub(super) file: SourceSpan,
     pub(in crate::config::gitlab_rb) problems: &'a mut Diagnostics,
     /// What came of single settings, where the table alone does not tell.
-    pub(in crate::config::gitlab_rb) remarks: Remarks,
+    pub(in crate::config::gitlab_rb) remarks: SettingRemarks,
     /// What came of each directive of nginx text.
     pub(in crate::config::gitlab_rb) directives: Vec<DirectiveVerdict>,
 }
 
 /// Verdicts with their reasons, by the keys joined with dots.
-pub(in crate::config::gitlab_rb) type Remarks = HashMap<String, (Verdict, String)>;
+pub(in crate::config::gitlab_rb) type SettingRemarks = HashMap<String, (SettingVerdict, String)>;
 
-impl<'a> Reader<'a> {
+impl<'a> SettingsReader<'a> {
     pub(in crate::config::gitlab_rb) fn new(
-        settings: &'a Settings,
-        source: &Arc<Source>,
+        settings: &'a AssignedSettings,
+        source: &Arc<SourceFile>,
         problems: &'a mut Diagnostics,
-    ) -> Reader<'a> {
-        Reader { settings, file: Place::file(source), problems, remarks: Remarks::new(), directives: Vec::new() }
+    ) -> SettingsReader<'a> {
+        SettingsReader {
+            settings,
+            file: SourceSpan::file(source),
+            problems,
+            remarks: SettingRemarks::new(),
+            directives: Vec::new(),
+        }
     }
 
     /// The setting by its keys. `nil` leaves the default, so it is none.
-    pub(super) fn entry(&self, path: &[&str]) -> Option<Entry> {
-        self.settings.entry(path).filter(|entry| !matches!(entry.value.data, Data::Nil))
+    pub(super) fn entry(&self, path: &[&str]) -> Option<HashEntry> {
+        self.settings.entry(path).filter(|entry| !matches!(entry.value.data, RubyData::Nil))
     }
 
     /// The setting of an owner, whichever way it is spelled. An older spelling that loses is remarked on.
-    pub(super) fn of(&mut self, owner: Owner, key: &str) -> Option<Entry> {
+    pub(super) fn of(&mut self, owner: SettingOwner, key: &str) -> Option<HashEntry> {
         let paths = owner.hashes().iter().map(|hash| [hash, &[key][..]].concat());
         let mut found = paths.filter_map(|path| self.entry(&path).map(|entry| (path, entry)));
         let (winner, entry) = found.next()?;
         let losers: Vec<_> = found.map(|(path, _)| path.join(".")).collect();
         for loser in losers {
-            self.remark(loser, Verdict::NoEffect, format!("{} wins", spelled(&winner)));
+            self.remark(loser, SettingVerdict::NoEffect, format!("{} wins", spelled(&winner)));
         }
         Some(entry)
     }
 
     /// The keys of the setting of an owner as it is spelled, joined with dots.
-    pub(super) fn spelling(&self, owner: Owner, key: &str) -> Option<String> {
+    pub(super) fn spelling(&self, owner: SettingOwner, key: &str) -> Option<String> {
         let paths = owner.hashes().iter().map(|hash| [hash, &[key][..]].concat());
         paths.into_iter().find(|path| self.entry(path).is_some()).map(|path| path.join("."))
     }
 
-    pub(super) fn remark(&mut self, key: String, verdict: Verdict, reason: impl Into<String>) {
+    pub(super) fn remark(&mut self, key: String, verdict: SettingVerdict, reason: impl Into<String>) {
         self.remarks.insert(key, (verdict, reason.into()));
     }
 
     /// Says why a setting of an owner has no effect, if it is set.
-    pub(super) fn no_effect(&mut self, owner: Owner, key: &str, reason: &str) {
-        self.remark_on(owner, key, Verdict::NoEffect, reason);
+    pub(super) fn no_effect(&mut self, owner: SettingOwner, key: &str, reason: &str) {
+        self.remark_on(owner, key, SettingVerdict::NoEffect, reason);
     }
 
     /// Says what comes of a setting of an owner, if it is set and nothing has been said of it yet.
-    pub(super) fn remark_on(&mut self, owner: Owner, key: &str, verdict: Verdict, reason: &str) {
+    pub(super) fn remark_on(&mut self, owner: SettingOwner, key: &str, verdict: SettingVerdict, reason: &str) {
         for hash in owner.hashes() {
             let path = [hash, &[key][..]].concat();
             if self.entry(&path).is_some() && !self.remarks.contains_key(&path.join(".")) {
@@ -86,15 +92,15 @@ impl<'a> Reader<'a> {
     /// Says why a setting beside the `nginx` family has no effect, if it is set.
     pub(super) fn no_effect_at(&mut self, path: &[&str], reason: &str) {
         if self.entry(path).is_some() {
-            self.remark(path.join("."), Verdict::NoEffect, reason);
+            self.remark(path.join("."), SettingVerdict::NoEffect, reason);
         }
     }
 
     /// The keys that are set for an owner.
-    pub(super) fn keys_of(&self, owner: Owner) -> Vec<String> {
+    pub(super) fn keys_of(&self, owner: SettingOwner) -> Vec<String> {
         let mut keys = Vec::new();
         for hash in owner.hashes() {
-            if let Some(Data::Section(section)) = self.settings.entry(hash).map(|entry| entry.value.data) {
+            if let Some(RubyData::Section(section)) = self.settings.entry(hash).map(|entry| entry.value.data) {
                 keys.extend(section.borrow().entries().map(|(key, _)| key.to_owned()));
             }
         }
@@ -105,15 +111,15 @@ impl<'a> Reader<'a> {
         self.entry(path)?.value.truth()
     }
 
-    pub(super) fn text(&self, path: &[&str]) -> Option<Said<String>> {
+    pub(super) fn text(&self, path: &[&str]) -> Option<Spanned<String>> {
         text(self.entry(path)?)
     }
 
-    pub(super) fn flag(&mut self, owner: Owner, key: &str) -> Option<bool> {
+    pub(super) fn flag(&mut self, owner: SettingOwner, key: &str) -> Option<bool> {
         self.of(owner, key)?.value.truth()
     }
 
-    pub(super) fn text_of(&mut self, owner: Owner, key: &str) -> Option<Said<String>> {
+    pub(super) fn text_of(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<String>> {
         text(self.of(owner, key)?)
     }
 
@@ -121,12 +127,12 @@ impl<'a> Reader<'a> {
     /// A text with a form of its own. What `parse` refuses is a problem at its place.
     pub(super) fn parsed<T>(
         &mut self,
-        said: Option<Said<String>>,
-        parse: fn(&str) -> Result<T, Mistake>,
+        said: Option<Spanned<String>>,
+        parse: fn(&str) -> Result<T, ValueError>,
     ) -> Setting<T> {
-        let Some(Said { value, place }) = said else { return Setting::Unsaid };
+        let Some(Spanned { value, place }) = said else { return Setting::Unsaid };
         match parse(&value) {
-            Ok(value) => Setting::Said(Said { value, place }),
+            Ok(value) => Setting::Said(Spanned { value, place }),
             Err(mistake) => {
                 self.problems.push(mistake.at(&place));
                 Setting::Unreadable
@@ -134,43 +140,43 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn port(&mut self, owner: Owner, key: &str) -> Option<Said<u16>> {
+    pub(super) fn port(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<u16>> {
         let said = text(self.of(owner, key)?)?;
-        Some(Said { value: said.value.trim().parse().ok()?, place: said.place })
+        Some(Spanned { value: said.value.trim().parse().ok()?, place: said.place })
     }
 
-    pub(super) fn number(&mut self, owner: Owner, key: &str) -> Option<Said<i64>> {
+    pub(super) fn number(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<i64>> {
         let entry = self.of(owner, key)?;
         match entry.value.data {
-            Data::Int(value) => Some(Said { value, place: entry.value.place }),
+            RubyData::Int(value) => Some(Spanned { value, place: entry.value.place }),
             _ => None,
         }
     }
 
-    pub(super) fn span(&mut self, owner: Owner, key: &str) -> Option<Said<Duration>> {
+    pub(super) fn span(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<Duration>> {
         let said = text(self.of(owner, key)?)?;
-        Some(Said { value: units::span(&said.value)?, place: said.place })
+        Some(Spanned { value: units::span(&said.value)?, place: said.place })
     }
 
     /// A list of texts, each with its own place.
-    pub(super) fn texts(&mut self, owner: Owner, key: &str) -> Option<Vec<Said<String>>> {
+    pub(super) fn texts(&mut self, owner: SettingOwner, key: &str) -> Option<Vec<Spanned<String>>> {
         texts(self.of(owner, key)?.value)
     }
 
     /// The same for the setting at a path, which may also be one text alone.
-    pub(super) fn texts_at(&self, path: &[&str]) -> Option<Vec<Said<String>>> {
+    pub(super) fn texts_at(&self, path: &[&str]) -> Option<Vec<Spanned<String>>> {
         let entry = self.entry(path)?;
         match entry.value.data {
-            Data::List(_) => texts(entry.value),
+            RubyData::List(_) => texts(entry.value),
             _ => text(entry).map(|said| vec![said]),
         }
     }
 
-    pub(super) fn hash(&mut self, owner: Owner, key: &str) -> Option<Said<Hash>> {
+    pub(super) fn hash(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<RubyHash>> {
         let entry = self.of(owner, key)?;
         match entry.value.data {
-            Data::Section(section) => Some(Said { value: section.borrow().to_hash(), place: entry.place }),
-            Data::Hash(value) => Some(Said { value, place: entry.place }),
+            RubyData::Section(section) => Some(Spanned { value: section.borrow().to_hash(), place: entry.place }),
+            RubyData::Hash(value) => Some(Spanned { value, place: entry.place }),
             _ => None,
         }
     }
@@ -182,16 +188,16 @@ pub(in crate::config::gitlab_rb) fn spelled(path: &[&str]) -> String {
     rest.iter().fold((*first).to_owned(), |spelled, key| format!("{spelled}['{key}']"))
 }
 
-fn texts(value: Value) -> Option<Vec<Said<String>>> {
-    let Data::List(items) = value.data else { return None };
-    let said = |item: Value| Some(Said { value: item.to_text()?, place: item.place });
+fn texts(value: RubyValue) -> Option<Vec<Spanned<String>>> {
+    let RubyData::List(items) = value.data else { return None };
+    let said = |item: RubyValue| Some(Spanned { value: item.to_text()?, place: item.place });
     items.into_iter().map(said).collect()
 }
 
-fn text(entry: Entry) -> Option<Said<String>> {
+fn text(entry: HashEntry) -> Option<Spanned<String>> {
     match entry.value.data {
-        Data::Text(_) | Data::Symbol(_) | Data::Int(_) => {
-            Some(Said { value: entry.value.to_text()?, place: entry.value.place })
+        RubyData::Text(_) | RubyData::Symbol(_) | RubyData::Int(_) => {
+            Some(Spanned { value: entry.value.to_text()?, place: entry.value.place })
         }
         _ => None,
     }

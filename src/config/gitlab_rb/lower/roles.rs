@@ -1,21 +1,21 @@
 //! Roles: what a machine of several is for. They switch services on and off, and for the proxy only one
 //! thing follows: where all of them are about something else, GitLab itself is not there.
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::Said;
+use crate::config::document::Spanned;
 use crate::config::suggestion::nearest;
 
 /// What a role says about GitLab itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gitlab {
+enum GitlabRole {
     Here,
     Elsewhere,
 }
 
 /// Reports roles that no version of the package knows; its reconfigure stops there, too.
-pub(super) fn check(reader: &mut Reader<'_>) {
-    for Said { value, place } in said(reader) {
+pub(super) fn check(reader: &mut SettingsReader<'_>) {
+    for Spanned { value, place } in said(reader) {
         if lookup(&value).is_some() {
             continue;
         }
@@ -28,16 +28,16 @@ pub(super) fn check(reader: &mut Reader<'_>) {
 }
 
 /// Whether all roles are for machines without GitLab itself. Roles that nobody knows say nothing.
-pub(super) fn leave_gitlab_out(reader: &Reader<'_>) -> bool {
+pub(super) fn leave_gitlab_out(reader: &SettingsReader<'_>) -> bool {
     let roles = said(reader);
-    !roles.is_empty() && roles.iter().all(|role| lookup(&role.value) == Some(Gitlab::Elsewhere))
+    !roles.is_empty() && roles.iter().all(|role| lookup(&role.value) == Some(GitlabRole::Elsewhere))
 }
 
-fn said(reader: &Reader<'_>) -> Vec<Said<String>> {
+fn said(reader: &SettingsReader<'_>) -> Vec<Spanned<String>> {
     reader.texts_at(&["roles"]).unwrap_or_default()
 }
 
-fn lookup(role: &str) -> Option<Gitlab> {
+fn lookup(role: &str) -> Option<GitlabRole> {
     let role = underscored(role);
     ROLES.iter().find(|(name, _)| *name == role).map(|(_, gitlab)| *gitlab)
 }
@@ -48,21 +48,21 @@ fn underscored(role: &str) -> String {
 }
 
 /// Those of all versions. `application_role` turns nginx off in older ones; who starts a proxy wants one.
-const ROLES: [(&str, Gitlab); 16] = [
-    ("application_role", Gitlab::Here),
-    ("geo_primary_role", Gitlab::Here),
-    ("geo_secondary_role", Gitlab::Here),
-    ("backup_role", Gitlab::Here),
-    ("pages_role", Gitlab::Elsewhere),
-    ("sidekiq_role", Gitlab::Elsewhere),
-    ("gitaly_role", Gitlab::Elsewhere),
-    ("spamcheck_role", Gitlab::Elsewhere),
-    ("redis_sentinel_role", Gitlab::Elsewhere),
-    ("redis_master_role", Gitlab::Elsewhere),
-    ("redis_replica_role", Gitlab::Elsewhere),
-    ("postgres_role", Gitlab::Elsewhere),
-    ("patroni_role", Gitlab::Elsewhere),
-    ("pgbouncer_role", Gitlab::Elsewhere),
-    ("consul_role", Gitlab::Elsewhere),
-    ("monitoring_role", Gitlab::Elsewhere),
+const ROLES: [(&str, GitlabRole); 16] = [
+    ("application_role", GitlabRole::Here),
+    ("geo_primary_role", GitlabRole::Here),
+    ("geo_secondary_role", GitlabRole::Here),
+    ("backup_role", GitlabRole::Here),
+    ("pages_role", GitlabRole::Elsewhere),
+    ("sidekiq_role", GitlabRole::Elsewhere),
+    ("gitaly_role", GitlabRole::Elsewhere),
+    ("spamcheck_role", GitlabRole::Elsewhere),
+    ("redis_sentinel_role", GitlabRole::Elsewhere),
+    ("redis_master_role", GitlabRole::Elsewhere),
+    ("redis_replica_role", GitlabRole::Elsewhere),
+    ("postgres_role", GitlabRole::Elsewhere),
+    ("patroni_role", GitlabRole::Elsewhere),
+    ("pgbouncer_role", GitlabRole::Elsewhere),
+    ("consul_role", GitlabRole::Elsewhere),
+    ("monitoring_role", GitlabRole::Elsewhere),
 ];

@@ -3,14 +3,14 @@
 use http::{HeaderValue, StatusCode};
 use regex::Regex;
 
-use super::error_pages::Pages;
-use super::service::{Plan, Service};
-use crate::config::document::{RouteAction, RouteSection, Setting};
-use crate::model::error_page::ApplicationErrors;
-use crate::model::route::{PathMatch, Respond};
+use super::error_pages::HostErrorPages;
+use super::service::{Service, ServiceHost};
+use crate::config::document::{RouteActionSection, RouteSection, Setting};
+use crate::model::error_page::InterceptErrors;
+use crate::model::route::{FixedResponse, PathMatch};
 
 /// All routes but the one to the host's application. `redirects` is whether HTTP leads to HTTPS.
-pub(super) fn of(plan: &Plan, redirects: bool, pages: &Pages) -> Vec<RouteSection> {
+pub(super) fn of(plan: &ServiceHost, redirects: bool, pages: &HostErrorPages) -> Vec<RouteSection> {
     if plan.service != Service::Gitlab {
         return Vec::new();
     }
@@ -28,7 +28,7 @@ pub(super) fn of(plan: &Plan, redirects: bool, pages: &Pages) -> Vec<RouteSectio
 }
 
 /// Health checks answer before the redirect, and in words of their own.
-fn health(plan: &Plan, redirects: bool, pages: &Pages) -> Vec<RouteSection> {
+fn health(plan: &ServiceHost, redirects: bool, pages: &HostErrorPages) -> Vec<RouteSection> {
     let check = |path: &&str| {
         let mut route = plan.route(PathMatch::Exact(format!("{}{path}", plan.url.path)), upstream(plan));
         if redirects {
@@ -42,23 +42,23 @@ fn health(plan: &Plan, redirects: bool, pages: &Pages) -> Vec<RouteSection> {
 
 /// What programs read is never replaced by pages. The package spares the API alone; git and LFS clients
 /// get pages from it that they cannot read.
-fn untouched(plan: &Plan) -> impl Iterator<Item = RouteSection> {
+fn untouched(plan: &ServiceHost) -> impl Iterator<Item = RouteSection> {
     let root = regex::escape(&plan.url.path);
     let paths = [format!(r"^{root}/api/v\d"), r"\.git/(info/|git-|ssh-|gitlab-lfs/)".to_owned()];
     paths.into_iter().filter_map(|path| pattern(&path)).map(|path| {
         let mut route = plan.route(path, upstream(plan));
-        route.settings.intercept_errors = plan.said(ApplicationErrors::Pass);
+        route.settings.intercept_errors = plan.said(InterceptErrors::Pass);
         route
     })
 }
 
-fn upstream(plan: &Plan) -> Setting<RouteAction> {
-    plan.said(RouteAction::Upstream(plan.upstream.value.clone()))
+fn upstream(plan: &ServiceHost) -> Setting<RouteActionSection> {
+    plan.said(RouteActionSection::Upstream(plan.upstream.value.clone()))
 }
 
 /// 404, with the page for it.
-fn nothing(plan: &Plan) -> Setting<RouteAction> {
-    plan.said(RouteAction::Respond(Respond {
+fn nothing(plan: &ServiceHost) -> Setting<RouteActionSection> {
+    plan.said(RouteActionSection::Respond(FixedResponse {
         status: StatusCode::NOT_FOUND,
         content_type: HeaderValue::from_static("text/plain"),
         body: String::new(),

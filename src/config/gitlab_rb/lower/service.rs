@@ -1,9 +1,9 @@
 //! What is to be served for a service of the package.
 
 use super::external_url::ExternalUrl;
-use crate::config::document::{Application, ForwardSettings, RouteAction, RouteSection, Said, Setting};
-use crate::config::gitlab_rb::settings::Owner;
-use crate::config::span::Place;
+use crate::config::document::{ForwardSettings, RouteActionSection, RouteSection, Setting, Spanned, UpstreamRef};
+use crate::config::gitlab_rb::settings::SettingOwner;
+use crate::config::span::SourceSpan;
 use crate::model::host::HostPattern;
 use crate::model::route::PathMatch;
 
@@ -18,13 +18,13 @@ pub(super) enum Service {
 }
 
 /// What is to be served for a service.
-pub(super) struct Plan {
+pub(super) struct ServiceHost {
     pub(super) service: Service,
     /// Where its URL is written.
-    pub(super) place: Place,
+    pub(super) place: SourceSpan,
     pub(super) name: HostPattern,
     pub(super) url: ExternalUrl,
-    pub(super) upstream: Said<Application>,
+    pub(super) upstream: Spanned<UpstreamRef>,
 }
 
 impl Service {
@@ -32,25 +32,25 @@ impl Service {
     pub(super) const ALL: [Service; 5] =
         [Service::Gitlab, Service::Mattermost, Service::Pages, Service::Registry, Service::Kas];
 
-    pub(super) fn owner(self) -> Owner {
+    pub(super) fn owner(self) -> SettingOwner {
         match self {
-            Service::Gitlab => Owner::Gitlab,
-            Service::Mattermost => Owner::Mattermost,
-            Service::Pages => Owner::Pages,
-            Service::Registry => Owner::Registry,
-            Service::Kas => Owner::Kas,
+            Service::Gitlab => SettingOwner::Gitlab,
+            Service::Mattermost => SettingOwner::Mattermost,
+            Service::Pages => SettingOwner::Pages,
+            Service::Registry => SettingOwner::Registry,
+            Service::Kas => SettingOwner::Kas,
         }
     }
 }
 
-impl Plan {
+impl ServiceHost {
     /// A value that follows from the URL.
     pub(super) fn said<T>(&self, value: T) -> Setting<T> {
-        Setting::Said(Said { value, place: self.place.clone() })
+        Setting::Said(Spanned { value, place: self.place.clone() })
     }
 
     /// A route of its host that does one thing, and has no settings of its own.
-    pub(super) fn route(&self, path: PathMatch, action: Setting<RouteAction>) -> RouteSection {
+    pub(super) fn route(&self, path: PathMatch, action: Setting<RouteActionSection>) -> RouteSection {
         RouteSection {
             place: self.place.clone(),
             path: self.said(path),
@@ -61,7 +61,7 @@ impl Plan {
         }
     }
 
-    pub(super) fn said_value<T>(&self, value: T) -> Said<T> {
-        Said { value, place: self.place.clone() }
+    pub(super) fn said_value<T>(&self, value: T) -> Spanned<T> {
+        Spanned { value, place: self.place.clone() }
     }
 }

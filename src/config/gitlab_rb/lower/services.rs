@@ -1,14 +1,14 @@
 //! The services of the package, and whether each has a host.
 
-use super::context::Lowering;
+use super::context::LowerContext;
 use super::external_url::ExternalUrl;
-use super::reader::Reader;
-use super::service::{Plan, Service};
+use super::reader::SettingsReader;
+use super::service::{Service, ServiceHost};
 use super::{fallback_url, kas, roles};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::Said;
-use crate::config::gitlab_rb::settings::{self, Owner};
-use crate::config::span::Place;
+use crate::config::document::Spanned;
+use crate::config::gitlab_rb::settings::{self, SettingOwner};
+use crate::config::span::SourceSpan;
 use crate::model::host::HostPattern;
 
 impl Service {
@@ -23,7 +23,7 @@ impl Service {
     }
 
     /// What is to be served for it; `None` if nothing is, or if it cannot be told.
-    pub(super) fn plan(self, lowering: &mut Lowering<'_, '_>) -> Option<Plan> {
+    pub(super) fn plan(self, lowering: &mut LowerContext<'_, '_>) -> Option<ServiceHost> {
         let without = if self == Service::Kas { kas::without_host(lowering) } else { None };
         let (reader, lets_encrypt) = (&mut *lowering.reader, &lowering.lets_encrypt);
         if let Some(why) = self.switched_off(reader).or(without) {
@@ -51,18 +51,18 @@ impl Service {
             }
             _ => HostPattern::Exact(url.name.clone()),
         };
-        Some(Plan { service: self, place: url.place.clone(), name, url, upstream })
+        Some(ServiceHost { service: self, place: url.place.clone(), name, url, upstream })
     }
 
     /// Nothing says where it is.
-    fn absent<T>(self, reader: &mut Reader<'_>) -> Option<T> {
+    fn absent<T>(self, reader: &mut SettingsReader<'_>) -> Option<T> {
         self.explain_absence(reader, "there is no host for it, because its URL is not set");
         self.report_enabled_without_url(reader);
         None
     }
 
     /// Why it is switched off, if it is.
-    fn switched_off(self, reader: &mut Reader<'_>) -> Option<&'static str> {
+    fn switched_off(self, reader: &mut SettingsReader<'_>) -> Option<&'static str> {
         let own: &[&[&str]] = match self {
             Service::Gitlab => &[&["gitlab_rails", "enable"]],
             Service::Mattermost => &[&["mattermost", "enable"]],
@@ -85,7 +85,7 @@ impl Service {
     }
 
     /// Remarks on everything that is set for a host that is not there.
-    fn explain_absence(self, reader: &mut Reader<'_>, why: &str) {
+    fn explain_absence(self, reader: &mut SettingsReader<'_>, why: &str) {
         // The agents' URL may lead to GitLab's host, and then it is obeyed there.
         if self != Service::Kas {
             reader.no_effect_at(&[self.url_word()], why);
@@ -93,7 +93,7 @@ impl Service {
         for key in reader.keys_of(self.owner()) {
             let is_shared = match self {
                 // What `nginx` says about GitLab's host it may say about the bundled nginx too.
-                Service::Gitlab => settings::spec(Owner::Daemon, &key).is_some(),
+                Service::Gitlab => settings::spec(SettingOwner::Daemon, &key).is_some(),
                 // The agents' paths on GitLab's host have these timeouts as well.
                 Service::Kas => key.starts_with("k8s_proxy_") && !kas::is_off(reader),
                 Service::Mattermost | Service::Pages | Service::Registry => false,
@@ -105,8 +105,8 @@ impl Service {
     }
 
     /// A registry may be reached in other ways. Mattermost cannot do without its URL.
-    fn report_enabled_without_url(self, reader: &mut Reader<'_>) {
-        type Severity = fn(&Place, String) -> Diagnostic;
+    fn report_enabled_without_url(self, reader: &mut SettingsReader<'_>) {
+        type Severity = fn(&SourceSpan, String) -> Diagnostic;
         let (word, severity): (_, Severity) = match self {
             Service::Mattermost => ("mattermost", Diagnostic::error),
             Service::Registry => ("registry", Diagnostic::warning),
@@ -120,7 +120,7 @@ impl Service {
         }
     }
 
-    fn parse_url(self, said: &Said<String>, reader: &mut Reader<'_>) -> Option<ExternalUrl> {
+    fn parse_url(self, said: &Spanned<String>, reader: &mut SettingsReader<'_>) -> Option<ExternalUrl> {
         let parsed = match self {
             Service::Gitlab => ExternalUrl::parse(said, "GitLab"),
             Service::Mattermost => ExternalUrl::parse_root(said, "Mattermost"),

@@ -3,18 +3,18 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::reader::Reader;
-use crate::config::diagnostic::{Diagnostic, Mistake};
-use crate::config::document::{HostSection, Said, Setting};
-use crate::config::span::Place;
+use super::reader::SettingsReader;
+use crate::config::diagnostic::{Diagnostic, ValueError};
+use crate::config::document::{HostSection, Setting, Spanned};
+use crate::config::span::SourceSpan;
 use crate::config::values::header;
-use crate::model::headers::ops::{HeaderOp, SettableName};
+use crate::model::headers::ops::{HeaderOp, SettableHeader};
 use crate::model::host::HostPattern;
-use crate::model::tls::{ClientAuthority, ClientCertificates, Demand};
+use crate::model::tls::{ClientAuth, ClientAuthMode, ClientAuthPolicy};
 
 /// The host for smartcards, if the file asks for one. GitLab learns from its header alone who has shown which
 /// certificate; what clients say in that header never gets through, on any host.
-pub(super) fn host(gitlab: &HostSection, reader: &mut Reader<'_>) -> Option<HostSection> {
+pub(super) fn host(gitlab: &HostSection, reader: &mut SettingsReader<'_>) -> Option<HostSection> {
     let enabled =
         reader.entry(&["gitlab_rails", "smartcard_enabled"]).filter(|said| said.value.truth() == Some(true));
     let Some(enabled) = enabled else {
@@ -30,21 +30,21 @@ pub(super) fn host(gitlab: &HostSection, reader: &mut Reader<'_>) -> Option<Host
     }
     let ca = reader.text(&["gitlab_rails", "smartcard_ca_file"]);
     let ca = PathBuf::from(ca.map_or("/etc/gitlab/ssl/CA.pem".to_owned(), |said| said.value));
-    let clients = ClientAuthority { demand: Demand::Required, ca, depth: 2, crl: None };
-    let said = |value| Setting::Said(Said { value, place: place.clone() });
+    let clients = ClientAuthPolicy { demand: ClientAuthMode::Required, ca, depth: 2, crl: None };
+    let said = |value| Setting::Said(Spanned { value, place: place.clone() });
     let mut host = gitlab.clone();
-    host.settings.encryption.client_certificates = said(ClientCertificates::Asked(clients));
+    host.settings.encryption.client_certificates = said(ClientAuth::Asked(clients));
     // Sessions are never resumed where clients are asked, whatever the file says for the host itself.
     host.settings.encryption.session_resumption = Setting::Unsaid;
-    host.settings.listen = Setting::Said(Said { value: addresses(gitlab, reader), place: place.clone() });
-    host.settings.redirect_from = Setting::Said(Said { value: Vec::new(), place: place.clone() });
+    host.settings.listen = Setting::Said(Spanned { value: addresses(gitlab, reader), place: place.clone() });
+    host.settings.redirect_from = Setting::Said(Spanned { value: Vec::new(), place: place.clone() });
     host.public_port = Setting::Unsaid;
     host.routes.iter_mut().for_each(|route| route.before_redirect = Setting::Unsaid);
     match (name(&host, reader), certificate_header()) {
         (Ok(name), Ok(op)) => {
             host.name = name;
             host.settings.forwarding.request_headers.retain(|known| known.value.name() != op.name());
-            host.settings.forwarding.request_headers.push(Said { value: op, place });
+            host.settings.forwarding.request_headers.push(Spanned { value: op, place });
             Some(host)
         }
         (Err(mistake), _) | (_, Err(mistake)) => {
@@ -55,29 +55,31 @@ pub(super) fn host(gitlab: &HostSection, reader: &mut Reader<'_>) -> Option<Host
 }
 
 /// The name that smartcards are for; GitLab's own, unless the file has another.
-fn name(host: &HostSection, reader: &Reader<'_>) -> Result<Setting<HostPattern>, Mistake> {
+fn name(host: &HostSection, reader: &SettingsReader<'_>) -> Result<Setting<HostPattern>, ValueError> {
     let Some(said) = reader.text(&["gitlab_rails", OTHERS[1]]) else { return Ok(host.name.clone()) };
     let name = HostPattern::parse(&said.value);
-    let name = name.map_err(|why| Mistake::new(format!("`{}` is not a host name: {why}", said.value)))?;
-    Ok(Setting::Said(Said { value: name, place: said.place }))
+    let name = name.map_err(|why| ValueError::new(format!("`{}` is not a host name: {why}", said.value)))?;
+    Ok(Setting::Said(Spanned { value: name, place: said.place }))
 }
 
-fn certificate_header() -> Result<HeaderOp, Mistake> {
+fn certificate_header() -> Result<HeaderOp, ValueError> {
     let value = header::template("$ssl_client_cert")?;
-    Ok(header::set(SettableName::from_static("x-ssl-client-certificate"), value))
+    Ok(header::set(SettableHeader::from_static("x-ssl-client-certificate"), value))
 }
 
 /// Every address of the host, on the port for smartcards.
-fn addresses(gitlab: &HostSection, reader: &Reader<'_>) -> Vec<Said<SocketAddr>> {
+fn addresses(gitlab: &HostSection, reader: &SettingsReader<'_>) -> Vec<Spanned<SocketAddr>> {
     let said = reader.text(&["gitlab_rails", OTHERS[2]]);
     let port = said.and_then(|said| said.value.parse().ok()).unwrap_or(3444);
     let listen = gitlab.settings.listen.said().map(|said| &said.value[..]).unwrap_or_default();
-    let on_port =
-        |said: &Said<SocketAddr>| Said { value: SocketAddr::new(said.value.ip(), port), place: said.place.clone() };
+    let on_port = |said: &Spanned<SocketAddr>| Spanned {
+        value: SocketAddr::new(said.value.ip(), port),
+        place: said.place.clone(),
+    };
     listen.iter().map(on_port).collect()
 }
 
-fn without_tls(place: &Place) -> Diagnostic {
+fn without_tls(place: &SourceSpan) -> Diagnostic {
     Diagnostic::error(place, "smartcards need HTTPS, and GitLab's host does not speak it")
         .help("let it speak HTTPS, or set smartcard_enabled to false")
 }

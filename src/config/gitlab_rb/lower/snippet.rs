@@ -17,27 +17,31 @@ mod server_block;
 mod setting;
 mod unsupported;
 
-use super::context::Lowering;
-use super::service::{Plan, Service};
+use super::context::LowerContext;
+use super::service::{Service, ServiceHost};
 use crate::config::document::HostSection;
-use crate::config::gitlab_rb::nginx_text::Directive;
-use include::Includes;
-use report::Account;
-use server_block::Server;
+use crate::config::gitlab_rb::nginx_text::NginxDirective;
+use include::IncludeReader;
+use report::SnippetReport;
+use server_block::ServerState;
 use setting::{conclude, read};
 
 /// Adds what the text of a host says to the host. A host of its own may come of it.
-pub(super) fn apply(plan: &Plan, host: &mut HostSection, lowering: &mut Lowering<'_, '_>) -> Option<HostSection> {
+pub(super) fn apply(
+    plan: &ServiceHost,
+    host: &mut HostSection,
+    lowering: &mut LowerContext<'_, '_>,
+) -> Option<HostSection> {
     let owner = plan.service.owner();
     let key = match plan.service {
         Service::Mattermost => "custom_gitlab_mattermost_server_config",
         _ => "custom_gitlab_server_config",
     };
-    let mut account = Account::new(lowering.reader.spelling(owner, key)?);
+    let mut account = SnippetReport::new(lowering.reader.spelling(owner, key)?);
     let directives = read(owner, key, lowering)?;
-    let mut server = Server::new(plan, &host.settings);
-    let mut includes = Includes::new(lowering.surroundings);
-    let mut take = |directive: &Directive, account: &mut Account| server.take(directive, account);
+    let mut server = ServerState::new(plan, &host.settings);
+    let mut includes = IncludeReader::new(lowering.surroundings);
+    let mut take = |directive: &NginxDirective, account: &mut SnippetReport| server.take(directive, account);
     includes.each(&directives, &mut account, lowering.reader.problems, &mut take);
     let other = server.finish(host);
     conclude(account, lowering.reader);

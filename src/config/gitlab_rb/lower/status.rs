@@ -3,13 +3,16 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::listen;
-use super::reader::Reader;
-use crate::config::document::{Application, Said, Setting, StatusSection};
+use super::reader::SettingsReader;
+use crate::config::document::{Setting, Spanned, StatusSection, UpstreamRef};
 use crate::config::values::access;
 use crate::model::access::AccessRule;
 
 /// It is there unless it is switched off, whatever hosts there are.
-pub(super) fn section(workhorse: Option<Said<Application>>, reader: &mut Reader<'_>) -> Setting<StatusSection> {
+pub(super) fn section(
+    workhorse: Option<Spanned<UpstreamRef>>,
+    reader: &mut SettingsReader<'_>,
+) -> Setting<StatusSection> {
     if reader.flag_at(&["nginx", "status", "enable"]) == Some(false) {
         return Setting::Unsaid;
     }
@@ -23,25 +26,25 @@ pub(super) fn section(workhorse: Option<Said<Application>>, reader: &mut Reader<
     Setting::said_at(section, &file)
 }
 
-fn addresses(reader: &mut Reader<'_>) -> Vec<Said<SocketAddr>> {
+fn addresses(reader: &mut SettingsReader<'_>) -> Vec<Spanned<SocketAddr>> {
     let port = reader.text(&["nginx", "status", "port"]).and_then(|said| said.value.trim().parse().ok());
     let port = port.unwrap_or(8060);
     let Some(written) = reader.texts_at(&["nginx", "status", "listen_addresses"]) else {
-        return vec![Said { value: (Ipv4Addr::UNSPECIFIED, port).into(), place: reader.file.clone() }];
+        return vec![Spanned { value: (Ipv4Addr::UNSPECIFIED, port).into(), place: reader.file.clone() }];
     };
-    let addresses: Vec<Said<IpAddr>> = listen::read(written, reader.problems);
-    addresses.into_iter().map(|it| Said { value: SocketAddr::new(it.value, port), place: it.place }).collect()
+    let addresses: Vec<Spanned<IpAddr>> = listen::read(written, reader.problems);
+    addresses.into_iter().map(|it| Spanned { value: SocketAddr::new(it.value, port), place: it.place }).collect()
 }
 
 /// The package writes what is allowed before what is denied; each has a default of its own.
-fn rules(reader: &mut Reader<'_>) -> Vec<Said<AccessRule>> {
+fn rules(reader: &mut SettingsReader<'_>) -> Vec<Spanned<AccessRule>> {
     let mut rules = Vec::new();
     for (word, default) in [("allow", "127.0.0.1"), ("deny", "all")] {
         let written = reader.texts_at(&["nginx", "status", "options", word]);
-        let default = || vec![Said { value: default.to_owned(), place: reader.file.clone() }];
+        let default = || vec![Spanned { value: default.to_owned(), place: reader.file.clone() }];
         for said in written.unwrap_or_else(default) {
             match access::rule(&format!("{word} {}", said.value)) {
-                Ok(value) => rules.push(Said { value, place: said.place }),
+                Ok(value) => rules.push(Spanned { value, place: said.place }),
                 Err(mistake) => reader.problems.push(mistake.at(&said.place)),
             }
         }

@@ -2,30 +2,30 @@
 
 use std::num::NonZeroUsize;
 
-use super::openssl_conf::{self, Commands};
-use super::reader::Reader;
-use super::service::{Plan, Service};
+use super::openssl_conf::{self, OpensslConf};
+use super::reader::SettingsReader;
+use super::service::{Service, ServiceHost};
 use super::{cipher_string, client_certificates, units};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::document::{EncryptionSettings, Said, Setting};
-use crate::config::gitlab_rb::settings::Owner;
-use crate::config::span::Place;
+use crate::config::document::{Setting, Spanned, TlsSection};
+use crate::config::gitlab_rb::settings::SettingOwner;
+use crate::config::span::SourceSpan;
 use crate::model::BodyLimit;
-use crate::model::setting_report::Verdict;
-use crate::model::tls::{CipherSuite, KeyGroup, Resumption, SuiteOrder, TlsVersions};
+use crate::model::setting_report::SettingVerdict;
+use crate::model::tls::{CipherPreference, CipherSuite, NamedGroup, SessionResumption, TlsVersions};
 
 /// What a TLS host says about its encryption.
-pub(super) fn settings(plan: &Plan, reader: &mut Reader<'_>) -> EncryptionSettings {
+pub(super) fn settings(plan: &ServiceHost, reader: &mut SettingsReader<'_>) -> TlsSection {
     let owner = plan.service.owner();
     let commands = openssl_conf::read(owner, reader);
     let (versions, cipher_suites) = suites(owner, &commands, reader);
     let order = reader.text_of(owner, "ssl_prefer_server_ciphers");
     let order = order.filter(|said| said.value == "on").map(|said| said.place);
     let order = match order.or(commands.server_order.clone()) {
-        Some(place) => Setting::Said(Said { value: SuiteOrder::Server, place }),
+        Some(place) => Setting::Said(Spanned { value: CipherPreference::Server, place }),
         None => Setting::Unsaid,
     };
-    EncryptionSettings {
+    TlsSection {
         tls_versions: plan.said(versions),
         cipher_suites,
         cipher_order: order,
@@ -37,10 +37,10 @@ pub(super) fn settings(plan: &Plan, reader: &mut Reader<'_>) -> EncryptionSettin
 
 /// The versions, and the suites if anything is said about them.
 fn suites(
-    owner: Owner,
-    commands: &Commands,
-    reader: &mut Reader<'_>,
-) -> (TlsVersions, Setting<Vec<Said<CipherSuite>>>) {
+    owner: SettingOwner,
+    commands: &OpensslConf,
+    reader: &mut SettingsReader<'_>,
+) -> (TlsVersions, Setting<Vec<Spanned<CipherSuite>>>) {
     let protocols = reader.text_of(owner, "ssl_protocols");
     let mut versions = match &protocols {
         Some(said) => units::tls_versions(said, reader.problems),
@@ -72,15 +72,15 @@ fn suites(
 
 /// The suites of a cipher string. One that leaves nothing is an error, unless clients can use TLS 1.3.
 fn selected(
-    owner: Owner,
-    said: &Said<String>,
-    protocols: Option<&Said<String>>,
-    reader: &mut Reader<'_>,
+    owner: SettingOwner,
+    said: &Spanned<String>,
+    protocols: Option<&Spanned<String>>,
+    reader: &mut SettingsReader<'_>,
 ) -> Vec<CipherSuite> {
     let selection = cipher_string::select(&said.value);
     if !selection.idle.is_empty() {
         let note = format!("there is nothing here of {}", selection.idle.join(", "));
-        reader.remark_on(owner, "ssl_ciphers", Verdict::Applied, &note);
+        reader.remark_on(owner, "ssl_ciphers", SettingVerdict::Applied, &note);
     }
     if selection.suites.is_empty() {
         let message = "none of these cipher suites exists here";
@@ -95,9 +95,13 @@ fn selected(
 }
 
 /// The groups that exist here, of `ssl_ecdh_curve` or of `ssl_conf_command`.
-fn groups(owner: Owner, commands: &Commands, reader: &mut Reader<'_>) -> Setting<Vec<Said<KeyGroup>>> {
+fn groups(
+    owner: SettingOwner,
+    commands: &OpensslConf,
+    reader: &mut SettingsReader<'_>,
+) -> Setting<Vec<Spanned<NamedGroup>>> {
     let said = reader.text_of(owner, "ssl_ecdh_curve").filter(|said| said.value != "auto");
-    let Some(Said { value, place }) = said.or(commands.groups.clone()) else { return Setting::Unsaid };
+    let Some(Spanned { value, place }) = said.or(commands.groups.clone()) else { return Setting::Unsaid };
     let (known, unknown): (Vec<_>, Vec<_>) =
         value.split([':', ',']).map(str::trim).partition(|name| units::group(name).is_some());
     if known.is_empty() {
@@ -107,20 +111,24 @@ fn groups(owner: Owner, commands: &Commands, reader: &mut Reader<'_>) -> Setting
     }
     if !unknown.is_empty() {
         let note = format!("there is no {} here", unknown.join(", "));
-        reader.remark_on(owner, "ssl_ecdh_curve", Verdict::Applied, &note);
+        reader.remark_on(owner, "ssl_ecdh_curve", SettingVerdict::Applied, &note);
     }
     list(known.into_iter().filter_map(units::group), &place)
 }
 
 /// Values that are written in one place.
-fn list<T>(values: impl Iterator<Item = T>, place: &Place) -> Setting<Vec<Said<T>>> {
-    let values = values.map(|value| Said { value, place: place.clone() }).collect();
-    Setting::Said(Said { value: values, place: place.clone() })
+fn list<T>(values: impl Iterator<Item = T>, place: &SourceSpan) -> Setting<Vec<Spanned<T>>> {
+    let values = values.map(|value| Spanned { value, place: place.clone() }).collect();
+    Setting::Said(Spanned { value: values, place: place.clone() })
 }
 
 /// nginx resumes by tickets, from its cache, or not at all. The package turns tickets off because nginx never
 /// changes their keys. Here they change, so tickets are used unless the file itself forbids them.
-fn resumption(service: Service, commands: &Commands, reader: &mut Reader<'_>) -> Setting<Resumption> {
+fn resumption(
+    service: Service,
+    commands: &OpensslConf,
+    reader: &mut SettingsReader<'_>,
+) -> Setting<SessionResumption> {
     let owner = service.owner();
     let tickets = reader.text_of(owner, "ssl_session_tickets");
     let cache = reader.text_of(owner, "ssl_session_cache");
@@ -128,14 +136,14 @@ fn resumption(service: Service, commands: &Commands, reader: &mut Reader<'_>) ->
     let forbidden = tickets.as_ref().filter(|said| said.value == "off").map(|said| &said.place);
     if let Some(place) = forbidden.or(commands.no_tickets.as_ref()) {
         let sessions = cache.as_ref().map_or(CACHED, |said| cached_sessions(&said.value));
-        let value = if is_cached { Resumption::Sessions(sessions) } else { Resumption::Off };
-        return Setting::Said(Said { value, place: place.clone() });
+        let value = if is_cached { SessionResumption::Sessions(sessions) } else { SessionResumption::Off };
+        return Setting::Said(Spanned { value, place: place.clone() });
     }
     // The package says nothing about tickets for Mattermost, so there nginx has them.
     let has_tickets = tickets.is_some() || service == Service::Mattermost;
     match cache {
-        Some(Said { place, .. }) if !is_cached && !has_tickets => {
-            Setting::Said(Said { value: Resumption::Off, place })
+        Some(Spanned { place, .. }) if !is_cached && !has_tickets => {
+            Setting::Said(Spanned { value: SessionResumption::Off, place })
         }
         _ => {
             reader.no_effect(owner, "ssl_session_cache", "sessions are resumed by tickets, which need no memory");

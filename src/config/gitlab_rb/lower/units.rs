@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::document::Said;
+use crate::config::document::Spanned;
 use crate::config::values::size;
 use crate::model::BodyLimit;
-use crate::model::tls::{KeyGroup, TlsVersions};
+use crate::model::tls::{NamedGroup, TlsVersions};
 
 /// Reads `0`, `250m` or `1048576`.
 pub(in crate::config::gitlab_rb) fn body_limit(text: &str) -> Option<BodyLimit> {
@@ -33,7 +33,7 @@ pub(in crate::config::gitlab_rb) fn span(text: &str) -> Option<Duration> {
 }
 
 /// Reads nginx's `ssl_protocols`. Versions before 1.2 are broken (RFC 8996) and do not exist here.
-pub(super) fn tls_versions(said: &Said<String>, problems: &mut Diagnostics) -> TlsVersions {
+pub(super) fn tls_versions(said: &Spanned<String>, problems: &mut Diagnostics) -> TlsVersions {
     let words: Vec<&str> = said.value.split_whitespace().collect();
     let old: Vec<&str> = words.iter().copied().filter(|word| !["TLSv1.2", "TLSv1.3"].contains(word)).collect();
     if !old.is_empty() && old.len() < words.len() {
@@ -57,12 +57,12 @@ pub(super) fn tls_versions(said: &Said<String>, problems: &mut Diagnostics) -> T
 }
 
 /// The group of a name that OpenSSL understands.
-pub(super) fn group(name: &str) -> Option<KeyGroup> {
+pub(super) fn group(name: &str) -> Option<NamedGroup> {
     match name {
-        "X25519MLKEM768" => Some(KeyGroup::X25519MlKem768),
-        "X25519" | "x25519" => Some(KeyGroup::X25519),
-        "prime256v1" | "P-256" | "secp256r1" => Some(KeyGroup::P256),
-        "secp384r1" | "P-384" => Some(KeyGroup::P384),
+        "X25519MLKEM768" => Some(NamedGroup::X25519MlKem768),
+        "X25519" | "x25519" => Some(NamedGroup::X25519),
+        "prime256v1" | "P-256" | "secp256r1" => Some(NamedGroup::P256),
+        "secp384r1" | "P-384" => Some(NamedGroup::P384),
         _ => None,
     }
 }

@@ -2,15 +2,15 @@
 
 use std::net::Ipv6Addr;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::service::Service;
-use crate::config::document::{Application, Said};
-use crate::config::span::Place;
+use crate::config::document::{Spanned, UpstreamRef};
+use crate::config::span::SourceSpan;
 use crate::config::values::address;
 
 impl Service {
     /// Where the application listens.
-    pub(super) fn upstream(self, reader: &mut Reader<'_>) -> Option<Said<Application>> {
+    pub(super) fn upstream(self, reader: &mut SettingsReader<'_>) -> Option<Spanned<UpstreamRef>> {
         let text = match self {
             Service::Gitlab => return workhorse(reader),
             Service::Mattermost => {
@@ -33,12 +33,12 @@ impl Service {
     }
 }
 
-pub(super) fn or_default(said: Option<Said<String>>, default: &str) -> (String, Option<Place>) {
+pub(super) fn or_default(said: Option<Spanned<String>>, default: &str) -> (String, Option<SourceSpan>) {
     said.map_or((default.to_owned(), None), |said| (said.value, Some(said.place)))
 }
 
 /// Workhorse listens on a socket, unless it is told otherwise.
-fn workhorse(reader: &mut Reader<'_>) -> Option<Said<Application>> {
+fn workhorse(reader: &mut SettingsReader<'_>) -> Option<Spanned<UpstreamRef>> {
     let network = reader.text(&["gitlab_workhorse", "listen_network"]);
     let address = reader.text(&["gitlab_workhorse", "listen_addr"]);
     let directory = reader.text(&["gitlab_workhorse", "sockets_directory"]);
@@ -53,16 +53,16 @@ fn workhorse(reader: &mut Reader<'_>) -> Option<Said<Application>> {
 
 /// Reads an address to connect to. One to listen on everywhere is reached on this machine.
 pub(super) fn read_upstream(
-    (text, place): (String, Option<Place>),
-    reader: &mut Reader<'_>,
-) -> Option<Said<Application>> {
+    (text, place): (String, Option<SourceSpan>),
+    reader: &mut SettingsReader<'_>,
+) -> Option<Spanned<UpstreamRef>> {
     let reachable = match text.strip_prefix(':').or(text.strip_prefix("0.0.0.0:")) {
         Some(port) => format!("127.0.0.1:{port}"),
         None => text,
     };
     let place = place.unwrap_or_else(|| reader.file.clone());
     match address::upstream(&reachable) {
-        Ok(value) => Some(Said { value, place }),
+        Ok(value) => Some(Spanned { value, place }),
         Err(mistake) => {
             reader.problems.push(mistake.at(&place));
             None

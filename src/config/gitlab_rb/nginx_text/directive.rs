@@ -2,36 +2,36 @@
 
 use std::ops::Range;
 
-use super::lexer::{Lexer, Token, Unreadable, Word};
-use super::source_map::Written;
+use super::lexer::{NginxLexer, NginxSyntaxError, NginxToken, NginxWord};
+use super::source_map::MappedText;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::span::Place;
+use crate::config::span::SourceSpan;
 
 /// One directive with everything in it.
 #[derive(Debug, Clone)]
-pub(in crate::config::gitlab_rb) struct Directive {
+pub(in crate::config::gitlab_rb) struct NginxDirective {
     pub(in crate::config::gitlab_rb) name: String,
     pub(in crate::config::gitlab_rb) arguments: Vec<String>,
-    pub(in crate::config::gitlab_rb) body: Body,
+    pub(in crate::config::gitlab_rb) body: DirectiveBody,
     /// From the name to the last argument.
-    pub(in crate::config::gitlab_rb) place: Place,
+    pub(in crate::config::gitlab_rb) place: SourceSpan,
 }
 
 /// How a directive ends.
 #[derive(Debug, Clone)]
-pub(in crate::config::gitlab_rb) enum Body {
+pub(in crate::config::gitlab_rb) enum DirectiveBody {
     /// With `;`.
     None,
     /// With a block in braces.
-    Block(Vec<Directive>),
+    Block(Vec<NginxDirective>),
 }
 
-impl Directive {
+impl NginxDirective {
     /// The directives in its block; none if it has no block.
-    pub(in crate::config::gitlab_rb) fn inner(&self) -> &[Directive] {
+    pub(in crate::config::gitlab_rb) fn inner(&self) -> &[NginxDirective] {
         match &self.body {
-            Body::None => &[],
-            Body::Block(inner) => inner,
+            DirectiveBody::None => &[],
+            DirectiveBody::Block(inner) => inner,
         }
     }
 
@@ -45,33 +45,37 @@ impl Directive {
 ///
 /// # Errors
 /// Where the text ends or goes on in a way that nginx would not read either, or is too much.
-pub(in crate::config::gitlab_rb) fn parse(written: &Written) -> Result<Vec<Directive>, Diagnostic> {
+pub(in crate::config::gitlab_rb) fn parse(written: &MappedText) -> Result<Vec<NginxDirective>, Diagnostic> {
     if written.text().len() > LONGEST {
         let message = format!("this nginx text is longer than {} KiB", LONGEST >> 10);
         return Err(Diagnostic::error(&written.place(0..0), message).help("move what is not needed out of it"));
     }
-    let mut parser = Parser { lexer: Lexer::new(written.text()), written, count: 0 };
+    let mut parser = DirectiveParser { lexer: NginxLexer::new(written.text()), written, count: 0 };
     parser.directives(None, 0).map_err(|why| {
         let message = format!("this is not nginx's language: {}", why.message);
         Diagnostic::error(&written.place(why.range), message).help(why.help)
     })
 }
 
-struct Parser<'a> {
-    lexer: Lexer<'a>,
-    written: &'a Written,
+struct DirectiveParser<'a> {
+    lexer: NginxLexer<'a>,
+    written: &'a MappedText,
     count: usize,
 }
 
-impl Parser<'_> {
+impl DirectiveParser<'_> {
     /// The directives up to the end of the text, or of the block that was opened at `opened`.
-    fn directives(&mut self, opened: Option<Range<usize>>, depth: usize) -> Result<Vec<Directive>, Unreadable> {
+    fn directives(
+        &mut self,
+        opened: Option<Range<usize>>,
+        depth: usize,
+    ) -> Result<Vec<NginxDirective>, NginxSyntaxError> {
         let mut all = Vec::new();
         loop {
             match (self.lexer.next()?, &opened) {
-                (Some(Token::Word(name)), _) => all.push(self.directive(name, depth)?),
-                (Some(Token::Close(_)), Some(_)) | (None, None) => return Ok(all),
-                (Some(Token::Close(range)), None) => {
+                (Some(NginxToken::Word(name)), _) => all.push(self.directive(name, depth)?),
+                (Some(NginxToken::Close(_)), Some(_)) | (None, None) => return Ok(all),
+                (Some(NginxToken::Close(range)), None) => {
                     return Err(unreadable(
                         "this `}` closes nothing",
                         "remove it, or open a block before it",
@@ -82,14 +86,14 @@ impl Parser<'_> {
                     let help = "add the `}` that closes it";
                     return Err(unreadable("this `{` is never closed", help, opened.clone()));
                 }
-                (Some(Token::End(range) | Token::Open(range)), _) => {
+                (Some(NginxToken::End(range) | NginxToken::Open(range)), _) => {
                     return Err(unreadable("a directive begins with its name", "remove this sign", range));
                 }
             }
         }
     }
 
-    fn directive(&mut self, name: Word, depth: usize) -> Result<Directive, Unreadable> {
+    fn directive(&mut self, name: NginxWord, depth: usize) -> Result<NginxDirective, NginxSyntaxError> {
         self.count += 1;
         if self.count > MOST_DIRECTIVES {
             return Err(unreadable("there are too many directives", "nobody needs that many", name.range));
@@ -98,28 +102,28 @@ impl Parser<'_> {
         let mut arguments = Vec::new();
         let body = loop {
             match self.lexer.next()? {
-                Some(Token::Word(word)) => {
+                Some(NginxToken::Word(word)) => {
                     meant.end = word.range.end;
                     arguments.push(word.text);
                 }
-                Some(Token::End(_)) => break Body::None,
-                Some(Token::Open(range)) if depth < DEEPEST => {
-                    break Body::Block(self.directives(Some(range), depth + 1)?);
+                Some(NginxToken::End(_)) => break DirectiveBody::None,
+                Some(NginxToken::Open(range)) if depth < DEEPEST => {
+                    break DirectiveBody::Block(self.directives(Some(range), depth + 1)?);
                 }
-                Some(Token::Open(range)) => {
+                Some(NginxToken::Open(range)) => {
                     return Err(unreadable("blocks are nested too deeply", "nobody needs that many", range));
                 }
-                Some(Token::Close(_)) | None => {
+                Some(NginxToken::Close(_)) | None => {
                     return Err(unreadable("this directive has no end", "add the `;` that ends it", meant));
                 }
             }
         };
-        Ok(Directive { name: name.text, arguments, body, place: self.written.place(meant) })
+        Ok(NginxDirective { name: name.text, arguments, body, place: self.written.place(meant) })
     }
 }
 
-fn unreadable(message: &'static str, help: &'static str, range: Range<usize>) -> Unreadable {
-    Unreadable { message, help, range }
+fn unreadable(message: &'static str, help: &'static str, range: Range<usize>) -> NginxSyntaxError {
+    NginxSyntaxError { message, help, range }
 }
 
 /// Blocks within blocks. Three are nginx's own `http`, `server` and `location`.
@@ -136,10 +140,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::span::Source;
+    use crate::config::span::SourceFile;
 
-    fn read(text: &str) -> Result<Vec<Directive>, Diagnostic> {
-        parse(&Written::file(&Source::new(Path::new("x.conf"), text)))
+    fn read(text: &str) -> Result<Vec<NginxDirective>, Diagnostic> {
+        parse(&MappedText::file(&SourceFile::new(Path::new("x.conf"), text)))
     }
 
     /// The message and the place of what is wrong.

@@ -10,7 +10,7 @@ use std::str::CharIndices;
 
 /// A word and what follows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
+pub(super) struct NginxWord {
     /// Without quotes, and with escapes replaced.
     pub(super) text: String,
     /// Bytes of the text it was read from.
@@ -19,8 +19,8 @@ pub(super) struct Word {
 
 /// What a text is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
-    Word(Word),
+pub(super) enum NginxToken {
+    Word(NginxWord),
     /// `;`
     End(Range<usize>),
     /// `{`
@@ -31,34 +31,34 @@ pub(super) enum Token {
 
 /// What cannot be read, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unreadable {
+pub(super) struct NginxSyntaxError {
     pub(super) message: &'static str,
     pub(super) help: &'static str,
     pub(super) range: Range<usize>,
 }
 
 /// Reads a text token by token.
-pub(super) struct Lexer<'a> {
+pub(super) struct NginxLexer<'a> {
     text: &'a str,
     rest: Peekable<CharIndices<'a>>,
 }
 
-impl<'a> Lexer<'a> {
-    pub(super) fn new(text: &'a str) -> Lexer<'a> {
-        Lexer { text, rest: text.char_indices().peekable() }
+impl<'a> NginxLexer<'a> {
+    pub(super) fn new(text: &'a str) -> NginxLexer<'a> {
+        NginxLexer { text, rest: text.char_indices().peekable() }
     }
 
     /// The next token; `None` at the end of the text.
-    pub(super) fn next(&mut self) -> Result<Option<Token>, Unreadable> {
+    pub(super) fn next(&mut self) -> Result<Option<NginxToken>, NginxSyntaxError> {
         self.skip_blanks();
         let Some((start, first)) = self.rest.peek().copied() else { return Ok(None) };
         let sign = start..start + 1;
         let token = match first {
-            ';' => Token::End(sign),
-            '{' => Token::Open(sign),
-            '}' => Token::Close(sign),
-            '"' | '\'' => return self.quoted(start, first).map(|word| Some(Token::Word(word))),
-            _ => return Ok(Some(Token::Word(self.bare(start)))),
+            ';' => NginxToken::End(sign),
+            '{' => NginxToken::Open(sign),
+            '}' => NginxToken::Close(sign),
+            '"' | '\'' => return self.quoted(start, first).map(|word| Some(NginxToken::Word(word))),
+            _ => return Ok(Some(NginxToken::Word(self.bare(start)))),
         };
         self.rest.next();
         Ok(Some(token))
@@ -78,7 +78,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn bare(&mut self, start: usize) -> Word {
+    fn bare(&mut self, start: usize) -> NginxWord {
         let mut end = start;
         let mut is_variable = false;
         while let Some((at, c)) = self.rest.peek().copied() {
@@ -94,20 +94,20 @@ impl<'a> Lexer<'a> {
             }
             is_variable = c == '$';
         }
-        Word { text: unescaped(&self.text[start..end]), range: start..end }
+        NginxWord { text: unescaped(&self.text[start..end]), range: start..end }
     }
 
-    fn quoted(&mut self, start: usize, quote: char) -> Result<Word, Unreadable> {
+    fn quoted(&mut self, start: usize, quote: char) -> Result<NginxWord, NginxSyntaxError> {
         self.rest.next();
         while let Some((at, c)) = self.rest.next() {
             if c == '\\' {
                 self.rest.next();
             } else if c == quote {
                 self.end_of_quoted(at)?;
-                return Ok(Word { text: unescaped(&self.text[start + 1..at]), range: start..at + 1 });
+                return Ok(NginxWord { text: unescaped(&self.text[start + 1..at]), range: start..at + 1 });
             }
         }
-        Err(Unreadable {
+        Err(NginxSyntaxError {
             message: "this quote is never closed",
             help: "close it, or write a backslash before it",
             range: start..start + 1,
@@ -115,9 +115,9 @@ impl<'a> Lexer<'a> {
     }
 
     /// nginx wants a quoted word to be a whole one; only the `)` of an `if` may follow at once.
-    fn end_of_quoted(&mut self, at: usize) -> Result<(), Unreadable> {
+    fn end_of_quoted(&mut self, at: usize) -> Result<(), NginxSyntaxError> {
         match self.rest.peek() {
-            Some((next, c)) if !is_blank(*c) && ![';', '{', ')'].contains(c) => Err(Unreadable {
+            Some((next, c)) if !is_blank(*c) && ![';', '{', ')'].contains(c) => Err(NginxSyntaxError {
                 message: "nothing can follow a closing quote at once",
                 help: "put a blank between them, or the whole word in quotes",
                 range: at..next + c.len_utf8(),
@@ -157,14 +157,14 @@ mod tests {
     use super::*;
 
     fn tokens(text: &str) -> Vec<String> {
-        let mut lexer = Lexer::new(text);
+        let mut lexer = NginxLexer::new(text);
         let mut all = Vec::new();
         while let Some(token) = lexer.next().unwrap() {
             all.push(match token {
-                Token::Word(word) => word.text,
-                Token::End(_) => "<end>".to_owned(),
-                Token::Open(_) => "<open>".to_owned(),
-                Token::Close(_) => "<close>".to_owned(),
+                NginxToken::Word(word) => word.text,
+                NginxToken::End(_) => "<end>".to_owned(),
+                NginxToken::Open(_) => "<open>".to_owned(),
+                NginxToken::Close(_) => "<close>".to_owned(),
             });
         }
         all
@@ -207,9 +207,9 @@ mod tests {
 
     #[test]
     fn quotes_that_do_not_end_are_told_of_with_their_place() {
-        let mut lexer = Lexer::new("\"abc");
+        let mut lexer = NginxLexer::new("\"abc");
         assert_eq!(lexer.next().unwrap_err().range, 0..1);
-        let mut lexer = Lexer::new("'a'b;");
+        let mut lexer = NginxLexer::new("'a'b;");
         assert_eq!(lexer.next().unwrap_err().range, 2..4);
     }
 }

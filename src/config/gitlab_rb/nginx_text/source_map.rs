@@ -7,41 +7,41 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::config::span::{Place, Source};
+use crate::config::span::{SourceFile, SourceSpan};
 
 /// A text with the places it comes from.
 #[derive(Debug)]
-pub(in crate::config::gitlab_rb) struct Written {
+pub(in crate::config::gitlab_rb) struct MappedText {
     text: String,
-    origin: Origin,
+    origin: TextOrigin,
 }
 
 #[derive(Debug)]
-enum Origin {
+enum TextOrigin {
     /// The text is the source itself.
-    Verbatim(Arc<Source>),
+    Verbatim(Arc<SourceFile>),
     /// The line of the source that each line of the text comes from.
-    Lines { source: Arc<Source>, lines: Vec<Range<usize>> },
+    Lines { source: Arc<SourceFile>, lines: Vec<Range<usize>> },
     /// Computed: only where it was set is known.
-    Setting(Place),
+    Setting(SourceSpan),
 }
 
-impl Written {
+impl MappedText {
     /// The text of a whole file.
-    pub(in crate::config::gitlab_rb) fn file(source: &Arc<Source>) -> Written {
-        Written { text: source.text().to_owned(), origin: Origin::Verbatim(Arc::clone(source)) }
+    pub(in crate::config::gitlab_rb) fn file(source: &Arc<SourceFile>) -> MappedText {
+        MappedText { text: source.text().to_owned(), origin: TextOrigin::Verbatim(Arc::clone(source)) }
     }
 
     /// The text of a setting whose value stands at `place`.
-    pub(in crate::config::gitlab_rb) fn value(text: &str, place: &Place) -> Written {
+    pub(in crate::config::gitlab_rb) fn value(text: &str, place: &SourceSpan) -> MappedText {
         let source = place.source();
         let body = place.range().and_then(|range| body(source.text(), range));
         let lines = body.map(|body| lines(source.text(), body)).filter(|lines| lines.len() == count(text));
         let origin = match lines {
-            Some(lines) => Origin::Lines { source: Arc::clone(source), lines },
-            None => Origin::Setting(place.clone()),
+            Some(lines) => TextOrigin::Lines { source: Arc::clone(source), lines },
+            None => TextOrigin::Setting(place.clone()),
         };
-        Written { text: text.to_owned(), origin }
+        MappedText { text: text.to_owned(), origin }
     }
 
     pub(in crate::config::gitlab_rb) fn text(&self) -> &str {
@@ -49,30 +49,32 @@ impl Written {
     }
 
     /// Where a stretch of the text is written: exactly, or its line if escapes changed it.
-    pub(in crate::config::gitlab_rb) fn place(&self, range: Range<usize>) -> Place {
+    pub(in crate::config::gitlab_rb) fn place(&self, range: Range<usize>) -> SourceSpan {
         match &self.origin {
-            Origin::Verbatim(source) => Place::new(source, range),
-            Origin::Setting(place) => place.clone(),
-            Origin::Lines { source, lines } => {
+            TextOrigin::Verbatim(source) => SourceSpan::new(source, range),
+            TextOrigin::Setting(place) => place.clone(),
+            TextOrigin::Lines { source, lines } => {
                 let before = &self.text[..range.start];
                 let nth = before.matches('\n').count().min(lines.len().saturating_sub(1));
                 let column = range.start - before.rfind('\n').map_or(0, |at| at + 1);
                 let meant = self.text[range].lines().next().unwrap_or("");
-                lines.get(nth).map_or_else(|| Place::file(source), |line| within(source, line, (meant, column)))
+                lines
+                    .get(nth)
+                    .map_or_else(|| SourceSpan::file(source), |line| within(source, line, (meant, column)))
             }
         }
     }
 }
 
 /// Where `meant` stands in a line; the margin before it may have been longer there.
-fn within(source: &Arc<Source>, line: &Range<usize>, (meant, column): (&str, usize)) -> Place {
+fn within(source: &Arc<SourceFile>, line: &Range<usize>, (meant, column): (&str, usize)) -> SourceSpan {
     let text = &source.text()[line.clone()];
     let found = text.match_indices(meant).map(|(at, _)| at).find(|at| *at >= column && !meant.is_empty());
     let range = match found {
         Some(at) => line.start + at..line.start + at + meant.len(),
         None => line.start + text.len() - text.trim_start().len()..line.start + text.trim_end().len(),
     };
-    Place::new(source, range)
+    SourceSpan::new(source, range)
 }
 
 /// The stretch of a file whose lines the lines of a literal come from.
@@ -120,9 +122,9 @@ mod tests {
 
     /// Line, column and marked text of the word `deny` in the value of a literal.
     fn place_of_deny(file: &str, literal: &str, value: &str) -> (usize, usize, String) {
-        let source = Source::new(Path::new("gitlab.rb"), file);
+        let source = SourceFile::new(Path::new("gitlab.rb"), file);
         let start = file.find(literal).unwrap();
-        let written = Written::value(value, &Place::new(&source, start..start + literal.len()));
+        let written = MappedText::value(value, &SourceSpan::new(&source, start..start + literal.len()));
         let at = value.find("deny").unwrap();
         let place = written.place(at..at + 4);
         let excerpt = place.excerpt().unwrap();

@@ -2,7 +2,7 @@
 
 /// Who a setting of the `nginx` family is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::config::gitlab_rb) enum Owner {
+pub(in crate::config::gitlab_rb) enum SettingOwner {
     /// The bundled nginx as a whole.
     Daemon,
     Gitlab,
@@ -14,17 +14,17 @@ pub(in crate::config::gitlab_rb) enum Owner {
 
 /// One setting.
 #[derive(Debug)]
-pub(in crate::config::gitlab_rb) struct Spec {
+pub(in crate::config::gitlab_rb) struct SettingSpec {
     /// The keys that lead to it, joined with dots; for the `nginx` family without the hash itself.
     pub(in crate::config::gitlab_rb) key: &'static str,
-    pub(in crate::config::gitlab_rb) owners: &'static [Owner],
-    pub(in crate::config::gitlab_rb) form: Form,
-    pub(in crate::config::gitlab_rb) fate: Fate,
+    pub(in crate::config::gitlab_rb) owners: &'static [SettingOwner],
+    pub(in crate::config::gitlab_rb) form: ValueType,
+    pub(in crate::config::gitlab_rb) fate: SettingSupport,
 }
 
 /// What a value must look like. The package does not check types; it fails late or writes nonsense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::config::gitlab_rb) enum Form {
+pub(in crate::config::gitlab_rb) enum ValueType {
     /// Anything; Ruby's truth counts.
     Flag,
     Text,
@@ -49,34 +49,40 @@ pub(in crate::config::gitlab_rb) enum Form {
 
 /// What comes of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::config::gitlab_rb) enum Fate {
+pub(in crate::config::gitlab_rb) enum SettingSupport {
     Applied,
     /// Accepted; the reason why nothing follows.
     NoEffect(&'static str),
 }
 
-impl Owner {
-    pub(super) const ALL: [Owner; 6] =
-        [Owner::Daemon, Owner::Gitlab, Owner::Mattermost, Owner::Registry, Owner::Pages, Owner::Kas];
+impl SettingOwner {
+    pub(super) const ALL: [SettingOwner; 6] = [
+        SettingOwner::Daemon,
+        SettingOwner::Gitlab,
+        SettingOwner::Mattermost,
+        SettingOwner::Registry,
+        SettingOwner::Pages,
+        SettingOwner::Kas,
+    ];
 
     /// The hashes of its settings, the spelling that wins first.
     pub(in crate::config::gitlab_rb) fn hashes(self) -> &'static [&'static [&'static str]] {
         match self {
-            Owner::Daemon => &[&["nginx"]],
-            Owner::Gitlab => &[&["gitlab_rails", "nginx"], &["nginx"]],
-            Owner::Mattermost => &[&["mattermost_nginx"]],
-            Owner::Registry => &[&["registry", "nginx"], &["registry_nginx"]],
-            Owner::Pages => &[&["gitlab_pages", "nginx"], &["pages_nginx"]],
-            Owner::Kas => &[&["gitlab_kas", "nginx"], &["gitlab_kas_nginx"]],
+            SettingOwner::Daemon => &[&["nginx"]],
+            SettingOwner::Gitlab => &[&["gitlab_rails", "nginx"], &["nginx"]],
+            SettingOwner::Mattermost => &[&["mattermost_nginx"]],
+            SettingOwner::Registry => &[&["registry", "nginx"], &["registry_nginx"]],
+            SettingOwner::Pages => &[&["gitlab_pages", "nginx"], &["pages_nginx"]],
+            SettingOwner::Kas => &[&["gitlab_kas", "nginx"], &["gitlab_kas_nginx"]],
         }
     }
 }
 
-impl Fate {
+impl SettingSupport {
     pub(super) fn verdict(self) -> (&'static str, &'static str) {
         match self {
-            Fate::Applied => ("applied", ""),
-            Fate::NoEffect(reason) => ("no effect", reason),
+            SettingSupport::Applied => ("applied", ""),
+            SettingSupport::NoEffect(reason) => ("no effect", reason),
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use super::{Given, certificate, host, model, model_in, problems, reading};
-use crate::model::route::{Action, Forward, ForwardTarget};
-use crate::model::setting_report::Verdict;
-use crate::model::upstream::Trust;
+use crate::model::route::{ForwardAction, PathRewrite, RouteAction};
+use crate::model::setting_report::SettingVerdict;
+use crate::model::upstream::UpstreamTrust;
 use crate::model::{Model, VirtualHost};
 
-fn forward<'a>(host: &'a VirtualHost, path: &str) -> &'a Forward {
+fn forward<'a>(host: &'a VirtualHost, path: &str) -> &'a ForwardAction {
     match &host.routes.select(path).unwrap().action {
-        Action::Forward(forward) => forward,
+        RouteAction::Forward(forward) => forward,
         other => panic!("{path}: {other:?}"),
     }
 }
@@ -20,8 +20,8 @@ fn goal(model: &Model, host: &VirtualHost, path: &str) -> String {
     let forward = forward(host, path);
     let upstream = model.upstream(forward.upstream);
     match &forward.target {
-        ForwardTarget::AsItCame => upstream.to_string(),
-        ForwardTarget::Replaced(path) => format!("{upstream}{path}"),
+        PathRewrite::AsItCame => upstream.to_string(),
+        PathRewrite::Replaced(path) => format!("{upstream}{path}"),
     }
 }
 
@@ -56,7 +56,7 @@ fn an_agent_server_that_is_switched_off_has_no_paths() {
     let model = reading.model.unwrap();
     let gitlab = host(&model, "0.0.0.0:443", "gitlab.example.com");
     assert!(goal(&model, gitlab, "/-/kubernetes-agent/").starts_with("unix:"));
-    assert_eq!(reading.judgements[2].verdict, Verdict::NoEffect);
+    assert_eq!(reading.judgements[2].verdict, SettingVerdict::NoEffect);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn an_agent_server_with_a_certificate_is_spoken_to_over_tls() {
     assert_eq!(goal(&model, gitlab, "/-/kubernetes-agent/"), "https://127.0.0.1:9150/");
     assert_eq!(goal(&model, gitlab, "/gitlab.agent.x/Y"), "grpcs://127.0.0.1:9150");
     let upstream = model.upstream(forward(gitlab, "/gitlab.agent.x/Y").upstream);
-    assert_eq!(upstream.tls().unwrap().trust, Trust::Pinned("/kas.crt".into()));
+    assert_eq!(upstream.tls().unwrap().trust, UpstreamTrust::Pinned("/kas.crt".into()));
 }
 
 #[test]
@@ -123,7 +123,9 @@ fn lets_encrypt_opens_a_registry_on_gitlabs_host() {
         "/etc/gitlab/ssl/gitlab.example.com.crt"
     );
     let redirect = host(&with_registry, "0.0.0.0:80", "gitlab.example.com");
-    let Action::Redirect(redirect) = &redirect.routes.select("/").unwrap().action else { panic!("no redirect") };
+    let RouteAction::Redirect(redirect) = &redirect.routes.select("/").unwrap().action else {
+        panic!("no redirect")
+    };
     assert_eq!(redirect.origin.to_string(), "https://gitlab.example.com");
     assert_eq!(problems(&text), "");
     let without = |line: &str| addresses(&model(&format!("{text}{line}\n")));
@@ -155,7 +157,7 @@ fn kerberos_can_have_a_port_of_its_own() {
         format!("external_url 'http://gitlab.example.com'\n{kerberos}gitlab_rails['kerberos_https'] = true\n");
     assert!(problems(&impossible).contains("GitLab's host has no certificate"));
     let off = reading(&format!("{GITLAB}gitlab_rails['kerberos_port'] = 8443\n"));
-    assert_eq!(off.judgements[1].verdict, Verdict::NoEffect);
+    assert_eq!(off.judgements[1].verdict, SettingVerdict::NoEffect);
 }
 
 /// How many hosts there are beside that of the status pages.

@@ -1,17 +1,19 @@
 //! `gzip_*`.
 
 use super::{BOTH, host, judgement, model, problems, reading};
-use crate::model::compression::{Compression, GzipRules, Level, MediaTypes, OldestHttp, Proxied, Vary};
-use crate::model::setting_report::Verdict;
+use crate::model::compression::{
+    CompressibleTypes, CompressionPolicy, GzipLevel, GzipPolicy, GzipProxied, GzipVary, MinHttpVersion,
+};
+use crate::model::setting_report::SettingVerdict;
 
-fn rules_at(address: &str, name: &str, text: &str) -> Option<GzipRules> {
+fn rules_at(address: &str, name: &str, text: &str) -> Option<GzipPolicy> {
     match &host(&model(text), address, name).compression {
-        Compression::Gzip(rules) => Some((**rules).clone()),
-        Compression::Off => None,
+        CompressionPolicy::Gzip(rules) => Some((**rules).clone()),
+        CompressionPolicy::Off => None,
     }
 }
 
-fn of_gitlab(lines: &str) -> Option<GzipRules> {
+fn of_gitlab(lines: &str) -> Option<GzipPolicy> {
     let text = format!("external_url 'http://gitlab.example.com'\n{lines}");
     rules_at("0.0.0.0:80", "gitlab.example.com", &text)
 }
@@ -19,8 +21,8 @@ fn of_gitlab(lines: &str) -> Option<GzipRules> {
 #[test]
 fn gitlab_is_compressed_unless_gzip_is_switched_off() {
     let usual = of_gitlab("").unwrap();
-    assert_eq!((usual.min_length, usual.vary, usual.level), (250, Vary::Told, Level::PACKAGE));
-    assert_eq!((usual.oldest_http, &usual.proxied), (OldestHttp::Http11, &Proxied::of_package()));
+    assert_eq!((usual.min_length, usual.vary, usual.level), (250, GzipVary::Told, GzipLevel::PACKAGE));
+    assert_eq!((usual.oldest_http, &usual.proxied), (MinHttpVersion::Http11, &GzipProxied::of_package()));
     assert!(usual.types.include(Some(b"text/html")) && usual.types.include(Some(b"application/json")));
     assert!(!usual.types.include(Some(b"application/javascript")));
     assert_eq!(of_gitlab("nginx['gzip_enabled'] = nil"), Some(usual));
@@ -37,11 +39,11 @@ fn its_settings_are_obeyed() {
         nginx['gzip_types'] = ['text/x-own']",
     );
     let rules = rules.unwrap();
-    assert_eq!((rules.level.get(), rules.oldest_http), (7, OldestHttp::Http10));
-    assert_eq!(rules.proxied, Proxied::Always);
+    assert_eq!((rules.level.get(), rules.oldest_http), (7, MinHttpVersion::Http10));
+    assert_eq!(rules.proxied, GzipProxied::Always);
     assert!(rules.types.include(Some(b"text/x-own")) && rules.types.include(Some(b"text/html")));
     assert!(!rules.types.include(Some(b"text/css")));
-    assert_eq!(of_gitlab("nginx['gzip_types'] = ['*']").map(|it| it.types), Some(MediaTypes::All));
+    assert_eq!(of_gitlab("nginx['gzip_types'] = ['*']").map(|it| it.types), Some(CompressibleTypes::All));
     assert_eq!(of_gitlab("nginx['gzip_comp_level'] = 1").map(|it| it.level.get()), Some(1));
 }
 
@@ -50,7 +52,7 @@ fn mattermost_is_compressed_only_without_encryption() {
     assert_eq!(rules_at("0.0.0.0:443", "chat.example.com", BOTH), None);
     let plain = "mattermost_external_url 'http://chat.example.com'\ngitlab_rails['enable'] = false\n";
     let rules = rules_at("0.0.0.0:80", "chat.example.com", plain).unwrap();
-    assert_eq!((rules.min_length, rules.vary), (20, Vary::Untold));
+    assert_eq!((rules.min_length, rules.vary), (20, GzipVary::Untold));
     let off = format!("{plain}nginx['gzip_enabled'] = false\n");
     assert_eq!(rules_at("0.0.0.0:80", "chat.example.com", &off), None);
 }
@@ -89,5 +91,5 @@ fn what_nginx_would_not_start_with_is_an_error() {
 #[test]
 fn the_settings_are_applied() {
     let reading = reading(&format!("{BOTH}nginx['gzip_enabled'] = false\n"));
-    assert_eq!(judgement(&reading, "nginx.gzip_enabled").verdict, Verdict::Applied);
+    assert_eq!(judgement(&reading, "nginx.gzip_enabled").verdict, SettingVerdict::Applied);
 }

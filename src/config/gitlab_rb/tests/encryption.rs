@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::{host, problems, reading, terms};
-use crate::model::route::Action;
-use crate::model::setting_report::Verdict;
+use crate::model::route::RouteAction;
+use crate::model::setting_report::SettingVerdict;
 use crate::model::tls::{
-    CipherSuite, ClientAuthority, ClientCertificates, Demand, KeyGroup, Resumption, SuiteOrder, TlsPolicy,
-    TlsVersions,
+    CipherPreference, CipherSuite, ClientAuth, ClientAuthMode, ClientAuthPolicy, NamedGroup, SessionResumption,
+    TlsPolicy, TlsVersions,
 };
 
 /// The policy of GitLab's host with these lines.
@@ -20,7 +20,7 @@ fn policy(lines: &str) -> TlsPolicy {
 }
 
 /// Verdict and reason of the last line.
-fn verdict(lines: &str) -> (Verdict, String) {
+fn verdict(lines: &str) -> (SettingVerdict, String) {
     let judgement = reading(&file(lines)).judgements.pop().unwrap();
     (judgement.verdict, judgement.reason)
 }
@@ -37,9 +37,9 @@ fn of_tls12(policy: &TlsPolicy) -> Vec<&'static str> {
 fn without_a_word_everything_that_exists_is_offered() {
     let policy = policy("");
     assert_eq!(policy.suites, CipherSuite::ALL);
-    assert_eq!(policy.groups, KeyGroup::ALL);
-    assert_eq!((policy.order, policy.resumption), (SuiteOrder::Client, Resumption::Tickets));
-    assert_eq!(policy.clients, ClientCertificates::NotAsked);
+    assert_eq!(policy.groups, NamedGroup::ALL);
+    assert_eq!((policy.order, policy.resumption), (CipherPreference::Client, SessionResumption::Tickets));
+    assert_eq!(policy.clients, ClientAuth::NotAsked);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_cipher_string_chooses_suites_of_tls_1_2() {
     assert_eq!(of_tls12(&policy), ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256"]);
     assert_eq!(policy.suites.len(), 5);
     let note = "there is nothing here of DHE-RSA-AES256-GCM-SHA384".to_owned();
-    assert_eq!(verdict(lines), (Verdict::Applied, note));
+    assert_eq!(verdict(lines), (SettingVerdict::Applied, note));
 }
 
 #[test]
@@ -65,25 +65,25 @@ fn a_cipher_string_that_leaves_nothing_leaves_tls_1_3_or_is_an_error() {
 
 #[test]
 fn the_order_of_suites_and_the_groups_can_be_chosen() {
-    assert_eq!(policy("nginx['ssl_prefer_server_ciphers'] = 'on'").order, SuiteOrder::Server);
+    assert_eq!(policy("nginx['ssl_prefer_server_ciphers'] = 'on'").order, CipherPreference::Server);
     let lines = "nginx['ssl_ecdh_curve'] = 'secp521r1:prime256v1:X25519'";
-    assert_eq!(policy(lines).groups, [KeyGroup::X25519, KeyGroup::P256]);
-    assert_eq!(verdict(lines), (Verdict::Applied, "there is no secp521r1 here".to_owned()));
-    assert_eq!(policy("nginx['ssl_ecdh_curve'] = 'auto'").groups, KeyGroup::ALL);
+    assert_eq!(policy(lines).groups, [NamedGroup::X25519, NamedGroup::P256]);
+    assert_eq!(verdict(lines), (SettingVerdict::Applied, "there is no secp521r1 here".to_owned()));
+    assert_eq!(policy("nginx['ssl_ecdh_curve'] = 'auto'").groups, NamedGroup::ALL);
     assert!(reading(&file("nginx['ssl_ecdh_curve'] = 'secp521r1'")).model.is_none());
 }
 
 #[test]
 fn sessions_are_resumed_as_far_as_the_file_allows() {
     let resumption = |lines: &str| policy(lines).resumption;
-    let sessions = |count| Resumption::Sessions(NonZeroUsize::new(count).unwrap());
-    assert_eq!(resumption("nginx['ssl_session_tickets'] = 'on'"), Resumption::Tickets);
-    assert_eq!(resumption("nginx['ssl_session_cache'] = 'shared:SSL:1m'"), Resumption::Tickets);
-    assert_eq!(resumption("nginx['ssl_session_cache'] = 'off'"), Resumption::Off);
+    let sessions = |count| SessionResumption::Sessions(NonZeroUsize::new(count).unwrap());
+    assert_eq!(resumption("nginx['ssl_session_tickets'] = 'on'"), SessionResumption::Tickets);
+    assert_eq!(resumption("nginx['ssl_session_cache'] = 'shared:SSL:1m'"), SessionResumption::Tickets);
+    assert_eq!(resumption("nginx['ssl_session_cache'] = 'off'"), SessionResumption::Off);
     let off = "nginx['ssl_session_tickets'] = 'off'; nginx['ssl_session_cache'] =";
     assert_eq!(resumption("nginx['ssl_session_tickets'] = 'off'"), sessions(40_000));
     assert_eq!(resumption(&format!("{off} 'builtin:1000 shared:SSL:1m'")), sessions(4000));
-    assert_eq!(resumption(&format!("{off} 'none'")), Resumption::Off);
+    assert_eq!(resumption(&format!("{off} 'none'")), SessionResumption::Off);
 }
 
 #[test]
@@ -95,10 +95,10 @@ fn commands_for_openssl_are_obeyed_where_there_is_something_alike() {
     assert_eq!(policy.suites[0].name(), "TLS_CHACHA20_POLY1305_SHA256");
     assert_eq!(of_tls12(&policy), ["ECDHE-RSA-AES256-GCM-SHA384"]);
     assert_eq!(policy.suites.len(), 2);
-    assert_eq!(policy.order, SuiteOrder::Server);
-    assert_eq!(policy.groups, [KeyGroup::X25519, KeyGroup::P384]);
+    assert_eq!(policy.order, CipherPreference::Server);
+    assert_eq!(policy.groups, [NamedGroup::X25519, NamedGroup::P384]);
     let (verdict, reason) = verdict("nginx['ssl_conf_command'] = ['Options KTLS', 'MinProtocol TLSv1.3']");
-    assert_eq!(verdict, Verdict::Refused);
+    assert_eq!(verdict, SettingVerdict::Refused);
     assert!(reason.ends_with("Options KTLS"), "{reason}");
 }
 
@@ -106,13 +106,13 @@ fn commands_for_openssl_are_obeyed_where_there_is_something_alike() {
 fn clients_are_asked_for_certificates() {
     let lines = "nginx['ssl_client_certificate'] = '/etc/ca.pem'\nnginx['ssl_verify_client'] =";
     let asked = |demand, depth| {
-        ClientCertificates::Asked(ClientAuthority { demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
+        ClientAuth::Asked(ClientAuthPolicy { demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
     };
-    assert_eq!(policy(&format!("{lines} 'on'")).clients, asked(Demand::Required, 1));
+    assert_eq!(policy(&format!("{lines} 'on'")).clients, asked(ClientAuthMode::Required, 1));
     let deep = format!("{lines} 'optional'; nginx['ssl_verify_depth'] = '2'");
-    assert_eq!(policy(&deep).clients, asked(Demand::Optional, 2));
-    assert_eq!(policy(&deep).resumption, Resumption::Off);
-    assert_eq!(policy(&format!("{lines} 'off'")).clients, ClientCertificates::NotAsked);
+    assert_eq!(policy(&deep).clients, asked(ClientAuthMode::Optional, 2));
+    assert_eq!(policy(&deep).resumption, SessionResumption::Off);
+    assert_eq!(policy(&format!("{lines} 'off'")).clients, ClientAuth::NotAsked);
 }
 
 #[test]
@@ -133,18 +133,18 @@ fn smartcards_have_a_port_of_their_own_that_asks_for_certificates() {
     let reading = reading(&file("nginx['ssl_session_tickets'] = 'off'; gitlab_rails['smartcard_enabled'] = true"));
     let model = reading.model.unwrap_or_else(|| panic!("{}", reading.problems));
     let name = "gitlab.example.com";
-    assert_eq!(terms(&model, "0.0.0.0:443", name).policy.clients, ClientCertificates::NotAsked);
-    let asked = ClientAuthority {
-        demand: Demand::Required,
+    assert_eq!(terms(&model, "0.0.0.0:443", name).policy.clients, ClientAuth::NotAsked);
+    let asked = ClientAuthPolicy {
+        demand: ClientAuthMode::Required,
         ca: PathBuf::from("/etc/gitlab/ssl/CA.pem"),
         depth: 2,
         crl: None,
     };
     let smartcards = &terms(&model, "0.0.0.0:3444", name).policy;
-    assert_eq!(smartcards.clients, ClientCertificates::Asked(asked));
-    assert_eq!(smartcards.resumption, Resumption::Off);
+    assert_eq!(smartcards.clients, ClientAuth::Asked(asked));
+    assert_eq!(smartcards.resumption, SessionResumption::Off);
     let headers = |address| match &host(&model, address, name).routes.select("/").unwrap().action {
-        Action::Forward(forward) => format!("{:?}", forward.request_headers),
+        RouteAction::Forward(forward) => format!("{:?}", forward.request_headers),
         other => panic!("{other:?}"),
     };
     assert!(headers("0.0.0.0:3444").contains("x-ssl-client-certificate"));
@@ -166,5 +166,5 @@ fn the_port_and_the_name_for_smartcards_can_be_chosen() {
 fn on_a_plain_host_they_have_no_effect() {
     let text = "external_url 'http://gitlab.example.com'\nnginx['ssl_verify_client'] = 'on'\n";
     let judgement = reading(text).judgements.pop().unwrap();
-    assert_eq!((judgement.verdict, judgement.line), (Verdict::NoEffect, Some(2)));
+    assert_eq!((judgement.verdict, judgement.line), (SettingVerdict::NoEffect, Some(2)));
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::{
     BOTH, Given, certificate, host, judgement, model, model_in, problems, reading, reading_in, redirect_from_80,
 };
-use crate::model::acme::{Acme, KeyKind};
-use crate::model::route::Action;
-use crate::model::setting_report::Verdict;
-use crate::model::{LogTarget, Security};
+use crate::model::acme::{AcmeSettings, CertificateKeyType};
+use crate::model::route::RouteAction;
+use crate::model::setting_report::SettingVerdict;
+use crate::model::{HostSecurity, LogTarget};
 
 const GITLAB: &str = "external_url 'https://gitlab.example.com'\n";
 
@@ -45,7 +45,7 @@ fn a_role_without_gitlab_itself_leaves_its_host_out() {
     assert!(problems.contains("asks for no host at all"), "{problems}");
     assert!(problems.contains("its roles leave GitLab out"), "{problems}");
     assert!(judgement(&reading, "external_url").reason.contains("roles"), "{problems}");
-    assert_eq!(judgement(&reading, "external_url").verdict, Verdict::NoEffect);
+    assert_eq!(judgement(&reading, "external_url").verdict, SettingVerdict::NoEffect);
 }
 
 #[test]
@@ -60,8 +60,8 @@ fn a_role_that_nobody_knows_is_an_error_as_in_the_package() {
 fn the_url_of_a_service_that_is_switched_off_has_no_effect() {
     let reading = reading(&format!("{BOTH}mattermost['enable'] = false\n"));
     let url = judgement(&reading, "mattermost_external_url");
-    assert_eq!((url.verdict, url.reason.contains("switched off")), (Verdict::NoEffect, true));
-    assert_eq!(judgement(&reading, "external_url").verdict, Verdict::Applied);
+    assert_eq!((url.verdict, url.reason.contains("switched off")), (SettingVerdict::NoEffect, true));
+    assert_eq!(judgement(&reading, "external_url").verdict, SettingVerdict::Applied);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn the_registrys_https_stands_in_for_the_scheme_of_its_url() {
     let model = model(&format!(
         "{GITLAB}registry_external_url 'https://registry.example.com:5005'\nregistry_nginx['https'] = false\n"
     ));
-    assert_eq!(host(&model, "0.0.0.0:5005", "registry.example.com").security, Security::Plain);
+    assert_eq!(host(&model, "0.0.0.0:5005", "registry.example.com").security, HostSecurity::Plain);
 }
 
 #[test]
@@ -86,9 +86,9 @@ fn without_external_url_the_older_settings_say_where_gitlab_is() {
                 gitlab_rails['gitlab_https'] = true\n";
     let model = model(text);
     assert_eq!(certificate(&model, "0.0.0.0:8443", "git.corp.example"), "/etc/gitlab/ssl/node1.corp.example.crt");
-    assert_eq!(judgement(&reading(text), "gitlab_rails.gitlab_host").verdict, Verdict::Applied);
+    assert_eq!(judgement(&reading(text), "gitlab_rails.gitlab_host").verdict, SettingVerdict::Applied);
     let both = reading(&format!("{GITLAB}{text}"));
-    assert_eq!(judgement(&both, "gitlab_rails.gitlab_host").verdict, Verdict::NoEffect);
+    assert_eq!(judgement(&both, "gitlab_rails.gitlab_host").verdict, SettingVerdict::NoEffect);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn with_lets_encrypt_a_certificate_that_is_there_is_left_alone() {
     let judged = judgement(&missing, "mattermost_nginx.ssl_certificate");
     assert_eq!(
         (judged.verdict, judged.reason.contains("GitLab's")),
-        (Verdict::NoEffect, true),
+        (SettingVerdict::NoEffect, true),
         "{}",
         judged.reason
     );
@@ -137,7 +137,7 @@ fn with_lets_encrypt_a_certificate_that_is_there_is_left_alone() {
 fn lets_encrypt_without_gitlab_has_no_effect() {
     let text = "gitlab_rails['enable'] = false\nmattermost_external_url 'https://chat.example.com'\n\
                 letsencrypt['enable'] = true\n";
-    assert_eq!(judgement(&reading(text), "letsencrypt.enable").verdict, Verdict::NoEffect);
+    assert_eq!(judgement(&reading(text), "letsencrypt.enable").verdict, SettingVerdict::NoEffect);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn mattermost_may_listen_on_an_ipv6_address() {
             "{BOTH}mattermost['service_address'] = '{address}'\nmattermost['service_port'] = 9065\n"
         ));
         let chat = host(&model, "0.0.0.0:443", "chat.example.com");
-        let Action::Forward(forward) = &chat.routes.select("/").unwrap().action else { panic!("no upstream") };
+        let RouteAction::Forward(forward) = &chat.routes.select("/").unwrap().action else { panic!("no upstream") };
         assert_eq!(model.upstream(forward.upstream).to_string(), expected);
     }
 }
@@ -170,14 +170,14 @@ fn lets_encrypt_beside_an_nginx_that_is_off_is_warned_of() {
 }
 
 /// The lines are those about Let's Encrypt; nothing is there but what `files` says.
-fn obtained(lines: &str, files: &[&'static str]) -> Option<Acme> {
+fn obtained(lines: &str, files: &[&'static str]) -> Option<AcmeSettings> {
     let files = files.iter().map(|file| (*file, "")).collect();
     model_in(&format!("{BOTH}{lines}"), &Given { files, bare: true, ..Given::default() }).acme
 }
 
 #[test]
 fn one_certificate_is_obtained_for_all_hosts_without_one() {
-    let names = |acme: Acme| acme.certificates[0].names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let names = |acme: AcmeSettings| acme.certificates[0].names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let on = "letsencrypt['enable'] = true\n";
     assert_eq!(names(obtained(on, &[]).unwrap()), ["gitlab.example.com", "chat.example.com"]);
     // It is one pair, whatever is needed to read its key.
@@ -221,10 +221,13 @@ fn a_certificate_that_is_obtained_is_not_missed() {
 #[test]
 fn keys_are_ecdsa_unless_rsa_is_asked_for() {
     let key = |lines: &str| obtained(&format!("letsencrypt['enable'] = true\n{lines}\n"), &[]).unwrap().key;
-    assert_eq!(key(""), KeyKind::EcdsaP256);
-    assert_eq!(key("letsencrypt['key_size'] = 4096"), KeyKind::Rsa4096);
-    assert_eq!(key("letsencrypt['key_type'] = 'rsa'"), KeyKind::Rsa2048);
-    assert_eq!(key("letsencrypt['key_type'] = 'ecdsa'\nletsencrypt['ec_curve'] = 'secp384r1'"), KeyKind::EcdsaP384);
+    assert_eq!(key(""), CertificateKeyType::EcdsaP256);
+    assert_eq!(key("letsencrypt['key_size'] = 4096"), CertificateKeyType::Rsa4096);
+    assert_eq!(key("letsencrypt['key_type'] = 'rsa'"), CertificateKeyType::Rsa2048);
+    assert_eq!(
+        key("letsencrypt['key_type'] = 'ecdsa'\nletsencrypt['ec_curve'] = 'secp384r1'"),
+        CertificateKeyType::EcdsaP384
+    );
     let odd = reading(&format!("{BOTH}letsencrypt['enable'] = true\nletsencrypt['key_size'] = 1024\n"));
     assert!(odd.problems.to_string().contains("no RSA key of 1024 bits"), "{}", odd.problems);
 }
@@ -233,7 +236,7 @@ fn keys_are_ecdsa_unless_rsa_is_asked_for() {
 fn settings_of_an_integration_that_is_off_have_no_effect() {
     let text =
         format!("{BOTH}letsencrypt['enable'] = false\nletsencrypt['contact_emails'] = ['ops@example.com']\n");
-    assert_eq!(judgement(&reading(&text), "letsencrypt.contact_emails").verdict, Verdict::NoEffect);
+    assert_eq!(judgement(&reading(&text), "letsencrypt.contact_emails").verdict, SettingVerdict::NoEffect);
     let on = text.replace("false", "true");
-    assert_eq!(judgement(&reading(&on), "letsencrypt.contact_emails").verdict, Verdict::Applied);
+    assert_eq!(judgement(&reading(&on), "letsencrypt.contact_emails").verdict, SettingVerdict::Applied);
 }

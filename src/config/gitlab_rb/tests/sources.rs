@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::{BOTH, Given, host, judgement, reading, reading_in};
-use crate::config::gitlab_rb::{Reading, read};
-use crate::model::setting_report::Verdict;
+use crate::config::gitlab_rb::{GitlabRbConfig, read};
+use crate::model::setting_report::SettingVerdict;
 
-fn overridden(text: &str, overrides: &'static str) -> Reading {
+fn overridden(text: &str, overrides: &'static str) -> GitlabRbConfig {
     let files = HashMap::from([("/etc/gitlab/gatepost-overrides.toml", overrides)]);
     reading_in(text, &Given { files, ..Given::default() })
 }
@@ -19,7 +19,7 @@ fn who_obtains_by_the_overrides_is_not_told_to_do_so() {
     assert!(!told.contains("starts the bundled nginx again"), "{told}");
 }
 
-fn shown(json: &str) -> Reading {
+fn shown(json: &str) -> GitlabRbConfig {
     read(Path::new("/etc/gitlab/show-config.json"), json, &Given::default())
 }
 
@@ -33,7 +33,10 @@ fn an_override_stands_in_for_what_only_execution_would_tell() {
     let ports: Vec<_> = reading.model.as_ref().unwrap().listeners.iter().map(|it| it.address.port()).collect();
     assert!(ports.contains(&8443), "{ports:?}");
     let rows: Vec<_> = reading.judgements.iter().filter(|it| it.key == "nginx.listen_port").collect();
-    assert_eq!(rows.iter().map(|row| row.verdict).collect::<Vec<_>>(), [Verdict::NoEffect, Verdict::Applied]);
+    assert_eq!(
+        rows.iter().map(|row| row.verdict).collect::<Vec<_>>(),
+        [SettingVerdict::NoEffect, SettingVerdict::Applied]
+    );
     assert!(rows[0].reason.contains("gatepost-overrides.toml:2:15"), "{}", rows[0].reason);
     assert_eq!((rows[1].file.as_path(), rows[1].line), (Path::new("/etc/gitlab/gatepost-overrides.toml"), Some(2)));
 }
@@ -104,12 +107,12 @@ fn what_the_package_has_computed_is_read_like_the_file() {
     assert_eq!(
         keys,
         [
-            ("external_url", Verdict::Applied),
-            ("nginx.listen_port", Verdict::Applied),
-            ("nginx.proxy_set_headers", Verdict::Applied),
-            ("mattermost_external_url", Verdict::Applied),
-            ("mattermost_nginx.client_max_body_size", Verdict::Applied),
-            ("mattermost_nginx.http2_enabled", Verdict::NoEffect),
+            ("external_url", SettingVerdict::Applied),
+            ("nginx.listen_port", SettingVerdict::Applied),
+            ("nginx.proxy_set_headers", SettingVerdict::Applied),
+            ("mattermost_external_url", SettingVerdict::Applied),
+            ("mattermost_nginx.client_max_body_size", SettingVerdict::Applied),
+            ("mattermost_nginx.http2_enabled", SettingVerdict::NoEffect),
         ]
     );
     let model = reading.model.unwrap();

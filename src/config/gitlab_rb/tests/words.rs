@@ -1,7 +1,7 @@
 //! What is said about mistakes: verdicts that fit, and directions that lead somewhere.
 
 use super::{judgement, problems, reading};
-use crate::model::setting_report::Verdict;
+use crate::model::setting_report::SettingVerdict;
 
 const GITLAB: &str = "external_url 'https://gitlab.example.com'\n";
 
@@ -12,9 +12,9 @@ fn a_setting_with_an_error_somewhere_in_it_is_not_called_applied() {
          gitlab_kas_external_url 'wss://kas.example.com'\ngitlab_kas['listen_websocket'] = false\n"
     ));
     for key in ["nginx.listen_addresses", "nginx.proxy_set_headers", "gitlab_kas.listen_websocket"] {
-        assert_eq!(judgement(&reading, key).verdict, Verdict::Refused, "{key}");
+        assert_eq!(judgement(&reading, key).verdict, SettingVerdict::Refused, "{key}");
     }
-    assert_eq!(judgement(&reading, "external_url").verdict, Verdict::Applied);
+    assert_eq!(judgement(&reading, "external_url").verdict, SettingVerdict::Applied);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_header_that_has_no_possible_name_is_an_error() {
 #[test]
 fn a_referrer_policy_that_no_header_can_hold_is_an_error() {
     let reading = reading(&format!("{GITLAB}nginx['referrer_policy'] = \"a\\nb\"\n"));
-    assert_eq!(judgement(&reading, "nginx.referrer_policy").verdict, Verdict::Refused);
+    assert_eq!(judgement(&reading, "nginx.referrer_policy").verdict, SettingVerdict::Refused);
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn a_port_that_is_taken_is_told_where_it_is_set() {
         "{GITLAB}registry_external_url 'https://registry.example.com'\nregistry_nginx['listen_port'] = 5000\n"
     ));
     assert!(reading.problems.to_string().contains("gitlab.rb:3:"), "{}", reading.problems);
-    assert_eq!(judgement(&reading, "registry_nginx.listen_port").verdict, Verdict::Refused);
-    assert_eq!(judgement(&reading, "registry_external_url").verdict, Verdict::Applied);
+    assert_eq!(judgement(&reading, "registry_nginx.listen_port").verdict, SettingVerdict::Refused);
+    assert_eq!(judgement(&reading, "registry_external_url").verdict, SettingVerdict::Applied);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn the_port_of_puma_is_warned_of_where_puma_runs() {
 fn nginx_text_under_the_key_of_another_host_is_told_its_own_key() {
     let reading = reading(&format!("{GITLAB}mattermost_nginx['custom_gitlab_server_config'] = 'deny all;'\n"));
     let judged = judgement(&reading, "mattermost_nginx.custom_gitlab_server_config");
-    assert_eq!(judged.verdict, Verdict::NoEffect);
+    assert_eq!(judged.verdict, SettingVerdict::NoEffect);
     assert!(judged.reason.contains("custom_gitlab_mattermost_server_config"), "{}", judged.reason);
     assert!(reading.problems.to_string().contains("sets nothing for this host"), "{}", reading.problems);
 }

@@ -8,39 +8,39 @@ use std::rc::Rc;
 
 use regex::Regex;
 
-use crate::config::span::Place;
+use crate::config::span::SourceSpan;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
-pub(in crate::config::gitlab_rb) struct Value {
-    pub(in crate::config::gitlab_rb) data: Data,
-    pub(in crate::config::gitlab_rb) place: Place,
+pub(in crate::config::gitlab_rb) struct RubyValue {
+    pub(in crate::config::gitlab_rb) data: RubyData,
+    pub(in crate::config::gitlab_rb) place: SourceSpan,
 }
 
 /// What a value is.
 #[derive(Debug, Clone)]
-pub(in crate::config::gitlab_rb) enum Data {
+pub(in crate::config::gitlab_rb) enum RubyData {
     Nil,
     Flag(bool),
     Int(i64),
     Float(f64),
     Text(String),
     Symbol(String),
-    List(Vec<Value>),
-    Hash(Hash),
+    List(Vec<RubyValue>),
+    Hash(RubyHash),
     Range(i64, i64),
     Pattern(Regex),
-    Match(Match),
+    Match(RegexpMatch),
     /// Settings themselves, not a copy: what is written to it is set.
     Section(SectionRef),
     /// `ENV`, `File`, `node`, `node.cpu`: things that values can be asked of.
     Constant(String),
-    Unknown(Unknown),
+    Unknown(UnknownValue),
 }
 
 /// What a regular expression has found.
 #[derive(Debug, Clone)]
-pub(in crate::config::gitlab_rb) struct Match {
+pub(in crate::config::gitlab_rb) struct RegexpMatch {
     /// The whole, then each group; `None` if the group took no part.
     pub(in crate::config::gitlab_rb) groups: Vec<Option<String>>,
     /// The names of the groups, in the same order.
@@ -49,16 +49,16 @@ pub(in crate::config::gitlab_rb) struct Match {
 
 /// Why a value is not known.
 #[derive(Debug, Clone)]
-pub(in crate::config::gitlab_rb) struct Unknown {
+pub(in crate::config::gitlab_rb) struct UnknownValue {
     pub(in crate::config::gitlab_rb) why: String,
     /// Where the first unknown value was, which others follow from.
-    pub(in crate::config::gitlab_rb) place: Place,
-    pub(in crate::config::gitlab_rb) cause: Cause,
+    pub(in crate::config::gitlab_rb) place: SourceSpan,
+    pub(in crate::config::gitlab_rb) cause: UnknownCause,
 }
 
 /// What Ruby itself would do there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::config::gitlab_rb) enum Cause {
+pub(in crate::config::gitlab_rb) enum UnknownCause {
     /// Go on; only reading without executing cannot follow.
     NotExecuted,
     /// Raise an exception.
@@ -66,71 +66,73 @@ pub(in crate::config::gitlab_rb) enum Cause {
 }
 
 /// A hash of settings that several names may stand for.
-pub(in crate::config::gitlab_rb) type SectionRef = Rc<RefCell<Section>>;
+pub(in crate::config::gitlab_rb) type SectionRef = Rc<RefCell<SettingsHash>>;
 
 /// One hash of settings, such as `nginx`.
 #[derive(Debug)]
-pub(in crate::config::gitlab_rb) struct Section {
+pub(in crate::config::gitlab_rb) struct SettingsHash {
     /// The keys that lead to it, from the top.
     pub(in crate::config::gitlab_rb) path: Vec<String>,
     /// In the order in which they were first set.
-    pub(super) entries: Vec<(String, Entry)>,
+    pub(super) entries: Vec<(String, HashEntry)>,
     /// Where each key is among them.
     pub(super) positions: HashMap<String, usize>,
     /// A key that is not known was written to, so any of them may have changed.
-    pub(in crate::config::gitlab_rb) blurred: Option<Value>,
+    pub(in crate::config::gitlab_rb) blurred: Option<RubyValue>,
 }
 
 /// A value and the place of the key it was set by.
 #[derive(Debug, Clone)]
-pub(in crate::config::gitlab_rb) struct Entry {
-    pub(in crate::config::gitlab_rb) value: Value,
-    pub(in crate::config::gitlab_rb) place: Place,
+pub(in crate::config::gitlab_rb) struct HashEntry {
+    pub(in crate::config::gitlab_rb) value: RubyValue,
+    pub(in crate::config::gitlab_rb) place: SourceSpan,
 }
 
 /// Keys with values, in the order in which they were added.
 #[derive(Debug, Clone, Default)]
-pub(in crate::config::gitlab_rb) struct Hash(pub(in crate::config::gitlab_rb) Vec<(Value, Value)>);
+pub(in crate::config::gitlab_rb) struct RubyHash(pub(in crate::config::gitlab_rb) Vec<(RubyValue, RubyValue)>);
 
-impl Value {
-    pub(in crate::config::gitlab_rb) fn new(data: Data, place: &Place) -> Value {
-        Value { data, place: place.clone() }
+impl RubyValue {
+    pub(in crate::config::gitlab_rb) fn new(data: RubyData, place: &SourceSpan) -> RubyValue {
+        RubyValue { data, place: place.clone() }
     }
 
-    pub(in crate::config::gitlab_rb) fn text(text: impl Into<String>, place: &Place) -> Value {
-        Value::new(Data::Text(text.into()), place)
+    pub(in crate::config::gitlab_rb) fn text(text: impl Into<String>, place: &SourceSpan) -> RubyValue {
+        RubyValue::new(RubyData::Text(text.into()), place)
     }
 
-    pub(in crate::config::gitlab_rb) fn nil(place: &Place) -> Value {
-        Value::new(Data::Nil, place)
+    pub(in crate::config::gitlab_rb) fn nil(place: &SourceSpan) -> RubyValue {
+        RubyValue::new(RubyData::Nil, place)
     }
 
-    pub(in crate::config::gitlab_rb) fn unknown(why: impl Into<String>, place: &Place) -> Value {
-        let unknown = Unknown { why: why.into(), place: place.clone(), cause: Cause::NotExecuted };
-        Value::new(Data::Unknown(unknown), place)
+    pub(in crate::config::gitlab_rb) fn unknown(why: impl Into<String>, place: &SourceSpan) -> RubyValue {
+        let unknown = UnknownValue { why: why.into(), place: place.clone(), cause: UnknownCause::NotExecuted };
+        RubyValue::new(RubyData::Unknown(unknown), place)
     }
 
     /// What an expression is that Ruby refuses to compute.
-    pub(in crate::config::gitlab_rb) fn raises(why: impl Into<String>, place: &Place) -> Value {
-        let unknown = Unknown { why: why.into(), place: place.clone(), cause: Cause::Raises };
-        Value::new(Data::Unknown(unknown), place)
+    pub(in crate::config::gitlab_rb) fn raises(why: impl Into<String>, place: &SourceSpan) -> RubyValue {
+        let unknown = UnknownValue { why: why.into(), place: place.clone(), cause: UnknownCause::Raises };
+        RubyValue::new(RubyData::Unknown(unknown), place)
     }
 
-    pub(in crate::config::gitlab_rb) fn as_unknown(&self) -> Option<&Unknown> {
+    pub(in crate::config::gitlab_rb) fn as_unknown(&self) -> Option<&UnknownValue> {
         match &self.data {
-            Data::Unknown(unknown) => Some(unknown),
+            RubyData::Unknown(unknown) => Some(unknown),
             _ => None,
         }
     }
 
     /// The first unknown in the value or anything it contains.
-    pub(in crate::config::gitlab_rb) fn find_unknown(&self) -> Option<Unknown> {
+    pub(in crate::config::gitlab_rb) fn find_unknown(&self) -> Option<UnknownValue> {
         match &self.data {
-            Data::Unknown(unknown) => Some(unknown.clone()),
-            Data::List(items) => items.iter().find_map(Value::find_unknown),
-            Data::Hash(hash) => hash.0.iter().find_map(|(key, value)| key.find_unknown().or(value.find_unknown())),
+            RubyData::Unknown(unknown) => Some(unknown.clone()),
+            RubyData::List(items) => items.iter().find_map(RubyValue::find_unknown),
+            RubyData::Hash(hash) => {
+                hash.0.iter().find_map(|(key, value)| key.find_unknown().or(value.find_unknown()))
+            }
             // One level only: settings may contain themselves.
-            Data::Section(section) => {
+            RubyData::Section(section) => {
                 section.borrow().entries().find_map(|(_, entry)| entry.value.as_unknown()).cloned()
             }
             _ => None,
@@ -140,8 +142,8 @@ impl Value {
     /// Whether Ruby takes it for true: all but `nil` and `false`. `None` if it is not known.
     pub(in crate::config::gitlab_rb) fn truth(&self) -> Option<bool> {
         match self.data {
-            Data::Nil | Data::Flag(false) => Some(false),
-            Data::Unknown(_) => None,
+            RubyData::Nil | RubyData::Flag(false) => Some(false),
+            RubyData::Unknown(_) => None,
             _ => Some(true),
         }
     }
@@ -149,7 +151,7 @@ impl Value {
     /// The text of a text or symbol, which are the same as keys of settings.
     pub(in crate::config::gitlab_rb) fn as_key(&self) -> Option<&str> {
         match &self.data {
-            Data::Text(text) | Data::Symbol(text) => Some(text),
+            RubyData::Text(text) | RubyData::Symbol(text) => Some(text),
             _ => None,
         }
     }
@@ -157,39 +159,39 @@ impl Value {
     /// What `to_s` gives, for values that have only one way to be written.
     pub(in crate::config::gitlab_rb) fn to_text(&self) -> Option<String> {
         match &self.data {
-            Data::Nil => Some(String::new()),
-            Data::Flag(flag) => Some(flag.to_string()),
-            Data::Int(number) => Some(number.to_string()),
-            Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(format!("{number:.1}")),
+            RubyData::Nil => Some(String::new()),
+            RubyData::Flag(flag) => Some(flag.to_string()),
+            RubyData::Int(number) => Some(number.to_string()),
+            RubyData::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(format!("{number:.1}")),
             // Ruby writes others with an exponent.
-            Data::Float(number) if (1e-4..1e15).contains(&number.abs()) => Some(number.to_string()),
-            Data::Match(found) => found.groups.first().cloned().flatten(),
-            Data::Text(text) | Data::Symbol(text) => Some(text.clone()),
+            RubyData::Float(number) if (1e-4..1e15).contains(&number.abs()) => Some(number.to_string()),
+            RubyData::Match(found) => found.groups.first().cloned().flatten(),
+            RubyData::Text(text) | RubyData::Symbol(text) => Some(text.clone()),
             _ => None,
         }
     }
 
     /// Whether both are the same value to Ruby's `==`. `None` if that is not known.
-    pub(in crate::config::gitlab_rb) fn equals(&self, other: &Value) -> Option<bool> {
+    pub(in crate::config::gitlab_rb) fn equals(&self, other: &RubyValue) -> Option<bool> {
         Some(match (&self.data, &other.data) {
-            (Data::Unknown(_), _) | (_, Data::Unknown(_)) => return None,
-            (Data::Nil, Data::Nil) => true,
-            (Data::Flag(a), Data::Flag(b)) => a == b,
-            (Data::Int(a), Data::Int(b)) => a == b,
-            (Data::Float(a), Data::Float(b)) => a == b,
-            (Data::Int(a), Data::Float(b)) | (Data::Float(b), Data::Int(a)) => *a as f64 == *b,
-            (Data::Text(a), Data::Text(b)) | (Data::Symbol(a), Data::Symbol(b)) => a == b,
-            (Data::List(a), Data::List(b)) => return lists_equal(a, b),
-            (Data::Hash(a), Data::Hash(b)) => return hashes_equal(a, b),
-            (Data::Section(a), Data::Section(b)) => Rc::ptr_eq(a, b),
+            (RubyData::Unknown(_), _) | (_, RubyData::Unknown(_)) => return None,
+            (RubyData::Nil, RubyData::Nil) => true,
+            (RubyData::Flag(a), RubyData::Flag(b)) => a == b,
+            (RubyData::Int(a), RubyData::Int(b)) => a == b,
+            (RubyData::Float(a), RubyData::Float(b)) => a == b,
+            (RubyData::Int(a), RubyData::Float(b)) | (RubyData::Float(b), RubyData::Int(a)) => *a as f64 == *b,
+            (RubyData::Text(a), RubyData::Text(b)) | (RubyData::Symbol(a), RubyData::Symbol(b)) => a == b,
+            (RubyData::List(a), RubyData::List(b)) => return lists_equal(a, b),
+            (RubyData::Hash(a), RubyData::Hash(b)) => return hashes_equal(a, b),
+            (RubyData::Section(a), RubyData::Section(b)) => Rc::ptr_eq(a, b),
             _ => false,
         })
     }
 
     /// What tells it from other keys; `None` if only a comparison does.
-    fn identity(&self) -> Option<(Discriminant<Data>, String)> {
+    fn identity(&self) -> Option<(Discriminant<RubyData>, String)> {
         match self.data {
-            Data::Nil | Data::Flag(_) | Data::Int(_) | Data::Text(_) | Data::Symbol(_) => {
+            RubyData::Nil | RubyData::Flag(_) | RubyData::Int(_) | RubyData::Text(_) | RubyData::Symbol(_) => {
                 Some((discriminant(&self.data), self.to_text()?))
             }
             _ => None,
@@ -199,9 +201,9 @@ impl Value {
     /// How much memory it takes, roughly, in bytes.
     pub(in crate::config::gitlab_rb) fn weight(&self) -> usize {
         UNIT + match &self.data {
-            Data::Text(text) | Data::Symbol(text) | Data::Constant(text) => text.len(),
-            Data::List(items) => items.iter().map(Value::weight).sum(),
-            Data::Hash(hash) => hash.0.iter().map(|(key, value)| key.weight() + value.weight()).sum(),
+            RubyData::Text(text) | RubyData::Symbol(text) | RubyData::Constant(text) => text.len(),
+            RubyData::List(items) => items.iter().map(RubyValue::weight).sum(),
+            RubyData::Hash(hash) => hash.0.iter().map(|(key, value)| key.weight() + value.weight()).sum(),
             _ => 0,
         }
     }
@@ -209,28 +211,28 @@ impl Value {
     /// What an administrator would call it.
     pub(in crate::config::gitlab_rb) fn kind(&self) -> &'static str {
         match &self.data {
-            Data::Nil => "nil",
-            Data::Flag(true) => "true",
-            Data::Flag(false) => "false",
-            Data::Int(_) | Data::Float(_) => "a number",
-            Data::Text(_) => "a text",
-            Data::Symbol(_) => "a symbol",
-            Data::List(_) => "a list",
-            Data::Hash(_) | Data::Section(_) => "a hash",
-            Data::Range(..) => "a range",
-            Data::Pattern(_) => "a regular expression",
-            Data::Match(_) => "a match",
-            Data::Constant(_) => "no plain value",
-            Data::Unknown(_) => "not known",
+            RubyData::Nil => "nil",
+            RubyData::Flag(true) => "true",
+            RubyData::Flag(false) => "false",
+            RubyData::Int(_) | RubyData::Float(_) => "a number",
+            RubyData::Text(_) => "a text",
+            RubyData::Symbol(_) => "a symbol",
+            RubyData::List(_) => "a list",
+            RubyData::Hash(_) | RubyData::Section(_) => "a hash",
+            RubyData::Range(..) => "a range",
+            RubyData::Pattern(_) => "a regular expression",
+            RubyData::Match(_) => "a match",
+            RubyData::Constant(_) => "no plain value",
+            RubyData::Unknown(_) => "not known",
         }
     }
 }
 
-impl Hash {
+impl RubyHash {
     /// Pairs in their order. Of equal keys the first keeps its position, and the last its value.
-    pub(in crate::config::gitlab_rb) fn of(pairs: impl IntoIterator<Item = (Value, Value)>) -> Hash {
-        let mut hash = Hash::default();
-        let mut positions: HashMap<(Discriminant<Data>, String), usize> = HashMap::new();
+    pub(in crate::config::gitlab_rb) fn of(pairs: impl IntoIterator<Item = (RubyValue, RubyValue)>) -> RubyHash {
+        let mut hash = RubyHash::default();
+        let mut positions: HashMap<(Discriminant<RubyData>, String), usize> = HashMap::new();
         for (key, value) in pairs {
             let Some(identity) = key.identity() else {
                 hash.insert(key, value);
@@ -247,32 +249,32 @@ impl Hash {
         hash
     }
 
-    pub(in crate::config::gitlab_rb) fn get(&self, key: &Value) -> Option<&Value> {
+    pub(in crate::config::gitlab_rb) fn get(&self, key: &RubyValue) -> Option<&RubyValue> {
         self.0.iter().find(|(known, _)| known.equals(key) == Some(true)).map(|(_, value)| value)
     }
 
     /// Sets a key; one that is there keeps its position.
-    pub(in crate::config::gitlab_rb) fn insert(&mut self, key: Value, value: Value) {
+    pub(in crate::config::gitlab_rb) fn insert(&mut self, key: RubyValue, value: RubyValue) {
         match self.0.iter_mut().find(|(known, _)| known.equals(&key) == Some(true)) {
             Some((_, known)) => *known = value,
             None => self.0.push((key, value)),
         }
     }
 
-    pub(in crate::config::gitlab_rb) fn remove(&mut self, key: &Value) -> Option<Value> {
+    pub(in crate::config::gitlab_rb) fn remove(&mut self, key: &RubyValue) -> Option<RubyValue> {
         let at = self.0.iter().position(|(known, _)| known.equals(key) == Some(true))?;
         Some(self.0.remove(at).1)
     }
 }
 
-fn lists_equal(a: &[Value], b: &[Value]) -> Option<bool> {
+fn lists_equal(a: &[RubyValue], b: &[RubyValue]) -> Option<bool> {
     if a.len() != b.len() {
         return Some(false);
     }
     all_equal(a.iter().zip(b).map(|(a, b)| a.equals(b)))
 }
 
-fn hashes_equal(a: &Hash, b: &Hash) -> Option<bool> {
+fn hashes_equal(a: &RubyHash, b: &RubyHash) -> Option<bool> {
     if a.0.len() != b.0.len() {
         return Some(false);
     }

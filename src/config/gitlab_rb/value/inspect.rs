@@ -1,22 +1,23 @@
 //! How Ruby 3 writes values for programmers: `inspect`, and `to_s` of lists and hashes.
 
-use super::data::{Data, Value};
+use super::data::{RubyData, RubyValue};
 
-impl Value {
+impl RubyValue {
     /// What `inspect` gives; `None` for values that have no plain spelling.
     pub(in crate::config::gitlab_rb) fn inspect(&self) -> Option<String> {
         Some(match &self.data {
-            Data::Nil => "nil".to_owned(),
-            Data::Text(text) => quoted(text),
-            Data::Symbol(name) if is_plain(name) => format!(":{name}"),
-            Data::Symbol(name) => format!(":{}", quoted(name)),
-            Data::List(items) => {
-                let items: Vec<String> = items.iter().map(Value::inspect).collect::<Option<_>>()?;
+            RubyData::Nil => "nil".to_owned(),
+            RubyData::Text(text) => quoted(text),
+            RubyData::Symbol(name) if is_plain(name) => format!(":{name}"),
+            RubyData::Symbol(name) => format!(":{}", quoted(name)),
+            RubyData::List(items) => {
+                let items: Vec<String> = items.iter().map(RubyValue::inspect).collect::<Option<_>>()?;
                 format!("[{}]", items.join(", "))
             }
-            Data::Hash(hash) => {
-                let pair =
-                    |(key, value): &(Value, Value)| Some(format!("{}=>{}", key.inspect()?, value.inspect()?));
+            RubyData::Hash(hash) => {
+                let pair = |(key, value): &(RubyValue, RubyValue)| {
+                    Some(format!("{}=>{}", key.inspect()?, value.inspect()?))
+                };
                 let pairs: Vec<String> = hash.0.iter().map(pair).collect::<Option<_>>()?;
                 format!("{{{}}}", pairs.join(", "))
             }

@@ -5,19 +5,19 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::data::{Data, Entry, Hash, Section, SectionRef, Value};
-use crate::config::span::Place;
+use super::data::{HashEntry, RubyData, RubyHash, RubyValue, SectionRef, SettingsHash};
+use crate::config::span::SourceSpan;
 
-impl Section {
+impl SettingsHash {
     pub(in crate::config::gitlab_rb) fn new(path: Vec<String>) -> SectionRef {
-        Rc::new(RefCell::new(Section { path, entries: Vec::new(), positions: HashMap::new(), blurred: None }))
+        Rc::new(RefCell::new(SettingsHash { path, entries: Vec::new(), positions: HashMap::new(), blurred: None }))
     }
 
-    pub(in crate::config::gitlab_rb) fn get(&self, key: &str) -> Option<&Entry> {
+    pub(in crate::config::gitlab_rb) fn get(&self, key: &str) -> Option<&HashEntry> {
         self.positions.get(key).map(|at| &self.entries[*at].1)
     }
 
-    pub(in crate::config::gitlab_rb) fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    pub(in crate::config::gitlab_rb) fn entries(&self) -> impl Iterator<Item = (&str, &HashEntry)> {
         self.entries.iter().map(|(key, entry)| (&**key, entry))
     }
 
@@ -30,7 +30,7 @@ impl Section {
         self.positions.clear();
     }
 
-    pub(in crate::config::gitlab_rb) fn remove(&mut self, key: &str) -> Option<Value> {
+    pub(in crate::config::gitlab_rb) fn remove(&mut self, key: &str) -> Option<RubyValue> {
         let removed = self.entries.remove(self.positions.remove(key)?).1.value;
         let keys = self.entries.iter().enumerate();
         self.positions = keys.map(|(at, (key, _))| (key.clone(), at)).collect();
@@ -38,39 +38,39 @@ impl Section {
     }
 
     /// The value of a key. One that is not there becomes an empty hash, as in the package.
-    pub(in crate::config::gitlab_rb) fn read(&mut self, key: &str, place: &Place) -> Value {
+    pub(in crate::config::gitlab_rb) fn read(&mut self, key: &str, place: &SourceSpan) -> RubyValue {
         if let Some(blur) = &self.blurred {
             return blur.clone();
         }
         if let Some(entry) = self.get(key) {
             return entry.value.clone();
         }
-        let value = Value::new(Data::Section(Section::new(self.below(key))), place);
+        let value = RubyValue::new(RubyData::Section(SettingsHash::new(self.below(key))), place);
         self.put(key, value.clone(), place);
         value
     }
 
     /// Sets a key. A hash becomes settings of its own.
-    pub(in crate::config::gitlab_rb) fn set(&mut self, key: &str, value: Value, place: &Place) {
+    pub(in crate::config::gitlab_rb) fn set(&mut self, key: &str, value: RubyValue, place: &SourceSpan) {
         let value = match value.data {
-            Data::Hash(hash) => Value::new(Data::Section(nested(&hash, self.below(key))), &value.place),
+            RubyData::Hash(hash) => RubyValue::new(RubyData::Section(nested(&hash, self.below(key))), &value.place),
             _ => value,
         };
         self.put(key, value, place);
     }
 
     /// The settings as a plain hash.
-    pub(in crate::config::gitlab_rb) fn to_hash(&self) -> Hash {
-        let pair = |(key, entry): &(String, Entry)| (Value::text(key, &entry.place), entry.value.clone());
-        Hash(self.entries.iter().map(pair).collect())
+    pub(in crate::config::gitlab_rb) fn to_hash(&self) -> RubyHash {
+        let pair = |(key, entry): &(String, HashEntry)| (RubyValue::text(key, &entry.place), entry.value.clone());
+        RubyHash(self.entries.iter().map(pair).collect())
     }
 
     pub(in crate::config::gitlab_rb) fn below(&self, key: &str) -> Vec<String> {
         self.path.iter().cloned().chain([key.to_owned()]).collect()
     }
 
-    fn put(&mut self, key: &str, value: Value, place: &Place) {
-        let entry = Entry { value, place: place.clone() };
+    fn put(&mut self, key: &str, value: RubyValue, place: &SourceSpan) {
+        let entry = HashEntry { value, place: place.clone() };
         match self.positions.get(key) {
             Some(at) => self.entries[*at].1 = entry,
             None => {
@@ -82,8 +82,8 @@ impl Section {
 }
 
 /// A plain hash as settings. Keys that are no texts cannot be settings, and are written as they look.
-fn nested(hash: &Hash, path: Vec<String>) -> SectionRef {
-    let section = Section::new(path);
+fn nested(hash: &RubyHash, path: Vec<String>) -> SectionRef {
+    let section = SettingsHash::new(path);
     for (key, value) in &hash.0 {
         let name = key.to_text().unwrap_or_default();
         section.borrow_mut().set(&name, value.clone(), &key.place);

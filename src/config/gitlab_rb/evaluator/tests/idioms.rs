@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Given, problems, setting};
-use crate::config::gitlab_rb::environment::Surroundings;
+use crate::config::gitlab_rb::environment::Environment;
 
 fn x(text: &str) -> serde_json::Value {
     setting(text, &["nginx", "x"])

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use crate::config::gitlab_rb::environment::Machine;
-use crate::config::gitlab_rb::{Reading, read};
+use crate::config::gitlab_rb::environment::SystemEnvironment;
+use crate::config::gitlab_rb::{GitlabRbConfig, read};
 use crate::model::log_format::{LogFormat, PACKAGE};
 
-fn reading(lines: &str) -> Reading {
+fn reading(lines: &str) -> GitlabRbConfig {
     let text = format!(
         "external_url 'http://gitlab.example.com'\n\
          mattermost_external_url 'http://mattermost.example.com'\n\
          registry_external_url 'http://registry.example.com'\n{lines}\n"
     );
-    read(Path::new("/etc/gitlab/gitlab.rb"), &text, &Machine)
+    read(Path::new("/etc/gitlab/gitlab.rb"), &text, &SystemEnvironment)
 }
 
 /// The formats of GitLab, Mattermost and the registry.

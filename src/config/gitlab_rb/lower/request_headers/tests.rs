@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use crate::config::gitlab_rb::environment::Machine;
-use crate::config::gitlab_rb::{Reading, read};
+use crate::config::gitlab_rb::environment::SystemEnvironment;
+use crate::config::gitlab_rb::{GitlabRbConfig, read};
 use crate::model::headers::ops::HeaderOp;
-use crate::model::route::Action;
+use crate::model::route::RouteAction;
 
-fn reading(hash: &str, headers: &str) -> Reading {
+fn reading(hash: &str, headers: &str) -> GitlabRbConfig {
     let text = format!(
         "external_url 'http://gitlab.example.com'\n\
          mattermost_external_url 'http://mattermost.example.com'\n\
          {hash}['proxy_set_headers'] = {{ {headers} }}\n"
     );
-    read(Path::new("/etc/gitlab/gitlab.rb"), &text, &Machine)
+    read(Path::new("/etc/gitlab/gitlab.rb"), &text, &SystemEnvironment)
 }
 
 /// What a host is told to do with the header `name`, as an explanation has it.
@@ -22,7 +22,7 @@ fn op(hash: &str, headers: &str, name: &str) -> String {
     let Some(model) = &reading.model else { panic!("{}", reading.problems) };
     let host = usize::from(hash == "mattermost_nginx");
     let route = model.hosts()[host].routes.select("/").unwrap();
-    let Action::Forward(forward) = &route.action else { panic!("{route:?}") };
+    let RouteAction::Forward(forward) = &route.action else { panic!("{route:?}") };
     let mut found = forward.request_headers.iter().filter(|op| op.name().as_str() == name);
     let op = found.next();
     assert!(found.next().is_none(), "two operations for {name}");

@@ -6,12 +6,12 @@
 
 use regex::Regex;
 
-use crate::config::document::{ForwardSettings, HostSection, RouteAction, RouteSection, Setting};
-use crate::config::gitlab_rb::lower::service::{Plan, Service};
+use crate::config::document::{ForwardSettings, HostSection, RouteActionSection, RouteSection, Setting};
+use crate::config::gitlab_rb::lower::service::{Service, ServiceHost};
 use crate::model::route::PathMatch;
 
 /// The package's patterns for a host, in its order.
-pub(super) fn patterns(plan: &Plan) -> Vec<Regex> {
+pub(super) fn patterns(plan: &ServiceHost) -> Vec<Regex> {
     let texts = match plan.service {
         Service::Gitlab => vec![UNBUFFERED.to_owned(), format!(r"^{}/api/v\d", regex::escape(&plan.url.path))],
         Service::Mattermost => vec![WEBSOCKET.to_owned(), BOARDS.to_owned()],
@@ -26,7 +26,7 @@ pub(super) fn covering<'p>(prefix: &str, patterns: &'p [Regex]) -> Option<&'p Re
 }
 
 /// Makes routes of the patterns that have none.
-pub(super) fn add_routes(plan: &Plan, patterns: &[Regex], host: &mut HostSection) {
+pub(super) fn add_routes(plan: &ServiceHost, patterns: &[Regex], host: &mut HostSection) {
     let has_route = |pattern: &Regex, host: &HostSection| {
         host.routes.iter().any(|route| route.path.said().is_some_and(|path| path.value.text() == pattern.as_str()))
     };
@@ -35,7 +35,7 @@ pub(super) fn add_routes(plan: &Plan, patterns: &[Regex], host: &mut HostSection
             host.routes.push(RouteSection {
                 place: plan.place.clone(),
                 path: plan.said(PathMatch::Regex(pattern.clone())),
-                action: plan.said(RouteAction::Upstream(plan.upstream.value.clone())),
+                action: plan.said(RouteActionSection::Upstream(plan.upstream.value.clone())),
                 replace_with: Setting::Unsaid,
                 before_redirect: Setting::Unsaid,
                 settings: ForwardSettings::default(),

@@ -2,33 +2,33 @@
 
 use http::HeaderValue;
 
-use super::report::Outcome;
+use super::report::DirectiveOutcome;
 use super::unsupported;
-use crate::config::document::{ForwardSettings, Said, Setting};
+use crate::config::document::{ForwardSettings, Setting, Spanned};
 use crate::config::gitlab_rb::lower::units;
-use crate::config::gitlab_rb::nginx_text::{Body, Directive};
+use crate::config::gitlab_rb::nginx_text::{DirectiveBody, NginxDirective};
 use crate::config::values::header;
 use crate::model::access::AccessRule;
 use crate::model::headers::ops::HeaderOp;
 
 /// What a server or a location says.
 #[derive(Debug, Default)]
-pub(super) struct Block {
-    pub(super) access: Vec<Said<AccessRule>>,
+pub(super) struct BlockSettings {
+    pub(super) access: Vec<Spanned<AccessRule>>,
     /// Limits and headers. Those of answers are kept apart, in `added`.
     pub(super) forwarding: ForwardSettings,
     /// Headers of answers: as in nginx, those of a location stand in the place of the server's.
-    pub(super) added: Vec<Said<HeaderOp>>,
+    pub(super) added: Vec<Spanned<HeaderOp>>,
     pub(super) content_type: Option<HeaderValue>,
     /// The headers that `proxy_set_header` names, in lower case.
     pub(super) named: Vec<String>,
 }
 
-impl Block {
+impl BlockSettings {
     /// Obeys a directive, or says why not.
-    pub(super) fn take(&mut self, directive: &Directive) -> Outcome {
+    pub(super) fn take(&mut self, directive: &NginxDirective) -> DirectiveOutcome {
         let words = directive.words();
-        if let Body::Block(_) = directive.body {
+        if let DirectiveBody::Block(_) = directive.body {
             return unsupported::outcome(&directive.name, &words);
         }
         match (directive.name.as_str(), &words[..]) {
@@ -56,60 +56,62 @@ impl Block {
             ("default_type", [kind]) => match HeaderValue::from_str(kind) {
                 Ok(kind) => {
                     self.content_type = Some(kind);
-                    Outcome::Applied
+                    DirectiveOutcome::Applied
                 }
-                Err(_) => Outcome::refused("this is no media type"),
+                Err(_) => DirectiveOutcome::refused("this is no media type"),
             },
             (name, words) => unsupported::outcome(name, words),
         }
     }
 
-    fn access(&mut self, directive: &Directive, clients: &str) -> Outcome {
+    fn access(&mut self, directive: &NginxDirective, clients: &str) -> DirectiveOutcome {
         match AccessRule::parse(&format!("{} {clients}", directive.name)) {
             Ok(value) => {
-                self.access.push(Said { value, place: directive.place.clone() });
-                Outcome::Applied
+                self.access.push(Spanned { value, place: directive.place.clone() });
+                DirectiveOutcome::Applied
             }
-            Err(why) => Outcome::refused(why.to_string()),
+            Err(why) => DirectiveOutcome::refused(why.to_string()),
         }
     }
 
-    fn add_header(&mut self, directive: &Directive, name: &str, value: &str) -> Outcome {
+    fn add_header(&mut self, directive: &NginxDirective, name: &str, value: &str) -> DirectiveOutcome {
         if value.contains('$') {
-            return Outcome::refused("variables are not understood in headers of answers");
+            return DirectiveOutcome::refused("variables are not understood in headers of answers");
         }
         // An empty value adds nothing; in a location it is how inherited headers are left out.
         match (header::name(name), header::value(value)) {
             (Ok(name), Ok(value)) => self.add(directive, HeaderOp::Add(name, value)),
-            (Err(mistake), _) | (_, Err(mistake)) => Outcome::refused(mistake.message),
+            (Err(mistake), _) | (_, Err(mistake)) => DirectiveOutcome::refused(mistake.message),
         }
     }
 
-    fn hide_header(&mut self, directive: &Directive, name: &str) -> Outcome {
+    fn hide_header(&mut self, directive: &NginxDirective, name: &str) -> DirectiveOutcome {
         match header::name(name) {
             Ok(name) => self.add(directive, HeaderOp::Remove(name)),
-            Err(mistake) => Outcome::refused(mistake.message),
+            Err(mistake) => DirectiveOutcome::refused(mistake.message),
         }
     }
 
-    fn add(&mut self, directive: &Directive, value: HeaderOp) -> Outcome {
+    fn add(&mut self, directive: &NginxDirective, value: HeaderOp) -> DirectiveOutcome {
         let same = self.added.iter().position(|known| known.value.name() == value.name());
         let Some(same) = same else {
-            self.added.push(Said { value, place: directive.place.clone() });
-            return Outcome::Applied;
+            self.added.push(Spanned { value, place: directive.place.clone() });
+            return DirectiveOutcome::Applied;
         };
         // The application's is hidden and another one added: that is to set it.
         let known = &mut self.added[same].value;
         match (&*known, &value) {
             (HeaderOp::Remove(_), HeaderOp::Add(name, text)) | (HeaderOp::Add(name, text), HeaderOp::Remove(_)) => {
                 *known = HeaderOp::Set(name.clone(), text.clone());
-                Outcome::Applied
+                DirectiveOutcome::Applied
             }
-            _ => Outcome::refused("there is a directive for this header already; join the two values with a comma"),
+            _ => DirectiveOutcome::refused(
+                "there is a directive for this header already; join the two values with a comma",
+            ),
         }
     }
 
-    fn set_header(&mut self, directive: &Directive, name: &str, value: &str) -> Outcome {
+    fn set_header(&mut self, directive: &NginxDirective, name: &str, value: &str) -> DirectiveOutcome {
         let wish = request_header(name, value);
         if wish.is_ok() {
             self.named.push(name.to_ascii_lowercase());
@@ -117,11 +119,11 @@ impl Block {
         match wish {
             Ok(Some(value)) => {
                 self.forwarding.request_headers.retain(|known| known.value.name() != value.name());
-                self.forwarding.request_headers.push(Said { value, place: directive.place.clone() });
-                Outcome::Applied
+                self.forwarding.request_headers.push(Spanned { value, place: directive.place.clone() });
+                DirectiveOutcome::Applied
             }
-            Ok(None) => Outcome::no_effect("the proxy does this anyway"),
-            Err(why) => Outcome::refused(why),
+            Ok(None) => DirectiveOutcome::no_effect("the proxy does this anyway"),
+            Err(why) => DirectiveOutcome::refused(why),
         }
     }
 }
@@ -145,13 +147,18 @@ pub(super) fn is_policy(name: &str) -> bool {
 }
 
 /// Puts a value that could be read into its place.
-fn said<T>(place: &mut Setting<T>, value: Option<T>, directive: &Directive, expected: &str) -> Outcome {
+fn said<T>(
+    place: &mut Setting<T>,
+    value: Option<T>,
+    directive: &NginxDirective,
+    expected: &str,
+) -> DirectiveOutcome {
     match value {
         Some(value) => {
-            *place = Setting::Said(Said { value, place: directive.place.clone() });
-            Outcome::Applied
+            *place = Setting::Said(Spanned { value, place: directive.place.clone() });
+            DirectiveOutcome::Applied
         }
-        None => Outcome::refused(expected),
+        None => DirectiveOutcome::refused(expected),
     }
 }
 

@@ -5,30 +5,30 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use super::report::{Account, Outcome};
+use super::report::{DirectiveOutcome, SnippetReport};
 use crate::config::diagnostic::Diagnostics;
-use crate::config::gitlab_rb::environment::Surroundings;
-use crate::config::gitlab_rb::nginx_text::{self, Directive, Written};
-use crate::config::span::Source;
+use crate::config::gitlab_rb::environment::Environment;
+use crate::config::gitlab_rb::nginx_text::{self, MappedText, NginxDirective};
+use crate::config::span::SourceFile;
 
 /// Reads the files that are included, up to a number of them.
-pub(super) struct Includes<'a> {
-    surroundings: &'a dyn Surroundings,
+pub(super) struct IncludeReader<'a> {
+    surroundings: &'a dyn Environment,
     files_left: usize,
 }
 
-impl<'a> Includes<'a> {
-    pub(super) fn new(surroundings: &'a dyn Surroundings) -> Includes<'a> {
-        Includes { surroundings, files_left: MOST_FILES }
+impl<'a> IncludeReader<'a> {
+    pub(super) fn new(surroundings: &'a dyn Environment) -> IncludeReader<'a> {
+        IncludeReader { surroundings, files_left: MOST_FILES }
     }
 
     /// Gives each directive to `take`, with those of included files in the place of an `include`.
     pub(super) fn each(
         &mut self,
-        directives: &[Directive],
-        account: &mut Account,
+        directives: &[NginxDirective],
+        account: &mut SnippetReport,
         problems: &mut Diagnostics,
-        take: &mut dyn FnMut(&Directive, &mut Account),
+        take: &mut dyn FnMut(&NginxDirective, &mut SnippetReport),
     ) {
         for directive in directives {
             if directive.name != "include" {
@@ -37,16 +37,16 @@ impl<'a> Includes<'a> {
             }
             match self.included(&directive.words(), problems) {
                 Ok(inner) => {
-                    account.note(directive, Outcome::Applied);
+                    account.note(directive, DirectiveOutcome::Applied);
                     self.each(&inner, account, problems, take);
                 }
-                Err(why) => account.note(directive, Outcome::Refused(why)),
+                Err(why) => account.note(directive, DirectiveOutcome::Refused(why)),
             }
         }
     }
 
     /// The directives of the files that an `include` names; every file counts, so this comes to an end.
-    fn included(&mut self, words: &[&str], problems: &mut Diagnostics) -> Result<Vec<Directive>, String> {
+    fn included(&mut self, words: &[&str], problems: &mut Diagnostics) -> Result<Vec<NginxDirective>, String> {
         let [path] = words else { return Err("write `include /path/of/a/file;`".to_owned()) };
         if !path.starts_with('/') {
             return Err("write the full path of the file; there is no directory of nginx here".to_owned());
@@ -55,7 +55,7 @@ impl<'a> Includes<'a> {
         for path in self.files(Path::new(path))? {
             self.files_left = self.files_left.checked_sub(1).ok_or("too many files are included")?;
             let text = self.surroundings.read(&path).map_err(|why| format!("{}: {why}", path.display()))?;
-            match nginx_text::parse(&Written::file(&Source::new(&path, text))) {
+            match nginx_text::parse(&MappedText::file(&SourceFile::new(&path, text))) {
                 Ok(inner) => all.extend(inner),
                 Err(error) => problems.push(error),
             }

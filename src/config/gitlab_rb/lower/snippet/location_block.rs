@@ -5,39 +5,39 @@ use std::path::PathBuf;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode};
 
-use super::common_directives::{Block, is_policy};
-use super::report::{Account, Outcome};
+use super::common_directives::{BlockSettings, is_policy};
+use super::report::{DirectiveOutcome, SnippetReport};
 use super::{proxy_pass, return_rewrite};
 use crate::config::document::{
-    Application, FileMapping, FilesSection, ForwardSettings, RouteAction, RouteSection, Said, Scheme, Setting,
-    UpstreamTlsSection,
+    FileMapping, FilesSection, ForwardSettings, RouteActionSection, RouteSection, Setting, Spanned, UpstreamRef,
+    UpstreamScheme, UpstreamTlsSection,
 };
-use crate::config::gitlab_rb::lower::service::Plan;
-use crate::config::gitlab_rb::nginx_text::Directive;
-use crate::config::span::Place;
+use crate::config::gitlab_rb::lower::service::ServiceHost;
+use crate::config::gitlab_rb::nginx_text::NginxDirective;
+use crate::config::span::SourceSpan;
 use crate::config::values::route_path;
-use crate::model::headers::ops::{HeaderOp, SettableName};
-use crate::model::route::{PathMatch, Respond};
+use crate::model::headers::ops::{HeaderOp, SettableHeader};
+use crate::model::route::{FixedResponse, PathMatch};
 
 /// A location as a route of its host.
 #[derive(Debug)]
-pub(super) struct Location {
+pub(super) struct LocationRoute {
     pub(super) route: RouteSection,
     /// Whether it has headers of its own for answers, which stand in the place of the server's.
     pub(super) has_own_headers: bool,
 }
 
 /// What a location says so far.
-struct Reading<'a> {
-    plan: &'a Plan,
+struct LocationState<'a> {
+    plan: &'a ServiceHost,
     path: PathMatch,
-    place: Place,
-    block: Block,
+    place: SourceSpan,
+    block: BlockSettings,
     /// Whether there is a `return`.
     answers_first: bool,
-    handler: Option<Said<RouteAction>>,
+    handler: Option<Spanned<RouteActionSection>>,
     /// The path that a `rewrite … break` puts in place of the matched one, or the URI of `proxy_pass`.
-    replacement: Option<Said<PathAndQuery>>,
+    replacement: Option<Spanned<PathAndQuery>>,
     index: Setting<String>,
     /// Whose certificates an application may show; nginx believes any, unless `proxy_ssl_verify` is on.
     certificate_authority: Setting<PathBuf>,
@@ -47,7 +47,11 @@ struct Reading<'a> {
 }
 
 /// Reads a location and accounts for it. `None` if it cannot be obeyed.
-pub(super) fn read(directive: &Directive, plan: &Plan, account: &mut Account) -> Option<Location> {
+pub(super) fn read(
+    directive: &NginxDirective,
+    plan: &ServiceHost,
+    account: &mut SnippetReport,
+) -> Option<LocationRoute> {
     let path = match path(&directive.words()) {
         Ok(path) => path,
         Err(why) => {
@@ -58,17 +62,17 @@ pub(super) fn read(directive: &Directive, plan: &Plan, account: &mut Account) ->
     let mut location = None;
     account.note_block(directive, |account| {
         let start = account.verdicts.len();
-        let mut reading = Reading::new(directive, path, plan);
+        let mut reading = LocationState::new(directive, path, plan);
         for inner in directive.inner() {
             reading.take(inner, account);
         }
         if !reading.does_something() && account.refuses_since(start) {
-            return Outcome::refused(
+            return DirectiveOutcome::refused(
                 "what it does cannot be carried over; requests go where they would go without it",
             );
         }
         location = Some(reading.into_location());
-        Outcome::Applied
+        DirectiveOutcome::Applied
     });
     location
 }
@@ -94,31 +98,31 @@ fn path(words: &[&str]) -> Result<PathMatch, String> {
     }
 }
 
-impl<'a> Reading<'a> {
-    fn new(directive: &Directive, path: PathMatch, plan: &'a Plan) -> Reading<'a> {
-        Reading {
+impl<'a> LocationState<'a> {
+    fn new(directive: &NginxDirective, path: PathMatch, plan: &'a ServiceHost) -> LocationState<'a> {
+        LocationState {
             plan,
             path,
             place: directive.place.clone(),
-            block: Block::default(),
+            block: BlockSettings::default(),
             answers_first: directive.inner().iter().any(|inner| inner.name == "return"),
             handler: None,
             replacement: None,
             index: Setting::Unsaid,
             certificate_authority: Setting::Unsaid,
             application_name: None,
-            verify: Setting::Said(Said { value: false, place: directive.place.clone() }),
+            verify: Setting::Said(Spanned { value: false, place: directive.place.clone() }),
         }
     }
 
-    fn take(&mut self, directive: &Directive, account: &mut Account) {
+    fn take(&mut self, directive: &NginxDirective, account: &mut SnippetReport) {
         let words = directive.words();
         let outcome = match (directive.name.as_str(), &words[..]) {
             ("location" | "if", _) => {
                 return account.refuse_all(directive, "a location can hold no further block here");
             }
             ("allow" | "deny", _) if self.answers_first => {
-                Outcome::no_effect("the `return` beside it answers everybody before this is looked at")
+                DirectiveOutcome::no_effect("the `return` beside it answers everybody before this is looked at")
             }
             ("return", words) => {
                 let answer = return_rewrite::of_return(words, &self.content_type(), self.plan);
@@ -128,22 +132,24 @@ impl<'a> Reading<'a> {
             ("root", [directory]) => self.files(directive, directory, FileMapping::Root),
             ("alias", [directory]) => self.files(directive, directory, FileMapping::Alias),
             ("index", [file]) if !file.contains(['$', '/']) => {
-                self.index = Setting::Said(Said { value: (*file).to_owned(), place: directive.place.clone() });
-                Outcome::Applied
+                self.index = Setting::Said(Spanned { value: (*file).to_owned(), place: directive.place.clone() });
+                DirectiveOutcome::Applied
             }
-            ("try_files", ["$uri", "=404"] | ["$uri", "$uri/", "=404"]) => Outcome::no_effect("this is so anyway"),
+            ("try_files", ["$uri", "=404"] | ["$uri", "$uri/", "=404"]) => {
+                DirectiveOutcome::no_effect("this is so anyway")
+            }
             ("rewrite", [pattern, replacement, "break"]) => self.rewrite(directive, pattern, replacement),
             ("add_header", [name, ..]) if is_policy(name) => {
-                Outcome::no_effect("this holds for a host as a whole; the host's own is sent here too")
+                DirectiveOutcome::no_effect("this holds for a host as a whole; the host's own is sent here too")
             }
             ("proxy_ssl_verify", ["on"]) => {
                 self.verify = Setting::Unsaid;
-                Outcome::Applied
+                DirectiveOutcome::Applied
             }
             ("proxy_ssl_trusted_certificate", [file]) => {
                 self.certificate_authority =
-                    Setting::Said(Said { value: PathBuf::from(file), place: directive.place.clone() });
-                Outcome::Applied
+                    Setting::Said(Spanned { value: PathBuf::from(file), place: directive.place.clone() });
+                DirectiveOutcome::Applied
             }
             ("proxy_pass", [url]) => self.proxy_pass(directive, url),
             _ => self.block.take(directive),
@@ -157,63 +163,67 @@ impl<'a> Reading<'a> {
     }
 
     /// Notes what happens to requests; of several the first counts, as `return` does before all others.
-    fn handle(&mut self, directive: &Directive, action: Result<RouteAction, String>) -> Outcome {
+    fn handle(
+        &mut self,
+        directive: &NginxDirective,
+        action: Result<RouteActionSection, String>,
+    ) -> DirectiveOutcome {
         match action {
             Ok(value) if self.handler.is_none() || directive.name == "return" => {
-                self.handler = Some(Said { value, place: directive.place.clone() });
-                Outcome::Applied
+                self.handler = Some(Spanned { value, place: directive.place.clone() });
+                DirectiveOutcome::Applied
             }
-            Ok(_) => Outcome::no_effect("another directive here answers already"),
-            Err(why) => Outcome::Refused(why),
+            Ok(_) => DirectiveOutcome::no_effect("another directive here answers already"),
+            Err(why) => DirectiveOutcome::Refused(why),
         }
     }
 
     fn files(
         &mut self,
-        directive: &Directive,
+        directive: &NginxDirective,
         directory: &str,
-        mapping: fn(Said<PathBuf>) -> FileMapping,
-    ) -> Outcome {
+        mapping: fn(Spanned<PathBuf>) -> FileMapping,
+    ) -> DirectiveOutcome {
         if directory.contains('$') || !directory.starts_with('/') {
-            return Outcome::refused("write the full path of a directory, without variables");
+            return DirectiveOutcome::refused("write the full path of a directory, without variables");
         }
-        let mapping = mapping(Said { value: PathBuf::from(directory), place: directive.place.clone() });
+        let mapping = mapping(Spanned { value: PathBuf::from(directory), place: directive.place.clone() });
         if let (PathMatch::Regex(_), FileMapping::Alias(_)) = (&self.path, &mapping) {
-            return Outcome::refused("an alias needs a location without a pattern");
+            return DirectiveOutcome::refused("an alias needs a location without a pattern");
         }
-        self.handle(directive, Ok(RouteAction::Files(FilesSection { mapping, index: Setting::Unsaid })))
+        self.handle(directive, Ok(RouteActionSection::Files(FilesSection { mapping, index: Setting::Unsaid })))
     }
 
     /// `rewrite ^/prefix/(.*) /$1 break` before a `proxy_pass`: the prefix is replaced.
-    fn rewrite(&mut self, directive: &Directive, pattern: &str, replacement: &str) -> Outcome {
+    fn rewrite(&mut self, directive: &NginxDirective, pattern: &str, replacement: &str) -> DirectiveOutcome {
         let prefix = pattern.strip_prefix('^').and_then(|rest| rest.trim_end_matches('$').strip_suffix("(.*)"));
         let matched =
             matches!(&self.path, PathMatch::Prefix(path) | PathMatch::PrefixFirst(path) if Some(&**path) == prefix);
         match replacement.strip_suffix("$1").and_then(|path| path.parse().ok()) {
             Some(value) if matched => {
-                self.replacement = Some(Said { value, place: directive.place.clone() });
-                Outcome::Applied
+                self.replacement = Some(Spanned { value, place: directive.place.clone() });
+                DirectiveOutcome::Applied
             }
-            _ => Outcome::refused(
+            _ => DirectiveOutcome::refused(
                 "only `rewrite ^/prefix/(.*) /$1 break;` with the prefix of the location is understood",
             ),
         }
     }
 
-    fn proxy_pass(&mut self, directive: &Directive, url: &str) -> Outcome {
+    fn proxy_pass(&mut self, directive: &NginxDirective, url: &str) -> DirectiveOutcome {
         let goal = match proxy_pass::read(url, self.plan) {
             Ok(goal) => goal,
-            Err(why) => return Outcome::Refused(why),
+            Err(why) => return DirectiveOutcome::Refused(why),
         };
         if let (PathMatch::Regex(_), Some(_)) = (&self.path, &goal.path) {
-            return Outcome::refused("nginx takes no path here, because the location has a pattern");
+            return DirectiveOutcome::refused("nginx takes no path here, because the location has a pattern");
         }
         self.application_name = goal.host;
         // What a rewrite has changed is passed on as it is.
         if let (None, Some(value)) = (&self.replacement, goal.path) {
-            self.replacement = Some(Said { value, place: directive.place.clone() });
+            self.replacement = Some(Spanned { value, place: directive.place.clone() });
         }
-        self.handle(directive, Ok(RouteAction::Upstream(goal.upstream)))
+        self.handle(directive, Ok(RouteActionSection::Upstream(goal.upstream)))
     }
 
     fn does_something(&self) -> bool {
@@ -221,11 +231,11 @@ impl<'a> Reading<'a> {
     }
 
     /// Without any handler nginx looks for files where there are none.
-    fn into_location(self) -> Location {
+    fn into_location(self) -> LocationRoute {
         let place = self.place;
-        let mut action = self.handler.unwrap_or_else(|| Said { value: not_found(), place: place.clone() });
-        let is_forwarded = matches!(action.value, RouteAction::Upstream(_));
-        if let RouteAction::Files(files) = &mut action.value {
+        let mut action = self.handler.unwrap_or_else(|| Spanned { value: not_found(), place: place.clone() });
+        let is_forwarded = matches!(action.value, RouteActionSection::Upstream(_));
+        if let RouteActionSection::Files(files) = &mut action.value {
             files.index = self.index;
         }
         let mut settings = self.block.forwarding;
@@ -239,23 +249,23 @@ impl<'a> Reading<'a> {
                 &place,
             ));
         }
-        if let RouteAction::Upstream(Application { scheme: Scheme::Https, .. }) = action.value {
+        if let RouteActionSection::Upstream(UpstreamRef { scheme: UpstreamScheme::Https, .. }) = action.value {
             let is_verified = self.verify.is_unsaid();
             let ca = if is_verified { self.certificate_authority } else { Setting::Unsaid };
             let value = UpstreamTlsSection { verify: self.verify, ca, ..UpstreamTlsSection::default() };
-            settings.upstream_tls = Setting::Said(Said { value, place: place.clone() });
+            settings.upstream_tls = Setting::Said(Spanned { value, place: place.clone() });
         }
         // The rewrite phase of nginx, in which `return` answers, comes before its access phase.
         if self.answers_first {
-            settings.access = Setting::Said(Said { value: Vec::new(), place: place.clone() });
+            settings.access = Setting::Said(Spanned { value: Vec::new(), place: place.clone() });
         }
         if !self.block.access.is_empty() {
-            settings.access = Setting::Said(Said { value: self.block.access, place: place.clone() });
+            settings.access = Setting::Said(Spanned { value: self.block.access, place: place.clone() });
         }
         let has_own_headers = self.block.added.iter().any(|op| !matches!(op.value, HeaderOp::Remove(_)));
         settings.response_headers = self.block.added;
         let replace_with = self.replacement.filter(|_| is_forwarded).map_or(Setting::Unsaid, Setting::Said);
-        let path = Setting::Said(Said { value: self.path, place: place.clone() });
+        let path = Setting::Said(Spanned { value: self.path, place: place.clone() });
         let route = RouteSection {
             place,
             path,
@@ -264,23 +274,23 @@ impl<'a> Reading<'a> {
             before_redirect: Setting::Unsaid,
             settings,
         };
-        Location { route, has_own_headers }
+        LocationRoute { route, has_own_headers }
     }
 }
 
 /// A location with a `proxy_set_header` of its own inherits none of its host's, and nginx then names the
 /// application itself as `Host`.
-fn not_inherited(named: &[String], host: Option<&HeaderValue>, place: &Place) -> Vec<Said<HeaderOp>> {
+fn not_inherited(named: &[String], host: Option<&HeaderValue>, place: &SourceSpan) -> Vec<Spanned<HeaderOp>> {
     let is_free = |name: &&str| !named.iter().any(|known| known == name);
     let removed =
-        INHERITED.iter().copied().filter(is_free).map(|name| HeaderOp::Remove(SettableName::from_static(name)));
+        INHERITED.iter().copied().filter(is_free).map(|name| HeaderOp::Remove(SettableHeader::from_static(name)));
     let host = host.filter(|_| is_free(&"host"));
-    let host = host.map(|value| HeaderOp::Set(SettableName::from_static("host"), value.clone()));
-    removed.chain(host).map(|value| Said { value, place: place.clone() }).collect()
+    let host = host.map(|value| HeaderOp::Set(SettableHeader::from_static("host"), value.clone()));
+    removed.chain(host).map(|value| Spanned { value, place: place.clone() }).collect()
 }
 
-fn not_found() -> RouteAction {
-    RouteAction::Respond(Respond {
+fn not_found() -> RouteActionSection {
+    RouteActionSection::Respond(FixedResponse {
         status: StatusCode::NOT_FOUND,
         content_type: HeaderValue::from_static("text/plain"),
         body: String::new(),

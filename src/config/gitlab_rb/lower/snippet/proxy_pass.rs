@@ -3,21 +3,21 @@
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 
-use crate::config::document::Application;
-use crate::config::gitlab_rb::lower::service::{Plan, Service};
+use crate::config::document::UpstreamRef;
+use crate::config::gitlab_rb::lower::service::{Service, ServiceHost};
 use crate::config::values::address;
 
 /// An application, and the path that takes the place of the location's.
 #[derive(Debug, PartialEq)]
-pub(super) struct Goal {
-    pub(super) upstream: Application,
+pub(super) struct ProxyPassTarget {
+    pub(super) upstream: UpstreamRef,
     pub(super) path: Option<PathAndQuery>,
     /// What nginx names it in `Host`, if nothing else is said; `None` for a socket.
     pub(super) host: Option<HeaderValue>,
 }
 
 /// Reads the URL of a `proxy_pass` in a host of the package.
-pub(super) fn read(url: &str, plan: &Plan) -> Result<Goal, String> {
+pub(super) fn read(url: &str, plan: &ServiceHost) -> Result<ProxyPassTarget, String> {
     if url.contains('$') {
         return Err("variables are not understood here; write the address itself".to_owned());
     }
@@ -39,10 +39,10 @@ pub(super) fn read(url: &str, plan: &Plan) -> Result<Goal, String> {
     };
     let host = Some(&authority).filter(|name| !name.starts_with("unix:"));
     let host = host.and_then(|name| HeaderValue::from_str(name).ok());
-    Ok(Goal { upstream: upstream(scheme, &authority, plan)?, path, host })
+    Ok(ProxyPassTarget { upstream: upstream(scheme, &authority, plan)?, path, host })
 }
 
-fn upstream(scheme: &str, authority: &str, plan: &Plan) -> Result<Application, String> {
+fn upstream(scheme: &str, authority: &str, plan: &ServiceHost) -> Result<UpstreamRef, String> {
     let own = match plan.service {
         Service::Gitlab => "gitlab-workhorse",
         Service::Mattermost => "gitlab_mattermost",

@@ -3,21 +3,21 @@
 //! What nginx computes from the request, and is the same for all requests of a host (`$host`, `$scheme`,
 //! `$server_name`), is put in here. So no client can choose where it is sent.
 
-use crate::config::gitlab_rb::lower::service::Plan;
+use crate::config::gitlab_rb::lower::service::ServiceHost;
 use crate::config::values::address;
-use crate::model::route::RedirectPath;
+use crate::model::route::RedirectTarget;
 
 /// Where a redirect goes.
 #[derive(Debug, PartialEq)]
-pub(super) struct Target {
+pub(super) struct SnippetRedirect {
     /// Scheme and authority.
     pub(super) origin: String,
-    pub(super) path: RedirectPath,
+    pub(super) path: RedirectTarget,
 }
 
 /// What follows the fixed beginning of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum RedirectSuffix {
     Nothing,
     /// Path and query of the request.
     Request,
@@ -26,7 +26,7 @@ pub(super) enum Rest {
 }
 
 /// Reads a URL with variables, or a path on the same host. The error says why it cannot be.
-pub(super) fn target(text: &str, plan: &Plan) -> Result<Target, String> {
+pub(super) fn target(text: &str, plan: &ServiceHost) -> Result<SnippetRedirect, String> {
     let (fixed, rest) = split(text, plan)?;
     let (origin, path) = match fixed.find("://").map(|at| at + 3) {
         Some(host) => fixed.split_at(fixed[host..].find(['/', '?']).map_or(fixed.len(), |at| host + at)),
@@ -39,23 +39,25 @@ pub(super) fn target(text: &str, plan: &Plan) -> Result<Target, String> {
         return Err(format!("`{text}` is neither a URL nor a path"));
     }
     let path = match rest {
-        Rest::Request if path.is_empty() => RedirectPath::AsItCame,
-        Rest::Request => return Err(format!("`{path}` cannot stand before the path of the request")),
-        Rest::Nothing => RedirectPath::Fixed(path.to_owned()),
-        Rest::FirstGroup => RedirectPath::Replaced(path.to_owned()),
+        RedirectSuffix::Request if path.is_empty() => RedirectTarget::AsItCame,
+        RedirectSuffix::Request => return Err(format!("`{path}` cannot stand before the path of the request")),
+        RedirectSuffix::Nothing => RedirectTarget::Fixed(path.to_owned()),
+        RedirectSuffix::FirstGroup => RedirectTarget::Replaced(path.to_owned()),
     };
-    Ok(Target { origin, path })
+    Ok(SnippetRedirect { origin, path })
 }
 
 /// The part that is the same for every request, and what follows it.
-fn split(text: &str, plan: &Plan) -> Result<(String, Rest), String> {
+fn split(text: &str, plan: &ServiceHost) -> Result<(String, RedirectSuffix), String> {
     let mut fixed = String::new();
     let mut left = text;
     while let Some((before, after)) = left.split_once('$') {
         fixed += before;
-        for (ending, rest) in
-            [("request_uri", Rest::Request), ("uri$is_args$args", Rest::Request), ("1", Rest::FirstGroup)]
-        {
+        for (ending, rest) in [
+            ("request_uri", RedirectSuffix::Request),
+            ("uri$is_args$args", RedirectSuffix::Request),
+            ("1", RedirectSuffix::FirstGroup),
+        ] {
             let braced = format!("{{{ending}}}");
             if after == ending || after == braced {
                 return Ok((fixed, rest));
@@ -70,7 +72,7 @@ fn split(text: &str, plan: &Plan) -> Result<(String, Rest), String> {
         };
         left = remaining;
     }
-    Ok((fixed + left, Rest::Nothing))
+    Ok((fixed + left, RedirectSuffix::Nothing))
 }
 
 /// The name of a variable, with or without braces, and what follows.

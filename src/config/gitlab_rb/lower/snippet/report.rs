@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::gitlab_rb::nginx_text::Directive;
-use crate::config::span::Place;
-use crate::model::setting_report::{Concern, Judgement, Verdict};
+use crate::config::gitlab_rb::nginx_text::NginxDirective;
+use crate::config::span::SourceSpan;
+use crate::model::setting_report::{SettingReport, SettingScope, SettingVerdict};
 
 /// What came of one directive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum DirectiveOutcome {
     Applied,
     /// Accepted; the reason why nothing follows.
     NoEffect(String),
@@ -26,49 +26,53 @@ pub(in crate::config::gitlab_rb) struct DirectiveVerdict {
     within: String,
     name: String,
     arguments: String,
-    place: Place,
-    outcome: Outcome,
+    place: SourceSpan,
+    outcome: DirectiveOutcome,
 }
 
 /// The directives of one setting, in the order in which they are written.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct SnippetReport {
     within: String,
     pub(super) verdicts: Vec<DirectiveVerdict>,
 }
 
-impl Outcome {
-    pub(super) fn no_effect(why: &str) -> Outcome {
-        Outcome::NoEffect(why.to_owned())
+impl DirectiveOutcome {
+    pub(super) fn no_effect(why: &str) -> DirectiveOutcome {
+        DirectiveOutcome::NoEffect(why.to_owned())
     }
 
-    pub(super) fn refused(why: impl Into<String>) -> Outcome {
-        Outcome::Refused(why.into())
+    pub(super) fn refused(why: impl Into<String>) -> DirectiveOutcome {
+        DirectiveOutcome::Refused(why.into())
     }
 
-    fn verdict(&self) -> (Verdict, &str) {
+    fn verdict(&self) -> (SettingVerdict, &str) {
         match self {
-            Outcome::Applied => (Verdict::Applied, ""),
-            Outcome::NoEffect(why) => (Verdict::NoEffect, why),
-            Outcome::Refused(why) | Outcome::Lost(why) => (Verdict::Refused, why),
+            DirectiveOutcome::Applied => (SettingVerdict::Applied, ""),
+            DirectiveOutcome::NoEffect(why) => (SettingVerdict::NoEffect, why),
+            DirectiveOutcome::Refused(why) | DirectiveOutcome::Lost(why) => (SettingVerdict::Refused, why),
         }
     }
 }
 
-impl Account {
+impl SnippetReport {
     /// An empty account of the setting with this key.
-    pub(super) fn new(setting: String) -> Account {
-        Account { within: setting, verdicts: Vec::new() }
+    pub(super) fn new(setting: String) -> SnippetReport {
+        SnippetReport { within: setting, verdicts: Vec::new() }
     }
 
     /// Notes what came of a directive without a block.
-    pub(super) fn note(&mut self, directive: &Directive, outcome: Outcome) {
+    pub(super) fn note(&mut self, directive: &NginxDirective, outcome: DirectiveOutcome) {
         let verdict = self.verdict(directive, outcome);
         self.verdicts.push(verdict);
     }
 
     /// Notes what came of a directive and of those in its block.
-    pub(super) fn note_block(&mut self, directive: &Directive, work: impl FnOnce(&mut Account) -> Outcome) {
+    pub(super) fn note_block(
+        &mut self,
+        directive: &NginxDirective,
+        work: impl FnOnce(&mut SnippetReport) -> DirectiveOutcome,
+    ) {
         let position = self.verdicts.len();
         let outer = self.within.clone();
         self.within = format!("{outer}.{}", directive.name);
@@ -79,23 +83,23 @@ impl Account {
     }
 
     /// Notes that a directive is not obeyed, and nothing in its block either.
-    pub(super) fn refuse_all(&mut self, directive: &Directive, why: &str) {
+    pub(super) fn refuse_all(&mut self, directive: &NginxDirective, why: &str) {
         self.note_block(directive, |account| {
             let blocks = ["location", "if", "server", "limit_except"];
             // What stands in a `map` and its like are no directives.
             for inner in directive.inner().iter().filter(|_| blocks.contains(&directive.name.as_str())) {
                 account.lose(inner, &format!("the `{}` around it is not obeyed", directive.name));
             }
-            Outcome::refused(why)
+            DirectiveOutcome::refused(why)
         });
     }
 
-    fn lose(&mut self, directive: &Directive, why: &str) {
+    fn lose(&mut self, directive: &NginxDirective, why: &str) {
         self.note_block(directive, |account| {
             for inner in directive.inner() {
                 account.lose(inner, why);
             }
-            Outcome::Lost(why.to_owned())
+            DirectiveOutcome::Lost(why.to_owned())
         });
     }
 
@@ -105,51 +109,55 @@ impl Account {
     }
 
     /// Notes that something else decides in the place of a block that was read.
-    pub(super) fn overrule(&mut self, directive: &Directive, why: &str) {
+    pub(super) fn overrule(&mut self, directive: &NginxDirective, why: &str) {
         let found = self.verdicts.iter().rposition(|it| it.place == directive.place && it.name == directive.name);
         for it in found.map(|at| &mut self.verdicts[at..]).unwrap_or_default() {
-            it.outcome = Outcome::NoEffect(format!("the `{}` around it is never reached", directive.name));
+            it.outcome = DirectiveOutcome::NoEffect(format!("the `{}` around it is never reached", directive.name));
         }
         if let Some(at) = found {
-            self.verdicts[at].outcome = Outcome::NoEffect(why.to_owned());
+            self.verdicts[at].outcome = DirectiveOutcome::NoEffect(why.to_owned());
         }
     }
 
     /// Whether any directive since the given position is refused.
     pub(super) fn refuses_since(&self, position: usize) -> bool {
-        self.verdicts[position..].iter().any(|it| matches!(it.outcome, Outcome::Refused(_) | Outcome::Lost(_)))
+        self.verdicts[position..]
+            .iter()
+            .any(|it| matches!(it.outcome, DirectiveOutcome::Refused(_) | DirectiveOutcome::Lost(_)))
     }
 
     /// What came of the setting as a whole; `None` if all of it is obeyed.
-    pub(super) fn summary(&self) -> Option<(Verdict, String)> {
+    pub(super) fn summary(&self) -> Option<(SettingVerdict, String)> {
         let refused: Vec<_> = self
             .verdicts
             .iter()
-            .filter(|it| matches!(it.outcome, Outcome::Refused(_) | Outcome::Lost(_)))
+            .filter(|it| matches!(it.outcome, DirectiveOutcome::Refused(_) | DirectiveOutcome::Lost(_)))
             .collect();
         if !refused.is_empty() {
             let mut names: Vec<&str> = refused.iter().map(|it| it.name.as_str()).collect();
             names.dedup();
             let rest = if refused.len() == self.verdicts.len() { "all of it" } else { "not obeyed in it" };
-            return Some((Verdict::Refused, format!("{rest}: {}", names.join(", "))));
+            return Some((SettingVerdict::Refused, format!("{rest}: {}", names.join(", "))));
         }
-        let does_something = self.verdicts.iter().any(|it| it.outcome == Outcome::Applied);
-        (!does_something).then(|| (Verdict::NoEffect, "nothing in it has an effect".to_owned()))
+        let does_something = self.verdicts.iter().any(|it| it.outcome == DirectiveOutcome::Applied);
+        (!does_something).then(|| (SettingVerdict::NoEffect, "nothing in it has an effect".to_owned()))
     }
 
     /// Warns of each directive that is not obeyed, at its own line.
     pub(super) fn warn(&self, problems: &mut Diagnostics) {
         for it in &self.verdicts {
             let (message, why) = match &it.outcome {
-                Outcome::Refused(why) => (format!("nginx's `{}` is not obeyed", it.name), why),
-                Outcome::NoEffect(why) if it.name == "location" => ("this location has no effect".to_owned(), why),
+                DirectiveOutcome::Refused(why) => (format!("nginx's `{}` is not obeyed", it.name), why),
+                DirectiveOutcome::NoEffect(why) if it.name == "location" => {
+                    ("this location has no effect".to_owned(), why)
+                }
                 _ => continue,
             };
             problems.push(Diagnostic::warning(&it.place, message).help(why.clone()));
         }
     }
 
-    fn verdict(&self, directive: &Directive, outcome: Outcome) -> DirectiveVerdict {
+    fn verdict(&self, directive: &NginxDirective, outcome: DirectiveOutcome) -> DirectiveVerdict {
         DirectiveVerdict {
             within: self.within.clone(),
             name: directive.name.clone(),
@@ -161,24 +169,24 @@ impl Account {
 }
 
 impl DirectiveVerdict {
-    fn judgement(&self) -> Judgement {
+    fn judgement(&self) -> SettingReport {
         let (verdict, reason) = self.outcome.verdict();
-        Judgement {
+        SettingReport {
             key: format!("{}.{}", self.within, self.name),
             value: Some(json!(self.arguments)),
             file: self.place.file_name().to_owned(),
             line: self.place.excerpt().map(|at| at.line),
             verdict,
             reason: reason.to_owned(),
-            concern: Concern::Proxy,
+            concern: SettingScope::Proxy,
         }
     }
 }
 
 /// Puts the directives behind the settings that they were written in.
-pub(in crate::config::gitlab_rb) fn insert(judgements: &mut Vec<Judgement>, directives: &[DirectiveVerdict]) {
+pub(in crate::config::gitlab_rb) fn insert(judgements: &mut Vec<SettingReport>, directives: &[DirectiveVerdict]) {
     for it in directives.iter().rev() {
-        let of_setting = |judgement: &Judgement| {
+        let of_setting = |judgement: &SettingReport| {
             it.within.strip_prefix(&judgement.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         // What was said last is what counts.
@@ -189,6 +197,6 @@ pub(in crate::config::gitlab_rb) fn insert(judgements: &mut Vec<Judgement>, dire
 }
 
 /// Whether it is the setting itself and no directive in it.
-fn is_setting(judgement: &Judgement) -> bool {
+fn is_setting(judgement: &SettingReport) -> bool {
     judgement.key.rsplit('.').next().is_some_and(|key| key.starts_with("custom_"))
 }

@@ -2,23 +2,27 @@
 
 use http::{HeaderValue, StatusCode};
 
-use super::redirect_target::{self, Target};
-use crate::config::document::{RedirectSection, RouteAction};
-use crate::config::gitlab_rb::lower::service::Plan;
-use crate::model::route::{PathMatch, RedirectPath, Respond};
+use super::redirect_target::{self, SnippetRedirect};
+use crate::config::document::{RedirectSection, RouteActionSection};
+use crate::config::gitlab_rb::lower::service::ServiceHost;
+use crate::model::route::{FixedResponse, PathMatch, RedirectTarget};
 
 /// A `rewrite` that is a redirect of its own paths.
 #[derive(Debug, PartialEq)]
-pub(super) struct Rewrite {
+pub(super) struct RewriteRedirect {
     pub(super) path: PathMatch,
-    pub(super) action: Target,
+    pub(super) action: SnippetRedirect,
     pub(super) status: StatusCode,
 }
 
 /// What `return` answers. `content_type` is that of the location.
-pub(super) fn of_return(words: &[&str], content_type: &HeaderValue, plan: &Plan) -> Result<RouteAction, String> {
+pub(super) fn of_return(
+    words: &[&str],
+    content_type: &HeaderValue,
+    plan: &ServiceHost,
+) -> Result<RouteActionSection, String> {
     match words {
-        [CLOSE] | [CLOSE, _] => Ok(RouteAction::Close),
+        [CLOSE] | [CLOSE, _] => Ok(RouteActionSection::Close),
         [code] if code.bytes().all(|byte| byte.is_ascii_digit()) => text(status(code)?, "", content_type),
         [code, rest] => {
             let status = status(code)?;
@@ -38,23 +42,27 @@ fn status(code: &str) -> Result<StatusCode, String> {
     known.filter(|status| (200..=599).contains(&status.as_u16())).ok_or_else(|| format!("{code} is no status"))
 }
 
-fn text(status: StatusCode, body: &str, content_type: &HeaderValue) -> Result<RouteAction, String> {
+fn text(status: StatusCode, body: &str, content_type: &HeaderValue) -> Result<RouteActionSection, String> {
     if REDIRECTS.contains(&status.as_u16()) {
         return Err(format!("{} without a URL leads nowhere", status.as_u16()));
     }
     if body.contains('$') {
         return Err("variables are not understood in the text of an answer".to_owned());
     }
-    Ok(RouteAction::Respond(Respond { status, content_type: content_type.clone(), body: body.to_owned() }))
+    Ok(RouteActionSection::Respond(FixedResponse {
+        status,
+        content_type: content_type.clone(),
+        body: body.to_owned(),
+    }))
 }
 
 /// The action of a redirect.
-pub(super) fn redirect(target: Target, status: StatusCode) -> Result<RouteAction, String> {
-    Ok(RouteAction::RedirectTo(RedirectSection { status, origin: target.origin, path: target.path }))
+pub(super) fn redirect(target: SnippetRedirect, status: StatusCode) -> Result<RouteActionSection, String> {
+    Ok(RouteActionSection::RedirectTo(RedirectSection { status, origin: target.origin, path: target.path }))
 }
 
 /// A `rewrite` that sends clients elsewhere: `^/old$`, `^/old`, `^/old(.*)` or `^` as its pattern.
-pub(super) fn of_rewrite(words: &[&str], plan: &Plan) -> Result<Rewrite, String> {
+pub(super) fn of_rewrite(words: &[&str], plan: &ServiceHost) -> Result<RewriteRedirect, String> {
     let [pattern, replacement, flags @ ..] = words else {
         return Err("write `rewrite ^/old$ /new permanent;`".to_owned());
     };
@@ -73,17 +81,17 @@ pub(super) fn of_rewrite(words: &[&str], plan: &Plan) -> Result<Rewrite, String>
     let path = paths(pattern)?;
     let mut action = redirect_target::target(replacement, plan)?;
     action.path = match (action.path, &path) {
-        (RedirectPath::Fixed(fixed), PathMatch::Exact(_)) if keeps_query && !fixed.contains('?') => {
-            RedirectPath::Replaced(fixed)
+        (RedirectTarget::Fixed(fixed), PathMatch::Exact(_)) if keeps_query && !fixed.contains('?') => {
+            RedirectTarget::Replaced(fixed)
         }
-        (RedirectPath::Fixed(fixed), _) if !keeps_query => RedirectPath::Fixed(fixed),
-        (RedirectPath::Replaced(fixed), PathMatch::PrefixFirst(_)) if keeps_query && pattern.contains('(') => {
-            RedirectPath::Replaced(fixed)
+        (RedirectTarget::Fixed(fixed), _) if !keeps_query => RedirectTarget::Fixed(fixed),
+        (RedirectTarget::Replaced(fixed), PathMatch::PrefixFirst(_)) if keeps_query && pattern.contains('(') => {
+            RedirectTarget::Replaced(fixed)
         }
-        (RedirectPath::AsItCame, _) if !keeps_query => RedirectPath::AsItCame,
+        (RedirectTarget::AsItCame, _) if !keeps_query => RedirectTarget::AsItCame,
         _ => return Err("this rewrite is too elaborate; write a location with `return 301 URL;`".to_owned()),
     };
-    Ok(Rewrite { path, action, status })
+    Ok(RewriteRedirect { path, action, status })
 }
 
 /// The paths of a simple pattern: a fixed beginning, and then the end or anything.

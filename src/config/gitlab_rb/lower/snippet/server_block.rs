@@ -4,42 +4,42 @@ use http::HeaderValue;
 use regex::Regex;
 
 use super::builtin_locations;
-use super::common_directives::{Block, REFERRER_POLICY, is_policy};
-use super::location_block::{self, Location};
-use super::report::{Account, Outcome};
-use super::return_rewrite::{self, Rewrite};
+use super::common_directives::{BlockSettings, REFERRER_POLICY, is_policy};
+use super::location_block::{self, LocationRoute};
+use super::report::{DirectiveOutcome, SnippetReport};
+use super::return_rewrite::{self, RewriteRedirect};
 use crate::config::document::{
-    ForwardSettings, HeaderChoice, HostSection, HostSettings, RouteAction, RouteSection, Said, Setting,
+    ForwardSettings, HeaderSetting, HostSection, HostSettings, RouteActionSection, RouteSection, Setting, Spanned,
 };
-use crate::config::gitlab_rb::lower::service::{Plan, Service};
-use crate::config::gitlab_rb::nginx_text::Directive;
+use crate::config::gitlab_rb::lower::service::{Service, ServiceHost};
+use crate::config::gitlab_rb::nginx_text::NginxDirective;
 use crate::model::LogTarget;
 use crate::model::headers::ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::route::PathMatch;
 
 /// What the text of a host says so far.
-pub(super) struct Server<'a> {
-    plan: &'a Plan,
+pub(super) struct ServerState<'a> {
+    plan: &'a ServiceHost,
     patterns: Vec<Regex>,
-    block: Block,
-    locations: Vec<Location>,
+    block: BlockSettings,
+    locations: Vec<LocationRoute>,
     /// A `return` that answers everything.
-    answer: Option<Said<RouteAction>>,
-    access_log: Option<Said<LogTarget>>,
+    answer: Option<Spanned<RouteActionSection>>,
+    access_log: Option<Spanned<LogTarget>>,
     /// Another name, and what is answered under it.
-    other_name: Option<(Said<HostName>, Said<RouteAction>)>,
-    hsts: Setting<HeaderChoice>,
-    referrer_policy: Setting<HeaderChoice>,
+    other_name: Option<(Spanned<HostName>, Spanned<RouteActionSection>)>,
+    hsts: Setting<HeaderSetting>,
+    referrer_policy: Setting<HeaderSetting>,
 }
 
-impl<'a> Server<'a> {
+impl<'a> ServerState<'a> {
     /// An empty text for a host with these settings.
-    pub(super) fn new(plan: &'a Plan, settings: &HostSettings) -> Server<'a> {
-        Server {
+    pub(super) fn new(plan: &'a ServiceHost, settings: &HostSettings) -> ServerState<'a> {
+        ServerState {
             plan,
             patterns: builtin_locations::patterns(plan),
-            block: Block::default(),
+            block: BlockSettings::default(),
             locations: Vec::new(),
             answer: None,
             access_log: None,
@@ -50,7 +50,7 @@ impl<'a> Server<'a> {
     }
 
     /// Obeys a directive, and accounts for it.
-    pub(super) fn take(&mut self, directive: &Directive, account: &mut Account) {
+    pub(super) fn take(&mut self, directive: &NginxDirective, account: &mut SnippetReport) {
         let words = directive.words();
         let outcome = match (directive.name.as_str(), &words[..]) {
             ("location", _) => return self.location(directive, account),
@@ -58,21 +58,23 @@ impl<'a> Server<'a> {
             ("return", words) => self.answer(directive, return_rewrite::of_return(words, &TEXT, self.plan)),
             ("rewrite", words) => match return_rewrite::of_rewrite(words, self.plan) {
                 Ok(rewrite) => self.rewrite(directive, rewrite),
-                Err(why) => Outcome::Refused(why),
+                Err(why) => DirectiveOutcome::Refused(why),
             },
             ("access_log", ["off"]) => {
                 self.access_log = Some(said(LogTarget::Off, directive));
-                Outcome::Applied
+                DirectiveOutcome::Applied
             }
             ("add_header", [name, value, ..]) if is_policy(name) => self.policy(directive, name, value),
-            ("root" | "index", _) => Outcome::no_effect("no location of the package serves files from there"),
+            ("root" | "index", _) => {
+                DirectiveOutcome::no_effect("no location of the package serves files from there")
+            }
             _ if directive.inner().is_empty() => self.block.take(directive),
             _ => return account.refuse_all(directive, "this block has no counterpart here"),
         };
         account.note(directive, outcome);
     }
 
-    fn location(&mut self, directive: &Directive, account: &mut Account) {
+    fn location(&mut self, directive: &NginxDirective, account: &mut SnippetReport) {
         if self.plan.url.path.is_empty() && matches!(directive.words()[..], ["/"] | ["^~", "/"]) {
             return account
                 .refuse_all(directive, "the package has this location already, so nginx would not start");
@@ -93,7 +95,7 @@ impl<'a> Server<'a> {
 
     /// `if ($host = old.example.com) { return 301 …; }`: the first host of an address gets requests for
     /// unknown names, so this is a host of its own.
-    fn condition(&mut self, directive: &Directive, words: &[&str], account: &mut Account) {
+    fn condition(&mut self, directive: &NginxDirective, words: &[&str], account: &mut SnippetReport) {
         let name = match words {
             ["($host", "=", name] | ["($http_host", "=", name] => name.strip_suffix(')'),
             _ => None,
@@ -110,54 +112,58 @@ impl<'a> Server<'a> {
             match return_rewrite::of_return(&only.words(), &TEXT, self.plan) {
                 Ok(action) => {
                     self.other_name = Some((said(name, directive), said(action, only)));
-                    account.note(only, Outcome::Applied);
+                    account.note(only, DirectiveOutcome::Applied);
                 }
-                Err(why) => account.note(only, Outcome::Refused(why)),
+                Err(why) => account.note(only, DirectiveOutcome::Refused(why)),
             }
-            Outcome::Applied
+            DirectiveOutcome::Applied
         });
     }
 
     /// Headers that hosts have settings for. Of two HSTS headers browsers take the first (RFC 6797 section
     /// 8.1), which is the package's; of two referrer policies they take the last.
-    fn policy(&mut self, directive: &Directive, name: &str, value: &str) -> Outcome {
+    fn policy(&mut self, directive: &NginxDirective, name: &str, value: &str) -> DirectiveOutcome {
         let Ok(value) = HeaderValue::from_str(value) else {
-            return Outcome::refused("a header cannot have this value");
+            return DirectiveOutcome::refused("a header cannot have this value");
         };
-        let policy = Setting::Said(said(HeaderChoice::Send(value), directive));
+        let policy = Setting::Said(said(HeaderSetting::Send(value), directive));
         if name.eq_ignore_ascii_case(REFERRER_POLICY) {
             self.referrer_policy = policy;
-            return Outcome::Applied;
+            return DirectiveOutcome::Applied;
         }
-        if matches!(self.hsts.value_or(HeaderChoice::Leave), HeaderChoice::Send(_)) {
-            return Outcome::no_effect(
+        if matches!(self.hsts.value_or(HeaderSetting::Leave), HeaderSetting::Send(_)) {
+            return DirectiveOutcome::no_effect(
                 "the package sends this header before it, and the first counts; set hsts_max_age",
             );
         }
         self.hsts = policy;
-        Outcome::Applied
+        DirectiveOutcome::Applied
     }
 
-    fn answer(&mut self, directive: &Directive, action: Result<RouteAction, String>) -> Outcome {
+    fn answer(
+        &mut self,
+        directive: &NginxDirective,
+        action: Result<RouteActionSection, String>,
+    ) -> DirectiveOutcome {
         match action {
             Ok(action) if self.answer.is_none() => {
                 self.answer = Some(said(action, directive));
-                Outcome::Applied
+                DirectiveOutcome::Applied
             }
-            Ok(_) => Outcome::no_effect("a `return` before it answers everything already"),
-            Err(why) => Outcome::Refused(why),
+            Ok(_) => DirectiveOutcome::no_effect("a `return` before it answers everything already"),
+            Err(why) => DirectiveOutcome::Refused(why),
         }
     }
 
-    fn rewrite(&mut self, directive: &Directive, rewrite: Rewrite) -> Outcome {
+    fn rewrite(&mut self, directive: &NginxDirective, rewrite: RewriteRedirect) -> DirectiveOutcome {
         let action = return_rewrite::redirect(rewrite.action, rewrite.status);
         if rewrite.path == PathMatch::PrefixFirst("/".to_owned()) {
             return self.answer(directive, action);
         }
-        let Ok(action) = action else { return Outcome::refused("this leads nowhere") };
+        let Ok(action) = action else { return DirectiveOutcome::refused("this leads nowhere") };
         let route = route(said(rewrite.path, directive), said(action, directive));
-        self.locations.push(Location { route, has_own_headers: false });
-        Outcome::Applied
+        self.locations.push(LocationRoute { route, has_own_headers: false });
+        DirectiveOutcome::Applied
     }
 
     /// Puts everything into the host. A host of another name may come of it.
@@ -169,7 +175,7 @@ impl<'a> Server<'a> {
         *forwarding = self.block.forwarding.over(forwarding);
         if let Some(first) = self.block.access.first() {
             let place = first.place.clone();
-            forwarding.access = Setting::Said(Said { value: self.block.access, place });
+            forwarding.access = Setting::Said(Spanned { value: self.block.access, place });
         }
         if let Some(target) = self.access_log {
             host.settings.access_log = Setting::Said(target);
@@ -181,7 +187,7 @@ impl<'a> Server<'a> {
         host.routes.extend(self.locations.into_iter().map(|location| location.route));
         if let Some(answer) = self.answer {
             host.upstream = Setting::Unsaid;
-            let all = Said { value: PathMatch::Prefix("/".to_owned()), place: answer.place.clone() };
+            let all = Spanned { value: PathMatch::Prefix("/".to_owned()), place: answer.place.clone() };
             host.routes = vec![route(all, answer)];
         }
         other
@@ -190,7 +196,7 @@ impl<'a> Server<'a> {
 
 /// Headers of the server hold for all locations but those that have their own. Where there are such, every
 /// other route says them itself.
-fn add_headers(added: &[Said<HeaderOp>], locations: &mut [Location], host: &mut HostSection) {
+fn add_headers(added: &[Spanned<HeaderOp>], locations: &mut [LocationRoute], host: &mut HostSection) {
     if !locations.iter().any(|location| location.has_own_headers) {
         host.settings.forwarding.response_headers.extend_from_slice(added);
         return;
@@ -198,8 +204,8 @@ fn add_headers(added: &[Said<HeaderOp>], locations: &mut [Location], host: &mut 
     let is_all = |route: &RouteSection| matches!(&route.path, Setting::Said(said) if said.value == PathMatch::Prefix("/".to_owned()));
     if let (false, Some(upstream)) = (host.routes.iter().any(is_all), host.upstream.said()) {
         let place = &upstream.place;
-        let all = Said { value: PathMatch::Prefix("/".to_owned()), place: place.clone() };
-        let action = Said { value: RouteAction::Upstream(upstream.value.clone()), place: place.clone() };
+        let all = Spanned { value: PathMatch::Prefix("/".to_owned()), place: place.clone() };
+        let action = Spanned { value: RouteActionSection::Upstream(upstream.value.clone()), place: place.clone() };
         let mut catch_all = route(all, action);
         catch_all.settings = ForwardSettings::default();
         host.routes.push(catch_all);
@@ -217,14 +223,14 @@ fn is_first(route: &RouteSection) -> bool {
 }
 
 /// The same addresses and certificate under another name, with one answer for everything.
-fn renamed(host: &HostSection, name: Said<HostName>, action: Said<RouteAction>) -> HostSection {
-    let all = Said { value: PathMatch::Prefix("/".to_owned()), place: action.place.clone() };
+fn renamed(host: &HostSection, name: Spanned<HostName>, action: Spanned<RouteActionSection>) -> HostSection {
+    let all = Spanned { value: PathMatch::Prefix("/".to_owned()), place: action.place.clone() };
     let mut settings = host.settings.clone();
-    settings.redirect_from = Setting::Said(Said { value: Vec::new(), place: name.place.clone() });
+    settings.redirect_from = Setting::Said(Spanned { value: Vec::new(), place: name.place.clone() });
     settings.forwarding = ForwardSettings::default();
     HostSection {
         place: name.place.clone(),
-        name: Setting::Said(Said { value: HostPattern::Exact(name.value), place: name.place }),
+        name: Setting::Said(Spanned { value: HostPattern::Exact(name.value), place: name.place }),
         aliases: Setting::Unsaid,
         upstream: Setting::Unsaid,
         public_port: Setting::Unsaid,
@@ -236,8 +242,8 @@ fn renamed(host: &HostSection, name: Said<HostName>, action: Said<RouteAction>) 
 }
 
 /// A route of the server itself.
-fn route(path: Said<PathMatch>, action: Said<RouteAction>) -> RouteSection {
-    let everybody = Said { value: Vec::new(), place: action.place.clone() };
+fn route(path: Spanned<PathMatch>, action: Spanned<RouteActionSection>) -> RouteSection {
+    let everybody = Spanned { value: Vec::new(), place: action.place.clone() };
     RouteSection {
         place: action.place.clone(),
         path: Setting::Said(path),
@@ -249,8 +255,8 @@ fn route(path: Said<PathMatch>, action: Said<RouteAction>) -> RouteSection {
     }
 }
 
-fn said<T>(value: T, directive: &Directive) -> Said<T> {
-    Said { value, place: directive.place.clone() }
+fn said<T>(value: T, directive: &NginxDirective) -> Spanned<T> {
+    Spanned { value, place: directive.place.clone() }
 }
 
 /// What nginx sends a text as, where no ending of a path tells better.

@@ -3,17 +3,17 @@
 use std::io;
 use std::path::Path;
 
-use crate::config::gitlab_rb::environment::Surroundings;
-use crate::config::gitlab_rb::{Reading, read};
+use crate::config::gitlab_rb::environment::Environment;
+use crate::config::gitlab_rb::{GitlabRbConfig, read};
 use crate::model::host::HostPattern;
-use crate::model::route::{Action, RedirectPath};
-use crate::model::setting_report::Verdict;
-use crate::model::upstream::Trust;
+use crate::model::route::{RedirectTarget, RouteAction};
+use crate::model::setting_report::SettingVerdict;
+use crate::model::upstream::UpstreamTrust;
 
 /// One file that includes itself.
 struct Given;
 
-impl Surroundings for Given {
+impl Environment for Given {
     fn variable(&self, _: &str) -> Option<String> {
         None
     }
@@ -44,7 +44,7 @@ impl Surroundings for Given {
 }
 
 /// A file with this text in GitLab's server, from its third line on.
-fn reading(text: &str) -> Reading {
+fn reading(text: &str) -> GitlabRbConfig {
     let text = format!(
         "external_url 'http://gitlab.example.com:8080'\nnginx['custom_gitlab_server_config'] = <<~'EOS'\n{text}\nEOS\n"
     );
@@ -65,7 +65,7 @@ fn routes(text: &str) -> Vec<String> {
 }
 
 /// Line, verdict and reason of each directive.
-fn verdicts(text: &str) -> Vec<(usize, String, Verdict, String)> {
+fn verdicts(text: &str) -> Vec<(usize, String, SettingVerdict, String)> {
     let rows = reading(text).judgements.into_iter().filter_map(|row| {
         let name = row.key.strip_prefix("nginx.custom_gitlab_server_config.")?.to_owned();
         Some((row.line.unwrap(), name, row.verdict, row.reason))
@@ -74,10 +74,10 @@ fn verdicts(text: &str) -> Vec<(usize, String, Verdict, String)> {
 }
 
 /// Where the first redirect of the host leads.
-fn redirect(text: &str) -> Option<(u16, String, RedirectPath)> {
+fn redirect(text: &str) -> Option<(u16, String, RedirectTarget)> {
     let model = reading(text).model?;
     model.hosts()[0].routes.iter().find_map(|route| match &route.action {
-        Action::Redirect(redirect) => {
+        RouteAction::Redirect(redirect) => {
             Some((redirect.status.as_u16(), redirect.origin.to_string(), redirect.path.clone()))
         }
         _ => None,
@@ -99,11 +99,11 @@ fn each_directive_has_its_own_line_and_verdict() {
     assert_eq!(
         short,
         [
-            (3, "location", Verdict::Applied),
-            (4, "location.allow", Verdict::Applied),
-            (5, "location.deny", Verdict::Applied),
-            (6, "location.limit_rate", Verdict::Refused),
-            (8, "ssl_stapling", Verdict::NoEffect),
+            (3, "location", SettingVerdict::Applied),
+            (4, "location.allow", SettingVerdict::Applied),
+            (5, "location.deny", SettingVerdict::Applied),
+            (6, "location.limit_rate", SettingVerdict::Refused),
+            (8, "ssl_stapling", SettingVerdict::NoEffect),
         ]
     );
 }
@@ -111,7 +111,8 @@ fn each_directive_has_its_own_line_and_verdict() {
 #[test]
 fn what_is_in_a_refused_block_is_refused_with_it() {
     let rows = verdicts("location /x {\n  location /x/y { deny all; }\n}");
-    let refused: Vec<_> = rows.iter().filter(|row| row.2 == Verdict::Refused).map(|row| row.1.as_str()).collect();
+    let refused: Vec<_> =
+        rows.iter().filter(|row| row.2 == SettingVerdict::Refused).map(|row| row.1.as_str()).collect();
     assert_eq!(refused, ["location", "location.location", "location.location.deny"]);
 }
 
@@ -134,20 +135,23 @@ fn a_location_that_is_never_reached_is_a_warning() {
 #[test]
 fn redirects_lead_where_nginx_would_send() {
     let own = || "http://gitlab.example.com:8080".to_owned();
-    let fixed = |path: &str| RedirectPath::Fixed(path.to_owned());
-    let replaced = |path: &str| RedirectPath::Replaced(path.to_owned());
+    let fixed = |path: &str| RedirectTarget::Fixed(path.to_owned());
+    let replaced = |path: &str| RedirectTarget::Replaced(path.to_owned());
     for (text, expected) in [
-        ("return 301 https://new.test$request_uri;", (301, "https://new.test".to_owned(), RedirectPath::AsItCame)),
+        (
+            "return 301 https://new.test$request_uri;",
+            (301, "https://new.test".to_owned(), RedirectTarget::AsItCame),
+        ),
         ("return 302 https://new.test;", (302, "https://new.test".to_owned(), fixed(""))),
         ("return https://new.test/x?y=z;", (302, "https://new.test".to_owned(), fixed("/x?y=z"))),
         ("return 308 $scheme://$http_host/x;", (308, own(), fixed("/x"))),
         (
             "return 301 https://${host}:8443$request_uri;",
-            (301, "https://gitlab.example.com:8443".to_owned(), RedirectPath::AsItCame),
+            (301, "https://gitlab.example.com:8443".to_owned(), RedirectTarget::AsItCame),
         ),
         (
             "rewrite ^ https://new.test$request_uri? permanent;",
-            (301, "https://new.test".to_owned(), RedirectPath::AsItCame),
+            (301, "https://new.test".to_owned(), RedirectTarget::AsItCame),
         ),
         ("rewrite ^/(.*)$ https://new.test/$1 redirect;", (302, "https://new.test".to_owned(), replaced("/"))),
         ("rewrite ^/a\\.b$ /c permanent;", (301, own(), replaced("/c"))),
@@ -171,7 +175,7 @@ fn redirects_that_depend_on_more_are_refused() {
         "if ($http_user_agent ~ bot) { return 301 /x; }",
     ] {
         assert!(redirect(text).is_none(), "{text}");
-        assert!(verdicts(text).iter().any(|row| row.2 == Verdict::Refused), "{text}");
+        assert!(verdicts(text).iter().any(|row| row.2 == SettingVerdict::Refused), "{text}");
     }
 }
 
@@ -186,7 +190,7 @@ fn a_condition_on_another_name_is_a_host_of_that_name() {
 #[test]
 fn files_that_include_each_other_come_to_an_end() {
     let rows = verdicts("include /etc/nginx/loop.conf;");
-    let last = rows.iter().find(|row| row.2 == Verdict::Refused).unwrap();
+    let last = rows.iter().find(|row| row.2 == SettingVerdict::Refused).unwrap();
     assert_eq!((last.1.as_str(), last.3.as_str()), ("include", "too many files are included"));
 }
 
@@ -194,7 +198,7 @@ fn files_that_include_each_other_come_to_an_end() {
 fn what_is_wrong_in_an_included_file_is_told_of_that_file() {
     let problems = reading("include /etc/nginx/broken.conf;").problems.to_string();
     assert!(problems.contains("/etc/nginx/broken.conf:1:12"), "{problems}");
-    assert!(verdicts("include conf.d/*.conf;").iter().any(|row| row.2 == Verdict::Refused));
+    assert!(verdicts("include conf.d/*.conf;").iter().any(|row| row.2 == SettingVerdict::Refused));
 }
 
 #[test]
@@ -206,11 +210,11 @@ fn headers_with_a_setting_of_their_own_go_there() {
     };
     assert_eq!(policies("add_header Referrer-Policy no-referrer;"), 1);
     let rows = verdicts("location /x { add_header Strict-Transport-Security max-age=1; return 200; }");
-    assert_eq!(rows[1].2, Verdict::NoEffect);
+    assert_eq!(rows[1].2, SettingVerdict::NoEffect);
 }
 
 /// A file with two hosts and this text around them.
-fn around(text: &str) -> Reading {
+fn around(text: &str) -> GitlabRbConfig {
     let text = format!(
         "external_url 'http://gitlab.example.com'\nmattermost_external_url 'http://chat.example.com'\n\
          mattermost_nginx['custom_gitlab_mattermost_server_config'] = 'allow 10.0.0.1; deny all;'\n\
@@ -222,7 +226,7 @@ fn around(text: &str) -> Reading {
 #[test]
 fn request_headers_can_have_variables() {
     let rows = verdicts("proxy_set_header X-A $host:$server_port;\nproxy_set_header X-B $no_such;");
-    assert_eq!((rows[0].2, rows[1].2), (Verdict::Applied, Verdict::Refused));
+    assert_eq!((rows[0].2, rows[1].2), (SettingVerdict::Applied, SettingVerdict::Refused));
 }
 
 #[test]
@@ -254,8 +258,8 @@ fn a_certificate_of_an_application_counts_only_if_nginx_looks_at_it() {
         let upstream = model.upstreams().iter().find_map(|upstream| upstream.tls().cloned()).unwrap();
         upstream.trust
     };
-    assert_eq!(trusts(""), Trust::Anything);
-    assert_ne!(trusts("proxy_ssl_verify on;"), Trust::Anything);
+    assert_eq!(trusts(""), UpstreamTrust::Anything);
+    assert_ne!(trusts("proxy_ssl_verify on;"), UpstreamTrust::Anything);
 }
 
 #[test]

@@ -1,20 +1,20 @@
 //! Directives that are not translated: those that change nothing here, and what to do instead of others.
 
-use super::report::Outcome;
+use super::report::DirectiveOutcome;
 
 /// What comes of a directive that nothing else knows.
-pub(super) fn outcome(name: &str, arguments: &[&str]) -> Outcome {
+pub(super) fn outcome(name: &str, arguments: &[&str]) -> DirectiveOutcome {
     if let Some((_, why)) = HARMLESS_ARGUMENTS.iter().find(|(line, _)| is_said(line, name, arguments)) {
-        return Outcome::no_effect(why);
+        return DirectiveOutcome::no_effect(why);
     }
     let has = |(names, _): &&(&[&str], _)| names.iter().any(|known| matches(known, name));
     if let Some((_, why)) = NO_EFFECT.iter().find(has) {
-        return Outcome::no_effect(why);
+        return DirectiveOutcome::no_effect(why);
     }
     if let Some((_, why)) = REFUSED.iter().find(has) {
-        return Outcome::refused(*why);
+        return DirectiveOutcome::refused(*why);
     }
-    Outcome::refused(format!("Gatepost cannot do what `{name}` does; remove it"))
+    DirectiveOutcome::refused(format!("Gatepost cannot do what `{name}` does; remove it"))
 }
 
 /// A name, or the beginning of names before a `*`.
@@ -146,17 +146,17 @@ mod tests {
     fn what_is_not_known_is_refused_by_its_name() {
         assert_eq!(
             outcome("perl_handler", &[]),
-            Outcome::refused("Gatepost cannot do what `perl_handler` does; remove it")
+            DirectiveOutcome::refused("Gatepost cannot do what `perl_handler` does; remove it")
         );
-        assert!(matches!(outcome("auth_basic", &["x"]), Outcome::Refused(why) if why.contains("`allow`")));
-        assert!(matches!(outcome("limit_req_zone", &[]), Outcome::Refused(_)));
+        assert!(matches!(outcome("auth_basic", &["x"]), DirectiveOutcome::Refused(why) if why.contains("`allow`")));
+        assert!(matches!(outcome("limit_req_zone", &[]), DirectiveOutcome::Refused(_)));
     }
 
     #[test]
     fn what_is_so_anyway_has_no_effect() {
-        assert!(matches!(outcome("ssl_stapling", &["on"]), Outcome::NoEffect(_)));
-        assert!(matches!(outcome("proxy_redirect", &["off"]), Outcome::NoEffect(_)));
-        assert!(matches!(outcome("proxy_redirect", &["http://a/", "/"]), Outcome::Refused(_)));
-        assert!(matches!(outcome("auth_basic", &["off"]), Outcome::NoEffect(_)));
+        assert!(matches!(outcome("ssl_stapling", &["on"]), DirectiveOutcome::NoEffect(_)));
+        assert!(matches!(outcome("proxy_redirect", &["off"]), DirectiveOutcome::NoEffect(_)));
+        assert!(matches!(outcome("proxy_redirect", &["http://a/", "/"]), DirectiveOutcome::Refused(_)));
+        assert!(matches!(outcome("auth_basic", &["off"]), DirectiveOutcome::NoEffect(_)));
     }
 }
