@@ -76,7 +76,7 @@ fn rewriting_a_request(bencher: Bencher<'_, '_>) {
     let introduction = Rc::new(ForwardingHeaders::new(host, peer, secured()));
     bencher
         .with_inputs(browser_request)
-        .bench_local_values(|mut head| rewrite::to_application(&mut head, introduction.clone()).into_lines());
+        .bench_local_values(|mut head| rewrite::to_upstream(&mut head, introduction.clone()).into_http1());
 }
 
 #[divan::bench]
@@ -120,7 +120,7 @@ fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {
     let (client, near_client) = duplex(64 * 1024);
     let (application, near_application) = duplex(64 * 1024);
     #[allow(clippy::disallowed_methods, reason = "there is nothing to drain in a benchmark")]
-    runtime.spawn_local(tunnel::run(
+    runtime.spawn_local(tunnel::copy_bidirectional(
         TunnelEndpoint { stream: near_client, early: Bytes::new() },
         TunnelEndpoint { stream: near_application, early: Bytes::new() },
         Duration::from_secs(3600),
@@ -131,7 +131,8 @@ fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {
 
 fn redirecting(path: PathMatch) -> Route {
     let origin = gatepost::model::route::RedirectOrigin::Fixed("https://example.com".into());
-    let redirect = RedirectAction { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectTarget::AsItCame };
+    let redirect =
+        RedirectAction { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectTarget::Unchanged };
     Route {
         path,
         action: RouteAction::Redirect(redirect),

@@ -29,7 +29,7 @@ use account::AcmeServer;
 use backoff::{FailureHistory, NextAttempt};
 use certificate::ManagedCertificate;
 use error::AcmeError;
-pub use storage::obstacles;
+pub use storage::preconditions;
 
 /// Asks for attempts at once, whatever came of the last ones.
 pub struct AcmeHandle(Sender<RenewNow>);
@@ -73,12 +73,12 @@ impl AcmeClient {
     }
 
     fn run(&self, runtime: &Runtime, wishes: &Receiver<RenewNow>) {
-        for obstacle in obstacles(&self.model, &self.acme) {
+        for obstacle in preconditions(&self.model, &self.acme) {
             tracing::warn!("{obstacle}");
         }
         let mut charges: Vec<ManagedCertificate> =
             self.acme.certificates.iter().map(|it| self.charge(it)).collect();
-        for charge in charges.iter().filter(|charge| ServerCertificate::is_closed(&charge.files)) {
+        for charge in charges.iter().filter(|charge| ServerCertificate::is_unreadable(&charge.files)) {
             tracing::warn!(
                 "{}: this account cannot read it or its key, so it is not renewed; hand both files over (chown), or \
                  remove them to have others obtained",
@@ -86,9 +86,9 @@ impl AcmeClient {
             );
         }
         loop {
-            let pauses = charges.iter_mut().map(|charge| self.look_after(charge, runtime));
-            let pause = pauses.min().unwrap_or(LONGEST_PAUSE);
-            match next_wish(wishes, pause.min(LONGEST_PAUSE)) {
+            let pauses = charges.iter_mut().map(|charge| self.check_certificate(charge, runtime));
+            let pause = pauses.min().unwrap_or(MAX_PAUSE);
+            match wait_for_trigger(wishes, pause.min(MAX_PAUSE)) {
                 Ok(RenewNow) => charges.iter_mut().for_each(|charge| charge.attempts = FailureHistory::default()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -99,25 +99,25 @@ impl AcmeClient {
     fn charge(&self, obtained: &AcmeCertificate) -> ManagedCertificate {
         let files = self.model.certificate(obtained.certificate).clone();
         let attempts = storage::attempts(&self.acme, &files);
-        ManagedCertificate { obtained: obtained.clone(), files, attempts, lag: backoff::lag() }
+        ManagedCertificate { obtained: obtained.clone(), files, attempts, lag: backoff::jitter() }
     }
 
     /// Obtains the certificate if its time has come; returns how long there is nothing to do for it.
-    fn look_after(&self, charge: &mut ManagedCertificate, runtime: &Runtime) -> Duration {
+    fn check_certificate(&self, charge: &mut ManagedCertificate, runtime: &Runtime) -> Duration {
         let now = SystemTime::now();
-        match backoff::turn(self.due(charge, now), &charge.attempts, now) {
+        match backoff::next_attempt(self.due(charge, now), &charge.attempts, now) {
             NextAttempt::Later(pause) => pause,
             NextAttempt::Now => {
                 let obtained = runtime.block_on(self.obtain(charge));
-                match obtained.and_then(|()| self.lasts(charge)) {
+                match obtained.and_then(|()| self.check_lifetime(charge)) {
                     Ok(()) => {
                         tracing::info!("{}: a certificate for {} was obtained", charge.path(), charge.names());
                         charge.attempts = FailureHistory::default();
                     }
-                    Err(failure) => self.failed(charge, &failure),
+                    Err(failure) => self.on_failure(charge, &failure),
                 }
                 storage::keep_attempts(&self.acme, &charge.files, &charge.attempts);
-                SHORTEST_PAUSE
+                MIN_PAUSE
             }
         }
     }
@@ -125,18 +125,18 @@ impl AcmeClient {
     /// When the certificate is to be replaced: a part of its life before its end, or at once if there is none that
     /// clients accept for all of its names.
     fn due(&self, charge: &ManagedCertificate, now: SystemTime) -> SystemTime {
-        if ServerCertificate::is_closed(&charge.files) {
-            return now + LONGEST_PAUSE;
+        if ServerCertificate::is_unreadable(&charge.files) {
+            return now + MAX_PAUSE;
         }
         let Ok(certificate) = ServerCertificate::read(&charge.files, &self.provider) else { return now };
-        if !certificate.objections(&charge.obtained.patterns(), now).is_empty() {
+        if !certificate.errors(&charge.obtained.patterns(), now).is_empty() {
             return now;
         }
-        certificate.renewal(charge.lag)
+        certificate.renewal_date(charge.lag)
     }
 
     async fn obtain(&self, charge: &ManagedCertificate) -> Result<(), AcmeError> {
-        storage::probe(&self.acme, &charge.files)?;
+        storage::check_writable(&self.acme, &charge.files)?;
         let account = self.authority.account(&self.acme).await?;
         let offered = self.challenges.open();
         let order = order::OrderContext {
@@ -145,13 +145,13 @@ impl AcmeClient {
             offered: &offered,
             provider: &self.provider,
         };
-        let within = tokio::time::timeout(LONGEST_ORDER, order.complete(&charge.obtained.names));
-        let issued = within.await.unwrap_or(Err(AcmeError::TooSlow))?;
+        let within = tokio::time::timeout(MAX_ORDER, order.complete(&charge.obtained.names));
+        let issued = within.await.unwrap_or(Err(AcmeError::Timeout))?;
         storage::install(&issued, charge, &self.provider)
     }
 
     /// A certificate that is due the moment it is there would be ordered again and again.
-    fn lasts(&self, charge: &ManagedCertificate) -> Result<(), AcmeError> {
+    fn check_lifetime(&self, charge: &ManagedCertificate) -> Result<(), AcmeError> {
         let now = SystemTime::now();
         if self.due(charge, now) > now {
             return Ok(());
@@ -160,7 +160,7 @@ impl AcmeClient {
     }
 
     /// Says what went wrong, and notes when to try again.
-    fn failed(&self, charge: &mut ManagedCertificate, failure: &AcmeError) {
+    fn on_failure(&self, charge: &mut ManagedCertificate, failure: &AcmeError) {
         let now = SystemTime::now();
         charge.attempts.failed(self.authority.retry_after(), now);
         let again = charge.attempts.pause(now);
@@ -180,7 +180,7 @@ impl AcmeClient {
 }
 
 /// What was wished for several times, during a long order, is one wish: authorities count failures.
-fn next_wish(wishes: &Receiver<RenewNow>, pause: Duration) -> Result<RenewNow, RecvTimeoutError> {
+fn wait_for_trigger(wishes: &Receiver<RenewNow>, pause: Duration) -> Result<RenewNow, RecvTimeoutError> {
     let wish = wishes.recv_timeout(pause)?;
     while wishes.try_recv().is_ok() {}
     Ok(wish)
@@ -195,13 +195,13 @@ impl AcmeHandle {
 }
 
 /// Files may be replaced by somebody else, and the clock may be set; so nothing is believed for longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Between two looks at the same certificate.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// An order that takes longer is given up.
-const LONGEST_ORDER: Duration = Duration::from_secs(300);
+const MAX_ORDER: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
@@ -212,9 +212,9 @@ mod tests {
         let (sender, wishes) = channel();
         let obtainer = AcmeHandle(sender);
         (0..3).for_each(|_| obtainer.obtain());
-        assert!(next_wish(&wishes, Duration::ZERO).is_ok());
-        assert!(matches!(next_wish(&wishes, Duration::ZERO), Err(RecvTimeoutError::Timeout)));
+        assert!(wait_for_trigger(&wishes, Duration::ZERO).is_ok());
+        assert!(matches!(wait_for_trigger(&wishes, Duration::ZERO), Err(RecvTimeoutError::Timeout)));
         drop(obtainer);
-        assert!(matches!(next_wish(&wishes, Duration::ZERO), Err(RecvTimeoutError::Disconnected)));
+        assert!(matches!(wait_for_trigger(&wishes, Duration::ZERO), Err(RecvTimeoutError::Disconnected)));
     }
 }

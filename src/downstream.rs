@@ -36,7 +36,7 @@ use crate::tls::server::session_info::TlsSessionInfo;
 use crate::tls::server::sni::CurrentSniResolver;
 use abort::Abort;
 use connection::{DownstreamConnection, DownstreamSecurity};
-use driver::{CloseReason, drive};
+use driver::{CloseReason, drive_until_closed};
 use handshake::{HandshakeError, TlsHandshake};
 use http1::{Http1ConnectionEnd, Http1ServerConnection, ShutdownHandle};
 use peer::Peer;
@@ -74,7 +74,7 @@ enum NegotiatedProtocol {
 }
 
 /// Serves a connection from its first byte to its last. Returns what no service has seen.
-pub async fn serve<M, S, B>(
+pub async fn serve_connection<M, S, B>(
     accepted: AcceptedConnection,
     transport: &DownstreamTransport,
     drain: &TaskTracker,
@@ -88,12 +88,12 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let AcceptedConnection { mut tcp, peer: address, local, listener, preamble } = accepted;
-    let peer = Peer::meet(&mut tcp, address, preamble).await?;
-    let activity = Rc::new(ConnectionActivity::one_by_one());
-    let (stream, security, version) = match establish(tcp, transport, &activity).await {
+    let peer = Peer::identify(&mut tcp, address, preamble).await?;
+    let activity = Rc::new(ConnectionActivity::http1());
+    let (stream, security, version) = match accept_transport(tcp, transport, &activity).await {
         Ok(established) => established,
         Err(failure) => {
-            say_failure(&failure, address);
+            log_handshake_error(&failure, address);
             return Some(EarlyFailure::NoHandshake(failure));
         }
     };
@@ -108,7 +108,7 @@ where
     }
 }
 
-async fn establish(
+async fn accept_transport(
     tcp: TcpStream,
     transport: &DownstreamTransport,
     activity: &Rc<ConnectionActivity>,
@@ -120,8 +120,8 @@ async fn establish(
         }
         DownstreamTransport::Tls(doorway) => doorway,
     };
-    let socket = DownstreamSocket::below_tls(tcp, activity.clone());
-    let TlsHandshake { stream, server_name, terms } = handshake::accept(doorway, socket).await?;
+    let socket = DownstreamSocket::for_tls(tcp, activity.clone());
+    let TlsHandshake { stream, server_name, settings: terms } = handshake::accept(doorway, socket).await?;
     let session = stream.get_ref().1;
     let client = session.peer_certificates().and_then(ClientCertificateInfo::new).map(Box::new);
     let version =
@@ -132,12 +132,12 @@ async fn establish(
 }
 
 /// Scanners fail all day long; a client with a wrong certificate belongs to somebody who will ask.
-fn say_failure(failure: &HandshakeError, peer: SocketAddr) {
+fn log_handshake_error(failure: &HandshakeError, peer: SocketAddr) {
     match failure {
         HandshakeError::BadClientCertificate(why) => {
             tracing::info!("the client certificate of {peer} was refused: {why}");
         }
-        HandshakeError::Challenge => tracing::debug!("TLS handshake with {peer}: {failure}"),
+        HandshakeError::AcmeChallenge => tracing::debug!("TLS handshake with {peer}: {failure}"),
         _ => tracing::debug!("TLS handshake with {peer} failed: {failure}"),
     }
 }
@@ -153,18 +153,18 @@ where
     B: Body<Data = Bytes>,
 {
     let farewell = ShutdownHandle::default();
-    let mut conversation = pin!(Http1ServerConnection::new(stream, farewell.clone()).hold(service));
+    let mut conversation = pin!(Http1ServerConnection::new(stream, farewell.clone()).serve(service));
     let end = |_: Pin<&mut _>, haste: CloseReason| match haste {
-        CloseReason::Drain => farewell.finish(),
-        CloseReason::TooSlow => farewell.stop(),
+        CloseReason::Drain => farewell.graceful(),
+        CloseReason::Timeout => farewell.immediate(),
     };
-    match drive(&mut conversation, end, connection, signal).await? {
-        Http1ConnectionEnd::Unreadable(status) => Some(EarlyFailure::Unreadable(status)),
-        Http1ConnectionEnd::Switched(stream, early) => {
+    match drive_until_closed(&mut conversation, end, connection, signal).await? {
+        Http1ConnectionEnd::ParseError(status) => Some(EarlyFailure::Unreadable(status)),
+        Http1ConnectionEnd::Upgraded(stream, early) => {
             let takeover = connection.takeover()?;
             takeover(stream, early);
             None
         }
-        Http1ConnectionEnd::Closed | Http1ConnectionEnd::BrokenOff => None,
+        Http1ConnectionEnd::Closed | Http1ConnectionEnd::Aborted => None,
     }
 }

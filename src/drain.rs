@@ -84,7 +84,7 @@ impl TaskTracker {
     /// Runs a task that belongs to something counted already, such as a stream of a connection, or that
     /// ends with the worker.
     #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
-    pub fn spawn_part(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
+    pub fn spawn_detached(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
         tokio::task::spawn_local(task)
     }
 
@@ -97,23 +97,23 @@ impl TaskTracker {
         }
     }
 
-    pub fn census(&self) -> TaskCounts {
+    pub fn counts(&self) -> TaskCounts {
         TaskCounts { connections: self.0.connections.get(), tunnels: self.0.tunnels.get() }
     }
 
     /// Asks all connections to end and waits until nothing runs, but no longer than `grace`. Returns
     /// what was still running then; the caller ends it by dropping the runtime.
-    pub async fn finish(&self, grace: Duration) -> TaskCounts {
+    pub async fn drain(&self, grace: Duration) -> TaskCounts {
         self.0.draining.set(true);
         self.0.begun.notify_waiters();
         let emptied = async {
-            while self.census() != TaskCounts::default() {
+            while self.counts() != TaskCounts::default() {
                 self.0.ended.notified().await;
             }
         };
         match tokio::time::timeout(grace, emptied).await {
             Ok(()) => TaskCounts::default(),
-            Err(_) => self.census(),
+            Err(_) => self.counts(),
         }
     }
 }

@@ -52,7 +52,7 @@ pub struct Model {
     hosts: Vec<VirtualHost>,
     upstreams: Vec<UpstreamSpec>,
     certificates: Vec<CertificateFiles>,
-    tls_terms: Vec<TlsSettings>,
+    tls_settings: Vec<TlsSettings>,
     access_logs: Vec<LogTarget>,
     error_pages: Vec<ErrorPages>,
     /// The host of the pages about the proxy itself, if there is one.
@@ -87,7 +87,7 @@ tables! {
     HostId -> hosts: VirtualHost, add_host, host;
     UpstreamId -> upstreams: UpstreamSpec, add_upstream, upstream;
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
-    TlsId -> tls_terms: TlsSettings, add_tls_terms, tls_terms;
+    TlsId -> tls_settings: TlsSettings, add_tls_terms, tls_terms;
     LogId -> access_logs: LogTarget, add_access_log, access_log;
     ErrorPagesId -> error_pages: ErrorPages, add_error_pages, error_pages;
 }
@@ -101,7 +101,7 @@ impl Model {
             hosts: Vec::new(),
             upstreams: Vec::new(),
             certificates: Vec::new(),
-            tls_terms: Vec::new(),
+            tls_settings: Vec::new(),
             access_logs: Vec::new(),
             error_pages: Vec::new(),
             status: None,
@@ -118,7 +118,7 @@ impl Model {
     }
 
     /// The same with their ids.
-    pub fn numbered_upstreams(&self) -> impl Iterator<Item = (UpstreamId, &UpstreamSpec)> {
+    pub fn upstreams_with_ids(&self) -> impl Iterator<Item = (UpstreamId, &UpstreamSpec)> {
         self.upstreams.iter().enumerate().map(|(position, spec)| (UpstreamId(position), spec))
     }
 
@@ -126,8 +126,8 @@ impl Model {
         self.certificates.iter().enumerate().map(|(position, files)| (CertificateId(position), files))
     }
 
-    pub fn all_tls_terms(&self) -> impl Iterator<Item = (TlsId, &TlsSettings)> {
-        self.tls_terms.iter().enumerate().map(|(position, terms)| (TlsId(position), terms))
+    pub fn all_tls_settings(&self) -> impl Iterator<Item = (TlsId, &TlsSettings)> {
+        self.tls_settings.iter().enumerate().map(|(position, terms)| (TlsId(position), terms))
     }
 
     pub fn access_logs(&self) -> &[LogTarget] {
@@ -139,7 +139,7 @@ impl Model {
     }
 
     /// The names of all hosts that show a certificate.
-    pub fn names_behind(&self, id: CertificateId) -> Vec<HostPattern> {
+    pub fn hosts_with_certificate(&self, id: CertificateId) -> Vec<HostPattern> {
         let shows = |security: HostSecurity| match security {
             HostSecurity::Tls(terms) => self.tls_terms(terms).certificates.contains(&id),
             HostSecurity::Plain => false,
@@ -149,12 +149,12 @@ impl Model {
     }
 
     /// What is obtained as this certificate, if it is.
-    pub fn obtained(&self, id: CertificateId) -> Option<&AcmeCertificate> {
+    pub fn acme_certificate(&self, id: CertificateId) -> Option<&AcmeCertificate> {
         self.acme.as_ref()?.certificates.iter().find(|it| it.certificate == id)
     }
 
     /// Whether a template of the model, of a log or of a header, names a fact.
-    pub fn names(&self, fact: NamedRequestVariable) -> bool {
+    pub fn uses_variable(&self, fact: NamedRequestVariable) -> bool {
         let wanted = RequestVariable::Fact(fact);
         self.hosts.iter().any(|host| {
             let mut ops = host.routes.iter().flat_map(Route::header_ops);

@@ -88,73 +88,73 @@ impl Proxy {
     + Clone
     + 'static
     + use<> {
-        connection_metrics::count_handshake(&self.snapshot, &client);
+        connection_metrics::record_handshake(&self.snapshot, &client);
         let proxy = self.clone();
         let visit = Rc::new(ConnectionContext::of(client));
         tower::service_fn(move |request| {
             let (proxy, visit) = (proxy.clone(), visit.clone());
             // Before the future begins, so that it need not carry the request in full.
-            let admitted = proxy.admit(&visit, request);
-            async move { proxy.answer(&visit, admitted).await }
+            let admitted = proxy.accept_request(&visit, request);
+            async move { proxy.handle(&visit, admitted).await }
         })
     }
 
     /// Counts a connection for as long as the result lives, if anybody can ask for the count.
-    pub fn connected(&self) -> Option<ConnectionGuard> {
-        self.snapshot.tallies.as_ref().map(|tallies| tallies.accepted())
+    pub fn connection_guard(&self) -> Option<ConnectionGuard> {
+        self.snapshot.metrics.as_ref().map(|tallies| tallies.connection_accepted())
     }
 
     /// Whether anybody wants to know which address of ours a client connected to. It costs a system call.
-    pub fn asks_for_local_address(&self) -> bool {
-        self.snapshot.model.names(NamedRequestVariable::ServerAddr)
+    pub fn needs_local_address(&self) -> bool {
+        self.snapshot.model.uses_variable(NamedRequestVariable::ServerAddr)
     }
 
     /// See [`connection_metrics::note_unserved`].
     pub fn note_unserved(&self, listener: usize, peer: IpAddr, unserved: &EarlyFailure) {
-        connection_metrics::note_unserved(&self.snapshot, listener, peer, unserved);
+        connection_metrics::record_early_failure(&self.snapshot, listener, peer, unserved);
     }
 
     /// What is due from time to time: log lines go out, old connections close.
-    pub fn tick(&self) {
+    pub fn on_tick(&self) {
         self.snapshot.logs.flush();
-        self.snapshot.upstreams.iter().for_each(Upstream::prune);
+        self.snapshot.upstreams.iter().for_each(Upstream::close_expired);
     }
 
     /// One exchange, from the request to the head of its answer.
-    async fn answer(
+    async fn handle(
         &self,
         visit: &ConnectionContext,
         admitted: AdmittedRequest,
     ) -> Result<Response<ResponseBody>, Abort> {
         let AdmittedRequest { open, mut exchange, inbound } = admitted;
-        let prospect = inbound.as_ref().ok().and_then(|inbound| self.prospect(inbound));
+        let prospect = inbound.as_ref().ok().and_then(|inbound| self.compression_decision(inbound));
         let outcome = match inbound {
-            Ok(inbound) => self.act(RequestContext { visit, exchange: &mut exchange, inbound }).await,
-            Err(refused) => HandlerOutcome::Answered(*refused),
+            Ok(inbound) => self.run_route(RequestContext { context: visit, record: &mut exchange, inbound }).await,
+            Err(refused) => HandlerOutcome::Response(*refused),
         };
         match outcome {
-            HandlerOutcome::Answered(reply) => Ok(recorded(exchange, open, compression::applied(prospect, reply))),
+            HandlerOutcome::Response(reply) => Ok(with_record(exchange, open, compression::apply(prospect, reply))),
             HandlerOutcome::Closed => {
-                exchange.answered(local_response::unanswered(), &HeaderMap::new());
+                exchange.response_started(local_response::status_closed(), &HeaderMap::new());
                 Err(Abort)
             }
-            HandlerOutcome::Switched(reply, switched) => {
-                exchange.answered(reply.status(), reply.headers());
-                self.tunnel_after(&visit.client, switched, exchange.into_tunnel());
+            HandlerOutcome::Upgraded(reply, switched) => {
+                exchange.response_started(reply.status(), reply.headers());
+                self.open_tunnel(&visit.client, switched, exchange.into_tunnel());
                 Ok(reply)
             }
         }
     }
 
     /// Finds the host of a request and opens its record.
-    fn admit(&self, visit: &ConnectionContext, request: Request<IncomingBody>) -> AdmittedRequest {
+    fn accept_request(&self, visit: &ConnectionContext, request: Request<IncomingBody>) -> AdmittedRequest {
         let client = &*visit.client;
         let open = client.open_exchange();
         let (head, body) = request.into_parts();
         let id = RequestId::default();
-        let found = virtual_host::find_host(&self.snapshot, visit, &head);
+        let found = virtual_host::select_host(&self.snapshot, visit, &head);
         let answering =
-            found.as_ref().ok().map(|addressee| addressee.host).or(self.snapshot.fallbacks[client.listener]);
+            found.as_ref().ok().map(|addressee| addressee.host).or(self.snapshot.default_hosts[client.listener]);
         let client_address = virtual_host::client_address(&self.snapshot, client, answering, &head);
         let facts = RequestVariables {
             model: &self.snapshot.model,
@@ -166,33 +166,36 @@ impl Proxy {
         };
         let exchange =
             ExchangeRecord::open(client_address.ip(), &head, &facts, self.snapshot.logs.of(answering).clone());
-        let exchange = exchange.counted(self.snapshot.tallies.as_ref().map(|tallies| tallies.asked(answering)));
-        if let Some(answer) = builtin_endpoints::challenge(&self.snapshot, &head) {
+        let exchange =
+            exchange.with_guard(self.snapshot.metrics.as_ref().map(|tallies| tallies.request_started(answering)));
+        if let Some(answer) = builtin_endpoints::acme_challenge_response(&self.snapshot, &head) {
             return AdmittedRequest { open, exchange, inbound: Err(Box::new(answer)) };
         }
         let inbound = match found {
             Ok(SelectedHost { host, header: host_header }) => {
                 Ok(Box::new(InboundRequest { head, body, host, client_address, host_header, id }))
             }
-            Err(refusal) => Err(Box::new(local_response::refuse(&refusal, None, head.headers.get(header::ACCEPT)))),
+            Err(refusal) => {
+                Err(Box::new(local_response::error_response(&refusal, None, head.headers.get(header::ACCEPT))))
+            }
         };
         AdmittedRequest { open, exchange, inbound }
     }
 
     /// Does what the request's route says.
-    async fn act(&self, asked: RequestContext<'_>) -> HandlerOutcome {
+    async fn run_route(&self, asked: RequestContext<'_>) -> HandlerOutcome {
         let inbound = &asked.inbound;
         let accept = inbound.head.headers.get(header::ACCEPT).cloned();
         let route = match self.find_route(inbound) {
             Ok(route) => route,
             Err(refusal) => {
                 let pages = self.snapshot.model.host(inbound.host).error_pages;
-                return HandlerOutcome::Answered(self.snapshot.refuse(&refusal, pages, accept.as_ref()));
+                return HandlerOutcome::Response(self.snapshot.error_response(&refusal, pages, accept.as_ref()));
             }
         };
-        let ops = HeaderOp::resolve(&route.response_headers, &inbound.facts(&asked.visit.client, &self.snapshot));
+        let ops = HeaderOp::resolve(&route.response_headers, &inbound.facts(&asked.context.client, &self.snapshot));
         let answered = match &route.action {
-            _ if !route.access.permit(inbound.client_address.ip()) => Err(ProxyError::Denied),
+            _ if !route.access.allows(inbound.client_address.ip()) => Err(ProxyError::Forbidden),
             RouteAction::Redirect(redirect) => rewrite::redirect_target(&inbound.head.uri, route, &redirect.path)
                 .map(|target| local_response::redirect(redirect, &inbound.host_header, &target))
                 .map_err(|_| ProxyError::BadPath),
@@ -210,10 +213,10 @@ impl Proxy {
                 }
             }
         };
-        let mut reply =
-            answered.unwrap_or_else(|refusal| self.snapshot.refuse(&refusal, route.error_pages, accept.as_ref()));
+        let mut reply = answered
+            .unwrap_or_else(|refusal| self.snapshot.error_response(&refusal, route.error_pages, accept.as_ref()));
         ops.apply(reply.headers_mut());
-        HandlerOutcome::Answered(reply)
+        HandlerOutcome::Response(reply)
     }
 
     fn find_route(&self, inbound: &InboundRequest) -> Result<&Route, ProxyError> {
@@ -225,27 +228,27 @@ impl Proxy {
     }
 
     /// What compression will make of the answer.
-    fn prospect(&self, inbound: &InboundRequest) -> Option<CompressionDecision<'_>> {
+    fn compression_decision(&self, inbound: &InboundRequest) -> Option<CompressionDecision<'_>> {
         CompressionDecision::of(&self.snapshot.model.host(inbound.host).compression, &inbound.head)
     }
 
     /// Lets a tunnel begin when the 101 has gone out.
-    fn tunnel_after(&self, client: &DownstreamConnection, switched: PendingTunnel, record: TunnelRecord) {
+    fn open_tunnel(&self, client: &DownstreamConnection, switched: PendingTunnel, record: TunnelRecord) {
         let drain = self.drain.clone();
-        let counted = self.snapshot.tallies.as_ref().map(|tallies| tallies.remains());
-        client.take_over(Box::new(move |mut stream, early| {
-            stream.become_tunnel();
+        let counted = self.snapshot.metrics.as_ref().map(|tallies| tallies.tunnel_opened());
+        client.on_upgrade(Box::new(move |mut stream, early| {
+            stream.into_tunnel_mode();
             let client = TunnelEndpoint { stream, early };
-            let tunnel = tunnel::run(client, switched.application, switched.idle_timeout, record);
+            let tunnel = tunnel::copy_bidirectional(client, switched.upstream, switched.idle_timeout, record);
             drain.spawn(TaskKind::Tunnel, tunnel.map(move |()| drop(counted)));
         }));
     }
 }
 
 /// An answer that carries its record to its end.
-fn recorded(mut exchange: ExchangeRecord, open: ActiveExchange, reply: LocalResponse) -> Response<ResponseBody> {
-    exchange.answered(reply.status(), reply.headers());
+fn with_record(mut exchange: ExchangeRecord, open: ActiveExchange, reply: LocalResponse) -> Response<ResponseBody> {
+    exchange.response_started(reply.status(), reply.headers());
     let reply = if exchange.is_head() { local_response::without_body(reply) } else { reply };
-    let record = ExchangeTracker::of_answer(exchange, open);
+    let record = ExchangeTracker::new(exchange, open);
     reply.map(|content| ResponseBody::Message { content, record })
 }

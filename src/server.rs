@@ -48,12 +48,12 @@ pub struct PreparedServer {
 }
 
 /// All that can be found wrong with a configuration without serving it.
-pub fn examine(model: &Model) -> Vec<StartupProblem> {
-    let (keyring, unusable) = CredentialStore::read(model);
+pub fn check(model: &Model) -> Vec<StartupProblem> {
+    let (keyring, unusable) = CredentialStore::load(model);
     let mut problems: Vec<StartupProblem> = unusable.into_iter().map(StartupProblem::File).collect();
     match keyring {
         Ok(keyring) => {
-            problems.extend(keyring.objections(model).into_iter().map(StartupProblem::from));
+            problems.extend(keyring.warnings(model).into_iter().map(StartupProblem::from));
         }
         Err(error) => problems.push(StartupProblem::Tls(error)),
     }
@@ -61,8 +61,8 @@ pub fn examine(model: &Model) -> Vec<StartupProblem> {
     let missing = directories.into_iter().filter(|directory| !directory.is_dir());
     problems.extend(missing.map(|directory| StartupProblem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
-    let obstacles = model.acme.iter().flat_map(|acme| acme::obstacles(model, acme));
-    problems.extend(obstacles.map(StartupProblem::Obstacle));
+    let obstacles = model.acme.iter().flat_map(|acme| acme::preconditions(model, acme));
+    problems.extend(obstacles.map(StartupProblem::AcmePrecondition));
     problems
 }
 
@@ -70,7 +70,7 @@ pub fn examine(model: &Model) -> Vec<StartupProblem> {
 pub fn prepare(model: Model) -> Result<PreparedServer, Vec<StartupProblem>> {
     account::raise_descriptor_limit();
     let watched = WatchedCredential::all(&model);
-    let (keyring, unusable) = CredentialStore::read(&model);
+    let (keyring, unusable) = CredentialStore::load(&model);
     let mut problems: Vec<StartupProblem> = unusable.into_iter().map(StartupProblem::File).collect();
     let mut keyring = keyring.map_err(|error| vec![StartupProblem::Tls(error)])?;
     let logs = LogWriter::open(model.access_logs())
@@ -79,19 +79,19 @@ pub fn prepare(model: Model) -> Result<PreparedServer, Vec<StartupProblem>> {
     let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else {
         return Err(problems);
     };
-    let doors = keyring.doors(&model).map_err(|error| vec![StartupProblem::Tls(error)])?;
+    let doors = keyring.sni_resolvers(&model).map_err(|error| vec![StartupProblem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
     let pages = LoadedErrorPages::prepare(&model);
     let model = Arc::new(model);
-    let (challenges, obtaining) = (keyring.challenges().cloned(), obtaining(&model, &keyring)?);
+    let (challenges, obtaining) = (keyring.challenges().cloned(), acme_client(&model, &keyring)?);
     let mut renewal = CredentialWatcher::new(model.clone(), keyring, watched);
-    renewal.say_all();
-    give_up_root(&model, &logs).map_err(|problem| vec![problem])?;
-    let application_tls = renewal.application_tls();
+    renewal.log_warnings();
+    drop_privileges(&model, &logs).map_err(|problem| vec![problem])?;
+    let application_tls = renewal.upstream_tls();
     let expiries = watch::Sender::new(host_expiries(renewal.expiries()));
     let shared = SharedSnapshot {
         model,
-        application_tls,
+        upstream_tls: application_tls,
         pages: Arc::new(pages),
         challenges,
         expiries: expiries.subscribe(),
@@ -116,13 +116,13 @@ impl PreparedServer {
         let mut workers = Vec::new();
         for (position, sockets) in self.sockets.into_iter().enumerate() {
             let plan =
-                WorkerConfig { shared: self.shared.clone(), sockets, logs: logs.clone(), tallies: tallies.next() };
+                WorkerConfig { shared: self.shared.clone(), sockets, logs: logs.clone(), metrics: tallies.next() };
             workers.push(worker::start(position, plan, reporter.clone()).map_err(StartupProblem::Start)?);
         }
         drop(reporter);
         let renewer =
             self.renewal.start(publisher(workers.clone(), self.expiries)).map_err(StartupProblem::Start)?;
-        announce(&self.shared.model);
+        log_listeners(&self.shared.model);
         let obtainer = self.obtaining.map(acme::AcmeClient::start).transpose().map_err(StartupProblem::Start)?;
         let helpers = BackgroundThreads { logs, renewer, obtainer };
         let cut = supervise(&mut signals, &workers, &mut reports, &helpers).await;
@@ -139,7 +139,7 @@ fn publisher(
     expiries: watch::Sender<Vec<HostCertificateExpiry>>,
 ) -> impl Fn(Update) + Send + 'static {
     move |update| match update {
-        Update::Doors(doors) => workers.iter().for_each(|worker| worker.renew(doors.clone())),
+        Update::SniResolvers(doors) => workers.iter().for_each(|worker| worker.set_tls(doors.clone())),
         Update::Expiries(ends) => drop(expiries.send_replace(host_expiries(ends))),
     }
 }
@@ -178,7 +178,7 @@ async fn supervise(
                 Some(census) => cut += census,
                 None => return cut,
             },
-            () = until(give_up_at) => return cut,
+            () = sleep_until(give_up_at) => return cut,
             wish = signals.next() => match wish {
                 SignalAction::ReopenLogs => helpers.logs.reopen(),
                 SignalAction::Renew => {
@@ -188,7 +188,7 @@ async fn supervise(
                 }
                 SignalAction::Stop if is_stopping => {
                     tracing::warn!("stopping at once because of a second signal");
-                    workers.iter().for_each(WorkerHandle::cut);
+                    workers.iter().for_each(WorkerHandle::cancel);
                     give_up_at.get_or_insert_with(|| Instant::now() + CUTTING);
                 }
                 SignalAction::Stop => {
@@ -202,7 +202,7 @@ async fn supervise(
 }
 
 /// The client that obtains certificates, if any are to be obtained.
-fn obtaining(
+fn acme_client(
     model: &Arc<Model>,
     keyring: &CredentialStore,
 ) -> Result<Option<acme::AcmeClient>, Vec<StartupProblem>> {
@@ -214,7 +214,7 @@ fn obtaining(
 /// Sockets by worker, then by listener.
 fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem>> {
     let taken =
-        model.listeners.iter().map(|listener| listener.address).filter(|address| listener::is_taken(*address));
+        model.listeners.iter().map(|listener| listener.address).filter(|address| listener::is_in_use(*address));
     let in_use = |address| StartupProblem::Bind { address, error: io::ErrorKind::AddrInUse.into() };
     let mut problems: Vec<StartupProblem> = taken.map(in_use).collect();
     if !problems.is_empty() {
@@ -229,7 +229,7 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem
                     let preamble = listener.preamble;
                     sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
                 }
-                Err(error) if listener::is_without_ip6(listener.address, &error) => {
+                Err(error) if listener::is_ipv6_unavailable(listener.address, &error) => {
                     tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
                 }
                 Err(error) => problems.push(StartupProblem::Bind { address: listener.address, error }),
@@ -248,13 +248,13 @@ fn with_tls(sockets: Vec<BoundListener>, doors: &SniResolvers) -> Vec<BoundListe
 }
 
 /// Becomes the configured account, if the program was started as root, and hands it the logs.
-fn give_up_root(model: &Model, logs: &LogWriter) -> Result<(), StartupProblem> {
+fn drop_privileges(model: &Model, logs: &LogWriter) -> Result<(), StartupProblem> {
     let Some(name) = model.process.user.as_ref().filter(|_| account::is_root()) else { return Ok(()) };
     let account = find_account(name)?;
     let (user, group) = account.ids();
     // It may lack the right to give files away; what counts is whether they can be opened anew.
-    let _ = logs.give_to(user, group);
-    account.assume().map_err(|why| StartupProblem::User { name: name.clone(), why: why.to_string() })?;
+    let _ = logs.chown(user, group);
+    account.switch_to().map_err(|why| StartupProblem::User { name: name.clone(), why: why.to_string() })?;
     for file in log_files(model).filter(|file| !account::may_write(file)) {
         let file = file.display();
         tracing::warn!(
@@ -275,7 +275,7 @@ fn log_files(model: &Model) -> impl Iterator<Item = &Path> {
     })
 }
 
-fn announce(model: &Model) {
+fn log_listeners(model: &Model) {
     for listener in &model.listeners {
         let names: Vec<String> = listener.hosts.entries().iter().map(|(name, _)| name.to_string()).collect();
         let scheme = if listener.transport == ListenerTransport::Plain { "http" } else { "https" };
@@ -285,7 +285,7 @@ fn announce(model: &Model) {
 }
 
 /// Completes at `deadline`, and never without one.
-async fn until(deadline: Option<Instant>) {
+async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,

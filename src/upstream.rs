@@ -22,9 +22,9 @@ use crate::tls::upstream_client::UpstreamTlsClient;
 use connector::Connector;
 use error::UpstreamError;
 use http1::connection::Http1ClientConnection;
-use http1::exchange;
 use http1::idle_pool::IdlePool;
 use http1::request_writer::RequestWriter;
+use http1::send;
 use http2::multiplexer::Http2ConnectionSet;
 use request::UpstreamRequest;
 use response::UpstreamResponse;
@@ -84,38 +84,38 @@ impl Upstream {
         };
         let request = RequestWriter::new(request);
         let Some(resting) = pool.take() else {
-            return Box::pin(self.send_on_new(request, pool, attempt)).await;
+            return Box::pin(self.send_on_new_connection(request, pool, attempt)).await;
         };
         if let Some(ConnectTiming(connected_in)) = attempt {
             connected_in.set(Some(Duration::ZERO));
         }
-        let failure = match exchange(resting, request, pool).await {
+        let failure = match send(resting, request, pool).await {
             Ok(answer) => return Ok(answer.map_body(UpstreamBody::from)),
             Err(failure) => failure,
         };
         match failure.again {
-            Some(again) => Box::pin(self.send_on_new(again, pool, attempt)).await,
+            Some(again) => Box::pin(self.send_on_new_connection(again, pool, attempt)).await,
             None => Err(failure.error),
         }
     }
 
     /// Closes connections that have rested long enough.
-    pub fn prune(&self) {
+    pub fn close_expired(&self) {
         match &self.connections {
-            UpstreamConnections::Http1(pool) => pool.prune(),
+            UpstreamConnections::Http1(pool) => pool.close_expired(),
             UpstreamConnections::Http2(multiplex) => multiplex.prune(),
         }
     }
 
     /// Rare, and its future is large; so callers box it, and every request's own future stays small.
-    async fn send_on_new(
+    async fn send_on_new_connection(
         &self,
         request: RequestWriter,
         pool: &Rc<IdlePool>,
         attempt: Option<&ConnectTiming>,
     ) -> Result<UpstreamResponse<UpstreamBody>, UpstreamError> {
-        let connection = timed(attempt, self.connect()).await?;
-        let answer = exchange(connection, request, pool).await.map_err(|failure| failure.error)?;
+        let connection = record_connect_time(attempt, self.connect()).await?;
+        let answer = send(connection, request, pool).await.map_err(|failure| failure.error)?;
         Ok(answer.map_body(UpstreamBody::from))
     }
 
@@ -125,25 +125,25 @@ impl Upstream {
         lines: &Http2ConnectionSet,
         attempt: Option<&ConnectTiming>,
     ) -> Result<UpstreamResponse<UpstreamBody>, UpstreamError> {
-        let spare = request.repeatable();
-        let claim = timed(attempt, lines.claim(&self.dialer)).await?;
-        let failure = match http2::exchange(claim, request).await {
+        let spare = request.try_clone();
+        let claim = record_connect_time(attempt, lines.reserve_stream(&self.dialer)).await?;
+        let failure = match http2::send(claim, request).await {
             Ok(answer) => return Ok(answer.map_body(UpstreamBody::from)),
             Err(failure) => failure,
         };
-        let again = failure.repeat(spare)?;
-        let claim = timed(attempt, lines.claim(&self.dialer)).await?;
-        let answer = http2::exchange(claim, again).await.map_err(|failure| failure.error)?;
+        let again = failure.into_retry(spare)?;
+        let claim = record_connect_time(attempt, lines.reserve_stream(&self.dialer)).await?;
+        let answer = http2::send(claim, again).await.map_err(|failure| failure.error)?;
         Ok(answer.map_body(UpstreamBody::from))
     }
 
     async fn connect(&self) -> Result<Box<Http1ClientConnection>, UpstreamError> {
-        self.dialer.dial().await.map(Http1ClientConnection::new)
+        self.dialer.connect().await.map(Http1ClientConnection::new)
     }
 }
 
 /// Notes how long connecting takes, if somebody wants to know.
-async fn timed<T>(
+async fn record_connect_time<T>(
     attempt: Option<&ConnectTiming>,
     connecting: impl Future<Output = Result<T, UpstreamError>>,
 ) -> Result<T, UpstreamError> {

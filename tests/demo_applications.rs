@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use gatepost::cli::demo::{DemoServers, start_applications};
+use gatepost::cli::demo::{DemoServers, start_servers};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -29,7 +29,7 @@ struct Member {
 impl Demo {
     fn start() -> Demo {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let running = start_applications(directory.path()).expect("the applications start");
+        let running = start_servers(directory.path()).expect("the applications start");
         Demo { running, _directory: directory }
     }
 
@@ -302,6 +302,6 @@ async fn dropping_the_applications_ends_connections_and_listening() {
 fn a_socket_that_cannot_be_bound_is_named_in_the_error() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let missing = directory.path().join("missing");
-    let error = start_applications(&missing).expect_err("the directory does not exist").to_string();
+    let error = start_servers(&missing).expect_err("the directory does not exist").to_string();
     assert!(error.contains("GitLab") && error.contains("missing/gitlab.socket"), "{error}");
 }

@@ -115,7 +115,7 @@ fn wrong_files_are_refused_with_the_lines_that_are_wrong() {
             .problems
             .iter()
             .filter(|problem| problem.severity == DiagnosticSeverity::Error)
-            .map(|problem| Some(problem.place.excerpt()?.line as u64))
+            .map(|problem| Some(problem.span.excerpt()?.line as u64))
             .collect();
         let expected: Vec<Option<u64>> = case.expected["errors"]
             .as_array()
@@ -197,8 +197,8 @@ impl Case {
     fn render(&self, format: OutputFormat) -> String {
         let reading = self.read();
         let account =
-            GitlabRbReport { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
-        explain::render_account(&account, format).unwrap()
+            GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
+        explain::render_report(&account, format).unwrap()
     }
 
     fn account(&self) -> Json {
@@ -380,7 +380,10 @@ fn what_keeps_clients_out_is_never_just_left_out() {
     let read = |line: &str| {
         let text = format!("external_url 'https://gitlab.example.com'\n{line}\n");
         let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &Given::default());
-        reading.unguarded().map(|judgement| (judgement.key.clone(), judgement.line)).collect::<Vec<_>>()
+        reading
+            .refused_access_settings()
+            .map(|judgement| (judgement.key.clone(), judgement.line))
+            .collect::<Vec<_>>()
     };
     let unknown_authority = "nginx['ssl_verify_client'] = 'optional_no_ca'";
     assert_eq!(read(unknown_authority), [("nginx.ssl_verify_client".to_owned(), Some(2))]);
@@ -411,9 +414,8 @@ fn account_of(lines: &str, files: &[&str]) -> Json {
     let surroundings = Given { files: files.iter().chain(&[KEY]).map(PathBuf::from).collect(), ..Given::default() };
     let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &surroundings);
     assert_eq!(reading.problems.to_string(), "");
-    let account =
-        GitlabRbReport { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
-    serde_json::from_str(&explain::render_account(&account, OutputFormat::Json).unwrap()).unwrap()
+    let account = GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
+    serde_json::from_str(&explain::render_report(&account, OutputFormat::Json).unwrap()).unwrap()
 }
 
 /// The route of the first host whose path, prefix or pattern is this one.

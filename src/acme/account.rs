@@ -48,7 +48,7 @@ impl AcmeServer {
         let new = NewAccount { contact: &contacts, terms_of_service_agreed: true, only_return_existing: false };
         let (account, credentials) = builder.create(&new, acme.directory.as_str().to_owned(), None).await?;
         let text = serde_json::to_string(&credentials).map_err(|error| AcmeError::Key(error.to_string()))?;
-        storage::keep_secret(&file, text.as_bytes())?;
+        storage::write_private(&file, text.as_bytes())?;
         tracing::info!("an account at {} was made; its key is in {}", acme.directory, file.display());
         Ok(account)
     }

@@ -19,7 +19,7 @@ pub(super) enum NextAttempt {
 }
 
 /// Decides about a certificate that is to be replaced at `due`.
-pub(super) fn turn(due: SystemTime, attempts: &FailureHistory, now: SystemTime) -> NextAttempt {
+pub(super) fn next_attempt(due: SystemTime, attempts: &FailureHistory, now: SystemTime) -> NextAttempt {
     match due.duration_since(now) {
         Ok(left) if !left.is_zero() => NextAttempt::Later(left),
         _ => match attempts.pause(now) {
@@ -30,7 +30,7 @@ pub(super) fn turn(due: SystemTime, attempts: &FailureHistory, now: SystemTime) 
 }
 
 /// A number from 0 to 1, another one in each run, so that not everybody renews at the same moment.
-pub(super) fn lag() -> f64 {
+pub(super) fn jitter() -> f64 {
     let mut byte = [0];
     // Without chance, no lag: that is harmless.
     let _ = aws_lc_rs::rand::fill(&mut byte);
@@ -42,9 +42,9 @@ impl FailureHistory {
     pub(super) fn failed(&mut self, retry_after: Option<SystemTime>, now: SystemTime) {
         let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
-        let own = now + doubled.min(LONGEST_PAUSE);
+        let own = now + doubled.min(MAX_PAUSE);
         // Nobody may put off a renewal until the certificate has expired.
-        let asked = retry_after.map(|asked| asked.min(now + MOST_PATIENCE));
+        let asked = retry_after.map(|asked| asked.min(now + MAX_RETRY_AFTER));
         self.not_before = Some(asked.map_or(own, |asked| asked.max(own)));
     }
 
@@ -52,7 +52,7 @@ impl FailureHistory {
     pub(super) fn pause(&self, now: SystemTime) -> Duration {
         let left = self.not_before.and_then(|moment| moment.duration_since(now).ok()).unwrap_or_default();
         // A clock that was wrong when this was noted must not silence us for ever.
-        left.min(MOST_PATIENCE)
+        left.min(MAX_RETRY_AFTER)
     }
 
     /// As it is kept over a restart: so a restart is no way around the limits of the authority.
@@ -79,10 +79,10 @@ impl FailureHistory {
 /// With doubling, four attempts in two hours and two a day after a day: Let's Encrypt allows five failures an hour.
 const FIRST_PAUSE: Duration = Duration::from_secs(15 * 60);
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(12 * 3600);
+const MAX_PAUSE: Duration = Duration::from_secs(12 * 3600);
 
 /// However long an authority asks us to wait.
-const MOST_PATIENCE: Duration = Duration::from_secs(7 * 86_400);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
 #[cfg(test)]
 mod tests {
@@ -128,13 +128,13 @@ mod tests {
     fn a_certificate_has_its_turn_when_it_is_due_and_no_failure_forbids_it() {
         let now = UNIX_EPOCH + 1000 * HOUR;
         let clean = FailureHistory::default();
-        assert_eq!(turn(now + HOUR, &clean, now), NextAttempt::Later(HOUR));
-        assert_eq!(turn(now, &clean, now), NextAttempt::Now);
-        assert_eq!(turn(UNIX_EPOCH, &clean, now), NextAttempt::Now);
+        assert_eq!(next_attempt(now + HOUR, &clean, now), NextAttempt::Later(HOUR));
+        assert_eq!(next_attempt(now, &clean, now), NextAttempt::Now);
+        assert_eq!(next_attempt(UNIX_EPOCH, &clean, now), NextAttempt::Now);
         let mut failed = FailureHistory::default();
         failed.failed(None, now);
-        assert_eq!(turn(now, &failed, now), NextAttempt::Later(HOUR / 4));
-        assert_eq!(turn(now, &failed, now + HOUR), NextAttempt::Now);
+        assert_eq!(next_attempt(now, &failed, now), NextAttempt::Later(HOUR / 4));
+        assert_eq!(next_attempt(now, &failed, now + HOUR), NextAttempt::Now);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) struct CertificateRequest {
 }
 
 /// Makes a key, and the request for a certificate for all `names`.
-pub(super) fn make(kind: CertificateKeyType, names: &[HostName]) -> Result<CertificateRequest, AcmeError> {
+pub(super) fn new_request(kind: CertificateKeyType, names: &[HostName]) -> Result<CertificateRequest, AcmeError> {
     let failure = |error: rcgen::Error| AcmeError::Key(error.to_string());
     let key = key(kind).map_err(failure)?;
     let request = parameters(names).and_then(|it| it.serialize_request(&key)).map_err(failure)?;
@@ -30,7 +30,7 @@ pub(super) fn make(kind: CertificateKeyType, names: &[HostName]) -> Result<Certi
 
 /// What a handshake answers with that asks whether `name` is ours: a certificate of our own with the digest in it
 /// (RFC 8737 section 3).
-pub(super) fn answer(
+pub(super) fn alpn_certificate(
     name: &HostName,
     digest: &[u8; 32],
     provider: &Arc<CryptoProvider>,
@@ -89,7 +89,7 @@ mod tests {
             (CertificateKeyType::EcdsaP384, 384),
             (CertificateKeyType::Rsa2048, 2048),
         ] {
-            let made = make(kind, &names).unwrap();
+            let made = new_request(kind, &names).unwrap();
             let (_, request) = X509CertificationRequest::from_der(&made.der).unwrap();
             let info = &request.certification_request_info;
             let size = match info.subject_pki.parsed().unwrap() {

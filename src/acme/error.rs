@@ -19,7 +19,7 @@ pub(super) enum AcmeError {
     NoChallenge(AcmeChallengeType),
     /// It cannot be reached, or speaks something else.
     Unreachable(String),
-    TooSlow,
+    Timeout,
     /// It issued something that cannot be used.
     Useless(String),
     File(PathBuf, io::Error),
@@ -44,7 +44,7 @@ impl AcmeError {
                  without anything in between that ends TLS"
             }
             AcmeError::NoChallenge(_) => "name the other one as `challenge` in [acme], or use another authority",
-            AcmeError::Unreachable(_) | AcmeError::TooSlow => {
+            AcmeError::Unreachable(_) | AcmeError::Timeout => {
                 "see that this machine can reach it, and which authorities it trusts (those of the system, or `ca` in \
                  [acme])"
             }
@@ -59,7 +59,7 @@ impl From<Error> for AcmeError {
     fn from(error: Error) -> AcmeError {
         match error {
             Error::Api(problem) => AcmeError::Refused(Box::new(problem)),
-            Error::Timeout(_) => AcmeError::TooSlow,
+            Error::Timeout(_) => AcmeError::Timeout,
             other => AcmeError::Unreachable(other.to_string()),
         }
     }
@@ -68,11 +68,11 @@ impl From<Error> for AcmeError {
 impl fmt::Display for AcmeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AcmeError::Refused(problem) => f.write_str(&told(problem)),
+            AcmeError::Refused(problem) => f.write_str(&describe(problem)),
             AcmeError::NotConfirmed(seen) => write!(f, "it could not confirm a name: {seen}"),
             AcmeError::NoChallenge(kind) => write!(f, "it does not offer {} for a name", kind.name()),
             AcmeError::Unreachable(why) => write!(f, "it cannot be spoken to: {why}"),
-            AcmeError::TooSlow => f.write_str("it took too long"),
+            AcmeError::Timeout => f.write_str("it took too long"),
             AcmeError::Useless(why) => write!(f, "what it issued cannot be used: {why}"),
             AcmeError::File(path, error) => write!(f, "{}: {error}", path.display()),
             AcmeError::Key(why) => write!(f, "no key could be made: {why}"),
@@ -91,13 +91,13 @@ fn advice_on_file(kind: io::ErrorKind) -> &'static str {
 }
 
 /// An authority's own words, without line breaks, which have no place in a log.
-pub(super) fn told(problem: &Problem) -> String {
+pub(super) fn describe(problem: &Problem) -> String {
     let detail = problem.detail.as_deref().unwrap_or("it says no more");
     let kind = problem.r#type.as_deref().unwrap_or_default().trim_start_matches(PREFIX);
     let subs = problem.subproblems.iter().filter_map(|sub| sub.detail.as_deref());
     let all: Vec<&str> = [detail].into_iter().chain(subs).collect();
     let text = format!("{} ({kind})", all.join("; "));
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_TOLD).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_DETAIL).collect()
 }
 
 /// RFC 8555 section 6.7.
@@ -130,7 +130,7 @@ const OTHER_KEY: &str = "name another kind of `key` in [acme], in a gitlab.rb as
 const PREFIX: &str = "urn:ietf:params:acme:error:";
 
 /// Characters. An authority decides what it tells, but not how long our lines are.
-const MOST_TOLD: usize = 600;
+const MAX_DETAIL: usize = 600;
 
 #[cfg(test)]
 mod tests {

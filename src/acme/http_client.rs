@@ -39,7 +39,7 @@ impl AcmeHttpClient {
     pub(super) fn new(trust: &AcmeServerTrust, provider: &Arc<CryptoProvider>) -> AcmeHttpClient {
         let trust = match trust {
             AcmeServerTrust::System => UpstreamTrust::System,
-            AcmeServerTrust::File(file) => UpstreamTrust::Authorities(file.clone()),
+            AcmeServerTrust::File(file) => UpstreamTrust::CaFile(file.clone()),
         };
         AcmeHttpClient { trust, provider: provider.clone(), retry_after: Arc::default() }
     }
@@ -87,7 +87,7 @@ impl AcmeHttpClient {
         request.headers_mut().insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
         let exchange = async move {
             let (head, body) = sender.send_request(request).await?.into_parts();
-            let body = Limited::new(body, LONGEST_BODY).collect().await?.to_bytes();
+            let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
             Ok::<_, BoxError>(Response::from_parts(head, Full::new(body)))
         };
         // The connection ends with the exchange, which has the only handle to it.
@@ -125,7 +125,7 @@ fn moment(value: &HeaderValue, now: SystemTime) -> Option<SystemTime> {
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// In bytes. A chain is some kilobytes.
-const LONGEST_BODY: usize = 1 << 20;
+const MAX_BODY: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

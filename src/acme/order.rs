@@ -27,13 +27,13 @@ impl OrderContext<'_> {
         let identifiers: Vec<Identifier> =
             names.iter().map(|name| Identifier::Dns(name.as_str().to_owned())).collect();
         let mut order = self.account.new_order(&NewOrder::new(&identifiers)).await?;
-        self.offer_answers(&mut order).await?;
+        self.publish_responses(&mut order).await?;
         if order.state().status != OrderStatus::Ready
-            && let Some(failure) = self.wait_until_confirmed(&mut order).await
+            && let Some(failure) = self.wait_until_ready(&mut order).await
         {
             return Err(failure);
         }
-        let request = csr::make(self.acme.key, names)?;
+        let request = csr::new_request(self.acme.key, names)?;
         order.finalize_csr(&request.der).await?;
         let chain = order.poll_certificate(&PATIENT).await?;
         Ok(IssuedCertificate { chain, key: request.key })
@@ -41,7 +41,7 @@ impl OrderContext<'_> {
 
     /// Has an answer ready for each question, and then asks the authority to ask. What it has found out lately it
     /// does not ask again.
-    async fn offer_answers(&self, order: &mut instant_acme::Order) -> Result<(), AcmeError> {
+    async fn publish_responses(&self, order: &mut instant_acme::Order) -> Result<(), AcmeError> {
         let kind = self.acme.challenge;
         let mut questions = order.authorizations();
         while let Some(question) = questions.next().await {
@@ -59,7 +59,7 @@ impl OrderContext<'_> {
                         HostName::parse(&name).map_err(|_| AcmeError::Useless(format!("the name {name}")))?;
                     let digest = answer.digest();
                     let digest = digest.as_ref().try_into().map_err(|_| AcmeError::Useless("the digest".into()))?;
-                    let terms = csr::answer(&name, digest, self.provider)?;
+                    let terms = csr::alpn_certificate(&name, digest, self.provider)?;
                     self.offered.handshake(name, terms);
                 }
             }
@@ -69,23 +69,23 @@ impl OrderContext<'_> {
     }
 
     /// `None` if all names have been confirmed.
-    async fn wait_until_confirmed(&self, order: &mut instant_acme::Order) -> Option<AcmeError> {
+    async fn wait_until_ready(&self, order: &mut instant_acme::Order) -> Option<AcmeError> {
         let failure = match order.poll_ready(&PATIENT).await {
             Ok(OrderStatus::Ready) => return None,
             Ok(_) => AcmeError::NotConfirmed("it does not say why".to_owned()),
             Err(error) => AcmeError::from(error),
         };
         // The order says that something is wrong, its parts say what.
-        Some(self.objection(order).await.map_or(failure, AcmeError::NotConfirmed))
+        Some(self.validation_error(order).await.map_or(failure, AcmeError::NotConfirmed))
     }
 
     /// What the authority saw instead of our answer, for the first name where it did.
-    async fn objection(&self, order: &mut instant_acme::Order) -> Option<String> {
+    async fn validation_error(&self, order: &mut instant_acme::Order) -> Option<String> {
         let mut questions = order.authorizations();
         while let Some(Ok(mut question)) = questions.next().await {
             let state = question.refresh().await.ok()?;
             if let Some(problem) = state.challenges.iter().find_map(|challenge| challenge.error.as_ref()) {
-                return Some(format!("{}: {}", state.identifier(), error::told(problem)));
+                return Some(format!("{}: {}", state.identifier(), error::describe(problem)));
             }
         }
         None

@@ -38,12 +38,13 @@ pub(super) fn install(
     provider: &Arc<CryptoProvider>,
 ) -> Result<(), AcmeError> {
     let files = &charge.files;
-    let new = CertificateFiles { chain: beside(&files.chain), key: beside(&files.key), passwords: None };
+    let new =
+        CertificateFiles { chain: temporary_path(&files.chain), key: temporary_path(&files.key), passwords: None };
     let written = write(&new.key, SECRET, issued.key.as_bytes())
         .map_err(AcmeError::file(&new.key))
         .and_then(|()| write(&new.chain, PUBLIC, issued.chain.as_bytes()).map_err(AcmeError::file(&new.chain)))
-        .and_then(|()| judge(&new, charge, provider))
-        .and_then(|()| exchange(&new, files));
+        .and_then(|()| verify(&new, charge, provider))
+        .and_then(|()| replace_pair(&new, files));
     if written.is_err() {
         for leftover in [&new.key, &new.chain] {
             // It is gone already if it has been renamed.
@@ -54,24 +55,24 @@ pub(super) fn install(
 }
 
 /// Lets a pair take the place of another one, or leaves that as it is.
-fn exchange(new: &CertificateFiles, files: &CertificateFiles) -> Result<(), AcmeError> {
+fn replace_pair(new: &CertificateFiles, files: &CertificateFiles) -> Result<(), AcmeError> {
     // The first key has no predecessor.
     let old = fs::read(&files.key).ok();
     fs::rename(&new.key, &files.key).map_err(AcmeError::file(&files.key))?;
     fs::rename(&new.chain, &files.chain).map_err(AcmeError::file(&files.chain)).inspect_err(|_| {
         if let Some(old) = old {
             // There is nothing else to try; the failure is told either way.
-            let _ = keep_secret(&files.key, &old);
+            let _ = write_private(&files.key, &old);
         }
     })
 }
 
 /// Whether a certificate could be put there, and an account be kept. To be asked before the authority is: it counts
 /// what it issues, and whom it registers.
-pub(super) fn probe(acme: &AcmeSettings, files: &CertificateFiles) -> Result<(), AcmeError> {
+pub(super) fn check_writable(acme: &AcmeSettings, files: &CertificateFiles) -> Result<(), AcmeError> {
     make_directory(&acme.state_directory)?;
     for file in [&files.key, &files.chain, &attempts_file(acme, files)] {
-        let trial = beside(file);
+        let trial = temporary_path(file);
         let written = write(&trial, SECRET, &[0; TRIAL]);
         let removed = fs::remove_file(&trial);
         written.and(removed).map_err(AcmeError::file(&trial))?;
@@ -84,7 +85,7 @@ fn make_directory(directory: &Path) -> Result<(), AcmeError> {
 }
 
 /// What will keep certificates from being stored, for who can mend it before it happens.
-pub fn obstacles(model: &Model, acme: &AcmeSettings) -> Vec<FileError> {
+pub fn preconditions(model: &Model, acme: &AcmeSettings) -> Vec<FileError> {
     let certificates = acme.certificates.iter().map(|it| model.certificate(it.certificate));
     let files = certificates.flat_map(|files| [files.chain.as_path(), files.key.as_path()]);
     let directories = files.filter_map(Path::parent).chain([acme.state_directory.as_path()]);
@@ -100,11 +101,11 @@ pub fn obstacles(model: &Model, acme: &AcmeSettings) -> Vec<FileError> {
 }
 
 /// Keeps a file that nobody else may read, and makes its directory.
-pub(super) fn keep_secret(path: &Path, content: &[u8]) -> Result<(), AcmeError> {
+pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), AcmeError> {
     if let Some(directory) = path.parent() {
         make_directory(directory)?;
     }
-    let new = beside(path);
+    let new = temporary_path(path);
     write(&new, SECRET, content).and_then(|()| fs::rename(&new, path)).map_err(AcmeError::file(path))
 }
 
@@ -119,7 +120,7 @@ pub(super) fn keep_attempts(acme: &AcmeSettings, files: &CertificateFiles, attem
     if attempts.is_clean() {
         // Most often there is none.
         let _ = fs::remove_file(file);
-    } else if let Err(failure) = keep_secret(&file, attempts.to_text().as_bytes()) {
+    } else if let Err(failure) = write_private(&file, attempts.to_text().as_bytes()) {
         tracing::warn!("{failure}: a restart will forget that no certificate could be obtained");
     }
 }
@@ -131,13 +132,13 @@ fn attempts_file(acme: &AcmeSettings, files: &CertificateFiles) -> PathBuf {
 }
 
 /// Clients must accept what takes the place of a certificate that they accept.
-fn judge(new: &CertificateFiles, charge: &ManagedCertificate, provider: &CryptoProvider) -> Result<(), AcmeError> {
+fn verify(new: &CertificateFiles, charge: &ManagedCertificate, provider: &CryptoProvider) -> Result<(), AcmeError> {
     let useless = |problems: Vec<FileError>| {
         let what: Vec<String> = problems.into_iter().map(|problem| problem.what).collect();
         AcmeError::Useless(what.join("; "))
     };
     let certificate = ServerCertificate::read(new, provider).map_err(useless)?;
-    let objections = certificate.objections(&charge.obtained.patterns(), SystemTime::now());
+    let objections = certificate.errors(&charge.obtained.patterns(), SystemTime::now());
     if objections.is_empty() { Ok(()) } else { Err(useless(objections)) }
 }
 
@@ -165,7 +166,7 @@ fn write(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
 }
 
 /// Where the successor of a file is written.
-fn beside(path: &Path) -> PathBuf {
+fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.new"))
 }
@@ -197,9 +198,9 @@ mod tests {
         let process = ProcessSettings {
             workers: std::num::NonZeroUsize::MIN,
             user: None,
-            shutdown_grace: std::time::Duration::ZERO,
+            shutdown_timeout: std::time::Duration::ZERO,
             log_level: crate::model::LogLevel::Info,
-            ticket_keys: crate::model::tls::TicketKeySource::Own,
+            ticket_keys: crate::model::tls::TicketKeySource::Generated,
         };
         let certificate = Model::new(process).add_certificate(files.clone());
         let obtained = AcmeCertificate { certificate, names: vec![HostName::parse("a.test").unwrap()] };
@@ -282,25 +283,25 @@ mod tests {
     fn a_place_that_is_not_there_is_found_before_anything_is_ordered() {
         let directory = TempDir::new().unwrap();
         let (mut charge, acme) = (charge(&directory), acme(&directory));
-        probe(&acme, &charge.files).unwrap();
+        check_writable(&acme, &charge.files).unwrap();
         assert_eq!(names(&directory), ["state"]);
         charge.files.chain = directory.path().join("missing/a.crt");
-        assert!(matches!(probe(&acme, &charge.files), Err(AcmeError::File(..))));
+        assert!(matches!(check_writable(&acme, &charge.files), Err(AcmeError::File(..))));
     }
 
     #[test]
     fn an_account_that_could_not_be_kept_is_not_made() {
         let directory = TempDir::new().unwrap();
         fs::write(directory.path().join("state"), "no directory").unwrap();
-        assert!(matches!(probe(&acme(&directory), &charge(&directory).files), Err(AcmeError::File(..))));
+        assert!(matches!(check_writable(&acme(&directory), &charge(&directory).files), Err(AcmeError::File(..))));
     }
 
     #[test]
     fn a_secret_is_kept_where_nobody_else_looks() {
         let directory = TempDir::new().unwrap();
         let file = directory.path().join("state/account.json");
-        keep_secret(&file, b"one").unwrap();
-        keep_secret(&file, b"two").unwrap();
+        write_private(&file, b"one").unwrap();
+        write_private(&file, b"two").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
         assert_eq!(fs::read(&file).unwrap(), b"two");

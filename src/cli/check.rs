@@ -3,8 +3,8 @@
 #![allow(clippy::print_stderr, reason = "this module prints the errors of commands")]
 
 use super::args::ConfigArgs;
-use super::config_source::{ConfigFile, load_toml, say_reading};
-use super::output::{CommandFailed, print, say_all};
+use super::config_source::{ConfigFile, load_toml, print_report};
+use super::output::{CommandFailed, print, print_problems};
 use crate::config::gitlab_rb;
 use crate::config::gitlab_rb::environment::SystemEnvironment;
 use crate::server;
@@ -15,20 +15,21 @@ pub(super) fn check(source: &ConfigArgs) -> Result<(), CommandFailed> {
         ConfigFile::Toml(path) => (Ok(()), Some(load_toml(&path)?)),
         ConfigFile::GitlabRb(path) => {
             let reading = gitlab_rb::load(&path, &SystemEnvironment);
-            (say_reading(&reading), reading.model)
+            (print_report(&reading), reading.model)
         }
     };
     // Files that are not there have been said, with the lines that ask for them.
     let is_new = |problem: &StartupProblem| {
         said.is_ok() || !matches!(problem, StartupProblem::File(it) if !it.file.exists())
     };
-    let found = model.iter().flat_map(server::examine).filter(is_new);
-    let is_warning =
-        |problem: &StartupProblem| matches!(problem, StartupProblem::Soon(_) | StartupProblem::Obstacle(_));
+    let found = model.iter().flat_map(server::check).filter(is_new);
+    let is_warning = |problem: &StartupProblem| {
+        matches!(problem, StartupProblem::ExpiresSoon(_) | StartupProblem::AcmePrecondition(_))
+    };
     let (soon, problems): (Vec<_>, Vec<_>) = found.partition(is_warning);
     soon.iter().for_each(|problem| eprintln!("warning: {problem}"));
     match (said, &problems[..]) {
         (Ok(()), []) => print("the configuration is fine\n"),
-        _ => Err(say_all(&problems)),
+        _ => Err(print_problems(&problems)),
     }
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::ConfigArgs;
-use super::output::{CommandFailed, say_found};
+use super::output::{CommandFailed, print_diagnostics};
 use crate::config::gitlab_rb::environment::SystemEnvironment;
 use crate::config::gitlab_rb::{self, GitlabRbConfig};
 use crate::config::{self, LoadedConfig};
@@ -23,7 +23,7 @@ pub(super) fn load(source: &ConfigArgs) -> Result<Model, CommandFailed> {
         ConfigFile::Toml(path) => load_toml(&path),
         ConfigFile::GitlabRb(path) => {
             let reading = gitlab_rb::load(&path, &SystemEnvironment);
-            say_reading(&reading)?;
+            print_report(&reading)?;
             reading.model.ok_or(CommandFailed)
         }
     }
@@ -31,17 +31,17 @@ pub(super) fn load(source: &ConfigArgs) -> Result<Model, CommandFailed> {
 
 /// Says everything that is wrong with a `gitlab.rb`: also certificates that are not there, and what must
 /// not be left out.
-pub(super) fn say_reading(reading: &GitlabRbConfig) -> Result<(), CommandFailed> {
+pub(super) fn print_report(reading: &GitlabRbConfig) -> Result<(), CommandFailed> {
     let mut problems = reading.problems.clone();
-    problems.extend(reading.absent_certificates(&SystemEnvironment));
-    say_found(&problems);
-    say_unguarded(reading)?;
+    problems.extend(reading.missing_certificates(&SystemEnvironment));
+    print_diagnostics(&problems);
+    print_refused(reading)?;
     if problems.has_errors() { Err(CommandFailed) } else { Ok(()) }
 }
 
-pub(super) fn say_unguarded(reading: &GitlabRbConfig) -> Result<(), CommandFailed> {
+pub(super) fn print_refused(reading: &GitlabRbConfig) -> Result<(), CommandFailed> {
     let mut said = Ok(());
-    for judgement in reading.unguarded() {
+    for judgement in reading.refused_access_settings() {
         let (file, line) = (judgement.file.display(), judgement.line.unwrap_or_default());
         eprintln!("error: {file}:{line}: `{}` keeps clients out, and cannot be obeyed yet", judgement.key);
         eprintln!("  = help: serving without it would let them in; restrict access elsewhere, and remove it here");
@@ -52,10 +52,10 @@ pub(super) fn say_unguarded(reading: &GitlabRbConfig) -> Result<(), CommandFaile
 
 pub(super) fn load_toml(path: &Path) -> Result<Model, CommandFailed> {
     let LoadedConfig { model, warnings } = config::load(path).map_err(|problems| {
-        say_found(&problems);
+        print_diagnostics(&problems);
         CommandFailed
     })?;
-    say_found(&warnings);
+    print_diagnostics(&warnings);
     Ok(model)
 }
 

@@ -15,17 +15,17 @@ mod html;
 mod response;
 mod servers;
 
-pub use servers::{DemoAddresses, DemoServers, start_applications};
+pub use servers::{DemoAddresses, DemoServers, start_servers};
 
-use super::output::{CommandFailed, print, say, say_all};
+use super::output::{CommandFailed, print, print_error, print_problems};
 use super::serve::{run, start_logging};
 use crate::model::LogLevel;
 use crate::server;
 
 pub(super) fn command() -> Result<(), CommandFailed> {
     start_logging(LogLevel::Warn);
-    let demo = environment::prepare().map_err(|error| say(&error))?;
-    let prepared = server::prepare(demo.model()).map_err(|problems| say_all(&problems))?;
-    print(&demo.welcome())?;
+    let demo = environment::prepare().map_err(|error| print_error(&error))?;
+    let prepared = server::prepare(demo.model()).map_err(|problems| print_problems(&problems))?;
+    print(&demo.instructions())?;
     run(prepared)
 }

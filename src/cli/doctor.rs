@@ -16,8 +16,8 @@ pub use finding::{Finding, FindingSeverity};
 use std::process::ExitCode;
 
 use super::args::ConfigArgs;
-use super::config_source::{ConfigFile, load_toml, say_unguarded};
-use super::output::{CommandFailed, print, say_found};
+use super::config_source::{ConfigFile, load_toml, print_refused};
+use super::output::{CommandFailed, print, print_diagnostics};
 use crate::config::gitlab_rb;
 use crate::config::gitlab_rb::environment::SystemEnvironment;
 use crate::model::Model;
@@ -44,7 +44,7 @@ pub struct CheckResult {
 pub(super) fn command(source: &ConfigArgs) -> ExitCode {
     let Ok((model, nginx)) = load_for_doctor(source) else { return ExitCode::from(2) };
     let mut problems = 0;
-    for CheckResult { subject, findings } in examine(&model, nginx) {
+    for CheckResult { subject, findings } in run(&model, nginx) {
         let mut text = if findings.is_empty() { format!("fine: {subject}\n") } else { String::new() };
         for Finding { severity, text: what } in &findings {
             text += &format!("{}: {subject}: {what}\n", severity.as_str());
@@ -62,8 +62,8 @@ fn load_for_doctor(source: &ConfigArgs) -> Result<(Model, BundledNginx), Command
         ConfigFile::Toml(path) => Ok((load_toml(&path)?, BundledNginx::Unknown)),
         ConfigFile::GitlabRb(path) => {
             let reading = gitlab_rb::load(&path, &SystemEnvironment);
-            say_found(&reading.problems);
-            say_unguarded(&reading)?;
+            print_diagnostics(&reading.problems);
+            print_refused(&reading)?;
             let nginx = match reading.runs_bundled_nginx() {
                 true => BundledNginx::Enabled,
                 false => BundledNginx::Disabled,
@@ -74,10 +74,10 @@ fn load_for_doctor(source: &ConfigArgs) -> Result<(Model, BundledNginx), Command
 }
 
 /// Looks at everything. Takes a few seconds if applications or names do not answer.
-pub fn examine(model: &Model, nginx: BundledNginx) -> Vec<CheckResult> {
+pub fn run(model: &Model, nginx: BundledNginx) -> Vec<CheckResult> {
     let of = |subject, findings| CheckResult { subject, findings };
     vec![
-        of("files of the configuration", server::examine(model).into_iter().map(finding).collect()),
+        of("files of the configuration", server::check(model).into_iter().map(finding).collect()),
         of("certificates and keys", certificates::examine(model)),
         of("applications", upstreams::examine(model)),
         of("addresses", listen_addresses::examine(model)),
@@ -90,7 +90,7 @@ pub fn examine(model: &Model, nginx: BundledNginx) -> Vec<CheckResult> {
 
 fn finding(problem: StartupProblem) -> Finding {
     match problem {
-        StartupProblem::Soon(_) => Finding::warning(problem),
+        StartupProblem::ExpiresSoon(_) => Finding::warning(problem),
         _ => Finding::problem(problem),
     }
 }

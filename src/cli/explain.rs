@@ -23,7 +23,7 @@ use std::io;
 
 use super::args::{self, ConfigArgs};
 use super::config_source::{ConfigFile, load_toml};
-use super::output::{CommandFailed, has_colours, print, say_found};
+use super::output::{CommandFailed, has_colours, print, print_diagnostics};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gitlab_rb::environment::SystemEnvironment;
 use crate::config::gitlab_rb::{self, GitlabRbConfig};
@@ -69,11 +69,11 @@ pub(super) fn command(source: &ConfigArgs, format: args::FormatArg) -> Result<()
 /// Shows what could be read even if there are errors: then, too, each line has its verdict.
 fn explain_gitlab_rb(reading: &GitlabRbConfig, format: OutputFormat) -> Result<(), CommandFailed> {
     let findings = reading.problems.iter().map(finding).collect();
-    let account = GitlabRbReport { model: reading.model.as_ref(), judgements: &reading.judgements, findings };
-    if let Some(text) = render_account(&account, format) {
+    let account = GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings };
+    if let Some(text) = render_report(&account, format) {
         print(&text)?;
     }
-    say_found(&reading.problems);
+    print_diagnostics(&reading.problems);
     reading.model.as_ref().map(|_| ()).ok_or(CommandFailed)
 }
 
@@ -81,8 +81,8 @@ fn finding(problem: &Diagnostic) -> JsonDiagnostic<'_> {
     JsonDiagnostic {
         severity: problem.severity.as_str(),
         message: &problem.message,
-        file: problem.place.file_name(),
-        at: problem.place.excerpt().map(|at| (at.line, at.column)),
+        file: problem.span.file_name(),
+        at: problem.span.excerpt().map(|at| (at.line, at.column)),
         help: &problem.help,
     }
 }
@@ -108,7 +108,7 @@ pub fn render(model: &Model, format: OutputFormat) -> String {
 }
 
 /// Shows what was read from a `gitlab.rb`. As TOML that is the model alone; `None` if there is none.
-pub fn render_account(account: &GitlabRbReport<'_>, format: OutputFormat) -> Option<String> {
+pub fn render_report(account: &GitlabRbReport<'_>, format: OutputFormat) -> Option<String> {
     match format {
         OutputFormat::Table => Some(settings_report::table(account, OutputStyle::Plain)),
         OutputFormat::ColouredTable => Some(settings_report::table(account, OutputStyle::Coloured)),

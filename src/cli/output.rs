@@ -15,12 +15,12 @@ pub(super) struct CommandFailed;
 /// Says what was asked for. A reader that has heard enough, as in `… | head`, is no failure.
 pub(super) fn print(text: &str) -> Result<(), CommandFailed> {
     match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(say(&error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(print_error(&error)),
         _ => Ok(()),
     }
 }
 
-pub(super) fn say_found(problems: &Diagnostics) {
+pub(super) fn print_diagnostics(problems: &Diagnostics) {
     match has_colours(&io::stderr()) {
         true => eprint!("{problems:#}"),
         false => eprint!("{problems}"),
@@ -33,14 +33,14 @@ pub(super) fn has_colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && !refused && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
-pub(super) fn say_all(problems: &[StartupProblem]) -> CommandFailed {
+pub(super) fn print_problems(problems: &[StartupProblem]) -> CommandFailed {
     for problem in problems {
-        say(problem);
+        print_error(problem);
     }
     CommandFailed
 }
 
-pub(super) fn say(problem: &impl Display) -> CommandFailed {
+pub(super) fn print_error(problem: &impl Display) -> CommandFailed {
     eprintln!("error: {problem}");
     CommandFailed
 }

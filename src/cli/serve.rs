@@ -6,18 +6,18 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::ConfigArgs;
 use super::config_source::load;
-use super::output::{CommandFailed, has_colours, say, say_all};
+use super::output::{CommandFailed, has_colours, print_error, print_problems};
 use crate::model::LogLevel;
 use crate::server::{self, PreparedServer};
 
 pub(super) fn serve(source: &ConfigArgs) -> Result<(), CommandFailed> {
     let model = load(source)?;
     start_logging(model.process.log_level);
-    run(server::prepare(model).map_err(|problems| say_all(&problems))?)
+    run(server::prepare(model).map_err(|problems| print_problems(&problems))?)
 }
 
 pub(super) fn run(prepared: PreparedServer) -> Result<(), CommandFailed> {
-    let cut = prepared.run().map_err(|problem| say(&problem))?;
+    let cut = prepared.run().map_err(|problem| print_error(&problem))?;
     tracing::info!("stopped; {} connections and {} tunnels were cut", cut.connections, cut.tunnels);
     Ok(())
 }

@@ -43,33 +43,33 @@ pub fn compile(document: &Document, problems: &mut Diagnostics) -> Option<Model>
     let mut listeners = ListenerTable::default();
     for section in &document.hosts {
         for claim in host::compile(section, &document.defaults, &mut context) {
-            listeners.admit(claim, context.problems);
+            listeners.bind(claim, context.problems);
         }
     }
-    if let Some(section) = document.status.said() {
+    if let Some(section) = document.status.as_set() {
         for claim in status::compile(section, &mut context) {
-            listeners.admit(claim, context.problems);
+            listeners.bind(claim, context.problems);
         }
     }
     context.model.acme = acme::compile(&document.acme, &mut context);
-    let default_hosts = document.default_host.said().map(|said| &said.value[..]).unwrap_or_default();
+    let default_hosts = document.default_host.as_set().map(|said| &said.value[..]).unwrap_or_default();
     for unknown in default_hosts.iter().filter_map(|said| unknown_host(said, &document.hosts)) {
         context.problems.push(unknown);
     }
     listeners.report_shared_preambles(context.problems);
     context.model.listeners = listeners.into_model(default_hosts, context.model.status);
-    acme::report_unanswerable(&document.acme, &context.model, context.problems);
+    acme::report_unreachable_challenge(&document.acme, &context.model, context.problems);
     (!context.problems.has_errors()).then_some(context.model)
 }
 
 fn process(section: &ProcessSection, directory: &Path) -> ProcessSettings {
-    let ticket_keys = section.ticket_keys.said().map(|said| TicketKeySource::File(directory.join(&said.value)));
+    let ticket_keys = section.ticket_keys.as_set().map(|said| TicketKeySource::File(directory.join(&said.value)));
     ProcessSettings {
         workers: section.workers.value_or(defaults::workers()),
-        user: section.user.said().map(|said| said.value.clone()),
-        shutdown_grace: section.shutdown_grace.value_or(defaults::SHUTDOWN_GRACE),
+        user: section.user.as_set().map(|said| said.value.clone()),
+        shutdown_timeout: section.shutdown_timeout.value_or(defaults::SHUTDOWN_GRACE),
         log_level: section.log_level.value_or(defaults::LOG_LEVEL),
-        ticket_keys: ticket_keys.unwrap_or(TicketKeySource::Own),
+        ticket_keys: ticket_keys.unwrap_or(TicketKeySource::Generated),
     }
 }
 
@@ -85,17 +85,17 @@ fn unknown_host(said: &Spanned<HostName>, hosts: &[HostSection]) -> Option<Diagn
     let wanted = HostPattern::Exact(said.value.clone());
     // A name that cannot be read may be the one.
     let may_be_named = |host: &HostSection| match (&host.name, &host.aliases) {
-        (Setting::Unreadable, _) | (_, Setting::Unreadable) => true,
+        (Setting::Invalid, _) | (_, Setting::Invalid) => true,
         (name, aliases) => {
-            let aliases = aliases.said().map(|said| &said.value[..]).unwrap_or_default();
-            name.said().into_iter().chain(aliases).any(|name| name.value == wanted)
+            let aliases = aliases.as_set().map(|said| &said.value[..]).unwrap_or_default();
+            name.as_set().into_iter().chain(aliases).any(|name| name.value == wanted)
         }
     };
     if hosts.iter().any(may_be_named) {
         return None;
     }
-    let error = Diagnostic::error(&said.place, format!("no host is named `{}`", said.value));
-    let names = hosts.iter().filter_map(|host| host.name.said()).map(|name| name.value.name().as_str());
+    let error = Diagnostic::error(&said.span, format!("no host is named `{}`", said.value));
+    let names = hosts.iter().filter_map(|host| host.name.as_set()).map(|name| name.value.name().as_str());
     Some(match nearest(said.value.as_str(), names) {
         Some(meant) => error.help(format!("did you mean \"{meant}\"?")),
         None => error.help("name one of the hosts below, or remove the line to refuse unknown names"),

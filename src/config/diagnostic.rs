@@ -19,7 +19,7 @@ pub enum DiagnosticSeverity {
 pub struct Diagnostic {
     pub severity: DiagnosticSeverity,
     pub message: String,
-    pub place: SourceSpan,
+    pub span: SourceSpan,
     /// What to do about it, and what else is involved; one line each.
     pub help: Vec<String>,
 }
@@ -57,7 +57,7 @@ impl Diagnostic {
         Diagnostic {
             severity: DiagnosticSeverity::Error,
             message: message.into(),
-            place: place.clone(),
+            span: place.clone(),
             help: Vec::new(),
         }
     }
@@ -83,7 +83,7 @@ impl Diagnostics {
     pub fn push(&mut self, new: Diagnostic) {
         let at = self.0.partition_point(|known| known.comes_before(&new));
         let here = self.0[..at].iter().rev().take_while(|known| known.order() == new.order());
-        if here.into_iter().any(|known| known.place == new.place && known.message == new.message) {
+        if here.into_iter().any(|known| known.span == new.span && known.message == new.message) {
             return;
         }
         self.0.insert(at, new);
@@ -136,9 +136,9 @@ impl fmt::Display for Diagnostic {
             false => [Style::new(); 2],
         };
         writeln!(f, "{style}{}{style:#}{bold}: {}{bold:#}", self.severity.as_str(), self.message)?;
-        let excerpt = self.place.excerpt();
+        let excerpt = self.span.excerpt();
         let margin = excerpt.map_or(1, |at| at.line.to_string().len());
-        writeln!(f, "{:>margin$} --> {}", "", self.place)?;
+        writeln!(f, "{:>margin$} --> {}", "", self.span)?;
         if let Some(at) = excerpt {
             write_excerpt(f, at, margin, style)?;
         }
@@ -176,7 +176,7 @@ impl Diagnostic {
     }
 
     fn order(&self) -> (&Path, usize) {
-        (self.place.file_name(), self.place.start())
+        (self.span.file_name(), self.span.start())
     }
 }
 
@@ -185,18 +185,18 @@ fn write_excerpt(f: &mut fmt::Formatter<'_>, at: LineExcerpt<'_>, margin: usize,
     // Tabs stay tabs, so that the marks stand below the text whatever their width is.
     let blank = |c| if c == '\t' { '\t' } else { ' ' };
     // Of a very long line only the part around the marks is shown.
-    let skipped = (at.column - 1).saturating_sub(LONGEST_INDENT);
-    let shown: String = at.text.chars().skip(skipped).take(LONGEST_LINE).collect();
+    let skipped = (at.column - 1).saturating_sub(MAX_INDENT);
+    let shown: String = at.text.chars().skip(skipped).take(MAX_LINE).collect();
     let indent: String = shown.chars().take(at.column - 1 - skipped).map(blank).collect();
-    let marks = "^".repeat(at.marked.min(LONGEST_LINE + skipped + 1 - at.column));
+    let marks = "^".repeat(at.marked.min(MAX_LINE + skipped + 1 - at.column));
     writeln!(f, "{:>margin$}  |", "")?;
     writeln!(f, " {:>margin$} | {shown}", at.line)?;
     writeln!(f, "{:>margin$}  | {indent}{style}{marks}{style:#}", "")
 }
 
 /// How much of a line is shown, in characters, and how much of it before the marks.
-const LONGEST_LINE: usize = 240;
-const LONGEST_INDENT: usize = 160;
+const MAX_LINE: usize = 240;
+const MAX_INDENT: usize = 160;
 
 /// The error for a file that cannot be read.
 pub(super) fn unreadable(path: &Path, why: &std::io::Error) -> Diagnostic {

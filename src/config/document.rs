@@ -58,7 +58,7 @@ pub struct StatusSection {
     pub access: Setting<Vec<Spanned<AccessRule>>>,
     pub metrics: Setting<bool>,
     /// GitLab, which tells its own metrics to who is told to be on this machine.
-    pub application_metrics: Setting<UpstreamRef>,
+    pub upstream_metrics: Setting<UpstreamRef>,
 }
 
 /// An application as it is named.
@@ -93,7 +93,7 @@ pub struct UpstreamTlsSection {
 pub struct ProcessSection {
     pub workers: Setting<NonZeroUsize>,
     pub user: Setting<String>,
-    pub shutdown_grace: Setting<Duration>,
+    pub shutdown_timeout: Setting<Duration>,
     pub log_level: Setting<LogLevel>,
     pub ticket_keys: Setting<PathBuf>,
 }
@@ -101,7 +101,7 @@ pub struct ProcessSection {
 /// What is said about one host.
 #[derive(Debug, Clone)]
 pub struct HostSection {
-    pub place: SourceSpan,
+    pub span: SourceSpan,
     pub name: Setting<HostPattern>,
     pub aliases: Setting<Vec<Spanned<HostPattern>>>,
     pub upstream: Setting<UpstreamRef>,
@@ -132,8 +132,8 @@ pub struct HostSettings {
     pub encryption: TlsSection,
     pub hsts: Setting<HeaderSetting>,
     pub referrer_policy: Setting<HeaderSetting>,
-    pub keepalive_connections: Setting<usize>,
-    pub keepalive_timeout: Setting<Duration>,
+    pub upstream_keepalive_connections: Setting<usize>,
+    pub upstream_keepalive_timeout: Setting<Duration>,
     pub compression: Setting<CompressionPolicy>,
     pub access_log: Setting<LogTarget>,
     pub access_log_format: Setting<Template<LogVariable>>,
@@ -154,7 +154,7 @@ pub struct ClientAddressSection {
 pub struct TlsSection {
     pub tls_versions: Setting<TlsVersions>,
     pub cipher_suites: Setting<Vec<Spanned<CipherSuite>>>,
-    pub cipher_order: Setting<CipherPreference>,
+    pub prefer_server_ciphers: Setting<CipherPreference>,
     pub key_exchange_groups: Setting<Vec<Spanned<NamedGroup>>>,
     pub session_resumption: Setting<SessionResumption>,
     pub client_certificates: Setting<ClientAuth>,
@@ -163,9 +163,9 @@ pub struct TlsSection {
 /// What can be said of a route too.
 #[derive(Debug, Clone, Default)]
 pub struct ForwardSettings {
-    pub max_body: Setting<BodyLimit>,
+    pub max_request_body: Setting<BodyLimit>,
     pub connect_timeout: Setting<Duration>,
-    pub read_timeout: Setting<Duration>,
+    pub upstream_read_timeout: Setting<Duration>,
     pub client_timeout: Setting<Duration>,
     pub tunnel_idle_timeout: Setting<Duration>,
     pub upstream_tls: Setting<UpstreamTlsSection>,
@@ -248,8 +248,10 @@ impl HostSettings {
             encryption: self.encryption.over(&below.encryption),
             hsts: self.hsts.over(&below.hsts),
             referrer_policy: self.referrer_policy.over(&below.referrer_policy),
-            keepalive_connections: self.keepalive_connections.over(&below.keepalive_connections),
-            keepalive_timeout: self.keepalive_timeout.over(&below.keepalive_timeout),
+            upstream_keepalive_connections: self
+                .upstream_keepalive_connections
+                .over(&below.upstream_keepalive_connections),
+            upstream_keepalive_timeout: self.upstream_keepalive_timeout.over(&below.upstream_keepalive_timeout),
             compression: self.compression.over(&below.compression),
             access_log: self.access_log.over(&below.access_log),
             access_log_format: self.access_log_format.over(&below.access_log_format),
@@ -265,7 +267,7 @@ impl TlsSection {
         TlsSection {
             tls_versions: self.tls_versions.over(&below.tls_versions),
             cipher_suites: self.cipher_suites.over(&below.cipher_suites),
-            cipher_order: self.cipher_order.over(&below.cipher_order),
+            prefer_server_ciphers: self.prefer_server_ciphers.over(&below.prefer_server_ciphers),
             key_exchange_groups: self.key_exchange_groups.over(&below.key_exchange_groups),
             session_resumption: self.session_resumption.over(&below.session_resumption),
             client_certificates: self.client_certificates.over(&below.client_certificates),
@@ -275,12 +277,12 @@ impl TlsSection {
     /// The keys said here, with their places.
     pub fn keys(&self) -> Vec<(&'static str, &SourceSpan)> {
         let keys = [
-            ("tls_versions", self.tls_versions.place()),
-            ("cipher_suites", self.cipher_suites.place()),
-            ("cipher_order", self.cipher_order.place()),
-            ("key_exchange_groups", self.key_exchange_groups.place()),
-            ("session_resumption", self.session_resumption.place()),
-            ("client_certificates", self.client_certificates.place()),
+            ("tls_versions", self.tls_versions.span()),
+            ("cipher_suites", self.cipher_suites.span()),
+            ("cipher_order", self.prefer_server_ciphers.span()),
+            ("key_exchange_groups", self.key_exchange_groups.span()),
+            ("session_resumption", self.session_resumption.span()),
+            ("client_certificates", self.client_certificates.span()),
         ];
         keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
     }
@@ -290,9 +292,9 @@ impl ForwardSettings {
     /// These settings laid over more general ones; headers are laid over name by name.
     pub fn over(&self, below: &ForwardSettings) -> ForwardSettings {
         ForwardSettings {
-            max_body: self.max_body.over(&below.max_body),
+            max_request_body: self.max_request_body.over(&below.max_request_body),
             connect_timeout: self.connect_timeout.over(&below.connect_timeout),
-            read_timeout: self.read_timeout.over(&below.read_timeout),
+            upstream_read_timeout: self.upstream_read_timeout.over(&below.upstream_read_timeout),
             client_timeout: self.client_timeout.over(&below.client_timeout),
             tunnel_idle_timeout: self.tunnel_idle_timeout.over(&below.tunnel_idle_timeout),
             upstream_tls: self.upstream_tls.over(&below.upstream_tls),
@@ -307,14 +309,14 @@ impl ForwardSettings {
     /// The keys said here that only a forwarded request can obey, with their places.
     pub fn forward_only(&self) -> Vec<(&'static str, &SourceSpan)> {
         let keys = [
-            ("max_body", self.max_body.place()),
-            ("connect_timeout", self.connect_timeout.place()),
-            ("read_timeout", self.read_timeout.place()),
-            ("client_timeout", self.client_timeout.place()),
-            ("tunnel_idle_timeout", self.tunnel_idle_timeout.place()),
-            ("intercept_errors", self.intercept_errors.place()),
-            ("upstream_tls", self.upstream_tls.place()),
-            ("request_headers", self.request_headers.first().map(|op| &op.place)),
+            ("max_body", self.max_request_body.span()),
+            ("connect_timeout", self.connect_timeout.span()),
+            ("read_timeout", self.upstream_read_timeout.span()),
+            ("client_timeout", self.client_timeout.span()),
+            ("tunnel_idle_timeout", self.tunnel_idle_timeout.span()),
+            ("intercept_errors", self.intercept_errors.span()),
+            ("upstream_tls", self.upstream_tls.span()),
+            ("request_headers", self.request_headers.first().map(|op| &op.span)),
         ];
         keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
     }

@@ -85,7 +85,7 @@ fn process(table: &mut TomlTable<'_, '_, '_>) -> ProcessSection {
     ProcessSection {
         workers: table.get("workers", workers),
         user: table.get("user", text("write the name of an account in quotes", readers::account)),
-        shutdown_grace: table.get("shutdown_grace", text(duration::EXPECTED, duration::parse)),
+        shutdown_timeout: table.get("shutdown_grace", text(duration::EXPECTED, duration::parse)),
         log_level: table.get("log_level", text(readers::LOG_LEVEL_EXPECTED, readers::log_level)),
         ticket_keys: table.get("ticket_keys", text(readers::PATH_EXPECTED, readers::path)),
     }
@@ -93,7 +93,7 @@ fn process(table: &mut TomlTable<'_, '_, '_>) -> ProcessSection {
 
 fn host(table: &mut TomlTable<'_, '_, '_>) -> HostSection {
     HostSection {
-        place: table.place.clone(),
+        span: table.span.clone(),
         name: table.get("name", text(readers::HOST_EXPECTED, readers::host_pattern)),
         aliases: table
             .get("aliases", list(readers::HOST_EXPECTED, || text(readers::HOST_EXPECTED, readers::host_pattern))),
@@ -119,14 +119,14 @@ fn host_settings(table: &mut TomlTable<'_, '_, '_>) -> HostSettings {
         listen: table.get("listen", addresses()),
         redirect_from: table.get("redirect_from", addresses()),
         proxy_protocol: table.get("proxy_protocol", boolean),
-        client_address: table.get("client_address", section(&schema::CLIENT_ADDRESS, who_knows_the_client)),
+        client_address: table.get("client_address", section(&schema::CLIENT_ADDRESS, client_address)),
         http2: table.get("http2", readers::http_versions),
         encryption: tls::settings(table),
         hsts: table.get("hsts", readers::header_choice("write \"max-age=63072000\" or false", header::hsts)),
         referrer_policy: table
             .get("referrer_policy", readers::header_choice("write a policy in quotes, or false", header::value)),
-        keepalive_connections: table.get("keepalive_connections", connections),
-        keepalive_timeout: table.get("keepalive_timeout", text(duration::EXPECTED, duration::parse)),
+        upstream_keepalive_connections: table.get("keepalive_connections", connections),
+        upstream_keepalive_timeout: table.get("keepalive_timeout", text(duration::EXPECTED, duration::parse)),
         compression: table.get("compression", compression::compression),
         access_log: table.get("access_log", text(readers::LOG_TARGET_EXPECTED, readers::log_target)),
         access_log_format: table.get("access_log_format", text(readers::LOG_FORMAT_EXPECTED, template::of_log)),
@@ -135,7 +135,7 @@ fn host_settings(table: &mut TomlTable<'_, '_, '_>) -> HostSettings {
     }
 }
 
-fn who_knows_the_client(table: &mut TomlTable<'_, '_, '_>) -> ClientAddressSection {
+fn client_address(table: &mut TomlTable<'_, '_, '_>) -> ClientAddressSection {
     let expected = client_address::TRUSTED_EXPECTED;
     ClientAddressSection {
         trusted: table.get("trusted", list(expected, || text(expected, client_address::trusted))),
@@ -147,16 +147,16 @@ fn who_knows_the_client(table: &mut TomlTable<'_, '_, '_>) -> ClientAddressSecti
 fn forward_settings(table: &mut TomlTable<'_, '_, '_>) -> ForwardSettings {
     let span = || text(duration::EXPECTED, duration::parse);
     ForwardSettings {
-        max_body: table.get("max_body", readers::max_body),
+        max_request_body: table.get("max_body", readers::max_body),
         connect_timeout: table.get("connect_timeout", span()),
-        read_timeout: table.get("read_timeout", span()),
+        upstream_read_timeout: table.get("read_timeout", span()),
         client_timeout: table.get("client_timeout", span()),
         tunnel_idle_timeout: table.get("tunnel_idle_timeout", span()),
         upstream_tls: table.get("upstream_tls", section(&schema::UPSTREAM_TLS, upstream_tls)),
         request_headers: table.get("request_headers", headers).value_or_default(),
         response_headers: table.get("response_headers", headers).value_or_default(),
         access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
-        intercept_errors: table.get("intercept_errors", readers::application_errors),
+        intercept_errors: table.get("intercept_errors", readers::intercept_errors),
         error_pages: table.get("error_page", list(schema::ERROR_PAGE.form, || local_responses::error_page)),
     }
 }
@@ -175,7 +175,7 @@ fn upstream_tls(table: &mut TomlTable<'_, '_, '_>) -> UpstreamTlsSection {
 
 fn route(table: &mut TomlTable<'_, '_, '_>) -> RouteSection {
     RouteSection {
-        place: table.place.clone(),
+        place: table.span.clone(),
         path: route_match(table),
         action: route_action(table),
         replace_with: table.get("replace_with", text(route_path::REPLACEMENT_EXPECTED, route_path::replacement)),
@@ -190,7 +190,7 @@ fn route_match(table: &mut TomlTable<'_, '_, '_>) -> Setting<PathMatch> {
     };
     let exact = path("exact", PathMatch::Exact);
     let prefix = path("prefix", PathMatch::Prefix);
-    let prefix_first = path("prefix_first", PathMatch::PrefixFirst);
+    let prefix_first = path("prefix_first", PathMatch::PreferredPrefix);
     let pattern = |pattern: &str| route_path::pattern(pattern).map(PathMatch::Regex);
     let regex = table.get("regex", text("write a pattern in single quotes", pattern));
     table.only_one(vec![exact, prefix, prefix_first, regex], "`exact`, `prefix`, `prefix_first` and `regex`")
@@ -238,11 +238,11 @@ fn status(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<StatusCo
 }
 
 fn workers(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<NonZeroUsize> {
-    number(1..=MOST_WORKERS)(reader, value).and_then(|count| NonZeroUsize::new(usize::try_from(count).ok()?))
+    number(1..=MAX_WORKERS)(reader, value).and_then(|count| NonZeroUsize::new(usize::try_from(count).ok()?))
 }
 
 fn connections(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<usize> {
-    number(0..=MOST_CONNECTIONS)(reader, value).and_then(|count| usize::try_from(count).ok())
+    number(0..=MAX_CONNECTIONS)(reader, value).and_then(|count| usize::try_from(count).ok())
 }
 
 fn port(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<NonZeroU16> {
@@ -250,7 +250,7 @@ fn port(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<NonZeroU16
 }
 
 /// More threads than any machine has cores; beyond it somebody has mistaken the unit.
-const MOST_WORKERS: u64 = 1024;
+const MAX_WORKERS: u64 = 1024;
 
 /// More resting connections than a socket has ports.
-const MOST_CONNECTIONS: u64 = 65535;
+const MAX_CONNECTIONS: u64 = 65535;

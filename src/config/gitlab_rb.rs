@@ -41,7 +41,7 @@ pub struct GitlabRbConfig {
     /// `None` if there are errors among the problems.
     pub model: Option<Model>,
     /// Everything that was said, in the order in which it was evaluated.
-    pub judgements: Vec<SettingReport>,
+    pub reports: Vec<SettingReport>,
     pub problems: Diagnostics,
     /// The files of certificates and keys, each where it was asked for.
     certificates: Vec<Spanned<PathBuf>>,
@@ -50,9 +50,9 @@ pub struct GitlabRbConfig {
 impl GitlabRbConfig {
     /// Certificates and keys that are not there. What a file means does not depend on them, so who only
     /// wants to know that need not ask.
-    pub fn absent_certificates(&self, surroundings: &dyn Environment) -> Diagnostics {
+    pub fn missing_certificates(&self, surroundings: &dyn Environment) -> Diagnostics {
         let mut absent = Diagnostics::new();
-        for Spanned { value: path, place } in &self.certificates {
+        for Spanned { value: path, span: place } in &self.certificates {
             if !surroundings.exists(path) {
                 let error = Diagnostic::error(place, format!("there is no file {}", path.display()));
                 absent.push(error.help(
@@ -65,28 +65,28 @@ impl GitlabRbConfig {
 
     /// Refused settings that keep clients out. Serving without them would open what they close, so a program
     /// that serves must not go on.
-    pub fn unguarded(&self) -> impl Iterator<Item = &SettingReport> {
-        self.judgements.iter().filter(|judgement| {
+    pub fn refused_access_settings(&self) -> impl Iterator<Item = &SettingReport> {
+        self.reports.iter().filter(|judgement| {
             matches!(judgement.verdict, SettingVerdict::Refused | SettingVerdict::Unreadable)
-                && self.keeps_out(judgement)
+                && self.restricts_access(judgement)
         })
     }
 
     /// Whether the package is told to run its own nginx, as it does unless told otherwise.
     pub fn runs_bundled_nginx(&self) -> bool {
-        let mut said = self.judgements.iter().rev().filter(|it| BUNDLED_NGINX.contains(&&*it.key));
+        let mut said = self.reports.iter().rev().filter(|it| BUNDLED_NGINX.contains(&&*it.key));
         let is_off = |value: &serde_json::Value| value.is_null() || value.as_bool() == Some(false);
         !said.next().and_then(|it| it.value.as_ref()).is_some_and(is_off)
     }
 
     /// Client certificates, a snippet with one of nginx's directives for access, or such a directive.
-    fn keeps_out(&self, judgement: &SettingReport) -> bool {
+    fn restricts_access(&self, judgement: &SettingReport) -> bool {
         let (within, name) = judgement.key.rsplit_once('.').unwrap_or_default();
         let text = judgement.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
         if name.starts_with("custom_") {
             // Where its directives are judged one by one, each answers for itself.
             let mut words = text.split(|c: char| c.is_whitespace() || ";{}".contains(c));
-            let is_whole = !self.judgements.iter().any(|it| is_within(it, &judgement.key));
+            let is_whole = !self.reports.iter().any(|it| is_within(it, &judgement.key));
             return is_whole && words.any(|word| ACCESS_DIRECTIVES.contains(&word));
         }
         // A host that does not exist lets nobody in.
@@ -131,13 +131,13 @@ fn evaluate(path: &Path, text: &str, surroundings: &dyn Environment) -> GitlabRb
     let document = lower::document(&source, process, &mut reader, surroundings);
     let (remarks, directives) = (reader.remarks, reader.directives);
     let model = compile::compile(&document, &mut problems);
-    let mut judgements = report::judge(&settings, &remarks, &mut problems);
+    let mut judgements = report::report_settings(&settings, &remarks, &mut problems);
     lower::snippet::report::insert(&mut judgements, &directives);
     // One that is obtained may be missing still.
     let brought = document.hosts.iter().filter(|host| !host.settings.acme.value_or(false));
-    let certificates = brought.flat_map(|host| [host.certificate.said(), host.certificate_key.said()]);
+    let certificates = brought.flat_map(|host| [host.certificate.as_set(), host.certificate_key.as_set()]);
     let certificates = certificates.flatten().flat_map(|said| said.value.iter().cloned()).collect();
-    GitlabRbConfig { model: model.filter(|_| !problems.has_errors()), judgements, problems, certificates }
+    GitlabRbConfig { model: model.filter(|_| !problems.has_errors()), reports: judgements, problems, certificates }
 }
 
 fn evaluated(
@@ -154,7 +154,7 @@ fn evaluated(
 }
 
 fn only(error: Diagnostic) -> GitlabRbConfig {
-    GitlabRbConfig { model: None, judgements: Vec::new(), problems: error.into(), certificates: Vec::new() }
+    GitlabRbConfig { model: None, reports: Vec::new(), problems: error.into(), certificates: Vec::new() }
 }
 
 fn whole(path: &Path) -> SourceSpan {

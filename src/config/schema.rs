@@ -25,7 +25,7 @@ impl SectionSchema {
     }
 
     /// The key of this section that somebody meant by an unknown one.
-    pub fn meant_by(&self, unknown: &str) -> Option<&'static str> {
+    pub fn nearest_key(&self, unknown: &str) -> Option<&'static str> {
         // A key that is known elsewhere is misplaced, not misspelt.
         if places_of(unknown).next().is_some() { None } else { nearest(unknown, self.keys()) }
     }

@@ -74,7 +74,7 @@ impl DownstreamConnection {
     /// Marks an exchange as open for as long as the result lives.
     pub fn open_exchange(&self) -> ActiveExchange {
         self.requests.set(self.requests.get() + 1);
-        self.activity.exchange_opened();
+        self.activity.request_started();
         ActiveExchange(self.activity.clone())
     }
 
@@ -84,36 +84,36 @@ impl DownstreamConnection {
     }
 
     /// A number that no other connection of this process has. Given out when it is first asked for.
-    pub fn number(&self) -> u64 {
+    pub fn id(&self) -> u64 {
         *self.number.get_or_init(|| NEXT_NUMBER.fetch_add(1, Ordering::Relaxed))
     }
 
     /// How long the client may leave an answer untaken, from here on.
-    pub fn limit_write(&self, limit: Duration) {
+    pub fn set_write_timeout(&self, limit: Duration) {
         self.activity.limit_write(limit);
     }
 
     /// Asks for the socket once the answer under way, a 101, has been written. Only for HTTP/1.
-    pub fn take_over(&self, takeover: OnUpgrade) {
+    pub fn on_upgrade(&self, takeover: OnUpgrade) {
         *self.takeover.borrow_mut() = Some(takeover);
     }
 }
 
 impl ActiveExchange {
     /// See [`ConnectionActivity::answer_offered`].
-    pub fn answer_offered(&self) {
-        self.0.answer_offered();
+    pub fn response_pending(&self) {
+        self.0.response_pending();
     }
 
     /// See [`ConnectionActivity::answer_taken`].
-    pub fn answer_taken(&self) {
-        self.0.answer_taken();
+    pub fn response_consumed(&self) {
+        self.0.response_consumed();
     }
 }
 
 impl Drop for ActiveExchange {
     fn drop(&mut self) {
-        self.0.exchange_closed();
+        self.0.response_finished();
     }
 }
 

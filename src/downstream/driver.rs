@@ -15,12 +15,12 @@ use crate::drain::DrainSignal;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum CloseReason {
     Drain,
-    TooSlow,
+    Timeout,
 }
 
 /// Runs an HTTP connection to its end, which is hastened by a drain and by a client that is too slow; `None` for one
 /// that was too slow even to be told so.
-pub(super) async fn drive<C>(
+pub(super) async fn drive_until_closed<C>(
     http: &mut C,
     shut_down: impl Fn(Pin<&mut C>, CloseReason),
     connection: &DownstreamConnection,
@@ -43,8 +43,8 @@ where
         if goodbye.is_none() && watchdog.poll(cx).is_ready() {
             tracing::debug!("the client {} took too long", connection.peer.address);
             // A client that still listens learns that nothing more is answered: GOAWAY, or close_notify.
-            shut_down(Pin::new(http), CloseReason::TooSlow);
-            goodbye = Some(Box::pin(sleep(GOODBYE)));
+            shut_down(Pin::new(http), CloseReason::Timeout);
+            goodbye = Some(Box::pin(sleep(CLOSE_TIMEOUT)));
             if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
                 return Poll::Ready(Some(ended));
             }
@@ -55,4 +55,4 @@ where
 }
 
 /// What a client that was too slow has to take note of it.
-const GOODBYE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -42,11 +42,11 @@ pub(super) struct ShutdownHandle(Rc<Cell<ShutdownState>>);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum ShutdownState {
     #[default]
-    GoOn,
+    Running,
     /// After what is under way, which may be a head that has come in part.
-    Finish,
+    Graceful,
     /// At once, unless an answer is under way.
-    Stop,
+    Immediate,
 }
 
 /// How a conversation came to its end.
@@ -54,11 +54,11 @@ pub(super) enum Http1ConnectionEnd {
     /// Both sides know.
     Closed,
     /// The client has left, or an answer could not be sent to its end.
-    BrokenOff,
+    Aborted,
     /// The last head made no sense and was answered with this status.
-    Unreadable(StatusCode),
+    ParseError(StatusCode),
     /// The protocol was switched; bytes that came after the head are with the stream.
-    Switched(DownstreamStream, Bytes),
+    Upgraded(DownstreamStream, Bytes),
 }
 
 /// What becomes of the connection after an answer.
@@ -71,15 +71,15 @@ enum AfterResponse {
 
 impl ShutdownHandle {
     /// The conversation is to end when it does no harm.
-    pub(super) fn finish(&self) {
-        if self.0.get() == ShutdownState::GoOn {
-            self.0.set(ShutdownState::Finish);
+    pub(super) fn graceful(&self) {
+        if self.0.get() == ShutdownState::Running {
+            self.0.set(ShutdownState::Graceful);
         }
     }
 
     /// The client has had its time.
-    pub(super) fn stop(&self) {
-        self.0.set(ShutdownState::Stop);
+    pub(super) fn immediate(&self) {
+        self.0.set(ShutdownState::Immediate);
     }
 }
 
@@ -89,7 +89,7 @@ impl Http1ServerConnection {
     }
 
     /// Holds it to its end.
-    pub(super) async fn hold<S, B>(self, mut service: S) -> Http1ConnectionEnd
+    pub(super) async fn serve<S, B>(self, mut service: S) -> Http1ConnectionEnd
     where
         S: Service<Request<IncomingBody>, Response = Response<B>, Error = Abort>,
         B: Body<Data = Bytes>,
@@ -98,19 +98,19 @@ impl Http1ServerConnection {
             let head = match poll_fn(|cx| self.poll_head(cx)).await {
                 Ok(Some(head)) => head,
                 Ok(None) => return self.close(Http1ConnectionEnd::Closed).await,
-                Err(unreadable) => return self.refuse(unreadable).await,
+                Err(unreadable) => return self.reject(unreadable).await,
             };
             let asked = asked(&head);
             let persistence = head.persistence;
-            let next = match self.answered(service.call(self.request(head))).await {
-                Some(Ok(answer)) => self.send(answer, &asked, persistence).await,
+            let next = match self.call_service(service.call(self.request(head))).await {
+                Some(Ok(answer)) => self.write_response(answer, &asked, persistence).await,
                 Some(Err(Abort)) | None => AfterResponse::BreakOff,
             };
             match next {
                 AfterResponse::Request => {}
                 AfterResponse::Close => return self.close(Http1ConnectionEnd::Closed).await,
-                AfterResponse::BreakOff => return Http1ConnectionEnd::BrokenOff,
-                AfterResponse::Switch => return self.switched(),
+                AfterResponse::BreakOff => return Http1ConnectionEnd::Aborted,
+                AfterResponse::Switch => return self.into_upgraded(),
             }
         }
     }
@@ -118,52 +118,52 @@ impl Http1ServerConnection {
     fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Http1RequestHead>, Http1ParseError>> {
         let mut wire = self.wire.borrow_mut();
         match self.farewell.0.get() {
-            ShutdownState::Stop => return Poll::Ready(Ok(None)),
-            ShutdownState::Finish if wire.is_between_requests() => return Poll::Ready(Ok(None)),
-            ShutdownState::Finish | ShutdownState::GoOn => {}
+            ShutdownState::Immediate => return Poll::Ready(Ok(None)),
+            ShutdownState::Graceful if wire.is_between_requests() => return Poll::Ready(Ok(None)),
+            ShutdownState::Graceful | ShutdownState::Running => {}
         }
         wire.poll_head(cx)
     }
 
     fn request(&self, head: Http1RequestHead) -> Request<IncomingBody> {
-        let Http1RequestHead { parts, body, invitation, .. } = head;
+        let Http1RequestHead { parts, body, continue_state: invitation, .. } = head;
         let is_empty = body.has_ended();
-        let number = self.wire.borrow_mut().begin(body, invitation);
+        let number = self.wire.borrow_mut().start_request(body, invitation);
         let body = if is_empty { IncomingBody::none() } else { Http1RequestBody::new(&self.wire, number).into() };
         Request::from_parts(parts, body)
     }
 
     /// What the service answers; `None` if the client does not wait for it.
-    async fn answered<F: Future>(&self, answering: F) -> Option<F::Output> {
+    async fn call_service<F: Future>(&self, answering: F) -> Option<F::Output> {
         let mut answering = pin!(answering);
         poll_fn(|cx| {
-            self.wire.borrow_mut().wake_for_body(cx);
+            self.wire.borrow_mut().register_connection_task(cx);
             if let Poll::Ready(answer) = answering.as_mut().poll(cx) {
                 return Poll::Ready(Some(answer));
             }
-            self.wire.borrow_mut().poll_meanwhile(cx).map(|()| None)
+            self.wire.borrow_mut().poll_while_waiting(cx).map(|()| None)
         })
         .await
     }
 
     /// Writes an answer while it comes.
-    async fn send<B: Body<Data = Bytes>>(
+    async fn write_response<B: Body<Data = Bytes>>(
         &self,
         answer: Response<B>,
         asked: &ResponseContext,
         wish: Persistence,
     ) -> AfterResponse {
         let (head, body) = answer.into_parts();
-        let wish = if self.has_future() { wish } else { Persistence::Closing };
+        let wish = if self.can_keep_alive() { wish } else { Persistence::Closing };
         let persistence = self.stage_head(&head, &body.size_hint(), asked, wish);
         if persistence == Persistence::Closing && head.status != StatusCode::SWITCHING_PROTOCOLS {
-            self.wire.borrow_mut().part();
+            self.wire.borrow_mut().close_after_response();
         }
         let mut body = pin!(body);
         if poll_fn(|cx| self.poll_send(body.as_mut(), cx)).await.is_err() {
             return AfterResponse::BreakOff;
         }
-        let is_read = self.wire.borrow_mut().end();
+        let is_read = self.wire.borrow_mut().finish_request();
         match (head.status, persistence) {
             (StatusCode::SWITCHING_PROTOCOLS, _) => AfterResponse::Switch,
             (_, Persistence::Persistent) if is_read => AfterResponse::Request,
@@ -173,11 +173,11 @@ impl Http1ServerConnection {
 
     /// Whether another request can follow: nobody wants the connection to end, and the body of this one is still being
     /// read, or has come.
-    fn has_future(&self) -> bool {
+    fn can_keep_alive(&self) -> bool {
         let mut wire = self.wire.borrow_mut();
         let is_held = Rc::weak_count(&self.wire) > 0;
-        let comes_to_an_end = if is_held { !wire.owes_invitation() } else { wire.skip_body() };
-        self.farewell.0.get() == ShutdownState::GoOn && comes_to_an_end
+        let comes_to_an_end = if is_held { !wire.is_continue_pending() } else { wire.skip_body() };
+        self.farewell.0.get() == ShutdownState::Running && comes_to_an_end
     }
 
     fn stage_head(
@@ -188,8 +188,8 @@ impl Http1ServerConnection {
         wish: Persistence,
     ) -> Persistence {
         let wire = &mut *self.wire.borrow_mut();
-        wire.begin_answer();
-        let outbox = &mut wire.outbox;
+        wire.start_response();
+        let outbox = &mut wire.write_buffer;
         let (framing, persistence) = response_head::write(outbox.text(), head, size, asked, wish);
         outbox.begin_body(framing);
         persistence
@@ -201,7 +201,7 @@ impl Http1ServerConnection {
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ResponseAborted>> {
-        self.wire.borrow_mut().wake_for_body(cx);
+        self.wire.borrow_mut().register_connection_task(cx);
         loop {
             let staged = self.poll_stage(body.as_mut(), cx);
             let is_dry = staged.is_pending();
@@ -212,13 +212,13 @@ impl Http1ServerConnection {
                 return Poll::Ready(Err(cut));
             }
             ready!(written)?;
-            if is_dry || wire.outbox.has_ended() {
+            if is_dry || wire.write_buffer.has_ended() {
                 // Also where more is to come: it could be a minute until then.
                 let flushed = wire.poll_flush(cx).map_err(|_| ResponseAborted)?;
                 if !is_dry {
                     return flushed.map(Ok);
                 }
-                return wire.poll_gone(cx).map(|()| Err(ResponseAborted));
+                return wire.poll_disconnect(cx).map(|()| Err(ResponseAborted));
             }
         }
     }
@@ -230,35 +230,35 @@ impl Http1ServerConnection {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ResponseAborted>> {
         loop {
-            if !self.wire.borrow().outbox.wants_more() {
+            if !self.wire.borrow().write_buffer.wants_more() {
                 return Poll::Ready(Ok(()));
             }
             // Nothing of the connection may be held here: an answer moves the body of its request on.
             let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(|_| ResponseAborted)?;
             let is_last = frame.is_none() || body.is_end_stream();
-            let outbox = &mut self.wire.borrow_mut().outbox;
+            let outbox = &mut self.wire.borrow_mut().write_buffer;
             if let Some(frame) = frame {
-                outbox.stage(frame).map_err(|_| ResponseAborted)?;
+                outbox.push_frame(frame).map_err(|_| ResponseAborted)?;
             }
             if is_last {
-                outbox.stage_end(&HeaderMap::new()).map_err(|_| ResponseAborted)?;
+                outbox.finish(&HeaderMap::new()).map_err(|_| ResponseAborted)?;
             }
         }
     }
 
-    async fn refuse(self, unreadable: Http1ParseError) -> Http1ConnectionEnd {
+    async fn reject(self, unreadable: Http1ParseError) -> Http1ConnectionEnd {
         tracing::debug!("a request cannot be read: {unreadable}");
         let status = status_of(unreadable);
         let asked = ResponseContext {
-            purpose: ResponseContent::Answer,
+            purpose: ResponseContent::Response,
             version: Version::HTTP_11,
             trailers: ClientTrailers::No,
         };
         let mut answer = Response::new(http_body_util::Empty::<Bytes>::new());
         *answer.status_mut() = status;
-        match self.send(answer, &asked, Persistence::Closing).await {
-            AfterResponse::BreakOff => Http1ConnectionEnd::Unreadable(status),
-            _ => self.close(Http1ConnectionEnd::Unreadable(status)).await,
+        match self.write_response(answer, &asked, Persistence::Closing).await {
+            AfterResponse::BreakOff => Http1ConnectionEnd::ParseError(status),
+            _ => self.close(Http1ConnectionEnd::ParseError(status)).await,
         }
     }
 
@@ -268,14 +268,14 @@ impl Http1ServerConnection {
         conclusion
     }
 
-    fn switched(self) -> Http1ConnectionEnd {
+    fn into_upgraded(self) -> Http1ConnectionEnd {
         match Rc::try_unwrap(self.wire) {
             Ok(wire) => {
                 let (stream, unread) = wire.into_inner().into_parts();
-                Http1ConnectionEnd::Switched(stream, unread)
+                Http1ConnectionEnd::Upgraded(stream, unread)
             }
             // Only for a moment does anybody else own it.
-            Err(_) => Http1ConnectionEnd::BrokenOff,
+            Err(_) => Http1ConnectionEnd::Aborted,
         }
     }
 }
@@ -289,7 +289,7 @@ fn asked(head: &Http1RequestHead) -> ResponseContext {
         wishes.any(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
     };
     ResponseContext {
-        purpose: if head.parts.method == Method::HEAD { ResponseContent::Head } else { ResponseContent::Answer },
+        purpose: if head.parts.method == Method::HEAD { ResponseContent::Head } else { ResponseContent::Response },
         version: head.parts.version,
         trailers: if takes_trailers() { ClientTrailers::Yes } else { ClientTrailers::No },
     }

@@ -14,13 +14,13 @@ use tower::Service;
 
 use super::abort::Abort;
 use super::connection::DownstreamConnection;
-use super::driver::{CloseReason, drive};
+use super::driver::{CloseReason, drive_until_closed};
 use super::request_body::IncomingBody;
 use super::stream::DownstreamStream;
 use crate::drain::DrainSignal;
 use crate::http1::fields::MAX_HEAD;
 use crate::net::local_executor::LocalExecutor;
-use write_batch::{BatchedConnection, gathered};
+use write_batch::{BatchedConnection, write_batch};
 
 /// Lets hyper call a tower service, for HTTP/2. Services here are always ready; the clone is a counter. hyper moves
 /// the future of a stream half a dozen times before it rests in its task: moving a box costs less.
@@ -39,13 +39,13 @@ pub(super) async fn serve<S, B>(
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    connection.activity().multiplexed();
-    let (stream, outbox) = gathered(stream);
+    connection.activity().set_http2();
+    let (stream, outbox) = write_batch(stream);
     let http = http2::Builder::new(LocalExecutor)
         .max_concurrent_streams(128)
         .initial_stream_window_size(2 * MIB)
         .initial_connection_window_size(4 * MIB)
-        .max_send_buf_size(MESSAGE_BUFFER)
+        .max_send_buf_size(MAX_SEND_BUFFER)
         .max_header_list_size(MAX_HEAD as u32)
         // Bounds the work for streams that the client makes fail (CVE-2025-8671).
         .max_local_error_reset_streams(256)
@@ -53,7 +53,7 @@ pub(super) async fn serve<S, B>(
     let shut_down = |http: Pin<&mut BatchedConnection<_, _>>, _: CloseReason| {
         http2::Connection::graceful_shutdown(http.connection())
     };
-    if let Some(Err(error)) = drive(&mut outbox.gathering(http), shut_down, connection, signal).await {
+    if let Some(Err(error)) = drive_until_closed(&mut outbox.gathering(http), shut_down, connection, signal).await {
         tracing::debug!("connection from {} ended: {error}", connection.peer.address);
     }
 }
@@ -73,6 +73,6 @@ where
 }
 
 /// What hyper may hold of an answer on HTTP/2 for a slow client.
-const MESSAGE_BUFFER: usize = 128 * 1024;
+const MAX_SEND_BUFFER: usize = 128 * 1024;
 
 const MIB: u32 = 1024 * 1024;

@@ -21,7 +21,7 @@ pub struct Peer {
 impl Peer {
     /// Takes from the connection what its listener wants before everything else. `None` if that does not come,
     /// and then the connection is of no use.
-    pub async fn meet(tcp: &mut TcpStream, address: SocketAddr, preamble: ProxyProtocolMode) -> Option<Peer> {
+    pub async fn identify(tcp: &mut TcpStream, address: SocketAddr, preamble: ProxyProtocolMode) -> Option<Peer> {
         let proxied = match preamble {
             ProxyProtocolMode::None => None,
             // In a box, so that connections without a header need no room for its reading.
@@ -39,7 +39,7 @@ impl Peer {
 
     /// What applications are told if the client of a request is `client`. A PROXY header is passed on whoever
     /// wrote it, as the package's nginx does with `$proxy_protocol_addr`.
-    pub fn header_for(&self, client: SocketAddr) -> HeaderValue {
+    pub fn forwarded_for(&self, client: SocketAddr) -> HeaderValue {
         if self.proxied.is_some() || client == self.address {
             return self.header.clone();
         }

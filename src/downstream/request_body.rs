@@ -102,7 +102,7 @@ impl Drop for IncomingBody {
         }
         if let IncomingBodySource::Stream(incoming) = std::mem::replace(&mut self.0, IncomingBodySource::None) {
             // A part of the connection: when that ends, so does the body.
-            TaskTracker::spawn_part(read_away(incoming));
+            TaskTracker::spawn_detached(drain(incoming));
         }
     }
 }
@@ -127,11 +127,11 @@ impl Error for IncomingBodyError {
 }
 
 /// Reads to the end, or until the client had its time.
-async fn read_away(mut incoming: Incoming) {
+async fn drain(mut incoming: Incoming) {
     let to_the_end = async { while let Some(Ok(_)) = incoming.frame().await {} };
     // Whether it came to an end makes no difference any more.
-    let _ = tokio::time::timeout(PATIENCE, to_the_end).await;
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, to_the_end).await;
 }
 
 /// As long as a connection of HTTP/1 is drained.
-const PATIENCE: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);

@@ -69,35 +69,35 @@ impl Error for PlainHttpOnTls {}
 impl DownstreamSocket {
     /// A socket that HTTP reads from directly.
     pub fn plain(tcp: TcpStream, activity: Rc<ConnectionActivity>) -> DownstreamSocket {
-        let (reading, sending) = (ReadMode::Direct, WriteCoalescer::AtOnce);
+        let (reading, sending) = (ReadMode::Direct, WriteCoalescer::Immediate);
         DownstreamSocket { tcp, activity, reading, sending, closing: CloseMode::Gently(None) }
     }
 
     /// A socket that TLS reads from, in small pieces. What its handshake writes leaves when the client's next
     /// bytes are waited for.
-    pub fn below_tls(tcp: TcpStream, activity: Rc<ConnectionActivity>) -> DownstreamSocket {
+    pub fn for_tls(tcp: TcpStream, activity: Rc<ConnectionActivity>) -> DownstreamSocket {
         let reading = ReadMode::Ahead { bytes: Vec::new(), taken: 0, opening: TlsDetection::Unseen };
-        let sending = WriteCoalescer::Held(Vec::new());
+        let sending = WriteCoalescer::Holding(Vec::new());
         DownstreamSocket { tcp, activity, reading, sending, closing: CloseMode::Gently(None) }
     }
 
     /// The handshake is complete. What it has written last may leave with the first answer.
-    pub(super) fn greeted(&mut self) {
+    pub(super) fn handshake_done(&mut self) {
         self.sending.release();
     }
 
     /// What is written from now on is the last, and leaves together with the end.
-    pub(super) fn say_goodbye(&mut self) {
+    pub(super) fn hold_until_close(&mut self) {
         self.sending.hold();
     }
 
     /// Sends what a handshake said before it failed, if the client takes it at once or soon.
-    pub(super) async fn last_words(mut self) {
-        let _ = poll_fn(|cx| self.sending.poll_send(&self.tcp, cx, MoreToFollow::Nothing)).await;
+    pub(super) async fn flush_alert(mut self) {
+        let _ = poll_fn(|cx| self.sending.poll_flush(&self.tcp, cx, MoreToFollow::Nothing)).await;
     }
 
     /// From now on, shutting down ends one direction only.
-    pub fn become_tunnel(&mut self) {
+    pub fn into_tunnel_mode(&mut self) {
         self.closing = CloseMode::HalfOnly;
     }
 
@@ -105,7 +105,7 @@ impl DownstreamSocket {
     pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let readable = self.tcp.poll_read_ready(cx);
         if readable.is_pending() {
-            self.before_waiting(cx);
+            self.flush_if_idle(cx);
         }
         readable
     }
@@ -121,7 +121,7 @@ impl DownstreamSocket {
                 let before = buf.filled().len();
                 ready!(read_ahead(&mut self.tcp, cx, buf, bytes))?;
                 if *opening == TlsDetection::Unseen {
-                    check_opening(&buf.filled()[before..])?;
+                    detect_plain_http(&buf.filled()[before..])?;
                     *opening = TlsDetection::Tls;
                 }
                 Poll::Ready(Ok(()))
@@ -131,10 +131,10 @@ impl DownstreamSocket {
 
     /// The connection has nothing to do until the client sends more. It may be waiting for what is held; but while
     /// an exchange is open, an answer is to come, and takes that along.
-    pub(super) fn before_waiting(&mut self, cx: &mut Context<'_>) {
-        if !self.activity.has_open_exchange() {
+    pub(super) fn flush_if_idle(&mut self, cx: &mut Context<'_>) {
+        if !self.activity.has_active_request() {
             // An error shows again at the next read.
-            let _ = self.sending.poll_send(&self.tcp, cx, MoreToFollow::Nothing);
+            let _ = self.sending.poll_flush(&self.tcp, cx, MoreToFollow::Nothing);
         }
     }
 
@@ -144,17 +144,17 @@ impl DownstreamSocket {
     }
 
     /// See [`ClientStream::note_beginning`](super::stream::DownstreamStream).
-    pub(super) fn note_beginning(&self) {
+    pub(super) fn message_started(&self) {
         self.activity.bytes_arrived();
     }
 
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_lingering_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let CloseMode::Gently(patience) = &mut self.closing else { return Poll::Ready(Ok(())) };
-        let patience = patience.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        let patience = patience.get_or_insert_with(|| Box::pin(sleep(LINGER_TIMEOUT)));
         if patience.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
-        let mut buffer = buffer_pool::lend();
+        let mut buffer = buffer_pool::acquire();
         loop {
             let mut discarded = ReadBuf::new(&mut buffer);
             match ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut discarded)) {
@@ -170,8 +170,8 @@ impl AsyncRead for DownstreamSocket {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = this.poll_arrived(cx, buf);
-        if read.is_pending() && matches!(this.sending, WriteCoalescer::Held(_)) {
-            this.before_waiting(cx);
+        if read.is_pending() && matches!(this.sending, WriteCoalescer::Holding(_)) {
+            this.flush_if_idle(cx);
         }
         ready!(read)?;
         if buf.filled().len() > before {
@@ -198,7 +198,7 @@ impl AsyncWrite for DownstreamSocket {
         if let [whole] = bufs {
             return self.poll_write(cx, whole);
         }
-        let WriteCoalescer::AtOnce = self.sending else {
+        let WriteCoalescer::Immediate = self.sending else {
             return self.poll_write(cx, bufs.iter().find(|buf| !buf.is_empty()).map_or(&[], |buf| buf));
         };
         let this = self.get_mut();
@@ -218,12 +218,12 @@ impl AsyncWrite for DownstreamSocket {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !matches!(this.closing, CloseMode::Gently(Some(_))) {
-            let sent = this.sending.poll_send(&this.tcp, cx, MoreToFollow::End);
+            let sent = this.sending.poll_flush(&this.tcp, cx, MoreToFollow::End);
             this.activity.write_attempted(sent.is_pending());
             ready!(sent)?;
             ready!(Pin::new(&mut this.tcp).poll_shutdown(cx))?;
         }
-        this.poll_drain(cx)
+        this.poll_lingering_close(cx)
     }
 }
 
@@ -234,7 +234,7 @@ fn read_ahead(
     buf: &mut ReadBuf<'_>,
     ahead: &mut Vec<u8>,
 ) -> Poll<io::Result<()>> {
-    let mut lent = buffer_pool::lend();
+    let mut lent = buffer_pool::acquire();
     let mut arrived = ReadBuf::new(&mut lent);
     ready!(Pin::new(tcp).poll_read(cx, &mut arrived))?;
     let arrived = arrived.filled();
@@ -246,7 +246,7 @@ fn read_ahead(
 
 /// Every TLS connection begins with a handshake record (type 22), every HTTP request with a letter. To be
 /// seen here, before rustls answers with an alert that no HTTP client could read.
-fn check_opening(first_bytes: &[u8]) -> io::Result<()> {
+fn detect_plain_http(first_bytes: &[u8]) -> io::Result<()> {
     match first_bytes.first() {
         Some(byte) if byte.is_ascii_alphabetic() => Err(io::Error::new(io::ErrorKind::InvalidData, PlainHttpOnTls)),
         _ => Ok(()),
@@ -266,7 +266,7 @@ fn take_ahead(ahead: &mut Vec<u8>, taken: &mut usize, buf: &mut ReadBuf<'_>) {
 
 /// How long a closed connection may still send into the void. nginx's `lingering_timeout` is 5 s; a
 /// client that reads its answer at all does so well within this.
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
@@ -280,15 +280,15 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (tcp, _) = listener.accept().await.unwrap();
-        let mut socket = DownstreamSocket::below_tls(tcp, Rc::new(ConnectionActivity::one_by_one()));
+        let mut socket = DownstreamSocket::for_tls(tcp, Rc::new(ConnectionActivity::http1()));
         socket.write_all(b"tickets ").await.unwrap();
-        socket.greeted();
+        socket.handshake_done();
         (socket, client)
     }
 
     async fn wait_for_the_client(socket: &mut DownstreamSocket) {
         poll_fn(|cx| {
-            socket.before_waiting(cx);
+            socket.flush_if_idle(cx);
             Poll::Ready(())
         })
         .await;
@@ -306,7 +306,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_handshake_said_last_leaves_with_an_answer_that_is_to_come() {
         let (mut socket, mut client) = greeted().await;
-        socket.activity.exchange_opened();
+        socket.activity.request_started();
         wait_for_the_client(&mut socket).await;
         socket.write_all(b"answer").await.unwrap();
         let mut arrived = [0; 20];
@@ -318,7 +318,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_held_is_not_lost_when_the_connection_ends() {
         let (mut socket, mut client) = greeted().await;
-        socket.say_goodbye();
+        socket.hold_until_close();
         socket.write_all(b"goodbye").await.unwrap();
         let mut arrived = Vec::new();
         let (ended, read) = tokio::join!(socket.shutdown(), async {

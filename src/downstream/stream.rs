@@ -38,10 +38,10 @@ impl DownstreamStream {
     }
 
     /// What is written from now on is the last, and leaves together with the end.
-    pub(super) fn say_goodbye(&mut self) {
+    pub(super) fn hold_until_close(&mut self) {
         match self {
-            DownstreamStream::Plain(socket) => socket.say_goodbye(),
-            DownstreamStream::Tls(end) => end.stream.get_mut().0.say_goodbye(),
+            DownstreamStream::Plain(socket) => socket.hold_until_close(),
+            DownstreamStream::Tls(end) => end.stream.get_mut().0.hold_until_close(),
         }
     }
 
@@ -56,16 +56,16 @@ impl DownstreamStream {
     /// Bytes that were read with an earlier message turn out to begin another one.
     pub(super) fn note_beginning(&self) {
         match self {
-            DownstreamStream::Plain(socket) => socket.note_beginning(),
-            DownstreamStream::Tls(end) => end.stream.get_ref().0.note_beginning(),
+            DownstreamStream::Plain(socket) => socket.message_started(),
+            DownstreamStream::Tls(end) => end.stream.get_ref().0.message_started(),
         }
     }
 
     /// From now on, shutting down ends one direction only.
-    pub fn become_tunnel(&mut self) {
+    pub fn into_tunnel_mode(&mut self) {
         match self {
-            DownstreamStream::Plain(socket) => socket.become_tunnel(),
-            DownstreamStream::Tls(end) => end.stream.get_mut().0.become_tunnel(),
+            DownstreamStream::Plain(socket) => socket.into_tunnel_mode(),
+            DownstreamStream::Tls(end) => end.stream.get_mut().0.into_tunnel_mode(),
         }
     }
 }
@@ -104,7 +104,7 @@ impl TlsServerStream {
         let is_all = buf.filled().len() > before && session.wants_read() && !socket.has_read_ahead();
         self.is_empty = read.is_pending() || is_all;
         if read.is_pending() {
-            socket.before_waiting(cx);
+            socket.flush_if_idle(cx);
         }
         read
     }
@@ -141,7 +141,7 @@ impl AsyncWrite for DownstreamStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.say_goodbye();
+        self.hold_until_close();
         delegate!(self, stream => stream.poll_shutdown(cx))
     }
 }
@@ -177,12 +177,12 @@ pub(super) mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let dialling = TcpStream::connect(listener.local_addr().unwrap());
         let (theirs, accepted) = tokio::join!(dialling, listener.accept());
-        let ours = DownstreamSocket::below_tls(accepted.unwrap().0, Rc::new(ConnectionActivity::one_by_one()));
+        let ours = DownstreamSocket::for_tls(accepted.unwrap().0, Rc::new(ConnectionActivity::http1()));
         let (acceptor, connector) = (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
         let name = ServerName::try_from("gitlab.test").unwrap();
         let (ours, theirs) = tokio::join!(acceptor.accept(ours), connector.connect(name, theirs.unwrap()));
         let mut ours = Box::new(ours.unwrap());
-        ours.get_mut().0.greeted();
+        ours.get_mut().0.handshake_done();
         (ours.into(), theirs.unwrap())
     }
 

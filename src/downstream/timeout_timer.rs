@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_has_done_much_still_has_its_deadlines() {
-        let mut watchdog = TimeoutTimer::new(Rc::new(ConnectionActivity::one_by_one()));
+        let mut watchdog = TimeoutTimer::new(Rc::new(ConnectionActivity::http1()));
         let start = Instant::now();
         let mut has_worked = false;
         let barked = poll_fn(|cx| {

@@ -49,7 +49,7 @@ struct LazyInstant(Cell<Option<Instant>>);
 
 impl ConnectionActivity {
     /// A new connection, on which requests come one after the other. The first is due at once.
-    pub fn one_by_one() -> ConnectionActivity {
+    pub fn http1() -> ConnectionActivity {
         ConnectionActivity {
             phase: Cell::new(ConnectionPhase::Head),
             since: LazyInstant(Cell::new(Some(Instant::now()))),
@@ -63,12 +63,12 @@ impl ConnectionActivity {
     }
 
     /// The connection speaks HTTP/2.
-    pub fn multiplexed(&self) {
+    pub fn set_http2(&self) {
         self.enter(ConnectionPhase::IdleMultiplexed);
     }
 
     /// The head of a request is complete.
-    pub fn exchange_opened(&self) {
+    pub fn request_started(&self) {
         self.exchanges.set(self.exchanges.get() + 1);
         match self.phase.get() {
             ConnectionPhase::IdleMultiplexed | ConnectionPhase::Busy => {}
@@ -77,7 +77,7 @@ impl ConnectionActivity {
     }
 
     /// An answer is complete, or was given up.
-    pub fn exchange_closed(&self) {
+    pub fn response_finished(&self) {
         let open = self.exchanges.get().saturating_sub(1);
         self.exchanges.set(open);
         match self.phase.get() {
@@ -88,7 +88,7 @@ impl ConnectionActivity {
     }
 
     /// Whether a request is being answered.
-    pub(super) fn has_open_exchange(&self) -> bool {
+    pub(super) fn has_active_request(&self) -> bool {
         self.exchanges.get() > 0
     }
 
@@ -98,13 +98,13 @@ impl ConnectionActivity {
     }
 
     /// Bytes of an answer are on their way, and it is the client's turn to take them.
-    pub fn answer_offered(&self) {
+    pub fn response_pending(&self) {
         self.untaken.set(self.untaken.get() + 1);
         self.untaken_since.begin();
     }
 
     /// The client has taken what was offered, or the answer is over.
-    pub fn answer_taken(&self) {
+    pub fn response_consumed(&self) {
         self.untaken.set(self.untaken.get().saturating_sub(1));
         self.untaken_since.begin();
     }
@@ -112,7 +112,7 @@ impl ConnectionActivity {
     /// Since it takes nothing of what is ready for it, the client has until then. A blocked socket shows it
     /// in HTTP/1; an HTTP/2 client can let the socket run and give its streams no window.
     pub fn write_deadline(&self) -> Option<Instant> {
-        self.note_time();
+        self.resolve_instants();
         let stuck = self.is_write_stuck.get().then(|| self.write_stuck_since.get());
         let untaken = (self.untaken.get() > 0).then(|| self.untaken_since.get());
         let since = [stuck, untaken].into_iter().flatten().flatten().min()?;
@@ -121,7 +121,7 @@ impl ConnectionActivity {
 
     /// When the client has been too slow; `None` while nothing is asked of it.
     pub fn deadline(&self, limits: &DownstreamTimeouts) -> Option<Instant> {
-        self.note_time();
+        self.resolve_instants();
         let idle = self.since.get().and_then(|since| match self.phase.get() {
             ConnectionPhase::Head => Some(since + limits.head),
             ConnectionPhase::Idle => Some(since + limits.keep_alive),
@@ -132,7 +132,7 @@ impl ConnectionActivity {
     }
 
     /// Gives what began since the last time, and is still going on, its time.
-    fn note_time(&self) {
+    fn resolve_instants(&self) {
         let is_waited_for = self.phase.get() != ConnectionPhase::Busy && self.exchanges.get() == 0;
         let of_phase = is_waited_for.then_some(&self.since);
         let stuck = self.is_write_stuck.get().then_some(&self.write_stuck_since);
@@ -187,14 +187,14 @@ mod tests {
     async fn idle_head_and_busy_have_their_own_deadlines() {
         let start = Instant::now();
         let left = |activity: &ConnectionActivity| activity.deadline(&LIMITS).map(|at| (at - start).as_secs());
-        let activity = ConnectionActivity::one_by_one();
+        let activity = ConnectionActivity::http1();
         assert_eq!(left(&activity), Some(30));
-        activity.exchange_opened();
+        activity.request_started();
         assert_eq!(left(&activity), None);
         activity.write_attempted(true);
         assert_eq!(left(&activity), Some(60));
         activity.write_attempted(false);
-        activity.exchange_closed();
+        activity.response_finished();
         assert_eq!(left(&activity), Some(65));
         tokio::time::advance(Duration::from_secs(60)).await;
         activity.bytes_arrived();
@@ -203,11 +203,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn http2_frames_do_not_count_as_heads() {
-        let activity = ConnectionActivity::one_by_one();
-        activity.multiplexed();
+        let activity = ConnectionActivity::http1();
+        activity.set_http2();
         activity.bytes_arrived();
         assert_eq!(activity.deadline(&LIMITS), Some(Instant::now() + LIMITS.keep_alive));
-        activity.exchange_opened();
+        activity.request_started();
         assert_eq!(activity.deadline(&LIMITS), None);
     }
 }

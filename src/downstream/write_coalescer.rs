@@ -14,11 +14,11 @@ use tokio::net::TcpStream;
 
 /// What happens to bytes that are written.
 pub(super) enum WriteCoalescer {
-    AtOnce,
+    Immediate,
     /// They wait until somebody asks for them to be sent.
-    Held(Vec<u8>),
+    Holding(Vec<u8>),
     /// They leave, and what was held leaves with them.
-    WithHeld(Vec<u8>),
+    Flushing(Vec<u8>),
 }
 
 /// Whether more follows at once, perhaps only the end.
@@ -31,13 +31,13 @@ pub(super) enum MoreToFollow {
 impl WriteCoalescer {
     /// From now on, what is written waits.
     pub(super) fn hold(&mut self) {
-        *self = WriteCoalescer::Held(self.take_held());
+        *self = WriteCoalescer::Holding(self.take_held());
     }
 
     /// From now on, what is written leaves, and with it what has waited.
     pub(super) fn release(&mut self) {
         let held = self.take_held();
-        *self = if held.is_empty() { WriteCoalescer::AtOnce } else { WriteCoalescer::WithHeld(held) };
+        *self = if held.is_empty() { WriteCoalescer::Immediate } else { WriteCoalescer::Flushing(held) };
     }
 
     /// Sends `bytes` behind what was held, or holds them too.
@@ -48,12 +48,12 @@ impl WriteCoalescer {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self {
-            WriteCoalescer::AtOnce => return Pin::new(tcp).poll_write(cx, bytes),
-            WriteCoalescer::Held(held) => {
+            WriteCoalescer::Immediate => return Pin::new(tcp).poll_write(cx, bytes),
+            WriteCoalescer::Holding(held) => {
                 held.extend_from_slice(bytes);
                 return Poll::Ready(Ok(bytes.len()));
             }
-            WriteCoalescer::WithHeld(held) => {
+            WriteCoalescer::Flushing(held) => {
                 while !held.is_empty() {
                     let both = [IoSlice::new(held), IoSlice::new(bytes)];
                     let sent = taken(ready!(Pin::new(&mut *tcp).poll_write_vectored(cx, &both)))?;
@@ -71,13 +71,13 @@ impl WriteCoalescer {
     }
 
     /// Sends what was held.
-    pub(super) fn poll_send(
+    pub(super) fn poll_flush(
         &mut self,
         tcp: &TcpStream,
         cx: &mut Context<'_>,
         following: MoreToFollow,
     ) -> Poll<io::Result<()>> {
-        let (WriteCoalescer::Held(held) | WriteCoalescer::WithHeld(held)) = self else {
+        let (WriteCoalescer::Holding(held) | WriteCoalescer::Flushing(held)) = self else {
             return Poll::Ready(Ok(()));
         };
         while !held.is_empty() {
@@ -94,8 +94,8 @@ impl WriteCoalescer {
 
     fn take_held(&mut self) -> Vec<u8> {
         match self {
-            WriteCoalescer::AtOnce => Vec::new(),
-            WriteCoalescer::Held(held) | WriteCoalescer::WithHeld(held) => std::mem::take(held),
+            WriteCoalescer::Immediate => Vec::new(),
+            WriteCoalescer::Holding(held) | WriteCoalescer::Flushing(held) => std::mem::take(held),
         }
     }
 }
@@ -144,11 +144,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_held_leaves_before_what_is_written_next() {
         let (mut tcp, mut client) = pair().await;
-        let mut sending = WriteCoalescer::Held(Vec::new());
+        let mut sending = WriteCoalescer::Holding(Vec::new());
         assert_eq!(poll_fn(|cx| sending.poll_write(&mut tcp, cx, b"tickets ")).await.unwrap(), 8);
         sending.release();
         assert_eq!(poll_fn(|cx| sending.poll_write(&mut tcp, cx, b"answer")).await.unwrap(), 6);
-        assert!(matches!(sending, WriteCoalescer::AtOnce));
+        assert!(matches!(sending, WriteCoalescer::Immediate));
         let mut arrived = [0; 14];
         client.read_exact(&mut arrived).await.unwrap();
         assert_eq!(&arrived, b"tickets answer");
@@ -157,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_takes_it_in_pieces_gets_all_of_it() {
         let (mut tcp, mut client) = pair().await;
-        let mut sending = WriteCoalescer::WithHeld(plenty());
+        let mut sending = WriteCoalescer::Flushing(plenty());
         let sent = async {
             let count = poll_fn(|cx| sending.poll_write(&mut tcp, cx, b"answer")).await.unwrap();
             tcp.write_all(&b"answer"[count..]).await.unwrap();
@@ -172,9 +172,9 @@ mod tests {
     #[tokio::test]
     async fn what_was_held_for_the_end_is_sent_in_full() {
         let (mut tcp, mut client) = pair().await;
-        let mut sending = WriteCoalescer::Held(plenty());
+        let mut sending = WriteCoalescer::Holding(plenty());
         let sent = async {
-            poll_fn(|cx| sending.poll_send(&tcp, cx, MoreToFollow::End)).await.unwrap();
+            poll_fn(|cx| sending.poll_flush(&tcp, cx, MoreToFollow::End)).await.unwrap();
             tcp.shutdown().await.unwrap();
         };
         let mut arrived = Vec::new();

@@ -144,13 +144,13 @@ fn split_size(unread: &mut Bytes) -> Result<Option<u64>, Http1ParseError> {
             }
             Ok(Some(size))
         }
-        Status::Partial if unread.len() < LONGEST_SIZE_LINE => Ok(None),
+        Status::Partial if unread.len() < MAX_SIZE_LINE => Ok(None),
         Status::Partial => Err(Http1ParseError::Chunk),
     }
 }
 
 fn split_trailers(unread: &mut Bytes) -> Result<Option<HeaderMap>, Http1ParseError> {
-    let mut fields = [httparse::EMPTY_HEADER; MOST_TRAILERS];
+    let mut fields = [httparse::EMPTY_HEADER; MAX_TRAILERS];
     let (length, fields) =
         match httparse::parse_headers(unread, &mut fields).map_err(|_| Http1ParseError::Trailers)? {
             Status::Complete(parsed) => parsed,
@@ -168,9 +168,9 @@ fn split_trailers(unread: &mut Bytes) -> Result<Option<HeaderMap>, Http1ParseErr
 }
 
 /// Digits, and extensions that nobody heeds.
-const LONGEST_SIZE_LINE: usize = 4 * 1024;
+const MAX_SIZE_LINE: usize = 4 * 1024;
 
-const MOST_TRAILERS: usize = 64;
+const MAX_TRAILERS: usize = 64;
 
 /// Bytes.
 const LARGEST_TRAILERS: usize = 16 * 1024;
@@ -235,7 +235,7 @@ mod tests {
         for text in texts {
             assert!(decoded(BodyDecoder::chunked(), text, text.len()).is_err(), "{}", text.escape_ascii());
         }
-        let endless = [&b"4;"[..], &[b'x'; LONGEST_SIZE_LINE]].concat();
+        let endless = [&b"4;"[..], &[b'x'; MAX_SIZE_LINE]].concat();
         assert!(decoded(BodyDecoder::chunked(), &endless, endless.len()).is_err());
     }
 

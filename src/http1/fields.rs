@@ -29,7 +29,7 @@ pub(crate) fn is_chunked(headers: &HeaderMap) -> Result<bool, Http1ParseError> {
 }
 
 /// A length that is said twice must be the same, and is passed on once (RFC 9110 section 8.6).
-pub(crate) fn settle_length(headers: &mut HeaderMap) -> Result<Option<u64>, Http1ParseError> {
+pub(crate) fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, Http1ParseError> {
     let mut said = headers.get_all(header::CONTENT_LENGTH).iter().flat_map(tokens);
     let Some(first) = said.next() else { return Ok(None) };
     let length = decimal(first).ok_or(Http1ParseError::Length)?;
@@ -61,12 +61,12 @@ pub(crate) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 /// Whether a trailer stands in the list of those that were announced. A recipient that was not told of it may take
 /// it for anything (RFC 9110 section 6.5.1).
-pub(crate) fn is_announced(announced: Option<&HeaderValue>, name: &HeaderName) -> bool {
+pub(crate) fn is_declared_trailer(announced: Option<&HeaderValue>, name: &HeaderName) -> bool {
     announced.into_iter().flat_map(tokens).any(|one| one.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 /// As many as hyper takes.
-pub(crate) const MOST_HEADERS: usize = 100;
+pub(crate) const MAX_HEADERS: usize = 100;
 
 /// How many headers a route adds, mostly: room for them spares the map from growing.
 const OWN_HEADERS: usize = 4;

@@ -45,9 +45,9 @@ impl ReadBuffer {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let count = if self.appetite == self.smallest {
-            ready!(self.poll_sip(stream, cx))?
+            ready!(self.poll_read_pooled(stream, cx))?
         } else {
-            ready!(self.poll_gulp(stream, cx))?
+            ready!(self.poll_read_in_place(stream, cx))?
         };
         if count >= self.appetite {
             self.appetite = (self.appetite * 2).min(LARGEST_READ);
@@ -61,8 +61,12 @@ impl ReadBuffer {
 
     /// A usual message is read into a buffer that is lent, and given as much memory as it has bytes. While nothing
     /// comes, none is asked for: applications think, and some let requests wait for a minute.
-    fn poll_sip<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut lent = buffer_pool::lend();
+    fn poll_read_pooled<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut lent = buffer_pool::acquire();
         let mut arrived = ReadBuf::new(&mut lent[..self.smallest]);
         ready!(Pin::new(stream).poll_read(cx, &mut arrived))?;
         let fresh = arrived.filled();
@@ -72,7 +76,11 @@ impl ReadBuffer {
     }
 
     /// A large message is read to where it stays.
-    fn poll_gulp<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_read_in_place<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         self.room.reserve(self.appetite);
         let count = ready!(poll_read_buf(Pin::new(stream), cx, &mut self.room))?;
         let fresh = self.room.split();
@@ -82,12 +90,12 @@ impl ReadBuffer {
     }
 
     /// Keeps no room while nothing comes.
-    pub(crate) fn give_room_back(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         self.room = BytesMut::new();
     }
 
     /// Gives the memory back until the next message.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn release(&mut self) {
         *self = ReadBuffer::new(self.smallest);
     }
 

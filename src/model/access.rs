@@ -49,7 +49,7 @@ impl AccessRules {
     }
 
     /// Whether a client may pass. An IPv4 client of an IPv6 socket counts as what it is.
-    pub fn permit(&self, client: IpAddr) -> bool {
+    pub fn allows(&self, client: IpAddr) -> bool {
         if self.0.is_empty() {
             return true;
         }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn permits(rules: &AccessRules, client: &str) -> bool {
-        rules.permit(client.parse().unwrap())
+        rules.allows(client.parse().unwrap())
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub struct CertificateFiles {
 
 impl CertificateFiles {
     /// All of them, the chain first.
-    pub fn all(&self) -> impl Iterator<Item = &Path> {
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
         [Some(self.chain.as_path()), Some(self.key.as_path()), self.passwords.as_deref()].into_iter().flatten()
     }
 }

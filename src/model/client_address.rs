@@ -15,7 +15,7 @@ pub enum ClientAddressPolicy {
     /// Whoever connects is the client.
     Peer,
     /// Trusted peers are asked.
-    Told(RealIpPolicy),
+    RealIp(RealIpPolicy),
 }
 
 /// Who is asked for the client's address, and what is made of the answer.
@@ -48,14 +48,14 @@ pub enum RealIpSelection {
 impl ClientAddressPolicy {
     /// The client of a request that came from `peer`, who spoke for `proxied` in the PROXY protocol. The port
     /// is 0 where nobody has said it.
-    pub fn of_request(&self, peer: SocketAddr, proxied: Option<SocketAddr>, headers: &HeaderMap) -> SocketAddr {
-        let ClientAddressPolicy::Told(told) = self else { return peer };
+    pub fn resolve(&self, peer: SocketAddr, proxied: Option<SocketAddr>, headers: &HeaderMap) -> SocketAddr {
+        let ClientAddressPolicy::RealIp(told) = self else { return peer };
         if !told.trusts(peer.ip()) {
             return peer;
         }
         match &told.source {
             RealIpSource::ProxyProtocol => proxied.unwrap_or(peer),
-            RealIpSource::Header(name) => told.chosen(headers, name).unwrap_or(peer),
+            RealIpSource::Header(name) => told.select(headers, name).unwrap_or(peer),
         }
     }
 }
@@ -67,9 +67,9 @@ impl RealIpPolicy {
 
     /// The address that counts, from the end of the list. What stands before something that is no address was
     /// written by nobody who is known, so it does not count.
-    fn chosen(&self, headers: &HeaderMap, name: &HeaderName) -> Option<SocketAddr> {
+    fn select(&self, headers: &HeaderMap, name: &HeaderName) -> Option<SocketAddr> {
         let mut chosen = None;
-        for written in headers.get_all(name).iter().rev().flat_map(listed) {
+        for written in headers.get_all(name).iter().rev().flat_map(forwarded_addresses) {
             let Some(address) = parse(written) else { break };
             chosen = Some(address);
             if self.choice == RealIpSelection::Last || !self.trusts(address.ip()) {
@@ -81,7 +81,7 @@ impl RealIpPolicy {
 }
 
 /// What is listed in a header, the last first. Blanks separate as commas do, as in nginx.
-fn listed(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+fn forwarded_addresses(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().rsplit(|byte| b", \t".contains(byte)).filter(|written| !written.is_empty())
 }
 
@@ -103,7 +103,7 @@ mod tests {
 
     fn told(source: RealIpSource, choice: RealIpSelection) -> ClientAddressPolicy {
         let trusted = ["10.0.0.0/8", "2001:db8::/32"].map(|text| text.parse().unwrap()).to_vec();
-        ClientAddressPolicy::Told(RealIpPolicy { trusted, source, choice })
+        ClientAddressPolicy::RealIp(RealIpPolicy { trusted, source, choice })
     }
 
     /// The client that a request with these `X-Forwarded-For` lines has.
@@ -114,7 +114,7 @@ mod tests {
             headers.append(&name, HeaderValue::from_str(line).unwrap());
         }
         let policy = told(RealIpSource::Header(name), choice);
-        policy.of_request(peer.parse().unwrap(), None, &headers).to_string()
+        policy.resolve(peer.parse().unwrap(), None, &headers).to_string()
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(client(RealIpSelection::Last, BALANCER, &[]), BALANCER);
         let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "192.0.2.7".parse().unwrap())]);
         let peer = BALANCER.parse().unwrap();
-        assert_eq!(ClientAddressPolicy::Peer.of_request(peer, None, &headers), peer);
+        assert_eq!(ClientAddressPolicy::Peer.resolve(peer, None, &headers), peer);
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
     fn the_proxy_protocol_is_believed_by_the_same_rule() {
         let policy = told(RealIpSource::ProxyProtocol, RealIpSelection::Last);
         let client = Some("192.0.2.7:1234".parse().unwrap());
-        let of = |peer: &str, proxied| policy.of_request(peer.parse().unwrap(), proxied, &HeaderMap::new());
+        let of = |peer: &str, proxied| policy.resolve(peer.parse().unwrap(), proxied, &HeaderMap::new());
         assert_eq!(Some(of(BALANCER, client)), client);
         assert_eq!(of("192.0.2.1:9", client).to_string(), "192.0.2.1:9");
         assert_eq!(of(BALANCER, None).to_string(), BALANCER);

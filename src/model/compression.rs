@@ -70,8 +70,8 @@ pub enum GzipProxiedCondition {
 /// Whether answers tell caches that they depend on what the client accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GzipVary {
-    Told,
-    Untold,
+    On,
+    Off,
 }
 
 impl GzipPolicy {

@@ -35,7 +35,7 @@ pub enum HostPattern {
     /// This name only.
     Exact(HostName),
     /// `*.name`: any number of labels before it, but at least one, as the package's Pages do it.
-    Below(HostName),
+    Wildcard(HostName),
 }
 
 /// From names to values: exact before the longest wildcard before the default.
@@ -106,7 +106,7 @@ impl HostPattern {
     /// Reads `name` or `*.name`.
     pub fn parse(text: &str) -> Result<HostPattern, InvalidHost> {
         match text.strip_prefix("*.") {
-            Some(parent) => HostName::parse(parent).map(HostPattern::Below),
+            Some(parent) => HostName::parse(parent).map(HostPattern::Wildcard),
             None => HostName::parse(text).map(HostPattern::Exact),
         }
     }
@@ -114,7 +114,7 @@ impl HostPattern {
     /// The name itself, or the one that all matching names end in.
     pub fn name(&self) -> &HostName {
         match self {
-            HostPattern::Exact(name) | HostPattern::Below(name) => name,
+            HostPattern::Exact(name) | HostPattern::Wildcard(name) => name,
         }
     }
 }
@@ -123,7 +123,7 @@ impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HostPattern::Exact(name) => name.fmt(f),
-            HostPattern::Below(name) => write!(f, "*.{name}"),
+            HostPattern::Wildcard(name) => write!(f, "*.{name}"),
         }
     }
 }
@@ -137,7 +137,7 @@ impl<T> HostTable<T> {
     pub fn insert(&mut self, pattern: HostPattern, value: T) -> Option<T> {
         match pattern {
             HostPattern::Exact(name) => self.exact.insert(name, value),
-            HostPattern::Below(name) => self.below.insert(name, value),
+            HostPattern::Wildcard(name) => self.below.insert(name, value),
         }
     }
 
@@ -162,7 +162,7 @@ impl<T> HostTable<T> {
     /// All patterns with their values, in a stable order: exact names first.
     pub fn entries(&self) -> Vec<(HostPattern, &T)> {
         let exact = self.exact.iter().map(|(name, value)| (HostPattern::Exact(name.clone()), value));
-        let below = self.below.iter().map(|(name, value)| (HostPattern::Below(name.clone()), value));
+        let below = self.below.iter().map(|(name, value)| (HostPattern::Wildcard(name.clone()), value));
         let mut all: Vec<_> = exact.chain(below).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all

@@ -17,7 +17,7 @@ pub struct Listener {
 impl Listener {
     /// The host that stands in where no name decides: whose certificate is shown to a client that names
     /// none, and whose log takes requests for hosts that are not here.
-    pub fn fallback(&self) -> Option<HostId> {
+    pub fn default_host(&self) -> Option<HostId> {
         let first = || self.hosts.entries().into_iter().map(|(_, id)| *id).min();
         self.hosts.default.or_else(first)
     }

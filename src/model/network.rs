@@ -21,7 +21,7 @@ impl Cidr {
     }
 
     /// Whether it holds every address of its kind.
-    pub fn is_everything(&self) -> bool {
+    pub fn is_any(&self) -> bool {
         self.0.prefix_len() == 0
     }
 }

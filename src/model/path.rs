@@ -22,7 +22,7 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
 
 /// The path with `replacement` in place of the first `matched` bytes of its normal form. The rest of the
 /// normal form is encoded again, as nginx does it.
-pub fn replace(path: &str, matched: usize, replacement: &str) -> Result<String, InvalidPath> {
+pub fn replace_prefix(path: &str, matched: usize, replacement: &str) -> Result<String, InvalidPath> {
     let normal = normal_bytes(path)?;
     let mut replaced = replacement.to_owned();
     for byte in normal.get(matched..).unwrap_or_default() {
@@ -125,7 +125,7 @@ mod tests {
             ("/%6b8s-proxy//v1:x@y;z=1", "/k8s-proxy/", "/", "/v1:x@y;z=1"),
             ("/kas/", "/kas/", "/", "/"),
         ] {
-            assert_eq!(replace(path, matched.len(), replacement).as_deref(), Ok(replaced), "{path}");
+            assert_eq!(replace_prefix(path, matched.len(), replacement).as_deref(), Ok(replaced), "{path}");
         }
     }
 

@@ -15,7 +15,7 @@ pub struct ProcessSettings {
     /// started the program.
     pub user: Option<String>,
     /// How long a stop waits for requests and tunnels before it cuts them.
-    pub shutdown_grace: Duration,
+    pub shutdown_timeout: Duration,
     /// Verbosity of the program's own log, on standard error.
     pub log_level: LogLevel,
     pub ticket_keys: TicketKeySource,

@@ -47,7 +47,7 @@ pub enum PathMatch {
     Exact(String),
     Prefix(String),
     /// A prefix that regular expressions do not override (nginx's `^~`).
-    PrefixFirst(String),
+    PreferredPrefix(String),
     /// Searched for anywhere in the path unless anchored.
     Regex(Regex),
 }
@@ -87,17 +87,17 @@ pub struct ForwardAction {
     pub client_timeout: Duration,
     /// Longest silence in both directions of a tunnel.
     pub tunnel_idle_timeout: Duration,
-    pub application_errors: InterceptErrors,
+    pub intercept_errors: InterceptErrors,
 }
 
 /// What becomes of the path of a request. The query goes on as it came in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathRewrite {
     /// Byte for byte as the client wrote it (nginx's `proxy_pass` without a URI).
-    AsItCame,
+    Unchanged,
     /// This stands in place of what the route matched. The rest is decoded, brought to its normal form and
     /// encoded again (nginx's `proxy_pass` with a URI). Never on a route with a pattern.
-    Replaced(PathAndQuery),
+    ReplacePrefix(PathAndQuery),
 }
 
 /// The client is sent elsewhere.
@@ -112,9 +112,9 @@ pub struct RedirectAction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedirectTarget {
     /// To the same path and query, byte for byte.
-    AsItCame,
+    Unchanged,
     /// This stands in place of what the route matched; the rest, in its normal form, and the query follow.
-    Replaced(String),
+    ReplacePrefix(String),
     /// To this path and query, whatever was asked for. May be empty.
     Fixed(String),
 }
@@ -148,7 +148,7 @@ impl RouteTable {
             match route.path {
                 PathMatch::Exact(_) => table.exact.push(route),
                 PathMatch::Regex(_) => table.regex.push(route),
-                PathMatch::Prefix(_) | PathMatch::PrefixFirst(_) => table.prefix.push(route),
+                PathMatch::Prefix(_) | PathMatch::PreferredPrefix(_) => table.prefix.push(route),
             }
         }
         table.prefix.sort_by_key(|route| std::cmp::Reverse(route.path.text().len()));
@@ -161,7 +161,7 @@ impl RouteTable {
             return Some(route);
         }
         let prefix = self.prefix.iter().find(|route| path.starts_with(route.path.text()));
-        if let Some(Route { path: PathMatch::PrefixFirst(_), .. }) = prefix {
+        if let Some(Route { path: PathMatch::PreferredPrefix(_), .. }) = prefix {
             return prefix;
         }
         let regex = self.regex.iter().find(|route| match &route.path {
@@ -173,7 +173,7 @@ impl RouteTable {
 
     /// All routes, in the order in which they are tried.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        let first = self.prefix.iter().filter(|route| matches!(route.path, PathMatch::PrefixFirst(_)));
+        let first = self.prefix.iter().filter(|route| matches!(route.path, PathMatch::PreferredPrefix(_)));
         let last = self.prefix.iter().filter(|route| matches!(route.path, PathMatch::Prefix(_)));
         self.exact.iter().chain(first).chain(&self.regex).chain(last)
     }
@@ -198,7 +198,7 @@ impl PathMatch {
     /// The path, prefix or pattern as it is written.
     pub fn text(&self) -> &str {
         match self {
-            PathMatch::Exact(text) | PathMatch::Prefix(text) | PathMatch::PrefixFirst(text) => text,
+            PathMatch::Exact(text) | PathMatch::Prefix(text) | PathMatch::PreferredPrefix(text) => text,
             PathMatch::Regex(regex) => regex.as_str(),
         }
     }
@@ -227,7 +227,7 @@ impl fmt::Display for PathMatch {
         let sign = match self {
             PathMatch::Exact(_) => "= ",
             PathMatch::Prefix(_) => "",
-            PathMatch::PrefixFirst(_) => "^~ ",
+            PathMatch::PreferredPrefix(_) => "^~ ",
             PathMatch::Regex(_) => "~ ",
         };
         write!(f, "{sign}{}", self.text())
@@ -242,14 +242,14 @@ mod tests {
         let route = |text: &&str| Route {
             path: match text.split_once(' ') {
                 Some(("=", path)) => PathMatch::Exact(path.into()),
-                Some(("^~", path)) => PathMatch::PrefixFirst(path.into()),
+                Some(("^~", path)) => PathMatch::PreferredPrefix(path.into()),
                 Some(("~", pattern)) => PathMatch::Regex(Regex::new(pattern).unwrap()),
                 _ => PathMatch::Prefix((*text).into()),
             },
             action: RouteAction::Redirect(RedirectAction {
                 status: StatusCode::MOVED_PERMANENTLY,
                 origin: RedirectOrigin::SameHost { port: None },
-                path: RedirectTarget::AsItCame,
+                path: RedirectTarget::Unchanged,
             }),
             response_headers: Vec::new(),
             access: AccessRules::default(),

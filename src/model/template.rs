@@ -23,7 +23,7 @@ pub enum TemplatePart<V> {
 /// What a template can name. Displayed as its name, without `$`.
 pub trait TemplateVariable: Sized + fmt::Display {
     /// The variable of a name, which is in lower case.
-    fn named(name: &str) -> Option<Self>;
+    fn from_name(name: &str) -> Option<Self>;
 }
 
 /// Why a text is no template.
@@ -40,7 +40,7 @@ pub enum InvalidTemplate {
 /// Tells what variables stand for.
 pub trait VariableSource<V> {
     /// Appends the value of a variable to `out`.
-    fn append(&self, variable: &V, out: &mut Vec<u8>) -> VariablePresence;
+    fn write(&self, variable: &V, out: &mut Vec<u8>) -> VariablePresence;
 }
 
 /// Whether a variable has a value. nginx distinguishes an empty one from none at all.
@@ -66,7 +66,7 @@ impl<V: TemplateVariable> Template<V> {
                 continue;
             }
             let (name, after) = split_name(after)?;
-            let variable = V::named(&name.to_ascii_lowercase());
+            let variable = V::from_name(&name.to_ascii_lowercase());
             push_literal(&mut pieces, std::mem::take(&mut literal));
             pieces.push(TemplatePart::Variable(variable.ok_or_else(|| InvalidTemplate::Unknown(name.to_owned()))?));
             rest = after;
@@ -105,7 +105,7 @@ impl<V> Template<V> {
             match piece {
                 TemplatePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
                 TemplatePart::Variable(variable) => {
-                    facts.append(variable, out);
+                    facts.write(variable, out);
                 }
             }
         }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     impl TemplateVariable for Letter {
-        fn named(name: &str) -> Option<Letter> {
+        fn from_name(name: &str) -> Option<Letter> {
             match name {
                 "a" => Some(Letter::A),
                 "b" => Some(Letter::B),
@@ -187,7 +187,7 @@ mod tests {
     struct OnlyA;
 
     impl VariableSource<Letter> for OnlyA {
-        fn append(&self, variable: &Letter, out: &mut Vec<u8>) -> VariablePresence {
+        fn write(&self, variable: &Letter, out: &mut Vec<u8>) -> VariablePresence {
             match variable {
                 Letter::A => {
                     out.push(b'1');

@@ -96,7 +96,7 @@ pub enum HandshakeKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TicketKeySource {
     /// Made by the process, exchanged every six hours, gone with it.
-    Own,
+    Generated,
     /// A file with one or more keys of 80 bytes. The first seals, all of them open.
     File(PathBuf),
 }
@@ -104,8 +104,8 @@ pub enum TicketKeySource {
 /// Whether clients are asked for certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientAuth {
-    NotAsked,
-    Asked(ClientAuthPolicy),
+    Off,
+    Verify(ClientAuthPolicy),
 }
 
 /// Who vouches for clients.
@@ -131,7 +131,7 @@ impl TicketKeySource {
     /// The file of them, if they come from one.
     pub fn file(&self) -> Option<&Path> {
         match self {
-            TicketKeySource::Own => None,
+            TicketKeySource::Generated => None,
             TicketKeySource::File(file) => Some(file),
         }
     }
@@ -141,8 +141,8 @@ impl ClientAuth {
     /// Authorities, and revocation lists if there are any.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let authority = match self {
-            ClientAuth::NotAsked => None,
-            ClientAuth::Asked(authority) => Some(authority),
+            ClientAuth::Off => None,
+            ClientAuth::Verify(authority) => Some(authority),
         };
         authority.into_iter().flat_map(|it| [Some(it.ca.as_path()), it.crl.as_deref()]).flatten()
     }
@@ -150,7 +150,7 @@ impl ClientAuth {
 
 impl TlsSettings {
     /// Whether a connection on these terms protects a request for a host on `others` as well.
-    pub fn protect_as(&self, others: &TlsSettings) -> bool {
+    pub fn is_at_least_as_strict_as(&self, others: &TlsSettings) -> bool {
         let (own, other) = (&self.policy, &others.policy);
         own.versions == other.versions
             && own.suites == other.suites
@@ -159,14 +159,14 @@ impl TlsSettings {
     }
 
     /// Whether requests need a client certificate.
-    pub fn require_client(&self) -> bool {
-        matches!(&self.policy.clients, ClientAuth::Asked(authority) if authority.demand == ClientAuthMode::Required)
+    pub fn requires_client_certificate(&self) -> bool {
+        matches!(&self.policy.clients, ClientAuth::Verify(authority) if authority.demand == ClientAuthMode::Required)
     }
 }
 
 impl TlsVersions {
     /// Whether a version that is offered can use a suite.
-    pub fn have(self, suite: CipherSuite) -> bool {
+    pub fn supports(self, suite: CipherSuite) -> bool {
         self == TlsVersions::Tls12And13 || suite.is_of_tls13()
     }
 }
@@ -202,7 +202,7 @@ impl CipherSuite {
     }
 
     /// The suite of that name.
-    pub fn named(name: &str) -> Option<CipherSuite> {
+    pub fn from_name(name: &str) -> Option<CipherSuite> {
         CipherSuite::ALL.into_iter().find(|suite| suite.name() == name)
     }
 

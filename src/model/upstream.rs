@@ -65,21 +65,21 @@ pub enum UpstreamTrust {
     /// Those of authorities that the operating system trusts.
     System,
     /// Those of the authorities in this file.
-    Authorities(PathBuf),
+    CaFile(PathBuf),
     /// The very first certificate in this file and no other, whatever its names, dates and issuer are.
     Pinned(PathBuf),
     /// Any. Whoever gets between can read and change everything.
-    Anything,
+    Insecure,
 }
 
 impl UpstreamTlsSettings {
     /// All that it names.
     pub fn files(&self) -> Vec<&Path> {
         let trusted = match &self.trust {
-            UpstreamTrust::Authorities(file) | UpstreamTrust::Pinned(file) => Some(file.as_path()),
-            UpstreamTrust::System | UpstreamTrust::Anything => None,
+            UpstreamTrust::CaFile(file) | UpstreamTrust::Pinned(file) => Some(file.as_path()),
+            UpstreamTrust::System | UpstreamTrust::Insecure => None,
         };
-        trusted.into_iter().chain(self.identity.iter().flat_map(CertificateFiles::all)).collect()
+        trusted.into_iter().chain(self.identity.iter().flat_map(CertificateFiles::paths)).collect()
     }
 }
 

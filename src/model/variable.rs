@@ -176,7 +176,7 @@ impl LogVariable {
 }
 
 impl TemplateVariable for RequestVariable {
-    fn named(name: &str) -> Option<RequestVariable> {
+    fn from_name(name: &str) -> Option<RequestVariable> {
         let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, meant)| meant);
         if let Some(fact) = NamedRequestVariable::named(name) {
             return Some(RequestVariable::Fact(fact));
@@ -193,7 +193,7 @@ impl TemplateVariable for RequestVariable {
 }
 
 impl TemplateVariable for LogVariable {
-    fn named(name: &str) -> Option<LogVariable> {
+    fn from_name(name: &str) -> Option<LogVariable> {
         if let Some(outcome) = NamedResponseVariable::named(name) {
             return Some(LogVariable::Outcome(outcome));
         }
@@ -203,7 +203,7 @@ impl TemplateVariable for LogVariable {
         if let Some(rest) = after_prefix(name, "sent_http_") {
             return header(rest).map(LogVariable::SentHeader);
         }
-        RequestVariable::named(name).map(LogVariable::Request)
+        RequestVariable::from_name(name).map(LogVariable::Request)
     }
 }
 
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn every_name_is_one_of_a_variable_and_is_written_as_it_was_read() {
         for name in LogVariable::names() {
-            let variable = LogVariable::named(name).unwrap();
+            let variable = LogVariable::from_name(name).unwrap();
             let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
             assert_eq!(variable.to_string(), alias.map_or(name, |(_, meant)| meant));
         }
@@ -271,11 +271,11 @@ mod tests {
     #[test]
     fn a_prefix_makes_a_variable_of_any_name() {
         for name in ["http_x_forwarded_for", "arg_private_token", "cookie_session", "sent_http_etag"] {
-            assert_eq!(LogVariable::named(name).unwrap().to_string(), name);
+            assert_eq!(LogVariable::from_name(name).unwrap().to_string(), name);
         }
         let header = HeaderName::from_static("x-real-ip");
-        assert_eq!(RequestVariable::named("http_x_real_ip"), Some(RequestVariable::Header(header)));
-        assert_eq!(RequestVariable::named("http_"), None);
+        assert_eq!(RequestVariable::from_name("http_x_real_ip"), Some(RequestVariable::Header(header)));
+        assert_eq!(RequestVariable::from_name("http_"), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct PooledBuffer(Box<[u8]>);
 pub const SIZE: usize = 64 * 1024;
 
 /// Borrows a buffer. Its content is whatever the last borrower left.
-pub fn lend() -> PooledBuffer {
+pub fn acquire() -> PooledBuffer {
     let shelved = SHELF.with(|shelf| shelf.borrow_mut().pop());
     PooledBuffer(shelved.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()))
 }

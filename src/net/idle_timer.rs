@@ -29,11 +29,11 @@ impl IdleTimer {
     /// Begins anew with another limit.
     pub fn restart(&mut self, limit: Duration) {
         self.limit = limit;
-        self.progress();
+        self.reset();
     }
 
     /// Something moved; the silence starts anew.
-    pub fn progress(&mut self) {
+    pub fn reset(&mut self) {
         self.since = None;
     }
 
@@ -73,7 +73,7 @@ mod tests {
         let mut timer = IdleTimer::new(Duration::from_secs(10));
         assert!(poll_fn(|cx| Poll::Ready(timer.poll_expired(cx).is_pending())).await);
         tokio::time::sleep(Duration::from_secs(8)).await;
-        timer.progress();
+        timer.reset();
         poll_fn(|cx| timer.poll_expired(cx)).await;
         assert_eq!(start.elapsed().as_secs(), 18);
     }
@@ -92,7 +92,7 @@ mod tests {
     async fn silence_is_counted_while_somebody_waits() {
         let start = Instant::now();
         let mut timer = IdleTimer::new(Duration::from_secs(10));
-        timer.progress();
+        timer.reset();
         tokio::time::sleep(Duration::from_secs(8)).await;
         poll_fn(|cx| timer.poll_expired(cx)).await;
         assert_eq!(start.elapsed().as_secs(), 18);

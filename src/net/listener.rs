@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::tcp::notice_death;
+use super::tcp::enable_keepalive;
 
 /// Binds one listening socket. Several, one per worker, share an address; the kernel spreads the
 /// connections over them.
@@ -29,7 +29,7 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 
 /// Whether somebody answers at an address already. Sharing it would succeed, when it is a second instance of
 /// this program under the same account, and then each would get some of the clients.
-pub fn is_taken(address: SocketAddr) -> bool {
+pub fn is_in_use(address: SocketAddr) -> bool {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -41,7 +41,7 @@ pub fn is_taken(address: SocketAddr) -> bool {
 
 /// Whether binding failed because this machine has no IPv6. `[::]` is among the defaults, but not every machine
 /// has it.
-pub fn is_without_ip6(address: SocketAddr, error: &io::Error) -> bool {
+pub fn is_ipv6_unavailable(address: SocketAddr, error: &io::Error) -> bool {
     address.is_ipv6()
         && address.ip().is_unspecified()
         && matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
@@ -67,7 +67,7 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 /// refuse clients.
 fn prepare(socket: &Socket) {
     let _ = socket.set_tcp_nodelay(true);
-    notice_death(socket);
+    enable_keepalive(socket);
 }
 
 /// The client gave up between its handshake and our accept.

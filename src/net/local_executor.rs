@@ -13,6 +13,6 @@ where
     F: Future<Output = ()> + 'static,
 {
     fn execute(&self, task: F) {
-        TaskTracker::spawn_part(task);
+        TaskTracker::spawn_detached(task);
     }
 }

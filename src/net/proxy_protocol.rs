@@ -18,7 +18,7 @@ pub enum ProxyProtocolError {
     Missing,
     /// It begins as a header does, but breaks the specification.
     Malformed,
-    TooSlow,
+    Timeout,
     Io(io::Error),
 }
 
@@ -44,7 +44,7 @@ struct ProxyProtocolHeader {
 pub async fn read(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, ProxyProtocolError> {
     match tokio::time::timeout(DEADLINE, read_header(tcp)).await {
         Ok(read) => read,
-        Err(_) => Err(ProxyProtocolError::TooSlow),
+        Err(_) => Err(ProxyProtocolError::Timeout),
     }
 }
 
@@ -53,7 +53,7 @@ impl std::fmt::Display for ProxyProtocolError {
         match self {
             ProxyProtocolError::Missing => f.write_str("it does not begin with a PROXY header"),
             ProxyProtocolError::Malformed => f.write_str("its PROXY header is malformed"),
-            ProxyProtocolError::TooSlow => f.write_str("its PROXY header did not arrive in time"),
+            ProxyProtocolError::Timeout => f.write_str("its PROXY header did not arrive in time"),
             ProxyProtocolError::Io(error) => error.fmt(f),
         }
     }
@@ -68,7 +68,7 @@ impl From<io::Error> for ProxyProtocolError {
 /// Looks at what has come before taking it, because what follows the header belongs to others. What has been
 /// looked at is taken at once if the header goes on, so that waiting for the rest really waits.
 async fn read_header(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, ProxyProtocolError> {
-    let mut buffer = vec![0; LONGEST];
+    let mut buffer = vec![0; MAX_LEN];
     let mut taken = 0;
     loop {
         let seen = taken + tcp.peek(&mut buffer[taken..]).await?;
@@ -89,10 +89,10 @@ async fn read_header(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, ProxyPro
 
 fn beginning(bytes: &[u8]) -> HeaderParseState {
     if bytes.starts_with(SIGNATURE) {
-        return binary(bytes).unwrap_or(HeaderParseState::Part);
+        return parse_v2(bytes).unwrap_or(HeaderParseState::Part);
     }
     if bytes.starts_with(WORD) {
-        return line(bytes);
+        return parse_v1(bytes);
     }
     if SIGNATURE.starts_with(bytes) || WORD.starts_with(bytes) {
         HeaderParseState::Part
@@ -102,19 +102,19 @@ fn beginning(bytes: &[u8]) -> HeaderParseState {
 }
 
 /// Version 1: `PROXY TCP4 192.0.2.7 192.0.2.1 56324 443`, and an end of line.
-fn line(bytes: &[u8]) -> HeaderParseState {
-    let bytes = &bytes[..bytes.len().min(LONGEST_LINE)];
+fn parse_v1(bytes: &[u8]) -> HeaderParseState {
+    let bytes = &bytes[..bytes.len().min(MAX_LINE)];
     let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else {
-        return if bytes.len() < LONGEST_LINE { HeaderParseState::Part } else { HeaderParseState::Malformed };
+        return if bytes.len() < MAX_LINE { HeaderParseState::Part } else { HeaderParseState::Malformed };
     };
-    let client = std::str::from_utf8(&bytes[WORD.len()..end]).ok().and_then(line_client);
+    let client = std::str::from_utf8(&bytes[WORD.len()..end]).ok().and_then(v1_client);
     client.map_or(HeaderParseState::Malformed, |client| {
         HeaderParseState::Header(ProxyProtocolHeader { client, length: end + 2 })
     })
 }
 
 /// The client that a line names, behind its first word; the outer `None` is a line that breaks the rules.
-fn line_client(text: &str) -> Option<Option<SocketAddr>> {
+fn v1_client(text: &str) -> Option<Option<SocketAddr>> {
     let words: Vec<&str> = text.split(' ').collect();
     match words[..] {
         // Whatever else it says is to be ignored.
@@ -138,16 +138,16 @@ fn port(text: &str) -> Option<u16> {
 
 /// Version 2: signature, version with command, family with protocol, length, addresses, and more that is
 /// passed over. `None` if it is not complete.
-fn binary(bytes: &[u8]) -> Option<HeaderParseState> {
+fn parse_v2(bytes: &[u8]) -> Option<HeaderParseState> {
     let fixed = bytes.get(SIGNATURE.len()..FIXED)?;
     let [command, family, high, low] = *fixed else { return None };
     let length = FIXED + usize::from(u16::from_be_bytes([high, low]));
-    if length > LONGEST {
+    if length > MAX_LEN {
         return Some(HeaderParseState::Malformed);
     }
     let client = match command {
         LOCAL => Some(None),
-        PROXY => binary_client(family, bytes.get(FIXED..length)?),
+        PROXY => v2_client(family, bytes.get(FIXED..length)?),
         _ => None,
     };
     // The whole of a LOCAL header is to be skipped, too.
@@ -158,7 +158,7 @@ fn binary(bytes: &[u8]) -> Option<HeaderParseState> {
 }
 
 /// The client among the addresses; the outer `None` is a block that is too short for its family.
-fn binary_client(family: u8, block: &[u8]) -> Option<Option<SocketAddr>> {
+fn v2_client(family: u8, block: &[u8]) -> Option<Option<SocketAddr>> {
     let (client, ports) = match family {
         TCP4 => (IpAddr::from(*block.first_chunk::<4>()?), block.get(8..12)?),
         TCP6 => (IpAddr::from(*block.first_chunk::<16>()?).to_canonical(), block.get(32..36)?),
@@ -174,7 +174,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const WORD: &[u8] = b"PROXY ";
 
 /// The longest line that the specification allows, with its end.
-const LONGEST_LINE: usize = 107;
+const MAX_LINE: usize = 107;
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -182,7 +182,7 @@ const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 const FIXED: usize = 16;
 
 /// As in nginx. Addresses take 232 bytes at most; the rest is for what balancers add, certificates included.
-const LONGEST: usize = 4096;
+const MAX_LEN: usize = 4096;
 
 /// Version 2 with its commands.
 const LOCAL: u8 = 0x20;
@@ -280,7 +280,7 @@ mod tests {
         let (mut receiver, _) = listener.accept().await.unwrap();
         tokio::io::AsyncWriteExt::write_all(&mut sender, b"PROXY TCP4 192").await.unwrap();
         let start = tokio::time::Instant::now();
-        assert!(matches!(read(&mut receiver).await, Err(ProxyProtocolError::TooSlow)));
+        assert!(matches!(read(&mut receiver).await, Err(ProxyProtocolError::Timeout)));
         assert_eq!(start.elapsed().as_secs(), DEADLINE.as_secs());
     }
 }

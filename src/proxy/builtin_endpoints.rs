@@ -10,7 +10,7 @@ use crate::telemetry::status;
 
 /// What an authority is told that asks whether a host is ours. It may ask for names that no host has, and before
 /// any redirect.
-pub(super) fn challenge(snapshot: &Snapshot, head: &request::Parts) -> Option<LocalResponse> {
+pub(super) fn acme_challenge_response(snapshot: &Snapshot, head: &request::Parts) -> Option<LocalResponse> {
     let content = snapshot.challenges.as_ref()?.file(head.uri.path())?;
     Some(local_response::text("application/octet-stream", content))
 }
@@ -18,11 +18,11 @@ pub(super) fn challenge(snapshot: &Snapshot, head: &request::Parts) -> Option<Lo
 /// A page about the proxy itsnapshot.
 pub(super) fn status_page(snapshot: &Snapshot, page: StatusEndpoint) -> Result<LocalResponse, ProxyError> {
     // Whoever has such a page counts.
-    let sums = snapshot.tallies.as_ref().ok_or(ProxyError::NoRoute)?.sums();
+    let sums = snapshot.metrics.as_ref().ok_or(ProxyError::NoRoute)?.snapshot();
     Ok(match page {
-        StatusEndpoint::Connections => local_response::text("text/plain", status::connections(&sums)),
+        StatusEndpoint::Connections => local_response::text("text/plain", status::stub_status(&sums)),
         StatusEndpoint::Metrics => {
-            let page = status::metrics(&sums, &snapshot.model, &snapshot.expiries.borrow());
+            let page = status::prometheus(&sums, &snapshot.model, &snapshot.expiries.borrow());
             local_response::text("text/plain; version=0.0.4", page)
         }
     })

@@ -44,7 +44,7 @@ impl<'a> CompressionDecision<'a> {
     }
 
     /// Compresses an answer if it qualifies. `GzipVary` is added to all that could be compressed for somebody.
-    fn fulfil(&self, reply: LocalResponse) -> LocalResponse {
+    fn apply(&self, reply: LocalResponse) -> LocalResponse {
         if !self.qualifies(&reply) {
             return reply;
         }
@@ -54,13 +54,13 @@ impl<'a> CompressionDecision<'a> {
             GzipAcceptance::Yes => true,
             GzipAcceptance::IfUnshared => is_unshared(&self.rules.proxied, &head.headers),
         };
-        if self.rules.vary == GzipVary::Told {
-            tell_vary(&mut head.headers);
+        if self.rules.vary == GzipVary::On {
+            add_vary(&mut head.headers);
         }
         if !is_agreed {
             return Response::from_parts(head, content);
         }
-        describe_compressed(&mut head);
+        update_headers(&mut head);
         Response::from_parts(head, self.compressed(content))
     }
 
@@ -79,16 +79,16 @@ impl<'a> CompressionDecision<'a> {
             (CompressedPart::Everything, content) => {
                 BodyContent::Gzip(Box::new(GzipBody::new(content, self.rules.level)))
             }
-            (CompressedPart::Head, BodyContent::Own(_)) => BodyContent::Empty,
+            (CompressedPart::Head, BodyContent::Bytes(_)) => BodyContent::Empty,
             (CompressedPart::Head, content) => content,
         }
     }
 }
 
 /// The answer in the form that its client prefers.
-pub(super) fn applied(prospect: Option<CompressionDecision<'_>>, reply: LocalResponse) -> LocalResponse {
+pub(super) fn apply(prospect: Option<CompressionDecision<'_>>, reply: LocalResponse) -> LocalResponse {
     match prospect {
-        Some(prospect) => prospect.fulfil(reply),
+        Some(prospect) => prospect.apply(reply),
         None => reply,
     }
 }
@@ -166,14 +166,14 @@ fn time(value: &HeaderValue) -> Option<SystemTime> {
 
 /// What the answer says of its length, if it does.
 fn length(reply: &LocalResponse) -> Option<u64> {
-    if let BodyContent::Own(bytes) = reply.body() {
+    if let BodyContent::Bytes(bytes) = reply.body() {
         return Some(bytes.len() as u64);
     }
     reply.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Before what the application says itself, as in nginx.
-fn tell_vary(headers: &mut HeaderMap) {
+fn add_vary(headers: &mut HeaderMap) {
     let theirs: Vec<HeaderValue> = headers.get_all(header::VARY).into_iter().cloned().collect();
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     for value in theirs {
@@ -182,19 +182,19 @@ fn tell_vary(headers: &mut HeaderMap) {
 }
 
 /// The headers of the compressed form. Its bytes are not those that a length, a range or a strong tag is about.
-fn describe_compressed(head: &mut response::Parts) {
+fn update_headers(head: &mut response::Parts) {
     let headers = &mut head.headers;
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::ACCEPT_RANGES);
     let Some(tag) = headers.remove(header::ETAG) else { return };
-    if let Some(weak) = weakened(tag) {
+    if let Some(weak) = weaken_etag(tag) {
         headers.insert(header::ETAG, weak);
     }
 }
 
 /// As nginx does it: a tag without quotes is none.
-fn weakened(tag: HeaderValue) -> Option<HeaderValue> {
+fn weaken_etag(tag: HeaderValue) -> Option<HeaderValue> {
     match tag.as_bytes() {
         [b'W', b'/', ..] => Some(tag),
         [b'"', ..] => HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()).ok(),
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_strong_tag_becomes_weak() {
-        let weak = |tag| weakened(HeaderValue::from_static(tag));
+        let weak = |tag| weaken_etag(HeaderValue::from_static(tag));
         assert_eq!(weak("\"1\""), Some(HeaderValue::from_static("W/\"1\"")));
         assert_eq!(weak("W/\"1\""), Some(HeaderValue::from_static("W/\"1\"")));
         assert_eq!(weak("1"), None);

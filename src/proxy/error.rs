@@ -19,12 +19,12 @@ pub enum ProxyError {
     /// `CONNECT` asks for a tunnel to anywhere, `TRACE` echoes cookies to scripts.
     Method,
     /// Files can only be fetched.
-    NotForFiles,
+    FileMethodNotAllowed,
     /// The route is not for this client.
-    Denied,
+    Forbidden,
     NoRoute,
     NoFile,
-    TooLarge,
+    BodyTooLarge,
     /// The route says so.
     Configured(StatusCode),
     Upstream(UpstreamError),
@@ -35,11 +35,11 @@ impl ProxyError {
         match self {
             ProxyError::BadHost | ProxyError::BadPath | ProxyError::NoClientCertificate => StatusCode::BAD_REQUEST,
             ProxyError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-            ProxyError::Method | ProxyError::NotForFiles => StatusCode::METHOD_NOT_ALLOWED,
-            ProxyError::Denied => StatusCode::FORBIDDEN,
+            ProxyError::Method | ProxyError::FileMethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            ProxyError::Forbidden => StatusCode::FORBIDDEN,
             ProxyError::NoRoute | ProxyError::NoFile => StatusCode::NOT_FOUND,
             ProxyError::Configured(status) => *status,
-            ProxyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ProxyError::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProxyError::Upstream(error) => upstream_status(error),
         }
     }
@@ -67,11 +67,11 @@ pub fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
         UpstreamError::Connect(_)
         | UpstreamError::Handshake(_)
-        | UpstreamError::Broken(_)
-        | UpstreamError::UnaskedSwitch => StatusCode::BAD_GATEWAY,
-        UpstreamError::ConnectTimeout | UpstreamError::AnswerTimeout => StatusCode::GATEWAY_TIMEOUT,
+        | UpstreamError::Connection(_)
+        | UpstreamError::UnexpectedUpgrade => StatusCode::BAD_GATEWAY,
+        UpstreamError::ConnectTimeout | UpstreamError::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
         UpstreamError::RequestBody(RequestBodyFailure::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-        UpstreamError::RequestBody(RequestBodyFailure::ClientTooSlow) => StatusCode::REQUEST_TIMEOUT,
-        UpstreamError::RequestBody(RequestBodyFailure::ClientBrokeOff) => StatusCode::BAD_REQUEST,
+        UpstreamError::RequestBody(RequestBodyFailure::ClientTimeout) => StatusCode::REQUEST_TIMEOUT,
+        UpstreamError::RequestBody(RequestBodyFailure::ClientDisconnected) => StatusCode::BAD_REQUEST,
     }
 }

@@ -33,22 +33,22 @@ pub(super) struct InboundRequest {
 
 /// A request that is to be answered, and what goes with it. Small, because futures hold it.
 pub(super) struct RequestContext<'a> {
-    pub(super) visit: &'a ConnectionContext,
-    pub(super) exchange: &'a mut ExchangeRecord,
+    pub(super) context: &'a ConnectionContext,
+    pub(super) record: &'a mut ExchangeRecord,
     pub(super) inbound: Box<InboundRequest>,
 }
 
 /// What came of a request.
 pub(super) enum HandlerOutcome {
-    Answered(LocalResponse),
+    Response(LocalResponse),
     /// The route wants the connection to end.
     Closed,
-    Switched(Response<ResponseBody>, PendingTunnel),
+    Upgraded(Response<ResponseBody>, PendingTunnel),
 }
 
 /// The application's end of a tunnel that is about to open.
 pub(super) struct PendingTunnel {
-    pub(super) application: TunnelEndpoint<UpstreamStream>,
+    pub(super) upstream: TunnelEndpoint<UpstreamStream>,
     pub(super) idle_timeout: Duration,
 }
 

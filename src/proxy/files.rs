@@ -50,7 +50,7 @@ enum FileSelection {
 /// Answers a request for a file.
 pub async fn serve(files: &StaticFiles, head: &request::Parts) -> Result<LocalResponse, ProxyError> {
     if head.method != Method::GET && head.method != Method::HEAD {
-        return Err(ProxyError::NotForFiles);
+        return Err(ProxyError::FileMethodNotAllowed);
     }
     let path = path::normalise(head.uri.path()).map_err(|_| ProxyError::BadPath)?;
     let name = files.find(&path).ok_or(ProxyError::NoFile)?;
@@ -62,7 +62,7 @@ pub async fn serve(files: &StaticFiles, head: &request::Parts) -> Result<LocalRe
 /// nginx tells what must not be read from what is not there.
 fn refusal(error: &io::Error) -> ProxyError {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => ProxyError::Denied,
+        io::ErrorKind::PermissionDenied => ProxyError::Forbidden,
         _ => ProxyError::NoFile,
     }
 }
@@ -89,7 +89,7 @@ impl OpenFile {
     }
 
     fn answer(self, head: &request::Parts) -> LocalResponse {
-        let (status, range) = match self.wanted(head) {
+        let (status, range) = match self.evaluate_conditions(head) {
             FileSelection::Whole => (StatusCode::OK, 0..self.length),
             FileSelection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
             FileSelection::Nothing => (StatusCode::NOT_MODIFIED, 0..0),
@@ -127,7 +127,7 @@ impl OpenFile {
     }
 
     /// The conditions in the order of RFC 9110 section 13.2.2.
-    fn wanted(&self, head: &request::Parts) -> FileSelection {
+    fn evaluate_conditions(&self, head: &request::Parts) -> FileSelection {
         let headers = &head.headers;
         let unchanged = match headers.get(header::IF_MATCH) {
             Some(tags) => self.is_among(tags),

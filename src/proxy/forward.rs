@@ -35,15 +35,15 @@ pub(super) async fn forward(
     errand: ForwardContext<'_>,
     asked: RequestContext<'_>,
 ) -> Result<HandlerOutcome, ProxyError> {
-    let RequestContext { visit, exchange, inbound } = asked;
+    let RequestContext { context: visit, record: exchange, inbound } = asked;
     let ForwardContext { forward, response_ops, .. } = errand;
-    let offer = UpgradeRequest::of(&inbound.head, &inbound.body);
+    let offer = UpgradeRequest::from_request(&inbound.head, &inbound.body);
     let noting;
     let answer = {
         // In a scope of its own, so that the future has no room for it while it waits.
-        let request = outbound(snapshot, visit, &errand, inbound, offer.as_ref())?;
+        let request = build_upstream_request(snapshot, visit, &errand, inbound, offer.as_ref())?;
         let address = &snapshot.model.upstream(forward.upstream).address;
-        noting = exchange.notes().map(|notes| UpstreamLogScope::begin(notes, address, &request));
+        noting = exchange.custom_record().map(|notes| UpstreamLogScope::begin(notes, address, &request));
         let attempt = noting.as_ref().map(|noting| &noting.attempt);
         snapshot.upstreams[forward.upstream.index()].send(request, attempt)
     }
@@ -53,29 +53,29 @@ pub(super) async fn forward(
     }
     match answer.inspect_err(|error| report(snapshot, forward, error)).map_err(ProxyError::Upstream)? {
         UpstreamResponse::Response(response) => {
-            if let Some(reply) = page_instead(snapshot, &response, &errand) {
-                return Ok(HandlerOutcome::Answered(reply));
+            if let Some(reply) = intercept_error(snapshot, &response, &errand) {
+                return Ok(HandlerOutcome::Response(reply));
             }
             let (mut head, body) = response.into_parts();
             head.headers = rewrite::to_client(head.headers, response_ops);
             head.version = Version::HTTP_11;
-            Ok(HandlerOutcome::Answered(Response::from_parts(head, BodyContent::Application(body))))
+            Ok(HandlerOutcome::Response(Response::from_parts(head, BodyContent::Upstream(body))))
         }
-        UpstreamResponse::Switched(head, stream, early) => {
+        UpstreamResponse::Upgraded(head, stream, early) => {
             // The upstream switches only when asked to, and it was asked to because of the offer.
-            let offer = offer.ok_or(ProxyError::Upstream(UpstreamError::UnaskedSwitch))?;
+            let offer = offer.ok_or(ProxyError::Upstream(UpstreamError::UnexpectedUpgrade))?;
             let reply = offer.accept(head, response_ops);
             let application = TunnelEndpoint { stream, early };
-            Ok(HandlerOutcome::Switched(
+            Ok(HandlerOutcome::Upgraded(
                 reply,
-                PendingTunnel { application, idle_timeout: forward.tunnel_idle_timeout },
+                PendingTunnel { upstream: application, idle_timeout: forward.tunnel_idle_timeout },
             ))
         }
     }
 }
 
 /// The request as the application is to get it.
-fn outbound(
+fn build_upstream_request(
     snapshot: &Snapshot,
     visit: &ConnectionContext,
     errand: &ForwardContext<'_>,
@@ -86,11 +86,11 @@ fn outbound(
     let request_ops = HeaderOp::resolve(&forward.request_headers, &inbound.facts(&visit.client, snapshot));
     let InboundRequest { mut head, body, host, client_address, host_header, .. } = *inbound;
     let body = request_body::of(body, forward, &head)?;
-    visit.client.limit_write(forward.client_timeout);
+    visit.client.set_write_timeout(forward.client_timeout);
     let hop = hop(snapshot.model.upstream(forward.upstream), &head.headers, offer);
     let security = snapshot.model.host(host).security;
-    let introduction = visit.introduction(host_header, client_address, security);
-    let mut headers = rewrite::to_application(&mut head, introduction);
+    let introduction = visit.forwarding_headers(host_header, client_address, security);
+    let mut headers = rewrite::to_upstream(&mut head, introduction);
     headers.apply(&request_ops);
     let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| ProxyError::BadPath)?;
     let head = UpstreamRequestHead { method: head.method, target, headers };
@@ -111,12 +111,12 @@ fn hop(spec: &UpstreamSpec, headers: &HeaderMap, offer: Option<&UpgradeRequest>)
 }
 
 /// A page in the place of an application's error, if that is wanted and there is one.
-fn page_instead<B>(
+fn intercept_error<B>(
     snapshot: &Snapshot,
     answer: &Response<B>,
     errand: &ForwardContext<'_>,
 ) -> Option<LocalResponse> {
-    if errand.forward.application_errors == InterceptErrors::Pass {
+    if errand.forward.intercept_errors == InterceptErrors::Pass {
         return None;
     }
     let page = snapshot.pages.find(errand.route.error_pages, answer.status())?;

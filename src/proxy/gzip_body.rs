@@ -53,7 +53,7 @@ where
     }
 
     /// Bytes of the content so far, before their compression.
-    pub fn taken(&self) -> u64 {
+    pub fn bytes_read(&self) -> u64 {
         self.taken
     }
 
@@ -72,7 +72,7 @@ where
                 _ if ready >= ENOUGH => return Poll::Ready(Some(Ok(self.compressed()))),
                 _ if self.at_a_stretch >= STRETCH => {
                     cx.waker().wake_by_ref();
-                    return self.rest();
+                    return self.yield_now();
                 }
                 _ => {}
             }
@@ -80,7 +80,7 @@ where
             match step {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(failure)) => return Poll::Ready(Some(Err(failure))),
-                Poll::Pending => return self.pause(),
+                Poll::Pending => return self.flush(),
             }
         }
     }
@@ -111,9 +111,9 @@ where
     }
 
     /// The content has nothing more for now.
-    fn pause(&mut self) -> Poll<Option<Result<Frame<Bytes>, C::Error>>> {
+    fn flush(&mut self) -> Poll<Option<Result<Frame<Bytes>, C::Error>>> {
         if let GzipState::Even = self.stage {
-            return self.rest();
+            return self.yield_now();
         }
         self.stage = GzipState::Even;
         let flushed = self.encoder.flush().map_err(|error| GzipError(error).into());
@@ -121,7 +121,7 @@ where
     }
 
     /// It is for others to do something.
-    fn rest<T>(&mut self) -> Poll<T> {
+    fn yield_now<T>(&mut self) -> Poll<T> {
         self.at_a_stretch = 0;
         Poll::Pending
     }

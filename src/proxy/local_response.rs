@@ -15,7 +15,11 @@ use crate::model::route::{FixedResponse, RedirectAction, RedirectOrigin};
 pub type LocalResponse = Response<BodyContent>;
 
 /// The page for such an error; where there is none, a short page for browsers, a short text for all others.
-pub fn refuse(refusal: &ProxyError, page: Option<&LoadedErrorPage>, accept: Option<&HeaderValue>) -> LocalResponse {
+pub fn error_response(
+    refusal: &ProxyError,
+    page: Option<&LoadedErrorPage>,
+    accept: Option<&HeaderValue>,
+) -> LocalResponse {
     let status = refusal.status();
     let mut reply = match page {
         Some(page) => error_page(status, page),
@@ -23,7 +27,7 @@ pub fn refuse(refusal: &ProxyError, page: Option<&LoadedErrorPage>, accept: Opti
     };
     let allowed = match refusal {
         ProxyError::Method => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-        ProxyError::NotForFiles => "GET, HEAD",
+        ProxyError::FileMethodNotAllowed => "GET, HEAD",
         _ => return reply,
     };
     reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
@@ -66,7 +70,7 @@ pub fn respond(respond: &FixedResponse) -> Result<LocalResponse, ProxyError> {
 /// What HEAD gets of an answer of the proxy. Over HTTP/2 hyper would send the body, which is an error
 /// (RFC 9113 section 8.1.1).
 pub fn without_body(mut reply: LocalResponse) -> LocalResponse {
-    if let BodyContent::Own(bytes) = reply.body() {
+    if let BodyContent::Bytes(bytes) = reply.body() {
         let length = HeaderValue::from(bytes.len());
         reply.headers_mut().insert(header::CONTENT_LENGTH, length);
         *reply.body_mut() = BodyContent::Empty;
@@ -80,7 +84,7 @@ pub fn text(content_type: &'static str, text: String) -> LocalResponse {
 }
 
 /// The status of no answer at all. It is only for the log, where nginx writes the same.
-pub fn unanswered() -> StatusCode {
+pub fn status_closed() -> StatusCode {
     StatusCode::from_u16(444).unwrap_or(StatusCode::FORBIDDEN)
 }
 
@@ -100,7 +104,7 @@ fn plain_error(refusal: &ProxyError, accept: Option<&HeaderValue>) -> LocalRespo
 }
 
 fn own(status: StatusCode, content_type: HeaderValue, text: Bytes) -> LocalResponse {
-    let mut reply = Response::new(BodyContent::Own(text));
+    let mut reply = Response::new(BodyContent::Bytes(text));
     *reply.status_mut() = status;
     reply.headers_mut().insert(header::CONTENT_TYPE, content_type);
     reply

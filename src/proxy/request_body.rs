@@ -19,7 +19,7 @@ pub(super) fn of(
         return Ok(LimitedBody::default());
     }
     if declared_length(head).is_some_and(|length| !forward.body_limit.allows(length)) {
-        return Err(ProxyError::TooLarge);
+        return Err(ProxyError::BodyTooLarge);
     }
     let rules = RequestBodyPolicy {
         limit: forward.body_limit,

@@ -31,8 +31,8 @@ pub enum ResponseBody {
 /// Where the bytes come from.
 pub enum BodyContent {
     Empty,
-    Own(Bytes),
-    Application(UpstreamBody),
+    Bytes(Bytes),
+    Upstream(UpstreamBody),
     File(FileBody),
     /// Any of the others, on its way through an encoder.
     Gzip(Box<GzipBody<BodyContent>>),
@@ -65,22 +65,22 @@ enum BodyWait {
 
 impl ExchangeTracker {
     /// The record of an answer whose head goes out now; it is for the client to ask for more.
-    pub fn of_answer(exchange: ExchangeRecord, open: ActiveExchange) -> ExchangeTracker {
-        open.answer_offered();
+    pub fn new(exchange: ExchangeRecord, open: ActiveExchange) -> ExchangeTracker {
+        open.response_pending();
         ExchangeTracker { exchange, open, turn: BodyWait::Client }
     }
 
     fn bytes_wanted(&mut self) {
         if self.turn == BodyWait::Client {
             self.turn = BodyWait::Application;
-            self.open.answer_taken();
+            self.open.response_consumed();
         }
     }
 
     fn bytes_offered(&mut self, bytes: u64) {
-        self.exchange.sent(bytes);
+        self.exchange.add_sent(bytes);
         self.turn = BodyWait::Client;
-        self.open.answer_offered();
+        self.open.response_pending();
     }
 }
 
@@ -100,9 +100,9 @@ impl Body for BodyContent {
     ) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
         match self.get_mut() {
             BodyContent::Empty => Poll::Ready(None),
-            BodyContent::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
-            BodyContent::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            BodyContent::Application(body) => {
+            BodyContent::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
+            BodyContent::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            BodyContent::Upstream(body) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
                 Poll::Ready(frame.map(|frame| frame.map_err(ResponseBodyError::Application)))
             }
@@ -117,8 +117,8 @@ impl Body for BodyContent {
     fn is_end_stream(&self) -> bool {
         match self {
             BodyContent::Empty => true,
-            BodyContent::Own(bytes) => bytes.is_empty(),
-            BodyContent::Application(body) => body.is_end_stream(),
+            BodyContent::Bytes(bytes) => bytes.is_empty(),
+            BodyContent::Upstream(body) => body.is_end_stream(),
             BodyContent::File(body) => body.is_end_stream(),
             BodyContent::Gzip(body) => body.is_end_stream(),
         }
@@ -127,8 +127,8 @@ impl Body for BodyContent {
     fn size_hint(&self) -> SizeHint {
         match self {
             BodyContent::Empty => SizeHint::with_exact(0),
-            BodyContent::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            BodyContent::Application(body) => body.size_hint(),
+            BodyContent::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            BodyContent::Upstream(body) => body.size_hint(),
             BodyContent::File(body) => body.size_hint(),
             BodyContent::Gzip(_) => SizeHint::default(),
         }
@@ -147,7 +147,7 @@ impl Body for ResponseBody {
         record.bytes_wanted();
         let frame = ready!(Pin::new(&mut *content).poll_frame(cx));
         if let BodyContent::Gzip(body) = content {
-            record.exchange.compressed_from(body.taken());
+            record.exchange.set_uncompressed(body.bytes_read());
         }
         match &frame {
             Some(Ok(frame)) => record.bytes_offered(frame.data_ref().map_or(0, |data| data.len() as u64)),

@@ -17,8 +17,8 @@ use crate::model::route::{PathRewrite, RedirectTarget, Route};
 /// The headers of a request as the application is to see them.
 ///
 /// What a client says about itself or about its way here never survives: applications believe it.
-pub fn to_application(head: &mut request::Parts, introduction: Rc<ForwardingHeaders>) -> EndToEndHeaders {
-    let mut headers = EndToEndHeaders::of_request(std::mem::take(&mut head.headers), introduction);
+pub fn to_upstream(head: &mut request::Parts, introduction: Rc<ForwardingHeaders>) -> EndToEndHeaders {
+    let mut headers = EndToEndHeaders::from_request(std::mem::take(&mut head.headers), introduction);
     if head.version == Version::HTTP_2 {
         join_cookies(&mut headers);
     }
@@ -27,8 +27,8 @@ pub fn to_application(head: &mut request::Parts, introduction: Rc<ForwardingHead
 
 /// Path and query as the application is to see them.
 pub fn target(uri: &Uri, route: &Route, target: &PathRewrite) -> Result<PathAndQuery, InvalidPath> {
-    let PathRewrite::Replaced(replacement) = target else { return Ok(origin_form(uri)) };
-    let mut text = path::replace(uri.path(), route.path.text().len(), replacement.path())?;
+    let PathRewrite::ReplacePrefix(replacement) = target else { return Ok(origin_form(uri)) };
+    let mut text = path::replace_prefix(uri.path(), route.path.text().len(), replacement.path())?;
     if let Some(query) = uri.query() {
         text.push('?');
         text.push_str(query);
@@ -43,10 +43,10 @@ pub fn redirect_target<'a>(
     path: &'a RedirectTarget,
 ) -> Result<Cow<'a, str>, InvalidPath> {
     match path {
-        RedirectTarget::AsItCame => Ok(as_it_came(uri)),
+        RedirectTarget::Unchanged => Ok(as_it_came(uri)),
         RedirectTarget::Fixed(fixed) => Ok(fixed.into()),
-        RedirectTarget::Replaced(replacement) => {
-            let mut target = path::replace(uri.path(), route.path.text().len(), replacement)?;
+        RedirectTarget::ReplacePrefix(replacement) => {
+            let mut target = path::replace_prefix(uri.path(), route.path.text().len(), replacement)?;
             // The rest of a path must not become a part of the host's name.
             if !target.is_empty() && !target.starts_with('/') {
                 return Err(InvalidPath);
@@ -77,7 +77,7 @@ pub fn origin_form(uri: &Uri) -> PathAndQuery {
 
 /// The headers of an answer as the client is to see them.
 pub fn to_client(headers: HeaderMap, ops: &ResolvedHeaderOps<'_>) -> HeaderMap {
-    let mut headers = EndToEndHeaders::strip(headers, is_for_proxies);
+    let mut headers = EndToEndHeaders::from_message(headers, is_for_proxies);
     headers.apply(ops);
     headers.into_headers()
 }

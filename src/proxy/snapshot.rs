@@ -23,7 +23,7 @@ use crate::upstream::Upstream;
 pub struct SharedSnapshot {
     pub model: Arc<Model>,
     /// What TLS to each application needs, by its id.
-    pub application_tls: Arc<[Option<UpstreamTlsClient>]>,
+    pub upstream_tls: Arc<[Option<UpstreamTlsClient>]>,
     pub pages: Arc<LoadedErrorPages>,
     /// There if certificates are obtained.
     pub challenges: Option<Arc<AcmeChallenges>>,
@@ -39,31 +39,31 @@ pub(super) struct Snapshot {
     pub(super) upstreams: Vec<Upstream>,
     pub(super) logs: HostLogs,
     /// By listener: see [`Listener::fallback`].
-    pub(super) fallbacks: Vec<Option<HostId>>,
+    pub(super) default_hosts: Vec<Option<HostId>>,
     /// There if the model has a page that tells them.
-    pub(super) tallies: Option<Rc<WorkerMetrics>>,
+    pub(super) metrics: Option<Rc<WorkerMetrics>>,
     pub(super) expiries: watch::Receiver<Vec<HostCertificateExpiry>>,
 }
 
 impl Snapshot {
     pub(super) fn new(shared: SharedSnapshot, logs: &LogSender, tallies: Option<WorkerMetrics>) -> Snapshot {
-        let SharedSnapshot { model, application_tls, pages, challenges, expiries } = shared;
+        let SharedSnapshot { model, upstream_tls: application_tls, pages, challenges, expiries } = shared;
         let workers = model.process.workers.get();
         let specs = model.upstreams().iter().zip(application_tls.iter());
         let upstreams = specs.map(|(spec, tls)| Upstream::new(spec, tls.clone(), workers)).collect();
         let logs = HostLogs::new(&model, logs);
-        let fallbacks = model.listeners.iter().map(Listener::fallback).collect();
-        let tallies = tallies.map(Rc::new);
-        Snapshot { model, pages, challenges, upstreams, logs, fallbacks, tallies, expiries }
+        let default_hosts = model.listeners.iter().map(Listener::default_host).collect();
+        let metrics = tallies.map(Rc::new);
+        Snapshot { model, pages, challenges, upstreams, logs, default_hosts, metrics, expiries }
     }
 
     /// What a client is told that is not let through.
-    pub(super) fn refuse(
+    pub(super) fn error_response(
         &self,
         refusal: &ProxyError,
         pages: Option<ErrorPagesId>,
         accept: Option<&HeaderValue>,
     ) -> LocalResponse {
-        local_response::refuse(refusal, self.pages.find(pages, refusal.status()), accept)
+        local_response::error_response(refusal, self.pages.find(pages, refusal.status()), accept)
     }
 }

@@ -76,7 +76,7 @@ enum WriteOutcome {
 ///
 /// The future is what an idle tunnel costs, so it holds everything once: it is made of the open tunnel, not
 /// of the arguments, and the goodbye that few tunnels need is allocated when it is said.
-pub fn run<C, U>(
+pub fn copy_bidirectional<C, U>(
     client: TunnelEndpoint<C>,
     application: TunnelEndpoint<U>,
     idle_timeout: Duration,
@@ -118,13 +118,13 @@ where
         if up + down > 0 {
             self.meter.to_application(up);
             self.meter.to_client(down);
-            self.idle.progress();
+            self.idle.reset();
         }
         if let (Poll::Ready(()), Poll::Ready(())) = (upwards?, downwards?) {
             return Poll::Ready(Ok(TunnelClose::BothEnded));
         }
         if self.is_half_closed() && !was_half_closed {
-            self.idle.restart(idle_timeout.min(HALF_CLOSED));
+            self.idle.restart(idle_timeout.min(HALF_CLOSED_TIMEOUT));
         }
         self.idle.poll_expired(cx).map(|()| Ok(TunnelClose::Idle))
     }
@@ -139,7 +139,7 @@ where
             let _ = self.client.shutdown().await;
             let _ = self.application.shutdown().await;
         };
-        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await;
     }
 }
 
@@ -166,7 +166,7 @@ impl HalfDuplex {
         while self.state != HalfDuplexState::Ended {
             let step = match self.state {
                 _ if !self.held.is_empty() => self.poll_write_held(cx, to, moved),
-                HalfDuplexState::Open => match self.poll_pass_on(cx, from, to, moved)? {
+                HalfDuplexState::Open => match self.poll_copy(cx, from, to, moved)? {
                     Poll::Ready(written) => Poll::Ready(written),
                     Poll::Pending => {
                         ready!(self.poll_flush(cx, to));
@@ -188,7 +188,7 @@ impl HalfDuplex {
     }
 
     /// Reads once and writes on. What is not taken is held. The error is the reading side's.
-    fn poll_pass_on<R, W>(
+    fn poll_copy<R, W>(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut R,
@@ -199,7 +199,7 @@ impl HalfDuplex {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let mut lent = buffer_pool::lend();
+        let mut lent = buffer_pool::acquire();
         let mut arrived = ReadBuf::new(&mut lent);
         match Pin::new(from).poll_read(cx, &mut arrived) {
             Poll::Pending => return Ok(Poll::Pending),
@@ -260,10 +260,10 @@ impl HalfDuplex {
 }
 
 /// How long the second direction may be silent once the first has ended.
-const HALF_CLOSED: Duration = Duration::from_secs(60);
+const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What closing an idle tunnel may take.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl TrafficMeter for TunnelRecord {
     fn to_client(&mut self, bytes: u64) {

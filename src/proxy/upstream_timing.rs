@@ -21,17 +21,19 @@ impl<'a> UpstreamLogScope<'a> {
         address: &UpstreamAddress,
         request: &UpstreamRequest,
     ) -> UpstreamLogScope<'a> {
-        let watch = request.watch();
-        notes.asking(address, Box::new(move || watch.uploaded()));
+        let watch = request.upload_progress();
+        notes.upstream_started(address, Box::new(move || watch.uploaded()));
         UpstreamLogScope { notes, attempt: ConnectTiming::default() }
     }
 
     pub fn end(self, answer: &Result<UpstreamResponse<UpstreamBody>, UpstreamError>) {
-        self.notes.connected(self.attempt.connected_in());
+        self.notes.upstream_connected(self.attempt.connected_in());
         match answer {
-            Ok(UpstreamResponse::Response(response)) => self.notes.heard(response.status(), response.headers()),
-            Ok(UpstreamResponse::Switched(head, ..)) => self.notes.heard(head.status, &head.headers),
-            Err(error) => self.notes.failed(error::upstream_status(error)),
+            Ok(UpstreamResponse::Response(response)) => {
+                self.notes.upstream_responded(response.status(), response.headers())
+            }
+            Ok(UpstreamResponse::Upgraded(head, ..)) => self.notes.upstream_responded(head.status, &head.headers),
+            Err(error) => self.notes.upstream_failed(error::upstream_status(error)),
         }
     }
 }

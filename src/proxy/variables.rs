@@ -17,7 +17,7 @@ use crate::model::template::{VariablePresence, VariableSource};
 use crate::model::variable::{NamedRequestVariable, RequestVariable};
 use crate::model::{HostId, Model, VirtualHost};
 use crate::telemetry::access_log::{clock, line};
-use append::{put, write};
+use append::{write, write_value};
 
 /// A request as it came, and what is around it. Borrowed for the moment in which templates are rendered.
 pub struct RequestVariables<'a> {
@@ -32,17 +32,19 @@ pub struct RequestVariables<'a> {
 }
 
 impl VariableSource<RequestVariable> for RequestVariables<'_> {
-    fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
+    fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
         match variable {
             RequestVariable::Fact(fact) => self.append_fact(*fact, out),
             RequestVariable::Clock(clock) => {
                 clock::append(*clock, out);
                 VariablePresence::Present
             }
-            RequestVariable::Header(name) if name == header::HOST => put(out, request::authority(self.head)),
+            RequestVariable::Header(name) if name == header::HOST => {
+                write_value(out, request::authority(self.head))
+            }
             RequestVariable::Header(name) => request::append_header(&self.head.headers, name, out),
-            RequestVariable::Argument(name) => put(out, request::argument(self.head, name)),
-            RequestVariable::Cookie(name) => put(out, request::cookie(self.head, name)),
+            RequestVariable::Argument(name) => write_value(out, request::argument(self.head, name)),
+            RequestVariable::Cookie(name) => write_value(out, request::cookie(self.head, name)),
         }
     }
 }
@@ -66,28 +68,28 @@ impl RequestVariables<'_> {
                 }
                 write(out, self.client_address.ip())
             }
-            F::RemoteUser => put(out, head.headers.get(header::AUTHORIZATION).and_then(line::basic_user)),
-            F::ServerName => put(out, self.server_name().map(HostName::as_str)),
+            F::RemoteUser => write_value(out, head.headers.get(header::AUTHORIZATION).and_then(line::basic_user)),
+            F::ServerName => write_value(out, self.server_name().map(HostName::as_str)),
             F::ServerAddr => self.local_address(out),
             F::ServerPort => write(out, self.model.listeners[client.listener].address.port()),
-            F::ServerProtocol => put(out, Some(line::protocol(head.version))),
+            F::ServerProtocol => write_value(out, Some(line::protocol(head.version))),
             F::Host => self.host(out),
             F::HttpHostWithDefault => match request::authority(head) {
-                Some(authority) => put(out, Some(authority)),
+                Some(authority) => write_value(out, Some(authority)),
                 None => self.default_authority(out),
             },
-            F::Scheme => put(out, Some(if self.is_tls() { "https" } else { "http" })),
-            F::Https => put(out, Some(if self.is_tls() { "on" } else { "" })),
-            F::Http2 => put(out, Some(if head.version == Version::HTTP_2 { "h2" } else { "" })),
+            F::Scheme => write_value(out, Some(if self.is_tls() { "https" } else { "http" })),
+            F::Https => write_value(out, Some(if self.is_tls() { "on" } else { "" })),
+            F::Http2 => write_value(out, Some(if head.version == Version::HTTP_2 { "h2" } else { "" })),
             F::RequestId => write(out, format_args!("{:032x}", self.id.get())),
-            F::Connection => write(out, client.number()),
+            F::Connection => write(out, client.id()),
             F::ConnectionRequests => write(out, client.requests()),
-            F::Hostname => put(out, Some(hostname())),
+            F::Hostname => write_value(out, Some(hostname())),
             F::Pid => write(out, std::process::id()),
-            F::NginxVersion => put(out, Some(env!("CARGO_PKG_VERSION"))),
+            F::NginxVersion => write_value(out, Some(env!("CARGO_PKG_VERSION"))),
             // Requests are read one after the other, and answers go as fast as the client takes them.
-            F::Pipe => put(out, Some(".")),
-            F::LimitRate => put(out, Some("0")),
+            F::Pipe => write_value(out, Some(".")),
+            F::LimitRate => write_value(out, Some("0")),
             F::Request
             | F::RequestMethod
             | F::RequestUri
@@ -116,14 +118,14 @@ impl RequestVariables<'_> {
     /// The name without its port, in lower case; the host's own where the request names none.
     fn host(&self, out: &mut Vec<u8>) -> VariablePresence {
         match request::host_name(self.head) {
-            Some(name) => put(out, Some(name.as_bytes())),
-            None => put(out, self.server_name().map(HostName::as_str)),
+            Some(name) => write_value(out, Some(name.as_bytes())),
+            None => write_value(out, self.server_name().map(HostName::as_str)),
         }
     }
 
     /// The host's own name, with the port that it listens on if clients have to name it.
     fn default_authority(&self, out: &mut Vec<u8>) -> VariablePresence {
-        let presence = put(out, self.server_name().map(HostName::as_str));
+        let presence = write_value(out, self.server_name().map(HostName::as_str));
         let port = self.model.listeners[self.client.listener].address.port();
         if port == if self.is_tls() { 443 } else { 80 } { presence } else { write(out, format_args!(":{port}")) }
     }

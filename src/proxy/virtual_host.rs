@@ -36,15 +36,15 @@ impl ConnectionContext {
     }
 
     /// How the client of a request is introduced to applications. That of the first request is kept.
-    pub(super) fn introduction(
+    pub(super) fn forwarding_headers(
         &self,
         host: HeaderValue,
         client: SocketAddr,
         security: HostSecurity,
     ) -> Rc<ForwardingHeaders> {
-        let client = self.client.peer.header_for(client);
+        let client = self.client.peer.forwarded_for(client);
         match self.introduction.get() {
-            Some(first) if first.is_of(&host, &client, security) => first.clone(),
+            Some(first) if first.matches(&host, &client, security) => first.clone(),
             _ => {
                 let introduction = Rc::new(ForwardingHeaders::new(host, client, security));
                 let _ = self.introduction.set(introduction.clone());
@@ -56,12 +56,12 @@ impl ConnectionContext {
 
 /// Whom a request is for. What the first request of a connection was told is told to all that name the same:
 /// the answer depends on the connection and the name alone.
-pub(super) fn find_host(
+pub(super) fn select_host(
     snapshot: &Snapshot,
     visit: &ConnectionContext,
     head: &request::Parts,
 ) -> Result<SelectedHost, ProxyError> {
-    let RequestedHost::Named(text) = RequestedHost::of(head)? else { return stand_in(snapshot, &visit.client) };
+    let RequestedHost::Named(text) = RequestedHost::of(head)? else { return default_host(snapshot, &visit.client) };
     match visit.first.get() {
         Some(first) if first.header == *text => Ok(first.clone()),
         _ => {
@@ -77,15 +77,15 @@ fn look_up(snapshot: &Snapshot, client: &DownstreamConnection, text: &str) -> Re
     let hosts = &snapshot.model.listeners[client.listener].hosts;
     let name = ParsedAuthority::parse(text).map_err(|_| ProxyError::BadHost)?.host;
     let host = *hosts.find(&name).or(hosts.default.as_ref()).ok_or(ProxyError::Misdirected)?;
-    check_terms(snapshot, client, host)?;
+    check_tls_settings(snapshot, client, host)?;
     let header = HeaderValue::from_str(text).map_err(|_| ProxyError::BadHost)?;
     Ok(SelectedHost { host, header })
 }
 
 /// The host for requests that name none.
-fn stand_in(snapshot: &Snapshot, client: &DownstreamConnection) -> Result<SelectedHost, ProxyError> {
+fn default_host(snapshot: &Snapshot, client: &DownstreamConnection) -> Result<SelectedHost, ProxyError> {
     let host = snapshot.model.listeners[client.listener].hosts.default.ok_or(ProxyError::BadHost)?;
-    check_terms(snapshot, client, host)?;
+    check_tls_settings(snapshot, client, host)?;
     let name = snapshot.model.host(host).names.first().map(|name| name.name().as_str());
     let header = name.and_then(|name| HeaderValue::from_str(name).ok()).ok_or(ProxyError::BadHost)?;
     Ok(SelectedHost { host, header })
@@ -95,7 +95,7 @@ fn stand_in(snapshot: &Snapshot, client: &DownstreamConnection) -> Result<Select
 /// only if that protects them as well and the same certificate covers both, as browsers that reuse
 /// connections rely on (RFC 9113 section 9.1.1); else a client could go around a host's own TLS terms.
 /// Old clients name nothing; what they were shown was for them to judge.
-fn check_terms(snapshot: &Snapshot, client: &DownstreamConnection, host: HostId) -> Result<(), ProxyError> {
+fn check_tls_settings(snapshot: &Snapshot, client: &DownstreamConnection, host: HostId) -> Result<(), ProxyError> {
     let DownstreamSecurity::Tls { server_name, terms, client, .. } = &client.security else {
         return Ok(());
     };
@@ -104,11 +104,11 @@ fn check_terms(snapshot: &Snapshot, client: &DownstreamConnection, host: HostId)
     if *terms != wanted {
         let terms = snapshot.model.tls_terms(*terms);
         let is_certified = server_name.is_none() || terms.certificates == wanted_terms.certificates;
-        if !is_certified || !terms.protect_as(wanted_terms) {
+        if !is_certified || !terms.is_at_least_as_strict_as(wanted_terms) {
             return Err(ProxyError::Misdirected);
         }
     }
-    if wanted_terms.require_client() && client.is_none() {
+    if wanted_terms.requires_client_certificate() && client.is_none() {
         return Err(ProxyError::NoClientCertificate);
     }
     Ok(())
@@ -123,5 +123,5 @@ pub(super) fn client_address(
 ) -> SocketAddr {
     let peer = &client.peer;
     let rules = host.map(|host| &snapshot.model.host(host).client_address);
-    rules.map_or(peer.address, |rules| rules.of_request(peer.address, peer.proxied, &head.headers))
+    rules.map_or(peer.address, |rules| rules.resolve(peer.address, peer.proxied, &head.headers))
 }

@@ -14,9 +14,9 @@ use crate::tls::store::objection::{ExpiryNotice, Objection};
 pub enum StartupProblem {
     File(FileError),
     /// Nothing is wrong yet, but will be.
-    Soon(Box<ExpiryNotice>),
+    ExpiresSoon(Box<ExpiryNotice>),
     /// What keeps certificates from being obtained. Those that are there serve on.
-    Obstacle(FileError),
+    AcmePrecondition(FileError),
     Tls(rustls::Error),
     Bind {
         address: SocketAddr,
@@ -38,7 +38,7 @@ impl From<Objection> for StartupProblem {
     fn from(objection: Objection) -> StartupProblem {
         match objection {
             Objection::File(problem) => StartupProblem::File(problem),
-            Objection::Soon(ending) => StartupProblem::Soon(ending),
+            Objection::ExpiresSoon(ending) => StartupProblem::ExpiresSoon(ending),
         }
     }
 }
@@ -46,8 +46,8 @@ impl From<Objection> for StartupProblem {
 impl fmt::Display for StartupProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartupProblem::File(problem) | StartupProblem::Obstacle(problem) => problem.fmt(f),
-            StartupProblem::Soon(ending) => ending.fmt(f),
+            StartupProblem::File(problem) | StartupProblem::AcmePrecondition(problem) => problem.fmt(f),
+            StartupProblem::ExpiresSoon(ending) => ending.fmt(f),
             StartupProblem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
             StartupProblem::Bind { address, error } => {
                 write!(f, "cannot listen on {address}: {error}; {}", bind_advice(*address, error))

@@ -28,7 +28,7 @@ pub(crate) struct WorkerConfig {
     pub(crate) shared: SharedSnapshot,
     pub(crate) sockets: Vec<BoundListener>,
     pub(crate) logs: LogSender,
-    pub(crate) tallies: Option<WorkerMetrics>,
+    pub(crate) metrics: Option<WorkerMetrics>,
 }
 
 /// A bound socket, and how it speaks.
@@ -46,7 +46,7 @@ pub(crate) struct WorkerHandle(UnboundedSender<WorkerCommand>);
 
 enum WorkerCommand {
     Stop,
-    Cut,
+    Cancel,
     Renew(SniResolvers),
 }
 
@@ -58,13 +58,13 @@ impl WorkerHandle {
     }
 
     /// Let handshakes to come use other certificates.
-    pub(crate) fn renew(&self, doors: SniResolvers) {
+    pub(crate) fn set_tls(&self, doors: SniResolvers) {
         let _ = self.0.send(WorkerCommand::Renew(doors));
     }
 
     /// After a stop: wait no longer.
-    pub(crate) fn cut(&self) {
-        let _ = self.0.send(WorkerCommand::Cut);
+    pub(crate) fn cancel(&self) {
+        let _ = self.0.send(WorkerCommand::Cancel);
     }
 }
 
@@ -91,40 +91,37 @@ pub(crate) fn start(
 }
 
 async fn run(plan: WorkerConfig, mut orders: UnboundedReceiver<WorkerCommand>) -> TaskCounts {
-    let grace = plan.shared.model.process.shutdown_grace;
+    let grace = plan.shared.model.process.shutdown_timeout;
     let drain = TaskTracker::new();
-    let proxy = Rc::new(Proxy::new(plan.shared, &plan.logs, plan.tallies, drain.clone()));
+    let proxy = Rc::new(Proxy::new(plan.shared, &plan.logs, plan.metrics, drain.clone()));
     let mut running: Vec<JoinHandle<()>> = Vec::new();
     let mut transports = Vec::new();
     for bound in plan.sockets {
         let transport = Rc::new(transport(&bound));
         transports.push((bound.listener, transport.clone()));
-        match accepting(bound, transport, proxy.clone(), drain.clone()) {
+        match accept_loop(bound, transport, proxy.clone(), drain.clone()) {
             Ok(task) => running.push(task),
             Err(error) => tracing::error!("a worker cannot accept connections: {error}"),
         }
     }
-    let ticking = TaskTracker::spawn_part(tick(proxy.clone()));
-    next_but_renewing(&mut orders, &transports).await;
+    let ticking = TaskTracker::spawn_detached(run_timer(proxy.clone()));
+    next_stop(&mut orders, &transports).await;
     running.iter().for_each(JoinHandle::abort);
     let cut = tokio::select! {
-        left = drain.finish(grace) => left,
-        () = next_but_renewing(&mut orders, &transports) => drain.census(),
+        left = drain.drain(grace) => left,
+        () = next_stop(&mut orders, &transports) => drain.counts(),
     };
     ticking.abort();
-    proxy.tick();
+    proxy.on_tick();
     cut
 }
 
 /// The next order to stop or to cut; renewals are done on the way. Without a sender the process is ending, too.
-async fn next_but_renewing(
-    orders: &mut UnboundedReceiver<WorkerCommand>,
-    transports: &[(usize, Rc<DownstreamTransport>)],
-) {
+async fn next_stop(orders: &mut UnboundedReceiver<WorkerCommand>, transports: &[(usize, Rc<DownstreamTransport>)]) {
     while let Some(WorkerCommand::Renew(doors)) = orders.recv().await {
         for (listener, transport) in transports {
             if let (DownstreamTransport::Tls(doorway), Some(door)) = (&**transport, &doors[*listener]) {
-                doorway.hang(door.clone());
+                doorway.replace(door.clone());
             }
         }
     }
@@ -137,7 +134,7 @@ fn transport(bound: &BoundListener) -> DownstreamTransport {
     }
 }
 
-fn accepting(
+fn accept_loop(
     bound: BoundListener,
     transport: Rc<DownstreamTransport>,
     proxy: Rc<Proxy>,
@@ -145,18 +142,20 @@ fn accepting(
 ) -> io::Result<JoinHandle<()>> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
     let (listener, preamble) = (bound.listener, bound.preamble);
-    let local_is_asked_for = proxy.asks_for_local_address();
-    Ok(TaskTracker::spawn_part(async move {
+    let local_is_asked_for = proxy.needs_local_address();
+    Ok(TaskTracker::spawn_detached(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
             let local = if local_is_asked_for { tcp.local_addr().ok() } else { None };
             let accepted =
                 AcceptedConnection { tcp, peer, local: local.map(|local| local.ip()), listener, preamble };
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
-            let counted = proxy.connected();
+            let counted = proxy.connection_guard();
             drain.spawn(TaskKind::Connection, async move {
                 let service = |client| proxy.service(client);
-                if let Some(unserved) = downstream::serve(accepted, &transport, &of_connection, service).await {
+                if let Some(unserved) =
+                    downstream::serve_connection(accepted, &transport, &of_connection, service).await
+                {
                     proxy.note_unserved(listener, peer.ip(), &unserved);
                 }
                 drop(counted);
@@ -165,12 +164,12 @@ fn accepting(
     }))
 }
 
-async fn tick(proxy: Rc<Proxy>) {
+async fn run_timer(proxy: Rc<Proxy>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        proxy.tick();
+        proxy.on_tick();
     }
 }
 

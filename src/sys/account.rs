@@ -49,7 +49,7 @@ impl UserAccount {
     }
 
     /// The one that this process runs as, if it has a name.
-    pub(crate) fn own() -> Option<UserAccount> {
+    pub(crate) fn current() -> Option<UserAccount> {
         UserAccount::of(User::from_uid(Uid::effective()).ok()??)
     }
 
@@ -66,7 +66,7 @@ impl UserAccount {
         let path = fs::canonicalize(path).ok()?;
         let groups = getgrouplist(&self.name, self.group).ok()?;
         for directory in path.ancestors().skip(1) {
-            if !self.may(ENTER, &fs::metadata(directory).ok()?, &groups) {
+            if !self.is_permitted(ENTER, &fs::metadata(directory).ok()?, &groups) {
                 return Some(false);
             }
         }
@@ -75,11 +75,11 @@ impl UserAccount {
             FilePermission::Write => WRITE,
             FilePermission::Create => WRITE | ENTER,
         };
-        Some(self.may(bits, &fs::metadata(path).ok()?, &groups))
+        Some(self.is_permitted(bits, &fs::metadata(path).ok()?, &groups))
     }
 
     /// The first class that the account belongs to decides (path_resolution(7)).
-    fn may(&self, bits: u32, found: &Metadata, groups: &[Gid]) -> bool {
+    fn is_permitted(&self, bits: u32, found: &Metadata, groups: &[Gid]) -> bool {
         let shift = if found.uid() == self.user.as_raw() {
             6
         } else if groups.contains(&Gid::from_raw(found.gid())) {
@@ -96,7 +96,7 @@ impl UserAccount {
     }
 
     /// Serves as this account from here on. Call it before any thread starts.
-    pub(crate) fn assume(&self) -> Result<(), AccountError> {
+    pub(crate) fn switch_to(&self) -> Result<(), AccountError> {
         // Groups first: without root they could not be given up any more.
         initgroups(&self.name, self.group).map_err(AccountError::Refused)?;
         setgid(self.group).map_err(AccountError::Refused)?;

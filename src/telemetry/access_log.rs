@@ -96,8 +96,8 @@ enum RequestedPart {
 
 enum ResponseProgress {
     /// No answer has begun. If it ends here, the client went away.
-    Asked,
-    Answered {
+    Requested,
+    Responded {
         status: u16,
     },
 }
@@ -123,7 +123,7 @@ impl ExchangeRecord {
         ExchangeRecord(Box::new(RecordState {
             line,
             log,
-            progress: ResponseProgress::Asked,
+            progress: ResponseProgress::Requested,
             wanted,
             sent: 0,
             uncompressed: 0,
@@ -132,7 +132,7 @@ impl ExchangeRecord {
     }
 
     /// What is noted beyond the usual; `None` if the log has the usual format.
-    pub fn notes(&mut self) -> Option<&mut CustomRecord> {
+    pub fn custom_record(&mut self) -> Option<&mut CustomRecord> {
         match &mut self.0.line {
             ExchangeLine::Custom(notes) => Some(notes),
             ExchangeLine::Package { .. } | ExchangeLine::Gone => None,
@@ -145,24 +145,24 @@ impl ExchangeRecord {
     }
 
     /// Counted from here to its end.
-    pub fn counted(mut self, tally: Option<RequestGuard>) -> ExchangeRecord {
+    pub fn with_guard(mut self, tally: Option<RequestGuard>) -> ExchangeRecord {
         self.0.tally = tally;
         self
     }
 
     /// The head of the answer is on its way.
-    pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.0.progress = ResponseProgress::Answered { status: status.as_u16() };
-        if let Some(notes) = self.notes() {
-            notes.answered(headers);
+    pub fn response_started(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.0.progress = ResponseProgress::Responded { status: status.as_u16() };
+        if let Some(notes) = self.custom_record() {
+            notes.response_started(headers);
         }
         if let Some(tally) = &self.0.tally {
-            tally.answered(status);
+            tally.response_finished(status);
         }
     }
 
     /// Bytes of the body went to the client.
-    pub fn sent(&mut self, bytes: u64) {
+    pub fn add_sent(&mut self, bytes: u64) {
         self.0.sent += bytes;
         if let Some(tally) = &self.0.tally {
             tally.sent(bytes);
@@ -170,7 +170,7 @@ impl ExchangeRecord {
     }
 
     /// What went to the client so far stands for so many bytes.
-    pub fn compressed_from(&mut self, bytes: u64) {
+    pub fn set_uncompressed(&mut self, bytes: u64) {
         self.0.uncompressed = bytes;
     }
 
@@ -204,8 +204,8 @@ impl TunnelRecord {
 impl Drop for RecordState {
     fn drop(&mut self) {
         let status = match self.progress {
-            ResponseProgress::Asked => CLIENT_WENT_AWAY,
-            ResponseProgress::Answered { status } => status,
+            ResponseProgress::Requested => CLIENT_WENT_AWAY,
+            ResponseProgress::Responded { status } => status,
         };
         let (sent, uncompressed) = (self.sent, self.uncompressed);
         match &mut self.line {

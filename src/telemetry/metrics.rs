@@ -53,7 +53,7 @@ pub struct MetricsSnapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HostMetrics {
     /// Answers by the first digit of their status: 1xx, 2xx and so on.
-    pub answers: [u64; 5],
+    pub responses: [u64; 5],
     /// Bytes of bodies.
     pub sent: u64,
     /// From heads of requests to ends of answers, tunnels left aside.
@@ -88,29 +88,29 @@ impl WorkerMetrics {
     }
 
     /// A connection was accepted.
-    pub fn accepted(self: &Rc<Self>) -> ConnectionGuard {
+    pub fn connection_accepted(self: &Rc<Self>) -> ConnectionGuard {
         self.own.accepted.add(1);
-        self.remains()
+        self.tunnel_opened()
     }
 
     /// A TLS handshake was completed.
-    pub fn agreed(&self, agreement: NegotiatedParameters) {
+    pub fn handshake_completed(&self, agreement: NegotiatedParameters) {
         self.own.handshakes.agreed(agreement);
     }
 
     /// A TLS handshake was not.
-    pub fn shaken_in_vain(&self, fault: HandshakeFailureKind) {
+    pub fn handshake_failed(&self, fault: HandshakeFailureKind) {
         self.own.handshakes.failed(fault);
     }
 
     /// A connection lives on as a tunnel.
-    pub fn remains(self: &Rc<Self>) -> ConnectionGuard {
+    pub fn tunnel_opened(self: &Rc<Self>) -> ConnectionGuard {
         self.own.active.add(1);
         ConnectionGuard(self.clone())
     }
 
     /// A request came in.
-    pub fn asked(self: &Rc<Self>, host: Option<HostId>) -> RequestGuard {
+    pub fn request_started(self: &Rc<Self>, host: Option<HostId>) -> RequestGuard {
         self.own.requests.add(1);
         self.own.busy.add(1);
         let host = host.map_or(self.own.hosts.len() - 1, HostId::index);
@@ -118,12 +118,12 @@ impl WorkerMetrics {
     }
 
     /// All workers added up.
-    pub fn sums(&self) -> MetricsSnapshot {
+    pub fn snapshot(&self) -> MetricsSnapshot {
         let sum = |of: fn(&WorkerCounters) -> &Counter| self.all.iter().map(|worker| of(worker).read()).sum();
         let host = |nth: usize| {
             let workers = || self.all.iter().filter_map(move |worker| worker.hosts.get(nth));
             HostMetrics {
-                answers: std::array::from_fn(|class| workers().map(|host| host.answers[class].read()).sum()),
+                responses: std::array::from_fn(|class| workers().map(|host| host.answers[class].read()).sum()),
                 sent: workers().map(|host| host.sent.read()).sum(),
                 busy: Duration::from_micros(workers().map(|host| host.busy_micros.read()).sum()),
             }
@@ -142,13 +142,13 @@ impl WorkerMetrics {
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.0.own.active.take_one();
+        self.0.own.active.decrement();
     }
 }
 
 impl RequestGuard {
     /// The head of the answer is on its way.
-    pub fn answered(&self, status: StatusCode) {
+    pub fn response_finished(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
         if let Some(counter) = self.counters().answers.get(class) {
             counter.add(1);
@@ -169,7 +169,7 @@ impl Drop for RequestGuard {
     fn drop(&mut self) {
         let lasted = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counters().busy_micros.add(lasted);
-        self.tallies.own.busy.take_one();
+        self.tallies.own.busy.decrement();
     }
 }
 

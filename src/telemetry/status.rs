@@ -12,7 +12,7 @@ use crate::model::{Model, VirtualHost};
 
 /// The page of nginx's `stub_status`, blanks at the ends of lines included. A connection is writing while an
 /// exchange is under way on it, else waiting; heads are read too fast to be seen.
-pub fn connections(sums: &MetricsSnapshot) -> String {
+pub fn stub_status(sums: &MetricsSnapshot) -> String {
     let MetricsSnapshot { accepted, active, requests, .. } = sums;
     let (writing, waiting) = writing_and_waiting(sums);
     format!(
@@ -23,7 +23,7 @@ pub fn connections(sums: &MetricsSnapshot) -> String {
 
 /// Counters in the text format of Prometheus, named as nginx's VTS module names them, and what that module does not
 /// have.
-pub fn metrics(sums: &MetricsSnapshot, model: &Model, expiries: &[HostCertificateExpiry]) -> String {
+pub fn prometheus(sums: &MetricsSnapshot, model: &Model, expiries: &[HostCertificateExpiry]) -> String {
     let mut page = ExpositionWriter(String::new());
     page.family("nginx_vts_info", "gauge", "The program");
     page.sample("nginx_vts_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -38,10 +38,10 @@ pub fn metrics(sums: &MetricsSnapshot, model: &Model, expiries: &[HostCertificat
     }
     page.family("nginx_vts_server_requests_total", "counter", "Requests that were answered");
     for (host, it) in &hosts {
-        for (class, count) in CLASSES.iter().zip(it.answers) {
+        for (class, count) in CLASSES.iter().zip(it.responses) {
             page.sample("nginx_vts_server_requests_total", &[("host", host), ("code", class)], count);
         }
-        let total: u64 = it.answers.iter().sum();
+        let total: u64 = it.responses.iter().sum();
         page.sample("nginx_vts_server_requests_total", &[("host", host), ("code", "total")], total);
     }
     page.family("nginx_vts_server_request_seconds_total", "counter", "Time that requests took");
@@ -136,7 +136,7 @@ impl HostMetrics {
     fn add(&mut self, other: &HostMetrics) {
         self.sent += other.sent;
         self.busy += other.busy;
-        for (own, more) in self.answers.iter_mut().zip(other.answers) {
+        for (own, more) in self.responses.iter_mut().zip(other.responses) {
             *own += more;
         }
     }

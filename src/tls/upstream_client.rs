@@ -62,7 +62,11 @@ impl UpstreamTlsClient {
 
     /// Reads the files anew. New connections go by what they say now, and resume no session that was begun before;
     /// what cannot be used does not take the place of what was read before.
-    pub fn renew(&self, terms: &UpstreamTlsSettings, provider: &Arc<CryptoProvider>) -> Result<(), Vec<FileError>> {
+    pub fn reload(
+        &self,
+        terms: &UpstreamTlsSettings,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<(), Vec<FileError>> {
         self.prepared.send_replace(LoadedClientConfig::read(terms, self.protocol, provider)?);
         Ok(())
     }
@@ -98,7 +102,7 @@ impl LoadedClientConfig {
         protocol: UpstreamProtocol,
         provider: &Arc<CryptoProvider>,
     ) -> Result<LoadedClientConfig, Vec<FileError>> {
-        let builder = trusting(&terms.trust, provider).map_err(|problem| vec![problem])?;
+        let builder = with_trust(&terms.trust, provider).map_err(|problem| vec![problem])?;
         let identity = terms.identity.as_ref().map(|files| ServerCertificate::read(files, provider)).transpose()?;
         let mut config = match &identity {
             None => builder.with_no_client_auth(),
@@ -148,7 +152,7 @@ impl ServerCertVerifier for NoIssuerVerifier {
     }
 }
 
-fn trusting(
+fn with_trust(
     trust: &UpstreamTrust,
     provider: &Arc<CryptoProvider>,
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, FileError> {
@@ -161,12 +165,12 @@ fn trusting(
         |only| Arc::new(NoIssuerVerifier { only, algorithms: provider.signature_verification_algorithms });
     Ok(match trust {
         UpstreamTrust::System => builder.with_root_certificates(system_roots()?),
-        UpstreamTrust::Authorities(file) => builder.with_root_certificates(roots(file)?),
+        UpstreamTrust::CaFile(file) => builder.with_root_certificates(roots(file)?),
         UpstreamTrust::Pinned(file) => {
             let pinned = pem::certificates(file)?.swap_remove(0);
             builder.dangerous().with_custom_certificate_verifier(unissued(Some(pinned)))
         }
-        UpstreamTrust::Anything => builder.dangerous().with_custom_certificate_verifier(unissued(None)),
+        UpstreamTrust::Insecure => builder.dangerous().with_custom_certificate_verifier(unissued(None)),
     })
 }
 

@@ -12,7 +12,7 @@ use tokio_util::either::Either;
 
 use super::error::UpstreamError;
 use crate::model::upstream::{UpstreamAddress, UpstreamSpec};
-use crate::net::tcp::notice_death;
+use crate::net::tcp::enable_keepalive;
 use crate::tls::upstream_client::UpstreamTlsClient;
 
 /// A connection to an application, with TLS or without.
@@ -47,7 +47,7 @@ impl Connector {
         Connector { target, tls, timeout: spec.connect_timeout }
     }
 
-    pub async fn dial(&self) -> Result<UpstreamStream, UpstreamError> {
+    pub async fn connect(&self) -> Result<UpstreamStream, UpstreamError> {
         let opening = tokio::time::timeout(self.timeout, self.open()).await;
         opening.unwrap_or(Err(UpstreamError::ConnectTimeout))
     }
@@ -110,9 +110,9 @@ async fn connect_tcp(address: SocketAddr) -> io::Result<PlainStream> {
     socket.set_nodelay(true)?;
     if address.ip().is_loopback() {
         // Nobody vanishes from this machine without a word: the kernel speaks for who has died.
-        stop_pacing(&socket);
+        disable_pacing(&socket);
     } else {
-        notice_death(&SockRef::from(&socket));
+        enable_keepalive(&SockRef::from(&socket));
     }
     socket.connect(address).await.map(Either::Right)
 }
@@ -121,7 +121,7 @@ async fn connect_tcp(address: SocketAddr) -> io::Result<PlainStream> {
 /// every few packets. Within one machine there is nothing to be congested, and the timers cost more than half of
 /// an upload. Only before it is connected does a socket drop them. Reno is in every kernel and for every user;
 /// should it be refused after all, uploads merely cost more.
-fn stop_pacing(socket: &TcpSocket) {
+fn disable_pacing(socket: &TcpSocket) {
     let _ = SockRef::from(socket).set_tcp_congestion(b"reno");
 }
 

@@ -15,11 +15,11 @@ pub enum UpstreamError {
     /// It was reached, but TLS with it failed.
     Handshake(io::Error),
     /// The connection ended or broke before the head of an answer.
-    Broken(UpstreamConnectionError),
+    Connection(UpstreamConnectionError),
     /// Nothing came for as long as the route allows.
-    AnswerTimeout,
+    ResponseTimeout,
     /// It switched protocols without having been asked to.
-    UnaskedSwitch,
+    UnexpectedUpgrade,
     /// The request's own body failed; the application is not to blame.
     RequestBody(RequestBodyFailure),
 }
@@ -27,9 +27,9 @@ pub enum UpstreamError {
 /// Why an answer ends before its end. The client must see it truncated, never as complete.
 #[derive(Debug)]
 pub enum UpstreamBodyError {
-    Broken(UpstreamConnectionError),
+    Connection(UpstreamConnectionError),
     /// The application fell silent for as long as the route allows.
-    Silence,
+    ReadTimeout,
     /// The request's own body failed while the answer was coming already.
     RequestBody(RequestBodyFailure),
 }
@@ -51,9 +51,9 @@ impl fmt::Display for UpstreamError {
             UpstreamError::Connect(error) => write!(f, "cannot connect: {error}"),
             UpstreamError::Handshake(error) => write!(f, "TLS with it failed: {error}"),
             UpstreamError::ConnectTimeout => f.write_str("no connection within connect_timeout"),
-            UpstreamError::Broken(error) => write!(f, "the connection broke before an answer: {error}"),
-            UpstreamError::AnswerTimeout => f.write_str("no answer within read_timeout"),
-            UpstreamError::UnaskedSwitch => f.write_str("it switched protocols without being asked to"),
+            UpstreamError::Connection(error) => write!(f, "the connection broke before an answer: {error}"),
+            UpstreamError::ResponseTimeout => f.write_str("no answer within read_timeout"),
+            UpstreamError::UnexpectedUpgrade => f.write_str("it switched protocols without being asked to"),
             UpstreamError::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
         }
     }
@@ -63,7 +63,7 @@ impl Error for UpstreamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             UpstreamError::Connect(error) | UpstreamError::Handshake(error) => Some(error),
-            UpstreamError::Broken(breakage) => breakage.cause(),
+            UpstreamError::Connection(breakage) => breakage.cause(),
             _ => None,
         }
     }
@@ -72,8 +72,8 @@ impl Error for UpstreamError {
 impl fmt::Display for UpstreamBodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UpstreamBodyError::Broken(error) => write!(f, "the application's answer broke off: {error}"),
-            UpstreamBodyError::Silence => f.write_str("the application fell silent within its answer"),
+            UpstreamBodyError::Connection(error) => write!(f, "the application's answer broke off: {error}"),
+            UpstreamBodyError::ReadTimeout => f.write_str("the application fell silent within its answer"),
             UpstreamBodyError::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
         }
     }
@@ -83,8 +83,8 @@ impl fmt::Display for UpstreamBodyError {
 impl Error for UpstreamBodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            UpstreamBodyError::Broken(breakage) => breakage.cause(),
-            UpstreamBodyError::Silence | UpstreamBodyError::RequestBody(_) => None,
+            UpstreamBodyError::Connection(breakage) => breakage.cause(),
+            UpstreamBodyError::ReadTimeout | UpstreamBodyError::RequestBody(_) => None,
         }
     }
 }

@@ -29,28 +29,28 @@ pub(super) struct Http1SendError {
 /// there to the pool.
 ///
 /// Not an `async fn`: the request is handed over at once, so that the future does not carry it.
-pub(super) fn exchange(
+pub(super) fn send(
     mut connection: Box<Http1ClientConnection>,
     request: RequestWriter,
     pool: &Rc<IdlePool>,
 ) -> impl Future<Output = Result<UpstreamResponse<Http1ResponseBody>, Http1SendError>> {
-    let asks_to_switch = request.terms().asks_to_switch;
-    connection.begin(request);
+    let asks_to_switch = request.options().requests_upgrade;
+    connection.start_request(request);
     async move {
         let head = match poll_fn(|cx| connection.poll_head(cx)).await {
             Ok(head) => head,
-            Err(error @ UpstreamError::Broken(_)) => {
-                return Err(Http1SendError { error, again: connection.take_back() });
+            Err(error @ UpstreamError::Connection(_)) => {
+                return Err(Http1SendError { error, again: connection.take_retryable() });
             }
             Err(error) => return Err(Http1SendError { error, again: None }),
         };
         match (head.status, asks_to_switch) {
             (StatusCode::SWITCHING_PROTOCOLS, true) => {
                 let (stream, early) = connection.into_parts();
-                Ok(UpstreamResponse::Switched(head, stream, early))
+                Ok(UpstreamResponse::Upgraded(head, stream, early))
             }
             (StatusCode::SWITCHING_PROTOCOLS, false) => {
-                Err(Http1SendError { error: UpstreamError::UnaskedSwitch, again: None })
+                Err(Http1SendError { error: UpstreamError::UnexpectedUpgrade, again: None })
             }
             _ => Ok(UpstreamResponse::Response(Response::from_parts(
                 head,

@@ -33,11 +33,11 @@ pub(super) struct Http2SendError {
 type HyperSendError = TrySendError<Request<LimitedBody>>;
 
 /// Sends a request and waits for the head of the answer.
-pub(super) async fn exchange(
+pub(super) async fn send(
     claim: StreamPermit,
     request: UpstreamRequest,
 ) -> Result<UpstreamResponse<Http2ResponseBody>, Http2SendError> {
-    let UpstreamRequest { message, terms, .. } = request;
+    let UpstreamRequest { message, options: terms, .. } = request;
     let mut silence = ReadTimeout::new(terms.read_timeout, message.body().watch());
     let sent = claim.sender().try_send_request(message);
     match await_head(sent, &mut silence).await {
@@ -46,7 +46,7 @@ pub(super) async fn exchange(
             Ok(UpstreamResponse::Response(response.map(body)))
         }
         Some(Err(error)) => Err(Http2SendError::of_sending(error, silence.watch(), terms)),
-        None => Err(Http2SendError::of(UpstreamError::AnswerTimeout)),
+        None => Err(Http2SendError::of(UpstreamError::ResponseTimeout)),
     }
 }
 
@@ -66,10 +66,10 @@ where
 impl Http2SendError {
     /// The request to send once more, if that cannot make it happen twice; `spare` is a copy of one that
     /// may be repeated.
-    pub(super) fn repeat(self, spare: Option<UpstreamRequest>) -> Result<UpstreamRequest, UpstreamError> {
+    pub(super) fn into_retry(self, spare: Option<UpstreamRequest>) -> Result<UpstreamRequest, UpstreamError> {
         match (self.unsent, self.error, spare) {
             (Some(request), ..) => Ok(request),
-            (None, UpstreamError::Broken(_), Some(request)) => Ok(request),
+            (None, UpstreamError::Connection(_), Some(request)) => Ok(request),
             (None, error, _) => Err(error),
         }
     }
@@ -82,8 +82,11 @@ impl Http2SendError {
         if let Some(at_fault) = watch.failure() {
             return Http2SendError::of(UpstreamError::RequestBody(at_fault));
         }
-        let again = |message| UpstreamRequest { message, introduction: None, terms };
+        let again = |message| UpstreamRequest { message, forwarding: None, options: terms };
         let unsent = error.take_message().map(again);
-        Http2SendError { unsent, error: UpstreamError::Broken(UpstreamConnectionError::Stream(error.into_error())) }
+        Http2SendError {
+            unsent,
+            error: UpstreamError::Connection(UpstreamConnectionError::Stream(error.into_error())),
+        }
     }
 }

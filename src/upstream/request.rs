@@ -16,14 +16,14 @@ use crate::model::headers::forwarding::ForwardingHeaders;
 pub struct UpstreamRequest {
     pub(super) message: Request<LimitedBody>,
     /// Stands before the headers of the message; for a stream it is among them.
-    pub(super) introduction: Option<Rc<ForwardingHeaders>>,
-    pub(super) terms: ExchangeOptions,
+    pub(super) forwarding: Option<Rc<ForwardingHeaders>>,
+    pub(super) options: ExchangeOptions,
 }
 
 /// What is agreed about an exchange beside the message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ExchangeOptions {
-    pub(super) asks_to_switch: bool,
+    pub(super) requests_upgrade: bool,
     /// Longest silence of the application.
     pub(super) read_timeout: Duration,
 }
@@ -62,34 +62,34 @@ impl UpstreamRequest {
     ) -> UpstreamRequest {
         if let HopMode::Stream(..) = hop {
             // hyper does not tell what comes before the answer on a stream.
-            body.go_ahead();
+            body.release();
         }
         let mut message = Request::new(body);
         *message.method_mut() = head.method;
-        let (introduction, headers) = match hop {
+        let (forwarding, headers) = match hop {
             HopMode::Stream(..) => (None, head.headers.into_headers()),
-            HopMode::KeepAlive | HopMode::Upgrade(_) => head.headers.into_lines(),
+            HopMode::KeepAlive | HopMode::Upgrade(_) => head.headers.into_http1(),
         };
         *message.headers_mut() = headers;
         match hop {
             HopMode::Stream(scheme, trailers) => {
-                prepare_stream(&mut message, head.target, scheme.clone(), *trailers)
+                set_pseudo_headers(&mut message, head.target, scheme.clone(), *trailers)
             }
-            HopMode::KeepAlive | HopMode::Upgrade(_) => prepare_connection(&mut message, head.target, hop),
+            HopMode::KeepAlive | HopMode::Upgrade(_) => set_http1_framing(&mut message, head.target, hop),
         }
-        let terms = ExchangeOptions { asks_to_switch: matches!(hop, HopMode::Upgrade(_)), read_timeout };
-        UpstreamRequest { message, introduction, terms }
+        let options = ExchangeOptions { requests_upgrade: matches!(hop, HopMode::Upgrade(_)), read_timeout };
+        UpstreamRequest { message, forwarding, options }
     }
 
     /// Watches the body on its way.
-    pub fn watch(&self) -> UploadProgress {
+    pub fn upload_progress(&self) -> UploadProgress {
         self.message.body().watch()
     }
 
     /// The same request once more, if sending it twice is as good as once.
-    pub(super) fn repeatable(&self) -> Option<UpstreamRequest> {
+    pub(super) fn try_clone(&self) -> Option<UpstreamRequest> {
         let message = &self.message;
-        if !message.body().is_none() || !message.method().is_idempotent() || self.terms.asks_to_switch {
+        if !message.body().is_none() || !message.method().is_idempotent() || self.options.requests_upgrade {
             return None;
         }
         let mut again = Request::new(LimitedBody::default());
@@ -97,12 +97,12 @@ impl UpstreamRequest {
         *again.uri_mut() = message.uri().clone();
         *again.version_mut() = message.version();
         *again.headers_mut() = message.headers().clone();
-        Some(UpstreamRequest { message: again, introduction: self.introduction.clone(), terms: self.terms })
+        Some(UpstreamRequest { message: again, forwarding: self.forwarding.clone(), options: self.options })
     }
 }
 
 /// Origin form, and what frames the body.
-fn prepare_connection(message: &mut Request<LimitedBody>, target: PathAndQuery, hop: &HopMode) {
+fn set_http1_framing(message: &mut Request<LimitedBody>, target: PathAndQuery, hop: &HopMode) {
     *message.uri_mut() = Uri::from(target);
     *message.version_mut() = Version::HTTP_11;
     let has_body = !message.body().is_none();
@@ -122,7 +122,7 @@ fn prepare_connection(message: &mut Request<LimitedBody>, target: PathAndQuery, 
 }
 
 /// Host and path become pseudo-headers (RFC 9113 section 8.3.1).
-fn prepare_stream(
+fn set_pseudo_headers(
     message: &mut Request<LimitedBody>,
     target: PathAndQuery,
     scheme: Scheme,

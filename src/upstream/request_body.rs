@@ -52,8 +52,8 @@ pub struct UploadProgress(Option<Rc<UploadState>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestBodyFailure {
     TooLarge,
-    ClientTooSlow,
-    ClientBrokeOff,
+    ClientTimeout,
+    ClientDisconnected,
 }
 
 /// The same as an error on the way to the application.
@@ -92,7 +92,7 @@ impl LimitedBody {
         }
         let gate = match rules.expects {
             Expect::None => None,
-            Expect::Continue => Some(Box::pin(sleep(GO_AHEAD_PATIENCE))),
+            Expect::Continue => Some(Box::pin(sleep(CONTINUE_TIMEOUT))),
         };
         let silence = IdleTimer::new(rules.client_timeout);
         let incoming = incoming.map_err(Into::into);
@@ -108,11 +108,11 @@ impl LimitedBody {
     }
 
     /// Holds it back no longer.
-    pub(super) fn go_ahead(&mut self) {
+    pub(super) fn release(&mut self) {
         if let Some(body) = &mut self.0
             && body.gate.take().is_some()
         {
-            body.silence.progress();
+            body.silence.reset();
         }
     }
 }
@@ -147,25 +147,25 @@ impl LimitedBodyInner<dyn Incoming> {
         if let Some(gate) = &mut self.gate {
             ready!(gate.as_mut().poll(cx));
             self.gate = None;
-            self.silence.progress();
+            self.silence.reset();
         }
         let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
                 ready!(self.silence.poll_expired(cx));
-                return Poll::Ready(Some(Err(RequestBodyFailure::ClientTooSlow.into())));
+                return Poll::Ready(Some(Err(RequestBodyFailure::ClientTimeout.into())));
             }
         };
-        self.silence.progress();
+        self.silence.reset();
         Poll::Ready(frame.map(|frame| self.check(frame)))
     }
 
     fn check(&self, frame: Result<Frame<Bytes>, BoxError>) -> Result<Frame<Bytes>, RequestBodyError> {
         let broke_off =
-            |cause| RequestBodyError { failure: RequestBodyFailure::ClientBrokeOff, cause: Some(cause) };
+            |cause| RequestBodyError { failure: RequestBodyFailure::ClientDisconnected, cause: Some(cause) };
         let mut frame = frame.map_err(broke_off)?;
         if let Some(trailers) = frame.trailers_mut() {
-            untrusted::strip_trailers(trailers);
+            untrusted::remove_untrusted_trailers(trailers);
         }
         if let Some(data) = frame.data_ref() {
             let passed = self.fate.passed.get() + data.len() as u64;
@@ -193,8 +193,8 @@ impl fmt::Display for RequestBodyFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             RequestBodyFailure::TooLarge => "it is larger than max_body",
-            RequestBodyFailure::ClientTooSlow => "the client sent nothing for client_timeout",
-            RequestBodyFailure::ClientBrokeOff => "the client broke off",
+            RequestBodyFailure::ClientTimeout => "the client sent nothing for client_timeout",
+            RequestBodyFailure::ClientDisconnected => "the client broke off",
         })
     }
 }
@@ -225,4 +225,4 @@ impl Error for RequestBodyError {
 
 /// How long a body waits for an application that never says 100. Clients wait about as long by
 /// themselves (RFC 9110 section 10.1.1 forbids them to wait for ever).
-const GO_AHEAD_PATIENCE: Duration = Duration::from_secs(1);
+const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);

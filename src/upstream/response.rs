@@ -9,7 +9,7 @@ use super::connector::UpstreamStream;
 pub enum UpstreamResponse<B> {
     Response(http::Response<B>),
     /// It agreed to switch protocols; the connection is the caller's, with the bytes already read.
-    Switched(response::Parts, UpstreamStream, Bytes),
+    Upgraded(response::Parts, UpstreamStream, Bytes),
 }
 
 impl<B> UpstreamResponse<B> {
@@ -17,7 +17,7 @@ impl<B> UpstreamResponse<B> {
     pub(super) fn map_body<T>(self, map: impl FnOnce(B) -> T) -> UpstreamResponse<T> {
         match self {
             UpstreamResponse::Response(response) => UpstreamResponse::Response(response.map(map)),
-            UpstreamResponse::Switched(head, stream, early) => UpstreamResponse::Switched(head, stream, early),
+            UpstreamResponse::Upgraded(head, stream, early) => UpstreamResponse::Upgraded(head, stream, early),
         }
     }
 }

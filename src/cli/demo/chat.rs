@@ -36,7 +36,7 @@ impl ChatApp {
     }
 
     /// Answers one request; a WebSocket goes on in a task of its own.
-    pub(super) async fn answer(self, request: Request<Incoming>) -> DemoResponse {
+    pub(super) async fn respond(self, request: Request<Incoming>) -> DemoResponse {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/api/v4/websocket") => self.open_websocket(request),
             (&Method::GET | &Method::HEAD, path) => get(path),

@@ -19,7 +19,7 @@ use paced_body::PacedBody;
 use request_info::RequestInfo;
 
 /// Answers one request.
-pub(super) async fn answer(request: Request<Incoming>) -> DemoResponse {
+pub(super) async fn respond(request: Request<Incoming>) -> DemoResponse {
     match request.uri().path() {
         "/slow" => slow(),
         "/events" => events(),

@@ -9,7 +9,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::certificates::{DemoCertificateError, issue};
-use super::servers::{DemoServers, start_applications};
+use super::servers::{DemoServers, start_servers};
 use crate::config;
 use crate::model::Model;
 
@@ -41,7 +41,7 @@ struct DemoPorts {
 pub fn prepare() -> Result<DemoEnvironment, DemoError> {
     let directory = tempfile::Builder::new().prefix("gatepost-demo-").tempdir().map_err(DemoError::Files)?;
     issue(directory.path(), &HOSTS).map_err(DemoError::Certificates)?;
-    let applications = start_applications(directory.path()).map_err(DemoError::Files)?;
+    let applications = start_servers(directory.path()).map_err(DemoError::Files)?;
     let ports = DemoPorts { https: free_port(8443)?, http: free_port(8080)? };
     let text = configuration(&applications, directory.path(), ports);
     let file = directory.path().join("gatepost.toml");
@@ -56,7 +56,7 @@ impl DemoEnvironment {
     }
 
     /// What to open, and what to try.
-    pub fn welcome(&self) -> String {
+    pub fn instructions(&self) -> String {
         let DemoPorts { https, http } = self.ports;
         let authority = self.directory.path().join("ca.pem");
         let authority = authority.display();

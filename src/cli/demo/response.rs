@@ -80,7 +80,7 @@ fn with_headers(status: StatusCode, content: DemoContentType, body: BoxBody<Byte
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.media_type()));
-    for (name, value) in ON_EVERY_ANSWER {
+    for (name, value) in COMMON_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     answer
@@ -88,7 +88,7 @@ fn with_headers(status: StatusCode, content: DemoContentType, body: BoxBody<Byte
 
 /// Pages load nothing from elsewhere and are shown nowhere else. What they show changes with each
 /// request, so nothing is kept.
-const ON_EVERY_ANSWER: [(HeaderName, &str); 4] = [
+const COMMON_HEADERS: [(HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",

@@ -53,7 +53,7 @@ struct DemoSockets {
 ///
 /// # Errors
 /// When a socket cannot be bound or the thread cannot be started; the message says which.
-pub fn start_applications(directory: &Path) -> io::Result<DemoServers> {
+pub fn start_servers(directory: &Path) -> io::Result<DemoServers> {
     let gitlab_socket = directory.join("gitlab.socket");
     let (sockets, mattermost) = DemoSockets::bind(&gitlab_socket)?;
     let applications = DemoAddresses { gitlab_socket, mattermost };
@@ -119,8 +119,8 @@ fn serve_both(
         let chat = ChatApp::new();
         tokio::select! {
             _ = stopped => {}
-            () = serve(async || Ok(gitlab.accept().await?.0), echo::answer) => {}
-            () = serve(async || accept_tcp(&mattermost).await, move |request| chat.clone().answer(request)) => {}
+            () = serve(async || Ok(gitlab.accept().await?.0), echo::respond) => {}
+            () = serve(async || accept_tcp(&mattermost).await, move |request| chat.clone().respond(request)) => {}
         }
         Ok(())
     })

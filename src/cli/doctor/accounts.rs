@@ -11,7 +11,7 @@ use crate::sys::account::{FilePermission, UserAccount};
 pub(super) fn examine(model: &Model) -> Vec<Finding> {
     let account = match &model.process.user {
         Some(name) => UserAccount::find(name).ok(),
-        None => UserAccount::own(),
+        None => UserAccount::current(),
     };
     let Some(account) = account else { return Vec::new() };
     let logs = model.access_logs().iter().filter_map(|target| match target {
@@ -24,8 +24,8 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
 
 /// The files that are read again when they change.
 fn renewed(model: &Model) -> impl Iterator<Item = &Path> {
-    let certificates = model.certificates().flat_map(|(_, files)| files.all());
-    let clients = model.all_tls_terms().flat_map(|(_, terms)| terms.policy.clients.files());
+    let certificates = model.certificates().flat_map(|(_, files)| files.paths());
+    let clients = model.all_tls_settings().flat_map(|(_, terms)| terms.policy.clients.files());
     let applications = model.upstreams().iter().filter_map(UpstreamSpec::tls).flat_map(UpstreamTlsSettings::files);
     certificates.chain(clients).chain(model.process.ticket_keys.file()).chain(applications)
 }

@@ -24,7 +24,7 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
 fn stale(path: &Path) -> Option<Finding> {
     let age = fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()?;
     let days = age.as_secs() / 86_400;
-    (days >= MOST_DAYS).then(|| {
+    (days >= MAX_DAYS).then(|| {
         let path = path.display();
         Finding::warning(format!(
             "{path}: the keys of tickets were exchanged {days} days ago; do that every day, from cron or a timer"
@@ -58,4 +58,4 @@ fn incomplete(path: &Path) -> Option<Finding> {
 }
 
 /// For a file of ticket keys that is to be written anew each day. A weekend of a timer's is no reason to worry.
-const MOST_DAYS: u64 = 7;
+const MAX_DAYS: u64 = 7;

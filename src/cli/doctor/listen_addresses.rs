@@ -12,7 +12,7 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
 }
 
 fn examine_one(Listener { address, .. }: &Listener) -> Option<Finding> {
-    if listener::is_taken(*address) {
+    if listener::is_in_use(*address) {
         return match port_owner::on(address.port()) {
             PortOwner::Gatepost => None,
             PortOwner::Program(name) if name == "nginx" => Some(Finding::problem(format!(
@@ -27,6 +27,6 @@ fn examine_one(Listener { address, .. }: &Listener) -> Option<Finding> {
             ))),
         };
     }
-    let error = listener::bind(*address).err().filter(|error| !listener::is_without_ip6(*address, error))?;
+    let error = listener::bind(*address).err().filter(|error| !listener::is_ipv6_unavailable(*address, error))?;
     Some(Finding::problem(StartupProblem::Bind { address: *address, error }))
 }

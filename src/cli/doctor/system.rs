@@ -36,7 +36,7 @@ pub(super) fn names(model: &Model) -> Vec<Finding> {
         std::thread::spawn(move || sender.send(is_unknown(&name).then_some(name)));
     }
     drop(sender);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LOOKUP_TIMEOUT;
     let next = || unknown.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok();
     let mut unknown: Vec<String> = std::iter::from_fn(next).flatten().collect();
     unknown.sort();
@@ -53,7 +53,7 @@ fn unknown_name(name: &String) -> Finding {
 fn exact(pattern: &HostPattern) -> Option<String> {
     match pattern {
         HostPattern::Exact(name) => Some(name.as_str().to_owned()),
-        HostPattern::Below(_) => None,
+        HostPattern::Wildcard(_) => None,
     }
 }
 
@@ -70,4 +70,4 @@ fn is_unknown(name: &str) -> bool {
 const EXPECTED_CONNECTIONS: u64 = 10_240;
 
 /// For all names together.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -58,7 +58,7 @@ fn unix(path: &Path) -> io::Result<SockAddr> {
 }
 
 fn connect_to(domain: Domain, address: &SockAddr) -> io::Result<()> {
-    Socket::new(domain, Type::STREAM, None)?.connect_timeout(address, PATIENCE)
+    Socket::new(domain, Type::STREAM, None)?.connect_timeout(address, CONNECT_TIMEOUT)
 }
 
 fn advice(address: &UpstreamAddress, error: &io::Error) -> &'static str {
@@ -76,4 +76,4 @@ fn advice(address: &UpstreamAddress, error: &io::Error) -> &'static str {
 }
 
 /// For one address.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

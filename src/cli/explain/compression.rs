@@ -14,7 +14,7 @@ pub(super) fn value(compression: &CompressionPolicy) -> OutputValue {
         ("min_length", OutputValue::Number(rules.min_length)),
         ("http_version", OutputValue::text(rules.oldest_http.as_str())),
         ("proxied", proxied(&rules.proxied)),
-        ("vary", OutputValue::Flag(rules.vary == GzipVary::Told)),
+        ("vary", OutputValue::Flag(rules.vary == GzipVary::On)),
     ];
     OutputValue::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
@@ -30,8 +30,8 @@ pub(super) fn sentence(rules: &GzipPolicy) -> String {
         MinHttpVersion::Http11 => "",
     };
     let vary = match rules.vary {
-        GzipVary::Told => "",
-        GzipVary::Untold => ", without Vary",
+        GzipVary::On => "",
+        GzipVary::Off => ", without Vary",
     };
     let proxied = match &rules.proxied {
         GzipProxied::Never => "never".to_owned(),

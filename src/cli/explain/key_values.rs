@@ -53,7 +53,7 @@ pub(super) fn of(outline: &ModelOutline<'_>) -> KeyValues {
 fn process(process: &ProcessSettings) -> Vec<KeyValue> {
     let mut entries = vec![("workers", OutputValue::Number(process.workers.get() as u64))];
     entries.extend(process.user.as_ref().map(|user| ("user", OutputValue::text(user))));
-    entries.push(("shutdown_grace", OutputValue::Text(notation::duration(process.shutdown_grace))));
+    entries.push(("shutdown_grace", OutputValue::Text(notation::duration(process.shutdown_timeout))));
     entries.push(("log_level", OutputValue::text(notation::log_level(process.log_level))));
     if let TicketKeySource::File(file) = &process.ticket_keys {
         entries.push(("ticket_keys", OutputValue::text(file.display())));
@@ -80,7 +80,7 @@ fn host(host: &HostOutline<'_>) -> HostKeyValues {
         entries.extend(encryption(tls));
     }
     entries.push(("proxy_protocol", OutputValue::Flag(host.preamble == ProxyProtocolMode::ProxyProtocol)));
-    if let ClientAddressPolicy::Told(told) = host.client_address {
+    if let ClientAddressPolicy::RealIp(told) = host.client_address {
         entries.push(("client_address", client_address(told)));
     }
     if host.tls.is_some() || host.hsts.is_some() {
@@ -103,7 +103,7 @@ fn host(host: &HostOutline<'_>) -> HostKeyValues {
     entries.extend(headers(&host.headers));
     entries.extend((!host.access.is_empty()).then(|| local_responses::access(host.access)));
     let intercepts =
-        host.forwarding.map(|it| it.forward.application_errors).filter(|it| *it != InterceptErrors::Pass);
+        host.forwarding.map(|it| it.forward.intercept_errors).filter(|it| *it != InterceptErrors::Pass);
     entries.extend(intercepts.map(local_responses::intercept_errors));
     entries.extend(host.error_pages.map(|own| local_responses::error_pages(Some(own))));
     let routes = host.routes.iter().filter(|route| !route.is_plain_catch_all());
@@ -144,8 +144,8 @@ fn policy(policy: &TlsPolicy) -> [KeyValue; 6] {
         SessionResumption::Sessions(count) => OutputValue::Number(count.get() as u64),
     };
     let clients = match &policy.clients {
-        ClientAuth::NotAsked => OutputValue::Flag(false),
-        ClientAuth::Asked(authority) => client_authority(authority),
+        ClientAuth::Off => OutputValue::Flag(false),
+        ClientAuth::Verify(authority) => client_authority(authority),
     };
     [
         ("tls_versions", OutputValue::list(versions)),
@@ -188,7 +188,7 @@ fn route(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Vec<Key
     let key = match route.route.path {
         PathMatch::Exact(_) => "exact",
         PathMatch::Prefix(_) => "prefix",
-        PathMatch::PrefixFirst(_) => "prefix_first",
+        PathMatch::PreferredPrefix(_) => "prefix_first",
         PathMatch::Regex(_) => "regex",
     };
     let mut entries = vec![(key, OutputValue::text(route.route.path.text()))];
@@ -219,8 +219,8 @@ fn route(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Vec<Key
 }
 
 fn own_interception(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Option<KeyValue> {
-    let own = route.forwarding?.forward.application_errors;
-    let of_host = host.map(|host| host.forward.application_errors).unwrap_or_default();
+    let own = route.forwarding?.forward.intercept_errors;
+    let of_host = host.map(|host| host.forward.intercept_errors).unwrap_or_default();
     (own != of_host).then(|| local_responses::intercept_errors(own))
 }
 
@@ -228,9 +228,9 @@ fn upstream_tls(tls: &UpstreamTlsSettings) -> KeyValue {
     let file = |key: &str, path: &Path| (key.to_owned(), OutputValue::text(path.display()));
     let mut entries = match &tls.trust {
         UpstreamTrust::System => vec![("verify".to_owned(), OutputValue::Flag(true))],
-        UpstreamTrust::Authorities(path) => vec![file("ca", path)],
+        UpstreamTrust::CaFile(path) => vec![file("ca", path)],
         UpstreamTrust::Pinned(path) => vec![file("pin", path)],
-        UpstreamTrust::Anything => vec![("verify".to_owned(), OutputValue::Flag(false))],
+        UpstreamTrust::Insecure => vec![("verify".to_owned(), OutputValue::Flag(false))],
     };
     entries.push(("name".to_owned(), OutputValue::text(&tls.name)));
     if let Some(identity) = &tls.identity {
@@ -247,12 +247,12 @@ fn texts(limits: impl IntoIterator<Item = (&'static str, String)>) -> impl Itera
 /// The origin alone, if there is no more to it.
 fn redirect_to(redirect: &RedirectAction) -> OutputValue {
     let path = match &redirect.path {
-        RedirectTarget::AsItCame if redirect.status == StatusCode::MOVED_PERMANENTLY => {
+        RedirectTarget::Unchanged if redirect.status == StatusCode::MOVED_PERMANENTLY => {
             return OutputValue::text(&redirect.origin);
         }
-        RedirectTarget::AsItCame => None,
+        RedirectTarget::Unchanged => None,
         RedirectTarget::Fixed(path) => Some(("path", OutputValue::text(path))),
-        RedirectTarget::Replaced(path) => Some(("replace_with", OutputValue::text(path))),
+        RedirectTarget::ReplacePrefix(path) => Some(("replace_with", OutputValue::text(path))),
     };
     let status = ("status", OutputValue::Number(redirect.status.as_u16().into()));
     let entries = [Some(("origin", OutputValue::text(&redirect.origin))), path, Some(status)];

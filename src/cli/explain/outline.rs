@@ -151,8 +151,8 @@ impl<'a> ForwardOutline<'a> {
     /// What stands in place of the matched path, if anything does.
     pub(super) fn replacement(&self) -> Option<&'a PathAndQuery> {
         match &self.forward.target {
-            PathRewrite::AsItCame => None,
-            PathRewrite::Replaced(replacement) => Some(replacement),
+            PathRewrite::Unchanged => None,
+            PathRewrite::ReplacePrefix(replacement) => Some(replacement),
         }
     }
 
@@ -260,8 +260,8 @@ fn tls<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>)
     let terms = model.tls_terms(terms);
     let certificates = terms.certificates.iter().map(|id| model.certificate(*id)).collect();
     let obtained = terms.certificates.iter().find_map(|id| {
-        let shown = model.names_behind(*id);
-        model.obtained(*id).map(|certificate| AcmeOutline { certificate, shown })
+        let shown = model.hosts_with_certificate(*id);
+        model.acme_certificate(*id).map(|certificate| AcmeOutline { certificate, shown })
     });
     Some(TlsOutline { policy: &terms.policy, certificates, obtained, redirect })
 }

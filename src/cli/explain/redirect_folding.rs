@@ -100,7 +100,7 @@ fn plain_side<'a>(host: &'a VirtualHost, name: &HostPattern, plain: &'a VirtualH
 fn port_of(redirect: &RedirectAction, name: &HostPattern) -> Option<u16> {
     match (&redirect.origin, name) {
         _ if redirect.status != StatusCode::MOVED_PERMANENTLY => None,
-        (RedirectOrigin::SameHost { port }, HostPattern::Below(_)) => Some(port.unwrap_or(443)),
+        (RedirectOrigin::SameHost { port }, HostPattern::Wildcard(_)) => Some(port.unwrap_or(443)),
         (RedirectOrigin::Fixed(text), HostPattern::Exact(name)) => {
             match text.strip_prefix("https://")?.strip_prefix(name.as_str())? {
                 "" => Some(443),

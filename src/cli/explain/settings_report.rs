@@ -15,7 +15,7 @@ use crate::model::setting_report::{SettingReport, SettingScope, SettingVerdict};
 pub struct GitlabRbReport<'a> {
     /// `None` if it has errors.
     pub model: Option<&'a Model>,
-    pub judgements: &'a [SettingReport],
+    pub reports: &'a [SettingReport],
     pub findings: Vec<JsonDiagnostic<'a>>,
 }
 
@@ -36,8 +36,7 @@ pub(super) fn table(account: &GitlabRbReport<'_>, ink: OutputStyle) -> String {
         Some(model) => table::page(&ModelOutline::of(model), ink),
         None => TextPage::new(ink),
     };
-    let (own, others): (Vec<_>, Vec<_>) =
-        account.judgements.iter().partition(|it| it.concern == SettingScope::Proxy);
+    let (own, others): (Vec<_>, Vec<_>) = account.reports.iter().partition(|it| it.concern == SettingScope::Proxy);
     let mut file = None;
     for it in own {
         if file != Some(&it.file) {
@@ -73,7 +72,7 @@ pub(super) fn json(account: &GitlabRbReport<'_>) -> String {
         Some(model) => super::json::object_of_all(&key_values::of(&ModelOutline::of(model))),
         None => Map::from_iter([("hosts".to_owned(), json!([]))]),
     };
-    all.insert("settings".to_owned(), account.judgements.iter().map(setting).collect());
+    all.insert("settings".to_owned(), account.reports.iter().map(setting).collect());
     all.insert("problems".to_owned(), account.findings.iter().map(problem).collect());
     format!("{:#}\n", Value::Object(all))
 }
@@ -103,10 +102,10 @@ fn problem(it: &JsonDiagnostic<'_>) -> Value {
 /// A value that does not fill the page.
 fn shortened(value: &Value) -> String {
     let text = spaced(value);
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= MAX_LEN {
         return text;
     }
-    text.chars().take(LONGEST).chain(['…']).collect()
+    text.chars().take(MAX_LEN).chain(['…']).collect()
 }
 
 /// JSON with blanks, where a row may go on in the next line.
@@ -121,4 +120,4 @@ fn spaced(value: &Value) -> String {
     }
 }
 
-const LONGEST: usize = 300;
+const MAX_LEN: usize = 300;

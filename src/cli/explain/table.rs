@@ -45,7 +45,7 @@ fn process(page: &mut TextPage, process: &ProcessSettings) {
     page.heading("process");
     page.row("workers", &process.workers.to_string());
     page.row("account", process.user.as_deref().unwrap_or("the one that starts it"));
-    page.row("stop", &format!("after {} at the latest", notation::duration(process.shutdown_grace)));
+    page.row("stop", &format!("after {} at the latest", notation::duration(process.shutdown_timeout)));
     page.row("log level", notation::log_level(process.log_level));
     if let TicketKeySource::File(file) = &process.ticket_keys {
         page.row("ticket keys", &file.display().to_string());
@@ -86,7 +86,7 @@ fn host(page: &mut TextPage, host: &HostOutline<'_>) {
         Some(tls) => encryption(page, tls),
         None => page.row("speaks", PLAIN),
     }
-    if let ClientAddressPolicy::Told(told) = host.client_address {
+    if let ClientAddressPolicy::RealIp(told) = host.client_address {
         page.row("client address", &client_address(told));
     }
     if let Some(forwarding) = &host.forwarding {
@@ -149,7 +149,7 @@ fn client_address(told: &RealIpPolicy) -> String {
 
 /// What is not as it would be without a word about it.
 fn policy(page: &mut TextPage, policy: &TlsPolicy) {
-    let is_usual = |suite: &CipherSuite| policy.versions.have(*suite);
+    let is_usual = |suite: &CipherSuite| policy.versions.supports(*suite);
     let suites = policy.suites.iter().copied().map(CipherSuite::name).collect::<Vec<_>>();
     if policy.suites != CipherSuite::ALL.into_iter().filter(is_usual).collect::<Vec<_>>() {
         page.row("cipher suites", &suites.join(", "));
@@ -166,7 +166,7 @@ fn policy(page: &mut TextPage, policy: &TlsPolicy) {
         SessionResumption::Off => page.row("sessions", "are not resumed"),
         SessionResumption::Sessions(count) => page.row("sessions", &format!("up to {count} are remembered")),
     }
-    if let ClientAuth::Asked(authority) = &policy.clients {
+    if let ClientAuth::Verify(authority) = &policy.clients {
         let demand = match authority.demand {
             ClientAuthMode::Required => "need a certificate of",
             ClientAuthMode::Optional => "may show a certificate of",
@@ -210,7 +210,7 @@ fn route(page: &mut TextPage, route: &RouteOutline<'_>, host: &HostOutline<'_>) 
     if let Some(own) = route.own_access {
         page.row("", &format!("access: {}", rules(own)));
     }
-    if route.forwarding.is_some_and(|own| own.forward.application_errors == InterceptErrors::Replace) {
+    if route.forwarding.is_some_and(|own| own.forward.intercept_errors == InterceptErrors::Replace) {
         page.row("", "error pages also for errors of the application");
     }
     if let Some(own) = route.own_error_pages {
@@ -242,11 +242,11 @@ fn application(page: &mut TextPage, upstream: &UpstreamSpec) {
         "",
         &match &tls.trust {
             UpstreamTrust::System => format!("whose certificate the system trusts for {}", tls.name),
-            UpstreamTrust::Authorities(file) => {
+            UpstreamTrust::CaFile(file) => {
                 format!("whose certificate is for {} by {}", tls.name, file.display())
             }
             UpstreamTrust::Pinned(file) => format!("whose certificate is the one in {}", file.display()),
-            UpstreamTrust::Anything => "whose certificate is NOT verified".to_owned(),
+            UpstreamTrust::Insecure => "whose certificate is NOT verified".to_owned(),
         },
     );
     if let Some(identity) = &tls.identity {
@@ -276,9 +276,9 @@ fn headers(page: &mut TextPage, ops: &HeaderOpsOutline<'_>, label: &str) {
 /// Where a redirect leads; without more the path of the request follows.
 fn goal(redirect: &RedirectAction) -> String {
     match &redirect.path {
-        RedirectTarget::AsItCame => redirect.origin.to_string(),
+        RedirectTarget::Unchanged => redirect.origin.to_string(),
         RedirectTarget::Fixed(path) => format!("exactly {}{path}", redirect.origin),
-        RedirectTarget::Replaced(path) => format!("{}{path} in place of the matched path", redirect.origin),
+        RedirectTarget::ReplacePrefix(path) => format!("{}{path} in place of the matched path", redirect.origin),
     }
 }
 

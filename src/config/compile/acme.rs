@@ -12,36 +12,38 @@ use crate::model::{CertificateId, Listener, ListenerTransport, Model};
 
 /// Notes that a host wants its certificate obtained, if it can be. What is said for all hosts is not meant for
 /// those that cannot have it.
-pub(super) fn note(
+pub(super) fn request_certificate(
     section: &HostSection,
     wish: &Setting<bool>,
     certificates: &[CertificateId],
     context: &mut CompileContext<'_>,
 ) {
-    let further = section.acme_names.said().map(|said| said.value.iter().map(|name| name.value.clone()).collect());
-    let Some(said) = wish.said().filter(|said| said.value) else {
-        if let Some(place) = section.acme_names.place() {
+    let further =
+        section.acme_names.as_set().map(|said| said.value.iter().map(|name| name.value.clone()).collect());
+    let Some(said) = wish.as_set().filter(|said| said.value) else {
+        if let Some(place) = section.acme_names.span() {
             let error = Diagnostic::warning(place, "`acme_names` has no effect: the certificate is not obtained");
             context.problems.push(error.help("remove it, or add `acme = true`"));
         }
         return;
     };
-    let is_own_word = !section.settings.acme.is_unsaid();
-    let names = section.name.said().into_iter().chain(section.aliases.said().into_iter().flat_map(|it| &it.value));
-    let wildcard = names.map(|name| &name.value).find(|name| matches!(name, HostPattern::Below(_)));
+    let is_own_word = !section.settings.acme.is_unset();
+    let names =
+        section.name.as_set().into_iter().chain(section.aliases.as_set().into_iter().flat_map(|it| &it.value));
+    let wildcard = names.map(|name| &name.value).find(|name| matches!(name, HostPattern::Wildcard(_)));
     match (wildcard, certificates) {
         (None, [only]) => {
             let further = further.unwrap_or_default();
-            context.wishes.push(AcmeRequest { certificate: *only, place: said.place.clone(), further });
+            context.acme_requests.push(AcmeRequest { certificate: *only, span: said.span.clone(), further });
         }
         _ if !is_own_word => {}
         (Some(wildcard), _) => {
-            let error = Diagnostic::error(&said.place, format!("no certificate can be obtained for {wildcard}"));
+            let error = Diagnostic::error(&said.span, format!("no certificate can be obtained for {wildcard}"));
             let help = "authorities confirm wildcards by DNS alone; let another client do that, such as certbot";
             context.problems.push(error.help(help));
         }
         (None, _) => {
-            let error = Diagnostic::error(&said.place, "of several certificates, none can be obtained");
+            let error = Diagnostic::error(&said.span, "of several certificates, none can be obtained");
             context.problems.push(error.help("name one as `certificate`, and one `certificate_key`"));
         }
     }
@@ -49,10 +51,10 @@ pub(super) fn note(
 
 /// What is obtained, from all hosts' wishes.
 pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut CompileContext<'_>) -> Option<AcmeSettings> {
-    let wishes = std::mem::take(&mut context.wishes);
-    let Some(Spanned { value: section, place }) = section.said() else {
-        if let Some(wish) = wishes.first().filter(|_| section.is_unsaid()) {
-            let error = Diagnostic::error(&wish.place, "nothing says from whom certificates are obtained");
+    let wishes = std::mem::take(&mut context.acme_requests);
+    let Some(Spanned { value: section, span: place }) = section.as_set() else {
+        if let Some(wish) = wishes.first().filter(|_| section.is_unset()) {
+            let error = Diagnostic::error(&wish.span, "nothing says from whom certificates are obtained");
             context.problems.push(
                 error
                     .help("add `[acme]` with `contact = \"ops@example.com\"`: that asks Let's Encrypt, and")
@@ -68,7 +70,7 @@ pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut CompileConte
     for AcmeRequest { certificate, further, .. } in wishes {
         let known = certificates.iter().position(|it| it.certificate == certificate);
         let known = known.unwrap_or_else(|| {
-            let names = context.model.names_behind(certificate).into_iter().filter_map(exact).collect();
+            let names = context.model.hosts_with_certificate(certificate).into_iter().filter_map(exact).collect();
             certificates.push(AcmeCertificate { certificate, names });
             certificates.len() - 1
         });
@@ -90,13 +92,13 @@ pub(super) fn compile(section: &Setting<AcmeSection>, context: &mut CompileConte
         }
         return None;
     }
-    let file = |setting: &Setting<PathBuf>| setting.said().map(|said| context.path(said.value.clone()));
+    let file = |setting: &Setting<PathBuf>| setting.as_set().map(|said| context.path(said.value.clone()));
     Some(AcmeSettings {
-        directory: section.directory.said().map(|said| said.value.clone()).unwrap_or_default(),
+        directory: section.directory.as_set().map(|said| said.value.clone()).unwrap_or_default(),
         trust: file(&section.ca).map_or(AcmeServerTrust::System, AcmeServerTrust::File),
         contacts: section
             .contact
-            .said()
+            .as_set()
             .into_iter()
             .flat_map(|said| &said.value)
             .map(|it| it.value.clone())
@@ -114,21 +116,25 @@ fn report_shared_files(wish: &AcmeRequest, context: &mut CompileContext<'_>) {
     let own = context.model.certificate(wish.certificate);
     let mut others = context.model.certificates().filter(|(id, _)| *id != wish.certificate).map(|(_, files)| files);
     let shared =
-        match [&own.chain, &own.key].into_iter().find(|file| others.any(|it| it.all().any(|of| of == *file))) {
+        match [&own.chain, &own.key].into_iter().find(|file| others.any(|it| it.paths().any(|of| of == *file))) {
             Some(shared) => shared,
             None if own.chain == own.key => &own.chain,
             None => return,
         };
     let message = format!("no certificate can be obtained: {} is not the file of one pair alone", shared.display());
-    let error = Diagnostic::error(&wish.place, message);
+    let error = Diagnostic::error(&wish.span, message);
     context
         .problems
         .push(error.help("certificate and key take a file each; hosts share both and their pass phrases, or none"));
 }
 
 /// Warns where no plain HTTP is spoken, which is where an authority begins to ask.
-pub(super) fn report_unanswerable(section: &Setting<AcmeSection>, model: &Model, problems: &mut Diagnostics) {
-    let (Some(acme), Some(place)) = (&model.acme, section.place()) else { return };
+pub(super) fn report_unreachable_challenge(
+    section: &Setting<AcmeSection>,
+    model: &Model,
+    problems: &mut Diagnostics,
+) {
+    let (Some(acme), Some(place)) = (&model.acme, section.span()) else { return };
     let serves_status =
         |listener: &Listener| listener.hosts.entries().iter().all(|(_, id)| Some(**id) == model.status);
     let is_open = |listener: &Listener| listener.transport == ListenerTransport::Plain && !serves_status(listener);
@@ -146,6 +152,6 @@ pub(super) fn report_unanswerable(section: &Setting<AcmeSection>, model: &Model,
 fn exact(name: HostPattern) -> Option<HostName> {
     match name {
         HostPattern::Exact(name) => Some(name),
-        HostPattern::Below(_) => None,
+        HostPattern::Wildcard(_) => None,
     }
 }

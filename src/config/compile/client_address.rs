@@ -14,14 +14,14 @@ pub(super) fn preamble(settings: &HostSettings) -> ProxyProtocolMode {
 
 /// Compiles the rules of a host. An empty list of trusted peers takes back what `[defaults]` say.
 pub(super) fn compile(settings: &HostSettings, problems: &mut Diagnostics) -> ClientAddressPolicy {
-    let Some(Spanned { value: section, place }) = settings.client_address.said() else {
+    let Some(Spanned { value: section, span: place }) = settings.client_address.as_set() else {
         return ClientAddressPolicy::Peer;
     };
-    if section.trusted.is_unsaid() {
+    if section.trusted.is_unset() {
         let error = Diagnostic::error(place, "this does not say whose word about clients counts");
         problems.push(error.help("add `trusted = [\"10.0.0.1\"]` with the addresses of the balancers"));
     }
-    let trusted = section.trusted.said().map(|said| &said.value[..]).unwrap_or_default();
+    let trusted = section.trusted.as_set().map(|said| &said.value[..]).unwrap_or_default();
     if trusted.is_empty() {
         return ClientAddressPolicy::Peer;
     }
@@ -32,7 +32,7 @@ pub(super) fn compile(settings: &HostSettings, problems: &mut Diagnostics) -> Cl
     }
     let is_recursive = section.recursive.value_or(false);
     let choice = if is_recursive { RealIpSelection::LastUntrusted } else { RealIpSelection::Last };
-    ClientAddressPolicy::Told(RealIpPolicy {
+    ClientAddressPolicy::RealIp(RealIpPolicy {
         trusted: trusted.iter().map(|said| said.value).collect(),
         source,
         choice,
@@ -40,14 +40,14 @@ pub(super) fn compile(settings: &HostSettings, problems: &mut Diagnostics) -> Cl
 }
 
 fn report_trusted_strangers(trusted: &[Spanned<Cidr>], problems: &mut Diagnostics) {
-    for said in trusted.iter().filter(|said| said.value.is_everything()) {
+    for said in trusted.iter().filter(|said| said.value.is_any()) {
         let message = format!("`{}` trusts every client to say who it is", said.value);
-        problems.push(Diagnostic::warning(&said.place, message).help("name the addresses of the balancers alone"));
+        problems.push(Diagnostic::warning(&said.span, message).help("name the addresses of the balancers alone"));
     }
 }
 
 fn report_missing_header(settings: &HostSettings, section: &ClientAddressSection, problems: &mut Diagnostics) {
-    if let (Some(place), ProxyProtocolMode::None) = (section.from.place(), preamble(settings)) {
+    if let (Some(place), ProxyProtocolMode::None) = (section.from.span(), preamble(settings)) {
         let warning = Diagnostic::warning(place, "connections to this host begin without a PROXY header");
         problems.push(warning.help("add `proxy_protocol = true` to the host, or name a header of requests"));
     }

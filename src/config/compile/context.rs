@@ -17,14 +17,14 @@ pub(super) struct CompileContext<'a> {
     /// Where each host of the model is written.
     host_places: Vec<SourceSpan>,
     /// Which certificates are to be obtained.
-    pub(super) wishes: Vec<AcmeRequest>,
+    pub(super) acme_requests: Vec<AcmeRequest>,
 }
 
 /// A host that wants its certificate obtained.
 pub(super) struct AcmeRequest {
     pub(super) certificate: CertificateId,
     /// Where it is wished for.
-    pub(super) place: SourceSpan,
+    pub(super) span: SourceSpan,
     /// Names in the certificate beside those of hosts.
     pub(super) further: Vec<HostName>,
 }
@@ -38,7 +38,7 @@ pub(super) enum HostInsertion {
 
 impl<'a> CompileContext<'a> {
     pub(super) fn new(directory: &'a Path, model: Model, problems: &'a mut Diagnostics) -> CompileContext<'a> {
-        CompileContext { directory, model, problems, host_places: Vec::new(), wishes: Vec::new() }
+        CompileContext { directory, model, problems, host_places: Vec::new(), acme_requests: Vec::new() }
     }
 
     /// Adds a host. Equal hosts are one in the model, and then nobody could tell any more which of the

@@ -36,7 +36,7 @@ pub(super) fn report_doubles(response_headers: &[Spanned<HeaderOp>], problems: &
             _ => continue,
         };
         problems.push(
-            Diagnostic::error(&op.place, format!("this header has a key of its own: `{key}`"))
+            Diagnostic::error(&op.span, format!("this header has a key of its own: `{key}`"))
                 .help(format!("write `{key} = \"…\"` or `{key} = false` for the host")),
         );
     }

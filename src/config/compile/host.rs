@@ -37,7 +37,7 @@ pub(super) fn compile(
     };
     host.report_no_effect(context);
     match host.names.first() {
-        Some(name) if !host.settings.tls.is_unreadable() => host.add(&name.value, context),
+        Some(name) if !host.settings.tls.is_invalid() => host.add(&name.value, context),
         _ => Vec::new(),
     }
 }
@@ -58,13 +58,13 @@ struct CompiledHost<'a> {
 impl CompiledHost<'_> {
     fn report_no_effect(&self, context: &mut CompileContext<'_>) {
         if !self.routes.iter().any(|route| route.speaks_tls(&context.model)) {
-            upstreams::report_idle_terms(&self.section.settings.forwarding, context.problems);
+            upstreams::report_unused_tls(&self.section.settings.forwarding, context.problems);
         }
         let problems = &mut *context.problems;
         if self.transport == ListenerTransport::Plain {
             unused_keys::report_tls_keys(self.section, problems);
         }
-        if self.redirect_from.is_empty() && !self.settings.redirect_from.is_unreadable() {
+        if self.redirect_from.is_empty() && !self.settings.redirect_from.is_invalid() {
             unused_keys::report_redirect_keys(self.section, &self.routes, problems);
         }
     }
@@ -84,10 +84,10 @@ impl CompiledHost<'_> {
             log_format: self.log_format.clone(),
             error_pages,
         };
-        let host = match context.add_host(host, &self.section.place) {
+        let host = match context.add_host(host, &self.section.span) {
             HostInsertion::New(host) => host,
             HostInsertion::Known(_, first) => {
-                let error = Diagnostic::error(&self.section.place, "this host repeats an earlier one")
+                let error = Diagnostic::error(&self.section.span, "this host repeats an earlier one")
                     .help(format!("that is at {first}; list all addresses in its `listen`"));
                 context.problems.push(error);
                 return Vec::new();
@@ -126,7 +126,7 @@ impl CompiledHost<'_> {
             return HostSecurity::Plain;
         }
         let terms = tls::compile(self.section, &self.settings, name, context);
-        acme::note(self.section, &self.settings.acme, &terms.certificates, context);
+        acme::request_certificate(self.section, &self.settings.acme, &terms.certificates, context);
         HostSecurity::Tls(context.model.add_tls_terms(terms))
     }
 
@@ -143,16 +143,15 @@ impl CompiledHost<'_> {
 
 /// All names, the first of them the host's own. Empty if that cannot be read.
 fn names(section: &HostSection, problems: &mut Diagnostics) -> Vec<Spanned<HostPattern>> {
-    if section.name.is_unsaid() {
-        let error = Diagnostic::error(&section.place, "this host has no `name`");
+    if section.name.is_unset() {
+        let error = Diagnostic::error(&section.span, "this host has no `name`");
         problems.push(error.help("add `name = \"gitlab.example.com\"`"));
     }
-    let Some(name) = section.name.said() else { return Vec::new() };
+    let Some(name) = section.name.as_set() else { return Vec::new() };
     let mut names = vec![name.clone()];
-    for alias in section.aliases.said().map(|said| &said.value[..]).unwrap_or_default() {
+    for alias in section.aliases.as_set().map(|said| &said.value[..]).unwrap_or_default() {
         if names.iter().any(|known| known.value == alias.value) {
-            let error =
-                Diagnostic::error(&alias.place, format!("`{}` is a name of this host already", alias.value));
+            let error = Diagnostic::error(&alias.span, format!("`{}` is a name of this host already", alias.value));
             problems.push(error.help("remove it"));
         } else {
             names.push(alias.clone());

@@ -14,9 +14,9 @@ pub(super) fn listen(
     problems: &mut Diagnostics,
 ) -> Vec<Spanned<SocketAddr>> {
     let port = if settings.tls.value_or(defaults::TLS) { 443 } else { 80 };
-    let addresses = addresses(&settings.listen, port, &section.place, problems);
-    if let (Some(said), true) = (settings.listen.said(), addresses.is_empty()) {
-        let error = Diagnostic::error(&said.place, "a host that listens nowhere is never reached");
+    let addresses = addresses(&settings.listen, port, &section.span, problems);
+    if let (Some(said), true) = (settings.listen.as_set(), addresses.is_empty()) {
+        let error = Diagnostic::error(&said.span, "a host that listens nowhere is never reached");
         problems.push(error.help("name an address, or remove the line for the default"));
     }
     addresses
@@ -29,11 +29,11 @@ pub(super) fn redirect_from(
     problems: &mut Diagnostics,
 ) -> Vec<Spanned<SocketAddr>> {
     if settings.tls.value_or(defaults::TLS) {
-        return addresses(&settings.redirect_from, 80, &section.place, problems);
+        return addresses(&settings.redirect_from, 80, &section.span, problems);
     }
     // A default is meant for the TLS hosts among all; only the host's own word contradicts itself.
-    if let Some(said) = section.settings.redirect_from.said().filter(|said| !said.value.is_empty()) {
-        let error = Diagnostic::error(&said.place, "a host without TLS has nothing to redirect to");
+    if let Some(said) = section.settings.redirect_from.as_set().filter(|said| !said.value.is_empty()) {
+        let error = Diagnostic::error(&said.span, "a host without TLS has nothing to redirect to");
         problems.push(error.help("remove `redirect_from`, or serve the host with TLS"));
     }
     Vec::new()
@@ -45,13 +45,13 @@ pub(super) fn public_port(
     listen: &[Spanned<SocketAddr>],
     problems: &mut Diagnostics,
 ) -> Option<u16> {
-    let first = listen.first().filter(|_| section.public_port.is_unsaid());
+    let first = listen.first().filter(|_| section.public_port.is_unset());
     if let Some(address) = first.filter(|address| address.value.port() == 0) {
         let message = "the system chooses this port, so nobody can be redirected to it";
-        let error = Diagnostic::error(&address.place, message);
+        let error = Diagnostic::error(&address.span, message);
         problems.push(error.help("write `redirect_from = []`, or the port that clients see as `public_port`"));
     }
-    let said = section.public_port.said().map(|said| said.value.get());
+    let said = section.public_port.as_set().map(|said| said.value.get());
     said.or(first.map(|address| address.value.port())).filter(|port| *port != 443)
 }
 
@@ -63,17 +63,17 @@ fn addresses(
     problems: &mut Diagnostics,
 ) -> Vec<Spanned<SocketAddr>> {
     let said = match said {
-        Setting::Said(said) => &said.value,
-        Setting::Unreadable => return Vec::new(),
-        Setting::Unsaid => {
-            let at_host = |value| Spanned { value, place: host.clone() };
+        Setting::Set(said) => &said.value,
+        Setting::Invalid => return Vec::new(),
+        Setting::Unset => {
+            let at_host = |value| Spanned { value, span: host.clone() };
             return defaults::everywhere(default_port).map(at_host).into();
         }
     };
     let mut addresses: Vec<Spanned<SocketAddr>> = Vec::new();
     for address in said {
         if addresses.iter().any(|known| known.value == address.value) {
-            let error = Diagnostic::error(&address.place, format!("{} is listed twice", address.value));
+            let error = Diagnostic::error(&address.span, format!("{} is listed twice", address.value));
             problems.push(error.help("remove one of them"));
         } else {
             addresses.push(address.clone());

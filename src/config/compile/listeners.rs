@@ -55,7 +55,7 @@ struct HostRef {
 impl HostBinding {
     fn party(&self) -> HostRef {
         let names: Vec<_> = self.names.iter().map(|name| format!("`{}`", name.value)).collect();
-        HostRef { place: self.address.place.clone(), names: names.join(" and ") }
+        HostRef { place: self.address.span.clone(), names: names.join(" and ") }
     }
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for HostRef {
 
 impl ListenerTable {
     /// Adds a claim, or reports why it contradicts the earlier ones.
-    pub(super) fn admit(&mut self, claim: HostBinding, problems: &mut Diagnostics) {
+    pub(super) fn bind(&mut self, claim: HostBinding, problems: &mut Diagnostics) {
         let address = claim.address.value;
         let listener = self.0.entry(address).or_insert_with(|| ListenerEntry {
             proxied: Vec::new(),
@@ -86,7 +86,7 @@ impl ListenerTable {
             ProxyProtocolMode::ProxyProtocol => listener.proxied.push(claim.party()),
         }
         for name in claim.names {
-            let owner = (name.place.clone(), claim.purpose.clone());
+            let owner = (name.span.clone(), claim.purpose.clone());
             if let Some(first) = listener.owners.get(&name.value) {
                 problems.push(claimed_twice(&name, address, [first, &owner]));
                 continue;
@@ -134,7 +134,7 @@ impl ListenerTable {
 }
 
 fn of_two_kinds(claim: &HostBinding, first: &HostRef) -> Diagnostic {
-    let Spanned { value: address, place } = &claim.address;
+    let Spanned { value: address, span: place } = &claim.address;
     let HostRef { names, .. } = claim.party();
     if claim.purpose == BindingKind::Serve {
         return Diagnostic::error(place, "an address is asked for both with TLS and without")
@@ -145,7 +145,7 @@ fn of_two_kinds(claim: &HostBinding, first: &HostRef) -> Diagnostic {
 }
 
 fn redirected_twice(name: &Spanned<HostPattern>, first: &SourceSpan) -> Diagnostic {
-    Diagnostic::error(&name.place, format!("the redirect to `{}` repeats an earlier one", name.value))
+    Diagnostic::error(&name.span, format!("the redirect to `{}` repeats an earlier one", name.value))
         .help(format!("that is at {first}; list all plain addresses in its `redirect_from`"))
 }
 
@@ -155,7 +155,7 @@ fn claimed_twice(
     owners: [&(SourceSpan, BindingKind); 2],
 ) -> Diagnostic {
     let [(first, _), _] = owners;
-    let error = Diagnostic::error(&name.place, format!("two hosts claim the name `{}` on one address", name.value))
+    let error = Diagnostic::error(&name.span, format!("two hosts claim the name `{}` on one address", name.value))
         .help(format!("both answer on {address}; the other is at {first}"));
     if owners.iter().any(|(_, purpose)| *purpose != BindingKind::Serve) {
         return error.help("a TLS host also claims the addresses in `redirect_from`; [] turns its redirect off");

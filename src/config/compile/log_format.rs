@@ -8,10 +8,10 @@ use crate::model::variable::{LogVariable, NamedRequestVariable, RequestVariable}
 
 pub(super) fn of(settings: &HostSettings, problems: &mut Diagnostics) -> LogFormat {
     let escape = settings.access_log_escape.value_or(LogEscape::Default);
-    let Some(said) = settings.access_log_format.said() else { return LogFormat::of_package(escape) };
+    let Some(said) = settings.access_log_format.as_set() else { return LogFormat::of_package(escape) };
     for variable in said.value.variables() {
         if let Some(instead) = instead_of(variable) {
-            problems.push(leak(variable, instead, &said.place));
+            problems.push(leak(variable, instead, &said.span));
         }
     }
     LogFormat::new(said.value.clone(), escape)

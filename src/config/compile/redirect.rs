@@ -49,7 +49,7 @@ pub(super) fn compile(plan: &CompiledRedirect<'_>, context: &mut CompileContext<
             log_format: plan.log_format.clone(),
             error_pages: None,
         };
-        let (host, purpose) = match context.add_host(host, &name.place) {
+        let (host, purpose) = match context.add_host(host, &name.span) {
             HostInsertion::New(host) => (host, BindingKind::Redirect),
             HostInsertion::Known(host, first) => (host, BindingKind::SameRedirect(first)),
         };
@@ -86,14 +86,14 @@ fn redirect(name: &HostPattern, port: Option<u16>) -> Route {
             Some(port) => format!("https://{name}:{port}"),
             None => format!("https://{name}"),
         }),
-        HostPattern::Below(_) => RedirectOrigin::SameHost { port },
+        HostPattern::Wildcard(_) => RedirectOrigin::SameHost { port },
     };
     Route {
         path: PathMatch::Prefix("/".to_owned()),
         action: RouteAction::Redirect(RedirectAction {
             status: StatusCode::MOVED_PERMANENTLY,
             origin,
-            path: RedirectTarget::AsItCame,
+            path: RedirectTarget::Unchanged,
         }),
         response_headers: Vec::new(),
         access: AccessRules::default(),

@@ -71,9 +71,9 @@ pub(super) fn compile(
     let mut sections: Vec<(&PathMatch, &RouteSection)> = Vec::new();
     for route in all {
         match &route.path {
-            Setting::Said(path) => sections.push((&path.value, route)),
-            Setting::Unreadable => {}
-            Setting::Unsaid => context.problems.push(pathless(route)),
+            Setting::Set(path) => sections.push((&path.value, route)),
+            Setting::Invalid => {}
+            Setting::Unset => context.problems.push(pathless(route)),
         }
     }
     sections.sort_by_key(|(path, _)| try_order(path));
@@ -97,14 +97,14 @@ fn compile_route(
     report_pattern_replaced(path, route, context.problems);
     let settings = route.settings.over(&host.forwarding);
     let action = match &route.action {
-        Setting::Unreadable => return None,
-        Setting::Unsaid => {
-            if section.upstream.is_unsaid() {
+        Setting::Invalid => return None,
+        Setting::Unset => {
+            if section.upstream.is_unset() {
                 context.problems.push(homeless(route));
             }
-            forward(&section.upstream.said()?.value, target(route), &settings, host, context)
+            forward(&section.upstream.as_set()?.value, target(route), &settings, host, context)
         }
-        Setting::Said(said) => match &said.value {
+        Setting::Set(said) => match &said.value {
             RouteActionSection::Upstream(application) => {
                 forward(application, target(route), &settings, host, context)
             }
@@ -119,18 +119,18 @@ fn compile_route(
             }
         },
     };
-    let before_redirect = route.before_redirect.said().filter(|said| said.value).map(|said| said.place.clone());
+    let before_redirect = route.before_redirect.as_set().filter(|said| said.value).map(|said| said.span.clone());
     let response_headers = headers::ops(&settings.response_headers);
     let plan = CompiledRoute {
         path: path.clone(),
         action,
         response_headers,
-        access: settings.access.said().map(|said| access(&said.value)).unwrap_or_default(),
+        access: settings.access.as_set().map(|said| access(&said.value)).unwrap_or_default(),
         error_pages: local_responses::add(&settings.error_pages, context),
         before_redirect,
     };
     if matches!(plan.action, RouteAction::Forward(_)) && !plan.speaks_tls(&context.model) {
-        upstreams::report_idle_terms(&route.settings, context.problems);
+        upstreams::report_unused_tls(&route.settings, context.problems);
     }
     Some(plan)
 }
@@ -142,33 +142,36 @@ fn catch_all(
     context: &mut CompileContext<'_>,
 ) -> Option<CompiledRoute> {
     let taken = |route: &RouteSection| match &route.path {
-        Setting::Said(path) => is_catch_all(&path.value),
+        Setting::Set(path) => is_catch_all(&path.value),
         // It may have been meant to take all paths, so nothing is known to be missing.
-        Setting::Unreadable => section.upstream.is_unsaid(),
-        Setting::Unsaid => false,
+        Setting::Invalid => section.upstream.is_unset(),
+        Setting::Unset => false,
     };
     if section.routes.iter().any(taken) {
         return None;
     }
-    if section.upstream.is_unsaid() {
+    if section.upstream.is_unset() {
         context.problems.push(
-            Diagnostic::error(&section.place, "this host has no `upstream`, and no route takes all paths")
+            Diagnostic::error(&section.span, "this host has no `upstream`, and no route takes all paths")
                 .help("add `upstream = \"127.0.0.1:8065\"`, or a route with `prefix = \"/\"`"),
         );
     }
-    let application = &section.upstream.said()?.value;
+    let application = &section.upstream.as_set()?.value;
     Some(CompiledRoute {
         path: PathMatch::Prefix("/".to_owned()),
-        action: forward(application, PathRewrite::AsItCame, &host.forwarding, host, context),
+        action: forward(application, PathRewrite::Unchanged, &host.forwarding, host, context),
         response_headers: headers::ops(&host.forwarding.response_headers),
-        access: host.forwarding.access.said().map(|said| access(&said.value)).unwrap_or_default(),
+        access: host.forwarding.access.as_set().map(|said| access(&said.value)).unwrap_or_default(),
         error_pages: local_responses::add(&host.forwarding.error_pages, context),
         before_redirect: None,
     })
 }
 
 fn target(route: &RouteSection) -> PathRewrite {
-    route.replace_with.said().map_or(PathRewrite::AsItCame, |said| PathRewrite::Replaced(said.value.clone()))
+    route
+        .replace_with
+        .as_set()
+        .map_or(PathRewrite::Unchanged, |said| PathRewrite::ReplacePrefix(said.value.clone()))
 }
 
 /// To an application, as the settings say.
@@ -180,7 +183,7 @@ pub(super) fn forward(
     context: &mut CompileContext<'_>,
 ) -> RouteAction {
     let upstream = upstreams::compile(application, settings, host, context);
-    let read_timeout = settings.read_timeout.value_or(defaults::READ_TIMEOUT);
+    let read_timeout = settings.upstream_read_timeout.value_or(defaults::READ_TIMEOUT);
     // In a call that streams, the client may have nothing to say for as long as the application.
     let client_timeout = match upstream.protocol {
         UpstreamProtocol::Http1 => defaults::CLIENT_TIMEOUT,
@@ -190,11 +193,11 @@ pub(super) fn forward(
         upstream: context.model.add_upstream(upstream),
         target,
         request_headers: headers::ops(&settings.request_headers),
-        body_limit: settings.max_body.value_or(defaults::MAX_BODY),
+        body_limit: settings.max_request_body.value_or(defaults::MAX_BODY),
         read_timeout,
         client_timeout: settings.client_timeout.value_or(client_timeout),
         tunnel_idle_timeout: settings.tunnel_idle_timeout.value_or(defaults::TUNNEL_IDLE_TIMEOUT),
-        application_errors: settings.intercept_errors.value_or(InterceptErrors::Pass),
+        intercept_errors: settings.intercept_errors.value_or(InterceptErrors::Pass),
     })
 }
 
@@ -210,7 +213,7 @@ fn redirect(goal: &RedirectSection) -> RouteAction {
 
 /// An answer that the proxy makes itself; reports what is said about a forwarding that never happens.
 fn own_answer(action: RouteAction, route: &RouteSection, problems: &mut Diagnostics) -> RouteAction {
-    let replacement = route.replace_with.place().map(|place| ("replace_with", place));
+    let replacement = route.replace_with.span().map(|place| ("replace_with", place));
     for (key, place) in route.settings.forward_only().into_iter().chain(replacement) {
         let message = format!("`{key}` has no meaning for a route that forwards nothing");
         problems.push(Diagnostic::error(place, message).help("remove it"));
@@ -220,11 +223,11 @@ fn own_answer(action: RouteAction, route: &RouteSection, problems: &mut Diagnost
 
 /// Only a fixed text has a length that can be taken away; nginx refuses the same.
 fn report_pattern_replaced(path: &PathMatch, route: &RouteSection, problems: &mut Diagnostics) {
-    let redirect = route.action.said().filter(|said| match &said.value {
-        RouteActionSection::RedirectTo(goal) => matches!(goal.path, RedirectTarget::Replaced(_)),
+    let redirect = route.action.as_set().filter(|said| match &said.value {
+        RouteActionSection::RedirectTo(goal) => matches!(goal.path, RedirectTarget::ReplacePrefix(_)),
         _ => false,
     });
-    let place = route.replace_with.place().or(redirect.map(|said| &said.place));
+    let place = route.replace_with.span().or(redirect.map(|said| &said.span));
     if let (PathMatch::Regex(_), Some(place)) = (path, place) {
         let error = Diagnostic::error(place, "a route with a pattern has no fixed part that could be replaced");
         problems.push(error.help("use `prefix` or `exact`, or remove `replace_with`"));
@@ -232,12 +235,12 @@ fn report_pattern_replaced(path: &PathMatch, route: &RouteSection, problems: &mu
 }
 
 fn report_repeated(routes: &[&RouteSection], problems: &mut Diagnostics) {
-    let said: Vec<_> = routes.iter().filter_map(|route| route.path.said()).collect();
+    let said: Vec<_> = routes.iter().filter_map(|route| route.path.as_set()).collect();
     for (index, path) in said.iter().enumerate() {
         if let Some(first) = said[..index].iter().find(|first| match_the_same(&first.value, &path.value)) {
             problems.push(
-                Diagnostic::error(&path.place, format!("a second route for `{}`", path.value.text()))
-                    .help(format!("the first is at {}; only one of them could ever be used", first.place)),
+                Diagnostic::error(&path.span, format!("a second route for `{}`", path.value.text()))
+                    .help(format!("the first is at {}; only one of them could ever be used", first.span)),
             );
         }
     }
@@ -247,7 +250,7 @@ fn report_repeated(routes: &[&RouteSection], problems: &mut Diagnostics) {
 fn match_the_same(a: &PathMatch, b: &PathMatch) -> bool {
     let kind = |path: &PathMatch| match path {
         PathMatch::Exact(_) => "exact",
-        PathMatch::Prefix(_) | PathMatch::PrefixFirst(_) => "prefix",
+        PathMatch::Prefix(_) | PathMatch::PreferredPrefix(_) => "prefix",
         PathMatch::Regex(_) => "regex",
     };
     kind(a) == kind(b) && a.text() == b.text()
@@ -257,7 +260,7 @@ fn match_the_same(a: &PathMatch, b: &PathMatch) -> bool {
 fn try_order(path: &PathMatch) -> (u8, Reverse<usize>) {
     match path {
         PathMatch::Exact(_) => (0, Reverse(0)),
-        PathMatch::PrefixFirst(prefix) => (1, Reverse(prefix.len())),
+        PathMatch::PreferredPrefix(prefix) => (1, Reverse(prefix.len())),
         PathMatch::Regex(_) => (2, Reverse(0)),
         PathMatch::Prefix(prefix) => (3, Reverse(prefix.len())),
     }
@@ -275,5 +278,5 @@ fn homeless(route: &RouteSection) -> Diagnostic {
 }
 
 fn is_catch_all(path: &PathMatch) -> bool {
-    matches!(path, PathMatch::Prefix(prefix) | PathMatch::PrefixFirst(prefix) if prefix == "/")
+    matches!(path, PathMatch::Prefix(prefix) | PathMatch::PreferredPrefix(prefix) if prefix == "/")
 }

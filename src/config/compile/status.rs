@@ -21,14 +21,14 @@ use crate::model::{HostSecurity, ListenerTransport, LogTarget, ProxyProtocolMode
 
 /// Adds the host; gives back the addresses it wants to answer on.
 pub(super) fn compile(said: &Spanned<StatusSection>, context: &mut CompileContext<'_>) -> Vec<HostBinding> {
-    let Spanned { value: section, place } = said;
+    let Spanned { value: section, span: place } = said;
     let Ok(name) = HostName::parse(NAME).map(HostPattern::Exact) else { return Vec::new() };
-    let access = section.access.said().map_or_else(on_this_machine, |said| routes::access(&said.value));
+    let access = section.access.as_set().map_or_else(on_this_machine, |said| routes::access(&said.value));
     let mut pages = vec![("/nginx_status", RouteAction::Status(StatusEndpoint::Connections))];
     if section.metrics.value_or(true) {
         pages.push(("/metrics", RouteAction::Status(StatusEndpoint::Metrics)));
     }
-    if let Some(said) = section.application_metrics.said() {
+    if let Some(said) = section.upstream_metrics.as_set() {
         pages.push(("/rails-metrics", application_metrics(said, context)));
     }
     let pages = pages.into_iter().map(|(path, action)| (PathMatch::Exact(path.to_owned()), action));
@@ -52,7 +52,7 @@ pub(super) fn compile(said: &Spanned<StatusSection>, context: &mut CompileContex
     };
     let (HostInsertion::New(host) | HostInsertion::Known(host, _)) = context.add_host(host, place);
     context.model.status = Some(host);
-    let names = vec![Spanned { value: name, place: place.clone() }];
+    let names = vec![Spanned { value: name, span: place.clone() }];
     let claim = |address| HostBinding {
         address,
         preamble: ProxyProtocolMode::None,
@@ -66,23 +66,23 @@ pub(super) fn compile(said: &Spanned<StatusSection>, context: &mut CompileContex
 
 /// GitLab tells its metrics to this machine alone, so nothing is said about whom they are passed on to.
 fn application_metrics(said: &Spanned<UpstreamRef>, context: &mut CompileContext<'_>) -> RouteAction {
-    let place = &said.place;
+    let place = &said.span;
     let host = HeaderOp::Set(SettableHeader::from_static("host"), HeaderValue::from_static("gitlab-workhorse"));
     let unsaid = ["x-forwarded-for", "x-forwarded-proto", "x-real-ip"];
     let unsaid = unsaid.map(|name| HeaderOp::Remove(SettableHeader::from_static(name)));
     let ops = [host].into_iter().chain(unsaid);
     let settings = ForwardSettings {
-        request_headers: ops.map(|value| Spanned { value, place: place.clone() }).collect(),
+        request_headers: ops.map(|value| Spanned { value, span: place.clone() }).collect(),
         ..ForwardSettings::default()
     };
-    let target = PathRewrite::Replaced(PathAndQuery::from_static("/-/metrics"));
+    let target = PathRewrite::ReplacePrefix(PathAndQuery::from_static("/-/metrics"));
     routes::forward(&said.value, target, &settings, &HostSettings::default(), context)
 }
 
 fn listen(section: &StatusSection, place: &SourceSpan) -> Vec<Spanned<SocketAddr>> {
-    match section.listen.said() {
+    match section.listen.as_set() {
         Some(said) => said.value.clone(),
-        None => vec![Spanned { value: (Ipv4Addr::LOCALHOST, PORT).into(), place: place.clone() }],
+        None => vec![Spanned { value: (Ipv4Addr::LOCALHOST, PORT).into(), span: place.clone() }],
     }
 }
 

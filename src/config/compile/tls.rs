@@ -22,19 +22,19 @@ pub(super) fn compile(
     let certificates = certificates(section, name, context);
     let encryption = &settings.encryption;
     let versions = encryption.tls_versions.value_or(defaults::TLS_VERSIONS);
-    let clients = match encryption.client_certificates.value_or(ClientAuth::NotAsked) {
-        ClientAuth::Asked(mut authority) => {
+    let clients = match encryption.client_certificates.value_or(ClientAuth::Off) {
+        ClientAuth::Verify(mut authority) => {
             authority.ca = context.path(authority.ca);
             authority.crl = authority.crl.map(|crl| context.path(crl));
-            ClientAuth::Asked(authority)
+            ClientAuth::Verify(authority)
         }
-        ClientAuth::NotAsked => ClientAuth::NotAsked,
+        ClientAuth::Off => ClientAuth::Off,
     };
     let policy = TlsPolicy {
         versions,
         http: settings.http2.value_or(defaults::HTTP),
         suites: suites(section, encryption, versions, context.problems),
-        order: encryption.cipher_order.value_or(defaults::CIPHER_ORDER),
+        order: encryption.prefer_server_ciphers.value_or(defaults::CIPHER_ORDER),
         groups: groups(encryption),
         resumption: resumption(section, encryption, &clients, context.problems),
         clients,
@@ -48,13 +48,13 @@ fn certificates(section: &HostSection, name: &HostPattern, context: &mut Compile
     let chains = paths(&section.certificate, default.chain);
     let keys = paths(&section.certificate_key, default.key);
     if let (Some(place), false) =
-        (section.certificate_key.place().or(section.certificate.place()), chains.len() == keys.len())
+        (section.certificate_key.span().or(section.certificate.span()), chains.len() == keys.len())
     {
         let message = format!("{} for {}", count(keys.len(), "key"), count(chains.len(), "certificate"));
         let error = Diagnostic::error(place, message);
         context.problems.push(error.help("name as many files as `certificate_key` as there are in `certificate`"));
     }
-    let passwords = section.key_password_file.said().map(|said| context.path(said.value.clone()));
+    let passwords = section.key_password_file.as_set().map(|said| context.path(said.value.clone()));
     let mut ids = Vec::new();
     for (chain, key) in chains.into_iter().zip(keys) {
         let files =
@@ -65,7 +65,7 @@ fn certificates(section: &HostSection, name: &HostPattern, context: &mut Compile
 }
 
 fn paths(said: &Setting<Vec<Spanned<PathBuf>>>, default: PathBuf) -> Vec<PathBuf> {
-    match said.said() {
+    match said.as_set() {
         Some(said) => said.value.iter().map(|path| path.value.clone()).collect(),
         None => vec![default],
     }
@@ -83,27 +83,27 @@ fn suites(
     versions: TlsVersions,
     problems: &mut Diagnostics,
 ) -> Vec<CipherSuite> {
-    let Some(said) = encryption.cipher_suites.said() else {
-        return CipherSuite::ALL.into_iter().filter(|suite| versions.have(*suite)).collect();
+    let Some(said) = encryption.cipher_suites.as_set() else {
+        return CipherSuite::ALL.into_iter().filter(|suite| versions.supports(*suite)).collect();
     };
     let mut suites = Vec::new();
     for suite in &said.value {
-        if versions.have(suite.value) {
+        if versions.supports(suite.value) {
             suites.push(suite.value);
             continue;
         }
-        if section.settings.encryption.cipher_suites.is_unsaid() {
+        if section.settings.encryption.cipher_suites.is_unset() {
             continue;
         }
         let message = format!("`{}` has no effect: it belongs to TLS 1.2, which is off", suite.value.name());
-        problems.push(Diagnostic::warning(&suite.place, message).help("remove it"));
+        problems.push(Diagnostic::warning(&suite.span, message).help("remove it"));
     }
     if !suites.iter().any(|suite| suite.is_of_tls13()) {
-        let error = Diagnostic::error(&said.place, "there is no cipher suite for TLS 1.3");
+        let error = Diagnostic::error(&said.span, "there is no cipher suite for TLS 1.3");
         problems.push(error.help("add one of those whose name begins with \"TLS_\""));
     }
     if versions == TlsVersions::Tls12And13 && suites.iter().all(|suite| suite.is_of_tls13()) {
-        let error = Diagnostic::error(&said.place, "there is no cipher suite for TLS 1.2");
+        let error = Diagnostic::error(&said.span, "there is no cipher suite for TLS 1.2");
         problems.push(error.help("add one whose name begins with \"ECDHE-\", or write tls_versions = [\"1.3\"]"));
     }
     suites
@@ -111,7 +111,7 @@ fn suites(
 
 /// In an order of their own, because the client's counts.
 fn groups(encryption: &TlsSection) -> Vec<NamedGroup> {
-    let is_offered = |group: &NamedGroup| match encryption.key_exchange_groups.said() {
+    let is_offered = |group: &NamedGroup| match encryption.key_exchange_groups.as_set() {
         Some(said) => said.value.iter().any(|said| said.value == *group),
         None => true,
     };
@@ -126,10 +126,10 @@ fn resumption(
     problems: &mut Diagnostics,
 ) -> SessionResumption {
     let wanted = encryption.session_resumption.value_or(defaults::RESUMPTION);
-    if *clients == ClientAuth::NotAsked || wanted == SessionResumption::Off {
+    if *clients == ClientAuth::Off || wanted == SessionResumption::Off {
         return wanted;
     }
-    if let Some(place) = section.settings.encryption.session_resumption.place() {
+    if let Some(place) = section.settings.encryption.session_resumption.span() {
         let message = "sessions are not resumed where clients are asked for certificates";
         let warning = Diagnostic::warning(place, message);
         problems.push(warning.help("each connection shows its certificate anew, so that a revocation counts"));

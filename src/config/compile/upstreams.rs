@@ -31,14 +31,14 @@ pub(super) fn compile(
         protocol,
         security: tls.map_or(UpstreamSecurity::Plain, UpstreamSecurity::Tls),
         connect_timeout: settings.connect_timeout.value_or(defaults::CONNECT_TIMEOUT),
-        idle_timeout: host.keepalive_timeout.value_or(defaults::KEEPALIVE_TIMEOUT),
-        max_idle: host.keepalive_connections.value_or(defaults::KEEPALIVE_CONNECTIONS),
+        idle_timeout: host.upstream_keepalive_timeout.value_or(defaults::KEEPALIVE_TIMEOUT),
+        max_idle: host.upstream_keepalive_connections.value_or(defaults::KEEPALIVE_CONNECTIONS),
     }
 }
 
 /// Reports the terms of TLS where no application is spoken to over TLS.
-pub(super) fn report_idle_terms(settings: &ForwardSettings, problems: &mut Diagnostics) {
-    if let Some(place) = settings.upstream_tls.place() {
+pub(super) fn report_unused_tls(settings: &ForwardSettings, problems: &mut Diagnostics) {
+    if let Some(place) = settings.upstream_tls.span() {
         let message = "`upstream_tls` has no effect: the application is spoken to without TLS";
         let warning = Diagnostic::warning(place, message);
         problems.push(warning.help("remove it, or write `https://` or `grpcs://` before the address"));
@@ -52,10 +52,10 @@ fn tls(
     context: &mut CompileContext<'_>,
 ) -> Option<UpstreamTlsSettings> {
     let unsaid = UpstreamTlsSection::default();
-    let section = said.said().map_or(&unsaid, |said| &said.value);
-    let name = section.name.said().map(|said| said.value.clone()).or_else(|| name_of(address));
+    let section = said.as_set().map_or(&unsaid, |said| &said.value);
+    let name = section.name.as_set().map(|said| said.value.clone()).or_else(|| name_of(address));
     let (trust, identity) = (trust(section, context), identity(section, context));
-    if let (None, Some(place)) = (&name, said.place()) {
+    if let (None, Some(place)) = (&name, said.span()) {
         let error = Diagnostic::error(place, "nothing says which name the application's certificate is for");
         context.problems.push(error.help("add `name = \"kas.example.com\"` with the name in the certificate"));
     }
@@ -72,32 +72,32 @@ fn name_of(address: &UpstreamAddress) -> Option<HostName> {
 }
 
 fn trust(section: &UpstreamTlsSection, context: &mut CompileContext<'_>) -> UpstreamTrust {
-    let off = section.verify.said().filter(|said| !said.value);
-    let wishes = [off.map(|said| &said.place), section.ca.place(), section.pin.place()];
+    let off = section.verify.as_set().filter(|said| !said.value);
+    let wishes = [off.map(|said| &said.span), section.ca.span(), section.pin.span()];
     if let [_, second, ..] = wishes.into_iter().flatten().collect::<Vec<_>>()[..] {
         let error = Diagnostic::error(second, "only one of `verify = false`, `ca` and `pin` can stand here");
         context.problems.push(error.help("remove the others"));
     }
-    match (off, section.ca.said(), section.pin.said()) {
+    match (off, section.ca.as_set(), section.pin.as_set()) {
         (Some(off), ..) => {
-            let warning = Diagnostic::warning(&off.place, "the application's certificate is not verified");
+            let warning = Diagnostic::warning(&off.span, "the application's certificate is not verified");
             context.problems.push(warning.help("name its authority as `ca`, or the certificate itself as `pin`"));
-            UpstreamTrust::Anything
+            UpstreamTrust::Insecure
         }
-        (None, Some(ca), _) => UpstreamTrust::Authorities(context.path(ca.value.clone())),
+        (None, Some(ca), _) => UpstreamTrust::CaFile(context.path(ca.value.clone())),
         (None, None, Some(pin)) => UpstreamTrust::Pinned(context.path(pin.value.clone())),
         (None, None, None) => UpstreamTrust::System,
     }
 }
 
 fn identity(section: &UpstreamTlsSection, context: &mut CompileContext<'_>) -> Option<CertificateFiles> {
-    match (section.certificate.said(), section.certificate_key.said()) {
+    match (section.certificate.as_set(), section.certificate_key.as_set()) {
         (Some(chain), Some(key)) => Some(CertificateFiles {
             chain: context.path(chain.value.clone()),
             key: context.path(key.value.clone()),
             passwords: None,
         }),
-        (Some(Spanned { place, .. }), None) | (None, Some(Spanned { place, .. })) => {
+        (Some(Spanned { span: place, .. }), None) | (None, Some(Spanned { span: place, .. })) => {
             let error = Diagnostic::error(place, "a certificate and its key belong together");
             context.problems.push(error.help("name both, as `certificate` and `certificate_key`"));
             None

@@ -6,7 +6,7 @@ use crate::config::span::SourceSpan;
 #[derive(Debug, Clone)]
 pub struct Spanned<T> {
     pub value: T,
-    pub place: SourceSpan,
+    pub span: SourceSpan,
 }
 
 /// A value that may be written or not.
@@ -14,44 +14,44 @@ pub struct Spanned<T> {
 pub enum Setting<T> {
     /// Not written: the default holds.
     #[default]
-    Unsaid,
+    Unset,
     /// Written in a way that cannot be read. That has been reported; nothing else follows from it.
-    Unreadable,
-    Said(Spanned<T>),
+    Invalid,
+    Set(Spanned<T>),
 }
 
 impl<T> Setting<T> {
     /// A value that follows from what is written at `place`.
-    pub fn said_at(value: T, place: &SourceSpan) -> Setting<T> {
-        Setting::Said(Spanned { value, place: place.clone() })
+    pub fn set_at(value: T, place: &SourceSpan) -> Setting<T> {
+        Setting::Set(Spanned { value, span: place.clone() })
     }
 
     /// The value and its place, if it can be read.
-    pub fn said(&self) -> Option<&Spanned<T>> {
+    pub fn as_set(&self) -> Option<&Spanned<T>> {
         match self {
-            Setting::Said(said) => Some(said),
+            Setting::Set(said) => Some(said),
             _ => None,
         }
     }
 
-    pub fn is_unsaid(&self) -> bool {
-        matches!(self, Setting::Unsaid)
+    pub fn is_unset(&self) -> bool {
+        matches!(self, Setting::Unset)
     }
 
-    pub fn is_unreadable(&self) -> bool {
-        matches!(self, Setting::Unreadable)
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Setting::Invalid)
     }
 
     /// Where it is written, if it can be read.
-    pub fn place(&self) -> Option<&SourceSpan> {
-        self.said().map(|said| &said.place)
+    pub fn span(&self) -> Option<&SourceSpan> {
+        self.as_set().map(|said| &said.span)
     }
 }
 
 impl<T: Clone> Setting<T> {
     /// The value, or a default if there is none to be read.
     pub fn value_or(&self, default: T) -> T {
-        self.said().map_or(default, |said| said.value.clone())
+        self.as_set().map_or(default, |said| said.value.clone())
     }
 
     /// The value, or the one that stands for nothing at all.
@@ -60,13 +60,13 @@ impl<T: Clone> Setting<T> {
         T: Default,
     {
         match self {
-            Setting::Said(said) => said.value,
+            Setting::Set(said) => said.value,
             _ => T::default(),
         }
     }
 
     /// This setting, or the one below it if nothing is said here.
     pub fn over(&self, below: &Setting<T>) -> Setting<T> {
-        if self.is_unsaid() { below.clone() } else { self.clone() }
+        if self.is_unset() { below.clone() } else { self.clone() }
     }
 }

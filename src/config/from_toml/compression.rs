@@ -28,7 +28,7 @@ fn rules(table: &mut TomlTable<'_, '_, '_>) -> Option<GzipPolicy> {
     let usual = compression::of_package();
     let types = table.get("types", words(TYPES_EXPECTED, |words| compression::types(words)));
     let level = table.get("level", level);
-    let min_length = table.get("min_length", number(0..=LONGEST));
+    let min_length = table.get("min_length", number(0..=MAX_LEN));
     let oldest_http = table.get("http_version", text(HTTP_EXPECTED, compression::oldest_http));
     let proxied = table.get("proxied", words(PROXIED_EXPECTED, |words| compression::proxied(words)));
     let vary = table.get("vary", vary);
@@ -45,9 +45,9 @@ fn rules(table: &mut TomlTable<'_, '_, '_>) -> Option<GzipPolicy> {
 /// The value, or the usual one; `None` if it cannot be read.
 fn readable<T>(setting: Setting<T>, usual: T) -> Option<T> {
     match setting {
-        Setting::Said(said) => Some(said.value),
-        Setting::Unsaid => Some(usual),
-        Setting::Unreadable => None,
+        Setting::Set(said) => Some(said.value),
+        Setting::Unset => Some(usual),
+        Setting::Invalid => None,
     }
 }
 
@@ -68,8 +68,8 @@ fn level(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<GzipLevel
 
 fn vary(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<GzipVary> {
     let told = boolean(reader, value)?;
-    Some(if told { GzipVary::Told } else { GzipVary::Untold })
+    Some(if told { GzipVary::On } else { GzipVary::Off })
 }
 
 /// A gigabyte; beyond it somebody has mistaken the unit.
-const LONGEST: u64 = 1 << 30;
+const MAX_LEN: u64 = 1 << 30;

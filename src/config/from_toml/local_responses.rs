@@ -18,7 +18,7 @@ pub(super) fn status(table: &mut TomlTable<'_, '_, '_>) -> StatusSection {
         listen: table.get("listen", addresses),
         access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
         metrics: table.get("metrics", boolean),
-        application_metrics: table.get("application_metrics", text(address::UPSTREAM_EXPECTED, address::upstream)),
+        upstream_metrics: table.get("application_metrics", text(address::UPSTREAM_EXPECTED, address::upstream)),
     }
 }
 
@@ -33,9 +33,9 @@ pub(super) fn files<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -
     })(reader, value)?;
     let missing = || ValueError::new("this does not say where the files are").help("add `root` or `alias`");
     match mapping {
-        Setting::Said(said) => Some(RouteActionSection::Files(FilesSection { mapping: said.value, index })),
-        Setting::Unsaid => reader.accept(Err(missing()), value),
-        Setting::Unreadable => None,
+        Setting::Set(said) => Some(RouteActionSection::Files(FilesSection { mapping: said.value, index })),
+        Setting::Unset => reader.accept(Err(missing()), value),
+        Setting::Invalid => None,
     }
 }
 
@@ -58,36 +58,36 @@ pub(super) fn error_page<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'
         (status, table.only_one(contents, "`file`, `title` with `header` and `message`, and `body`"))
     })(reader, value)?;
     match (status, content) {
-        (Setting::Said(status), Setting::Said(content)) => {
+        (Setting::Set(status), Setting::Set(content)) => {
             Some(ErrorPage { status: status.value, content: content.value })
         }
-        (Setting::Unreadable, _) | (_, Setting::Unreadable) => None,
+        (Setting::Invalid, _) | (_, Setting::Invalid) => None,
         _ => reader.accept(Err(ValueError::new("this page is not complete").help(schema::ERROR_PAGE.form)), value),
     }
 }
 
 fn mapped<T, U>(setting: Setting<T>, of: impl FnOnce(&Spanned<T>) -> U) -> Setting<U> {
     match setting {
-        Setting::Said(said) => Setting::Said(Spanned { value: of(&said), place: said.place }),
-        Setting::Unsaid => Setting::Unsaid,
-        Setting::Unreadable => Setting::Unreadable,
+        Setting::Set(said) => Setting::Set(Spanned { value: of(&said), span: said.span }),
+        Setting::Unset => Setting::Unset,
+        Setting::Invalid => Setting::Invalid,
     }
 }
 
 /// The words of a page; those that are missing are empty.
 fn message([title, header, message]: [Setting<String>; 3]) -> Setting<ErrorPageSource> {
-    if [&title, &header, &message].iter().any(|word| word.is_unreadable()) {
-        return Setting::Unreadable;
+    if [&title, &header, &message].iter().any(|word| word.is_invalid()) {
+        return Setting::Invalid;
     }
-    let Some(place) = [&title, &header, &message].iter().find_map(|word| word.place()).cloned() else {
-        return Setting::Unsaid;
+    let Some(place) = [&title, &header, &message].iter().find_map(|word| word.span()).cloned() else {
+        return Setting::Unset;
     };
     let value = ErrorPageSource::Message(ErrorPageText {
         title: title.value_or_default(),
         header: header.value_or_default(),
         message: message.value_or_default(),
     });
-    Setting::Said(Spanned { value, place })
+    Setting::Set(Spanned { value, span: place })
 }
 
 fn owned(text: &str) -> Result<String, ValueError> {

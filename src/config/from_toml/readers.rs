@@ -64,8 +64,8 @@ where
         };
         let mut read = Vec::new();
         for item in values.iter() {
-            let place = reader.place(item);
-            read.push(element()(reader, item).map(|value| Spanned { value, place }));
+            let place = reader.span(item);
+            read.push(element()(reader, item).map(|value| Spanned { value, span: place }));
         }
         read.into_iter().collect()
     }
@@ -80,8 +80,8 @@ pub(super) fn one_or_more<'t, T>(
         if value.get_ref().as_array().is_some() {
             return list(expected, || text(expected, parse))(reader, value);
         }
-        let place = reader.place(value);
-        text(expected, parse)(reader, value).map(|value| vec![Spanned { value, place }])
+        let place = reader.span(value);
+        text(expected, parse)(reader, value).map(|value| vec![Spanned { value, span: place }])
     }
 }
 
@@ -99,10 +99,10 @@ pub(super) fn table<'t>(
 pub(super) fn headers<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<Vec<Spanned<HeaderOp>>> {
     let mut ops = Vec::new();
     for (key, value) in table(reader, value, HEADERS_EXPECTED)? {
-        let place = reader.place(key);
+        let place = reader.span(key);
         let name = header::name(key.get_ref()).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok();
         let op = header_op(name, value);
-        ops.extend(reader.accept(op, value).flatten().map(|value| Spanned { value, place }));
+        ops.extend(reader.accept(op, value).flatten().map(|value| Spanned { value, span: place }));
     }
     Some(ops)
 }
@@ -162,7 +162,7 @@ pub(super) fn http_versions(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) 
 }
 
 /// Whether pages of the proxy stand in the place of an application's errors.
-pub(super) fn application_errors(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<InterceptErrors> {
+pub(super) fn intercept_errors(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<InterceptErrors> {
     let intercept = boolean(reader, value)?;
     Some(if intercept { InterceptErrors::Replace } else { InterceptErrors::Pass })
 }

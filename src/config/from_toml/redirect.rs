@@ -19,7 +19,7 @@ pub(super) fn redirect<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>
         _ => RedirectSection {
             status: StatusCode::MOVED_PERMANENTLY,
             origin: text(address::ORIGIN_EXPECTED, address::origin)(reader, value)?,
-            path: RedirectTarget::AsItCame,
+            path: RedirectTarget::Unchanged,
         },
     };
     Some(RouteActionSection::RedirectTo(section))
@@ -30,20 +30,20 @@ fn elaborate<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Optio
         let origin = table.get("origin", text(address::ORIGIN_EXPECTED, address::origin));
         let fixed = table.get("path", text(PATH_EXPECTED, |text| path(text).map(RedirectTarget::Fixed)));
         let replaced =
-            table.get("replace_with", text(PATH_EXPECTED, |text| path(text).map(RedirectTarget::Replaced)));
+            table.get("replace_with", text(PATH_EXPECTED, |text| path(text).map(RedirectTarget::ReplacePrefix)));
         let status = table.get("status", status);
         (origin, table.only_one(vec![fixed, replaced], "`path` and `replace_with`"), status)
     })(reader, value)?;
-    if origin.is_unsaid() {
+    if origin.is_unset() {
         let mistake =
             ValueError::new("this does not say where to").help("add `origin = \"https://other.example.com\"`");
         return reader.accept(Err(mistake), value);
     }
     let path = match path {
-        Setting::Unreadable => return None,
-        path => path.value_or(RedirectTarget::AsItCame),
+        Setting::Invalid => return None,
+        path => path.value_or(RedirectTarget::Unchanged),
     };
-    let origin = origin.said()?.value.clone();
+    let origin = origin.as_set()?.value.clone();
     Some(RedirectSection { status: status.value_or(StatusCode::MOVED_PERMANENTLY), origin, path })
 }
 

@@ -11,7 +11,7 @@ pub(super) fn section<'t, T>(
 ) -> impl FnOnce(&mut TomlReader<'_>, &'t TomlValue<'t>) -> Option<T> {
     move |reader, value| {
         let entries = readers::table(reader, value, section.form)?;
-        let place = reader.place(value);
+        let place = reader.span(value);
         Some(read(&mut TomlTable::open(section, place, entries, reader)))
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct TomlReader<'p> {
 /// A table whose keys are those of a section.
 pub(super) struct TomlTable<'r, 'p, 't> {
     /// Where the table begins.
-    pub(super) place: SourceSpan,
+    pub(super) span: SourceSpan,
     reader: &'r mut TomlReader<'p>,
     entries: &'t DeTable<'t>,
     /// Keys that are written, but wrongly. Nobody is told that they are missing.
@@ -30,13 +30,13 @@ pub(super) struct TomlTable<'r, 'p, 't> {
 }
 
 impl TomlReader<'_> {
-    pub(super) fn place<T>(&self, at: &TomlSpanned<T>) -> SourceSpan {
+    pub(super) fn span<T>(&self, at: &TomlSpanned<T>) -> SourceSpan {
         SourceSpan::new(self.source, at.span())
     }
 
     /// Gives the value on, or reports the mistake at its place.
     pub(super) fn accept<T>(&mut self, read: Result<T, ValueError>, at: &TomlValue<'_>) -> Option<T> {
-        let place = self.place(at);
+        let place = self.span(at);
         read.map_err(|mistake| self.problems.push(mistake.at(&place))).ok()
     }
 }
@@ -45,18 +45,18 @@ impl<'r, 'p, 't> TomlTable<'r, 'p, 't> {
     /// Opens a table and reports every key that the section does not have.
     pub(super) fn open(
         section: &SectionSchema,
-        place: SourceSpan,
+        span: SourceSpan,
         entries: &'t DeTable<'t>,
         reader: &'r mut TomlReader<'p>,
     ) -> TomlTable<'r, 'p, 't> {
         let mut misspelt = Vec::new();
         for key in entries.keys().filter(|key| !section.has(key.get_ref())) {
-            let meant = section.meant_by(key.get_ref());
-            let error = unknown_key(&reader.place(key), key.get_ref(), meant);
+            let meant = section.nearest_key(key.get_ref());
+            let error = unknown_key(&reader.span(key), key.get_ref(), meant);
             reader.problems.push(error);
             misspelt.extend(meant);
         }
-        TomlTable { place, reader, entries, misspelt }
+        TomlTable { span, reader, entries, misspelt }
     }
 
     /// The value of a key, if it is written; `read` reports what it cannot accept.
@@ -66,24 +66,24 @@ impl<'r, 'p, 't> TomlTable<'r, 'p, 't> {
         read: impl FnOnce(&mut TomlReader<'p>, &'t TomlValue<'t>) -> Option<T>,
     ) -> Setting<T> {
         let Some(value) = self.entries.get(key) else {
-            return if self.misspelt.contains(&key) { Setting::Unreadable } else { Setting::Unsaid };
+            return if self.misspelt.contains(&key) { Setting::Invalid } else { Setting::Unset };
         };
         match read(self.reader, value) {
-            Some(read) => Setting::Said(Spanned { value: read, place: self.reader.place(value) }),
-            None => Setting::Unreadable,
+            Some(read) => Setting::Set(Spanned { value: read, span: self.reader.span(value) }),
+            None => Setting::Invalid,
         }
     }
 
     /// The one of several settings that is written. Two of them contradict each other.
     pub(super) fn only_one<T>(&mut self, settings: Vec<Setting<T>>, names: &str) -> Setting<T> {
-        let mut written = settings.into_iter().filter(|setting| !setting.is_unsaid());
-        let Some(first) = written.next() else { return Setting::Unsaid };
+        let mut written = settings.into_iter().filter(|setting| !setting.is_unset());
+        let Some(first) = written.next() else { return Setting::Unset };
         let Some(second) = written.next() else { return first };
-        if let Some(place) = second.place().or(first.place()) {
+        if let Some(place) = second.span().or(first.span()) {
             let message = format!("only one of {names} can stand here");
             self.reader.problems.push(Diagnostic::error(place, message).help("remove the others"));
         }
-        Setting::Unreadable
+        Setting::Invalid
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn settings(table: &mut TomlTable<'_, '_, '_>) -> TlsSection {
     TlsSection {
         tls_versions: table.get("tls_versions", tls_versions),
         cipher_suites: table.get("cipher_suites", some(SUITES_EXPECTED, cipher_suite)),
-        cipher_order: table.get("cipher_order", text(ORDER_EXPECTED, cipher_order)),
+        prefer_server_ciphers: table.get("cipher_order", text(ORDER_EXPECTED, cipher_order)),
         key_exchange_groups: table.get("key_exchange_groups", some(GROUPS_EXPECTED, group)),
         session_resumption: table.get("session_resumption", session_resumption),
         client_certificates: table.get("client_certificates", client_certificates),
@@ -46,7 +46,7 @@ fn some<'t, T: PartialEq>(
         let repeats =
             |(nth, said): &(usize, &Spanned<T>)| read[..*nth].iter().any(|known| known.value == said.value);
         if let Some((_, twice)) = read.iter().enumerate().find(repeats) {
-            let error = Diagnostic::error(&twice.place, "this is listed twice").help("remove one of them");
+            let error = Diagnostic::error(&twice.span, "this is listed twice").help("remove one of them");
             reader.problems.push(error);
             return None;
         }
@@ -79,7 +79,8 @@ fn tls_version(text: &str) -> Result<TlsVersion, ValueError> {
 }
 
 fn cipher_suite(text: &str) -> Result<CipherSuite, ValueError> {
-    CipherSuite::named(text).ok_or_else(|| unknown("cipher suite", text, &CipherSuite::ALL.map(CipherSuite::name)))
+    CipherSuite::from_name(text)
+        .ok_or_else(|| unknown("cipher suite", text, &CipherSuite::ALL.map(CipherSuite::name)))
 }
 
 fn group(text: &str) -> Result<NamedGroup, ValueError> {
@@ -109,7 +110,7 @@ fn session_resumption(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Opt
         DeValue::String(text) if text == "tickets" => Ok(SessionResumption::Tickets),
         DeValue::String(text) if text == "off" => Ok(SessionResumption::Off),
         DeValue::Integer(_) => {
-            let sessions = number(1..=MOST_SESSIONS)(reader, value)?;
+            let sessions = number(1..=MAX_SESSIONS)(reader, value)?;
             return usize::try_from(sessions).ok().and_then(NonZeroUsize::new).map(SessionResumption::Sessions);
         }
         DeValue::String(text) => Err(ValueError::new(format!("`{text}` is no way to resume a session"))),
@@ -120,27 +121,27 @@ fn session_resumption(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Opt
 
 fn client_certificates<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<ClientAuth> {
     if let DeValue::Boolean(false) = value.get_ref() {
-        return Some(ClientAuth::NotAsked);
+        return Some(ClientAuth::Off);
     }
-    let place = reader.place(value);
+    let place = reader.span(value);
     let (demand, ca, depth, crl) = section(&schema::CLIENT_CERTIFICATES, |table| {
         let path = || text(readers::PATH_EXPECTED, readers::path);
         let demand = table.get("verify", text(DEMAND_EXPECTED, demand));
-        (demand, table.get("ca", path()), table.get("depth", number(0..=DEEPEST)), table.get("crl", path()))
+        (demand, table.get("ca", path()), table.get("depth", number(0..=MAX_DEPTH)), table.get("crl", path()))
     })(reader, value)?;
-    for (key, is_missing) in [("verify", demand.is_unsaid()), ("ca", ca.is_unsaid())] {
+    for (key, is_missing) in [("verify", demand.is_unset()), ("ca", ca.is_unset())] {
         if is_missing {
             let error = Diagnostic::error(&place, format!("`{key}` is missing"));
             reader.problems.push(error.help(schema::CLIENT_CERTIFICATES.form));
         }
     }
-    if depth.is_unreadable() || crl.is_unreadable() {
+    if depth.is_invalid() || crl.is_invalid() {
         return None;
     }
-    let (Setting::Said(demand), Setting::Said(ca)) = (demand, ca) else { return None };
-    let depth = depth.said().and_then(|said| u8::try_from(said.value).ok()).unwrap_or(ClientAuthPolicy::DEPTH);
-    let crl = crl.said().map(|said| said.value.clone());
-    Some(ClientAuth::Asked(ClientAuthPolicy { demand: demand.value, ca: ca.value, depth, crl }))
+    let (Setting::Set(demand), Setting::Set(ca)) = (demand, ca) else { return None };
+    let depth = depth.as_set().and_then(|said| u8::try_from(said.value).ok()).unwrap_or(ClientAuthPolicy::DEPTH);
+    let crl = crl.as_set().map(|said| said.value.clone());
+    Some(ClientAuth::Verify(ClientAuthPolicy { demand: demand.value, ca: ca.value, depth, crl }))
 }
 
 fn demand(text: &str) -> Result<ClientAuthMode, ValueError> {
@@ -162,7 +163,7 @@ const RESUMPTION_EXPECTED: &str = "write \"tickets\", \"off\", or how many sessi
 const DEMAND_EXPECTED: &str = "write \"required\" or \"optional\"";
 
 /// About a gigabyte of them; beyond it somebody has mistaken the unit.
-const MOST_SESSIONS: u64 = 1_000_000;
+const MAX_SESSIONS: u64 = 1_000_000;
 
 /// rustls follows no longer chains.
-const DEEPEST: u64 = 6;
+const MAX_DEPTH: u64 = 6;

@@ -17,7 +17,7 @@ pub(super) struct AssignedSettings {
 pub(super) struct Assignment {
     pub(super) path: Vec<String>,
     pub(super) value: RubyValue,
-    pub(super) place: SourceSpan,
+    pub(super) span: SourceSpan,
     pub(super) target: AssignmentTarget,
 }
 
@@ -40,7 +40,7 @@ impl AssignedSettings {
         self.log.push(Assignment {
             path: section.below(key),
             value: value.clone(),
-            place: place.clone(),
+            span: place.clone(),
             target: AssignmentTarget::Setting,
         });
         section.set(key, value, place);
@@ -59,7 +59,7 @@ impl AssignedSettings {
         }
         let section = section.borrow();
         match &section.blurred {
-            Some(blur) => Some(HashEntry { value: blur.clone(), place: blur.place.clone() }),
+            Some(blur) => Some(HashEntry { value: blur.clone(), span: blur.span.clone() }),
             None => section.get(last).cloned(),
         }
     }

@@ -46,9 +46,9 @@ impl Environment for SystemEnvironment {
     fn read(&self, path: &Path) -> io::Result<String> {
         let mut text = String::new();
         // `/dev/zero` is a file too.
-        File::open(path)?.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > LONGEST_FILE {
-            return Err(io::Error::other(format!("it is longer than {LONGEST_FILE} bytes")));
+        File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(io::Error::other(format!("it is longer than {MAX_FILE} bytes")));
         }
         Ok(text)
     }
@@ -60,7 +60,7 @@ impl Environment for SystemEnvironment {
     fn names_in(&self, directory: &Path) -> Option<Vec<String>> {
         let entries = std::fs::read_dir(directory).ok()?;
         let mut names: Vec<String> =
-            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(MOST_NAMES).collect();
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(MAX_NAMES).collect();
         names.sort();
         Some(names)
     }
@@ -91,10 +91,10 @@ fn canonical_name(hosts: &str, host: &str) -> Option<String> {
 }
 
 /// No file that settings are taken from is longer.
-const LONGEST_FILE: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 
 /// No directory that settings are taken from has more files.
-const MOST_NAMES: usize = 10_000;
+const MAX_NAMES: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

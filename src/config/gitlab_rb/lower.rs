@@ -88,8 +88,8 @@ pub(super) fn document(
     let acme = lowering.lets_encrypt.section(lowering.reader);
     snippet::http_block::apply(&mut hosts, &mut lowering);
     shared_addresses::add_renamed(&mut hosts, renamed_hosts);
-    shared_addresses::agree(&mut hosts);
-    shared_addresses::yield_redirects(&mut hosts, reader.problems);
+    shared_addresses::unify_http_versions(&mut hosts);
+    shared_addresses::drop_shadowed_redirects(&mut hosts, reader.problems);
     port_conflicts::report(&hosts, reader);
     if hosts.is_empty() && !reader.problems.has_errors() {
         let error = no_host(source, reader);
@@ -112,7 +112,7 @@ fn report_openbao(reader: &mut SettingsReader<'_>) {
     let Some(enabled) = reader.entry(&["oak", "enable"]).filter(|said| said.value.truth() == Some(true)) else {
         return;
     };
-    let warning = Diagnostic::warning(&enabled.place, "the host of OpenBao is not served");
+    let warning = Diagnostic::warning(&enabled.span, "the host of OpenBao is not served");
     reader.problems.push(warning.help("put it on another machine, or serve it with a gatepost.toml of your own"));
 }
 
@@ -122,26 +122,26 @@ fn with_account(
     source: &Arc<SourceFile>,
     reader: &mut SettingsReader<'_>,
 ) -> ProcessSection {
-    if !process.user.is_unsaid() {
+    if !process.user.is_unset() {
         return process;
     }
     let said = reader.text(&["web_server", "username"]);
-    let default = Spanned { value: "gitlab-www".to_owned(), place: SourceSpan::file(source) };
-    ProcessSection { user: Setting::Said(said.unwrap_or(default)), ..process }
+    let default = Spanned { value: "gitlab-www".to_owned(), span: SourceSpan::file(source) };
+    ProcessSection { user: Setting::Set(said.unwrap_or(default)), ..process }
 }
 
 /// The first host of each address answers for unknown names, as the package has it: probes by IP address
 /// depend on it. GitLab's comes before all others.
 fn default_hosts(hosts: &[HostSection], source: &Arc<SourceFile>) -> Setting<Vec<Spanned<HostName>>> {
     let mut names: Vec<Spanned<HostName>> = Vec::new();
-    for said in hosts.iter().filter_map(|host| host.name.said()) {
+    for said in hosts.iter().filter_map(|host| host.name.as_set()) {
         if let HostPattern::Exact(name) = &said.value
             && names.iter().all(|known| known.value != *name)
         {
-            names.push(Spanned { value: name.clone(), place: said.place.clone() });
+            names.push(Spanned { value: name.clone(), span: said.span.clone() });
         }
     }
-    Setting::Said(Spanned { value: names, place: SourceSpan::file(source) })
+    Setting::Set(Spanned { value: names, span: SourceSpan::file(source) })
 }
 
 fn no_host(source: &Arc<SourceFile>, reader: &SettingsReader<'_>) -> Diagnostic {

@@ -15,7 +15,7 @@ struct AssignedSetting<'a> {
     path: Vec<String>,
     known: KeyLookup,
     value: &'a RubyValue,
-    place: &'a SourceSpan,
+    span: &'a SourceSpan,
     target: AssignmentTarget,
     /// What was said later wins.
     order: usize,
@@ -28,7 +28,7 @@ impl<'a> AssignmentOrder<'a> {
     fn of(log: &'a [Assignment]) -> AssignmentOrder<'a> {
         let mut by_keys: HashMap<&[String], Vec<(usize, &SourceSpan)>> = HashMap::new();
         for (order, it) in log.iter().enumerate().filter(|(_, it)| it.target == AssignmentTarget::Setting) {
-            by_keys.entry(&it.path).or_default().push((order, &it.place));
+            by_keys.entry(&it.path).or_default().push((order, &it.span));
         }
         AssignmentOrder(by_keys)
     }
@@ -42,20 +42,14 @@ impl<'a> AssignmentOrder<'a> {
 }
 
 /// Judges everything that was said, and warns of what an administrator must know.
-pub(super) fn judge(
+pub(super) fn report_settings(
     settings: &AssignedSettings,
     remarks: &SettingRemarks,
     problems: &mut Diagnostics,
 ) -> Vec<SettingReport> {
     let mut all = Vec::new();
     for (order, assignment) in settings.log.iter().enumerate() {
-        take_apart(
-            assignment.path.clone(),
-            &assignment.value,
-            &assignment.place,
-            (assignment.target, order),
-            &mut all,
-        );
+        flatten(assignment.path.clone(), &assignment.value, &assignment.span, (assignment.target, order), &mut all);
     }
     let later = AssignmentOrder::of(&settings.log);
     let judgements: Vec<SettingReport> =
@@ -67,7 +61,7 @@ pub(super) fn judge(
 }
 
 /// Hashes whose keys are settings of their own become as many.
-fn take_apart<'a>(
+fn flatten<'a>(
     path: Vec<String>,
     value: &'a RubyValue,
     place: &'a SourceSpan,
@@ -79,10 +73,10 @@ fn take_apart<'a>(
         RubyData::Hash(hash) if target == AssignmentTarget::Setting && matches!(known, KeyLookup::Group) => {
             for (key, value) in &hash.0 {
                 let path = path.iter().cloned().chain(key.to_text()).collect();
-                take_apart(path, value, &key.place, (target, order), all);
+                flatten(path, value, &key.span, (target, order), all);
             }
         }
-        _ => all.push(AssignedSetting { path, known, value, place, target, order }),
+        _ => all.push(AssignedSetting { path, known, value, span: place, target, order }),
     }
 }
 
@@ -107,7 +101,7 @@ impl AssignedSetting<'_> {
             KeyLookup::Setting(spec) => spec,
             KeyLookup::Group => return (SettingVerdict::Applied, String::new()),
             KeyLookup::OtherHost => return (SettingVerdict::NoEffect, self.of_another_host().to_owned()),
-            KeyLookup::Nobody(_) => return (SettingVerdict::NoEffect, self.unknown()),
+            KeyLookup::Unknown(_) => return (SettingVerdict::NoEffect, self.unknown()),
             KeyLookup::Foreign => return (SettingVerdict::NoEffect, "does not concern the proxy".to_owned()),
         };
         if matches!(self.value.data, RubyData::Nil) {
@@ -120,7 +114,7 @@ impl AssignedSetting<'_> {
     }
 
     fn fate(&self, spec: &SettingSpec) -> (SettingVerdict, String) {
-        match spec.fate {
+        match spec.support {
             SettingSupport::Applied => (SettingVerdict::Applied, String::new()),
             SettingSupport::NoEffect(reason) => (SettingVerdict::NoEffect, reason.to_owned()),
         }
@@ -137,7 +131,7 @@ impl AssignedSetting<'_> {
 
     fn unknown(&self) -> String {
         match self.known {
-            KeyLookup::Nobody(Some(near)) => format!("no such key; {near} is near"),
+            KeyLookup::Unknown(Some(near)) => format!("no such key; {near} is near"),
             _ => "no such key".to_owned(),
         }
     }
@@ -153,7 +147,7 @@ impl AssignedSetting<'_> {
 
     fn overwritten(&self, by: &SourceSpan) -> String {
         match by.line() {
-            Some(line) if by.file_name() == self.place.file_name() => format!("set again in line {line}"),
+            Some(line) if by.file_name() == self.span.file_name() => format!("set again in line {line}"),
             _ => format!("set again at {by}"),
         }
     }
@@ -164,13 +158,13 @@ impl AssignedSetting<'_> {
 
     /// The error that was reported of the setting, its value or a part of that, if one was.
     fn error<'p>(&self, problems: &'p Diagnostics) -> Option<&'p Diagnostic> {
-        let unknown = self.value.find_unknown().map(|unknown| unknown.place);
+        let unknown = self.value.find_unknown().map(|unknown| unknown.span);
         let name = format!("`{}`", self.spelled());
         let mut errors = problems.iter().filter(|problem| problem.severity == DiagnosticSeverity::Error);
         errors.find(|error| {
-            error.place == *self.place
-                || self.value.place.contains(&error.place)
-                || (Some(&error.place) == unknown.as_ref() && error.message.starts_with(&name))
+            error.span == *self.span
+                || self.value.span.contains(&error.span)
+                || (Some(&error.span) == unknown.as_ref() && error.message.starts_with(&name))
         })
     }
 
@@ -182,8 +176,8 @@ impl AssignedSetting<'_> {
         SettingReport {
             key: self.path.join("."),
             value: (concern == SettingScope::Proxy).then(|| self.value.to_json()),
-            file: self.place.file_name().to_owned(),
-            line: self.place.line(),
+            file: self.span.file_name().to_owned(),
+            line: self.span.line(),
             verdict,
             reason,
             concern,
@@ -192,22 +186,22 @@ impl AssignedSetting<'_> {
 
     fn warn(&self, judgement: &SettingReport, problems: &mut Diagnostics) {
         let name = self.spelled();
-        let is_slip = matches!(self.known, KeyLookup::Nobody(_)) && self.target == AssignmentTarget::Setting;
+        let is_slip = matches!(self.known, KeyLookup::Unknown(_)) && self.target == AssignmentTarget::Setting;
         let warning = match judgement.verdict {
             _ if self.target == AssignmentTarget::Variable => {
-                Diagnostic::warning(self.place, format!("`{name} =` sets nothing"))
+                Diagnostic::warning(self.span, format!("`{name} =` sets nothing"))
             }
             SettingVerdict::NoEffect if is_slip => {
-                Diagnostic::warning(self.place, format!("there is no setting `{name}`"))
+                Diagnostic::warning(self.span, format!("there is no setting `{name}`"))
             }
             SettingVerdict::NoEffect if matches!(self.known, KeyLookup::OtherHost) && name.contains("custom_") => {
-                Diagnostic::warning(self.place, format!("`{name}` sets nothing for this host"))
+                Diagnostic::warning(self.span, format!("`{name}` sets nothing for this host"))
             }
             SettingVerdict::Refused if self.error(problems).is_none() => {
                 let is_applied =
-                    matches!(self.known, KeyLookup::Setting(SettingSpec { fate: SettingSupport::Applied, .. }));
+                    matches!(self.known, KeyLookup::Setting(SettingSpec { support: SettingSupport::Applied, .. }));
                 let how = if is_applied { "is obeyed in part only" } else { "is not obeyed" };
-                Diagnostic::warning(self.place, format!("`{name}` {how}"))
+                Diagnostic::warning(self.span, format!("`{name}` {how}"))
             }
             _ => return,
         };

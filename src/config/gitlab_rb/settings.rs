@@ -5,8 +5,8 @@ mod related;
 mod spec;
 
 use crate::config::suggestion::nearest;
-use nginx::PROXY;
-use related::NEIGHBOURS;
+use nginx::NGINX;
+use related::RELATED;
 pub(super) use spec::{SettingOwner, SettingSpec, SettingSupport, ValueType};
 
 /// What is known of the key of an assignment.
@@ -18,7 +18,7 @@ pub(super) enum KeyLookup {
     /// The package knows the key, but not for this host.
     OtherHost,
     /// Nobody knows the key; perhaps another one was meant.
-    Nobody(Option<&'static str>),
+    Unknown(Option<&'static str>),
     /// A setting of another service.
     Foreign,
 }
@@ -45,28 +45,28 @@ pub(super) fn lookup(path: &[String]) -> KeyLookup {
         return KeyLookup::Group;
     }
     let of_family = |spec: &&SettingSpec| spec.key == key;
-    if let Some(spec) = PROXY.iter().filter(of_family).find(|spec| shares(spec, &owners)) {
+    if let Some(spec) = NGINX.iter().filter(of_family).find(|spec| shares(spec, &owners)) {
         return KeyLookup::Setting(spec);
     }
-    if PROXY.iter().any(|spec| spec.key == key) {
+    if NGINX.iter().any(|spec| spec.key == key) {
         return KeyLookup::OtherHost;
     }
-    let known = PROXY.iter().filter(|spec| shares(spec, &owners)).map(|spec| spec.key);
-    KeyLookup::Nobody(nearest(&key, known))
+    let known = NGINX.iter().filter(|spec| shares(spec, &owners)).map(|spec| spec.key);
+    KeyLookup::Unknown(nearest(&key, known))
 }
 
 /// The setting of an owner, for who reads it. Asking for one that is not in the table is a mistake that
 /// every test of the reader finds, and harmless: it is just not set.
 pub(super) fn spec(owner: SettingOwner, key: &str) -> Option<&'static SettingSpec> {
-    PROXY.iter().find(|spec| spec.key == key && spec.owners.contains(&owner))
+    NGINX.iter().find(|spec| spec.key == key && spec.owners.contains(&owner))
 }
 
 /// All settings, as the documentation lists them.
 pub fn documented() -> Vec<DocumentedSetting> {
-    let family = PROXY.iter().map(|spec| (old_hashes(spec.owners), spec));
-    let rest = NEIGHBOURS.iter().map(|spec| (Vec::new(), spec));
+    let family = NGINX.iter().map(|spec| (old_hashes(spec.owners), spec));
+    let rest = RELATED.iter().map(|spec| (Vec::new(), spec));
     let row = |(hashes, spec): (Vec<&'static str>, &SettingSpec)| {
-        let (verdict, reason) = spec.fate.verdict();
+        let (verdict, reason) = spec.support.verdict();
         DocumentedSetting { hashes, key: spec.key, verdict, reason }
     };
     family.chain(rest).map(row).collect()
@@ -89,11 +89,11 @@ fn family(path: &[String]) -> (Vec<SettingOwner>, &[String]) {
 
 fn neighbour(path: &[String]) -> KeyLookup {
     let key = path.join(".");
-    match NEIGHBOURS.iter().find(|spec| spec.key == key) {
+    match RELATED.iter().find(|spec| spec.key == key) {
         Some(spec) => KeyLookup::Setting(spec),
-        None if NEIGHBOURS.iter().any(|spec| spec.key.split('.').next() == Some(&*key)) => KeyLookup::Group,
+        None if RELATED.iter().any(|spec| spec.key.split('.').next() == Some(&*key)) => KeyLookup::Group,
         None => match path {
-            [group, slip] if COMPLETE.contains(&&**group) => KeyLookup::Nobody(nearest(slip, keys_of(group))),
+            [group, slip] if COMPLETE.contains(&&**group) => KeyLookup::Unknown(nearest(slip, keys_of(group))),
             _ => KeyLookup::Foreign,
         },
     }
@@ -101,7 +101,7 @@ fn neighbour(path: &[String]) -> KeyLookup {
 
 /// The keys of a hash beside the `nginx` family.
 fn keys_of(group: &str) -> impl Iterator<Item = &'static str> {
-    NEIGHBOURS
+    RELATED
         .iter()
         .filter_map(move |spec| spec.key.split_once('.').filter(|(of, _)| *of == group))
         .map(|(_, key)| key)
@@ -138,15 +138,15 @@ mod tests {
     #[test]
     fn a_setting_of_another_host_and_a_slip_are_told_apart() {
         assert!(matches!(known("pages_nginx.client_max_body_size"), KeyLookup::OtherHost));
-        assert!(matches!(known("nginx.listen_adresses"), KeyLookup::Nobody(Some("listen_addresses"))));
+        assert!(matches!(known("nginx.listen_adresses"), KeyLookup::Unknown(Some("listen_addresses"))));
         assert!(matches!(known("gitlab_rails.smtp_enable"), KeyLookup::Foreign));
         assert!(matches!(known("nginx.status"), KeyLookup::Group));
     }
 
     #[test]
     fn every_setting_is_in_the_table_once_for_each_owner() {
-        for (nth, spec) in PROXY.iter().enumerate() {
-            let doubled = PROXY[..nth].iter().any(|other| other.key == spec.key && shares(other, spec.owners));
+        for (nth, spec) in NGINX.iter().enumerate() {
+            let doubled = NGINX[..nth].iter().any(|other| other.key == spec.key && shares(other, spec.owners));
             assert!(!doubled, "{}", spec.key);
         }
     }

@@ -59,7 +59,7 @@ impl<'s> ShowConfigReader<'s> {
                 (Some(TopLevelName::Section), Ok(inner)) => self.section(&word, inner, settings),
                 (Some(TopLevelName::Plain), Err(_)) => {
                     let value = self.value(value);
-                    let place = value.place.clone();
+                    let place = value.span.clone();
                     settings.assign(&top, &word, value, &place);
                 }
                 _ => {}
@@ -72,7 +72,7 @@ impl<'s> ShowConfigReader<'s> {
         let RubyData::Section(section) = settings.top.borrow_mut().read(word, &place).data else { return };
         for (key, value) in members {
             let value = self.value(value);
-            let place = value.place.clone();
+            let place = value.span.clone();
             settings.assign(&section, &key, value, &place);
         }
     }

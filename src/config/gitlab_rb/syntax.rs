@@ -10,13 +10,13 @@ use crate::config::span::{SourceFile, SourceSpan};
 /// Parses a file. `None` if it is not Ruby: what such a text means is guesswork.
 pub(super) fn parse(source: &Arc<SourceFile>, problems: &mut Diagnostics) -> Option<Box<Node>> {
     let text = source.text();
-    if code_length(text) > LONGEST_CODE {
-        let message = format!("there are more than {} KiB of Ruby in this file", LONGEST_CODE >> 10);
+    if code_length(text) > MAX_CODE {
+        let message = format!("there are more than {} KiB of Ruby in this file", MAX_CODE >> 10);
         problems
             .push(Diagnostic::error(&SourceSpan::file(source), message).help("nobody's settings are that long"));
         return None;
     }
-    if joints(text) > MOST_JOINTS {
+    if joints(text) > MAX_JOINTS {
         let error =
             Diagnostic::error(&SourceSpan::file(source), "there are too many conditions and commas in this file");
         problems.push(error.help("nobody's settings need that many"));
@@ -36,7 +36,7 @@ pub(super) fn parse(source: &Arc<SourceFile>, problems: &mut Diagnostics) -> Opt
 
 /// Adds the mistakes that such an error usually comes from.
 fn explained(error: Diagnostic) -> Diagnostic {
-    let line = error.place.excerpt().map(|at| at.text.to_owned()).unwrap_or_default();
+    let line = error.span.excerpt().map(|at| at.text.to_owned()).unwrap_or_default();
     if line.contains(['“', '”', '‘', '’', '„']) {
         return error.help("these are typographic quotes; write ' or \"");
     }
@@ -59,7 +59,7 @@ fn joints(text: &str) -> usize {
 }
 
 /// The time that the parser takes for one condition or hash grows with the square of its length.
-const MOST_JOINTS: usize = 8000;
+const MAX_JOINTS: usize = 8000;
 
 /// The parser walks down nested code, so this bounds the stack it needs (see `deep_stack`).
-const LONGEST_CODE: usize = 256 << 10;
+const MAX_CODE: usize = 256 << 10;

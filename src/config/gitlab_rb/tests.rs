@@ -109,7 +109,7 @@ fn redirect_from_80(model: &Model, name: &str) -> String {
 }
 
 fn judgement<'a>(reading: &'a GitlabRbConfig, key: &str) -> &'a SettingReport {
-    reading.judgements.iter().find(|it| it.key == key).unwrap()
+    reading.reports.iter().find(|it| it.key == key).unwrap()
 }
 
 const BOTH: &str =
@@ -194,7 +194,7 @@ fn pages_are_all_names_below_or_the_name_itself() {
         ));
         model.hosts()[0].names[0].clone()
     };
-    assert!(matches!(names(""), HostPattern::Below(_)));
+    assert!(matches!(names(""), HostPattern::Wildcard(_)));
     assert!(matches!(names("gitlab_pages['namespace_in_path'] = true"), HostPattern::Exact(_)));
 }
 

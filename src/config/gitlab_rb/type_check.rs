@@ -23,7 +23,7 @@ fn check_section(section: &SectionRef, problems: &mut Diagnostics) {
     {
         let message =
             format!("what this changes in `{}` cannot be told without executing it", section.path.join("."));
-        problems.push(Diagnostic::error(&blur.place, message).help("set each key by its name"));
+        problems.push(Diagnostic::error(&blur.span, message).help("set each key by its name"));
     }
     for (key, entry) in section.entries() {
         let path: Vec<String> = section.path.iter().cloned().chain([key.to_owned()]).collect();
@@ -34,7 +34,7 @@ fn check_section(section: &SectionRef, problems: &mut Diagnostics) {
                 RubyData::Nil => {}
                 _ => problems.push(unusable(&path, entry)),
             },
-            KeyLookup::OtherHost | KeyLookup::Nobody(_) | KeyLookup::Foreign => {}
+            KeyLookup::OtherHost | KeyLookup::Unknown(_) | KeyLookup::Foreign => {}
         }
     }
 }
@@ -43,19 +43,19 @@ fn check_section(section: &SectionRef, problems: &mut Diagnostics) {
 fn unusable(path: &[String], entry: &HashEntry) -> Diagnostic {
     let name = spell(path);
     match entry.value.as_unknown() {
-        Some(unknown) => Diagnostic::error(&unknown.place, format!("`{name}` cannot be read: {}", unknown.why)),
-        None => Diagnostic::error(&entry.value.place, format!("`{name}` takes a hash, not {}", entry.value.kind())),
+        Some(unknown) => Diagnostic::error(&unknown.span, format!("`{name}` cannot be read: {}", unknown.why)),
+        None => Diagnostic::error(&entry.value.span, format!("`{name}` takes a hash, not {}", entry.value.kind())),
     }
     .help(format!("set its keys one by one: {name}['…'] = …"))
 }
 
 fn check_entry(spec: &SettingSpec, path: &[String], entry: &HashEntry, problems: &mut Diagnostics) {
     let value = &entry.value;
-    if matches!(spec.fate, SettingSupport::NoEffect(_)) || matches!(value.data, RubyData::Nil) {
+    if matches!(spec.support, SettingSupport::NoEffect(_)) || matches!(value.data, RubyData::Nil) {
         return;
     }
     if let Some(unknown) = value.find_unknown() {
-        if spec.fate == SettingSupport::Applied {
+        if spec.support == SettingSupport::Applied {
             problems.push(unreadable(path, &unknown));
         }
         return;
@@ -63,7 +63,7 @@ fn check_entry(spec: &SettingSpec, path: &[String], entry: &HashEntry, problems:
     if is_vivified(value) && !matches!(spec.form, ValueType::Flag | ValueType::Hash | ValueType::Any) {
         let message = format!("`{}` becomes an empty hash here", spell(path));
         problems.push(
-            Diagnostic::error(&entry.place, message)
+            Diagnostic::error(&entry.span, message)
                 .help("reading a key that was never set gives an empty hash, and that counts as true")
                 .help("so `||=` assigns nothing; write `=` instead"),
         );
@@ -71,19 +71,19 @@ fn check_entry(spec: &SettingSpec, path: &[String], entry: &HashEntry, problems:
     }
     if let Some((expected, example)) = mismatch(spec, value) {
         let message = format!("`{}` takes {expected}, {}", spell(path), instead(spec, value));
-        problems.push(Diagnostic::error(&value.place, message).help(format!("write {example}")));
+        problems.push(Diagnostic::error(&value.span, message).help(format!("write {example}")));
     }
     if let (ValueType::Flag, RubyData::Text(text)) = (spec.form, &value.data)
         && ["false", "off", "no", "0", ""].contains(&text.as_str())
     {
         let message = format!("every text counts as true, even {text:?}");
-        problems.push(Diagnostic::warning(&value.place, message).help("write true or false, without quotes"));
+        problems.push(Diagnostic::warning(&value.span, message).help("write true or false, without quotes"));
     }
 }
 
 fn unreadable(path: &[String], unknown: &UnknownValue) -> Diagnostic {
     let message = format!("`{}` cannot be read: {}", spell(path), unknown.why);
-    let error = Diagnostic::error(&unknown.place, message);
+    let error = Diagnostic::error(&unknown.span, message);
     match unknown.cause {
         UnknownCause::NotExecuted => error
             .help("nothing in this file is ever executed; write the value itself here,")

@@ -15,7 +15,7 @@ pub fn of_package() -> GzipPolicy {
         min_length: GzipPolicy::MIN_LENGTH,
         oldest_http: MinHttpVersion::Http11,
         proxied: GzipProxied::of_package(),
-        vary: GzipVary::Told,
+        vary: GzipVary::On,
     }
 }
 

@@ -15,7 +15,7 @@ pub fn parse(text: &str) -> Result<Duration, ValueError> {
     };
     match number.checked_mul(millis) {
         Some(0) => Err(ValueError::new("a duration of zero would end everything at once").help(EXPECTED)),
-        Some(total) if total <= LONGEST_MILLIS => Ok(Duration::from_millis(total)),
+        Some(total) if total <= MAX_MILLIS => Ok(Duration::from_millis(total)),
         _ => Err(ValueError::new(format!("`{text}` is longer than a year")).help("the longest duration is 365d")),
     }
 }
@@ -25,7 +25,7 @@ pub const EXPECTED: &str = "write a number with a unit in quotes: \"250ms\", \"3
 
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-const LONGEST_MILLIS: u64 = 365 * 86_400_000;
+const MAX_MILLIS: u64 = 365 * 86_400_000;
 
 #[cfg(test)]
 mod tests {

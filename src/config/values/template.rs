@@ -8,7 +8,7 @@ use crate::model::variable::{LogVariable, RequestVariable};
 /// Reads a text that must be complete as soon as there is a request.
 pub fn of_request(text: &str) -> Result<Template<RequestVariable>, ValueError> {
     Template::parse(text).map_err(|why| match why {
-        InvalidTemplate::Unknown(name) if LogVariable::named(&name.to_ascii_lowercase()).is_some() => {
+        InvalidTemplate::Unknown(name) if LogVariable::from_name(&name.to_ascii_lowercase()).is_some() => {
             ValueError::new(format!("`${name}` is not known yet when the request is passed on"))
                 .help("it can stand in access_log_format only")
         }

@@ -23,7 +23,7 @@ pub(super) struct Http1Io {
     stream: DownstreamStream,
     inbox: ReadBuffer,
     heads: HeadParser,
-    pub(super) outbox: WriteBuffer,
+    pub(super) write_buffer: WriteBuffer,
     /// Of the request under way.
     body: BodyDecoder,
     invitation: ContinueState,
@@ -47,22 +47,22 @@ pub(crate) struct Http1RequestBody {
 #[derive(Debug)]
 pub enum Http1BodyError {
     /// The client has closed the connection.
-    Closed,
+    UnexpectedEof,
     Io(io::Error),
-    Unreadable(Http1ParseError),
+    Parse(Http1ParseError),
     /// The answer was complete before the body was.
-    Answered,
+    ResponseFinished,
 }
 
 impl Http1Io {
     pub(super) fn new(stream: DownstreamStream) -> Http1Io {
         Http1Io {
             stream,
-            inbox: ReadBuffer::new(USUAL_REQUEST),
+            inbox: ReadBuffer::new(INITIAL_READ_SIZE),
             heads: HeadParser::default(),
-            outbox: WriteBuffer::new(),
+            write_buffer: WriteBuffer::new(),
             body: BodyDecoder::Ended,
-            invitation: ContinueState::Needless,
+            invitation: ContinueState::NotExpected,
             request: 0,
             is_parting: false,
             connection: Waker::noop().clone(),
@@ -94,20 +94,20 @@ impl Http1Io {
     }
 
     /// The request whose body is read from here on.
-    pub(super) fn begin(&mut self, body: BodyDecoder, invitation: ContinueState) -> u64 {
+    pub(super) fn start_request(&mut self, body: BodyDecoder, invitation: ContinueState) -> u64 {
         self.request += 1;
         (self.body, self.invitation) = (body, invitation);
         self.request
     }
 
     /// Whether the client still waits to be asked for its body.
-    pub(super) fn owes_invitation(&self) -> bool {
-        self.invitation != ContinueState::Needless
+    pub(super) fn is_continue_pending(&self) -> bool {
+        self.invitation != ContinueState::NotExpected
     }
 
     /// An answer begins. An invitation would stand within it.
-    pub(super) fn begin_answer(&mut self) {
-        self.invitation = ContinueState::Needless;
+    pub(super) fn start_response(&mut self) {
+        self.invitation = ContinueState::NotExpected;
     }
 
     /// Forgets what has come of a body that nobody reads any more. Whether that was all of it.
@@ -117,22 +117,22 @@ impl Http1Io {
     }
 
     /// Ends a request that has been answered. Whether its body has come to its end, too.
-    pub(super) fn end(&mut self) -> bool {
+    pub(super) fn finish_request(&mut self) -> bool {
         self.request += 1;
-        self.outbox.rest();
+        self.write_buffer.release();
         let has_ended = self.skip_body();
         if self.inbox.is_empty() {
-            self.inbox.rest();
+            self.inbox.release();
         }
         has_ended
     }
 
     /// What the connection's task does while others have their turn: it writes what they have made due. Ready when
     /// the client has gone.
-    pub(super) fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.invitation == ContinueState::Wanted {
-            self.invitation = ContinueState::Needless;
-            self.outbox.text().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+    pub(super) fn poll_while_waiting(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.invitation == ContinueState::Requested {
+            self.invitation = ContinueState::NotExpected;
+            self.write_buffer.text().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         let written = match self.poll_write(cx) {
             Poll::Ready(Ok(())) if self.stream.wants_write() => self.poll_flush(cx),
@@ -140,13 +140,13 @@ impl Http1Io {
         };
         match written {
             Poll::Ready(Err(_)) => Poll::Ready(()),
-            Poll::Ready(Ok(())) | Poll::Pending => self.poll_gone(cx),
+            Poll::Ready(Ok(())) | Poll::Pending => self.poll_disconnect(cx),
         }
     }
 
     /// Ready when the client has gone. As long as a body comes, whoever reads that will notice; and a client that
     /// has sent another request has not gone.
-    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_disconnect(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.body.has_ended() {
             return Poll::Pending;
         }
@@ -161,24 +161,24 @@ impl Http1Io {
 
     /// The task of the connection, which is to be woken when the body of the request has ended, or makes something
     /// due. It alone writes: a socket wakes only one task for that, and it must not be another one's.
-    pub(super) fn wake_for_body(&mut self, cx: &Context<'_>) {
+    pub(super) fn register_connection_task(&mut self, cx: &Context<'_>) {
         if !self.body.has_ended() {
             self.connection.clone_from(cx.waker());
         }
     }
 
     /// The connection is to be shut down as soon as the answer under way has been written.
-    pub(super) fn part(&mut self) {
+    pub(super) fn close_after_response(&mut self) {
         self.is_parting = true;
     }
 
     /// Ready when all that was staged has been written, though TLS may still hold some of it.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.is_parting && self.outbox.is_small_end() {
+        if self.is_parting && self.write_buffer.is_last_and_small() {
             // It shares a packet with the end of the connection.
-            self.stream.say_goodbye();
+            self.stream.hold_until_close();
         }
-        self.outbox.poll_write(&mut self.stream, cx)
+        self.write_buffer.poll_write(&mut self.stream, cx)
     }
 
     /// Ready when TLS, too, has let go of everything.
@@ -198,12 +198,12 @@ impl Http1Io {
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Http1BodyError>>> {
         // A client that waits to be asked for its body is asked when somebody wants it. As in nginx, one that did not
         // wait is told all the same.
-        if self.invitation == ContinueState::Due {
-            self.invitation = ContinueState::Wanted;
+        if self.invitation == ContinueState::Pending {
+            self.invitation = ContinueState::Requested;
             self.wake_connection(cx);
         }
         loop {
-            if let Some(frame) = self.body.next(self.inbox.unread()).map_err(Http1BodyError::Unreadable)? {
+            if let Some(frame) = self.body.next(self.inbox.unread()).map_err(Http1BodyError::Parse)? {
                 return Poll::Ready(Some(Ok(frame)));
             }
             if self.body.has_ended() {
@@ -211,7 +211,7 @@ impl Http1Io {
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(Http1BodyError::Closed))),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(Http1BodyError::UnexpectedEof))),
                 Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(Http1BodyError::Io(error)))),
                 Poll::Pending => {
                     if self.stream.wants_write() {
@@ -238,7 +238,7 @@ impl Http1Io {
             Poll::Pending => Poll::Pending,
         };
         if filled.is_pending() {
-            self.inbox.give_room_back();
+            self.inbox.shrink();
         }
         filled
     }
@@ -263,10 +263,10 @@ impl Http1RequestBody {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        let Some(wire) = self.wire.upgrade() else { return Poll::Ready(Some(Err(Http1BodyError::Closed))) };
+        let Some(wire) = self.wire.upgrade() else { return Poll::Ready(Some(Err(Http1BodyError::UnexpectedEof))) };
         let wire = &mut *wire.borrow_mut();
         if wire.request != self.request {
-            return Poll::Ready(Some(Err(Http1BodyError::Answered)));
+            return Poll::Ready(Some(Err(Http1BodyError::ResponseFinished)));
         }
         let frame = ready!(wire.poll_body(cx));
         if wire.body.has_ended() {
@@ -291,16 +291,16 @@ impl Http1RequestBody {
 impl fmt::Display for Http1BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Http1BodyError::Closed => f.write_str("the client closed the connection"),
+            Http1BodyError::UnexpectedEof => f.write_str("the client closed the connection"),
             Http1BodyError::Io(error) => error.fmt(f),
-            Http1BodyError::Unreadable(what) => what.fmt(f),
-            Http1BodyError::Answered => f.write_str("it was answered already"),
+            Http1BodyError::Parse(what) => what.fmt(f),
+            Http1BodyError::ResponseFinished => f.write_str("it was answered already"),
         }
     }
 }
 
 /// Bytes: a head with some cookies, mostly.
-const USUAL_REQUEST: usize = 4 * 1024;
+const INITIAL_READ_SIZE: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -329,13 +329,13 @@ mod tests {
     async fn a_body_read_by_another_task_leaves_the_writing_task_its_place_at_the_socket() {
         let (ours, mut theirs) = connected().await;
         let mut wire = Http1Io::new(ours);
-        wire.begin(BodyDecoder::of_length(1000), ContinueState::Needless);
-        wire.outbox.begin_body(ResponseFraming::UntilClose);
+        wire.start_request(BodyDecoder::of_length(1000), ContinueState::NotExpected);
+        wire.write_buffer.begin_body(ResponseFraming::UntilClose);
         let (writer, reader) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
         let (writing, reading) = (Waker::from(writer.clone()), Waker::from(reader));
         let (mut writing, mut reading) = (Context::from_waker(&writing), Context::from_waker(&reading));
         while wire.poll_write(&mut writing).is_ready() {
-            wire.outbox.stage(Frame::data(Bytes::from(vec![b'x'; 100_000]))).unwrap();
+            wire.write_buffer.push_frame(Frame::data(Bytes::from(vec![b'x'; 100_000]))).unwrap();
         }
         let mut record = Vec::new();
         theirs.get_mut().1.writer().write_all(&[b'y'; 1000]).unwrap();
@@ -359,7 +359,7 @@ mod tests {
     async fn a_connection_at_rest_owns_no_buffer() {
         let (ours, mut theirs) = connected().await;
         let mut wire = Http1Io::new(ours);
-        wire.begin(BodyDecoder::of_length(1_000_000), ContinueState::Needless);
+        wire.start_request(BodyDecoder::of_length(1_000_000), ContinueState::NotExpected);
         let send = async { theirs.write_all(&vec![b'y'; 1_000_000]).await.unwrap() };
         let take = std::future::poll_fn(|cx| {
             while let Some(frame) = ready!(wire.poll_body(cx)) {
@@ -368,7 +368,7 @@ mod tests {
             Poll::Ready(())
         });
         tokio::join!(send, take);
-        assert!(wire.end());
+        assert!(wire.finish_request());
         assert!(wire.poll_head(&mut Context::from_waker(Waker::noop())).is_pending());
         assert_eq!(wire.inbox.capacity(), 0);
     }

@@ -8,7 +8,7 @@ use http::{Method, Request, StatusCode, Uri, Version, request};
 use httparse::{ParserConfig, Status};
 
 use crate::http1::body_decoder::BodyDecoder;
-use crate::http1::fields::{MAX_HEAD, MOST_HEADERS, collect, is_chunked, settle_length, tokens};
+use crate::http1::fields::{MAX_HEAD, MAX_HEADERS, collect, content_length, is_chunked, tokens};
 use crate::http1::parse_error::Http1ParseError;
 use crate::http1::persistence::Persistence;
 
@@ -17,17 +17,17 @@ pub(super) struct Http1RequestHead {
     pub(super) parts: request::Parts,
     pub(super) body: BodyDecoder,
     pub(super) persistence: Persistence,
-    pub(super) invitation: ContinueState,
+    pub(super) continue_state: ContinueState,
 }
 
 /// Whether the client waits to be asked for its body (RFC 9110 section 10.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ContinueState {
-    Needless,
+    NotExpected,
     /// It waits, and nobody has wanted the body yet.
-    Due,
+    Pending,
     /// Somebody wants the body.
-    Wanted,
+    Requested,
 }
 
 /// Reads heads, and remembers how much of one has come, so that a head in single bytes is not parsed for each.
@@ -67,7 +67,7 @@ fn has_end(unread: &[u8], seen: usize) -> bool {
 }
 
 fn parse(unread: &mut Bytes) -> Result<Option<Http1RequestHead>, Http1ParseError> {
-    let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut text = httparse::Request::new(&mut []);
     let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut text, unread, &mut fields);
     let length = match parsed.map_err(Http1ParseError::Head)? {
@@ -83,8 +83,8 @@ fn parse(unread: &mut Bytes) -> Result<Option<Http1RequestHead>, Http1ParseError
     parts.headers = collect(text.headers, unread)?;
     let framing = frame(&mut parts)?;
     let _ = unread.split_to(length);
-    let invitation = invitation_of(&parts, &framing.0);
-    Ok(Some(Http1RequestHead { parts, body: framing.0, persistence: framing.1, invitation }))
+    let invitation = continue_state(&parts, &framing.0);
+    Ok(Some(Http1RequestHead { parts, body: framing.0, persistence: framing.1, continue_state: invitation }))
 }
 
 /// It stays where it was read to.
@@ -94,7 +94,7 @@ fn target(path: &str, text: &Bytes) -> Result<Uri, Http1ParseError> {
 
 /// Where the body ends (RFC 9112 section 6.3), and whether anything may follow it.
 fn frame(parts: &mut request::Parts) -> Result<(BodyDecoder, Persistence), Http1ParseError> {
-    let length = settle_length(&mut parts.headers)?;
+    let length = content_length(&mut parts.headers)?;
     let persistence = Persistence::of(parts.version, &parts.headers);
     if !is_chunked(&parts.headers)? {
         return Ok((length.map_or(BodyDecoder::Ended, BodyDecoder::of_length), persistence));
@@ -107,12 +107,12 @@ fn frame(parts: &mut request::Parts) -> Result<(BodyDecoder, Persistence), Http1
     Ok((BodyDecoder::chunked(), if is_ambiguous { Persistence::Closing } else { persistence }))
 }
 
-fn invitation_of(parts: &request::Parts, body: &BodyDecoder) -> ContinueState {
+fn continue_state(parts: &request::Parts, body: &BodyDecoder) -> ContinueState {
     let mut wishes = parts.headers.get_all(header::EXPECT).iter().flat_map(tokens);
     let waits = parts.version == Version::HTTP_11
         && !body.has_ended()
         && wishes.any(|wish| wish.eq_ignore_ascii_case(b"100-continue"));
-    if waits { ContinueState::Due } else { ContinueState::Needless }
+    if waits { ContinueState::Pending } else { ContinueState::NotExpected }
 }
 
 #[cfg(test)]
@@ -177,11 +177,11 @@ mod tests {
     fn only_a_body_that_is_still_to_come_is_invited() {
         let expecting = |line: &str, length: u32| {
             let text = format!("{line}\r\nexpect: 100-Continue\r\ncontent-length: {length}\r\n\r\n");
-            parse(&mut Bytes::from(text)).unwrap().unwrap().invitation
+            parse(&mut Bytes::from(text)).unwrap().unwrap().continue_state
         };
-        assert_eq!(expecting("PUT / HTTP/1.1", 4), ContinueState::Due);
-        assert_eq!(expecting("PUT / HTTP/1.1", 0), ContinueState::Needless);
-        assert_eq!(expecting("PUT / HTTP/1.0", 4), ContinueState::Needless);
+        assert_eq!(expecting("PUT / HTTP/1.1", 4), ContinueState::Pending);
+        assert_eq!(expecting("PUT / HTTP/1.1", 0), ContinueState::NotExpected);
+        assert_eq!(expecting("PUT / HTTP/1.0", 4), ContinueState::NotExpected);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) struct ResponseContext {
 pub(super) enum ResponseContent {
     /// Only the head is wanted.
     Head,
-    Answer,
+    Response,
 }
 
 /// Whether the client takes trailers (RFC 9110 section 10.1.4).
@@ -83,7 +83,7 @@ pub(super) fn write(
         text.extend_from_slice(b"\r\n");
     }
     let framing = ResponseFraming::of(head, said.length.or(size.exact()), asked);
-    write_framing(text, length_to_state(head.status, &framing, &said, asked), &framing);
+    write_framing(text, content_length(head.status, &framing, &said, asked), &framing);
     let persistence = if framing == ResponseFraming::UntilClose { Persistence::Closing } else { wish };
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         write_persistence(text, asked.version, persistence);
@@ -140,7 +140,7 @@ fn write_framing(text: &mut Vec<u8>, length: Option<u64>, framing: &ResponseFram
 }
 
 /// An answer without a body may still say how long it would be (RFC 9110 section 8.6).
-fn length_to_state(
+fn content_length(
     status: StatusCode,
     framing: &ResponseFraming,
     said: &SeenFields,
@@ -169,7 +169,7 @@ fn write_persistence(text: &mut Vec<u8>, version: Version, persistence: Persiste
 /// Bytes, about, of a head with the body behind it, if that is small; so that the text seldom has to grow.
 fn room_for(head: &response::Parts, size: &SizeHint) -> usize {
     let behind = size.exact().and_then(|size| usize::try_from(size).ok()).filter(|size| *size < LARGE);
-    OWN_LINES + head.headers.len() * USUAL_FIELD + behind.unwrap_or_default()
+    OWN_LINES + head.headers.len() * TYPICAL_FIELD + behind.unwrap_or_default()
 }
 
 fn has_no_content(status: StatusCode) -> bool {
@@ -180,7 +180,7 @@ fn has_no_content(status: StatusCode) -> bool {
 const OWN_LINES: usize = 160;
 
 /// Bytes.
-const USUAL_FIELD: usize = 48;
+const TYPICAL_FIELD: usize = 48;
 
 /// Bytes from which a piece of a body is not copied behind others: those of a full TLS record.
 pub(super) const LARGE: usize = 16 * 1024;
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     const ASKED: ResponseContext = ResponseContext {
-        purpose: ResponseContent::Answer,
+        purpose: ResponseContent::Response,
         version: Version::HTTP_11,
         trailers: ClientTrailers::No,
     };

@@ -13,7 +13,7 @@ use hyper::body::Frame;
 use tokio::io::AsyncWrite;
 
 use super::response_head::{LARGE, ResponseFraming, write_field};
-use crate::http1::fields::is_announced;
+use crate::http1::fields::is_declared_trailer;
 
 /// What waits to be written, and how its body goes on.
 pub(super) struct WriteBuffer {
@@ -57,19 +57,19 @@ impl WriteBuffer {
     }
 
     /// Whether nothing comes behind what waits, and that is little.
-    pub(super) fn is_small_end(&self) -> bool {
+    pub(super) fn is_last_and_small(&self) -> bool {
         self.has_ended() && self.large.is_empty()
     }
 
     /// Whether more of the body is to come, and may be staged before something is written.
     pub(super) fn wants_more(&self) -> bool {
-        !self.has_ended() && self.large.is_empty() && self.ending.is_empty() && self.text.len() < MOST_TEXT
+        !self.has_ended() && self.large.is_empty() && self.ending.is_empty() && self.text.len() < MAX_TEXT
     }
 
-    pub(super) fn stage(&mut self, frame: Frame<Bytes>) -> Result<(), LengthMismatch> {
+    pub(super) fn push_frame(&mut self, frame: Frame<Bytes>) -> Result<(), LengthMismatch> {
         let data = match frame.into_data() {
             Ok(data) => data,
-            Err(frame) => return self.stage_end(&frame.into_trailers().unwrap_or_default()),
+            Err(frame) => return self.finish(&frame.into_trailers().unwrap_or_default()),
         };
         if data.is_empty() {
             return Ok(());
@@ -101,7 +101,7 @@ impl WriteBuffer {
 
     /// Nothing more comes but these trailers; and not even those behind a large piece, because more is asked for
     /// only when that has been written.
-    pub(super) fn stage_end(&mut self, trailers: &HeaderMap) -> Result<(), LengthMismatch> {
+    pub(super) fn finish(&mut self, trailers: &HeaderMap) -> Result<(), LengthMismatch> {
         match std::mem::replace(&mut self.framing, ResponseFraming::Ended) {
             ResponseFraming::Length(_) => Err(LengthMismatch),
             ResponseFraming::Ended | ResponseFraming::UntilClose => Ok(()),
@@ -112,7 +112,7 @@ impl WriteBuffer {
             ResponseFraming::Chunked(announced) => {
                 self.text.extend_from_slice(b"0\r\n");
                 for (name, value) in trailers {
-                    if is_announced(announced.as_ref(), name) {
+                    if is_declared_trailer(announced.as_ref(), name) {
                         write_field(&mut self.text, name, value);
                     }
                 }
@@ -146,7 +146,7 @@ impl WriteBuffer {
     }
 
     /// Gives the memory back until the next answer.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn release(&mut self) {
         self.text = Vec::new();
     }
 
@@ -171,7 +171,7 @@ impl WriteBuffer {
 }
 
 /// Bytes that are gathered before they are written.
-const MOST_TEXT: usize = 64 * 1024;
+const MAX_TEXT: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -190,8 +190,8 @@ mod tests {
             while !outbox.has_ended() {
                 while outbox.wants_more() {
                     match frames.next() {
-                        Some(frame) => outbox.stage(frame)?,
-                        None => outbox.stage_end(&HeaderMap::new())?,
+                        Some(frame) => outbox.push_frame(frame)?,
+                        None => outbox.finish(&HeaderMap::new())?,
                     }
                 }
                 std::future::poll_fn(|cx| outbox.poll_write(&mut ours, cx)).await.unwrap();
@@ -232,8 +232,8 @@ mod tests {
             let send = std::future::poll_fn(|cx| {
                 while outbox.wants_more() {
                     match frames.pop() {
-                        Some(frame) => outbox.stage(frame).unwrap(),
-                        None => outbox.stage_end(&HeaderMap::new()).unwrap(),
+                        Some(frame) => outbox.push_frame(frame).unwrap(),
+                        None => outbox.finish(&HeaderMap::new()).unwrap(),
                     }
                 }
                 ready!(outbox.poll_write(&mut ours, cx)).unwrap();
@@ -254,8 +254,8 @@ mod tests {
     async fn the_end_may_be_known_with_the_last_large_piece() {
         let mut outbox = WriteBuffer::new();
         outbox.begin_body(ResponseFraming::Chunked(None));
-        outbox.stage(data(&[b'x'; LARGE])).unwrap();
-        outbox.stage_end(&HeaderMap::new()).unwrap();
+        outbox.push_frame(data(&[b'x'; LARGE])).unwrap();
+        outbox.finish(&HeaderMap::new()).unwrap();
         let (mut ours, mut theirs) = tokio::io::duplex(2 * LARGE);
         std::future::poll_fn(|cx| outbox.poll_write(&mut ours, cx)).await.unwrap();
         drop(ours);

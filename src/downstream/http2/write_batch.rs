@@ -44,7 +44,7 @@ struct PendingBytes {
 }
 
 /// Both ends of a gathering stream.
-pub(super) fn gathered<S>(stream: S) -> (BatchedStream<S>, BatchFlusher<S>) {
+pub(super) fn write_batch<S>(stream: S) -> (BatchedStream<S>, BatchFlusher<S>) {
     let shared = Rc::new(RefCell::new(BatchState { stream, waiting: None, needs_flush: false, broken: None }));
     (BatchedStream(shared.clone()), BatchFlusher(shared))
 }
@@ -111,7 +111,7 @@ impl<S: AsyncWrite + Unpin> BatchState<S> {
     fn gather(&mut self, bytes: &[u8]) -> usize {
         self.needs_flush = true;
         let waiting =
-            self.waiting.get_or_insert_with(|| PendingBytes { buffer: buffer_pool::lend(), start: 0, end: 0 });
+            self.waiting.get_or_insert_with(|| PendingBytes { buffer: buffer_pool::acquire(), start: 0, end: 0 });
         let room = &mut waiting.buffer[waiting.end..];
         let count = bytes.len().min(room.len());
         room[..count].copy_from_slice(&bytes[..count]);
@@ -183,7 +183,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_and_flushed_goes_out_when_it_is_sent() {
         let (near, mut far) = duplex(1024);
-        let (mut stream, outbox) = gathered(near);
+        let (mut stream, outbox) = write_batch(near);
         stream.write_all(b"one, ").await.unwrap();
         stream.flush().await.unwrap();
         stream.write_all(b"two").await.unwrap();
@@ -197,7 +197,7 @@ mod tests {
     #[tokio::test]
     async fn more_than_a_buffer_holds_goes_out_in_order() {
         let (near, mut far) = duplex(1000);
-        let (mut stream, outbox) = gathered(near);
+        let (mut stream, outbox) = write_batch(near);
         let sent: Vec<u8> = (0..3 * buffer_pool::SIZE).map(|at| (at % 251) as u8).collect();
         let mut received = vec![0; sent.len()];
         let write = async {
@@ -211,7 +211,7 @@ mod tests {
     #[tokio::test]
     async fn shutting_down_sends_first() {
         let (near, mut far) = duplex(1024);
-        let (mut stream, _outbox) = gathered(near);
+        let (mut stream, _outbox) = write_batch(near);
         stream.write_all(b"goodbye").await.unwrap();
         stream.shutdown().await.unwrap();
         let mut received = Vec::new();
@@ -223,7 +223,7 @@ mod tests {
     async fn a_connection_learns_that_sending_failed() {
         let (silent, _peer) = duplex(1024);
         let (closed, _) = duplex(1024);
-        let (mut stream, outbox) = gathered(tokio::io::join(silent, closed));
+        let (mut stream, outbox) = write_batch(tokio::io::join(silent, closed));
         let mut connection = Box::pin(async move {
             stream.write_all(b"lost").await.unwrap();
             stream.read(&mut [0; 8]).await

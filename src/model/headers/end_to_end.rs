@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::forwarding::{ForwardingHeaders, is_for_proxy_to_say};
+use super::forwarding::{ForwardingHeaders, is_set_by_proxy};
 use super::ops::{ResolvedHeaderOps, is_hop_by_hop};
 
 /// Headers without any that belong to a single connection.
@@ -22,7 +22,7 @@ pub struct EndToEndHeaders {
 impl EndToEndHeaders {
     /// Takes away what belongs to the connection the message came on, and every header whose name `unwanted`
     /// picks. One look at each name costs less than a search for each that could be there.
-    pub fn strip(mut headers: HeaderMap, unwanted: impl Fn(&str) -> bool) -> EndToEndHeaders {
+    pub fn from_message(mut headers: HeaderMap, unwanted: impl Fn(&str) -> bool) -> EndToEndHeaders {
         let stops_here = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || unwanted(name.as_str());
         let mut leaving: Vec<HeaderName> = headers.keys().filter(stops_here).cloned().collect();
         // Where both were sent, Transfer-Encoding framed the message, and the length is a lie that the next
@@ -40,8 +40,11 @@ impl EndToEndHeaders {
     }
 
     /// What travels on of a client's request, with the proxy's introduction of it.
-    pub fn of_request(headers: HeaderMap, introduction: Rc<ForwardingHeaders>) -> EndToEndHeaders {
-        EndToEndHeaders { introduction: Some(introduction), ..EndToEndHeaders::strip(headers, is_for_proxy_to_say) }
+    pub fn from_request(headers: HeaderMap, introduction: Rc<ForwardingHeaders>) -> EndToEndHeaders {
+        EndToEndHeaders {
+            introduction: Some(introduction),
+            ..EndToEndHeaders::from_message(headers, is_set_by_proxy)
+        }
     }
 
     pub fn apply(&mut self, ops: &ResolvedHeaderOps<'_>) {
@@ -67,7 +70,7 @@ impl EndToEndHeaders {
     }
 
     /// The same for a hop that sends text, whose first lines are those of the introduction, if it is there still.
-    pub fn into_lines(self) -> (Option<Rc<ForwardingHeaders>>, HeaderMap) {
+    pub fn into_http1(self) -> (Option<Rc<ForwardingHeaders>>, HeaderMap) {
         (self.introduction, self.headers)
     }
 
@@ -109,7 +112,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let mut left: Vec<_> = EndToEndHeaders::strip(map, |name| name == "x-unwanted")
+        let mut left: Vec<_> = EndToEndHeaders::from_message(map, |name| name == "x-unwanted")
             .headers
             .keys()
             .map(ToString::to_string)

@@ -7,7 +7,7 @@
 
 use http::header::{self, HeaderName, HeaderValue};
 
-use super::untrusted::is_forgeable;
+use super::untrusted::is_untrusted;
 use crate::model::virtual_host::HostSecurity;
 
 /// Headers that the proxy says itself.
@@ -35,12 +35,12 @@ impl ForwardingHeaders {
     }
 
     /// Whether it is about such a request.
-    pub fn is_of(&self, host: &HeaderValue, client: &HeaderValue, security: HostSecurity) -> bool {
+    pub fn matches(&self, host: &HeaderValue, client: &HeaderValue, security: HostSecurity) -> bool {
         self.host == host && self.client == client && self.security == security
     }
 
     /// The headers as lines of an HTTP/1 head.
-    pub fn lines(&self) -> &[u8] {
+    pub fn as_http1(&self) -> &[u8] {
         &self.lines
     }
 
@@ -59,8 +59,8 @@ impl ForwardingHeaders {
 
 /// Whether a client's header of this name goes no further, because applications believe what it says, or because
 /// an introduction says it.
-pub fn is_for_proxy_to_say(name: &str) -> bool {
-    is_forgeable(name) || name == "host"
+pub fn is_set_by_proxy(name: &str) -> bool {
+    is_untrusted(name) || name == "host"
 }
 
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn clients_cannot_say_what_an_introduction_says() {
         for (name, _) in introduction(HostSecurity::Plain).headers().chain([(X_FORWARDED_SSL, ON)]) {
-            assert!(is_for_proxy_to_say(name.as_str()), "{name}");
+            assert!(is_set_by_proxy(name.as_str()), "{name}");
         }
     }
 
@@ -93,6 +93,6 @@ mod tests {
         let lines = introduction(HostSecurity::Plain);
         let expected = "host: a.test:8443\r\nx-real-ip: 10.0.0.1\r\n\
             x-forwarded-for: 10.0.0.1\r\nx-forwarded-proto: http\r\n";
-        assert_eq!(String::from_utf8_lossy(lines.lines()), expected);
+        assert_eq!(String::from_utf8_lossy(lines.as_http1()), expected);
     }
 }

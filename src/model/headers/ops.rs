@@ -171,7 +171,7 @@ mod tests {
     struct Headers(&'static str);
 
     impl VariableSource<RequestVariable> for Headers {
-        fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
+        fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
             assert!(matches!(variable, RequestVariable::Header(_)));
             out.extend_from_slice(self.0.as_bytes());
             VariablePresence::Present

@@ -6,9 +6,9 @@ use super::ops::is_hop_by_hop;
 
 /// Whether a client must not write a header of this name. Names with `_` are dropped as nginx does: CGI-like
 /// applications cannot tell them from those with `-`.
-pub fn is_forgeable(name: &str) -> bool {
+pub fn is_untrusted(name: &str) -> bool {
     let is_known = match name.as_bytes()[0] {
-        b'x' => name.starts_with("x-forwarded-") || name.starts_with("x-ssl-") || FORGEABLE_X.contains(&name),
+        b'x' => name.starts_with("x-forwarded-") || name.starts_with("x-ssl-") || UNTRUSTED_X.contains(&name),
         b'f' => name == "forwarded",
         b't' => name == "true-client-ip",
         // RFC 9440 section 4: nobody but the proxy may speak of a client's certificate.
@@ -22,9 +22,9 @@ pub fn is_forgeable(name: &str) -> bool {
 
 /// Leaves only trailers that may stand behind a body. An application that takes trailers for headers would
 /// otherwise believe them, although the headers have been cleared of the same (RFC 9110 section 6.5.1).
-pub fn strip_trailers(trailers: &mut HeaderMap) {
+pub fn remove_untrusted_trailers(trailers: &mut HeaderMap) {
     let unwanted = |name: &&HeaderName| {
-        is_forgeable(name.as_str()) || is_hop_by_hop(name.as_str()) || HEADERS_ONLY.contains(name)
+        is_untrusted(name.as_str()) || is_hop_by_hop(name.as_str()) || HEADERS_ONLY.contains(name)
     };
     let names: Vec<HeaderName> = trailers.keys().filter(unwanted).cloned().collect();
     for name in names {
@@ -32,7 +32,7 @@ pub fn strip_trailers(trailers: &mut HeaderMap) {
     }
 }
 
-const FORGEABLE_X: [&str; 13] = [
+const UNTRUSTED_X: [&str; 13] = [
     "x-real-ip",
     "x-client-cert",
     "x-client-certificate",
@@ -69,10 +69,10 @@ mod tests {
         for name in
             ["x-forwarded-host", "forwarded", "true-client-ip", "x_real_ip", "cf-connecting-ip", "x-client-verify"]
         {
-            assert!(is_forgeable(name), "{name}");
+            assert!(is_untrusted(name), "{name}");
         }
         for name in ["x-request-id", "accept", "cookie", "x-gitlab-token", "content-type"] {
-            assert!(!is_forgeable(name), "{name}");
+            assert!(!is_untrusted(name), "{name}");
         }
     }
 
@@ -83,7 +83,7 @@ mod tests {
             .map(|name| (HeaderName::from_static(name), header::HeaderValue::from_static("1")))
             .into_iter()
             .collect();
-        strip_trailers(&mut trailers);
+        remove_untrusted_trailers(&mut trailers);
         assert_eq!(trailers.keys().collect::<Vec<_>>(), ["grpc-status"]);
     }
 }

@@ -20,7 +20,7 @@ pub struct UpgradeRequest {
 impl UpgradeRequest {
     /// The offer in a request, if there is one that can be honoured: HTTP/1.1, `Connection: upgrade`, no
     /// body, and not HTTP/2, which would be a way around all routing.
-    pub fn of(head: &request::Parts, body: &impl Body) -> Option<UpgradeRequest> {
+    pub fn from_request(head: &request::Parts, body: &impl Body) -> Option<UpgradeRequest> {
         let protocol = head.headers.get(header::UPGRADE)?;
         if head.version != Version::HTTP_11 || !body.is_end_stream() || !connection_says_upgrade(&head.headers) {
             return None;
@@ -67,7 +67,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        UpgradeRequest::of(&request.body(()).unwrap().into_parts().0, &Empty::<Bytes>::new())
+        UpgradeRequest::from_request(&request.body(()).unwrap().into_parts().0, &Empty::<Bytes>::new())
     }
 
     #[test]
@@ -90,6 +90,6 @@ mod tests {
     fn a_request_with_a_body_does_not_become_a_tunnel() {
         let request = http::Request::builder().header("connection", "upgrade").header("upgrade", "websocket");
         let (head, ()) = request.body(()).unwrap().into_parts();
-        assert!(UpgradeRequest::of(&head, &Full::new(Bytes::from_static(b"x"))).is_none());
+        assert!(UpgradeRequest::from_request(&head, &Full::new(Bytes::from_static(b"x"))).is_none());
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::model::template::VariablePresence;
 
 /// Appends a value if there is one.
-pub(super) fn put(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) -> VariablePresence {
+pub(super) fn write_value(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) -> VariablePresence {
     match value {
         Some(value) => {
             out.extend_from_slice(value.as_ref());

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::header::{self, HeaderMap, HeaderName};
 use http::request;
 
-use super::append::{put, write};
+use super::append::{write, write_value};
 use crate::model::host::ParsedAuthority;
 use crate::model::path;
 use crate::model::template::VariablePresence;
@@ -24,8 +24,8 @@ pub(super) fn append_fact(
             let protocol = line::protocol(head.version);
             write(out, format_args!("{} {} {protocol}", head.method, target()))
         }
-        NamedRequestVariable::RequestMethod => put(out, Some(head.method.as_str())),
-        NamedRequestVariable::RequestUri => put(out, Some(target())),
+        NamedRequestVariable::RequestMethod => write_value(out, Some(head.method.as_str())),
+        NamedRequestVariable::RequestUri => write_value(out, Some(target())),
         NamedRequestVariable::FilteredRequestUri => {
             redaction::append_target(&head.uri, out);
             VariablePresence::Present
@@ -33,16 +33,18 @@ pub(super) fn append_fact(
         NamedRequestVariable::FilteredHttpReferer => {
             // A variable that nginx maps is empty rather than absent.
             let referer = head.headers.get(header::REFERER).map(|referer| referer.as_bytes());
-            put(out, Some(redaction::without_query(referer.unwrap_or_default())))
+            write_value(out, Some(redaction::without_query(referer.unwrap_or_default())))
         }
-        NamedRequestVariable::Uri => put(out, path::normalise(head.uri.path()).ok().map(|path| path.into_owned())),
-        NamedRequestVariable::Args => put(out, head.uri.query()),
+        NamedRequestVariable::Uri => {
+            write_value(out, path::normalise(head.uri.path()).ok().map(|path| path.into_owned()))
+        }
+        NamedRequestVariable::Args => write_value(out, head.uri.query()),
         NamedRequestVariable::IsArgs => {
-            put(out, Some(if head.uri.query().is_some_and(|it| !it.is_empty()) { "?" } else { "" }))
+            write_value(out, Some(if head.uri.query().is_some_and(|it| !it.is_empty()) { "?" } else { "" }))
         }
         NamedRequestVariable::ConnectionUpgrade => {
             let asked = head.headers.get(header::UPGRADE).is_some_and(|upgrade| !upgrade.is_empty());
-            put(out, Some(if asked { "upgrade" } else { "close" }))
+            write_value(out, Some(if asked { "upgrade" } else { "close" }))
         }
         _ => VariablePresence::Absent,
     }
@@ -56,7 +58,7 @@ pub(super) fn append_header(headers: &HeaderMap, name: &HeaderName, out: &mut Ve
         if presence == VariablePresence::Present {
             out.extend_from_slice(between);
         }
-        presence = put(out, Some(value.as_bytes()));
+        presence = write_value(out, Some(value.as_bytes()));
     }
     presence
 }

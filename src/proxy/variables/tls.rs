@@ -1,6 +1,6 @@
 //! What nginx's `$ssl_…` variables stand for: the session of a connection, and the client's certificate.
 
-use super::append::put;
+use super::append::write_value;
 use crate::downstream::connection::DownstreamSecurity;
 use crate::model::host::HostName;
 use crate::model::template::VariablePresence;
@@ -20,22 +20,30 @@ pub(super) fn append_fact(
     };
     let (session, client) = (session.as_ref(), client.as_deref());
     match fact {
-        NamedRequestVariable::SslProtocol => put(out, session.map(TlsSessionInfo::protocol)),
-        NamedRequestVariable::SslCipher => put(out, session.and_then(TlsSessionInfo::suite).map(CipherSuite::name)),
-        NamedRequestVariable::SslCurve => put(out, session.and_then(TlsSessionInfo::curve)),
-        NamedRequestVariable::SslServerName => put(out, server_name.as_ref().map(HostName::as_str)),
+        NamedRequestVariable::SslProtocol => write_value(out, session.map(TlsSessionInfo::protocol)),
+        NamedRequestVariable::SslCipher => {
+            write_value(out, session.and_then(TlsSessionInfo::suite).map(CipherSuite::name))
+        }
+        NamedRequestVariable::SslCurve => write_value(out, session.and_then(TlsSessionInfo::curve)),
+        NamedRequestVariable::SslServerName => write_value(out, server_name.as_ref().map(HostName::as_str)),
         NamedRequestVariable::SslSessionReused => {
-            put(out, session.map(|it| if it.beginning == HandshakeKind::Resumed { "r" } else { "." }))
+            write_value(out, session.map(|it| if it.beginning == HandshakeKind::Resumed { "r" } else { "." }))
         }
         // A certificate that does not verify ends the handshake.
-        NamedRequestVariable::SslClientVerify => put(out, Some(if client.is_some() { "SUCCESS" } else { "NONE" })),
-        NamedRequestVariable::SslClientSDn => put(out, client.map(ClientCertificateInfo::subject)),
-        NamedRequestVariable::SslClientIDn => put(out, client.map(ClientCertificateInfo::issuer)),
-        NamedRequestVariable::SslClientSerial => put(out, client.map(ClientCertificateInfo::serial)),
-        NamedRequestVariable::SslClientFingerprint => put(out, client.map(ClientCertificateInfo::fingerprint)),
-        NamedRequestVariable::SslClientCert => put(out, client.map(ClientCertificateInfo::header_pem)),
-        NamedRequestVariable::SslClientRawCert => put(out, client.map(ClientCertificateInfo::pem)),
-        NamedRequestVariable::SslClientEscapedCert => put(out, client.map(ClientCertificateInfo::escaped_pem)),
+        NamedRequestVariable::SslClientVerify => {
+            write_value(out, Some(if client.is_some() { "SUCCESS" } else { "NONE" }))
+        }
+        NamedRequestVariable::SslClientSDn => write_value(out, client.map(ClientCertificateInfo::subject)),
+        NamedRequestVariable::SslClientIDn => write_value(out, client.map(ClientCertificateInfo::issuer)),
+        NamedRequestVariable::SslClientSerial => write_value(out, client.map(ClientCertificateInfo::serial)),
+        NamedRequestVariable::SslClientFingerprint => {
+            write_value(out, client.map(ClientCertificateInfo::fingerprint))
+        }
+        NamedRequestVariable::SslClientCert => write_value(out, client.map(ClientCertificateInfo::header_pem)),
+        NamedRequestVariable::SslClientRawCert => write_value(out, client.map(ClientCertificateInfo::pem)),
+        NamedRequestVariable::SslClientEscapedCert => {
+            write_value(out, client.map(ClientCertificateInfo::escaped_pem))
+        }
         _ => VariablePresence::Absent,
     }
 }

@@ -32,14 +32,14 @@ impl CustomLine {
         line.fill(|variable, out| match variable {
             // A line has the time at which it is written.
             LogVariable::Request(RequestVariable::Clock(_)) => None,
-            LogVariable::Request(variable) => Some(facts.append(variable, out)),
+            LogVariable::Request(variable) => Some(facts.write(variable, out)),
             _ => None,
         });
         line
     }
 
     /// The application has answered.
-    pub(super) fn heard(&mut self, headers: &HeaderMap) {
+    pub(super) fn upstream_responded(&mut self, headers: &HeaderMap) {
         self.fill(|variable, out| match variable {
             LogVariable::UpstreamHeader(name) => Some(append_header(headers, name, out)),
             _ => None,
@@ -47,7 +47,7 @@ impl CustomLine {
     }
 
     /// The head of the answer goes to the client.
-    pub(super) fn answered(&mut self, headers: &HeaderMap) {
+    pub(super) fn response_started(&mut self, headers: &HeaderMap) {
         self.fill(|variable, out| match variable {
             LogVariable::SentHeader(name) => Some(append_header(headers, name, out)),
             _ => None,
@@ -119,7 +119,7 @@ mod tests {
     struct Names;
 
     impl VariableSource<RequestVariable> for Names {
-        fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
+        fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
             let RequestVariable::Fact(fact) = variable else { return VariablePresence::Absent };
             out.extend_from_slice(fact.name().as_bytes());
             VariablePresence::Present
@@ -132,8 +132,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("x-a", HeaderValue::from_static("1"));
         headers.append("x-a", HeaderValue::from_static("\"2\""));
-        line.heard(&headers);
-        line.answered(&HeaderMap::new());
+        line.upstream_responded(&headers);
+        line.response_started(&HeaderMap::new());
         let mut out = b"before\n".to_vec();
         line.finish(
             |outcome, out| {

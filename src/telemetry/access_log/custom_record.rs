@@ -74,7 +74,7 @@ impl CustomRecord {
     }
 
     /// The application is about to be asked.
-    pub fn asking(&mut self, address: &UpstreamAddress, uploaded: Box<dyn Fn() -> u64>) {
+    pub fn upstream_started(&mut self, address: &UpstreamAddress, uploaded: Box<dyn Fn() -> u64>) {
         self.upstream = Some(UpstreamRecord {
             address: address.to_string(),
             asked: Instant::now(),
@@ -85,25 +85,25 @@ impl CustomRecord {
     }
 
     /// How long it took to get a connection to it; zero for one that was there already.
-    pub fn connected(&mut self, took: Option<Duration>) {
+    pub fn upstream_connected(&mut self, took: Option<Duration>) {
         if let Some(upstream) = &mut self.upstream {
             upstream.connected_in = took;
         }
     }
 
     /// It has answered.
-    pub fn heard(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.line.heard(headers);
+    pub fn upstream_responded(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.line.upstream_responded(headers);
         self.upstream_head(status, length(headers) + STATUS_LINE);
     }
 
     /// It has not, and is answered for.
-    pub fn failed(&mut self, status: StatusCode) {
+    pub fn upstream_failed(&mut self, status: StatusCode) {
         self.upstream_head(status, 0);
     }
 
-    pub(super) fn answered(&mut self, headers: &HeaderMap) {
-        self.line.answered(headers);
+    pub(super) fn response_started(&mut self, headers: &HeaderMap) {
+        self.line.response_started(headers);
         self.answer_head = length(headers) + STATUS_LINE + DATE;
     }
 
@@ -191,7 +191,7 @@ pub(super) fn write_unreadable(format: &Rc<CustomLogFormat>, peer: IpAddr, statu
 }
 
 impl VariableSource<RequestVariable> for UnparsedRequest {
-    fn append(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
+    fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
         match variable {
             RequestVariable::Fact(NamedRequestVariable::RemoteAddr | NamedRequestVariable::RealipRemoteAddr) => {
                 write(out, format_args!("{}", self.0))

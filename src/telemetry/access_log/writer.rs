@@ -90,7 +90,7 @@ impl LogWriter {
     }
 
     /// Makes an account the owner of the files, so that it can open them anew after a rotation.
-    pub fn give_to(&self, user: u32, group: u32) -> io::Result<()> {
+    pub fn chown(&self, user: u32, group: u32) -> io::Result<()> {
         self.sinks.iter().try_for_each(|sink| match sink {
             LogSink::File { file, .. } => fchown(file, Some(user), Some(group)),
             LogSink::Off | LogSink::Stdout => Ok(()),
@@ -136,7 +136,7 @@ fn write_all(sinks: &mut [LogSink], orders: &Receiver<WriterCommand>, shared: &W
             sinks.iter_mut().for_each(LogSink::reopen);
         }
         let dropped = shared.dropped.load(Ordering::Relaxed);
-        if dropped >= reported + WORTH_A_WORD || (dropped > 0 && reported == 0) {
+        if dropped >= reported + DROP_REPORT_INTERVAL || (dropped > 0 && reported == 0) {
             tracing::warn!("{dropped} buffers of access-log lines were lost so far: the disk does not follow");
             reported = dropped;
         }
@@ -213,7 +213,7 @@ impl LogSink {
         };
         if let Err(error) = result {
             // The first loss and then each thousandth is worth a word; the disk may stay full for days.
-            if dropped.fetch_add(1, Ordering::Relaxed).is_multiple_of(WORTH_A_WORD) {
+            if dropped.fetch_add(1, Ordering::Relaxed).is_multiple_of(DROP_REPORT_INTERVAL) {
                 tracing::error!("cannot write the access log, lines are lost: {error}");
             }
         }
@@ -236,7 +236,7 @@ fn append_to(path: &Path) -> io::Result<File> {
 }
 
 /// So many losses after the first are reported again.
-const WORTH_A_WORD: u64 = 1000;
+const DROP_REPORT_INTERVAL: u64 = 1000;
 
 /// A worker hands its buffer over at this size, if no tick did so before.
 const FLUSH_AT: usize = 16 * 1024;

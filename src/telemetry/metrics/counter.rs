@@ -13,7 +13,7 @@ impl Counter {
     }
 
     /// See [`Counter::add`].
-    pub(super) fn take_one(&self) {
+    pub(super) fn decrement(&self) {
         self.0.store(self.read().saturating_sub(1), Ordering::Relaxed);
     }
 

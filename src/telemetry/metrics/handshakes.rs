@@ -16,7 +16,7 @@ pub struct NegotiatedParameters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandshakeFailureKind {
     PlainHttp,
-    TooSlow,
+    Timeout,
     /// The certificate of the client is not one that is accepted.
     ClientCertificate,
     /// Nothing that both sides have: a version, a suite, a group.
@@ -25,7 +25,7 @@ pub enum HandshakeFailureKind {
     ClientRefused,
     /// The client went away.
     Left,
-    Broken,
+    Error,
 }
 
 /// One worker's counters.
@@ -98,24 +98,24 @@ impl HandshakeFailureKind {
     /// In the order of their numbers.
     const ALL: [HandshakeFailureKind; 7] = [
         HandshakeFailureKind::PlainHttp,
-        HandshakeFailureKind::TooSlow,
+        HandshakeFailureKind::Timeout,
         HandshakeFailureKind::ClientCertificate,
         HandshakeFailureKind::NothingInCommon,
         HandshakeFailureKind::ClientRefused,
         HandshakeFailureKind::Left,
-        HandshakeFailureKind::Broken,
+        HandshakeFailureKind::Error,
     ];
 
     /// As metrics name it.
     pub fn name(self) -> &'static str {
         match self {
             HandshakeFailureKind::PlainHttp => "plain_http",
-            HandshakeFailureKind::TooSlow => "too_slow",
+            HandshakeFailureKind::Timeout => "too_slow",
             HandshakeFailureKind::ClientCertificate => "client_certificate",
             HandshakeFailureKind::NothingInCommon => "nothing_in_common",
             HandshakeFailureKind::ClientRefused => "client_refused",
             HandshakeFailureKind::Left => "left",
-            HandshakeFailureKind::Broken => "broken",
+            HandshakeFailureKind::Error => "broken",
         }
     }
 }
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(sums.agreements, [(agreement, 2)]);
         assert!(
             sums.faults.contains(&(HandshakeFailureKind::Left, 1))
-                && sums.faults.contains(&(HandshakeFailureKind::Broken, 0))
+                && sums.faults.contains(&(HandshakeFailureKind::Error, 0))
         );
     }
 }

@@ -43,7 +43,7 @@ pub enum CertificateOrigin {
     /// An authority, or whoever has put the files there.
     Files,
     /// We ourselves. It is worse than any other.
-    StandIn,
+    Placeholder,
 }
 
 /// What a leaf says about itself.
@@ -63,13 +63,13 @@ impl ServerCertificate {
                 (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
             };
         let key = provider.key_provider.load_private_key(key).map_err(|error| vec![unusable_key(files, &error)])?;
-        let chain = in_order(chain, &*key, files).map_err(|problem| vec![problem])?;
+        let chain = order_chain(chain, &*key, files).map_err(|problem| vec![problem])?;
         Ok(ServerCertificate::new(chain, key, files, CertificateOrigin::Files))
     }
 
     /// A certificate of our own that no client trusts, for hosts whose real one is still to be obtained: their
     /// listener needs one to start, and an authority may ask there.
-    pub fn stand_in(
+    pub fn placeholder(
         files: &CertificateFiles,
         names: &[HostName],
         provider: &CryptoProvider,
@@ -82,10 +82,11 @@ impl ServerCertificate {
         let made = rcgen::generate_simple_self_signed(names).map_err(|error| problem(&error))?;
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
         let key = provider.key_provider.load_private_key(key).map_err(|error| problem(&error))?;
-        let mut chain = in_order(vec![made.cert.der().clone()], &*key, files).map_err(|problem| vec![problem])?;
+        let mut chain =
+            order_chain(vec![made.cert.der().clone()], &*key, files).map_err(|problem| vec![problem])?;
         // Nobody trusts it at any time, so for who watches ends it is over from the beginning.
         chain.leaf.not_after = SystemTime::UNIX_EPOCH;
-        Ok(ServerCertificate::new(chain, key, files, CertificateOrigin::StandIn))
+        Ok(ServerCertificate::new(chain, key, files, CertificateOrigin::Placeholder))
     }
 
     fn new(
@@ -105,7 +106,7 @@ impl ServerCertificate {
     }
 
     /// Whether one of the files is there, but not for this account to read. It may be a good one.
-    pub fn is_closed(files: &CertificateFiles) -> bool {
+    pub fn is_unreadable(files: &CertificateFiles) -> bool {
         let is_closed = |file| File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
         is_closed(&files.chain) || is_closed(&files.key)
     }
@@ -115,14 +116,14 @@ impl ServerCertificate {
     }
 
     /// What clients of `hosts` will object to at time `now`: the dates, and names that are not covered.
-    pub fn objections(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileError> {
+    pub fn errors(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileError> {
         let expiry = self.expiry();
-        let over = (expiry.lapse(now) == Some(ExpiryState::Over)).then(|| expiry.problem(now));
-        over.into_iter().chain(self.mistakes(hosts, now)).collect()
+        let over = (expiry.state(now) == Some(ExpiryState::Over)).then(|| expiry.to_error(now));
+        over.into_iter().chain(self.errors_besides_expiry(hosts, now)).collect()
     }
 
     /// The same, but for its end, which comes to every certificate.
-    pub fn mistakes(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileError> {
+    pub fn errors_besides_expiry(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileError> {
         let mut found = Vec::new();
         let LeafInfo { not_before, names, .. } = &self.leaf;
         if now < *not_before {
@@ -148,7 +149,7 @@ impl ServerCertificate {
 
     /// When it is to be replaced by a new one: when a third of its life is left, but no earlier than 30 days before
     /// its end. `lag`, from 0 to 1, puts that off by up to a thirtieth of what is left then.
-    pub fn renewal(&self, lag: f64) -> SystemTime {
+    pub fn renewal_date(&self, lag: f64) -> SystemTime {
         let LeafInfo { not_before, not_after, .. } = &self.leaf;
         let window = MONTH.min(not_after.duration_since(*not_before).unwrap_or_default() / 3);
         *not_after - window + window.mul_f64(lag.clamp(0.0, 1.0) / 30.0)
@@ -173,7 +174,7 @@ impl ServerCertificate {
     fn covers(&self, host: &HostPattern) -> bool {
         self.leaf.names.iter().any(|name| match host {
             HostPattern::Exact(host) => name_matches(name, host),
-            HostPattern::Below(parent) => name.strip_prefix("*.") == Some(parent.as_str()),
+            HostPattern::Wildcard(parent) => name.strip_prefix("*.") == Some(parent.as_str()),
         })
     }
 
@@ -184,7 +185,7 @@ impl ServerCertificate {
 
 /// The chain as TLS wants it: the key's own certificate first, and each followed by its issuer's (RFC 8446
 /// section 4.4.2). Files that were put together by hand often have another order.
-fn in_order(
+fn order_chain(
     chain: Vec<CertificateDer<'static>>,
     key: &dyn SigningKey,
     files: &CertificateFiles,

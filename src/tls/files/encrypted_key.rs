@@ -104,7 +104,7 @@ fn derivation_parameters(derivation: &[u8]) -> Option<(pbkdf2::Algorithm, &[u8],
     let (salt, rest) = element(fields, Tag::OctetString)?;
     let (count, rest) = element(rest, Tag::Integer)?;
     let count = count.iter().try_fold(0_u32, |sum, byte| sum.checked_mul(256)?.checked_add((*byte).into()))?;
-    let count = NonZeroU32::new(count).filter(|count| count.get() <= MOST_ITERATIONS)?;
+    let count = NonZeroU32::new(count).filter(|count| count.get() <= MAX_ITERATIONS)?;
     let rest = element(rest, Tag::Integer).map_or(rest, |(_length, rest)| rest);
     let digest = match element(rest, Tag::Sequence) {
         Some((function, _)) => {
@@ -157,7 +157,7 @@ const CIPHERS: [KeyCipher; 3] = [
 ];
 
 /// A few seconds of work for each pass phrase.
-const MOST_ITERATIONS: u32 = 10_000_000;
+const MAX_ITERATIONS: u32 = 10_000_000;
 
 #[cfg(test)]
 mod tests {

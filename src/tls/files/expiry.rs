@@ -51,7 +51,7 @@ pub enum ExpiryThreshold {
 impl Expiry {
     /// Whether there is something to say about it at time `now`. Nothing is before the last third of its life: what
     /// lives for days is renewed in its last days.
-    pub fn lapse(&self, now: SystemTime) -> Option<ExpiryState> {
+    pub fn state(&self, now: SystemTime) -> Option<ExpiryState> {
         let Ok(left) = self.end.duration_since(now) else { return Some(ExpiryState::Over) };
         let life = self.end.duration_since(self.begin).unwrap_or_default();
         let reached = STEPS.iter().find(|(limit, _)| left <= *limit && left <= life / 3);
@@ -59,7 +59,7 @@ impl Expiry {
     }
 
     /// The end at `now`, past or to come, in words.
-    pub fn problem(&self, now: SystemTime) -> FileError {
+    pub fn to_error(&self, now: SystemTime) -> FileError {
         let subject = &self.subject;
         let (what, advice) = match (self.kind, now > self.end) {
             (ExpiryKind::Certificate, true) => {
@@ -139,7 +139,7 @@ mod tests {
         let end = begin + DAY * life;
         let expiry =
             Expiry { kind: ExpiryKind::Certificate, file: "a.crt".into(), subject: String::new(), begin, end };
-        expiry.lapse(end - DAY * left)
+        expiry.state(end - DAY * left)
     }
 
     #[test]

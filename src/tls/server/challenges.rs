@@ -38,7 +38,7 @@ impl AcmeChallenges {
     }
 
     /// On which terms to complete a handshake that an authority has begun for a known host.
-    pub fn handshake(&self, hello: &ClientHello<'_>, name: Option<&HostName>) -> Option<Arc<ServerConfig>> {
+    pub fn tls_config(&self, hello: &ClientHello<'_>, name: Option<&HostName>) -> Option<Arc<ServerConfig>> {
         // RFC 8737 section 3: it offers this protocol and no other.
         let is_question = hello.alpn()?.eq([ALPN]);
         self.read(|open| open.handshakes.get(name.filter(|_| is_question)?).cloned())

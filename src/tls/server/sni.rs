@@ -41,7 +41,7 @@ impl SniResolver {
         SniResolver { by_name, fallback, challenges }
     }
 
-    fn terms(&self, name: Option<&HostName>) -> &HostTlsConfig {
+    fn host_config(&self, name: Option<&HostName>) -> &HostTlsConfig {
         name.and_then(|name| self.by_name.find(name.as_str())).unwrap_or(&self.fallback)
     }
 }
@@ -52,16 +52,20 @@ impl CurrentSniResolver {
     }
 
     /// Handshakes whose terms are chosen from here on have those of `door`. Others keep theirs.
-    pub fn hang(&self, door: Arc<SniResolver>) {
+    pub fn replace(&self, door: Arc<SniResolver>) {
         self.0.replace(door);
     }
 
-    pub(crate) fn terms(&self, name: Option<&HostName>) -> HostTlsConfig {
-        self.0.borrow().terms(name).clone()
+    pub(crate) fn resolve(&self, name: Option<&HostName>) -> HostTlsConfig {
+        self.0.borrow().host_config(name).clone()
     }
 
     /// On which terms an authority is answered, if it is one that asks.
-    pub(crate) fn answer(&self, hello: &ClientHello<'_>, name: Option<&HostName>) -> Option<Arc<ServerConfig>> {
-        self.0.borrow().challenges.as_ref()?.handshake(hello, name)
+    pub(crate) fn challenge_config(
+        &self,
+        hello: &ClientHello<'_>,
+        name: Option<&HostName>,
+    ) -> Option<Arc<ServerConfig>> {
+        self.0.borrow().challenges.as_ref()?.tls_config(hello, name)
     }
 }

@@ -12,31 +12,31 @@ pub(in crate::tls) enum CredentialId {
     /// A chain with its key.
     Certificate(CertificateId),
     /// Who vouches for the clients of these terms. Terms that ask no clients have none.
-    Clients(TlsId),
+    ClientAuth(TlsId),
     /// What session tickets are sealed with, if that is not the process's own affair.
     TicketKeys,
     /// Whom an application must be, and what it is shown. Those that are spoken to without TLS have none.
-    Application(UpstreamId),
+    UpstreamTls(UpstreamId),
 }
 
 impl CredentialId {
     /// All of a model.
     pub(super) fn all(model: &Model) -> impl Iterator<Item = CredentialId> {
         let certificates = model.certificates().map(|(id, _)| CredentialId::Certificate(id));
-        let asked = model.all_tls_terms().filter(|(_, terms)| terms.policy.clients != ClientAuth::NotAsked);
-        let tickets = (model.process.ticket_keys != TicketKeySource::Own).then_some(CredentialId::TicketKeys);
-        let applications = model.numbered_upstreams().filter(|(_, spec)| spec.tls().is_some());
-        let applications = applications.map(|(id, _)| CredentialId::Application(id));
-        certificates.chain(asked.map(|(id, _)| CredentialId::Clients(id))).chain(tickets).chain(applications)
+        let asked = model.all_tls_settings().filter(|(_, terms)| terms.policy.clients != ClientAuth::Off);
+        let tickets = (model.process.ticket_keys != TicketKeySource::Generated).then_some(CredentialId::TicketKeys);
+        let applications = model.upstreams_with_ids().filter(|(_, spec)| spec.tls().is_some());
+        let applications = applications.map(|(id, _)| CredentialId::UpstreamTls(id));
+        certificates.chain(asked.map(|(id, _)| CredentialId::ClientAuth(id))).chain(tickets).chain(applications)
     }
 
     /// The files of it, the one that it is known by first.
     pub(super) fn files(self, model: &Model) -> Vec<&Path> {
         match self {
-            CredentialId::Certificate(id) => model.certificate(id).all().collect(),
-            CredentialId::Clients(id) => model.tls_terms(id).policy.clients.files().collect(),
+            CredentialId::Certificate(id) => model.certificate(id).paths().collect(),
+            CredentialId::ClientAuth(id) => model.tls_terms(id).policy.clients.files().collect(),
             CredentialId::TicketKeys => model.process.ticket_keys.file().into_iter().collect(),
-            CredentialId::Application(id) => {
+            CredentialId::UpstreamTls(id) => {
                 model.upstream(id).tls().map_or_else(Vec::new, UpstreamTlsSettings::files)
             }
         }

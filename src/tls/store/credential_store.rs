@@ -48,7 +48,7 @@ pub(crate) enum ReloadOutcome {
 
 impl CredentialStore {
     /// Reads all files, and says what is wrong with those that cannot be used.
-    pub(crate) fn read(model: &Model) -> (Result<CredentialStore, rustls::Error>, Vec<FileError>) {
+    pub(crate) fn load(model: &Model) -> (Result<CredentialStore, rustls::Error>, Vec<FileError>) {
         let shared = match TlsContext::new() {
             Ok(shared) => shared,
             Err(error) => return (Err(error), Vec::new()),
@@ -56,21 +56,21 @@ impl CredentialStore {
         let (certificates, clients, applications, configs) = Default::default();
         let challenges = model.acme.as_ref().map(|_| Arc::default());
         let mut keyring = CredentialStore { shared, certificates, clients, applications, configs, challenges };
-        let read = CredentialId::all(model).map(|credential| keyring.renew(credential, model));
+        let read = CredentialId::all(model).map(|credential| keyring.reload(credential, model));
         let problems = read.filter_map(Result::err).flatten().collect();
         (Ok(keyring), problems)
     }
 
     /// Reads a credential anew. What cannot be used does not take the place of what was read before.
-    pub(in crate::tls) fn renew(
+    pub(in crate::tls) fn reload(
         &mut self,
         credential: CredentialId,
         model: &Model,
     ) -> Result<ReloadOutcome, Vec<FileError>> {
         match credential {
-            CredentialId::Certificate(id) => self.renew_certificate(id, model),
-            CredentialId::Clients(id) => {
-                if let ClientAuth::Asked(authority) = &model.tls_terms(id).policy.clients {
+            CredentialId::Certificate(id) => self.reload_certificate(id, model),
+            CredentialId::ClientAuth(id) => {
+                if let ClientAuth::Verify(authority) = &model.tls_terms(id).policy.clients {
                     let trust = client_auth::read(authority, &self.shared.provider)?;
                     self.clients.insert(id, trust);
                 }
@@ -82,19 +82,19 @@ impl CredentialStore {
                 }
                 Ok(ReloadOutcome::Changed)
             }
-            CredentialId::Application(id) => self.renew_application(id, model),
+            CredentialId::UpstreamTls(id) => self.reload_upstream(id, model),
         }
     }
 
     /// A certificate that clients object to is used only if there is no better one.
-    fn renew_certificate(&mut self, id: CertificateId, model: &Model) -> Result<ReloadOutcome, Vec<FileError>> {
+    fn reload_certificate(&mut self, id: CertificateId, model: &Model) -> Result<ReloadOutcome, Vec<FileError>> {
         let new = match ServerCertificate::read(model.certificate(id), &self.shared.provider) {
             // Still nothing is there; who obtains it says why.
-            Err(problems) if self.is_stand_in(id) && problems.iter().all(|it| !it.file.exists()) => {
+            Err(problems) if self.is_placeholder(id) && problems.iter().all(|it| !it.file.exists()) => {
                 return Ok(ReloadOutcome::Unchanged);
             }
             Err(problems) if !self.certificates.contains_key(&id) => {
-                let stand_in = self.stand_in(id, model);
+                let stand_in = self.placeholder(id, model);
                 for problem in problems.iter().filter(|it| stand_in.is_some() && it.file.exists()) {
                     tracing::warn!("{problem}. Another certificate is obtained");
                 }
@@ -106,9 +106,9 @@ impl CredentialStore {
             if new.is_same_as(old) {
                 return Ok(ReloadOutcome::Unchanged);
             }
-            let (names, now) = (model.names_behind(id), SystemTime::now());
-            let objections = new.objections(&names, now);
-            let is_good = old.origin() == CertificateOrigin::Files && old.objections(&names, now).is_empty();
+            let (names, now) = (model.hosts_with_certificate(id), SystemTime::now());
+            let objections = new.errors(&names, now);
+            let is_good = old.origin() == CertificateOrigin::Files && old.errors(&names, now).is_empty();
             if !objections.is_empty() && is_good {
                 return Err(objections);
             }
@@ -118,18 +118,18 @@ impl CredentialStore {
     }
 
     /// Whether the real certificate is still to be obtained.
-    fn is_stand_in(&self, id: CertificateId) -> bool {
-        self.certificates.get(&id).is_some_and(|it| it.origin() == CertificateOrigin::StandIn)
+    fn is_placeholder(&self, id: CertificateId) -> bool {
+        self.certificates.get(&id).is_some_and(|it| it.origin() == CertificateOrigin::Placeholder)
     }
 
     /// What is served until a certificate has been obtained. Files that are there, but closed to this account, are
     /// somebody's; they are not passed over.
-    fn stand_in(&self, id: CertificateId, model: &Model) -> Option<ServerCertificate> {
-        let (obtained, files) = (model.obtained(id)?, model.certificate(id));
-        if ServerCertificate::is_closed(files) {
+    fn placeholder(&self, id: CertificateId, model: &Model) -> Option<ServerCertificate> {
+        let (obtained, files) = (model.acme_certificate(id)?, model.certificate(id));
+        if ServerCertificate::is_unreadable(files) {
             return None;
         }
-        ServerCertificate::stand_in(files, &obtained.names, &self.shared.provider).ok()
+        ServerCertificate::placeholder(files, &obtained.names, &self.shared.provider).ok()
     }
 
     /// What authorities are answered that ask whether hosts are ours, if certificates are obtained.
@@ -142,11 +142,11 @@ impl CredentialStore {
         &self.shared.provider
     }
 
-    fn renew_application(&mut self, id: UpstreamId, model: &Model) -> Result<ReloadOutcome, Vec<FileError>> {
+    fn reload_upstream(&mut self, id: UpstreamId, model: &Model) -> Result<ReloadOutcome, Vec<FileError>> {
         let spec = model.upstream(id);
         let Some(terms) = spec.tls() else { return Ok(ReloadOutcome::Unchanged) };
         if let Some(known) = self.applications.get(&id) {
-            known.renew(terms, &self.shared.provider)?;
+            known.reload(terms, &self.shared.provider)?;
         } else {
             self.applications.insert(id, UpstreamTlsClient::new(terms, spec.protocol, &self.shared.provider)?);
         }
@@ -154,28 +154,30 @@ impl CredentialStore {
     }
 
     /// By application; `None` for those that are spoken to without TLS. A renewal changes what they use.
-    pub(crate) fn application_tls(&self, model: &Model) -> Arc<[Option<UpstreamTlsClient>]> {
-        model.numbered_upstreams().map(|(id, _)| self.applications.get(&id).cloned()).collect()
+    pub(crate) fn upstream_tls(&self, model: &Model) -> Arc<[Option<UpstreamTlsClient>]> {
+        model.upstreams_with_ids().map(|(id, _)| self.applications.get(&id).cloned()).collect()
     }
 
     /// What clients will find wrong with certificates that can be served, and what is wrong with who vouches for
     /// them.
-    pub(crate) fn objections(&self, model: &Model) -> Vec<Objection> {
-        CredentialId::all(model).flat_map(|credential| self.objections_to(credential, model)).collect()
+    pub(crate) fn warnings(&self, model: &Model) -> Vec<Objection> {
+        CredentialId::all(model).flat_map(|credential| self.warnings_for(credential, model)).collect()
     }
 
     /// The same for one credential. There is nothing to mend about a stand-in: who obtains the real certificate says
     /// what is.
-    pub(in crate::tls) fn objections_to(&self, credential: CredentialId, model: &Model) -> Vec<Objection> {
-        if matches!(credential, CredentialId::Certificate(id) if self.is_stand_in(id)) {
+    pub(in crate::tls) fn warnings_for(&self, credential: CredentialId, model: &Model) -> Vec<Objection> {
+        if matches!(credential, CredentialId::Certificate(id) if self.is_placeholder(id)) {
             return Vec::new();
         }
         let now = SystemTime::now();
         let of_certificate = match credential {
-            CredentialId::Certificate(id) => self.certificates.get(&id).map(|it| (it, model.names_behind(id))),
-            CredentialId::Clients(_) | CredentialId::TicketKeys | CredentialId::Application(_) => None,
+            CredentialId::Certificate(id) => {
+                self.certificates.get(&id).map(|it| (it, model.hosts_with_certificate(id)))
+            }
+            CredentialId::ClientAuth(_) | CredentialId::TicketKeys | CredentialId::UpstreamTls(_) => None,
         };
-        let found = of_certificate.map_or_else(Vec::new, |(it, names)| it.mistakes(&names, now));
+        let found = of_certificate.map_or_else(Vec::new, |(it, from_expiry)| it.errors_besides_expiry(&names, now));
         let ends = self.expiries_of(credential);
         let ends = ends.iter().filter_map(|expiry| Objection::of_end(expiry, now));
         found.into_iter().map(Objection::File).chain(ends).collect()
@@ -186,7 +188,7 @@ impl CredentialStore {
         let of_host = |host: &VirtualHost| match host.security {
             HostSecurity::Tls(id) => {
                 let certificates = model.tls_terms(id).certificates.iter().copied().map(CredentialId::Certificate);
-                let ends = certificates.chain([CredentialId::Clients(id)]).flat_map(|it| self.expiries_of(it));
+                let ends = certificates.chain([CredentialId::ClientAuth(id)]).flat_map(|it| self.expiries_of(it));
                 ends.map(|end| (host_name(host), end)).collect()
             }
             HostSecurity::Plain => Vec::new(),
@@ -199,8 +201,8 @@ impl CredentialStore {
             CredentialId::Certificate(id) => {
                 self.certificates.get(&id).map_or_else(Vec::new, ServerCertificate::expiries)
             }
-            CredentialId::Clients(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
-            CredentialId::Application(id) => {
+            CredentialId::ClientAuth(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
+            CredentialId::UpstreamTls(id) => {
                 self.applications.get(&id).and_then(UpstreamTlsClient::identity_expiry).into_iter().collect()
             }
             CredentialId::TicketKeys => Vec::new(),
@@ -213,9 +215,9 @@ impl CredentialStore {
     }
 
     /// What the listeners need for their handshakes, from all that was read.
-    pub(crate) fn doors(&mut self, model: &Model) -> Result<SniResolvers, rustls::Error> {
+    pub(crate) fn sni_resolvers(&mut self, model: &Model) -> Result<SniResolvers, rustls::Error> {
         let mut configs = BTreeMap::new();
-        for (id, terms) in model.all_tls_terms() {
+        for (id, terms) in model.all_tls_settings() {
             configs.insert(id, Arc::new(self.config(id, terms)?));
         }
         self.configs = configs;
@@ -253,5 +255,5 @@ fn door(model: &Model, listener: &Listener, keyring: &CredentialStore) -> Option
     for (pattern, host) in listener.hosts.entries() {
         by_name.insert(pattern, terms_of(*host)?);
     }
-    Some(SniResolver::new(by_name, terms_of(listener.fallback()?)?, keyring.challenges.clone()))
+    Some(SniResolver::new(by_name, terms_of(listener.default_host()?)?, keyring.challenges.clone()))
 }

@@ -11,8 +11,8 @@ pub(super) struct ExpiryWarnings(BTreeMap<Expiry, ExpiryThreshold>);
 
 impl ExpiryWarnings {
     /// Tells the log.
-    pub(super) fn say(&mut self, problem: &Objection) {
-        if let Some(ExpiryNotice { expiry, step, .. }) = problem.ending() {
+    pub(super) fn log(&mut self, problem: &Objection) {
+        if let Some(ExpiryNotice { expiry, step, .. }) = problem.as_expiry() {
             self.0.insert(expiry.clone(), *step);
         }
         tracing::warn!("{problem}");
@@ -20,14 +20,14 @@ impl ExpiryWarnings {
 
     /// What of all the day's problems is due, and forgets ends that are no problem any more.
     pub(super) fn due(&mut self, problems: Vec<Objection>) -> Vec<Objection> {
-        let ends: Vec<&Expiry> = problems.iter().filter_map(Objection::ending).map(|it| &it.expiry).collect();
+        let ends: Vec<&Expiry> = problems.iter().filter_map(Objection::as_expiry).map(|it| &it.expiry).collect();
         self.0.retain(|known, _| ends.contains(&known));
         problems.into_iter().filter(|problem| self.is_due(problem)).collect()
     }
 
     fn is_due(&self, problem: &Objection) -> bool {
         problem
-            .ending()
+            .as_expiry()
             .is_none_or(|it| it.step >= ExpiryThreshold::Week || self.0.get(&it.expiry) != Some(&it.step))
     }
 }
@@ -46,7 +46,7 @@ mod tests {
         let expiry =
             Expiry { kind: ExpiryKind::Certificate, file: "a.crt".into(), subject: String::new(), begin, end };
         let now = end - day * u32::try_from(left).unwrap();
-        Objection::of_end(&expiry, now).into_iter().collect()
+        Objection::from_expiry(&expiry, now).into_iter().collect()
     }
 
     #[test]
@@ -55,7 +55,7 @@ mod tests {
         let mut told = Vec::new();
         for left in (0..=40).rev() {
             for problem in reminders.due(problems(left)) {
-                reminders.say(&problem);
+                reminders.log(&problem);
                 told.push(left);
             }
         }
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn what_was_told_at_the_start_waits_for_the_next_step() {
         let mut reminders = ExpiryWarnings::default();
-        problems(20).iter().for_each(|problem| reminders.say(problem));
+        problems(20).iter().for_each(|problem| reminders.log(problem));
         assert!(reminders.due(problems(19)).is_empty());
         assert_eq!(reminders.due(problems(14)).len(), 1);
     }

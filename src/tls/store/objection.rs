@@ -11,7 +11,7 @@ use crate::tls::files::file_error::FileError;
 pub enum Objection {
     File(FileError),
     /// Nothing is wrong yet, but will be.
-    Soon(Box<ExpiryNotice>),
+    ExpiresSoon(Box<ExpiryNotice>),
 }
 
 /// Something that will end, or that has ended and is no problem yet.
@@ -24,21 +24,21 @@ pub struct ExpiryNotice {
 
 impl Objection {
     /// What there is to say at time `now` of something that ends.
-    pub(super) fn of_end(expiry: &Expiry, now: SystemTime) -> Option<Objection> {
-        let problem = expiry.problem(now);
-        let step = match expiry.lapse(now)? {
+    pub(super) fn from_expiry(expiry: &Expiry, now: SystemTime) -> Option<Objection> {
+        let problem = expiry.to_error(now);
+        let step = match expiry.state(now)? {
             // Clients may know another way from the leaf to an authority, so this alone keeps nobody out.
             ExpiryState::Over if expiry.kind == ExpiryKind::Intermediate => ExpiryThreshold::Day,
             ExpiryState::Over => return Some(Objection::File(problem)),
             ExpiryState::Soon(step) => step,
         };
-        Some(Objection::Soon(Box::new(ExpiryNotice { expiry: expiry.clone(), step, problem })))
+        Some(Objection::ExpiresSoon(Box::new(ExpiryNotice { expiry: expiry.clone(), step, problem })))
     }
 
     /// What will end, if it is that.
-    pub(super) fn ending(&self) -> Option<&ExpiryNotice> {
+    pub(super) fn as_expiry(&self) -> Option<&ExpiryNotice> {
         match self {
-            Objection::Soon(ending) => Some(ending),
+            Objection::ExpiresSoon(ending) => Some(ending),
             _ => None,
         }
     }
@@ -48,7 +48,7 @@ impl fmt::Display for Objection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Objection::File(problem) => problem.fmt(f),
-            Objection::Soon(ending) => ending.fmt(f),
+            Objection::ExpiresSoon(ending) => ending.fmt(f),
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct CredentialWatcher {
 
 /// What is in use from now on, for those who use it.
 pub enum Update {
-    Doors(SniResolvers),
+    SniResolvers(SniResolvers),
     /// When what each host needs ends, by the name of the host.
     Expiries(Vec<(String, Expiry)>),
 }
@@ -66,14 +66,14 @@ impl CredentialWatcher {
     }
 
     /// See [`CredentialStore::application_tls`].
-    pub(crate) fn application_tls(&self) -> Arc<[Option<UpstreamTlsClient>]> {
-        self.keyring.application_tls(&self.model)
+    pub(crate) fn upstream_tls(&self) -> Arc<[Option<UpstreamTlsClient>]> {
+        self.keyring.upstream_tls(&self.model)
     }
 
     /// Tells the log of everything that clients will object to, now or before long.
-    pub(crate) fn say_all(&mut self) {
-        let objections = self.keyring.objections(&self.model);
-        objections.iter().for_each(|objection| self.reminders.say(objection));
+    pub(crate) fn log_warnings(&mut self) {
+        let objections = self.keyring.warnings(&self.model);
+        objections.iter().for_each(|objection| self.reminders.log(objection));
     }
 
     /// Watches until the process ends, and hands what has changed to `publish`.
@@ -84,23 +84,23 @@ impl CredentialWatcher {
     }
 
     fn run(&mut self, wishes: &Receiver<ReloadNow>, publish: &dyn Fn(Update)) {
-        self.warn_of_unreadable();
+        self.warn_unreadable();
         let mut last_review = Instant::now();
         loop {
-            match wishes.recv_timeout(LOOK) {
+            match wishes.recv_timeout(POLL_INTERVAL) {
                 Ok(ReloadNow) => {
-                    self.renew(publish, WatchedCredential::is_due_now);
-                    self.say_all();
+                    self.renew(publish, WatchedCredential::force);
+                    self.log_warnings();
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    let renewed = self.renew(publish, WatchedCredential::has_settled);
-                    self.say_of(&renewed);
+                    let renewed = self.renew(publish, WatchedCredential::is_stable);
+                    self.log_reloaded(&renewed);
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if last_review.elapsed() >= DAY {
                 last_review = Instant::now();
-                self.review(publish);
+                self.log_daily(publish);
             }
         }
     }
@@ -122,29 +122,29 @@ impl CredentialWatcher {
             return renewed;
         }
         publish(Update::Expiries(keyring.expiries(model)));
-        match keyring.doors(model) {
-            Ok(doors) => publish(Update::Doors(doors)),
+        match keyring.sni_resolvers(model) {
+            Ok(doors) => publish(Update::SniResolvers(doors)),
             Err(error) => tracing::error!("renewed certificates cannot be used: {error}; the earlier ones stay"),
         }
         renewed
     }
 
-    fn say_of(&mut self, renewed: &[CredentialId]) {
+    fn log_reloaded(&mut self, renewed: &[CredentialId]) {
         for credential in renewed {
-            let objections = self.keyring.objections_to(*credential, &self.model);
-            objections.iter().for_each(|objection| self.reminders.say(objection));
+            let objections = self.keyring.warnings_for(*credential, &self.model);
+            objections.iter().for_each(|objection| self.reminders.log(objection));
         }
     }
 
     /// What is wrong for longer than a day is said every day.
-    fn review(&mut self, publish: &dyn Fn(Update)) {
+    fn log_daily(&mut self, publish: &dyn Fn(Update)) {
         self.renew(publish, |watched, _| !std::mem::take(&mut watched.problems).is_empty());
-        let due = self.reminders.due(self.keyring.objections(&self.model));
-        due.iter().for_each(|objection| self.reminders.say(objection));
+        let due = self.reminders.due(self.keyring.warnings(&self.model));
+        due.iter().for_each(|objection| self.reminders.log(objection));
     }
 
     /// Files that were read as root cannot be read again after root is given up.
-    fn warn_of_unreadable(&self) {
+    fn warn_unreadable(&self) {
         let Some(account) = &self.model.process.user else { return };
         let files = self.watched.iter().flat_map(|watched| watched.credential.files(&self.model));
         // One that is still to be obtained will belong to the account.
@@ -179,16 +179,16 @@ impl WatchedCredential {
         CredentialId::all(model).map(watched).collect()
     }
 
-    fn is_due_now(&mut self, model: &Model) -> bool {
-        self.look(model);
+    fn force(&mut self, model: &Model) -> bool {
+        self.poll(model);
         true
     }
 
     /// Whether the files are others than those that were read, and nobody is still writing: then they stay as they
     /// are from one look to the next. So a pair that is written one by one is read when it is whole, and no change
     /// is so quick after another that both leave the same marks.
-    fn has_settled(&mut self, model: &Model) -> bool {
-        let before = self.look(model);
+    fn is_stable(&mut self, model: &Model) -> bool {
+        let before = self.poll(model);
         let has_settled = self.seen == before && self.seen != self.read;
         if has_settled {
             self.read.clone_from(&self.seen);
@@ -197,7 +197,7 @@ impl WatchedCredential {
     }
 
     /// Looks at the files, and returns how they were before. One that is out of reach counts as unchanged.
-    fn look(&mut self, model: &Model) -> Vec<FileStamp> {
+    fn poll(&mut self, model: &Model) -> Vec<FileStamp> {
         let files = self.credential.files(model);
         let now = files.iter().zip(&self.seen).map(|(file, last)| FileStamp::of(file).unwrap_or(*last)).collect();
         std::mem::replace(&mut self.seen, now)
@@ -205,7 +205,7 @@ impl WatchedCredential {
 
     /// Reads the files, and tells the log what came of it, once for each change.
     fn renew(&mut self, keyring: &mut CredentialStore, model: &Model) -> ReloadOutcome {
-        match keyring.renew(self.credential, model) {
+        match keyring.reload(self.credential, model) {
             Ok(renewed) => {
                 let mended = !std::mem::take(&mut self.problems).is_empty();
                 if mended || renewed == ReloadOutcome::Changed {
@@ -234,17 +234,17 @@ impl WatchedCredential {
                 tracing::info!("{file}: this certificate is in use from now on; it expires in {left}");
             }
             CredentialId::TicketKeys => tracing::info!("{file}: tickets are sealed with its first key from now on"),
-            CredentialId::Application(id) => {
+            CredentialId::UpstreamTls(id) => {
                 let application = model.upstream(id);
                 tracing::info!("{application}: new connections to it go by what its files say now");
             }
-            CredentialId::Clients(_) => tracing::info!("{file}: clients are verified with what it says now"),
+            CredentialId::ClientAuth(_) => tracing::info!("{file}: clients are verified with what it says now"),
         }
     }
 }
 
 /// From one look at the files to the next.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -271,7 +271,7 @@ mod tests {
         fs::write(file("gatepost.toml"), document).unwrap();
         let model = crate::config::load(&file("gatepost.toml")).unwrap().model;
         let watched = WatchedCredential::all(&model);
-        let keyring = CredentialStore::read(&model).0.unwrap();
+        let keyring = CredentialStore::load(&model).0.unwrap();
         CredentialWatcher::new(Arc::new(model), keyring, watched)
     }
 
@@ -284,13 +284,13 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(File::create(&log).unwrap()).finish();
         tracing::subscriber::with_default(subscriber, || {
             for _ in 0..3 {
-                renewal.renew(&|_| (), WatchedCredential::is_due_now);
+                renewal.renew(&|_| (), WatchedCredential::force);
             }
             let told = |what: &str| fs::read_to_string(&log).unwrap().matches(what).count();
             assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (1, 0));
-            renewal.review(&|_| ());
+            renewal.log_daily(&|_| ());
             assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (2, 1));
-            renewal.review(&|_| ());
+            renewal.log_daily(&|_| ());
             assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (3, 1));
         });
     }
@@ -300,10 +300,10 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let CredentialWatcher { model, mut watched, .. } = renewal(&directory);
         let watched = &mut watched[0];
-        assert!(!watched.has_settled(&model));
+        assert!(!watched.is_stable(&model));
         fs::remove_file(directory.path().join("a.key")).unwrap();
-        assert!(!watched.has_settled(&model), "somebody may still be writing");
-        assert!(watched.has_settled(&model));
-        assert!(!watched.has_settled(&model), "it has been read");
+        assert!(!watched.is_stable(&model), "somebody may still be writing");
+        assert!(watched.is_stable(&model));
+        assert!(!watched.is_stable(&model), "it has been read");
     }
 }

@@ -45,7 +45,7 @@ impl Body for Http1ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.connection.as_ref().is_none_or(|connection| connection.is_answered())
+        self.connection.as_ref().is_none_or(|connection| connection.is_response_complete())
     }
 
     fn size_hint(&self) -> SizeHint {

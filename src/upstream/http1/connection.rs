@@ -43,14 +43,14 @@ pub(crate) struct Http1ClientConnection {
 enum WriteState {
     Open,
     /// The application takes no more.
-    Broken,
+    Stopped,
 }
 
 impl Http1ClientConnection {
     pub(crate) fn new(stream: UpstreamStream) -> Box<Http1ClientConnection> {
         Box::new(Http1ClientConnection {
             stream,
-            inbox: ReadBuffer::new(USUAL_ANSWER),
+            inbox: ReadBuffer::new(INITIAL_READ_SIZE),
             outgoing: None,
             writing: WriteState::Open,
             body: BodyDecoder::Ended,
@@ -61,14 +61,14 @@ impl Http1ClientConnection {
     }
 
     /// Takes a request over. It is written when the connection is polled.
-    pub(super) fn begin(&mut self, request: RequestWriter) {
-        self.silence.restart(request.terms().read_timeout);
+    pub(super) fn start_request(&mut self, request: RequestWriter) {
+        self.silence.restart(request.options().read_timeout);
         self.outgoing = Some(request);
     }
 
     /// The request, to be sent anew on another connection, if that does no harm and nothing was answered.
-    pub(super) fn take_back(&mut self) -> Option<RequestWriter> {
-        if self.inbox.is_empty() { self.outgoing.take()?.again() } else { None }
+    pub(super) fn take_retryable(&mut self) -> Option<RequestWriter> {
+        if self.inbox.is_empty() { self.outgoing.take()?.restart() } else { None }
     }
 
     /// Sends what it can of the request, and waits for the head of the answer. Interim answers end here.
@@ -77,7 +77,7 @@ impl Http1ClientConnection {
         loop {
             if let Some(UpstreamResponseHead { parts, body, persistence }) = self.parse_head()? {
                 if parts.status.is_informational() && parts.status != StatusCode::SWITCHING_PROTOCOLS {
-                    self.note_interim(parts.status);
+                    self.on_informational(parts.status);
                     self.poll_send(cx).map_err(UpstreamError::RequestBody)?;
                     continue;
                 }
@@ -86,12 +86,12 @@ impl Http1ClientConnection {
             }
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => {
-                    return Poll::Ready(Err(UpstreamError::Broken(UpstreamConnectionError::Closed)));
+                    return Poll::Ready(Err(UpstreamError::Connection(UpstreamConnectionError::Closed)));
                 }
-                Poll::Ready(filled) => drop(filled.map_err(UpstreamError::Broken)?),
+                Poll::Ready(filled) => drop(filled.map_err(UpstreamError::Connection)?),
                 Poll::Pending => {
                     ready!(self.silence.poll_expired(cx));
-                    return Poll::Ready(Err(UpstreamError::AnswerTimeout));
+                    return Poll::Ready(Err(UpstreamError::ResponseTimeout));
                 }
             }
         }
@@ -104,7 +104,7 @@ impl Http1ClientConnection {
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamBodyError>>> {
         self.poll_send(cx).map_err(UpstreamBodyError::RequestBody)?;
         loop {
-            let unreadable = |error| UpstreamBodyError::Broken(UpstreamConnectionError::Unreadable(error));
+            let unreadable = |error| UpstreamBodyError::Connection(UpstreamConnectionError::Unreadable(error));
             if let Some(frame) = self.body.next(self.inbox.unread()).map_err(unreadable)? {
                 return Poll::Ready(Some(Ok(frame)));
             }
@@ -115,19 +115,19 @@ impl Http1ClientConnection {
                 Poll::Ready(Ok(0)) => {
                     self.body
                         .end_of_stream()
-                        .map_err(|_| UpstreamBodyError::Broken(UpstreamConnectionError::Closed))?;
+                        .map_err(|_| UpstreamBodyError::Connection(UpstreamConnectionError::Closed))?;
                 }
-                Poll::Ready(filled) => drop(filled.map_err(UpstreamBodyError::Broken)?),
+                Poll::Ready(filled) => drop(filled.map_err(UpstreamBodyError::Connection)?),
                 Poll::Pending => {
                     ready!(self.silence.poll_expired(cx));
-                    return Poll::Ready(Some(Err(UpstreamBodyError::Silence)));
+                    return Poll::Ready(Some(Err(UpstreamBodyError::ReadTimeout)));
                 }
             }
         }
     }
 
     /// Whether the answer's body has been read to its end.
-    pub(super) fn is_answered(&self) -> bool {
+    pub(super) fn is_response_complete(&self) -> bool {
         self.body.has_ended()
     }
 
@@ -137,19 +137,19 @@ impl Http1ClientConnection {
     }
 
     /// Makes it ready to wait for another request, unless the last one has left something behind.
-    pub(super) fn can_rest(&mut self) -> bool {
+    pub(super) fn prepare_idle(&mut self) -> bool {
         let is_sent = self.outgoing.take().is_none_or(|request| request.is_finished());
         let can_rest = is_sent
             && self.writing == WriteState::Open
             && self.persistence == Persistence::Persistent
             && self.body.has_ended()
             && self.inbox.is_empty();
-        self.inbox.rest();
+        self.inbox.release();
         can_rest
     }
 
     /// Whether the application has left a resting connection as it was: it has neither closed nor spoken.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    pub(super) fn is_reusable(&mut self) -> bool {
         let mut byte = [0];
         let mut room = ReadBuf::new(&mut byte);
         // A task that has done much would be told that there is nothing, whatever there is.
@@ -173,13 +173,13 @@ impl Http1ClientConnection {
         let sent = request.poll_send(&mut self.stream, cx, &mut written);
         // While the client still sends, the application may well be silent. How long the client may pause is
         // not for this timer to say.
-        if written > 0 || request.waits_for_client() {
-            self.silence.progress();
+        if written > 0 || request.is_waiting_for_body() {
+            self.silence.reset();
         }
         match sent {
             Poll::Ready(Err(RequestWriteError::Body(failure))) => Err(failure),
-            Poll::Ready(Err(RequestWriteError::Broken)) => {
-                self.writing = WriteState::Broken;
+            Poll::Ready(Err(RequestWriteError::ConnectionBroken)) => {
+                self.writing = WriteState::Stopped;
                 Ok(())
             }
             Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
@@ -188,28 +188,29 @@ impl Http1ClientConnection {
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, UpstreamConnectionError>> {
         let filled = ready!(self.inbox.poll_fill(&mut self.stream, cx));
-        self.silence.progress();
+        self.silence.reset();
         Poll::Ready(filled.map_err(UpstreamConnectionError::Io))
     }
 
     fn parse_head(&mut self) -> Result<Option<UpstreamResponseHead>, UpstreamError> {
-        let Some(asked) = self.outgoing.as_ref().map(RequestWriter::asked).filter(|_| !self.inbox.is_empty())
+        let Some(asked) =
+            self.outgoing.as_ref().map(RequestWriter::requested_content).filter(|_| !self.inbox.is_empty())
         else {
             return Ok(None);
         };
         let parsed = response_head::parse(self.inbox.unread(), asked);
-        parsed.map_err(|error| UpstreamError::Broken(UpstreamConnectionError::Unreadable(error)))
+        parsed.map_err(|error| UpstreamError::Connection(UpstreamConnectionError::Unreadable(error)))
     }
 
-    fn note_interim(&mut self, status: StatusCode) {
+    fn on_informational(&mut self, status: StatusCode) {
         if let Some(request) = self.outgoing.as_mut().filter(|_| status == StatusCode::CONTINUE) {
-            request.go_ahead();
+            request.release_body();
         }
     }
 }
 
 /// Bytes: a page of HTML with its head, mostly.
-const USUAL_ANSWER: usize = 8 * 1024;
+const INITIAL_READ_SIZE: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -242,7 +243,7 @@ mod tests {
         let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
         let config = config.unwrap().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
         let name = HostName::parse("app.test").unwrap();
-        let terms = UpstreamTlsSettings { name, trust: UpstreamTrust::Anything, identity: None };
+        let terms = UpstreamTlsSettings { name, trust: UpstreamTrust::Insecure, identity: None };
         let tls = UpstreamTlsClient::new(&terms, UpstreamProtocol::Http1, &provider).unwrap_or_else(|_| panic!());
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let (stream, application) = tokio::join!(tls.connect(Either::Left(ours)), acceptor.accept(theirs));
@@ -252,7 +253,7 @@ mod tests {
     fn request_of_about(size: usize) -> RequestWriter {
         let headers =
             HeaderMap::from_iter([(http::header::COOKIE, HeaderValue::from_str(&"c".repeat(size)).unwrap())]);
-        let headers = EndToEndHeaders::strip(headers, |_| false);
+        let headers = EndToEndHeaders::from_message(headers, |_| false);
         let head = UpstreamRequestHead { method: Method::GET, target: "/".parse().unwrap(), headers };
         let limit = Duration::from_secs(60);
         RequestWriter::new(UpstreamRequest::new(head, LimitedBody::default(), &HopMode::KeepAlive, limit))
@@ -272,7 +273,7 @@ mod tests {
         // The buffer of the socket ends somewhere here, and that of TLS has room for two steps.
         for size in (60_000..420_000).step_by(30_000) {
             let (mut connection, mut application) = encrypted().await;
-            connection.begin(request_of_about(size));
+            connection.start_request(request_of_about(size));
             let mut head = pin!(poll_fn(|cx| connection.poll_head(cx)));
             assert!(poll_fn(|cx| Poll::Ready(head.as_mut().poll(cx).is_pending())).await);
             let both = async { tokio::join!(head, answer_when_all_has_come(&mut application)).0 };

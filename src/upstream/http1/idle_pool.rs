@@ -36,7 +36,7 @@ impl IdlePool {
                 resting.clear();
                 return None;
             }
-            if connection.is_quiet() {
+            if connection.is_reusable() {
                 return Some(connection);
             }
         }
@@ -46,12 +46,12 @@ impl IdlePool {
     /// Lays a connection to rest, unless it is spent or there are enough.
     pub(super) fn put(&self, mut connection: Box<Http1ClientConnection>) {
         let mut resting = self.resting.borrow_mut();
-        if resting.len() < self.most && connection.can_rest() {
+        if resting.len() < self.most && connection.prepare_idle() {
             resting.push_back(IdleConnection { connection, since: Instant::now() });
         }
     }
 
-    pub(crate) fn prune(&self) {
+    pub(crate) fn close_expired(&self) {
         let mut resting = self.resting.borrow_mut();
         while resting.front().is_some_and(|oldest| oldest.since.elapsed() >= self.idle_timeout) {
             resting.pop_front();

@@ -14,7 +14,7 @@ use hyper::body::{Body, Frame};
 use tokio::io::AsyncWrite;
 
 use super::response_head::RequestedContent;
-use crate::http1::fields::is_announced;
+use crate::http1::fields::is_declared_trailer;
 use crate::upstream::connector::UpstreamStream;
 use crate::upstream::request::{ExchangeOptions, UpstreamRequest};
 use crate::upstream::request_body::{LimitedBody, RequestBodyFailure};
@@ -39,7 +39,7 @@ pub(crate) struct RequestWriter {
 /// Why a request could not be sent to its end.
 pub(super) enum RequestWriteError {
     /// The application takes no more.
-    Broken,
+    ConnectionBroken,
     Body(RequestBodyFailure),
 }
 
@@ -68,11 +68,11 @@ enum RetrySafety {
 
 impl RequestWriter {
     pub(crate) fn new(request: UpstreamRequest) -> RequestWriter {
-        let UpstreamRequest { message, introduction, terms } = request;
-        let text = head_text(&message, introduction.as_ref().map_or(b"", |introduction| introduction.lines()));
+        let UpstreamRequest { message, forwarding: introduction, options: terms } = request;
+        let text = head_text(&message, introduction.as_ref().map_or(b"", |introduction| introduction.as_http1()));
         let (head, body) = message.into_parts();
         let framing = if body.is_none() { RequestFraming::Ended } else { framing_of(&head.headers) };
-        let is_repeatable = body.is_none() && head.method.is_idempotent() && !terms.asks_to_switch;
+        let is_repeatable = body.is_none() && head.method.is_idempotent() && !terms.requests_upgrade;
         RequestWriter {
             text,
             position: 0,
@@ -85,27 +85,27 @@ impl RequestWriter {
             asked: if head.method == Method::HEAD {
                 RequestedContent::ForHead
             } else {
-                RequestedContent::ForAnswer
+                RequestedContent::ForResponse
             },
             terms,
         }
     }
 
-    pub(super) fn asked(&self) -> RequestedContent {
+    pub(super) fn requested_content(&self) -> RequestedContent {
         self.asked
     }
 
-    pub(super) fn terms(&self) -> ExchangeOptions {
+    pub(super) fn options(&self) -> ExchangeOptions {
         self.terms
     }
 
     /// The application asks for the body that was held back.
-    pub(super) fn go_ahead(&mut self) {
-        self.body.go_ahead();
+    pub(super) fn release_body(&mut self) {
+        self.body.release();
     }
 
     /// The same request from its beginning, if sending it twice is as good as once (RFC 9110 section 9.2.2).
-    pub(super) fn again(mut self) -> Option<RequestWriter> {
+    pub(super) fn restart(mut self) -> Option<RequestWriter> {
         if self.progress != WriteProgress::Unsent && self.harm == RetrySafety::Harmful {
             return None;
         }
@@ -120,7 +120,7 @@ impl RequestWriter {
     }
 
     /// Whether all that the client has sent of it has been written, but not the end.
-    pub(super) fn waits_for_client(&self) -> bool {
+    pub(super) fn is_waiting_for_body(&self) -> bool {
         !matches!(self.framing, RequestFraming::Ended) && !self.has_staged()
     }
 
@@ -133,9 +133,9 @@ impl RequestWriter {
         written: &mut usize,
     ) -> Poll<Result<(), RequestWriteError>> {
         loop {
-            let is_dry = self.poll_stage(cx).map_err(RequestWriteError::Body)?.is_pending();
+            let is_dry = self.poll_fill(cx).map_err(RequestWriteError::Body)?.is_pending();
             if self.has_staged() {
-                let count = ready!(self.poll_write(stream, cx)).map_err(|_| RequestWriteError::Broken)?;
+                let count = ready!(self.poll_write(stream, cx)).map_err(|_| RequestWriteError::ConnectionBroken)?;
                 self.progress = WriteProgress::Begun;
                 *written += count;
                 self.advance(count);
@@ -143,7 +143,7 @@ impl RequestWriter {
             }
             // A piece without bytes is no reason to stop: nobody would wake us for the next one.
             if is_dry || matches!(self.framing, RequestFraming::Ended) {
-                ready!(Pin::new(stream).poll_flush(cx)).map_err(|_| RequestWriteError::Broken)?;
+                ready!(Pin::new(stream).poll_flush(cx)).map_err(|_| RequestWriteError::ConnectionBroken)?;
                 if is_dry {
                     return Poll::Pending;
                 }
@@ -154,21 +154,21 @@ impl RequestWriter {
     }
 
     /// Asks the body for more when all that it gave has been written. Pending if it has nothing yet.
-    fn poll_stage(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RequestBodyFailure>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RequestBodyFailure>> {
         if !self.data.is_empty() || !self.ending.is_empty() || matches!(self.framing, RequestFraming::Ended) {
             return Poll::Ready(Ok(()));
         }
         match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            Some(Ok(frame)) => Poll::Ready(self.stage(frame)),
+            Some(Ok(frame)) => Poll::Ready(self.buffer_frame(frame)),
             Some(Err(error)) => Poll::Ready(Err(error.failure())),
-            None => Poll::Ready(self.stage_end(&HeaderMap::new())),
+            None => Poll::Ready(self.buffer_trailers(&HeaderMap::new())),
         }
     }
 
-    fn stage(&mut self, frame: Frame<Bytes>) -> Result<(), RequestBodyFailure> {
+    fn buffer_frame(&mut self, frame: Frame<Bytes>) -> Result<(), RequestBodyFailure> {
         let data = match frame.into_data() {
             Ok(data) => data,
-            Err(frame) => return self.stage_end(&frame.into_trailers().unwrap_or_default()),
+            Err(frame) => return self.buffer_trailers(&frame.into_trailers().unwrap_or_default()),
         };
         match &mut self.framing {
             RequestFraming::Chunked(_) if data.is_empty() => return Ok(()),
@@ -178,7 +178,7 @@ impl RequestWriter {
             }
             RequestFraming::Length(left) => {
                 // More than was announced would be taken for another request.
-                *left = left.checked_sub(data.len() as u64).ok_or(RequestBodyFailure::ClientBrokeOff)?;
+                *left = left.checked_sub(data.len() as u64).ok_or(RequestBodyFailure::ClientDisconnected)?;
                 if *left == 0 {
                     self.framing = RequestFraming::Ended;
                 }
@@ -189,14 +189,17 @@ impl RequestWriter {
         Ok(())
     }
 
-    fn stage_end(&mut self, trailers: &HeaderMap) -> Result<(), RequestBodyFailure> {
+    fn buffer_trailers(&mut self, trailers: &HeaderMap) -> Result<(), RequestBodyFailure> {
         match std::mem::replace(&mut self.framing, RequestFraming::Ended) {
             RequestFraming::Ended | RequestFraming::Length(0) => Ok(()),
-            RequestFraming::Length(_) => Err(RequestBodyFailure::ClientBrokeOff),
+            RequestFraming::Length(_) => Err(RequestBodyFailure::ClientDisconnected),
             RequestFraming::Chunked(announced) => {
                 self.text.extend_from_slice(b"0\r\n");
                 let announced = announced.as_ref();
-                write_fields(&mut self.text, trailers.iter().filter(|(name, _)| is_announced(announced, name)));
+                write_fields(
+                    &mut self.text,
+                    trailers.iter().filter(|(name, _)| is_declared_trailer(announced, name)),
+                );
                 self.text.extend_from_slice(b"\r\n");
                 Ok(())
             }
@@ -236,7 +239,7 @@ impl RequestWriter {
 /// Request line and fields (RFC 9112 sections 3 and 5), of which the first are there already.
 fn head_text(message: &Request<LimitedBody>, first: &[u8]) -> Vec<u8> {
     let target = message.uri().path_and_query().map_or("/", |target| target.as_str());
-    let size = target.len() + 64 + first.len() + message.headers().len() * USUAL_FIELD;
+    let size = target.len() + 64 + first.len() + message.headers().len() * TYPICAL_FIELD;
     let mut text = Vec::with_capacity(size);
     for part in [message.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
         text.extend_from_slice(part.as_bytes());
@@ -267,4 +270,4 @@ fn framing_of(headers: &HeaderMap) -> RequestFraming {
 }
 
 /// Bytes, about, so that the text of a head seldom has to grow.
-const USUAL_FIELD: usize = 48;
+const TYPICAL_FIELD: usize = 48;

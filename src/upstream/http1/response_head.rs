@@ -9,7 +9,7 @@ use httparse::{ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
 
 use crate::http1::body_decoder::BodyDecoder;
-use crate::http1::fields::{MAX_HEAD, MOST_HEADERS, collect, is_chunked, settle_length};
+use crate::http1::fields::{MAX_HEAD, MAX_HEADERS, collect, content_length, is_chunked};
 use crate::http1::parse_error::Http1ParseError;
 use crate::http1::persistence::Persistence;
 
@@ -24,7 +24,7 @@ pub(super) struct UpstreamResponseHead {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestedContent {
     ForHead,
-    ForAnswer,
+    ForResponse,
 }
 
 /// Splits a head off the bytes that came; `None` while it is not whole.
@@ -32,7 +32,7 @@ pub(super) fn parse(
     unread: &mut Bytes,
     asked: RequestedContent,
 ) -> Result<Option<UpstreamResponseHead>, Http1ParseError> {
-    let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut text = httparse::Response::new(&mut []);
     let parsed = ParserConfig::default().parse_response_with_uninit_headers(&mut text, unread, &mut fields);
     let length = match parsed.map_err(Http1ParseError::Head)? {
@@ -62,7 +62,7 @@ fn keep_reason(parts: &mut response::Parts, reason: &str) {
 
 /// Where the body ends (RFC 9112 section 6.3).
 fn body_of(parts: &mut response::Parts, asked: RequestedContent) -> Result<BodyDecoder, Http1ParseError> {
-    let length = settle_length(&mut parts.headers)?;
+    let length = content_length(&mut parts.headers)?;
     let has_none = parts.status.is_informational()
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         || asked == RequestedContent::ForHead;
@@ -97,13 +97,13 @@ mod tests {
     }
 
     fn whole(text: &'static str) -> UpstreamResponseHead {
-        head(text, RequestedContent::ForAnswer).unwrap().unwrap()
+        head(text, RequestedContent::ForResponse).unwrap().unwrap()
     }
 
     #[test]
     fn what_follows_the_head_stays() {
         let mut unread = Bytes::from_static(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-        let head = parse(&mut unread, RequestedContent::ForAnswer).unwrap().unwrap();
+        let head = parse(&mut unread, RequestedContent::ForResponse).unwrap().unwrap();
         assert_eq!(head.parts.status, 200);
         assert_eq!(head.parts.headers["content-length"], "2");
         assert_eq!(unread, "ok");
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn part_of_a_head_is_left_until_the_rest_comes() {
         let mut unread = Bytes::from_static(b"HTTP/1.1 200 OK\r\ncontent-le");
-        assert!(parse(&mut unread, RequestedContent::ForAnswer).unwrap().is_none());
+        assert!(parse(&mut unread, RequestedContent::ForResponse).unwrap().is_none());
         assert_eq!(unread.len(), 27);
     }
 
@@ -167,7 +167,7 @@ mod tests {
             "SSH-2.0-OpenSSH_9\r\n\r\n",
         ];
         for text in texts {
-            assert!(head(text, RequestedContent::ForAnswer).is_err(), "{text}");
+            assert!(head(text, RequestedContent::ForResponse).is_err(), "{text}");
         }
     }
 
@@ -175,7 +175,7 @@ mod tests {
     fn a_head_has_an_end() {
         let endless = Bytes::from([&b"HTTP/1.1 200 OK\r\na: "[..], &[b'b'; MAX_HEAD]].concat());
         assert!(matches!(
-            parse(&mut endless.clone(), RequestedContent::ForAnswer),
+            parse(&mut endless.clone(), RequestedContent::ForResponse),
             Err(Http1ParseError::HeadTooLarge)
         ));
     }

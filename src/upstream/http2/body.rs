@@ -49,7 +49,7 @@ impl ReadTimeout {
     pub(super) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.watch.uploaded() != self.uploaded {
             self.uploaded = self.watch.uploaded();
-            self.timer.progress();
+            self.timer.reset();
         }
         self.timer.poll_expired(cx)
     }
@@ -66,15 +66,15 @@ impl Body for Http2ResponseBody {
         let this = self.get_mut();
         match Pin::new(&mut this.incoming).poll_frame(cx) {
             Poll::Ready(frame) => {
-                this.silence.timer.progress();
+                this.silence.timer.reset();
                 if frame.is_none() {
                     this.claim = None;
                 }
                 Poll::Ready(frame.map(|frame| {
-                    frame.map_err(|error| UpstreamBodyError::Broken(UpstreamConnectionError::Stream(error)))
+                    frame.map_err(|error| UpstreamBodyError::Connection(UpstreamConnectionError::Stream(error)))
                 }))
             }
-            Poll::Pending => this.silence.poll_expired(cx).map(|()| Some(Err(UpstreamBodyError::Silence))),
+            Poll::Pending => this.silence.poll_expired(cx).map(|()| Some(Err(UpstreamBodyError::ReadTimeout))),
         }
     }
 

@@ -51,7 +51,10 @@ impl Http2ConnectionSet {
     }
 
     /// Room on an open connection, or else on a new one.
-    pub(in crate::upstream) async fn claim(&self, dialer: &Connector) -> Result<StreamPermit, UpstreamError> {
+    pub(in crate::upstream) async fn reserve_stream(
+        &self,
+        dialer: &Connector,
+    ) -> Result<StreamPermit, UpstreamError> {
         if let Some(claim) = self.claim_open() {
             return Ok(claim);
         }
@@ -68,17 +71,17 @@ impl Http2ConnectionSet {
 
     /// Closes connections that have ended, or have rested long enough.
     pub(in crate::upstream) fn prune(&self) {
-        self.lines.borrow_mut().retain(|line| !line.has_ended() && !line.has_rested_for(self.idle_timeout));
+        self.lines.borrow_mut().retain(|line| !line.is_closed() && !line.is_idle_for(self.idle_timeout));
     }
 
     fn claim_open(&self) -> Option<StreamPermit> {
-        self.lines.borrow().iter().find(|line| line.has_room()).map(StreamPermit::new)
+        self.lines.borrow().iter().find(|line| line.has_capacity()).map(StreamPermit::new)
     }
 
     async fn open(&self, dialer: &Connector) -> Result<StreamPermit, UpstreamError> {
-        let line = Rc::new(Http2ClientConnection::open(dialer.dial().await?).await.map_err(broken)?);
+        let line = Rc::new(Http2ClientConnection::open(dialer.connect().await?).await.map_err(broken)?);
         let mut lines = self.lines.borrow_mut();
-        lines.retain(|line| !line.has_ended());
+        lines.retain(|line| !line.is_closed());
         lines.push(line.clone());
         Ok(StreamPermit::new(&line))
     }
@@ -106,12 +109,12 @@ impl Http2ClientConnection {
     async fn open(stream: UpstreamStream) -> hyper::Result<Http2ClientConnection> {
         let (sender, driver) = http2::Builder::new(LocalExecutor)
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(STREAM_WINDOW * MOST_STREAMS)
+            .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS)
             .max_header_list_size(MAX_HEAD_LIST)
             .handshake(TokioIo::new(stream))
             .await?;
         let driver = Rc::new(RefCell::new(Some(driver)));
-        TaskTracker::spawn_part(drive(driver.clone()));
+        TaskTracker::spawn_detached(drive(driver.clone()));
         Ok(Http2ClientConnection {
             sender,
             driver,
@@ -120,17 +123,17 @@ impl Http2ClientConnection {
         })
     }
 
-    fn has_ended(&self) -> bool {
+    fn is_closed(&self) -> bool {
         self.driver.borrow().is_none()
     }
 
     /// Whether another stream can begin at once, as far as the application has told.
-    fn has_room(&self) -> bool {
+    fn has_capacity(&self) -> bool {
         let allowed = self.driver.borrow().as_ref().map_or(0, Http2Driver::current_max_send_streams);
-        self.streams.get() < allowed.min(MOST_STREAMS as usize)
+        self.streams.get() < allowed.min(MAX_STREAMS as usize)
     }
 
-    fn has_rested_for(&self, time: Duration) -> bool {
+    fn is_idle_for(&self, time: Duration) -> bool {
         self.streams.get() == 0 && self.resting_since.get().elapsed() >= time
     }
 }
@@ -151,7 +154,7 @@ async fn drive(driver: Rc<RefCell<Option<Http2Driver>>>) {
 }
 
 fn broken(error: hyper::Error) -> UpstreamError {
-    UpstreamError::Broken(UpstreamConnectionError::Stream(error))
+    UpstreamError::Connection(UpstreamConnectionError::Stream(error))
 }
 
 /// What a stream may have under way to a client that does not read.
@@ -159,6 +162,6 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 
 /// Streams on one connection. Its window has room for the windows of all of them, so clients that do not
 /// read cannot hold up the others.
-const MOST_STREAMS: u32 = 100;
+const MAX_STREAMS: u32 = 100;
 
 const MAX_HEAD_LIST: u32 = MAX_HEAD as u32;

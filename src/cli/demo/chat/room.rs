@@ -61,7 +61,7 @@ impl ChatRoom {
     }
 
     /// Remembers a remark and tells it to everybody, the speaker included.
-    pub(super) fn say(&self, remark: ChatMessage) {
+    pub(super) fn post(&self, remark: ChatMessage) {
         let mut history = self.history();
         let at = now().max(history.back().map_or(0, |last| last.at + 1));
         let said = HistoryEntry { name: remark.name, text: remark.text, at };
@@ -93,7 +93,7 @@ impl ChatMessage {
         }
         let sent: Sent<'_> = serde_json::from_str(message).map_err(|_| InvalidChatMessage)?;
         let (name, text) = (sent.name.trim(), sent.text.trim());
-        if name.is_empty() || text.is_empty() || name.chars().count() > LONGEST_NAME {
+        if name.is_empty() || text.is_empty() || name.chars().count() > MAX_NAME {
             return Err(InvalidChatMessage);
         }
         Ok(ChatMessage { name: name.to_owned(), text: text.to_owned() })
@@ -113,7 +113,7 @@ const REMEMBERED: usize = 50;
 const LINE_LENGTH: usize = 256;
 
 /// In characters. The page's field has the same limit.
-const LONGEST_NAME: usize = 32;
+const MAX_NAME: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -133,7 +133,7 @@ mod tests {
     fn a_newcomer_sees_the_last_fifty_messages_in_order() {
         let room = ChatRoom::new();
         for number in 1..=60 {
-            room.say(remark(&format!("message {number}")));
+            room.post(remark(&format!("message {number}")));
         }
         let (welcome, _heard) = room.join();
         assert!(!welcome.contains("message 10\"") && welcome.contains("message 11\""));
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_remark_needs_a_name_and_a_text() {
         assert_eq!(ChatMessage::parse(r#"{"name":" Ada ","text":"hi\n"}"#), Ok(remark("hi")));
-        let long = format!(r#"{{"name":"{}","text":"hi"}}"#, "n".repeat(LONGEST_NAME + 1));
+        let long = format!(r#"{{"name":"{}","text":"hi"}}"#, "n".repeat(MAX_NAME + 1));
         for sent in [r#"{"name":" ","text":"hi"}"#, r#"{"name":"Ada","text":""}"#, r#"{"text":"hi"}"#, "hi", &long]
         {
             assert_eq!(ChatMessage::parse(sent), Err(InvalidChatMessage), "{sent}");

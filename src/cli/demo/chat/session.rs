@@ -21,12 +21,12 @@ enum SessionEnd {
     Left,
     /// The connection is of no more use; nothing can be said on it.
     Lost,
-    /// A message was longer than [`LONGEST_MESSAGE`].
+    /// A message was longer than [`MAX_MESSAGE`].
     TooLong,
     /// A message was not what the page sends.
     Malformed,
     /// The reader fell too far behind.
-    TooSlow,
+    Timeout,
 }
 
 /// A WebSocket with its place in the room.
@@ -55,7 +55,7 @@ impl SessionEnd {
             SessionEnd::Left | SessionEnd::Lost => return None,
             SessionEnd::TooLong => (CloseCode::Size, "a message can have 4096 bytes"),
             SessionEnd::Malformed => (CloseCode::Policy, "a message is a JSON object with a name and a text"),
-            SessionEnd::TooSlow => (CloseCode::Again, "too many messages were waiting to be read"),
+            SessionEnd::Timeout => (CloseCode::Again, "too many messages were waiting to be read"),
         };
         Some(CloseFrame { code, reason: reason.into() })
     }
@@ -73,7 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ChatSession<'_, S> {
                     listen(message, self.room)?;
                 }
                 news = self.heard.recv() => {
-                    self.send(Message::Text(news.map_err(|_| SessionEnd::TooSlow)?)).await?;
+                    self.send(Message::Text(news.map_err(|_| SessionEnd::Timeout)?)).await?;
                 }
                 _ = beat.tick() => {
                     // A living peer answered the ping before this one.
@@ -88,7 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ChatSession<'_, S> {
 
     /// A reader that takes nothing for a while is dropped, so that it holds no memory and no seat.
     async fn send(&mut self, message: Message) -> Result<(), SessionEnd> {
-        match timeout(PATIENCE_WITH_READERS, self.socket.send(message)).await {
+        match timeout(WRITE_TIMEOUT, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(SessionEnd::Lost),
         }
@@ -98,14 +98,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ChatSession<'_, S> {
         drop(self.heard);
         self.room.announce_presence();
         // The goodbye is a courtesy: a peer that does not take it in time is cut off.
-        let _ = timeout(GOODBYE_TIME, say_goodbye(self.socket, ending)).await;
+        let _ = timeout(CLOSE_TIMEOUT, say_goodbye(self.socket, ending)).await;
     }
 }
 
 fn listen(message: Option<Result<Message, Error>>, room: &ChatRoom) -> Result<(), SessionEnd> {
     match message {
         Some(Ok(Message::Text(text))) => {
-            room.say(ChatMessage::parse(&text).map_err(|_| SessionEnd::Malformed)?);
+            room.post(ChatMessage::parse(&text).map_err(|_| SessionEnd::Malformed)?);
             Ok(())
         }
         // The library answers pings by itself.
@@ -136,19 +136,19 @@ where
 
 fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(LONGEST_MESSAGE)
-        .max_message_size(Some(LONGEST_MESSAGE))
-        .max_frame_size(Some(LONGEST_MESSAGE))
+        .read_buffer_size(MAX_MESSAGE)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
 }
 
 /// In bytes, with its JSON. The page's field admits less.
-const LONGEST_MESSAGE: usize = 4096;
+const MAX_MESSAGE: usize = 4096;
 
 const PING_PACE: Duration = Duration::from_secs(30);
 
-const PATIENCE_WITH_READERS: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-const GOODBYE_TIME: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
@@ -205,7 +205,7 @@ mod tests {
         let started = Instant::now();
         let (client, conversation) = start(&room, 16).await;
         conversation.await.expect("the conversation ends");
-        assert_eq!(started.elapsed(), PATIENCE_WITH_READERS);
+        assert_eq!(started.elapsed(), WRITE_TIMEOUT);
         drop(client);
     }
 
@@ -215,7 +215,7 @@ mod tests {
         let (mut client, conversation) = start(&room, 1024).await;
         client.next().await.expect("the welcome").expect("the welcome is whole");
         for _ in 0..1000 {
-            room.say(ChatMessage::parse(r#"{"name":"Ada","text":"hi"}"#).expect("a remark"));
+            room.post(ChatMessage::parse(r#"{"name":"Ada","text":"hi"}"#).expect("a remark"));
         }
         assert_eq!(close_code(&mut client).await, Some(CloseCode::Again));
         drop(client);
@@ -227,7 +227,7 @@ mod tests {
         for (message, code) in [
             (Message::text("not JSON"), CloseCode::Policy),
             (Message::binary(vec![0]), CloseCode::Policy),
-            (Message::text("x".repeat(LONGEST_MESSAGE + 1)), CloseCode::Size),
+            (Message::text("x".repeat(MAX_MESSAGE + 1)), CloseCode::Size),
         ] {
             let (mut client, conversation) = start(&Arc::new(ChatRoom::new()), 65_536).await;
             client.send(message).await.expect("the message leaves");

@@ -18,7 +18,7 @@ pub(super) fn call(
         RubyData::List(other) => other,
         _ => &[],
     });
-    if COMPARING.contains(&name) && items.len().saturating_mul(other.len()) > MOST_COMPARISONS {
+    if COMPARING.contains(&name) && items.len().saturating_mul(other.len()) > MAX_COMPARISONS {
         return None;
     }
     if arguments.is_empty()
@@ -85,7 +85,7 @@ pub(super) fn range(
         ("include?" | "cover?" | "member?", [RubyValue { data: RubyData::Int(number), .. }]) => {
             RubyData::Flag((from..=to).contains(number))
         }
-        ("to_a", []) if to.saturating_sub(from) < LONGEST => {
+        ("to_a", []) if to.saturating_sub(from) < MAX_LEN => {
             RubyData::List((from..=to).map(|number| RubyValue::new(RubyData::Int(number), place)).collect())
         }
         _ => return None,
@@ -116,7 +116,7 @@ fn numbered(items: &[RubyValue], name: &str, arguments: &[RubyValue], place: &So
             let part = |part: &[RubyValue]| RubyValue::new(RubyData::List(part.to_vec()), place);
             match name {
                 "each_slice" => RubyData::List(items.chunks(size).map(part).collect()),
-                _ if items.len().saturating_mul(size) > MOST_COMPARISONS => return None,
+                _ if items.len().saturating_mul(size) > MAX_COMPARISONS => return None,
                 _ => RubyData::List(items.windows(size).map(part).collect()),
             }
         }
@@ -271,7 +271,7 @@ fn flat(item: &RubyValue) -> Vec<RubyValue> {
 /// Methods that compare each item with each other.
 const COMPARING: [&str; 6] = ["uniq", "-", "|", "union", "&", "intersection"];
 
-const MOST_COMPARISONS: usize = 1_000_000;
+const MAX_COMPARISONS: usize = 1_000_000;
 
 /// Longer lists are not made of ranges.
-const LONGEST: i64 = 10_000;
+const MAX_LEN: i64 = 10_000;

@@ -51,11 +51,11 @@ impl Evaluator<'_> {
                 Node::Splat(splat) => {
                     let rest: Vec<RubyValue> = items.by_ref().take(surplus).collect();
                     if let Some(target) = splat.value.as_deref() {
-                        self.store(target, RubyValue::new(RubyData::List(rest), &value.place));
+                        self.store(target, RubyValue::new(RubyData::List(rest), &value.span));
                     }
                 }
                 _ => {
-                    let part = items.next().unwrap_or_else(|| RubyValue::nil(&value.place));
+                    let part = items.next().unwrap_or_else(|| RubyValue::nil(&value.span));
                     self.store(target, part);
                 }
             }
@@ -66,7 +66,7 @@ impl Evaluator<'_> {
     pub(super) fn assign_with_operator(&mut self, node: &OpAsgn) -> RubyValue {
         let current = self.eval_target(&node.recv);
         let operand = self.eval(&node.value);
-        let place = self.place(&node.expression_l);
+        let place = self.span(&node.expression_l);
         let value = self.operate(current, &node.operator, vec![operand], &place);
         self.store(&node.recv, value.clone());
         value
@@ -123,10 +123,10 @@ impl Evaluator<'_> {
 
     /// Gives a variable or setting a value.
     pub(super) fn store(&mut self, target: &Node, value: RubyValue) {
-        let value = self.doubted(value);
+        let value = self.uncertain(value);
         match target {
             Node::Mlhs(it) => self.distribute(&it.items, &value),
-            Node::Lvasgn(it) => self.store_variable(&it.name, value, &self.place(&it.name_l)),
+            Node::Lvasgn(it) => self.store_variable(&it.name, value, &self.span(&it.name_l)),
             Node::Ivasgn(_) | Node::Gvasgn(_) | Node::Casgn(_) => {
                 let name = name_of(target).unwrap_or_default();
                 self.sharing.leave(name);
@@ -152,9 +152,9 @@ impl Evaluator<'_> {
     }
 
     /// The value, or that it is not known because its assignment may not happen.
-    pub(super) fn doubted(&self, value: RubyValue) -> RubyValue {
-        match &self.doubt {
-            Some(why) => RubyValue::new(RubyData::Unknown(why.clone()), &value.place),
+    pub(super) fn uncertain(&self, value: RubyValue) -> RubyValue {
+        match &self.uncertainty {
+            Some(why) => RubyValue::new(RubyData::Unknown(why.clone()), &value.span),
             None => value,
         }
     }
@@ -163,7 +163,7 @@ impl Evaluator<'_> {
         if top_level::lookup(name).is_some() {
             let path = vec![name.to_owned()];
             let (value, place) = (value.clone(), place.clone());
-            self.settings.log.push(Assignment { path, value, place, target: AssignmentTarget::Variable });
+            self.settings.log.push(Assignment { path, value, span: place, target: AssignmentTarget::Variable });
         }
         self.sharing.leave(name);
         self.variables.insert(name.to_owned(), value);
@@ -191,12 +191,12 @@ impl Evaluator<'_> {
             RubyData::Section(section) => self.store_in_section(&section, key, value, place),
             RubyData::Hash(mut hash) => {
                 hash.insert(key.clone(), value);
-                self.store(receiver, RubyValue::new(RubyData::Hash(hash), &container.place));
+                self.store(receiver, RubyValue::new(RubyData::Hash(hash), &container.span));
             }
             RubyData::List(mut items) => match key.data {
                 RubyData::Int(at) if usize::try_from(at).is_ok_and(|at| at < items.len()) => {
                     items[usize::try_from(at).unwrap_or_default()] = value;
-                    self.store(receiver, RubyValue::new(RubyData::List(items), &container.place));
+                    self.store(receiver, RubyValue::new(RubyData::List(items), &container.span));
                 }
                 _ => self.store(receiver, RubyValue::unknown("an element is set beyond the end of a list", place)),
             },
@@ -221,14 +221,14 @@ impl Evaluator<'_> {
             Some(key) => self.settings.assign(section, &key, value, place),
             None => {
                 let why = RubyValue::unknown("a key that is not known was set here", place);
-                section.borrow_mut().blurred = Some(RubyValue { place: place.clone(), ..why });
+                section.borrow_mut().blurred = Some(RubyValue { span: place.clone(), ..why });
             }
         }
     }
 
     /// Sets a word of the top: `external_url 'https://…'`.
     pub(super) fn set_word(&mut self, word: &str, value: RubyValue, place: &SourceSpan) {
-        let value = self.doubted(value);
+        let value = self.uncertain(value);
         let top = std::rc::Rc::clone(&self.settings.top);
         self.settings.assign(&top, word, value, place);
     }
@@ -240,7 +240,7 @@ impl Evaluator<'_> {
     }
 
     fn index_place(&self, node: &Index) -> SourceSpan {
-        self.place(&node.expression_l)
+        self.span(&node.expression_l)
     }
 
     /// Reports code whose effect is not understood at all.

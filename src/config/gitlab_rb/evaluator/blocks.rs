@@ -40,13 +40,13 @@ impl Evaluator<'_> {
                 if matches!(receiver.data, RubyData::Nil) {
                     return receiver;
                 }
-                let (arguments, place) = (self.items(&call.args), self.place(&call.expression_l));
+                let (arguments, place) = (self.items(&call.args), self.span(&call.expression_l));
                 self.call(receiver, (&call.method_name, arguments), Some(&block), &place)
             }
             _ => {
                 let value = RubyValue::unknown("this block would have to be executed", &self.place_of(node));
                 if let Some(why) = value.as_unknown() {
-                    self.run_in_doubt(why, &block);
+                    self.run_speculatively(why, &block);
                 }
                 value
             }
@@ -244,7 +244,7 @@ impl Evaluator<'_> {
         let Some(elements) = elements(receiver, name) else {
             let value = RubyValue::unknown(format!("`{name}` with a block would have to be executed"), place);
             if let Some(why) = value.as_unknown() {
-                self.run_in_doubt(why, block);
+                self.run_speculatively(why, block);
             }
             return value;
         };
@@ -306,15 +306,15 @@ impl Evaluator<'_> {
     }
 
     /// Runs a block of which it is not known how often it runs and with what.
-    pub(super) fn run_in_doubt(&mut self, why: &UnknownValue, block: &RubyBlock<'_>) {
+    pub(super) fn run_speculatively(&mut self, why: &UnknownValue, block: &RubyBlock<'_>) {
         let count = match block {
             RubyBlock::Code { parameters, .. } => parameters.len(),
             RubyBlock::Numbered(count, _) => *count,
             RubyBlock::Method(_) | RubyBlock::Opaque => return,
         };
-        let unknown = RubyValue::new(RubyData::Unknown(why.clone()), &why.place);
+        let unknown = RubyValue::new(RubyData::Unknown(why.clone()), &why.span);
         let arguments = vec![unknown; count.max(1)];
-        self.in_doubt(why, |this| drop(this.run(block, arguments, &why.place)));
+        self.speculative(why, |this| drop(this.run(block, arguments, &why.span)));
     }
 
     /// `for x in list`
@@ -328,7 +328,7 @@ impl Evaluator<'_> {
         let Some(elements) = elements(&items, "each") else {
             let why = RubyValue::unknown("this loop would have to be executed", place);
             if let Some(why) = items.as_unknown().or(why.as_unknown()) {
-                self.in_doubt(why, |this| drop(this.optional(body, place)));
+                self.speculative(why, |this| drop(this.optional(body, place)));
             }
             return items;
         };

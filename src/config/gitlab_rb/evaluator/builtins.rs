@@ -48,7 +48,7 @@ impl Evaluator<'_> {
                         self.warn_of_symbol(&key);
                         continue;
                     }
-                    let place = key.place.clone();
+                    let place = key.span.clone();
                     self.store_in_section(&section, &key, value, &place);
                 }
             }
@@ -62,7 +62,7 @@ impl Evaluator<'_> {
     /// In this form the package keeps symbols as they are, and then looks for texts.
     fn warn_of_symbol(&mut self, key: &RubyValue) {
         let name = key.to_text().unwrap_or_default();
-        let warning = Diagnostic::warning(&key.place, format!("`{name}` sets nothing in this form"));
+        let warning = Diagnostic::warning(&key.span, format!("`{name}` sets nothing in this form"));
         self.problems.push(warning.help(format!("a text is needed here: '{name}' => …")));
     }
 
@@ -131,7 +131,7 @@ impl Evaluator<'_> {
     fn unknown_call(&mut self, name: &str, block: Option<&RubyBlock<'_>>, place: &SourceSpan) -> RubyValue {
         let value = RubyValue::unknown(format!("`{name}` would have to be executed"), place);
         if let (Some(why), Some(block)) = (value.as_unknown(), block) {
-            self.run_in_doubt(why, block);
+            self.run_speculatively(why, block);
         }
         value
     }
@@ -154,7 +154,7 @@ impl Evaluator<'_> {
         if self.guards > 0 && ["raise", "fail"].contains(&name) {
             return RubyValue::raises(format!("an exception is raised here: {said}"), place);
         }
-        if self.doubt.is_none() {
+        if self.uncertainty.is_none() {
             let error = Diagnostic::error(place, format!("the file stops here by itself with `{name}`: {said}"));
             self.problems.push(error.help("do what it asks for"));
         }

@@ -61,7 +61,7 @@ impl Evaluator<'_> {
             (Some(false), _) => self.optional(no, place),
             (None, Some(why)) => {
                 for branch in [yes, no].into_iter().flatten() {
-                    self.in_doubt(why, |this| drop(this.eval(branch)));
+                    self.speculative(why, |this| drop(this.eval(branch)));
                 }
                 condition
             }
@@ -76,7 +76,7 @@ impl Evaluator<'_> {
             (Some(truth), _) if truth == enough => first,
             (Some(_), _) => self.eval(second),
             (None, Some(why)) => {
-                self.in_doubt(why, |this| drop(this.eval(second)));
+                self.speculative(why, |this| drop(this.eval(second)));
                 first
             }
             (None, None) => first,
@@ -118,7 +118,7 @@ impl Evaluator<'_> {
             _ => None,
         });
         for body in bodies.chain(case.else_body.as_deref()) {
-            self.in_doubt(why, |this| drop(this.eval(body)));
+            self.speculative(why, |this| drop(this.eval(body)));
         }
         RubyValue::new(RubyData::Unknown(why.clone()), place)
     }
@@ -136,7 +136,7 @@ impl Evaluator<'_> {
             self.guards -= 1;
             match value.find_unknown() {
                 Some(unknown) if unknown.cause == UnknownCause::Raises => return self.handlers(rescue, place),
-                Some(why) => self.in_doubt(&why, |this| drop(this.handlers(rescue, place))),
+                Some(why) => self.speculative(&why, |this| drop(this.handlers(rescue, place))),
                 None => {}
             }
             if !matches!(self.flow, ControlFlow::Ahead) {
@@ -158,7 +158,7 @@ impl Evaluator<'_> {
 
     /// `while` where `wanted` is true, and `until` where it is false. Nobody needs many rounds for settings.
     fn repeat(&mut self, condition: &Node, wanted: bool, body: Option<&Node>, place: &SourceSpan) -> RubyValue {
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             match self.eval(condition).truth() {
                 Some(truth) if truth == wanted => {}
                 Some(_) => return RubyValue::nil(place),
@@ -195,11 +195,11 @@ impl Evaluator<'_> {
     fn endless(&mut self, body: Option<&Node>, place: &SourceSpan) -> RubyValue {
         let value = RubyValue::unknown("a loop without a list would have to be executed", place);
         if let (Some(why), Some(body)) = (value.as_unknown(), body) {
-            self.in_doubt(why, |this| drop(this.eval(body)));
+            self.speculative(why, |this| drop(this.eval(body)));
         }
         value
     }
 }
 
 /// More rounds than anybody's settings need.
-const MOST_ROUNDS: usize = 100;
+const MAX_ROUNDS: usize = 100;

@@ -22,7 +22,7 @@ impl Evaluator<'_> {
             ("[]", [key]) => match key.to_text() {
                 Some(key) => {
                     let value = section.borrow_mut().read(&key, place);
-                    RubyValue { place: place.clone(), ..value }
+                    RubyValue { span: place.clone(), ..value }
                 }
                 None => RubyValue::unknown("the key to be read here is not known", place),
             },

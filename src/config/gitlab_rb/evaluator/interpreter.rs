@@ -30,7 +30,7 @@ pub(in crate::config::gitlab_rb) struct Evaluator<'a> {
     /// Which names stand for one and the same object.
     pub(super) sharing: AliasSet,
     /// Why it is not known whether this code runs at all.
-    pub(super) doubt: Option<UnknownValue>,
+    pub(super) uncertainty: Option<UnknownValue>,
     pub(super) flow: ControlFlow,
     /// How many bodies around this code handle their exceptions.
     pub(super) guards: usize,
@@ -64,7 +64,7 @@ impl<'a> Evaluator<'a> {
             globals: HashMap::new(),
             methods: HashMap::new(),
             sharing: AliasSet::default(),
-            doubt: None,
+            uncertainty: None,
             flow: ControlFlow::Ahead,
             guards: 0,
             budget: BUDGET,
@@ -90,17 +90,17 @@ impl<'a> Evaluator<'a> {
         self.settings
     }
 
-    pub(crate) fn place(&self, loc: &Loc) -> SourceSpan {
+    pub(crate) fn span(&self, loc: &Loc) -> SourceSpan {
         SourceSpan::new(&self.source, loc.begin..loc.end)
     }
 
     pub(crate) fn place_of(&self, node: &Node) -> SourceSpan {
-        self.place(node.expression())
+        self.span(node.expression())
     }
 
     /// The value of an expression.
     pub(crate) fn eval(&mut self, node: &Node) -> RubyValue {
-        if self.depth >= DEEPEST || self.budget == 0 {
+        if self.depth >= MAX_DEPTH || self.budget == 0 {
             return self.too_much(node);
         }
         self.depth += 1;
@@ -159,7 +159,7 @@ impl<'a> Evaluator<'a> {
 
     pub(crate) fn variable(&self, name: &str, place: &SourceSpan) -> RubyValue {
         let value = self.variables.get(name).cloned().unwrap_or_else(|| RubyValue::nil(place));
-        RubyValue { place: place.clone(), ..value }
+        RubyValue { span: place.clone(), ..value }
     }
 
     pub(crate) fn global(&self, name: &str, place: &SourceSpan) -> RubyValue {
@@ -171,11 +171,11 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Does something of which it is not known whether it happens.
-    pub(crate) fn in_doubt(&mut self, why: &UnknownValue, work: impl FnOnce(&mut Self)) {
-        let outer = self.doubt.replace(why.clone());
+    pub(crate) fn speculative(&mut self, why: &UnknownValue, work: impl FnOnce(&mut Self)) {
+        let outer = self.uncertainty.replace(why.clone());
         work(self);
         match self.flow {
-            ControlFlow::Ahead => self.doubt = outer,
+            ControlFlow::Ahead => self.uncertainty = outer,
             // Whether anything that follows is reached is as doubtful, so the doubt stays.
             _ => self.flow = ControlFlow::Ahead,
         }
@@ -183,7 +183,7 @@ impl<'a> Evaluator<'a> {
 
     pub(super) fn define(&mut self, method: &Def) -> RubyValue {
         self.methods.insert(method.name.clone(), Rc::new(method.clone()));
-        RubyValue::new(RubyData::Symbol(method.name.clone()), &self.place(&method.expression_l))
+        RubyValue::new(RubyData::Symbol(method.name.clone()), &self.span(&method.expression_l))
     }
 
     pub(super) fn too_much(&mut self, node: &Node) -> RubyValue {
@@ -198,7 +198,7 @@ impl<'a> Evaluator<'a> {
 }
 
 /// How deep expressions may nest. Nobody's settings come near it.
-pub(super) const DEEPEST: usize = 200;
+pub(super) const MAX_DEPTH: usize = 200;
 
 /// How much memory all values together may take over time, in bytes.
 pub(super) const BUDGET: usize = 32 << 20;

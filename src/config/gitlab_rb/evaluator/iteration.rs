@@ -11,7 +11,7 @@ pub(super) fn elements(receiver: &RubyValue, name: &str) -> Option<Vec<Vec<RubyV
         "each_with_index" => {
             let count = |(nth, mut element): (usize, Vec<RubyValue>)| {
                 let number = i64::try_from(nth).unwrap_or(i64::MAX);
-                element.push(RubyValue::new(RubyData::Int(number), &receiver.place));
+                element.push(RubyValue::new(RubyData::Int(number), &receiver.span));
                 element
             };
             Some(items.into_iter().enumerate().map(count).collect())
@@ -36,13 +36,13 @@ pub(super) fn elements(receiver: &RubyValue, name: &str) -> Option<Vec<Vec<RubyV
 /// What a list, range or hash consists of; `None` if it is something else.
 fn items(receiver: &RubyValue) -> Option<Vec<RubyValue>> {
     let pair = |(key, value): (RubyValue, RubyValue)| {
-        let place = key.place.clone();
+        let place = key.span.clone();
         RubyValue::new(RubyData::List(vec![key, value]), &place)
     };
     Some(match &receiver.data {
         RubyData::List(items) => items.clone(),
-        RubyData::Range(from, to) if to.saturating_sub(*from) < LONGEST_RANGE => {
-            (*from..=*to).map(|number| RubyValue::new(RubyData::Int(number), &receiver.place)).collect()
+        RubyData::Range(from, to) if to.saturating_sub(*from) < MAX_RANGE => {
+            (*from..=*to).map(|number| RubyValue::new(RubyData::Int(number), &receiver.span)).collect()
         }
         RubyData::Hash(hash) => hash.0.iter().cloned().map(pair).collect(),
         RubyData::Section(section) => section.borrow().to_hash().0.into_iter().map(pair).collect(),
@@ -110,7 +110,7 @@ fn by_order(receiver: &RubyValue, name: &str, results: &[RubyValue], place: &Sou
 }
 
 fn grouped(items: Vec<RubyValue>, keys: Vec<RubyValue>, place: &SourceSpan) -> Option<RubyData> {
-    if items.len() > MOST_GROUPED {
+    if items.len() > MAX_GROUPED {
         return None;
     }
     let mut groups = RubyHash::default();
@@ -231,7 +231,7 @@ const ITERATORS: [&str; 14] = [
 ];
 
 /// Groups are found by looking through all of them.
-const MOST_GROUPED: usize = 2000;
+const MAX_GROUPED: usize = 2000;
 
 /// Longer ranges are not walked.
-const LONGEST_RANGE: i64 = 100_000;
+const MAX_RANGE: i64 = 100_000;

@@ -69,7 +69,7 @@ impl Evaluator<'_> {
                     Some(RubyValue { data: RubyData::List(inner), .. }) => items.extend(inner),
                     Some(RubyValue { data: RubyData::Nil, .. }) | None => {}
                     Some(range @ RubyValue { data: RubyData::Range(..), .. }) => {
-                        let place = range.place.clone();
+                        let place = range.span.clone();
                         match self.operate(range, "to_a", Vec::new(), &place).data {
                             RubyData::List(inner) => items.extend(inner),
                             other => items.push(RubyValue::new(other, &place)),
@@ -128,7 +128,7 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn name_place(&self, loc: Option<&Loc>, whole: &Loc) -> SourceSpan {
-        self.place(loc.unwrap_or(whole))
+        self.span(loc.unwrap_or(whole))
     }
 }
 

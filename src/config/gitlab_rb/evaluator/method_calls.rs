@@ -13,7 +13,7 @@ use crate::config::span::SourceSpan;
 impl Evaluator<'_> {
     /// `name(…)` and `receiver.name(…)`
     pub(super) fn send(&mut self, call: &Send, block: Option<&RubyBlock<'_>>) -> RubyValue {
-        let place = self.place(&call.expression_l);
+        let place = self.span(&call.expression_l);
         let Some(receiver) = call.recv.as_deref() else { return self.bare_call(call, block, &place) };
         if let Some(word) = assigned_attribute(&call.method_name) {
             return self.set_attribute(receiver, word, &call.args, &place);
@@ -30,7 +30,7 @@ impl Evaluator<'_> {
 
     /// `receiver&.name(…)`
     pub(super) fn safe_send(&mut self, call: &CSend) -> RubyValue {
-        let place = self.place(&call.expression_l);
+        let place = self.span(&call.expression_l);
         let value = self.eval(&call.recv);
         if matches!(value.data, RubyData::Nil) {
             return value;
@@ -42,7 +42,7 @@ impl Evaluator<'_> {
 
     /// `receiver[…]`
     pub(super) fn index(&mut self, index: &Index) -> RubyValue {
-        let place = self.place(&index.expression_l);
+        let place = self.span(&index.expression_l);
         let receiver = self.eval(&index.recv);
         let arguments = self.items(&index.indexes);
         self.operate(receiver, "[]", arguments, &place)
@@ -70,7 +70,7 @@ impl Evaluator<'_> {
         if let RubyData::Unknown(why) = &receiver.data {
             let why = why.clone();
             if let Some(block) = block {
-                self.run_in_doubt(&why, block);
+                self.run_speculatively(&why, block);
             }
             return RubyValue::new(RubyData::Unknown(why), place);
         }

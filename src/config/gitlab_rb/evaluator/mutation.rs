@@ -51,7 +51,7 @@ impl Evaluator<'_> {
             && let RubyData::List(items) = &value.data
             && let Some(items) = array_methods::changed(items, name, &arguments)
         {
-            return RubyValue::new(RubyData::List(items), &value.place);
+            return RubyValue::new(RubyData::List(items), &value.span);
         }
         let pure = match (name, &value.data) {
             ("<<", _) => "+",
@@ -69,8 +69,8 @@ impl Evaluator<'_> {
 
     fn merge_into(&mut self, section: &SectionRef, hash: &RubyHash) {
         for (key, value) in &hash.0 {
-            let value = self.doubted(value.clone());
-            self.store_in_section(section, key, value, &key.place);
+            let value = self.uncertain(value.clone());
+            self.store_in_section(section, key, value, &key.span);
         }
     }
 
@@ -90,12 +90,12 @@ impl Evaluator<'_> {
                 self.merge_into(section, &hash);
             }
             ("store", [key, value]) => {
-                let stored = self.doubted(value.clone());
+                let stored = self.uncertain(value.clone());
                 self.store_in_section(section, key, stored, place);
                 return value.clone();
             }
-            ("delete", [key]) if self.doubt.is_some() => {
-                let left = self.doubted(RubyValue::nil(place));
+            ("delete", [key]) if self.uncertainty.is_some() => {
+                let left = self.uncertain(RubyValue::nil(place));
                 self.store_in_section(section, key, left, place);
             }
             ("delete", [key]) => {
@@ -119,18 +119,18 @@ impl Evaluator<'_> {
 
 /// What a method takes out, and what it leaves; `None` if it is not one that takes something out.
 fn taken(value: &RubyValue, name: &str, arguments: &[RubyValue]) -> Option<(RubyValue, RubyValue)> {
-    let nothing = || RubyValue::nil(&value.place);
+    let nothing = || RubyValue::nil(&value.span);
     match &value.data {
         RubyData::Hash(hash) if name == "delete" => {
             let mut left = hash.clone();
             let taken = left.remove(arguments.first()?);
-            Some((taken.unwrap_or_else(nothing), RubyValue::new(RubyData::Hash(left), &value.place)))
+            Some((taken.unwrap_or_else(nothing), RubyValue::new(RubyData::Hash(left), &value.span)))
         }
         RubyData::Hash(hash) if name == "store" => {
             let [key, new] = arguments else { return None };
             let mut left = hash.clone();
             left.insert(key.clone(), new.clone());
-            Some((new.clone(), RubyValue::new(RubyData::Hash(left), &value.place)))
+            Some((new.clone(), RubyValue::new(RubyData::Hash(left), &value.span)))
         }
         RubyData::List(items) => {
             let mut left = items.clone();
@@ -141,12 +141,12 @@ fn taken(value: &RubyValue, name: &str, arguments: &[RubyValue]) -> Option<(Ruby
                 ("delete", [unwanted]) if unwanted.as_unknown().is_none() => {
                     left.retain(|item| item.equals(unwanted) != Some(true));
                     let taken = if left.len() < items.len() { unwanted.clone() } else { nothing() };
-                    return Some((taken, RubyValue::new(RubyData::List(left), &value.place)));
+                    return Some((taken, RubyValue::new(RubyData::List(left), &value.span)));
                 }
                 _ => return None,
             };
             let taken = at.filter(|at| *at < left.len()).map(|at| left.remove(at));
-            Some((taken.unwrap_or_else(nothing), RubyValue::new(RubyData::List(left), &value.place)))
+            Some((taken.unwrap_or_else(nothing), RubyValue::new(RubyData::List(left), &value.span)))
         }
         _ => None,
     }

@@ -44,7 +44,7 @@ fn filled(text: &str, arguments: &[RubyValue]) -> Option<String> {
 }
 
 fn named<'a>(arguments: &'a [RubyValue], name: &str) -> Option<&'a RubyValue> {
-    let [RubyValue { data: RubyData::Hash(hash), place }] = arguments else { return None };
+    let [RubyValue { data: RubyData::Hash(hash), span: place }] = arguments else { return None };
     hash.get(&RubyValue::new(RubyData::Symbol(name.to_owned()), place))
 }
 
@@ -75,7 +75,7 @@ impl FormatDirective {
         };
         let kind = text.chars().next()?;
         let directive = FormatDirective { flags: flags.to_owned(), width: width.to_owned(), precision, name, kind };
-        (directive.width.len() <= MOST_DIGITS).then_some((directive, &text[kind.len_utf8()..]))
+        (directive.width.len() <= MAX_DIGITS).then_some((directive, &text[kind.len_utf8()..]))
     }
 
     fn write(&self, value: &RubyValue) -> Option<String> {
@@ -110,9 +110,9 @@ impl FormatDirective {
     /// How many digits stand behind the point.
     fn decimals(&self) -> Option<usize> {
         let written = self.precision.as_deref().unwrap_or("6");
-        written.parse().ok().filter(|_| written.len() <= MOST_DIGITS)
+        written.parse().ok().filter(|_| written.len() <= MAX_DIGITS)
     }
 }
 
 /// Widths are below a thousand.
-const MOST_DIGITS: usize = 3;
+const MAX_DIGITS: usize = 3;

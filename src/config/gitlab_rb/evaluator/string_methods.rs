@@ -134,7 +134,7 @@ fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan)
         ("prepend", [RubyValue { data: RubyData::Text(other), .. }]) => RubyData::Text(format!("{other}{text}")),
         ("*", [RubyValue { data: RubyData::Int(count), .. }]) => {
             let count = usize::try_from(*count).ok()?;
-            RubyData::Text(text.repeat(Some(count).filter(|count| count.saturating_mul(text.len()) <= LONGEST)?))
+            RubyData::Text(text.repeat(Some(count).filter(|count| count.saturating_mul(text.len()) <= MAX_LEN)?))
         }
         ("%", [one]) => match &one.data {
             RubyData::List(items) => sprintf::format(text, items, place).data,
@@ -178,7 +178,7 @@ fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan)
             RubyData::List(what.captures_iter(text).map(|it| RubyValue::new(found(it), place)).collect())
         }
         ("lines" | "each_line", []) => texts(text.split_inclusive('\n').map(str::to_owned).collect()),
-        ("chars", []) if text.len() <= LONGEST / 64 => texts(text.chars().map(String::from).collect()),
+        ("chars", []) if text.len() <= MAX_LEN / 64 => texts(text.chars().map(String::from).collect()),
         _ => return None,
     })
 }
@@ -208,7 +208,7 @@ fn replaced(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData>
         ) => {
             let once = usize::from(name == "sub");
             let found = |found: &regex::Captures<'_>| {
-                let key = RubyValue::text(&found[0], &arguments[0].place);
+                let key = RubyValue::text(&found[0], &arguments[0].span);
                 with.get(&key).and_then(RubyValue::to_text).unwrap_or_default()
             };
             what.replacen(text, once, found).into_owned()
@@ -230,7 +230,7 @@ fn replaced(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData>
         }
         ("ljust" | "rjust", [RubyValue { data: RubyData::Int(width), .. }, rest @ ..]) => {
             let pad = rest.first().map_or(Some(" "), RubyValue::as_key)?;
-            let missing = usize::try_from(*width).ok()?.min(LONGEST).saturating_sub(text.chars().count());
+            let missing = usize::try_from(*width).ok()?.min(MAX_LEN).saturating_sub(text.chars().count());
             let padding: String = pad.chars().cycle().take(missing).collect();
             if name == "ljust" { format!("{text}{padding}") } else { format!("{padding}{text}") }
         }
@@ -319,4 +319,4 @@ fn without_empty_end(mut parts: Vec<String>) -> Vec<String> {
 }
 
 /// The longest text that `*` may make, in bytes.
-const LONGEST: usize = 1 << 20;
+const MAX_LEN: usize = 1 << 20;

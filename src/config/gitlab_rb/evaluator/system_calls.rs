@@ -18,9 +18,9 @@ use crate::config::span::SourceSpan;
 impl Evaluator<'_> {
     /// A constant of the file, or one of Ruby's, by its name.
     pub(super) fn constant(&mut self, constant: &Const) -> RubyValue {
-        let place = self.place(&constant.expression_l);
+        let place = self.span(&constant.expression_l);
         if let Some(value) = self.globals.get(&constant.name) {
-            return RubyValue { place, ..value.clone() };
+            return RubyValue { span: place, ..value.clone() };
         }
         let name = match constant.scope.as_deref() {
             Some(Node::Const(outer)) => format!("{}::{}", outer.name, constant.name),

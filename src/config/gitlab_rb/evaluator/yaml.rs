@@ -17,11 +17,11 @@ pub(super) fn load(text: &str, place: &SourceSpan) -> RubyValue {
     let mut open: Vec<OpenCollection> = Vec::new();
     for event in Parser::new_from_str(text) {
         let done = match event {
-            Ok((Event::SequenceStart(0, None), _)) if open.len() < DEEPEST => {
+            Ok((Event::SequenceStart(0, None), _)) if open.len() < MAX_DEPTH => {
                 open.push(OpenCollection::List(Vec::new()));
                 continue;
             }
-            Ok((Event::MappingStart(0, None), _)) if open.len() < DEEPEST => {
+            Ok((Event::MappingStart(0, None), _)) if open.len() < MAX_DEPTH => {
                 open.push(OpenCollection::Hash(Vec::new(), None));
                 continue;
             }
@@ -112,7 +112,7 @@ fn number(text: &str) -> Option<RubyData> {
 }
 
 /// Lists and hashes nest no deeper.
-const DEEPEST: usize = 50;
+const MAX_DEPTH: usize = 50;
 
 #[cfg(test)]
 mod tests {

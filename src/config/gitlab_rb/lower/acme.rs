@@ -21,33 +21,33 @@ pub(super) fn section(
         contact: contacts(reader),
         directory: reader.parsed(directory, acme::directory),
         key: key(reader),
-        state_directory: Setting::said_at(state_directory.to_owned(), place),
+        state_directory: Setting::set_at(state_directory.to_owned(), place),
         ..AcmeSection::default()
     };
-    Setting::said_at(section, place)
+    Setting::set_at(section, place)
 }
 
 /// Names in the certificate that no host has.
 pub(super) fn names(reader: &mut SettingsReader<'_>) -> Setting<Vec<Spanned<HostName>>> {
     let Some(said) = reader.texts_at(&["letsencrypt", "alt_names"]).filter(|said| !said.is_empty()) else {
-        return Setting::Unsaid;
+        return Setting::Unset;
     };
-    let place = said[0].place.clone();
+    let place = said[0].span.clone();
     let mut names = Vec::new();
-    for Spanned { value, place } in said {
+    for Spanned { value, span: place } in said {
         match HostName::parse(&value) {
-            Ok(value) => names.push(Spanned { value, place }),
+            Ok(value) => names.push(Spanned { value, span: place }),
             Err(_) => {
                 let error = Diagnostic::error(&place, format!("`{value}` is not a name of a host"));
                 reader.problems.push(error.help("no wildcards either: authorities confirm them by DNS alone"));
             }
         }
     }
-    Setting::said_at(names, &place)
+    Setting::set_at(names, &place)
 }
 
 /// Says of all settings that only obtaining needs that they have no effect.
-pub(super) fn remark_on_idle(reader: &mut SettingsReader<'_>) {
+pub(super) fn note_unused(reader: &mut SettingsReader<'_>) {
     for key in ["contact_emails", "acme_production_endpoint", "key_type", "key_size", "ec_curve", "alt_names"] {
         reader
             .no_effect_at(&["letsencrypt", key], "no certificates are obtained: letsencrypt['enable'] is not true");
@@ -56,17 +56,17 @@ pub(super) fn remark_on_idle(reader: &mut SettingsReader<'_>) {
 
 fn contacts(reader: &mut SettingsReader<'_>) -> Setting<Vec<Spanned<AcmeContact>>> {
     let Some(said) = reader.texts_at(&["letsencrypt", "contact_emails"]).filter(|said| !said.is_empty()) else {
-        return Setting::Unsaid;
+        return Setting::Unset;
     };
-    let place = said[0].place.clone();
+    let place = said[0].span.clone();
     let mut contacts = Vec::new();
-    for Spanned { value, place } in said {
+    for Spanned { value, span: place } in said {
         match acme::contact(&value) {
-            Ok(value) => contacts.push(Spanned { value, place }),
+            Ok(value) => contacts.push(Spanned { value, span: place }),
             Err(mistake) => reader.problems.push(mistake.at(&place)),
         }
     }
-    Setting::said_at(contacts, &place)
+    Setting::set_at(contacts, &place)
 }
 
 /// The package makes RSA keys unless told otherwise. Here that is said by naming a size or the type: an ECDSA key

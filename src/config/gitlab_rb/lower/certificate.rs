@@ -19,10 +19,9 @@ impl ServiceHost {
             ExternalScheme::Http => lowering.surroundings.node("fqdn").unwrap_or(self.url.host.clone()),
         };
         KEYS.map(|(key, ending)| {
-            let default =
-                || Spanned { value: format!("/etc/gitlab/ssl/{host}.{ending}"), place: self.place.clone() };
+            let default = || Spanned { value: format!("/etc/gitlab/ssl/{host}.{ending}"), span: self.span.clone() };
             let said = lowering.reader.text_of(self.service.owner(), key).unwrap_or_else(default);
-            Spanned { value: PathBuf::from(said.value), place: said.place }
+            Spanned { value: PathBuf::from(said.value), span: said.span }
         })
     }
 
@@ -33,7 +32,7 @@ impl ServiceHost {
         lowering: &mut LowerContext<'_, '_>,
     ) -> [Setting<Vec<Spanned<PathBuf>>>; 2] {
         if !listening.tls {
-            return [Setting::Unsaid, Setting::Unsaid];
+            return [Setting::Unset, Setting::Unset];
         }
         let own = self.own_certificate(lowering);
         let shared = lowering.lets_encrypt.in_place_of(self.service, &own, lowering.surroundings).cloned();
@@ -43,7 +42,7 @@ impl ServiceHost {
                 lowering.reader.no_effect(self.service.owner(), key, why);
             }
         }
-        shared.unwrap_or(own).map(|file| Setting::Said(Spanned { place: file.place.clone(), value: vec![file] }))
+        shared.unwrap_or(own).map(|file| Setting::Set(Spanned { span: file.span.clone(), value: vec![file] }))
     }
 
     /// The pass phrases of its key. Whoever is in GitLab's certificate needs those of GitLab's key: a pair is one, and
@@ -54,14 +53,14 @@ impl ServiceHost {
         lowering: &mut LowerContext<'_, '_>,
     ) -> Setting<PathBuf> {
         if !listening.tls {
-            return Setting::Unsaid;
+            return Setting::Unset;
         }
         let own = self.own_certificate(lowering);
         let shared = lowering.lets_encrypt.in_place_of(self.service, &own, lowering.surroundings);
         let owner = shared.map_or(self.service.owner(), |_| SettingOwner::Gitlab);
         let said = lowering.reader.text_of(owner, "ssl_password_file");
-        said.map_or(Setting::Unsaid, |said| {
-            Setting::Said(Spanned { value: PathBuf::from(said.value), place: said.place })
+        said.map_or(Setting::Unset, |said| {
+            Setting::Set(Spanned { value: PathBuf::from(said.value), span: said.span })
         })
     }
 }

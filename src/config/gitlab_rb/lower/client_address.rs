@@ -13,7 +13,7 @@ pub(super) fn is_proxied(owner: SettingOwner, reader: &mut SettingsReader<'_>) -
 }
 
 /// nginx's variable for the address that applications are told without being asked.
-pub(super) fn told(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> &'static str {
+pub(super) fn real_ip(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> &'static str {
     if is_proxied(owner, reader) { "$proxy_protocol_addr" } else { "$remote_addr" }
 }
 
@@ -27,13 +27,13 @@ pub(super) fn of(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Settin
         recursive: reader.parsed(is_recursive, recursive),
         trusted: trusted(owner, reader),
     };
-    match section.trusted.place().cloned() {
-        Some(place) => Setting::Said(Spanned { value: section, place }),
+    match section.trusted.span().cloned() {
+        Some(place) => Setting::Set(Spanned { value: section, span: place }),
         None => {
             for key in ["real_ip_header", "real_ip_recursive"] {
                 reader.no_effect(owner, key, "real_ip_trusted_addresses names nobody, so nobody is asked");
             }
-            Setting::Unsaid
+            Setting::Unset
         }
     }
 }
@@ -52,17 +52,17 @@ fn trusted(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Setting<Vec<
     let mut networks = Vec::new();
     for written in reader.texts(owner, "real_ip_trusted_addresses").unwrap_or_default() {
         if written.value == "unix:" {
-            let warning = Diagnostic::warning(&written.place, "no client connects over a unix socket");
+            let warning = Diagnostic::warning(&written.span, "no client connects over a unix socket");
             reader.problems.push(warning.help("remove it"));
             continue;
         }
         match client_address::trusted(written.value.trim()) {
-            Ok(value) => networks.push(Spanned { value, place: written.place }),
-            Err(mistake) => reader.problems.push(mistake.at(&written.place)),
+            Ok(value) => networks.push(Spanned { value, span: written.span }),
+            Err(mistake) => reader.problems.push(mistake.at(&written.span)),
         }
     }
-    match networks.first().map(|first| first.place.clone()) {
-        Some(place) => Setting::Said(Spanned { value: networks, place }),
-        None => Setting::Unsaid,
+    match networks.first().map(|first| first.span.clone()) {
+        Some(place) => Setting::Set(Spanned { value: networks, span: place }),
+        None => Setting::Unset,
     }
 }

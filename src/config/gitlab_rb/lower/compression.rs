@@ -24,11 +24,11 @@ pub(super) fn of(
     // (BREACH); the package takes care of that for Mattermost.
     let is_exposed = service == Service::Mattermost && tls;
     if is_exposed || reader.flag(owner, "gzip_enabled") == Some(false) {
-        return Setting::said_at(CompressionPolicy::Off, place);
+        return Setting::set_at(CompressionPolicy::Off, place);
     }
     match rules(owner, service, reader) {
-        Some(rules) => Setting::said_at(CompressionPolicy::Gzip(Box::new(rules)), place),
-        None => Setting::Unreadable,
+        Some(rules) => Setting::set_at(CompressionPolicy::Gzip(Box::new(rules)), place),
+        None => Setting::Invalid,
     }
 }
 
@@ -36,14 +36,13 @@ fn rules(owner: SettingOwner, service: Service, reader: &mut SettingsReader<'_>)
     let usual = compression::of_package();
     let (min_length, vary) = match service {
         Service::Gitlab => (usual.min_length, usual.vary),
-        _ => (NGINX_MIN_LENGTH, GzipVary::Untold),
+        _ => (NGINX_MIN_LENGTH, GzipVary::Off),
     };
     let level =
         reader.text_of(owner, "gzip_comp_level").and_then(|said| GzipLevel::new(said.value.trim().parse().ok()?));
     // A number is as good as a text.
     let oldest_http = reader.of(owner, "gzip_http_version");
-    let oldest_http =
-        oldest_http.and_then(|it| Some(Spanned { value: it.value.to_text()?, place: it.value.place }));
+    let oldest_http = oldest_http.and_then(|it| Some(Spanned { value: it.value.to_text()?, span: it.value.span }));
     let proxied = reader.text_of(owner, "gzip_proxied");
     Some(GzipPolicy {
         types: types(owner, usual.types, reader)?,
@@ -64,7 +63,7 @@ fn types(
     let Some(written) = reader.texts(owner, "gzip_types") else { return Some(usual) };
     for said in &written {
         if let Err(mistake) = compression::types([said.value.as_str()]) {
-            reader.problems.push(mistake.at(&said.place));
+            reader.problems.push(mistake.at(&said.span));
             return None;
         }
     }
@@ -79,7 +78,7 @@ fn read<T>(
     usual: T,
     reader: &mut SettingsReader<'_>,
 ) -> Option<T> {
-    let Some(Spanned { value, place }) = said else { return Some(usual) };
+    let Some(Spanned { value, span: place }) = said else { return Some(usual) };
     parse(&value).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok()
 }
 

@@ -21,26 +21,26 @@ pub(super) struct HostErrorPages {
 /// Only GitLab's host has pages. With `custom_error_pages` they also replace what GitLab answers.
 pub(super) fn of(plan: &ServiceHost, lowering: &mut LowerContext<'_, '_>) -> HostErrorPages {
     if plan.service != Service::Gitlab {
-        return HostErrorPages { pages: Setting::Unsaid, intercept: Setting::Unsaid };
+        return HostErrorPages { pages: Setting::Unset, intercept: Setting::Unset };
     }
     let custom = lowering.reader.hash(plan.service.owner(), "custom_error_pages");
     let custom = custom.filter(|said| !said.value.0.is_empty());
     let mut pages = Vec::new();
     for (code, words) in custom.iter().flat_map(|said| &said.value.0) {
         match custom_page(code, words, lowering) {
-            Ok(page) => pages.push(Spanned { value: page, place: code.place.clone() }),
+            Ok(page) => pages.push(Spanned { value: page, span: code.span.clone() }),
             Err(error) => lowering.reader.problems.push(error),
         }
     }
     for status in OWN_PAGES {
         if pages.iter().all(|page| page.value.status != status) {
             let content = ErrorPageSource::File(format!("{PUBLIC}/{}.html", status.as_str()).into());
-            pages.push(plan.said_value(ErrorPage { status, content }));
+            pages.push(plan.url_value(ErrorPage { status, content }));
         }
     }
     pages.sort_by_key(|page| page.value.status);
-    let intercept = custom.map_or(Setting::Unsaid, |said| Setting::said_at(InterceptErrors::Replace, &said.place));
-    HostErrorPages { pages: plan.said(pages), intercept }
+    let intercept = custom.map_or(Setting::Unset, |said| Setting::set_at(InterceptErrors::Replace, &said.span));
+    HostErrorPages { pages: plan.url_setting(pages), intercept }
 }
 
 impl HostErrorPages {
@@ -60,14 +60,14 @@ impl HostErrorPages {
                 false => ("text/plain", format!("{text}\n")),
             };
             let content = ErrorPageSource::Text { content_type: HeaderValue::from_static(content_type), body };
-            plan.said_value(ErrorPage { status: *status, content })
+            plan.url_value(ErrorPage { status: *status, content })
         };
-        plan.said(statuses.iter().map(page).collect())
+        plan.url_setting(statuses.iter().map(page).collect())
     }
 
     /// The paths of the pages themselves, which are nothing for clients to ask for.
     pub(super) fn own_paths(&self) -> String {
-        let statuses = self.pages.said().map(|said| &said.value[..]).unwrap_or_default();
+        let statuses = self.pages.as_set().map(|said| &said.value[..]).unwrap_or_default();
         let codes: Vec<&str> = statuses.iter().map(|page| page.value.status.as_str()).collect();
         format!(r"^/({})(-custom)?\.html$", codes.join("|"))
     }
@@ -82,7 +82,7 @@ fn custom_page(
     let text = code.to_text().unwrap_or_default();
     let status = text.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok());
     let Some(status) = status.filter(|status| status.is_client_error() || status.is_server_error()) else {
-        let error = Diagnostic::error(&code.place, format!("`{text}` is not the code of an error"));
+        let error = Diagnostic::error(&code.span, format!("`{text}` is not the code of an error"));
         return Err(error.help("write a number from 400 to 599, such as '404'"));
     };
     let file = PathBuf::from(format!("{PUBLIC}/{}-custom.html", status.as_str()));
@@ -95,7 +95,7 @@ fn custom_page(
         _ => {
             let message = format!("the page for {text} takes a hash, not {}", words.kind());
             let help = "write { 'title' => '…', 'header' => '…', 'message' => '…' }";
-            return Err(Diagnostic::error(&words.place, message).help(help));
+            return Err(Diagnostic::error(&words.span, message).help(help));
         }
     };
     let [title, header, message] = ["title", "header", "message"].map(|key| word(&words, key));

@@ -15,7 +15,7 @@ pub(super) struct ExternalUrl {
     pub(super) port: u16,
     /// Without the slash at its end; empty for the root.
     pub(super) path: String,
-    pub(super) place: SourceSpan,
+    pub(super) span: SourceSpan,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl ExternalUrl {
     fn parse_among(schemes: &SchemePair, said: &Spanned<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
         let [(plain, _), (encrypted, _)] = *schemes;
         let text = said.value.as_str();
-        let wrong = |message: String| Diagnostic::error(&said.place, message);
+        let wrong = |message: String| Diagnostic::error(&said.span, message);
         if text.trim() != text || text.contains(char::is_whitespace) {
             return Err(wrong(format!("the URL of {service} has blanks in it: {text:?}")).help("remove them"));
         }
@@ -86,7 +86,7 @@ impl ExternalUrl {
             name,
             port,
             path: path.trim_end_matches('/').to_owned(),
-            place: said.place.clone(),
+            span: said.span.clone(),
         })
     }
 
@@ -101,7 +101,7 @@ impl ExternalUrl {
         if url.path.is_empty() {
             return Ok(url);
         }
-        Err(Diagnostic::error(&said.place, format!("the URL of {service} cannot have a path: {}", url.path))
+        Err(Diagnostic::error(&said.span, format!("the URL of {service} cannot have a path: {}", url.path))
             .help(format!("{service} needs a name of its own: '{}://…', without a path", url.scheme.as_str())))
     }
 }
@@ -129,7 +129,8 @@ mod tests {
 
     fn parse(text: &str) -> Result<ExternalUrl, String> {
         let place = SourceSpan::file(&SourceFile::new(Path::new("gitlab.rb"), ""));
-        ExternalUrl::parse(&Spanned { value: text.to_owned(), place }, "GitLab").map_err(|error| error.message)
+        ExternalUrl::parse(&Spanned { value: text.to_owned(), span: place }, "GitLab")
+            .map_err(|error| error.message)
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) fn read(fqdn: Option<String>, reader: &mut SettingsReader<'_>) -> Opt
         name,
         port: port.unwrap_or(scheme.port()),
         path: String::new(),
-        place: place.clone(),
+        span: place.clone(),
     };
     let message = format!("external_url is not set, so GitLab is served as {}", url.origin());
     let warning = Diagnostic::warning(&place, message);

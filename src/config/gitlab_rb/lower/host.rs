@@ -38,15 +38,15 @@ impl ServiceHost {
         let redirects = listening.redirects();
         let pages = error_pages::of(self, lowering);
         let mut settings = HostSettings {
-            tls: self.said(listening.tls),
-            listen: self.said(listening.listen),
-            redirect_from: self.said(listening.redirect_from),
-            proxy_protocol: self.said(client_address::is_proxied(owner, lowering.reader)),
+            tls: self.url_setting(listening.tls),
+            listen: self.url_setting(listening.listen),
+            redirect_from: self.url_setting(listening.redirect_from),
+            proxy_protocol: self.url_setting(client_address::is_proxied(owner, lowering.reader)),
             client_address: client_address::of(owner, lowering.reader),
             hsts: response_headers::hsts(self, listening.tls, lowering.reader),
-            referrer_policy: self.said(self.referrer_policy(lowering)),
-            compression: compression::of(self.service, listening.tls, &self.place, lowering.reader),
-            access_log: self.said(self.access_log(lowering)),
+            referrer_policy: self.url_setting(self.referrer_policy(lowering)),
+            compression: compression::of(self.service, listening.tls, &self.span, lowering.reader),
+            access_log: self.url_setting(self.access_log(lowering)),
             access_log_format: log_format::format(self.service, lowering.reader),
             access_log_escape: log_format::escape(self.service, lowering.reader),
             forwarding: self.forwarding(listening.tls, &pages, lowering),
@@ -54,24 +54,25 @@ impl ServiceHost {
         };
         if listening.tls {
             let http2 = lowering.reader.flag(owner, "http2_enabled").unwrap_or(self.service != Service::Registry);
-            settings.http2 = self.said(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
+            settings.http2 =
+                self.url_setting(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
             settings.encryption = tls::settings(self, lowering.reader);
-            let shown = certificate.said().and_then(|said| said.value.first());
+            let shown = certificate.as_set().and_then(|said| said.value.first());
             if shown.is_some_and(|file| lowering.lets_encrypt.obtains(&file.value)) {
-                settings.acme = self.said(true);
+                settings.acme = self.url_setting(true);
             }
         }
         // The routes name the application where the host alone does not say everything.
         let routed = !self.url.path.is_empty() || self.service == Service::Kas;
         HostSection {
-            place: self.place.clone(),
-            name: self.said(self.name.clone()),
-            aliases: Setting::Unsaid,
-            upstream: if routed { Setting::Unsaid } else { Setting::Said(self.upstream.clone()) },
+            span: self.span.clone(),
+            name: self.url_setting(self.name.clone()),
+            aliases: Setting::Unset,
+            upstream: if routed { Setting::Unset } else { Setting::Set(self.upstream.clone()) },
             certificate,
             certificate_key,
             key_password_file,
-            public_port: public_port.map_or(Setting::Unsaid, |port| self.said(port)),
+            public_port: public_port.map_or(Setting::Unset, |port| self.url_setting(port)),
             acme_challenge_directory: self.challenges(lowering),
             acme_names: self.further_names(lowering),
             settings,
@@ -85,10 +86,10 @@ impl ServiceHost {
         let said = lowering.reader.text(&["letsencrypt", "wwwroot"]);
         let is_single = matches!(self.name, HostPattern::Exact(_));
         match (said, &lowering.lets_encrypt) {
-            _ if !is_single => Setting::Unsaid,
-            (Some(said), _) => Setting::said_at(said.value.into(), &said.place),
-            (None, LetsEncrypt::On { .. }) => self.said(WWW.into()),
-            (None, LetsEncrypt::Off) => Setting::Unsaid,
+            _ if !is_single => Setting::Unset,
+            (Some(said), _) => Setting::set_at(said.value.into(), &said.span),
+            (None, LetsEncrypt::On { .. }) => self.url_setting(WWW.into()),
+            (None, LetsEncrypt::Off) => Setting::Unset,
         }
     }
 
@@ -96,7 +97,7 @@ impl ServiceHost {
     fn further_names(&self, lowering: &mut LowerContext<'_, '_>) -> Setting<Vec<Spanned<HostName>>> {
         match &lowering.lets_encrypt {
             LetsEncrypt::On { .. } if self.service == Service::Gitlab => acme::names(lowering.reader),
-            LetsEncrypt::On { .. } | LetsEncrypt::Off => Setting::Unsaid,
+            LetsEncrypt::On { .. } | LetsEncrypt::Off => Setting::Unset,
         }
     }
 
@@ -123,7 +124,7 @@ impl ServiceHost {
             return HeaderSetting::Send(default);
         };
         HeaderSetting::Send(header::value(&said.value).unwrap_or_else(|mistake| {
-            lowering.reader.problems.push(mistake.at(&said.place));
+            lowering.reader.problems.push(mistake.at(&said.span));
             default
         }))
     }
@@ -151,19 +152,19 @@ impl ServiceHost {
         // The registry's and Pages' are fixed in the package.
         let read_timeout = match self.service {
             Service::Gitlab | Service::Mattermost => lowering.reader.span(owner, "proxy_read_timeout"),
-            Service::Registry => Some(self.said_value(Duration::from_secs(900))),
-            Service::Pages | Service::Kas => Some(self.said_value(Duration::from_secs(60))),
+            Service::Registry => Some(self.url_value(Duration::from_secs(900))),
+            Service::Pages | Service::Kas => Some(self.url_value(Duration::from_secs(60))),
         };
         let connect_timeout = match self.service {
-            Service::Kas => Some(self.said_value(Duration::from_secs(5))),
+            Service::Kas => Some(self.url_value(Duration::from_secs(5))),
             _ => lowering.reader.span(owner, "proxy_connect_timeout"),
         };
         let tunnel = read_timeout.clone().filter(|_| !matches!(self.service, Service::Pages | Service::Kas));
         ForwardSettings {
-            max_body: body_limit(owner, lowering.reader),
-            connect_timeout: connect_timeout.map_or(Setting::Unsaid, Setting::Said),
-            tunnel_idle_timeout: tunnel.map_or(Setting::Unsaid, Setting::Said),
-            read_timeout: read_timeout.map_or(Setting::Unsaid, Setting::Said),
+            max_request_body: body_limit(owner, lowering.reader),
+            connect_timeout: connect_timeout.map_or(Setting::Unset, Setting::Set),
+            tunnel_idle_timeout: tunnel.map_or(Setting::Unset, Setting::Set),
+            upstream_read_timeout: read_timeout.map_or(Setting::Unset, Setting::Set),
             request_headers: request_headers::of(self, tls, lowering.reader),
             error_pages: pages.pages.clone(),
             intercept_errors: pages.intercept.clone(),
@@ -183,7 +184,9 @@ impl ServiceHost {
             None => Vec::new(),
         };
         if pages.intercept() {
-            routes.iter_mut().for_each(|route| route.settings.intercept_errors = self.said(InterceptErrors::Pass));
+            routes
+                .iter_mut()
+                .for_each(|route| route.settings.intercept_errors = self.url_setting(InterceptErrors::Pass));
         }
         routes
     }
@@ -199,11 +202,11 @@ impl listen::ListenSettings {
 /// The body limit of a host. nginx means "unlimited" by 0, and that is the package's default.
 fn body_limit(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Setting<BodyLimit> {
     match reader.text_of(owner, "client_max_body_size") {
-        Some(Spanned { value, place }) => match units::body_limit(&value) {
-            Some(value) => Setting::Said(Spanned { value, place }),
-            None => Setting::Unreadable,
+        Some(Spanned { value, span: place }) => match units::body_limit(&value) {
+            Some(value) => Setting::Set(Spanned { value, span: place }),
+            None => Setting::Invalid,
         },
-        None => Setting::Unsaid,
+        None => Setting::Unset,
     }
 }
 

@@ -51,7 +51,7 @@ impl Kas {
             reader
                 .no_effect_at(&["gitlab_kas", "certificate_file"], "without key_file the agent server has no TLS");
         }
-        let file = |said: Spanned<String>| Spanned { value: PathBuf::from(said.value), place: said.place };
+        let file = |said: Spanned<String>| Spanned { value: PathBuf::from(said.value), span: said.span };
         let mut span = |key: &str, default: u64| {
             reader.span(SettingOwner::Kas, key).map_or(Duration::from_secs(default), |said| said.value)
         };
@@ -83,18 +83,18 @@ impl Kas {
 
     fn agents(&self, plan: &ServiceHost, path: PathMatch) -> RouteSection {
         let mut route = plan.route(path, self.action(plan, &self.agents, document::UpstreamScheme::Https));
-        route.replace_with = plan.said(PathAndQuery::from_static("/"));
+        route.replace_with = plan.url_setting(PathAndQuery::from_static("/"));
         route.settings = self.settings(plan);
         route
     }
 
     fn api(&self, plan: &ServiceHost, path: PathMatch) -> RouteSection {
         let mut route = plan.route(path, self.action(plan, &self.api, document::UpstreamScheme::Https));
-        route.replace_with = plan.said(PathAndQuery::from_static("/"));
+        route.replace_with = plan.url_setting(PathAndQuery::from_static("/"));
         route.settings = ForwardSettings {
-            connect_timeout: plan.said(self.api_connect_timeout),
-            read_timeout: plan.said(self.api_read_timeout),
-            tunnel_idle_timeout: plan.said(self.api_read_timeout),
+            connect_timeout: plan.url_setting(self.api_connect_timeout),
+            upstream_read_timeout: plan.url_setting(self.api_read_timeout),
+            tunnel_idle_timeout: plan.url_setting(self.api_read_timeout),
             ..self.settings(plan)
         };
         route
@@ -105,7 +105,7 @@ impl Kas {
         let plain = UpstreamRef { scheme: document::UpstreamScheme::Grpc, ..self.agents.clone() };
         let mut route =
             plan.route(PathMatch::Prefix(prefix), self.action(plan, &plain, document::UpstreamScheme::Grpcs));
-        route.settings = ForwardSettings { read_timeout: plan.said(HOUR), ..self.settings(plan) };
+        route.settings = ForwardSettings { upstream_read_timeout: plan.url_setting(HOUR), ..self.settings(plan) };
         route
     }
 
@@ -116,14 +116,14 @@ impl Kas {
         with_tls: document::UpstreamScheme,
     ) -> Setting<RouteActionSection> {
         let scheme = if self.certificate.is_some() { with_tls } else { plain.scheme };
-        plan.said(RouteActionSection::Upstream(UpstreamRef { scheme, ..plain.clone() }))
+        plan.url_setting(RouteActionSection::Upstream(UpstreamRef { scheme, ..plain.clone() }))
     }
 
     fn settings(&self, plan: &ServiceHost) -> ForwardSettings {
         let Some(certificate) = &self.certificate else { return ForwardSettings::default() };
-        let pin = Setting::Said(certificate.clone());
+        let pin = Setting::Set(certificate.clone());
         ForwardSettings {
-            upstream_tls: plan.said(UpstreamTlsSection { pin, ..UpstreamTlsSection::default() }),
+            upstream_tls: plan.url_setting(UpstreamTlsSection { pin, ..UpstreamTlsSection::default() }),
             ..ForwardSettings::default()
         }
     }
@@ -149,8 +149,7 @@ pub(super) fn url(said: &Spanned<String>, reader: &mut SettingsReader<'_>) -> Re
     if let Some(place) =
         reader.entry(&["gitlab_kas", "listen_websocket"]).filter(|it| it.value.truth() == Some(false))
     {
-        let error =
-            Diagnostic::error(&place.place, "a host of its own needs an agent server that takes WebSockets");
+        let error = Diagnostic::error(&place.span, "a host of its own needs an agent server that takes WebSockets");
         return Err(error.help("set gitlab_kas['listen_websocket'] = true, or take the line out"));
     }
     let default = match url.scheme {
@@ -161,12 +160,12 @@ pub(super) fn url(said: &Spanned<String>, reader: &mut SettingsReader<'_>) -> Re
     let port = said_port.unwrap_or(default);
     if url.port != port && said_port.is_none() {
         let message = format!("the port of this URL is not listened on; {port} is, as in the package");
-        let warning = Diagnostic::warning(&said.place, message);
+        let warning = Diagnostic::warning(&said.span, message);
         reader.problems.push(warning.help(format!("set gitlab_kas_nginx['port'] = {}", url.port)));
     }
     url.port = port;
     if let Some(host) = reader.text_of(SettingOwner::Kas, "host") {
-        let wrong = |why| Diagnostic::error(&host.place, format!("`{}` is not a host name: {why}", host.value));
+        let wrong = |why| Diagnostic::error(&host.span, format!("`{}` is not a host name: {why}", host.value));
         url.name = HostName::parse(&host.value).map_err(wrong)?;
     }
     Ok(url)

@@ -21,7 +21,7 @@ pub(super) fn add_port(gitlab: &mut HostSection, reader: &mut SettingsReader<'_>
     let addresses = addresses(gitlab, reader);
     let https = reader.entry(&["gitlab_rails", "kerberos_https"]).filter(|said| said.value.truth() == Some(true));
     match (https, gitlab.settings.tls.value_or(false), &mut gitlab.settings.listen) {
-        (Some(_), true, Setting::Said(listen)) | (None, false, Setting::Said(listen)) => {
+        (Some(_), true, Setting::Set(listen)) | (None, false, Setting::Set(listen)) => {
             listen.value.extend(addresses);
             None
         }
@@ -38,30 +38,30 @@ pub(super) fn add_port(gitlab: &mut HostSection, reader: &mut SettingsReader<'_>
 fn addresses(gitlab: &HostSection, reader: &mut SettingsReader<'_>) -> Vec<Spanned<SocketAddr>> {
     let said = reader.text(&["gitlab_rails", "kerberos_port"]);
     let port = said.and_then(|said| said.value.parse().ok()).unwrap_or(8443);
-    let listen = gitlab.settings.listen.said().map(|said| &said.value[..]).unwrap_or_default();
+    let listen = gitlab.settings.listen.as_set().map(|said| &said.value[..]).unwrap_or_default();
     let on_port = |said: &Spanned<SocketAddr>| Spanned {
         value: SocketAddr::new(said.value.ip(), port),
-        place: said.place.clone(),
+        span: said.span.clone(),
     };
     listen.iter().map(on_port).collect()
 }
 
 fn plain(gitlab: &HostSection, addresses: Vec<Spanned<SocketAddr>>) -> HostSection {
     let mut host = gitlab.clone();
-    let place = host.place.clone();
+    let place = host.span.clone();
     (host.certificate, host.certificate_key, host.key_password_file) = Default::default();
-    host.public_port = Setting::Unsaid;
-    host.settings.tls = Setting::Said(Spanned { value: false, place: place.clone() });
-    host.settings.listen = Setting::Said(Spanned { value: addresses, place });
-    host.settings.redirect_from = Setting::Unsaid;
+    host.public_port = Setting::Unset;
+    host.settings.tls = Setting::Set(Spanned { value: false, span: place.clone() });
+    host.settings.listen = Setting::Set(Spanned { value: addresses, span: place });
+    host.settings.redirect_from = Setting::Unset;
     (host.settings.http2, host.settings.encryption) = Default::default();
     for route in &mut host.routes {
-        route.before_redirect = Setting::Unsaid;
+        route.before_redirect = Setting::Unset;
     }
     host
 }
 
 fn without_certificate(https: &HashEntry) -> Diagnostic {
-    Diagnostic::error(&https.place, "the port for Kerberos cannot speak HTTPS: GitLab's host has no certificate")
+    Diagnostic::error(&https.span, "the port for Kerberos cannot speak HTTPS: GitLab's host has no certificate")
         .help("set kerberos_https to false, or let GitLab's host speak HTTPS")
 }

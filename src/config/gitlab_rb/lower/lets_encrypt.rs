@@ -44,15 +44,15 @@ impl LetsEncrypt {
         let is_undecided = said.is_none() && is_https && !is_remembered;
         let is_needed = is_undecided && is_needed(&files, reader, surroundings);
         if is_needed {
-            tell_of_obtaining(&files, gitlab, reader);
+            warn_implicit_acme(&files, gitlab, reader);
         }
         let on = said.unwrap_or(is_remembered || is_needed);
         if !on {
-            acme::remark_on_idle(reader);
+            acme::note_unused(reader);
             return LetsEncrypt::Off;
         }
         warn_of_nginx(reader);
-        let place = reader.entry(&["letsencrypt", "enable"]).map_or(gitlab.place.clone(), |said| said.place);
+        let place = reader.entry(&["letsencrypt", "enable"]).map_or(gitlab.span.clone(), |said| said.span);
         LetsEncrypt::On { gitlab: Box::new(gitlab.url.clone()), certificate: Box::new(files), place }
     }
 
@@ -62,7 +62,7 @@ impl LetsEncrypt {
             LetsEncrypt::On { place, certificate, .. } => {
                 acme::section(&state_directory(certificate), place, reader)
             }
-            LetsEncrypt::Off => Setting::Unsaid,
+            LetsEncrypt::Off => Setting::Unset,
         }
     }
 
@@ -75,8 +75,8 @@ impl LetsEncrypt {
         [("ssl_certificate", "crt"), ("ssl_certificate_key", "key")].map(|(key, ending)| {
             let default = || format!("/etc/gitlab/ssl/{}.{ending}", gitlab.url.host);
             let said = reader.text_of(SettingOwner::Gitlab, key);
-            let place = said.as_ref().map_or(&gitlab.place, |said| &said.place).clone();
-            Spanned { value: PathBuf::from(said.map_or_else(default, |said| said.value)), place }
+            let place = said.as_ref().map_or(&gitlab.span, |said| &said.span).clone();
+            Spanned { value: PathBuf::from(said.map_or_else(default, |said| said.value)), span: place }
         })
     }
 
@@ -88,7 +88,7 @@ impl LetsEncrypt {
                 "certificates are obtained for GitLab's host, and there is none",
             );
         }
-        acme::remark_on_idle(reader);
+        acme::note_unused(reader);
     }
 
     /// The registry that the package opens on GitLab's own host if nothing is said about one.
@@ -145,11 +145,11 @@ fn state_directory(files: &CertificatePaths) -> PathBuf {
 fn warn_of_nginx(reader: &mut SettingsReader<'_>) {
     let nginx_is_off = reader.flag_at(&["nginx", "enable"]) == Some(false);
     // The package does not read the overrides.
-    let is_read = |enabled: &HashEntry| !enabled.place.file_name().ends_with(overrides::FILE_NAME);
+    let is_read = |enabled: &HashEntry| !enabled.span.file_name().ends_with(overrides::FILE_NAME);
     let enabled = reader.entry(&["letsencrypt", "enable"]).filter(|enabled| nginx_is_off && is_read(enabled));
     let Some(enabled) = enabled else { return };
     let message = "with letsencrypt['enable'] = true, `gitlab-ctl reconfigure` starts the bundled nginx again";
-    let warning = Diagnostic::warning(&enabled.place, message);
+    let warning = Diagnostic::warning(&enabled.span, message);
     reader.problems.push(
         warning
             .help("remove the line here, so that the package leaves it alone, and write it as")
@@ -164,9 +164,9 @@ fn is_needed(files: &CertificatePaths, reader: &SettingsReader<'_>, surroundings
 }
 
 /// Nobody has asked for it in so many words.
-fn tell_of_obtaining(files: &CertificatePaths, gitlab: &ServiceHost, reader: &mut SettingsReader<'_>) {
+fn warn_implicit_acme(files: &CertificatePaths, gitlab: &ServiceHost, reader: &mut SettingsReader<'_>) {
     let message = format!("there is neither {} nor its key, so they are obtained", files[0].value.display());
-    let warning = Diagnostic::warning(&gitlab.place, message);
+    let warning = Diagnostic::warning(&gitlab.span, message);
     reader.problems.push(
         warning
             .help("as the package does, from Let's Encrypt; letsencrypt['enable'] = true says that it is meant,")

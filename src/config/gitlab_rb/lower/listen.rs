@@ -49,14 +49,14 @@ fn on(addresses: &[Spanned<IpAddr>], said: Option<Spanned<u16>>, default: u16) -
     let port = said.as_ref().map_or(default, |said| said.value);
     let on = |address: &Spanned<IpAddr>| Spanned {
         value: SocketAddr::new(address.value, port),
-        place: said.as_ref().map_or(&address.place, |said| &said.place).clone(),
+        span: said.as_ref().map_or(&address.span, |said| &said.span).clone(),
     };
     addresses.iter().map(on).collect()
 }
 
 /// The package listens on every IPv4 address unless it is told otherwise.
 fn addresses(plan: &ServiceHost, reader: &mut SettingsReader<'_>) -> Vec<Spanned<IpAddr>> {
-    let default = || vec![Spanned { value: "*".to_owned(), place: plan.place.clone() }];
+    let default = || vec![Spanned { value: "*".to_owned(), span: plan.span.clone() }];
     let said = reader.texts(plan.service.owner(), "listen_addresses").unwrap_or_else(default);
     read(said, reader.problems)
 }
@@ -67,8 +67,8 @@ pub(super) fn read(said: Vec<Spanned<String>>, problems: &mut Diagnostics) -> Ve
     for written in said {
         match address(&written.value) {
             Ok(value) if addresses.iter().any(|known| known.value == value) => {}
-            Ok(value) => addresses.push(Spanned { value, place: written.place }),
-            Err(mistake) => problems.push(mistake.at(&written.place)),
+            Ok(value) => addresses.push(Spanned { value, span: written.span }),
+            Err(mistake) => problems.push(mistake.at(&written.span)),
         }
     }
     addresses

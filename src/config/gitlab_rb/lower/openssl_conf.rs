@@ -45,12 +45,12 @@ impl OpensslConf {
     /// Takes one command up; gives back what cannot be done of it.
     fn add(&mut self, said: &Spanned<String>, reader: &mut SettingsReader<'_>) -> Vec<String> {
         let (name, value) = said.value.trim().split_once(char::is_whitespace).unwrap_or((&said.value, ""));
-        let value = Spanned { value: value.trim().to_owned(), place: said.place.clone() };
+        let value = Spanned { value: value.trim().to_owned(), span: said.span.clone() };
         match name {
             "CipherString" => self.ciphers = Some(value),
             "Ciphersuites" => self.suites = suites(value, reader),
             "Groups" | "Curves" => self.groups = Some(value),
-            "MinProtocol" if value.value == "TLSv1.3" => self.only_tls13 = Some(value.place),
+            "MinProtocol" if value.value == "TLSv1.3" => self.only_tls13 = Some(value.span),
             // TLS begins with 1.2 here in any case.
             "MinProtocol" if units::is_before_tls13(&value.value) => {}
             "MaxProtocol" if value.value == "TLSv1.3" => {}
@@ -64,8 +64,8 @@ impl OpensslConf {
         let mut refused = Vec::new();
         for option in said.value.split(',').map(str::trim).filter(|option| !option.is_empty()) {
             match option {
-                "ServerPreference" => self.server_order = Some(said.place.clone()),
-                "-SessionTicket" => self.no_tickets = Some(said.place.clone()),
+                "ServerPreference" => self.server_order = Some(said.span.clone()),
+                "-SessionTicket" => self.no_tickets = Some(said.span.clone()),
                 // What is done anyway; the last one because the client's order counts.
                 "SessionTicket" | "-ServerPreference" | "NoRenegotiation" | "-Compression" | "PrioritizeChaCha" => {
                 }
@@ -78,17 +78,17 @@ impl OpensslConf {
 
 fn suites(said: Spanned<String>, reader: &mut SettingsReader<'_>) -> Option<Spanned<Vec<CipherSuite>>> {
     let mut suites: Vec<CipherSuite> = Vec::new();
-    for suite in said.value.split(':').filter_map(CipherSuite::named) {
+    for suite in said.value.split(':').filter_map(CipherSuite::from_name) {
         if suite.is_of_tls13() && !suites.contains(&suite) {
             suites.push(suite);
         }
     }
     if suites.is_empty() {
-        let error = Diagnostic::error(&said.place, format!("none of the suites in `{}` exists here", said.value));
+        let error = Diagnostic::error(&said.span, format!("none of the suites in `{}` exists here", said.value));
         reader.problems.push(error.help("write 'Ciphersuites TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256'"));
         return None;
     }
-    Some(Spanned { value: suites, place: said.place })
+    Some(Spanned { value: suites, span: said.span })
 }
 
 const KEY: &str = "ssl_conf_command";

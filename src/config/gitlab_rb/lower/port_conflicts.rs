@@ -16,7 +16,7 @@ pub(super) fn report(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
 
 fn report_applications(hosts: &[HostSection], problems: &mut Diagnostics) {
     for host in hosts {
-        let address = host.upstream.said().map(|said| &said.value.address);
+        let address = host.upstream.as_set().map(|said| &said.value.address);
         let Some(UpstreamAddress::Tcp { host: application, port }) = address else {
             continue;
         };
@@ -24,9 +24,9 @@ fn report_applications(hosts: &[HostSection], problems: &mut Diagnostics) {
         let Some(taken) = here.ok().filter(IpAddr::is_loopback).map(|ip| SocketAddr::new(ip, *port)) else {
             continue;
         };
-        if let Some(address) = listening(host).find(|address| meet(address.value, taken)) {
+        if let Some(address) = listening(host).find(|address| overlaps(address.value, taken)) {
             let message = format!("the application itself listens on port {port}, so the proxy cannot");
-            problems.push(Diagnostic::error(&address.place, message).help("choose another port for one of them"));
+            problems.push(Diagnostic::error(&address.span, message).help("choose another port for one of them"));
         }
     }
 }
@@ -42,11 +42,11 @@ fn report_pages(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
         let path = ["gitlab_pages", key];
         for said in reader.texts_at(&path).unwrap_or_default() {
             let Ok(taken) = said.value.parse() else { continue };
-            if let Some(address) = wanted(hosts).find(|address| meet(address.value, taken)) {
+            if let Some(address) = wanted(hosts).find(|address| overlaps(address.value, taken)) {
                 let message =
                     format!("Pages itself listens on {taken}, so the proxy cannot listen on {}", address.value);
-                let error = Diagnostic::error(&address.place, message)
-                    .help(format!("that is in {}, at {}", spelled(&path), said.place))
+                let error = Diagnostic::error(&address.span, message)
+                    .help(format!("that is in {}, at {}", spelled(&path), said.span))
                     .help("give each its own address: name those of the proxy in listen_addresses");
                 reader.problems.push(error);
             }
@@ -60,27 +60,27 @@ fn report_puma(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
         [["puma", "enable"], ["gitlab_rails", "enable"]].iter().any(|path| reader.flag_at(path) == Some(false));
     let port = reader.text(&["puma", "port"]).and_then(|said| said.value.parse().ok()).unwrap_or(8080);
     let taken = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    if let Some(address) = wanted(hosts).find(|address| !is_off && meet(address.value, taken)) {
+    if let Some(address) = wanted(hosts).find(|address| !is_off && overlaps(address.value, taken)) {
         let message = format!("GitLab's own Puma usually listens on {taken}");
-        let warning = Diagnostic::warning(&address.place, message);
+        let warning = Diagnostic::warning(&address.span, message);
         reader.problems.push(warning.help("choose another port, or set puma['port']"));
     }
 }
 
 fn listening(host: &HostSection) -> impl Iterator<Item = &Spanned<SocketAddr>> {
-    host.settings.listen.said().into_iter().flat_map(|said| &said.value)
+    host.settings.listen.as_set().into_iter().flat_map(|said| &said.value)
 }
 
 /// All addresses, those of redirects included.
 fn wanted(hosts: &[HostSection]) -> impl Iterator<Item = &Spanned<SocketAddr>> {
     hosts.iter().flat_map(|host| {
-        let redirects = host.settings.redirect_from.said();
+        let redirects = host.settings.redirect_from.as_set();
         listening(host).chain(redirects.into_iter().flat_map(|said| &said.value))
     })
 }
 
 /// Whether two programs cannot have both. An address of IPv4 and one of IPv6 are apart, as in nginx.
-fn meet(a: SocketAddr, b: SocketAddr) -> bool {
+fn overlaps(a: SocketAddr, b: SocketAddr) -> bool {
     let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && same_ip
 }

@@ -130,32 +130,32 @@ impl<'a> SettingsReader<'a> {
         said: Option<Spanned<String>>,
         parse: fn(&str) -> Result<T, ValueError>,
     ) -> Setting<T> {
-        let Some(Spanned { value, place }) = said else { return Setting::Unsaid };
+        let Some(Spanned { value, span: place }) = said else { return Setting::Unset };
         match parse(&value) {
-            Ok(value) => Setting::Said(Spanned { value, place }),
+            Ok(value) => Setting::Set(Spanned { value, span: place }),
             Err(mistake) => {
                 self.problems.push(mistake.at(&place));
-                Setting::Unreadable
+                Setting::Invalid
             }
         }
     }
 
     pub(super) fn port(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<u16>> {
         let said = text(self.of(owner, key)?)?;
-        Some(Spanned { value: said.value.trim().parse().ok()?, place: said.place })
+        Some(Spanned { value: said.value.trim().parse().ok()?, span: said.span })
     }
 
     pub(super) fn number(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<i64>> {
         let entry = self.of(owner, key)?;
         match entry.value.data {
-            RubyData::Int(value) => Some(Spanned { value, place: entry.value.place }),
+            RubyData::Int(value) => Some(Spanned { value, span: entry.value.span }),
             _ => None,
         }
     }
 
     pub(super) fn span(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<Duration>> {
         let said = text(self.of(owner, key)?)?;
-        Some(Spanned { value: units::span(&said.value)?, place: said.place })
+        Some(Spanned { value: units::span(&said.value)?, span: said.span })
     }
 
     /// A list of texts, each with its own place.
@@ -175,8 +175,8 @@ impl<'a> SettingsReader<'a> {
     pub(super) fn hash(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<RubyHash>> {
         let entry = self.of(owner, key)?;
         match entry.value.data {
-            RubyData::Section(section) => Some(Spanned { value: section.borrow().to_hash(), place: entry.place }),
-            RubyData::Hash(value) => Some(Spanned { value, place: entry.place }),
+            RubyData::Section(section) => Some(Spanned { value: section.borrow().to_hash(), span: entry.span }),
+            RubyData::Hash(value) => Some(Spanned { value, span: entry.span }),
             _ => None,
         }
     }
@@ -190,14 +190,14 @@ pub(in crate::config::gitlab_rb) fn spelled(path: &[&str]) -> String {
 
 fn texts(value: RubyValue) -> Option<Vec<Spanned<String>>> {
     let RubyData::List(items) = value.data else { return None };
-    let said = |item: RubyValue| Some(Spanned { value: item.to_text()?, place: item.place });
+    let said = |item: RubyValue| Some(Spanned { value: item.to_text()?, span: item.span });
     items.into_iter().map(said).collect()
 }
 
 fn text(entry: HashEntry) -> Option<Spanned<String>> {
     match entry.value.data {
         RubyData::Text(_) | RubyData::Symbol(_) | RubyData::Int(_) => {
-            Some(Spanned { value: entry.value.to_text()?, place: entry.value.place })
+            Some(Spanned { value: entry.value.to_text()?, span: entry.value.span })
         }
         _ => None,
     }

@@ -42,7 +42,7 @@ struct HeaderEntry<'a> {
 pub(super) fn of(plan: &ServiceHost, tls: bool, reader: &mut SettingsReader<'_>) -> Vec<Spanned<HeaderOp>> {
     let mut ops = of_package(plan, tls);
     let Some(own) = reader.hash(plan.service.owner(), "proxy_set_headers") else { return ops };
-    let told = client_address::told(plan.service.owner(), reader);
+    let told = client_address::real_ip(plan.service.owner(), reader);
     let mut impossible = Vec::new();
     for (name, value) in &own.value.0 {
         let entry = HeaderEntry { name: name.to_text().unwrap_or_default(), value };
@@ -50,17 +50,17 @@ pub(super) fn of(plan: &ServiceHost, tls: bool, reader: &mut SettingsReader<'_>)
         match entry.wish(plan, told) {
             Ok(HeaderEntryAction::Change(op)) => {
                 ops.retain(|known| known.value.name() != op.name());
-                ops.push(Spanned { value: op, place: value.place.clone() });
+                ops.push(Spanned { value: op, span: value.span.clone() });
             }
             Ok(HeaderEntryAction::Granted) => {
                 ops.retain(|known| !known.value.name().as_str().eq_ignore_ascii_case(&entry.name));
             }
             Ok(HeaderEntryAction::Impossible(instead)) => impossible.push(format!("{}: {instead}", entry.name)),
-            Err(mistake) => reader.problems.push(mistake.at(&value.place)),
+            Err(mistake) => reader.problems.push(mistake.at(&value.span)),
         }
     }
     if !impossible.is_empty() {
-        refuse_in_part(plan, &own.place, &impossible.join("; "), reader);
+        refuse_in_part(plan, &own.span, &impossible.join("; "), reader);
     }
     ops
 }
@@ -80,14 +80,14 @@ fn of_package(plan: &ServiceHost, tls: bool) -> Vec<Spanned<HeaderOp>> {
         headers.push(("x-frame-options", "SAMEORIGIN"));
     }
     let op = |(name, value)| HeaderOp::Set(SettableHeader::from_static(name), HeaderValue::from_static(value));
-    headers.into_iter().map(|header| plan.said_value(op(header))).collect()
+    headers.into_iter().map(|header| plan.url_value(op(header))).collect()
 }
 
 fn refuse_in_part(plan: &ServiceHost, place: &SourceSpan, what: &str, reader: &mut SettingsReader<'_>) {
     let reason = format!("not all of it can be done by this version ({what})");
     for hash in plan.service.owner().hashes() {
         let path = [hash, &["proxy_set_headers"][..]].concat();
-        if reader.entry(&path).is_some_and(|entry| entry.place == *place) {
+        if reader.entry(&path).is_some_and(|entry| entry.span == *place) {
             reader.remark(path.join("."), SettingVerdict::Refused, reason.clone());
         }
     }
@@ -139,7 +139,7 @@ impl HeaderEntry<'_> {
 
     /// Says what is odd about it.
     fn warn(&self, plan: &ServiceHost, reader: &mut SettingsReader<'_>) {
-        let odd = |message: String| Diagnostic::warning(&self.value.place, message);
+        let odd = |message: String| Diagnostic::warning(&self.value.span, message);
         if let Some(default) = self.default(plan).filter(|default| *default != self.name) {
             let message = format!("the package would send both its `{default}` and this `{}`", self.name);
             reader.problems.push(odd(message).help(format!("only this one is sent; write '{default}'")));

@@ -16,13 +16,13 @@ pub(super) fn hsts(plan: &ServiceHost, tls: bool, reader: &mut SettingsReader<'_
     if !tls && plan.url.scheme == ExternalScheme::Http {
         reader.no_effect(owner, "hsts_max_age", "this host is reached over plain HTTP");
         reader.no_effect(owner, "hsts_include_subdomains", "this host is reached over plain HTTP");
-        return Setting::Unsaid;
+        return Setting::Unset;
     }
     if age <= 0 {
-        return if tls { plan.said(HeaderSetting::Leave) } else { Setting::Unsaid };
+        return if tls { plan.url_setting(HeaderSetting::Leave) } else { Setting::Unset };
     }
     let value = format!("max-age={age}{}", if subdomains { "; includeSubdomains" } else { "" });
-    HeaderValue::from_str(&value).map_or(Setting::Unsaid, |value| plan.said(HeaderSetting::Send(value)))
+    HeaderValue::from_str(&value).map_or(Setting::Unset, |value| plan.url_setting(HeaderSetting::Send(value)))
 }
 
 const TWO_YEARS: i64 = 63_072_000;

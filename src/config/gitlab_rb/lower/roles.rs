@@ -15,7 +15,7 @@ enum GitlabRole {
 
 /// Reports roles that no version of the package knows; its reconfigure stops there, too.
 pub(super) fn check(reader: &mut SettingsReader<'_>) {
-    for Spanned { value, place } in said(reader) {
+    for Spanned { value, span: place } in said(reader) {
         if lookup(&value).is_some() {
             continue;
         }

@@ -32,7 +32,7 @@ fn health(plan: &ServiceHost, redirects: bool, pages: &HostErrorPages) -> Vec<Ro
     let check = |path: &&str| {
         let mut route = plan.route(PathMatch::Exact(format!("{}{path}", plan.url.path)), upstream(plan));
         if redirects {
-            route.before_redirect = plan.said(true);
+            route.before_redirect = plan.url_setting(true);
         }
         route.settings.error_pages = pages.of_health(plan, path);
         route
@@ -47,18 +47,18 @@ fn untouched(plan: &ServiceHost) -> impl Iterator<Item = RouteSection> {
     let paths = [format!(r"^{root}/api/v\d"), r"\.git/(info/|git-|ssh-|gitlab-lfs/)".to_owned()];
     paths.into_iter().filter_map(|path| pattern(&path)).map(|path| {
         let mut route = plan.route(path, upstream(plan));
-        route.settings.intercept_errors = plan.said(InterceptErrors::Pass);
+        route.settings.intercept_errors = plan.url_setting(InterceptErrors::Pass);
         route
     })
 }
 
 fn upstream(plan: &ServiceHost) -> Setting<RouteActionSection> {
-    plan.said(RouteActionSection::Upstream(plan.upstream.value.clone()))
+    plan.url_setting(RouteActionSection::Upstream(plan.upstream.value.clone()))
 }
 
 /// 404, with the page for it.
 fn nothing(plan: &ServiceHost) -> Setting<RouteActionSection> {
-    plan.said(RouteActionSection::Respond(FixedResponse {
+    plan.url_setting(RouteActionSection::Respond(FixedResponse {
         status: StatusCode::NOT_FOUND,
         content_type: HeaderValue::from_static("text/plain"),
         body: String::new(),

@@ -21,7 +21,7 @@ pub(super) enum Service {
 pub(super) struct ServiceHost {
     pub(super) service: Service,
     /// Where its URL is written.
-    pub(super) place: SourceSpan,
+    pub(super) span: SourceSpan,
     pub(super) name: HostPattern,
     pub(super) url: ExternalUrl,
     pub(super) upstream: Spanned<UpstreamRef>,
@@ -45,23 +45,23 @@ impl Service {
 
 impl ServiceHost {
     /// A value that follows from the URL.
-    pub(super) fn said<T>(&self, value: T) -> Setting<T> {
-        Setting::Said(Spanned { value, place: self.place.clone() })
+    pub(super) fn url_setting<T>(&self, value: T) -> Setting<T> {
+        Setting::Set(Spanned { value, span: self.span.clone() })
     }
 
     /// A route of its host that does one thing, and has no settings of its own.
     pub(super) fn route(&self, path: PathMatch, action: Setting<RouteActionSection>) -> RouteSection {
         RouteSection {
-            place: self.place.clone(),
-            path: self.said(path),
+            place: self.span.clone(),
+            path: self.url_setting(path),
             action,
-            replace_with: Setting::Unsaid,
-            before_redirect: Setting::Unsaid,
+            replace_with: Setting::Unset,
+            before_redirect: Setting::Unset,
             settings: ForwardSettings::default(),
         }
     }
 
-    pub(super) fn said_value<T>(&self, value: T) -> Spanned<T> {
-        Spanned { value, place: self.place.clone() }
+    pub(super) fn url_value<T>(&self, value: T) -> Spanned<T> {
+        Spanned { value, span: self.span.clone() }
     }
 }

@@ -47,11 +47,11 @@ impl Service {
         let upstream = self.upstream(reader)?;
         let name = match self {
             Service::Pages if reader.flag_at(&["gitlab_pages", "namespace_in_path"]) != Some(true) => {
-                HostPattern::Below(url.name.clone())
+                HostPattern::Wildcard(url.name.clone())
             }
             _ => HostPattern::Exact(url.name.clone()),
         };
-        Some(ServiceHost { service: self, place: url.place.clone(), name, url, upstream })
+        Some(ServiceHost { service: self, span: url.span.clone(), name, url, upstream })
     }
 
     /// Nothing says where it is.
@@ -116,7 +116,7 @@ impl Service {
         if entry.value.truth() == Some(true) {
             let message = format!("without {} no host is served for it", self.url_word());
             let help = format!("write {} 'https://…' with its name", self.url_word());
-            reader.problems.push(severity(&entry.place, message).help(help));
+            reader.problems.push(severity(&entry.span, message).help(help));
         }
     }
 

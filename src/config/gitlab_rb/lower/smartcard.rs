@@ -23,7 +23,7 @@ pub(super) fn host(gitlab: &HostSection, reader: &mut SettingsReader<'_>) -> Opt
         }
         return None;
     };
-    let place = enabled.place;
+    let place = enabled.span;
     if !gitlab.settings.tls.value_or(false) {
         reader.problems.push(without_tls(&place));
         return None;
@@ -31,20 +31,20 @@ pub(super) fn host(gitlab: &HostSection, reader: &mut SettingsReader<'_>) -> Opt
     let ca = reader.text(&["gitlab_rails", "smartcard_ca_file"]);
     let ca = PathBuf::from(ca.map_or("/etc/gitlab/ssl/CA.pem".to_owned(), |said| said.value));
     let clients = ClientAuthPolicy { demand: ClientAuthMode::Required, ca, depth: 2, crl: None };
-    let said = |value| Setting::Said(Spanned { value, place: place.clone() });
+    let said = |value| Setting::Set(Spanned { value, span: place.clone() });
     let mut host = gitlab.clone();
-    host.settings.encryption.client_certificates = said(ClientAuth::Asked(clients));
+    host.settings.encryption.client_certificates = said(ClientAuth::Verify(clients));
     // Sessions are never resumed where clients are asked, whatever the file says for the host itself.
-    host.settings.encryption.session_resumption = Setting::Unsaid;
-    host.settings.listen = Setting::Said(Spanned { value: addresses(gitlab, reader), place: place.clone() });
-    host.settings.redirect_from = Setting::Said(Spanned { value: Vec::new(), place: place.clone() });
-    host.public_port = Setting::Unsaid;
-    host.routes.iter_mut().for_each(|route| route.before_redirect = Setting::Unsaid);
+    host.settings.encryption.session_resumption = Setting::Unset;
+    host.settings.listen = Setting::Set(Spanned { value: addresses(gitlab, reader), span: place.clone() });
+    host.settings.redirect_from = Setting::Set(Spanned { value: Vec::new(), span: place.clone() });
+    host.public_port = Setting::Unset;
+    host.routes.iter_mut().for_each(|route| route.before_redirect = Setting::Unset);
     match (name(&host, reader), certificate_header()) {
         (Ok(name), Ok(op)) => {
             host.name = name;
             host.settings.forwarding.request_headers.retain(|known| known.value.name() != op.name());
-            host.settings.forwarding.request_headers.push(Spanned { value: op, place });
+            host.settings.forwarding.request_headers.push(Spanned { value: op, span: place });
             Some(host)
         }
         (Err(mistake), _) | (_, Err(mistake)) => {
@@ -59,7 +59,7 @@ fn name(host: &HostSection, reader: &SettingsReader<'_>) -> Result<Setting<HostP
     let Some(said) = reader.text(&["gitlab_rails", OTHERS[1]]) else { return Ok(host.name.clone()) };
     let name = HostPattern::parse(&said.value);
     let name = name.map_err(|why| ValueError::new(format!("`{}` is not a host name: {why}", said.value)))?;
-    Ok(Setting::Said(Spanned { value: name, place: said.place }))
+    Ok(Setting::Set(Spanned { value: name, span: said.span }))
 }
 
 fn certificate_header() -> Result<HeaderOp, ValueError> {
@@ -71,10 +71,10 @@ fn certificate_header() -> Result<HeaderOp, ValueError> {
 fn addresses(gitlab: &HostSection, reader: &SettingsReader<'_>) -> Vec<Spanned<SocketAddr>> {
     let said = reader.text(&["gitlab_rails", OTHERS[2]]);
     let port = said.and_then(|said| said.value.parse().ok()).unwrap_or(3444);
-    let listen = gitlab.settings.listen.said().map(|said| &said.value[..]).unwrap_or_default();
+    let listen = gitlab.settings.listen.as_set().map(|said| &said.value[..]).unwrap_or_default();
     let on_port = |said: &Spanned<SocketAddr>| Spanned {
         value: SocketAddr::new(said.value.ip(), port),
-        place: said.place.clone(),
+        span: said.span.clone(),
     };
     listen.iter().map(on_port).collect()
 }

@@ -14,26 +14,26 @@ pub(super) fn section(
     reader: &mut SettingsReader<'_>,
 ) -> Setting<StatusSection> {
     if reader.flag_at(&["nginx", "status", "enable"]) == Some(false) {
-        return Setting::Unsaid;
+        return Setting::Unset;
     }
     let file = reader.file.clone();
     let section = StatusSection {
-        listen: Setting::said_at(addresses(reader), &file),
-        access: Setting::said_at(rules(reader), &file),
-        metrics: Setting::said_at(reader.flag_at(&["nginx", "status", "vts_enable"]).unwrap_or(true), &file),
-        application_metrics: workhorse.map_or(Setting::Unsaid, Setting::Said),
+        listen: Setting::set_at(addresses(reader), &file),
+        access: Setting::set_at(rules(reader), &file),
+        metrics: Setting::set_at(reader.flag_at(&["nginx", "status", "vts_enable"]).unwrap_or(true), &file),
+        upstream_metrics: workhorse.map_or(Setting::Unset, Setting::Set),
     };
-    Setting::said_at(section, &file)
+    Setting::set_at(section, &file)
 }
 
 fn addresses(reader: &mut SettingsReader<'_>) -> Vec<Spanned<SocketAddr>> {
     let port = reader.text(&["nginx", "status", "port"]).and_then(|said| said.value.trim().parse().ok());
     let port = port.unwrap_or(8060);
     let Some(written) = reader.texts_at(&["nginx", "status", "listen_addresses"]) else {
-        return vec![Spanned { value: (Ipv4Addr::UNSPECIFIED, port).into(), place: reader.file.clone() }];
+        return vec![Spanned { value: (Ipv4Addr::UNSPECIFIED, port).into(), span: reader.file.clone() }];
     };
     let addresses: Vec<Spanned<IpAddr>> = listen::read(written, reader.problems);
-    addresses.into_iter().map(|it| Spanned { value: SocketAddr::new(it.value, port), place: it.place }).collect()
+    addresses.into_iter().map(|it| Spanned { value: SocketAddr::new(it.value, port), span: it.span }).collect()
 }
 
 /// The package writes what is allowed before what is denied; each has a default of its own.
@@ -41,11 +41,11 @@ fn rules(reader: &mut SettingsReader<'_>) -> Vec<Spanned<AccessRule>> {
     let mut rules = Vec::new();
     for (word, default) in [("allow", "127.0.0.1"), ("deny", "all")] {
         let written = reader.texts_at(&["nginx", "status", "options", word]);
-        let default = || vec![Spanned { value: default.to_owned(), place: reader.file.clone() }];
+        let default = || vec![Spanned { value: default.to_owned(), span: reader.file.clone() }];
         for said in written.unwrap_or_else(default) {
             match access::rule(&format!("{word} {}", said.value)) {
-                Ok(value) => rules.push(Spanned { value, place: said.place }),
-                Err(mistake) => reader.problems.push(mistake.at(&said.place)),
+                Ok(value) => rules.push(Spanned { value, span: said.span }),
+                Err(mistake) => reader.problems.push(mistake.at(&said.span)),
             }
         }
     }

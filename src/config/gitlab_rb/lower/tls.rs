@@ -20,15 +20,15 @@ pub(super) fn settings(plan: &ServiceHost, reader: &mut SettingsReader<'_>) -> T
     let commands = openssl_conf::read(owner, reader);
     let (versions, cipher_suites) = suites(owner, &commands, reader);
     let order = reader.text_of(owner, "ssl_prefer_server_ciphers");
-    let order = order.filter(|said| said.value == "on").map(|said| said.place);
+    let order = order.filter(|said| said.value == "on").map(|said| said.span);
     let order = match order.or(commands.server_order.clone()) {
-        Some(place) => Setting::Said(Spanned { value: CipherPreference::Server, place }),
-        None => Setting::Unsaid,
+        Some(place) => Setting::Set(Spanned { value: CipherPreference::Server, span: place }),
+        None => Setting::Unset,
     };
     TlsSection {
-        tls_versions: plan.said(versions),
+        tls_versions: plan.url_setting(versions),
         cipher_suites,
-        cipher_order: order,
+        prefer_server_ciphers: order,
         key_exchange_groups: groups(owner, &commands, reader),
         session_resumption: resumption(plan.service, &commands, reader),
         client_certificates: client_certificates::read(owner, reader),
@@ -50,15 +50,15 @@ fn suites(
         versions = TlsVersions::Tls13Only;
     }
     let ciphers = reader.text_of(owner, "ssl_ciphers").or(commands.ciphers.clone());
-    let Some(place) = ciphers.as_ref().map(|said| &said.place).or(commands.suites.as_ref().map(|said| &said.place))
+    let Some(place) = ciphers.as_ref().map(|said| &said.span).or(commands.suites.as_ref().map(|said| &said.span))
     else {
-        return (versions, Setting::Unsaid);
+        return (versions, Setting::Unset);
     };
     let place = place.clone();
     let is_tls12 = |suite: &CipherSuite| !suite.is_of_tls13();
     let of_tls12: Vec<CipherSuite> = match ciphers.filter(|_| versions == TlsVersions::Tls12And13) {
         Some(said) => selected(owner, &said, protocols.as_ref(), reader),
-        None => CipherSuite::ALL.into_iter().filter(is_tls12).filter(|suite| versions.have(*suite)).collect(),
+        None => CipherSuite::ALL.into_iter().filter(is_tls12).filter(|suite| versions.supports(*suite)).collect(),
     };
     if of_tls12.is_empty() {
         versions = TlsVersions::Tls13Only;
@@ -86,9 +86,9 @@ fn selected(
         let message = "none of these cipher suites exists here";
         let wants_tls13 = protocols.is_none_or(|said| said.value.contains("TLSv1.3"));
         reader.problems.push(if wants_tls13 {
-            Diagnostic::warning(&said.place, message).help("only TLS 1.3 is offered, whose suites are others")
+            Diagnostic::warning(&said.span, message).help("only TLS 1.3 is offered, whose suites are others")
         } else {
-            Diagnostic::error(&said.place, message).help("add 'ECDHE+AESGCM', or offer TLSv1.3 in ssl_protocols")
+            Diagnostic::error(&said.span, message).help("add 'ECDHE+AESGCM', or offer TLSv1.3 in ssl_protocols")
         });
     }
     selection.suites
@@ -101,13 +101,13 @@ fn groups(
     reader: &mut SettingsReader<'_>,
 ) -> Setting<Vec<Spanned<NamedGroup>>> {
     let said = reader.text_of(owner, "ssl_ecdh_curve").filter(|said| said.value != "auto");
-    let Some(Spanned { value, place }) = said.or(commands.groups.clone()) else { return Setting::Unsaid };
+    let Some(Spanned { value, span: place }) = said.or(commands.groups.clone()) else { return Setting::Unset };
     let (known, unknown): (Vec<_>, Vec<_>) =
         value.split([':', ',']).map(str::trim).partition(|name| units::group(name).is_some());
     if known.is_empty() {
         let error = Diagnostic::error(&place, format!("none of `{value}` exists here"));
         reader.problems.push(error.help("write 'X25519:prime256v1:secp384r1', or 'auto'"));
-        return Setting::Unreadable;
+        return Setting::Invalid;
     }
     if !unknown.is_empty() {
         let note = format!("there is no {} here", unknown.join(", "));
@@ -118,8 +118,8 @@ fn groups(
 
 /// Values that are written in one place.
 fn list<T>(values: impl Iterator<Item = T>, place: &SourceSpan) -> Setting<Vec<Spanned<T>>> {
-    let values = values.map(|value| Spanned { value, place: place.clone() }).collect();
-    Setting::Said(Spanned { value: values, place: place.clone() })
+    let values = values.map(|value| Spanned { value, span: place.clone() }).collect();
+    Setting::Set(Spanned { value: values, span: place.clone() })
 }
 
 /// nginx resumes by tickets, from its cache, or not at all. The package turns tickets off because nginx never
@@ -133,21 +133,21 @@ fn resumption(
     let tickets = reader.text_of(owner, "ssl_session_tickets");
     let cache = reader.text_of(owner, "ssl_session_cache");
     let is_cached = cache.as_ref().is_none_or(|said| !["off", "none"].contains(&said.value.as_str()));
-    let forbidden = tickets.as_ref().filter(|said| said.value == "off").map(|said| &said.place);
+    let forbidden = tickets.as_ref().filter(|said| said.value == "off").map(|said| &said.span);
     if let Some(place) = forbidden.or(commands.no_tickets.as_ref()) {
         let sessions = cache.as_ref().map_or(CACHED, |said| cached_sessions(&said.value));
         let value = if is_cached { SessionResumption::Sessions(sessions) } else { SessionResumption::Off };
-        return Setting::Said(Spanned { value, place: place.clone() });
+        return Setting::Set(Spanned { value, span: place.clone() });
     }
     // The package says nothing about tickets for Mattermost, so there nginx has them.
     let has_tickets = tickets.is_some() || service == Service::Mattermost;
     match cache {
-        Some(Spanned { place, .. }) if !is_cached && !has_tickets => {
-            Setting::Said(Spanned { value: SessionResumption::Off, place })
+        Some(Spanned { span: place, .. }) if !is_cached && !has_tickets => {
+            Setting::Set(Spanned { value: SessionResumption::Off, span: place })
         }
         _ => {
             reader.no_effect(owner, "ssl_session_cache", "sessions are resumed by tickets, which need no memory");
-            Setting::Unsaid
+            Setting::Unset
         }
     }
 }
@@ -165,11 +165,11 @@ fn cached_sessions(text: &str) -> NonZeroUsize {
             _ => None,
         }
     });
-    count.max().and_then(|count| NonZeroUsize::new(count.min(MOST_CACHED))).unwrap_or(CACHED)
+    count.max().and_then(|count| NonZeroUsize::new(count.min(MAX_CACHED))).unwrap_or(CACHED)
 }
 
 /// The sessions of the package's `shared:SSL:10m`.
 const CACHED: NonZeroUsize = NonZeroUsize::new(40_000).unwrap();
 
 /// The most that the configuration language takes.
-const MOST_CACHED: usize = 1_000_000;
+const MAX_CACHED: usize = 1_000_000;

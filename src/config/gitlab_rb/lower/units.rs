@@ -38,19 +38,19 @@ pub(super) fn tls_versions(said: &Spanned<String>, problems: &mut Diagnostics) -
     let old: Vec<&str> = words.iter().copied().filter(|word| !["TLSv1.2", "TLSv1.3"].contains(word)).collect();
     if !old.is_empty() && old.len() < words.len() {
         let message = format!("{} cannot be offered; TLS begins with 1.2 here", old.join(" and "));
-        problems.push(Diagnostic::warning(&said.place, message).help("clients that need it cannot connect"));
+        problems.push(Diagnostic::warning(&said.span, message).help("clients that need it cannot connect"));
     }
     match (words.contains(&"TLSv1.2"), words.contains(&"TLSv1.3")) {
         (true, false) => {
             let message = "TLS 1.3 is offered too; it cannot be switched off";
-            problems.push(Diagnostic::warning(&said.place, message).help("write 'TLSv1.2 TLSv1.3'"));
+            problems.push(Diagnostic::warning(&said.span, message).help("write 'TLSv1.2 TLSv1.3'"));
             TlsVersions::Tls12And13
         }
         (true, true) => TlsVersions::Tls12And13,
         (false, true) => TlsVersions::Tls13Only,
         (false, false) => {
             let message = format!("none of `{}` can be offered", said.value);
-            problems.push(Diagnostic::error(&said.place, message).help("write 'TLSv1.2 TLSv1.3'"));
+            problems.push(Diagnostic::error(&said.span, message).help("write 'TLSv1.2 TLSv1.3'"));
             TlsVersions::Tls12And13
         }
     }

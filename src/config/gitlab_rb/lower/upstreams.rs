@@ -23,7 +23,7 @@ impl Service {
                     Err(_) => host.to_owned(),
                 };
                 let value = format!("{host}:{}", port.as_ref().map_or("8065", |said| said.value.as_str()));
-                (value, address.or(port).map(|said| said.place))
+                (value, address.or(port).map(|said| said.span))
             }
             Service::Pages => or_default(reader.text(&["gitlab_pages", "listen_proxy"]), "localhost:8090"),
             Service::Registry => or_default(reader.text(&["registry", "registry_http_addr"]), "127.0.0.1:5000"),
@@ -34,7 +34,7 @@ impl Service {
 }
 
 pub(super) fn or_default(said: Option<Spanned<String>>, default: &str) -> (String, Option<SourceSpan>) {
-    said.map_or((default.to_owned(), None), |said| (said.value, Some(said.place)))
+    said.map_or((default.to_owned(), None), |said| (said.value, Some(said.span)))
 }
 
 /// Workhorse listens on a socket, unless it is told otherwise.
@@ -62,7 +62,7 @@ pub(super) fn read_upstream(
     };
     let place = place.unwrap_or_else(|| reader.file.clone());
     match address::upstream(&reachable) {
-        Ok(value) => Some(Spanned { value, place }),
+        Ok(value) => Some(Spanned { value, span: place }),
         Err(mistake) => {
             reader.problems.push(mistake.at(&place));
             None

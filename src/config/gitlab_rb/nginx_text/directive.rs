@@ -14,7 +14,7 @@ pub(in crate::config::gitlab_rb) struct NginxDirective {
     pub(in crate::config::gitlab_rb) arguments: Vec<String>,
     pub(in crate::config::gitlab_rb) body: DirectiveBody,
     /// From the name to the last argument.
-    pub(in crate::config::gitlab_rb) place: SourceSpan,
+    pub(in crate::config::gitlab_rb) span: SourceSpan,
 }
 
 /// How a directive ends.
@@ -46,14 +46,14 @@ impl NginxDirective {
 /// # Errors
 /// Where the text ends or goes on in a way that nginx would not read either, or is too much.
 pub(in crate::config::gitlab_rb) fn parse(written: &MappedText) -> Result<Vec<NginxDirective>, Diagnostic> {
-    if written.text().len() > LONGEST {
-        let message = format!("this nginx text is longer than {} KiB", LONGEST >> 10);
-        return Err(Diagnostic::error(&written.place(0..0), message).help("move what is not needed out of it"));
+    if written.text().len() > MAX_LEN {
+        let message = format!("this nginx text is longer than {} KiB", MAX_LEN >> 10);
+        return Err(Diagnostic::error(&written.span(0..0), message).help("move what is not needed out of it"));
     }
     let mut parser = DirectiveParser { lexer: NginxLexer::new(written.text()), written, count: 0 };
     parser.directives(None, 0).map_err(|why| {
         let message = format!("this is not nginx's language: {}", why.message);
-        Diagnostic::error(&written.place(why.range), message).help(why.help)
+        Diagnostic::error(&written.span(why.range), message).help(why.help)
     })
 }
 
@@ -95,7 +95,7 @@ impl DirectiveParser<'_> {
 
     fn directive(&mut self, name: NginxWord, depth: usize) -> Result<NginxDirective, NginxSyntaxError> {
         self.count += 1;
-        if self.count > MOST_DIRECTIVES {
+        if self.count > MAX_DIRECTIVES {
             return Err(unreadable("there are too many directives", "nobody needs that many", name.range));
         }
         let mut meant = name.range.clone();
@@ -107,7 +107,7 @@ impl DirectiveParser<'_> {
                     arguments.push(word.text);
                 }
                 Some(NginxToken::End(_)) => break DirectiveBody::None,
-                Some(NginxToken::Open(range)) if depth < DEEPEST => {
+                Some(NginxToken::Open(range)) if depth < MAX_DEPTH => {
                     break DirectiveBody::Block(self.directives(Some(range), depth + 1)?);
                 }
                 Some(NginxToken::Open(range)) => {
@@ -118,7 +118,7 @@ impl DirectiveParser<'_> {
                 }
             }
         };
-        Ok(NginxDirective { name: name.text, arguments, body, place: self.written.place(meant) })
+        Ok(NginxDirective { name: name.text, arguments, body, span: self.written.span(meant) })
     }
 }
 
@@ -127,13 +127,13 @@ fn unreadable(message: &'static str, help: &'static str, range: Range<usize>) ->
 }
 
 /// Blocks within blocks. Three are nginx's own `http`, `server` and `location`.
-const DEEPEST: usize = 8;
+const MAX_DEPTH: usize = 8;
 
 /// nginx text of one setting or file, in bytes. The whole of a `gitlab.rb` may be twice as long.
-const LONGEST: usize = 128 << 10;
+const MAX_LEN: usize = 128 << 10;
 
 /// Each of them becomes a line for people to read.
-const MOST_DIRECTIVES: usize = 1000;
+const MAX_DIRECTIVES: usize = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -149,7 +149,7 @@ mod tests {
     /// The message and the place of what is wrong.
     fn wrong(text: &str) -> (String, usize, usize) {
         let problem = read(text).unwrap_err();
-        let at = problem.place.excerpt().unwrap();
+        let at = problem.span.excerpt().unwrap();
         (problem.message.clone(), at.line, at.column)
     }
 
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!((all[0].name.as_str(), all[0].words()), ("allow", vec!["10.0.0.0/8"]));
         assert_eq!((all[1].name.as_str(), all[1].words()), ("location", vec!["^~", "/x"]));
         assert_eq!(all[1].inner()[0].name, "deny");
-        assert_eq!(all[1].inner()[0].place.to_string(), "x.conf:3:3");
+        assert_eq!(all[1].inner()[0].span.to_string(), "x.conf:3:3");
         assert!(read("# nothing at all\n").unwrap().is_empty());
     }
 
@@ -202,8 +202,8 @@ mod tests {
             }
             state = state.rotate_left(7).wrapping_add(1);
             match read(&text) {
-                Ok(all) => assert!(all.iter().all(|it| it.place.excerpt().is_some())),
-                Err(problem) => assert!(problem.place.excerpt().is_some(), "{text:?}"),
+                Ok(all) => assert!(all.iter().all(|it| it.span.excerpt().is_some())),
+                Err(problem) => assert!(problem.span.excerpt().is_some(), "{text:?}"),
             }
         }
     }

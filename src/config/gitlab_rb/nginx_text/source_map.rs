@@ -49,7 +49,7 @@ impl MappedText {
     }
 
     /// Where a stretch of the text is written: exactly, or its line if escapes changed it.
-    pub(in crate::config::gitlab_rb) fn place(&self, range: Range<usize>) -> SourceSpan {
+    pub(in crate::config::gitlab_rb) fn span(&self, range: Range<usize>) -> SourceSpan {
         match &self.origin {
             TextOrigin::Verbatim(source) => SourceSpan::new(source, range),
             TextOrigin::Setting(place) => place.clone(),
@@ -126,7 +126,7 @@ mod tests {
         let start = file.find(literal).unwrap();
         let written = MappedText::value(value, &SourceSpan::new(&source, start..start + literal.len()));
         let at = value.find("deny").unwrap();
-        let place = written.place(at..at + 4);
+        let place = written.span(at..at + 4);
         let excerpt = place.excerpt().unwrap();
         let marked: String = excerpt.text.chars().skip(excerpt.column - 1).take(excerpt.marked).collect();
         (excerpt.line, excerpt.column, marked)

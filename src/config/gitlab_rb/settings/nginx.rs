@@ -4,7 +4,7 @@ use super::spec::SettingOwner::{self, Daemon, Gitlab, Kas, Mattermost, Pages, Re
 use super::spec::{SettingSpec, SettingSupport, ValueType};
 
 /// All of them. One that means different things for different hosts stands here several times.
-pub(super) const PROXY: &[SettingSpec] = &[
+pub(super) const NGINX: &[SettingSpec] = &[
     // Where hosts are, and whether they are at all.
     applied("enable", &[Mattermost, Registry, Pages, Kas], ValueType::Flag),
     no_effect(
@@ -158,7 +158,7 @@ pub(super) const PROXY: &[SettingSpec] = &[
 ];
 
 const fn applied(key: &'static str, owners: &'static [SettingOwner], form: ValueType) -> SettingSpec {
-    SettingSpec { key, owners, form, fate: SettingSupport::Applied }
+    SettingSpec { key, owners, form, support: SettingSupport::Applied }
 }
 
 const fn no_effect(
@@ -167,7 +167,7 @@ const fn no_effect(
     form: ValueType,
     why: &'static str,
 ) -> SettingSpec {
-    SettingSpec { key, owners, form, fate: SettingSupport::NoEffect(why) }
+    SettingSpec { key, owners, form, support: SettingSupport::NoEffect(why) }
 }
 
 /// The hosts that this version serves.

@@ -3,7 +3,7 @@
 use super::spec::{SettingSpec, SettingSupport, ValueType};
 
 /// All of them, with the words that stand alone.
-pub(super) const NEIGHBOURS: &[SettingSpec] = &[
+pub(super) const RELATED: &[SettingSpec] = &[
     applied("external_url", ValueType::Text),
     applied("mattermost_external_url", ValueType::Text),
     applied("registry_external_url", ValueType::Text),
@@ -102,11 +102,11 @@ pub(super) const NEIGHBOURS: &[SettingSpec] = &[
 ];
 
 const fn applied(key: &'static str, form: ValueType) -> SettingSpec {
-    SettingSpec { key, owners: &[], form, fate: SettingSupport::Applied }
+    SettingSpec { key, owners: &[], form, support: SettingSupport::Applied }
 }
 
 const fn no_effect(key: &'static str, form: ValueType, why: &'static str) -> SettingSpec {
-    SettingSpec { key, owners: &[], form, fate: SettingSupport::NoEffect(why) }
+    SettingSpec { key, owners: &[], form, support: SettingSupport::NoEffect(why) }
 }
 
 const OWNER: &str = "what is obtained belongs to the account of the proxy";

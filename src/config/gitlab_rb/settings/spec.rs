@@ -19,7 +19,7 @@ pub(in crate::config::gitlab_rb) struct SettingSpec {
     pub(in crate::config::gitlab_rb) key: &'static str,
     pub(in crate::config::gitlab_rb) owners: &'static [SettingOwner],
     pub(in crate::config::gitlab_rb) form: ValueType,
-    pub(in crate::config::gitlab_rb) fate: SettingSupport,
+    pub(in crate::config::gitlab_rb) support: SettingSupport,
 }
 
 /// What a value must look like. The package does not check types; it fails late or writes nonsense.

@@ -20,8 +20,8 @@ fn goal(model: &Model, host: &VirtualHost, path: &str) -> String {
     let forward = forward(host, path);
     let upstream = model.upstream(forward.upstream);
     match &forward.target {
-        PathRewrite::AsItCame => upstream.to_string(),
-        PathRewrite::Replaced(path) => format!("{upstream}{path}"),
+        PathRewrite::Unchanged => upstream.to_string(),
+        PathRewrite::ReplacePrefix(path) => format!("{upstream}{path}"),
     }
 }
 
@@ -56,7 +56,7 @@ fn an_agent_server_that_is_switched_off_has_no_paths() {
     let model = reading.model.unwrap();
     let gitlab = host(&model, "0.0.0.0:443", "gitlab.example.com");
     assert!(goal(&model, gitlab, "/-/kubernetes-agent/").starts_with("unix:"));
-    assert_eq!(reading.judgements[2].verdict, SettingVerdict::NoEffect);
+    assert_eq!(reading.reports[2].verdict, SettingVerdict::NoEffect);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn kerberos_can_have_a_port_of_its_own() {
         format!("external_url 'http://gitlab.example.com'\n{kerberos}gitlab_rails['kerberos_https'] = true\n");
     assert!(problems(&impossible).contains("GitLab's host has no certificate"));
     let off = reading(&format!("{GITLAB}gitlab_rails['kerberos_port'] = 8443\n"));
-    assert_eq!(off.judgements[1].verdict, SettingVerdict::NoEffect);
+    assert_eq!(off.reports[1].verdict, SettingVerdict::NoEffect);
 }
 
 /// How many hosts there are beside that of the status pages.

@@ -8,7 +8,7 @@ use crate::model::setting_report::SettingVerdict;
 fn told(lines: &str) -> RealIpPolicy {
     let model = model(&format!("external_url 'http://gitlab.example.com'\n{lines}"));
     match &host(&model, "0.0.0.0:80", "gitlab.example.com").client_address {
-        ClientAddressPolicy::Told(told) => told.clone(),
+        ClientAddressPolicy::RealIp(told) => told.clone(),
         ClientAddressPolicy::Peer => panic!("nobody is trusted"),
     }
 }

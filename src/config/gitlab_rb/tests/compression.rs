@@ -21,7 +21,7 @@ fn of_gitlab(lines: &str) -> Option<GzipPolicy> {
 #[test]
 fn gitlab_is_compressed_unless_gzip_is_switched_off() {
     let usual = of_gitlab("").unwrap();
-    assert_eq!((usual.min_length, usual.vary, usual.level), (250, GzipVary::Told, GzipLevel::PACKAGE));
+    assert_eq!((usual.min_length, usual.vary, usual.level), (250, GzipVary::On, GzipLevel::PACKAGE));
     assert_eq!((usual.oldest_http, &usual.proxied), (MinHttpVersion::Http11, &GzipProxied::of_package()));
     assert!(usual.types.include(Some(b"text/html")) && usual.types.include(Some(b"application/json")));
     assert!(!usual.types.include(Some(b"application/javascript")));
@@ -52,7 +52,7 @@ fn mattermost_is_compressed_only_without_encryption() {
     assert_eq!(rules_at("0.0.0.0:443", "chat.example.com", BOTH), None);
     let plain = "mattermost_external_url 'http://chat.example.com'\ngitlab_rails['enable'] = false\n";
     let rules = rules_at("0.0.0.0:80", "chat.example.com", plain).unwrap();
-    assert_eq!((rules.min_length, rules.vary), (20, GzipVary::Untold));
+    assert_eq!((rules.min_length, rules.vary), (20, GzipVary::Off));
     let off = format!("{plain}nginx['gzip_enabled'] = false\n");
     assert_eq!(rules_at("0.0.0.0:80", "chat.example.com", &off), None);
 }

@@ -15,13 +15,13 @@ use crate::model::tls::{
 fn policy(lines: &str) -> TlsPolicy {
     let reading = reading(&file(lines));
     let model = reading.model.unwrap_or_else(|| panic!("{}", reading.problems));
-    let (_, terms) = model.all_tls_terms().next().unwrap();
+    let (_, terms) = model.all_tls_settings().next().unwrap();
     terms.policy.clone()
 }
 
 /// Verdict and reason of the last line.
 fn verdict(lines: &str) -> (SettingVerdict, String) {
-    let judgement = reading(&file(lines)).judgements.pop().unwrap();
+    let judgement = reading(&file(lines)).reports.pop().unwrap();
     (judgement.verdict, judgement.reason)
 }
 
@@ -39,7 +39,7 @@ fn without_a_word_everything_that_exists_is_offered() {
     assert_eq!(policy.suites, CipherSuite::ALL);
     assert_eq!(policy.groups, NamedGroup::ALL);
     assert_eq!((policy.order, policy.resumption), (CipherPreference::Client, SessionResumption::Tickets));
-    assert_eq!(policy.clients, ClientAuth::NotAsked);
+    assert_eq!(policy.clients, ClientAuth::Off);
 }
 
 #[test]
@@ -106,13 +106,13 @@ fn commands_for_openssl_are_obeyed_where_there_is_something_alike() {
 fn clients_are_asked_for_certificates() {
     let lines = "nginx['ssl_client_certificate'] = '/etc/ca.pem'\nnginx['ssl_verify_client'] =";
     let asked = |demand, depth| {
-        ClientAuth::Asked(ClientAuthPolicy { demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
+        ClientAuth::Verify(ClientAuthPolicy { demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
     };
     assert_eq!(policy(&format!("{lines} 'on'")).clients, asked(ClientAuthMode::Required, 1));
     let deep = format!("{lines} 'optional'; nginx['ssl_verify_depth'] = '2'");
     assert_eq!(policy(&deep).clients, asked(ClientAuthMode::Optional, 2));
     assert_eq!(policy(&deep).resumption, SessionResumption::Off);
-    assert_eq!(policy(&format!("{lines} 'off'")).clients, ClientAuth::NotAsked);
+    assert_eq!(policy(&format!("{lines} 'off'")).clients, ClientAuth::Off);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn smartcards_have_a_port_of_their_own_that_asks_for_certificates() {
     let reading = reading(&file("nginx['ssl_session_tickets'] = 'off'; gitlab_rails['smartcard_enabled'] = true"));
     let model = reading.model.unwrap_or_else(|| panic!("{}", reading.problems));
     let name = "gitlab.example.com";
-    assert_eq!(terms(&model, "0.0.0.0:443", name).policy.clients, ClientAuth::NotAsked);
+    assert_eq!(terms(&model, "0.0.0.0:443", name).policy.clients, ClientAuth::Off);
     let asked = ClientAuthPolicy {
         demand: ClientAuthMode::Required,
         ca: PathBuf::from("/etc/gitlab/ssl/CA.pem"),
@@ -141,7 +141,7 @@ fn smartcards_have_a_port_of_their_own_that_asks_for_certificates() {
         crl: None,
     };
     let smartcards = &terms(&model, "0.0.0.0:3444", name).policy;
-    assert_eq!(smartcards.clients, ClientAuth::Asked(asked));
+    assert_eq!(smartcards.clients, ClientAuth::Verify(asked));
     assert_eq!(smartcards.resumption, SessionResumption::Off);
     let headers = |address| match &host(&model, address, name).routes.select("/").unwrap().action {
         RouteAction::Forward(forward) => format!("{:?}", forward.request_headers),
@@ -157,7 +157,7 @@ fn the_port_and_the_name_for_smartcards_can_be_chosen() {
         gitlab_rails['smartcard_client_certificate_required_host'] = 'cards.example.com'
         gitlab_rails['smartcard_client_certificate_required_port'] = 4444";
     let model = reading(&file(lines)).model.unwrap();
-    assert!(terms(&model, "0.0.0.0:4444", "cards.example.com").require_client());
+    assert!(terms(&model, "0.0.0.0:4444", "cards.example.com").requires_client_certificate());
     let plain = "external_url 'http://gitlab.example.com'; gitlab_rails['smartcard_enabled'] = true";
     assert!(problems(plain).contains("smartcards need HTTPS"));
 }
@@ -165,6 +165,6 @@ fn the_port_and_the_name_for_smartcards_can_be_chosen() {
 #[test]
 fn on_a_plain_host_they_have_no_effect() {
     let text = "external_url 'http://gitlab.example.com'\nnginx['ssl_verify_client'] = 'on'\n";
-    let judgement = reading(text).judgements.pop().unwrap();
+    let judgement = reading(text).reports.pop().unwrap();
     assert_eq!((judgement.verdict, judgement.line), (SettingVerdict::NoEffect, Some(2)));
 }

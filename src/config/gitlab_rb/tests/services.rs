@@ -212,7 +212,7 @@ fn obtaining_is_on_by_itself_where_nothing_else_could_be_meant() {
 fn a_certificate_that_is_obtained_is_not_missed() {
     let given = Given { bare: true, ..Given::default() };
     let reading = reading_in(BOTH, &given);
-    assert!(!reading.absent_certificates(&given).has_errors());
+    assert!(!reading.missing_certificates(&given).has_errors());
     // Nobody has asked for it in so many words.
     let told = reading.problems.to_string();
     assert!(told.contains("warning: there is neither /etc/gitlab/ssl/gitlab.example.com.crt"), "{told}");

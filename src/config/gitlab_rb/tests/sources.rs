@@ -32,7 +32,7 @@ fn an_override_stands_in_for_what_only_execution_would_tell() {
     assert!(reading.problems.is_empty(), "{}", reading.problems);
     let ports: Vec<_> = reading.model.as_ref().unwrap().listeners.iter().map(|it| it.address.port()).collect();
     assert!(ports.contains(&8443), "{ports:?}");
-    let rows: Vec<_> = reading.judgements.iter().filter(|it| it.key == "nginx.listen_port").collect();
+    let rows: Vec<_> = reading.reports.iter().filter(|it| it.key == "nginx.listen_port").collect();
     assert_eq!(
         rows.iter().map(|row| row.verdict).collect::<Vec<_>>(),
         [SettingVerdict::NoEffect, SettingVerdict::Applied]
@@ -47,7 +47,7 @@ fn an_override_says_how_the_process_runs() {
     let model = overridden(BOTH, process).model.unwrap();
     assert_eq!(model.process.workers.get(), 3);
     assert_eq!(model.process.user.as_deref(), Some("proxy"));
-    assert_eq!(model.process.shutdown_grace.as_secs(), 5);
+    assert_eq!(model.process.shutdown_timeout.as_secs(), 5);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn an_override_has_the_words_of_the_file_and_its_last_word() {
     let overrides = "external_url = 'https://git.example.com'\n[nginx]\nproxy_set_headers = { X-A = 'b' }\n\
                      [nginx.status]\nenable = false\n[gitlab_rails.nginx]\nclient_max_body_size = '1m'\n";
     let reading = overridden("external_url 'http://x.example.com'\nnginx['status']['port'] = 1\n", overrides);
-    let keys: Vec<_> = reading.judgements.iter().map(|it| it.key.as_str()).collect();
+    let keys: Vec<_> = reading.reports.iter().map(|it| it.key.as_str()).collect();
     assert_eq!(
         keys[2..],
         [
@@ -103,7 +103,7 @@ fn what_the_package_has_computed_is_read_like_the_file() {
     );
     assert!(reading.problems.is_empty(), "{}", reading.problems);
     assert_eq!(judgement(&reading, "mattermost_nginx.client_max_body_size").line, Some(8));
-    let keys: Vec<_> = reading.judgements.iter().map(|it| (it.key.as_str(), it.verdict)).collect();
+    let keys: Vec<_> = reading.reports.iter().map(|it| (it.key.as_str(), it.verdict)).collect();
     assert_eq!(
         keys,
         [
@@ -133,10 +133,10 @@ fn mistakes_in_json_are_told_at_their_places() {
 fn a_certificate_that_is_not_there_is_told_where_it_is_asked_for() {
     let text = "external_url 'https://gitlab.example.com'\nnginx['ssl_certificate'] = '/etc/ssl/own.crt'\n";
     let there = |path| Given { files: HashMap::from([(path, "")]), bare: true, ..Given::default() };
-    let absent = reading(text).absent_certificates(&there("/etc/gitlab/ssl/gitlab.example.com.key")).to_string();
+    let absent = reading(text).missing_certificates(&there("/etc/gitlab/ssl/gitlab.example.com.key")).to_string();
     assert!(absent.contains("there is no file /etc/ssl/own.crt"), "{absent}");
     assert!(absent.contains("gitlab.rb:2:28"), "{absent}");
-    let absent = reading(text).absent_certificates(&there("/etc/ssl/own.crt")).to_string();
+    let absent = reading(text).missing_certificates(&there("/etc/ssl/own.crt")).to_string();
     assert!(absent.contains("/etc/gitlab/ssl/gitlab.example.com.key"), "{absent}");
     assert!(absent.contains("gitlab.rb:1:14"), "{absent}");
 }

@@ -14,7 +14,7 @@ use crate::config::span::SourceSpan;
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) struct RubyValue {
     pub(in crate::config::gitlab_rb) data: RubyData,
-    pub(in crate::config::gitlab_rb) place: SourceSpan,
+    pub(in crate::config::gitlab_rb) span: SourceSpan,
 }
 
 /// What a value is.
@@ -52,7 +52,7 @@ pub(in crate::config::gitlab_rb) struct RegexpMatch {
 pub(in crate::config::gitlab_rb) struct UnknownValue {
     pub(in crate::config::gitlab_rb) why: String,
     /// Where the first unknown value was, which others follow from.
-    pub(in crate::config::gitlab_rb) place: SourceSpan,
+    pub(in crate::config::gitlab_rb) span: SourceSpan,
     pub(in crate::config::gitlab_rb) cause: UnknownCause,
 }
 
@@ -85,7 +85,7 @@ pub(in crate::config::gitlab_rb) struct SettingsHash {
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) struct HashEntry {
     pub(in crate::config::gitlab_rb) value: RubyValue,
-    pub(in crate::config::gitlab_rb) place: SourceSpan,
+    pub(in crate::config::gitlab_rb) span: SourceSpan,
 }
 
 /// Keys with values, in the order in which they were added.
@@ -94,7 +94,7 @@ pub(in crate::config::gitlab_rb) struct RubyHash(pub(in crate::config::gitlab_rb
 
 impl RubyValue {
     pub(in crate::config::gitlab_rb) fn new(data: RubyData, place: &SourceSpan) -> RubyValue {
-        RubyValue { data, place: place.clone() }
+        RubyValue { data, span: place.clone() }
     }
 
     pub(in crate::config::gitlab_rb) fn text(text: impl Into<String>, place: &SourceSpan) -> RubyValue {
@@ -106,13 +106,13 @@ impl RubyValue {
     }
 
     pub(in crate::config::gitlab_rb) fn unknown(why: impl Into<String>, place: &SourceSpan) -> RubyValue {
-        let unknown = UnknownValue { why: why.into(), place: place.clone(), cause: UnknownCause::NotExecuted };
+        let unknown = UnknownValue { why: why.into(), span: place.clone(), cause: UnknownCause::NotExecuted };
         RubyValue::new(RubyData::Unknown(unknown), place)
     }
 
     /// What an expression is that Ruby refuses to compute.
     pub(in crate::config::gitlab_rb) fn raises(why: impl Into<String>, place: &SourceSpan) -> RubyValue {
-        let unknown = UnknownValue { why: why.into(), place: place.clone(), cause: UnknownCause::Raises };
+        let unknown = UnknownValue { why: why.into(), span: place.clone(), cause: UnknownCause::Raises };
         RubyValue::new(RubyData::Unknown(unknown), place)
     }
 

@@ -53,7 +53,7 @@ impl SettingsHash {
     /// Sets a key. A hash becomes settings of its own.
     pub(in crate::config::gitlab_rb) fn set(&mut self, key: &str, value: RubyValue, place: &SourceSpan) {
         let value = match value.data {
-            RubyData::Hash(hash) => RubyValue::new(RubyData::Section(nested(&hash, self.below(key))), &value.place),
+            RubyData::Hash(hash) => RubyValue::new(RubyData::Section(nested(&hash, self.below(key))), &value.span),
             _ => value,
         };
         self.put(key, value, place);
@@ -61,7 +61,7 @@ impl SettingsHash {
 
     /// The settings as a plain hash.
     pub(in crate::config::gitlab_rb) fn to_hash(&self) -> RubyHash {
-        let pair = |(key, entry): &(String, HashEntry)| (RubyValue::text(key, &entry.place), entry.value.clone());
+        let pair = |(key, entry): &(String, HashEntry)| (RubyValue::text(key, &entry.span), entry.value.clone());
         RubyHash(self.entries.iter().map(pair).collect())
     }
 
@@ -70,7 +70,7 @@ impl SettingsHash {
     }
 
     fn put(&mut self, key: &str, value: RubyValue, place: &SourceSpan) {
-        let entry = HashEntry { value, place: place.clone() };
+        let entry = HashEntry { value, span: place.clone() };
         match self.positions.get(key) {
             Some(at) => self.entries[*at].1 = entry,
             None => {
@@ -86,7 +86,7 @@ fn nested(hash: &RubyHash, path: Vec<String>) -> SectionRef {
     let section = SettingsHash::new(path);
     for (key, value) in &hash.0 {
         let name = key.to_text().unwrap_or_default();
-        section.borrow_mut().set(&name, value.clone(), &key.place);
+        section.borrow_mut().set(&name, value.clone(), &key.span);
     }
     section
 }

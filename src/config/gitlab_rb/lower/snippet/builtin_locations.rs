@@ -28,16 +28,18 @@ pub(super) fn covering<'p>(prefix: &str, patterns: &'p [Regex]) -> Option<&'p Re
 /// Makes routes of the patterns that have none.
 pub(super) fn add_routes(plan: &ServiceHost, patterns: &[Regex], host: &mut HostSection) {
     let has_route = |pattern: &Regex, host: &HostSection| {
-        host.routes.iter().any(|route| route.path.said().is_some_and(|path| path.value.text() == pattern.as_str()))
+        host.routes
+            .iter()
+            .any(|route| route.path.as_set().is_some_and(|path| path.value.text() == pattern.as_str()))
     };
     for pattern in patterns {
         if !has_route(pattern, host) {
             host.routes.push(RouteSection {
-                place: plan.place.clone(),
-                path: plan.said(PathMatch::Regex(pattern.clone())),
-                action: plan.said(RouteActionSection::Upstream(plan.upstream.value.clone())),
-                replace_with: Setting::Unsaid,
-                before_redirect: Setting::Unsaid,
+                place: plan.span.clone(),
+                path: plan.url_setting(PathMatch::Regex(pattern.clone())),
+                action: plan.url_setting(RouteActionSection::Upstream(plan.upstream.value.clone())),
+                replace_with: Setting::Unset,
+                before_redirect: Setting::Unset,
                 settings: ForwardSettings::default(),
             });
         }

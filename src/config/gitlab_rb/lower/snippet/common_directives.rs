@@ -37,7 +37,7 @@ impl BlockSettings {
             ("proxy_hide_header", [name]) => self.hide_header(directive, name),
             ("proxy_set_header", [name, value]) => self.set_header(directive, name, value),
             ("client_max_body_size", [size]) => said(
-                &mut self.forwarding.max_body,
+                &mut self.forwarding.max_request_body,
                 units::body_limit(size),
                 directive,
                 "write a size such as 250m, or 0 for no limit",
@@ -45,7 +45,7 @@ impl BlockSettings {
             ("proxy_read_timeout", [span]) => {
                 let span = units::span(span);
                 said(&mut self.forwarding.tunnel_idle_timeout, span, directive, SPAN);
-                said(&mut self.forwarding.read_timeout, span, directive, SPAN)
+                said(&mut self.forwarding.upstream_read_timeout, span, directive, SPAN)
             }
             ("proxy_connect_timeout", [span]) => {
                 said(&mut self.forwarding.connect_timeout, units::span(span), directive, SPAN)
@@ -67,7 +67,7 @@ impl BlockSettings {
     fn access(&mut self, directive: &NginxDirective, clients: &str) -> DirectiveOutcome {
         match AccessRule::parse(&format!("{} {clients}", directive.name)) {
             Ok(value) => {
-                self.access.push(Spanned { value, place: directive.place.clone() });
+                self.access.push(Spanned { value, span: directive.span.clone() });
                 DirectiveOutcome::Applied
             }
             Err(why) => DirectiveOutcome::refused(why.to_string()),
@@ -95,7 +95,7 @@ impl BlockSettings {
     fn add(&mut self, directive: &NginxDirective, value: HeaderOp) -> DirectiveOutcome {
         let same = self.added.iter().position(|known| known.value.name() == value.name());
         let Some(same) = same else {
-            self.added.push(Spanned { value, place: directive.place.clone() });
+            self.added.push(Spanned { value, span: directive.span.clone() });
             return DirectiveOutcome::Applied;
         };
         // The application's is hidden and another one added: that is to set it.
@@ -119,7 +119,7 @@ impl BlockSettings {
         match wish {
             Ok(Some(value)) => {
                 self.forwarding.request_headers.retain(|known| known.value.name() != value.name());
-                self.forwarding.request_headers.push(Spanned { value, place: directive.place.clone() });
+                self.forwarding.request_headers.push(Spanned { value, span: directive.span.clone() });
                 DirectiveOutcome::Applied
             }
             Ok(None) => DirectiveOutcome::no_effect("the proxy does this anyway"),
@@ -155,7 +155,7 @@ fn said<T>(
 ) -> DirectiveOutcome {
     match value {
         Some(value) => {
-            *place = Setting::Said(Spanned { value, place: directive.place.clone() });
+            *place = Setting::Set(Spanned { value, span: directive.span.clone() });
             DirectiveOutcome::Applied
         }
         None => DirectiveOutcome::refused(expected),

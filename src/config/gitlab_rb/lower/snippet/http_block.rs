@@ -21,10 +21,10 @@ pub(in crate::config::gitlab_rb::lower) fn apply(hosts: &mut [HostSection], lowe
     let mut each = |directive: &NginxDirective, account: &mut SnippetReport| take(directive, &mut block, account);
     includes.each(&directives, &mut account, lowering.reader.problems, &mut each);
     if let Some(first) = block.access.first() {
-        let place = first.place.clone();
-        for host in hosts.iter_mut().filter(|host| host.settings.forwarding.access.is_unsaid()) {
-            let rules = Spanned { value: block.access.clone(), place: place.clone() };
-            host.settings.forwarding.access = Setting::Said(rules);
+        let place = first.span.clone();
+        for host in hosts.iter_mut().filter(|host| host.settings.forwarding.access.is_unset()) {
+            let rules = Spanned { value: block.access.clone(), span: place.clone() };
+            host.settings.forwarding.access = Setting::Set(rules);
         }
     }
     conclude(account, lowering.reader);

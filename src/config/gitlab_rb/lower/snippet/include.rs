@@ -19,7 +19,7 @@ pub(super) struct IncludeReader<'a> {
 
 impl<'a> IncludeReader<'a> {
     pub(super) fn new(surroundings: &'a dyn Environment) -> IncludeReader<'a> {
-        IncludeReader { surroundings, files_left: MOST_FILES }
+        IncludeReader { surroundings, files_left: MAX_FILES }
     }
 
     /// Gives each directive to `take`, with those of included files in the place of an `include`.
@@ -82,4 +82,4 @@ impl<'a> IncludeReader<'a> {
 }
 
 /// Nobody spreads a few lines over more files. Files that include each other come to an end here.
-const MOST_FILES: usize = 20;
+const MAX_FILES: usize = 20;

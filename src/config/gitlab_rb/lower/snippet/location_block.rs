@@ -91,7 +91,7 @@ fn path(words: &[&str]) -> Result<PathMatch, String> {
     let pattern = |text: &str| route_path::pattern(text).map(PathMatch::Regex).map_err(|mistake| mistake.message);
     match sign {
         "=" => plain().map(PathMatch::Exact),
-        "^~" => plain().map(PathMatch::PrefixFirst),
+        "^~" => plain().map(PathMatch::PreferredPrefix),
         "~" => pattern(text),
         "~*" => pattern(&format!("(?i){text}")),
         _ => plain().map(PathMatch::Prefix),
@@ -103,15 +103,15 @@ impl<'a> LocationState<'a> {
         LocationState {
             plan,
             path,
-            place: directive.place.clone(),
+            place: directive.span.clone(),
             block: BlockSettings::default(),
             answers_first: directive.inner().iter().any(|inner| inner.name == "return"),
             handler: None,
             replacement: None,
-            index: Setting::Unsaid,
-            certificate_authority: Setting::Unsaid,
+            index: Setting::Unset,
+            certificate_authority: Setting::Unset,
             application_name: None,
-            verify: Setting::Said(Spanned { value: false, place: directive.place.clone() }),
+            verify: Setting::Set(Spanned { value: false, span: directive.span.clone() }),
         }
     }
 
@@ -132,7 +132,7 @@ impl<'a> LocationState<'a> {
             ("root", [directory]) => self.files(directive, directory, FileMapping::Root),
             ("alias", [directory]) => self.files(directive, directory, FileMapping::Alias),
             ("index", [file]) if !file.contains(['$', '/']) => {
-                self.index = Setting::Said(Spanned { value: (*file).to_owned(), place: directive.place.clone() });
+                self.index = Setting::Set(Spanned { value: (*file).to_owned(), span: directive.span.clone() });
                 DirectiveOutcome::Applied
             }
             ("try_files", ["$uri", "=404"] | ["$uri", "$uri/", "=404"]) => {
@@ -143,12 +143,12 @@ impl<'a> LocationState<'a> {
                 DirectiveOutcome::no_effect("this holds for a host as a whole; the host's own is sent here too")
             }
             ("proxy_ssl_verify", ["on"]) => {
-                self.verify = Setting::Unsaid;
+                self.verify = Setting::Unset;
                 DirectiveOutcome::Applied
             }
             ("proxy_ssl_trusted_certificate", [file]) => {
                 self.certificate_authority =
-                    Setting::Said(Spanned { value: PathBuf::from(file), place: directive.place.clone() });
+                    Setting::Set(Spanned { value: PathBuf::from(file), span: directive.span.clone() });
                 DirectiveOutcome::Applied
             }
             ("proxy_pass", [url]) => self.proxy_pass(directive, url),
@@ -170,7 +170,7 @@ impl<'a> LocationState<'a> {
     ) -> DirectiveOutcome {
         match action {
             Ok(value) if self.handler.is_none() || directive.name == "return" => {
-                self.handler = Some(Spanned { value, place: directive.place.clone() });
+                self.handler = Some(Spanned { value, span: directive.span.clone() });
                 DirectiveOutcome::Applied
             }
             Ok(_) => DirectiveOutcome::no_effect("another directive here answers already"),
@@ -187,21 +187,20 @@ impl<'a> LocationState<'a> {
         if directory.contains('$') || !directory.starts_with('/') {
             return DirectiveOutcome::refused("write the full path of a directory, without variables");
         }
-        let mapping = mapping(Spanned { value: PathBuf::from(directory), place: directive.place.clone() });
+        let mapping = mapping(Spanned { value: PathBuf::from(directory), span: directive.span.clone() });
         if let (PathMatch::Regex(_), FileMapping::Alias(_)) = (&self.path, &mapping) {
             return DirectiveOutcome::refused("an alias needs a location without a pattern");
         }
-        self.handle(directive, Ok(RouteActionSection::Files(FilesSection { mapping, index: Setting::Unsaid })))
+        self.handle(directive, Ok(RouteActionSection::Files(FilesSection { mapping, index: Setting::Unset })))
     }
 
     /// `rewrite ^/prefix/(.*) /$1 break` before a `proxy_pass`: the prefix is replaced.
     fn rewrite(&mut self, directive: &NginxDirective, pattern: &str, replacement: &str) -> DirectiveOutcome {
         let prefix = pattern.strip_prefix('^').and_then(|rest| rest.trim_end_matches('$').strip_suffix("(.*)"));
-        let matched =
-            matches!(&self.path, PathMatch::Prefix(path) | PathMatch::PrefixFirst(path) if Some(&**path) == prefix);
+        let matched = matches!(&self.path, PathMatch::Prefix(path) | PathMatch::PreferredPrefix(path) if Some(&**path) == prefix);
         match replacement.strip_suffix("$1").and_then(|path| path.parse().ok()) {
             Some(value) if matched => {
-                self.replacement = Some(Spanned { value, place: directive.place.clone() });
+                self.replacement = Some(Spanned { value, span: directive.span.clone() });
                 DirectiveOutcome::Applied
             }
             _ => DirectiveOutcome::refused(
@@ -221,7 +220,7 @@ impl<'a> LocationState<'a> {
         self.application_name = goal.host;
         // What a rewrite has changed is passed on as it is.
         if let (None, Some(value)) = (&self.replacement, goal.path) {
-            self.replacement = Some(Spanned { value, place: directive.place.clone() });
+            self.replacement = Some(Spanned { value, span: directive.span.clone() });
         }
         self.handle(directive, Ok(RouteActionSection::Upstream(goal.upstream)))
     }
@@ -233,7 +232,7 @@ impl<'a> LocationState<'a> {
     /// Without any handler nginx looks for files where there are none.
     fn into_location(self) -> LocationRoute {
         let place = self.place;
-        let mut action = self.handler.unwrap_or_else(|| Spanned { value: not_found(), place: place.clone() });
+        let mut action = self.handler.unwrap_or_else(|| Spanned { value: not_found(), span: place.clone() });
         let is_forwarded = matches!(action.value, RouteActionSection::Upstream(_));
         if let RouteActionSection::Files(files) = &mut action.value {
             files.index = self.index;
@@ -250,28 +249,28 @@ impl<'a> LocationState<'a> {
             ));
         }
         if let RouteActionSection::Upstream(UpstreamRef { scheme: UpstreamScheme::Https, .. }) = action.value {
-            let is_verified = self.verify.is_unsaid();
-            let ca = if is_verified { self.certificate_authority } else { Setting::Unsaid };
+            let is_verified = self.verify.is_unset();
+            let ca = if is_verified { self.certificate_authority } else { Setting::Unset };
             let value = UpstreamTlsSection { verify: self.verify, ca, ..UpstreamTlsSection::default() };
-            settings.upstream_tls = Setting::Said(Spanned { value, place: place.clone() });
+            settings.upstream_tls = Setting::Set(Spanned { value, span: place.clone() });
         }
         // The rewrite phase of nginx, in which `return` answers, comes before its access phase.
         if self.answers_first {
-            settings.access = Setting::Said(Spanned { value: Vec::new(), place: place.clone() });
+            settings.access = Setting::Set(Spanned { value: Vec::new(), span: place.clone() });
         }
         if !self.block.access.is_empty() {
-            settings.access = Setting::Said(Spanned { value: self.block.access, place: place.clone() });
+            settings.access = Setting::Set(Spanned { value: self.block.access, span: place.clone() });
         }
         let has_own_headers = self.block.added.iter().any(|op| !matches!(op.value, HeaderOp::Remove(_)));
         settings.response_headers = self.block.added;
-        let replace_with = self.replacement.filter(|_| is_forwarded).map_or(Setting::Unsaid, Setting::Said);
-        let path = Setting::Said(Spanned { value: self.path, place: place.clone() });
+        let replace_with = self.replacement.filter(|_| is_forwarded).map_or(Setting::Unset, Setting::Set);
+        let path = Setting::Set(Spanned { value: self.path, span: place.clone() });
         let route = RouteSection {
             place,
             path,
-            action: Setting::Said(action),
+            action: Setting::Set(action),
             replace_with,
-            before_redirect: Setting::Unsaid,
+            before_redirect: Setting::Unset,
             settings,
         };
         LocationRoute { route, has_own_headers }
@@ -286,7 +285,7 @@ fn not_inherited(named: &[String], host: Option<&HeaderValue>, place: &SourceSpa
         INHERITED.iter().copied().filter(is_free).map(|name| HeaderOp::Remove(SettableHeader::from_static(name)));
     let host = host.filter(|_| is_free(&"host"));
     let host = host.map(|value| HeaderOp::Set(SettableHeader::from_static("host"), value.clone()));
-    removed.chain(host).map(|value| Spanned { value, place: place.clone() }).collect()
+    removed.chain(host).map(|value| Spanned { value, span: place.clone() }).collect()
 }
 
 fn not_found() -> RouteActionSection {

@@ -39,10 +39,10 @@ pub(super) fn target(text: &str, plan: &ServiceHost) -> Result<SnippetRedirect, 
         return Err(format!("`{text}` is neither a URL nor a path"));
     }
     let path = match rest {
-        RedirectSuffix::Request if path.is_empty() => RedirectTarget::AsItCame,
+        RedirectSuffix::Request if path.is_empty() => RedirectTarget::Unchanged,
         RedirectSuffix::Request => return Err(format!("`{path}` cannot stand before the path of the request")),
         RedirectSuffix::Nothing => RedirectTarget::Fixed(path.to_owned()),
-        RedirectSuffix::FirstGroup => RedirectTarget::Replaced(path.to_owned()),
+        RedirectSuffix::FirstGroup => RedirectTarget::ReplacePrefix(path.to_owned()),
     };
     Ok(SnippetRedirect { origin, path })
 }

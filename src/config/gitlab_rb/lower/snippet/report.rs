@@ -110,7 +110,7 @@ impl SnippetReport {
 
     /// Notes that something else decides in the place of a block that was read.
     pub(super) fn overrule(&mut self, directive: &NginxDirective, why: &str) {
-        let found = self.verdicts.iter().rposition(|it| it.place == directive.place && it.name == directive.name);
+        let found = self.verdicts.iter().rposition(|it| it.place == directive.span && it.name == directive.name);
         for it in found.map(|at| &mut self.verdicts[at..]).unwrap_or_default() {
             it.outcome = DirectiveOutcome::NoEffect(format!("the `{}` around it is never reached", directive.name));
         }
@@ -162,7 +162,7 @@ impl SnippetReport {
             within: self.within.clone(),
             name: directive.name.clone(),
             arguments: directive.arguments.join(" "),
-            place: directive.place.clone(),
+            place: directive.span.clone(),
             outcome,
         }
     }

@@ -82,13 +82,15 @@ pub(super) fn of_rewrite(words: &[&str], plan: &ServiceHost) -> Result<RewriteRe
     let mut action = redirect_target::target(replacement, plan)?;
     action.path = match (action.path, &path) {
         (RedirectTarget::Fixed(fixed), PathMatch::Exact(_)) if keeps_query && !fixed.contains('?') => {
-            RedirectTarget::Replaced(fixed)
+            RedirectTarget::ReplacePrefix(fixed)
         }
         (RedirectTarget::Fixed(fixed), _) if !keeps_query => RedirectTarget::Fixed(fixed),
-        (RedirectTarget::Replaced(fixed), PathMatch::PrefixFirst(_)) if keeps_query && pattern.contains('(') => {
-            RedirectTarget::Replaced(fixed)
+        (RedirectTarget::ReplacePrefix(fixed), PathMatch::PreferredPrefix(_))
+            if keeps_query && pattern.contains('(') =>
+        {
+            RedirectTarget::ReplacePrefix(fixed)
         }
-        (RedirectTarget::AsItCame, _) if !keeps_query => RedirectTarget::AsItCame,
+        (RedirectTarget::Unchanged, _) if !keeps_query => RedirectTarget::Unchanged,
         _ => return Err("this rewrite is too elaborate; write a location with `return 301 URL;`".to_owned()),
     };
     Ok(RewriteRedirect { path, action, status })
@@ -112,7 +114,7 @@ fn paths(pattern: &str) -> Result<PathMatch, String> {
     };
     match simple() {
         Some((path, true)) => Ok(PathMatch::Exact(path)),
-        Some((path, false)) => Ok(PathMatch::PrefixFirst(path)),
+        Some((path, false)) => Ok(PathMatch::PreferredPrefix(path)),
         None => {
             Err(format!("only simple patterns such as `^/old$` or `^/old(.*)` are understood, not `{pattern}`"))
         }

@@ -80,7 +80,7 @@ impl<'a> ServerState<'a> {
                 .refuse_all(directive, "the package has this location already, so nginx would not start");
         }
         let Some(location) = location_block::read(directive, self.plan, account) else { return };
-        let path = location.route.path.said().map(|said| said.value.clone());
+        let path = location.route.path.as_set().map(|said| said.value.clone());
         if let Some(PathMatch::Prefix(prefix)) = &path
             && let Some(pattern) = builtin_locations::covering(prefix, &self.patterns)
         {
@@ -126,7 +126,7 @@ impl<'a> ServerState<'a> {
         let Ok(value) = HeaderValue::from_str(value) else {
             return DirectiveOutcome::refused("a header cannot have this value");
         };
-        let policy = Setting::Said(said(HeaderSetting::Send(value), directive));
+        let policy = Setting::Set(said(HeaderSetting::Send(value), directive));
         if name.eq_ignore_ascii_case(REFERRER_POLICY) {
             self.referrer_policy = policy;
             return DirectiveOutcome::Applied;
@@ -157,7 +157,7 @@ impl<'a> ServerState<'a> {
 
     fn rewrite(&mut self, directive: &NginxDirective, rewrite: RewriteRedirect) -> DirectiveOutcome {
         let action = return_rewrite::redirect(rewrite.action, rewrite.status);
-        if rewrite.path == PathMatch::PrefixFirst("/".to_owned()) {
+        if rewrite.path == PathMatch::PreferredPrefix("/".to_owned()) {
             return self.answer(directive, action);
         }
         let Ok(action) = action else { return DirectiveOutcome::refused("this leads nowhere") };
@@ -174,11 +174,11 @@ impl<'a> ServerState<'a> {
         let forwarding = &mut host.settings.forwarding;
         *forwarding = self.block.forwarding.over(forwarding);
         if let Some(first) = self.block.access.first() {
-            let place = first.place.clone();
-            forwarding.access = Setting::Said(Spanned { value: self.block.access, place });
+            let place = first.span.clone();
+            forwarding.access = Setting::Set(Spanned { value: self.block.access, span: place });
         }
         if let Some(target) = self.access_log {
-            host.settings.access_log = Setting::Said(target);
+            host.settings.access_log = Setting::Set(target);
         }
         if self.locations.iter().any(|location| !is_first(&location.route)) {
             builtin_locations::add_routes(self.plan, &self.patterns, host);
@@ -186,8 +186,8 @@ impl<'a> ServerState<'a> {
         add_headers(&self.block.added, &mut self.locations, host);
         host.routes.extend(self.locations.into_iter().map(|location| location.route));
         if let Some(answer) = self.answer {
-            host.upstream = Setting::Unsaid;
-            let all = Spanned { value: PathMatch::Prefix("/".to_owned()), place: answer.place.clone() };
+            host.upstream = Setting::Unset;
+            let all = Spanned { value: PathMatch::Prefix("/".to_owned()), span: answer.span.clone() };
             host.routes = vec![route(all, answer)];
         }
         other
@@ -201,11 +201,11 @@ fn add_headers(added: &[Spanned<HeaderOp>], locations: &mut [LocationRoute], hos
         host.settings.forwarding.response_headers.extend_from_slice(added);
         return;
     }
-    let is_all = |route: &RouteSection| matches!(&route.path, Setting::Said(said) if said.value == PathMatch::Prefix("/".to_owned()));
-    if let (false, Some(upstream)) = (host.routes.iter().any(is_all), host.upstream.said()) {
-        let place = &upstream.place;
-        let all = Spanned { value: PathMatch::Prefix("/".to_owned()), place: place.clone() };
-        let action = Spanned { value: RouteActionSection::Upstream(upstream.value.clone()), place: place.clone() };
+    let is_all = |route: &RouteSection| matches!(&route.path, Setting::Set(said) if said.value == PathMatch::Prefix("/".to_owned()));
+    if let (false, Some(upstream)) = (host.routes.iter().any(is_all), host.upstream.as_set()) {
+        let place = &upstream.span;
+        let all = Spanned { value: PathMatch::Prefix("/".to_owned()), span: place.clone() };
+        let action = Spanned { value: RouteActionSection::Upstream(upstream.value.clone()), span: place.clone() };
         let mut catch_all = route(all, action);
         catch_all.settings = ForwardSettings::default();
         host.routes.push(catch_all);
@@ -218,23 +218,23 @@ fn add_headers(added: &[Spanned<HeaderOp>], locations: &mut [LocationRoute], hos
 
 /// Whether a location is found before any pattern is looked at.
 fn is_first(route: &RouteSection) -> bool {
-    let path = route.path.said().map(|said| &said.value);
-    matches!(path, Some(PathMatch::Exact(_) | PathMatch::PrefixFirst(_)))
+    let path = route.path.as_set().map(|said| &said.value);
+    matches!(path, Some(PathMatch::Exact(_) | PathMatch::PreferredPrefix(_)))
 }
 
 /// The same addresses and certificate under another name, with one answer for everything.
 fn renamed(host: &HostSection, name: Spanned<HostName>, action: Spanned<RouteActionSection>) -> HostSection {
-    let all = Spanned { value: PathMatch::Prefix("/".to_owned()), place: action.place.clone() };
+    let all = Spanned { value: PathMatch::Prefix("/".to_owned()), span: action.span.clone() };
     let mut settings = host.settings.clone();
-    settings.redirect_from = Setting::Said(Spanned { value: Vec::new(), place: name.place.clone() });
+    settings.redirect_from = Setting::Set(Spanned { value: Vec::new(), span: name.span.clone() });
     settings.forwarding = ForwardSettings::default();
     HostSection {
-        place: name.place.clone(),
-        name: Setting::Said(Spanned { value: HostPattern::Exact(name.value), place: name.place }),
-        aliases: Setting::Unsaid,
-        upstream: Setting::Unsaid,
-        public_port: Setting::Unsaid,
-        acme_challenge_directory: Setting::Unsaid,
+        span: name.span.clone(),
+        name: Setting::Set(Spanned { value: HostPattern::Exact(name.value), span: name.span }),
+        aliases: Setting::Unset,
+        upstream: Setting::Unset,
+        public_port: Setting::Unset,
+        acme_challenge_directory: Setting::Unset,
         settings,
         routes: vec![route(all, action)],
         ..host.clone()
@@ -243,20 +243,20 @@ fn renamed(host: &HostSection, name: Spanned<HostName>, action: Spanned<RouteAct
 
 /// A route of the server itself.
 fn route(path: Spanned<PathMatch>, action: Spanned<RouteActionSection>) -> RouteSection {
-    let everybody = Spanned { value: Vec::new(), place: action.place.clone() };
+    let everybody = Spanned { value: Vec::new(), span: action.span.clone() };
     RouteSection {
-        place: action.place.clone(),
-        path: Setting::Said(path),
-        action: Setting::Said(action),
-        replace_with: Setting::Unsaid,
-        before_redirect: Setting::Unsaid,
+        place: action.span.clone(),
+        path: Setting::Set(path),
+        action: Setting::Set(action),
+        replace_with: Setting::Unset,
+        before_redirect: Setting::Unset,
         // In nginx these answer before access rules are looked at.
-        settings: ForwardSettings { access: Setting::Said(everybody), ..ForwardSettings::default() },
+        settings: ForwardSettings { access: Setting::Set(everybody), ..ForwardSettings::default() },
     }
 }
 
 fn said<T>(value: T, directive: &NginxDirective) -> Spanned<T> {
-    Spanned { value, place: directive.place.clone() }
+    Spanned { value, span: directive.span.clone() }
 }
 
 /// What nginx sends a text as, where no ending of a path tells better.

@@ -13,7 +13,7 @@ pub(super) fn read(
     key: &str,
     lowering: &mut LowerContext<'_, '_>,
 ) -> Option<Vec<NginxDirective>> {
-    let Spanned { value, place } = lowering.reader.text_of(owner, key)?;
+    let Spanned { value, span: place } = lowering.reader.text_of(owner, key)?;
     nginx_text::parse(&MappedText::value(&value, &place)).map_err(|error| lowering.reader.problems.push(error)).ok()
 }
 

@@ -66,7 +66,7 @@ fn routes(text: &str) -> Vec<String> {
 
 /// Line, verdict and reason of each directive.
 fn verdicts(text: &str) -> Vec<(usize, String, SettingVerdict, String)> {
-    let rows = reading(text).judgements.into_iter().filter_map(|row| {
+    let rows = reading(text).reports.into_iter().filter_map(|row| {
         let name = row.key.strip_prefix("nginx.custom_gitlab_server_config.")?.to_owned();
         Some((row.line.unwrap(), name, row.verdict, row.reason))
     });
@@ -119,7 +119,7 @@ fn what_is_in_a_refused_block_is_refused_with_it() {
 #[test]
 fn locations_that_the_package_has_are_refused() {
     for text in ["location / { deny all; }", "location ^~ / { deny all; }"] {
-        assert_eq!(reading(text).unguarded().count(), 1, "{text}");
+        assert_eq!(reading(text).refused_access_settings().count(), 1, "{text}");
     }
     let twice = reading("location /x { return 404; }\nlocation ^~ /x { return 403; }");
     assert!(twice.problems.to_string().contains("a second route for `/x`"), "{}", twice.problems);
@@ -129,29 +129,29 @@ fn locations_that_the_package_has_are_refused() {
 fn a_location_that_is_never_reached_is_a_warning() {
     let reading = reading("location /api/v4/users { return 403; }");
     assert!(reading.problems.to_string().contains("write `location ^~ /api/v4/users`"), "{}", reading.problems);
-    assert_eq!(reading.unguarded().count(), 0);
+    assert_eq!(reading.refused_access_settings().count(), 0);
 }
 
 #[test]
 fn redirects_lead_where_nginx_would_send() {
     let own = || "http://gitlab.example.com:8080".to_owned();
     let fixed = |path: &str| RedirectTarget::Fixed(path.to_owned());
-    let replaced = |path: &str| RedirectTarget::Replaced(path.to_owned());
+    let replaced = |path: &str| RedirectTarget::ReplacePrefix(path.to_owned());
     for (text, expected) in [
         (
             "return 301 https://new.test$request_uri;",
-            (301, "https://new.test".to_owned(), RedirectTarget::AsItCame),
+            (301, "https://new.test".to_owned(), RedirectTarget::Unchanged),
         ),
         ("return 302 https://new.test;", (302, "https://new.test".to_owned(), fixed(""))),
         ("return https://new.test/x?y=z;", (302, "https://new.test".to_owned(), fixed("/x?y=z"))),
         ("return 308 $scheme://$http_host/x;", (308, own(), fixed("/x"))),
         (
             "return 301 https://${host}:8443$request_uri;",
-            (301, "https://gitlab.example.com:8443".to_owned(), RedirectTarget::AsItCame),
+            (301, "https://gitlab.example.com:8443".to_owned(), RedirectTarget::Unchanged),
         ),
         (
             "rewrite ^ https://new.test$request_uri? permanent;",
-            (301, "https://new.test".to_owned(), RedirectTarget::AsItCame),
+            (301, "https://new.test".to_owned(), RedirectTarget::Unchanged),
         ),
         ("rewrite ^/(.*)$ https://new.test/$1 redirect;", (302, "https://new.test".to_owned(), replaced("/"))),
         ("rewrite ^/a\\.b$ /c permanent;", (301, own(), replaced("/c"))),
@@ -243,7 +243,7 @@ fn rules_around_all_hosts_hold_where_a_host_has_none() {
 #[test]
 fn a_server_of_ones_own_is_refused_and_closes_nothing_that_is_served() {
     let reading = around("server_tokens off;\nadd_header X-A b;\nserver { listen 80; deny all; return 444; }");
-    assert_eq!(reading.unguarded().count(), 0);
+    assert_eq!(reading.refused_access_settings().count(), 0);
     let problems = reading.problems.to_string();
     assert!(problems.contains("nginx's `server` is not obeyed"), "{problems}");
     assert!(problems.contains("a host of its own is written in gatepost.toml"), "{problems}");
@@ -258,8 +258,8 @@ fn a_certificate_of_an_application_counts_only_if_nginx_looks_at_it() {
         let upstream = model.upstreams().iter().find_map(|upstream| upstream.tls().cloned()).unwrap();
         upstream.trust
     };
-    assert_eq!(trusts(""), UpstreamTrust::Anything);
-    assert_ne!(trusts("proxy_ssl_verify on;"), UpstreamTrust::Anything);
+    assert_eq!(trusts(""), UpstreamTrust::Insecure);
+    assert_ne!(trusts("proxy_ssl_verify on;"), UpstreamTrust::Insecure);
 }
 
 #[test]
