@@ -36,7 +36,7 @@ fn invalid_files_are_refused_with_all_their_problems() {
 
 #[test]
 fn odd_files_are_accepted_with_warnings() {
-    for path in toml_files("tests/config/odd") {
+    for path in toml_files("tests/config/warnings") {
         let loaded = compile(&path);
         assert!(!loaded.warnings.has_errors());
         compare(&path.with_extension("expected"), &loaded.warnings.to_string());
@@ -46,7 +46,7 @@ fn odd_files_are_accepted_with_warnings() {
 #[test]
 fn an_explained_model_compiles_to_itself() {
     let mut paths = toml_files("tests/config/valid");
-    paths.extend(toml_files("tests/config/odd"));
+    paths.extend(toml_files("tests/config/warnings"));
     paths.push(PathBuf::from("config/gatepost.toml"));
     for path in paths {
         let Loaded { model, warnings } = compile(&path);

@@ -2,10 +2,10 @@
 
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 
 fn origin() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 fn status_under(rules: &str) -> u16 {

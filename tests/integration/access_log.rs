@@ -2,12 +2,12 @@
 
 use regex::Regex;
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::eventually::eventually;
-use crate::support::faulty::never_answers;
+use crate::support::faulty::no_response;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Conversation, Origin, answers, ok, switching};
+use crate::support::origin::{Origin, OriginConnection, ok, responds, switching_protocols};
 use crate::support::ports::ReservedPort;
 
 /// One line, taken apart.
@@ -47,7 +47,7 @@ fn parse(line: &str) -> Line {
 /// The line of a GET for `target` with these header lines.
 #[track_caller]
 fn line_of(target: &str, fields: &[&str]) -> Line {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let gatepost = Gatepost::serving(&origin);
     gatepost.client().get_with(target, fields);
     parse(&gatepost.access_log(1)[0])
@@ -90,7 +90,7 @@ fn every_token_in_the_query_is_filtered() {
         ("/a?tokens=open", "/a?tokens=open"),
         ("/private_token=open?x", "/private_token=open?x"),
     ];
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     for (target, _) in cases {
@@ -110,7 +110,7 @@ fn the_referer_has_no_query() {
 
 #[test]
 fn a_request_that_cannot_be_read_is_logged() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     client.send("GARBAGE\r\n\r\n");
@@ -121,7 +121,7 @@ fn a_request_that_cannot_be_read_is_logged() {
 
 #[test]
 fn what_could_break_a_line_is_escaped() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     client.send(b"GET /gr\xc3\xbc\xc3\x9fe HTTP/1.1\r\nHost: gitlab.test\r\nUser-Agent: a\"b\\c\td\xe4\r\n\r\n");
@@ -133,7 +133,7 @@ fn what_could_break_a_line_is_escaped() {
 
 #[test]
 fn a_client_cannot_write_a_line_of_its_own() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     client.get_with("/?%0a127.0.0.1", &["User-Agent: x\" 200 0 \"\" \"y"]);
@@ -141,7 +141,7 @@ fn a_client_cannot_write_a_line_of_its_own() {
     client.send("GET /\n6.6.6.6 HTTP/1.1\r\nHost: gitlab.test\r\n\r\n");
     client.rest();
     gatepost.client().get("/last");
-    eventually(SOON, || gatepost.access_log(2).iter().any(|line| line.contains("/last")));
+    eventually(TIMEOUT, || gatepost.access_log(2).iter().any(|line| line.contains("/last")));
     for line in gatepost.access_log(2) {
         let line = parse(&line);
         assert!(line.status == 200 || line.status == 400, "{line:?}");
@@ -150,7 +150,7 @@ fn a_client_cannot_write_a_line_of_its_own() {
 
 #[test]
 fn requests_of_http2_are_logged_as_such() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let gatepost = Gatepost::serving(&origin);
     gatepost.http2().get("/x");
     let line = parse(&gatepost.access_log(1)[0]);
@@ -159,7 +159,7 @@ fn requests_of_http2_are_logged_as_such() {
 
 #[test]
 fn each_request_of_a_connection_has_its_line() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     for n in 0..5 {
@@ -190,11 +190,11 @@ fn answers_of_the_proxy_itself_are_logged() {
 
 #[test]
 fn a_client_that_gives_up_is_logged_as_499() {
-    let origin = Origin::tcp(never_answers());
+    let origin = Origin::tcp(no_response());
     let gatepost = Gatepost::serving(&origin);
     let client = gatepost.client();
     client.request("GET /slow HTTP/1.1", &[]);
-    eventually(SOON, || origin.requests().len() == 1);
+    eventually(TIMEOUT, || origin.requests().len() == 1);
     drop(client);
     let line = parse(&gatepost.access_log(1)[0]);
     assert_eq!((line.status, line.bytes), (499, 0));
@@ -202,9 +202,9 @@ fn a_client_that_gives_up_is_logged_as_499() {
 
 #[test]
 fn a_tunnel_is_logged_when_it_ends_with_what_the_client_got() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
-        app.send(switching("websocket", "0123456789"))?;
+        app.send(switching_protocols("websocket", "0123456789"))?;
         app.echo()
     });
     let gatepost = Gatepost::serving(&origin);
@@ -225,7 +225,7 @@ fn a_tunnel_is_logged_when_it_ends_with_what_the_client_got() {
 
 #[test]
 fn hosts_can_log_to_files_of_their_own_or_not_at_all() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let configuration = Configuration::new();
     let own = configuration.directory().join("chat.log");
     let configuration = configuration
@@ -235,7 +235,7 @@ fn hosts_can_log_to_files_of_their_own_or_not_at_all() {
     gatepost.client().get("/unlogged");
     gatepost.client_of(MATTERMOST).get("/logged");
     let own_log = || std::fs::read_to_string(&own).unwrap_or_default();
-    eventually(SOON, || own_log().contains("/logged"));
+    eventually(TIMEOUT, || own_log().contains("/logged"));
     assert!(gatepost.access_log(0).is_empty());
     assert!(!own_log().contains("/unlogged"));
 }

@@ -10,12 +10,12 @@ use crate::support::certs::{self, Files};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::eventually::eventually;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::process::{Process, run};
-use crate::support::{SOON, process};
+use crate::support::{TIMEOUT, process};
 
 fn anything() -> Origin {
-    Origin::tcp(answers(|_| ok("")))
+    Origin::tcp(responds(|_| ok("")))
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn an_encrypted_key_is_recognised_as_such() {
 }
 
 /// Runs `command --config FILE` on a document.
-fn with_document(command: &str, document: &str) -> process::Finished {
+fn with_document(command: &str, document: &str) -> process::CommandOutput {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("gatepost.toml");
     std::fs::write(&path, document).unwrap();
@@ -196,17 +196,17 @@ fn demo_shows_where_to_look_and_ends_when_told() {
     let mut demo = Process::spawn(&["demo"]);
     let port = shown_port(&demo, "https://gitlab.localhost:");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    eventually(SOON, || TcpStream::connect(address).is_ok());
+    eventually(TIMEOUT, || TcpStream::connect(address).is_ok());
     // No trust is needed to be told that this port wants TLS.
     assert_eq!(Client::plain(address, "gitlab.localhost").get("/").status(), 400);
     demo.signal(Signal::SIGTERM);
-    assert_eq!(demo.wait_exit(SOON).code(), Some(0), "{}", demo.stderr());
+    assert_eq!(demo.wait_exit(TIMEOUT).code(), Some(0), "{}", demo.stderr());
 }
 
 /// The number that the program shows behind `mark`, once it does.
 fn shown_port(process: &Process, mark: &str) -> u16 {
     let port = Regex::new(&format!(r"{}(\d+)", regex::escape(mark))).unwrap();
-    eventually(SOON, || port.is_match(&process.stdout()));
+    eventually(TIMEOUT, || port.is_match(&process.stdout()));
     port.captures(&process.stdout()).unwrap()[1].parse().unwrap()
 }
 

@@ -7,12 +7,12 @@ use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Head;
-use crate::support::origin::{Origin, answers, ok, switches_and_echoes};
+use crate::support::origin::{Origin, ok, responds, upgrades_and_echoes};
 use crate::support::socket::connect_from;
 use crate::support::tls::Tls;
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 /// A host that believes what stands in `client_address`.
@@ -121,7 +121,7 @@ fn requests_of_http2_have_their_client_too() {
 
 #[test]
 fn a_tunnel_is_logged_for_its_client() {
-    let origin = Origin::tcp(switches_and_echoes());
+    let origin = Origin::tcp(upgrades_and_echoes());
     let gatepost = behind(BALANCER, &origin);
     let mut client = gatepost.client();
     let fields = ["Connection: Upgrade", "Upgrade: websocket", "X-Forwarded-For: 192.0.2.8"];

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use rustls::version::{TLS12, TLS13};
 
 use crate::support::certs;
-use crate::support::certs::clients::{ClientAuthority, Identity};
+use crate::support::certs::clients::{ClientCa, Identity};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
 /// A program that asks clients of its one host for certificates.
@@ -21,7 +21,7 @@ struct Guarded {
 
 impl Guarded {
     /// `lists` writes the files beside the authority's, and names more keys.
-    fn by(authority: &ClientAuthority, verify: &str, more: impl Fn(&Configuration) -> String) -> Guarded {
+    fn by(authority: &ClientCa, verify: &str, more: impl Fn(&Configuration) -> String) -> Guarded {
         let origin = greeting();
         let configuration = Configuration::new();
         let more = more(&configuration);
@@ -55,7 +55,7 @@ impl Guarded {
 }
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 fn demand(verify: &str, ca: &PathBuf, more: &str) -> String {
@@ -68,7 +68,7 @@ fn nothing_more(_: &Configuration) -> String {
 
 #[test]
 fn a_client_with_a_certificate_is_served() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let guarded = Guarded::by(&authority, "required", nothing_more);
     let jane = authority.client("jane");
     for version in [&TLS12, &TLS13] {
@@ -79,7 +79,7 @@ fn a_client_with_a_certificate_is_served() {
 
 #[test]
 fn a_client_without_one_is_told_so_in_http_and_reaches_nothing() {
-    let guarded = Guarded::by(&ClientAuthority::new("Clients"), "required", nothing_more);
+    let guarded = Guarded::by(&ClientCa::new("Clients"), "required", nothing_more);
     for version in [&TLS12, &TLS13] {
         let (status, text) = guarded.answer(&Tls::to(GITLAB).only(version));
         assert_eq!(status, 400, "{version:?}");
@@ -90,7 +90,7 @@ fn a_client_without_one_is_told_so_in_http_and_reaches_nothing() {
 
 #[test]
 fn an_optional_certificate_can_be_left_out_or_shown() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let guarded = Guarded::by(&authority, "optional", nothing_more);
     assert_eq!(guarded.answer(&Tls::to(GITLAB)).0, 200);
     assert_eq!(guarded.answer(&Tls::to(GITLAB).showing(&authority.client("jane"))).0, 200);
@@ -99,8 +99,8 @@ fn an_optional_certificate_can_be_left_out_or_shown() {
 #[test]
 fn a_wrong_certificate_is_refused_even_where_it_is_optional() {
     // The same name, so that the client believes that it is asked for this one.
-    let strangers = ClientAuthority::new("Clients");
-    let guarded = Guarded::by(&ClientAuthority::new("Clients"), "optional", nothing_more);
+    let strangers = ClientCa::new("Clients");
+    let guarded = Guarded::by(&ClientCa::new("Clients"), "optional", nothing_more);
     let alert = guarded.alert(&Tls::to(GITLAB).showing(&strangers.client("mallory")).only(&TLS12));
     assert!(alert.contains("fatal alert"), "{alert}");
     assert!(guarded.origin.heads().is_empty());
@@ -108,41 +108,41 @@ fn a_wrong_certificate_is_refused_even_where_it_is_optional() {
 
 #[test]
 fn a_certificate_that_is_over_is_refused_and_the_log_says_so() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let guarded = Guarded::by(&authority, "required", nothing_more);
-    guarded.expect_alert(&authority.client_that_expired("jane"), "CertificateExpired");
+    guarded.expect_alert(&authority.expired_client("jane"), "CertificateExpired");
     guarded.gatepost.wait_stderr(|log| log.contains("client certificate") && log.contains("expired"));
 }
 
 #[test]
 fn a_certificate_for_servers_is_refused() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let guarded = Guarded::by(&authority, "required", nothing_more);
     guarded.expect_alert(&authority.server("jane"), "fatal alert");
 }
 
 #[test]
 fn a_chain_may_be_as_long_as_the_depth_and_no_longer() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let two = Guarded::by(&authority, "required", |_| ", depth = 2".to_owned());
     for intermediates in 0..=2 {
-        let tls = Tls::to(GITLAB).showing(&authority.client_below(intermediates, "jane"));
+        let tls = Tls::to(GITLAB).showing(&authority.client_with_intermediates(intermediates, "jane"));
         assert_eq!(two.answer(&tls).0, 200, "{intermediates}");
     }
     let usual = Guarded::by(&authority, "required", nothing_more);
-    assert_eq!(usual.answer(&Tls::to(GITLAB).showing(&authority.client_below(1, "jane"))).0, 200);
-    let seen = usual.origin.heads().len();
-    let alert = usual.alert(&Tls::to(GITLAB).showing(&authority.client_below(2, "jane")));
+    assert_eq!(usual.answer(&Tls::to(GITLAB).showing(&authority.client_with_intermediates(1, "jane"))).0, 200);
+    let request_count = usual.origin.heads().len();
+    let alert = usual.alert(&Tls::to(GITLAB).showing(&authority.client_with_intermediates(2, "jane")));
     assert!(alert.contains("UnknownCA"), "{alert}");
-    assert_eq!(usual.origin.heads().len(), seen);
+    assert_eq!(usual.origin.heads().len(), request_count);
 }
 
 #[test]
 fn a_revoked_certificate_is_refused_and_others_are_not() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let (jane, joe) = (authority.client("jane"), authority.client("joe"));
     let guarded = Guarded::by(&authority, "required", |configuration| {
-        format!(", crl = {:?}", authority.write_list(&[&joe], 2090, configuration.directory()))
+        format!(", crl = {:?}", authority.write_crl(&[&joe], 2090, configuration.directory()))
     });
     assert_eq!(guarded.answer(&Tls::to(GITLAB).showing(&jane)).0, 200);
     let alert = guarded.alert(&Tls::to(GITLAB).showing(&joe));
@@ -151,16 +151,16 @@ fn a_revoked_certificate_is_refused_and_others_are_not() {
 
 #[test]
 fn a_list_that_is_out_of_date_lets_nobody_in() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let guarded = Guarded::by(&authority, "required", |configuration| {
-        format!(", crl = {:?}", authority.write_list(&[], 2020, configuration.directory()))
+        format!(", crl = {:?}", authority.write_crl(&[], 2020, configuration.directory()))
     });
     guarded.expect_alert(&authority.client("jane"), "fatal alert");
 }
 
 #[test]
 fn each_connection_shows_its_certificate_anew() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let guarded = Guarded::by(&authority, "required", nothing_more);
     for version in [&TLS12, &TLS13] {
         let tls = Tls::to(GITLAB).showing(&authority.client("jane")).only(version);
@@ -174,7 +174,7 @@ fn each_connection_shows_its_certificate_anew() {
 }
 
 /// GITLAB asks for certificates, MATTERMOST does not; both share an address and a certificate of their own.
-fn guarded_beside_open(authority: &ClientAuthority, gitlab: &Origin, mattermost: &Origin) -> Gatepost {
+fn guarded_beside_open(authority: &ClientCa, gitlab: &Origin, mattermost: &Origin) -> Gatepost {
     let configuration = Configuration::new();
     let line = demand("required", &authority.write(configuration.directory()), "");
     let files = certs::leaf(&[GITLAB, MATTERMOST]).write(configuration.directory(), "both");
@@ -187,7 +187,7 @@ fn guarded_beside_open(authority: &ClientAuthority, gitlab: &Origin, mattermost:
 
 #[test]
 fn hosts_on_one_address_ask_each_for_itself() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let (gitlab, mattermost) = (greeting(), greeting());
     let gatepost = guarded_beside_open(&authority, &gitlab, &mattermost);
     assert_eq!(gatepost.client_of(MATTERMOST).get("/").status(), 200);
@@ -198,7 +198,7 @@ fn hosts_on_one_address_ask_each_for_itself() {
 
 #[test]
 fn a_connection_for_an_open_host_does_not_reach_a_guarded_one() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let (gitlab, mattermost) = (greeting(), greeting());
     let gatepost = guarded_beside_open(&authority, &gitlab, &mattermost);
     for tls in [Tls::to(MATTERMOST), Tls::to(MATTERMOST).without_sending_the_name()] {
@@ -213,7 +213,7 @@ fn a_connection_for_an_open_host_does_not_reach_a_guarded_one() {
 
 #[test]
 fn a_session_of_an_open_host_cannot_be_resumed_on_a_guarded_one() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let (gitlab, mattermost) = (greeting(), greeting());
     let gatepost = guarded_beside_open(&authority, &gitlab, &mattermost);
     for version in [&TLS12, &TLS13] {
@@ -252,7 +252,7 @@ fn a_client_cannot_speak_of_a_certificate_itself() {
 
 #[test]
 fn a_header_about_the_certificate_is_the_proxys_own_word() {
-    let authority = ClientAuthority::new("Clients");
+    let authority = ClientCa::new("Clients");
     let asking = r#"request_headers = { "X-User" = "$ssl_client_s_dn" }"#;
     let origin = greeting();
     let configuration = Configuration::new();
@@ -269,8 +269,8 @@ fn a_header_about_the_certificate_is_the_proxys_own_word() {
 fn check_warns_of_a_list_that_is_out_of_date_and_of_an_authority_whose_time_is_over() {
     let origin = greeting();
     let configuration = Configuration::new();
-    let authority = ClientAuthority::expired("Clients");
-    let crl = authority.write_list(&[], 2020, configuration.directory());
+    let authority = ClientCa::expired("Clients");
+    let crl = authority.write_crl(&[], 2020, configuration.directory());
     let line = demand("required", &authority.write(configuration.directory()), &format!(", crl = {crl:?}"));
     let finished = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
     let report = finished.stdout + &finished.stderr;

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::GzDecoder;
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::client::Client;
 use crate::support::configuration::{GITLAB, Host};
-use crate::support::cue::{Cued, cue};
 use crate::support::eventually::settled;
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Message;
-use crate::support::origin::{Conversation, Origin, Script, answers, reply};
+use crate::support::origin::{Origin, OriginConnection, Script, responds, response_bytes};
 use crate::support::pattern::{Pattern, pattern};
+use crate::support::signal::{TestSignalReceiver, test_signal};
 
 /// A text that shrinks.
 fn text() -> String {
@@ -23,11 +23,11 @@ fn text() -> String {
 
 /// What `compression` makes of an answer with these fields, for a client that accepts gzip.
 fn compressed_by(compression: &str, status: &str, fields: &[(&str, &str)]) -> Message {
-    answer_to(compression, &reply(status, fields, text()), &["Accept-Encoding: gzip"])
+    answer_to(compression, &response_bytes(status, fields, text()), &["Accept-Encoding: gzip"])
 }
 
 fn answer_to(compression: &str, answer: &[u8], request: &[&str]) -> Message {
-    let origin = Origin::tcp(answers({
+    let origin = Origin::tcp(responds({
         let answer = answer.to_vec();
         move |_| answer.clone()
     }));
@@ -63,7 +63,7 @@ fn a_page_is_compressed_for_a_client_that_accepts_gzip() {
 #[test]
 fn other_clients_get_it_as_it_is_and_caches_are_told() {
     for fields in [&[][..], &["Accept-Encoding: br, *"], &["Accept-Encoding: gzip;q=0"]] {
-        let answer = answer_to("true", &reply("200 OK", &[HTML, ("ETag", "\"1\"")], text()), fields);
+        let answer = answer_to("true", &response_bytes("200 OK", &[HTML, ("ETag", "\"1\"")], text()), fields);
         assert!(!is_compressed(&answer), "{fields:?}");
         assert_eq!(answer.text(), text());
         assert_eq!(answer.head.value("vary"), Some("Accept-Encoding"));
@@ -119,7 +119,7 @@ fn what_is_encoded_already_stays_as_it_is() {
 #[test]
 fn short_answers_stay_as_they_are() {
     let of_length = |length: usize| {
-        let answer = reply("200 OK", &[HTML], "a".repeat(length));
+        let answer = response_bytes("200 OK", &[HTML], "a".repeat(length));
         is_compressed(&answer_to("{ min_length = 300 }", &answer, &["Accept-Encoding: gzip"]))
     };
     assert!(!of_length(299));
@@ -145,14 +145,14 @@ fn vary_is_added_to_that_of_the_application_and_can_be_left_out() {
 #[test]
 fn what_other_proxies_may_store_is_not_compressed_for_them() {
     let for_proxy = |compression, cache_control| {
-        let answer = reply("200 OK", &[HTML, ("Cache-Control", cache_control)], text());
+        let answer = response_bytes("200 OK", &[HTML, ("Cache-Control", cache_control)], text());
         is_compressed(&answer_to(compression, &answer, &["Accept-Encoding: gzip", "Via: 1.1 other"]))
     };
     assert!(!for_proxy("true", "public"));
     assert!(for_proxy("true", "private"));
     assert!(for_proxy(r#"{ proxied = "any" }"#, "public"));
     assert!(!for_proxy(r#"{ proxied = "off" }"#, "private"));
-    let answer = reply("200 OK", &[HTML, ("Cache-Control", "public")], text());
+    let answer = response_bytes("200 OK", &[HTML, ("Cache-Control", "public")], text());
     let authorized = ["Accept-Encoding: gzip", "Via: 1.1 other", "Authorization: Basic cm9vdDp4"];
     assert!(is_compressed(&answer_to("true", &answer, &authorized)));
 }
@@ -160,7 +160,7 @@ fn what_other_proxies_may_store_is_not_compressed_for_them() {
 #[test]
 fn clients_of_http_1_0_get_compressed_answers_only_if_the_configuration_says_so() {
     for (compression, expected) in [("true", false), (r#"{ http_version = "1.0" }"#, true)] {
-        let origin = Origin::tcp(answers(|_| reply("200 OK", &[HTML], text())));
+        let origin = Origin::tcp(responds(|_| response_bytes("200 OK", &[HTML], text())));
         let host = Host::new(GITLAB, &origin).with(&format!("compression = {compression}"));
         let gatepost = Gatepost::with_host(host);
         let mut client = gatepost.client();
@@ -175,7 +175,7 @@ fn clients_of_http_1_0_get_compressed_answers_only_if_the_configuration_says_so(
 #[test]
 fn head_is_told_what_get_would_be() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nETag: \"1\"\r\nContent-Length: 2100\r\n\r\n";
-    let origin = Origin::tcp(answers(move |_| head.into()));
+    let origin = Origin::tcp(responds(move |_| head.into()));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("compression = true"));
     let mut client = gatepost.client();
     for _ in 0..2 {
@@ -195,7 +195,7 @@ fn head_is_told_what_get_would_be() {
 
 #[test]
 fn answers_of_the_proxy_itself_and_files_are_compressed_too() {
-    let origin = Origin::tcp(answers(|_| reply("200 OK", &[], "")));
+    let origin = Origin::tcp(responds(|_| response_bytes("200 OK", &[], "")));
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("page.html"), text()).unwrap();
     let host = Host::new(GITLAB, &origin)
@@ -212,7 +212,7 @@ fn answers_of_the_proxy_itself_and_files_are_compressed_too() {
 
 #[test]
 fn pages_arrive_whole_over_http2() {
-    let origin = Origin::tcp(answers(|_| reply("200 OK", &[HTML], text())));
+    let origin = Origin::tcp(responds(|_| response_bytes("200 OK", &[HTML], text())));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("compression = true"));
     let mut http2 = gatepost.http2();
     let mut request = http2.request("GET", "/");
@@ -223,12 +223,12 @@ fn pages_arrive_whole_over_http2() {
 }
 
 /// Sends a line of text for each cue, and then ends.
-fn lines_on_cue(cued: Cued, lines: usize) -> impl Script {
-    move |app: &mut Conversation| -> io::Result<()> {
+fn line_per_signal(signal: TestSignalReceiver, lines: usize) -> impl Script {
+    move |app: &mut OriginConnection| -> io::Result<()> {
         app.read_request()?;
         app.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")?;
         for _ in 0..lines {
-            app.wait_for(&cued)?;
+            app.wait_for(&signal)?;
             app.send("5\r\nline\n\r\n")?;
         }
         app.send("0\r\n\r\n")
@@ -247,15 +247,15 @@ fn read_until(client: &mut Client, decoder: &mut flate2::write::GzDecoder<Vec<u8
 
 #[test]
 fn what_the_application_has_sent_is_not_held_back() {
-    let (next, cued) = cue();
-    let origin = Origin::tcp(lines_on_cue(cued, 3));
+    let (next, signal) = test_signal();
+    let origin = Origin::tcp(line_per_signal(signal, 3));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("compression = true"));
     let mut client = gatepost.client();
     client.request("GET / HTTP/1.1", &["Accept-Encoding: gzip"]);
     assert_eq!(client.head().value("content-encoding"), Some("gzip"));
     let mut decoder = flate2::write::GzDecoder::new(Vec::new());
     for lines in 1..=3 {
-        next.give();
+        next.send();
         read_until(&mut client, &mut decoder, "line\n".repeat(lines).as_bytes());
     }
     let end = client.chunk();
@@ -267,7 +267,7 @@ fn what_the_application_has_sent_is_not_held_back() {
 #[test]
 fn a_large_answer_arrives_whole() {
     let length = 8 << 20;
-    let origin = Origin::tcp(answers(move |_| reply("200 OK", &[HTML], pattern(length))));
+    let origin = Origin::tcp(responds(move |_| response_bytes("200 OK", &[HTML], pattern(length))));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("compression = true"));
     let mut client = gatepost.client();
     for _ in 0..2 {
@@ -281,7 +281,7 @@ fn a_large_answer_arrives_whole() {
 
 /// Bytes that do not shrink, without an end; counts those that went out.
 fn noise(sent: Arc<AtomicU64>) -> impl Script {
-    move |app: &mut Conversation| -> io::Result<()> {
+    move |app: &mut OriginConnection| -> io::Result<()> {
         app.read_request()?;
         app.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")?;
         let mut state = 1_u64;
@@ -305,13 +305,13 @@ fn a_client_that_does_not_read_stops_the_application() {
     let mut client = gatepost.client();
     client.request("GET / HTTP/1.1", &["Accept-Encoding: gzip"]);
     assert_eq!(client.head().value("content-encoding"), Some("gzip"));
-    let taken = settled(SOON, || sent.load(Ordering::Relaxed));
+    let taken = settled(TIMEOUT, || sent.load(Ordering::Relaxed));
     assert!(taken < 64 << 20, "{taken} bytes went to a client that reads nothing");
 }
 
 #[test]
 fn an_answer_that_breaks_off_does_not_look_complete() {
-    let origin = Origin::tcp(|app: &mut Conversation| -> io::Result<()> {
+    let origin = Origin::tcp(|app: &mut OriginConnection| -> io::Result<()> {
         app.read_request()?;
         app.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\nhello")
     });
@@ -323,7 +323,7 @@ fn an_answer_that_breaks_off_does_not_look_complete() {
 
 #[test]
 fn the_access_log_tells_how_much_smaller_a_body_became() {
-    let origin = Origin::tcp(answers(|_| reply("200 OK", &[HTML], text())));
+    let origin = Origin::tcp(responds(|_| response_bytes("200 OK", &[HTML], text())));
     let format = r#"access_log_format = "$body_bytes_sent $upstream_response_length $gzip_ratio""#;
     for log_format in ["", format] {
         let host = Host::new(GITLAB, &origin).with("compression = true").with(log_format);
@@ -340,7 +340,7 @@ fn the_access_log_tells_how_much_smaller_a_body_became() {
 #[test]
 fn a_gitlab_rb_compresses_the_pages_of_gitlab_unless_it_says_otherwise() {
     for (lines, expected) in [("", true), ("nginx['gzip_enabled'] = false\n", false)] {
-        let origin = Origin::tcp(answers(|_| reply("200 OK", &[HTML], text())));
+        let origin = Origin::tcp(responds(|_| response_bytes("200 OK", &[HTML], text())));
         let gatepost = Gatepost::serving_gitlab_rb(&origin, lines);
         let answer = gatepost.plain_client_of(GITLAB).get_with("/", &["Accept-Encoding: gzip"]);
         assert_eq!(is_compressed(&answer), expected, "{lines}");

@@ -11,12 +11,12 @@ use nix::unistd::{Uid, User};
 use crate::support::certs::{self, Files};
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::ports::ReservedPort;
-use crate::support::process::{Finished, run};
+use crate::support::process::{CommandOutput, run};
 
-fn application() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+fn greeting() -> Origin {
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 fn healthy(origin: &Origin) -> Configuration {
@@ -34,13 +34,13 @@ fn closed() -> Configuration {
 const STRANGER: &str = "user = \"nobody\"";
 
 #[track_caller]
-fn expect_fine(finished: &Finished) {
+fn expect_fine(finished: &CommandOutput) {
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(!finished.stdout.contains("problem:"), "{finished:?}");
 }
 
 #[track_caller]
-fn expect_problem(finished: &Finished, what: &str) {
+fn expect_problem(finished: &CommandOutput, what: &str) {
     assert_eq!(finished.code, Some(1), "{finished:?}");
     let problems: Vec<&str> = finished.stdout.lines().filter(|line| line.starts_with("problem: ")).collect();
     assert!(problems.iter().any(|line| line.contains(what)), "{what} is not in {problems:#?}");
@@ -48,7 +48,7 @@ fn expect_problem(finished: &Finished, what: &str) {
 
 #[test]
 fn a_healthy_machine_is_fine() {
-    let finished = healthy(&application()).doctor();
+    let finished = healthy(&greeting()).doctor();
     expect_fine(&finished);
     for subject in ["files of the configuration", "applications", "addresses", "bundled nginx", "account and logs"]
     {
@@ -58,7 +58,7 @@ fn a_healthy_machine_is_fine() {
 
 #[test]
 fn gatepost_itself_may_have_the_addresses() {
-    let origin = application();
+    let origin = greeting();
     let configuration = healthy(&origin);
     let file = configuration.write();
     let gatepost = Gatepost::start(configuration);
@@ -68,7 +68,7 @@ fn gatepost_itself_may_have_the_addresses() {
 
 #[test]
 fn an_address_that_another_program_has_is_named_with_that_program() {
-    let origin = application();
+    let origin = greeting();
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = holder.local_addr().unwrap();
     let configuration = healthy(&origin).process(&format!("[status]\nlisten = [\"{address}\"]"));
@@ -92,7 +92,7 @@ fn an_application_that_does_not_run_is_named() {
 fn a_socket_that_the_account_may_not_connect_to_is_named() {
     let configuration = closed();
     let path = configuration.directory().join("socket");
-    let _application = UnixListener::bind(&path).unwrap();
+    let _listener = UnixListener::bind(&path).unwrap();
     let host = Host::to(GITLAB, &format!("unix:{}", path.display()));
     let finished = configuration.host(host).process(STRANGER).doctor();
     expect_problem(&finished, "nobody may not connect to the application at unix:");
@@ -100,13 +100,13 @@ fn a_socket_that_the_account_may_not_connect_to_is_named() {
 
 #[test]
 fn a_log_that_the_account_may_not_write_is_named() {
-    let origin = application();
+    let origin = greeting();
     expect_problem(&healthy(&origin).process(STRANGER).doctor(), "so requests are not logged");
 }
 
 #[test]
 fn a_key_that_everybody_may_read_is_a_problem() {
-    let origin = application();
+    let origin = greeting();
     let configuration = closed();
     let directory = configuration.directory().to_owned();
     let files = certs::leaf(&[GITLAB]).write(&directory, "live");
@@ -126,7 +126,7 @@ fn a_key_that_everybody_may_read_is_a_problem() {
 
 #[test]
 fn ticket_keys_that_nobody_exchanges_are_warned_of() {
-    let origin = application();
+    let origin = greeting();
     let configuration = closed();
     let tickets = configuration.directory().join("ticket.keys");
     fs::write(&tickets, [7; 80]).unwrap();
@@ -145,9 +145,9 @@ fn ticket_keys_that_nobody_exchanges_are_warned_of() {
 
 #[test]
 fn a_chain_without_its_intermediate_is_warned_of() {
-    let origin = application();
+    let origin = greeting();
     let configuration = closed();
-    let files = certs::below_an_intermediate(&[GITLAB]).write(configuration.directory(), "live");
+    let files = certs::with_intermediate(&[GITLAB]).write(configuration.directory(), "live");
     let text = fs::read_to_string(&files.certificate).unwrap();
     let end = "-----END CERTIFICATE-----\n";
     let leaf = text.split_inclusive(end).next().unwrap();
@@ -159,7 +159,7 @@ fn a_chain_without_its_intermediate_is_warned_of() {
 
 #[test]
 fn what_check_finds_doctor_finds_too() {
-    let origin = application();
+    let origin = greeting();
     let configuration = closed();
     let directory = configuration.directory().to_owned();
     let missing = Files { certificate: directory.join("missing.crt"), key: directory.join("missing.key") };
@@ -169,7 +169,7 @@ fn what_check_finds_doctor_finds_too() {
 
 #[test]
 fn a_bundled_nginx_that_is_not_switched_off_is_a_problem() {
-    let origin = application();
+    let origin = greeting();
     let doctor = |lines: &str| {
         let configuration = closed();
         let path = configuration.write_gitlab_rb(&origin, &format!("gitlab_kas['enable'] = false\n{lines}"));
@@ -193,7 +193,7 @@ fn a_configuration_that_cannot_be_read_has_an_exit_code_of_its_own() {
 
 #[test]
 fn the_account_that_runs_the_tests_is_no_stranger_to_its_files() {
-    let origin = application();
+    let origin = greeting();
     let account = User::from_uid(Uid::effective()).unwrap().unwrap().name;
     expect_fine(&healthy(&origin).process(&format!("user = {account:?}")).doctor());
 }

@@ -4,15 +4,15 @@ use std::fs;
 
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok, reply};
+use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::ports::ReservedPort;
 
 /// An application that answers with the status that the path names.
 fn origin() -> Origin {
-    Origin::tcp(answers(|request| match String::from_utf8_lossy(request.head.target()).as_ref() {
-        "/404" | "/api/404" => reply("404 Not Found", &[("X-Own", "yes")], "the application's own"),
-        "/401" => reply("401 Unauthorized", &[("WWW-Authenticate", "Basic realm=\"x\"")], "who are you"),
-        "/503" => reply("503 Service Unavailable", &[], "the application's own"),
+    Origin::tcp(responds(|request| match String::from_utf8_lossy(request.head.target()).as_ref() {
+        "/404" | "/api/404" => response_bytes("404 Not Found", &[("X-Own", "yes")], "the application's own"),
+        "/401" => response_bytes("401 Unauthorized", &[("WWW-Authenticate", "Basic realm=\"x\"")], "who are you"),
+        "/503" => response_bytes("503 Service Unavailable", &[], "the application's own"),
         _ => ok("fine"),
     }))
 }

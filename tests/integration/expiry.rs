@@ -1,18 +1,18 @@
 //! Ends of certificates: who is told of them, and when.
 
-use crate::support::SOON;
-use crate::support::certs::clients::ClientAuthority;
+use crate::support::TIMEOUT;
+use crate::support::certs::clients::ClientCa;
 use crate::support::certs::{self, Files, Leaf};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::ports::ReservedPort;
-use crate::support::process::Finished;
+use crate::support::process::CommandOutput;
 
-fn application() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+fn greeting() -> Origin {
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 /// One host with this certificate.
@@ -22,8 +22,8 @@ fn with_certificate(leaf: &Leaf, origin: &Origin) -> (Configuration, Files) {
     (configuration.host(Host::new(GITLAB, origin).certificate(&files)), files)
 }
 
-fn checked(days: i64) -> Finished {
-    with_certificate(&certs::ending_in(days, &[GITLAB]), &application()).0.check()
+fn checked(days: i64) -> CommandOutput {
+    with_certificate(&certs::expiring_in(days, &[GITLAB]), &greeting()).0.check()
 }
 
 /// What the page of metrics has of a file, in days from now.
@@ -50,22 +50,22 @@ fn check_warns_of_a_certificate_that_ends_within_a_month_and_is_content() {
 
 #[test]
 fn check_warns_of_an_intermediate_certificate_that_ends_before_its_leaf() {
-    let leaf = certs::below_an_intermediate_that_ends_in(5, &[GITLAB]);
-    let finished = with_certificate(&leaf, &application()).0.check();
+    let leaf = certs::with_intermediate_expiring_in(5, &[GITLAB]);
+    let finished = with_certificate(&leaf, &greeting()).0.check();
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let told = "live.crt: its intermediate certificate of CN=Test intermediate expires in 5 days";
     assert!(finished.stderr.contains(told), "{finished:?}");
-    let leaf = certs::below_an_intermediate_that_ends_in(-3, &[GITLAB]);
-    let finished = with_certificate(&leaf, &application()).0.check();
+    let leaf = certs::with_intermediate_expiring_in(-3, &[GITLAB]);
+    let finished = with_certificate(&leaf, &greeting()).0.check();
     assert_eq!(finished.code, Some(0), "clients may know another way: {finished:?}");
     assert!(finished.stderr.contains("intermediate certificate of CN=Test intermediate expired 2 days ago"));
 }
 
 #[test]
 fn check_warns_of_an_authority_of_clients_that_ends_soon() {
-    let origin = application();
+    let origin = greeting();
     let configuration = Configuration::new();
-    let ca = ClientAuthority::ending_in(10, "Staff").write(configuration.directory());
+    let ca = ClientCa::expiring_in(10, "Staff").write(configuration.directory());
     let line = format!(r#"client_certificates = {{ verify = "required", ca = {ca:?} }}"#);
     let finished = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -74,8 +74,8 @@ fn check_warns_of_an_authority_of_clients_that_ends_soon() {
 
 #[test]
 fn the_log_warns_at_the_start_and_when_it_is_told_to_read_anew() {
-    let origin = application();
-    let (configuration, _) = with_certificate(&certs::ending_in(5, &[GITLAB]), &origin);
+    let origin = greeting();
+    let (configuration, _) = with_certificate(&certs::expiring_in(5, &[GITLAB]), &origin);
     let gatepost = Gatepost::start(configuration);
     let told = |log: &str| log.matches("live.crt: the certificate expires in 5 days").count();
     gatepost.wait_stderr(|log| told(log) == 1);
@@ -85,24 +85,24 @@ fn the_log_warns_at_the_start_and_when_it_is_told_to_read_anew() {
 
 #[test]
 fn metrics_tell_each_end_and_follow_a_renewal() {
-    let origin = application();
+    let origin = greeting();
     let port = ReservedPort::new();
-    let (configuration, files) = with_certificate(&certs::ending_in(10, &[GITLAB]), &origin);
+    let (configuration, files) = with_certificate(&certs::expiring_in(10, &[GITLAB]), &origin);
     let status = format!("[status]\nlisten = [\"{}\"]", port.address());
     let _gatepost = Gatepost::start(configuration.process(&status));
     assert_eq!(days_left(&port, "certificate", "live.crt"), 10);
-    certs::ending_in(80, &[GITLAB]).write(files.certificate.parent().unwrap(), "live");
-    eventually(SOON, || days_left(&port, "certificate", "live.crt") == 80);
+    certs::expiring_in(80, &[GITLAB]).write(files.certificate.parent().unwrap(), "live");
+    eventually(TIMEOUT, || days_left(&port, "certificate", "live.crt") == 80);
 }
 
 #[test]
 fn metrics_tell_the_ends_of_authorities_and_lists() {
-    let origin = application();
+    let origin = greeting();
     let port = ReservedPort::new();
     let configuration = Configuration::new();
-    let authority = ClientAuthority::ending_in(200, "Staff");
+    let authority = ClientCa::expiring_in(200, "Staff");
     let ca = authority.write(configuration.directory());
-    let crl = authority.write_list(&[], 2090, configuration.directory());
+    let crl = authority.write_crl(&[], 2090, configuration.directory());
     let line = format!(r#"client_certificates = {{ verify = "required", ca = {ca:?}, crl = {crl:?} }}"#);
     let status = format!("[status]\nlisten = [\"{}\"]", port.address());
     let _gatepost = Gatepost::start(configuration.process(&status).host(Host::new(GITLAB, &origin).with(&line)));

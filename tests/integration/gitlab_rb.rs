@@ -2,10 +2,10 @@
 
 use tempfile::TempDir;
 
-use crate::support::process::{Finished, run};
+use crate::support::process::{CommandOutput, run};
 
 /// Runs `command --gitlab-rb` on the first of some files in a directory of their own.
-fn with_files(command: &[&str], files: &[(&str, &str)]) -> Finished {
+fn with_files(command: &[&str], files: &[(&str, &str)]) -> CommandOutput {
     let directory = TempDir::new().unwrap();
     for (name, text) in files {
         std::fs::write(directory.path().join(name), text).unwrap();

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, SECP384R1};
 use rustls::version::{TLS12, TLS13};
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::certs;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::ports::ReservedPort;
 use crate::support::tls::Tls;
 
@@ -25,7 +25,7 @@ struct Counted {
 
 impl Counted {
     fn new(line: &str) -> Counted {
-        let origin = Origin::tcp(answers(|_| ok("hello")));
+        let origin = Origin::tcp(responds(|_| ok("hello")));
         let port = ReservedPort::new();
         let configuration = Configuration::new().host(Host::new(GITLAB, &origin).with(line));
         let status = format!("[status]\nlisten = [\"{}\"]", port.address());
@@ -35,7 +35,7 @@ impl Counted {
     /// Waits for a sample with this value; the page has none for what never happened.
     #[track_caller]
     fn expect(&self, sample: &str) {
-        eventually(SOON, || {
+        eventually(TIMEOUT, || {
             let page = Client::plain(self.port.address(), "localhost").get("/metrics").text();
             page.lines().any(|line| line == sample)
         });
@@ -107,8 +107,8 @@ fn handshakes_that_fail_are_counted_by_the_reason() {
 
 #[test]
 fn a_client_certificate_that_is_refused_is_counted() {
-    let authority = certs::clients::ClientAuthority::new("Staff");
-    let stranger = certs::clients::ClientAuthority::new("Others").client("joe");
+    let authority = certs::clients::ClientCa::new("Staff");
+    let stranger = certs::clients::ClientCa::new("Others").client("joe");
     let directory = tempfile::TempDir::new().unwrap();
     let ca = authority.write(directory.path());
     let counted = Counted::new(&format!(r#"client_certificates = {{ verify = "optional", ca = {ca:?} }}"#));

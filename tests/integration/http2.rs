@@ -5,22 +5,22 @@ use http::header::HeaderValue;
 
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
-use crate::support::cue::cue;
 use crate::support::eventually::eventually;
-use crate::support::faulty::{never_ends, stops_mid_body};
+use crate::support::faulty::{endless_response, truncated_body};
 use crate::support::gatepost::Gatepost;
-use crate::support::http2_frames::{Body, Frames, Verdict};
-use crate::support::origin::{Conversation, Origin, answers, ok, reply};
+use crate::support::http2_frames::{Body, Frames, StreamOutcome};
+use crate::support::origin::{Origin, OriginConnection, ok, responds, response_bytes};
 use crate::support::pattern::pattern;
-use crate::support::{SOON, certs, tls::Tls};
+use crate::support::signal::test_signal;
+use crate::support::{TIMEOUT, certs, tls::Tls};
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 #[test]
 fn a_request_becomes_one_of_http_1_1() {
-    let origin = Origin::tcp(answers(|_| reply("404 Not Found", &[("X-Kept", "yes")], "nothing")));
+    let origin = Origin::tcp(responds(|_| response_bytes("404 Not Found", &[("X-Kept", "yes")], "nothing")));
     let gatepost = Gatepost::serving(&origin);
     let answer = gatepost.http2().get("/a%2Fb/../c?x=%20");
     assert_eq!((answer.status, answer.body.as_slice()), (404, &b"nothing"[..]));
@@ -52,7 +52,7 @@ fn spoofed_headers_fare_as_with_http_1() {
 
 #[test]
 fn bodies_pass_unchanged_both_ways() {
-    let origin = Origin::tcp(answers(|request| ok(&request.body)));
+    let origin = Origin::tcp(responds(|request| ok(&request.body)));
     let gatepost = Gatepost::serving(&origin);
     let body = pattern(3_000_000);
     let mut client = gatepost.http2();
@@ -92,13 +92,13 @@ fn a_length_that_is_said_twice_is_passed_on_once() {
 
 #[test]
 fn streams_do_not_wait_for_each_other() {
-    let (go, cued) = cue();
-    let slow = Origin::tcp(move |app: &mut Conversation| {
+    let (go, signal) = test_signal();
+    let slow = Origin::tcp(move |app: &mut OriginConnection| {
         app.read_request()?;
-        app.wait_for(&cued)?;
+        app.wait_for(&signal)?;
         app.send(ok("slow"))
     });
-    let fast = Origin::tcp(answers(|_| ok("fast")));
+    let fast = Origin::tcp(responds(|_| ok("fast")));
     let route = format!("prefix = \"/fast\"\nupstream = \"{}\"", fast.upstream());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &slow).route(&route));
     let mut client = gatepost.http2();
@@ -106,7 +106,7 @@ fn streams_do_not_wait_for_each_other() {
     for _ in 0..5 {
         assert_eq!(client.get("/fast").body, b"fast");
     }
-    go.give();
+    go.send();
     assert_eq!(client.finish(waiting).unwrap().body, b"slow");
 }
 
@@ -126,7 +126,7 @@ fn crumbs_of_cookies_are_joined() {
 
 #[test]
 fn trailers_pass_both_ways() {
-    let origin = Origin::tcp(answers(|_| {
+    let origin = Origin::tcp(responds(|_| {
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n".to_vec()
     }));
     let gatepost = Gatepost::serving(&origin);
@@ -145,8 +145,12 @@ fn trailers_pass_both_ways() {
 
 #[test]
 fn answers_carry_nothing_of_the_connection_behind() {
-    let origin = Origin::tcp(answers(|_| {
-        reply("200 OK", &[("Connection", "close, X-Private"), ("X-Private", "1"), ("Keep-Alive", "timeout=5")], "x")
+    let origin = Origin::tcp(responds(|_| {
+        response_bytes(
+            "200 OK",
+            &[("Connection", "close, X-Private"), ("X-Private", "1"), ("Keep-Alive", "timeout=5")],
+            "x",
+        )
     }));
     let gatepost = Gatepost::serving(&origin);
     let headers = gatepost.http2().get("/").headers;
@@ -157,7 +161,7 @@ fn answers_carry_nothing_of_the_connection_behind() {
 
 #[test]
 fn head_has_a_length_and_no_body() {
-    let origin = Origin::tcp(answers(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n".to_vec()));
+    let origin = Origin::tcp(responds(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n".to_vec()));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
     let answer = client.send(client.request("HEAD", "/")).unwrap();
@@ -189,7 +193,7 @@ fn a_host_under_another_certificate_is_misdirected_and_the_connection_goes_on() 
 
 #[test]
 fn a_connection_is_shared_by_the_hosts_of_its_certificate() {
-    let (gitlab, mattermost) = (greeting(), Origin::tcp(answers(|_| ok("chat"))));
+    let (gitlab, mattermost) = (greeting(), Origin::tcp(responds(|_| ok("chat"))));
     let configuration = Configuration::new();
     let files = certs::leaf(&[GITLAB, MATTERMOST]).write(configuration.directory(), "both");
     let configuration = configuration
@@ -207,7 +211,10 @@ fn connect_is_refused() {
     let gatepost = Gatepost::serving(&origin);
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
     frames.request(1, &[(":method", "CONNECT"), (":authority", "gitlab.test:443")], Body::None);
-    assert!(matches!(frames.verdict(1), Verdict::Status(None) | Verdict::Reset), "neither a status nor a reset");
+    assert!(
+        matches!(frames.outcome(1), StreamOutcome::Status(None) | StreamOutcome::Reset),
+        "neither a status nor a reset"
+    );
     assert!(origin.heads().is_empty());
 }
 
@@ -217,7 +224,7 @@ fn the_frames_of_a_good_request_are_answered() {
     let gatepost = Gatepost::serving(&origin);
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
     frames.request(1, &GOOD, Body::None);
-    assert_eq!(frames.verdict(1), Verdict::Status(Some(200)));
+    assert_eq!(frames.outcome(1), StreamOutcome::Status(Some(200)));
 }
 
 #[test]
@@ -241,12 +248,12 @@ fn malformed_requests_are_refused_and_never_reach_the_application() {
         let gatepost = Gatepost::serving(&origin);
         let mut frames = Frames::connect(gatepost.https(), GITLAB);
         frames.request(1, &[&GOOD[..], &[field]].concat(), Body::None);
-        let verdict = frames.verdict(1);
+        let outcome = frames.outcome(1);
         let harmless = origin
             .heads()
             .iter()
             .all(|head| !head.has(field.0.trim()) && !String::from_utf8_lossy(&head.raw).contains("injected"));
-        assert!(verdict.is_refusal() || harmless, "{field:?} passed: {verdict:?}");
+        assert!(outcome.is_rejection() || harmless, "{field:?} passed: {outcome:?}");
     }
 }
 
@@ -265,7 +272,7 @@ fn bad_pseudo_headers_are_refused() {
         let gatepost = Gatepost::serving(&origin);
         let mut frames = Frames::connect(gatepost.https(), GITLAB);
         frames.request(1, fields, Body::None);
-        assert!(frames.verdict(1).is_refusal(), "{fields:?}");
+        assert!(frames.outcome(1).is_rejection(), "{fields:?}");
         assert!(origin.heads().is_empty(), "{fields:?}");
     }
 }
@@ -273,19 +280,19 @@ fn bad_pseudo_headers_are_refused() {
 #[test]
 fn a_length_that_is_not_that_of_the_data_is_refused() {
     for length in ["3", "50"] {
-        let origin = Origin::tcp(answers(|_| ok("complete?")));
+        let origin = Origin::tcp(responds(|_| ok("complete?")));
         let gatepost = Gatepost::serving(&origin);
         let mut frames = Frames::connect(gatepost.https(), GITLAB);
         frames.request(1, &[&GOOD[..], &[("content-length", length)]].concat(), Body::Follows);
         frames.last_data(1, b"body");
-        assert!(frames.verdict(1).is_refusal(), "{length}");
+        assert!(frames.outcome(1).is_rejection(), "{length}");
         assert!(origin.requests().is_empty(), "{length}");
     }
 }
 
 #[test]
 fn one_stream_that_fails_leaves_the_others_alone() {
-    let (broken, good) = (Origin::tcp(stops_mid_body()), greeting());
+    let (broken, good) = (Origin::tcp(truncated_body()), greeting());
     let route = format!("prefix = \"/good\"\nupstream = \"{}\"", good.upstream());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &broken).route(&route));
     let mut client = gatepost.http2();
@@ -306,7 +313,7 @@ fn an_answer_before_the_end_of_a_body_comes_without_a_reset() {
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_body = \"1k\""));
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
     frames.request(1, &too_large("2000"), Body::Follows);
-    assert_eq!(frames.verdict(1), Verdict::Status(None));
+    assert_eq!(frames.outcome(1), StreamOutcome::Status(None));
     frames.last_data(1, &[b'x'; 2000]);
     frames.request(3, &too_large("2000"), Body::Follows);
     assert!(!frames.is_reset_before(1, 3), "the rest of the body is read, so there is nothing to reset");
@@ -318,8 +325,8 @@ fn a_body_that_goes_on_long_after_its_answer_is_reset() {
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_body = \"1k\""));
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
     frames.request(1, &too_large("2000"), Body::Follows);
-    assert_eq!(frames.verdict(1), Verdict::Status(None));
-    assert_eq!(frames.verdict(1), Verdict::Reset);
+    assert_eq!(frames.outcome(1), StreamOutcome::Status(None));
+    assert_eq!(frames.outcome(1), StreamOutcome::Reset);
 }
 
 #[test]
@@ -349,7 +356,7 @@ const GOOD: [(&str, &str); 4] =
 #[test]
 fn a_client_that_gives_its_streams_no_window_is_let_go() {
     // The socket never blocks here: the client reads everything and grants nothing.
-    let origin = Origin::tcp(never_ends());
+    let origin = Origin::tcp(endless_response());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.http2();
     let request = client.request("GET", "/");
@@ -362,7 +369,7 @@ fn a_client_that_gives_its_streams_no_window_is_let_go() {
 #[test]
 fn a_client_that_stops_reading_is_held_in_bounds_and_let_go() {
     // Every window is open, so it is the socket that blocks.
-    let origin = Origin::tcp(never_ends());
+    let origin = Origin::tcp(endless_response());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let before = gatepost.memory();
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
@@ -370,8 +377,8 @@ fn a_client_that_stops_reading_is_held_in_bounds_and_let_go() {
     for stream in [1, 3, 5, 7] {
         frames.request(stream, &GOOD, Body::None);
     }
-    eventually(SOON, || origin.connections() == 4);
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.connections() == 4);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
     let grown = gatepost.memory().saturating_sub(before);
     assert!(grown < 8 * 1024 * 1024, "{grown} bytes were held for a client that reads nothing");
     frames.drain();
@@ -379,7 +386,7 @@ fn a_client_that_stops_reading_is_held_in_bounds_and_let_go() {
 
 #[test]
 fn a_false_length_beside_chunks_reaches_no_client() {
-    let origin = Origin::tcp(answers(|_| {
+    let origin = Origin::tcp(responds(|_| {
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
             .to_vec()
     }));

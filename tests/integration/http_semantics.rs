@@ -2,17 +2,17 @@
 
 use std::thread;
 
-use crate::support::SOON;
-use crate::support::client::End;
+use crate::support::TIMEOUT;
+use crate::support::client::ConnectionEnd;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Conversation, Origin, answers, ok, reply};
+use crate::support::origin::{Origin, OriginConnection, ok, responds, response_bytes};
 
 /// A proxy whose application always sends these bytes.
 fn behind(answer: impl Into<Vec<u8>>) -> (Origin, Gatepost) {
     let answer = answer.into();
-    let origin = Origin::tcp(answers(move |_| answer.clone()));
+    let origin = Origin::tcp(responds(move |_| answer.clone()));
     let gatepost = Gatepost::serving(&origin);
     (origin, gatepost)
 }
@@ -88,7 +88,8 @@ fn a_304_may_state_the_length_of_what_it_does_not_send() {
 
 #[test]
 fn a_part_of_a_resource_stays_a_part() {
-    let (_origin, gatepost) = behind(reply("206 Partial Content", &[("Content-Range", "bytes 2-4/9")], "cde"));
+    let (_origin, gatepost) =
+        behind(response_bytes("206 Partial Content", &[("Content-Range", "bytes 2-4/9")], "cde"));
     let answer = gatepost.client().get_with("/", &["Range: bytes=2-4"]);
     assert_eq!((answer.status(), answer.text().as_str()), (206, "cde"));
     assert_eq!(answer.head.value("content-range"), Some("bytes 2-4/9"));
@@ -111,7 +112,7 @@ fn a_known_length_is_kept_and_an_unknown_one_is_chunked() {
 #[test]
 fn an_answer_that_ends_with_the_connection_arrives_whole() {
     for version in ["HTTP/1.0", "HTTP/1.1"] {
-        let origin = Origin::tcp(move |app: &mut Conversation| {
+        let origin = Origin::tcp(move |app: &mut OriginConnection| {
             app.read_request()?;
             app.send(format!("{version} 200 OK\r\n\r\nuntil the end"))
         });
@@ -129,7 +130,7 @@ fn an_old_client_gets_an_answer_that_ends_with_the_connection() {
     client.request("GET / HTTP/1.0", &[]);
     let head = client.head();
     assert!(!head.has("transfer-encoding"));
-    assert_eq!(client.rest(), (b"old".to_vec(), End::Orderly));
+    assert_eq!(client.rest(), (b"old".to_vec(), ConnectionEnd::Closed));
     let head = origin.only_request().head;
     assert!(head.start_line().ends_with(b"HTTP/1.1"), "{:?}", String::from_utf8_lossy(head.start_line()));
 }
@@ -158,7 +159,7 @@ fn a_connection_is_kept_unless_the_client_says_close() {
 
 #[test]
 fn twenty_pipelined_requests_are_answered_in_order() {
-    let origin = Origin::tcp(answers(|request| ok(request.target())));
+    let origin = Origin::tcp(responds(|request| ok(request.target())));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     let requests = (0..20).flat_map(|n| client.request_bytes(&format!("GET /{n} HTTP/1.1"), &[]));
@@ -170,7 +171,7 @@ fn twenty_pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn a_pipelined_post_between_gets_keeps_its_body() {
-    let origin = Origin::tcp(answers(|request| ok([request.target().as_bytes(), &request.body].concat())));
+    let origin = Origin::tcp(responds(|request| ok([request.target().as_bytes(), &request.body].concat())));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     let [first, post, last] = [
@@ -262,7 +263,7 @@ fn connections_to_the_application_are_reused() {
 
 #[test]
 fn many_clients_at_once_get_their_own_answers() {
-    let origin = Origin::unix(answers(|request| ok([request.target().as_bytes(), &request.body].concat())));
+    let origin = Origin::unix(responds(|request| ok([request.target().as_bytes(), &request.body].concat())));
     let gatepost = Gatepost::serving(&origin);
     thread::scope(|scope| {
         for client in 0..12 {
@@ -282,9 +283,9 @@ fn many_clients_at_once_get_their_own_answers() {
 
 #[test]
 fn an_application_that_says_close_gets_a_new_connection() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
-        app.send(reply("200 OK", &[("Connection", "close")], "bye"))
+        app.send(response_bytes("200 OK", &[("Connection", "close")], "bye"))
     });
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
@@ -298,9 +299,9 @@ fn an_application_that_says_close_gets_a_new_connection() {
 
 #[test]
 fn resting_connections_to_the_application_are_given_up() {
-    let origin = Origin::tcp(answers(|_| ok("x")));
+    let origin = Origin::tcp(responds(|_| ok("x")));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("keepalive_timeout = \"1s\""));
     gatepost.client().get("/");
     assert_eq!(origin.open_connections(), 1);
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::configuration::{GITLAB, Host};
-use crate::support::cue::cue;
 use crate::support::eventually::eventually;
-use crate::support::faulty::never_ends;
+use crate::support::faulty::endless_response;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Conversation, Origin, answers, ok};
+use crate::support::origin::{Origin, OriginConnection, ok, responds};
+use crate::support::signal::test_signal;
 
 fn limited(origin: &Origin) -> Gatepost {
     Gatepost::with_host(Host::new(GITLAB, origin).with("max_body = \"1k\""))
@@ -16,7 +16,7 @@ fn limited(origin: &Origin) -> Gatepost {
 
 #[test]
 fn a_declared_length_over_the_limit_is_refused_before_the_application_hears_of_it() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Content-Length: 1025"]);
@@ -26,7 +26,7 @@ fn a_declared_length_over_the_limit_is_refused_before_the_application_hears_of_i
 
 #[test]
 fn a_refusal_says_that_the_connection_ends_if_the_body_is_still_to_come() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     let head = client.request_bytes("POST / HTTP/1.1", &["Content-Length: 1025"]);
@@ -41,7 +41,7 @@ fn a_refusal_says_that_the_connection_ends_if_the_body_is_still_to_come() {
 
 #[test]
 fn a_body_of_exactly_the_limit_passes() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     assert_eq!(client.post("/", &[b'x'; 1024]).text(), "taken");
@@ -52,7 +52,7 @@ fn a_body_of_exactly_the_limit_passes() {
 
 #[test]
 fn a_chunked_body_over_the_limit_is_never_complete_for_the_application() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Transfer-Encoding: chunked"]);
@@ -60,13 +60,13 @@ fn a_chunked_body_over_the_limit_is_never_complete_for_the_application() {
     if let Ok(answer) = client.try_answer() {
         assert_eq!(answer.status(), 413);
     }
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
     assert!(origin.requests().is_empty());
 }
 
 #[test]
 fn a_body_over_the_limit_is_refused_over_http2() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.http2();
     let mut request = client.request("POST", "/");
@@ -77,7 +77,7 @@ fn a_body_over_the_limit_is_refused_over_http2() {
 
 #[test]
 fn a_route_has_a_limit_of_its_own() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let host =
         Host::new(GITLAB, &origin).with("max_body = \"1k\"").route("prefix = \"/files\"\nmax_body = \"unlimited\"");
     let gatepost = Gatepost::with_host(host);
@@ -89,7 +89,7 @@ fn a_route_has_a_limit_of_its_own() {
 
 #[test]
 fn the_refusal_reaches_a_client_that_goes_on_sending() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Content-Length: 100000000"]);
@@ -102,7 +102,7 @@ fn the_refusal_reaches_a_client_that_goes_on_sending() {
 
 #[test]
 fn a_pause_of_the_client_is_no_silence_of_the_application() {
-    let origin = Origin::tcp(answers(|request| ok(&request.body)));
+    let origin = Origin::tcp(responds(|request| ok(&request.body)));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("read_timeout = \"1s\""));
     for (framing, begin, end) in [("Content-Length: 8", "some", "more"), CHUNKED_PAUSE] {
         let mut client = gatepost.client();
@@ -116,7 +116,7 @@ fn a_pause_of_the_client_is_no_silence_of_the_application() {
 
 #[test]
 fn a_head_that_is_too_large_is_refused() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = Gatepost::serving(&origin);
     let large = format!("X-Large: {}", "x".repeat(1024 * 1024));
     let many: Vec<String> = (0..1000).map(|n| format!("X-{n}: x")).collect();
@@ -133,7 +133,7 @@ fn a_head_that_is_too_large_is_refused() {
 
 #[test]
 fn large_cookies_pass_on_both_versions() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = Gatepost::serving(&origin);
     let cookie = "c".repeat(30_000);
     assert_eq!(gatepost.client().get_with("/", &[&format!("Cookie: {cookie}")]).text(), "taken");
@@ -148,7 +148,7 @@ fn large_cookies_pass_on_both_versions() {
 
 #[test]
 fn a_client_that_stops_sending_its_body_is_let_go() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Content-Length: 10"]);
@@ -157,23 +157,23 @@ fn a_client_that_stops_sending_its_body_is_let_go() {
         assert_eq!(answer.status(), 408);
     }
     client.rest();
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
     assert!(origin.requests().is_empty());
 }
 
 #[test]
 fn a_client_that_stops_taking_its_answer_is_let_go() {
-    let origin = Origin::tcp(never_ends());
+    let origin = Origin::tcp(endless_response());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.client();
     client.request("GET / HTTP/1.1", &[]);
     assert_eq!(client.head().status(), 200);
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 #[test]
 fn a_slow_client_that_goes_on_is_not_let_go() {
-    let origin = Origin::tcp(answers(|request| ok(&request.body)));
+    let origin = Origin::tcp(responds(|request| ok(&request.body)));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Content-Length: 5"]);
@@ -186,24 +186,24 @@ fn a_slow_client_that_goes_on_is_not_let_go() {
 
 #[test]
 fn the_client_is_not_blamed_for_a_slow_application() {
-    let (answer, cued) = cue();
-    let origin = Origin::tcp(move |app: &mut Conversation| {
+    let (answer, signal) = test_signal();
+    let origin = Origin::tcp(move |app: &mut OriginConnection| {
         app.read_request()?;
-        app.wait_for(&cued)?;
+        app.wait_for(&signal)?;
         app.send(ok("at last"))
     });
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"500ms\""));
     let mut client = gatepost.client();
     client.send([&client.request_bytes("POST / HTTP/1.1", &["Content-Length: 4"]), &b"body"[..]].concat());
     client.expect_silence(Duration::from_millis(1200));
-    answer.give();
+    answer.send();
     assert_eq!(client.answer().text(), "at last");
 }
 
 #[test]
 #[ignore = "waits for the deadline of 30 s, which cannot be configured"]
 fn a_head_that_never_ends_is_given_up_after_thirty_seconds() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = Gatepost::serving(&origin);
     let start = Instant::now();
     let mut half = gatepost.client();

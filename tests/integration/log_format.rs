@@ -9,7 +9,7 @@ use regex::Regex;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok, reply, switches_and_echoes};
+use crate::support::origin::{Origin, ok, responds, response_bytes, upgrades_and_echoes};
 use crate::support::ports::ReservedPort;
 use crate::support::tls::Tls;
 
@@ -20,8 +20,12 @@ fn host(origin: &Origin, format: &str) -> Host {
 
 /// The line of one request with these header lines.
 fn line_of(format: &str, target: &str, fields: &[&str]) -> String {
-    let origin = Origin::tcp(answers(|_| {
-        reply("200 OK", &[("X-Request-Id", "r1"), ("X-Request-Id", "r2"), ("X-Accel-Buffering", "no")], "hello")
+    let origin = Origin::tcp(responds(|_| {
+        response_bytes(
+            "200 OK",
+            &[("X-Request-Id", "r1"), ("X-Request-Id", "r2"), ("X-Accel-Buffering", "no")],
+            "hello",
+        )
     }));
     let gatepost = Gatepost::with_host(host(&origin, format));
     gatepost.client().get_with(target, fields);
@@ -130,7 +134,7 @@ fn headers_arguments_and_cookies_are_named_with_a_prefix() {
 
 #[test]
 fn json_is_escaped_as_json_and_what_is_absent_is_empty() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let format = r#"{"agent":"$http_user_agent","user":"$remote_user","status":$status}"#;
     let gatepost = Gatepost::with_host(host(&origin, format).with("access_log_escape = \"json\""));
     gatepost.client().get_with("/", &["User-Agent: a\"b\\c"]);
@@ -144,7 +148,7 @@ fn the_default_escaping_keeps_a_value_in_its_field() {
 
 #[test]
 fn without_escaping_values_stand_as_they_came() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "[$http_x_b|$http_c]").with("access_log_escape = \"none\""));
     gatepost.client().get_with("/", &["X-B: a\"b"]);
     assert_eq!(gatepost.access_log(1), ["[a\"b|]"]);
@@ -152,7 +156,7 @@ fn without_escaping_values_stand_as_they_came() {
 
 #[test]
 fn a_session_that_is_resumed_is_said_to_be() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "$ssl_session_reused"));
     let config = Arc::new(Tls::to(GITLAB).config());
     for _ in 0..2 {
@@ -166,7 +170,7 @@ fn a_session_that_is_resumed_is_said_to_be() {
 
 #[test]
 fn requests_of_one_connection_are_counted_and_share_its_number() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "$connection $connection_requests"));
     let mut client = gatepost.client();
     client.get("/");
@@ -181,7 +185,7 @@ fn requests_of_one_connection_are_counted_and_share_its_number() {
 
 #[test]
 fn what_a_request_and_an_answer_weigh_includes_their_heads() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let gatepost = Gatepost::with_host(host(&origin, "$request_length $bytes_sent $body_bytes_sent"));
     let mut client = gatepost.client();
     client.post("/", &[b'x'; 5000]);
@@ -204,7 +208,7 @@ fn an_application_that_is_not_there_has_a_status_but_no_head() {
 
 #[test]
 fn an_answer_of_the_proxy_itself_has_no_upstream() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host = host(&origin, "$request_method $status $upstream_addr $upstream_status $sent_http_location")
         .route("exact = \"/own\"\nrespond = { status = 204 }");
     let gatepost = Gatepost::with_host(host);
@@ -218,7 +222,7 @@ fn an_answer_of_the_proxy_itself_has_no_upstream() {
 
 #[test]
 fn a_tunnel_has_its_line_when_it_ends() {
-    let origin = Origin::tcp(switches_and_echoes());
+    let origin = Origin::tcp(upgrades_and_echoes());
     let format = "$status $filtered_request_uri $body_bytes_sent $upstream_status $request_time $http_user_agent";
     let gatepost = Gatepost::with_host(host(&origin, format));
     let mut client = gatepost.client();
@@ -235,7 +239,7 @@ fn a_tunnel_has_its_line_when_it_ends() {
 
 #[test]
 fn a_request_that_cannot_be_read_has_a_line_in_the_format_too() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost =
         Gatepost::with_host(host(&origin, "$remote_addr $request_method $status \"$filtered_http_referer\""));
     let mut client = gatepost.client();
@@ -246,7 +250,7 @@ fn a_request_that_cannot_be_read_has_a_line_in_the_format_too() {
 
 #[test]
 fn hosts_have_formats_of_their_own_in_one_file() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let configuration =
         Configuration::new().host(host(&origin, "custom $host")).host(Host::new("other.test", &origin));
     let gatepost = Gatepost::start(configuration);
@@ -259,7 +263,7 @@ fn hosts_have_formats_of_their_own_in_one_file() {
 
 #[test]
 fn the_number_of_a_request_is_the_same_in_header_and_log() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host = host(&origin, "$request_id").with(r#"request_headers = { "X-Request-Id" = "$request_id" }"#);
     let gatepost = Gatepost::with_host(host);
     gatepost.client().get("/");

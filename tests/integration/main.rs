@@ -18,12 +18,12 @@ mod self_test;
 
 // Which host, which route, and over what.
 mod access;
+mod acme;
+mod certificate_reload;
 mod client_certificates;
 mod expiry;
 mod nginx_text;
-mod obtaining;
 mod redirect;
-mod renewal;
 mod resumption;
 mod routing;
 mod tls;
@@ -31,26 +31,26 @@ mod tls_policy;
 mod tls_target;
 
 // What passes, in both directions.
-mod agents;
 mod client_address;
 mod compression;
-mod expect;
+mod expect_continue;
 mod grpc;
 mod http2;
 mod http_semantics;
+mod kas;
+mod nginx_variables;
 mod proxy_protocol;
 mod request_headers;
 mod response_headers;
 mod streaming;
 mod tunnel;
 mod upgrade;
-mod variables;
 
 // What the proxy answers itself.
 mod error_pages;
-mod files;
 mod gitlab_down;
 mod handshake_metrics;
+mod static_files;
 mod status;
 
 // What does not.

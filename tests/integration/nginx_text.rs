@@ -7,11 +7,11 @@ use tempfile::TempDir;
 use crate::support::configuration::{Configuration, GITLAB};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Message;
-use crate::support::origin::{Origin, answers, ok, reply};
+use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::process::run;
 
 fn gitlab() -> Origin {
-    Origin::tcp(answers(|_| ok("from gitlab")))
+    Origin::tcp(responds(|_| ok("from gitlab")))
 }
 
 /// GitLab's host with this text in its server block.
@@ -121,8 +121,8 @@ fn another_name_can_be_redirected_to_the_host() {
 
 #[test]
 fn added_headers_join_those_of_the_application() {
-    let origin = Origin::tcp(answers(|_| {
-        reply(
+    let origin = Origin::tcp(responds(|_| {
+        response_bytes(
             "200 OK",
             &[("X-Frame-Options", "DENY"), ("X-Powered-By", "cats"), ("Content-Security-Policy", "a")],
             "x",
@@ -203,7 +203,7 @@ fn a_fixed_answer_has_its_text_and_type() {
 #[test]
 fn a_location_can_lead_to_another_application() {
     let origin = gitlab();
-    let plantuml = Origin::tcp(answers(|_| ok("from plantuml")));
+    let plantuml = Origin::tcp(responds(|_| ok("from plantuml")));
     let address = plantuml.upstream();
     let gatepost = with_text(
         &origin,
@@ -229,7 +229,7 @@ fn a_location_can_lead_to_another_application() {
 #[test]
 fn a_location_with_request_headers_of_its_own_inherits_none() {
     let origin = gitlab();
-    let other = Origin::tcp(answers(|_| ok("x")));
+    let other = Origin::tcp(responds(|_| ok("x")));
     let address = other.upstream();
     let text = format!(
         "location /inherits/ {{ proxy_pass http://{address}; }}\n\

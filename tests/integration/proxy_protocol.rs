@@ -10,14 +10,14 @@ use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
 use crate::support::http2::Http2;
 use crate::support::message::Head;
-use crate::support::origin::{Origin, answers, ok, switches_and_echoes};
+use crate::support::origin::{Origin, ok, responds, upgrades_and_echoes};
 use crate::support::socket::connect;
 use crate::support::tls::Tls;
 
 const LINE: &[u8] = b"PROXY TCP4 192.0.2.7 192.0.2.1 56324 443\r\n";
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 fn proxied(origin: &Origin) -> Host {
@@ -195,7 +195,7 @@ fn nothing_in_a_request_overrides_the_header() {
 
 #[test]
 fn a_tunnel_opens_behind_the_header_and_is_logged_for_the_client() {
-    let origin = Origin::tcp(switches_and_echoes());
+    let origin = Origin::tcp(upgrades_and_echoes());
     let gatepost = Gatepost::with_host(trusting(&origin));
     let mut client = tls_after(LINE, &gatepost);
     assert_eq!(client.upgrade("/-/cable", "websocket").status(), 101);

@@ -2,10 +2,10 @@
 
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 /// Where a GET for `target` on the plain port is sent.

@@ -4,11 +4,11 @@ use crate::support::client::Client;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Head;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 /// The head that reaches the application when a TLS client sends these header lines.
@@ -203,7 +203,7 @@ fn method_target_and_body_arrive_byte_for_byte() {
 
 #[test]
 fn an_application_on_a_socket_file_is_told_the_same() {
-    let origin = Origin::unix(answers(|_| ok("hello")));
+    let origin = Origin::unix(responds(|_| ok("hello")));
     let gatepost = Gatepost::serving(&origin);
     assert_eq!(gatepost.client().get("/x").text(), "hello");
     let head = origin.only_request().head;

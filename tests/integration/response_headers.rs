@@ -3,18 +3,18 @@
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Message;
-use crate::support::origin::{Origin, answers, ok, reply};
+use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::ports::ReservedPort;
 
 /// What a TLS client gets when the application answers with `answer`.
 fn answer_of(answer: Vec<u8>) -> Message {
-    let origin = Origin::tcp(answers(move |_| answer.clone()));
+    let origin = Origin::tcp(responds(move |_| answer.clone()));
     Gatepost::serving(&origin).client().get("/")
 }
 
 #[test]
 fn the_software_of_the_application_is_not_advertised() {
-    let answer = answer_of(reply(
+    let answer = answer_of(response_bytes(
         "200 OK",
         &[("Server", "puma 6"), ("X-Accel-Buffering", "no"), ("X-Accel-Redirect", "/secret"), ("X-Other", "kept")],
         "body",
@@ -27,7 +27,8 @@ fn the_software_of_the_application_is_not_advertised() {
 
 #[test]
 fn names_of_headers_are_capitalised_as_scripts_look_for_them() {
-    let head = answer_of(reply("200 OK", &[("Docker-Content-Digest", "sha256:0"), ("location", "/x")], "")).head;
+    let head =
+        answer_of(response_bytes("200 OK", &[("Docker-Content-Digest", "sha256:0"), ("location", "/x")], "")).head;
     for name in ["Docker-Content-Digest", "Location", "Content-Length", "Referrer-Policy", "Date"] {
         assert!(head.fields.iter().any(|(written, _)| written == name), "{name} is not among {:?}", head.fields);
     }
@@ -36,14 +37,14 @@ fn names_of_headers_are_capitalised_as_scripts_look_for_them() {
 #[test]
 fn the_date_of_the_application_survives_and_a_missing_one_is_added() {
     let date = "Tue, 01 Sep 2026 10:00:00 GMT";
-    assert_eq!(answer_of(reply("200 OK", &[("Date", date)], "")).head.value("date"), Some(date));
+    assert_eq!(answer_of(response_bytes("200 OK", &[("Date", date)], "")).head.value("date"), Some(date));
     assert!(answer_of(ok("")).head.value("date").is_some_and(|date| date.ends_with(" GMT")));
 }
 
 #[test]
 fn answers_carry_transport_security_and_referrer_policy() {
     for status in ["200 OK", "404 Not Found", "500 Internal Server Error"] {
-        let head = answer_of(reply(status, &[("Referrer-Policy", "unsafe-url")], "")).head;
+        let head = answer_of(response_bytes(status, &[("Referrer-Policy", "unsafe-url")], "")).head;
         assert_eq!(head.value("strict-transport-security"), Some("max-age=63072000"), "{status}");
         assert_eq!(head.value("referrer-policy"), Some("strict-origin-when-cross-origin"), "{status}");
     }
@@ -61,7 +62,7 @@ fn answers_of_the_proxy_itself_carry_them_too() {
 
 #[test]
 fn both_can_be_changed_and_switched_off() {
-    let origin = Origin::tcp(answers(|_| reply("200 OK", &[("Referrer-Policy", "no-referrer")], "")));
+    let origin = Origin::tcp(responds(|_| response_bytes("200 OK", &[("Referrer-Policy", "no-referrer")], "")));
     let off = Gatepost::with_host(Host::new(GITLAB, &origin).with("hsts = false\nreferrer_policy = false"));
     let head = off.client().get("/").head;
     assert!(!head.has("strict-transport-security"));
@@ -72,14 +73,14 @@ fn both_can_be_changed_and_switched_off() {
 
 #[test]
 fn a_plain_host_sends_no_transport_security() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     assert!(!gatepost.plain_client_of(GITLAB).get("/").head.has("strict-transport-security"));
 }
 
 #[test]
 fn hop_by_hop_headers_of_the_application_stop_here() {
-    let head = answer_of(reply(
+    let head = answer_of(response_bytes(
         "200 OK",
         &[
             ("Connection", "keep-alive, X-Internal"),
@@ -109,7 +110,7 @@ fn everything_else_arrives_unchanged_and_in_order() {
         ("Docker-Distribution-Api-Version", "registry/2.0"),
         ("X-Empty", ""),
     ];
-    let answer = answer_of(reply("401 Unauthorized", &fields, "body"));
+    let answer = answer_of(response_bytes("401 Unauthorized", &fields, "body"));
     assert_eq!((answer.status(), answer.text().as_str()), (401, "body"));
     for (name, _) in fields {
         let expected: Vec<_> = fields.iter().filter(|it| it.0 == name).map(|it| it.1).collect();
@@ -119,7 +120,8 @@ fn everything_else_arrives_unchanged_and_in_order() {
 
 #[test]
 fn the_configuration_sets_and_removes_headers_of_answers() {
-    let origin = Origin::tcp(answers(|_| reply("200 OK", &[("X-Powered-By", "ruby"), ("X-Set", "old")], "")));
+    let origin =
+        Origin::tcp(responds(|_| response_bytes("200 OK", &[("X-Powered-By", "ruby"), ("X-Set", "old")], "")));
     let host = Host::new(GITLAB, &origin).with(r#"response_headers = { "X-Powered-By" = false, "X-Set" = "new" }"#);
     let head = Gatepost::with_host(host).client().get("/").head;
     assert!(!head.has("x-powered-by"));
@@ -129,7 +131,7 @@ fn the_configuration_sets_and_removes_headers_of_answers() {
 #[test]
 fn unusual_statuses_pass() {
     for status in ["226 IM Used", "418 Teapot", "451 Unavailable", "599 Own"] {
-        let answer = answer_of(reply(status, &[], "as it is"));
+        let answer = answer_of(response_bytes(status, &[], "as it is"));
         assert_eq!((answer.status(), answer.text().as_str()), (status[..3].parse::<u16>().unwrap(), "as it is"));
     }
 }

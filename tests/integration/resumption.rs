@@ -9,18 +9,18 @@ use rustls::ClientConfig;
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::certs;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::socket::Duplex;
 use crate::support::tls::Tls;
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 /// Whether a client that may remember a session resumed it.
@@ -52,7 +52,7 @@ fn sessions_are_resumed_over_a_renewal() {
         renewed.write(&directory, "live");
         gatepost.hang_up();
         let shown = || Tls::to(GITLAB).connect(gatepost.https()).unwrap().certificates();
-        eventually(SOON, || shown() == renewed.certificates());
+        eventually(TIMEOUT, || shown() == renewed.certificates());
         let resumed = returning.iter().filter(|(tls, memory)| resumes(&gatepost, tls, memory)).count();
         assert!(resumed * 100 >= returning.len() * 95, "{line}: {resumed} of {}", returning.len());
     }
@@ -63,7 +63,7 @@ fn a_client_that_asks_for_nothing_yet_gets_its_tickets() {
     let gatepost = Gatepost::start(Configuration::new().host(Host::new(GITLAB, &greeting())));
     let silent = Tls::to(GITLAB).only(&TLS13).connect(gatepost.https()).unwrap();
     silent.set_patience(Duration::from_millis(50)).unwrap();
-    eventually(SOON, || {
+    eventually(TIMEOUT, || {
         // No answer comes, but what does come is looked at.
         let _ = silent.receive(&mut [0; 1]);
         silent.tickets() == 2
@@ -116,7 +116,7 @@ fn ticket_keys_are_exchanged_by_whoever_writes_their_file() {
     assert!(resumes(&gatepost, &tls, &early));
     write_keys(&keys, &[3]);
     renewals(2);
-    eventually(SOON, || !resumes(&gatepost, &tls, &late));
+    eventually(TIMEOUT, || !resumes(&gatepost, &tls, &late));
     fs::write(&keys, "too short").unwrap();
     gatepost.wait_stderr(|log| log.contains("keys: it has 9 bytes") && log.contains("stays in use"));
     assert!(resumes(&gatepost, &tls, &late));

@@ -4,12 +4,12 @@ use crate::support::certs;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
 /// An application that answers with its own name, so that a test sees who answered.
 fn named(name: &'static str) -> Origin {
-    Origin::tcp(answers(move |_| ok(name)))
+    Origin::tcp(responds(move |_| ok(name)))
 }
 
 #[test]

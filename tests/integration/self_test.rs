@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use rustls::version::TLS13;
 
-use crate::support::SOON;
-use crate::support::application::Application;
+use crate::support::TIMEOUT;
 use crate::support::certs::{self, KeyEncoding, KeyKind};
-use crate::support::client::{Client, End};
+use crate::support::client::{Client, ConnectionEnd};
 use crate::support::configuration::GITLAB;
 use crate::support::eventually::eventually;
-use crate::support::faulty::{accepts_then_resets, never_answers, stops_mid_body, trickles};
-use crate::support::origin::{Conversation, Origin, Upstream, answers, ok};
+use crate::support::faulty::{accepts_then_resets, no_response, slow_response, truncated_body};
+use crate::support::origin::{Origin, OriginConnection, Upstream, ok, responds};
 use crate::support::ports::ReservedPort;
 use crate::support::tls::{EarlyData, Tls};
+use crate::support::upstream_server::UpstreamServer;
 
 fn direct(origin: &Origin) -> Client {
     match origin.upstream() {
@@ -25,7 +25,7 @@ fn direct(origin: &Origin) -> Client {
 
 #[test]
 fn an_origin_records_requests_byte_for_byte() {
-    let origin = Origin::tcp(answers(|request| ok(request.head.target())));
+    let origin = Origin::tcp(responds(|request| ok(request.head.target())));
     let mut client = direct(&origin);
     assert_eq!(client.get("/a%2Fb?x").text(), "/a%2Fb?x");
     assert_eq!(client.post("/upload", b"body").status(), 200);
@@ -34,12 +34,12 @@ fn an_origin_records_requests_byte_for_byte() {
     assert_eq!(requests[1].body, b"body");
     assert_eq!((origin.connections(), origin.open_connections()), (1, 1));
     drop(client);
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 #[test]
 fn a_chunked_request_is_read_with_its_trailers() {
-    let origin = Origin::tcp(answers(|request| ok(&request.body)));
+    let origin = Origin::tcp(responds(|request| ok(&request.body)));
     let mut client = direct(&origin);
     client.request("POST / HTTP/1.1", &["Transfer-Encoding: chunked"]);
     client.send("3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n");
@@ -49,7 +49,7 @@ fn a_chunked_request_is_read_with_its_trailers() {
 
 #[test]
 fn ambiguous_framing_is_an_error_for_the_origin() {
-    let origin = Origin::tcp(answers(|_| ok("accepted")));
+    let origin = Origin::tcp(responds(|_| ok("accepted")));
     let mut client = direct(&origin);
     client.request("POST / HTTP/1.1", &["Content-Length: 3", "Transfer-Encoding: chunked"]);
     client.expect_closed();
@@ -58,7 +58,7 @@ fn ambiguous_framing_is_an_error_for_the_origin() {
 
 #[test]
 fn a_truncated_answer_is_an_error_for_the_client() {
-    let origin = Origin::tcp(stops_mid_body());
+    let origin = Origin::tcp(truncated_body());
     let mut client = direct(&origin);
     client.request("GET / HTTP/1.1", &[]);
     assert!(client.try_answer().is_err());
@@ -69,12 +69,12 @@ fn a_reset_is_told_from_an_orderly_close() {
     let origin = Origin::tcp(accepts_then_resets());
     let mut client = direct(&origin);
     client.request("GET / HTTP/1.1", &[]);
-    assert_eq!(client.rest(), (Vec::new(), End::Cut));
+    assert_eq!(client.rest(), (Vec::new(), ConnectionEnd::Aborted));
 }
 
 #[test]
 fn an_answer_in_single_bytes_is_put_together() {
-    let origin = Origin::tcp(trickles(ok("slowly")));
+    let origin = Origin::tcp(slow_response(ok("slowly")));
     assert_eq!(direct(&origin).get("/").text(), "slowly");
 }
 
@@ -82,13 +82,13 @@ fn an_answer_in_single_bytes_is_put_together() {
 fn a_client_is_told_that_early_data_is_allowed() {
     let mut server = certs::leaf(&[GITLAB]).server_config(&["http/1.1"]);
     server.max_early_data_size = 1000;
-    let application = Application::tls(server);
+    let upstream = UpstreamServer::tls(server);
     let tls = Tls::to(GITLAB).only(&TLS13);
     let mut config = tls.config();
     config.enable_early_data = true;
     let memory = Arc::new(config);
     let told = [(); 2].map(|()| {
-        let stream = Arc::new(tls.connect_with(&memory, application.address()).unwrap());
+        let stream = Arc::new(tls.connect_with(&memory, upstream.address()).unwrap());
         assert_eq!(Client::new(stream.clone(), GITLAB).get("/").status(), 200);
         stream.early_data()
     });
@@ -97,10 +97,10 @@ fn a_client_is_told_that_early_data_is_allowed() {
 
 #[test]
 fn dropping_an_origin_ends_a_script_that_waits() {
-    let origin = Origin::tcp(never_answers());
+    let origin = Origin::tcp(no_response());
     let mut client = direct(&origin);
     client.request("GET / HTTP/1.1", &[]);
-    eventually(SOON, || !origin.requests().is_empty());
+    eventually(TIMEOUT, || !origin.requests().is_empty());
     drop(origin);
     client.expect_closed();
 }
@@ -108,7 +108,7 @@ fn dropping_an_origin_ends_a_script_that_waits() {
 #[test]
 #[should_panic(expected = "the script failed")]
 fn a_panic_in_a_script_fails_the_test() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
         panic!("the script failed")
     });

@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Message;
-use crate::support::origin::{Conversation, Origin, answers, ok, reply};
+use crate::support::origin::{Origin, OriginConnection, ok, responds, response_bytes};
 
 /// What came of an attack.
 struct Outcome {
-    answers: Vec<Message>,
+    responses: Vec<Message>,
     /// Targets of the requests that the application received.
     received: Vec<String>,
 }
@@ -22,7 +22,7 @@ struct Outcome {
 /// reads strictly; a message with two readings fails the test.
 #[track_caller]
 fn attack(raw: &str) -> Outcome {
-    let origin = Origin::tcp(answers(|request| ok(request.target())));
+    let origin = Origin::tcp(responds(|request| ok(request.target())));
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     attack_through(&gatepost, &origin, raw)
 }
@@ -31,17 +31,17 @@ fn attack(raw: &str) -> Outcome {
 fn attack_through(gatepost: &Gatepost, origin: &Origin, raw: &str) -> Outcome {
     let mut client = gatepost.plain_client_of(GITLAB);
     client.try_send(raw);
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     // Where the proxy waits for more of an incomplete message, or for another request, silence ends it.
     client.wire().set_patience(SILENCE).unwrap();
     while let Ok(answer) = client.try_answer() {
-        answers.push(answer);
+        responses.push(answer);
     }
     drop(client);
-    eventually(SOON, || origin.open_connections() == 0 || origin.requests().len() == origin.heads().len());
+    eventually(TIMEOUT, || origin.open_connections() == 0 || origin.requests().len() == origin.heads().len());
     assert_one_reading(origin);
     let received = origin.heads().iter().map(|head| String::from_utf8_lossy(head.target()).into_owned()).collect();
-    Outcome { answers, received }
+    Outcome { responses, received }
 }
 
 /// Every head the application saw has at most one framing, and nothing it was sent is left over as
@@ -61,7 +61,7 @@ fn assert_one_reading(origin: &Origin) {
 #[track_caller]
 fn assert_refused(raw: &str) {
     let outcome = attack(raw);
-    let statuses: Vec<_> = outcome.answers.iter().map(Message::status).collect();
+    let statuses: Vec<_> = outcome.responses.iter().map(Message::status).collect();
     assert_eq!(statuses, [400], "to {raw:?}");
     assert!(outcome.received.is_empty(), "{:?} was passed on from {raw:?}", outcome.received);
 }
@@ -71,7 +71,7 @@ fn assert_refused(raw: &str) {
 fn assert_harmless(raw: &str) {
     let outcome = attack(raw);
     assert!(!outcome.received.iter().any(|it| it.contains("hidden")), "{:?} from {raw:?}", outcome.received);
-    let statuses: BTreeSet<_> = outcome.answers.iter().map(Message::status).collect();
+    let statuses: BTreeSet<_> = outcome.responses.iter().map(Message::status).collect();
     assert!(statuses.is_subset(&BTreeSet::from([200, 400, 501])), "{statuses:?} to {raw:?}");
 }
 
@@ -95,7 +95,7 @@ fn a_length_beside_a_transfer_coding_has_no_second_reading() {
 fn assert_harmless_but_second(raw: &str) {
     let outcome = attack(raw);
     assert!(!outcome.received.iter().any(|it| it.contains("hidden")), "{:?}", outcome.received);
-    assert_eq!(outcome.answers.len(), 1, "the connection must end after an ambiguous request");
+    assert_eq!(outcome.responses.len(), 1, "the connection must end after an ambiguous request");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_length_that_is_no_number_is_refused() {
         let raw = post(&[&format!("Content-Length: {length}")], "body");
         let outcome = attack(&raw);
         assert!(outcome.received.is_empty(), "{length:?} was passed on");
-        assert!(outcome.answers.iter().all(|it| it.status() == 400), "{length:?}");
+        assert!(outcome.responses.iter().all(|it| it.status() == 400), "{length:?}");
     }
 }
 
@@ -128,7 +128,7 @@ fn transfer_codings_that_are_not_exactly_chunked_are_refused() {
     {
         let outcome = attack(&post(&[&format!("Transfer-Encoding: {coding}")], &body));
         assert!(outcome.received.is_empty(), "{coding:?}: {:?}", outcome.received);
-        assert!(outcome.answers.iter().all(|it| matches!(it.status(), 400 | 501)), "{coding:?}");
+        assert!(outcome.responses.iter().all(|it| matches!(it.status(), 400 | 501)), "{coding:?}");
     }
 }
 
@@ -185,7 +185,7 @@ fn request_lines_with_other_spacing_or_versions_are_refused() {
     ] {
         let outcome = attack(&format!("{line}\r\nHost: {GITLAB}\r\n\r\n"));
         assert!(outcome.received.is_empty(), "{line:?}");
-        assert!(outcome.answers.iter().all(|it| matches!(it.status(), 400 | 505)), "{line:?}");
+        assert!(outcome.responses.iter().all(|it| matches!(it.status(), 400 | 505)), "{line:?}");
     }
 }
 
@@ -207,21 +207,21 @@ fn bad_chunk_sizes_never_make_a_complete_request() {
         "4;\nbody\r\n0\r\n\r\n",
     ];
     for body in bodies {
-        let origin = Origin::tcp(answers(|_| ok("complete?")));
+        let origin = Origin::tcp(responds(|_| ok("complete?")));
         let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
         let outcome = attack_through(&gatepost, &origin, &post(&["Transfer-Encoding: chunked"], body));
         assert!(origin.requests().is_empty(), "{body:?} became a complete request");
-        assert!(outcome.answers.iter().all(|it| it.status() == 400 || it.status() == 502), "{body:?}");
+        assert!(outcome.responses.iter().all(|it| it.status() == 400 || it.status() == 502), "{body:?}");
     }
 }
 
 #[test]
 fn chunk_extensions_are_not_passed_on() {
-    let origin = Origin::tcp(answers(|request| ok(&request.body)));
+    let origin = Origin::tcp(responds(|request| ok(&request.body)));
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     let raw = post(&["Transfer-Encoding: chunked"], "4;a=\"b\"\r\nbody\r\n0;last\r\n\r\n");
     let outcome = attack_through(&gatepost, &origin, &raw);
-    assert_eq!(outcome.answers[0].text(), "body");
+    assert_eq!(outcome.responses[0].text(), "body");
     assert!(!String::from_utf8_lossy(&origin.captures()[0]).contains(';'));
 }
 
@@ -235,21 +235,21 @@ fn a_transfer_coding_on_http_1_0_is_refused_or_has_one_reading() {
 
 #[test]
 fn what_follows_a_request_that_was_refused_early_is_no_request() {
-    let origin = Origin::tcp(answers(|request| ok(request.target())));
+    let origin = Origin::tcp(responds(|request| ok(request.target())));
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).with("max_body = \"1\""));
     let length = format!("Content-Length: {}", HIDDEN.len());
     let outcome = attack_through(&gatepost, &origin, &post(&[&length], HIDDEN));
-    assert_eq!(outcome.answers[0].status(), 413);
+    assert_eq!(outcome.responses[0].status(), 413);
     assert!(outcome.received.is_empty(), "{:?}", outcome.received);
 }
 
 #[test]
 fn the_body_of_a_misdirected_request_is_no_request() {
-    let origin = Origin::tcp(answers(|request| ok(request.target())));
+    let origin = Origin::tcp(responds(|request| ok(request.target())));
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     let raw = format!("POST / HTTP/1.1\r\nHost: unknown.test\r\nContent-Length: {}\r\n\r\n{HIDDEN}", HIDDEN.len());
     let outcome = attack_through(&gatepost, &origin, &raw);
-    assert_eq!(outcome.answers.iter().map(Message::status).collect::<Vec<_>>(), [421]);
+    assert_eq!(outcome.responses.iter().map(Message::status).collect::<Vec<_>>(), [421]);
     assert!(outcome.received.is_empty(), "{:?}", outcome.received);
 }
 
@@ -257,10 +257,10 @@ fn the_body_of_a_misdirected_request_is_no_request() {
 fn a_body_that_the_application_did_not_read_is_not_the_next_request_there() {
     // The application answers each head at once and then takes whatever follows as the next request:
     // what a careless server does. Only a proxy that gives such a connection up is safe with it.
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         loop {
             let head = app.read_head()?;
-            app.send(reply("200 OK", &[], String::from_utf8_lossy(head.target()).as_bytes()))?;
+            app.send(response_bytes("200 OK", &[], String::from_utf8_lossy(head.target()).as_bytes()))?;
         }
     });
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));

@@ -2,12 +2,12 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::ports::ReservedPort;
 
 fn serving(origin: &Origin, status: &str) -> Gatepost {
@@ -28,7 +28,7 @@ fn sample(page: &str, name: &str) -> u64 {
 
 #[test]
 fn connections_are_told_in_the_words_of_nginx_whatever_host_is_asked_for() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let port = ReservedPort::new();
     let gatepost = serving(&origin, &listening(&port));
     let mut resting = gatepost.client();
@@ -36,7 +36,7 @@ fn connections_are_told_in_the_words_of_nginx_whatever_host_is_asked_for() {
     let mut asking = Client::plain(port.address(), "127.0.0.1:8060");
     let mut requests = 1;
     // The other worker may note a moment later that its client has everything.
-    eventually(SOON, || {
+    eventually(TIMEOUT, || {
         requests += 1;
         let answer = asking.get("/nginx_status");
         assert_eq!(answer.head.value("content-type"), Some("text/plain"));
@@ -50,7 +50,7 @@ fn connections_are_told_in_the_words_of_nginx_whatever_host_is_asked_for() {
 
 #[test]
 fn requests_and_bytes_are_counted_for_each_host_by_all_workers() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let port = ReservedPort::new();
     let gatepost = serving(&origin, &listening(&port));
     // Each connection may be taken by another worker.
@@ -73,7 +73,7 @@ fn requests_and_bytes_are_counted_for_each_host_by_all_workers() {
 
 #[test]
 fn strangers_do_not_see_the_pages() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let port = ReservedPort::new();
     let over6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port.address().port()));
     let listen =
@@ -87,7 +87,7 @@ fn strangers_do_not_see_the_pages() {
 
 #[test]
 fn metrics_can_be_left_out_and_there_is_nothing_else() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let port = ReservedPort::new();
     let gatepost = serving(&origin, &format!("{}\nmetrics = false", listening(&port)));
     let mut client = Client::plain(port.address(), "localhost");
@@ -100,7 +100,7 @@ fn metrics_can_be_left_out_and_there_is_nothing_else() {
 
 #[test]
 fn an_open_tunnel_is_an_active_connection() {
-    let origin = Origin::tcp(crate::support::origin::switches_and_echoes());
+    let origin = Origin::tcp(crate::support::origin::upgrades_and_echoes());
     let port = ReservedPort::new();
     let gatepost = serving(&origin, &listening(&port));
     let mut tunnel = gatepost.client();
@@ -109,7 +109,7 @@ fn an_open_tunnel_is_an_active_connection() {
     assert_eq!(tunnel.exactly(1), b"x");
     let mut asking = Client::plain(port.address(), "localhost");
     // The connection that became the tunnel ends a moment later.
-    eventually(SOON, || {
+    eventually(TIMEOUT, || {
         sample(&asking.get("/metrics").text(), "nginx_vts_main_connections{status=\"active\"}") == 2
     });
     let page = asking.get("/metrics").text();
@@ -118,7 +118,7 @@ fn an_open_tunnel_is_an_active_connection() {
 
 #[test]
 fn metrics_of_the_application_are_asked_for_as_if_by_this_machine() {
-    let origin = Origin::tcp(answers(|_| ok("ruby_gc_stat 1\n")));
+    let origin = Origin::tcp(responds(|_| ok("ruby_gc_stat 1\n")));
     let port = ReservedPort::new();
     let status = format!("{}\napplication_metrics = \"{}\"", listening(&port), origin.upstream());
     let _gatepost = serving(&origin, &status);

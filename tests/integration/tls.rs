@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use rustls::version::{TLS12, TLS13};
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::certs::{self, KeyEncoding, KeyKind};
 use crate::support::client::Client;
+use crate::support::client_hello::ClientHello;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::hello::Hello;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::socket;
 use crate::support::tls::Tls;
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_wildcard_host_shows_its_certificate_for_every_name_below() {
 
 #[test]
 fn without_a_name_the_first_host_shows_its_certificate_and_host_decides() {
-    let (gitlab, mattermost) = (greeting(), Origin::tcp(answers(|_| ok("chat"))));
+    let (gitlab, mattermost) = (greeting(), Origin::tcp(responds(|_| ok("chat"))));
     let configuration =
         Configuration::new().host(Host::new(GITLAB, &gitlab)).host(Host::new(MATTERMOST, &mattermost));
     let gatepost = Gatepost::start(configuration);
@@ -122,7 +122,7 @@ fn keys_are_read_in_every_usual_encoding() {
 fn the_whole_chain_is_sent() {
     let origin = greeting();
     let configuration = Configuration::new();
-    let files = certs::below_an_intermediate(&[GITLAB]).write(configuration.directory(), "chain");
+    let files = certs::with_intermediate(&[GITLAB]).write(configuration.directory(), "chain");
     let gatepost = Gatepost::start(configuration.host(Host::new(GITLAB, &origin).certificate(&files)));
     assert_eq!(Tls::to(GITLAB).connect(gatepost.https()).unwrap().certificates().len(), 2);
 }
@@ -142,7 +142,7 @@ fn tls_on_the_plain_port_ends_at_once() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.plain_client_of(GITLAB);
-    client.send(Hello { version: 0x0303, name: GITLAB, last_finished: &[] }.record());
+    client.send(ClientHello { version: 0x0303, name: GITLAB, last_finished: &[] }.record());
     // A client that expects a record takes this for what it is; waiting for the end of a head would not end at once.
     client.wire().set_patience(Duration::from_secs(5)).unwrap();
     let (rest, _) = client.rest();
@@ -160,10 +160,10 @@ fn an_upload_that_ends_without_close_notify_is_never_complete() {
         let client = Client::new(Arc::new(Tls::to(GITLAB).over(tcp).unwrap()), GITLAB);
         client.request("POST / HTTP/1.1", &[framing]);
         client.send("5\r\nbegin\r\n");
-        eventually(SOON, || origin.heads().len() == 1);
+        eventually(TIMEOUT, || origin.heads().len() == 1);
         // What somebody in between can do, who cannot write records.
         wire.shutdown(Shutdown::Write).unwrap();
-        eventually(SOON, || origin.open_connections() == 0);
+        eventually(TIMEOUT, || origin.open_connections() == 0);
         assert!(origin.requests().is_empty(), "{framing}");
     }
 }

@@ -15,11 +15,11 @@ use crate::support::certs::{self, KeyEncoding, KeyKind};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_chain_in_the_wrong_order_is_sent_in_the_right_one() {
     let origin = greeting();
     let configuration = Configuration::new();
     let files =
-        certs::below_an_intermediate(&[GITLAB]).upside_down().write(configuration.directory(), "upside-down");
+        certs::with_intermediate(&[GITLAB]).reversed_chain().write(configuration.directory(), "upside-down");
     let gatepost = Gatepost::start(configuration.host(Host::new(GITLAB, &origin).certificate(&files)));
     assert_eq!(Tls::to(GITLAB).connect(gatepost.https()).unwrap().certificates().len(), 2);
 }
@@ -225,7 +225,7 @@ fn a_certificate_that_ends_soon_is_reported_by_check_and_at_the_start() {
     let origin = greeting();
     for (days, is_reported) in [(40, false), (29, true), (1, true)] {
         let configuration = Configuration::new();
-        let files = certs::ending_in(days, &[GITLAB]).write(configuration.directory(), "soon");
+        let files = certs::expiring_in(days, &[GITLAB]).write(configuration.directory(), "soon");
         let configuration = configuration.host(Host::new(GITLAB, &origin).certificate(&files));
         let finished = configuration.check();
         assert_eq!(finished.code, Some(0), "{finished:?}");

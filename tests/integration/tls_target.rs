@@ -11,11 +11,11 @@ use rustls::client::{Resumption, Tls12Resumption};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ProtocolVersion};
 
-use crate::support::client::{Client, End};
-use crate::support::hello::{HANDSHAKE, Hello};
-use crate::support::records::{ALERT, APPLICATION_DATA, Record, Records};
+use crate::support::client::{Client, ConnectionEnd};
+use crate::support::client_hello::{ClientHello, HANDSHAKE};
 use crate::support::target::Target;
 use crate::support::tls::{EarlyData, Tls, TlsStream};
+use crate::support::tls_records::{ALERT, APPLICATION_DATA, TlsRecord, TlsRecords};
 
 #[test]
 fn tls_1_2_and_1_3_are_served() {
@@ -28,9 +28,9 @@ fn tls_1_2_and_1_3_are_served() {
 }
 
 /// The type of the first record that comes in answer to a hello; `None` if the connection just ends.
-fn answer_to_hello(target: &Target, version: u16) -> Option<u8> {
+fn response_to_client_hello(target: &Target, version: u16) -> Option<u8> {
     let mut client = target.plain_client();
-    client.send(Hello { version, name: target.name(), last_finished: &[] }.record());
+    client.send(ClientHello { version, name: target.name(), last_finished: &[] }.record());
     client.wire().read_exactly(1).ok().map(|bytes| bytes[0])
 }
 
@@ -38,9 +38,9 @@ fn answer_to_hello(target: &Target, version: u16) -> Option<u8> {
 fn versions_before_1_2_are_refused() {
     let target = Target::new();
     // Only this shows that the hello is not refused for something else.
-    assert_eq!(answer_to_hello(&target, 0x0303), Some(HANDSHAKE), "TLS 1.2");
+    assert_eq!(response_to_client_hello(&target, 0x0303), Some(HANDSHAKE), "TLS 1.2");
     for (version, name) in [(0x0300, "SSL 3"), (0x0301, "TLS 1.0"), (0x0302, "TLS 1.1")] {
-        let answer = answer_to_hello(&target, version);
+        let answer = response_to_client_hello(&target, version);
         assert!(matches!(answer, None | Some(ALERT)), "{name}: a record of type {answer:?} came");
     }
 }
@@ -48,23 +48,24 @@ fn versions_before_1_2_are_refused() {
 #[test]
 fn nothing_is_renegotiated() {
     let target = Target::new();
-    let mut records = Records::connect(&target.tls(), target.address).unwrap();
+    let mut records = TlsRecords::connect(&target.tls(), target.address).unwrap();
     // An answer shows that records of ours are taken.
     let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\n\r\n", target.authority());
     records.send(APPLICATION_DATA, request.as_bytes()).unwrap();
     let first = records.receive().unwrap();
-    assert!(matches!(first, Some(Record { kind: APPLICATION_DATA, .. })), "{first:?}");
-    let hello = Hello { version: 0x0303, name: target.name(), last_finished: records.last_finished() }.message();
-    records.send(HANDSHAKE, &hello).unwrap();
+    assert!(matches!(first, Some(TlsRecord { kind: APPLICATION_DATA, .. })), "{first:?}");
+    let client_hello =
+        ClientHello { version: 0x0303, name: target.name(), last_finished: records.last_finished() }.message();
+    records.send(HANDSHAKE, &client_hello).unwrap();
     let answer = loop {
         match records.receive().unwrap() {
-            Some(Record { kind: APPLICATION_DATA, .. }) => {}
+            Some(TlsRecord { kind: APPLICATION_DATA, .. }) => {}
             other => break other,
         }
     };
     // Another alert, such as decode_error, would be about the hello and not about its time.
-    let is_refusal = |it: &Record| it.kind == ALERT && REFUSALS.contains(&it.content[1]);
-    assert!(answer.as_ref().is_none_or(is_refusal), "{answer:?}");
+    let is_rejection = |it: &TlsRecord| it.kind == ALERT && REFUSALS.contains(&it.content[1]);
+    assert!(answer.as_ref().is_none_or(is_rejection), "{answer:?}");
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn the_end_of_a_connection_is_said() {
     let target = Target::new();
     let mut client = target.client();
     client.get_with("/", &["Connection: close"]);
-    assert_eq!(client.rest(), (Vec::new(), End::Orderly));
+    assert_eq!(client.rest(), (Vec::new(), ConnectionEnd::Closed));
 }
 
 #[test]
@@ -170,8 +171,8 @@ fn a_handshake_that_stalls_is_given_up() {
     let start = Instant::now();
     let mut silent = target.plain_client();
     let mut half = target.plain_client();
-    let hello = Hello { version: 0x0303, name: target.name(), last_finished: &[] }.record();
-    half.send(&hello[..hello.len() / 2]);
+    let client_hello = ClientHello { version: 0x0303, name: target.name(), last_finished: &[] }.record();
+    half.send(&client_hello[..client_hello.len() / 2]);
     for client in [&mut silent, &mut half] {
         client.wire().set_patience(target.handshake_limit + GRACE).unwrap();
         let still_open = |error: &std::io::Error| error.kind() == ErrorKind::WouldBlock;

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tungstenite::Message;
 
-use crate::support::SOON;
-use crate::support::client::{Client, End};
+use crate::support::TIMEOUT;
+use crate::support::client::{Client, ConnectionEnd};
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::eventually::eventually;
-use crate::support::faulty::{half_closes_after, sends_bytes_with_the_101};
+use crate::support::faulty::{data_with_101, half_closes_after};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Conversation, Origin, switches_and_echoes, switching};
+use crate::support::origin::{Origin, OriginConnection, switching_protocols, upgrades_and_echoes};
 use crate::support::pattern::{Pattern, pattern};
 use crate::support::socket::Duplex;
 use crate::support::tls::Tls;
@@ -48,9 +48,9 @@ impl<D: Duplex> io::Write for Stream<D> {
 fn messages_of_a_real_websocket_pass_both_ways() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let upstream = listener.local_addr().unwrap().to_string();
-    let application = thread::spawn(move || {
+    let server_thread = thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let mut socket = tungstenite::accept(stream).unwrap();
         socket.send(Message::text("welcome")).unwrap();
         while let Ok(message) = socket.read() {
@@ -71,13 +71,13 @@ fn messages_of_a_real_websocket_pass_both_ways() {
     socket.close(None).unwrap();
     while socket.read().is_ok() {}
     drop(socket);
-    application.join().unwrap();
+    server_thread.join().unwrap();
 }
 
 #[test]
 fn bytes_sent_with_the_upgrade_request_reach_the_application() {
     for size in [1, 1000, 64 * 1024] {
-        let origin = Origin::tcp(switches_and_echoes());
+        let origin = Origin::tcp(upgrades_and_echoes());
         let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
         let (early, late) = (pattern(size), pattern(10));
         for mut client in [gatepost.plain_client_of(GITLAB), gatepost.plain_client_of(GITLAB)] {
@@ -93,7 +93,7 @@ fn bytes_sent_with_the_upgrade_request_reach_the_application() {
 #[test]
 fn bytes_sent_with_the_upgrade_request_reach_the_application_over_tls() {
     for size in [1, 64 * 1024] {
-        let origin = Origin::unix(switches_and_echoes());
+        let origin = Origin::unix(upgrades_and_echoes());
         let gatepost = Gatepost::serving(&origin);
         let mut client = gatepost.client();
         let early = pattern(size);
@@ -106,7 +106,7 @@ fn bytes_sent_with_the_upgrade_request_reach_the_application_over_tls() {
 #[test]
 fn bytes_sent_with_the_101_reach_the_client() {
     for size in [1, 64 * 1024] {
-        let origin = Origin::tcp(sends_bytes_with_the_101(pattern(size)));
+        let origin = Origin::tcp(data_with_101(pattern(size)));
         let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin));
         for _ in 0..20 {
             let mut client = tunnel(&gatepost);
@@ -117,9 +117,9 @@ fn bytes_sent_with_the_101_reach_the_client() {
 
 #[test]
 fn a_client_that_is_done_sending_still_gets_everything() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
-        app.send(switching("websocket", ""))?;
+        app.send(switching_protocols("websocket", ""))?;
         // Goes on only when the client is done.
         app.wait_for_close()?;
         app.send(pattern(BULK))?;
@@ -131,10 +131,10 @@ fn a_client_that_is_done_sending_still_gets_everything() {
         client.send("the last words");
         client.finish();
         let (rest, end) = client.rest();
-        assert_eq!((rest.len(), end), (BULK, End::Orderly));
+        assert_eq!((rest.len(), end), (BULK, ConnectionEnd::Closed));
         assert!(rest == pattern(BULK), "the bytes differ");
     }
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 /// A tunnel over TLS where the host has it, else without.
@@ -155,28 +155,28 @@ fn an_application_that_is_done_sending_still_gets_everything() {
     {
         let gatepost = Gatepost::serving(&origin);
         let mut client = tunnel(&gatepost);
-        assert_eq!(client.rest(), (b"bye".to_vec(), End::Orderly));
+        assert_eq!(client.rest(), (b"bye".to_vec(), ConnectionEnd::Closed));
         client.send(pattern(BULK));
         client.finish();
-        assert!(reported.recv_timeout(SOON).unwrap() == pattern(BULK), "the bytes differ");
+        assert!(reported.recv_timeout(TIMEOUT).unwrap() == pattern(BULK), "the bytes differ");
     }
 }
 
 #[test]
 fn a_client_that_resets_ends_the_tunnel() {
-    let origin = Origin::tcp(switches_and_echoes());
+    let origin = Origin::tcp(upgrades_and_echoes());
     let gatepost = Gatepost::serving(&origin);
     let client = tunnel(&gatepost);
     assert_eq!(origin.open_connections(), 1);
     client.reset();
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 #[test]
 fn an_application_that_resets_ends_the_tunnel() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
-        app.send(switching("websocket", ""))?;
+        app.send(switching_protocols("websocket", ""))?;
         app.wire.read_exactly(2)?;
         app.reset_on_close()
     });
@@ -188,21 +188,21 @@ fn an_application_that_resets_ends_the_tunnel() {
 
 #[test]
 fn a_tunnel_that_is_silent_for_too_long_is_closed_on_both_sides() {
-    let origin = Origin::tcp(switches_and_echoes());
+    let origin = Origin::tcp(upgrades_and_echoes());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("tunnel_idle_timeout = \"1s\""));
     let mut client = tunnel(&gatepost);
     client.send("alive");
     assert_eq!(client.exactly(5), b"alive");
     client.expect_silence(Duration::from_millis(500));
     client.expect_closed();
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 #[test]
 fn traffic_in_one_direction_keeps_a_tunnel_open() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
-        app.send(switching("websocket", ""))?;
+        app.send(switching_protocols("websocket", ""))?;
         app.wire.set_patience(Duration::from_millis(300))?;
         for _ in 0..8 {
             // The client says nothing: this is a pause.
@@ -213,12 +213,12 @@ fn traffic_in_one_direction_keeps_a_tunnel_open() {
     });
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("tunnel_idle_timeout = \"1s\""));
     let mut client = tunnel(&gatepost);
-    assert_eq!(client.rest(), ("tick".repeat(8).into_bytes(), End::Orderly));
+    assert_eq!(client.rest(), ("tick".repeat(8).into_bytes(), ConnectionEnd::Closed));
 }
 
 #[test]
 fn the_limits_of_requests_do_not_hold_for_tunnels() {
-    let origin = Origin::tcp(switches_and_echoes());
+    let origin = Origin::tcp(upgrades_and_echoes());
     let host =
         Host::new(GITLAB, &origin).with("read_timeout = \"500ms\"\nclient_timeout = \"500ms\"\nmax_body = \"10\"");
     let gatepost = Gatepost::with_host(host);
@@ -230,7 +230,7 @@ fn the_limits_of_requests_do_not_hold_for_tunnels() {
 
 #[test]
 fn both_directions_carry_bulk_at_once() {
-    let (tcp, unix) = (Origin::tcp(switches_and_echoes()), Origin::unix(switches_and_echoes()));
+    let (tcp, unix) = (Origin::tcp(upgrades_and_echoes()), Origin::unix(upgrades_and_echoes()));
     for host in [Host::new(GITLAB, &tcp), Host::new(GITLAB, &unix), Host::plain(GITLAB, &unix)] {
         let gatepost = Gatepost::with_host(host);
         let mut client = tunnel_by_any_means(&gatepost);
@@ -248,7 +248,7 @@ fn both_directions_carry_bulk_at_once() {
 
 #[test]
 fn tunnels_leave_nothing_behind() {
-    let origin = Origin::tcp(switches_and_echoes());
+    let origin = Origin::tcp(upgrades_and_echoes());
     let gatepost = Gatepost::serving(&origin);
     let base = gatepost.settled_descriptors();
     for round in 0..30 {
@@ -262,7 +262,7 @@ fn tunnels_leave_nothing_behind() {
             client.reset();
         }
     }
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
     gatepost.wait_descriptors(base);
     assert_eq!(origin.connections(), 30, "a tunnel's connection was used again");
 }

@@ -1,15 +1,15 @@
 //! The handshake of an upgrade: nothing becomes a tunnel before the application says 101.
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::eventually::eventually;
-use crate::support::faulty::{answers_101_unasked, never_answers, refuses_upgrade};
+use crate::support::faulty::{no_response, rejects_upgrade, unexpected_101};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Conversation, Origin, answers, ok, switches_and_echoes};
+use crate::support::origin::{Origin, OriginConnection, ok, responds, upgrades_and_echoes};
 
 #[test]
 fn a_websocket_passes_with_its_handshake() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         let request = app.read_request()?;
         let key = request.head.value("sec-websocket-key").unwrap_or_default();
         let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
@@ -59,14 +59,14 @@ fn a_websocket_passes_with_its_handshake() {
 #[test]
 fn a_refused_upgrade_stays_http() {
     for status in ["200 OK", "403 Forbidden", "426 Upgrade Required"] {
-        let origin = Origin::tcp(refuses_upgrade(status));
+        let origin = Origin::tcp(rejects_upgrade(status));
         let gatepost = Gatepost::serving(&origin);
         let mut client = gatepost.client();
         let second = client.request_bytes("GET /second HTTP/1.1", &[]);
         client.send([client.upgrade_bytes("/first", "websocket"), second].concat());
-        let answers = [client.answer(), client.answer()];
-        assert_eq!(answers.each_ref().map(|it| it.text()), ["no upgrade at /first", "no upgrade at /second"]);
-        assert!(status.starts_with(&answers[0].status().to_string()));
+        let responses = [client.answer(), client.answer()];
+        assert_eq!(responses.each_ref().map(|it| it.text()), ["no upgrade at /first", "no upgrade at /second"]);
+        assert!(status.starts_with(&responses[0].status().to_string()));
         assert_eq!(client.get("/third").text(), "no upgrade at /third");
         let requests = origin.requests();
         assert_eq!(requests.iter().map(|it| it.target()).collect::<Vec<_>>(), ["/first", "/second", "/third"]);
@@ -76,7 +76,7 @@ fn a_refused_upgrade_stays_http() {
 
 #[test]
 fn a_refusal_without_a_declared_end_arrives_whole() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
         app.send("HTTP/1.1 401 Unauthorized\r\n\r\nsign in first")
     });
@@ -88,19 +88,19 @@ fn a_refusal_without_a_declared_end_arrives_whole() {
 
 #[test]
 fn an_application_that_switches_unasked_is_a_502() {
-    let origin = Origin::tcp(answers_101_unasked());
+    let origin = Origin::tcp(unexpected_101());
     let gatepost = Gatepost::serving(&origin);
     let answer = gatepost.client().get("/");
     assert_eq!(answer.status(), 502);
     assert!(!answer.text().contains("nobody asked for"));
     assert_eq!(gatepost.http2().get("/").status, 502);
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 #[test]
 fn any_protocol_can_be_switched_to() {
     for token in ["SPDY/3.1", "tcp", "WebSocket", "x-private"] {
-        let origin = Origin::tcp(switches_and_echoes());
+        let origin = Origin::tcp(upgrades_and_echoes());
         let gatepost = Gatepost::serving(&origin);
         let mut client = gatepost.client();
         let answer = client.upgrade("/", token);
@@ -113,7 +113,7 @@ fn any_protocol_can_be_switched_to() {
 #[test]
 fn an_upgrade_to_http2_is_not_passed_on() {
     // A tunnel of HTTP/2 would carry requests past every rule of the host.
-    let origin = Origin::tcp(answers(|_| ok("stayed")));
+    let origin = Origin::tcp(responds(|_| ok("stayed")));
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     let mut client = gatepost.plain_client_of(GITLAB);
     let fields = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"];
@@ -124,7 +124,7 @@ fn an_upgrade_to_http2_is_not_passed_on() {
 
 #[test]
 fn h2c_among_other_protocols_is_not_offered_to_the_application() {
-    let origin = Origin::tcp(answers(|_| ok("stayed")));
+    let origin = Origin::tcp(responds(|_| ok("stayed")));
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     for upgrade in ["h2c, websocket", "websocket, h2c", "H2C"] {
         let fields = ["Connection: Upgrade", &format!("Upgrade: {upgrade}")];
@@ -138,7 +138,7 @@ fn h2c_among_other_protocols_is_not_offered_to_the_application() {
 #[test]
 fn an_upgrade_that_connection_does_not_name_is_none() {
     // RFC 9110 section 7.8: `Upgrade` is only meant if `Connection` names it.
-    let origin = Origin::tcp(answers(|_| ok("stayed")));
+    let origin = Origin::tcp(responds(|_| ok("stayed")));
     let gatepost = Gatepost::serving(&origin);
     assert_eq!(gatepost.client().get_with("/", &["Upgrade: websocket"]).text(), "stayed");
     assert!(!origin.only_request().head.has("upgrade"));
@@ -146,11 +146,11 @@ fn an_upgrade_that_connection_does_not_name_is_none() {
 
 #[test]
 fn a_client_that_vanishes_before_the_101_ends_its_request() {
-    let origin = Origin::tcp(never_answers());
+    let origin = Origin::tcp(no_response());
     let gatepost = Gatepost::serving(&origin);
     let client = gatepost.client();
     client.send(client.upgrade_bytes("/", "websocket"));
-    eventually(SOON, || origin.requests().len() == 1);
+    eventually(TIMEOUT, || origin.requests().len() == 1);
     drop(client);
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }

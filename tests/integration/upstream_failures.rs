@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::configuration::{GITLAB, Host};
-use crate::support::cue::cue;
 use crate::support::eventually::eventually;
 use crate::support::faulty::{
-    NeverAccepts, accepts_then_resets, closes_pooled_connection_on_use, never_answers, says_more_than_its_length,
-    states_two_lengths, stops_between_chunks, stops_mid_body, stops_mid_head,
+    NeverAccepts, accepts_then_resets, body_exceeds_length, closes_idle_connection_on_use, no_response,
+    truncated_body, truncated_chunked_body, truncated_head, two_content_lengths,
 };
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Conversation, Origin, Script, answers, ok, reply};
+use crate::support::origin::{Origin, OriginConnection, Script, ok, responds, response_bytes};
 use crate::support::ports::ReservedPort;
+use crate::support::signal::test_signal;
 
 #[test]
 fn an_application_that_is_down_is_a_502_at_once() {
@@ -44,7 +44,7 @@ fn an_application_that_comes_back_is_found() {
     assert_eq!(client.get("/").status(), 502);
     let address = port.address();
     drop(port);
-    let origin = Origin::listening(TcpListener::bind(address).unwrap(), answers(|_| ok("back")));
+    let origin = Origin::listening(TcpListener::bind(address).unwrap(), responds(|_| ok("back")));
     assert_eq!(client.get("/").text(), "back");
     drop(origin);
 }
@@ -53,13 +53,13 @@ fn an_application_that_comes_back_is_found() {
 fn a_socket_file_that_was_replaced_is_found() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("socket");
-    let old = Origin::unix_at(&path, answers(|_| ok("old")));
+    let old = Origin::unix_at(&path, responds(|_| ok("old")));
     let gatepost = Gatepost::serving(&old);
     let mut client = gatepost.client();
     assert_eq!(client.get("/").text(), "old");
     drop(old);
     assert_eq!(client.get("/").status(), 502);
-    let _new = Origin::unix_at(&path, answers(|_| ok("new")));
+    let _new = Origin::unix_at(&path, responds(|_| ok("new")));
     assert_eq!(client.get("/").text(), "new");
 }
 
@@ -75,20 +75,20 @@ fn a_connection_that_is_never_established_is_a_504() {
 
 #[test]
 fn an_application_that_never_answers_is_a_504() {
-    let origin = Origin::tcp(never_answers());
+    let origin = Origin::tcp(no_response());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("read_timeout = \"1s\""));
     let start = Instant::now();
     let mut client = gatepost.client();
     assert_eq!(client.get("/").status(), 504);
     assert!(start.elapsed() > Duration::from_millis(900), "{:?}", start.elapsed());
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
     assert_eq!(client.post("/", b"body").status(), 504);
     assert_eq!(origin.requests().len(), 2, "a request that timed out must not be sent again");
 }
 
 #[test]
 fn an_application_that_is_silent_within_its_answer_is_cut_off() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
         app.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegin")?;
         app.wait_for_close()
@@ -98,7 +98,7 @@ fn an_application_that_is_silent_within_its_answer_is_cut_off() {
     client.request("GET / HTTP/1.1", &[]);
     assert_eq!(client.head().status(), 200);
     assert_eq!(client.rest().0, b"begin");
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 /// The status a client sees, and that the proxy goes on after.
@@ -114,19 +114,19 @@ fn status_behind(script: impl Script) -> u16 {
 #[test]
 fn broken_answers_are_a_502() {
     assert_eq!(status_behind(accepts_then_resets()), 502);
-    assert_eq!(status_behind(stops_mid_head()), 502);
-    assert_eq!(status_behind(states_two_lengths()), 502);
-    assert_eq!(status_behind(closes_without_a_word()), 502);
-    assert_eq!(status_behind(answers(|_| b"SSH-2.0-OpenSSH_9\r\n\r\n".to_vec())), 502);
+    assert_eq!(status_behind(truncated_head()), 502);
+    assert_eq!(status_behind(two_content_lengths()), 502);
+    assert_eq!(status_behind(closes_without_response()), 502);
+    assert_eq!(status_behind(responds(|_| b"SSH-2.0-OpenSSH_9\r\n\r\n".to_vec())), 502);
 }
 
-fn closes_without_a_word() -> impl Script {
-    |app: &mut Conversation| -> io::Result<()> { app.read_request().map(drop) }
+fn closes_without_response() -> impl Script {
+    |app: &mut OriginConnection| -> io::Result<()> { app.read_request().map(drop) }
 }
 
 #[test]
 fn a_body_that_breaks_off_is_seen_as_broken() {
-    for origin in [Origin::tcp(stops_mid_body()), Origin::unix(stops_between_chunks())] {
+    for origin in [Origin::tcp(truncated_body()), Origin::unix(truncated_chunked_body())] {
         let gatepost = Gatepost::serving(&origin);
         let mut client = gatepost.client();
         client.request("GET / HTTP/1.1", &[]);
@@ -137,24 +137,24 @@ fn a_body_that_breaks_off_is_seen_as_broken() {
 
 #[test]
 fn a_body_that_breaks_off_under_way_never_gets_a_last_chunk() {
-    let (stop, cued) = cue();
-    let origin = Origin::tcp(move |app: &mut Conversation| {
+    let (stop, signal) = test_signal();
+    let origin = Origin::tcp(move |app: &mut OriginConnection| {
         app.read_request()?;
         app.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n")?;
-        app.wait_for(&cued)
+        app.wait_for(&signal)
     });
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     let mut client = gatepost.plain_client_of(GITLAB);
     client.request("GET / HTTP/1.1", &[]);
     assert_eq!(client.head().status(), 200);
     assert_eq!(client.chunk(), b"begin");
-    stop.give();
+    stop.send();
     client.expect_closed();
 }
 
 #[test]
 fn a_body_that_breaks_off_resets_the_stream_of_http2() {
-    for origin in [Origin::tcp(stops_mid_body()), Origin::tcp(stops_between_chunks())] {
+    for origin in [Origin::tcp(truncated_body()), Origin::tcp(truncated_chunked_body())] {
         let gatepost = Gatepost::serving(&origin);
         let mut client = gatepost.http2();
         let error = client.send(client.request("GET", "/")).unwrap_err();
@@ -164,7 +164,7 @@ fn a_body_that_breaks_off_resets_the_stream_of_http2() {
 
 #[test]
 fn what_follows_a_complete_answer_is_never_another_answer() {
-    let origin = Origin::tcp(says_more_than_its_length());
+    let origin = Origin::tcp(body_exceeds_length());
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     for _ in 0..4 {
@@ -176,12 +176,12 @@ fn what_follows_a_complete_answer_is_never_another_answer() {
 #[test]
 fn what_follows_an_answer_without_a_body_is_never_another_answer() {
     for (method, status) in [("GET", "204 No Content"), ("GET", "304 Not Modified"), ("HEAD", "200 OK")] {
-        let (spoil, cued) = cue();
+        let (spoil, signal) = test_signal();
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: 5\r\n\r\n");
-        let origin = Origin::tcp(move |app: &mut Conversation| {
+        let origin = Origin::tcp(move |app: &mut OriginConnection| {
             app.read_request()?;
             app.send(if app.number() == 0 { head.as_bytes() } else { b"HTTP/1.1 200 Second\r\n\r\n" })?;
-            app.wait_for(&cued)?;
+            app.wait_for(&signal)?;
             app.send(ok("never asked for"))?;
             app.wait_for_close()
         });
@@ -189,7 +189,7 @@ fn what_follows_an_answer_without_a_body_is_never_another_answer() {
         let mut client = gatepost.client();
         client.request(&format!("{method} / HTTP/1.1"), &[]);
         assert!(status.starts_with(&client.head().status().to_string()));
-        spoil.give();
+        spoil.send();
         client.expect_silence(Duration::from_millis(200));
         client.request("GET /second HTTP/1.1", &[]);
         assert!(client.head().start_line().ends_with(b"Second"));
@@ -198,9 +198,9 @@ fn what_follows_an_answer_without_a_body_is_never_another_answer() {
 
 #[test]
 fn an_answer_before_the_end_of_the_upload_arrives_whole() {
-    early_answers_arrive_whole(Origin::tcp(|app: &mut Conversation| {
+    early_answers_arrive_whole(Origin::tcp(|app: &mut OriginConnection| {
         app.read_head()?;
-        app.send(reply("403 Forbidden", &[("Connection", "close")], "x".repeat(50_000)))?;
+        app.send(response_bytes("403 Forbidden", &[("Connection", "close")], "x".repeat(50_000)))?;
         app.wire.finish()?;
         app.wait_for_close()
     }));
@@ -209,9 +209,9 @@ fn an_answer_before_the_end_of_the_upload_arrives_whole() {
 #[test]
 fn an_early_answer_arrives_whole_even_if_the_application_closes_upon_it() {
     // Unread bytes of the upload turn the close into a reset, which follows the answer.
-    early_answers_arrive_whole(Origin::tcp(|app: &mut Conversation| {
+    early_answers_arrive_whole(Origin::tcp(|app: &mut OriginConnection| {
         app.read_head()?;
-        app.send(reply("403 Forbidden", &[("Connection", "close")], "x".repeat(50_000)))
+        app.send(response_bytes("403 Forbidden", &[("Connection", "close")], "x".repeat(50_000)))
     }));
 }
 
@@ -232,23 +232,23 @@ fn early_answers_arrive_whole(origin: Origin) {
 
 #[test]
 fn a_client_that_goes_away_ends_its_request_to_the_application() {
-    let origin = Origin::tcp(never_answers());
+    let origin = Origin::tcp(no_response());
     let gatepost = Gatepost::serving(&origin);
     let client = gatepost.client();
     client.request("GET / HTTP/1.1", &[]);
-    eventually(SOON, || origin.requests().len() == 1);
+    eventually(TIMEOUT, || origin.requests().len() == 1);
     drop(client);
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
     let client = gatepost.client();
     client.request("GET / HTTP/1.1", &[]);
-    eventually(SOON, || origin.requests().len() == 2);
+    eventually(TIMEOUT, || origin.requests().len() == 2);
     client.reset();
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 #[test]
 fn a_client_that_goes_away_mid_answer_ends_it() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
         app.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n")?;
         app.wait_for_close()
@@ -259,12 +259,12 @@ fn a_client_that_goes_away_mid_answer_ends_it() {
     client.head();
     assert_eq!(client.chunk(), b"begin");
     drop(client);
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 #[test]
 fn a_cancelled_stream_of_http2_ends_its_request_to_the_application() {
-    let origin = Origin::tcp(never_answers());
+    let origin = Origin::tcp(no_response());
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
     let exchange = client.start_upload(client.request("POST", "/")).unwrap();
@@ -276,22 +276,22 @@ fn a_cancelled_stream_of_http2_ends_its_request_to_the_application() {
 #[test]
 fn an_upload_that_breaks_off_is_never_complete_for_the_application() {
     for framing in ["Content-Length: 100", "Transfer-Encoding: chunked"] {
-        let origin = Origin::tcp(answers(|_| ok("complete?")));
+        let origin = Origin::tcp(responds(|_| ok("complete?")));
         let gatepost = Gatepost::serving(&origin);
         let client = gatepost.client();
         client.request("POST / HTTP/1.1", &[framing]);
         client.send("5\r\nbegin\r\n");
-        eventually(SOON, || origin.heads().len() == 1);
+        eventually(TIMEOUT, || origin.heads().len() == 1);
         client.finish();
         drop(client);
-        eventually(SOON, || origin.open_connections() == 0);
+        eventually(TIMEOUT, || origin.open_connections() == 0);
         assert!(origin.requests().is_empty(), "{framing}");
     }
 }
 
 #[test]
 fn a_get_that_met_a_stale_connection_is_sent_again() {
-    let origin = Origin::tcp(closes_pooled_connection_on_use());
+    let origin = Origin::tcp(closes_idle_connection_on_use());
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     assert_eq!(client.get("/1").text(), "first on its connection");
@@ -301,7 +301,7 @@ fn a_get_that_met_a_stale_connection_is_sent_again() {
 
 #[test]
 fn a_post_that_met_a_stale_connection_is_not_done_twice() {
-    let origin = Origin::tcp(closes_pooled_connection_on_use());
+    let origin = Origin::tcp(closes_idle_connection_on_use());
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     assert_eq!(client.get("/1").text(), "first on its connection");
@@ -312,7 +312,7 @@ fn a_post_that_met_a_stale_connection_is_not_done_twice() {
 
 #[test]
 fn a_connection_that_was_closed_while_it_rested_is_not_used() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_request()?;
         app.send(ok("one each"))
     });
@@ -320,13 +320,13 @@ fn a_connection_that_was_closed_while_it_rested_is_not_used() {
     let mut client = gatepost.client();
     for _ in 0..10 {
         assert_eq!(client.post("/", b"pay").status(), 200);
-        eventually(SOON, || origin.open_connections() == 0);
+        eventually(TIMEOUT, || origin.open_connections() == 0);
     }
 }
 
 #[test]
 fn requests_leave_no_descriptor_behind() {
-    let origin = Origin::tcp(stops_mid_body());
+    let origin = Origin::tcp(truncated_body());
     let gatepost = Gatepost::serving(&origin);
     let base = gatepost.settled_descriptors();
     for _ in 0..20 {
@@ -370,7 +370,8 @@ fn a_full_backlog_of_a_unix_socket_is_waited_for() {
 #[test]
 fn a_length_that_an_application_says_twice_is_passed_on_once() {
     for fields in ["Content-Length: 4\r\nContent-Length: 4", "Content-Length: 4, 4"] {
-        let origin = Origin::tcp(answers(move |_| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\nbody").into_bytes()));
+        let origin =
+            Origin::tcp(responds(move |_| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\nbody").into_bytes()));
         let gatepost = Gatepost::serving(&origin);
         assert_eq!(gatepost.client().get("/").head.values("content-length"), ["4"]);
         let answer = gatepost.http2().get("/");
@@ -386,7 +387,7 @@ fn a_length_that_an_application_says_twice_is_passed_on_once() {
 fn lengths_that_differ_are_a_502_even_where_there_is_no_body() {
     for status in ["200 OK", "204 No Content", "304 Not Modified"] {
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n");
-        let origin = Origin::tcp(answers(move |_| head.clone().into_bytes()));
+        let origin = Origin::tcp(responds(move |_| head.clone().into_bytes()));
         let gatepost = Gatepost::serving(&origin);
         let mut client = gatepost.client();
         client.request("HEAD / HTTP/1.1", &[]);
@@ -398,6 +399,6 @@ fn lengths_that_differ_are_a_502_even_where_there_is_no_body() {
 fn an_answer_in_a_coding_that_nobody_asked_for_is_a_502() {
     for coding in ["gzip, chunked", "chunked, chunked", "identity"] {
         let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n2\r\nok\r\n0\r\n\r\n");
-        assert_eq!(status_behind(answers(move |_| answer.clone().into_bytes())), 502, "{coding}");
+        assert_eq!(status_behind(responds(move |_| answer.clone().into_bytes())), 502, "{coding}");
     }
 }

@@ -43,12 +43,12 @@ pub struct Files {
 
 /// A valid certificate for `names`.
 pub fn leaf(names: &[&str]) -> Leaf {
-    Leaf::issue(KeyKind::Ecdsa, parameters(names), &AUTHORITY)
+    Leaf::issue(KeyKind::Ecdsa, parameters(names), &TEST_CA)
 }
 
 /// A valid certificate for `names` with a key of the given kind.
 pub fn leaf_with_key(kind: KeyKind, names: &[&str]) -> Leaf {
-    Leaf::issue(kind, parameters(names), &AUTHORITY)
+    Leaf::issue(kind, parameters(names), &TEST_CA)
 }
 
 /// A certificate whose time is over.
@@ -56,23 +56,23 @@ pub fn expired(names: &[&str]) -> Leaf {
     let mut parameters = parameters(names);
     parameters.not_before = date_time_ymd(2019, 1, 1);
     parameters.not_after = date_time_ymd(2020, 1, 1);
-    Leaf::issue(KeyKind::Ecdsa, parameters, &AUTHORITY)
+    Leaf::issue(KeyKind::Ecdsa, parameters, &TEST_CA)
 }
 
 /// A certificate whose time is over in `days` days.
-pub fn ending_in(days: i64, names: &[&str]) -> Leaf {
+pub fn expiring_in(days: i64, names: &[&str]) -> Leaf {
     let mut parameters = parameters(names);
     parameters.not_after = in_days(days);
-    Leaf::issue(KeyKind::Ecdsa, parameters, &AUTHORITY)
+    Leaf::issue(KeyKind::Ecdsa, parameters, &TEST_CA)
 }
 
 /// A certificate that is verified only with the intermediate that its chain brings along.
-pub fn below_an_intermediate(names: &[&str]) -> Leaf {
+pub fn with_intermediate(names: &[&str]) -> Leaf {
     below(authority("Test intermediate"), names)
 }
 
 /// The same, but the intermediate ends in `days` days, and the certificate itself much later.
-pub fn below_an_intermediate_that_ends_in(days: i64, names: &[&str]) -> Leaf {
+pub fn with_intermediate_expiring_in(days: i64, names: &[&str]) -> Leaf {
     let mut intermediate = authority("Test intermediate");
     intermediate.not_after = in_days(days);
     below(intermediate, names)
@@ -80,7 +80,7 @@ pub fn below_an_intermediate_that_ends_in(days: i64, names: &[&str]) -> Leaf {
 
 fn below(intermediate: CertificateParams, names: &[&str]) -> Leaf {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-    let intermediate = CertifiedIssuer::signed_by(intermediate, key, &AUTHORITY).unwrap();
+    let intermediate = CertifiedIssuer::signed_by(intermediate, key, &TEST_CA).unwrap();
     let mut leaf = Leaf::issue(KeyKind::Ecdsa, parameters(names), &intermediate);
     leaf.chain.push_str(&intermediate.pem());
     leaf
@@ -96,22 +96,22 @@ pub fn self_signed(names: &[&str]) -> Leaf {
 }
 
 /// Writes the certificate of the test authority.
-pub fn write_authority(directory: &Path) -> PathBuf {
+pub fn write_ca(directory: &Path) -> PathBuf {
     let path = directory.join("authority.pem");
-    std::fs::write(&path, AUTHORITY.pem()).unwrap();
+    std::fs::write(&path, TEST_CA.pem()).unwrap();
     path
 }
 
 /// What clients trust: the test authority alone.
 pub fn trust() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots.add(AUTHORITY.der().clone()).unwrap();
+    roots.add(TEST_CA.der().clone()).unwrap();
     roots
 }
 
 impl Leaf {
     /// The same, but the file has its certificates the wrong way round.
-    pub fn upside_down(mut self) -> Leaf {
+    pub fn reversed_chain(mut self) -> Leaf {
         let mut blocks: Vec<String> =
             self.chain.split_inclusive("-----END CERTIFICATE-----\n").map(str::to_owned).collect();
         blocks.reverse();
@@ -140,7 +140,7 @@ impl Leaf {
     }
 
     /// The same for a server that demands a certificate of the test authority from its clients.
-    pub fn demanding_server_config(&self) -> ServerConfig {
+    pub fn server_config_requiring_client_certificate(&self) -> ServerConfig {
         let verifier = WebPkiClientVerifier::builder(Arc::new(trust())).build().unwrap();
         ServerConfig::builder()
             .with_client_cert_verifier(verifier)
@@ -194,7 +194,7 @@ fn authority(name: &str) -> CertificateParams {
     parameters
 }
 
-static AUTHORITY: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(|| {
+static TEST_CA: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(|| {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     CertifiedIssuer::self_signed(authority("Test authority"), key).unwrap()
 });

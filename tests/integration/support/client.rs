@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::SOON;
+use super::TIMEOUT;
 use super::message::{Head, Message};
 use super::socket::{Duplex, connect};
 use super::tls::Tls;
@@ -19,11 +19,11 @@ pub struct Client {
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum ConnectionEnd {
     /// The peer said that it is done (FIN, and `close_notify` under TLS).
-    Orderly,
+    Closed,
     /// The connection was cut.
-    Cut,
+    Aborted,
 }
 
 impl Client {
@@ -153,16 +153,16 @@ impl Client {
 
     /// Reads until the connection ends: what still came, and how it ended.
     #[track_caller]
-    pub fn rest(&mut self) -> (Vec<u8>, End) {
+    pub fn rest(&mut self) -> (Vec<u8>, ConnectionEnd) {
         let mut rest = Vec::new();
         loop {
             match self.wire.read_some() {
-                Ok(piece) if piece.is_empty() => return (rest, End::Orderly),
+                Ok(piece) if piece.is_empty() => return (rest, ConnectionEnd::Closed),
                 Ok(piece) => rest.extend(piece),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     panic!("the connection is still open; so far came {:?}", String::from_utf8_lossy(&rest))
                 }
-                Err(_) => return (rest, End::Cut),
+                Err(_) => return (rest, ConnectionEnd::Aborted),
             }
         }
     }
@@ -182,6 +182,6 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             other => panic!("silence was expected, not {other:?}"),
         }
-        self.wire.set_patience(SOON).unwrap();
+        self.wire.set_patience(TIMEOUT).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::certs::{self, Files};
 use super::origin::Origin;
 use super::ports::ReservedPort;
-use super::process::{Finished, run};
+use super::process::{CommandOutput, run};
 
 /// The host most tests have.
 pub const GITLAB: &str = "gitlab.test";
@@ -112,12 +112,12 @@ impl Configuration {
     }
 
     /// Writes the files and runs `gatepost check` on them.
-    pub fn check(&self) -> Finished {
+    pub fn check(&self) -> CommandOutput {
         run(&["check", "--config", self.write().to_str().unwrap()])
     }
 
     /// Writes the files and runs `gatepost doctor` on them.
-    pub fn doctor(&self) -> Finished {
+    pub fn doctor(&self) -> CommandOutput {
         run(&["doctor", "--config", self.write().to_str().unwrap()])
     }
 

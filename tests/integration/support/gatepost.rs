@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::SOON;
+use super::TIMEOUT;
 use super::client::Client;
 use super::configuration::{Configuration, GITLAB, Host};
 use super::eventually::{eventually, holds_within, settled};
@@ -61,7 +61,7 @@ impl Gatepost {
         let arguments = ["serve".as_ref(), option.as_ref(), path.as_os_str()];
         let mut process = Process::spawn_with(&arguments, environment);
         let mut ended = false;
-        let settled = holds_within(SOON, || {
+        let settled = holds_within(TIMEOUT, || {
             ended = process.has_ended();
             ended || is_ready(&process.stderr())
         });
@@ -113,7 +113,7 @@ impl Gatepost {
             let text = fs::read_to_string(self.configuration.access_log()).unwrap_or_default();
             text.lines().map(str::to_owned).collect()
         };
-        if !holds_within(SOON, || lines().len() >= count) {
+        if !holds_within(TIMEOUT, || lines().len() >= count) {
             panic!("the access log has {} lines instead of {count}: {:#?}", lines().len(), lines());
         }
         lines()
@@ -146,7 +146,7 @@ impl Gatepost {
     /// How many descriptors are open, once that does not change any more.
     #[track_caller]
     pub fn settled_descriptors(&self) -> u64 {
-        settled(SOON, || self.process.descriptors())
+        settled(TIMEOUT, || self.process.descriptors())
     }
 
     /// Waits until standard error satisfies `condition`.
@@ -158,7 +158,7 @@ impl Gatepost {
     /// Waits until no more descriptors are open than `base`.
     #[track_caller]
     pub fn wait_descriptors(&self, base: u64) {
-        eventually(SOON, || self.process.descriptors() <= base);
+        eventually(TIMEOUT, || self.process.descriptors() <= base);
     }
 }
 

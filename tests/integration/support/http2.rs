@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::SOON;
+use super::TIMEOUT;
 use super::socket::connect;
 use super::tls::Tls;
 
@@ -29,7 +29,7 @@ pub struct Http2 {
 
 /// A complete answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Http2Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
@@ -84,19 +84,19 @@ impl Http2 {
     }
 
     #[track_caller]
-    pub fn get(&mut self, target: &str) -> Answer {
+    pub fn get(&mut self, target: &str) -> Http2Response {
         let request = self.request("GET", target);
         self.send(request).unwrap()
     }
 
     /// Sends a request without a body and reads the complete answer.
-    pub fn send(&mut self, request: Request<()>) -> Result<Answer, h2::Error> {
+    pub fn send(&mut self, request: Request<()>) -> Result<Http2Response, h2::Error> {
         let exchange = self.start(request)?;
         self.finish(exchange)
     }
 
     /// Sends a request with a body, as fast as the peer's windows allow, and reads the complete answer.
-    pub fn send_with(&mut self, request: Request<()>, body: &[u8]) -> Result<Answer, h2::Error> {
+    pub fn send_with(&mut self, request: Request<()>, body: &[u8]) -> Result<Http2Response, h2::Error> {
         let mut exchange = self.start_upload(request)?;
         let mut unsent = body;
         while !unsent.is_empty() {
@@ -126,12 +126,12 @@ impl Http2 {
     }
 
     /// Reads the complete answer.
-    pub fn finish(&mut self, exchange: Exchange) -> Result<Answer, h2::Error> {
+    pub fn finish(&mut self, exchange: Exchange) -> Result<Http2Response, h2::Error> {
         within(&self.runtime, async {
             let (head, mut stream) = exchange.answer.await?.into_parts();
             let body = read_all(&mut stream).await?;
             let trailers = stream.trailers().await?.unwrap_or_default();
-            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, trailers })
+            Ok(Http2Response { status: head.status.as_u16(), headers: head.headers, body, trailers })
         })
     }
 
@@ -172,7 +172,7 @@ impl Http2 {
 /// Runs a step of the client, failing the test if it takes too long.
 #[track_caller]
 fn within<F: Future>(runtime: &Runtime, step: F) -> F::Output {
-    runtime.block_on(async { timeout(SOON, step).await }).expect("HTTP/2 made no progress in time")
+    runtime.block_on(async { timeout(TIMEOUT, step).await }).expect("HTTP/2 made no progress in time")
 }
 
 async fn read_all(stream: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {

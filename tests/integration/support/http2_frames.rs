@@ -19,7 +19,7 @@ pub enum Body {
 
 /// How a peer takes a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum StreamOutcome {
     /// Answered. `None` if the status is not one that HPACK has an index for.
     Status(Option<u16>),
     Reset,
@@ -76,13 +76,13 @@ impl Frames {
     /// What the peer decided about a stream: the first frame that is its answer, a reset, or the end
     /// of the whole connection.
     #[track_caller]
-    pub fn verdict(&mut self, stream: u32) -> Verdict {
+    pub fn outcome(&mut self, stream: u32) -> StreamOutcome {
         loop {
-            let Some(frame) = self.next() else { return Verdict::Closed };
+            let Some(frame) = self.next() else { return StreamOutcome::Closed };
             match frame.kind {
-                HEADERS if frame.stream == stream => return Verdict::Status(indexed_status(&frame.payload)),
-                RST_STREAM if frame.stream == stream => return Verdict::Reset,
-                GOAWAY => return Verdict::Closed,
+                HEADERS if frame.stream == stream => return StreamOutcome::Status(indexed_status(&frame.payload)),
+                RST_STREAM if frame.stream == stream => return StreamOutcome::Reset,
+                GOAWAY => return StreamOutcome::Closed,
                 _ => {}
             }
         }
@@ -117,10 +117,10 @@ impl Frames {
     }
 }
 
-impl Verdict {
+impl StreamOutcome {
     /// Whether the request was refused, in one of the ways that RFC 9113 section 8.1.1 allows.
-    pub fn is_refusal(self) -> bool {
-        matches!(self, Verdict::Status(Some(400)) | Verdict::Reset | Verdict::Closed)
+    pub fn is_rejection(self) -> bool {
+        matches!(self, StreamOutcome::Status(Some(400)) | StreamOutcome::Reset | StreamOutcome::Closed)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use super::SOON;
+use super::TIMEOUT;
 use super::eventually::{eventually, holds_within};
 use super::output::Output;
 
@@ -22,7 +22,7 @@ pub struct Process {
 
 /// What a run that ended by itself left behind.
 #[derive(Debug)]
-pub struct Finished {
+pub struct CommandOutput {
     /// `None` if a signal ended it.
     pub code: Option<i32>,
     pub stdout: String,
@@ -30,8 +30,8 @@ pub struct Finished {
 }
 
 /// Runs the program to its end; for commands that do not serve.
-pub fn run(arguments: &[&str]) -> Finished {
-    Process::spawn(arguments).finish(SOON)
+pub fn run(arguments: &[&str]) -> CommandOutput {
+    Process::spawn(arguments).finish(TIMEOUT)
 }
 
 impl Process {
@@ -87,15 +87,15 @@ impl Process {
 
     /// Waits for the end and gives all that was written.
     #[track_caller]
-    pub fn finish(mut self, deadline: Duration) -> Finished {
+    pub fn finish(mut self, deadline: Duration) -> CommandOutput {
         let code = self.wait_exit(deadline).code();
-        Finished { code, stdout: self.stdout.finish(), stderr: self.stderr.finish() }
+        CommandOutput { code, stdout: self.stdout.finish(), stderr: self.stderr.finish() }
     }
 
     /// Waits until what was written to standard error satisfies `condition`.
     #[track_caller]
     pub fn wait_stderr(&self, condition: impl Fn(&str) -> bool) {
-        eventually(SOON, || condition(&self.stderr()));
+        eventually(TIMEOUT, || condition(&self.stderr()));
     }
 
     /// Bytes of memory that are in use now (resident set).

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::SOON;
+use super::TIMEOUT;
 
 /// Both directions of a connection. Reads and writes give up with an error rather than hang a test.
 pub trait Duplex: Send + Sync {
@@ -31,7 +31,7 @@ pub trait Duplex: Send + Sync {
 
 /// Connects to a TCP address, with deadlines set.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, SOON)?;
+    let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     prepare_tcp(&stream)?;
     Ok(stream)
 }
@@ -40,7 +40,7 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 pub fn connect_from(local: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.bind(&SocketAddr::new(local, 0).into())?;
-    socket.connect_timeout(&address.into(), SOON)?;
+    socket.connect_timeout(&address.into(), TIMEOUT)?;
     let stream = TcpStream::from(socket);
     prepare_tcp(&stream)?;
     Ok(stream)
@@ -49,13 +49,13 @@ pub fn connect_from(local: IpAddr, address: SocketAddr) -> io::Result<TcpStream>
 /// Sets deadlines, and sends each write as a segment of its own.
 pub fn prepare_tcp(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(SOON))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(LONGEST_WRITE))
 }
 
 /// Sets deadlines.
 pub fn prepare_unix(stream: &UnixStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(SOON))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(LONGEST_WRITE))
 }
 

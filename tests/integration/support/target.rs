@@ -13,7 +13,7 @@ use super::certs;
 use super::client::Client;
 use super::configuration::GITLAB;
 use super::gatepost::Gatepost;
-use super::origin::{Origin, answers, ok};
+use super::origin::{Origin, ok, responds};
 use super::tls::Tls;
 
 /// A server of HTTPS.
@@ -38,7 +38,7 @@ impl Target {
     }
 
     fn own() -> Target {
-        let origin = Origin::tcp(answers(|_| ok("hello")));
+        let origin = Origin::tcp(responds(|_| ok("hello")));
         let gatepost = Gatepost::serving(&origin);
         Target {
             address: gatepost.https(),

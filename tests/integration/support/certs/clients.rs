@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::{authority, in_days};
 
 /// Vouches for clients.
-pub struct ClientAuthority {
+pub struct ClientCa {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
@@ -24,24 +24,24 @@ pub struct Identity {
     serial: SerialNumber,
 }
 
-impl ClientAuthority {
-    pub fn new(name: &str) -> ClientAuthority {
-        ClientAuthority { issuer: CertifiedIssuer::self_signed(revoking(name), key()).unwrap() }
+impl ClientCa {
+    pub fn new(name: &str) -> ClientCa {
+        ClientCa { issuer: CertifiedIssuer::self_signed(crl_signing_ca(name), key()).unwrap() }
     }
 
     /// An authority whose own time is over.
-    pub fn expired(name: &str) -> ClientAuthority {
-        let mut parameters = revoking(name);
+    pub fn expired(name: &str) -> ClientCa {
+        let mut parameters = crl_signing_ca(name);
         parameters.not_before = date_time_ymd(2019, 1, 1);
         parameters.not_after = date_time_ymd(2020, 1, 1);
-        ClientAuthority { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
+        ClientCa { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
     }
 
     /// An authority whose time is over in `days` days.
-    pub fn ending_in(days: i64, name: &str) -> ClientAuthority {
-        let mut parameters = revoking(name);
+    pub fn expiring_in(days: i64, name: &str) -> ClientCa {
+        let mut parameters = crl_signing_ca(name);
         parameters.not_after = in_days(days);
-        ClientAuthority { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
+        ClientCa { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
     }
 
     /// Writes the authority's certificate.
@@ -55,7 +55,7 @@ impl ClientAuthority {
     }
 
     /// A certificate whose time is over.
-    pub fn client_that_expired(&self, name: &str) -> Identity {
+    pub fn expired_client(&self, name: &str) -> Identity {
         let mut parameters = parameters(name);
         parameters.not_before = date_time_ymd(2019, 1, 1);
         parameters.not_after = date_time_ymd(2020, 1, 1);
@@ -70,13 +70,13 @@ impl ClientAuthority {
     }
 
     /// A certificate below that many intermediate authorities, which the client shows too.
-    pub fn client_below(&self, intermediates: usize, name: &str) -> Identity {
+    pub fn client_with_intermediates(&self, intermediates: usize, name: &str) -> Identity {
         let mut chain = Vec::new();
         let mut last: Option<CertifiedIssuer<'static, KeyPair>> = None;
         for depth in 0..intermediates {
             let above = last.as_ref().unwrap_or(&self.issuer);
             let next =
-                CertifiedIssuer::signed_by(revoking(&format!("Intermediate {depth}")), key(), above).unwrap();
+                CertifiedIssuer::signed_by(crl_signing_ca(&format!("Intermediate {depth}")), key(), above).unwrap();
             chain.insert(0, next.der().clone());
             last = Some(next);
         }
@@ -84,7 +84,7 @@ impl ClientAuthority {
     }
 
     /// Writes the list of revoked certificates, which is up to date until the end of `year`.
-    pub fn write_list(&self, revoked: &[&Identity], year: i32, directory: &Path) -> PathBuf {
+    pub fn write_crl(&self, revoked: &[&Identity], year: i32, directory: &Path) -> PathBuf {
         let entry = |identity: &&Identity| RevokedCertParams {
             serial_number: identity.serial.clone(),
             revocation_time: date_time_ymd(2020, 1, 1),
@@ -136,7 +136,7 @@ fn parameters(name: &str) -> CertificateParams {
 }
 
 /// An authority that may also sign lists of revoked certificates.
-fn revoking(name: &str) -> CertificateParams {
+fn crl_signing_ca(name: &str) -> CertificateParams {
     let mut parameters = authority(name);
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     parameters

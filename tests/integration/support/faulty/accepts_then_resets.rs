@@ -3,10 +3,10 @@
 
 use std::io;
 
-use crate::support::origin::{Conversation, Script};
+use crate::support::origin::{OriginConnection, Script};
 
 pub fn accepts_then_resets() -> impl Script {
-    |app: &mut Conversation| -> io::Result<()> {
+    |app: &mut OriginConnection| -> io::Result<()> {
         app.read_request()?;
         app.reset_on_close()
     }

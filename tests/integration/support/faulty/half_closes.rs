@@ -4,13 +4,13 @@
 use std::io;
 use std::sync::mpsc::Sender;
 
-use crate::support::origin::{Conversation, Script, switching};
+use crate::support::origin::{OriginConnection, Script, switching_protocols};
 
 /// Reports what it took, if it got to the end of it.
 pub fn half_closes_after(bytes: &'static [u8], report: Sender<Vec<u8>>) -> impl Script {
-    move |app: &mut Conversation| -> io::Result<()> {
+    move |app: &mut OriginConnection| -> io::Result<()> {
         app.read_request()?;
-        app.send(switching("websocket", bytes))?;
+        app.send(switching_protocols("websocket", bytes))?;
         app.wire.finish()?;
         report.send(app.wire.read_to_end()?).map_err(io::Error::other)
     }

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use nix::unistd::{User, getuid};
 use tempfile::TempDir;
 
-use crate::support::application::Application;
 use crate::support::certs;
 use crate::support::client::Client;
 use crate::support::configuration::GITLAB;
 use crate::support::http2::Http2;
-use crate::support::origin::{Origin, answers, ok, switches_and_echoes, switching};
+use crate::support::origin::{Origin, ok, responds, switching_protocols, upgrades_and_echoes};
 use crate::support::ports::ReservedPort;
 use crate::support::process::Process;
 use crate::support::tls::Tls;
+use crate::support::upstream_server::UpstreamServer;
 
 /// The program, serving what a `gitlab.rb` says.
 struct Package {
@@ -58,12 +58,12 @@ impl Drop for Package {
 }
 
 fn workhorse() -> Origin {
-    Origin::tcp(answers(|_| ok("gitlab")))
+    Origin::tcp(responds(|_| ok("gitlab")))
 }
 
 #[test]
 fn agents_reach_the_root_of_the_agent_server_by_websocket() {
-    let (gitlab, kas) = (workhorse(), Origin::tcp(switches_and_echoes()));
+    let (gitlab, kas) = (workhorse(), Origin::tcp(upgrades_and_echoes()));
     let package = Package::serving(&gitlab, &format!("gitlab_kas['listen_address'] = '{}'", kas.upstream()));
     let mut client = package.client();
     assert_eq!(client.upgrade("/-/kubernetes-agent/?version=1", "websocket").status(), 101);
@@ -103,12 +103,12 @@ fn users_reach_the_api_of_their_clusters_and_run_commands_over_spdy() {
 
 #[test]
 fn agents_reach_the_agent_server_by_grpc() {
-    let (gitlab, kas) = (workhorse(), Application::h2c());
+    let (gitlab, kas) = (workhorse(), UpstreamServer::h2c());
     let package = Package::serving(&gitlab, &format!("gitlab_kas['listen_address'] = '127.0.0.1:{}'", kas.port()));
     let mut client = Http2::connect(package.port.address(), GITLAB);
     let answer = client.send(client.request("POST", "/gitlab.agent.info.rpc.AgentInfo/Get")).unwrap();
     assert_eq!((answer.status, &answer.trailers["grpc-status"]), (200, &"0".parse().unwrap()));
-    assert_eq!(kas.seen().requests[0].uri.path(), "/gitlab.agent.info.rpc.AgentInfo/Get");
+    assert_eq!(kas.record().requests[0].uri.path(), "/gitlab.agent.info.rpc.AgentInfo/Get");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn an_agent_server_with_a_certificate_is_believed_by_that_certificate() {
     let directory = TempDir::new().unwrap();
     let leaf = certs::self_signed(&["kas.internal"]);
     let files = leaf.write(directory.path(), "kas");
-    let (gitlab, kas) = (workhorse(), Application::tls(leaf.server_config(&["h2", "http/1.1"])));
+    let (gitlab, kas) = (workhorse(), UpstreamServer::tls(leaf.server_config(&["h2", "http/1.1"])));
     let lines = format!(
         "gitlab_kas['listen_address'] = 'localhost:{}'\ngitlab_kas['certificate_file'] = {:?}\n\
          gitlab_kas['key_file'] = {:?}",
@@ -133,9 +133,9 @@ fn an_agent_server_with_a_certificate_is_believed_by_that_certificate() {
 
 /// Agrees to SPDY, and sends every byte back.
 fn spdy() -> Origin {
-    Origin::tcp(|app: &mut crate::support::origin::Conversation| {
+    Origin::tcp(|app: &mut crate::support::origin::OriginConnection| {
         app.read_request()?;
-        app.send(switching("SPDY/3.1", ""))?;
+        app.send(switching_protocols("SPDY/3.1", ""))?;
         app.echo()
     })
 }

@@ -11,12 +11,12 @@ use rustls::crypto::aws_lc_rs::cipher_suite::{
 use rustls::version::TLS12;
 use rustls::{ClientConnection, ConnectionTrafficSecrets};
 
-use super::hello::HANDSHAKE;
+use super::client_hello::HANDSHAKE;
 use super::socket::connect;
 use super::tls::Tls;
 
 /// A connection after its handshake.
-pub struct Records {
+pub struct TlsRecords {
     tcp: TcpStream,
     outgoing: Direction,
     incoming: Direction,
@@ -25,7 +25,7 @@ pub struct Records {
 
 /// A record that came.
 #[derive(Debug)]
-pub struct Record {
+pub struct TlsRecord {
     pub kind: u8,
     pub content: Vec<u8>,
 }
@@ -37,21 +37,21 @@ struct Direction {
     sequence: u64,
 }
 
-impl Records {
+impl TlsRecords {
     /// Connects over TLS 1.2 with AES-128-GCM.
-    pub fn connect(tls: &Tls, address: SocketAddr) -> io::Result<Records> {
+    pub fn connect(tls: &Tls, address: SocketAddr) -> io::Result<TlsRecords> {
         let suites = [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256];
         let tls = tls.clone().only(&TLS12).with_suites(&suites);
         let mut config = tls.config();
         config.enable_secret_extraction = true;
         let mut session = ClientConnection::new(Arc::new(config), tls.server_name()).map_err(io::Error::other)?;
         let mut tcp = connect(address)?;
-        let sent = shake_hands(&mut session, &mut tcp)?;
+        let sent = complete_handshake(&mut session, &mut tcp)?;
         let secrets = session.dangerous_extract_secrets().map_err(io::Error::other)?;
         let [outgoing, incoming] = [secrets.tx, secrets.rx].map(|(sequence, it)| Direction::new(&it, sequence));
         // The first record under the new keys is the client's Finished: a header of four bytes, and its word.
         let last_finished = outgoing.open(0, HANDSHAKE, last_record(&sent))?[4..].to_vec();
-        Ok(Records { tcp, outgoing, incoming, last_finished })
+        Ok(TlsRecords { tcp, outgoing, incoming, last_finished })
     }
 
     /// What the client's Finished said.
@@ -66,7 +66,7 @@ impl Records {
     }
 
     /// `None` when the peer has closed, with or without a word.
-    pub fn receive(&mut self) -> io::Result<Option<Record>> {
+    pub fn receive(&mut self) -> io::Result<Option<TlsRecord>> {
         let mut head = [0; HEAD];
         match self.tcp.read_exact(&mut head) {
             Ok(()) => {}
@@ -77,7 +77,7 @@ impl Records {
         self.tcp.read_exact(&mut sealed)?;
         let content = self.incoming.open(self.incoming.sequence, head[0], &sealed)?;
         self.incoming.sequence += 1;
-        Ok(Some(Record { kind: head[0], content }))
+        Ok(Some(TlsRecord { kind: head[0], content }))
     }
 }
 
@@ -120,7 +120,7 @@ fn associated(sequence: u64, kind: u8, length: usize) -> Aad<Vec<u8>> {
 }
 
 /// Completes the handshake. Returns every byte that the client sent.
-fn shake_hands(session: &mut ClientConnection, tcp: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn complete_handshake(session: &mut ClientConnection, tcp: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut sent = Vec::new();
     while session.is_handshaking() || session.wants_write() {
         let before = sent.len();

@@ -2,7 +2,7 @@
 
 /// What a client says first, as a handshake message (RFC 5246 section 7.4.1.2, RFC 8422).
 #[derive(Debug, Clone, Copy)]
-pub struct Hello<'a> {
+pub struct ClientHello<'a> {
     /// The highest version that the client knows, such as `0x0301` for TLS 1.0.
     pub version: u16,
     /// The host; left out if it is an address.
@@ -11,7 +11,7 @@ pub struct Hello<'a> {
     pub last_finished: &'a [u8],
 }
 
-impl Hello<'_> {
+impl ClientHello<'_> {
     /// The message, without the header of a record.
     pub fn message(&self) -> Vec<u8> {
         let body = [

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use crate::support::origin::{Conversation, Script};
+use crate::support::origin::{OriginConnection, Script};
 
 /// Sends a body that goes on behind its `Content-Length`, with what looks like a second answer.
-pub fn says_more_than_its_length() -> impl Script {
-    |app: &mut Conversation| -> io::Result<()> {
+pub fn body_exceeds_length() -> impl Script {
+    |app: &mut OriginConnection| -> io::Result<()> {
         loop {
             app.read_request()?;
             app.send(
@@ -17,8 +17,8 @@ pub fn says_more_than_its_length() -> impl Script {
 }
 
 /// Sends two lengths that differ.
-pub fn states_two_lengths() -> impl Script {
-    |app: &mut Conversation| -> io::Result<()> {
+pub fn two_content_lengths() -> impl Script {
+    |app: &mut OriginConnection| -> io::Result<()> {
         app.read_request()?;
         app.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9\r\n\r\ntruefalse")?;
         app.wait_for_close()

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use crate::support::origin::{Conversation, Script};
+use crate::support::origin::{OriginConnection, Script};
 
-pub fn never_ends() -> impl Script {
-    |app: &mut Conversation| -> io::Result<()> {
+pub fn endless_response() -> impl Script {
+    |app: &mut OriginConnection| -> io::Result<()> {
         app.read_request()?;
         app.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
         loop {

@@ -8,11 +8,11 @@ use tempfile::TempDir;
 
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::pattern::pattern;
 
 fn origin() -> Origin {
-    Origin::tcp(answers(|_| ok("from the application")))
+    Origin::tcp(responds(|_| ok("from the application")))
 }
 
 /// A directory with a public part, `www`, and something beside it that nobody may see.

@@ -4,9 +4,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::support::client::Client;
-use crate::support::cue::cue;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Conversation, Origin, ok, reply};
+use crate::support::origin::{Origin, OriginConnection, ok, response_bytes};
+use crate::support::signal::test_signal;
 
 fn ask_to_upload(gatepost: &Gatepost) -> Client {
     let client = gatepost.client();
@@ -16,18 +16,18 @@ fn ask_to_upload(gatepost: &Gatepost) -> Client {
 
 #[test]
 fn the_application_invites_the_body_and_the_client_is_told() {
-    let (invite, cued) = cue();
-    let origin = Origin::tcp(move |app: &mut Conversation| {
+    let (invite, signal) = test_signal();
+    let origin = Origin::tcp(move |app: &mut OriginConnection| {
         let head = app.read_head()?;
         assert_eq!(head.value("expect"), Some("100-continue"));
-        app.wait_for(&cued)?;
+        app.wait_for(&signal)?;
         app.send("HTTP/1.1 100 Continue\r\n\r\n")?;
         let request = app.read_rest_of(head)?;
         app.send(ok(&request.body))
     });
     let gatepost = Gatepost::serving(&origin);
     let mut client = ask_to_upload(&gatepost);
-    invite.give();
+    invite.send();
     assert_eq!(client.head().status(), 100);
     client.send("body");
     assert_eq!(client.answer().text(), "body");
@@ -35,9 +35,9 @@ fn the_application_invites_the_body_and_the_client_is_told() {
 
 #[test]
 fn a_refusal_reaches_the_client_without_an_invitation_before_it() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         app.read_head()?;
-        app.send(reply("413 Content Too Large", &[], "too large"))?;
+        app.send(response_bytes("413 Content Too Large", &[], "too large"))?;
         app.wait_for_close()
     });
     let gatepost = Gatepost::serving(&origin);
@@ -49,7 +49,7 @@ fn a_refusal_reaches_the_client_without_an_invitation_before_it() {
 
 #[test]
 fn a_silent_application_gets_the_body_after_a_second() {
-    let origin = Origin::tcp(|app: &mut Conversation| -> io::Result<()> {
+    let origin = Origin::tcp(|app: &mut OriginConnection| -> io::Result<()> {
         let request = app.read_request()?;
         app.send(ok(&request.body))
     });
@@ -65,7 +65,7 @@ fn a_silent_application_gets_the_body_after_a_second() {
 
 #[test]
 fn a_client_that_does_not_wait_is_served_as_well() {
-    let origin = Origin::tcp(|app: &mut Conversation| -> io::Result<()> {
+    let origin = Origin::tcp(|app: &mut OriginConnection| -> io::Result<()> {
         let head = app.read_head()?;
         app.send("HTTP/1.1 100 Continue\r\n\r\n")?;
         let request = app.read_rest_of(head)?;
@@ -85,11 +85,11 @@ fn a_client_that_does_not_wait_is_served_as_well() {
 
 #[test]
 fn a_connection_is_not_reused_while_its_body_is_still_owed() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
+    let origin = Origin::tcp(|app: &mut OriginConnection| {
         loop {
             let head = app.read_head()?;
             match head.method().as_str() {
-                "POST" => app.send(reply("401 Unauthorized", &[], "no"))?,
+                "POST" => app.send(response_bytes("401 Unauthorized", &[], "no"))?,
                 _ => app.send(ok("second"))?,
             }
         }
@@ -110,7 +110,7 @@ fn a_connection_is_not_reused_while_its_body_is_still_owed() {
 #[test]
 fn an_answer_that_has_begun_is_not_interrupted_by_an_invitation() {
     for framing in [("Content-Length: 20", "", ""), ("Transfer-Encoding: chunked", "a\r\n", "\r\n0\r\n\r\n")] {
-        let origin = Origin::tcp(move |app: &mut Conversation| -> io::Result<()> {
+        let origin = Origin::tcp(move |app: &mut OriginConnection| -> io::Result<()> {
             let (field, before, after) = framing;
             let between = if before.is_empty() { "" } else { "\r\n" };
             let head = app.read_head()?;

@@ -16,14 +16,14 @@ pub enum Upstream {
     Unix(PathBuf),
 }
 
-pub(super) enum Door {
+pub(super) enum OriginListener {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
 impl Upstream {
     /// Connects and goes away, so that an accept that waits returns.
-    pub(super) fn knock(&self) {
+    pub(super) fn unblock_accept(&self) {
         // Nobody needs to answer: if this fails, nobody waits any more.
         match self {
             Upstream::Tcp(address) => drop(TcpStream::connect(address)),
@@ -41,11 +41,11 @@ impl fmt::Display for Upstream {
     }
 }
 
-impl Door {
+impl OriginListener {
     pub(super) fn upstream(&self) -> Upstream {
         match self {
-            Door::Tcp(listener) => Upstream::Tcp(listener.local_addr().unwrap()),
-            Door::Unix(listener) => {
+            OriginListener::Tcp(listener) => Upstream::Tcp(listener.local_addr().unwrap()),
+            OriginListener::Unix(listener) => {
                 Upstream::Unix(listener.local_addr().unwrap().as_pathname().unwrap().to_owned())
             }
         }
@@ -53,12 +53,12 @@ impl Door {
 
     pub(super) fn accept(&self) -> io::Result<Arc<dyn Duplex>> {
         match self {
-            Door::Tcp(listener) => {
+            OriginListener::Tcp(listener) => {
                 let (stream, _) = listener.accept()?;
                 prepare_tcp(&stream)?;
                 Ok(Arc::new(stream))
             }
-            Door::Unix(listener) => {
+            OriginListener::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
                 prepare_unix(&stream)?;
                 Ok(Arc::new(stream))

@@ -5,28 +5,28 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 /// The test's end of a line of cues.
-pub struct Cue(Sender<()>);
+pub struct TestSignal(Sender<()>);
 
 /// The script's end of a line of cues, for `Conversation::wait_for`.
-pub struct Cued(Mutex<Receiver<()>>);
+pub struct TestSignalReceiver(Mutex<Receiver<()>>);
 
 /// Both ends.
-pub fn cue() -> (Cue, Cued) {
+pub fn test_signal() -> (TestSignal, TestSignalReceiver) {
     let (sender, receiver) = mpsc::channel();
-    (Cue(sender), Cued(Mutex::new(receiver)))
+    (TestSignal(sender), TestSignalReceiver(Mutex::new(receiver)))
 }
 
-impl Cue {
+impl TestSignal {
     /// Lets the script take one more step.
-    pub fn give(&self) {
+    pub fn send(&self) {
         // A script that has ended takes no step; the test sees that elsewhere.
         let _ = self.0.send(());
     }
 }
 
-impl Cued {
+impl TestSignalReceiver {
     /// Whether the next cue comes within `time`.
-    pub fn comes_within(&self, time: Duration) -> bool {
+    pub fn arrives_within(&self, time: Duration) -> bool {
         self.0.lock().unwrap().recv_timeout(time).is_ok()
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::io;
 
-use super::{Conversation, Request, Script};
+use super::{OriginConnection, Request, Script};
 
 /// Answers each request with what `answer` makes of it, on as many connections as there are.
-pub fn answers(answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> impl Script {
-    move |app: &mut Conversation| -> io::Result<()> {
+pub fn responds(answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> impl Script {
+    move |app: &mut OriginConnection| -> io::Result<()> {
         loop {
             let request = app.read_request()?;
             app.send(answer(&request))?;
@@ -16,21 +16,21 @@ pub fn answers(answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> 
 }
 
 /// Agrees to any upgrade and sends back what comes.
-pub fn switches_and_echoes() -> impl Script {
-    |app: &mut Conversation| -> io::Result<()> {
+pub fn upgrades_and_echoes() -> impl Script {
+    |app: &mut OriginConnection| -> io::Result<()> {
         let request = app.read_request()?;
-        app.send(switching(request.head.value("upgrade").unwrap_or("nothing"), ""))?;
+        app.send(switching_protocols(request.head.value("upgrade").unwrap_or("nothing"), ""))?;
         app.echo()
     }
 }
 
 /// 200 with a body.
 pub fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
-    reply("200 OK", &[], body)
+    response_bytes("200 OK", &[], body)
 }
 
 /// An answer with a status line such as `404 Not Found`, and with `Content-Length`.
-pub fn reply(status: &str, fields: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn response_bytes(status: &str, fields: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in fields {
@@ -41,7 +41,7 @@ pub fn reply(status: &str, fields: &[(&str, &str)], body: impl AsRef<[u8]>) -> V
 }
 
 /// 101 to the protocol that was asked for, with the bytes that follow it in the same write.
-pub fn switching(token: &str, first_bytes: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn switching_protocols(token: &str, first_bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let head = format!("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: {token}\r\n\r\n");
     [head.as_bytes(), first_bytes.as_ref()].concat()
 }

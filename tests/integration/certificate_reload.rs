@@ -9,14 +9,14 @@ use std::thread;
 
 use rustls::version::TLS12;
 
-use crate::support::SOON;
-use crate::support::certs::clients::ClientAuthority;
+use crate::support::TIMEOUT;
+use crate::support::certs::clients::ClientCa;
 use crate::support::certs::{self, Files, Leaf};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok, switches_and_echoes};
+use crate::support::origin::{Origin, ok, responds, upgrades_and_echoes};
 use crate::support::tls::Tls;
 
 /// A program that serves one host with a certificate of the test's.
@@ -60,7 +60,7 @@ impl Served {
 
     #[track_caller]
     fn expect(&self, leaf: &Leaf) {
-        eventually(SOON, || self.shows(leaf));
+        eventually(TIMEOUT, || self.shows(leaf));
     }
 
     /// Waits until the log has said `what`, and makes sure that the first certificate is still in use.
@@ -72,7 +72,7 @@ impl Served {
 }
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 fn shows(gatepost: &Gatepost, tls: &Tls, leaf: &Leaf) -> bool {
@@ -122,9 +122,9 @@ fn links_that_lead_to_a_new_pair_put_it_live() {
     assert!(shows(&gatepost, &Tls::to(GITLAB), &first));
     switch(&files.certificate, &renewed.certificate);
     switch(&files.key, &renewed.key);
-    eventually(SOON, || shows(&gatepost, &Tls::to(GITLAB), &second));
+    eventually(TIMEOUT, || shows(&gatepost, &Tls::to(GITLAB), &second));
     switch(&live, &directory.join("archive-3"));
-    eventually(SOON, || shows(&gatepost, &Tls::to(GITLAB), &third));
+    eventually(TIMEOUT, || shows(&gatepost, &Tls::to(GITLAB), &third));
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_certificate_that_clients_would_refuse_does_not_replace_one_that_they_accept
 #[test]
 fn a_certificate_that_ends_soon_is_used_with_a_warning() {
     let served = Served::new();
-    let short = certs::ending_in(10, &[GITLAB]);
+    let short = certs::expiring_in(10, &[GITLAB]);
     served.replace_with(&short);
     served.expect(&short);
     served.gatepost.wait_stderr(|log| log.contains("the certificate expires in 10 days"));
@@ -197,7 +197,7 @@ fn a_hangup_renews_certificates_and_says_what_it_does_not_renew() {
 
 #[test]
 fn connections_and_tunnels_go_on_over_a_renewal() {
-    let (greeting, echo) = (greeting(), Origin::tcp(switches_and_echoes()));
+    let (greeting, echo) = (greeting(), Origin::tcp(upgrades_and_echoes()));
     let configuration = Configuration::new();
     let first = certs::leaf(&[GITLAB, MATTERMOST]);
     let files = first.write(configuration.directory(), "live");
@@ -214,7 +214,7 @@ fn connections_and_tunnels_go_on_over_a_renewal() {
     renewed.write(files.certificate.parent().unwrap(), "live");
     gatepost.hang_up();
     for host in [GITLAB, MATTERMOST] {
-        eventually(SOON, || shows(&gatepost, &Tls::to(host), &renewed));
+        eventually(TIMEOUT, || shows(&gatepost, &Tls::to(host), &renewed));
     }
     assert_eq!((http1.get("/").text(), http2.get("/").body.to_vec()), ("hello".to_owned(), b"hello".to_vec()));
     tunnel.send("still here");
@@ -298,9 +298,9 @@ fn who_vouches_for_clients_is_renewed_as_well() {
     let origin = greeting();
     let configuration = Configuration::new();
     let directory = configuration.directory().to_owned();
-    let (first, second) = (ClientAuthority::new("Clients"), ClientAuthority::new("Clients"));
+    let (first, second) = (ClientCa::new("Clients"), ClientCa::new("Clients"));
     let ca = first.write(&directory);
-    let crl = first.write_list(&[], 2090, &directory);
+    let crl = first.write_crl(&[], 2090, &directory);
     let line = format!(r#"client_certificates = {{ verify = "required", ca = {ca:?}, crl = {crl:?} }}"#);
     let gatepost = Gatepost::start(configuration.host(Host::new(GITLAB, &origin).with(&line)));
     let (jane, joe) = (first.client("jane"), second.client("joe"));
@@ -310,11 +310,11 @@ fn who_vouches_for_clients_is_renewed_as_well() {
     };
     assert!(is_served(&jane) && !is_served(&joe));
     let mut connected = Client::tls(gatepost.https(), &Tls::to(GITLAB).showing(&jane), GITLAB);
-    first.write_list(&[&jane], 2090, &directory);
-    eventually(SOON, || !is_served(&jane));
+    first.write_crl(&[&jane], 2090, &directory);
+    eventually(TIMEOUT, || !is_served(&jane));
     second.write(&directory);
-    second.write_list(&[], 2090, &directory);
-    eventually(SOON, || is_served(&joe));
+    second.write_crl(&[], 2090, &directory);
+    eventually(TIMEOUT, || is_served(&joe));
     assert_eq!(connected.get("/").status(), 200);
     gatepost.wait_stderr(|log| log.contains("clients.pem: clients are verified with what it says now"));
 }

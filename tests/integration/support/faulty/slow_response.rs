@@ -2,10 +2,10 @@
 
 use std::io;
 
-use crate::support::origin::{Conversation, Script};
+use crate::support::origin::{OriginConnection, Script};
 
-pub fn trickles(answer: Vec<u8>) -> impl Script {
-    move |app: &mut Conversation| -> io::Result<()> {
+pub fn slow_response(answer: Vec<u8>) -> impl Script {
+    move |app: &mut OriginConnection| -> io::Result<()> {
         loop {
             app.read_request()?;
             for byte in &answer {

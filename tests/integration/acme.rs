@@ -6,13 +6,13 @@ use std::path::Path;
 
 use nix::unistd::Uid;
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::certs::{self, Files};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok, reply};
+use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::ports::ReservedPort;
 use crate::support::tls::Tls;
 
@@ -23,7 +23,7 @@ fn configuration() -> Configuration {
 
 fn configuration_for(directory: &str) -> Configuration {
     let configuration = Configuration::new();
-    let ca = certs::write_authority(configuration.directory());
+    let ca = certs::write_ca(configuration.directory());
     configuration
         .top(&format!("acme.directory = {directory:?}"))
         .top(&format!("acme.ca = {ca:?}"))
@@ -36,7 +36,7 @@ fn missing(directory: &Path, name: &str) -> Files {
 }
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn failures_of_certificates_with_the_same_name_are_kept_apart() {
     let gatepost = Gatepost::start(configuration.host(host(GITLAB)).host(host(MATTERMOST)));
     gatepost.wait_stderr(|log| log.matches("no certificate for").count() == 2);
     let kept = || fs::read_dir(directory.join("state")).map_or(0, Iterator::count);
-    eventually(SOON, || kept() == 2);
+    eventually(TIMEOUT, || kept() == 2);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_certificate_that_is_not_due_is_left_alone() {
     let origin = greeting();
     let configuration = configuration();
     let valid = certs::leaf(&[GITLAB]).write(configuration.directory(), "valid");
-    let due = certs::ending_in(10, &[MATTERMOST]).write(configuration.directory(), "due");
+    let due = certs::expiring_in(10, &[MATTERMOST]).write(configuration.directory(), "due");
     let before = fs::read(&due.certificate).unwrap();
     let gatepost = Gatepost::start(
         configuration
@@ -126,8 +126,9 @@ fn a_pair_that_does_not_fit_is_no_reason_not_to_start_where_another_is_obtained(
 
 #[test]
 fn an_authority_that_asks_for_patience_gets_it() {
-    let busy =
-        Origin::tcp(answers(|_| reply("503 Service Unavailable", &[("Retry-After", "7200")], "maintenance")));
+    let busy = Origin::tcp(responds(|_| {
+        response_bytes("503 Service Unavailable", &[("Retry-After", "7200")], "maintenance")
+    }));
     // The program itself speaks TLS for the authority.
     let authority = Gatepost::with_host(Host::new("localhost", &busy));
     let origin = greeting();

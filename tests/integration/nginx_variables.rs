@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::support::certs::clients::ClientAuthority;
+use crate::support::certs::clients::ClientCa;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Head;
-use crate::support::origin::{Origin, answers, ok, switches_and_echoes};
+use crate::support::origin::{Origin, ok, responds, upgrades_and_echoes};
 use crate::support::socket::connect;
 use crate::support::tls::Tls;
 
@@ -21,7 +21,7 @@ fn host(origin: &Origin, template: &str) -> Host {
 
 /// The head that reaches the application when a client sends a request with these header lines.
 fn head_of(template: &str, target: &str, fields: &[&str]) -> Head {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, template));
     gatepost.client().get_with(target, fields);
     origin.only_request().head
@@ -60,7 +60,7 @@ fn variables_tell_what_the_client_sent() {
 
 #[test]
 fn the_time_and_the_number_of_a_request_are_its_own() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "t=${msec} $request_id $time_iso8601"));
     let mut client = gatepost.client();
     client.get("/");
@@ -75,7 +75,7 @@ fn the_time_and_the_number_of_a_request_are_its_own() {
 
 #[test]
 fn the_host_is_named_without_its_port_and_in_lower_case() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "$host:$server_port"));
     Client::tls(gatepost.https(), &Tls::to(GITLAB), "GitLab.test:8443").get("/");
     let port = gatepost.https().port();
@@ -104,7 +104,7 @@ fn two_dollars_are_one_and_need_no_request() {
 
 #[test]
 fn http2_has_the_same_variables() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "$http_host $server_protocol $http2 $host"));
     gatepost.http2().get("/");
     assert_eq!(origin.only_request().head.value("x-a"), Some("gitlab.test HTTP/2.0 h2 gitlab.test"));
@@ -112,7 +112,7 @@ fn http2_has_the_same_variables() {
 
 #[test]
 fn a_plain_connection_has_no_tls_to_tell_of() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let lines = r#"request_headers = { "X-A" = "$scheme[$https$ssl_protocol$ssl_client_verify]" }"#;
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).with(lines));
     gatepost.plain_client_of(GITLAB).get("/");
@@ -121,7 +121,7 @@ fn a_plain_connection_has_no_tls_to_tell_of() {
 
 #[test]
 fn the_application_can_be_told_another_host() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let lines = r#"request_headers = { "Host" = "$host:$server_port", "X-Forwarded-Proto" = "$scheme" }"#;
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with(lines));
     gatepost.client().get("/");
@@ -132,7 +132,7 @@ fn the_application_can_be_told_another_host() {
 
 #[test]
 fn answers_can_repeat_what_the_request_said() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host = Host::new(GITLAB, &origin)
         .with(r#"response_headers = { "Access-Control-Allow-Origin" = "$http_origin", "X-Id" = "$request_id" }"#)
         .route("exact = \"/own\"\nrespond = { body = \"own\" }");
@@ -148,7 +148,7 @@ fn answers_can_repeat_what_the_request_said() {
 
 #[test]
 fn the_opening_of_a_tunnel_carries_the_headers_too() {
-    let origin = Origin::tcp(switches_and_echoes());
+    let origin = Origin::tcp(upgrades_and_echoes());
     let gatepost = Gatepost::with_host(host(&origin, "$http_upgrade, $connection_upgrade"));
     assert_eq!(gatepost.client().upgrade("/", "websocket").status(), 101);
     assert_eq!(origin.only_request().head.value("x-a"), Some("websocket, upgrade"));
@@ -156,7 +156,7 @@ fn the_opening_of_a_tunnel_carries_the_headers_too() {
 
 #[test]
 fn a_trusted_balancer_and_the_client_it_speaks_for_have_variables_of_their_own() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host = host(&origin, "$remote_addr|$remote_port|$realip_remote_addr|$proxy_add_x_forwarded_for")
         .with(r#"client_address = { trusted = ["127.0.0.1"], from = "X-Forwarded-For" }"#);
     let gatepost = Gatepost::with_host(host);
@@ -167,7 +167,7 @@ fn a_trusted_balancer_and_the_client_it_speaks_for_have_variables_of_their_own()
 
 #[test]
 fn a_proxy_header_has_variables_whether_or_not_its_writer_is_trusted() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host =
         host(&origin, "$proxy_protocol_addr:$proxy_protocol_port $remote_addr").with("proxy_protocol = true");
     let gatepost = Gatepost::with_host(host);
@@ -179,8 +179,8 @@ fn a_proxy_header_has_variables_whether_or_not_its_writer_is_trusted() {
 
 #[test]
 fn a_clients_certificate_can_be_told_to_the_application() {
-    let origin = Origin::tcp(answers(|_| ok("")));
-    let authority = ClientAuthority::new("Clients");
+    let origin = Origin::tcp(responds(|_| ok("")));
+    let authority = ClientCa::new("Clients");
     let configuration = Configuration::new();
     let ca = authority.write(configuration.directory());
     let template = "$ssl_client_verify|$ssl_client_s_dn|$ssl_client_i_dn|$ssl_client_serial|\
@@ -199,8 +199,8 @@ fn a_clients_certificate_can_be_told_to_the_application() {
 
 #[test]
 fn a_certificate_on_several_lines_is_no_header() {
-    let origin = Origin::tcp(answers(|_| ok("")));
-    let authority = ClientAuthority::new("Clients");
+    let origin = Origin::tcp(responds(|_| ok("")));
+    let authority = ClientCa::new("Clients");
     let configuration = Configuration::new();
     let ca = authority.write(configuration.directory());
     let host = host(&origin, "$ssl_client_raw_cert")

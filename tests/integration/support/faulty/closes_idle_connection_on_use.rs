@@ -3,10 +3,10 @@
 
 use std::io;
 
-use crate::support::origin::{Conversation, Script, ok};
+use crate::support::origin::{OriginConnection, Script, ok};
 
-pub fn closes_pooled_connection_on_use() -> impl Script {
-    |app: &mut Conversation| -> io::Result<()> {
+pub fn closes_idle_connection_on_use() -> impl Script {
+    |app: &mut OriginConnection| -> io::Result<()> {
         app.read_request()?;
         app.send(ok("first on its connection"))?;
         loop {

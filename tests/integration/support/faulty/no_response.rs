@@ -2,10 +2,10 @@
 
 use std::io;
 
-use crate::support::origin::{Conversation, Script};
+use crate::support::origin::{OriginConnection, Script};
 
-pub fn never_answers() -> impl Script {
-    |app: &mut Conversation| -> io::Result<()> {
+pub fn no_response() -> impl Script {
+    |app: &mut OriginConnection| -> io::Result<()> {
         app.read_request()?;
         app.wait_for_close()
     }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Record;
-use crate::support::cue::Cued;
+use super::OriginState;
 use crate::support::message::{Fields, Head, Message};
+use crate::support::signal::TestSignalReceiver;
 use crate::support::socket::Duplex;
 use crate::support::wire::{Sender, Wire};
 
 /// A connection to the application.
-pub struct Conversation {
+pub struct OriginConnection {
     pub wire: Wire,
     number: usize,
-    record: Arc<Record>,
+    state: Arc<OriginState>,
 }
 
 /// A complete request, and the connection it came on (the first is 0).
@@ -34,9 +34,9 @@ impl Request {
     }
 }
 
-impl Conversation {
-    pub(super) fn new(socket: Arc<dyn Duplex>, number: usize, record: Arc<Record>) -> Conversation {
-        Conversation { wire: Wire::new(socket), number, record }
+impl OriginConnection {
+    pub(super) fn new(socket: Arc<dyn Duplex>, number: usize, state: Arc<OriginState>) -> OriginConnection {
+        OriginConnection { wire: Wire::new(socket), number, state }
     }
 
     /// Which connection of the application this is; the first is 0.
@@ -46,7 +46,7 @@ impl Conversation {
 
     pub fn read_head(&mut self) -> io::Result<Head> {
         let head = self.wire.read_head()?;
-        self.record.heads.lock().unwrap().push(head.clone());
+        self.state.heads.lock().unwrap().push(head.clone());
         Ok(head)
     }
 
@@ -60,7 +60,7 @@ impl Conversation {
         let framing = head.request_framing()?;
         let Message { head, body, trailers } = self.wire.read_body(head, framing)?;
         let request = Request { connection: self.number, head, body, trailers };
-        self.record.requests.lock().unwrap().push(request.clone());
+        self.state.requests.lock().unwrap().push(request.clone());
         Ok(request)
     }
 
@@ -78,9 +78,9 @@ impl Conversation {
     }
 
     /// Waits for the test's cue; the script ends if the test is over first.
-    pub fn wait_for(&self, cued: &Cued) -> io::Result<()> {
-        while !self.record.closing.load(Ordering::SeqCst) {
-            if cued.comes_within(STEP) {
+    pub fn wait_for(&self, signal: &TestSignalReceiver) -> io::Result<()> {
+        while !self.state.closing.load(Ordering::SeqCst) {
+            if signal.arrives_within(STEP) {
                 return Ok(());
             }
         }
