@@ -16,7 +16,7 @@ use gatepost::explain::{self, Format};
 use gatepost::model::variable::LogVariable;
 
 #[test]
-fn valid_files_mean_what_their_table_shows() {
+fn valid_files_match_their_explain_table() {
     for path in toml_files("tests/config/valid") {
         let loaded = compile(&path);
         assert!(loaded.warnings.is_empty(), "{}:\n{}", path.display(), loaded.warnings);
@@ -25,7 +25,7 @@ fn valid_files_mean_what_their_table_shows() {
 }
 
 #[test]
-fn invalid_files_are_refused_with_all_their_problems() {
+fn invalid_files_are_rejected_with_all_problems() {
     for path in toml_files("tests/config/invalid") {
         match config::from_toml(name(&path), &read(&path)) {
             Ok(_) => panic!("{} is accepted", path.display()),
@@ -35,7 +35,7 @@ fn invalid_files_are_refused_with_all_their_problems() {
 }
 
 #[test]
-fn odd_files_are_accepted_with_warnings() {
+fn files_with_warnings_are_accepted() {
     for path in toml_files("tests/config/warnings") {
         let loaded = compile(&path);
         assert!(!loaded.warnings.has_errors());
@@ -44,19 +44,20 @@ fn odd_files_are_accepted_with_warnings() {
 }
 
 #[test]
-fn an_explained_model_compiles_to_itself() {
+fn explain_toml_compiles_to_the_same_model() {
     let mut paths = toml_files("tests/config/valid");
     paths.extend(toml_files("tests/config/warnings"));
     paths.push(PathBuf::from("config/gatepost.toml"));
     for path in paths {
         let Loaded { model, warnings } = compile(&path);
         let written = explain::render(&model, Format::Toml);
-        let again = config::from_toml(Path::new("/elsewhere/written.toml"), &written)
+        let round_trip = config::from_toml(Path::new("/elsewhere/written.toml"), &written)
             .unwrap_or_else(|problems| panic!("{}:\n{problems}\n{written}", path.display()));
         // What the model itself gives cause for is said again, and nothing else.
-        let mut new = again.warnings.iter().filter(|it| warnings.iter().all(|known| known.message != it.message));
-        assert!(new.next().is_none(), "{}:\n{}", path.display(), again.warnings);
-        assert_eq!(again.model, model, "{}:\n{written}", path.display());
+        let mut new_warnings =
+            round_trip.warnings.iter().filter(|it| warnings.iter().all(|known| known.message != it.message));
+        assert!(new_warnings.next().is_none(), "{}:\n{}", path.display(), round_trip.warnings);
+        assert_eq!(round_trip.model, model, "{}:\n{written}", path.display());
     }
 }
 
@@ -90,7 +91,7 @@ fn the_reference_has_every_variable() {
 }
 
 #[test]
-fn json_has_the_keys_and_values_of_the_language() {
+fn json_has_the_keys_and_values_of_toml() {
     let model = compile(Path::new("tests/config/valid/routes.toml")).model;
     let json: serde_json::Value = serde_json::from_str(&explain::render(&model, Format::Json)).unwrap();
     assert_eq!(json["process"]["shutdown_grace"], "90s");
@@ -102,7 +103,7 @@ fn json_has_the_keys_and_values_of_the_language() {
 }
 
 #[test]
-fn tables_for_people_are_80_columns_wide_but_for_long_words() {
+fn tables_fit_80_columns_except_long_words() {
     for path in toml_files("tests/config/valid") {
         for line in explain::render(&compile(&path).model, Format::Table).lines() {
             let words = line.split_whitespace().count();
@@ -112,13 +113,13 @@ fn tables_for_people_are_80_columns_wide_but_for_long_words() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let problems = config::load(Path::new("/nonexistent/gatepost.toml")).unwrap_err().to_string();
     assert!(problems.contains("/nonexistent/gatepost.toml"), "{problems}");
 }
 
 #[test]
-fn relative_paths_start_at_the_directory_of_the_file() {
+fn relative_paths_are_resolved_against_the_directory_of_the_file() {
     let model = compile(Path::new("tests/config/valid/routes.toml")).model;
     let from_here = config::load(Path::new("tests/config/valid/routes.toml")).unwrap().model;
     assert_eq!(certificate(&model).chain, Path::new("/etc/gatepost/ssl/gitlab.crt"));
@@ -141,7 +142,7 @@ fn compare(expected: &Path, actual: &str) {
 
 /// The TOML files of a directory, at least one.
 fn toml_files(directory: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap_or_else(|why| panic!("{directory}: {why}"));
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{directory}: {error}"));
     let paths = entries.map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == "toml")).collect();
     files.sort();
@@ -167,7 +168,7 @@ fn name(path: &Path) -> &Path {
 }
 
 fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 #[allow(clippy::expect_used, reason = "a test may fail so")]

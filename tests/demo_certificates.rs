@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 
 #[test]
-fn each_certificate_serves_its_own_name_and_no_other() {
+fn each_certificate_is_valid_for_its_own_name_only() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let names = ["gitlab.localhost", "mattermost.localhost"];
     let issued = issue(directory.path(), &names).expect("certificates");
@@ -24,15 +24,15 @@ fn each_certificate_serves_its_own_name_and_no_other() {
 }
 
 #[test]
-fn another_runs_authority_does_not_vouch_for_these_certificates() {
-    let (mine, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
-    let mut issued = issue(mine.path(), &["gitlab.localhost"]).expect("certificates");
+fn the_ca_of_another_run_does_not_verify_the_certificates() {
+    let (directory, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let mut issued = issue(directory.path(), &["gitlab.localhost"]).expect("certificates");
     issued.authority = issue(other.path(), &["gitlab.localhost"]).expect("certificates").authority;
     handshake(&issued, 0, "gitlab.localhost").expect_err("the authority is another");
 }
 
 #[test]
-fn keys_are_for_the_owner_only_even_where_an_older_file_was_not() {
+fn keys_are_owner_only_even_if_an_older_file_was_not() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let key = directory.path().join("gitlab.localhost.key");
     fs::write(&key, "old").expect("an old file");
@@ -44,7 +44,7 @@ fn keys_are_for_the_owner_only_even_where_an_older_file_was_not() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused_before_anything_is_written() {
+fn an_invalid_host_name_is_rejected_before_any_file_is_written() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let error = issue(directory.path(), &["gitlab.localhost", "../evil"]).expect_err("no host name");
     assert!(matches!(&error, CertificateError::Host { text, .. } if text == "../evil"), "{error}");
@@ -56,7 +56,7 @@ fn a_name_that_is_none_is_refused_before_anything_is_written() {
 fn handshake(issued: &Issued, host: usize, name: &str) -> Result<(), rustls::Error> {
     let mut client = tls_client(issued, name);
     let mut server = tls_server(issued, host);
-    for _ in 0..MOST_ROUND_TRIPS {
+    for _ in 0..MAX_ROUND_TRIPS {
         let mut wire = Vec::new();
         client.write_tls(&mut wire).expect("memory takes it");
         server.read_tls(&mut wire.as_slice()).expect("memory gives it");
@@ -88,4 +88,4 @@ fn tls_server(issued: &Issued, host: usize) -> ServerConnection {
 }
 
 /// TLS 1.2 needs two, TLS 1.3 one, and one more with a retry.
-const MOST_ROUND_TRIPS: usize = 3;
+const MAX_ROUND_TRIPS: usize = 3;

@@ -7,12 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 #[test]
-fn each_direct_dependency_is_explained_and_nothing_else_is() {
+fn the_documented_dependencies_are_the_direct_ones() {
     assert_eq!(explained(), declared(), "left: docs/dependencies.md, right: Cargo.toml");
 }
 
 #[test]
-fn only_the_reader_of_pem_files_knows_the_archived_pem_parser() {
+fn only_the_pem_module_uses_rustls_pemfile() {
     let sources = rust_files(&in_project("src"));
     let users: Vec<&PathBuf> = sources.iter().filter(|file| read(file).contains("rustls_pemfile")).collect();
     assert_eq!(users, [&in_project("src/net/pem.rs")]);

@@ -14,18 +14,18 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let (text, overrides) = text.split_once('\0').unwrap_or((text, ""));
-    let reading = gitlab_rb::read(Path::new("/etc/gitlab/gitlab.rb"), text, &Given(overrides));
-    let account = Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
+    let reading = gitlab_rb::read(Path::new("/etc/gitlab/gitlab.rb"), text, &FuzzEnvironment(overrides));
+    let report = Account { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
     for format in Format::ALL {
-        explain::render_account(&account, format);
+        explain::render_account(&report, format);
     }
     reading.problems.to_string();
 });
 
 /// A machine with one variable, one other file, and the override.
-struct Given<'a>(&'a str);
+struct FuzzEnvironment<'a>(&'a str);
 
-impl Surroundings for Given<'_> {
+impl Surroundings for FuzzEnvironment<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         (name == "DOMAIN").then(|| "example.org".to_owned())
     }

@@ -43,12 +43,12 @@ fn a_chunked_request_is_read_with_its_trailers() {
     let mut client = direct(&origin);
     client.request("POST / HTTP/1.1", &["Transfer-Encoding: chunked"]);
     client.send("3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n");
-    assert_eq!(client.answer().body, b"abcde");
+    assert_eq!(client.response().body, b"abcde");
     assert_eq!(origin.only_request().trailers, [("X-Sum".to_owned(), "5".to_owned())]);
 }
 
 #[test]
-fn ambiguous_framing_is_an_error_for_the_origin() {
+fn ambiguous_framing_is_an_error_at_the_origin() {
     let origin = Origin::tcp(responds(|_| ok("accepted")));
     let mut client = direct(&origin);
     client.request("POST / HTTP/1.1", &["Content-Length: 3", "Transfer-Encoding: chunked"]);
@@ -57,46 +57,46 @@ fn ambiguous_framing_is_an_error_for_the_origin() {
 }
 
 #[test]
-fn a_truncated_answer_is_an_error_for_the_client() {
+fn a_truncated_response_is_an_error_at_the_client() {
     let origin = Origin::tcp(truncated_body());
     let mut client = direct(&origin);
     client.request("GET / HTTP/1.1", &[]);
-    assert!(client.try_answer().is_err());
+    assert!(client.try_response().is_err());
 }
 
 #[test]
-fn a_reset_is_told_from_an_orderly_close() {
+fn a_reset_differs_from_a_graceful_close() {
     let origin = Origin::tcp(accepts_then_resets());
     let mut client = direct(&origin);
     client.request("GET / HTTP/1.1", &[]);
-    assert_eq!(client.rest(), (Vec::new(), ConnectionEnd::Aborted));
+    assert_eq!(client.read_until_close(), (Vec::new(), ConnectionEnd::Aborted));
 }
 
 #[test]
-fn an_answer_in_single_bytes_is_put_together() {
+fn a_response_sent_byte_by_byte_is_reassembled() {
     let origin = Origin::tcp(slow_response(ok("slowly")));
     assert_eq!(direct(&origin).get("/").text(), "slowly");
 }
 
 #[test]
-fn a_client_is_told_that_early_data_is_allowed() {
+fn a_client_detects_allowed_early_data() {
     let mut server = certs::leaf(&[GITLAB]).server_config(&["http/1.1"]);
     server.max_early_data_size = 1000;
     let upstream = UpstreamServer::tls(server);
     let tls = Tls::to(GITLAB).only(&TLS13);
     let mut config = tls.config();
     config.enable_early_data = true;
-    let memory = Arc::new(config);
-    let told = [(); 2].map(|()| {
-        let stream = Arc::new(tls.connect_with(&memory, upstream.address()).unwrap());
+    let client_config = Arc::new(config);
+    let early_data = [(); 2].map(|()| {
+        let stream = Arc::new(tls.connect_with(&client_config, upstream.address()).unwrap());
         assert_eq!(Client::new(stream.clone(), GITLAB).get("/").status(), 200);
         stream.early_data()
     });
-    assert_eq!(told, [EarlyData::Forbidden, EarlyData::Allowed]);
+    assert_eq!(early_data, [EarlyData::Forbidden, EarlyData::Allowed]);
 }
 
 #[test]
-fn dropping_an_origin_ends_a_script_that_waits() {
+fn dropping_an_origin_ends_a_waiting_script() {
     let origin = Origin::tcp(no_response());
     let mut client = direct(&origin);
     client.request("GET / HTTP/1.1", &[]);
@@ -108,8 +108,8 @@ fn dropping_an_origin_ends_a_script_that_waits() {
 #[test]
 #[should_panic(expected = "the script failed")]
 fn a_panic_in_a_script_fails_the_test() {
-    let origin = Origin::tcp(|app: &mut OriginConnection| {
-        app.read_request()?;
+    let origin = Origin::tcp(|connection: &mut OriginConnection| {
+        connection.read_request()?;
         panic!("the script failed")
     });
     let mut client = direct(&origin);
@@ -118,7 +118,7 @@ fn a_panic_in_a_script_fails_the_test() {
 }
 
 #[test]
-fn a_reserved_port_is_open_to_one_listener_that_shares_it() {
+fn a_reserved_port_accepts_one_listener_with_reuse_port() {
     let port = ReservedPort::new();
     let address: SocketAddr = port.address();
     assert!(std::net::TcpStream::connect(address).is_err());
@@ -131,7 +131,7 @@ fn a_reserved_port_is_open_to_one_listener_that_shares_it() {
 }
 
 #[test]
-fn every_key_encoding_is_the_key_of_its_certificate() {
+fn every_key_encoding_matches_its_certificate() {
     let directory = tempfile::TempDir::new().unwrap();
     for kind in [KeyKind::Ecdsa, KeyKind::Rsa] {
         let leaf = certs::leaf_with_key(kind, &[GITLAB]);

@@ -11,51 +11,51 @@ use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, OriginConnection, ok, responds, upgrades_and_echoes};
 use crate::support::signal::test_signal;
 
-fn with_grace(origin: &Origin, grace: &str) -> Gatepost {
-    let line = format!("shutdown_grace = \"{grace}\"");
+fn gatepost_with_shutdown_timeout(origin: &Origin, timeout: &str) -> Gatepost {
+    let line = format!("shutdown_grace = \"{timeout}\"");
     Gatepost::start(Configuration::new().process(&line).host(Host::new(GITLAB, origin)))
 }
 
 #[test]
-fn a_stop_with_nothing_to_do_is_immediate_and_clean() {
+fn shutdown_without_connections_is_immediate() {
     let origin = Origin::tcp(responds(|_| ok("")));
-    let mut gatepost = with_grace(&origin, "30s");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "30s");
     gatepost.terminate();
     assert_eq!(gatepost.wait_exit(Duration::from_secs(5)).code(), Some(0));
 }
 
 #[test]
-fn requests_under_way_finish_and_new_connections_are_refused() {
+fn requests_in_flight_finish_and_new_connections_are_rejected() {
     let (finish, signal) = test_signal();
-    let origin = Origin::tcp(move |app: &mut OriginConnection| {
-        app.read_request()?;
-        app.wait_for(&signal)?;
-        app.send(ok("finished"))
+    let origin = Origin::tcp(move |connection: &mut OriginConnection| {
+        connection.read_request()?;
+        connection.wait_for(&signal)?;
+        connection.send(ok("finished"))
     });
-    let mut gatepost = with_grace(&origin, "30s");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "30s");
     let mut client = gatepost.client();
     client.request("GET / HTTP/1.1", &[]);
     eventually(TIMEOUT, || origin.requests().len() == 1);
     gatepost.terminate();
     eventually(TIMEOUT, || TcpStream::connect(gatepost.https()).is_err());
     finish.send();
-    assert_eq!(client.answer().text(), "finished");
+    assert_eq!(client.response().text(), "finished");
     client.expect_closed();
     assert_eq!(gatepost.wait_exit(TIMEOUT).code(), Some(0));
 }
 
 #[test]
-fn connections_without_a_request_are_closed_at_once() {
+fn idle_connections_are_closed_immediately() {
     let origin = Origin::tcp(responds(|_| ok("")));
-    let mut gatepost = with_grace(&origin, "30s");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "30s");
     let mut used = gatepost.client();
     used.get("/");
-    let mut unused = gatepost.client();
+    let mut new = gatepost.client();
     let mut plain = gatepost.plain_client_of(GITLAB);
     plain.get("/");
     let start = Instant::now();
     gatepost.terminate();
-    for client in [&mut used, &mut unused, &mut plain] {
+    for client in [&mut used, &mut new, &mut plain] {
         client.expect_closed();
     }
     assert_eq!(gatepost.wait_exit(TIMEOUT).code(), Some(0));
@@ -63,27 +63,27 @@ fn connections_without_a_request_are_closed_at_once() {
 }
 
 #[test]
-fn a_head_that_has_begun_is_answered_before_the_end() {
+fn a_partially_received_request_gets_a_response_before_the_close() {
     let origin = Origin::tcp(responds(|request| ok(request.target())));
-    let mut gatepost = with_grace(&origin, "30s");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "30s");
     let mut client = gatepost.client();
     // The answer to the first shows that the part of the second has been read, too.
     let first = client.request_bytes("GET /first HTTP/1.1", &[]);
     client.send([&first[..], b"GET /second HTTP/1.1\r\n"].concat());
-    assert_eq!(client.answer().text(), "/first");
+    assert_eq!(client.response().text(), "/first");
     gatepost.terminate();
     eventually(TIMEOUT, || TcpStream::connect(gatepost.https()).is_err());
     client.send(format!("Host: {GITLAB}\r\n\r\n"));
-    let answer = client.answer();
-    assert_eq!((answer.text().as_str(), answer.head.value("connection")), ("/second", Some("close")));
+    let response = client.response();
+    assert_eq!((response.text().as_str(), response.head.value("connection")), ("/second", Some("close")));
     client.expect_closed();
     assert_eq!(gatepost.wait_exit(TIMEOUT).code(), Some(0));
 }
 
 #[test]
-fn clients_of_http2_are_told_to_go_away() {
+fn http2_clients_receive_goaway() {
     let origin = Origin::tcp(responds(|_| ok("")));
-    let mut gatepost = with_grace(&origin, "30s");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "30s");
     let mut client = gatepost.http2();
     client.get("/");
     gatepost.terminate();
@@ -93,14 +93,14 @@ fn clients_of_http2_are_told_to_go_away() {
 }
 
 #[test]
-fn a_request_of_http2_under_way_finishes() {
+fn an_http2_request_in_flight_finishes() {
     let (finish, signal) = test_signal();
-    let origin = Origin::tcp(move |app: &mut OriginConnection| {
-        app.read_request()?;
-        app.wait_for(&signal)?;
-        app.send(ok("finished"))
+    let origin = Origin::tcp(move |connection: &mut OriginConnection| {
+        connection.read_request()?;
+        connection.wait_for(&signal)?;
+        connection.send(ok("finished"))
     });
-    let mut gatepost = with_grace(&origin, "30s");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "30s");
     let mut client = gatepost.http2();
     let exchange = client.start(client.request("GET", "/")).unwrap();
     client.make_progress_until(|| origin.requests().len() == 1);
@@ -113,9 +113,9 @@ fn a_request_of_http2_under_way_finishes() {
 }
 
 #[test]
-fn a_tunnel_goes_on_until_it_ends_by_itself() {
+fn a_tunnel_stays_open_until_its_peers_close_it() {
     let origin = Origin::tcp(upgrades_and_echoes());
-    let mut gatepost = with_grace(&origin, "30s");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "30s");
     let mut client = gatepost.client();
     assert_eq!(client.upgrade("/", "websocket").status(), 101);
     gatepost.terminate();
@@ -129,9 +129,9 @@ fn a_tunnel_goes_on_until_it_ends_by_itself() {
 }
 
 #[test]
-fn what_outlives_the_grace_is_cut_and_counted() {
+fn tunnels_that_exceed_the_timeout_are_aborted_and_counted() {
     let origin = Origin::tcp(upgrades_and_echoes());
-    let mut gatepost = with_grace(&origin, "1s");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "1s");
     let mut clients = [gatepost.client(), gatepost.client()];
     for client in &mut clients {
         assert_eq!(client.upgrade("/", "websocket").status(), 101);
@@ -148,9 +148,9 @@ fn what_outlives_the_grace_is_cut_and_counted() {
 }
 
 #[test]
-fn an_upload_of_http2_that_outlives_the_grace_is_cut() {
-    let origin = Origin::tcp(|app: &mut OriginConnection| app.read_request().map(drop));
-    let mut gatepost = with_grace(&origin, "1s");
+fn an_http2_upload_that_exceeds_the_timeout_is_aborted() {
+    let origin = Origin::tcp(|connection: &mut OriginConnection| connection.read_request().map(drop));
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "1s");
     let mut client = gatepost.http2();
     let mut exchange = client.start_upload(client.request("POST", "/")).unwrap();
     exchange.body.send_data("the first part".into(), false).unwrap();
@@ -161,22 +161,22 @@ fn an_upload_of_http2_that_outlives_the_grace_is_cut() {
 }
 
 #[test]
-fn a_request_that_outlives_the_grace_is_cut() {
+fn a_request_that_exceeds_the_timeout_is_aborted() {
     let origin = Origin::tcp(no_response());
-    let mut gatepost = with_grace(&origin, "1s");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "1s");
     let mut client = gatepost.client();
     client.request("GET / HTTP/1.1", &[]);
     eventually(TIMEOUT, || origin.requests().len() == 1);
     gatepost.terminate();
     assert_eq!(gatepost.wait_exit(Duration::from_secs(4)).code(), Some(0));
-    client.rest();
+    client.read_until_close();
     gatepost.wait_stderr(|text| text.contains("1 connection"));
 }
 
 #[test]
-fn a_second_request_to_stop_ends_at_once() {
+fn a_second_sigterm_stops_immediately() {
     let origin = Origin::tcp(upgrades_and_echoes());
-    let mut gatepost = with_grace(&origin, "1h");
+    let mut gatepost = gatepost_with_shutdown_timeout(&origin, "1h");
     let mut client = gatepost.client();
     assert_eq!(client.upgrade("/", "websocket").status(), 101);
     gatepost.terminate();

@@ -68,12 +68,12 @@ pub fn expiring_in(days: i64, names: &[&str]) -> Leaf {
 
 /// A certificate that is verified only with the intermediate that its chain brings along.
 pub fn with_intermediate(names: &[&str]) -> Leaf {
-    below(authority("Test intermediate"), names)
+    below(ca_parameters("Test intermediate"), names)
 }
 
 /// The same, but the intermediate ends in `days` days, and the certificate itself much later.
 pub fn with_intermediate_expiring_in(days: i64, names: &[&str]) -> Leaf {
-    let mut intermediate = authority("Test intermediate");
+    let mut intermediate = ca_parameters("Test intermediate");
     intermediate.not_after = in_days(days);
     below(intermediate, names)
 }
@@ -187,7 +187,7 @@ fn in_days(days: i64) -> OffsetDateTime {
     OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1)
 }
 
-fn authority(name: &str) -> CertificateParams {
+fn ca_parameters(name: &str) -> CertificateParams {
     let mut parameters = CertificateParams::new(Vec::new()).unwrap();
     parameters.distinguished_name.push(DnType::CommonName, name);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -196,5 +196,5 @@ fn authority(name: &str) -> CertificateParams {
 
 static TEST_CA: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(|| {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-    CertifiedIssuer::self_signed(authority("Test authority"), key).unwrap()
+    CertifiedIssuer::self_signed(ca_parameters("Test authority"), key).unwrap()
 });

@@ -75,7 +75,7 @@ impl Client {
     #[track_caller]
     pub fn get_with(&mut self, target: &str, fields: &[&str]) -> Message {
         self.request(&format!("GET {target} HTTP/1.1"), fields);
-        self.answer()
+        self.response()
     }
 
     /// POSTs a body with `Content-Length`.
@@ -83,7 +83,7 @@ impl Client {
     pub fn post(&mut self, target: &str, body: &[u8]) -> Message {
         let length = format!("Content-Length: {}", body.len());
         self.send([&self.request_bytes(&format!("POST {target} HTTP/1.1"), &[&length]), body].concat());
-        self.answer()
+        self.response()
     }
 
     /// Asks to switch to `token` and gives the head of the answer.
@@ -101,18 +101,18 @@ impl Client {
 
     /// Reads a complete answer to anything but HEAD.
     #[track_caller]
-    pub fn answer(&mut self) -> Message {
-        self.answer_to("GET")
+    pub fn response(&mut self) -> Message {
+        self.response_to("GET")
     }
 
     #[track_caller]
-    pub fn answer_to(&mut self, method: &str) -> Message {
-        self.wire.read_answer(method).unwrap()
+    pub fn response_to(&mut self, method: &str) -> Message {
+        self.wire.read_response(method).unwrap()
     }
 
     /// Reads an answer that may not come, or not completely.
-    pub fn try_answer(&mut self) -> std::io::Result<Message> {
-        self.wire.read_answer("GET")
+    pub fn try_response(&mut self) -> std::io::Result<Message> {
+        self.wire.read_response("GET")
     }
 
     #[track_caller]
@@ -153,7 +153,7 @@ impl Client {
 
     /// Reads until the connection ends: what still came, and how it ended.
     #[track_caller]
-    pub fn rest(&mut self) -> (Vec<u8>, ConnectionEnd) {
+    pub fn read_until_close(&mut self) -> (Vec<u8>, ConnectionEnd) {
         let mut rest = Vec::new();
         loop {
             match self.wire.read_some() {
@@ -170,18 +170,18 @@ impl Client {
     /// Fails unless the proxy closes the connection without another byte.
     #[track_caller]
     pub fn expect_closed(&mut self) {
-        let (rest, _) = self.rest();
+        let (rest, _) = self.read_until_close();
         assert!(rest.is_empty(), "unexpected bytes: {:?}", String::from_utf8_lossy(&rest));
     }
 
     /// Fails if anything comes, or the connection ends, within `time`.
     #[track_caller]
-    pub fn expect_silence(&mut self, time: Duration) {
-        self.wire.set_patience(time).unwrap();
+    pub fn expect_no_data(&mut self, time: Duration) {
+        self.wire.set_receive_timeout(time).unwrap();
         match self.wire.read_some() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             other => panic!("silence was expected, not {other:?}"),
         }
-        self.wire.set_patience(TIMEOUT).unwrap();
+        self.wire.set_receive_timeout(TIMEOUT).unwrap();
     }
 }

@@ -21,7 +21,7 @@ pub fn holds_within(deadline: Duration, mut condition: impl FnMut() -> bool) -> 
         if Instant::now() >= end {
             return false;
         }
-        thread::sleep(STEP);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -29,19 +29,19 @@ pub fn holds_within(deadline: Duration, mut condition: impl FnMut() -> bool) -> 
 #[track_caller]
 pub fn settled(deadline: Duration, mut value: impl FnMut() -> u64) -> u64 {
     let mut last = value();
-    let mut since = Instant::now();
+    let mut last_change = Instant::now();
     eventually(deadline, || {
         let now = value();
         if now != last {
-            (last, since) = (now, Instant::now());
+            (last, last_change) = (now, Instant::now());
         }
-        since.elapsed() >= STILL
+        last_change.elapsed() >= STABLE_PERIOD
     });
     last
 }
 
 /// How long a value must stand still to count as settled.
-const STILL: Duration = Duration::from_millis(500);
+const STABLE_PERIOD: Duration = Duration::from_millis(500);
 
 /// Time between two looks.
-const STEP: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);

@@ -125,7 +125,7 @@ impl Gatepost {
     }
 
     /// Asks for certificates to be read anew.
-    pub fn hang_up(&self) {
+    pub fn send_sighup(&self) {
         self.process.signal(Signal::SIGHUP);
     }
 

@@ -39,7 +39,7 @@ pub struct Http2Response {
 /// A request whose body, answer or both are still under way.
 pub struct Exchange {
     pub body: SendStream<Bytes>,
-    answer: ResponseFuture,
+    response: ResponseFuture,
 }
 
 /// Whether a body follows the head of a request.
@@ -59,7 +59,7 @@ impl Http2 {
     #[track_caller]
     pub fn over(tcp: std::net::TcpStream, host: &str) -> Http2 {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let tls = Tls::to(host).offering(&["h2"]);
+        let tls = Tls::to(host).with_alpn(&["h2"]);
         let (sender, connection) = runtime.block_on(async {
             tcp.set_nonblocking(true).unwrap();
             let tcp = TcpStream::from_std(tcp).unwrap();
@@ -101,10 +101,10 @@ impl Http2 {
         let mut unsent = body;
         while !unsent.is_empty() {
             exchange.body.reserve_capacity(unsent.len());
-            let room = within(&self.runtime, poll_fn(|cx| exchange.body.poll_capacity(cx)));
-            let (now, later) = unsent.split_at(room.unwrap_or(Ok(0))?.min(unsent.len()));
-            exchange.body.send_data(Bytes::copy_from_slice(now), later.is_empty())?;
-            unsent = later;
+            let capacity = within(&self.runtime, poll_fn(|cx| exchange.body.poll_capacity(cx)));
+            let (chunk, rest) = unsent.split_at(capacity.unwrap_or(Ok(0))?.min(unsent.len()));
+            exchange.body.send_data(Bytes::copy_from_slice(chunk), rest.is_empty())?;
+            unsent = rest;
         }
         self.finish(exchange)
     }
@@ -121,14 +121,14 @@ impl Http2 {
 
     fn open(&mut self, request: Request<()>, upload: Upload) -> Result<Exchange, h2::Error> {
         let mut sender = within(&self.runtime, self.sender.clone().ready())?;
-        let (answer, body) = sender.send_request(request, matches!(upload, Upload::None))?;
-        Ok(Exchange { body, answer })
+        let (response, body) = sender.send_request(request, matches!(upload, Upload::None))?;
+        Ok(Exchange { body, response })
     }
 
     /// Reads the complete answer.
     pub fn finish(&mut self, exchange: Exchange) -> Result<Http2Response, h2::Error> {
         within(&self.runtime, async {
-            let (head, mut stream) = exchange.answer.await?.into_parts();
+            let (head, mut stream) = exchange.response.await?.into_parts();
             let body = read_all(&mut stream).await?;
             let trailers = stream.trailers().await?.unwrap_or_default();
             Ok(Http2Response { status: head.status.as_u16(), headers: head.headers, body, trailers })
@@ -138,8 +138,8 @@ impl Http2 {
     /// Reads the head of the answer only. The request's own stream is kept, so that dropping it does
     /// not cancel the exchange.
     pub fn head(&mut self, exchange: Exchange) -> Result<(Response<RecvStream>, SendStream<Bytes>), h2::Error> {
-        let answer = within(&self.runtime, exchange.answer)?;
-        Ok((answer, exchange.body))
+        let response = within(&self.runtime, exchange.response)?;
+        Ok((response, exchange.body))
     }
 
     /// The next piece of a body; `None` at its end.
@@ -158,7 +158,7 @@ impl Http2 {
     pub fn make_progress_until(&mut self, mut condition: impl FnMut() -> bool) {
         within(&self.runtime, async {
             while !condition() {
-                tokio::time::sleep(STEP).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         });
     }
@@ -189,4 +189,4 @@ async fn read_all(stream: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
 const STREAM_WINDOW: u32 = 1024 * 1024;
 
 /// Time between two looks at a condition.
-const STEP: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);

@@ -38,7 +38,7 @@ impl Frames {
     /// Connects with ALPN `h2` and sends the preface with empty settings (RFC 9113 section 3.4).
     #[track_caller]
     pub fn connect(address: SocketAddr, host: &str) -> Frames {
-        let client = Client::tls(address, &Tls::to(host).offering(&["h2"]), host);
+        let client = Client::tls(address, &Tls::to(host).with_alpn(&["h2"]), host);
         client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         let frames = Frames { client };
         frames.send(SETTINGS, 0, 0, &[]);
@@ -90,11 +90,11 @@ impl Frames {
 
     /// Whether a stream is reset before another one is answered.
     #[track_caller]
-    pub fn is_reset_before(&mut self, stream: u32, answered: u32) -> bool {
+    pub fn is_reset_before(&mut self, stream: u32, served: u32) -> bool {
         loop {
             let frame = self.next().expect("the connection goes on");
             match frame.kind {
-                HEADERS if frame.stream == answered => return false,
+                HEADERS if frame.stream == served => return false,
                 RST_STREAM if frame.stream == stream => return true,
                 _ => {}
             }

@@ -47,16 +47,16 @@ impl Head {
     }
 
     pub fn method(&self) -> String {
-        String::from_utf8_lossy(self.word(0)).into_owned()
+        String::from_utf8_lossy(self.start_line_part(0)).into_owned()
     }
 
     /// The request target, byte for byte.
     pub fn target(&self) -> &[u8] {
-        self.word(1)
+        self.start_line_part(1)
     }
 
     pub fn status(&self) -> u16 {
-        String::from_utf8_lossy(self.word(1)).parse().unwrap()
+        String::from_utf8_lossy(self.start_line_part(1)).parse().unwrap()
     }
 
     /// The value of a header that must not come twice.
@@ -83,7 +83,7 @@ impl Head {
     }
 
     /// How the body of an answer to `method` ends.
-    pub fn answer_framing(&self, method: &str) -> io::Result<Framing> {
+    pub fn response_framing(&self, method: &str) -> io::Result<Framing> {
         let declared = self.declared_framing()?;
         let bodiless = matches!(self.status(), 100..=199 | 204 | 304) || method == "HEAD";
         Ok(if bodiless { Framing::Empty } else { declared.unwrap_or(Framing::UntilClose) })
@@ -102,7 +102,7 @@ impl Head {
         }
     }
 
-    fn word(&self, index: usize) -> &[u8] {
+    fn start_line_part(&self, index: usize) -> &[u8] {
         self.start_line().split(|byte| *byte == b' ').nth(index).unwrap_or_default()
     }
 }

@@ -127,7 +127,7 @@ impl Drop for Origin {
         self.state.closing.store(true, Ordering::SeqCst);
         self.upstream.unblock_accept();
         for socket in self.state.sockets.lock().unwrap().iter().filter_map(Weak::upgrade) {
-            socket.shut();
+            socket.shut_down();
         }
         let Some(acceptor) = self.acceptor.take() else { return };
         if let Err(panic) = acceptor.join()
@@ -175,7 +175,7 @@ impl OriginState {
         let number = self.accepted.fetch_add(1, Ordering::SeqCst);
         self.sockets.lock().unwrap().push(Arc::downgrade(&socket));
         if self.closing.load(Ordering::SeqCst) {
-            socket.shut();
+            socket.shut_down();
         }
         let connection = OriginConnection::new(socket, number, Arc::clone(self));
         self.captures.lock().unwrap().push(connection.wire.capture());

@@ -21,9 +21,9 @@ pub fn pattern(count: usize) -> Vec<u8> {
 
 impl Pattern {
     /// The next bytes, at most `most` of them and at least one.
-    pub fn next(&mut self, most: u64) -> &'static [u8] {
+    pub fn next(&mut self, max: u64) -> &'static [u8] {
         let rest = self.rest_of_block();
-        let take = usize::try_from(most).unwrap_or(usize::MAX).min(rest.len());
+        let take = usize::try_from(max).unwrap_or(usize::MAX).min(rest.len());
         self.offset += take as u64;
         &rest[..take]
     }

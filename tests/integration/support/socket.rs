@@ -20,13 +20,13 @@ pub trait Duplex: Send + Sync {
     fn finish(&self) -> io::Result<()>;
 
     /// How long [`Duplex::receive`] waits.
-    fn set_patience(&self, patience: Duration) -> io::Result<()>;
+    fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()>;
 
     /// Makes the end of this socket a reset instead of an orderly close. Unix sockets have no reset.
     fn set_reset_on_close(&self) -> io::Result<()>;
 
     /// Ends both directions at once, waking threads that wait on the socket.
-    fn shut(&self);
+    fn shut_down(&self);
 }
 
 /// Connects to a TCP address, with deadlines set.
@@ -50,13 +50,13 @@ pub fn connect_from(local: IpAddr, address: SocketAddr) -> io::Result<TcpStream>
 pub fn prepare_tcp(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(LONGEST_WRITE))
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))
 }
 
 /// Sets deadlines.
 pub fn prepare_unix(stream: &UnixStream) -> io::Result<()> {
     stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(LONGEST_WRITE))
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))
 }
 
 impl Duplex for TcpStream {
@@ -74,15 +74,15 @@ impl Duplex for TcpStream {
         self.shutdown(Shutdown::Write)
     }
 
-    fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(patience))
+    fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout))
     }
 
     fn set_reset_on_close(&self) -> io::Result<()> {
         SockRef::from(self).set_linger(Some(Duration::ZERO))
     }
 
-    fn shut(&self) {
+    fn shut_down(&self) {
         // Fails only if the connection is gone already.
         let _ = self.shutdown(Shutdown::Both);
     }
@@ -103,19 +103,19 @@ impl Duplex for UnixStream {
         self.shutdown(Shutdown::Write)
     }
 
-    fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(patience))
+    fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout))
     }
 
     fn set_reset_on_close(&self) -> io::Result<()> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
-    fn shut(&self) {
+    fn shut_down(&self) {
         // Fails only if the connection is gone already.
         let _ = self.shutdown(Shutdown::Both);
     }
 }
 
 /// A peer that reads nothing for this long is stuck. Longer than the back-pressure tests hold it back.
-const LONGEST_WRITE: Duration = Duration::from_secs(40);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(40);

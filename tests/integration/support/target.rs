@@ -22,9 +22,9 @@ pub struct Target {
     name: String,
     trust: Arc<RootCertStore>,
     /// The longest that a handshake may take there.
-    pub handshake_limit: Duration,
+    pub handshake_timeout: Duration,
     /// What was started for this target, and ends with it: first the proxy, then its application.
-    _own: Option<(Gatepost, Origin)>,
+    _local: Option<(Gatepost, Origin)>,
 }
 
 impl Target {
@@ -32,33 +32,33 @@ impl Target {
     #[track_caller]
     pub fn new() -> Target {
         match env::var(TARGET) {
-            Ok(place) => Target::foreign(&place),
-            Err(_) => Target::own(),
+            Ok(target) => Target::remote(&target),
+            Err(_) => Target::local(),
         }
     }
 
-    fn own() -> Target {
+    fn local() -> Target {
         let origin = Origin::tcp(responds(|_| ok("hello")));
         let gatepost = Gatepost::serving(&origin);
         Target {
             address: gatepost.https(),
             name: GITLAB.to_owned(),
             trust: Arc::new(certs::trust()),
-            handshake_limit: OWN_HANDSHAKE_LIMIT,
-            _own: Some((gatepost, origin)),
+            handshake_timeout: LOCAL_HANDSHAKE_TIMEOUT,
+            _local: Some((gatepost, origin)),
         }
     }
 
     #[track_caller]
-    fn foreign(place: &str) -> Target {
-        let address = place.to_socket_addrs().ok().and_then(|mut found| found.next());
-        let host = place.rsplit_once(':').map_or(place, |(host, _)| host).trim_matches(['[', ']']);
+    fn remote(target: &str) -> Target {
+        let address = target.to_socket_addrs().ok().and_then(|mut found| found.next());
+        let host = target.rsplit_once(':').map_or(target, |(host, _)| host).trim_matches(['[', ']']);
         Target {
-            address: address.unwrap_or_else(|| panic!("{TARGET}={place}: write host:port")),
+            address: address.unwrap_or_else(|| panic!("{TARGET}={target}: write host:port")),
             name: env::var(NAME).unwrap_or_else(|_| host.to_owned()),
-            trust: Arc::new(env::var(CA).map_or_else(|_| system_trust(), |file| trust_in(&file))),
-            handshake_limit: env::var(HANDSHAKE_LIMIT).map_or(FOREIGN_HANDSHAKE_LIMIT, |text| seconds(&text)),
-            _own: None,
+            trust: Arc::new(env::var(CA).map_or_else(|_| system_roots(), |file| roots_from_file(&file))),
+            handshake_timeout: env::var(HANDSHAKE_LIMIT).map_or(REMOTE_HANDSHAKE_TIMEOUT, |text| seconds(&text)),
+            _local: None,
         }
     }
 
@@ -91,7 +91,7 @@ impl Target {
 }
 
 #[track_caller]
-fn trust_in(file: &str) -> RootCertStore {
+fn roots_from_file(file: &str) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let certificates = CertificateDer::pem_file_iter(file).unwrap_or_else(|error| panic!("{CA}={file}: {error}"));
     for certificate in certificates {
@@ -100,7 +100,7 @@ fn trust_in(file: &str) -> RootCertStore {
     roots
 }
 
-fn system_trust() -> RootCertStore {
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
@@ -117,7 +117,7 @@ const NAME: &str = "GATEPOST_TARGET_NAME";
 const CA: &str = "GATEPOST_TARGET_CA";
 const HANDSHAKE_LIMIT: &str = "GATEPOST_TARGET_HANDSHAKE_LIMIT";
 
-const OWN_HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+const LOCAL_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What nginx allows where nothing is said (`client_header_timeout`).
-const FOREIGN_HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
+const REMOTE_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -20,7 +20,7 @@ use super::socket::{Duplex, connect};
 pub struct Tls {
     name: String,
     trust: Arc<RootCertStore>,
-    sends_name: bool,
+    sends_sni: bool,
     protocols: Vec<Vec<u8>>,
     versions: Vec<&'static SupportedProtocolVersion>,
     suites: Vec<SupportedCipherSuite>,
@@ -52,7 +52,7 @@ impl Tls {
         Tls {
             name: name.to_owned(),
             trust: Arc::new(certs::trust()),
-            sends_name: true,
+            sends_sni: true,
             protocols: vec![b"http/1.1".to_vec()],
             versions: rustls::ALL_VERSIONS.to_vec(),
             suites: aws_lc_rs::DEFAULT_CIPHER_SUITES.to_vec(),
@@ -62,8 +62,8 @@ impl Tls {
     }
 
     /// Expects the certificate of the name without asking for it.
-    pub fn without_sending_the_name(mut self) -> Tls {
-        self.sends_name = false;
+    pub fn without_sni(mut self) -> Tls {
+        self.sends_sni = false;
         self
     }
 
@@ -73,7 +73,7 @@ impl Tls {
         self
     }
 
-    pub fn offering(mut self, protocols: &[&str]) -> Tls {
+    pub fn with_alpn(mut self, protocols: &[&str]) -> Tls {
         self.protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         self
     }
@@ -96,7 +96,7 @@ impl Tls {
     }
 
     /// Shows this certificate when it is asked for one.
-    pub fn showing(mut self, identity: &Identity) -> Tls {
+    pub fn with_client_certificate(mut self, identity: &Identity) -> Tls {
         self.identity = Some(identity.clone());
         self
     }
@@ -141,7 +141,7 @@ impl Tls {
             Some(identity) => config.with_client_auth_cert(identity.chain(), identity.key()).unwrap(),
             None => config.with_no_client_auth(),
         };
-        config.enable_sni = self.sends_name;
+        config.enable_sni = self.sends_sni;
         config.alpn_protocols.clone_from(&self.protocols);
         config
     }
@@ -237,7 +237,7 @@ impl Duplex for TlsStream {
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        let _order = self.outgoing.lock().unwrap();
+        let _write_lock = self.outgoing.lock().unwrap();
         for piece in bytes.chunks(16 * 1024) {
             self.send_records(|session| session.writer().write_all(piece))?;
         }
@@ -245,7 +245,7 @@ impl Duplex for TlsStream {
     }
 
     fn finish(&self) -> io::Result<()> {
-        let _order = self.outgoing.lock().unwrap();
+        let _write_lock = self.outgoing.lock().unwrap();
         self.send_records(|session| {
             session.send_close_notify();
             Ok(())
@@ -253,15 +253,15 @@ impl Duplex for TlsStream {
         self.tcp.finish()
     }
 
-    fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.tcp.set_patience(patience)
+    fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.tcp.set_receive_timeout(timeout)
     }
 
     fn set_reset_on_close(&self) -> io::Result<()> {
         self.tcp.set_reset_on_close()
     }
 
-    fn shut(&self) {
-        self.tcp.shut();
+    fn shut_down(&self) {
+        self.tcp.shut_down();
     }
 }

@@ -67,7 +67,7 @@ impl TlsRecords {
 
     /// `None` when the peer has closed, with or without a word.
     pub fn receive(&mut self) -> io::Result<Option<TlsRecord>> {
-        let mut head = [0; HEAD];
+        let mut head = [0; HEADER_LEN];
         match self.tcp.read_exact(&mut head) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
@@ -142,7 +142,7 @@ fn complete_handshake(session: &mut ClientConnection, tcp: &mut TcpStream) -> io
 fn last_record(mut records: &[u8]) -> &[u8] {
     loop {
         let length = usize::from(u16::from_be_bytes([records[3], records[4]]));
-        let (record, rest) = records[HEAD..].split_at(length);
+        let (record, rest) = records[HEADER_LEN..].split_at(length);
         if rest.is_empty() {
             return record;
         }
@@ -151,7 +151,7 @@ fn last_record(mut records: &[u8]) -> &[u8] {
 }
 
 /// Bytes before the content of a record: its type, a version, a length.
-const HEAD: usize = 5;
+const HEADER_LEN: usize = 5;
 
 /// Types of records.
 pub const ALERT: u8 = 21;

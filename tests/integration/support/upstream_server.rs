@@ -148,7 +148,7 @@ async fn serve(stream: TcpStream, shared: Arc<SharedState>) {
 
 async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: &SharedState) {
     let upgrade = Mutex::new(None);
-    let answer = hyper::service::service_fn(|mut request: Request<hyper::body::Incoming>| {
+    let service = hyper::service::service_fn(|mut request: Request<hyper::body::Incoming>| {
         let switches = request.headers().contains_key("upgrade");
         let mut response = Response::new(http_body_util::Full::new(Bytes::from(request.uri().path().to_owned())));
         if switches {
@@ -160,7 +160,7 @@ async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'stati
         shared.update(|record| record.requests.push(request.into_parts().0));
         async move { Ok::<_, Infallible>(response) }
     });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // The peer may leave as it likes, here and below.
     let _ = connection.with_upgrades().await;
     let upgrade = upgrade.lock().unwrap().take();
@@ -210,8 +210,8 @@ async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>
             Err(reason.into())
         }
         "/only-trailers" => {
-            let answer = Response::builder().header("grpc-status", "5").header("grpc-message", "none");
-            respond.send_response(answer.body(()).unwrap(), true).map(drop)
+            let response = Response::builder().header("grpc-status", "5").header("grpc-message", "none");
+            respond.send_response(response.body(()).unwrap(), true).map(drop)
         }
         "/collects" => {
             while let Some(piece) = body.data().await {
@@ -220,34 +220,34 @@ async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>
             respond.send_response(Response::new(()), true).map(drop)
         }
         "/resets" => {
-            let mut answer = respond.send_response(Response::new(()), false)?;
-            answer.send_data(Bytes::from_static(b"so far"), false)?;
+            let mut response = respond.send_response(Response::new(()), false)?;
+            response.send_data(Bytes::from_static(b"so far"), false)?;
             // What has not been written when a stream is reset never is.
             let _more = body.data().await;
-            answer.send_reset(Reason::ENHANCE_YOUR_CALM);
+            response.send_reset(Reason::ENHANCE_YOUR_CALM);
             Ok(())
         }
         "/counts" => {
-            let mut answer = respond.send_response(Response::new(()), false)?;
+            let mut response = respond.send_response(Response::new(()), false)?;
             for number in ["one", "two", "three"] {
-                answer.send_data(Bytes::from_static(number.as_bytes()), false)?;
+                response.send_data(Bytes::from_static(number.as_bytes()), false)?;
             }
-            answer.send_trailers(status("0"))
+            response.send_trailers(status("0"))
         }
         _ => echo(&mut body, respond.send_response(Response::new(()), false)?).await,
     }
 }
 
 /// Sends each piece back as it comes, and the trailers at the end.
-async fn echo(body: &mut RecvStream, mut answer: SendStream<Bytes>) -> StreamResult {
+async fn echo(body: &mut RecvStream, mut response: SendStream<Bytes>) -> StreamResult {
     while let Some(piece) = body.data().await {
         let piece = piece?;
         body.flow_control().release_capacity(piece.len())?;
-        answer.send_data(piece, false)?;
+        response.send_data(piece, false)?;
     }
     let mut trailers = status("0");
     trailers.extend(body.trailers().await?.unwrap_or_default());
-    answer.send_trailers(trailers)
+    response.send_trailers(trailers)
 }
 
 fn status(code: &'static str) -> HeaderMap {

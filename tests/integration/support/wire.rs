@@ -41,8 +41,8 @@ impl Wire {
         self.socket.finish()
     }
 
-    pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.socket.set_patience(patience)
+    pub fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.socket.set_receive_timeout(timeout)
     }
 
     /// Makes the end of the connection a reset. It ends when this and every [`Sender`] is dropped.
@@ -56,9 +56,9 @@ impl Wire {
     }
 
     /// Reads the answer to a request with `method`.
-    pub fn read_answer(&mut self, method: &str) -> io::Result<Message> {
+    pub fn read_response(&mut self, method: &str) -> io::Result<Message> {
         let head = self.read_head()?;
-        let framing = head.answer_framing(method)?;
+        let framing = head.response_framing(method)?;
         self.read_body(head, framing)
     }
 
@@ -159,10 +159,10 @@ impl Wire {
         if read == expected { Ok(()) } else { Err(malformed(&format!("{read:?} instead of {expected:?}"))) }
     }
 
-    fn read_through(&mut self, mark: &[u8]) -> io::Result<Vec<u8>> {
+    fn read_through(&mut self, delimiter: &[u8]) -> io::Result<Vec<u8>> {
         let end = loop {
-            match self.unread.windows(mark.len()).position(|window| window == mark) {
-                Some(at) => break at + mark.len(),
+            match self.unread.windows(delimiter.len()).position(|window| window == delimiter) {
+                Some(at) => break at + delimiter.len(),
                 None => self.fill()?,
             }
         };
@@ -177,12 +177,12 @@ impl Wire {
     }
 
     fn receive(&mut self) -> io::Result<usize> {
-        let mut buffer = [0; BUFFER];
+        let mut buffer = [0; READ_SIZE];
         let count = self.socket.receive(&mut buffer)?;
         self.unread.extend_from_slice(&buffer[..count]);
         let mut capture = self.capture.lock().unwrap();
-        let room = CAPTURE - capture.len();
-        capture.extend_from_slice(&buffer[..count.min(room)]);
+        let remaining = MAX_CAPTURE - capture.len();
+        capture.extend_from_slice(&buffer[..count.min(remaining)]);
         Ok(count)
     }
 }
@@ -199,7 +199,7 @@ impl Sender {
 }
 
 /// Bytes read at once.
-const BUFFER: usize = 64 * 1024;
+const READ_SIZE: usize = 64 * 1024;
 
 /// Bytes kept of what a peer sent; enough for every test that looks at them.
-const CAPTURE: usize = 1024 * 1024;
+const MAX_CAPTURE: usize = 1024 * 1024;

@@ -9,7 +9,7 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{authority, in_days};
+use super::{ca_parameters, in_days};
 
 /// Vouches for clients.
 pub struct ClientCa {
@@ -63,7 +63,7 @@ impl ClientCa {
     }
 
     /// A certificate that is meant for a server.
-    pub fn server(&self, name: &str) -> Identity {
+    pub fn server_certificate(&self, name: &str) -> Identity {
         let mut parameters = parameters(name);
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         Identity::issue(parameters, &self.issuer, Vec::new())
@@ -137,7 +137,7 @@ fn parameters(name: &str) -> CertificateParams {
 
 /// An authority that may also sign lists of revoked certificates.
 fn crl_signing_ca(name: &str) -> CertificateParams {
-    let mut parameters = authority(name);
+    let mut parameters = ca_parameters(name);
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     parameters
 }

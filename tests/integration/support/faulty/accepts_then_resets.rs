@@ -6,8 +6,8 @@ use std::io;
 use crate::support::origin::{OriginConnection, Script};
 
 pub fn accepts_then_resets() -> impl Script {
-    |app: &mut OriginConnection| -> io::Result<()> {
-        app.read_request()?;
-        app.reset_on_close()
+    |connection: &mut OriginConnection| -> io::Result<()> {
+        connection.read_request()?;
+        connection.reset_on_close()
     }
 }

@@ -6,15 +6,15 @@ use std::io;
 use crate::support::origin::{OriginConnection, Script, ok};
 
 pub fn closes_idle_connection_on_use() -> impl Script {
-    |app: &mut OriginConnection| -> io::Result<()> {
-        app.read_request()?;
-        app.send(ok("first on its connection"))?;
+    |connection: &mut OriginConnection| -> io::Result<()> {
+        connection.read_request()?;
+        connection.send(ok("first on its connection"))?;
         loop {
-            app.read_head()?;
-            if app.number() == 0 {
+            connection.read_head()?;
+            if connection.number() == 0 {
                 return Ok(());
             }
-            app.send(ok("again"))?;
+            connection.send(ok("again"))?;
         }
     }
 }

@@ -5,9 +5,9 @@ use std::io;
 use crate::support::origin::{OriginConnection, Script, switching_protocols};
 
 pub fn data_with_101(first: Vec<u8>) -> impl Script {
-    move |app: &mut OriginConnection| -> io::Result<()> {
-        app.read_request()?;
-        app.send(switching_protocols("websocket", &first))?;
-        app.echo()
+    move |connection: &mut OriginConnection| -> io::Result<()> {
+        connection.read_request()?;
+        connection.send(switching_protocols("websocket", &first))?;
+        connection.echo()
     }
 }

@@ -17,7 +17,9 @@ impl NeverAccepts {
         listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
         listener.listen(0).unwrap();
         let address = listener.local_addr().unwrap().as_socket().unwrap();
-        let backlog = (0..MOST).map_while(|_| TcpStream::connect_timeout(&address, FULL).ok()).collect();
+        let backlog = (0..MAX_CONNECTIONS)
+            .map_while(|_| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).ok())
+            .collect();
         NeverAccepts { address, _listener: listener, _backlog: backlog }
     }
 
@@ -27,7 +29,7 @@ impl NeverAccepts {
 }
 
 /// A connection that loopback does not establish in this time waits for room in the backlog.
-const FULL: Duration = Duration::from_millis(300);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// More than a backlog of zero holds.
-const MOST: usize = 16;
+const MAX_CONNECTIONS: usize = 16;

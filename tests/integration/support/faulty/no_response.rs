@@ -5,8 +5,8 @@ use std::io;
 use crate::support::origin::{OriginConnection, Script};
 
 pub fn no_response() -> impl Script {
-    |app: &mut OriginConnection| -> io::Result<()> {
-        app.read_request()?;
-        app.wait_for_close()
+    |connection: &mut OriginConnection| -> io::Result<()> {
+        connection.read_request()?;
+        connection.wait_for_close()
     }
 }

@@ -4,12 +4,12 @@ use std::io;
 
 use crate::support::origin::{OriginConnection, Script};
 
-pub fn slow_response(answer: Vec<u8>) -> impl Script {
-    move |app: &mut OriginConnection| -> io::Result<()> {
+pub fn slow_response(response: Vec<u8>) -> impl Script {
+    move |connection: &mut OriginConnection| -> io::Result<()> {
         loop {
-            app.read_request()?;
-            for byte in &answer {
-                app.send([*byte])?;
+            connection.read_request()?;
+            for byte in &response {
+                connection.send([*byte])?;
             }
         }
     }

@@ -19,9 +19,9 @@ pub fn truncated_head() -> impl Script {
     sends_and_closes("HTTP/1.1 200 OK\r\nContent-Le")
 }
 
-fn sends_and_closes(beginning: &'static str) -> impl Script {
-    move |app: &mut OriginConnection| -> io::Result<()> {
-        app.read_request()?;
-        app.send(beginning)
+fn sends_and_closes(bytes: &'static str) -> impl Script {
+    move |connection: &mut OriginConnection| -> io::Result<()> {
+        connection.read_request()?;
+        connection.send(bytes)
     }
 }

@@ -5,9 +5,9 @@ use std::io;
 use crate::support::origin::{OriginConnection, Script, switching_protocols};
 
 pub fn unexpected_101() -> impl Script {
-    |app: &mut OriginConnection| -> io::Result<()> {
-        app.read_request()?;
-        app.send(switching_protocols("websocket", "bytes of a tunnel that nobody asked for"))?;
-        app.wait_for_close()
+    |connection: &mut OriginConnection| -> io::Result<()> {
+        connection.read_request()?;
+        connection.send(switching_protocols("websocket", "bytes of a tunnel that nobody asked for"))?;
+        connection.wait_for_close()
     }
 }

@@ -6,10 +6,10 @@ use crate::support::origin::{OriginConnection, Script};
 
 /// Sends a body that goes on behind its `Content-Length`, with what looks like a second answer.
 pub fn body_exceeds_length() -> impl Script {
-    |app: &mut OriginConnection| -> io::Result<()> {
+    |connection: &mut OriginConnection| -> io::Result<()> {
         loop {
-            app.read_request()?;
-            app.send(
+            connection.read_request()?;
+            connection.send(
                 "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrueHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse",
             )?;
         }
@@ -18,9 +18,9 @@ pub fn body_exceeds_length() -> impl Script {
 
 /// Sends two lengths that differ.
 pub fn two_content_lengths() -> impl Script {
-    |app: &mut OriginConnection| -> io::Result<()> {
-        app.read_request()?;
-        app.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9\r\n\r\ntruefalse")?;
-        app.wait_for_close()
+    |connection: &mut OriginConnection| -> io::Result<()> {
+        connection.read_request()?;
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9\r\n\r\ntruefalse")?;
+        connection.wait_for_close()
     }
 }

@@ -80,7 +80,7 @@ impl OriginConnection {
     /// Waits for the test's cue; the script ends if the test is over first.
     pub fn wait_for(&self, signal: &TestSignalReceiver) -> io::Result<()> {
         while !self.state.closing.load(Ordering::SeqCst) {
-            if signal.arrives_within(STEP) {
+            if signal.arrives_within(POLL_INTERVAL) {
                 return Ok(());
             }
         }
@@ -89,14 +89,14 @@ impl OriginConnection {
 
     /// Waits until the peer closes, however long that takes; what it sends meanwhile is dropped.
     pub fn wait_for_close(&mut self) -> io::Result<()> {
-        self.wire.set_patience(PATIENCE)?;
+        self.wire.set_receive_timeout(MAX_WAIT)?;
         while !self.wire.read_some()?.is_empty() {}
         Ok(())
     }
 
     /// Sends back whatever comes, until the peer finishes.
     pub fn echo(&mut self) -> io::Result<()> {
-        self.wire.set_patience(PATIENCE)?;
+        self.wire.set_receive_timeout(MAX_WAIT)?;
         loop {
             let piece = self.wire.read_some()?;
             if piece.is_empty() {
@@ -108,7 +108,7 @@ impl OriginConnection {
 }
 
 /// Time between two looks at whether the test is over.
-const STEP: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Longer than any test; the end of the origin ends the wait as well.
-const PATIENCE: Duration = Duration::from_secs(120);
+const MAX_WAIT: Duration = Duration::from_secs(120);

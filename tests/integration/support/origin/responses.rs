@@ -6,21 +6,21 @@ use std::io;
 use super::{OriginConnection, Request, Script};
 
 /// Answers each request with what `answer` makes of it, on as many connections as there are.
-pub fn responds(answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> impl Script {
-    move |app: &mut OriginConnection| -> io::Result<()> {
+pub fn responds(response: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> impl Script {
+    move |connection: &mut OriginConnection| -> io::Result<()> {
         loop {
-            let request = app.read_request()?;
-            app.send(answer(&request))?;
+            let request = connection.read_request()?;
+            connection.send(response(&request))?;
         }
     }
 }
 
 /// Agrees to any upgrade and sends back what comes.
 pub fn upgrades_and_echoes() -> impl Script {
-    |app: &mut OriginConnection| -> io::Result<()> {
-        let request = app.read_request()?;
-        app.send(switching_protocols(request.head.value("upgrade").unwrap_or("nothing"), ""))?;
-        app.echo()
+    |connection: &mut OriginConnection| -> io::Result<()> {
+        let request = connection.read_request()?;
+        connection.send(switching_protocols(request.head.value("upgrade").unwrap_or("nothing"), ""))?;
+        connection.echo()
     }
 }
 
