@@ -1,9 +1,8 @@
-//! The configuration language by example: what is accepted and what it means, what is refused and how
-//! that is told.
+//! TOML configuration by example: valid, invalid and questionable files.
 //!
-//! Each file in `config/valid` has a `.table` beside it, what `explain` shows of it; each in
-//! `config/invalid` an `.expected`, the problems as they are printed. With `BLESS` set in the
-//! environment the tests write these files instead of comparing, to be read in the diff.
+//! Each file in `config/valid` has a `.table` beside it: its `explain` table. Each file in `config/invalid`
+//! and `config/warnings` has an `.expected`: the printed diagnostics. With `BLESS` set in the environment the
+//! tests write these files instead of comparing them; review the diff.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper that fails must fail its test")]
 
@@ -53,7 +52,7 @@ fn explain_toml_compiles_to_the_same_model() {
         let written = explain::render(&model, Format::Toml);
         let round_trip = config::from_toml(Path::new("/elsewhere/written.toml"), &written)
             .unwrap_or_else(|problems| panic!("{}:\n{problems}\n{written}", path.display()));
-        // What the model itself gives cause for is said again, and nothing else.
+        // Warnings that concern the model itself are repeated; there are no others.
         let mut new_warnings =
             round_trip.warnings.iter().filter(|it| warnings.iter().all(|known| known.message != it.message));
         assert!(new_warnings.next().is_none(), "{}:\n{}", path.display(), round_trip.warnings);
@@ -83,7 +82,7 @@ fn the_reference_has_every_key() {
 fn the_reference_has_every_variable() {
     let text = read(Path::new("docs/configuration.md"));
     let written: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && !"_$".contains(c)).collect();
-    // Steps to the filtered target, which the reference writes in short.
+    // Intermediate steps of the filtered target; the reference documents them under one name.
     let is_step = |name: &str| name.starts_with("temp_request_uri");
     for name in LogVariable::names().filter(|name| !is_step(name)) {
         assert!(written.contains(&format!("${name}")[..]), "docs/configuration.md lacks `${name}`");
@@ -127,7 +126,7 @@ fn relative_paths_are_resolved_against_the_directory_of_the_file() {
     assert_eq!(certificate(&from_here).chain, directory.join("ssl/gitlab.crt"));
 }
 
-/// Compiles a file that must be valid, as if it lay in `/etc/gatepost`.
+/// Compiles a valid file as if it were in `/etc/gatepost`.
 fn compile(path: &Path) -> Loaded {
     let file_name = Path::new("/etc/gatepost").join(name(path));
     config::from_toml(&file_name, &read(path)).unwrap_or_else(|problems| panic!("{}:\n{problems}", path.display()))
@@ -140,7 +139,7 @@ fn compare(expected: &Path, actual: &str) {
     assert_eq!(actual, read(expected), "{} differs", expected.display());
 }
 
-/// The TOML files of a directory, at least one.
+/// Returns the TOML files of a directory; fails if there are none.
 fn toml_files(directory: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{directory}: {error}"));
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -150,7 +149,7 @@ fn toml_files(directory: &str) -> Vec<PathBuf> {
     files
 }
 
-/// All keys, in whichever section they stand.
+/// Returns the keys of all sections.
 fn keys_of(value: &toml::Value) -> BTreeSet<String> {
     match value {
         toml::Value::Table(table) => table
@@ -171,7 +170,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-#[allow(clippy::expect_used, reason = "a test may fail so")]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
 fn certificate(model: &gatepost::model::Model) -> &gatepost::model::CertificateFiles {
     model.certificates().next().expect("the file has a TLS host").1
 }

@@ -1,4 +1,4 @@
-//! The demo's stand-in applications, used directly: no proxy in between.
+//! Demo applications, tested directly without a proxy.
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -14,14 +14,14 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-/// Both applications in a directory of their own. The fields are dropped in order: first the
-/// applications stop, then the directory goes.
+/// Both demo servers and their directory. The fields are dropped in order: the servers stop before the
+/// directory is removed.
 struct RunningDemo {
     running: RunningApplications,
     _directory: TempDir,
 }
 
-/// A member of the chat.
+/// A WebSocket client of the chat.
 struct Member {
     socket: WebSocketStream<TcpStream>,
 }
@@ -29,7 +29,7 @@ struct Member {
 impl RunningDemo {
     fn start() -> RunningDemo {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let running = start_applications(directory.path()).expect("the applications start");
+        let running = start_applications(directory.path()).expect("the servers start");
         RunningDemo { running, _directory: directory }
     }
 
@@ -41,7 +41,7 @@ impl RunningDemo {
         TcpStream::connect(self.running.applications().mattermost).await.expect("the address accepts")
     }
 
-    /// Joins the chat; the welcome is the first message to hear.
+    /// Joins the chat; the first message is the welcome.
     async fn join(&self) -> Member {
         let address = format!("ws://{}/api/v4/websocket", self.running.applications().mattermost);
         let (socket, _) = within(tokio_tungstenite::client_async(address, self.mattermost().await))
@@ -53,13 +53,16 @@ impl RunningDemo {
 
 impl Member {
     async fn send(&mut self, message: impl Into<Message>) {
-        self.socket.send(message.into()).await.expect("the message leaves");
+        self.socket.send(message.into()).await.expect("the message is sent");
     }
 
-    /// What is under `kind` in the next message of that kind; others are passed over.
+    /// Returns the content of the next message of a kind; other messages are skipped.
     async fn receive(&mut self, kind: &str) -> Value {
         loop {
-            let message = within(self.socket.next()).await.expect("the chat goes on").expect("a whole message");
+            let message = within(self.socket.next())
+                .await
+                .expect("the chat connection stays open")
+                .expect("a complete message");
             let Message::Text(text) = message else { continue };
             let message: Value = serde_json::from_str(&text).expect("messages are JSON");
             if let Some(inner) = message.get(kind) {
@@ -78,25 +81,25 @@ impl Member {
     }
 }
 
-/// Nothing here takes long; a test that waits for something that never comes fails.
+/// Waits with a timeout, so that a test fails if an expected event never happens.
 async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(20), future).await.expect("an answer within 20 s")
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("a response within 20 s")
 }
 
-/// Sends one raw request, which must ask for the connection to be closed, and returns all that comes.
+/// Sends one raw request with `Connection: close` and returns all bytes received.
 async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
-    stream.write_all(request.as_bytes()).await.expect("the request leaves");
+    stream.write_all(request.as_bytes()).await.expect("the request is sent");
     let mut response = Vec::new();
-    within(stream.read_to_end(&mut response)).await.expect("the answer is whole");
-    String::from_utf8(response).expect("the answer is text")
+    within(stream.read_to_end(&mut response)).await.expect("the response is complete");
+    String::from_utf8(response).expect("the response is UTF-8")
 }
 
-/// Reads until `wanted` was seen and returns everything up to then.
+/// Reads until `expected` was received and returns all text up to then.
 async fn read_until(stream: &mut (impl AsyncRead + Unpin), expected: &str) -> String {
     let mut received = String::new();
     while !received.contains(expected) {
         let mut piece = [0; 1024];
-        let length = within(stream.read(&mut piece)).await.expect("the stream goes on");
+        let length = within(stream.read(&mut piece)).await.expect("the stream is readable");
         assert_ne!(length, 0, "ended before {expected:?}: {received}");
         received.push_str(&String::from_utf8_lossy(&piece[..length]));
     }
@@ -108,11 +111,11 @@ fn get(path: &str) -> String {
 }
 
 fn json_body(response: &str) -> Value {
-    let (_, body) = response.split_once("\r\n\r\n").expect("an answer has a body");
+    let (_, body) = response.split_once("\r\n\r\n").expect("the response has a body");
     serde_json::from_str(body).expect("the body is JSON")
 }
 
-/// The paths of the files that a page refers to.
+/// Returns the paths of the files that a page refers to.
 fn files_of(page: &str) -> Vec<String> {
     let quoted = page.split('"').skip(1).step_by(2);
     quoted.filter(|text| text.starts_with("/demo/")).map(str::to_owned).collect()
@@ -158,10 +161,10 @@ async fn a_chunked_upload_is_counted_completely() {
     let mut stream = demo.gitlab().await;
     let head = "POST /echo.json HTTP/1.1\r\nHost: gitlab.localhost\r\nTransfer-Encoding: chunked\r\n\
                 Connection: close\r\n\r\n";
-    stream.write_all(head.as_bytes()).await.expect("the head leaves");
+    stream.write_all(head.as_bytes()).await.expect("the head is sent");
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     for _ in 0..100 {
-        within(stream.write_all(chunk.as_bytes())).await.expect("a chunk leaves");
+        within(stream.write_all(chunk.as_bytes())).await.expect("a chunk is sent");
     }
     let info = json_body(&exchange(stream, "0\r\n\r\n").await);
     assert_eq!(info["body"]["bytes"], 100 * 0x10000);
@@ -181,7 +184,7 @@ async fn an_invalid_chunked_upload_is_a_400() {
 async fn the_slow_response_is_sent_line_by_line() {
     let demo = RunningDemo::start();
     let mut stream = demo.gitlab().await;
-    stream.write_all(get("/slow").as_bytes()).await.expect("the request leaves");
+    stream.write_all(get("/slow").as_bytes()).await.expect("the request is sent");
     let first = read_until(&mut stream, "line 1 of 10\n").await;
     assert!(!first.contains("line 2 of 10"), "{first}");
     read_until(&mut stream, "line 10 of 10\n").await;
@@ -191,7 +194,7 @@ async fn the_slow_response_is_sent_line_by_line() {
 async fn server_sent_events_count_up() {
     let demo = RunningDemo::start();
     let mut stream = demo.gitlab().await;
-    stream.write_all(get("/events").as_bytes()).await.expect("the request leaves");
+    stream.write_all(get("/events").as_bytes()).await.expect("the request is sent");
     let received = read_until(&mut stream, "data: 2\n\n").await;
     assert!(received.contains("content-type: text/event-stream\r\n"), "{received}");
     assert!(received.contains("data: 1\n\n"), "{received}");
@@ -212,7 +215,7 @@ async fn pages_refer_only_to_served_files() {
     let chat = exchange(demo.mattermost().await, &get("/")).await;
     assert!(gitlab.contains("content-security-policy: default-src 'self';"), "{gitlab}");
     assert!(chat.contains("content-security-policy: default-src 'self';"), "{chat}");
-    assert_eq!((files_of(&gitlab).len(), files_of(&chat).len()), (5, 5), "mark, two styles, two scripts");
+    assert_eq!((files_of(&gitlab).len(), files_of(&chat).len()), (5, 5), "icon, two stylesheets, two scripts");
     for file in files_of(&gitlab) {
         let response = exchange(demo.gitlab().await, &get(&file)).await;
         assert!(!response.contains("content-type: text/html"), "{file}: {response}");

@@ -1,4 +1,4 @@
-//! `gitlab.rb` by example: each file in `config/gitlab_rb` means what the `.expected.json` beside it says.
+//! `gitlab.rb` by example: each file in `config/gitlab_rb` has an `.expected.json`.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper that fails must fail its test")]
 
@@ -12,20 +12,21 @@ use gatepost::config::{self, Severity};
 use gatepost::explain::{self, Account, Format};
 use serde_json::Value as Json;
 
-/// Settings that an expectation gives up, but of which every directive is translated here.
+/// Settings that the expectation files mark as refused, although the translator supports all their
+/// directives.
 const TRANSLATED: [(&str, &str); 2] = [
     ("08-snippets", "nginx.custom_gitlab_server_config"),
     ("08-snippets", "mattermost_nginx.custom_gitlab_mattermost_server_config"),
 ];
 
-/// A file in one of the surroundings it is expected to be understood in.
+/// A file and one of the environments that its expectation describes.
 struct Case {
     name: String,
     expected: Json,
     surroundings: TestEnvironment,
 }
 
-/// The surroundings that an expectation describes.
+/// Environment variables, files and node attributes of an expectation.
 #[derive(Default)]
 struct TestEnvironment {
     environment: BTreeMap<String, String>,
@@ -168,7 +169,7 @@ fn every_setting_is_documented_with_its_verdict() {
     if std::env::var_os("BLESS").is_some() {
         fs::write(path, &written).unwrap();
     }
-    assert_eq!(fs::read_to_string(path).unwrap(), written, "write the table anew with BLESS=1");
+    assert_eq!(fs::read_to_string(path).unwrap(), written, "run with BLESS=1 to write the table");
 }
 
 #[test]
@@ -206,7 +207,7 @@ impl Case {
     }
 }
 
-/// All examples, each in all its surroundings.
+/// Returns all examples, each in all of its environments.
 fn cases() -> Vec<Case> {
     let entries = fs::read_dir("tests/config/gitlab_rb").unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|it| it == "rb")).collect();
@@ -241,7 +242,7 @@ fn environment_of(expected: &Json) -> TestEnvironment {
     TestEnvironment { environment: texts("environment"), files: files.collect(), node: texts("node") }
 }
 
-/// What a host has otherwise than it should.
+/// Returns the differences between an expected and an actual host.
 fn differences(expected: &Json, actual: &Json) -> Vec<String> {
     let mut lines = Vec::new();
     let mut compare = |what: &str, expected: Json, actual: Json| {
@@ -276,7 +277,7 @@ fn differences(expected: &Json, actual: &Json) -> Vec<String> {
     lines
 }
 
-/// Each status with its page, in the words of the expectations.
+/// Returns each status with its page, in the notation of the expectation files.
 fn error_pages(actual: &Json) -> Json {
     let words = |page: &Json| match page["file"].as_str() {
         Some(file) => format!("GitLab's own {}", file.rsplit('/').next().unwrap()),
@@ -292,7 +293,7 @@ fn error_pages(actual: &Json) -> Json {
         .into()
 }
 
-/// The application of a host, or of the path that it is below.
+/// Returns the upstream of a host, or of the expected path below it.
 fn upstream(expected: &Json, actual: &Json) -> Json {
     let Some(path) = expected.get("path") else { return actual["upstream"].clone() };
     let routes = actual["routes"].as_array().unwrap();
@@ -300,14 +301,16 @@ fn upstream(expected: &Json, actual: &Json) -> Json {
     route.map_or(Json::Null, |route| route["upstream"].clone())
 }
 
-/// Set is a text, removed is false. The usual headers are part of what is sent.
+/// Returns the expected `request_headers`: a text if set, `false` if removed. The default headers are not
+/// configured, so they are left out.
 fn request_headers(expected: &Json) -> Json {
     let mut headers = BTreeMap::new();
     if expected["role"] == "mattermost" {
         headers.insert("x-frame-options".to_owned(), Json::from("SAMEORIGIN"));
     }
     for (name, value) in expected["request_headers"].as_object().unwrap() {
-        // This is what the proxy says of itself: whom a PROXY header names, if connections begin with one.
+        // The default value of the header: the address in the PROXY header if connections begin with one,
+        // else the peer address.
         let variable = if expected["proxy_protocol"] == true { "$proxy_protocol_addr" } else { "$remote_addr" };
         let is_usual = *value == variable;
         if !is_usual {
@@ -320,7 +323,8 @@ fn request_headers(expected: &Json) -> Json {
     headers.into_iter().collect::<serde_json::Map<_, _>>().into()
 }
 
-/// As the model writes it. nginx's default holds if the file names trusted peers, but no header of theirs.
+/// Returns `client_address` in the notation of the model. If the file sets trusted peers but no header,
+/// nginx's default applies.
 fn client_address(expected: &Json) -> Json {
     let mut expected = expected["client_address"].clone();
     if expected.is_object() {
@@ -329,7 +333,8 @@ fn client_address(expected: &Json) -> Json {
     expected
 }
 
-/// On a host that is reached over plain HTTP browsers ignore HSTS, so it is left away there.
+/// Returns the expected response headers. HSTS is left out on hosts that are reached over plain HTTP, because
+/// browsers ignore it there.
 fn response_headers(expected: &Json) -> Json {
     let is_plain = expected["request_headers"]["X-Forwarded-Proto"] == "http";
     let headers = expected["response_headers"].as_object().unwrap().iter();
@@ -344,7 +349,7 @@ fn policy_headers(actual: &Json) -> Json {
     sent.map(|(name, value)| (name.to_owned(), value.clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// Addresses as the model writes them, in order; `*` is every IPv4 address.
+/// Returns sorted addresses in the notation of the model; `*` is `0.0.0.0`.
 fn addresses(written: &Json) -> Json {
     let texts = written.as_array().into_iter().flatten().map(|it| it.as_str().unwrap().replace("*:", "0.0.0.0:"));
     texts.collect::<BTreeSet<_>>().into_iter().collect()
@@ -366,7 +371,7 @@ fn ports(host: &Json) -> BTreeSet<String> {
     host["listen"].as_array().unwrap().iter().map(port).collect()
 }
 
-/// The table of `docs/gitlab-rb.md`.
+/// Returns the settings table of `docs/gitlab-rb.md`.
 fn documentation() -> String {
     let mut text = "| setting | in | verdict | why |\n|---|---|---|---|\n".to_owned();
     for row in gitlab_rb::documented() {
@@ -406,7 +411,7 @@ fn unsupported_access_restrictions_are_always_reported() {
 
 const KEY: &str = "/etc/gitlab/ssl/gitlab.example.com.key";
 
-/// The account of a file with these lines, on a machine where these files exist beside GitLab's key.
+/// Returns the JSON report of a file with these lines, on a machine where these files and GitLab's key exist.
 fn report_of(lines: &str, files: &[&str]) -> Json {
     let text = format!("external_url 'https://gitlab.example.com'\n{lines}\n");
     let surroundings = TestEnvironment {
@@ -419,7 +424,7 @@ fn report_of(lines: &str, files: &[&str]) -> Json {
     serde_json::from_str(&explain::render_account(&report, Format::Json).unwrap()).unwrap()
 }
 
-/// The route of the first host whose path, prefix or pattern is this one.
+/// Returns the route of the first host with this path, prefix or regular expression.
 fn route(report: &Json, path: &str) -> Json {
     let routes = report["hosts"][0]["routes"].as_array().unwrap();
     let kinds = ["exact", "prefix", "prefix_first", "regex"];

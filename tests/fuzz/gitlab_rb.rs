@@ -1,7 +1,7 @@
-//! Reads any text as a `gitlab.rb` and as `show-config` JSON, with any override beside it, and explains it.
+//! Parses any text as `gitlab.rb` or `show-config` JSON and explains the result.
 //!
-//! No text may panic, hang, or take more memory than the reader's own limits allow. The part after the first
-//! NUL is the override.
+//! The text after the first NUL is the override file. No text may cause a panic, an endless loop, or more
+//! memory use than the parser's own limits allow.
 
 #![no_main]
 
@@ -22,7 +22,7 @@ fuzz_target!(|text: &str| {
     reading.problems.to_string();
 });
 
-/// A machine with one variable, one other file, and the override.
+/// A machine with one environment variable, one other file, and the override file.
 struct FuzzEnvironment<'a>(&'a str);
 
 impl Surroundings for FuzzEnvironment<'_> {

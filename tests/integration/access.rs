@@ -1,4 +1,4 @@
-//! Who may come in: rules by the client's address.
+//! Access rules by client address.
 
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
@@ -13,7 +13,7 @@ fn status_under(rules: &str) -> u16 {
     let host = Host::new(GITLAB, &origin).with(&format!("access = {rules}"));
     let gatepost = Gatepost::with_host(host);
     let status = gatepost.client().get("/").status();
-    assert_eq!(origin.requests().len(), usize::from(status == 200), "who is refused never reaches the application");
+    assert_eq!(origin.requests().len(), usize::from(status == 200), "only permitted requests are forwarded");
     status
 }
 
@@ -32,13 +32,13 @@ fn route_rules_replace_host_rules() {
         .with("access = [\"deny all\"]")
         .route("exact = \"/open\"\naccess = []")
         .route("exact = \"/also\"\naccess = [\"allow 127.0.0.1\", \"deny all\"]")
-        .route("exact = \"/said\"\nrespond = { body = \"x\" }");
+        .route("exact = \"/fixed\"\nrespond = { body = \"x\" }");
     let gatepost = Gatepost::with_host(host);
     let mut client = gatepost.client();
     assert_eq!(client.get("/").status(), 403);
     assert_eq!(client.get("/open").status(), 200);
     assert_eq!(client.get("/also").status(), 200);
-    assert_eq!(client.get("/said").status(), 403);
+    assert_eq!(client.get("/fixed").status(), 403);
     assert_eq!(client.get("/%6fpen").status(), 200);
 }
 

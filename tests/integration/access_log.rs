@@ -1,4 +1,4 @@
-//! The access log: the format of the bundled nginx, one line for each request, no secrets.
+//! Access log: format of the bundled nginx, one line for each request, no secrets.
 
 use regex::Regex;
 
@@ -10,7 +10,7 @@ use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, OriginConnection, ok, responds, switching_protocols};
 use crate::support::ports::ReservedPort;
 
-/// One line, taken apart.
+/// The fields of one line.
 #[derive(Debug)]
 struct LogLine {
     user: String,
@@ -20,7 +20,7 @@ struct LogLine {
     bytes: u64,
     referer: String,
     agent: String,
-    /// What only tunnels have: seconds, and bytes that came from the client.
+    /// Only in the lines of tunnels: seconds, and bytes received from the client.
     tunnel: Option<String>,
 }
 
@@ -31,7 +31,7 @@ fn parse(line: &str) -> LogLine {
         r#""(?<referer>[^"]*)" "(?<agent>[^"]*)" -(?<tunnel> \d+\.\d{3} \d+)?$"#
     );
     let fields = Regex::new(pattern).unwrap();
-    let Some(found) = fields.captures(line) else { panic!("not in the format: {line}") };
+    let Some(found) = fields.captures(line) else { panic!("not in the default format: {line}") };
     LogLine {
         user: found["user"].to_owned(),
         time: found["time"].to_owned(),
@@ -44,7 +44,7 @@ fn parse(line: &str) -> LogLine {
     }
 }
 
-/// The line of a GET for `target` with these header lines.
+/// Returns the log line of a GET request for `target` with these header lines.
 #[track_caller]
 fn line_of(target: &str, fields: &[&str]) -> LogLine {
     let origin = Origin::tcp(responds(|_| ok("hello")));
@@ -137,7 +137,7 @@ fn a_client_cannot_inject_a_log_line() {
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     client.get_with("/?%0a127.0.0.1", &["User-Agent: x\" 200 0 \"\" \"y"]);
-    // A bare line end within a line; refused, and neither way a line of the log.
+    // A bare LF within the request line: the request is rejected, and must not add a line to the log.
     client.send("GET /\n6.6.6.6 HTTP/1.1\r\nHost: gitlab.test\r\n\r\n");
     client.read_until_close();
     gatepost.client().get("/last");
@@ -213,7 +213,7 @@ fn a_tunnel_is_logged_at_its_end_with_bytes_in_both_directions() {
     client.send("ping");
     client.exactly(14);
     gatepost.client().upgrade("/other", "websocket");
-    assert!(!gatepost.access_log(1).iter().any(|line| line.contains("/-/cable")), "logged before it ended");
+    assert!(!gatepost.access_log(1).iter().any(|line| line.contains("/-/cable")), "logged before the tunnel ended");
     client.finish();
     client.expect_closed();
     let lines = gatepost.access_log(2);

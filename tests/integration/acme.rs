@@ -1,4 +1,6 @@
-//! Certificates that the proxy obtains by itself, as far as that shows without an authority: `.ci/acme.py` has one.
+//! ACME without a CA: placeholders, failures and checks.
+//!
+//! The tests against an ACME server are in `tests/interop/acme.py`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +18,7 @@ use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::ports::ReservedPort;
 use crate::support::tls::Tls;
 
-/// From an authority that nobody can reach.
+/// Configures an ACME server that is unreachable.
 fn configuration() -> Configuration {
     configuration_for("https://127.0.0.1:1/directory")
 }
@@ -65,7 +67,7 @@ fn a_ca_certificate_replaces_the_placeholder_even_if_it_lacks_a_name() {
     let metrics = || Client::plain(port.address(), "localhost").get("/metrics").text();
     let has_zero_expiry =
         || metrics().lines().find(|line| line.contains("new.crt")).map(|line| line.ends_with(" 0"));
-    assert_eq!(has_zero_expiry(), Some(true), "who watches ends learns that nobody trusts it");
+    assert_eq!(has_zero_expiry(), Some(true), "the metric of an untrusted placeholder is 0");
     gatepost.send_sighup();
     gatepost.wait_stderr(|log| log.matches("no certificate for").count() == 2);
     gatepost.wait_stderr(|log| !log.contains("new.crt: "));
@@ -104,7 +106,7 @@ fn a_certificate_that_is_not_due_is_not_renewed() {
             .host(Host::new(GITLAB, &origin).certificate(&valid).with("acme = true"))
             .host(Host::new(MATTERMOST, &origin).certificate(&due).with("acme = true")),
     );
-    // They are looked after in this order, so the first has had its turn.
+    // Certificates are processed in this order, so the first one has been checked by now.
     gatepost.wait_stderr(|log| log.contains("no certificate for mattermost.test was obtained"));
     gatepost.wait_stderr(|log| log.contains("the one in use stays; it expires in"));
     gatepost.wait_stderr(|log| !log.contains("no certificate for gitlab.test"));
@@ -130,7 +132,7 @@ fn retry_after_of_the_acme_server_is_honored() {
     let unavailable = Origin::tcp(responds(|_| {
         response_bytes("503 Service Unavailable", &[("Retry-After", "7200")], "maintenance")
     }));
-    // The program itself speaks TLS for the authority.
+    // Another proxy terminates TLS for the ACME server.
     let acme_server = Gatepost::with_host(Host::new("localhost", &unavailable));
     let origin = greeting();
     let configuration = configuration_for(&format!("https://localhost:{}/directory", acme_server.https().port()));
@@ -150,7 +152,7 @@ fn check_warns_about_an_unwritable_certificate_directory() {
     fs::create_dir(&unwritable).unwrap();
     fs::set_permissions(&unwritable, fs::Permissions::from_mode(0o555)).unwrap();
     let host = Host::new(GITLAB, &origin).certificate(&missing(&unwritable, "new")).with("acme = true");
-    // Root may do everything; the account that it would serve as may not.
+    // Root can write everywhere; the account that the proxy would change to cannot.
     let configuration =
         if Uid::effective().is_root() { configuration.process("user = \"nobody\"") } else { configuration };
     let output = configuration.host(host).check();

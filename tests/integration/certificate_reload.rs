@@ -1,4 +1,4 @@
-//! Certificates that change while they are served: what goes live, what does not, and that nobody notices.
+//! Certificate reload: accepted files, rejected files, open connections.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,7 +19,7 @@ use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, ok, responds, upgrades_and_echoes};
 use crate::support::tls::Tls;
 
-/// A program that serves one host with a certificate of the test's.
+/// A proxy with one host and the files of its certificate.
 struct ReloadProxy {
     gatepost: Gatepost,
     files: Files,
@@ -45,14 +45,14 @@ impl ReloadProxy {
         uses_certificate(&self.gatepost, &Tls::to(GITLAB), leaf)
     }
 
-    /// Writes the pair beside the one in use, and renames it over that, the key first.
+    /// Writes a new pair beside the current one, then renames it over the current one, the key first.
     fn replace_with(&self, leaf: &Leaf) {
         let new = leaf.write(self.directory(), "new");
         fs::rename(new.key, &self.files.key).unwrap();
         fs::rename(new.certificate, &self.files.certificate).unwrap();
     }
 
-    /// The same, and asks for it to be read at once.
+    /// Replaces the pair and sends SIGHUP.
     fn replace_and_reload(&self, leaf: &Leaf) {
         self.replace_with(leaf);
         self.gatepost.send_sighup();
@@ -63,7 +63,7 @@ impl ReloadProxy {
         eventually(TIMEOUT, || self.uses_certificate(leaf));
     }
 
-    /// Waits until the log has said `what`, and makes sure that the first certificate is still in use.
+    /// Waits until the log contains `what`; fails unless the first certificate is still in use.
     #[track_caller]
     fn expect_rejection(&self, what: &str) {
         self.gatepost.wait_stderr(|log| log.contains(what) && log.contains("What was read before stays in use"));
@@ -79,7 +79,7 @@ fn uses_certificate(gatepost: &Gatepost, tls: &Tls, leaf: &Leaf) -> bool {
     tls.connect(gatepost.https()).unwrap().certificates() == leaf.certificates()
 }
 
-/// Makes `link` lead to `target`, as certbot does it: there is always a link.
+/// Points `link` to `target` atomically, as certbot does: the link exists at any time.
 fn switch_symlink(link: &Path, target: &Path) {
     let new = link.with_extension("switched");
     symlink(target, &new).unwrap();
@@ -111,7 +111,7 @@ fn symlinks_switched_to_a_new_pair_are_reloaded() {
     let first_files = archive("archive-1", &first);
     let renewed = archive("archive-2", &second);
     archive("archive-3", &third);
-    // The files of certbot are links; Kubernetes and others make a link of the directory.
+    // certbot links the files; Kubernetes and others link the directory.
     let live = directory.join("live");
     fs::create_dir(directory.join("links")).unwrap();
     symlink(directory.join("links"), &live).unwrap();
@@ -132,7 +132,7 @@ fn a_pair_written_in_two_steps_is_reloaded_once_complete() {
     let proxy = ReloadProxy::new();
     let renewed = certs::leaf(&[GITLAB]);
     let new = renewed.write(proxy.directory(), "new");
-    // Into the files themselves, as `cp` does it.
+    // Overwrites the files in place, as `cp` does.
     fs::copy(new.key, &proxy.files.key).unwrap();
     proxy.expect_rejection("this key does not belong to the certificate");
     fs::copy(new.certificate, &proxy.files.certificate).unwrap();
@@ -145,7 +145,7 @@ fn an_invalid_pair_keeps_the_previous_one_and_is_logged_once() {
     fs::write(&proxy.files.certificate, "-----BEGIN CERTIFICATE-----\nMIIB").unwrap();
     proxy.expect_rejection("live.crt: ");
     let rejections = |log: &str| log.matches("stays in use").count();
-    // Any number of looks later it is still the same problem.
+    // Further polls find the same problem and log nothing.
     for count in 1..=3 {
         proxy.gatepost.send_sighup();
         proxy.gatepost.wait_stderr(|log| log.matches("SIGHUP").count() == count);
@@ -221,7 +221,7 @@ fn connections_and_tunnels_survive_a_reload() {
     assert_eq!(tunnel.exactly(10), b"still here");
 }
 
-/// What clients that come and go saw, while certificates were replaced.
+/// Counts of requests sent while certificates are replaced.
 #[derive(Default)]
 struct Load {
     stop: AtomicBool,
@@ -230,7 +230,7 @@ struct Load {
 }
 
 impl Load {
-    /// Connects anew for each request.
+    /// Opens a new connection for each request.
     fn reconnect_loop(&self, gatepost: &Gatepost) {
         while !self.stop.load(Ordering::Relaxed) {
             let response = Tls::to(GITLAB).connect(gatepost.https()).and_then(|stream| {
@@ -242,7 +242,7 @@ impl Load {
         }
     }
 
-    /// Stays connected.
+    /// Sends all requests on one connection.
     fn keep_alive_loop(&self, mut client: Client) {
         while !self.stop.load(Ordering::Relaxed) {
             self.record(client.get("/").text() == "hello");
@@ -255,7 +255,7 @@ impl Load {
     }
 }
 
-/// Ends a load when the test ends, however it does.
+/// Stops the load when dropped, also if the test fails.
 struct StopLoad<'a>(&'a Load);
 
 impl Drop for StopLoad<'_> {
@@ -279,7 +279,7 @@ fn reload_under_load(count: usize) {
     });
     let Load { succeeded, failed, .. } = load;
     assert_eq!(failed.into_inner(), 0);
-    assert!(succeeded.into_inner() >= count, "the load was none");
+    assert!(succeeded.into_inner() >= count, "too few requests were sent");
 }
 
 #[test]

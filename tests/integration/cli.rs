@@ -1,4 +1,4 @@
-//! The command line: what is checked before traffic, and how mistakes are told.
+//! Command line: checks before serving, error reports, exit codes.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
@@ -78,7 +78,7 @@ fn check_reports_an_encrypted_key_as_encrypted() {
     assert!(report.contains("locked.key") && report.contains("encrypted"), "{report}");
 }
 
-/// Runs `command --config FILE` on a document.
+/// Runs `command --config FILE` with this document.
 fn with_document(command: &str, document: &str) -> process::CommandOutput {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("gatepost.toml");
@@ -145,7 +145,7 @@ fn a_missing_configuration_file_is_named() {
 #[test]
 fn missing_configuration_error_names_the_default_path_and_the_demo() {
     let default = "/etc/gatepost/gatepost.toml";
-    assert!(!Path::new(default).exists(), "this test needs a machine without {default}");
+    assert!(!Path::new(default).exists(), "this test requires a machine without {default}");
     let output = run(&["serve"]);
     assert_eq!(output.code, Some(1), "{output:?}");
     for expected in [default, "gatepost demo"] {
@@ -197,13 +197,13 @@ fn demo_prints_its_address_and_stops_on_sigterm() {
     let port = printed_port(&demo, "https://gitlab.localhost:");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     eventually(TIMEOUT, || TcpStream::connect(address).is_ok());
-    // No trust is needed to be told that this port wants TLS.
+    // The 400 for plain HTTP on a TLS port requires no trust anchor.
     assert_eq!(Client::plain(address, "gitlab.localhost").get("/").status(), 400);
     demo.signal(Signal::SIGTERM);
     assert_eq!(demo.wait_exit(TIMEOUT).code(), Some(0), "{}", demo.stderr());
 }
 
-/// The number that the program shows behind `mark`, once it does.
+/// Waits until the process prints a port after `prefix` and returns the port.
 fn printed_port(process: &Process, prefix: &str) -> u16 {
     let port = Regex::new(&format!(r"{}(\d+)", regex::escape(prefix))).unwrap();
     eventually(TIMEOUT, || port.is_match(&process.stdout()));

@@ -1,4 +1,4 @@
-//! The client's address, where a balancer in front says it in a header.
+//! Client address from a header of a trusted load balancer.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -15,19 +15,19 @@ fn greeting() -> Origin {
     Origin::tcp(responds(|_| ok("hello")))
 }
 
-/// A host that believes what stands in `client_address`.
+/// Starts a host with this value of `client_address`.
 fn gatepost_trusting(client_address: &str, origin: &Origin) -> Gatepost {
     let settings = format!("client_address = {client_address}");
     Gatepost::with_host(Host::new(GITLAB, origin).with(&settings))
 }
 
-/// A TLS client on another address of this machine, which nobody trusts.
+/// Connects over TLS from another loopback address, which is not trusted.
 fn untrusted_client(gatepost: &Gatepost) -> Client {
     let tcp = connect_from(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), gatepost.https()).unwrap();
     Client::new(Arc::new(Tls::to(GITLAB).over(tcp).unwrap()), GITLAB)
 }
 
-/// What the application is told in both headers, which never say different things.
+/// Returns the client address in `X-Real-IP` and `X-Forwarded-For`; fails if the two differ.
 #[track_caller]
 fn forwarded_client_address(head: &Head) -> String {
     let real_ip = head.values("x-real-ip");

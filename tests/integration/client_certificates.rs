@@ -1,4 +1,4 @@
-//! Certificates of clients: who is let in, who is not and how that is told, and what cannot be gone around.
+//! Client certificate verification: accepted and rejected clients, host isolation.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,14 +13,15 @@ use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
-/// A program that asks clients of its one host for certificates.
+/// A proxy whose host requests client certificates.
 struct VerifyingProxy {
     gatepost: Gatepost,
     origin: Origin,
 }
 
 impl VerifyingProxy {
-    /// `lists` writes the files beside the authority's, and names more keys.
+    /// Starts the proxy. `more_keys` may write files beside that of the CA and returns additional keys of
+    /// `client_certificates`.
     fn start(client_ca: &ClientCa, verify: &str, more_keys: impl Fn(&Configuration) -> String) -> VerifyingProxy {
         let origin = greeting();
         let configuration = Configuration::new();
@@ -30,13 +31,13 @@ impl VerifyingProxy {
         VerifyingProxy { gatepost, origin }
     }
 
-    /// The answer to a client.
+    /// Returns status and body of the response to a client.
     fn response(&self, tls: &Tls) -> (u16, String) {
         let response = Client::tls(self.gatepost.https(), tls, GITLAB).get("/");
         (response.status(), response.text())
     }
 
-    /// The alert that a client gets. With TLS 1.3 it has finished its handshake by then.
+    /// Returns the alert sent to a client. With TLS 1.3 the client has completed its handshake by then.
     fn alert(&self, tls: &Tls) -> String {
         let error = match tls.connect(self.gatepost.https()) {
             Err(error) => error,
@@ -98,7 +99,8 @@ fn optional_mode_accepts_clients_with_and_without_certificate() {
 
 #[test]
 fn optional_mode_rejects_a_certificate_of_an_unknown_ca() {
-    // The same name, so that the client believes that it is asked for this one.
+    // The name of the CA is the same, so the client selects this certificate for the server's
+    // `certificate_authorities`.
     let other_ca = ClientCa::new("Clients");
     let proxy = VerifyingProxy::start(&ClientCa::new("Clients"), "optional", no_more_keys);
     let alert = proxy.alert(&Tls::to(GITLAB).with_client_certificate(&other_ca.client("mallory")).only(&TLS12));
@@ -180,7 +182,8 @@ fn sessions_with_client_certificates_are_not_resumed() {
     }
 }
 
-/// GITLAB asks for certificates, MATTERMOST does not; both share an address and a certificate of their own.
+/// [`GITLAB`] requires client certificates, [`MATTERMOST`] does not; both share a listen address and a server
+/// certificate.
 fn verifying_host_beside_open_host(client_ca: &ClientCa, gitlab: &Origin, mattermost: &Origin) -> Gatepost {
     let configuration = Configuration::new();
     let line = client_certificates_line("required", &client_ca.write(configuration.directory()), "");

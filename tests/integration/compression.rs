@@ -1,4 +1,4 @@
-//! Which answers are compressed, and that they stay what they are.
+//! Response compression: which responses are compressed, and that they stay intact.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use crate::support::origin::{Origin, OriginConnection, Script, responds, respons
 use crate::support::pattern::{Pattern, pattern};
 use crate::support::signal::{TestSignalReceiver, test_signal};
 
-/// A text that shrinks.
+/// A compressible text.
 fn text() -> String {
     "all work and no play ".repeat(100)
 }
 
-/// What `compression` makes of an answer with these fields, for a client that accepts gzip.
+/// Returns the response to a client that accepts gzip, for an upstream response with these fields.
 fn response_compressed_by(compression: &str, status: &str, fields: &[(&str, &str)]) -> Message {
     response_to(compression, &response_bytes(status, fields, text()), &["Accept-Encoding: gzip"])
 }
@@ -37,7 +37,7 @@ fn response_to(compression: &str, response: &[u8], request: &[&str]) -> Message 
 
 fn is_compressed(response: &Message) -> bool {
     let has_header = response.head.value("content-encoding") == Some("gzip");
-    assert_eq!(has_header, response.body.starts_with(&[0x1f, 0x8b]), "the header and the body disagree");
+    assert_eq!(has_header, response.body.starts_with(&[0x1f, 0x8b]), "Content-Encoding does not match the body");
     has_header
 }
 
@@ -226,7 +226,7 @@ fn compressed_responses_are_complete_over_http2() {
     assert_eq!(decompressed(&response.body), text().as_bytes());
 }
 
-/// Sends a line of text for each cue, and then ends.
+/// Sends one line of text for each signal, then ends the response.
 fn line_per_signal(signal: TestSignalReceiver, lines: usize) -> impl Script {
     move |connection: &mut OriginConnection| -> io::Result<()> {
         connection.read_request()?;
@@ -239,11 +239,11 @@ fn line_per_signal(signal: TestSignalReceiver, lines: usize) -> impl Script {
     }
 }
 
-/// Reads chunks until `expected` has come out of the decoder.
+/// Reads chunks until the decoder has returned `expected`.
 fn read_until(client: &mut Client, decoder: &mut flate2::write::GzDecoder<Vec<u8>>, expected: &[u8]) {
     while decoder.get_ref() != expected {
         let chunk = client.chunk();
-        assert!(!chunk.is_empty(), "the answer ended after {:?}", decoder.get_ref());
+        assert!(!chunk.is_empty(), "the response ended after {:?}", decoder.get_ref());
         decoder.write_all(&chunk).unwrap();
         decoder.flush().unwrap();
     }
@@ -283,7 +283,7 @@ fn a_large_compressed_response_is_complete() {
     }
 }
 
-/// Bytes that do not shrink, without an end; counts those that went out.
+/// Sends endless incompressible data and counts the bytes sent.
 fn incompressible_stream(sent: Arc<AtomicU64>) -> impl Script {
     move |connection: &mut OriginConnection| -> io::Result<()> {
         connection.read_request()?;
@@ -310,7 +310,7 @@ fn a_client_that_does_not_read_applies_backpressure_to_the_upstream() {
     client.request("GET / HTTP/1.1", &["Accept-Encoding: gzip"]);
     assert_eq!(client.head().value("content-encoding"), Some("gzip"));
     let taken = settled(TIMEOUT, || sent.load(Ordering::Relaxed));
-    assert!(taken < 64 << 20, "{taken} bytes went to a client that reads nothing");
+    assert!(taken < 64 << 20, "{taken} bytes were read from the upstream for a client that reads nothing");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `gatepost doctor`: what is found wrong on a machine, and that a healthy one is left alone.
+//! `gatepost doctor`: problems and warnings, and none on a healthy machine.
 
 use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
@@ -23,14 +23,15 @@ fn healthy_configuration(origin: &Origin) -> Configuration {
     private_configuration().host(Host::new(GITLAB, origin))
 }
 
-/// In a directory that is for the account of the tests alone, as one with keys should be.
+/// Creates a configuration in a directory that only the account of the tests can read, as recommended for
+/// keys.
 fn private_configuration() -> Configuration {
     let configuration = Configuration::new();
     fs::set_permissions(configuration.directory(), Permissions::from_mode(0o700)).unwrap();
     configuration
 }
 
-/// An account that has nothing to do with the files of a test.
+/// Serves as an account without access to the files of the test.
 const OTHER_ACCOUNT: &str = "user = \"nobody\"";
 
 #[track_caller]

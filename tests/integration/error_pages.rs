@@ -1,4 +1,4 @@
-//! What clients are shown instead of a bare error.
+//! Error pages for local errors and for intercepted upstream errors.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::ports::ReservedPort;
 
-/// An application that answers with the status that the path names.
+/// An upstream whose response status depends on the path.
 fn origin() -> Origin {
     Origin::tcp(responds(|request| match String::from_utf8_lossy(request.head.target()).as_ref() {
-        "/404" | "/api/404" => response_bytes("404 Not Found", &[("X-Own", "yes")], "the application's own"),
+        "/404" | "/api/404" => response_bytes("404 Not Found", &[("X-Own", "yes")], "upstream body"),
         "/401" => response_bytes("401 Unauthorized", &[("WWW-Authenticate", "Basic realm=\"x\"")], "who are you"),
-        "/503" => response_bytes("503 Service Unavailable", &[], "the application's own"),
+        "/503" => response_bytes("503 Service Unavailable", &[], "upstream body"),
         _ => ok("fine"),
     }))
 }
@@ -49,7 +49,7 @@ fn upstream_errors_are_forwarded_without_intercept_errors() {
     let host = Host::new(GITLAB, &origin).with(&format!("error_page = [{NOT_FOUND}]"));
     let gatepost = Gatepost::with_host(host);
     let response = gatepost.client().get("/404");
-    assert_eq!((response.status(), response.text().as_str()), (404, "the application's own"));
+    assert_eq!((response.status(), response.text().as_str()), (404, "upstream body"));
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn intercepted_errors_keep_only_their_status() {
         (response.text().as_str(), response.head.value("www-authenticate")),
         ("no", Some("Basic realm=\"x\""))
     );
-    assert_eq!(client.get("/503").text(), "the application's own");
-    assert_eq!(client.get("/api/404").text(), "the application's own");
+    assert_eq!(client.get("/503").text(), "upstream body");
+    assert_eq!(client.get("/api/404").text(), "upstream body");
     assert_eq!(client.get("/").text(), "fine");
 }
 

@@ -1,4 +1,4 @@
-//! `Expect: 100-continue` is the application's to answer (RFC 9110 section 10.1.1).
+//! `Expect: 100-continue` is forwarded to the upstream (RFC 9110 section 10.1.1).
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -58,7 +58,10 @@ fn the_body_is_requested_after_one_second_without_100_continue() {
     let mut client = start_upload(&gatepost);
     assert_eq!(client.head().status(), 100);
     let elapsed = start.elapsed();
-    assert!(elapsed > Duration::from_millis(800) && elapsed < Duration::from_secs(4), "invited after {elapsed:?}");
+    assert!(
+        elapsed > Duration::from_millis(800) && elapsed < Duration::from_secs(4),
+        "100 Continue received after {elapsed:?}"
+    );
     client.send("body");
     assert_eq!(client.response().text(), "body");
 }
@@ -80,7 +83,7 @@ fn a_client_that_does_not_wait_for_100_continue_is_served() {
         response = client.response();
     }
     assert_eq!((response.status(), response.text().as_str()), (200, "body"));
-    assert_eq!(response.head.value("connection"), None, "the connection goes on");
+    assert_eq!(response.head.value("connection"), None, "the connection stays open");
 }
 
 #[test]
@@ -97,8 +100,8 @@ fn an_upstream_connection_is_not_reused_before_the_body_is_sent() {
     let gatepost = Gatepost::serving(&origin);
     let mut client = start_upload(&gatepost);
     assert_eq!(client.response().status(), 401);
-    // The client may send the body after all, or the next request: with this much ambiguity the
-    // connection must end, or have a request follow that is read as one.
+    // The client may send the body or the next request. The proxy must close the connection, or parse what
+    // follows as a request.
     client.try_send(client.request_bytes("GET /second HTTP/1.1", &[]));
     if let Ok(response) = client.try_response() {
         assert_eq!(response.text(), "second");
@@ -115,7 +118,7 @@ fn no_100_continue_is_sent_after_the_response_has_started() {
             let between = if before.is_empty() { "" } else { "\r\n" };
             let head = connection.read_head()?;
             connection.send(format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n{before}0123456789"))?;
-            // The body comes when the proxy holds it back no longer.
+            // The upstream receives the body once the proxy requests it from the client.
             connection.read_rest_of(head)?;
             connection.send(format!("{between}{before}abcdefghij{after}"))
         });

@@ -1,4 +1,4 @@
-//! Ends of certificates: who is told of them, and when.
+//! Certificate expiry in `check`, in the log and in metrics.
 
 use crate::support::TIMEOUT;
 use crate::support::certs::clients::ClientCa;
@@ -15,7 +15,7 @@ fn greeting() -> Origin {
     Origin::tcp(responds(|_| ok("hello")))
 }
 
-/// One host with this certificate.
+/// Configures one host with this certificate.
 fn with_certificate(leaf: &Leaf, origin: &Origin) -> (Configuration, Files) {
     let configuration = Configuration::new();
     let files = leaf.write(configuration.directory(), "live");
@@ -26,7 +26,7 @@ fn check_expiring_in(days: i64) -> CommandOutput {
     with_certificate(&certs::expiring_in(days, &[GITLAB]), &greeting()).0.check()
 }
 
-/// What the page of metrics has of a file, in days from now.
+/// Returns the days until the expiry that the metrics contain for a file.
 fn days_left(port: &ReservedPort, kind: &str, file: &str) -> u64 {
     let page = Client::plain(port.address(), "localhost").get("/metrics").text();
     let name = format!("gatepost_expiry_timestamp_seconds{{host=\"gitlab.test\",kind=\"{kind}\",file=\"");
@@ -54,7 +54,7 @@ fn check_warns_about_an_intermediate_that_expires_before_the_leaf() {
     assert!(output.stderr.contains(warning), "{output:?}");
     let leaf = certs::with_intermediate_expiring_in(-3, &[GITLAB]);
     let output = with_certificate(&leaf, &greeting()).0.check();
-    assert_eq!(output.code, Some(0), "clients may know another way: {output:?}");
+    assert_eq!(output.code, Some(0), "clients may know another chain: {output:?}");
     assert!(output.stderr.contains("intermediate certificate of CN=Test intermediate expired 2 days ago"));
 }
 

@@ -1,4 +1,4 @@
-//! What a `gitlab.rb` has the proxy say by itself while GitLab is down.
+//! Local responses of a `gitlab.rb` configuration while GitLab is down.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::support::ports::ReservedPort;
 use crate::support::process::Process;
 use crate::support::tls::Tls;
 
-/// The program with what the package would have on disk, and nobody behind it.
+/// A proxy configured by a `gitlab.rb`, with the files of the package and no upstream.
 struct GitlabRbProxy {
     process: Process,
     https: ReservedPort,
@@ -91,7 +91,7 @@ fn other_requests_get_the_502_page() {
         assert_eq!(response.status(), 502, "{target}");
         assert!(response.text().contains("Maintenance</h1><p>Until <b>7:00</b>.</p>"), "{}", response.text());
     }
-    // The pages themselves are nothing to ask for.
+    // The error pages themselves are not reachable by path.
     assert_eq!(client.get("/502.html").status(), 404);
 }
 

@@ -1,10 +1,10 @@
-//! A `gitlab.rb` on the command line: its sources, its mistakes, and what is said about them.
+//! `gitlab.rb` on the command line: its sources, errors and warnings.
 
 use tempfile::TempDir;
 
 use crate::support::process::{CommandOutput, run};
 
-/// Runs `command --gitlab-rb` on the first of some files in a directory of their own.
+/// Writes the files to a temporary directory and runs `command --gitlab-rb` on the first one.
 fn with_files(command: &[&str], files: &[(&str, &str)]) -> CommandOutput {
     let directory = TempDir::new().unwrap();
     for (name, text) in files {
@@ -70,7 +70,7 @@ fn output_to_a_pipe_has_no_color_and_fits_80_columns() {
     let explained = with_files(&["explain"], &[("gitlab.rb", text)]);
     assert_eq!(explained.code, Some(0), "{explained:?}");
     assert!(!explained.stdout.contains('\u{1b}') && !explained.stderr.contains('\u{1b}'), "{explained:?}");
-    // A path is never cut.
+    // Lines with a path may be longer: paths are not wrapped.
     let breakable = |line: &&str| !line.contains("gitlab.rb");
     let wide = explained.stdout.lines().filter(breakable).find(|line| line.chars().count() > 80);
     assert_eq!(wide, None);

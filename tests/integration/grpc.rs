@@ -1,4 +1,4 @@
-//! gRPC: HTTP/2 from the client to the application, with trailers, and with streams in both directions.
+//! gRPC: HTTP/2 on both sides, with trailers and bidirectional streams.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ fn request_and_response_trailers_are_forwarded() {
     ] {
         assert_eq!(head.headers[name], value, "{name}");
     }
-    assert!(!head.headers.contains_key("host"), "the host is in :authority");
+    assert!(!head.headers.contains_key("host"), "the host is sent in :authority");
 }
 
 #[test]

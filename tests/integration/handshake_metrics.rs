@@ -1,4 +1,4 @@
-//! Handshakes on the page of metrics: what was agreed on, and why some failed.
+//! Metrics of TLS handshakes: negotiated parameters and failures.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -32,7 +32,7 @@ impl MetricsProxy {
         MetricsProxy { gatepost: Gatepost::start(configuration.process(&status)), port, _origin: origin }
     }
 
-    /// Waits for a sample with this value; the page has none for what never happened.
+    /// Waits for a sample with this value. Samples without events are absent.
     #[track_caller]
     fn expect(&self, sample: &str) {
         eventually(TIMEOUT, || {
@@ -41,7 +41,7 @@ impl MetricsProxy {
         });
     }
 
-    /// Waits for the count of failures of a kind.
+    /// Waits for the number of handshake failures of one kind.
     #[track_caller]
     fn expect_failures(&self, kind: &str, count: usize) {
         self.expect(&format!("gatepost_tls_handshake_failures_total{{kind=\"{kind}\"}} {count}"));
@@ -91,12 +91,12 @@ fn failed_handshakes_are_counted_by_reason() {
     proxy.expect_failures("left", 0);
     assert!(Tls::to(GITLAB).only(&TLS12).connect(address).is_err());
     proxy.expect_failures("nothing_in_common", 1);
-    // Nobody asks whether a host is ours while no certificate is obtained.
+    // Without ACME certificates, `acme-tls/1` is an unknown ALPN protocol.
     assert!(Tls::to(GITLAB).with_alpn(&["acme-tls/1"]).connect(address).is_err());
     proxy.expect_failures("nothing_in_common", 2);
     assert_eq!(Client::plain(address, GITLAB).get("/").status(), 400);
     proxy.expect_failures("plain_http", 1);
-    // The client asks for a name that the certificate is not for, and says so.
+    // The client requests a name that the certificate does not contain, and sends an alert.
     assert!(Tls::to("other.test").connect(address).is_err());
     proxy.expect_failures("client_refused", 1);
     drop(TcpStream::connect(address).unwrap());

@@ -1,4 +1,4 @@
-//! HTTP/2 from clients, HTTP/1.1 to applications.
+//! HTTP/2 from clients, forwarded as HTTP/1.1.
 
 use bytes::Bytes;
 use http::header::HeaderValue;
@@ -58,7 +58,7 @@ fn bodies_are_forwarded_unchanged_in_both_directions() {
     let mut client = gatepost.http2();
     let response = client.send_with(client.request("POST", "/"), &body).unwrap();
     assert!(response.body == body, "the body differs");
-    assert!(origin.only_request().body == body, "the body differs at the application");
+    assert!(origin.only_request().body == body, "the body received by the upstream differs");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_slow_stream_does_not_block_other_streams() {
 
 #[test]
 fn cookie_fields_are_joined() {
-    // RFC 9113 section 8.2.3: HTTP/1.1 has one Cookie line.
+    // RFC 9113 section 8.2.3: the fields are joined to one `Cookie` field for HTTP/1.1.
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
@@ -229,7 +229,7 @@ fn a_valid_request_of_handwritten_frames_is_served() {
 
 #[test]
 fn malformed_fields_are_rejected_or_removed() {
-    // RFC 9113 section 8.2: what would be something else in HTTP/1.1 makes a request malformed.
+    // RFC 9113 section 8.2: fields that would change their meaning in HTTP/1.1 make a request malformed.
     let malformed_fields = [
         ("transfer-encoding", "chunked"),
         ("connection", "close"),
@@ -253,7 +253,7 @@ fn malformed_fields_are_rejected_or_removed() {
             .heads()
             .iter()
             .all(|head| !head.has(field.0.trim()) && !String::from_utf8_lossy(&head.raw).contains("injected"));
-        assert!(outcome.is_rejection() || is_removed, "{field:?} passed: {outcome:?}");
+        assert!(outcome.is_rejection() || is_removed, "{field:?} was forwarded: {outcome:?}");
     }
 }
 
@@ -302,7 +302,7 @@ fn a_failed_stream_does_not_affect_other_streams() {
     }
 }
 
-/// A POST that announces more than the host takes.
+/// A POST request with this `content-length`, for hosts with a smaller body limit.
 fn oversized_post(length: &str) -> [(&str, &str); 5] {
     [(":method", "POST"), (":scheme", "https"), (":path", "/"), (":authority", GITLAB), ("content-length", length)]
 }
@@ -316,7 +316,7 @@ fn an_early_response_does_not_reset_the_stream_while_the_body_is_drained() {
     assert_eq!(frames.outcome(1), StreamOutcome::Status(None));
     frames.last_data(1, &[b'x'; 2000]);
     frames.request(3, &oversized_post("2000"), Body::Follows);
-    assert!(!frames.is_reset_before(1, 3), "the rest of the body is read, so there is nothing to reset");
+    assert!(!frames.is_reset_before(1, 3), "the remaining body is read, so the stream is not reset");
 }
 
 #[test]
@@ -352,13 +352,13 @@ fn http2_without_tls_is_rejected() {
     );
 }
 
-/// The fields of a request that is in order.
+/// The fields of a valid request.
 const VALID_REQUEST: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "https"), (":authority", GITLAB), (":path", "/open")];
 
 #[test]
 fn a_client_that_grants_no_stream_window_times_out() {
-    // The socket never blocks here: the client reads everything and grants nothing.
+    // The socket never blocks: the client reads everything and sends no WINDOW_UPDATE.
     let origin = Origin::tcp(endless_response());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.http2();
@@ -371,7 +371,7 @@ fn a_client_that_grants_no_stream_window_times_out() {
 
 #[test]
 fn a_client_that_stops_reading_times_out_with_bounded_memory() {
-    // Every window is open, so it is the socket that blocks.
+    // All windows are open, so the socket blocks.
     let origin = Origin::tcp(endless_response());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let base = gatepost.memory();
@@ -383,7 +383,7 @@ fn a_client_that_stops_reading_times_out_with_bounded_memory() {
     eventually(TIMEOUT, || origin.connections() == 4);
     eventually(TIMEOUT, || origin.open_connections() == 0);
     let growth = gatepost.memory().saturating_sub(base);
-    assert!(growth < 8 * 1024 * 1024, "{growth} bytes were held for a client that reads nothing");
+    assert!(growth < 8 * 1024 * 1024, "{growth} bytes were buffered for a client that reads nothing");
     frames.drain();
 }
 

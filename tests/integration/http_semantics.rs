@@ -1,4 +1,4 @@
-//! HTTP/1 beyond the simple case: trailers, answers without bodies, old clients, pipelining.
+//! HTTP/1 semantics: trailers, responses without body, HTTP/1.0, pipelining, reuse.
 
 use std::thread;
 
@@ -9,7 +9,7 @@ use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, OriginConnection, ok, responds, response_bytes};
 
-/// A proxy whose application always sends these bytes.
+/// Starts a proxy whose upstream sends these bytes for every request.
 fn gatepost_behind(response: impl Into<Vec<u8>>) -> (Origin, Gatepost) {
     let response = response.into();
     let origin = Origin::tcp(responds(move |_| response.clone()));
@@ -222,7 +222,7 @@ fn a_request_without_body_is_forwarded_without_framing() {
 
 #[test]
 fn an_empty_post_keeps_content_length_0() {
-    // Some applications answer 411 to a POST that states no length.
+    // Some servers respond with 411 to a POST request without `Content-Length`.
     let (origin, gatepost) = gatepost_behind(ok(""));
     gatepost.client().post("/", b"");
     assert_eq!(origin.only_request().head.value("content-length"), Some("0"));

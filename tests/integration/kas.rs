@@ -1,4 +1,4 @@
-//! The agent server for Kubernetes behind GitLab's host, as a `gitlab.rb` asks for it.
+//! GitLab agent server for Kubernetes (KAS), configured by `gitlab.rb`.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::support::process::Process;
 use crate::support::tls::Tls;
 use crate::support::upstream_server::UpstreamServer;
 
-/// The program, serving what a `gitlab.rb` says.
+/// A proxy configured by a `gitlab.rb`.
 struct GitlabRbProxy {
     process: Process,
     port: ReservedPort,
@@ -23,7 +23,7 @@ struct GitlabRbProxy {
 }
 
 impl GitlabRbProxy {
-    /// GitLab at `workhorse`, and `lines` about the agent server.
+    /// Serves GitLab from `workhorse`; `lines` configure KAS.
     fn serving(workhorse: &Origin, lines: &str) -> GitlabRbProxy {
         let (directory, port) = (TempDir::new().unwrap(), ReservedPort::new());
         let files = certs::leaf(&[GITLAB]).write(directory.path(), GITLAB);
@@ -132,7 +132,7 @@ fn a_kas_certificate_is_pinned() {
     assert_eq!(response.trailers["grpc-status"], "0");
 }
 
-/// Agrees to SPDY, and sends every byte back.
+/// Accepts an upgrade to SPDY, then echoes.
 fn spdy() -> Origin {
     Origin::tcp(|connection: &mut crate::support::origin::OriginConnection| {
         connection.read_request()?;

@@ -1,4 +1,4 @@
-//! Limits: sizes that are refused, and clients that take too long.
+//! Limits of request sizes and client timeouts.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,11 @@ fn a_413_closes_the_connection_unless_the_body_was_received() {
     client.expect_closed();
     let mut client = gatepost.client();
     client.send([&head[..], &[b'x'; 1025]].concat());
-    assert_eq!(client.response().head.value("connection"), None, "all of the body is there, and is skipped");
+    assert_eq!(
+        client.response().head.value("connection"),
+        None,
+        "the received body is skipped and the connection stays open"
+    );
     assert_eq!(client.get("/").text(), "taken");
 }
 
@@ -213,10 +217,10 @@ fn an_incomplete_head_times_out_after_30_seconds() {
         client.wire().set_receive_timeout(Duration::from_secs(75)).unwrap();
     }
     incomplete.read_until_close();
-    assert!((25..40).contains(&start.elapsed().as_secs()), "given up after {:?}", start.elapsed());
+    assert!((25..40).contains(&start.elapsed().as_secs()), "closed after {:?}", start.elapsed());
     idle.read_until_close();
 }
 
-/// A body in chunks with a pause within.
+/// A chunked body with a pause between two chunks.
 const CHUNKED_WITH_PAUSE: (&str, &str, &str) =
     ("Transfer-Encoding: chunked", "4\r\nsome\r\n", "4\r\nmore\r\n0\r\n\r\n");

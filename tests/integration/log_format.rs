@@ -1,4 +1,4 @@
-//! Access logs in a format of the administrator's.
+//! Access logs in a configured format.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::support::origin::{Origin, ok, responds, response_bytes, upgrades_and_
 use crate::support::ports::ReservedPort;
 use crate::support::tls::Tls;
 
-/// A host whose log has this format.
+/// A host with this access log format.
 fn host(origin: &Origin, format: &str) -> Host {
     Host::new(GITLAB, origin).with(&format!("access_log_format = {format:?}"))
 }
 
-/// The line of one request with these header lines.
+/// Returns the log line of one request with these header lines.
 fn line_of(format: &str, target: &str, fields: &[&str]) -> String {
     let origin = Origin::tcp(responds(|_| {
         response_bytes(
@@ -32,7 +32,8 @@ fn line_of(format: &str, target: &str, fields: &[&str]) -> String {
     gatepost.access_log(1).remove(0)
 }
 
-/// What each variable says of a request for `/a?x=1` over HTTPS, in the order of the alphabet.
+/// Expected value of each variable, as a regular expression, for a request for `/a?x=1` over HTTPS; in
+/// alphabetical order.
 const EXPECTED: [(&str, &str); 71] = [
     ("args", "x=1"),
     ("body_bytes_sent", "5"),
@@ -231,7 +232,7 @@ fn a_tunnel_is_logged_at_its_end() {
     assert_eq!(client.upgrade("/ws?token=s", "websocket").status(), 101);
     client.send("ping");
     client.exactly(4);
-    assert!(gatepost.access_log(0).is_empty(), "logged before it ended");
+    assert!(gatepost.access_log(0).is_empty(), "logged before the tunnel ended");
     client.finish();
     client.expect_closed();
     let line = gatepost.access_log(1).remove(0);

@@ -1,4 +1,4 @@
-//! Raw nginx text of a `gitlab.rb`: what administrators put there does the same here.
+//! nginx configuration text in a `gitlab.rb`: the proxy behaves as nginx does.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn gitlab_origin() -> Origin {
     Origin::tcp(responds(|_| ok("from gitlab")))
 }
 
-/// GitLab's host with this text in its server block.
+/// Serves GitLab's host with this text in its server block.
 fn serving_nginx_text(origin: &Origin, text: &str) -> Gatepost {
     Gatepost::serving_gitlab_rb(origin, &format!("nginx['custom_gitlab_server_config'] = <<~'EOS'\n{text}\nEOS\n"))
 }
@@ -110,7 +110,7 @@ fn redirects_keep_or_drop_path_and_query_as_nginx_does() {
         );
     }
     assert_eq!(get(&gatepost, "/older").text(), "from gitlab");
-    // This would lead to another host than the text says.
+    // The literal replacement would redirect to another host than the configured one.
     assert_eq!(get(&gatepost, "/moved.evil.test/").status(), 400);
 }
 

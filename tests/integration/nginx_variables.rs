@@ -1,4 +1,4 @@
-//! nginx's variables in headers: what the application receives, and what clients do.
+//! nginx variables in request and response headers.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::support::origin::{Origin, ok, responds, upgrades_and_echoes};
 use crate::support::socket::connect;
 use crate::support::tls::Tls;
 
-/// An HTTPS host whose header `X-A`, for the application, is a template.
+/// An HTTPS host that sets the request header `X-A` to a template.
 fn host(origin: &Origin, template: &str) -> Host {
     Host::new(GITLAB, origin).with(&format!("request_headers = {{ \"X-A\" = {template:?} }}"))
 }
 
-/// The head that reaches the application when a client sends a request with these header lines.
+/// Returns the head forwarded for a request with these header lines.
 fn head_of(template: &str, target: &str, fields: &[&str]) -> Head {
     let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, template));

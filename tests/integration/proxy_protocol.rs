@@ -1,4 +1,4 @@
-//! The PROXY protocol: a header in front of every connection, before TLS and on every port of a host.
+//! PROXY protocol: a header before TLS on every connection to a host's ports.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -28,26 +28,26 @@ fn trusting_host(origin: &Origin) -> Host {
     proxy_protocol_host(origin).with("client_address = { trusted = [\"127.0.0.1\"] }")
 }
 
-/// A connection that begins with these bytes.
+/// Connects and sends these bytes.
 fn connect_with_header(header: &[u8], address: SocketAddr) -> TcpStream {
     let mut tcp = connect(address).unwrap();
     tcp.write_all(header).unwrap();
     tcp
 }
 
-/// A TLS client behind a header.
+/// Connects, sends a header and completes a TLS handshake.
 fn tls_client_with_header(header: &[u8], gatepost: &Gatepost) -> Client {
     let tls = Tls::to(GITLAB).over(connect_with_header(header, gatepost.https())).unwrap();
     Client::new(Arc::new(tls), GITLAB)
 }
 
-/// A header of version 2.
+/// Encodes a header of version 2.
 fn v2_header(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
     let length = u16::try_from(block.len()).unwrap().to_be_bytes();
     [b"\r\n\r\n\0\r\nQUIT\n", &[command, family][..], &length, block].concat()
 }
 
-/// From 192.0.2.8, port 4660.
+/// Source 192.0.2.8, port 4660.
 const V2_ADDRESSES: [u8; 12] = [192, 0, 2, 8, 192, 0, 2, 1, 0x12, 0x34, 1, 187];
 
 #[track_caller]
@@ -232,5 +232,5 @@ fn a_missing_header_times_out_after_10_seconds() {
         client.wire().set_receive_timeout(Duration::from_secs(30)).unwrap();
         client.expect_closed();
     }
-    assert!((8..20).contains(&start.elapsed().as_secs()), "given up after {:?}", start.elapsed());
+    assert!((8..20).contains(&start.elapsed().as_secs()), "closed after {:?}", start.elapsed());
 }

@@ -1,4 +1,4 @@
-//! The plain port: 301 to the same place over HTTPS, and never anywhere else.
+//! Plain port: 301 to the same target over HTTPS, never to another host.
 
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
@@ -8,7 +8,7 @@ fn greeting() -> Origin {
     Origin::tcp(responds(|_| ok("hello")))
 }
 
-/// Where a GET for `target` on the plain port is sent.
+/// Returns the `Location` for a GET request on the plain port.
 fn location(gatepost: &Gatepost, host: &str, target: &[u8]) -> Vec<u8> {
     let mut client = gatepost.plain_client_of(host);
     client.send([b"GET ", target, b" HTTP/1.1\r\nHost: ", host.as_bytes(), b"\r\n\r\n"].concat());
@@ -108,7 +108,7 @@ fn an_invalid_host_is_never_redirected() {
 
 #[test]
 fn redirect_has_no_strict_transport_security() {
-    // RFC 6797 section 7.2: never over plain HTTP.
+    // RFC 6797 section 7.2: HSTS is not sent over plain HTTP.
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     assert!(!gatepost.plain_client_of(GITLAB).get("/").head.has("strict-transport-security"));

@@ -1,4 +1,4 @@
-//! What the application is told about a request, and what no client can make it believe.
+//! Request headers: forwarding headers, untrusted and hop-by-hop fields.
 
 use crate::support::client::Client;
 use crate::support::configuration::{GITLAB, Host};
@@ -11,7 +11,7 @@ fn greeting() -> Origin {
     Origin::tcp(responds(|_| ok("hello")))
 }
 
-/// The head that reaches the application when a TLS client sends these header lines.
+/// Returns the head forwarded for a request with these header lines over TLS.
 fn forwarded_head(fields: &[&str]) -> Head {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
@@ -75,7 +75,7 @@ fn other_untrusted_forwarding_headers_are_removed() {
     assert!(!String::from_utf8_lossy(&head.raw).contains("evil"));
 }
 
-/// A server that takes trailers for headers would believe them.
+/// A server that merges trailers into headers would trust them.
 #[test]
 fn untrusted_fields_are_removed_from_trailers() {
     let origin = greeting();
@@ -100,7 +100,7 @@ fn a_plain_host_is_forwarded_with_scheme_http() {
 
 #[test]
 fn header_names_with_underscore_are_removed() {
-    // Applications that make CGI names of headers cannot tell `_` from `-`.
+    // Applications that convert header names to CGI variables cannot distinguish `_` and `-`.
     let head = forwarded_head(&["X_Forwarded_For: 6.6.6.6", "X_Real_IP: 6.6.6.6", "Good-Name: kept"]);
     assert_eq!(head.value("good-name"), Some("kept"));
     assert!(!String::from_utf8_lossy(&head.raw).contains("6.6.6.6"));

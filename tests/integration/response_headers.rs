@@ -1,4 +1,4 @@
-//! What clients are told: the application's words, without what is between it and the proxy.
+//! Response headers: forwarded, added and removed fields.
 
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
@@ -6,7 +6,7 @@ use crate::support::message::Message;
 use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::ports::ReservedPort;
 
-/// What a TLS client gets when the application answers with `answer`.
+/// Returns what a TLS client receives if the upstream sends `response`.
 fn response_of(response: Vec<u8>) -> Message {
     let origin = Origin::tcp(responds(move |_| response.clone()));
     Gatepost::serving(&origin).client().get("/")

@@ -1,4 +1,4 @@
-//! Sessions that are resumed: over a renewal of certificates, over a restart, and at another process.
+//! TLS session resumption after a reload, a restart, and at another process.
 
 use std::fs;
 use std::path::Path;
@@ -23,10 +23,10 @@ fn greeting() -> Origin {
     Origin::tcp(responds(|_| ok("hello")))
 }
 
-/// Whether a client that may remember a session resumed it.
+/// Connects and returns whether the session was resumed.
 fn resumes(gatepost: &Gatepost, tls: &Tls, client_config: &Arc<ClientConfig>) -> bool {
     let stream = Arc::new(tls.connect_with(client_config, gatepost.https()).unwrap());
-    // The tickets of TLS 1.3 come after the handshake.
+    // The client reads a response, because TLS 1.3 tickets follow the handshake.
     assert_eq!(Client::new(stream.clone(), GITLAB).get("/").text(), "hello");
     stream.is_resumed()
 }
@@ -64,19 +64,19 @@ fn tickets_are_sent_before_the_first_request() {
     let stream = Tls::to(GITLAB).only(&TLS13).connect(gatepost.https()).unwrap();
     stream.set_receive_timeout(Duration::from_millis(50)).unwrap();
     eventually(TIMEOUT, || {
-        // No answer comes, but what does come is looked at.
+        // No response arrives; the read processes the tickets.
         let _ = stream.receive(&mut [0; 1]);
         stream.tickets() == 2
     });
 }
 
-/// A program on the keys of a file, with its own address and directory.
+/// Starts a proxy with a ticket key file, its own address and its own directory.
 fn gatepost_with_ticket_keys(keys: &Path, origin: &Origin) -> Gatepost {
     let line = format!("ticket_keys = {keys:?}");
     Gatepost::start(Configuration::new().process(&line).host(Host::new(GITLAB, origin)))
 }
 
-/// Keys that are told apart by a byte each.
+/// Writes ticket keys; each byte is repeated to one key.
 fn write_keys(path: &Path, keys: &[u8]) {
     let new = path.with_extension("new");
     fs::write(&new, keys.iter().flat_map(|byte| [*byte; 80]).collect::<Vec<u8>>()).unwrap();

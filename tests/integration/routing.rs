@@ -1,4 +1,4 @@
-//! Which host and which route a request is for, and what happens when that is not clear.
+//! Selection of host and route, including ambiguous and invalid requests.
 
 use crate::support::certs;
 use crate::support::client::Client;
@@ -7,7 +7,7 @@ use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
-/// An application that answers with its own name, so that a test sees who answered.
+/// An upstream that responds with its name.
 fn origin_named(name: &'static str) -> Origin {
     Origin::tcp(responds(move |_| ok(name)))
 }
@@ -252,7 +252,7 @@ fn a_close_route_sends_no_response() {
     assert_eq!(http2.get("/").body, b"gitlab"[..]);
 }
 
-/// hyper asks for no body after HEAD, so nothing that hides in a body could close the connection.
+/// hyper reads no body after HEAD, so an error in a response body could not close the connection.
 #[test]
 fn a_close_route_sends_no_response_to_any_method() {
     let origin = origin_named("gitlab");

@@ -1,4 +1,4 @@
-//! The support against itself: a client that talks to a scripted application directly.
+//! Tests of the harness: a client connected directly to a scripted upstream.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::support::upstream_server::UpstreamServer;
 fn direct(origin: &Origin) -> Client {
     match origin.upstream() {
         Upstream::Tcp(address) => Client::plain(*address, GITLAB),
-        Upstream::Unix(path) => panic!("a client cannot reach {}", path.display()),
+        Upstream::Unix(path) => panic!("a client cannot connect to {}", path.display()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Stopping: nothing new is taken, what runs may finish, and there is an end to waiting.
+//! Graceful shutdown: new connections, requests in flight, and the timeout.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ fn a_partially_received_request_gets_a_response_before_the_close() {
     let origin = Origin::tcp(responds(|request| ok(request.target())));
     let mut gatepost = gatepost_with_shutdown_timeout(&origin, "30s");
     let mut client = gatepost.client();
-    // The answer to the first shows that the part of the second has been read, too.
+    // The response to the first request shows that the part of the second one has been read, too.
     let first = client.request_bytes("GET /first HTTP/1.1", &[]);
     client.send([&first[..], b"GET /second HTTP/1.1\r\n"].concat());
     assert_eq!(client.response().text(), "/first");
@@ -87,7 +87,7 @@ fn http2_clients_receive_goaway() {
     let mut client = gatepost.http2();
     client.get("/");
     gatepost.terminate();
-    // Only a GOAWAY without an error is an orderly end.
+    // Only GOAWAY with NO_ERROR is a graceful close.
     assert!(client.wait_for_close().is_ok());
     assert_eq!(gatepost.wait_exit(TIMEOUT).code(), Some(0));
 }
@@ -139,7 +139,7 @@ fn tunnels_that_exceed_the_timeout_are_aborted_and_counted() {
     let start = Instant::now();
     gatepost.terminate();
     assert_eq!(gatepost.wait_exit(Duration::from_secs(4)).code(), Some(0));
-    assert!(start.elapsed() > Duration::from_millis(900), "cut after {:?} already", start.elapsed());
+    assert!(start.elapsed() > Duration::from_millis(900), "aborted after only {:?}", start.elapsed());
     for client in &mut clients {
         client.expect_closed();
     }

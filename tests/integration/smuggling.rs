@@ -1,5 +1,6 @@
-//! Messages that two parsers could read differently: refused, or passed on in a form that has one
-//! reading. Whatever hides in them never reaches the application as a request.
+//! Ambiguous messages are rejected or forwarded unambiguously.
+//!
+//! A request hidden in such a message never reaches the upstream as a request.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,15 +12,15 @@ use crate::support::gatepost::Gatepost;
 use crate::support::message::Message;
 use crate::support::origin::{Origin, OriginConnection, ok, responds, response_bytes};
 
-/// What came of an attack.
+/// Result of an attack.
 struct AttackResult {
     responses: Vec<Message>,
-    /// Targets of the requests that the application received.
+    /// Targets of the requests that the upstream received.
     forwarded: Vec<String>,
 }
 
-/// Sends raw bytes on a connection of their own and collects everything until it ends. The application
-/// reads strictly; a message with two readings fails the test.
+/// Sends raw bytes on a new connection and collects all responses until it ends. The upstream parses
+/// strictly; an ambiguous message fails the test.
 #[track_caller]
 fn attack(raw: &str) -> AttackResult {
     let origin = Origin::tcp(responds(|request| ok(request.target())));
@@ -32,7 +33,7 @@ fn attack_through(gatepost: &Gatepost, origin: &Origin, raw: &str) -> AttackResu
     let mut client = gatepost.plain_client_of(GITLAB);
     client.try_send(raw);
     let mut responses = Vec::new();
-    // Where the proxy waits for more of an incomplete message, or for another request, silence ends it.
+    // If the proxy waits for the rest of a message or for another request, the receive timeout ends the loop.
     client.wire().set_receive_timeout(RECEIVE_TIMEOUT).unwrap();
     while let Ok(response) = client.try_response() {
         responses.push(response);
@@ -44,8 +45,8 @@ fn attack_through(gatepost: &Gatepost, origin: &Origin, raw: &str) -> AttackResu
     AttackResult { responses, forwarded }
 }
 
-/// Every head the application saw has at most one framing, and nothing it was sent is left over as
-/// something that is no request.
+/// Fails unless every head that the upstream received has one framing, and no bytes are left over that are
+/// not a request.
 #[track_caller]
 fn assert_unambiguous(origin: &Origin) {
     for head in origin.heads() {
@@ -57,25 +58,30 @@ fn assert_unambiguous(origin: &Origin) {
     }
 }
 
-/// The attack is answered with 400 and nothing else happens.
+/// Fails unless the only response is 400 and nothing is forwarded.
 #[track_caller]
 fn assert_rejected(raw: &str) {
     let result = attack(raw);
     let statuses: Vec<_> = result.responses.iter().map(Message::status).collect();
-    assert_eq!(statuses, [400], "to {raw:?}");
-    assert!(result.forwarded.is_empty(), "{:?} was passed on from {raw:?}", result.forwarded);
+    assert_eq!(statuses, [400], "responses to {raw:?}");
+    assert!(result.forwarded.is_empty(), "{:?} was forwarded from {raw:?}", result.forwarded);
 }
 
-/// The attack is refused, or passed on as a message with one reading; what hides in it goes nowhere.
+/// Fails unless the attack is rejected or forwarded as an unambiguous message; the hidden request is never
+/// forwarded.
 #[track_caller]
 fn assert_not_smuggled(raw: &str) {
     let result = attack(raw);
-    assert!(!result.forwarded.iter().any(|it| it.contains("hidden")), "{:?} from {raw:?}", result.forwarded);
+    assert!(
+        !result.forwarded.iter().any(|it| it.contains("hidden")),
+        "{:?} was forwarded from {raw:?}",
+        result.forwarded
+    );
     let statuses: BTreeSet<_> = result.responses.iter().map(Message::status).collect();
-    assert!(statuses.is_subset(&BTreeSet::from([200, 400, 501])), "{statuses:?} to {raw:?}");
+    assert!(statuses.is_subset(&BTreeSet::from([200, 400, 501])), "statuses {statuses:?} for {raw:?}");
 }
 
-/// A POST with these framing lines and this body, followed by nothing.
+/// Returns a POST request with these framing fields and this body.
 fn post(framing: &[&str], body: &str) -> String {
     format!("POST /open HTTP/1.1\r\nHost: {GITLAB}\r\n{}\r\n\r\n{body}", framing.join("\r\n"))
 }
@@ -88,14 +94,14 @@ fn content_length_beside_transfer_encoding_is_unambiguous() {
     assert_single_response(&post(&["Transfer-Encoding: chunked", &length], &chunked_then_hidden));
 }
 
-/// By chunked framing the hidden request is an ordinary second one. A proxy may answer it as such only
-/// if it closed the first message the same way towards the application; RFC 9112 section 6.1 wants the
-/// connection closed instead, and so do we.
+/// With chunked framing the hidden request is an ordinary second request. A proxy may serve it only if it
+/// ends the first message at the same point towards the upstream. RFC 9112 section 6.1 requires closing the
+/// connection instead; this proxy closes it.
 #[track_caller]
 fn assert_single_response(raw: &str) {
     let result = attack(raw);
     assert!(!result.forwarded.iter().any(|it| it.contains("hidden")), "{:?}", result.forwarded);
-    assert_eq!(result.responses.len(), 1, "the connection must end after an ambiguous request");
+    assert_eq!(result.responses.len(), 1, "the connection must be closed after an ambiguous request");
 }
 
 #[test]
@@ -115,7 +121,7 @@ fn a_non_numeric_content_length_is_rejected() {
     for length in ["+4", "-1", "0x4", "4 4", "4,", "", "99999999999999999999999", "4.0", "\u{b}4"] {
         let raw = post(&[&format!("Content-Length: {length}")], "body");
         let result = attack(&raw);
-        assert!(result.forwarded.is_empty(), "{length:?} was passed on");
+        assert!(result.forwarded.is_empty(), "{length:?} was forwarded");
         assert!(result.responses.iter().all(|it| it.status() == 400), "{length:?}");
     }
 }
@@ -150,7 +156,7 @@ fn unusual_spellings_of_chunked_are_unambiguous() {
             assert!(["/open", "/hidden"].contains(&request.as_str()), "{lines:?}: {request}");
         }
         let only_hidden = result.forwarded == ["/hidden"];
-        assert!(!only_hidden, "{lines:?}: only the hidden request arrived");
+        assert!(!only_hidden, "{lines:?}: only the hidden request was forwarded");
     }
 }
 
@@ -255,8 +261,8 @@ fn the_body_of_a_misdirected_request_is_not_parsed_as_a_request() {
 
 #[test]
 fn a_body_unread_by_the_upstream_is_not_its_next_request() {
-    // The application answers each head at once and then takes whatever follows as the next request:
-    // what a careless server does. Only a proxy that gives such a connection up is safe with it.
+    // This upstream responds to each head immediately and parses what follows as the next request. Only a
+    // proxy that does not reuse such a connection is safe with it.
     let origin = Origin::tcp(|connection: &mut OriginConnection| {
         loop {
             let head = connection.read_head()?;
@@ -271,12 +277,12 @@ fn a_body_unread_by_the_upstream_is_not_its_next_request() {
     client.try_send(HIDDEN);
     client.try_send(client.request_bytes("GET /next HTTP/1.1", &[]));
     while let Ok(response) = client.try_response() {
-        assert_eq!(response.text(), "/next", "an answer to the hidden request was given to the client");
+        assert_eq!(response.text(), "/next", "the client received the response to the hidden request");
     }
 }
 
-/// A request that must never be seen as one.
+/// A request that must never be parsed as a request.
 const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nHost: gitlab.test\r\n\r\n";
 
-/// How long nothing may come before an attack counts as answered.
+/// An attack is complete when no data has arrived for this time.
 const RECEIVE_TIMEOUT: Duration = Duration::from_millis(400);

@@ -1,4 +1,4 @@
-//! Files that the proxy serves itself: those that are meant, whole or in part, and no others.
+//! Static files: complete, partial and conditional responses, path traversal.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,10 +12,10 @@ use crate::support::origin::{Origin, ok, responds};
 use crate::support::pattern::pattern;
 
 fn origin() -> Origin {
-    Origin::tcp(responds(|_| ok("from the application")))
+    Origin::tcp(responds(|_| ok("from the upstream")))
 }
 
-/// A directory with a public part, `www`, and something beside it that nobody may see.
+/// Creates a directory with a public part, `www`, and a secret file beside it.
 fn site() -> TempDir {
     let site = TempDir::new().unwrap();
     let www = site.path().join("www");
@@ -32,7 +32,8 @@ fn route(kind: &str, path: &str, files: &str, directory: &Path) -> String {
     format!("{kind} = {path:?}\nfiles = {{ {files} = {directory:?} }}")
 }
 
-/// `/static/` by `root`, `/alias` by `alias` without a slash: the form that leaks in nginx.
+/// Serves `/static/` by `root`, and `/alias` by `alias` without a trailing slash: the form that allows path
+/// traversal in nginx.
 fn gatepost_serving(site: &TempDir, origin: &Origin) -> Gatepost {
     let www = site.path().join("www");
     let host = Host::new(GITLAB, origin)
@@ -54,7 +55,7 @@ fn a_file_is_served_with_content_type_and_length() {
         assert_eq!(response.head.value("content-length"), Some("11"));
         assert!(response.head.has("strict-transport-security"), "{target}");
     }
-    assert_eq!(client.get("/").text(), "from the application");
+    assert_eq!(client.get("/").text(), "from the upstream");
 }
 
 #[test]
@@ -92,8 +93,8 @@ fn no_path_escapes_the_directory() {
     ] {
         let response = gatepost.client().get(target);
         assert!(!response.text().contains("secret"), "{target}");
-        // What leaves the route is the application's; whatever stays in it names no file.
-        assert!([400, 404].contains(&response.status()) || response.text() == "from the application", "{target}");
+        // Paths that leave the route are forwarded to the upstream; paths within it must match no file.
+        assert!([400, 404].contains(&response.status()) || response.text() == "from the upstream", "{target}");
     }
 }
 
@@ -113,7 +114,7 @@ fn symlinks_are_followed_only_within_the_directory() {
     ));
     let gatepost = Gatepost::with_host(host);
     let mut client = gatepost.client();
-    // Who names a file names what it leads to.
+    // An exact route to a symlink serves the target of the symlink.
     assert_eq!(client.get("/named.txt").text(), "secret");
     assert_eq!(client.get("/static/inside.txt").text(), "hello, file");
     assert_eq!(client.get("/static/outside.txt").status(), 404);

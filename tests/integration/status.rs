@@ -1,4 +1,4 @@
-//! The pages about the proxy itself.
+//! Status pages and metrics.
 
 use std::net::{Ipv6Addr, SocketAddr};
 
@@ -19,7 +19,7 @@ fn listening(port: &ReservedPort) -> String {
     format!("listen = [\"{}\"]", port.address())
 }
 
-/// The number behind a name with its labels.
+/// Returns the value of a sample by its name and labels.
 #[track_caller]
 fn sample(page: &str, name: &str) -> u64 {
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -35,7 +35,7 @@ fn nginx_status_counts_connections_for_any_host_name() {
     idle.get("/");
     let mut status_client = Client::plain(port.address(), "127.0.0.1:8060");
     let mut requests = 1;
-    // The other worker may note a moment later that its client has everything.
+    // The other worker may update its connection state slightly after the client has received the response.
     eventually(TIMEOUT, || {
         requests += 1;
         let response = status_client.get("/nginx_status");
@@ -53,7 +53,7 @@ fn metrics_count_requests_and_bytes_of_all_workers_by_host() {
     let origin = Origin::tcp(responds(|_| ok("hello")));
     let port = ReservedPort::new();
     let gatepost = gatepost_serving(&origin, &listening(&port));
-    // Each connection may be taken by another worker.
+    // Any worker may accept each of the connections.
     for _ in 0..8 {
         gatepost.client().get("/");
     }
@@ -108,7 +108,7 @@ fn an_open_tunnel_is_an_active_connection() {
     tunnel.send("x");
     assert_eq!(tunnel.exactly(1), b"x");
     let mut status_client = Client::plain(port.address(), "localhost");
-    // The connection that became the tunnel ends a moment later.
+    // The HTTP connection of the tunnel ends slightly later.
     eventually(TIMEOUT, || {
         sample(&status_client.get("/metrics").text(), "nginx_vts_main_connections{status=\"active\"}") == 2
     });

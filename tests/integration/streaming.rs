@@ -1,4 +1,4 @@
-//! Bodies pass as they come, both ways, and no faster than they are taken.
+//! Streaming and backpressure of bodies in both directions.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::support::pattern::Pattern;
 use crate::support::signal::{TestSignalReceiver, test_signal};
 use crate::support::wire::Sender;
 
-/// Announces an event stream at once and sends one event for each cue.
+/// Starts an event stream and sends one event for each signal.
 fn event_per_signal(signal: TestSignalReceiver) -> impl Script {
     move |connection: &mut OriginConnection| -> io::Result<()> {
         connection.read_request()?;
@@ -103,7 +103,7 @@ fn a_request_sent_byte_by_byte_is_complete() {
     assert_eq!(client.response().text(), "body");
 }
 
-/// Answers with a large body, counting what has left.
+/// Responds with a large body and counts the bytes sent.
 fn sends_large_body(sent: Arc<AtomicU64>) -> impl Script {
     move |connection: &mut OriginConnection| -> io::Result<()> {
         connection.read_request()?;
@@ -112,7 +112,7 @@ fn sends_large_body(sent: Arc<AtomicU64>) -> impl Script {
     }
 }
 
-/// Takes a large body after a cue, and answers with what it thinks of it.
+/// Reads a large body after a signal, verifies it, and responds.
 fn reads_large_body(signal: TestSignalReceiver) -> impl Script {
     move |connection: &mut OriginConnection| -> io::Result<()> {
         connection.read_head()?;
@@ -132,11 +132,11 @@ fn send_large(sender: &Sender, sent: &AtomicU64) -> io::Result<()> {
     Ok(())
 }
 
-/// Fails if the program has grown by more than it may since it used `base` bytes.
+/// Fails if the memory of the proxy has grown by [`MAX_GROWTH`] or more since it was `base`.
 #[track_caller]
 fn assert_memory_bounded(gatepost: &Gatepost, base: u64) {
     let growth = gatepost.memory().saturating_sub(base);
-    assert!(growth < MAX_GROWTH, "the memory of the program grew by {growth} bytes");
+    assert!(growth < MAX_GROWTH, "the memory of the proxy grew by {growth} bytes");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn an_unread_download_applies_backpressure_to_the_upstream() {
     let sent_while_unread = settled(TIMEOUT, || sent.load(Ordering::Relaxed));
     assert!(
         sent_while_unread < LARGE_BODY / 2,
-        "{sent_while_unread} bytes left the application while the client read nothing"
+        "the upstream sent {sent_while_unread} bytes while the client read nothing"
     );
     assert_memory_bounded(&gatepost, base);
     let mut expected = Pattern::default();
@@ -175,7 +175,7 @@ fn an_unread_upload_applies_backpressure_to_the_client() {
         let sent_while_unread = settled(TIMEOUT, || sent.load(Ordering::Relaxed));
         assert!(
             sent_while_unread < LARGE_BODY / 2,
-            "{sent_while_unread} bytes left the client while the application read nothing"
+            "the client sent {sent_while_unread} bytes while the upstream read nothing"
         );
         assert_memory_bounded(&gatepost, base);
         start_reading.send();
@@ -201,7 +201,7 @@ fn an_unread_http2_stream_applies_backpressure_to_its_upstream_only() {
     let sent_while_unread = settled(TIMEOUT, || sent.load(Ordering::Relaxed));
     assert!(
         sent_while_unread < LARGE_BODY / 2,
-        "{sent_while_unread} bytes left the application while the client read nothing"
+        "the upstream sent {sent_while_unread} bytes while the client read nothing"
     );
     assert_memory_bounded(&gatepost, base);
     assert_eq!(client.get("/small").body, b"small");
@@ -213,8 +213,8 @@ fn an_unread_http2_stream_applies_backpressure_to_its_upstream_only() {
     assert_memory_bounded(&gatepost, base);
 }
 
-/// Many times what all socket buffers on the way hold together.
+/// Exceeds the capacity of all socket buffers on the path many times.
 const LARGE_BODY: u64 = 256 * 1024 * 1024;
 
-/// What the program may grow by while a body of any size passes.
+/// Limit of memory growth while a body of any size is forwarded.
 const MAX_GROWTH: u64 = 8 * 1024 * 1024;

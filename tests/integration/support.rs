@@ -1,7 +1,6 @@
-//! The language of the integration tests: the program under test, its clients, the applications
-//! behind it, and their certificates.
+//! Test harness: the proxy process, clients, scripted upstreams and certificates.
 
-// The program under test.
+// The proxy process.
 pub mod configuration;
 pub mod gatepost;
 pub mod output;
@@ -9,7 +8,7 @@ pub mod ports;
 pub mod process;
 pub mod target;
 
-// Peers, and what passes between them.
+// Network peers and their messages.
 pub mod certs;
 pub mod client;
 pub mod client_hello;
@@ -24,13 +23,13 @@ pub mod tls_records;
 pub mod upstream_server;
 pub mod wire;
 
-// What tests are timed and filled with.
+// Synchronisation and test data.
 pub mod eventually;
 pub mod pattern;
 pub mod signal;
 
 use std::time::Duration;
 
-/// Longest wait for anything that should happen at once. Generous, because the machine may be busy;
-/// no passing test waits this long.
+/// Timeout for events that are expected immediately. It exceeds any delay of a busy machine; no passing test
+/// waits this long.
 pub const TIMEOUT: Duration = Duration::from_secs(10);

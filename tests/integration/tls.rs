@@ -1,4 +1,6 @@
-//! TLS: protocols, certificates and keys, and peers that do not speak it or leave it. More is in `tls_target`.
+//! TLS: protocols, certificates, keys, and peers that violate the protocol.
+//!
+//! Tests of general TLS server behaviour are in `tls_target`.
 
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -57,7 +59,7 @@ fn http2_can_be_disabled() {
     assert_eq!(stream.protocol().as_deref(), Some("http/1.1"));
 }
 
-/// The common names of what `tls` is shown: verification has passed for the name that it expects.
+/// Returns the leaf certificate sent to `tls`, which has verified it for its server name.
 fn leaf_sent_to(gatepost: &Gatepost, tls: &Tls) -> Vec<u8> {
     tls.connect(gatepost.https()).unwrap().certificates()[0].to_vec()
 }
@@ -144,7 +146,8 @@ fn tls_on_the_plain_port_is_rejected_immediately() {
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.plain_client_of(GITLAB);
     client.send(ClientHello { version: 0x0303, name: GITLAB, last_finished: &[] }.record());
-    // A client that expects a record takes this for what it is; waiting for the end of a head would not end at once.
+    // A 400 response is recognisable to a client that expects a record. Waiting for the end of a head would
+    // exceed this timeout.
     client.wire().set_receive_timeout(Duration::from_secs(5)).unwrap();
     let (rest, _) = client.read_until_close();
     assert!(rest.starts_with(b"HTTP/1.1 400 "), "{:?}", String::from_utf8_lossy(&rest));
@@ -162,7 +165,7 @@ fn an_upload_without_close_notify_is_never_complete() {
         client.request("POST / HTTP/1.1", &[framing]);
         client.send("5\r\nbegin\r\n");
         eventually(TIMEOUT, || origin.heads().len() == 1);
-        // What somebody in between can do, who cannot write records.
+        // An attacker on the path can close the TCP connection but cannot forge records.
         tcp_clone.shutdown(Shutdown::Write).unwrap();
         eventually(TIMEOUT, || origin.open_connections() == 0);
         assert!(origin.requests().is_empty(), "{framing}");

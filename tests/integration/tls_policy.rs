@@ -1,4 +1,4 @@
-//! What TLS offers as the configuration says it: suites, groups, resumption, several certificates, keys.
+//! Configured TLS settings: cipher suites, groups, resumption, certificates, keys.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ fn all_groups_are_accepted_by_default() {
     assert_eq!(hybrid.connect(gatepost.https()).unwrap().group(), Some(NamedGroup::X25519MLKEM768));
 }
 
-/// Whether each of several connections with one client's memory was resumed.
+/// Opens four connections with one client configuration and returns which of them were resumed.
 fn resumed(gatepost: &Gatepost, tls: &Tls) -> Vec<bool> {
     let config = Arc::new(tls.config());
     let connect = || {
@@ -195,7 +195,7 @@ fn an_unsupported_key_encryption_is_reported_with_the_conversion_command() {
     let origin = greeting();
     let legacy = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
                -----END EC PRIVATE KEY-----\n";
-    // A sequence that names no scheme.
+    // A sequence without an encryption scheme.
     let unknown = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
     for text in [legacy, unknown] {
         let configuration = Configuration::new();

@@ -1,7 +1,7 @@
-//! What a good TLS server does, whoever made it: checked against the program, or against any address.
+//! General TLS server behaviour, tested against the proxy or any other server.
 //!
-//! `tests/README.md` says how to name the address. So nothing here may depend on what is configured there, or on
-//! what the application behind it answers.
+//! `tests/README.md` documents how to set the address. The tests must not depend on the configuration of the
+//! server or on the responses of its upstream.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn tls_1_2_and_1_3_are_served() {
     }
 }
 
-/// The type of the first record that comes in answer to a hello; `None` if the connection just ends.
+/// Returns the type of the first record received after a ClientHello; `None` if the connection is closed.
 fn response_to_client_hello(target: &Target, version: u16) -> Option<u8> {
     let mut client = target.plain_client();
     client.send(ClientHello { version, name: target.name(), last_finished: &[] }.record());
@@ -37,7 +37,7 @@ fn response_to_client_hello(target: &Target, version: u16) -> Option<u8> {
 #[test]
 fn versions_before_1_2_are_rejected() {
     let target = Target::new();
-    // Only this shows that the hello is not refused for something else.
+    // Shows that the same ClientHello is accepted for TLS 1.2, so later rejections are due to the version.
     assert_eq!(response_to_client_hello(&target, 0x0303), Some(HANDSHAKE), "TLS 1.2");
     for (version, name) in [(0x0300, "SSL 3"), (0x0301, "TLS 1.0"), (0x0302, "TLS 1.1")] {
         let response = response_to_client_hello(&target, version);
@@ -49,7 +49,7 @@ fn versions_before_1_2_are_rejected() {
 fn renegotiation_is_rejected() {
     let target = Target::new();
     let mut records = TlsRecords::connect(&target.tls(), target.address).unwrap();
-    // An answer shows that records of ours are taken.
+    // A response shows that the server accepts the records.
     let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\n\r\n", target.authority());
     records.send(APPLICATION_DATA, request.as_bytes()).unwrap();
     let first = records.receive().unwrap();
@@ -63,7 +63,7 @@ fn renegotiation_is_rejected() {
             other => break other,
         }
     };
-    // Another alert, such as decode_error, would be about the hello and not about its time.
+    // Other alerts, such as decode_error, would concern the ClientHello itself and not the renegotiation.
     let is_rejection = |it: &TlsRecord| it.kind == ALERT && REJECTION_ALERTS.contains(&it.content[1]);
     assert!(response.as_ref().is_none_or(is_rejection), "{response:?}");
 }
@@ -84,7 +84,7 @@ fn unknown_alpn_protocols_are_rejected() {
     assert!(target.tls().with_alpn(&["imap"]).connect(target.address).is_err());
 }
 
-/// Connects with what is remembered, and reads an answer: the tickets of TLS 1.3 come after the handshake.
+/// Connects, possibly resuming a session, and reads a response, because TLS 1.3 tickets follow the handshake.
 #[track_caller]
 fn connect_and_get(target: &Target, tls: &Tls, client_config: &Arc<ClientConfig>) -> Arc<TlsStream> {
     let stream = Arc::new(tls.connect_with(client_config, target.address).unwrap());
@@ -92,7 +92,7 @@ fn connect_and_get(target: &Target, tls: &Tls, client_config: &Arc<ClientConfig>
     stream
 }
 
-/// How many of those that have been there resume their session.
+/// Returns how many returning clients resume their session.
 fn resumed(target: &Target, tls: &Tls, resumption: fn() -> Resumption) -> usize {
     let clients: Vec<_> = (0..CLIENTS).map(|_| Arc::new(with_resumption(tls, resumption()))).collect();
     for client_config in &clients {
@@ -118,7 +118,7 @@ fn nineteen_of_twenty_returning_clients_resume() {
 
 #[test]
 fn clients_without_tickets_resume_over_1_2() {
-    // As curl and git are.
+    // curl and git, for example, have session IDs only.
     let target = Target::new();
     let session_ids = || Resumption::in_memory_sessions(8).tls12_resumption(Tls12Resumption::SessionIdOnly);
     let resumed = resumed(&target, &target.tls().only(&TLS12), session_ids);
@@ -127,7 +127,7 @@ fn clients_without_tickets_resume_over_1_2() {
 
 #[test]
 fn early_data_is_not_allowed() {
-    // Whoever has seen a request in early data can send it again (RFC 8446 section 8).
+    // An attacker can replay early data (RFC 8446 section 8).
     let target = Target::new();
     let tls = target.tls().only(&TLS13);
     let mut config = tls.config();
@@ -135,7 +135,7 @@ fn early_data_is_not_allowed() {
     let client_config = Arc::new(config);
     connect_and_get(&target, &tls, &client_config);
     let returning = connect_and_get(&target, &tls, &client_config);
-    assert!(returning.is_resumed(), "there was nothing to ask with");
+    assert!(returning.is_resumed(), "the session was not resumed, so the client could not offer early data");
     assert_eq!(returning.early_data(), EarlyData::Forbidden);
 }
 
@@ -151,7 +151,8 @@ fn plain_http_on_the_tls_port_gets_400() {
 
 #[test]
 fn close_notify_is_sent_before_the_close() {
-    // Without a close_notify nobody knows whether the answer was cut (RFC 8446 section 6.1).
+    // Without close_notify a client cannot distinguish a complete response from a truncated one (RFC 8446
+    // section 6.1).
     let target = Target::new();
     let mut client = target.client();
     client.get_with("/", &["Connection: close"]);
@@ -183,17 +184,17 @@ fn a_stalled_handshake_times_out() {
         );
     }
     let earliest = target.handshake_timeout.saturating_sub(TOLERANCE);
-    assert!(start.elapsed() > earliest, "closed after {:?} already", start.elapsed());
+    assert!(start.elapsed() > earliest, "closed after only {:?}", start.elapsed());
 }
 
-/// Alerts for a handshake that does not come at the right time: close_notify, unexpected_message,
+/// Alerts that reject a handshake at this point of the connection: close_notify, unexpected_message,
 /// handshake_failure, no_renegotiation (RFC 5246 section 7.2).
 const REJECTION_ALERTS: [u8; 4] = [0, 10, 40, 100];
 
 const CLIENTS: usize = 20;
 
-/// At least 95 of 100.
+/// At least 95 %.
 const MIN_RESUMED: usize = CLIENTS * 95 / 100;
 
-/// How much earlier or later than said a busy machine may give up.
+/// Deviation from the handshake timeout that a busy machine may cause.
 const TOLERANCE: Duration = Duration::from_secs(5);

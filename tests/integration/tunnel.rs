@@ -1,4 +1,4 @@
-//! After the 101: everything passes, in both directions, until each has ended.
+//! Tunnels after 101: both directions are forwarded until each is closed.
 
 use std::io;
 use std::sync::mpsc;
@@ -18,14 +18,14 @@ use crate::support::pattern::{Pattern, pattern};
 use crate::support::socket::Duplex;
 use crate::support::tls::Tls;
 
-/// A client in a tunnel through `gatepost`.
+/// Opens a tunnel through the proxy over TLS.
 fn open_tunnel(gatepost: &Gatepost) -> Client {
     let mut client = gatepost.client();
     assert_eq!(client.upgrade("/tunnel", "websocket").status(), 101);
     client
 }
 
-/// A socket as the WebSocket library wants it.
+/// Implements `Read` and `Write` for the WebSocket library.
 struct Stream<D>(D);
 
 impl<D: Duplex> io::Read for Stream<D> {
@@ -120,7 +120,7 @@ fn data_is_forwarded_after_the_client_half_closes() {
     let origin = Origin::tcp(|connection: &mut OriginConnection| {
         connection.read_request()?;
         connection.send(switching_protocols("websocket", ""))?;
-        // Goes on only when the client is done.
+        // Waits until the client closes its sending direction.
         connection.wait_for_close()?;
         connection.send(pattern(BULK))?;
         connection.wire.finish()
@@ -137,7 +137,7 @@ fn data_is_forwarded_after_the_client_half_closes() {
     eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
-/// A tunnel over TLS where the host has it, else without.
+/// Opens a tunnel over TLS if the host uses TLS, else without.
 fn open_tunnel_with_or_without_tls(gatepost: &Gatepost) -> Client {
     let mut client = match Tls::to(GITLAB).connect(gatepost.https()) {
         Ok(stream) => Client::new(std::sync::Arc::new(stream), GITLAB),
@@ -205,7 +205,7 @@ fn traffic_in_one_direction_keeps_a_tunnel_open() {
         connection.send(switching_protocols("websocket", ""))?;
         connection.wire.set_receive_timeout(Duration::from_millis(300))?;
         for _ in 0..8 {
-            // The client says nothing: this is a pause.
+            // The read times out: the client sends nothing.
             assert!(connection.wire.read_some().is_err(), "the tunnel ended early");
             connection.send("tick")?;
         }
@@ -264,8 +264,8 @@ fn tunnels_leak_no_descriptors_and_do_not_reuse_connections() {
     }
     eventually(TIMEOUT, || origin.open_connections() == 0);
     gatepost.wait_descriptors(base);
-    assert_eq!(origin.connections(), 30, "a tunnel's connection was used again");
+    assert_eq!(origin.connections(), 30, "the connection of a tunnel was reused");
 }
 
-/// Enough to fill every buffer on the way many times.
+/// Exceeds every buffer on the path many times.
 const BULK: usize = 10 * 1024 * 1024;

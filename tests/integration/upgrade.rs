@@ -1,4 +1,4 @@
-//! The handshake of an upgrade: nothing becomes a tunnel before the application says 101.
+//! HTTP upgrades: a connection becomes a tunnel only after 101 from the upstream.
 
 use crate::support::TIMEOUT;
 use crate::support::configuration::{GITLAB, Host};
@@ -92,7 +92,7 @@ fn an_unexpected_101_is_a_502() {
     let gatepost = Gatepost::serving(&origin);
     let response = gatepost.client().get("/");
     assert_eq!(response.status(), 502);
-    assert!(!response.text().contains("nobody asked for"));
+    assert!(!response.text().contains("unexpected tunnel"));
     assert_eq!(gatepost.http2().get("/").status, 502);
     eventually(TIMEOUT, || origin.open_connections() == 0);
 }
@@ -112,7 +112,7 @@ fn any_protocol_can_be_upgraded_to() {
 
 #[test]
 fn an_h2c_upgrade_is_not_forwarded() {
-    // A tunnel of HTTP/2 would carry requests past every rule of the host.
+    // An HTTP/2 tunnel would bypass the access rules of the host.
     let origin = Origin::tcp(responds(|_| ok("stayed")));
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     let mut client = gatepost.plain_client_of(GITLAB);
@@ -137,7 +137,7 @@ fn h2c_among_other_protocols_is_not_forwarded() {
 
 #[test]
 fn upgrade_without_connection_upgrade_is_ignored() {
-    // RFC 9110 section 7.8: `Upgrade` is only meant if `Connection` names it.
+    // RFC 9110 section 7.8: `Upgrade` is effective only if `Connection` lists it.
     let origin = Origin::tcp(responds(|_| ok("stayed")));
     let gatepost = Gatepost::serving(&origin);
     assert_eq!(gatepost.client().get_with("/", &["Upgrade: websocket"]).text(), "stayed");

@@ -1,4 +1,4 @@
-//! Applications that are down, slow, or break off, and clients that go away.
+//! Upstreams that are down, slow or disconnect, and clients that disconnect.
 
 use std::io;
 use std::net::TcpListener;
@@ -83,7 +83,7 @@ fn read_timeout_before_the_response_is_a_504_without_retry() {
     assert!(start.elapsed() > Duration::from_millis(900), "{:?}", start.elapsed());
     eventually(TIMEOUT, || origin.open_connections() == 0);
     assert_eq!(client.post("/", b"body").status(), 504);
-    assert_eq!(origin.requests().len(), 2, "a request that timed out must not be sent again");
+    assert_eq!(origin.requests().len(), 2, "a request that timed out must not be retried");
 }
 
 #[test]
@@ -101,13 +101,13 @@ fn read_timeout_during_the_response_aborts_it() {
     eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
-/// The status a client sees, and that the proxy goes on after.
+/// Returns the status that a client receives; fails unless a second request gets the same status.
 fn status_of(script: impl Script) -> u16 {
     let origin = Origin::tcp(script);
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     let status = client.get("/").status();
-    assert_eq!(client.get("/").status(), status, "the second request fares as the first");
+    assert_eq!(client.get("/").status(), status, "the second request has another status");
     status
 }
 
@@ -186,7 +186,7 @@ fn bytes_after_a_response_without_body_are_never_a_response() {
                 b"HTTP/1.1 200 Second\r\n\r\n"
             })?;
             connection.wait_for(&signal)?;
-            connection.send(ok("never asked for"))?;
+            connection.send(ok("unsolicited"))?;
             connection.wait_for_close()
         });
         let gatepost = Gatepost::serving(&origin);
@@ -212,7 +212,7 @@ fn an_early_response_is_complete() {
 
 #[test]
 fn an_early_response_is_complete_even_if_the_upstream_closes() {
-    // Unread bytes of the upload turn the close into a reset, which follows the answer.
+    // Unread bytes of the upload turn the close into a reset after the response.
     assert_early_response_is_complete(Origin::tcp(|connection: &mut OriginConnection| {
         connection.read_head()?;
         connection.send(response_bytes("403 Forbidden", &[("Connection", "close")], "x".repeat(50_000)))
@@ -353,7 +353,7 @@ fn a_full_unix_socket_backlog_is_retried() {
     for client in &mut clients {
         client.request("GET / HTTP/1.1", &[]);
     }
-    // One connection fits into the backlog; the others are refused by the kernel until it is taken.
+    // The backlog holds one connection; the kernel rejects the others until it is accepted.
     let listener = std::os::unix::net::UnixListener::from(socket);
     for _ in 0..clients.len() {
         let (mut stream, _) = listener.accept().unwrap();

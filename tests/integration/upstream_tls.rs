@@ -1,4 +1,4 @@
-//! TLS to applications: which certificates are believed, and what is shown.
+//! TLS to upstreams: certificate verification and client certificates.
 
 use std::path::Path;
 
@@ -12,12 +12,12 @@ use crate::support::gatepost::Gatepost;
 use crate::support::pattern::pattern;
 use crate::support::upstream_server::UpstreamServer;
 
-/// An application for HTTP/1.1 over TLS.
+/// An upstream with HTTP/1.1 over TLS.
 fn https_upstream(leaf: &Leaf) -> UpstreamServer {
     UpstreamServer::tls(leaf.server_config(&["http/1.1"]))
 }
 
-/// A host before an application at `localhost`, on these terms.
+/// A host with an upstream at `localhost` and these keys in `upstream_tls`.
 fn host(scheme: &str, upstream: &UpstreamServer, settings: &str) -> Host {
     let host = Host::to(GITLAB, &format!("{scheme}://localhost:{}", upstream.port()));
     if settings.is_empty() { host } else { host.with(&format!("upstream_tls = {{ {settings} }}")) }
@@ -27,13 +27,13 @@ fn ca_setting(file: &Path) -> String {
     format!("ca = {file:?}")
 }
 
-/// What is shown to an application that demands a certificate, and the authority that is believed.
+/// Returns the keys for a client certificate and for the test CA.
 fn client_certificate_settings(client_certificate: &Files, directory: &Path) -> String {
     let Files { certificate, key, .. } = client_certificate;
     format!("{}, certificate = {certificate:?}, certificate_key = {key:?}", ca_setting(&certs::write_ca(directory)))
 }
 
-/// What a client gets, and that the log gives a reason for a failure.
+/// Fails unless the client receives 502 and the log has the reason.
 #[track_caller]
 fn expect_tls_failure(gatepost: &Gatepost, reason: &str) {
     assert_eq!(gatepost.client().get("/").status(), 502);
@@ -237,7 +237,7 @@ fn a_replaced_ca_applies_to_new_connections_and_an_invalid_file_does_not() {
         .wait_stderr(|log| log.contains("trusted.pem: there is no certificate") && log.contains("stays in use"));
     assert_eq!(gatepost.client().get("/").status(), 200);
     std::fs::copy(&unrelated.certificate, &file).unwrap();
-    // No session that began under the earlier authority is resumed.
+    // No session established with the earlier CA is resumed.
     eventually(TIMEOUT, || gatepost.client().get("/").status() == 502);
 }
 

@@ -1,4 +1,4 @@
-//! Applications that misbehave, one file per fault.
+//! Upstreams that misbehave, one file for each fault.
 
 mod accepts_then_resets;
 mod closes_idle_connection_on_use;

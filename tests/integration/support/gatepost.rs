@@ -1,4 +1,4 @@
-//! The program under test, serving.
+//! The proxy under test as a serving process.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -18,14 +18,14 @@ use super::origin::Origin;
 use super::process::Process;
 use super::tls::Tls;
 
-/// A running proxy. Dropping it ends the process, and fails the test if the program ever panicked.
+/// A running proxy. Dropping it kills the process, and fails the test if the process panicked.
 pub struct Gatepost {
     process: Process,
     configuration: Configuration,
 }
 
 impl Gatepost {
-    /// Serves one HTTPS host, [`GITLAB`], from an application.
+    /// Serves the HTTPS host [`GITLAB`] from an upstream.
     pub fn serving(origin: &Origin) -> Gatepost {
         Gatepost::with_host(Host::new(GITLAB, origin))
     }
@@ -35,7 +35,7 @@ impl Gatepost {
         Gatepost::start(Configuration::new().host(host))
     }
 
-    /// Serves [`GITLAB`] from an application, over plain HTTP, as a `gitlab.rb` with these lines says.
+    /// Serves [`GITLAB`] from an upstream over plain HTTP, configured by a `gitlab.rb` with these lines.
     #[track_caller]
     pub fn serving_gitlab_rb(origin: &Origin, lines: &str) -> Gatepost {
         let configuration = Configuration::new();
@@ -43,13 +43,13 @@ impl Gatepost {
         Gatepost::run(configuration, ("--gitlab-rb", &path), &[])
     }
 
-    /// Starts the program and waits until it is ready.
+    /// Starts the process and waits until it is ready.
     #[track_caller]
     pub fn start(configuration: Configuration) -> Gatepost {
         Gatepost::start_with(configuration, &[])
     }
 
-    /// Starts the program with some more environment variables.
+    /// Starts the process with additional environment variables.
     #[track_caller]
     pub fn start_with(configuration: Configuration, environment: &[(&str, &Path)]) -> Gatepost {
         let path = configuration.write();
@@ -67,46 +67,46 @@ impl Gatepost {
         });
         if ended || !settled {
             let document = fs::read_to_string(path).unwrap();
-            panic!("the program did not become ready\n{}\n--- with\n{document}", process.stderr());
+            panic!("the proxy did not become ready\n{}\n--- configuration\n{document}", process.stderr());
         }
         Gatepost { process, configuration }
     }
 
-    /// The address of the HTTPS hosts.
+    /// Returns the listen address of the HTTPS hosts.
     pub fn https(&self) -> SocketAddr {
         self.configuration.https.address()
     }
 
-    /// The address of the plain hosts and of the redirect.
+    /// Returns the listen address of the plain hosts and of the redirect.
     pub fn http(&self) -> SocketAddr {
         self.configuration.http.address()
     }
 
-    /// A TLS connection for HTTP/1.1 to [`GITLAB`].
+    /// Opens a TLS connection for HTTP/1.1 to [`GITLAB`].
     #[track_caller]
     pub fn client(&self) -> Client {
         self.client_of(GITLAB)
     }
 
-    /// A TLS connection for HTTP/1.1 that asks for `host` by SNI and by `Host`.
+    /// Opens a TLS connection for HTTP/1.1 with `host` as SNI and `Host`.
     #[track_caller]
     pub fn client_of(&self, host: &str) -> Client {
         Client::tls(self.https(), &Tls::to(host), host)
     }
 
-    /// A connection to the plain port that asks for `host`.
+    /// Opens a connection to the plain port with `host` as `Host`.
     #[track_caller]
     pub fn plain_client_of(&self, host: &str) -> Client {
         Client::plain(self.http(), host)
     }
 
-    /// A TLS connection for HTTP/2 to [`GITLAB`].
+    /// Opens a TLS connection for HTTP/2 to [`GITLAB`].
     #[track_caller]
     pub fn http2(&self) -> Http2 {
         Http2::connect(self.https(), GITLAB)
     }
 
-    /// The lines of the access log, once there are `count` of them.
+    /// Waits until the access log has `count` lines and returns all lines.
     #[track_caller]
     pub fn access_log(&self, count: usize) -> Vec<String> {
         let lines = || -> Vec<String> {
@@ -119,12 +119,12 @@ impl Gatepost {
         lines()
     }
 
-    /// Asks for an orderly stop.
+    /// Sends SIGTERM: graceful shutdown.
     pub fn terminate(&self) {
         self.process.signal(Signal::SIGTERM);
     }
 
-    /// Asks for certificates to be read anew.
+    /// Sends SIGHUP: certificate reload.
     pub fn send_sighup(&self) {
         self.process.signal(Signal::SIGHUP);
     }
@@ -138,12 +138,12 @@ impl Gatepost {
         self.process.has_ended()
     }
 
-    /// Bytes of memory in use now.
+    /// Returns the resident memory in bytes.
     pub fn memory(&self) -> u64 {
         self.process.memory()
     }
 
-    /// How many descriptors are open, once that does not change any more.
+    /// Waits until the number of open descriptors is stable and returns it.
     #[track_caller]
     pub fn settled_descriptors(&self) -> u64 {
         settled(TIMEOUT, || self.process.descriptors())
@@ -155,7 +155,7 @@ impl Gatepost {
         self.process.wait_stderr(condition);
     }
 
-    /// Waits until no more descriptors are open than `base`.
+    /// Waits until at most `base` descriptors are open.
     #[track_caller]
     pub fn wait_descriptors(&self, base: u64) {
         eventually(TIMEOUT, || self.process.descriptors() <= base);
@@ -166,9 +166,9 @@ impl Drop for Gatepost {
     fn drop(&mut self) {
         let stderr = self.process.stderr();
         if thread::panicking() {
-            eprintln!("--- the program wrote\n{stderr}---");
+            eprintln!("--- the proxy wrote\n{stderr}---");
         } else {
-            assert!(!stderr.contains("panicked at"), "the program panicked:\n{stderr}");
+            assert!(!stderr.contains("panicked at"), "the proxy panicked:\n{stderr}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTP/2 client, driven step by step from a test.
+//! HTTP/2 client, driven step by step by a test.
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use super::TIMEOUT;
 use super::socket::connect;
 use super::tls::Tls;
 
-/// A connection that speaks HTTP/2. It makes progress only while a method of it runs.
+/// A client connection. It makes progress only while one of its methods runs.
 pub struct Http2 {
     runtime: Runtime,
     sender: SendRequest<Bytes>,
@@ -27,7 +27,7 @@ pub struct Http2 {
     host: String,
 }
 
-/// A complete answer.
+/// A complete response.
 #[derive(Debug)]
 pub struct Http2Response {
     pub status: u16,
@@ -36,7 +36,7 @@ pub struct Http2Response {
     pub trailers: HeaderMap,
 }
 
-/// A request whose body, answer or both are still under way.
+/// A request whose body or response is incomplete.
 pub struct Exchange {
     pub body: SendStream<Bytes>,
     response: ResponseFuture,
@@ -49,13 +49,13 @@ enum Upload {
 }
 
 impl Http2 {
-    /// Connects with ALPN `h2`, asking for `host` by SNI and by `:authority`.
+    /// Connects with ALPN `h2`, with `host` as SNI and `:authority`.
     #[track_caller]
     pub fn connect(address: SocketAddr, host: &str) -> Http2 {
         Http2::over(connect(address).unwrap(), host)
     }
 
-    /// The same on a connection that is there already.
+    /// Completes both handshakes on an established TCP connection.
     #[track_caller]
     pub fn over(tcp: std::net::TcpStream, host: &str) -> Http2 {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -65,7 +65,8 @@ impl Http2 {
             let tcp = TcpStream::from_std(tcp).unwrap();
             let connector = TlsConnector::from(Arc::new(tls.config()));
             let stream = connector.connect(tls.server_name(), tcp).await.unwrap();
-            // Unread bytes of one stream must leave room for the others.
+            // The connection window is four stream windows, so that unread bytes of one stream do not block
+            // the others.
             h2::client::Builder::new()
                 .initial_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(4 * STREAM_WINDOW)
@@ -77,7 +78,7 @@ impl Http2 {
         Http2 { runtime, sender, connection, host: host.to_owned() }
     }
 
-    /// A request for `target` on the host of this connection.
+    /// Returns a request for `target` on the host of this connection.
     pub fn request(&self, method: &str, target: &str) -> Request<()> {
         let uri = format!("https://{}{target}", self.host);
         Request::builder().method(method).uri(uri).body(()).unwrap()
@@ -89,13 +90,13 @@ impl Http2 {
         self.send(request).unwrap()
     }
 
-    /// Sends a request without a body and reads the complete answer.
+    /// Sends a request without a body and reads the complete response.
     pub fn send(&mut self, request: Request<()>) -> Result<Http2Response, h2::Error> {
         let exchange = self.start(request)?;
         self.finish(exchange)
     }
 
-    /// Sends a request with a body, as fast as the peer's windows allow, and reads the complete answer.
+    /// Sends a request with a body, as fast as the peer's windows allow, and reads the complete response.
     pub fn send_with(&mut self, request: Request<()>, body: &[u8]) -> Result<Http2Response, h2::Error> {
         let mut exchange = self.start_upload(request)?;
         let mut unsent = body;
@@ -109,12 +110,12 @@ impl Http2 {
         self.finish(exchange)
     }
 
-    /// Sends a request without a body; its answer is for the caller to read.
+    /// Sends a request without a body; the caller reads the response.
     pub fn start(&mut self, request: Request<()>) -> Result<Exchange, h2::Error> {
         self.open(request, Upload::None)
     }
 
-    /// Sends the head of a request; its body is for the caller to send.
+    /// Sends the head of a request; the caller sends the body.
     pub fn start_upload(&mut self, request: Request<()>) -> Result<Exchange, h2::Error> {
         self.open(request, Upload::Follows)
     }
@@ -125,7 +126,7 @@ impl Http2 {
         Ok(Exchange { body, response })
     }
 
-    /// Reads the complete answer.
+    /// Reads the complete response.
     pub fn finish(&mut self, exchange: Exchange) -> Result<Http2Response, h2::Error> {
         within(&self.runtime, async {
             let (head, mut stream) = exchange.response.await?.into_parts();
@@ -135,14 +136,14 @@ impl Http2 {
         })
     }
 
-    /// Reads the head of the answer only. The request's own stream is kept, so that dropping it does
-    /// not cancel the exchange.
+    /// Reads the head of the response. Returns the stream of the request too, because dropping it would
+    /// cancel the exchange.
     pub fn head(&mut self, exchange: Exchange) -> Result<(Response<RecvStream>, SendStream<Bytes>), h2::Error> {
         let response = within(&self.runtime, exchange.response)?;
         Ok((response, exchange.body))
     }
 
-    /// The next piece of a body; `None` at its end.
+    /// Reads the next piece of a body; returns `None` at its end.
     pub fn piece(&mut self, stream: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
         within(&self.runtime, async {
             let piece = stream.data().await;
@@ -153,7 +154,7 @@ impl Http2 {
         })
     }
 
-    /// Keeps the connection going until `condition` holds.
+    /// Drives the connection until `condition` is true.
     #[track_caller]
     pub fn make_progress_until(&mut self, mut condition: impl FnMut() -> bool) {
         within(&self.runtime, async {
@@ -163,16 +164,16 @@ impl Http2 {
         });
     }
 
-    /// Waits for the end of the connection, as the peer makes it.
+    /// Waits until the peer closes the connection.
     pub fn wait_for_close(mut self) -> Result<(), h2::Error> {
         within(&self.runtime, &mut self.connection).unwrap()
     }
 }
 
-/// Runs a step of the client, failing the test if it takes too long.
+/// Drives one step of the client; fails the test after [`TIMEOUT`].
 #[track_caller]
 fn within<F: Future>(runtime: &Runtime, step: F) -> F::Output {
-    runtime.block_on(async { timeout(TIMEOUT, step).await }).expect("HTTP/2 made no progress in time")
+    runtime.block_on(async { timeout(TIMEOUT, step).await }).expect("HTTP/2 made no progress within the timeout")
 }
 
 async fn read_all(stream: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
@@ -188,5 +189,5 @@ async fn read_all(stream: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
 /// Bytes of one stream that the peer may send before they are read.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 
-/// Time between two looks at a condition.
+/// Interval between two evaluations of a condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);

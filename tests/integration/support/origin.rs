@@ -1,4 +1,4 @@
-//! The application behind the proxy: a listener whose every connection follows a script.
+//! Scripted upstream: a listener that runs a script for every connection.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -22,22 +22,22 @@ use super::message::Head;
 use super::socket::Duplex;
 use listener::OriginListener;
 
-/// What an application does with a connection. An I/O error ends the connection quietly, because
-/// peers may go away; a panic fails the test.
+/// The behaviour of an upstream on one connection. An I/O error ends the connection without failing the test,
+/// because peers may disconnect; a panic fails the test.
 pub trait Script: Fn(&mut OriginConnection) -> io::Result<()> + Send + Sync + 'static {}
 
 impl<F: Fn(&mut OriginConnection) -> io::Result<()> + Send + Sync + 'static> Script for F {}
 
-/// A running application. Dropping it ends its connections, and fails the test if a script panicked.
+/// A running upstream. Dropping it closes its connections, and fails the test if a script panicked.
 pub struct Origin {
     upstream: Upstream,
     state: Arc<OriginState>,
     acceptor: Option<JoinHandle<()>>,
-    /// Goes away with the origin, and the socket file in it.
+    /// Temporary directory of the socket file; removed with the origin.
     directory: Option<TempDir>,
 }
 
-/// What the application has seen.
+/// Received requests and connection counts.
 #[derive(Default)]
 struct OriginState {
     accepted: AtomicUsize,
@@ -55,12 +55,12 @@ impl Origin {
         Origin::listening(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), script)
     }
 
-    /// Takes over a listener.
+    /// Accepts connections from an existing listener.
     pub fn listening(listener: TcpListener, script: impl Script) -> Origin {
         Origin::start(OriginListener::Tcp(listener), script)
     }
 
-    /// Listens on a socket file.
+    /// Listens on a unix socket.
     pub fn unix(script: impl Script) -> Origin {
         let directory = TempDir::new().unwrap();
         let mut origin = Origin::unix_at(&directory.path().join("socket"), script);
@@ -68,9 +68,9 @@ impl Origin {
         origin
     }
 
-    /// Listens on a new socket file at `path`, in place of one that may be there.
+    /// Listens on a new socket file at `path`, replacing an existing file.
     pub fn unix_at(path: &Path, script: impl Script) -> Origin {
-        // There is none, most of the time.
+        // Fails if the file does not exist, which is the usual case.
         let _ = std::fs::remove_file(path);
         Origin::start(OriginListener::Unix(UnixListener::bind(path).unwrap()), script)
     }
@@ -83,32 +83,32 @@ impl Origin {
         Origin { upstream, state, acceptor: Some(acceptor), directory: None }
     }
 
-    /// The address as the configuration writes it.
+    /// Returns the address; its `Display` is the value of `upstream` in the configuration.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }
 
-    /// How many connections were accepted in total.
+    /// Returns the number of connections accepted so far.
     pub fn connections(&self) -> usize {
         self.state.accepted.load(Ordering::SeqCst)
     }
 
-    /// How many connections have a script that still runs.
+    /// Returns the number of connections with a running script.
     pub fn open_connections(&self) -> usize {
         self.state.open.load(Ordering::SeqCst)
     }
 
-    /// Every request head that arrived, also of requests that never became complete.
+    /// Returns all received request heads, including those of incomplete requests.
     pub fn heads(&self) -> Vec<Head> {
         self.state.heads.lock().unwrap().clone()
     }
 
-    /// Every complete request, in the order they became complete.
+    /// Returns all complete requests, in order of completion.
     pub fn requests(&self) -> Vec<Request> {
         self.state.requests.lock().unwrap().clone()
     }
 
-    /// The request that must be the only complete one.
+    /// Returns the only complete request; fails if there is another number of requests.
     #[track_caller]
     pub fn only_request(&self) -> Request {
         let mut requests = self.requests();
@@ -116,7 +116,7 @@ impl Origin {
         requests.remove(0)
     }
 
-    /// What arrived on each connection, byte for byte.
+    /// Returns the bytes received on each connection.
     pub fn captures(&self) -> Vec<Vec<u8>> {
         self.state.captures.lock().unwrap().iter().map(|it| it.lock().unwrap().clone()).collect()
     }
@@ -138,7 +138,7 @@ impl Drop for Origin {
     }
 }
 
-/// Serves connections until the origin closes; then waits for their threads and passes a panic on.
+/// Serves connections until the origin is dropped, then joins their threads and propagates a panic.
 fn accept_all(listener: &OriginListener, state: &Arc<OriginState>, script: &Arc<impl Script>) {
     let mut threads = Vec::new();
     while let Ok(socket) = listener.accept() {
@@ -149,7 +149,7 @@ fn accept_all(listener: &OriginListener, state: &Arc<OriginState>, script: &Arc<
         let (state, script) = (Arc::clone(state), Arc::clone(script));
         threads.push(thread::spawn(move || {
             let _guard = OpenConnectionGuard(state);
-            // The peer may have gone; what that means is for the test to say.
+            // The peer may have disconnected; the test decides whether that is a failure.
             let _ = script(&mut connection);
         }));
     }
@@ -160,7 +160,7 @@ fn accept_all(listener: &OriginListener, state: &Arc<OriginState>, script: &Arc<
     }
 }
 
-/// Counts a connection as open while its script runs, also if it panics.
+/// Decrements the number of open connections when a script ends, also on panic.
 struct OpenConnectionGuard(Arc<OriginState>);
 
 impl Drop for OpenConnectionGuard {

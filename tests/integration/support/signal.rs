@@ -1,31 +1,31 @@
-//! Cues: how a test tells a script that it may go on.
+//! Signals from a test to the script of an upstream.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-/// The test's end of a line of cues.
+/// Sends signals; held by the test.
 pub struct TestSignal(Sender<()>);
 
-/// The script's end of a line of cues, for `Conversation::wait_for`.
+/// Receives signals; held by the script, for `OriginConnection::wait_for`.
 pub struct TestSignalReceiver(Mutex<Receiver<()>>);
 
-/// Both ends.
+/// Returns a connected sender and receiver.
 pub fn test_signal() -> (TestSignal, TestSignalReceiver) {
     let (sender, receiver) = mpsc::channel();
     (TestSignal(sender), TestSignalReceiver(Mutex::new(receiver)))
 }
 
 impl TestSignal {
-    /// Lets the script take one more step.
+    /// Lets the script continue with its next step.
     pub fn send(&self) {
-        // A script that has ended takes no step; the test sees that elsewhere.
+        // Fails if the script has ended; the test detects that by its effects.
         let _ = self.0.send(());
     }
 }
 
 impl TestSignalReceiver {
-    /// Whether the next cue comes within `time`.
+    /// Returns whether the next signal arrives within `time`.
     pub fn arrives_within(&self, time: Duration) -> bool {
         self.0.lock().unwrap().recv_timeout(time).is_ok()
     }

@@ -1,4 +1,4 @@
-//! What is checked in `tls_target`: the program under test, or whatever listens at an address that is given.
+//! Server under test in `tls_target`: a local proxy or a remote address.
 
 use std::env;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -16,19 +16,19 @@ use super::gatepost::Gatepost;
 use super::origin::{Origin, ok, responds};
 use super::tls::Tls;
 
-/// A server of HTTPS.
+/// An HTTPS server.
 pub struct Target {
     pub address: SocketAddr,
     name: String,
     trust: Arc<RootCertStore>,
-    /// The longest that a handshake may take there.
+    /// The longest time that the server allows for a handshake.
     pub handshake_timeout: Duration,
-    /// What was started for this target, and ends with it: first the proxy, then its application.
+    /// The local proxy and its upstream, dropped in this order; `None` for a remote server.
     _local: Option<(Gatepost, Origin)>,
 }
 
 impl Target {
-    /// The address in `GATEPOST_TARGET`, else a program of our own.
+    /// Returns the server at `GATEPOST_TARGET`, or starts a local proxy if the variable is not set.
     #[track_caller]
     pub fn new() -> Target {
         match env::var(TARGET) {
@@ -62,22 +62,22 @@ impl Target {
         }
     }
 
-    /// The name of its host.
+    /// Returns the host name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A client that names the host in the handshake, and offers HTTP/1.1.
+    /// Returns a TLS client with the host name as SNI and `http/1.1` in ALPN.
     pub fn tls(&self) -> Tls {
         Tls::to(&self.name).trusting(&self.trust)
     }
 
-    /// The host and the port, as a request names them.
+    /// Returns host and port, as in the `Host` header of a request.
     pub fn authority(&self) -> String {
         format!("{}:{}", self.name, self.address.port())
     }
 
-    /// Connects over TLS, to ask for the host.
+    /// Connects over TLS for requests to the host.
     #[track_caller]
     pub fn client(&self) -> Client {
         Client::tls(self.address, &self.tls(), &self.authority())
@@ -111,7 +111,7 @@ fn seconds(text: &str) -> Duration {
     Duration::from_secs(text.parse().unwrap_or_else(|_| panic!("{HANDSHAKE_LIMIT}={text}: write seconds")))
 }
 
-/// Variables of the environment; `tests/README.md` explains them.
+/// Environment variables, documented in `tests/README.md`.
 const TARGET: &str = "GATEPOST_TARGET";
 const NAME: &str = "GATEPOST_TARGET_NAME";
 const CA: &str = "GATEPOST_TARGET_CA";
@@ -119,5 +119,5 @@ const HANDSHAKE_LIMIT: &str = "GATEPOST_TARGET_HANDSHAKE_LIMIT";
 
 const LOCAL_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What nginx allows where nothing is said (`client_header_timeout`).
+/// nginx default of `client_header_timeout`.
 const REMOTE_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
-//! An application that speaks what scripts cannot: HTTP/2 as gRPC uses it, and TLS.
+//! Upstream server for HTTP/2 with gRPC trailers, and for TLS.
 //!
-//! What it does with a request is said by the path; see [`call`]. Over TLS it also speaks HTTP/1.1, and then
-//! answers every request with its path, or switches protocols and sends every byte back.
+//! The request path selects the behaviour; see [`call`]. Over TLS the server also supports HTTP/1.1: it
+//! responds to every request with its path, or accepts an upgrade and echoes.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// A running application. Dropping it ends its connections.
+/// A running upstream. Dropping it closes its connections.
 pub struct UpstreamServer {
     address: SocketAddr,
     shared: Arc<SharedState>,
@@ -30,16 +30,16 @@ pub struct UpstreamServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What it has seen.
+/// Connections and requests received so far.
 #[derive(Default)]
 pub struct UpstreamRecord {
     pub connections: usize,
     /// Connections that resumed an earlier TLS session.
     pub resumed: usize,
-    /// Connections that showed a certificate.
+    /// Connections with a client certificate.
     pub with_certificate: usize,
     pub requests: Vec<request::Parts>,
-    /// Why streams ended before their time.
+    /// Reasons of the streams that were reset.
     pub resets: Vec<Reason>,
 }
 
@@ -57,12 +57,12 @@ impl UpstreamServer {
         UpstreamServer::start(None, MAX_STREAMS)
     }
 
-    /// HTTP/2 without TLS that allows only so many requests at once.
+    /// HTTP/2 without TLS, with this `SETTINGS_MAX_CONCURRENT_STREAMS`.
     pub fn h2c_with_max_streams(max_streams: u32) -> UpstreamServer {
         UpstreamServer::start(None, max_streams)
     }
 
-    /// TLS as configured.
+    /// TLS with this configuration.
     pub fn tls(config: ServerConfig) -> UpstreamServer {
         UpstreamServer::start(Some(TlsAcceptor::from(Arc::new(config))), MAX_STREAMS)
     }
@@ -111,7 +111,7 @@ impl SharedState {
     }
 }
 
-/// Connections end when this does, because their set is dropped.
+/// Accepts connections until stopped. Returning drops the set of tasks, which closes all connections.
 async fn accept_all(listener: std::net::TcpListener, shared: Arc<SharedState>, mut stopped: oneshot::Receiver<()>) {
     let listener = TcpListener::from_std(listener).unwrap();
     let mut connections = JoinSet::new();
@@ -130,7 +130,7 @@ async fn accept_all(listener: std::net::TcpListener, shared: Arc<SharedState>, m
 async fn serve(stream: TcpStream, shared: Arc<SharedState>) {
     stream.set_nodelay(true).unwrap();
     let Some(acceptor) = &shared.tls else { return serve_http2(stream, &shared).await };
-    // The peer may refuse the certificate, which its test sees at its own end.
+    // The peer may reject the certificate; the test checks that on the side of the peer.
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let session = stream.get_ref().1;
     let is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
@@ -161,7 +161,7 @@ async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'stati
         async move { Ok::<_, Infallible>(response) }
     });
     let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // The peer may leave as it likes, here and below.
+    // The peer may disconnect at any time, here and below.
     let _ = connection.with_upgrades().await;
     let upgrade = upgrade.lock().unwrap().take();
     if let Some(upgrade) = upgrade
@@ -202,7 +202,7 @@ async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<S
     }
 }
 
-/// What is done with a request for each path.
+/// Handles a request according to its path.
 async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>) -> StreamResult {
     match path {
         "/never-responds" => {
@@ -222,7 +222,7 @@ async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>
         "/resets" => {
             let mut response = respond.send_response(Response::new(()), false)?;
             response.send_data(Bytes::from_static(b"so far"), false)?;
-            // What has not been written when a stream is reset never is.
+            // Wait for request data first: data not yet written when a stream is reset is discarded.
             let _more = body.data().await;
             response.send_reset(Reason::ENHANCE_YOUR_CALM);
             Ok(())
@@ -238,7 +238,7 @@ async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>
     }
 }
 
-/// Sends each piece back as it comes, and the trailers at the end.
+/// Echoes the request body piece by piece, then its trailers.
 async fn echo(body: &mut RecvStream, mut response: SendStream<Bytes>) -> StreamResult {
     while let Some(piece) = body.data().await {
         let piece = piece?;

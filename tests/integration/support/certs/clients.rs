@@ -1,4 +1,4 @@
-//! Certificates of clients: an authority that vouches for them, and what can be wrong with one.
+//! Client CAs and client certificates, valid and invalid.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{ca_parameters, in_days};
 
-/// Vouches for clients.
+/// A CA for client certificates.
 pub struct ClientCa {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-/// What a client shows, and the key that proves it.
+/// A client certificate with its chain and private key.
 #[derive(Clone)]
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
@@ -29,7 +29,7 @@ impl ClientCa {
         ClientCa { issuer: CertifiedIssuer::self_signed(crl_signing_ca(name), key()).unwrap() }
     }
 
-    /// An authority whose own time is over.
+    /// Creates an expired CA.
     pub fn expired(name: &str) -> ClientCa {
         let mut parameters = crl_signing_ca(name);
         parameters.not_before = date_time_ymd(2019, 1, 1);
@@ -37,24 +37,24 @@ impl ClientCa {
         ClientCa { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
     }
 
-    /// An authority whose time is over in `days` days.
+    /// Creates a CA that expires in `days` days.
     pub fn expiring_in(days: i64, name: &str) -> ClientCa {
         let mut parameters = crl_signing_ca(name);
         parameters.not_after = in_days(days);
         ClientCa { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
     }
 
-    /// Writes the authority's certificate.
+    /// Writes the certificate of the CA.
     pub fn write(&self, directory: &Path) -> PathBuf {
         write(directory, "clients.pem", &self.issuer.pem())
     }
 
-    /// A valid certificate for the client of that name.
+    /// Issues a valid client certificate with the common name `name`.
     pub fn client(&self, name: &str) -> Identity {
         Identity::issue(parameters(name), &self.issuer, Vec::new())
     }
 
-    /// A certificate whose time is over.
+    /// Issues an expired client certificate.
     pub fn expired_client(&self, name: &str) -> Identity {
         let mut parameters = parameters(name);
         parameters.not_before = date_time_ymd(2019, 1, 1);
@@ -62,14 +62,14 @@ impl ClientCa {
         Identity::issue(parameters, &self.issuer, Vec::new())
     }
 
-    /// A certificate that is meant for a server.
+    /// Issues a server certificate, which is invalid for client authentication.
     pub fn server_certificate(&self, name: &str) -> Identity {
         let mut parameters = parameters(name);
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         Identity::issue(parameters, &self.issuer, Vec::new())
     }
 
-    /// A certificate below that many intermediate authorities, which the client shows too.
+    /// Issues a certificate below this many intermediate CAs; the client sends their certificates too.
     pub fn client_with_intermediates(&self, intermediates: usize, name: &str) -> Identity {
         let mut chain = Vec::new();
         let mut last: Option<CertifiedIssuer<'static, KeyPair>> = None;
@@ -83,7 +83,7 @@ impl ClientCa {
         Identity::issue(parameters(name), last.as_ref().unwrap_or(&self.issuer), chain)
     }
 
-    /// Writes the list of revoked certificates, which is up to date until the end of `year`.
+    /// Writes the revocation list. Its `nextUpdate` is the end of `year`.
     pub fn write_crl(&self, revoked: &[&Identity], year: i32, directory: &Path) -> PathBuf {
         let entry = |identity: &&Identity| RevokedCertParams {
             serial_number: identity.serial.clone(),
@@ -135,7 +135,7 @@ fn parameters(name: &str) -> CertificateParams {
     parameters
 }
 
-/// An authority that may also sign lists of revoked certificates.
+/// Parameters of a CA that may also sign revocation lists.
 fn crl_signing_ca(name: &str) -> CertificateParams {
     let mut parameters = ca_parameters(name);
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

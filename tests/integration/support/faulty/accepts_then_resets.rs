@@ -1,4 +1,5 @@
-//! Takes the connection and the request, then resets: an application that crashes.
+//! Reads a request, then resets the connection, like an upstream that crashes.
+//!
 //! No other fault ends with RST.
 
 use std::io;

@@ -1,5 +1,7 @@
-//! Closes a kept-alive connection in the moment it is used again: the first request of the first
-//! connection is answered, the second one on it meets a close. Other connections work.
+//! Closes an idle connection when it is reused.
+//!
+//! The first request on the first connection gets a response; the second one is read and the connection is
+//! closed. Other connections work.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Speaks first: the 101 and `first` leave in one write; then it echoes.
+//! Sends the 101 response and `first` in one write, then echoes.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Sends an answer without end, as fast as it is taken.
+//! Sends an endless chunked response, as fast as it is read.
 
 use std::io;
 

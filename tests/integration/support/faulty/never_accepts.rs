@@ -1,4 +1,4 @@
-//! An address where connecting takes for ever: the backlog is full and nobody accepts.
+//! An address where connecting never completes: a full backlog without accept.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -28,8 +28,8 @@ impl NeverAccepts {
     }
 }
 
-/// A connection that loopback does not establish in this time waits for room in the backlog.
+/// A loopback connection that is not established within this time waits for room in the backlog.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// More than a backlog of zero holds.
+/// Exceeds the capacity of a backlog of 0.
 const MAX_CONNECTIONS: usize = 16;

@@ -1,4 +1,4 @@
-//! Takes the request and says nothing until the proxy gives up.
+//! Reads a request and sends nothing until the proxy closes the connection.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Answers every request, upgrade or not, with one status and a body that names the target.
+//! Responds to every request with one status and a body that contains the target.
 
 use crate::support::origin::{Script, responds, response_bytes};
 

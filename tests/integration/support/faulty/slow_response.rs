@@ -1,4 +1,4 @@
-//! Sends an answer one byte per segment.
+//! Sends a response in segments of one byte.
 
 use std::io;
 

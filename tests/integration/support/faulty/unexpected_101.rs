@@ -1,4 +1,4 @@
-//! Answers 101 to a request that asked for no upgrade, followed by bytes that must reach nobody.
+//! Sends 101 and data to a request without upgrade. The data must not be forwarded.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use crate::support::origin::{OriginConnection, Script, switching_protocols};
 pub fn unexpected_101() -> impl Script {
     |connection: &mut OriginConnection| -> io::Result<()> {
         connection.read_request()?;
-        connection.send(switching_protocols("websocket", "bytes of a tunnel that nobody asked for"))?;
+        connection.send(switching_protocols("websocket", "bytes of an unexpected tunnel"))?;
         connection.wait_for_close()
     }
 }

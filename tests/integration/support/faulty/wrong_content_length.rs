@@ -1,10 +1,12 @@
-//! Declares a length that is not the length. What follows must never be read as another answer.
+//! Responses with a wrong `Content-Length`.
+//!
+//! The bytes after the declared length must never be parsed as another response.
 
 use std::io;
 
 use crate::support::origin::{OriginConnection, Script};
 
-/// Sends a body that goes on behind its `Content-Length`, with what looks like a second answer.
+/// Sends more bytes than `Content-Length`; the surplus looks like a second response.
 pub fn body_exceeds_length() -> impl Script {
     |connection: &mut OriginConnection| -> io::Result<()> {
         loop {
@@ -16,7 +18,7 @@ pub fn body_exceeds_length() -> impl Script {
     }
 }
 
-/// Sends two lengths that differ.
+/// Sends two different `Content-Length` fields.
 pub fn two_content_lengths() -> impl Script {
     |connection: &mut OriginConnection| -> io::Result<()> {
         connection.read_request()?;

@@ -1,4 +1,4 @@
-//! One connection of an application, as its script sees it: whatever is read is recorded.
+//! One connection of a scripted upstream; everything read is recorded.
 
 use std::io;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::support::signal::TestSignalReceiver;
 use crate::support::socket::Duplex;
 use crate::support::wire::{Sender, Wire};
 
-/// A connection to the application.
+/// A connection accepted by an upstream.
 pub struct OriginConnection {
     pub wire: Wire,
     number: usize,
     state: Arc<OriginState>,
 }
 
-/// A complete request, and the connection it came on (the first is 0).
+/// A complete request with the number of its connection; the first is 0.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub connection: usize,
@@ -28,7 +28,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request target as text.
+    /// Returns the request target as text.
     pub fn target(&self) -> String {
         String::from_utf8_lossy(self.head.target()).into_owned()
     }
@@ -39,7 +39,7 @@ impl OriginConnection {
         OriginConnection { wire: Wire::new(socket), number, state }
     }
 
-    /// Which connection of the application this is; the first is 0.
+    /// Returns the number of this connection; the first is 0.
     pub fn number(&self) -> usize {
         self.number
     }
@@ -55,7 +55,7 @@ impl OriginConnection {
         self.read_rest_of(head)
     }
 
-    /// Reads the body that belongs to a head that was read before.
+    /// Reads the body of a request whose head was read before.
     pub fn read_rest_of(&mut self, head: Head) -> io::Result<Request> {
         let framing = head.request_framing()?;
         let Message { head, body, trailers } = self.wire.read_body(head, framing)?;
@@ -72,12 +72,13 @@ impl OriginConnection {
         self.wire.sender()
     }
 
-    /// Makes the end of this connection, which comes with the end of the script, a reset.
+    /// Makes the close at the end of the script a reset.
     pub fn reset_on_close(&self) -> io::Result<()> {
         self.wire.set_reset_on_close()
     }
 
-    /// Waits for the test's cue; the script ends if the test is over first.
+    /// Waits for a [`TestSignal`](crate::support::signal::TestSignal); fails, which ends the script, once the
+    /// origin is dropped.
     pub fn wait_for(&self, signal: &TestSignalReceiver) -> io::Result<()> {
         while !self.state.closing.load(Ordering::SeqCst) {
             if signal.arrives_within(POLL_INTERVAL) {
@@ -87,14 +88,14 @@ impl OriginConnection {
         Err(io::Error::other("the test is over"))
     }
 
-    /// Waits until the peer closes, however long that takes; what it sends meanwhile is dropped.
+    /// Waits until the peer closes the connection and discards what it sends.
     pub fn wait_for_close(&mut self) -> io::Result<()> {
         self.wire.set_receive_timeout(MAX_WAIT)?;
         while !self.wire.read_some()?.is_empty() {}
         Ok(())
     }
 
-    /// Sends back whatever comes, until the peer finishes.
+    /// Echoes all data until the peer closes its sending direction.
     pub fn echo(&mut self) -> io::Result<()> {
         self.wire.set_receive_timeout(MAX_WAIT)?;
         loop {
@@ -107,8 +108,8 @@ impl OriginConnection {
     }
 }
 
-/// Time between two looks at whether the test is over.
+/// Interval between two checks whether the origin is dropped.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Longer than any test; the end of the origin ends the wait as well.
+/// Longer than any test; dropping the origin ends the wait as well.
 const MAX_WAIT: Duration = Duration::from_secs(120);

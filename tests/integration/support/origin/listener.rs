@@ -1,4 +1,4 @@
-//! Where an application listens: a TCP port or a socket file.
+//! Listening socket of a scripted upstream: TCP or unix.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::support::socket::{Duplex, prepare_tcp, prepare_unix};
 
-/// The address of an application; displays as the configuration writes it.
+/// The address of an upstream; its `Display` is the value of `upstream` in the configuration.
 #[derive(Debug, Clone)]
 pub enum Upstream {
     Tcp(SocketAddr),
@@ -22,9 +22,9 @@ pub(super) enum OriginListener {
 }
 
 impl Upstream {
-    /// Connects and goes away, so that an accept that waits returns.
+    /// Connects and disconnects, so that a blocked `accept` returns.
     pub(super) fn unblock_accept(&self) {
-        // Nobody needs to answer: if this fails, nobody waits any more.
+        // A failure means that the listener is closed, so no `accept` is blocked.
         match self {
             Upstream::Tcp(address) => drop(TcpStream::connect(address)),
             Upstream::Unix(path) => drop(UnixStream::connect(path)),
