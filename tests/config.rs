@@ -1,4 +1,4 @@
-//! TOML configuration by example: valid, invalid and questionable files.
+//! TOML configuration by example: valid files, invalid files, files with warnings.
 //!
 //! Each file in `config/valid` has a `.table` beside it: its `explain` table. Each file in `config/invalid`
 //! and `config/warnings` has an `.expected`: the printed diagnostics. With `BLESS` set in the environment the

@@ -288,7 +288,7 @@ fn twenty_reloads_under_load_lose_no_request() {
 }
 
 #[test]
-#[ignore = "takes ten seconds of all the machine has"]
+#[ignore = "uses all CPUs for 10 s"]
 fn a_thousand_reloads_under_load_lose_no_request() {
     reload_under_load(1000);
 }

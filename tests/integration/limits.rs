@@ -205,7 +205,7 @@ fn a_slow_upstream_does_not_cause_a_client_timeout() {
 }
 
 #[test]
-#[ignore = "waits for the deadline of 30 s, which cannot be configured"]
+#[ignore = "waits for the fixed timeout of 30 s"]
 fn an_incomplete_head_times_out_after_30_seconds() {
     let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = Gatepost::serving(&origin);

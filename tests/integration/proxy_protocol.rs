@@ -221,7 +221,7 @@ fn one_host_enables_the_header_for_its_listen_address() {
 }
 
 #[test]
-#[ignore = "waits for the deadline of 10 s, which cannot be configured"]
+#[ignore = "waits for the fixed timeout of 10 s"]
 fn a_missing_header_times_out_after_10_seconds() {
     let origin = greeting();
     let gatepost = Gatepost::with_host(proxy_protocol_host(&origin));

@@ -76,7 +76,7 @@ fn gatepost_with_ticket_keys(keys: &Path, origin: &Origin) -> Gatepost {
     Gatepost::start(Configuration::new().process(&line).host(Host::new(GITLAB, origin)))
 }
 
-/// Writes ticket keys; each byte is repeated to one key.
+/// Writes ticket keys; each byte is repeated 80 times to make one key.
 fn write_keys(path: &Path, keys: &[u8]) {
     let new = path.with_extension("new");
     fs::write(&new, keys.iter().flat_map(|byte| [*byte; 80]).collect::<Vec<u8>>()).unwrap();

@@ -66,7 +66,7 @@ impl TlsRecords {
         self.tcp.write_all(&[&[kind, 3, 3][..], &length, &sealed].concat())
     }
 
-    /// Reads a record; returns `None` if the peer has closed the connection, with or without `close_notify`.
+    /// Reads a record, including alerts; returns `None` if the connection is closed or reset.
     pub fn receive(&mut self) -> io::Result<Option<TlsRecord>> {
         let mut head = [0; HEADER_LEN];
         match self.tcp.read_exact(&mut head) {
