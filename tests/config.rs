@@ -1,9 +1,8 @@
-//! The configuration language by example: what is accepted and what it means, what is refused and how
-//! that is told.
+//! TOML configuration by example: valid files, invalid files, files with warnings.
 //!
-//! Each file in `config/valid` has a `.table` beside it, what `explain` shows of it; each in
-//! `config/invalid` an `.expected`, the problems as they are printed. With `BLESS` set in the
-//! environment the tests write these files instead of comparing, to be read in the diff.
+//! Each file in `config/valid` has a `.table` beside it: its `explain` table. Each file in `config/invalid`
+//! and `config/warnings` has an `.expected`: the printed diagnostics. With `BLESS` set in the environment the
+//! tests write these files instead of comparing them; review the diff.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper that fails must fail its test")]
 
@@ -16,7 +15,7 @@ use gatepost::config::{self, LoadedConfig};
 use gatepost::model::variable::LogVariable;
 
 #[test]
-fn valid_files_mean_what_their_table_shows() {
+fn valid_files_match_their_explain_table() {
     for path in toml_files("tests/config/valid") {
         let loaded = compile(&path);
         assert!(loaded.warnings.is_empty(), "{}:\n{}", path.display(), loaded.warnings);
@@ -25,7 +24,7 @@ fn valid_files_mean_what_their_table_shows() {
 }
 
 #[test]
-fn invalid_files_are_refused_with_all_their_problems() {
+fn invalid_files_are_rejected_with_all_problems() {
     for path in toml_files("tests/config/invalid") {
         match config::from_toml(name(&path), &read(&path)) {
             Ok(_) => panic!("{} is accepted", path.display()),
@@ -35,8 +34,8 @@ fn invalid_files_are_refused_with_all_their_problems() {
 }
 
 #[test]
-fn odd_files_are_accepted_with_warnings() {
-    for path in toml_files("tests/config/odd") {
+fn files_with_warnings_are_accepted() {
+    for path in toml_files("tests/config/warnings") {
         let loaded = compile(&path);
         assert!(!loaded.warnings.has_errors());
         compare(&path.with_extension("expected"), &loaded.warnings.to_string());
@@ -44,19 +43,20 @@ fn odd_files_are_accepted_with_warnings() {
 }
 
 #[test]
-fn an_explained_model_compiles_to_itself() {
+fn explain_toml_compiles_to_the_same_model() {
     let mut paths = toml_files("tests/config/valid");
-    paths.extend(toml_files("tests/config/odd"));
+    paths.extend(toml_files("tests/config/warnings"));
     paths.push(PathBuf::from("config/gatepost.toml"));
     for path in paths {
         let LoadedConfig { model, warnings } = compile(&path);
         let written = explain::render(&model, OutputFormat::Toml);
-        let again = config::from_toml(Path::new("/elsewhere/written.toml"), &written)
+        let round_trip = config::from_toml(Path::new("/elsewhere/written.toml"), &written)
             .unwrap_or_else(|problems| panic!("{}:\n{problems}\n{written}", path.display()));
-        // What the model itself gives cause for is said again, and nothing else.
-        let mut new = again.warnings.iter().filter(|it| warnings.iter().all(|known| known.message != it.message));
-        assert!(new.next().is_none(), "{}:\n{}", path.display(), again.warnings);
-        assert_eq!(again.model, model, "{}:\n{written}", path.display());
+        // Warnings that concern the model itself are repeated; there are no others.
+        let mut new_warnings =
+            round_trip.warnings.iter().filter(|it| warnings.iter().all(|known| known.message != it.message));
+        assert!(new_warnings.next().is_none(), "{}:\n{}", path.display(), round_trip.warnings);
+        assert_eq!(round_trip.model, model, "{}:\n{written}", path.display());
     }
 }
 
@@ -82,7 +82,7 @@ fn the_reference_has_every_key() {
 fn the_reference_has_every_variable() {
     let text = read(Path::new("docs/configuration.md"));
     let written: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && !"_$".contains(c)).collect();
-    // Steps to the filtered target, which the reference writes in short.
+    // Intermediate steps of the filtered target; the reference documents them under one name.
     let is_step = |name: &str| name.starts_with("temp_request_uri");
     for name in LogVariable::names().filter(|name| !is_step(name)) {
         assert!(written.contains(&format!("${name}")[..]), "docs/configuration.md lacks `${name}`");
@@ -90,7 +90,7 @@ fn the_reference_has_every_variable() {
 }
 
 #[test]
-fn json_has_the_keys_and_values_of_the_language() {
+fn json_has_the_keys_and_values_of_toml() {
     let model = compile(Path::new("tests/config/valid/routes.toml")).model;
     let json: serde_json::Value = serde_json::from_str(&explain::render(&model, OutputFormat::Json)).unwrap();
     assert_eq!(json["process"]["shutdown_grace"], "90s");
@@ -102,7 +102,7 @@ fn json_has_the_keys_and_values_of_the_language() {
 }
 
 #[test]
-fn tables_for_people_are_80_columns_wide_but_for_long_words() {
+fn tables_fit_80_columns_except_long_words() {
     for path in toml_files("tests/config/valid") {
         for line in explain::render(&compile(&path).model, OutputFormat::Table).lines() {
             let words = line.split_whitespace().count();
@@ -112,13 +112,13 @@ fn tables_for_people_are_80_columns_wide_but_for_long_words() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let problems = config::load(Path::new("/nonexistent/gatepost.toml")).unwrap_err().to_string();
     assert!(problems.contains("/nonexistent/gatepost.toml"), "{problems}");
 }
 
 #[test]
-fn relative_paths_start_at_the_directory_of_the_file() {
+fn relative_paths_are_resolved_against_the_directory_of_the_file() {
     let model = compile(Path::new("tests/config/valid/routes.toml")).model;
     let from_here = config::load(Path::new("tests/config/valid/routes.toml")).unwrap().model;
     assert_eq!(certificate(&model).chain, Path::new("/etc/gatepost/ssl/gitlab.crt"));
@@ -126,7 +126,7 @@ fn relative_paths_start_at_the_directory_of_the_file() {
     assert_eq!(certificate(&from_here).chain, directory.join("ssl/gitlab.crt"));
 }
 
-/// Compiles a file that must be valid, as if it lay in `/etc/gatepost`.
+/// Compiles a valid file as if it were in `/etc/gatepost`.
 fn compile(path: &Path) -> LoadedConfig {
     let file_name = Path::new("/etc/gatepost").join(name(path));
     config::from_toml(&file_name, &read(path)).unwrap_or_else(|problems| panic!("{}:\n{problems}", path.display()))
@@ -139,9 +139,9 @@ fn compare(expected: &Path, actual: &str) {
     assert_eq!(actual, read(expected), "{} differs", expected.display());
 }
 
-/// The TOML files of a directory, at least one.
+/// Returns the TOML files of a directory; fails if there are none.
 fn toml_files(directory: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap_or_else(|why| panic!("{directory}: {why}"));
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{directory}: {error}"));
     let paths = entries.map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == "toml")).collect();
     files.sort();
@@ -149,7 +149,7 @@ fn toml_files(directory: &str) -> Vec<PathBuf> {
     files
 }
 
-/// All keys, in whichever section they stand.
+/// Returns the keys of all sections.
 fn keys_of(value: &toml::Value) -> BTreeSet<String> {
     match value {
         toml::Value::Table(table) => table
@@ -167,10 +167,10 @@ fn name(path: &Path) -> &Path {
 }
 
 fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-#[allow(clippy::expect_used, reason = "a test may fail so")]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
 fn certificate(model: &gatepost::model::Model) -> &gatepost::model::CertificateFiles {
     model.certificates().next().expect("the file has a TLS host").1
 }

@@ -1,4 +1,4 @@
-//! The demo's throw-away certificates: what they are good for, and for whom.
+//! Temporary certificates of the demo: validity for names and CAs.
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 
 #[test]
-fn each_certificate_serves_its_own_name_and_no_other() {
+fn each_certificate_is_valid_for_its_own_name_only() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let names = ["gitlab.localhost", "mattermost.localhost"];
     let issued = issue(directory.path(), &names).expect("certificates");
@@ -24,15 +24,15 @@ fn each_certificate_serves_its_own_name_and_no_other() {
 }
 
 #[test]
-fn another_runs_authority_does_not_vouch_for_these_certificates() {
-    let (mine, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
-    let mut issued = issue(mine.path(), &["gitlab.localhost"]).expect("certificates");
+fn the_ca_of_another_run_does_not_verify_the_certificates() {
+    let (directory, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let mut issued = issue(directory.path(), &["gitlab.localhost"]).expect("certificates");
     issued.authority = issue(other.path(), &["gitlab.localhost"]).expect("certificates").authority;
-    handshake(&issued, 0, "gitlab.localhost").expect_err("the authority is another");
+    handshake(&issued, 0, "gitlab.localhost").expect_err("the CA is another");
 }
 
 #[test]
-fn keys_are_for_the_owner_only_even_where_an_older_file_was_not() {
+fn keys_are_owner_only_even_if_an_older_file_was_not() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let key = directory.path().join("gitlab.localhost.key");
     fs::write(&key, "old").expect("an old file");
@@ -44,38 +44,43 @@ fn keys_are_for_the_owner_only_even_where_an_older_file_was_not() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused_before_anything_is_written() {
+fn an_invalid_host_name_is_rejected_before_any_file_is_written() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let error = issue(directory.path(), &["gitlab.localhost", "../evil"]).expect_err("no host name");
+    let error = issue(directory.path(), &["gitlab.localhost", "../evil"]).expect_err("an invalid host name");
     assert!(matches!(&error, DemoCertificateError::Host { text, .. } if text == "../evil"), "{error}");
     assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 0);
 }
 
-/// Shakes hands in memory with a client that trusts the authority only and asks for `name`, and a
-/// server that has the certificate of one issued host.
+/// Completes a handshake in memory between a client that trusts only the issued CA and requests `name`, and a
+/// server with the certificate of one issued host.
 fn handshake(issued: &DemoCertificates, host: usize, name: &str) -> Result<(), rustls::Error> {
     let mut client = tls_client(issued, name);
     let mut server = tls_server(issued, host);
-    for _ in 0..MOST_ROUND_TRIPS {
+    for _ in 0..MAX_ROUND_TRIPS {
         let mut wire = Vec::new();
-        client.write_tls(&mut wire).expect("memory takes it");
-        server.read_tls(&mut wire.as_slice()).expect("memory gives it");
+        client.write_tls(&mut wire).expect("a write to memory succeeds");
+        server.read_tls(&mut wire.as_slice()).expect("a read from memory succeeds");
         server.process_new_packets()?;
         wire.clear();
-        server.write_tls(&mut wire).expect("memory takes it");
-        client.read_tls(&mut wire.as_slice()).expect("memory gives it");
+        server.write_tls(&mut wire).expect("a write to memory succeeds");
+        client.read_tls(&mut wire.as_slice()).expect("a read from memory succeeds");
         client.process_new_packets()?;
     }
-    assert!(!client.is_handshaking() && !server.is_handshaking(), "the handshake takes longer than it can");
+    assert!(
+        !client.is_handshaking() && !server.is_handshaking(),
+        "the handshake exceeds the maximum number of round trips"
+    );
     Ok(())
 }
 
 fn tls_client(issued: &DemoCertificates, name: &str) -> ClientConnection {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(&issued.authority).expect("the authority")).expect("a root");
+    roots
+        .add(CertificateDer::from_pem_file(&issued.authority).expect("the CA certificate"))
+        .expect("a trust anchor");
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from(name.to_owned()).expect("a name");
-    ClientConnection::new(Arc::new(config), name).expect("a client")
+    let name = ServerName::try_from(name.to_owned()).expect("a server name");
+    ClientConnection::new(Arc::new(config), name).expect("a client connection")
 }
 
 fn tls_server(issued: &DemoCertificates, host: usize) -> ServerConnection {
@@ -83,9 +88,12 @@ fn tls_server(issued: &DemoCertificates, host: usize) -> ServerConnection {
     let chain =
         CertificateDer::pem_file_iter(&files.chain).expect("the chain").map(|it| it.expect("PEM")).collect();
     let key = PrivateKeyDer::from_pem_file(&files.key).expect("the key");
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).expect("a pair");
-    ServerConnection::new(Arc::new(config)).expect("a server")
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("a certificate with its key");
+    ServerConnection::new(Arc::new(config)).expect("a server connection")
 }
 
-/// TLS 1.2 needs two, TLS 1.3 one, and one more with a retry.
-const MOST_ROUND_TRIPS: usize = 3;
+/// TLS 1.2 takes two round trips, TLS 1.3 one, or two with a HelloRetryRequest.
+const MAX_ROUND_TRIPS: usize = 3;

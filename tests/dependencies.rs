@@ -1,4 +1,4 @@
-//! The dependencies: each is explained in `docs/dependencies.md`, and the archived one stays in its corner.
+//! Direct dependencies: documentation, and isolation of the archived PEM parser.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -7,18 +7,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 #[test]
-fn each_direct_dependency_is_explained_and_nothing_else_is() {
+fn the_documented_dependencies_are_the_direct_ones() {
     assert_eq!(explained(), declared(), "left: docs/dependencies.md, right: Cargo.toml");
 }
 
 #[test]
-fn only_the_reader_of_pem_files_knows_the_archived_pem_parser() {
+fn only_the_pem_module_uses_rustls_pemfile() {
     let sources = rust_files(&in_project("src"));
     let users: Vec<&PathBuf> = sources.iter().filter(|file| read(file).contains("rustls_pemfile")).collect();
     assert_eq!(users, [&in_project("src/tls/files/pem.rs")]);
 }
 
-/// The names in the first column of the tables of crates, which is the one called `crate`.
+/// Returns the names in the column `crate` of the tables in `docs/dependencies.md`.
 fn explained() -> BTreeSet<String> {
     let text = read(&in_project("docs/dependencies.md"));
     let tables = text.split("\n\n").filter(|block| block.starts_with("| crate | what for |"));
@@ -27,7 +27,7 @@ fn explained() -> BTreeSet<String> {
 }
 
 fn declared() -> BTreeSet<String> {
-    let manifest: toml::Table = read(&in_project("Cargo.toml")).parse().expect("Cargo.toml is TOML");
+    let manifest: toml::Table = read(&in_project("Cargo.toml")).parse().expect("Cargo.toml is valid TOML");
     let names = |section: &str| {
         let section = manifest.get(section).and_then(toml::Value::as_table).expect("Cargo.toml has the section");
         section.keys().cloned().collect::<Vec<_>>()
@@ -36,8 +36,8 @@ fn declared() -> BTreeSet<String> {
 }
 
 fn rust_files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).expect("a directory can be listed");
-    let paths = entries.map(|entry| entry.expect("a directory can be listed").path());
+    let entries = fs::read_dir(directory).expect("the directory can be read");
+    let paths = entries.map(|entry| entry.expect("the directory can be read").path());
     paths
         .flat_map(|path| match path.extension() {
             _ if path.is_dir() => rust_files(&path),

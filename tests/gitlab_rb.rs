@@ -1,4 +1,4 @@
-//! `gitlab.rb` by example: each file in `config/gitlab_rb` means what the `.expected.json` beside it says.
+//! `gitlab.rb` by example: each file in `config/gitlab_rb` has an `.expected.json`.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a helper that fails must fail its test")]
 
@@ -12,28 +12,29 @@ use gatepost::config::gitlab_rb::{self, GitlabRbConfig};
 use gatepost::config::{self, DiagnosticSeverity};
 use serde_json::Value as Json;
 
-/// Settings that an expectation gives up, but of which every directive is translated here.
+/// Settings that the expectation files mark as refused, although the translator supports all their
+/// directives.
 const TRANSLATED: [(&str, &str); 2] = [
     ("08-snippets", "nginx.custom_gitlab_server_config"),
     ("08-snippets", "mattermost_nginx.custom_gitlab_mattermost_server_config"),
 ];
 
-/// A file in one of the surroundings it is expected to be understood in.
+/// A file and one of the environments that its expectation describes.
 struct Case {
     name: String,
     expected: Json,
-    surroundings: Given,
+    surroundings: TestEnvironment,
 }
 
-/// The surroundings that an expectation describes.
+/// Environment variables, files and node attributes of an expectation.
 #[derive(Default)]
-struct Given {
+struct TestEnvironment {
     environment: BTreeMap<String, String>,
     files: BTreeSet<PathBuf>,
     node: BTreeMap<String, String>,
 }
 
-impl Environment for Given {
+impl Environment for TestEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
         self.environment.get(name).cloned()
     }
@@ -60,55 +61,55 @@ impl Environment for Given {
 }
 
 #[test]
-fn hosts_are_what_the_package_would_serve() {
+fn hosts_match_the_package() {
     for case in cases() {
-        let Some(expected) = case.expected["hosts"].as_array() else { continue };
-        let account = case.account();
-        let hosts = account["hosts"].as_array().unwrap();
-        assert_eq!(hosts.len(), expected.len(), "{}: {hosts:#?}", case.name);
-        for wanted in expected {
-            let name = wanted.get("name").or(wanted.get("name_pattern")).unwrap();
-            let found = hosts.iter().find(|host| host["name"] == *name && ports(host) == ports(wanted));
-            let found = found.unwrap_or_else(|| panic!("{}: no host {name}", case.name));
-            let lines = differences(wanted, found);
+        let Some(expected_hosts) = case.expected["hosts"].as_array() else { continue };
+        let report = case.report();
+        let hosts = report["hosts"].as_array().unwrap();
+        assert_eq!(hosts.len(), expected_hosts.len(), "{}: {hosts:#?}", case.name);
+        for expected in expected_hosts {
+            let name = expected.get("name").or(expected.get("name_pattern")).unwrap();
+            let actual = hosts.iter().find(|host| host["name"] == *name && ports(host) == ports(expected));
+            let actual = actual.unwrap_or_else(|| panic!("{}: no host {name}", case.name));
+            let lines = differences(expected, actual);
             assert!(lines.is_empty(), "{} {name}:\n{}", case.name, lines.join("\n"));
         }
     }
 }
 
 #[test]
-fn the_status_pages_are_where_the_package_has_them() {
+fn status_listeners_match_the_package() {
     for case in cases() {
         let Some(expected) = case.expected.get("status") else { continue };
-        let found = case.account()["status"].clone();
-        assert_eq!(sorted(&found["listen"]), addresses(expected), "{}", case.name);
-        assert_eq!(found["access"], serde_json::json!(["allow 127.0.0.1", "deny all"]), "{}", case.name);
+        let actual = case.report()["status"].clone();
+        assert_eq!(sorted(&actual["listen"]), addresses(expected), "{}", case.name);
+        assert_eq!(actual["access"], serde_json::json!(["allow 127.0.0.1", "deny all"]), "{}", case.name);
     }
 }
 
 #[test]
-fn lines_have_the_verdicts_they_deserve() {
+fn settings_have_the_expected_verdicts() {
     for case in cases() {
-        let settings = case.account()["settings"].clone();
-        for wanted in case.expected["settings"].as_array().unwrap_or(&Vec::new()) {
-            let key = wanted["key"].as_str().unwrap();
+        let settings = case.report()["settings"].clone();
+        for expected in case.expected["settings"].as_array().unwrap_or(&Vec::new()) {
+            let key = expected["key"].as_str().unwrap();
             let rows = settings
                 .as_array()
                 .unwrap()
                 .iter()
-                .filter(|row| row["key"] == key && row["line"] == wanted["line"]);
+                .filter(|row| row["key"] == key && row["line"] == expected["line"]);
             let verdicts: Vec<_> = rows.map(|row| row["verdict"].clone()).collect();
             let verdict = match TRANSLATED.contains(&(case.file(), key)) {
                 true => Json::from("applied"),
-                false => wanted["verdict"].clone(),
+                false => expected["verdict"].clone(),
             };
-            assert_eq!(verdicts, [verdict], "{} {wanted}\n{settings:#}", case.name);
+            assert_eq!(verdicts, [verdict], "{} {expected}\n{settings:#}", case.name);
         }
     }
 }
 
 #[test]
-fn wrong_files_are_refused_with_the_lines_that_are_wrong() {
+fn invalid_files_are_rejected_with_the_lines_of_the_errors() {
     for case in cases() {
         let reading = case.read();
         let lines: Vec<Option<u64>> = reading
@@ -147,7 +148,7 @@ fn a_refused_directive_is_a_warning_at_its_own_line() {
 }
 
 #[test]
-fn the_toml_of_a_file_means_the_same() {
+fn explain_toml_compiles_to_the_same_model() {
     for case in cases() {
         let Some(model) = case.read().model else { continue };
         let toml = explain::render(&model, OutputFormat::Toml);
@@ -168,11 +169,11 @@ fn every_setting_is_documented_with_its_verdict() {
     if std::env::var_os("BLESS").is_some() {
         fs::write(path, &written).unwrap();
     }
-    assert_eq!(fs::read_to_string(path).unwrap(), written, "write the table anew with BLESS=1");
+    assert_eq!(fs::read_to_string(path).unwrap(), written, "run with BLESS=1 to write the table");
 }
 
 #[test]
-fn tables_for_people_are_80_columns_wide_but_for_long_words() {
+fn tables_fit_80_columns_except_long_words() {
     for case in cases() {
         for line in case.render(OutputFormat::Table).lines() {
             let words = line.split_whitespace().count();
@@ -196,17 +197,17 @@ impl Case {
 
     fn render(&self, format: OutputFormat) -> String {
         let reading = self.read();
-        let account =
+        let report =
             GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
-        explain::render_report(&account, format).unwrap()
+        explain::render_report(&report, format).unwrap()
     }
 
-    fn account(&self) -> Json {
+    fn report(&self) -> Json {
         serde_json::from_str(&self.render(OutputFormat::Json)).unwrap()
     }
 }
 
-/// All examples, each in all its surroundings.
+/// Returns all examples, each in all of its environments.
 fn cases() -> Vec<Case> {
     let entries = fs::read_dir("tests/config/gitlab_rb").unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|it| it == "rb")).collect();
@@ -220,64 +221,64 @@ fn cases_of(file: &Path) -> Vec<Case> {
     let expected: Json = serde_json::from_str(&expected).unwrap();
     let name = file.file_stem().unwrap().to_string_lossy().into_owned();
     let Some(cases) = expected["cases"].as_array() else {
-        let surroundings = given(&expected);
+        let surroundings = environment_of(&expected);
         return vec![Case { name, expected, surroundings }];
     };
     let case = |(nth, case): (usize, &Json)| {
         let mut merged = case.clone();
         merged["settings"] = expected["settings"].clone();
-        Case { name: format!("{name} (case {})", nth + 1), surroundings: given(case), expected: merged }
+        Case { name: format!("{name} (case {})", nth + 1), surroundings: environment_of(case), expected: merged }
     };
     cases.iter().enumerate().map(case).collect()
 }
 
-fn given(expected: &Json) -> Given {
+fn environment_of(expected: &Json) -> TestEnvironment {
     let texts = |field: &str| -> BTreeMap<String, String> {
         let entries = expected[field].as_object().into_iter().flatten();
         entries.map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect()
     };
     let files =
         expected["files"].as_array().into_iter().flatten().map(|file| PathBuf::from(file.as_str().unwrap()));
-    Given { environment: texts("environment"), files: files.collect(), node: texts("node") }
+    TestEnvironment { environment: texts("environment"), files: files.collect(), node: texts("node") }
 }
 
-/// What a host has otherwise than it should.
-fn differences(wanted: &Json, found: &Json) -> Vec<String> {
+/// Returns the differences between an expected and an actual host.
+fn differences(expected: &Json, actual: &Json) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut compare = |what: &str, wanted: Json, found: Json| {
-        if wanted != found {
-            lines.push(format!("{what}: wanted {wanted}, found {found}"));
+    let mut compare = |what: &str, expected: Json, actual: Json| {
+        if expected != actual {
+            lines.push(format!("{what}: wanted {expected}, found {actual}"));
         }
     };
-    let http2 = found["http2"].as_bool().unwrap_or(false);
-    compare("tls", wanted["tls"].clone(), found["tls"].clone());
-    compare("http2", wanted["http2"].clone(), http2.into());
-    compare("certificate", wanted["certificate"].clone(), found["certificate"].clone());
-    compare("key", wanted["key"].clone(), found["certificate_key"].clone());
-    compare("listen", addresses(&wanted["listen"]), sorted(&found["listen"]));
-    compare("redirect", addresses(&wanted["redirect"]["listen"]), sorted(&found["redirect_from"]));
-    if let Some(to) = wanted["redirect"]["to"].as_str().filter(|to| !to.contains("$http_host")) {
+    let http2 = actual["http2"].as_bool().unwrap_or(false);
+    compare("tls", expected["tls"].clone(), actual["tls"].clone());
+    compare("http2", expected["http2"].clone(), http2.into());
+    compare("certificate", expected["certificate"].clone(), actual["certificate"].clone());
+    compare("key", expected["key"].clone(), actual["certificate_key"].clone());
+    compare("listen", addresses(&expected["listen"]), sorted(&actual["listen"]));
+    compare("redirect", addresses(&expected["redirect"]["listen"]), sorted(&actual["redirect_from"]));
+    if let Some(to) = expected["redirect"]["to"].as_str().filter(|to| !to.contains("$http_host")) {
         let port = to.split(':').nth(2).and_then(|rest| rest.split('$').next()).unwrap();
-        compare("redirect port", port.parse::<u64>().unwrap().into(), found["public_port"].clone());
+        compare("redirect port", port.parse::<u64>().unwrap().into(), actual["public_port"].clone());
     }
-    compare("upstream", wanted["upstream"].clone(), upstream(wanted, found));
-    let limit = wanted["client_max_body_size"].as_str().unwrap_or("unlimited");
-    compare("body limit", limit.into(), found["max_body"].clone());
-    compare("response headers", response_headers(wanted), policies(found));
-    compare("request headers", request_headers(wanted), found["request_headers"].clone());
-    let proxied = wanted["proxy_protocol"].as_bool().unwrap_or(false);
-    compare("PROXY protocol", proxied.into(), found["proxy_protocol"].clone());
-    compare("client address", client_address(wanted), found["client_address"].clone());
-    if wanted["error_pages"].is_object() {
-        compare("error pages", wanted["error_pages"].clone(), error_pages(found));
-        let intercepts = found["intercept_errors"].as_bool().unwrap_or(false);
-        compare("interception", wanted["intercept_upstream_errors"].clone(), intercepts.into());
+    compare("upstream", expected["upstream"].clone(), upstream(expected, actual));
+    let limit = expected["client_max_body_size"].as_str().unwrap_or("unlimited");
+    compare("body limit", limit.into(), actual["max_body"].clone());
+    compare("response headers", response_headers(expected), policy_headers(actual));
+    compare("request headers", request_headers(expected), actual["request_headers"].clone());
+    let proxied = expected["proxy_protocol"].as_bool().unwrap_or(false);
+    compare("PROXY protocol", proxied.into(), actual["proxy_protocol"].clone());
+    compare("client address", client_address(expected), actual["client_address"].clone());
+    if expected["error_pages"].is_object() {
+        compare("error pages", expected["error_pages"].clone(), error_pages(actual));
+        let intercepts = actual["intercept_errors"].as_bool().unwrap_or(false);
+        compare("interception", expected["intercept_upstream_errors"].clone(), intercepts.into());
     }
     lines
 }
 
-/// Each status with its page, in the words of the expectations.
-fn error_pages(found: &Json) -> Json {
+/// Returns each status with its page, in the notation of the expectation files.
+fn error_pages(actual: &Json) -> Json {
     let words = |page: &Json| match page["file"].as_str() {
         Some(file) => format!("GitLab's own {}", file.rsplit('/').next().unwrap()),
         None => {
@@ -285,72 +286,77 @@ fn error_pages(found: &Json) -> Json {
             format!("custom: title {title}, header {header}")
         }
     };
-    let pages = found["error_page"].as_array().unwrap().iter();
+    let pages = actual["error_page"].as_array().unwrap().iter();
     pages
         .map(|page| (page["status"].to_string(), Json::from(words(page))))
         .collect::<serde_json::Map<_, _>>()
         .into()
 }
 
-/// The application of a host, or of the path that it is below.
-fn upstream(wanted: &Json, found: &Json) -> Json {
-    let Some(path) = wanted.get("path") else { return found["upstream"].clone() };
-    let routes = found["routes"].as_array().unwrap();
+/// Returns the upstream of a host, or of the expected path below it.
+fn upstream(expected: &Json, actual: &Json) -> Json {
+    let Some(path) = expected.get("path") else { return actual["upstream"].clone() };
+    let routes = actual["routes"].as_array().unwrap();
     let route = routes.iter().find(|route| route["prefix"] == *path);
     route.map_or(Json::Null, |route| route["upstream"].clone())
 }
 
-/// Set is a text, removed is false. The usual headers are part of what is sent.
-fn request_headers(wanted: &Json) -> Json {
+/// Returns the expected `request_headers`: a text if set, `false` if removed. The default headers are not
+/// configured, so they are left out.
+fn request_headers(expected: &Json) -> Json {
     let mut headers = BTreeMap::new();
-    if wanted["role"] == "mattermost" {
+    if expected["role"] == "mattermost" {
         headers.insert("x-frame-options".to_owned(), Json::from("SAMEORIGIN"));
     }
-    for (name, value) in wanted["request_headers"].as_object().unwrap() {
-        // This is what the proxy says of itself: whom a PROXY header names, if connections begin with one.
-        let told = if wanted["proxy_protocol"] == true { "$proxy_protocol_addr" } else { "$remote_addr" };
-        let is_usual = *value == told;
+    for (name, value) in expected["request_headers"].as_object().unwrap() {
+        // The default value of the header: the address in the PROXY header if connections begin with one,
+        // else the peer address.
+        let variable = if expected["proxy_protocol"] == true { "$proxy_protocol_addr" } else { "$remote_addr" };
+        let is_usual = *value == variable;
         if !is_usual {
             headers.insert(name.to_lowercase(), value.clone());
         }
     }
-    for name in wanted["request_headers_removed"].as_array().into_iter().flatten() {
+    for name in expected["request_headers_removed"].as_array().into_iter().flatten() {
         headers.insert(name.as_str().unwrap().to_lowercase(), Json::Bool(false));
     }
     headers.into_iter().collect::<serde_json::Map<_, _>>().into()
 }
 
-/// As the model writes it. nginx's default holds if the file names trusted peers, but no header of theirs.
-fn client_address(wanted: &Json) -> Json {
-    let mut wanted = wanted["client_address"].clone();
-    if wanted.is_object() {
-        wanted["from"] = wanted["from"].as_str().unwrap_or("X-Real-IP").to_lowercase().into();
+/// Returns `client_address` in the notation of the model. If the file sets trusted peers but no header,
+/// nginx's default applies.
+fn client_address(expected: &Json) -> Json {
+    let mut expected = expected["client_address"].clone();
+    if expected.is_object() {
+        expected["from"] = expected["from"].as_str().unwrap_or("X-Real-IP").to_lowercase().into();
     }
-    wanted
+    expected
 }
 
-/// On a host that is reached over plain HTTP browsers ignore HSTS, so it is left away there.
-fn response_headers(wanted: &Json) -> Json {
-    let is_plain = wanted["request_headers"]["X-Forwarded-Proto"] == "http";
-    let headers = wanted["response_headers"].as_object().unwrap().iter();
+/// Returns the expected response headers. HSTS is left out on hosts that are reached over plain HTTP, because
+/// browsers ignore it there.
+fn response_headers(expected: &Json) -> Json {
+    let is_plain = expected["request_headers"]["X-Forwarded-Proto"] == "http";
+    let headers = expected["response_headers"].as_object().unwrap().iter();
     let kept = headers.filter(|(name, _)| !is_plain || *name != "Strict-Transport-Security");
     kept.map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
-fn policies(found: &Json) -> Json {
-    let policies = [("Strict-Transport-Security", &found["hsts"]), ("Referrer-Policy", &found["referrer_policy"])];
-    let sent = policies.into_iter().filter(|(_, value)| value.is_string());
+fn policy_headers(actual: &Json) -> Json {
+    let policy_headers =
+        [("Strict-Transport-Security", &actual["hsts"]), ("Referrer-Policy", &actual["referrer_policy"])];
+    let sent = policy_headers.into_iter().filter(|(_, value)| value.is_string());
     sent.map(|(name, value)| (name.to_owned(), value.clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// Addresses as the model writes them, in order; `*` is every IPv4 address.
+/// Returns sorted addresses in the notation of the model; `*` is `0.0.0.0`.
 fn addresses(written: &Json) -> Json {
     let texts = written.as_array().into_iter().flatten().map(|it| it.as_str().unwrap().replace("*:", "0.0.0.0:"));
     texts.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn sorted(found: &Json) -> Json {
-    found
+fn sorted(actual: &Json) -> Json {
+    actual
         .as_array()
         .into_iter()
         .flatten()
@@ -365,7 +371,7 @@ fn ports(host: &Json) -> BTreeSet<String> {
     host["listen"].as_array().unwrap().iter().map(port).collect()
 }
 
-/// The table of `docs/gitlab-rb.md`.
+/// Returns the settings table of `docs/gitlab-rb.md`.
 fn documentation() -> String {
     let mut text = "| setting | in | verdict | why |\n|---|---|---|---|\n".to_owned();
     for row in gitlab_rb::documented() {
@@ -376,20 +382,20 @@ fn documentation() -> String {
 }
 
 #[test]
-fn what_keeps_clients_out_is_never_just_left_out() {
+fn unsupported_access_restrictions_are_always_reported() {
     let read = |line: &str| {
         let text = format!("external_url 'https://gitlab.example.com'\n{line}\n");
-        let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &Given::default());
+        let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &TestEnvironment::default());
         reading
             .refused_access_settings()
             .map(|judgement| (judgement.key.clone(), judgement.line))
             .collect::<Vec<_>>()
     };
-    let unknown_authority = "nginx['ssl_verify_client'] = 'optional_no_ca'";
-    assert_eq!(read(unknown_authority), [("nginx.ssl_verify_client".to_owned(), Some(2))]);
+    let optional_no_ca = "nginx['ssl_verify_client'] = 'optional_no_ca'";
+    assert_eq!(read(optional_no_ca), [("nginx.ssl_verify_client".to_owned(), Some(2))]);
     assert_eq!(read("nginx['ssl_verify_client'] = 'on'"), [("nginx.ssl_verify_client".to_owned(), Some(2))]);
-    let obeyed = "nginx['ssl_verify_client'] = 'on'; nginx['ssl_client_certificate'] = '/etc/ca.pem'";
-    assert_eq!(read(obeyed), []);
+    let supported = "nginx['ssl_verify_client'] = 'on'; nginx['ssl_client_certificate'] = '/etc/ca.pem'";
+    assert_eq!(read(supported), []);
     assert_eq!(read("nginx['ssl_verify_client'] = 'off'"), []);
     let snippet = |text: &str| read(&format!("nginx['custom_gitlab_server_config'] = '{text}'"));
     for translated in
@@ -401,48 +407,51 @@ fn what_keeps_clients_out_is_never_just_left_out() {
     let keys: Vec<_> =
         rows.into_iter().map(|(key, _)| key.replace("nginx.custom_gitlab_server_config.", "")).collect();
     assert_eq!(keys, ["location.auth_basic", "location.location.deny"]);
-    for lost in ["deny example.com;", "location ~ ^/(?!a) { return 403; }", "if ($http_x) { return 403; }"] {
-        assert_eq!(snippet(lost).len(), 1, "{lost}");
+    for unsupported in ["deny example.com;", "location ~ ^/(?!a) { return 403; }", "if ($http_x) { return 403; }"] {
+        assert_eq!(snippet(unsupported).len(), 1, "{unsupported}");
     }
 }
 
 const KEY: &str = "/etc/gitlab/ssl/gitlab.example.com.key";
 
-/// The account of a file with these lines, on a machine where these files exist beside GitLab's key.
-fn account_of(lines: &str, files: &[&str]) -> Json {
+/// Returns the JSON report of a file with these lines, on a machine where these files and GitLab's key exist.
+fn report_of(lines: &str, files: &[&str]) -> Json {
     let text = format!("external_url 'https://gitlab.example.com'\n{lines}\n");
-    let surroundings = Given { files: files.iter().chain(&[KEY]).map(PathBuf::from).collect(), ..Given::default() };
+    let surroundings = TestEnvironment {
+        files: files.iter().chain(&[KEY]).map(PathBuf::from).collect(),
+        ..TestEnvironment::default()
+    };
     let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &surroundings);
     assert_eq!(reading.problems.to_string(), "");
-    let account = GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
-    serde_json::from_str(&explain::render_report(&account, OutputFormat::Json).unwrap()).unwrap()
+    let report = GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
+    serde_json::from_str(&explain::render_report(&report, OutputFormat::Json).unwrap()).unwrap()
 }
 
-/// The route of the first host whose path, prefix or pattern is this one.
-fn route(account: &Json, path: &str) -> Json {
-    let routes = account["hosts"][0]["routes"].as_array().unwrap();
+/// Returns the route of the first host with this path, prefix or regular expression.
+fn route(report: &Json, path: &str) -> Json {
+    let routes = report["hosts"][0]["routes"].as_array().unwrap();
     let kinds = ["exact", "prefix", "prefix_first", "regex"];
-    let found = routes.iter().find(|route| kinds.iter().any(|kind| route[*kind] == path));
-    found.unwrap_or_else(|| panic!("no route {path} in {routes:#?}")).clone()
+    let actual = routes.iter().find(|route| kinds.iter().any(|kind| route[*kind] == path));
+    actual.unwrap_or_else(|| panic!("no route {path} in {routes:#?}")).clone()
 }
 
 #[test]
-fn health_checks_speak_for_gitlab_when_it_is_down() {
-    let account = account_of("letsencrypt['enable'] = false", &[]);
-    let health = &route(&account, "/-/health")["error_page"];
+fn health_check_routes_have_a_502_error_page() {
+    let report = report_of("letsencrypt['enable'] = false", &[]);
+    let health = &route(&report, "/-/health")["error_page"];
     assert_eq!(health[0]["status"], 502);
     assert_eq!(health[0]["body"], "nginx returned 502 when communicating with gitlab-workhorse\n");
-    let ready = &route(&account, "/-/readiness")["error_page"][0];
+    let ready = &route(&report, "/-/readiness")["error_page"][0];
     assert_eq!(ready["content_type"], "application/json");
     let body: Json = serde_json::from_str(ready["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["status"], 502);
 }
 
 #[test]
-fn challenges_are_served_if_the_package_obtains_certificates_or_a_directory_is_named() {
+fn acme_challenges_are_served_if_letsencrypt_or_a_directory_is_set() {
     let directory = |lines: &str| {
-        let account = account_of(lines, &[]);
-        let routes = account["hosts"][0]["routes"].as_array().unwrap().clone();
+        let report = report_of(lines, &[]);
+        let routes = report["hosts"][0]["routes"].as_array().unwrap().clone();
         let route = routes.into_iter().find(|route| route["prefix_first"] == "/.well-known/acme-challenge/");
         route.map(|route| (route["files"]["root"].clone(), route["before_redirect"].clone()))
     };
@@ -454,27 +463,27 @@ fn challenges_are_served_if_the_package_obtains_certificates_or_a_directory_is_n
 }
 
 #[test]
-fn custom_pages_never_reach_programs_and_those_of_the_package_win() {
+fn custom_error_pages_exclude_api_and_git_and_package_pages_win() {
     let custom = "nginx['custom_error_pages'] = { 404 => { 'title' => 'T', 'header' => 'H', 'message' => 'M' } }";
     let laid_out = "/opt/gitlab/embedded/service/gitlab-rails/public/404-custom.html";
-    let account = account_of(custom, &[]);
-    assert_eq!(account["hosts"][0]["error_page"][0]["title"], "T");
+    let report = report_of(custom, &[]);
+    assert_eq!(report["hosts"][0]["error_page"][0]["title"], "T");
     for pattern in [r"^/api/v\d", r"\.git/(info/|git-|ssh-|gitlab-lfs/)"] {
-        assert_eq!(route(&account, pattern)["intercept_errors"], false);
+        assert_eq!(route(&report, pattern)["intercept_errors"], false);
     }
-    assert_eq!(route(&account, "/-/health")["error_page"].as_array().unwrap().len(), 3);
-    assert_eq!(account_of(custom, &[laid_out])["hosts"][0]["error_page"][0]["file"], laid_out);
+    assert_eq!(route(&report, "/-/health")["error_page"].as_array().unwrap().len(), 3);
+    assert_eq!(report_of(custom, &[laid_out])["hosts"][0]["error_page"][0]["file"], laid_out);
 }
 
 #[test]
-fn the_status_listener_obeys_its_settings() {
+fn the_status_listener_applies_its_settings() {
     let lines = "nginx['status']['port'] = 9999\n\
                  nginx['status']['listen_addresses'] = ['127.0.0.1', '[::1]']\n\
                  nginx['status']['vts_enable'] = false\n\
                  nginx['status']['options'] = { 'allow' => ['10.0.0.0/8', '::1'] }";
-    let status = account_of(lines, &[])["status"].clone();
+    let status = report_of(lines, &[])["status"].clone();
     assert_eq!(status["listen"], serde_json::json!(["127.0.0.1:9999", "[::1]:9999"]));
     assert_eq!(status["access"], serde_json::json!(["allow 10.0.0.0/8", "allow ::1", "deny all"]));
     assert_eq!(status["metrics"], false);
-    assert_eq!(account_of("nginx['status']['enable'] = false", &[])["status"], Json::Null);
+    assert_eq!(report_of("nginx['status']['enable'] = false", &[])["status"], Json::Null);
 }

@@ -1,7 +1,7 @@
-//! Reads any text as a `gitlab.rb` and as `show-config` JSON, with any override beside it, and explains it.
+//! Parses any text as `gitlab.rb` or `show-config` JSON and explains the result.
 //!
-//! No text may panic, hang, or take more memory than the reader's own limits allow. The part after the first
-//! NUL is the override.
+//! The text after the first NUL is the override file. No text may cause a panic, an endless loop, or more
+//! memory use than the parser's own limits allow.
 
 #![no_main]
 
@@ -15,18 +15,18 @@ use gatepost::cli::explain::{self, GitlabRbReport, OutputFormat};
 
 fuzz_target!(|text: &str| {
     let (text, overrides) = text.split_once('\0').unwrap_or((text, ""));
-    let reading = gitlab_rb::read(Path::new("/etc/gitlab/gitlab.rb"), text, &Given(overrides));
-    let account = GitlabRbReport { model: reading.model.as_ref(), judgements: &reading.judgements, findings: Vec::new() };
+    let reading = gitlab_rb::read(Path::new("/etc/gitlab/gitlab.rb"), text, &FuzzEnvironment(overrides));
+    let report = GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
     for format in OutputFormat::ALL {
-        explain::render_account(&account, format);
+        explain::render_report(&report, format);
     }
     reading.problems.to_string();
 });
 
-/// A machine with one variable, one other file, and the override.
-struct Given<'a>(&'a str);
+/// A machine with one environment variable, one other file, and the override file.
+struct FuzzEnvironment<'a>(&'a str);
 
-impl Environment for Given<'_> {
+impl Environment for FuzzEnvironment<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         (name == "DOMAIN").then(|| "example.org".to_owned())
     }

@@ -1,11 +1,11 @@
-//! Who may come in: rules by the client's address.
+//! Access rules by client address.
 
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 
 fn origin() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 fn status_under(rules: &str) -> u16 {
@@ -13,12 +13,12 @@ fn status_under(rules: &str) -> u16 {
     let host = Host::new(GITLAB, &origin).with(&format!("access = {rules}"));
     let gatepost = Gatepost::with_host(host);
     let status = gatepost.client().get("/").status();
-    assert_eq!(origin.requests().len(), usize::from(status == 200), "who is refused never reaches the application");
+    assert_eq!(origin.requests().len(), usize::from(status == 200), "only permitted requests are forwarded");
     status
 }
 
 #[test]
-fn the_first_rule_that_matches_decides() {
+fn first_matching_rule_decides() {
     assert_eq!(status_under("[\"deny 127.0.0.0/8\", \"allow all\"]"), 403);
     assert_eq!(status_under("[\"allow 127.0.0.1\", \"deny all\"]"), 200);
     assert_eq!(status_under("[\"deny ::1\", \"deny 10.0.0.0/8\"]"), 200);
@@ -26,24 +26,24 @@ fn the_first_rule_that_matches_decides() {
 }
 
 #[test]
-fn rules_of_a_route_stand_in_the_place_of_those_of_its_host() {
+fn route_rules_replace_host_rules() {
     let origin = origin();
     let host = Host::new(GITLAB, &origin)
         .with("access = [\"deny all\"]")
         .route("exact = \"/open\"\naccess = []")
         .route("exact = \"/also\"\naccess = [\"allow 127.0.0.1\", \"deny all\"]")
-        .route("exact = \"/said\"\nrespond = { body = \"x\" }");
+        .route("exact = \"/fixed\"\nrespond = { body = \"x\" }");
     let gatepost = Gatepost::with_host(host);
     let mut client = gatepost.client();
     assert_eq!(client.get("/").status(), 403);
     assert_eq!(client.get("/open").status(), 200);
     assert_eq!(client.get("/also").status(), 200);
-    assert_eq!(client.get("/said").status(), 403);
+    assert_eq!(client.get("/fixed").status(), 403);
     assert_eq!(client.get("/%6fpen").status(), 200);
 }
 
 #[test]
-fn no_spelling_of_a_path_leads_around_its_rules() {
+fn encoded_and_unnormalized_paths_do_not_bypass_rules() {
     let origin = origin();
     let host = Host::new(GITLAB, &origin).route("prefix = \"/-/metrics\"\naccess = [\"deny all\"]");
     let gatepost = Gatepost::with_host(host);
@@ -55,19 +55,19 @@ fn no_spelling_of_a_path_leads_around_its_rules() {
 }
 
 #[test]
-fn a_refused_client_keeps_its_connection_and_the_headers_of_the_host() {
+fn forbidden_response_keeps_connection_alive_and_carries_host_headers() {
     let origin = origin();
     let host = Host::new(GITLAB, &origin).route("exact = \"/no\"\naccess = [\"deny all\"]");
     let gatepost = Gatepost::with_host(host);
     let mut client = gatepost.client();
-    let refused = client.post("/no", b"body");
-    assert_eq!(refused.status(), 403);
-    assert!(refused.head.has("strict-transport-security"));
+    let forbidden = client.post("/no", b"body");
+    assert_eq!(forbidden.status(), 403);
+    assert!(forbidden.head.has("strict-transport-security"));
     assert_eq!(client.get("/").status(), 200);
 }
 
 #[test]
-fn the_redirect_itself_is_for_everybody_but_its_routes_keep_their_rules() {
+fn redirect_is_exempt_from_access_rules_and_its_routes_are_not() {
     let origin = origin();
     let host = Host::new(GITLAB, &origin)
         .with("access = [\"deny all\"]")

@@ -1,18 +1,18 @@
-//! The access log: the format of the bundled nginx, one line for each request, no secrets.
+//! Access log: format of the bundled nginx, one line for each request, no secrets.
 
 use regex::Regex;
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::eventually::eventually;
-use crate::support::faulty::never_answers;
+use crate::support::faulty::no_response;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Conversation, Origin, answers, ok, switching};
+use crate::support::origin::{Origin, OriginConnection, ok, responds, switching_protocols};
 use crate::support::ports::ReservedPort;
 
-/// One line, taken apart.
+/// The fields of one line.
 #[derive(Debug)]
-struct Line {
+struct LogLine {
     user: String,
     time: String,
     request: String,
@@ -20,19 +20,19 @@ struct Line {
     bytes: u64,
     referer: String,
     agent: String,
-    /// What only tunnels have: seconds, and bytes that came from the client.
+    /// Only in the lines of tunnels: seconds, and bytes received from the client.
     tunnel: Option<String>,
 }
 
 #[track_caller]
-fn parse(line: &str) -> Line {
+fn parse(line: &str) -> LogLine {
     let pattern = concat!(
         r#"^127\.0\.0\.1 - (?<user>\S+) \[(?<time>[^\]]+)\] "(?<request>[^"]*)" (?<status>\d{3}) (?<bytes>\d+) "#,
         r#""(?<referer>[^"]*)" "(?<agent>[^"]*)" -(?<tunnel> \d+\.\d{3} \d+)?$"#
     );
     let fields = Regex::new(pattern).unwrap();
-    let Some(found) = fields.captures(line) else { panic!("not in the format: {line}") };
-    Line {
+    let Some(found) = fields.captures(line) else { panic!("not in the default format: {line}") };
+    LogLine {
         user: found["user"].to_owned(),
         time: found["time"].to_owned(),
         request: found["request"].to_owned(),
@@ -44,17 +44,17 @@ fn parse(line: &str) -> Line {
     }
 }
 
-/// The line of a GET for `target` with these header lines.
+/// Returns the log line of a GET request for `target` with these header lines.
 #[track_caller]
-fn line_of(target: &str, fields: &[&str]) -> Line {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+fn line_of(target: &str, fields: &[&str]) -> LogLine {
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let gatepost = Gatepost::serving(&origin);
     gatepost.client().get_with(target, fields);
     parse(&gatepost.access_log(1)[0])
 }
 
 #[test]
-fn a_request_is_one_line_in_the_format_of_nginx() {
+fn a_request_is_one_line_in_nginx_format() {
     let line = line_of("/a%2Fb?x=1", &["User-Agent: curl/8.0", "Referer: https://gitlab.test/from"]);
     assert_eq!((line.request.as_str(), line.status, line.bytes), ("GET /a%2Fb?x=1 HTTP/1.1", 200, 5));
     assert_eq!((line.user.as_str(), line.agent.as_str()), ("-", "curl/8.0"));
@@ -64,13 +64,13 @@ fn a_request_is_one_line_in_the_format_of_nginx() {
 }
 
 #[test]
-fn what_is_absent_is_a_dash_and_an_absent_referer_is_empty() {
+fn absent_fields_are_dashes_and_an_absent_referer_is_empty() {
     let line = line_of("/", &[]);
     assert_eq!((line.agent.as_str(), line.referer.as_str(), line.user.as_str()), ("-", "", "-"));
 }
 
 #[test]
-fn the_user_of_basic_authentication_is_named_without_the_password() {
+fn basic_authentication_user_is_logged_without_password() {
     // `root:secret`.
     let line = line_of("/", &["Authorization: Basic cm9vdDpzZWNyZXQ="]);
     assert_eq!(line.user, "root");
@@ -90,7 +90,7 @@ fn every_token_in_the_query_is_filtered() {
         ("/a?tokens=open", "/a?tokens=open"),
         ("/private_token=open?x", "/private_token=open?x"),
     ];
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     for (target, _) in cases {
@@ -103,45 +103,45 @@ fn every_token_in_the_query_is_filtered() {
 }
 
 #[test]
-fn the_referer_has_no_query() {
+fn referer_is_logged_without_query() {
     assert_eq!(line_of("/", &["Referer: https://a.test/x?private_token=s"]).referer, "https://a.test/x");
     assert_eq!(line_of("/", &["Referer: https://a.test/x?y?z"]).referer, "https://a.test/x");
 }
 
 #[test]
-fn a_request_that_cannot_be_read_is_logged() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn unparsable_request_is_logged() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     client.send("GARBAGE\r\n\r\n");
-    assert_eq!(client.answer().status(), 400);
+    assert_eq!(client.response().status(), 400);
     let lines = gatepost.access_log(1);
     assert!(lines[0].ends_with("\"-\" 400 0 \"\" \"-\" -"), "{}", lines[0]);
 }
 
 #[test]
-fn what_could_break_a_line_is_escaped() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn quotes_control_and_non_ascii_bytes_are_escaped() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     client.send(b"GET /gr\xc3\xbc\xc3\x9fe HTTP/1.1\r\nHost: gitlab.test\r\nUser-Agent: a\"b\\c\td\xe4\r\n\r\n");
-    client.answer();
+    client.response();
     let line = parse(&gatepost.access_log(1)[0]);
     assert_eq!(line.request, r"GET /gr\xC3\xBC\xC3\x9Fe HTTP/1.1");
     assert_eq!(line.agent, r"a\x22b\x5Cc\x09d\xE4");
 }
 
 #[test]
-fn a_client_cannot_write_a_line_of_its_own() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn a_client_cannot_inject_a_log_line() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     client.get_with("/?%0a127.0.0.1", &["User-Agent: x\" 200 0 \"\" \"y"]);
-    // A bare line end within a line; refused, and neither way a line of the log.
+    // A bare LF within the request line: the request is rejected, and must not add a line to the log.
     client.send("GET /\n6.6.6.6 HTTP/1.1\r\nHost: gitlab.test\r\n\r\n");
-    client.rest();
+    client.read_until_close();
     gatepost.client().get("/last");
-    eventually(SOON, || gatepost.access_log(2).iter().any(|line| line.contains("/last")));
+    eventually(TIMEOUT, || gatepost.access_log(2).iter().any(|line| line.contains("/last")));
     for line in gatepost.access_log(2) {
         let line = parse(&line);
         assert!(line.status == 200 || line.status == 400, "{line:?}");
@@ -149,8 +149,8 @@ fn a_client_cannot_write_a_line_of_its_own() {
 }
 
 #[test]
-fn requests_of_http2_are_logged_as_such() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+fn http2_requests_are_logged_as_http2() {
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let gatepost = Gatepost::serving(&origin);
     gatepost.http2().get("/x");
     let line = parse(&gatepost.access_log(1)[0]);
@@ -158,15 +158,15 @@ fn requests_of_http2_are_logged_as_such() {
 }
 
 #[test]
-fn each_request_of_a_connection_has_its_line() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn each_request_on_a_connection_has_its_own_line() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     for n in 0..5 {
         client.get(&format!("/{n}"));
     }
     client.request("HEAD /head HTTP/1.1", &[]);
-    client.answer_to("HEAD");
+    client.response_to("HEAD");
     let lines = gatepost.access_log(6);
     let requests: Vec<_> = lines.iter().map(|line| parse(line).request).collect();
     for n in 0..5 {
@@ -176,9 +176,9 @@ fn each_request_of_a_connection_has_its_line() {
 }
 
 #[test]
-fn answers_of_the_proxy_itself_are_logged() {
-    let nobody = ReservedPort::new();
-    let host = Host::to(GITLAB, &nobody.address().to_string()).with("max_body = \"1\"");
+fn local_responses_are_logged() {
+    let unused_port = ReservedPort::new();
+    let host = Host::to(GITLAB, &unused_port.address().to_string()).with("max_body = \"1\"");
     let gatepost = Gatepost::with_host(host);
     gatepost.client().get("/down");
     gatepost.client().post("/large", b"xx");
@@ -189,23 +189,23 @@ fn answers_of_the_proxy_itself_are_logged() {
 }
 
 #[test]
-fn a_client_that_gives_up_is_logged_as_499() {
-    let origin = Origin::tcp(never_answers());
+fn client_disconnect_before_the_response_is_logged_as_499() {
+    let origin = Origin::tcp(no_response());
     let gatepost = Gatepost::serving(&origin);
     let client = gatepost.client();
     client.request("GET /slow HTTP/1.1", &[]);
-    eventually(SOON, || origin.requests().len() == 1);
+    eventually(TIMEOUT, || origin.requests().len() == 1);
     drop(client);
     let line = parse(&gatepost.access_log(1)[0]);
     assert_eq!((line.status, line.bytes), (499, 0));
 }
 
 #[test]
-fn a_tunnel_is_logged_when_it_ends_with_what_the_client_got() {
-    let origin = Origin::tcp(|app: &mut Conversation| {
-        app.read_request()?;
-        app.send(switching("websocket", "0123456789"))?;
-        app.echo()
+fn a_tunnel_is_logged_at_its_end_with_bytes_in_both_directions() {
+    let origin = Origin::tcp(|connection: &mut OriginConnection| {
+        connection.read_request()?;
+        connection.send(switching_protocols("websocket", "0123456789"))?;
+        connection.echo()
     });
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
@@ -213,7 +213,7 @@ fn a_tunnel_is_logged_when_it_ends_with_what_the_client_got() {
     client.send("ping");
     client.exactly(14);
     gatepost.client().upgrade("/other", "websocket");
-    assert!(!gatepost.access_log(1).iter().any(|line| line.contains("/-/cable")), "logged before it ended");
+    assert!(!gatepost.access_log(1).iter().any(|line| line.contains("/-/cable")), "logged before the tunnel ended");
     client.finish();
     client.expect_closed();
     let lines = gatepost.access_log(2);
@@ -224,18 +224,18 @@ fn a_tunnel_is_logged_when_it_ends_with_what_the_client_got() {
 }
 
 #[test]
-fn hosts_can_log_to_files_of_their_own_or_not_at_all() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn hosts_log_to_separate_files_or_not_at_all() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let configuration = Configuration::new();
-    let own = configuration.directory().join("chat.log");
+    let chat_log = configuration.directory().join("chat.log");
     let configuration = configuration
         .host(Host::new(GITLAB, &origin).with("access_log = \"off\""))
-        .host(Host::new(MATTERMOST, &origin).with(&format!("access_log = {own:?}")));
+        .host(Host::new(MATTERMOST, &origin).with(&format!("access_log = {chat_log:?}")));
     let gatepost = Gatepost::start(configuration);
     gatepost.client().get("/unlogged");
     gatepost.client_of(MATTERMOST).get("/logged");
-    let own_log = || std::fs::read_to_string(&own).unwrap_or_default();
-    eventually(SOON, || own_log().contains("/logged"));
+    let read_chat_log = || std::fs::read_to_string(&chat_log).unwrap_or_default();
+    eventually(TIMEOUT, || read_chat_log().contains("/logged"));
     assert!(gatepost.access_log(0).is_empty());
-    assert!(!own_log().contains("/unlogged"));
+    assert!(!read_chat_log().contains("/unlogged"));
 }

@@ -1,4 +1,4 @@
-//! The command line: what is checked before traffic, and how mistakes are told.
+//! Command line: checks before serving, error reports, exit codes.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
@@ -10,24 +10,24 @@ use crate::support::certs::{self, Files};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::eventually::eventually;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::process::{Process, run};
-use crate::support::{SOON, process};
+use crate::support::{TIMEOUT, process};
 
-fn anything() -> Origin {
-    Origin::tcp(answers(|_| ok("")))
+fn empty_origin() -> Origin {
+    Origin::tcp(responds(|_| ok("")))
 }
 
 #[test]
-fn check_of_a_good_configuration_succeeds() {
-    let origin = anything();
-    let finished = Configuration::new().host(Host::new(GITLAB, &origin)).check();
-    assert_eq!(finished.code, Some(0), "{finished:?}");
+fn check_of_a_valid_configuration_succeeds() {
+    let origin = empty_origin();
+    let output = Configuration::new().host(Host::new(GITLAB, &origin)).check();
+    assert_eq!(output.code, Some(0), "{output:?}");
 }
 
 #[test]
-fn check_reports_every_problem_at_once_each_with_its_file() {
-    let origin = anything();
+fn check_reports_all_problems_with_their_files() {
+    let origin = empty_origin();
     let configuration = Configuration::new();
     let directory = configuration.directory().to_owned();
     let missing = Files { certificate: directory.join("missing.crt"), key: directory.join("missing.key") };
@@ -42,9 +42,9 @@ fn check_reports_every_problem_at_once_each_with_its_file() {
         .host(Host::new("mismatch.test", &origin).certificate(&mismatch))
         .host(Host::new("expired.test", &origin).certificate(&expired))
         .host(Host::new("wrong.test", &origin).certificate(&wrong_name));
-    let finished = configuration.check();
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    let report = finished.stdout + &finished.stderr;
+    let output = configuration.check();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let report = output.stdout + &output.stderr;
     for file in ["missing.crt", "missing.key", "another.key", "expired.crt", "wrong-name.crt"] {
         assert!(report.contains(&*directory.join(file).to_string_lossy()), "{file} is not named:\n{report}");
     }
@@ -53,33 +53,33 @@ fn check_reports_every_problem_at_once_each_with_its_file() {
 }
 
 #[test]
-fn check_names_files_that_hold_no_key_or_certificate() {
-    let origin = anything();
+fn check_names_files_without_key_or_certificate() {
+    let origin = empty_origin();
     let configuration = Configuration::new();
     let files = certs::leaf(&[GITLAB]).write(configuration.directory(), "garbage");
     std::fs::write(&files.key, "this is no key\n").unwrap();
     std::fs::write(&files.certificate, "this is no certificate\n").unwrap();
-    let finished = configuration.host(Host::new(GITLAB, &origin).certificate(&files)).check();
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    let report = finished.stdout + &finished.stderr;
+    let output = configuration.host(Host::new(GITLAB, &origin).certificate(&files)).check();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let report = output.stdout + &output.stderr;
     assert!(report.contains("garbage.key") && report.contains("garbage.crt"), "{report}");
 }
 
 #[test]
-fn an_encrypted_key_is_recognised_as_such() {
-    let origin = anything();
+fn check_reports_an_encrypted_key_as_encrypted() {
+    let origin = empty_origin();
     let configuration = Configuration::new();
     let files = certs::leaf(&[GITLAB]).write(configuration.directory(), "locked");
     let text = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
     std::fs::write(&files.key, text).unwrap();
-    let finished = configuration.host(Host::new(GITLAB, &origin).certificate(&files)).check();
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    let report = finished.stdout + &finished.stderr;
+    let output = configuration.host(Host::new(GITLAB, &origin).certificate(&files)).check();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let report = output.stdout + &output.stderr;
     assert!(report.contains("locked.key") && report.contains("encrypted"), "{report}");
 }
 
-/// Runs `command --config FILE` on a document.
-fn with_document(command: &str, document: &str) -> process::Finished {
+/// Runs `command --config FILE` with this document.
+fn with_document(command: &str, document: &str) -> process::CommandOutput {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("gatepost.toml");
     std::fs::write(&path, document).unwrap();
@@ -87,39 +87,39 @@ fn with_document(command: &str, document: &str) -> process::Finished {
 }
 
 #[test]
-fn an_unknown_key_is_reported_with_its_line_and_the_nearest_known_one() {
+fn an_unknown_key_is_reported_with_its_line_and_the_closest_known_key() {
     let document = "[[host]]\nname = \"gitlab.test\"\ntls = false\nupstrem = \"127.0.0.1:8065\"\n";
     for command in ["check", "serve"] {
-        let finished = with_document(command, document);
-        assert_eq!(finished.code, Some(1), "{finished:?}");
-        let report = finished.stdout + &finished.stderr;
+        let output = with_document(command, document);
+        assert_eq!(output.code, Some(1), "{output:?}");
+        let report = output.stdout + &output.stderr;
         assert!(report.contains("upstrem") && report.contains("`upstream`"), "{report}");
         assert!(report.contains("gatepost.toml:4:"), "{report}");
     }
 }
 
 #[test]
-fn several_mistakes_are_reported_together() {
+fn several_errors_are_reported_together() {
     let document = "[process]\nworkers = \"many\"\n[[host]]\nname = \"git lab\"\ntls = false\nupstream = 8065\n";
-    let finished = with_document("check", document);
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    let report = finished.stdout + &finished.stderr;
-    for place in ["gatepost.toml:2:", "gatepost.toml:4:", "gatepost.toml:6:"] {
-        assert!(report.contains(place), "{place} is missing:\n{report}");
+    let output = with_document("check", document);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let report = output.stdout + &output.stderr;
+    for position in ["gatepost.toml:2:", "gatepost.toml:4:", "gatepost.toml:6:"] {
+        assert!(report.contains(position), "{position} is missing:\n{report}");
     }
 }
 
 #[test]
-fn serve_refuses_what_check_refuses() {
-    let origin = anything();
+fn serve_rejects_what_check_rejects() {
+    let origin = empty_origin();
     let configuration = Configuration::new();
     let directory = configuration.directory().to_owned();
     let missing = Files { certificate: directory.join("missing.crt"), key: directory.join("missing.key") };
     let path = configuration.host(Host::new(GITLAB, &origin).certificate(&missing));
     let document = path.write();
-    let finished = run(&["serve", "--config", document.to_str().unwrap()]);
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(finished.stderr.contains("missing.crt"), "{}", finished.stderr);
+    let output = run(&["serve", "--config", document.to_str().unwrap()]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("missing.crt"), "{}", output.stderr);
 }
 
 #[test]
@@ -130,40 +130,40 @@ fn an_address_in_use_is_named() {
         "[defaults]\naccess_log = \"off\"\n[[host]]\nname = \"{MATTERMOST}\"\ntls = false\nlisten = [\"{address}\"]\n\
          upstream = \"127.0.0.1:1\"\n"
     );
-    let finished = with_document("serve", &document);
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(finished.stderr.contains(&address.to_string()), "{}", finished.stderr);
+    let output = with_document("serve", &document);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains(&address.to_string()), "{}", output.stderr);
 }
 
 #[test]
 fn a_missing_configuration_file_is_named() {
-    let finished = run(&["check", "--config", "/nonexistent/gatepost.toml"]);
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(finished.stderr.contains("/nonexistent/gatepost.toml"), "{}", finished.stderr);
+    let output = run(&["check", "--config", "/nonexistent/gatepost.toml"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("/nonexistent/gatepost.toml"), "{}", output.stderr);
 }
 
 #[test]
-fn without_a_configuration_the_default_path_and_the_demo_are_named() {
+fn missing_configuration_error_names_the_default_path_and_the_demo() {
     let default = "/etc/gatepost/gatepost.toml";
-    assert!(!Path::new(default).exists(), "this test needs a machine without {default}");
-    let finished = run(&["serve"]);
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    for named in [default, "gatepost demo"] {
-        assert!(finished.stderr.contains(named), "{named} is not named:\n{}", finished.stderr);
+    assert!(!Path::new(default).exists(), "this test requires a machine without {default}");
+    let output = run(&["serve"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    for expected in [default, "gatepost demo"] {
+        assert!(output.stderr.contains(expected), "{expected} is not named:\n{}", output.stderr);
     }
 }
 
 #[test]
-fn wrong_usage_is_told_from_wrong_configuration() {
+fn usage_errors_and_configuration_errors_have_different_exit_codes() {
     for arguments in [&["frobnicate"][..], &["serve", "--no-such-option"], &["check", "--config"]] {
-        let finished = run(arguments);
-        assert_eq!(finished.code, Some(2), "{arguments:?}: {finished:?}");
-        assert!(!finished.stderr.is_empty());
+        let output = run(arguments);
+        assert_eq!(output.code, Some(2), "{arguments:?}: {output:?}");
+        assert!(!output.stderr.is_empty());
     }
 }
 
 #[test]
-fn help_and_version_are_given() {
+fn help_and_version_are_printed() {
     let help = run(&["--help"]);
     assert_eq!(help.code, Some(0));
     for command in ["serve", "check", "explain", "demo"] {
@@ -174,8 +174,8 @@ fn help_and_version_are_given() {
 }
 
 #[test]
-fn explain_shows_what_is_in_force_and_its_toml_means_the_same() {
-    let origin = anything();
+fn explain_prints_the_effective_configuration_and_its_toml_round_trips() {
+    let origin = empty_origin();
     let configuration = Configuration::new().host(Host::new(GITLAB, &origin));
     let path = configuration.write();
     let explain = |format: &str| run(&["explain", "--config", path.to_str().unwrap(), "--format", format]);
@@ -185,34 +185,34 @@ fn explain_shows_what_is_in_force_and_its_toml_means_the_same() {
     let toml = explain("toml");
     let copy = configuration.directory().join("copy.toml");
     std::fs::write(&copy, &toml.stdout).unwrap();
-    let again = run(&["explain", "--config", copy.to_str().unwrap(), "--format", "toml"]);
-    assert_eq!((again.code, again.stdout), (Some(0), toml.stdout));
+    let round_trip = run(&["explain", "--config", copy.to_str().unwrap(), "--format", "toml"]);
+    assert_eq!((round_trip.code, round_trip.stdout), (Some(0), toml.stdout));
     let json: serde_json::Value = serde_json::from_str(&explain("json").stdout).unwrap();
     assert!(json["hosts"].is_array(), "{json}");
 }
 
 #[test]
-fn demo_shows_where_to_look_and_ends_when_told() {
+fn demo_prints_its_address_and_stops_on_sigterm() {
     let mut demo = Process::spawn(&["demo"]);
-    let port = shown_port(&demo, "https://gitlab.localhost:");
+    let port = printed_port(&demo, "https://gitlab.localhost:");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    eventually(SOON, || TcpStream::connect(address).is_ok());
-    // No trust is needed to be told that this port wants TLS.
+    eventually(TIMEOUT, || TcpStream::connect(address).is_ok());
+    // The 400 for plain HTTP on a TLS port requires no trust anchor.
     assert_eq!(Client::plain(address, "gitlab.localhost").get("/").status(), 400);
     demo.signal(Signal::SIGTERM);
-    assert_eq!(demo.wait_exit(SOON).code(), Some(0), "{}", demo.stderr());
+    assert_eq!(demo.wait_exit(TIMEOUT).code(), Some(0), "{}", demo.stderr());
 }
 
-/// The number that the program shows behind `mark`, once it does.
-fn shown_port(process: &Process, mark: &str) -> u16 {
-    let port = Regex::new(&format!(r"{}(\d+)", regex::escape(mark))).unwrap();
-    eventually(SOON, || port.is_match(&process.stdout()));
+/// Waits until the process prints a port after `prefix` and returns the port.
+fn printed_port(process: &Process, prefix: &str) -> u16 {
+    let port = Regex::new(&format!(r"{}(\d+)", regex::escape(prefix))).unwrap();
+    eventually(TIMEOUT, || port.is_match(&process.stdout()));
     port.captures(&process.stdout()).unwrap()[1].parse().unwrap()
 }
 
 #[test]
-fn a_second_instance_does_not_share_the_addresses_of_the_first() {
-    let origin = anything();
+fn a_second_instance_cannot_bind_the_addresses_of_the_first() {
+    let origin = empty_origin();
     let configuration = Configuration::new().host(Host::new(GITLAB, &origin));
     let file = configuration.write();
     let first = Process::spawn(&["serve", "--config", file.to_str().unwrap()]);
@@ -223,11 +223,11 @@ fn a_second_instance_does_not_share_the_addresses_of_the_first() {
 }
 
 #[test]
-fn an_account_that_does_not_exist_is_found_by_check() {
-    let origin = anything();
+fn check_reports_an_unknown_account() {
+    let origin = empty_origin();
     let configuration =
         Configuration::new().host(Host::new(GITLAB, &origin)).process("user = \"nobody-of-that-name\"");
-    let finished = configuration.check();
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(finished.stderr.contains("nobody-of-that-name"), "{finished:?}");
+    let output = configuration.check();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("nobody-of-that-name"), "{output:?}");
 }

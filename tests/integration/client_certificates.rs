@@ -1,4 +1,4 @@
-//! Certificates of clients: who is let in, who is not and how that is told, and what cannot be gone around.
+//! Client certificate verification: accepted and rejected clients, host isolation.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,48 +6,49 @@ use std::sync::Arc;
 use rustls::version::{TLS12, TLS13};
 
 use crate::support::certs;
-use crate::support::certs::clients::{ClientAuthority, Identity};
+use crate::support::certs::clients::{ClientCa, Identity};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
-/// A program that asks clients of its one host for certificates.
-struct Guarded {
+/// A proxy whose host requests client certificates.
+struct VerifyingProxy {
     gatepost: Gatepost,
     origin: Origin,
 }
 
-impl Guarded {
-    /// `lists` writes the files beside the authority's, and names more keys.
-    fn by(authority: &ClientAuthority, verify: &str, more: impl Fn(&Configuration) -> String) -> Guarded {
+impl VerifyingProxy {
+    /// Starts the proxy. `more_keys` may write files beside that of the CA and returns additional keys of
+    /// `client_certificates`.
+    fn start(client_ca: &ClientCa, verify: &str, more_keys: impl Fn(&Configuration) -> String) -> VerifyingProxy {
         let origin = greeting();
         let configuration = Configuration::new();
-        let more = more(&configuration);
-        let line = demand(verify, &authority.write(configuration.directory()), &more);
+        let more_keys = more_keys(&configuration);
+        let line = client_certificates_line(verify, &client_ca.write(configuration.directory()), &more_keys);
         let gatepost = Gatepost::start(configuration.host(Host::new(GITLAB, &origin).with(&line)));
-        Guarded { gatepost, origin }
+        VerifyingProxy { gatepost, origin }
     }
 
-    /// The answer to a client.
-    fn answer(&self, tls: &Tls) -> (u16, String) {
-        let answer = Client::tls(self.gatepost.https(), tls, GITLAB).get("/");
-        (answer.status(), answer.text())
+    /// Returns status and body of the response to a client.
+    fn response(&self, tls: &Tls) -> (u16, String) {
+        let response = Client::tls(self.gatepost.https(), tls, GITLAB).get("/");
+        (response.status(), response.text())
     }
 
-    /// The alert that a client gets. With TLS 1.3 it has finished its handshake by then.
+    /// Returns the alert sent to a client. With TLS 1.3 the client has completed its handshake by then.
     fn alert(&self, tls: &Tls) -> String {
         let error = match tls.connect(self.gatepost.https()) {
             Err(error) => error,
-            Ok(stream) => Client::new(Arc::new(stream), GITLAB).try_answer().unwrap_err(),
+            Ok(stream) => Client::new(Arc::new(stream), GITLAB).try_response().unwrap_err(),
         };
         error.to_string()
     }
 
     fn expect_alert(&self, identity: &Identity, expected: &str) {
         for version in [&TLS12, &TLS13] {
-            let alert = self.alert(&Tls::to(GITLAB).showing(identity).only(version));
+            let alert = self.alert(&Tls::to(GITLAB).with_client_certificate(identity).only(version));
             assert!(alert.contains(expected), "{version:?}: {alert}");
         }
         assert!(self.origin.heads().is_empty());
@@ -55,128 +56,137 @@ impl Guarded {
 }
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
-fn demand(verify: &str, ca: &PathBuf, more: &str) -> String {
-    format!("client_certificates = {{ verify = {verify:?}, ca = {ca:?}{more} }}")
+fn client_certificates_line(verify: &str, ca: &PathBuf, more_keys: &str) -> String {
+    format!("client_certificates = {{ verify = {verify:?}, ca = {ca:?}{more_keys} }}")
 }
 
-fn nothing_more(_: &Configuration) -> String {
+fn no_more_keys(_: &Configuration) -> String {
     String::new()
 }
 
 #[test]
-fn a_client_with_a_certificate_is_served() {
-    let authority = ClientAuthority::new("Clients");
-    let guarded = Guarded::by(&authority, "required", nothing_more);
-    let jane = authority.client("jane");
+fn a_client_with_a_valid_certificate_is_served() {
+    let client_ca = ClientCa::new("Clients");
+    let proxy = VerifyingProxy::start(&client_ca, "required", no_more_keys);
+    let jane = client_ca.client("jane");
     for version in [&TLS12, &TLS13] {
-        let tls = Tls::to(GITLAB).showing(&jane).only(version);
-        assert_eq!(guarded.answer(&tls), (200, "hello".to_owned()), "{version:?}");
+        let tls = Tls::to(GITLAB).with_client_certificate(&jane).only(version);
+        assert_eq!(proxy.response(&tls), (200, "hello".to_owned()), "{version:?}");
     }
 }
 
 #[test]
-fn a_client_without_one_is_told_so_in_http_and_reaches_nothing() {
-    let guarded = Guarded::by(&ClientAuthority::new("Clients"), "required", nothing_more);
+fn a_client_without_certificate_gets_400_and_is_not_forwarded() {
+    let proxy = VerifyingProxy::start(&ClientCa::new("Clients"), "required", no_more_keys);
     for version in [&TLS12, &TLS13] {
-        let (status, text) = guarded.answer(&Tls::to(GITLAB).only(version));
+        let (status, text) = proxy.response(&Tls::to(GITLAB).only(version));
         assert_eq!(status, 400, "{version:?}");
         assert!(text.contains("No required SSL certificate was sent"), "{text}");
     }
-    assert!(guarded.origin.heads().is_empty());
+    assert!(proxy.origin.heads().is_empty());
 }
 
 #[test]
-fn an_optional_certificate_can_be_left_out_or_shown() {
-    let authority = ClientAuthority::new("Clients");
-    let guarded = Guarded::by(&authority, "optional", nothing_more);
-    assert_eq!(guarded.answer(&Tls::to(GITLAB)).0, 200);
-    assert_eq!(guarded.answer(&Tls::to(GITLAB).showing(&authority.client("jane"))).0, 200);
+fn optional_mode_accepts_clients_with_and_without_certificate() {
+    let client_ca = ClientCa::new("Clients");
+    let proxy = VerifyingProxy::start(&client_ca, "optional", no_more_keys);
+    assert_eq!(proxy.response(&Tls::to(GITLAB)).0, 200);
+    assert_eq!(proxy.response(&Tls::to(GITLAB).with_client_certificate(&client_ca.client("jane"))).0, 200);
 }
 
 #[test]
-fn a_wrong_certificate_is_refused_even_where_it_is_optional() {
-    // The same name, so that the client believes that it is asked for this one.
-    let strangers = ClientAuthority::new("Clients");
-    let guarded = Guarded::by(&ClientAuthority::new("Clients"), "optional", nothing_more);
-    let alert = guarded.alert(&Tls::to(GITLAB).showing(&strangers.client("mallory")).only(&TLS12));
+fn optional_mode_rejects_a_certificate_of_an_unknown_ca() {
+    // The name of the CA is the same, so the client selects this certificate for the server's
+    // `certificate_authorities`.
+    let other_ca = ClientCa::new("Clients");
+    let proxy = VerifyingProxy::start(&ClientCa::new("Clients"), "optional", no_more_keys);
+    let alert = proxy.alert(&Tls::to(GITLAB).with_client_certificate(&other_ca.client("mallory")).only(&TLS12));
     assert!(alert.contains("fatal alert"), "{alert}");
-    assert!(guarded.origin.heads().is_empty());
+    assert!(proxy.origin.heads().is_empty());
 }
 
 #[test]
-fn a_certificate_that_is_over_is_refused_and_the_log_says_so() {
-    let authority = ClientAuthority::new("Clients");
-    let guarded = Guarded::by(&authority, "required", nothing_more);
-    guarded.expect_alert(&authority.client_that_expired("jane"), "CertificateExpired");
-    guarded.gatepost.wait_stderr(|log| log.contains("client certificate") && log.contains("expired"));
+fn an_expired_certificate_is_rejected_and_logged() {
+    let client_ca = ClientCa::new("Clients");
+    let proxy = VerifyingProxy::start(&client_ca, "required", no_more_keys);
+    proxy.expect_alert(&client_ca.expired_client("jane"), "CertificateExpired");
+    proxy.gatepost.wait_stderr(|log| log.contains("client certificate") && log.contains("expired"));
 }
 
 #[test]
-fn a_certificate_for_servers_is_refused() {
-    let authority = ClientAuthority::new("Clients");
-    let guarded = Guarded::by(&authority, "required", nothing_more);
-    guarded.expect_alert(&authority.server("jane"), "fatal alert");
+fn a_server_certificate_is_rejected() {
+    let client_ca = ClientCa::new("Clients");
+    let proxy = VerifyingProxy::start(&client_ca, "required", no_more_keys);
+    proxy.expect_alert(&client_ca.server_certificate("jane"), "fatal alert");
 }
 
 #[test]
-fn a_chain_may_be_as_long_as_the_depth_and_no_longer() {
-    let authority = ClientAuthority::new("Clients");
-    let two = Guarded::by(&authority, "required", |_| ", depth = 2".to_owned());
+fn a_chain_longer_than_the_depth_is_rejected() {
+    let client_ca = ClientCa::new("Clients");
+    let depth_2 = VerifyingProxy::start(&client_ca, "required", |_| ", depth = 2".to_owned());
     for intermediates in 0..=2 {
-        let tls = Tls::to(GITLAB).showing(&authority.client_below(intermediates, "jane"));
-        assert_eq!(two.answer(&tls).0, 200, "{intermediates}");
+        let tls =
+            Tls::to(GITLAB).with_client_certificate(&client_ca.client_with_intermediates(intermediates, "jane"));
+        assert_eq!(depth_2.response(&tls).0, 200, "{intermediates}");
     }
-    let usual = Guarded::by(&authority, "required", nothing_more);
-    assert_eq!(usual.answer(&Tls::to(GITLAB).showing(&authority.client_below(1, "jane"))).0, 200);
-    let seen = usual.origin.heads().len();
-    let alert = usual.alert(&Tls::to(GITLAB).showing(&authority.client_below(2, "jane")));
+    let default_depth = VerifyingProxy::start(&client_ca, "required", no_more_keys);
+    assert_eq!(
+        default_depth
+            .response(&Tls::to(GITLAB).with_client_certificate(&client_ca.client_with_intermediates(1, "jane")))
+            .0,
+        200
+    );
+    let request_count = default_depth.origin.heads().len();
+    let alert = default_depth
+        .alert(&Tls::to(GITLAB).with_client_certificate(&client_ca.client_with_intermediates(2, "jane")));
     assert!(alert.contains("UnknownCA"), "{alert}");
-    assert_eq!(usual.origin.heads().len(), seen);
+    assert_eq!(default_depth.origin.heads().len(), request_count);
 }
 
 #[test]
-fn a_revoked_certificate_is_refused_and_others_are_not() {
-    let authority = ClientAuthority::new("Clients");
-    let (jane, joe) = (authority.client("jane"), authority.client("joe"));
-    let guarded = Guarded::by(&authority, "required", |configuration| {
-        format!(", crl = {:?}", authority.write_list(&[&joe], 2090, configuration.directory()))
+fn a_revoked_certificate_is_rejected_and_others_are_accepted() {
+    let client_ca = ClientCa::new("Clients");
+    let (jane, joe) = (client_ca.client("jane"), client_ca.client("joe"));
+    let proxy = VerifyingProxy::start(&client_ca, "required", |configuration| {
+        format!(", crl = {:?}", client_ca.write_crl(&[&joe], 2090, configuration.directory()))
     });
-    assert_eq!(guarded.answer(&Tls::to(GITLAB).showing(&jane)).0, 200);
-    let alert = guarded.alert(&Tls::to(GITLAB).showing(&joe));
+    assert_eq!(proxy.response(&Tls::to(GITLAB).with_client_certificate(&jane)).0, 200);
+    let alert = proxy.alert(&Tls::to(GITLAB).with_client_certificate(&joe));
     assert!(alert.contains("CertificateRevoked"), "{alert}");
 }
 
 #[test]
-fn a_list_that_is_out_of_date_lets_nobody_in() {
-    let authority = ClientAuthority::new("Clients");
-    let guarded = Guarded::by(&authority, "required", |configuration| {
-        format!(", crl = {:?}", authority.write_list(&[], 2020, configuration.directory()))
+fn an_outdated_revocation_list_rejects_every_client() {
+    let client_ca = ClientCa::new("Clients");
+    let proxy = VerifyingProxy::start(&client_ca, "required", |configuration| {
+        format!(", crl = {:?}", client_ca.write_crl(&[], 2020, configuration.directory()))
     });
-    guarded.expect_alert(&authority.client("jane"), "fatal alert");
+    proxy.expect_alert(&client_ca.client("jane"), "fatal alert");
 }
 
 #[test]
-fn each_connection_shows_its_certificate_anew() {
-    let authority = ClientAuthority::new("Clients");
-    let guarded = Guarded::by(&authority, "required", nothing_more);
+fn sessions_with_client_certificates_are_not_resumed() {
+    let client_ca = ClientCa::new("Clients");
+    let proxy = VerifyingProxy::start(&client_ca, "required", no_more_keys);
     for version in [&TLS12, &TLS13] {
-        let tls = Tls::to(GITLAB).showing(&authority.client("jane")).only(version);
+        let tls = Tls::to(GITLAB).with_client_certificate(&client_ca.client("jane")).only(version);
         let config = Arc::new(tls.config());
         for _ in 0..3 {
-            let stream = Arc::new(tls.connect_with(&config, guarded.gatepost.https()).unwrap());
+            let stream = Arc::new(tls.connect_with(&config, proxy.gatepost.https()).unwrap());
             assert_eq!(Client::new(stream.clone(), GITLAB).get("/").status(), 200);
             assert!(!stream.is_resumed(), "{version:?}");
         }
     }
 }
 
-/// GITLAB asks for certificates, MATTERMOST does not; both share an address and a certificate of their own.
-fn guarded_beside_open(authority: &ClientAuthority, gitlab: &Origin, mattermost: &Origin) -> Gatepost {
+/// [`GITLAB`] requires client certificates, [`MATTERMOST`] does not; both share a listen address and a server
+/// certificate.
+fn verifying_host_beside_open_host(client_ca: &ClientCa, gitlab: &Origin, mattermost: &Origin) -> Gatepost {
     let configuration = Configuration::new();
-    let line = demand("required", &authority.write(configuration.directory()), "");
+    let line = client_certificates_line("required", &client_ca.write(configuration.directory()), "");
     let files = certs::leaf(&[GITLAB, MATTERMOST]).write(configuration.directory(), "both");
     Gatepost::start(
         configuration
@@ -186,43 +196,47 @@ fn guarded_beside_open(authority: &ClientAuthority, gitlab: &Origin, mattermost:
 }
 
 #[test]
-fn hosts_on_one_address_ask_each_for_itself() {
-    let authority = ClientAuthority::new("Clients");
+fn hosts_on_one_address_verify_clients_independently() {
+    let client_ca = ClientCa::new("Clients");
     let (gitlab, mattermost) = (greeting(), greeting());
-    let gatepost = guarded_beside_open(&authority, &gitlab, &mattermost);
+    let gatepost = verifying_host_beside_open_host(&client_ca, &gitlab, &mattermost);
     assert_eq!(gatepost.client_of(MATTERMOST).get("/").status(), 200);
     assert_eq!(gatepost.client_of(GITLAB).get("/").status(), 400);
-    let tls = Tls::to(GITLAB).showing(&authority.client("jane"));
+    let tls = Tls::to(GITLAB).with_client_certificate(&client_ca.client("jane"));
     assert_eq!(Client::tls(gatepost.https(), &tls, GITLAB).get("/").status(), 200);
 }
 
 #[test]
-fn a_connection_for_an_open_host_does_not_reach_a_guarded_one() {
-    let authority = ClientAuthority::new("Clients");
+fn a_connection_to_an_open_host_cannot_reach_a_verifying_host() {
+    let client_ca = ClientCa::new("Clients");
     let (gitlab, mattermost) = (greeting(), greeting());
-    let gatepost = guarded_beside_open(&authority, &gitlab, &mattermost);
-    for tls in [Tls::to(MATTERMOST), Tls::to(MATTERMOST).without_sending_the_name()] {
+    let gatepost = verifying_host_beside_open_host(&client_ca, &gitlab, &mattermost);
+    for tls in [Tls::to(MATTERMOST), Tls::to(MATTERMOST).without_sni()] {
         assert_eq!(Client::tls(gatepost.https(), &tls, GITLAB).get("/").status(), 421);
     }
-    let old = Client::tls(gatepost.https(), &Tls::to(MATTERMOST).showing(&authority.client("jane")), GITLAB);
-    old.send("GET / HTTP/1.1\r\nHost: gitlab.test\r\n\r\n");
-    let mut old = old;
-    assert_eq!(old.answer().status(), 421);
+    let client = Client::tls(
+        gatepost.https(),
+        &Tls::to(MATTERMOST).with_client_certificate(&client_ca.client("jane")),
+        GITLAB,
+    );
+    client.send("GET / HTTP/1.1\r\nHost: gitlab.test\r\n\r\n");
+    let mut client = client;
+    assert_eq!(client.response().status(), 421);
     assert!(gitlab.heads().is_empty());
 }
 
 #[test]
-fn a_session_of_an_open_host_cannot_be_resumed_on_a_guarded_one() {
-    let authority = ClientAuthority::new("Clients");
+fn a_session_of_an_open_host_cannot_be_resumed_on_a_verifying_host() {
+    let client_ca = ClientCa::new("Clients");
     let (gitlab, mattermost) = (greeting(), greeting());
-    let gatepost = guarded_beside_open(&authority, &gitlab, &mattermost);
+    let gatepost = verifying_host_beside_open_host(&client_ca, &gitlab, &mattermost);
     for version in [&TLS12, &TLS13] {
         let open = Tls::to(MATTERMOST).only(version);
         let config = Arc::new(open.config());
         let stream = Arc::new(open.connect_with(&config, gatepost.https()).unwrap());
         assert_eq!(Client::new(stream, MATTERMOST).get("/").status(), 200);
-        let guarded = Tls::to(GITLAB).only(version);
-        let stream = Arc::new(guarded.connect_with(&config, gatepost.https()).unwrap());
+        let proxy = Tls::to(GITLAB).only(version);
+        let stream = Arc::new(proxy.connect_with(&config, gatepost.https()).unwrap());
         assert!(!stream.is_resumed());
         assert_eq!(Client::new(stream, GITLAB).get("/").status(), 400);
     }
@@ -230,7 +244,7 @@ fn a_session_of_an_open_host_cannot_be_resumed_on_a_guarded_one() {
 }
 
 #[test]
-fn a_client_cannot_speak_of_a_certificate_itself() {
+fn client_supplied_certificate_headers_are_removed() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let forged = [
@@ -251,41 +265,49 @@ fn a_client_cannot_speak_of_a_certificate_itself() {
 }
 
 #[test]
-fn a_header_about_the_certificate_is_the_proxys_own_word() {
-    let authority = ClientAuthority::new("Clients");
-    let asking = r#"request_headers = { "X-User" = "$ssl_client_s_dn" }"#;
+fn a_certificate_header_contains_the_verified_certificate_only() {
+    let client_ca = ClientCa::new("Clients");
+    let header_rule = r#"request_headers = { "X-User" = "$ssl_client_s_dn" }"#;
     let origin = greeting();
     let configuration = Configuration::new();
-    let line = demand("optional", &authority.write(configuration.directory()), "");
-    let gatepost = Gatepost::start(configuration.host(Host::new(GITLAB, &origin).with(&line).with(asking)));
-    for tls in [Tls::to(GITLAB), Tls::to(GITLAB).showing(&authority.client("jane"))] {
+    let line = client_certificates_line("optional", &client_ca.write(configuration.directory()), "");
+    let gatepost = Gatepost::start(configuration.host(Host::new(GITLAB, &origin).with(&line).with(header_rule)));
+    for tls in [Tls::to(GITLAB), Tls::to(GITLAB).with_client_certificate(&client_ca.client("jane"))] {
         Client::tls(gatepost.https(), &tls, GITLAB).get_with("/", &["X-User: CN=admin"]);
     }
-    let told: Vec<_> = origin.requests().iter().map(|it| it.head.value("x-user").map(str::to_owned)).collect();
-    assert_eq!(told, [None, Some("CN=jane".to_owned())]);
+    let values: Vec<_> = origin.requests().iter().map(|it| it.head.value("x-user").map(str::to_owned)).collect();
+    assert_eq!(values, [None, Some("CN=jane".to_owned())]);
 }
 
 #[test]
-fn check_warns_of_a_list_that_is_out_of_date_and_of_an_authority_whose_time_is_over() {
+fn check_warns_about_an_outdated_revocation_list_and_an_expired_ca() {
     let origin = greeting();
     let configuration = Configuration::new();
-    let authority = ClientAuthority::expired("Clients");
-    let crl = authority.write_list(&[], 2020, configuration.directory());
-    let line = demand("required", &authority.write(configuration.directory()), &format!(", crl = {crl:?}"));
-    let finished = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
-    let report = finished.stdout + &finished.stderr;
+    let client_ca = ClientCa::expired("Clients");
+    let crl = client_ca.write_crl(&[], 2020, configuration.directory());
+    let line = client_certificates_line(
+        "required",
+        &client_ca.write(configuration.directory()),
+        &format!(", crl = {crl:?}"),
+    );
+    let output = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
+    let report = output.stdout + &output.stderr;
     assert!(report.contains("clients.crl") && report.contains("clients.pem"), "{report}");
     assert!(report.contains("out of date") && report.contains("expired"), "{report}");
 }
 
 #[test]
-fn check_names_files_that_cannot_vouch_for_anybody() {
+fn check_names_missing_ca_and_revocation_list_files() {
     let origin = greeting();
     let configuration = Configuration::new();
     let missing = configuration.directory().join("missing.pem");
-    let line = demand("required", &missing, &format!(", crl = {:?}", configuration.directory().join("no.crl")));
-    let finished = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    let report = finished.stdout + &finished.stderr;
+    let line = client_certificates_line(
+        "required",
+        &missing,
+        &format!(", crl = {:?}", configuration.directory().join("no.crl")),
+    );
+    let output = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let report = output.stdout + &output.stderr;
     assert!(report.contains("missing.pem") && report.contains("no.crl"), "{report}");
 }

@@ -1,32 +1,32 @@
-//! Ends of certificates: who is told of them, and when.
+//! Certificate expiry in `check`, in the log and in metrics.
 
-use crate::support::SOON;
-use crate::support::certs::clients::ClientAuthority;
+use crate::support::TIMEOUT;
+use crate::support::certs::clients::ClientCa;
 use crate::support::certs::{self, Files, Leaf};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::ports::ReservedPort;
-use crate::support::process::Finished;
+use crate::support::process::CommandOutput;
 
-fn application() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+fn greeting() -> Origin {
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
-/// One host with this certificate.
+/// Configures one host with this certificate.
 fn with_certificate(leaf: &Leaf, origin: &Origin) -> (Configuration, Files) {
     let configuration = Configuration::new();
     let files = leaf.write(configuration.directory(), "live");
     (configuration.host(Host::new(GITLAB, origin).certificate(&files)), files)
 }
 
-fn checked(days: i64) -> Finished {
-    with_certificate(&certs::ending_in(days, &[GITLAB]), &application()).0.check()
+fn check_expiring_in(days: i64) -> CommandOutput {
+    with_certificate(&certs::expiring_in(days, &[GITLAB]), &greeting()).0.check()
 }
 
-/// What the page of metrics has of a file, in days from now.
+/// Returns the days until the expiry that the metrics contain for a file.
 fn days_left(port: &ReservedPort, kind: &str, file: &str) -> u64 {
     let page = Client::plain(port.address(), "localhost").get("/metrics").text();
     let name = format!("gatepost_expiry_timestamp_seconds{{host=\"gitlab.test\",kind=\"{kind}\",file=\"");
@@ -38,71 +38,68 @@ fn days_left(port: &ReservedPort, kind: &str, file: &str) -> u64 {
 }
 
 #[test]
-fn check_warns_of_a_certificate_that_ends_within_a_month_and_is_content() {
-    let finished = checked(20);
-    assert_eq!(finished.code, Some(0), "{finished:?}");
-    assert!(
-        finished.stderr.contains("warning: ") && finished.stderr.contains("expires in 20 days"),
-        "{finished:?}"
-    );
-    assert_eq!(checked(31).stderr, "");
+fn check_warns_about_expiry_within_30_days_and_succeeds() {
+    let output = check_expiring_in(20);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stderr.contains("warning: ") && output.stderr.contains("expires in 20 days"), "{output:?}");
+    assert_eq!(check_expiring_in(31).stderr, "");
 }
 
 #[test]
-fn check_warns_of_an_intermediate_certificate_that_ends_before_its_leaf() {
-    let leaf = certs::below_an_intermediate_that_ends_in(5, &[GITLAB]);
-    let finished = with_certificate(&leaf, &application()).0.check();
-    assert_eq!(finished.code, Some(0), "{finished:?}");
-    let told = "live.crt: its intermediate certificate of CN=Test intermediate expires in 5 days";
-    assert!(finished.stderr.contains(told), "{finished:?}");
-    let leaf = certs::below_an_intermediate_that_ends_in(-3, &[GITLAB]);
-    let finished = with_certificate(&leaf, &application()).0.check();
-    assert_eq!(finished.code, Some(0), "clients may know another way: {finished:?}");
-    assert!(finished.stderr.contains("intermediate certificate of CN=Test intermediate expired 2 days ago"));
+fn check_warns_about_an_intermediate_that_expires_before_the_leaf() {
+    let leaf = certs::with_intermediate_expiring_in(5, &[GITLAB]);
+    let output = with_certificate(&leaf, &greeting()).0.check();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let warning = "live.crt: its intermediate certificate of CN=Test intermediate expires in 5 days";
+    assert!(output.stderr.contains(warning), "{output:?}");
+    let leaf = certs::with_intermediate_expiring_in(-3, &[GITLAB]);
+    let output = with_certificate(&leaf, &greeting()).0.check();
+    assert_eq!(output.code, Some(0), "clients may know another chain: {output:?}");
+    assert!(output.stderr.contains("intermediate certificate of CN=Test intermediate expired 2 days ago"));
 }
 
 #[test]
-fn check_warns_of_an_authority_of_clients_that_ends_soon() {
-    let origin = application();
+fn check_warns_about_a_client_ca_that_expires_soon() {
+    let origin = greeting();
     let configuration = Configuration::new();
-    let ca = ClientAuthority::ending_in(10, "Staff").write(configuration.directory());
+    let ca = ClientCa::expiring_in(10, "Staff").write(configuration.directory());
     let line = format!(r#"client_certificates = {{ verify = "required", ca = {ca:?} }}"#);
-    let finished = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
-    assert_eq!(finished.code, Some(0), "{finished:?}");
-    assert!(finished.stderr.contains("clients.pem: the authority CN=Staff expires in 10 days"), "{finished:?}");
+    let output = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stderr.contains("clients.pem: the authority CN=Staff expires in 10 days"), "{output:?}");
 }
 
 #[test]
-fn the_log_warns_at_the_start_and_when_it_is_told_to_read_anew() {
-    let origin = application();
-    let (configuration, _) = with_certificate(&certs::ending_in(5, &[GITLAB]), &origin);
+fn expiry_is_logged_at_startup_and_on_sighup() {
+    let origin = greeting();
+    let (configuration, _) = with_certificate(&certs::expiring_in(5, &[GITLAB]), &origin);
     let gatepost = Gatepost::start(configuration);
-    let told = |log: &str| log.matches("live.crt: the certificate expires in 5 days").count();
-    gatepost.wait_stderr(|log| told(log) == 1);
-    gatepost.hang_up();
-    gatepost.wait_stderr(|log| told(log) == 2);
+    let warning = |log: &str| log.matches("live.crt: the certificate expires in 5 days").count();
+    gatepost.wait_stderr(|log| warning(log) == 1);
+    gatepost.send_sighup();
+    gatepost.wait_stderr(|log| warning(log) == 2);
 }
 
 #[test]
-fn metrics_tell_each_end_and_follow_a_renewal() {
-    let origin = application();
+fn metrics_have_the_expiry_and_follow_a_reload() {
+    let origin = greeting();
     let port = ReservedPort::new();
-    let (configuration, files) = with_certificate(&certs::ending_in(10, &[GITLAB]), &origin);
+    let (configuration, files) = with_certificate(&certs::expiring_in(10, &[GITLAB]), &origin);
     let status = format!("[status]\nlisten = [\"{}\"]", port.address());
     let _gatepost = Gatepost::start(configuration.process(&status));
     assert_eq!(days_left(&port, "certificate", "live.crt"), 10);
-    certs::ending_in(80, &[GITLAB]).write(files.certificate.parent().unwrap(), "live");
-    eventually(SOON, || days_left(&port, "certificate", "live.crt") == 80);
+    certs::expiring_in(80, &[GITLAB]).write(files.certificate.parent().unwrap(), "live");
+    eventually(TIMEOUT, || days_left(&port, "certificate", "live.crt") == 80);
 }
 
 #[test]
-fn metrics_tell_the_ends_of_authorities_and_lists() {
-    let origin = application();
+fn metrics_have_the_expiry_of_cas_and_revocation_lists() {
+    let origin = greeting();
     let port = ReservedPort::new();
     let configuration = Configuration::new();
-    let authority = ClientAuthority::ending_in(200, "Staff");
-    let ca = authority.write(configuration.directory());
-    let crl = authority.write_list(&[], 2090, configuration.directory());
+    let client_ca = ClientCa::expiring_in(200, "Staff");
+    let ca = client_ca.write(configuration.directory());
+    let crl = client_ca.write_crl(&[], 2090, configuration.directory());
     let line = format!(r#"client_certificates = {{ verify = "required", ca = {ca:?}, crl = {crl:?} }}"#);
     let status = format!("[status]\nlisten = [\"{}\"]", port.address());
     let _gatepost = Gatepost::start(configuration.process(&status).host(Host::new(GITLAB, &origin).with(&line)));

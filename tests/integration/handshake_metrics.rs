@@ -1,4 +1,4 @@
-//! Handshakes on the page of metrics: what was agreed on, and why some failed.
+//! Metrics of TLS handshakes: negotiated parameters and failures.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -7,41 +7,41 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, SECP384R1};
 use rustls::version::{TLS12, TLS13};
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::certs;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::ports::ReservedPort;
 use crate::support::tls::Tls;
 
-struct Counted {
+struct MetricsProxy {
     gatepost: Gatepost,
     port: ReservedPort,
     _origin: Origin,
 }
 
-impl Counted {
-    fn new(line: &str) -> Counted {
-        let origin = Origin::tcp(answers(|_| ok("hello")));
+impl MetricsProxy {
+    fn new(line: &str) -> MetricsProxy {
+        let origin = Origin::tcp(responds(|_| ok("hello")));
         let port = ReservedPort::new();
         let configuration = Configuration::new().host(Host::new(GITLAB, &origin).with(line));
         let status = format!("[status]\nlisten = [\"{}\"]", port.address());
-        Counted { gatepost: Gatepost::start(configuration.process(&status)), port, _origin: origin }
+        MetricsProxy { gatepost: Gatepost::start(configuration.process(&status)), port, _origin: origin }
     }
 
-    /// Waits for a sample with this value; the page has none for what never happened.
+    /// Waits for a sample with this value. Samples without events are absent.
     #[track_caller]
     fn expect(&self, sample: &str) {
-        eventually(SOON, || {
+        eventually(TIMEOUT, || {
             let page = Client::plain(self.port.address(), "localhost").get("/metrics").text();
             page.lines().any(|line| line == sample)
         });
     }
 
-    /// Waits for the count of failures of a kind.
+    /// Waits for the number of handshake failures of one kind.
     #[track_caller]
     fn expect_failures(&self, kind: &str, count: usize) {
         self.expect(&format!("gatepost_tls_handshake_failures_total{{kind=\"{kind}\"}} {count}"));
@@ -49,69 +49,75 @@ impl Counted {
 }
 
 #[test]
-fn handshakes_are_counted_by_what_was_agreed_on() {
-    let counted = Counted::new("");
-    let address = counted.gatepost.https();
+fn handshakes_are_counted_by_negotiated_parameters() {
+    let proxy = MetricsProxy::new("");
+    let address = proxy.gatepost.https();
     for _ in 0..3 {
         Tls::to(GITLAB).only(&TLS13).with_groups(&[SECP256R1]).connect(address).unwrap();
     }
     let tls = Tls::to(GITLAB).only(&TLS12).with_groups(&[SECP384R1]);
-    let memory = Arc::new(tls.config());
+    let client_config = Arc::new(tls.config());
     for _ in 0..2 {
-        let stream = tls.connect_with(&memory, address).unwrap();
+        let stream = tls.connect_with(&client_config, address).unwrap();
         assert_eq!(Client::new(Arc::new(stream), GITLAB).get("/").text(), "hello");
     }
     let name = "gatepost_tls_handshakes_total";
-    counted.expect(&format!(
+    proxy.expect(&format!(
         "{name}{{version=\"TLSv1.3\",suite=\"TLS_AES_256_GCM_SHA384\",group=\"P-256\",resumed=\"no\"}} 3"
     ));
     let suite = "version=\"TLSv1.2\",suite=\"ECDHE-ECDSA-AES256-GCM-SHA384\"";
-    counted.expect(&format!("{name}{{{suite},group=\"P-384\",resumed=\"no\"}} 1"));
-    counted.expect(&format!("{name}{{{suite},group=\"\",resumed=\"yes\"}} 1"));
+    proxy.expect(&format!("{name}{{{suite},group=\"P-384\",resumed=\"no\"}} 1"));
+    proxy.expect(&format!("{name}{{{suite},group=\"\",resumed=\"yes\"}} 1"));
 }
 
 #[test]
-fn a_session_of_tls_1_3_that_is_resumed_agrees_on_a_new_key() {
-    let counted = Counted::new("");
+fn a_resumed_tls_1_3_session_negotiates_a_new_key() {
+    let proxy = MetricsProxy::new("");
     let tls = Tls::to(GITLAB).only(&TLS13).with_groups(&[SECP256R1]);
-    let memory = Arc::new(tls.config());
+    let client_config = Arc::new(tls.config());
     for _ in 0..2 {
-        let stream = tls.connect_with(&memory, counted.gatepost.https()).unwrap();
+        let stream = tls.connect_with(&client_config, proxy.gatepost.https()).unwrap();
         assert_eq!(Client::new(Arc::new(stream), GITLAB).get("/").text(), "hello");
     }
-    counted.expect(
+    proxy.expect(
         "gatepost_tls_handshakes_total{version=\"TLSv1.3\",suite=\"TLS_AES_256_GCM_SHA384\",group=\"P-256\",resumed=\"yes\"} 1",
     );
 }
 
 #[test]
-fn handshakes_that_fail_are_counted_by_the_reason() {
-    let counted = Counted::new("tls_versions = [\"1.3\"]");
-    let address = counted.gatepost.https();
-    counted.expect_failures("left", 0);
+fn failed_handshakes_are_counted_by_reason() {
+    let proxy = MetricsProxy::new("tls_versions = [\"1.3\"]");
+    let address = proxy.gatepost.https();
+    proxy.expect_failures("left", 0);
     assert!(Tls::to(GITLAB).only(&TLS12).connect(address).is_err());
-    counted.expect_failures("nothing_in_common", 1);
-    // Nobody asks whether a host is ours while no certificate is obtained.
-    assert!(Tls::to(GITLAB).offering(&["acme-tls/1"]).connect(address).is_err());
-    counted.expect_failures("nothing_in_common", 2);
+    proxy.expect_failures("nothing_in_common", 1);
+    // Without ACME certificates, `acme-tls/1` is an unknown ALPN protocol.
+    assert!(Tls::to(GITLAB).with_alpn(&["acme-tls/1"]).connect(address).is_err());
+    proxy.expect_failures("nothing_in_common", 2);
     assert_eq!(Client::plain(address, GITLAB).get("/").status(), 400);
-    counted.expect_failures("plain_http", 1);
-    // The client asks for a name that the certificate is not for, and says so.
+    proxy.expect_failures("plain_http", 1);
+    // The client requests a name that the certificate does not contain, and sends an alert.
     assert!(Tls::to("other.test").connect(address).is_err());
-    counted.expect_failures("client_refused", 1);
+    proxy.expect_failures("client_refused", 1);
     drop(TcpStream::connect(address).unwrap());
-    counted.expect_failures("left", 1);
+    proxy.expect_failures("left", 1);
     TcpStream::connect(address).unwrap().write_all(&[0x16, 3, 1, 0, 4, 99, 0, 0, 0]).unwrap();
-    counted.expect_failures("broken", 1);
+    proxy.expect_failures("broken", 1);
 }
 
 #[test]
-fn a_client_certificate_that_is_refused_is_counted() {
-    let authority = certs::clients::ClientAuthority::new("Staff");
-    let stranger = certs::clients::ClientAuthority::new("Others").client("joe");
+fn a_rejected_client_certificate_is_counted() {
+    let client_ca = certs::clients::ClientCa::new("Staff");
+    let unknown_client = certs::clients::ClientCa::new("Others").client("joe");
     let directory = tempfile::TempDir::new().unwrap();
-    let ca = authority.write(directory.path());
-    let counted = Counted::new(&format!(r#"client_certificates = {{ verify = "optional", ca = {ca:?} }}"#));
-    assert!(Tls::to(GITLAB).only(&TLS12).showing(&stranger).connect(counted.gatepost.https()).is_err());
-    counted.expect_failures("client_certificate", 1);
+    let ca = client_ca.write(directory.path());
+    let proxy = MetricsProxy::new(&format!(r#"client_certificates = {{ verify = "optional", ca = {ca:?} }}"#));
+    assert!(
+        Tls::to(GITLAB)
+            .only(&TLS12)
+            .with_client_certificate(&unknown_client)
+            .connect(proxy.gatepost.https())
+            .is_err()
+    );
+    proxy.expect_failures("client_certificate", 1);
 }

@@ -1,32 +1,32 @@
-//! HTTP/2 from clients, HTTP/1.1 to applications.
+//! HTTP/2 from clients, forwarded as HTTP/1.1.
 
 use bytes::Bytes;
 use http::header::HeaderValue;
 
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
-use crate::support::cue::cue;
 use crate::support::eventually::eventually;
-use crate::support::faulty::{never_ends, stops_mid_body};
+use crate::support::faulty::{endless_response, truncated_body};
 use crate::support::gatepost::Gatepost;
-use crate::support::http2_frames::{Body, Frames, Verdict};
-use crate::support::origin::{Conversation, Origin, answers, ok, reply};
+use crate::support::http2_frames::{Body, Frames, StreamOutcome};
+use crate::support::origin::{Origin, OriginConnection, ok, responds, response_bytes};
 use crate::support::pattern::pattern;
-use crate::support::{SOON, certs, tls::Tls};
+use crate::support::signal::test_signal;
+use crate::support::{TIMEOUT, certs, tls::Tls};
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 #[test]
-fn a_request_becomes_one_of_http_1_1() {
-    let origin = Origin::tcp(answers(|_| reply("404 Not Found", &[("X-Kept", "yes")], "nothing")));
+fn a_request_is_forwarded_as_http_1_1() {
+    let origin = Origin::tcp(responds(|_| response_bytes("404 Not Found", &[("X-Kept", "yes")], "nothing")));
     let gatepost = Gatepost::serving(&origin);
-    let answer = gatepost.http2().get("/a%2Fb/../c?x=%20");
-    assert_eq!((answer.status, answer.body.as_slice()), (404, &b"nothing"[..]));
-    assert_eq!(answer.headers["x-kept"], "yes");
-    assert_eq!(answer.headers["content-length"], "7");
-    assert_eq!(answer.headers["strict-transport-security"], "max-age=63072000");
+    let response = gatepost.http2().get("/a%2Fb/../c?x=%20");
+    assert_eq!((response.status, response.body.as_slice()), (404, &b"nothing"[..]));
+    assert_eq!(response.headers["x-kept"], "yes");
+    assert_eq!(response.headers["content-length"], "7");
+    assert_eq!(response.headers["strict-transport-security"], "max-age=63072000");
     let head = origin.only_request().head;
     assert_eq!(head.start_line(), b"GET /a%2Fb/../c?x=%20 HTTP/1.1");
     assert_eq!(head.value("host"), Some(GITLAB));
@@ -36,7 +36,7 @@ fn a_request_becomes_one_of_http_1_1() {
 }
 
 #[test]
-fn spoofed_headers_fare_as_with_http_1() {
+fn spoofed_forwarding_headers_are_replaced() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
@@ -51,18 +51,18 @@ fn spoofed_headers_fare_as_with_http_1() {
 }
 
 #[test]
-fn bodies_pass_unchanged_both_ways() {
-    let origin = Origin::tcp(answers(|request| ok(&request.body)));
+fn bodies_are_forwarded_unchanged_in_both_directions() {
+    let origin = Origin::tcp(responds(|request| ok(&request.body)));
     let gatepost = Gatepost::serving(&origin);
     let body = pattern(3_000_000);
     let mut client = gatepost.http2();
-    let answer = client.send_with(client.request("POST", "/"), &body).unwrap();
-    assert!(answer.body == body, "the body differs");
-    assert!(origin.only_request().body == body, "the body differs at the application");
+    let response = client.send_with(client.request("POST", "/"), &body).unwrap();
+    assert!(response.body == body, "the body differs");
+    assert!(origin.only_request().body == body, "the body received by the upstream differs");
 }
 
 #[test]
-fn a_known_length_is_passed_on_and_an_unknown_one_is_chunked() {
+fn content_length_is_forwarded_and_an_unknown_length_is_chunked() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
@@ -78,7 +78,7 @@ fn a_known_length_is_passed_on_and_an_unknown_one_is_chunked() {
 }
 
 #[test]
-fn a_length_that_is_said_twice_is_passed_on_once() {
+fn a_duplicated_content_length_is_forwarded_once() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
@@ -91,42 +91,42 @@ fn a_length_that_is_said_twice_is_passed_on_once() {
 }
 
 #[test]
-fn streams_do_not_wait_for_each_other() {
-    let (go, cued) = cue();
-    let slow = Origin::tcp(move |app: &mut Conversation| {
-        app.read_request()?;
-        app.wait_for(&cued)?;
-        app.send(ok("slow"))
+fn a_slow_stream_does_not_block_other_streams() {
+    let (respond, signal) = test_signal();
+    let slow = Origin::tcp(move |connection: &mut OriginConnection| {
+        connection.read_request()?;
+        connection.wait_for(&signal)?;
+        connection.send(ok("slow"))
     });
-    let fast = Origin::tcp(answers(|_| ok("fast")));
+    let fast = Origin::tcp(responds(|_| ok("fast")));
     let route = format!("prefix = \"/fast\"\nupstream = \"{}\"", fast.upstream());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &slow).route(&route));
     let mut client = gatepost.http2();
-    let waiting = client.start(client.request("GET", "/slow")).unwrap();
+    let slow_exchange = client.start(client.request("GET", "/slow")).unwrap();
     for _ in 0..5 {
         assert_eq!(client.get("/fast").body, b"fast");
     }
-    go.give();
-    assert_eq!(client.finish(waiting).unwrap().body, b"slow");
+    respond.send();
+    assert_eq!(client.finish(slow_exchange).unwrap().body, b"slow");
 }
 
 #[test]
-fn crumbs_of_cookies_are_joined() {
-    // RFC 9113 section 8.2.3: HTTP/1.1 has one Cookie line.
+fn cookie_fields_are_joined() {
+    // RFC 9113 section 8.2.3: the fields are joined to one `Cookie` field for HTTP/1.1.
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
     let mut request = client.request("GET", "/");
-    for crumb in ["a=1", "b=2; c=3", "d=4"] {
-        request.headers_mut().append("cookie", HeaderValue::from_static(crumb));
+    for cookie in ["a=1", "b=2; c=3", "d=4"] {
+        request.headers_mut().append("cookie", HeaderValue::from_static(cookie));
     }
     client.send(request).unwrap();
     assert_eq!(origin.only_request().head.value("cookie"), Some("a=1; b=2; c=3; d=4"));
 }
 
 #[test]
-fn trailers_pass_both_ways() {
-    let origin = Origin::tcp(answers(|_| {
+fn trailers_are_forwarded_in_both_directions() {
+    let origin = Origin::tcp(responds(|_| {
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n".to_vec()
     }));
     let gatepost = Gatepost::serving(&origin);
@@ -138,15 +138,19 @@ fn trailers_pass_both_ways() {
     exchange.body.send_data(Bytes::from_static(b"x"), false).unwrap();
     let trailers = [(http::HeaderName::from_static("x-sum"), HeaderValue::from_static("1"))].into_iter().collect();
     exchange.body.send_trailers(trailers).unwrap();
-    let answer = client.finish(exchange).unwrap();
-    assert_eq!(answer.trailers["grpc-status"], "0");
+    let response = client.finish(exchange).unwrap();
+    assert_eq!(response.trailers["grpc-status"], "0");
     assert_eq!(origin.only_request().trailers, [("x-sum".to_owned(), "1".to_owned())]);
 }
 
 #[test]
-fn answers_carry_nothing_of_the_connection_behind() {
-    let origin = Origin::tcp(answers(|_| {
-        reply("200 OK", &[("Connection", "close, X-Private"), ("X-Private", "1"), ("Keep-Alive", "timeout=5")], "x")
+fn connection_headers_of_the_upstream_are_removed() {
+    let origin = Origin::tcp(responds(|_| {
+        response_bytes(
+            "200 OK",
+            &[("Connection", "close, X-Private"), ("X-Private", "1"), ("Keep-Alive", "timeout=5")],
+            "x",
+        )
     }));
     let gatepost = Gatepost::serving(&origin);
     let headers = gatepost.http2().get("/").headers;
@@ -156,17 +160,17 @@ fn answers_carry_nothing_of_the_connection_behind() {
 }
 
 #[test]
-fn head_has_a_length_and_no_body() {
-    let origin = Origin::tcp(answers(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n".to_vec()));
+fn a_head_response_has_content_length_and_no_body() {
+    let origin = Origin::tcp(responds(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n".to_vec()));
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
-    let answer = client.send(client.request("HEAD", "/")).unwrap();
-    assert_eq!((answer.status, answer.body.len()), (200, 0));
-    assert_eq!(answer.headers["content-length"], "5000");
+    let response = client.send(client.request("HEAD", "/")).unwrap();
+    assert_eq!((response.status, response.body.len()), (200, 0));
+    assert_eq!(response.headers["content-length"], "5000");
 }
 
 #[test]
-fn a_host_that_contradicts_the_authority_is_bad() {
+fn a_host_header_that_differs_from_authority_is_a_400() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.http2();
@@ -177,19 +181,19 @@ fn a_host_that_contradicts_the_authority_is_bad() {
 }
 
 #[test]
-fn a_host_under_another_certificate_is_misdirected_and_the_connection_goes_on() {
+fn a_host_with_another_certificate_is_misdirected_and_the_connection_stays_open() {
     let origin = greeting();
     let configuration = Configuration::new().host(Host::new(GITLAB, &origin)).host(Host::new(MATTERMOST, &origin));
     let gatepost = Gatepost::start(configuration);
     let mut client = gatepost.http2();
-    let elsewhere = http::Request::get("https://mattermost.test/").body(()).unwrap();
-    assert_eq!(client.send(elsewhere).unwrap().status, 421);
+    let other_host = http::Request::get("https://mattermost.test/").body(()).unwrap();
+    assert_eq!(client.send(other_host).unwrap().status, 421);
     assert_eq!(client.get("/").status, 200);
 }
 
 #[test]
-fn a_connection_is_shared_by_the_hosts_of_its_certificate() {
-    let (gitlab, mattermost) = (greeting(), Origin::tcp(answers(|_| ok("chat"))));
+fn hosts_with_one_certificate_share_a_connection() {
+    let (gitlab, mattermost) = (greeting(), Origin::tcp(responds(|_| ok("chat"))));
     let configuration = Configuration::new();
     let files = certs::leaf(&[GITLAB, MATTERMOST]).write(configuration.directory(), "both");
     let configuration = configuration
@@ -197,33 +201,36 @@ fn a_connection_is_shared_by_the_hosts_of_its_certificate() {
         .host(Host::new(MATTERMOST, &mattermost).certificate(&files));
     let gatepost = Gatepost::start(configuration);
     let mut client = gatepost.http2();
-    let elsewhere = http::Request::get("https://mattermost.test/").body(()).unwrap();
-    assert_eq!(client.send(elsewhere).unwrap().body, b"chat");
+    let other_host = http::Request::get("https://mattermost.test/").body(()).unwrap();
+    assert_eq!(client.send(other_host).unwrap().body, b"chat");
 }
 
 #[test]
-fn connect_is_refused() {
+fn connect_is_rejected() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
     frames.request(1, &[(":method", "CONNECT"), (":authority", "gitlab.test:443")], Body::None);
-    assert!(matches!(frames.verdict(1), Verdict::Status(None) | Verdict::Reset), "neither a status nor a reset");
+    assert!(
+        matches!(frames.outcome(1), StreamOutcome::Status(None) | StreamOutcome::Reset),
+        "neither a status nor a reset"
+    );
     assert!(origin.heads().is_empty());
 }
 
 #[test]
-fn the_frames_of_a_good_request_are_answered() {
+fn a_valid_request_of_handwritten_frames_is_served() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
-    frames.request(1, &GOOD, Body::None);
-    assert_eq!(frames.verdict(1), Verdict::Status(Some(200)));
+    frames.request(1, &VALID_REQUEST, Body::None);
+    assert_eq!(frames.outcome(1), StreamOutcome::Status(Some(200)));
 }
 
 #[test]
-fn malformed_requests_are_refused_and_never_reach_the_application() {
-    // RFC 9113 section 8.2: what would be something else in HTTP/1.1 makes a request malformed.
-    let bad_fields = [
+fn malformed_fields_are_rejected_or_removed() {
+    // RFC 9113 section 8.2: fields that would change their meaning in HTTP/1.1 make a request malformed.
+    let malformed_fields = [
         ("transfer-encoding", "chunked"),
         ("connection", "close"),
         ("upgrade", "websocket"),
@@ -236,23 +243,23 @@ fn malformed_requests_are_refused_and_never_reach_the_application() {
         ("x:name", "colon"),
         ("te", "gzip"),
     ];
-    for field in bad_fields {
+    for field in malformed_fields {
         let origin = greeting();
         let gatepost = Gatepost::serving(&origin);
         let mut frames = Frames::connect(gatepost.https(), GITLAB);
-        frames.request(1, &[&GOOD[..], &[field]].concat(), Body::None);
-        let verdict = frames.verdict(1);
-        let harmless = origin
+        frames.request(1, &[&VALID_REQUEST[..], &[field]].concat(), Body::None);
+        let outcome = frames.outcome(1);
+        let is_removed = origin
             .heads()
             .iter()
             .all(|head| !head.has(field.0.trim()) && !String::from_utf8_lossy(&head.raw).contains("injected"));
-        assert!(verdict.is_refusal() || harmless, "{field:?} passed: {verdict:?}");
+        assert!(outcome.is_rejection() || is_removed, "{field:?} was forwarded: {outcome:?}");
     }
 }
 
 #[test]
-fn bad_pseudo_headers_are_refused() {
-    let bad_requests: [&[(&str, &str)]; 6] = [
+fn invalid_pseudo_headers_are_rejected() {
+    let invalid_requests: [&[(&str, &str)]; 6] = [
         &[(":method", "GET"), (":scheme", "https"), (":authority", GITLAB)],
         &[(":method", "GET"), (":scheme", "https"), (":authority", GITLAB), (":path", "")],
         &[(":method", "GET"), (":method", "POST"), (":scheme", "https"), (":authority", GITLAB), (":path", "/")],
@@ -260,34 +267,34 @@ fn bad_pseudo_headers_are_refused() {
         &[(":method", "GET"), (":scheme", "https"), (":path", "/")],
         &[(":method", "GET / HTTP/1.1"), (":scheme", "https"), (":authority", GITLAB), (":path", "/")],
     ];
-    for fields in bad_requests {
+    for fields in invalid_requests {
         let origin = greeting();
         let gatepost = Gatepost::serving(&origin);
         let mut frames = Frames::connect(gatepost.https(), GITLAB);
         frames.request(1, fields, Body::None);
-        assert!(frames.verdict(1).is_refusal(), "{fields:?}");
+        assert!(frames.outcome(1).is_rejection(), "{fields:?}");
         assert!(origin.heads().is_empty(), "{fields:?}");
     }
 }
 
 #[test]
-fn a_length_that_is_not_that_of_the_data_is_refused() {
+fn a_content_length_that_differs_from_the_data_is_rejected() {
     for length in ["3", "50"] {
-        let origin = Origin::tcp(answers(|_| ok("complete?")));
+        let origin = Origin::tcp(responds(|_| ok("complete?")));
         let gatepost = Gatepost::serving(&origin);
         let mut frames = Frames::connect(gatepost.https(), GITLAB);
-        frames.request(1, &[&GOOD[..], &[("content-length", length)]].concat(), Body::Follows);
+        frames.request(1, &[&VALID_REQUEST[..], &[("content-length", length)]].concat(), Body::Follows);
         frames.last_data(1, b"body");
-        assert!(frames.verdict(1).is_refusal(), "{length}");
+        assert!(frames.outcome(1).is_rejection(), "{length}");
         assert!(origin.requests().is_empty(), "{length}");
     }
 }
 
 #[test]
-fn one_stream_that_fails_leaves_the_others_alone() {
-    let (broken, good) = (Origin::tcp(stops_mid_body()), greeting());
-    let route = format!("prefix = \"/good\"\nupstream = \"{}\"", good.upstream());
-    let gatepost = Gatepost::with_host(Host::new(GITLAB, &broken).route(&route));
+fn a_failed_stream_does_not_affect_other_streams() {
+    let (truncated, intact) = (Origin::tcp(truncated_body()), greeting());
+    let route = format!("prefix = \"/good\"\nupstream = \"{}\"", intact.upstream());
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &truncated).route(&route));
     let mut client = gatepost.http2();
     for _ in 0..3 {
         assert!(client.send(client.request("GET", "/broken")).is_err());
@@ -295,96 +302,99 @@ fn one_stream_that_fails_leaves_the_others_alone() {
     }
 }
 
-/// A POST that announces more than the host takes.
-fn too_large(length: &str) -> [(&str, &str); 5] {
+/// A POST request with this `content-length`, for hosts with a smaller body limit.
+fn oversized_post(length: &str) -> [(&str, &str); 5] {
     [(":method", "POST"), (":scheme", "https"), (":path", "/"), (":authority", GITLAB), ("content-length", length)]
 }
 
 #[test]
-fn an_answer_before_the_end_of_a_body_comes_without_a_reset() {
+fn an_early_response_does_not_reset_the_stream_while_the_body_is_drained() {
     let origin = greeting();
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_body = \"1k\""));
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
-    frames.request(1, &too_large("2000"), Body::Follows);
-    assert_eq!(frames.verdict(1), Verdict::Status(None));
+    frames.request(1, &oversized_post("2000"), Body::Follows);
+    assert_eq!(frames.outcome(1), StreamOutcome::Status(None));
     frames.last_data(1, &[b'x'; 2000]);
-    frames.request(3, &too_large("2000"), Body::Follows);
-    assert!(!frames.is_reset_before(1, 3), "the rest of the body is read, so there is nothing to reset");
+    frames.request(3, &oversized_post("2000"), Body::Follows);
+    assert!(!frames.is_reset_before(1, 3), "the remaining body is read, so the stream is not reset");
 }
 
 #[test]
-fn a_body_that_goes_on_long_after_its_answer_is_reset() {
+fn a_body_that_continues_long_after_the_response_is_reset() {
     let origin = greeting();
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_body = \"1k\""));
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
-    frames.request(1, &too_large("2000"), Body::Follows);
-    assert_eq!(frames.verdict(1), Verdict::Status(None));
-    assert_eq!(frames.verdict(1), Verdict::Reset);
+    frames.request(1, &oversized_post("2000"), Body::Follows);
+    assert_eq!(frames.outcome(1), StreamOutcome::Status(None));
+    assert_eq!(frames.outcome(1), StreamOutcome::Reset);
 }
 
 #[test]
-fn http_1_on_a_connection_that_agreed_on_http2_is_refused() {
+fn http_1_on_a_connection_that_negotiated_h2_is_rejected() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
-    let mut client = Client::tls(gatepost.https(), &Tls::to(GITLAB).offering(&["h2"]), GITLAB);
+    let mut client = Client::tls(gatepost.https(), &Tls::to(GITLAB).with_alpn(&["h2"]), GITLAB);
     client.request("GET / HTTP/1.1", &[]);
-    client.rest();
+    client.read_until_close();
     assert!(origin.heads().is_empty());
 }
 
 #[test]
-fn http2_is_not_spoken_without_tls() {
+fn http2_without_tls_is_rejected() {
     let origin = greeting();
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     let mut client = gatepost.plain_client_of(GITLAB);
     client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    let (said, _) = client.rest();
-    assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 4") || said.starts_with(b"HTTP/1.1 5"), "{said:?}");
+    let (received, _) = client.read_until_close();
+    assert!(
+        received.is_empty() || received.starts_with(b"HTTP/1.1 4") || received.starts_with(b"HTTP/1.1 5"),
+        "{received:?}"
+    );
 }
 
-/// The fields of a request that is in order.
-const GOOD: [(&str, &str); 4] =
+/// The fields of a valid request.
+const VALID_REQUEST: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "https"), (":authority", GITLAB), (":path", "/open")];
 
 #[test]
-fn a_client_that_gives_its_streams_no_window_is_let_go() {
-    // The socket never blocks here: the client reads everything and grants nothing.
-    let origin = Origin::tcp(never_ends());
+fn a_client_that_grants_no_stream_window_times_out() {
+    // The socket never blocks: the client reads everything and sends no WINDOW_UPDATE.
+    let origin = Origin::tcp(endless_response());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.http2();
     let request = client.request("GET", "/");
     let exchange = client.start(request).unwrap();
-    let (answer, _body) = client.head(exchange).unwrap();
-    assert_eq!(answer.status(), 200);
+    let (response, _body) = client.head(exchange).unwrap();
+    assert_eq!(response.status(), 200);
     client.make_progress_until(|| origin.open_connections() == 0);
 }
 
 #[test]
-fn a_client_that_stops_reading_is_held_in_bounds_and_let_go() {
-    // Every window is open, so it is the socket that blocks.
-    let origin = Origin::tcp(never_ends());
+fn a_client_that_stops_reading_times_out_with_bounded_memory() {
+    // All windows are open, so the socket blocks.
+    let origin = Origin::tcp(endless_response());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
-    let before = gatepost.memory();
+    let base = gatepost.memory();
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
     frames.open_windows();
     for stream in [1, 3, 5, 7] {
-        frames.request(stream, &GOOD, Body::None);
+        frames.request(stream, &VALID_REQUEST, Body::None);
     }
-    eventually(SOON, || origin.connections() == 4);
-    eventually(SOON, || origin.open_connections() == 0);
-    let grown = gatepost.memory().saturating_sub(before);
-    assert!(grown < 8 * 1024 * 1024, "{grown} bytes were held for a client that reads nothing");
+    eventually(TIMEOUT, || origin.connections() == 4);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
+    let growth = gatepost.memory().saturating_sub(base);
+    assert!(growth < 8 * 1024 * 1024, "{growth} bytes were buffered for a client that reads nothing");
     frames.drain();
 }
 
 #[test]
-fn a_false_length_beside_chunks_reaches_no_client() {
-    let origin = Origin::tcp(answers(|_| {
+fn content_length_beside_chunked_is_removed_from_the_response() {
+    let origin = Origin::tcp(responds(|_| {
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
             .to_vec()
     }));
     let gatepost = Gatepost::serving(&origin);
-    let answer = gatepost.http2().get("/");
-    assert_eq!((answer.body.as_slice(), answer.headers.get("content-length")), (&b"hello"[..], None));
+    let response = gatepost.http2().get("/");
+    assert_eq!((response.body.as_slice(), response.headers.get("content-length")), (&b"hello"[..], None));
     assert_eq!(gatepost.client().get("/").text(), "hello");
 }

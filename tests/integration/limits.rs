@@ -1,72 +1,76 @@
-//! Limits: sizes that are refused, and clients that take too long.
+//! Limits of request sizes and client timeouts.
 
 use std::time::{Duration, Instant};
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::configuration::{GITLAB, Host};
-use crate::support::cue::cue;
 use crate::support::eventually::eventually;
-use crate::support::faulty::never_ends;
+use crate::support::faulty::endless_response;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Conversation, Origin, answers, ok};
+use crate::support::origin::{Origin, OriginConnection, ok, responds};
+use crate::support::signal::test_signal;
 
 fn limited(origin: &Origin) -> Gatepost {
     Gatepost::with_host(Host::new(GITLAB, origin).with("max_body = \"1k\""))
 }
 
 #[test]
-fn a_declared_length_over_the_limit_is_refused_before_the_application_hears_of_it() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn a_content_length_over_the_limit_is_rejected_before_forwarding() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Content-Length: 1025"]);
-    assert_eq!(client.answer().status(), 413);
+    assert_eq!(client.response().status(), 413);
     assert!(origin.heads().is_empty());
 }
 
 #[test]
-fn a_refusal_says_that_the_connection_ends_if_the_body_is_still_to_come() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn a_413_closes_the_connection_unless_the_body_was_received() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     let head = client.request_bytes("POST / HTTP/1.1", &["Content-Length: 1025"]);
     client.send(&head);
-    assert_eq!(client.answer().head.value("connection"), Some("close"));
+    assert_eq!(client.response().head.value("connection"), Some("close"));
     client.expect_closed();
     let mut client = gatepost.client();
     client.send([&head[..], &[b'x'; 1025]].concat());
-    assert_eq!(client.answer().head.value("connection"), None, "all of the body is there, and is skipped");
+    assert_eq!(
+        client.response().head.value("connection"),
+        None,
+        "the received body is skipped and the connection stays open"
+    );
     assert_eq!(client.get("/").text(), "taken");
 }
 
 #[test]
-fn a_body_of_exactly_the_limit_passes() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn a_body_of_exactly_the_limit_is_accepted() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     assert_eq!(client.post("/", &[b'x'; 1024]).text(), "taken");
     client.request("POST / HTTP/1.1", &["Transfer-Encoding: chunked"]);
     client.send([b"400\r\n", &[b'x'; 1024][..], b"\r\n0\r\n\r\n"].concat());
-    assert_eq!(client.answer().text(), "taken");
+    assert_eq!(client.response().text(), "taken");
 }
 
 #[test]
-fn a_chunked_body_over_the_limit_is_never_complete_for_the_application() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn a_chunked_body_over_the_limit_is_never_complete_upstream() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Transfer-Encoding: chunked"]);
     client.try_send([b"401\r\n", &[b'x'; 1025][..], b"\r\n0\r\n\r\n"].concat());
-    if let Ok(answer) = client.try_answer() {
-        assert_eq!(answer.status(), 413);
+    if let Ok(response) = client.try_response() {
+        assert_eq!(response.status(), 413);
     }
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
     assert!(origin.requests().is_empty());
 }
 
 #[test]
-fn a_body_over_the_limit_is_refused_over_http2() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn a_body_over_the_limit_is_rejected_over_http2() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.http2();
     let mut request = client.request("POST", "/");
@@ -76,55 +80,55 @@ fn a_body_over_the_limit_is_refused_over_http2() {
 }
 
 #[test]
-fn a_route_has_a_limit_of_its_own() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn a_route_limit_overrides_the_host_limit() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let host =
         Host::new(GITLAB, &origin).with("max_body = \"1k\"").route("prefix = \"/files\"\nmax_body = \"unlimited\"");
     let gatepost = Gatepost::with_host(host);
     assert_eq!(gatepost.client().post("/files/x", &[b'x'; 5000]).text(), "taken");
     let mut client = gatepost.client();
     client.request("POST /other HTTP/1.1", &["Content-Length: 5000"]);
-    assert_eq!(client.answer().status(), 413);
+    assert_eq!(client.response().status(), 413);
 }
 
 #[test]
-fn the_refusal_reaches_a_client_that_goes_on_sending() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn a_client_that_keeps_sending_receives_the_413() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = limited(&origin);
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Content-Length: 100000000"]);
     let sender = client.sender();
     let uploading = std::thread::spawn(move || while sender.send([0; 16 * 1024]).is_ok() {});
-    assert_eq!(client.answer().status(), 413);
+    assert_eq!(client.response().status(), 413);
     drop(client);
     uploading.join().unwrap();
 }
 
 #[test]
-fn a_pause_of_the_client_is_no_silence_of_the_application() {
-    let origin = Origin::tcp(answers(|request| ok(&request.body)));
+fn a_pause_of_the_client_does_not_count_as_upstream_read_timeout() {
+    let origin = Origin::tcp(responds(|request| ok(&request.body)));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("read_timeout = \"1s\""));
-    for (framing, begin, end) in [("Content-Length: 8", "some", "more"), CHUNKED_PAUSE] {
+    for (framing, begin, end) in [("Content-Length: 8", "some", "more"), CHUNKED_WITH_PAUSE] {
         let mut client = gatepost.client();
         client.request("POST / HTTP/1.1", &[framing]);
         client.send(begin);
-        client.expect_silence(Duration::from_millis(1500));
+        client.expect_no_data(Duration::from_millis(1500));
         client.send(end);
-        assert_eq!(client.answer().text(), "somemore");
+        assert_eq!(client.response().text(), "somemore");
     }
 }
 
 #[test]
-fn a_head_that_is_too_large_is_refused() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn an_oversized_request_head_is_rejected_with_431() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = Gatepost::serving(&origin);
     let large = format!("X-Large: {}", "x".repeat(1024 * 1024));
     let many: Vec<String> = (0..1000).map(|n| format!("X-{n}: x")).collect();
     for fields in [vec![large.as_str()], many.iter().map(String::as_str).collect()] {
         let mut client = gatepost.client();
         client.try_send(client.request_bytes("GET / HTTP/1.1", &fields));
-        if let Ok(answer) = client.try_answer() {
-            assert_eq!(answer.status(), 431);
+        if let Ok(response) = client.try_response() {
+            assert_eq!(response.status(), 431);
         }
     }
     assert!(origin.heads().is_empty());
@@ -132,8 +136,8 @@ fn a_head_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn large_cookies_pass_on_both_versions() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn large_cookies_are_forwarded_over_http1_and_http2() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = Gatepost::serving(&origin);
     let cookie = "c".repeat(30_000);
     assert_eq!(gatepost.client().get_with("/", &[&format!("Cookie: {cookie}")]).text(), "taken");
@@ -147,75 +151,76 @@ fn large_cookies_pass_on_both_versions() {
 }
 
 #[test]
-fn a_client_that_stops_sending_its_body_is_let_go() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+fn a_client_that_stops_sending_its_body_times_out() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Content-Length: 10"]);
     client.send("begin");
-    if let Ok(answer) = client.try_answer() {
-        assert_eq!(answer.status(), 408);
+    if let Ok(response) = client.try_response() {
+        assert_eq!(response.status(), 408);
     }
-    client.rest();
-    eventually(SOON, || origin.open_connections() == 0);
+    client.read_until_close();
+    eventually(TIMEOUT, || origin.open_connections() == 0);
     assert!(origin.requests().is_empty());
 }
 
 #[test]
-fn a_client_that_stops_taking_its_answer_is_let_go() {
-    let origin = Origin::tcp(never_ends());
+fn a_client_that_stops_reading_the_response_times_out() {
+    let origin = Origin::tcp(endless_response());
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.client();
     client.request("GET / HTTP/1.1", &[]);
     assert_eq!(client.head().status(), 200);
-    eventually(SOON, || origin.open_connections() == 0);
+    eventually(TIMEOUT, || origin.open_connections() == 0);
 }
 
 #[test]
-fn a_slow_client_that_goes_on_is_not_let_go() {
-    let origin = Origin::tcp(answers(|request| ok(&request.body)));
+fn a_slow_client_that_makes_progress_does_not_time_out() {
+    let origin = Origin::tcp(responds(|request| ok(&request.body)));
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"1s\""));
     let mut client = gatepost.client();
     client.request("POST / HTTP/1.1", &["Content-Length: 5"]);
     for byte in b"slow!" {
-        client.expect_silence(Duration::from_millis(400));
+        client.expect_no_data(Duration::from_millis(400));
         client.send([*byte]);
     }
-    assert_eq!(client.answer().text(), "slow!");
+    assert_eq!(client.response().text(), "slow!");
 }
 
 #[test]
-fn the_client_is_not_blamed_for_a_slow_application() {
-    let (answer, cued) = cue();
-    let origin = Origin::tcp(move |app: &mut Conversation| {
-        app.read_request()?;
-        app.wait_for(&cued)?;
-        app.send(ok("at last"))
+fn a_slow_upstream_does_not_cause_a_client_timeout() {
+    let (respond, signal) = test_signal();
+    let origin = Origin::tcp(move |connection: &mut OriginConnection| {
+        connection.read_request()?;
+        connection.wait_for(&signal)?;
+        connection.send(ok("at last"))
     });
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("client_timeout = \"500ms\""));
     let mut client = gatepost.client();
     client.send([&client.request_bytes("POST / HTTP/1.1", &["Content-Length: 4"]), &b"body"[..]].concat());
-    client.expect_silence(Duration::from_millis(1200));
-    answer.give();
-    assert_eq!(client.answer().text(), "at last");
+    client.expect_no_data(Duration::from_millis(1200));
+    respond.send();
+    assert_eq!(client.response().text(), "at last");
 }
 
 #[test]
-#[ignore = "waits for the deadline of 30 s, which cannot be configured"]
-fn a_head_that_never_ends_is_given_up_after_thirty_seconds() {
-    let origin = Origin::tcp(answers(|_| ok("taken")));
+#[ignore = "waits for the fixed timeout of 30 s"]
+fn an_incomplete_head_times_out_after_30_seconds() {
+    let origin = Origin::tcp(responds(|_| ok("taken")));
     let gatepost = Gatepost::serving(&origin);
     let start = Instant::now();
-    let mut half = gatepost.client();
-    half.send("GET / HTTP/1.1\r\nHost: gitlab.test\r\nX-Half:");
-    let mut silent = gatepost.client();
-    for client in [&mut half, &mut silent] {
-        client.wire().set_patience(Duration::from_secs(75)).unwrap();
+    let mut incomplete = gatepost.client();
+    incomplete.send("GET / HTTP/1.1\r\nHost: gitlab.test\r\nX-Half:");
+    let mut idle = gatepost.client();
+    for client in [&mut incomplete, &mut idle] {
+        client.wire().set_receive_timeout(Duration::from_secs(75)).unwrap();
     }
-    half.rest();
-    assert!((25..40).contains(&start.elapsed().as_secs()), "given up after {:?}", start.elapsed());
-    silent.rest();
+    incomplete.read_until_close();
+    assert!((25..40).contains(&start.elapsed().as_secs()), "closed after {:?}", start.elapsed());
+    idle.read_until_close();
 }
 
-/// A body in chunks with a pause within.
-const CHUNKED_PAUSE: (&str, &str, &str) = ("Transfer-Encoding: chunked", "4\r\nsome\r\n", "4\r\nmore\r\n0\r\n\r\n");
+/// A chunked body with a pause between two chunks.
+const CHUNKED_WITH_PAUSE: (&str, &str, &str) =
+    ("Transfer-Encoding: chunked", "4\r\nsome\r\n", "4\r\nmore\r\n0\r\n\r\n");

@@ -1,4 +1,4 @@
-//! Access logs in a format of the administrator's.
+//! Access logs in a configured format.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,26 +9,31 @@ use regex::Regex;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok, reply, switches_and_echoes};
+use crate::support::origin::{Origin, ok, responds, response_bytes, upgrades_and_echoes};
 use crate::support::ports::ReservedPort;
 use crate::support::tls::Tls;
 
-/// A host whose log has this format.
+/// A host with this access log format.
 fn host(origin: &Origin, format: &str) -> Host {
     Host::new(GITLAB, origin).with(&format!("access_log_format = {format:?}"))
 }
 
-/// The line of one request with these header lines.
+/// Returns the log line of one request with these header lines.
 fn line_of(format: &str, target: &str, fields: &[&str]) -> String {
-    let origin = Origin::tcp(answers(|_| {
-        reply("200 OK", &[("X-Request-Id", "r1"), ("X-Request-Id", "r2"), ("X-Accel-Buffering", "no")], "hello")
+    let origin = Origin::tcp(responds(|_| {
+        response_bytes(
+            "200 OK",
+            &[("X-Request-Id", "r1"), ("X-Request-Id", "r2"), ("X-Accel-Buffering", "no")],
+            "hello",
+        )
     }));
     let gatepost = Gatepost::with_host(host(&origin, format));
     gatepost.client().get_with(target, fields);
     gatepost.access_log(1).remove(0)
 }
 
-/// What each variable says of a request for `/a?x=1` over HTTPS, in the order of the alphabet.
+/// Expected value of each variable, as a regular expression, for a request for `/a?x=1` over HTTPS; in
+/// alphabetical order.
 const EXPECTED: [(&str, &str); 71] = [
     ("args", "x=1"),
     ("body_bytes_sent", "5"),
@@ -115,13 +120,13 @@ fn every_variable_has_its_value() {
     let fields = ["X-Forwarded-For: 10.0.0.1", "Referer: https://b.test/?secret", "Authorization: Basic cm9vdDp4"];
     let line = line_of(&format, "/a?x=1", &fields);
     for (name, pattern) in expected {
-        let found = Regex::new(&format!(r"(?:^| ){name}=\[(?:{pattern})\](?: |$)")).unwrap();
-        assert!(found.is_match(&line), "{name} is not {pattern} in\n{line}");
+        let pattern_in_line = Regex::new(&format!(r"(?:^| ){name}=\[(?:{pattern})\](?: |$)")).unwrap();
+        assert!(pattern_in_line.is_match(&line), "{name} is not {pattern} in\n{line}");
     }
 }
 
 #[test]
-fn headers_arguments_and_cookies_are_named_with_a_prefix() {
+fn prefixed_variables_select_headers_arguments_and_cookies() {
     let format = "$http_x_b $http_none $arg_x $arg_none $cookie_c $sent_http_x_request_id \
                   $upstream_http_x_accel_buffering $sent_http_x_accel_buffering $sent_http_content_length";
     let line = line_of(format, "/?x=1", &["X-B: b", "X-B: d", "Cookie: c=2"]);
@@ -129,8 +134,8 @@ fn headers_arguments_and_cookies_are_named_with_a_prefix() {
 }
 
 #[test]
-fn json_is_escaped_as_json_and_what_is_absent_is_empty() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+fn json_escaping_escapes_quotes_and_leaves_absent_values_empty() {
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let format = r#"{"agent":"$http_user_agent","user":"$remote_user","status":$status}"#;
     let gatepost = Gatepost::with_host(host(&origin, format).with("access_log_escape = \"json\""));
     gatepost.client().get_with("/", &["User-Agent: a\"b\\c"]);
@@ -138,21 +143,21 @@ fn json_is_escaped_as_json_and_what_is_absent_is_empty() {
 }
 
 #[test]
-fn the_default_escaping_keeps_a_value_in_its_field() {
+fn default_escaping_keeps_a_value_in_its_field() {
     assert_eq!(line_of("\"$http_user_agent\"", "/", &["User-Agent: a\" \"b\\"]), r#""a\x22 \x22b\x5C""#);
 }
 
 #[test]
-fn without_escaping_values_stand_as_they_came() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn escape_none_logs_values_unchanged() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "[$http_x_b|$http_c]").with("access_log_escape = \"none\""));
     gatepost.client().get_with("/", &["X-B: a\"b"]);
     assert_eq!(gatepost.access_log(1), ["[a\"b|]"]);
 }
 
 #[test]
-fn a_session_that_is_resumed_is_said_to_be() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn ssl_session_reused_is_logged() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "$ssl_session_reused"));
     let config = Arc::new(Tls::to(GITLAB).config());
     for _ in 0..2 {
@@ -165,23 +170,24 @@ fn a_session_that_is_resumed_is_said_to_be() {
 }
 
 #[test]
-fn requests_of_one_connection_are_counted_and_share_its_number() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn requests_on_one_connection_are_counted_and_share_its_serial_number() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "$connection $connection_requests"));
     let mut client = gatepost.client();
     client.get("/");
     client.get("/");
     gatepost.client().get("/");
     let lines = gatepost.access_log(3);
-    let of = |count: &str| lines.iter().filter(|line| line.ends_with(count)).cloned().collect::<Vec<_>>();
-    let first_of_second = of(" 2")[0].replace(" 2", " 1");
-    assert!(of(" 1").contains(&first_of_second), "{lines:?}");
-    assert_ne!(of(" 1")[0], of(" 1")[1]);
+    let lines_ending_with =
+        |count: &str| lines.iter().filter(|line| line.ends_with(count)).cloned().collect::<Vec<_>>();
+    let first_of_second = lines_ending_with(" 2")[0].replace(" 2", " 1");
+    assert!(lines_ending_with(" 1").contains(&first_of_second), "{lines:?}");
+    assert_ne!(lines_ending_with(" 1")[0], lines_ending_with(" 1")[1]);
 }
 
 #[test]
-fn what_a_request_and_an_answer_weigh_includes_their_heads() {
-    let origin = Origin::tcp(answers(|_| ok("hello")));
+fn request_length_and_bytes_sent_include_the_heads() {
+    let origin = Origin::tcp(responds(|_| ok("hello")));
     let gatepost = Gatepost::with_host(host(&origin, "$request_length $bytes_sent $body_bytes_sent"));
     let mut client = gatepost.client();
     client.post("/", &[b'x'; 5000]);
@@ -193,18 +199,19 @@ fn what_a_request_and_an_answer_weigh_includes_their_heads() {
 }
 
 #[test]
-fn an_application_that_is_not_there_has_a_status_but_no_head() {
-    let nobody = ReservedPort::new();
+fn an_unreachable_upstream_has_a_status_and_no_times() {
+    let unused_port = ReservedPort::new();
     let format = "$status $upstream_status [$upstream_connect_time] [$upstream_header_time] $upstream_http_etag";
-    let host = Host::to(GITLAB, &nobody.address().to_string()).with(&format!("access_log_format = {format:?}"));
+    let host =
+        Host::to(GITLAB, &unused_port.address().to_string()).with(&format!("access_log_format = {format:?}"));
     let gatepost = Gatepost::with_host(host);
     gatepost.client().get("/");
     assert_eq!(gatepost.access_log(1), ["502 502 [-] [-] -"]);
 }
 
 #[test]
-fn an_answer_of_the_proxy_itself_has_no_upstream() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn a_local_response_has_no_upstream_values() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host = host(&origin, "$request_method $status $upstream_addr $upstream_status $sent_http_location")
         .route("exact = \"/own\"\nrespond = { status = 204 }");
     let gatepost = Gatepost::with_host(host);
@@ -217,36 +224,36 @@ fn an_answer_of_the_proxy_itself_has_no_upstream() {
 }
 
 #[test]
-fn a_tunnel_has_its_line_when_it_ends() {
-    let origin = Origin::tcp(switches_and_echoes());
+fn a_tunnel_is_logged_at_its_end() {
+    let origin = Origin::tcp(upgrades_and_echoes());
     let format = "$status $filtered_request_uri $body_bytes_sent $upstream_status $request_time $http_user_agent";
     let gatepost = Gatepost::with_host(host(&origin, format));
     let mut client = gatepost.client();
     assert_eq!(client.upgrade("/ws?token=s", "websocket").status(), 101);
     client.send("ping");
     client.exactly(4);
-    assert!(gatepost.access_log(0).is_empty(), "logged before it ended");
+    assert!(gatepost.access_log(0).is_empty(), "logged before the tunnel ended");
     client.finish();
     client.expect_closed();
     let line = gatepost.access_log(1).remove(0);
-    let form = Regex::new(r"^101 /ws\?token=\[FILTERED\] 4 101 \d+\.\d{3} -$").unwrap();
-    assert!(form.is_match(&line), "{line}");
+    let pattern = Regex::new(r"^101 /ws\?token=\[FILTERED\] 4 101 \d+\.\d{3} -$").unwrap();
+    assert!(pattern.is_match(&line), "{line}");
 }
 
 #[test]
-fn a_request_that_cannot_be_read_has_a_line_in_the_format_too() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn unparsable_request_is_logged_in_the_custom_format() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost =
         Gatepost::with_host(host(&origin, "$remote_addr $request_method $status \"$filtered_http_referer\""));
     let mut client = gatepost.client();
     client.send("GARBAGE\r\n\r\n");
-    assert_eq!(client.answer().status(), 400);
+    assert_eq!(client.response().status(), 400);
     assert_eq!(gatepost.access_log(1), ["127.0.0.1 - 400 \"\""]);
 }
 
 #[test]
-fn hosts_have_formats_of_their_own_in_one_file() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn hosts_use_different_formats_in_one_file() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let configuration =
         Configuration::new().host(host(&origin, "custom $host")).host(Host::new("other.test", &origin));
     let gatepost = Gatepost::start(configuration);
@@ -258,11 +265,11 @@ fn hosts_have_formats_of_their_own_in_one_file() {
 }
 
 #[test]
-fn the_number_of_a_request_is_the_same_in_header_and_log() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn request_id_is_the_same_in_header_and_log() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host = host(&origin, "$request_id").with(r#"request_headers = { "X-Request-Id" = "$request_id" }"#);
     let gatepost = Gatepost::with_host(host);
     gatepost.client().get("/");
-    let told = origin.only_request().head.value("x-request-id").unwrap().to_owned();
-    assert_eq!(gatepost.access_log(1), [told]);
+    let request_id = origin.only_request().head.value("x-request-id").unwrap().to_owned();
+    assert_eq!(gatepost.access_log(1), [request_id]);
 }

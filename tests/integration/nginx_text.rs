@@ -1,4 +1,4 @@
-//! Raw nginx text of a `gitlab.rb`: what administrators put there does the same here.
+//! nginx configuration text in a `gitlab.rb`: the proxy behaves as nginx does.
 
 use std::fs;
 
@@ -7,15 +7,15 @@ use tempfile::TempDir;
 use crate::support::configuration::{Configuration, GITLAB};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Message;
-use crate::support::origin::{Origin, answers, ok, reply};
+use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::process::run;
 
-fn gitlab() -> Origin {
-    Origin::tcp(answers(|_| ok("from gitlab")))
+fn gitlab_origin() -> Origin {
+    Origin::tcp(responds(|_| ok("from gitlab")))
 }
 
-/// GitLab's host with this text in its server block.
-fn with_text(origin: &Origin, text: &str) -> Gatepost {
+/// Serves GitLab's host with this text in its server block.
+fn serving_nginx_text(origin: &Origin, text: &str) -> Gatepost {
     Gatepost::serving_gitlab_rb(origin, &format!("nginx['custom_gitlab_server_config'] = <<~'EOS'\n{text}\nEOS\n"))
 }
 
@@ -24,9 +24,9 @@ fn get(gatepost: &Gatepost, target: &str) -> Message {
 }
 
 #[test]
-fn a_denied_path_is_closed_and_all_others_are_open() {
-    let origin = gitlab();
-    let gatepost = with_text(&origin, "location ^~ /group/project/raw/ { deny all; }");
+fn deny_all_in_a_location_forbids_only_that_location() {
+    let origin = gitlab_origin();
+    let gatepost = serving_nginx_text(&origin, "location ^~ /group/project/raw/ { deny all; }");
     assert_eq!(get(&gatepost, "/group/project/raw/main/secret").status(), 403);
     assert_eq!(get(&gatepost, "/group%2Fproject//raw/main/secret").status(), 403);
     assert_eq!(get(&gatepost, "/group/project/").text(), "from gitlab");
@@ -34,49 +34,49 @@ fn a_denied_path_is_closed_and_all_others_are_open() {
 }
 
 #[test]
-fn rules_of_the_server_hold_for_every_path() {
-    let origin = gitlab();
-    let closed = with_text(&origin, "allow 192.0.2.0/24;\ndeny all;");
+fn server_access_rules_apply_to_every_path() {
+    let origin = gitlab_origin();
+    let denying = serving_nginx_text(&origin, "allow 192.0.2.0/24;\ndeny all;");
     for path in ["/", "/api/v4/version", "/-/health", "/x.git/info/refs"] {
-        assert_eq!(get(&closed, path).status(), 403, "{path}");
+        assert_eq!(get(&denying, path).status(), 403, "{path}");
     }
-    let open = with_text(&origin, "allow 127.0.0.0/8;\ndeny all;");
-    assert_eq!(get(&open, "/").text(), "from gitlab");
+    let allowing = serving_nginx_text(&origin, "allow 127.0.0.0/8;\ndeny all;");
+    assert_eq!(get(&allowing, "/").text(), "from gitlab");
 }
 
 #[test]
-fn rules_of_a_location_stand_in_the_place_of_the_servers() {
-    let origin = gitlab();
+fn location_access_rules_replace_server_rules() {
+    let origin = gitlab_origin();
     let text = "deny all;\nlocation ^~ /public/ { allow all; proxy_pass http://gitlab-workhorse; }";
-    let gatepost = with_text(&origin, text);
+    let gatepost = serving_nginx_text(&origin, text);
     assert_eq!(get(&gatepost, "/public/x").text(), "from gitlab");
     assert_eq!(get(&gatepost, "/x").status(), 403);
 }
 
 #[test]
-fn a_return_answers_before_access_rules_are_looked_at() {
-    let origin = gitlab();
-    let gatepost = with_text(&origin, "location ^~ /api/v4/jobs/request { deny all; return 503; }");
+fn return_in_a_location_precedes_access_rules() {
+    let origin = gitlab_origin();
+    let gatepost = serving_nginx_text(&origin, "location ^~ /api/v4/jobs/request { deny all; return 503; }");
     assert_eq!(get(&gatepost, "/api/v4/jobs/request").status(), 503);
     assert_eq!(get(&gatepost, "/api/v4/version").text(), "from gitlab");
 }
 
 #[test]
-fn a_return_of_the_server_answers_everything() {
-    let origin = gitlab();
-    let gatepost = with_text(&origin, "deny all;\nreturn 301 https://new.test$request_uri;");
+fn server_return_applies_to_every_path() {
+    let origin = gitlab_origin();
+    let gatepost = serving_nginx_text(&origin, "deny all;\nreturn 301 https://new.test$request_uri;");
     for target in ["/", "/a%2Fb/c?x=1&y", "/-/health", "/api/v4/version"] {
-        let answer = get(&gatepost, target);
-        assert_eq!(answer.status(), 301);
-        assert_eq!(answer.head.value("location"), Some(&*format!("https://new.test{target}")));
+        let response = get(&gatepost, target);
+        assert_eq!(response.status(), 301);
+        assert_eq!(response.head.value("location"), Some(&*format!("https://new.test{target}")));
     }
     assert!(origin.heads().is_empty());
 }
 
 #[test]
-fn a_return_of_444_closes_the_connection_without_a_byte() {
-    let origin = gitlab();
-    let gatepost = with_text(&origin, "location ~ \\.php$ { return 444; }");
+fn return_444_closes_the_connection_without_a_response() {
+    let origin = gitlab_origin();
+    let gatepost = serving_nginx_text(&origin, "location ~ \\.php$ { return 444; }");
     let mut client = gatepost.plain_client_of(GITLAB);
     client.request("GET /wp-login.php HTTP/1.1", &[]);
     client.expect_closed();
@@ -84,9 +84,9 @@ fn a_return_of_444_closes_the_connection_without_a_byte() {
 }
 
 #[test]
-fn redirects_of_single_paths_keep_what_they_should() {
-    let origin = gitlab();
-    let gatepost = with_text(
+fn redirects_keep_or_drop_path_and_query_as_nginx_does() {
+    let origin = gitlab_origin();
+    let gatepost = serving_nginx_text(
         &origin,
         "location = /start { return 302 https://portal.test/; }\n\
          location = /help-me { return 307 /help?from=here; }\n\
@@ -94,57 +94,62 @@ fn redirects_of_single_paths_keep_what_they_should() {
          rewrite ^/wiki/(.*)$ https://docs.test/w/$1 redirect;\n\
          rewrite ^/moved(.*) https://docs.test$1 permanent;",
     );
-    let own = format!("http://{GITLAB}:{}", gatepost.http().port());
+    let origin_url = format!("http://{GITLAB}:{}", gatepost.http().port());
     for (target, status, location) in [
         ("/start?x=1", 302, "https://portal.test/".to_owned()),
-        ("/help-me", 307, format!("{own}/help?from=here")),
-        ("/old?x=1", 301, format!("{own}/new?x=1")),
+        ("/help-me", 307, format!("{origin_url}/help?from=here")),
+        ("/old?x=1", 301, format!("{origin_url}/new?x=1")),
         ("/moved/a?x=1", 301, "https://docs.test/a?x=1".to_owned()),
         ("/wiki/a/b%20c?x=1", 302, "https://docs.test/w/a/b%20c?x=1".to_owned()),
     ] {
-        let answer = get(&gatepost, target);
-        assert_eq!((answer.status(), answer.head.value("location")), (status, Some(location.as_str())), "{target}");
+        let response = get(&gatepost, target);
+        assert_eq!(
+            (response.status(), response.head.value("location")),
+            (status, Some(location.as_str())),
+            "{target}"
+        );
     }
     assert_eq!(get(&gatepost, "/older").text(), "from gitlab");
-    // This would lead to another host than the text says.
+    // The literal replacement would redirect to another host than the configured one.
     assert_eq!(get(&gatepost, "/moved.evil.test/").status(), 400);
 }
 
 #[test]
-fn another_name_can_be_redirected_to_the_host() {
-    let origin = gitlab();
-    let gatepost = with_text(&origin, "if ($host = old.test) { return 301 http://gitlab.test$request_uri; }");
-    let answer = gatepost.plain_client_of("old.test").get("/x?y=z");
-    assert_eq!((answer.status(), answer.head.value("location")), (301, Some("http://gitlab.test/x?y=z")));
+fn another_host_name_is_redirected_to_the_canonical_name() {
+    let origin = gitlab_origin();
+    let gatepost =
+        serving_nginx_text(&origin, "if ($host = old.test) { return 301 http://gitlab.test$request_uri; }");
+    let response = gatepost.plain_client_of("old.test").get("/x?y=z");
+    assert_eq!((response.status(), response.head.value("location")), (301, Some("http://gitlab.test/x?y=z")));
     assert_eq!(get(&gatepost, "/x").text(), "from gitlab");
 }
 
 #[test]
-fn added_headers_join_those_of_the_application() {
-    let origin = Origin::tcp(answers(|_| {
-        reply(
+fn add_header_keeps_upstream_headers_unless_hidden() {
+    let origin = Origin::tcp(responds(|_| {
+        response_bytes(
             "200 OK",
             &[("X-Frame-Options", "DENY"), ("X-Powered-By", "cats"), ("Content-Security-Policy", "a")],
             "x",
         )
     }));
-    let gatepost = with_text(
+    let gatepost = serving_nginx_text(
         &origin,
         "add_header X-Frame-Options \"SAMEORIGIN\" always;\n\
          proxy_hide_header X-Powered-By;\n\
          proxy_hide_header Content-Security-Policy;\n\
          add_header Content-Security-Policy \"default-src 'self'; img-src *\";",
     );
-    let answer = get(&gatepost, "/");
-    assert_eq!(answer.head.values("x-frame-options"), ["DENY", "SAMEORIGIN"]);
-    assert!(!answer.head.has("x-powered-by"));
-    assert_eq!(answer.head.values("content-security-policy"), ["default-src 'self'; img-src *"]);
+    let response = get(&gatepost, "/");
+    assert_eq!(response.head.values("x-frame-options"), ["DENY", "SAMEORIGIN"]);
+    assert!(!response.head.has("x-powered-by"));
+    assert_eq!(response.head.values("content-security-policy"), ["default-src 'self'; img-src *"]);
 }
 
 #[test]
-fn headers_of_a_location_stand_in_the_place_of_the_servers() {
-    let origin = gitlab();
-    let gatepost = with_text(
+fn location_add_header_replaces_server_add_header() {
+    let origin = gitlab_origin();
+    let gatepost = serving_nginx_text(
         &origin,
         "add_header X-Server a;\n\
          location = /own { add_header X-Own b; return 200 \"own\"; }\n\
@@ -161,22 +166,22 @@ fn headers_of_a_location_stand_in_the_place_of_the_servers() {
 }
 
 #[test]
-fn request_headers_of_the_server_reach_the_application() {
-    let origin = gitlab();
-    let gatepost = with_text(&origin, "proxy_set_header X-Corp \"two words\";");
+fn server_proxy_set_header_is_forwarded() {
+    let origin = gitlab_origin();
+    let gatepost = serving_nginx_text(&origin, "proxy_set_header X-Corp \"two words\";");
     get(&gatepost, "/");
     assert_eq!(origin.only_request().head.value("x-corp"), Some("two words"));
 }
 
 #[test]
-fn files_are_served_by_root_and_by_alias() {
+fn root_and_alias_serve_files() {
     let directory = TempDir::new().unwrap();
     fs::create_dir_all(directory.path().join(".well-known/acme-challenge")).unwrap();
     fs::write(directory.path().join(".well-known/acme-challenge/token"), "proof").unwrap();
     fs::write(directory.path().join("robots.txt"), "User-agent: *\n").unwrap();
-    let origin = gitlab();
+    let origin = gitlab_origin();
     let root = directory.path().display();
-    let gatepost = with_text(
+    let gatepost = serving_nginx_text(
         &origin,
         &format!(
             "location ^~ /.well-known {{ root {root}; }}\n\
@@ -192,20 +197,21 @@ fn files_are_served_by_root_and_by_alias() {
 }
 
 #[test]
-fn a_fixed_answer_has_its_text_and_type() {
-    let origin = gitlab();
-    let gatepost = with_text(&origin, "location = /robots.txt { return 200 \"User-agent: *\\nDisallow: /\\n\"; }");
-    let answer = get(&gatepost, "/robots.txt");
-    assert_eq!((answer.status(), answer.text().as_str()), (200, "User-agent: *\nDisallow: /\n"));
-    assert_eq!(answer.head.value("content-type"), Some("text/plain"));
+fn return_200_responds_with_text_and_content_type() {
+    let origin = gitlab_origin();
+    let gatepost =
+        serving_nginx_text(&origin, "location = /robots.txt { return 200 \"User-agent: *\\nDisallow: /\\n\"; }");
+    let response = get(&gatepost, "/robots.txt");
+    assert_eq!((response.status(), response.text().as_str()), (200, "User-agent: *\nDisallow: /\n"));
+    assert_eq!(response.head.value("content-type"), Some("text/plain"));
 }
 
 #[test]
-fn a_location_can_lead_to_another_application() {
-    let origin = gitlab();
-    let plantuml = Origin::tcp(answers(|_| ok("from plantuml")));
+fn proxy_pass_in_a_location_selects_another_upstream() {
+    let origin = gitlab_origin();
+    let plantuml = Origin::tcp(responds(|_| ok("from plantuml")));
     let address = plantuml.upstream();
-    let gatepost = with_text(
+    let gatepost = serving_nginx_text(
         &origin,
         &format!(
             "location /-/plantuml/ {{\n  rewrite ^/-/plantuml/(.*) /$1 break;\n  proxy_cache off;\n  proxy_pass http://{address}/;\n}}\n\
@@ -227,16 +233,16 @@ fn a_location_can_lead_to_another_application() {
 }
 
 #[test]
-fn a_location_with_request_headers_of_its_own_inherits_none() {
-    let origin = gitlab();
-    let other = Origin::tcp(answers(|_| ok("x")));
+fn location_proxy_set_header_inherits_none_of_the_server() {
+    let origin = gitlab_origin();
+    let other = Origin::tcp(responds(|_| ok("x")));
     let address = other.upstream();
     let text = format!(
         "location /inherits/ {{ proxy_pass http://{address}; }}\n\
          location /own/ {{ proxy_set_header X-Corp a; proxy_pass http://{address}; }}\n\
          location /host/ {{ proxy_set_header Host $http_host; proxy_pass http://{address}; }}"
     );
-    let gatepost = with_text(&origin, &text);
+    let gatepost = serving_nginx_text(&origin, &text);
     for path in ["/inherits/", "/own/", "/host/"] {
         assert_eq!(get(&gatepost, path).status(), 200);
     }
@@ -250,9 +256,9 @@ fn a_location_with_request_headers_of_its_own_inherits_none() {
 }
 
 #[test]
-fn the_packages_patterns_come_before_those_of_the_text() {
-    let origin = gitlab();
-    let gatepost = with_text(
+fn package_regexes_precede_custom_regexes() {
+    let origin = gitlab_origin();
+    let gatepost = serving_nginx_text(
         &origin,
         "location ~ /version$ { return 404; }\nlocation /api { return 403; }\nlocation ^~ /api/v4/users { return 403; }",
     );
@@ -263,37 +269,37 @@ fn the_packages_patterns_come_before_those_of_the_text() {
 }
 
 #[test]
-fn included_files_are_part_of_the_text() {
+fn included_files_are_parsed() {
     let directory = TempDir::new().unwrap();
     fs::write(directory.path().join("a.conf"), "location ^~ /a { return 410; }\n").unwrap();
     fs::write(directory.path().join("b.conf"), "location ^~ /b { return 410; }\n").unwrap();
-    let origin = gitlab();
-    let gatepost = with_text(&origin, &format!("include {}/*.conf;", directory.path().display()));
+    let origin = gitlab_origin();
+    let gatepost = serving_nginx_text(&origin, &format!("include {}/*.conf;", directory.path().display()));
     assert_eq!(get(&gatepost, "/a").status(), 410);
     assert_eq!(get(&gatepost, "/b").status(), 410);
 }
 
 #[test]
-fn rules_that_cannot_be_obeyed_end_the_program_with_their_place() {
-    let origin = gitlab();
+fn unsupported_access_restrictions_prevent_startup_with_their_line() {
+    let origin = gitlab_origin();
     let configuration = Configuration::new();
     let text =
         "nginx['custom_gitlab_server_config'] = <<~'EOS'\n  location /x {\n    auth_basic \"x\";\n  }\nEOS\n";
     let path = configuration.write_gitlab_rb(&origin, text);
-    let finished = run(&["serve", "--gitlab-rb", path.to_str().unwrap()]);
-    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-    assert!(finished.stderr.contains("auth_basic"), "{}", finished.stderr);
-    assert!(finished.stderr.contains("gitlab.rb:10: "), "{}", finished.stderr);
+    let output = run(&["serve", "--gitlab-rb", path.to_str().unwrap()]);
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(output.stderr.contains("auth_basic"), "{}", output.stderr);
+    assert!(output.stderr.contains("gitlab.rb:10: "), "{}", output.stderr);
 }
 
 #[test]
-fn text_that_nginx_could_not_read_is_an_error_at_its_line() {
-    let origin = gitlab();
+fn invalid_nginx_syntax_is_an_error_at_its_line() {
+    let origin = gitlab_origin();
     let configuration = Configuration::new();
     let text = "nginx['custom_gitlab_server_config'] = <<~'EOS'\n  location /x {\n    deny all;\nEOS\n";
     let path = configuration.write_gitlab_rb(&origin, text);
-    let finished = run(&["check", "--gitlab-rb", path.to_str().unwrap()]);
-    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-    assert!(finished.stderr.contains("this `{` is never closed"), "{}", finished.stderr);
-    assert!(finished.stderr.contains("gitlab.rb:9:15"), "{}", finished.stderr);
+    let output = run(&["check", "--gitlab-rb", path.to_str().unwrap()]);
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(output.stderr.contains("this `{` is never closed"), "{}", output.stderr);
+    assert!(output.stderr.contains("gitlab.rb:9:15"), "{}", output.stderr);
 }

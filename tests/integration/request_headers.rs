@@ -1,18 +1,18 @@
-//! What the application is told about a request, and what no client can make it believe.
+//! Request headers: forwarding headers, untrusted and hop-by-hop fields.
 
 use crate::support::client::Client;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Head;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
-/// The head that reaches the application when a TLS client sends these header lines.
-fn head_after(fields: &[&str]) -> Head {
+/// Returns the head forwarded for a request with these header lines over TLS.
+fn forwarded_head(fields: &[&str]) -> Head {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     gatepost.client().get_with("/", fields);
@@ -20,8 +20,8 @@ fn head_after(fields: &[&str]) -> Head {
 }
 
 #[test]
-fn the_application_is_told_who_asks_and_how() {
-    let head = head_after(&[]);
+fn forwarding_headers_describe_client_and_scheme() {
+    let head = forwarded_head(&[]);
     assert_eq!(head.value("host"), Some(GITLAB));
     assert_eq!(head.value("x-real-ip"), Some("127.0.0.1"));
     assert_eq!(head.value("x-forwarded-for"), Some("127.0.0.1"));
@@ -30,7 +30,7 @@ fn the_application_is_told_who_asks_and_how() {
 }
 
 #[test]
-fn host_reaches_the_application_as_the_client_sent_it() {
+fn host_is_forwarded_unchanged() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     for host in ["gitlab.test:8443", "GitLab.test", "gitlab.test."] {
@@ -41,8 +41,8 @@ fn host_reaches_the_application_as_the_client_sent_it() {
 }
 
 #[test]
-fn a_client_cannot_pretend_to_be_somebody_else() {
-    let head = head_after(&[
+fn client_supplied_forwarding_headers_are_replaced() {
+    let head = forwarded_head(&[
         "X-Real-IP: 6.6.6.6",
         "X-Forwarded-For: 6.6.6.6",
         "X-Forwarded-For: 6.6.6.7, 6.6.6.8",
@@ -56,7 +56,7 @@ fn a_client_cannot_pretend_to_be_somebody_else() {
 }
 
 #[test]
-fn other_forwarding_headers_of_clients_are_removed() {
+fn other_untrusted_forwarding_headers_are_removed() {
     let names = [
         "X-Forwarded-User",
         "X-Forwarded-Prefix",
@@ -68,28 +68,28 @@ fn other_forwarding_headers_of_clients_are_removed() {
         "X-Forwarded-Scheme",
     ];
     let lines = names.map(|name| format!("{name}: evil"));
-    let head = head_after(&lines.each_ref().map(String::as_str));
+    let head = forwarded_head(&lines.each_ref().map(String::as_str));
     for name in names {
         assert!(!head.has(name), "{name}");
     }
     assert!(!String::from_utf8_lossy(&head.raw).contains("evil"));
 }
 
-/// A server that takes trailers for headers would believe them.
+/// A server that merges trailers into headers would trust them.
 #[test]
-fn trailers_do_not_say_what_headers_must_not() {
+fn untrusted_fields_are_removed_from_trailers() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     let chunked = ["Transfer-Encoding: chunked", "Trailer: X-Real-IP, X-SSL-Client-Verify, X_Real_IP, X-Sum"];
     client.request("POST / HTTP/1.1", &chunked);
     client.send("1\r\nx\r\n0\r\nX-Real-IP: 6.6.6.6\r\nX-SSL-Client-Verify: SUCCESS\r\nX_Real_IP: 6.6.6.6\r\nX-Sum: 1\r\n\r\n");
-    assert_eq!(client.answer().status(), 200);
+    assert_eq!(client.response().status(), 200);
     assert_eq!(origin.only_request().trailers, [("x-sum".to_owned(), "1".to_owned())]);
 }
 
 #[test]
-fn a_plain_host_is_plain_to_the_application_whatever_the_client_says() {
+fn a_plain_host_is_forwarded_with_scheme_http() {
     let origin = greeting();
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     gatepost.plain_client_of(GITLAB).get_with("/", &["X-Forwarded-Ssl: on", "X-Forwarded-Proto: https"]);
@@ -99,16 +99,16 @@ fn a_plain_host_is_plain_to_the_application_whatever_the_client_says() {
 }
 
 #[test]
-fn names_with_an_underscore_are_dropped() {
-    // Applications that make CGI names of headers cannot tell `_` from `-`.
-    let head = head_after(&["X_Forwarded_For: 6.6.6.6", "X_Real_IP: 6.6.6.6", "Good-Name: kept"]);
+fn header_names_with_underscore_are_removed() {
+    // Applications that convert header names to CGI variables cannot distinguish `_` and `-`.
+    let head = forwarded_head(&["X_Forwarded_For: 6.6.6.6", "X_Real_IP: 6.6.6.6", "Good-Name: kept"]);
     assert_eq!(head.value("good-name"), Some("kept"));
     assert!(!String::from_utf8_lossy(&head.raw).contains("6.6.6.6"));
 }
 
 #[test]
-fn hop_by_hop_headers_stop_here() {
-    let head = head_after(&[
+fn hop_by_hop_headers_are_removed() {
+    let head = forwarded_head(&[
         "Connection: keep-alive, X-Private",
         "Connection: x-more",
         "X-Private: stays here",
@@ -124,8 +124,9 @@ fn hop_by_hop_headers_stop_here() {
 }
 
 #[test]
-fn connection_cannot_remove_what_the_proxy_says() {
-    let head = head_after(&["Connection: x-forwarded-for, x-real-ip, X-Forwarded-Proto, x-forwarded-ssl, host"]);
+fn connection_options_cannot_remove_forwarding_headers() {
+    let head =
+        forwarded_head(&["Connection: x-forwarded-for, x-real-ip, X-Forwarded-Proto, x-forwarded-ssl, host"]);
     assert_eq!(head.value("host"), Some(GITLAB));
     assert_eq!(head.value("x-forwarded-for"), Some("127.0.0.1"));
     assert_eq!(head.value("x-real-ip"), Some("127.0.0.1"));
@@ -134,7 +135,7 @@ fn connection_cannot_remove_what_the_proxy_says() {
 }
 
 #[test]
-fn end_to_end_headers_arrive_unchanged_and_in_order() {
+fn end_to_end_headers_are_forwarded_unchanged_and_in_order() {
     let sent = [
         ("User-Agent", "test/1.0 (a; b)"),
         ("Accept-Encoding", "gzip, br"),
@@ -149,7 +150,7 @@ fn end_to_end_headers_arrive_unchanged_and_in_order() {
         ("Gitlab-Empty", ""),
     ];
     let lines = sent.map(|(name, value)| format!("{name}: {value}"));
-    let head = head_after(&lines.each_ref().map(String::as_str));
+    let head = forwarded_head(&lines.each_ref().map(String::as_str));
     for (name, _) in sent {
         let expected: Vec<_> = sent.iter().filter(|it| it.0 == name).map(|it| it.1).collect();
         assert_eq!(head.values(name), expected, "{name}");
@@ -157,18 +158,18 @@ fn end_to_end_headers_arrive_unchanged_and_in_order() {
 }
 
 #[test]
-fn bytes_beyond_ascii_in_a_value_arrive_unchanged() {
+fn non_ascii_header_values_are_forwarded_unchanged() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let mut client = gatepost.client();
     client.send(b"GET / HTTP/1.1\r\nHost: gitlab.test\r\nX-Name: gr\xfc\xdfe\r\n\r\n");
-    assert_eq!(client.answer().status(), 200);
+    assert_eq!(client.response().status(), 200);
     let raw = origin.only_request().head.raw;
     assert!(raw.windows(6).any(|it| it == b"gr\xfc\xdfe\r"));
 }
 
 #[test]
-fn the_configuration_sets_and_removes_headers_for_the_application() {
+fn configured_request_headers_are_set_and_removed() {
     let origin = greeting();
     let host = Host::new(GITLAB, &origin)
         .with(r#"request_headers = { "X-Frame-Options" = "SAMEORIGIN", "X-Gone" = false }"#);
@@ -180,7 +181,7 @@ fn the_configuration_sets_and_removes_headers_for_the_application() {
 }
 
 #[test]
-fn method_target_and_body_arrive_byte_for_byte() {
+fn method_target_and_body_are_forwarded_byte_for_byte() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let body: Vec<u8> = (0..=255).cycle().take(70_000).collect();
@@ -191,7 +192,7 @@ fn method_target_and_body_arrive_byte_for_byte() {
     }
     let long = format!("/x?{}", "q".repeat(7000));
     client.request(&format!("PROPFIND {long} HTTP/1.1"), &[]);
-    assert_eq!(client.answer().status(), 200);
+    assert_eq!(client.response().status(), 200);
     let requests = origin.requests();
     for (request, target) in requests.iter().zip(targets) {
         assert_eq!((request.head.method().as_str(), request.target().as_str()), ("POST", target));
@@ -202,8 +203,8 @@ fn method_target_and_body_arrive_byte_for_byte() {
 }
 
 #[test]
-fn an_application_on_a_socket_file_is_told_the_same() {
-    let origin = Origin::unix(answers(|_| ok("hello")));
+fn a_unix_socket_upstream_gets_the_same_headers() {
+    let origin = Origin::unix(responds(|_| ok("hello")));
     let gatepost = Gatepost::serving(&origin);
     assert_eq!(gatepost.client().get("/x").text(), "hello");
     let head = origin.only_request().head;

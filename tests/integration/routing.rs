@@ -1,20 +1,20 @@
-//! Which host and which route a request is for, and what happens when that is not clear.
+//! Selection of host and route, including ambiguous and invalid requests.
 
 use crate::support::certs;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
-/// An application that answers with its own name, so that a test sees who answered.
-fn named(name: &'static str) -> Origin {
-    Origin::tcp(answers(move |_| ok(name)))
+/// An upstream that responds with its name.
+fn origin_named(name: &'static str) -> Origin {
+    Origin::tcp(responds(move |_| ok(name)))
 }
 
 #[test]
-fn each_host_reaches_its_own_application() {
-    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+fn each_host_is_forwarded_to_its_own_upstream() {
+    let (gitlab, mattermost) = (origin_named("gitlab"), origin_named("mattermost"));
     let configuration =
         Configuration::new().host(Host::new(GITLAB, &gitlab)).host(Host::new(MATTERMOST, &mattermost));
     let gatepost = Gatepost::start(configuration);
@@ -23,47 +23,47 @@ fn each_host_reaches_its_own_application() {
 }
 
 #[test]
-fn an_exact_name_wins_over_a_wildcard_that_matches_any_depth() {
-    let (exact, wildcard) = (named("exact"), named("wildcard"));
+fn an_exact_name_precedes_a_wildcard_of_any_depth() {
+    let (exact, wildcard) = (origin_named("exact"), origin_named("wildcard"));
     let configuration = Configuration::new()
         .host(Host::plain("*.pages.test", &wildcard))
         .host(Host::plain("admin.pages.test", &exact));
     let gatepost = Gatepost::start(configuration);
-    let ask = |host| gatepost.plain_client_of(host).get("/").text();
-    assert_eq!(ask("admin.pages.test"), "exact");
-    assert_eq!(ask("group.pages.test"), "wildcard");
-    assert_eq!(ask("deep.down.pages.test"), "wildcard");
+    let get = |host| gatepost.plain_client_of(host).get("/").text();
+    assert_eq!(get("admin.pages.test"), "exact");
+    assert_eq!(get("group.pages.test"), "wildcard");
+    assert_eq!(get("deep.down.pages.test"), "wildcard");
 }
 
 #[test]
-fn a_wildcard_does_not_match_its_bare_name() {
-    let origin = named("wildcard");
+fn a_wildcard_does_not_match_its_bare_domain() {
+    let origin = origin_named("wildcard");
     let gatepost = Gatepost::with_host(Host::plain("*.pages.test", &origin));
     assert_eq!(gatepost.plain_client_of("pages.test").get("/").status(), 421);
     assert_eq!(gatepost.plain_client_of("xpages.test").get("/").status(), 421);
 }
 
 #[test]
-fn an_alias_is_another_name_of_the_host() {
-    let origin = named("gitlab");
+fn an_alias_selects_the_host() {
+    let origin = origin_named("gitlab");
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).with(r#"aliases = ["git.test"]"#));
     assert_eq!(gatepost.plain_client_of("git.test").get("/").text(), "gitlab");
 }
 
 #[test]
 fn an_unknown_host_is_misdirected() {
-    let origin = named("gitlab");
+    let origin = origin_named("gitlab");
     let gatepost = Gatepost::serving(&origin);
     for host in ["unknown.test", "127.0.0.1", "[::1]", "gitlab.test.evil.test", "agitlab.test"] {
-        let mut client = Client::tls(gatepost.https(), &Tls::to(GITLAB).without_sending_the_name(), host);
+        let mut client = Client::tls(gatepost.https(), &Tls::to(GITLAB).without_sni(), host);
         assert_eq!(client.get("/").status(), 421, "{host}");
     }
     assert!(origin.heads().is_empty());
 }
 
 #[test]
-fn an_unknown_host_goes_to_the_default_host_if_there_is_one() {
-    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+fn an_unknown_host_selects_the_default_host() {
+    let (gitlab, mattermost) = (origin_named("gitlab"), origin_named("mattermost"));
     let configuration = Configuration::new()
         .top(r#"default_host = "mattermost.test""#)
         .host(Host::plain(GITLAB, &gitlab))
@@ -75,8 +75,8 @@ fn an_unknown_host_goes_to_the_default_host_if_there_is_one() {
 }
 
 #[test]
-fn names_are_compared_without_case_port_and_trailing_dot() {
-    let origin = named("gitlab");
+fn host_names_match_without_case_port_and_trailing_dot() {
+    let origin = origin_named("gitlab");
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     for host in ["GitLab.TEST", "gitlab.test:8443", "gitlab.test.", "gitlab.test:"] {
         assert_eq!(gatepost.plain_client_of(host).get("/").text(), "gitlab", "{host}");
@@ -84,20 +84,20 @@ fn names_are_compared_without_case_port_and_trailing_dot() {
 }
 
 #[test]
-fn a_request_without_host_is_bad() {
-    let origin = named("gitlab");
+fn a_request_without_host_is_a_400() {
+    let origin = origin_named("gitlab");
     let configuration =
         Configuration::new().top(r#"default_host = "gitlab.test""#).host(Host::plain(GITLAB, &origin));
     let gatepost = Gatepost::start(configuration);
     let mut client = gatepost.plain_client_of(GITLAB);
     client.send("GET / HTTP/1.1\r\n\r\n");
-    assert_eq!(client.answer().status(), 400);
+    assert_eq!(client.response().status(), 400);
     assert!(origin.heads().is_empty());
 }
 
 #[test]
-fn two_host_lines_are_bad_even_if_they_are_equal() {
-    let origin = named("gitlab");
+fn two_host_fields_are_a_400_even_if_equal() {
+    let origin = origin_named("gitlab");
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     for second in [GITLAB, MATTERMOST] {
         let mut client = gatepost.plain_client_of(GITLAB);
@@ -108,8 +108,8 @@ fn two_host_lines_are_bad_even_if_they_are_equal() {
 }
 
 #[test]
-fn a_host_that_is_no_host_is_bad() {
-    let origin = named("gitlab");
+fn an_invalid_host_is_a_400() {
+    let origin = origin_named("gitlab");
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin));
     for host in [
         "user@gitlab.test",
@@ -126,8 +126,8 @@ fn a_host_that_is_no_host_is_bad() {
 }
 
 #[test]
-fn the_authority_of_an_absolute_target_decides_and_replaces_host() {
-    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+fn the_authority_of_an_absolute_target_replaces_host() {
+    let (gitlab, mattermost) = (origin_named("gitlab"), origin_named("mattermost"));
     let configuration =
         Configuration::new().host(Host::plain(GITLAB, &gitlab)).host(Host::plain(MATTERMOST, &mattermost));
     let gatepost = Gatepost::start(configuration);
@@ -139,8 +139,8 @@ fn the_authority_of_an_absolute_target_decides_and_replaces_host() {
 }
 
 #[test]
-fn a_host_under_another_certificate_than_the_connection_is_misdirected() {
-    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+fn a_host_with_another_certificate_is_misdirected() {
+    let (gitlab, mattermost) = (origin_named("gitlab"), origin_named("mattermost"));
     let configuration =
         Configuration::new().host(Host::new(GITLAB, &gitlab)).host(Host::new(MATTERMOST, &mattermost));
     let gatepost = Gatepost::start(configuration);
@@ -150,8 +150,8 @@ fn a_host_under_another_certificate_than_the_connection_is_misdirected() {
 }
 
 #[test]
-fn hosts_of_one_certificate_share_a_connection() {
-    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+fn hosts_with_one_certificate_share_a_connection() {
+    let (gitlab, mattermost) = (origin_named("gitlab"), origin_named("mattermost"));
     let configuration = Configuration::new();
     let files = certs::leaf(&[GITLAB, MATTERMOST]).write(configuration.directory(), "both");
     let configuration = configuration
@@ -163,8 +163,8 @@ fn hosts_of_one_certificate_share_a_connection() {
 }
 
 #[test]
-fn each_request_of_a_connection_goes_to_the_host_that_it_names() {
-    let (gitlab, mattermost) = (named("gitlab"), named("mattermost"));
+fn each_request_on_a_connection_selects_its_own_host() {
+    let (gitlab, mattermost) = (origin_named("gitlab"), origin_named("mattermost"));
     let configuration =
         Configuration::new().host(Host::plain(GITLAB, &gitlab)).host(Host::plain(MATTERMOST, &mattermost));
     let gatepost = Gatepost::start(configuration);
@@ -172,22 +172,22 @@ fn each_request_of_a_connection_goes_to_the_host_that_it_names() {
     let hosts = [GITLAB, MATTERMOST, GITLAB, "unknown.test", GITLAB, MATTERMOST, "GitLab.test", "unknown.test"];
     for host in hosts {
         client.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
-        let answer = client.answer();
+        let response = client.response();
         match host {
-            "unknown.test" => assert_eq!(answer.status(), 421),
-            MATTERMOST => assert_eq!(answer.text(), "mattermost"),
-            _ => assert_eq!(answer.text(), "gitlab"),
+            "unknown.test" => assert_eq!(response.status(), 421),
+            MATTERMOST => assert_eq!(response.text(), "mattermost"),
+            _ => assert_eq!(response.text(), "gitlab"),
         }
     }
-    let told: Vec<_> =
+    let forwarded_hosts: Vec<_> =
         gitlab.heads().iter().map(|head| head.value("host").map(str::to_owned).unwrap_or_default()).collect();
-    assert_eq!(told, [GITLAB, GITLAB, GITLAB, "GitLab.test"]);
+    assert_eq!(forwarded_hosts, [GITLAB, GITLAB, GITLAB, "GitLab.test"]);
 }
 
 #[test]
-fn routes_are_chosen_by_the_rules_of_nginx() {
-    let host = named("host");
-    let [exact, protected, regex, prefix] = ["exact", "protected", "regex", "prefix"].map(named);
+fn routes_are_selected_by_nginx_location_rules() {
+    let host = origin_named("host");
+    let [exact, protected, regex, prefix] = ["exact", "protected", "regex", "prefix"].map(origin_named);
     let gatepost = Gatepost::with_host(
         Host::plain(GITLAB, &host)
             .route(&format!("exact = \"/a/x.git\"\nupstream = \"{}\"", exact.upstream()))
@@ -205,30 +205,30 @@ fn routes_are_chosen_by_the_rules_of_nginx() {
 }
 
 #[test]
-fn a_route_can_answer_by_itself() {
-    let origin = named("gitlab");
+fn a_route_can_respond_locally() {
+    let origin = origin_named("gitlab");
     let route =
         "exact = \"/robots.txt\"\nrespond = { status = 404, content_type = \"text/plain\", body = \"none\" }";
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).route(route));
-    let answer = gatepost.plain_client_of(GITLAB).get("/robots.txt");
-    assert_eq!((answer.status(), answer.text().as_str()), (404, "none"));
-    assert_eq!(answer.head.value("content-type"), Some("text/plain"));
+    let response = gatepost.plain_client_of(GITLAB).get("/robots.txt");
+    assert_eq!((response.status(), response.text().as_str()), (404, "none"));
+    assert_eq!(response.head.value("content-type"), Some("text/plain"));
     assert!(origin.heads().is_empty());
 }
 
 #[test]
-fn a_route_can_redirect_elsewhere_and_keeps_the_target() {
-    let origin = named("gitlab");
+fn a_redirect_route_keeps_the_target() {
+    let origin = origin_named("gitlab");
     let route = "prefix = \"/old\"\nredirect_to = \"https://new.test\"";
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).route(route));
-    let answer = gatepost.plain_client_of(GITLAB).get("/old/a%2Fb?x=1");
-    assert_eq!(answer.status(), 301);
-    assert_eq!(answer.head.value("location"), Some("https://new.test/old/a%2Fb?x=1"));
+    let response = gatepost.plain_client_of(GITLAB).get("/old/a%2Fb?x=1");
+    assert_eq!(response.status(), 301);
+    assert_eq!(response.head.value("location"), Some("https://new.test/old/a%2Fb?x=1"));
 }
 
 #[test]
-fn a_replaced_prefix_is_decoded_and_its_rest_encoded_anew_while_the_query_stays() {
-    let origin = named("agents");
+fn prefix_replacement_normalizes_the_path_and_keeps_the_query() {
+    let origin = origin_named("agents");
     let host = Host::plain(GITLAB, &origin).route("prefix = \"/agents/\"\nreplace_with = \"/\"");
     let gatepost = Gatepost::with_host(host.route("exact = \"/agent\"\nreplace_with = \"/api/agent\""));
     let mut client = gatepost.plain_client_of(GITLAB);
@@ -240,8 +240,8 @@ fn a_replaced_prefix_is_decoded_and_its_rest_encoded_anew_while_the_query_stays(
 }
 
 #[test]
-fn a_closing_route_answers_nothing() {
-    let origin = named("gitlab");
+fn a_close_route_sends_no_response() {
+    let origin = origin_named("gitlab");
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).route("regex = '\\.php$'\nclose = true"));
     let mut client = gatepost.client();
     client.request("GET /x.php HTTP/1.1", &[]);
@@ -252,10 +252,10 @@ fn a_closing_route_answers_nothing() {
     assert_eq!(http2.get("/").body, b"gitlab"[..]);
 }
 
-/// hyper asks for no body after HEAD, so nothing that hides in a body could close the connection.
+/// hyper reads no body after HEAD, so an error in a response body could not close the connection.
 #[test]
-fn a_closing_route_answers_nothing_to_any_method() {
-    let origin = named("gitlab");
+fn a_close_route_sends_no_response_to_any_method() {
+    let origin = origin_named("gitlab");
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).route("exact = \"/no\"\nclose = true"));
     for method in ["HEAD", "POST", "OPTIONS"] {
         let mut client = gatepost.client();
@@ -270,8 +270,8 @@ fn a_closing_route_answers_nothing_to_any_method() {
 }
 
 #[test]
-fn a_redirect_can_lead_to_a_fixed_path_or_replace_the_matched_one() {
-    let origin = named("gitlab");
+fn a_redirect_can_use_a_fixed_path_or_replace_the_prefix() {
+    let origin = origin_named("gitlab");
     let fixed = "exact = \"/in\"\nredirect_to = { origin = \"https://new.test\", path = \"/a?b\", status = 302 }";
     let replaced = "prefix = \"/old/\"\nredirect_to = { origin = \"https://new.test\", replace_with = \"/n/\" }";
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).route(fixed).route(replaced));
@@ -280,7 +280,7 @@ fn a_redirect_can_lead_to_a_fixed_path_or_replace_the_matched_one() {
         ("/old/a%2Fb//c?x=1", 301, "https://new.test/n/a/b/c?x=1"),
         ("/old/%0d%0aX:y", 301, "https://new.test/n/%0D%0AX:y"),
     ] {
-        let answer = gatepost.plain_client_of(GITLAB).get(target);
-        assert_eq!((answer.status(), answer.head.value("location")), (status, Some(location)), "{target}");
+        let response = gatepost.plain_client_of(GITLAB).get(target);
+        assert_eq!((response.status(), response.head.value("location")), (status, Some(location)), "{target}");
     }
 }

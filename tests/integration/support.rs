@@ -1,7 +1,6 @@
-//! The language of the integration tests: the program under test, its clients, the applications
-//! behind it, and their certificates.
+//! Test harness: the proxy process, clients, scripted upstreams and certificates.
 
-// The program under test.
+// The proxy process.
 pub mod configuration;
 pub mod gatepost;
 pub mod output;
@@ -9,28 +8,28 @@ pub mod ports;
 pub mod process;
 pub mod target;
 
-// Peers, and what passes between them.
-pub mod application;
+// Network peers and their messages.
 pub mod certs;
 pub mod client;
+pub mod client_hello;
 pub mod faulty;
-pub mod hello;
 pub mod http2;
 pub mod http2_frames;
 pub mod message;
 pub mod origin;
-pub mod records;
 pub mod socket;
 pub mod tls;
+pub mod tls_records;
+pub mod upstream_server;
 pub mod wire;
 
-// What tests are timed and filled with.
-pub mod cue;
+// Synchronisation and test data.
 pub mod eventually;
 pub mod pattern;
+pub mod signal;
 
 use std::time::Duration;
 
-/// Longest wait for anything that should happen at once. Generous, because the machine may be busy;
-/// no passing test waits this long.
-pub const SOON: Duration = Duration::from_secs(10);
+/// Timeout for events that are expected immediately. It exceeds any delay of a busy machine; no passing test
+/// waits this long.
+pub const TIMEOUT: Duration = Duration::from_secs(10);

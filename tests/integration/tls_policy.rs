@@ -1,4 +1,4 @@
-//! What TLS offers as the configuration says it: suites, groups, resumption, several certificates, keys.
+//! Configured TLS settings: cipher suites, groups, resumption, certificates, keys.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::support::certs::{self, KeyEncoding, KeyKind};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok};
+use crate::support::origin::{Origin, ok, responds};
 use crate::support::tls::Tls;
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 #[test]
-fn only_the_suites_that_are_listed_are_offered() {
+fn only_listed_cipher_suites_are_accepted() {
     let origin = greeting();
     let suites = r#"cipher_suites = ["TLS_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"]"#;
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with(suites));
@@ -36,9 +36,9 @@ fn only_the_suites_that_are_listed_are_offered() {
 }
 
 #[test]
-fn the_order_of_suites_is_the_clients_unless_the_servers_is_asked_for() {
+fn cipher_order_selects_client_or_server_preference() {
     let origin = greeting();
-    let offer = [
+    let offered_suites = [
         TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
         TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
         TLS13_AES_128_GCM_SHA256,
@@ -53,14 +53,14 @@ fn the_order_of_suites_is_the_clients_unless_the_servers_is_asked_for() {
     ] {
         let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with(&format!("cipher_order = {order:?}")));
         for (version, expected) in [&TLS12, &TLS13].into_iter().zip(expected) {
-            let tls = Tls::to(GITLAB).with_suites(&offer).only(version);
+            let tls = Tls::to(GITLAB).with_suites(&offered_suites).only(version);
             assert_eq!(tls.connect(gatepost.https()).unwrap().suite(), Some(expected), "{order}");
         }
     }
 }
 
 #[test]
-fn only_the_groups_that_are_listed_are_offered() {
+fn only_listed_groups_are_accepted() {
     let origin = greeting();
     let groups = r#"key_exchange_groups = ["P-384"]"#;
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with(groups));
@@ -72,7 +72,7 @@ fn only_the_groups_that_are_listed_are_offered() {
 }
 
 #[test]
-fn every_group_is_offered_unless_they_are_listed() {
+fn all_groups_are_accepted_by_default() {
     let origin = greeting();
     let gatepost = Gatepost::serving(&origin);
     let both = [&TLS12, &TLS13];
@@ -86,7 +86,7 @@ fn every_group_is_offered_unless_they_are_listed() {
     assert_eq!(hybrid.connect(gatepost.https()).unwrap().group(), Some(NamedGroup::X25519MLKEM768));
 }
 
-/// Whether each of several connections with one client's memory was resumed.
+/// Opens four connections with one client configuration and returns which of them were resumed.
 fn resumed(gatepost: &Gatepost, tls: &Tls) -> Vec<bool> {
     let config = Arc::new(tls.config());
     let connect = || {
@@ -98,7 +98,7 @@ fn resumed(gatepost: &Gatepost, tls: &Tls) -> Vec<bool> {
 }
 
 #[test]
-fn sessions_are_resumed_by_tickets_by_memory_or_not_at_all() {
+fn sessions_are_resumed_by_tickets_or_cache_or_not_at_all() {
     let origin = greeting();
     for (line, expected) in [
         ("session_resumption = \"tickets\"", [false, true, true, true]),
@@ -113,7 +113,7 @@ fn sessions_are_resumed_by_tickets_by_memory_or_not_at_all() {
 }
 
 #[test]
-fn hosts_on_one_address_have_versions_and_protocols_of_their_own() {
+fn hosts_on_one_address_have_separate_versions_and_protocols() {
     let origin = greeting();
     let configuration = Configuration::new()
         .host(Host::new(GITLAB, &origin).with(r#"tls_versions = ["1.3"]"#))
@@ -121,13 +121,14 @@ fn hosts_on_one_address_have_versions_and_protocols_of_their_own() {
     let gatepost = Gatepost::start(configuration);
     assert!(Tls::to(GITLAB).only(&TLS12).connect(gatepost.https()).is_err());
     assert!(Tls::to(MATTERMOST).only(&TLS12).connect(gatepost.https()).is_ok());
-    let chosen = |host| Tls::to(host).offering(&["h2", "http/1.1"]).connect(gatepost.https()).unwrap().protocol();
-    assert_eq!(chosen(GITLAB).as_deref(), Some("h2"));
-    assert_eq!(chosen(MATTERMOST).as_deref(), Some("http/1.1"));
+    let negotiated =
+        |host| Tls::to(host).with_alpn(&["h2", "http/1.1"]).connect(gatepost.https()).unwrap().protocol();
+    assert_eq!(negotiated(GITLAB).as_deref(), Some("h2"));
+    assert_eq!(negotiated(MATTERMOST).as_deref(), Some("http/1.1"));
 }
 
 #[test]
-fn a_connection_on_weaker_terms_does_not_reach_a_host_with_stronger_ones() {
+fn a_connection_with_weaker_tls_settings_cannot_reach_a_stricter_host() {
     let origin = greeting();
     let configuration = Configuration::new();
     let files = certs::leaf(&[GITLAB, MATTERMOST]).write(configuration.directory(), "both");
@@ -136,14 +137,14 @@ fn a_connection_on_weaker_terms_does_not_reach_a_host_with_stronger_ones() {
             .host(Host::new(MATTERMOST, &origin).certificate(&files))
             .host(Host::new(GITLAB, &origin).certificate(&files).with(r#"tls_versions = ["1.3"]"#)),
     );
-    for tls in [Tls::to(MATTERMOST), Tls::to(MATTERMOST).without_sending_the_name()] {
+    for tls in [Tls::to(MATTERMOST), Tls::to(MATTERMOST).without_sni()] {
         assert_eq!(Client::tls(gatepost.https(), &tls.only(&TLS12), GITLAB).get("/").status(), 421);
     }
     assert!(origin.heads().is_empty());
 }
 
 #[test]
-fn of_two_certificates_a_client_is_shown_one_that_it_can_verify() {
+fn a_certificate_with_a_supported_key_type_is_selected() {
     let origin = greeting();
     let configuration = Configuration::new();
     let rsa = certs::leaf_with_key(KeyKind::Rsa, &[GITLAB]).write(configuration.directory(), "rsa");
@@ -159,7 +160,7 @@ fn of_two_certificates_a_client_is_shown_one_that_it_can_verify() {
 }
 
 #[test]
-fn an_encrypted_key_is_opened_with_whichever_line_fits() {
+fn an_encrypted_key_is_decrypted_with_any_line_of_the_password_file() {
     let origin = greeting();
     for kind in [KeyKind::Ecdsa, KeyKind::Rsa] {
         let configuration = Configuration::new();
@@ -175,61 +176,61 @@ fn an_encrypted_key_is_opened_with_whichever_line_fits() {
 }
 
 #[test]
-fn check_says_why_an_encrypted_key_stays_closed() {
+fn check_reports_why_a_key_cannot_be_decrypted() {
     let origin = greeting();
     for (line, expected) in [("", "key_password_file"), ("key_password_file = \"phrases\"", "no line of")] {
         let configuration = Configuration::new();
         let leaf = certs::leaf(&[GITLAB]);
         let files = leaf.write_key_as(KeyEncoding::Encrypted("open sesame"), configuration.directory(), "pair");
         std::fs::write(configuration.directory().join("phrases"), "open\nsesame\n").unwrap();
-        let finished = configuration.host(Host::new(GITLAB, &origin).certificate(&files).with(line)).check();
-        assert_eq!(finished.code, Some(1), "{finished:?}");
-        let report = finished.stdout + &finished.stderr;
+        let output = configuration.host(Host::new(GITLAB, &origin).certificate(&files).with(line)).check();
+        assert_eq!(output.code, Some(1), "{output:?}");
+        let report = output.stdout + &output.stderr;
         assert!(report.contains("pair.key") && report.contains(expected), "{report}");
     }
 }
 
 #[test]
-fn a_key_in_an_encryption_that_is_not_known_is_refused_with_the_command_that_converts_it() {
+fn an_unsupported_key_encryption_is_reported_with_the_conversion_command() {
     let origin = greeting();
-    let old = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
+    let legacy = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
                -----END EC PRIVATE KEY-----\n";
-    // A sequence that names no scheme.
-    let other = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    for text in [old, other] {
+    // A sequence without an encryption scheme.
+    let unknown = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    for text in [legacy, unknown] {
         let configuration = Configuration::new();
         let files = certs::leaf(&[GITLAB]).write(configuration.directory(), "pair");
         std::fs::write(&files.key, text).unwrap();
         std::fs::write(configuration.directory().join("phrases"), "open sesame\n").unwrap();
         let host = Host::new(GITLAB, &origin).certificate(&files).with("key_password_file = \"phrases\"");
-        let finished = configuration.host(host).check();
+        let output = configuration.host(host).check();
         let key = files.key.display();
         let command = format!("`openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{key}' -out '{key}.new'");
-        assert_eq!(finished.code, Some(1), "{finished:?}");
-        assert!(finished.stderr.contains(&command), "{finished:?}");
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.stderr.contains(&command), "{output:?}");
     }
 }
 
 #[test]
-fn a_chain_in_the_wrong_order_is_sent_in_the_right_one() {
+fn a_chain_in_the_wrong_order_is_reordered() {
     let origin = greeting();
     let configuration = Configuration::new();
     let files =
-        certs::below_an_intermediate(&[GITLAB]).upside_down().write(configuration.directory(), "upside-down");
+        certs::with_intermediate(&[GITLAB]).reversed_chain().write(configuration.directory(), "upside-down");
     let gatepost = Gatepost::start(configuration.host(Host::new(GITLAB, &origin).certificate(&files)));
     assert_eq!(Tls::to(GITLAB).connect(gatepost.https()).unwrap().certificates().len(), 2);
 }
 
 #[test]
-fn a_certificate_that_ends_soon_is_reported_by_check_and_at_the_start() {
+fn a_certificate_that_expires_soon_is_reported_by_check_and_at_startup() {
     let origin = greeting();
     for (days, is_reported) in [(40, false), (29, true), (1, true)] {
         let configuration = Configuration::new();
-        let files = certs::ending_in(days, &[GITLAB]).write(configuration.directory(), "soon");
+        let files = certs::expiring_in(days, &[GITLAB]).write(configuration.directory(), "soon");
         let configuration = configuration.host(Host::new(GITLAB, &origin).certificate(&files));
-        let finished = configuration.check();
-        assert_eq!(finished.code, Some(0), "{finished:?}");
-        assert_eq!(finished.stderr.contains("expires in"), is_reported, "{days}: {}", finished.stderr);
+        let output = configuration.check();
+        assert_eq!(output.code, Some(0), "{output:?}");
+        assert_eq!(output.stderr.contains("expires in"), is_reported, "{days}: {}", output.stderr);
         let gatepost = Gatepost::start(configuration);
         gatepost.wait_stderr(|log| log.contains("expires in") == is_reported);
     }

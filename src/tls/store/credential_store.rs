@@ -177,9 +177,9 @@ impl CredentialStore {
             }
             CredentialId::ClientAuth(_) | CredentialId::TicketKeys | CredentialId::UpstreamTls(_) => None,
         };
-        let found = of_certificate.map_or_else(Vec::new, |(it, from_expiry)| it.errors_besides_expiry(&names, now));
+        let found = of_certificate.map_or_else(Vec::new, |(it, names)| it.errors_besides_expiry(&names, now));
         let ends = self.expiries_of(credential);
-        let ends = ends.iter().filter_map(|expiry| Objection::of_end(expiry, now));
+        let ends = ends.iter().filter_map(|expiry| Objection::from_expiry(expiry, now));
         found.into_iter().map(Objection::File).chain(ends).collect()
     }
 

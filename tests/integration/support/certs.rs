@@ -1,4 +1,4 @@
-//! Certificates for the tests, all from one authority that lives as long as the test program.
+//! Test certificates, issued by one CA for each test process.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -18,7 +18,7 @@ mod key_file;
 
 pub use key_file::KeyEncoding;
 
-/// The kind of key a certificate is made for.
+/// Key type of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
     Ecdsa,
@@ -26,7 +26,7 @@ pub enum KeyKind {
     Rsa,
 }
 
-/// A certificate with its key, as it would be installed.
+/// A certificate with its key, as an administrator would install it.
 pub struct Leaf {
     /// The chain as PEM text, leaf first, without the root.
     chain: String,
@@ -34,59 +34,59 @@ pub struct Leaf {
     kind: KeyKind,
 }
 
-/// Where a certificate was written.
+/// Paths of a written certificate and its key.
 #[derive(Debug, Clone)]
 pub struct Files {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
-/// A valid certificate for `names`.
+/// Issues a valid certificate for `names`.
 pub fn leaf(names: &[&str]) -> Leaf {
-    Leaf::issue(KeyKind::Ecdsa, parameters(names), &AUTHORITY)
+    Leaf::issue(KeyKind::Ecdsa, parameters(names), &TEST_CA)
 }
 
-/// A valid certificate for `names` with a key of the given kind.
+/// Issues a valid certificate for `names` with a key of the given type.
 pub fn leaf_with_key(kind: KeyKind, names: &[&str]) -> Leaf {
-    Leaf::issue(kind, parameters(names), &AUTHORITY)
+    Leaf::issue(kind, parameters(names), &TEST_CA)
 }
 
-/// A certificate whose time is over.
+/// Issues an expired certificate.
 pub fn expired(names: &[&str]) -> Leaf {
     let mut parameters = parameters(names);
     parameters.not_before = date_time_ymd(2019, 1, 1);
     parameters.not_after = date_time_ymd(2020, 1, 1);
-    Leaf::issue(KeyKind::Ecdsa, parameters, &AUTHORITY)
+    Leaf::issue(KeyKind::Ecdsa, parameters, &TEST_CA)
 }
 
-/// A certificate whose time is over in `days` days.
-pub fn ending_in(days: i64, names: &[&str]) -> Leaf {
+/// Issues a certificate that expires in `days` days.
+pub fn expiring_in(days: i64, names: &[&str]) -> Leaf {
     let mut parameters = parameters(names);
     parameters.not_after = in_days(days);
-    Leaf::issue(KeyKind::Ecdsa, parameters, &AUTHORITY)
+    Leaf::issue(KeyKind::Ecdsa, parameters, &TEST_CA)
 }
 
-/// A certificate that is verified only with the intermediate that its chain brings along.
-pub fn below_an_intermediate(names: &[&str]) -> Leaf {
-    below(authority("Test intermediate"), names)
+/// Issues a certificate below an intermediate CA; the chain contains the intermediate certificate.
+pub fn with_intermediate(names: &[&str]) -> Leaf {
+    below(ca_parameters("Test intermediate"), names)
 }
 
-/// The same, but the intermediate ends in `days` days, and the certificate itself much later.
-pub fn below_an_intermediate_that_ends_in(days: i64, names: &[&str]) -> Leaf {
-    let mut intermediate = authority("Test intermediate");
+/// Like [`with_intermediate`], but the intermediate certificate expires in `days` days, long before the leaf.
+pub fn with_intermediate_expiring_in(days: i64, names: &[&str]) -> Leaf {
+    let mut intermediate = ca_parameters("Test intermediate");
     intermediate.not_after = in_days(days);
     below(intermediate, names)
 }
 
 fn below(intermediate: CertificateParams, names: &[&str]) -> Leaf {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-    let intermediate = CertifiedIssuer::signed_by(intermediate, key, &AUTHORITY).unwrap();
+    let intermediate = CertifiedIssuer::signed_by(intermediate, key, &TEST_CA).unwrap();
     let mut leaf = Leaf::issue(KeyKind::Ecdsa, parameters(names), &intermediate);
     leaf.chain.push_str(&intermediate.pem());
     leaf
 }
 
-/// A certificate that vouches for itself, as `openssl req -x509` makes it.
+/// Issues a self-signed certificate, like `openssl req -x509`.
 pub fn self_signed(names: &[&str]) -> Leaf {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let mut parameters = parameters(names);
@@ -95,23 +95,23 @@ pub fn self_signed(names: &[&str]) -> Leaf {
     Leaf { chain, key, kind: KeyKind::Ecdsa }
 }
 
-/// Writes the certificate of the test authority.
-pub fn write_authority(directory: &Path) -> PathBuf {
-    let path = directory.join("authority.pem");
-    std::fs::write(&path, AUTHORITY.pem()).unwrap();
+/// Writes the certificate of the test CA.
+pub fn write_ca(directory: &Path) -> PathBuf {
+    let path = directory.join("ca.pem");
+    std::fs::write(&path, TEST_CA.pem()).unwrap();
     path
 }
 
-/// What clients trust: the test authority alone.
+/// Returns the trust anchors of clients: the test CA alone.
 pub fn trust() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots.add(AUTHORITY.der().clone()).unwrap();
+    roots.add(TEST_CA.der().clone()).unwrap();
     roots
 }
 
 impl Leaf {
-    /// The same, but the file has its certificates the wrong way round.
-    pub fn upside_down(mut self) -> Leaf {
+    /// Reverses the order of the certificates in the chain.
+    pub fn reversed_chain(mut self) -> Leaf {
         let mut blocks: Vec<String> =
             self.chain.split_inclusive("-----END CERTIFICATE-----\n").map(str::to_owned).collect();
         blocks.reverse();
@@ -129,7 +129,7 @@ impl Leaf {
         Leaf { chain, key, kind }
     }
 
-    /// The configuration of a server that has this certificate and speaks `protocols`.
+    /// Returns the configuration of a server with this certificate and these ALPN protocols.
     pub fn server_config(&self, protocols: &[&str]) -> ServerConfig {
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
@@ -139,8 +139,8 @@ impl Leaf {
         config
     }
 
-    /// The same for a server that demands a certificate of the test authority from its clients.
-    pub fn demanding_server_config(&self) -> ServerConfig {
+    /// Returns the configuration of a server that requires a client certificate issued by the test CA.
+    pub fn server_config_requiring_client_certificate(&self) -> ServerConfig {
         let verifier = WebPkiClientVerifier::builder(Arc::new(trust())).build().unwrap();
         ServerConfig::builder()
             .with_client_cert_verifier(verifier)
@@ -148,7 +148,7 @@ impl Leaf {
             .unwrap()
     }
 
-    /// The chain, leaf first.
+    /// Returns the chain, leaf first.
     pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
         CertificateDer::pem_slice_iter(self.chain.as_bytes()).map(Result::unwrap).collect()
     }
@@ -162,7 +162,7 @@ impl Leaf {
         self.write_key_as(KeyEncoding::Pkcs8, directory, name)
     }
 
-    /// Writes `<name>.crt` and `<name>.key` with the key in the encoding that is asked for.
+    /// Writes `<name>.crt` and `<name>.key` with the key in the given encoding.
     pub fn write_key_as(&self, encoding: KeyEncoding, directory: &Path, name: &str) -> Files {
         let files = Files {
             certificate: directory.join(format!("{name}.crt")),
@@ -182,19 +182,19 @@ fn parameters(names: &[&str]) -> CertificateParams {
     parameters
 }
 
-/// An hour more, so that a test that takes its time sees the same number of days.
+/// Adds an hour, so that a slow test computes the same number of days.
 fn in_days(days: i64) -> OffsetDateTime {
     OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1)
 }
 
-fn authority(name: &str) -> CertificateParams {
+fn ca_parameters(name: &str) -> CertificateParams {
     let mut parameters = CertificateParams::new(Vec::new()).unwrap();
     parameters.distinguished_name.push(DnType::CommonName, name);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     parameters
 }
 
-static AUTHORITY: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(|| {
+static TEST_CA: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(|| {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-    CertifiedIssuer::self_signed(authority("Test authority"), key).unwrap()
+    CertifiedIssuer::self_signed(ca_parameters("Test CA"), key).unwrap()
 });

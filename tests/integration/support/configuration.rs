@@ -1,5 +1,4 @@
-//! What the program under test is configured with: hosts, their certificates, and a directory that
-//! holds it all and goes away with it.
+//! Configuration of the proxy under test, in a temporary directory.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -10,15 +9,15 @@ use tempfile::TempDir;
 use super::certs::{self, Files};
 use super::origin::Origin;
 use super::ports::ReservedPort;
-use super::process::{Finished, run};
+use super::process::{CommandOutput, run};
 
-/// The host most tests have.
+/// Host name of most tests.
 pub const GITLAB: &str = "gitlab.test";
 
-/// The second host, where a test needs two.
+/// Second host name.
 pub const MATTERMOST: &str = "mattermost.test";
 
-/// A configuration in the making. All TLS hosts share one port, all plain ones and redirects another.
+/// A configuration builder. All TLS hosts share one port; all plain hosts and redirects share another.
 pub struct Configuration {
     directory: TempDir,
     pub https: ReservedPort,
@@ -43,7 +42,7 @@ enum Transport {
 }
 
 enum CertificateSource {
-    /// A valid one, made when the configuration is written.
+    /// A valid certificate, issued when the configuration is written.
     Fresh,
     Given(Vec<Files>),
 }
@@ -65,7 +64,7 @@ impl Configuration {
         self
     }
 
-    /// Adds a line above all tables.
+    /// Adds a line before all tables.
     pub fn top(mut self, line: &str) -> Configuration {
         self.top.push_str(line);
         self.top.push('\n');
@@ -87,14 +86,14 @@ impl Configuration {
         self.directory().join("access.log")
     }
 
-    /// Writes the files and gives the path of the document.
+    /// Writes the files and returns the path of the TOML file.
     pub fn write(&self) -> PathBuf {
         let path = self.directory().join("gatepost.toml");
         std::fs::write(&path, self.document()).unwrap();
         path
     }
 
-    /// Writes a `gitlab.rb` with these lines and gives its path. GitLab is served over plain HTTP, by the
+    /// Writes a `gitlab.rb` with these lines and returns its path. It serves GitLab over plain HTTP, with the
     /// account that runs the tests.
     pub fn write_gitlab_rb(&self, origin: &Origin, lines: &str) -> PathBuf {
         let account = User::from_uid(Uid::effective()).unwrap().unwrap().name;
@@ -112,12 +111,12 @@ impl Configuration {
     }
 
     /// Writes the files and runs `gatepost check` on them.
-    pub fn check(&self) -> Finished {
+    pub fn check(&self) -> CommandOutput {
         run(&["check", "--config", self.write().to_str().unwrap()])
     }
 
     /// Writes the files and runs `gatepost doctor` on them.
-    pub fn doctor(&self) -> Finished {
+    pub fn doctor(&self) -> CommandOutput {
         run(&["doctor", "--config", self.write().to_str().unwrap()])
     }
 
@@ -138,7 +137,7 @@ impl Host {
         Host::to(name, &origin.upstream().to_string())
     }
 
-    /// An HTTPS host whose upstream is written out.
+    /// An HTTPS host with this value of `upstream`.
     pub fn to(name: &str, upstream: &str) -> Host {
         Host {
             name: name.to_owned(),
@@ -169,7 +168,7 @@ impl Host {
         self
     }
 
-    /// Uses files that are there already, or that are missing on purpose.
+    /// Uses existing files, or files that are missing on purpose.
     pub fn certificate(self, files: &Files) -> Host {
         self.certificates(&[files])
     }

@@ -1,17 +1,17 @@
-//! The only waiting there is: until a condition holds, and never beyond a deadline.
+//! Waits for conditions, always with a deadline.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits until `condition` holds; fails the test if it does not within `deadline`.
+/// Waits until `condition` is true; fails the test if that takes longer than `deadline`.
 #[track_caller]
 pub fn eventually(deadline: Duration, mut condition: impl FnMut() -> bool) {
     if !holds_within(deadline, &mut condition) {
-        panic!("this did not come true within {deadline:?}");
+        panic!("the condition did not become true within {deadline:?}");
     }
 }
 
-/// Whether `condition` comes true within `deadline`, for callers that have more to say if not.
+/// Returns whether `condition` becomes true within `deadline`, for callers with their own failure message.
 pub fn holds_within(deadline: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + deadline;
     loop {
@@ -21,27 +21,27 @@ pub fn holds_within(deadline: Duration, mut condition: impl FnMut() -> bool) -> 
         if Instant::now() >= end {
             return false;
         }
-        thread::sleep(STEP);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// Waits until `value` has not changed for a while, and gives it.
+/// Waits until `value` is stable and returns it.
 #[track_caller]
 pub fn settled(deadline: Duration, mut value: impl FnMut() -> u64) -> u64 {
     let mut last = value();
-    let mut since = Instant::now();
+    let mut last_change = Instant::now();
     eventually(deadline, || {
         let now = value();
         if now != last {
-            (last, since) = (now, Instant::now());
+            (last, last_change) = (now, Instant::now());
         }
-        since.elapsed() >= STILL
+        last_change.elapsed() >= STABLE_PERIOD
     });
     last
 }
 
-/// How long a value must stand still to count as settled.
-const STILL: Duration = Duration::from_millis(500);
+/// A value that did not change for this period is stable.
+const STABLE_PERIOD: Duration = Duration::from_millis(500);
 
-/// Time between two looks.
-const STEP: Duration = Duration::from_millis(5);
+/// Interval between two evaluations of a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);

@@ -1,27 +1,27 @@
-//! Applications that misbehave, one file per fault.
+//! Upstreams that misbehave, one file for each fault.
 
 mod accepts_then_resets;
-mod answers_101_unasked;
-mod closes_pooled_connection_on_use;
+mod closes_idle_connection_on_use;
+mod data_with_101;
+mod endless_response;
 mod half_closes;
-mod lies_about_length;
 mod never_accepts;
-mod never_answers;
-mod never_ends;
-mod refuses_upgrade;
-mod sends_bytes_with_the_101;
-mod stops_mid_body;
-mod trickles;
+mod no_response;
+mod rejects_upgrade;
+mod slow_response;
+mod truncated_response;
+mod unexpected_101;
+mod wrong_content_length;
 
 pub use accepts_then_resets::accepts_then_resets;
-pub use answers_101_unasked::answers_101_unasked;
-pub use closes_pooled_connection_on_use::closes_pooled_connection_on_use;
+pub use closes_idle_connection_on_use::closes_idle_connection_on_use;
+pub use data_with_101::data_with_101;
+pub use endless_response::endless_response;
 pub use half_closes::half_closes_after;
-pub use lies_about_length::{says_more_than_its_length, states_two_lengths};
 pub use never_accepts::NeverAccepts;
-pub use never_answers::never_answers;
-pub use never_ends::never_ends;
-pub use refuses_upgrade::refuses_upgrade;
-pub use sends_bytes_with_the_101::sends_bytes_with_the_101;
-pub use stops_mid_body::{stops_between_chunks, stops_mid_body, stops_mid_head};
-pub use trickles::trickles;
+pub use no_response::no_response;
+pub use rejects_upgrade::rejects_upgrade;
+pub use slow_response::slow_response;
+pub use truncated_response::{truncated_body, truncated_chunked_body, truncated_head};
+pub use unexpected_101::unexpected_101;
+pub use wrong_content_length::{body_exceeds_length, two_content_lengths};

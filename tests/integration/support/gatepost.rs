@@ -1,4 +1,4 @@
-//! The program under test, serving.
+//! The proxy under test as a serving process.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::SOON;
+use super::TIMEOUT;
 use super::client::Client;
 use super::configuration::{Configuration, GITLAB, Host};
 use super::eventually::{eventually, holds_within, settled};
@@ -18,14 +18,14 @@ use super::origin::Origin;
 use super::process::Process;
 use super::tls::Tls;
 
-/// A running proxy. Dropping it ends the process, and fails the test if the program ever panicked.
+/// A running proxy. Dropping it kills the process, and fails the test if the process panicked.
 pub struct Gatepost {
     process: Process,
     configuration: Configuration,
 }
 
 impl Gatepost {
-    /// Serves one HTTPS host, [`GITLAB`], from an application.
+    /// Serves the HTTPS host [`GITLAB`] from an upstream.
     pub fn serving(origin: &Origin) -> Gatepost {
         Gatepost::with_host(Host::new(GITLAB, origin))
     }
@@ -35,7 +35,7 @@ impl Gatepost {
         Gatepost::start(Configuration::new().host(host))
     }
 
-    /// Serves [`GITLAB`] from an application, over plain HTTP, as a `gitlab.rb` with these lines says.
+    /// Serves [`GITLAB`] from an upstream over plain HTTP, configured by a `gitlab.rb` with these lines.
     #[track_caller]
     pub fn serving_gitlab_rb(origin: &Origin, lines: &str) -> Gatepost {
         let configuration = Configuration::new();
@@ -43,13 +43,13 @@ impl Gatepost {
         Gatepost::run(configuration, ("--gitlab-rb", &path), &[])
     }
 
-    /// Starts the program and waits until it is ready.
+    /// Starts the process and waits until it is ready.
     #[track_caller]
     pub fn start(configuration: Configuration) -> Gatepost {
         Gatepost::start_with(configuration, &[])
     }
 
-    /// Starts the program with some more environment variables.
+    /// Starts the process with additional environment variables.
     #[track_caller]
     pub fn start_with(configuration: Configuration, environment: &[(&str, &Path)]) -> Gatepost {
         let path = configuration.write();
@@ -61,71 +61,71 @@ impl Gatepost {
         let arguments = ["serve".as_ref(), option.as_ref(), path.as_os_str()];
         let mut process = Process::spawn_with(&arguments, environment);
         let mut ended = false;
-        let settled = holds_within(SOON, || {
+        let settled = holds_within(TIMEOUT, || {
             ended = process.has_ended();
             ended || is_ready(&process.stderr())
         });
         if ended || !settled {
             let document = fs::read_to_string(path).unwrap();
-            panic!("the program did not become ready\n{}\n--- with\n{document}", process.stderr());
+            panic!("the proxy did not become ready\n{}\n--- configuration\n{document}", process.stderr());
         }
         Gatepost { process, configuration }
     }
 
-    /// The address of the HTTPS hosts.
+    /// Returns the listen address of the HTTPS hosts.
     pub fn https(&self) -> SocketAddr {
         self.configuration.https.address()
     }
 
-    /// The address of the plain hosts and of the redirect.
+    /// Returns the listen address of the plain hosts and of the redirect.
     pub fn http(&self) -> SocketAddr {
         self.configuration.http.address()
     }
 
-    /// A TLS connection for HTTP/1.1 to [`GITLAB`].
+    /// Opens a TLS connection for HTTP/1.1 to [`GITLAB`].
     #[track_caller]
     pub fn client(&self) -> Client {
         self.client_of(GITLAB)
     }
 
-    /// A TLS connection for HTTP/1.1 that asks for `host` by SNI and by `Host`.
+    /// Opens a TLS connection for HTTP/1.1 with `host` as SNI and `Host`.
     #[track_caller]
     pub fn client_of(&self, host: &str) -> Client {
         Client::tls(self.https(), &Tls::to(host), host)
     }
 
-    /// A connection to the plain port that asks for `host`.
+    /// Opens a connection to the plain port with `host` as `Host`.
     #[track_caller]
     pub fn plain_client_of(&self, host: &str) -> Client {
         Client::plain(self.http(), host)
     }
 
-    /// A TLS connection for HTTP/2 to [`GITLAB`].
+    /// Opens a TLS connection for HTTP/2 to [`GITLAB`].
     #[track_caller]
     pub fn http2(&self) -> Http2 {
         Http2::connect(self.https(), GITLAB)
     }
 
-    /// The lines of the access log, once there are `count` of them.
+    /// Waits until the access log has `count` lines and returns all lines.
     #[track_caller]
     pub fn access_log(&self, count: usize) -> Vec<String> {
         let lines = || -> Vec<String> {
             let text = fs::read_to_string(self.configuration.access_log()).unwrap_or_default();
             text.lines().map(str::to_owned).collect()
         };
-        if !holds_within(SOON, || lines().len() >= count) {
+        if !holds_within(TIMEOUT, || lines().len() >= count) {
             panic!("the access log has {} lines instead of {count}: {:#?}", lines().len(), lines());
         }
         lines()
     }
 
-    /// Asks for an orderly stop.
+    /// Sends SIGTERM: graceful shutdown.
     pub fn terminate(&self) {
         self.process.signal(Signal::SIGTERM);
     }
 
-    /// Asks for certificates to be read anew.
-    pub fn hang_up(&self) {
+    /// Sends SIGHUP: certificate reload.
+    pub fn send_sighup(&self) {
         self.process.signal(Signal::SIGHUP);
     }
 
@@ -138,15 +138,15 @@ impl Gatepost {
         self.process.has_ended()
     }
 
-    /// Bytes of memory in use now.
+    /// Returns the resident memory in bytes.
     pub fn memory(&self) -> u64 {
         self.process.memory()
     }
 
-    /// How many descriptors are open, once that does not change any more.
+    /// Waits until the number of open descriptors is stable and returns it.
     #[track_caller]
     pub fn settled_descriptors(&self) -> u64 {
-        settled(SOON, || self.process.descriptors())
+        settled(TIMEOUT, || self.process.descriptors())
     }
 
     /// Waits until standard error satisfies `condition`.
@@ -155,10 +155,10 @@ impl Gatepost {
         self.process.wait_stderr(condition);
     }
 
-    /// Waits until no more descriptors are open than `base`.
+    /// Waits until at most `base` descriptors are open.
     #[track_caller]
     pub fn wait_descriptors(&self, base: u64) {
-        eventually(SOON, || self.process.descriptors() <= base);
+        eventually(TIMEOUT, || self.process.descriptors() <= base);
     }
 }
 
@@ -166,9 +166,9 @@ impl Drop for Gatepost {
     fn drop(&mut self) {
         let stderr = self.process.stderr();
         if thread::panicking() {
-            eprintln!("--- the program wrote\n{stderr}---");
+            eprintln!("--- the proxy wrote\n{stderr}---");
         } else {
-            assert!(!stderr.contains("panicked at"), "the program panicked:\n{stderr}");
+            assert!(!stderr.contains("panicked at"), "the proxy panicked:\n{stderr}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTP/2 client, driven step by step from a test.
+//! HTTP/2 client, driven step by step by a test.
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -15,11 +15,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::SOON;
+use super::TIMEOUT;
 use super::socket::connect;
 use super::tls::Tls;
 
-/// A connection that speaks HTTP/2. It makes progress only while a method of it runs.
+/// A client connection. It makes progress only while one of its methods runs.
 pub struct Http2 {
     runtime: Runtime,
     sender: SendRequest<Bytes>,
@@ -27,19 +27,19 @@ pub struct Http2 {
     host: String,
 }
 
-/// A complete answer.
+/// A complete response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Http2Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
     pub trailers: HeaderMap,
 }
 
-/// A request whose body, answer or both are still under way.
+/// A request whose body or response is incomplete.
 pub struct Exchange {
     pub body: SendStream<Bytes>,
-    answer: ResponseFuture,
+    response: ResponseFuture,
 }
 
 /// Whether a body follows the head of a request.
@@ -49,23 +49,24 @@ enum Upload {
 }
 
 impl Http2 {
-    /// Connects with ALPN `h2`, asking for `host` by SNI and by `:authority`.
+    /// Connects with ALPN `h2`, with `host` as SNI and `:authority`.
     #[track_caller]
     pub fn connect(address: SocketAddr, host: &str) -> Http2 {
         Http2::over(connect(address).unwrap(), host)
     }
 
-    /// The same on a connection that is there already.
+    /// Completes both handshakes on an established TCP connection.
     #[track_caller]
     pub fn over(tcp: std::net::TcpStream, host: &str) -> Http2 {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let tls = Tls::to(host).offering(&["h2"]);
+        let tls = Tls::to(host).with_alpn(&["h2"]);
         let (sender, connection) = runtime.block_on(async {
             tcp.set_nonblocking(true).unwrap();
             let tcp = TcpStream::from_std(tcp).unwrap();
             let connector = TlsConnector::from(Arc::new(tls.config()));
             let stream = connector.connect(tls.server_name(), tcp).await.unwrap();
-            // Unread bytes of one stream must leave room for the others.
+            // The connection window is four stream windows, so that unread bytes of one stream do not block
+            // the others.
             h2::client::Builder::new()
                 .initial_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(4 * STREAM_WINDOW)
@@ -77,72 +78,72 @@ impl Http2 {
         Http2 { runtime, sender, connection, host: host.to_owned() }
     }
 
-    /// A request for `target` on the host of this connection.
+    /// Returns a request for `target` on the host of this connection.
     pub fn request(&self, method: &str, target: &str) -> Request<()> {
         let uri = format!("https://{}{target}", self.host);
         Request::builder().method(method).uri(uri).body(()).unwrap()
     }
 
     #[track_caller]
-    pub fn get(&mut self, target: &str) -> Answer {
+    pub fn get(&mut self, target: &str) -> Http2Response {
         let request = self.request("GET", target);
         self.send(request).unwrap()
     }
 
-    /// Sends a request without a body and reads the complete answer.
-    pub fn send(&mut self, request: Request<()>) -> Result<Answer, h2::Error> {
+    /// Sends a request without a body and reads the complete response.
+    pub fn send(&mut self, request: Request<()>) -> Result<Http2Response, h2::Error> {
         let exchange = self.start(request)?;
         self.finish(exchange)
     }
 
-    /// Sends a request with a body, as fast as the peer's windows allow, and reads the complete answer.
-    pub fn send_with(&mut self, request: Request<()>, body: &[u8]) -> Result<Answer, h2::Error> {
+    /// Sends a request with a body, as fast as the peer's windows allow, and reads the complete response.
+    pub fn send_with(&mut self, request: Request<()>, body: &[u8]) -> Result<Http2Response, h2::Error> {
         let mut exchange = self.start_upload(request)?;
         let mut unsent = body;
         while !unsent.is_empty() {
             exchange.body.reserve_capacity(unsent.len());
-            let room = within(&self.runtime, poll_fn(|cx| exchange.body.poll_capacity(cx)));
-            let (now, later) = unsent.split_at(room.unwrap_or(Ok(0))?.min(unsent.len()));
-            exchange.body.send_data(Bytes::copy_from_slice(now), later.is_empty())?;
-            unsent = later;
+            let capacity = within(&self.runtime, poll_fn(|cx| exchange.body.poll_capacity(cx)));
+            let (chunk, rest) = unsent.split_at(capacity.unwrap_or(Ok(0))?.min(unsent.len()));
+            exchange.body.send_data(Bytes::copy_from_slice(chunk), rest.is_empty())?;
+            unsent = rest;
         }
         self.finish(exchange)
     }
 
-    /// Sends a request without a body; its answer is for the caller to read.
+    /// Sends a request without a body; the caller reads the response.
     pub fn start(&mut self, request: Request<()>) -> Result<Exchange, h2::Error> {
         self.open(request, Upload::None)
     }
 
-    /// Sends the head of a request; its body is for the caller to send.
+    /// Sends the head of a request; the caller sends the body.
     pub fn start_upload(&mut self, request: Request<()>) -> Result<Exchange, h2::Error> {
         self.open(request, Upload::Follows)
     }
 
     fn open(&mut self, request: Request<()>, upload: Upload) -> Result<Exchange, h2::Error> {
         let mut sender = within(&self.runtime, self.sender.clone().ready())?;
-        let (answer, body) = sender.send_request(request, matches!(upload, Upload::None))?;
-        Ok(Exchange { body, answer })
+        let (response, body) = sender.send_request(request, matches!(upload, Upload::None))?;
+        Ok(Exchange { body, response })
     }
 
-    /// Reads the complete answer.
-    pub fn finish(&mut self, exchange: Exchange) -> Result<Answer, h2::Error> {
+    /// Reads the complete response.
+    pub fn finish(&mut self, exchange: Exchange) -> Result<Http2Response, h2::Error> {
         within(&self.runtime, async {
-            let (head, mut stream) = exchange.answer.await?.into_parts();
+            let (head, mut stream) = exchange.response.await?.into_parts();
             let body = read_all(&mut stream).await?;
             let trailers = stream.trailers().await?.unwrap_or_default();
-            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, trailers })
+            Ok(Http2Response { status: head.status.as_u16(), headers: head.headers, body, trailers })
         })
     }
 
-    /// Reads the head of the answer only. The request's own stream is kept, so that dropping it does
-    /// not cancel the exchange.
+    /// Reads the head of the response. Returns the stream of the request too, because dropping it would
+    /// cancel the exchange.
     pub fn head(&mut self, exchange: Exchange) -> Result<(Response<RecvStream>, SendStream<Bytes>), h2::Error> {
-        let answer = within(&self.runtime, exchange.answer)?;
-        Ok((answer, exchange.body))
+        let response = within(&self.runtime, exchange.response)?;
+        Ok((response, exchange.body))
     }
 
-    /// The next piece of a body; `None` at its end.
+    /// Reads the next piece of a body; returns `None` at its end.
     pub fn piece(&mut self, stream: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
         within(&self.runtime, async {
             let piece = stream.data().await;
@@ -153,26 +154,26 @@ impl Http2 {
         })
     }
 
-    /// Keeps the connection going until `condition` holds.
+    /// Drives the connection until `condition` is true.
     #[track_caller]
     pub fn make_progress_until(&mut self, mut condition: impl FnMut() -> bool) {
         within(&self.runtime, async {
             while !condition() {
-                tokio::time::sleep(STEP).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         });
     }
 
-    /// Waits for the end of the connection, as the peer makes it.
+    /// Waits until the peer closes the connection.
     pub fn wait_for_close(mut self) -> Result<(), h2::Error> {
         within(&self.runtime, &mut self.connection).unwrap()
     }
 }
 
-/// Runs a step of the client, failing the test if it takes too long.
+/// Drives one step of the client; fails the test after [`TIMEOUT`].
 #[track_caller]
 fn within<F: Future>(runtime: &Runtime, step: F) -> F::Output {
-    runtime.block_on(async { timeout(SOON, step).await }).expect("HTTP/2 made no progress in time")
+    runtime.block_on(async { timeout(TIMEOUT, step).await }).expect("HTTP/2 made no progress within the timeout")
 }
 
 async fn read_all(stream: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
@@ -188,5 +189,5 @@ async fn read_all(stream: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
 /// Bytes of one stream that the peer may send before they are read.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 
-/// Time between two looks at a condition.
-const STEP: Duration = Duration::from_millis(5);
+/// Interval between two evaluations of a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);

@@ -1,33 +1,33 @@
-//! HTTP/2 frame by frame, for requests that a proper client refuses to send.
+//! Handwritten HTTP/2 frames, for requests that an HTTP/2 library rejects.
 
 use std::net::SocketAddr;
 
 use super::client::Client;
 use super::tls::Tls;
 
-/// A connection on which frames are written by hand.
+/// A connection on which single frames are written.
 pub struct Frames {
     client: Client,
 }
 
-/// Whether data frames follow the fields of a request.
+/// Whether DATA frames follow the HEADERS frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
     None,
     Follows,
 }
 
-/// How a peer takes a request.
+/// Result of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Answered. `None` if the status is not one that HPACK has an index for.
+pub enum StreamOutcome {
+    /// Response status; `None` if the status has no HPACK index.
     Status(Option<u16>),
     Reset,
-    /// The connection is given up.
+    /// The connection was closed, or GOAWAY received.
     Closed,
 }
 
-/// A frame as it was received.
+/// A received frame.
 struct Frame {
     kind: u8,
     stream: u32,
@@ -38,14 +38,14 @@ impl Frames {
     /// Connects with ALPN `h2` and sends the preface with empty settings (RFC 9113 section 3.4).
     #[track_caller]
     pub fn connect(address: SocketAddr, host: &str) -> Frames {
-        let client = Client::tls(address, &Tls::to(host).offering(&["h2"]), host);
+        let client = Client::tls(address, &Tls::to(host).with_alpn(&["h2"]), host);
         client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         let frames = Frames { client };
         frames.send(SETTINGS, 0, 0, &[]);
         frames
     }
 
-    /// Sends the fields of a request on a stream, without a body if `ends` says so.
+    /// Sends a HEADERS frame with these fields; with [`Body::None`] it ends the stream.
     #[track_caller]
     pub fn request(&self, stream: u32, fields: &[(&str, &str)], body: Body) {
         let flags = match body {
@@ -55,46 +55,46 @@ impl Frames {
         self.send(HEADERS, flags, stream, &encode(fields));
     }
 
-    /// Lets the peer send as much as it likes, on all streams.
+    /// Raises the windows of the connection and of all streams to the maximum.
     #[track_caller]
     pub fn open_windows(&self) {
         self.send(SETTINGS, 0, 0, &[&[0, INITIAL_WINDOW_SIZE], &LARGEST_WINDOW.to_be_bytes()[..]].concat());
         self.send(WINDOW_UPDATE, 0, 0, &(LARGEST_WINDOW - DEFAULT_WINDOW).to_be_bytes());
     }
 
-    /// Reads what still comes until the connection ends.
+    /// Reads and discards frames until the connection ends.
     pub fn drain(&mut self) {
         while self.next().is_some() {}
     }
 
-    /// Sends the last piece of a body.
+    /// Sends the last DATA frame of a body.
     #[track_caller]
     pub fn last_data(&self, stream: u32, data: &[u8]) {
         self.send(DATA, END_STREAM, stream, data);
     }
 
-    /// What the peer decided about a stream: the first frame that is its answer, a reset, or the end
-    /// of the whole connection.
+    /// Returns the result of a request: the first response or RST_STREAM on its stream, or the end of the
+    /// connection.
     #[track_caller]
-    pub fn verdict(&mut self, stream: u32) -> Verdict {
+    pub fn outcome(&mut self, stream: u32) -> StreamOutcome {
         loop {
-            let Some(frame) = self.next() else { return Verdict::Closed };
+            let Some(frame) = self.next() else { return StreamOutcome::Closed };
             match frame.kind {
-                HEADERS if frame.stream == stream => return Verdict::Status(indexed_status(&frame.payload)),
-                RST_STREAM if frame.stream == stream => return Verdict::Reset,
-                GOAWAY => return Verdict::Closed,
+                HEADERS if frame.stream == stream => return StreamOutcome::Status(indexed_status(&frame.payload)),
+                RST_STREAM if frame.stream == stream => return StreamOutcome::Reset,
+                GOAWAY => return StreamOutcome::Closed,
                 _ => {}
             }
         }
     }
 
-    /// Whether a stream is reset before another one is answered.
+    /// Returns whether a stream is reset before the response on another stream arrives.
     #[track_caller]
-    pub fn is_reset_before(&mut self, stream: u32, answered: u32) -> bool {
+    pub fn is_reset_before(&mut self, stream: u32, served: u32) -> bool {
         loop {
-            let frame = self.next().expect("the connection goes on");
+            let frame = self.next().expect("the connection stays open");
             match frame.kind {
-                HEADERS if frame.stream == answered => return false,
+                HEADERS if frame.stream == served => return false,
                 RST_STREAM if frame.stream == stream => return true,
                 _ => {}
             }
@@ -117,14 +117,14 @@ impl Frames {
     }
 }
 
-impl Verdict {
-    /// Whether the request was refused, in one of the ways that RFC 9113 section 8.1.1 allows.
-    pub fn is_refusal(self) -> bool {
-        matches!(self, Verdict::Status(Some(400)) | Verdict::Reset | Verdict::Closed)
+impl StreamOutcome {
+    /// Returns whether the request was rejected in one of the ways of RFC 9113 section 8.1.1.
+    pub fn is_rejection(self) -> bool {
+        matches!(self, StreamOutcome::Status(Some(400)) | StreamOutcome::Reset | StreamOutcome::Closed)
     }
 }
 
-/// Literal fields that enter no table and use no Huffman code (RFC 7541 section 6.2.2).
+/// Encodes literal fields without indexing and without Huffman coding (RFC 7541 section 6.2.2).
 fn encode(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
@@ -137,8 +137,8 @@ fn encode(fields: &[(&str, &str)]) -> Vec<u8> {
     block
 }
 
-/// The status of an answer if it is the static table's (RFC 7541 appendix A), and comes first as it
-/// must; a size update may precede it.
+/// Returns the response status if it is an index of the static table (RFC 7541 appendix A). `:status` is the
+/// first field; a table size update may precede it.
 fn indexed_status(block: &[u8]) -> Option<u16> {
     let first = block.iter().find(|byte| **byte & 0xe0 != 0x20)?;
     let known = [(0x88, 200), (0x89, 204), (0x8a, 206), (0x8b, 304), (0x8c, 400), (0x8d, 404), (0x8e, 500)];

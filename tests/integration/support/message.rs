@@ -1,12 +1,11 @@
-//! HTTP/1 messages as they were on the wire, read strictly: what two parsers could read differently
-//! is an error here.
+//! Strict HTTP/1 message parser: ambiguous messages are errors.
 
 use std::io;
 
-/// The start line and the header fields of a message.
+/// Start line and header fields of a message.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// Every byte, up to and including the empty line.
+    /// All bytes, including the empty line.
     pub raw: Vec<u8>,
     pub fields: Fields,
 }
@@ -19,10 +18,10 @@ pub struct Message {
     pub trailers: Fields,
 }
 
-/// Names and values in the order they came, names as written.
+/// Names and values in order of arrival; names keep their case.
 pub type Fields = Vec<(String, String)>;
 
-/// How the end of a body is found (RFC 9112 section 6.3).
+/// Framing of a message body (RFC 9112 section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     Empty,
@@ -32,7 +31,7 @@ pub enum Framing {
 }
 
 impl Head {
-    /// Reads a head that ends in an empty line.
+    /// Parses a head that ends with an empty line.
     pub fn parse(raw: Vec<u8>) -> io::Result<Head> {
         let text = String::from_utf8_lossy(&raw).into_owned();
         let (_, fields) = text.split_once("\r\n").ok_or_else(|| malformed("no start line"))?;
@@ -40,34 +39,34 @@ impl Head {
         Ok(Head { raw, fields })
     }
 
-    /// The start line, without its line end.
+    /// Returns the start line without its line end.
     pub fn start_line(&self) -> &[u8] {
         let end = self.raw.iter().position(|byte| *byte == b'\r').unwrap_or(self.raw.len());
         &self.raw[..end]
     }
 
     pub fn method(&self) -> String {
-        String::from_utf8_lossy(self.word(0)).into_owned()
+        String::from_utf8_lossy(self.start_line_part(0)).into_owned()
     }
 
-    /// The request target, byte for byte.
+    /// Returns the request target, byte for byte.
     pub fn target(&self) -> &[u8] {
-        self.word(1)
+        self.start_line_part(1)
     }
 
     pub fn status(&self) -> u16 {
-        String::from_utf8_lossy(self.word(1)).parse().unwrap()
+        String::from_utf8_lossy(self.start_line_part(1)).parse().unwrap()
     }
 
-    /// The value of a header that must not come twice.
+    /// Returns the value of a header; fails if it occurs more than once.
     #[track_caller]
     pub fn value(&self, name: &str) -> Option<&str> {
         let values = self.values(name);
-        assert!(values.len() <= 1, "{name} comes more than once: {values:?}");
+        assert!(values.len() <= 1, "{name} occurs more than once: {values:?}");
         values.first().copied()
     }
 
-    /// All values of a header, in order.
+    /// Returns all values of a header, in order.
     pub fn values(&self, name: &str) -> Vec<&str> {
         let same = self.fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
         same.map(|(_, value)| value.as_str()).collect()
@@ -77,13 +76,13 @@ impl Head {
         !self.values(name).is_empty()
     }
 
-    /// How the body of a request ends. A request with two answers to that is an error.
+    /// Returns the framing of a request body. Ambiguous framing is an error.
     pub fn request_framing(&self) -> io::Result<Framing> {
         Ok(self.declared_framing()?.unwrap_or(Framing::Empty))
     }
 
-    /// How the body of an answer to `method` ends.
-    pub fn answer_framing(&self, method: &str) -> io::Result<Framing> {
+    /// Returns the framing of the body of a response to `method`.
+    pub fn response_framing(&self, method: &str) -> io::Result<Framing> {
         let declared = self.declared_framing()?;
         let bodiless = matches!(self.status(), 100..=199 | 204 | 304) || method == "HEAD";
         Ok(if bodiless { Framing::Empty } else { declared.unwrap_or(Framing::UntilClose) })
@@ -102,7 +101,7 @@ impl Head {
         }
     }
 
-    fn word(&self, index: usize) -> &[u8] {
+    fn start_line_part(&self, index: usize) -> &[u8] {
         self.start_line().split(|byte| *byte == b' ').nth(index).unwrap_or_default()
     }
 }
@@ -112,13 +111,13 @@ impl Message {
         self.head.status()
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// Reads `name: value` lines up to an empty one.
+/// Parses `name: value` lines up to an empty line.
 pub fn parse_fields(text: &str) -> io::Result<Fields> {
     let mut fields = Vec::new();
     for line in text.split_terminator("\r\n").take_while(|line| !line.is_empty()) {

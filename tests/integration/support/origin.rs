@@ -1,4 +1,4 @@
-//! The application behind the proxy: a listener whose every connection follows a script.
+//! Scripted upstream: a listener that runs a script for every connection.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -10,36 +10,36 @@ use std::thread::{self, JoinHandle};
 
 use tempfile::TempDir;
 
-mod conversation;
-mod door;
-mod replies;
+mod connection;
+mod listener;
+mod responses;
 
-pub use conversation::{Conversation, Request};
-pub use door::Upstream;
-pub use replies::{answers, ok, reply, switches_and_echoes, switching};
+pub use connection::{OriginConnection, Request};
+pub use listener::Upstream;
+pub use responses::{ok, responds, response_bytes, switching_protocols, upgrades_and_echoes};
 
 use super::message::Head;
 use super::socket::Duplex;
-use door::Door;
+use listener::OriginListener;
 
-/// What an application does with a connection. An I/O error ends the connection quietly, because
-/// peers may go away; a panic fails the test.
-pub trait Script: Fn(&mut Conversation) -> io::Result<()> + Send + Sync + 'static {}
+/// The behaviour of an upstream on one connection. An I/O error ends the connection without failing the test,
+/// because peers may disconnect; a panic fails the test.
+pub trait Script: Fn(&mut OriginConnection) -> io::Result<()> + Send + Sync + 'static {}
 
-impl<F: Fn(&mut Conversation) -> io::Result<()> + Send + Sync + 'static> Script for F {}
+impl<F: Fn(&mut OriginConnection) -> io::Result<()> + Send + Sync + 'static> Script for F {}
 
-/// A running application. Dropping it ends its connections, and fails the test if a script panicked.
+/// A running upstream. Dropping it closes its connections, and fails the test if a script panicked.
 pub struct Origin {
     upstream: Upstream,
-    record: Arc<Record>,
+    state: Arc<OriginState>,
     acceptor: Option<JoinHandle<()>>,
-    /// Goes away with the origin, and the socket file in it.
+    /// Temporary directory of the socket file; removed with the origin.
     directory: Option<TempDir>,
 }
 
-/// What the application has seen.
+/// Received requests and connection counts.
 #[derive(Default)]
-struct Record {
+struct OriginState {
     accepted: AtomicUsize,
     open: AtomicUsize,
     closing: AtomicBool,
@@ -55,12 +55,12 @@ impl Origin {
         Origin::listening(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), script)
     }
 
-    /// Takes over a listener.
+    /// Accepts connections from an existing listener.
     pub fn listening(listener: TcpListener, script: impl Script) -> Origin {
-        Origin::start(Door::Tcp(listener), script)
+        Origin::start(OriginListener::Tcp(listener), script)
     }
 
-    /// Listens on a socket file.
+    /// Listens on a unix socket.
     pub fn unix(script: impl Script) -> Origin {
         let directory = TempDir::new().unwrap();
         let mut origin = Origin::unix_at(&directory.path().join("socket"), script);
@@ -68,47 +68,47 @@ impl Origin {
         origin
     }
 
-    /// Listens on a new socket file at `path`, in place of one that may be there.
+    /// Listens on a new socket file at `path`, replacing an existing file.
     pub fn unix_at(path: &Path, script: impl Script) -> Origin {
-        // There is none, most of the time.
+        // Fails if the file does not exist, which is the usual case.
         let _ = std::fs::remove_file(path);
-        Origin::start(Door::Unix(UnixListener::bind(path).unwrap()), script)
+        Origin::start(OriginListener::Unix(UnixListener::bind(path).unwrap()), script)
     }
 
-    fn start(door: Door, script: impl Script) -> Origin {
-        let record = Arc::new(Record::default());
-        let upstream = door.upstream();
-        let shared = Arc::clone(&record);
-        let acceptor = thread::spawn(move || accept_all(&door, &shared, &Arc::new(script)));
-        Origin { upstream, record, acceptor: Some(acceptor), directory: None }
+    fn start(listener: OriginListener, script: impl Script) -> Origin {
+        let state = Arc::new(OriginState::default());
+        let upstream = listener.upstream();
+        let shared = Arc::clone(&state);
+        let acceptor = thread::spawn(move || accept_all(&listener, &shared, &Arc::new(script)));
+        Origin { upstream, state, acceptor: Some(acceptor), directory: None }
     }
 
-    /// The address as the configuration writes it.
+    /// Returns the address; its `Display` is the value of `upstream` in the configuration.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }
 
-    /// How many connections were accepted in total.
+    /// Returns the number of connections accepted so far.
     pub fn connections(&self) -> usize {
-        self.record.accepted.load(Ordering::SeqCst)
+        self.state.accepted.load(Ordering::SeqCst)
     }
 
-    /// How many connections have a script that still runs.
+    /// Returns the number of connections with a running script.
     pub fn open_connections(&self) -> usize {
-        self.record.open.load(Ordering::SeqCst)
+        self.state.open.load(Ordering::SeqCst)
     }
 
-    /// Every request head that arrived, also of requests that never became complete.
+    /// Returns all received request heads, including those of incomplete requests.
     pub fn heads(&self) -> Vec<Head> {
-        self.record.heads.lock().unwrap().clone()
+        self.state.heads.lock().unwrap().clone()
     }
 
-    /// Every complete request, in the order they became complete.
+    /// Returns all complete requests, in order of completion.
     pub fn requests(&self) -> Vec<Request> {
-        self.record.requests.lock().unwrap().clone()
+        self.state.requests.lock().unwrap().clone()
     }
 
-    /// The request that must be the only complete one.
+    /// Returns the only complete request; fails if there is another number of requests.
     #[track_caller]
     pub fn only_request(&self) -> Request {
         let mut requests = self.requests();
@@ -116,18 +116,18 @@ impl Origin {
         requests.remove(0)
     }
 
-    /// What arrived on each connection, byte for byte.
+    /// Returns the bytes received on each connection.
     pub fn captures(&self) -> Vec<Vec<u8>> {
-        self.record.captures.lock().unwrap().iter().map(|it| it.lock().unwrap().clone()).collect()
+        self.state.captures.lock().unwrap().iter().map(|it| it.lock().unwrap().clone()).collect()
     }
 }
 
 impl Drop for Origin {
     fn drop(&mut self) {
-        self.record.closing.store(true, Ordering::SeqCst);
-        self.upstream.knock();
-        for socket in self.record.sockets.lock().unwrap().iter().filter_map(Weak::upgrade) {
-            socket.shut();
+        self.state.closing.store(true, Ordering::SeqCst);
+        self.upstream.unblock_accept();
+        for socket in self.state.sockets.lock().unwrap().iter().filter_map(Weak::upgrade) {
+            socket.shut_down();
         }
         let Some(acceptor) = self.acceptor.take() else { return };
         if let Err(panic) = acceptor.join()
@@ -138,47 +138,47 @@ impl Drop for Origin {
     }
 }
 
-/// Serves connections until the origin closes; then waits for their threads and passes a panic on.
-fn accept_all(door: &Door, record: &Arc<Record>, script: &Arc<impl Script>) {
-    let mut conversations = Vec::new();
-    while let Ok(socket) = door.accept() {
-        if record.closing.load(Ordering::SeqCst) {
+/// Serves connections until the origin is dropped, then joins their threads and propagates a panic.
+fn accept_all(listener: &OriginListener, state: &Arc<OriginState>, script: &Arc<impl Script>) {
+    let mut threads = Vec::new();
+    while let Ok(socket) = listener.accept() {
+        if state.closing.load(Ordering::SeqCst) {
             break;
         }
-        let mut conversation = record.admit(socket);
-        let (record, script) = (Arc::clone(record), Arc::clone(script));
-        conversations.push(thread::spawn(move || {
-            let _open = Open(record);
-            // The peer may have gone; what that means is for the test to say.
-            let _ = script(&mut conversation);
+        let mut connection = state.register(socket);
+        let (state, script) = (Arc::clone(state), Arc::clone(script));
+        threads.push(thread::spawn(move || {
+            let _guard = OpenConnectionGuard(state);
+            // The peer may have disconnected; the test decides whether that is a failure.
+            let _ = script(&mut connection);
         }));
     }
-    for conversation in conversations {
-        if let Err(panic) = conversation.join() {
+    for connection in threads {
+        if let Err(panic) = connection.join() {
             std::panic::resume_unwind(panic);
         }
     }
 }
 
-/// Counts a connection as open while its script runs, also if it panics.
-struct Open(Arc<Record>);
+/// Decrements the number of open connections when a script ends, also on panic.
+struct OpenConnectionGuard(Arc<OriginState>);
 
-impl Drop for Open {
+impl Drop for OpenConnectionGuard {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-impl Record {
-    fn admit(self: &Arc<Record>, socket: Arc<dyn Duplex>) -> Conversation {
+impl OriginState {
+    fn register(self: &Arc<OriginState>, socket: Arc<dyn Duplex>) -> OriginConnection {
         self.open.fetch_add(1, Ordering::SeqCst);
         let number = self.accepted.fetch_add(1, Ordering::SeqCst);
         self.sockets.lock().unwrap().push(Arc::downgrade(&socket));
         if self.closing.load(Ordering::SeqCst) {
-            socket.shut();
+            socket.shut_down();
         }
-        let conversation = Conversation::new(socket, number, Arc::clone(self));
-        self.captures.lock().unwrap().push(conversation.wire.capture());
-        conversation
+        let connection = OriginConnection::new(socket, number, Arc::clone(self));
+        self.captures.lock().unwrap().push(connection.wire.capture());
+        connection
     }
 }

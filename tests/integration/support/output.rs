@@ -1,17 +1,17 @@
-//! What a process writes, collected line by line while it runs.
+//! Output of a process, collected line by line while it runs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-/// The text a process has written to one of its streams so far.
+/// The text that a process has written to one of its streams so far.
 pub struct Output {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Output {
-    /// Reads `stream` in a thread of its own until it ends, so that the process never blocks on it.
+    /// Reads `stream` on a separate thread until it ends, so that the process never blocks on it.
     pub fn collect(stream: impl Read + Send + 'static) -> Output {
         let text = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&text);
@@ -30,7 +30,7 @@ impl Output {
         self.text.lock().unwrap().clone()
     }
 
-    /// All that was written, once the process has ended.
+    /// Returns the complete output after the process has ended.
     pub fn finish(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();

@@ -1,15 +1,16 @@
-//! Large bodies that need no memory: each offset has its byte, so that a lost, doubled or moved piece
-//! is noticed.
+//! Large deterministic bodies that need no memory.
+//!
+//! Each offset has a fixed byte, so that lost, duplicated and moved pieces are detected.
 
 use std::sync::LazyLock;
 
-/// The bytes of the pattern, from its beginning on, in pieces of any size.
+/// The bytes of the pattern from offset 0, in pieces of any size.
 #[derive(Debug, Default)]
 pub struct Pattern {
     offset: u64,
 }
 
-/// The first `count` bytes.
+/// Returns the first `count` bytes.
 pub fn pattern(count: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(count + BLOCK_LENGTH);
     while bytes.len() < count {
@@ -20,15 +21,15 @@ pub fn pattern(count: usize) -> Vec<u8> {
 }
 
 impl Pattern {
-    /// The next bytes, at most `most` of them and at least one.
-    pub fn next(&mut self, most: u64) -> &'static [u8] {
+    /// Returns the next bytes: at least one, at most `max`.
+    pub fn next(&mut self, max: u64) -> &'static [u8] {
         let rest = self.rest_of_block();
-        let take = usize::try_from(most).unwrap_or(usize::MAX).min(rest.len());
+        let take = usize::try_from(max).unwrap_or(usize::MAX).min(rest.len());
         self.offset += take as u64;
         &rest[..take]
     }
 
-    /// Fails unless `bytes` are the next ones.
+    /// Fails unless `bytes` are the next bytes of the pattern.
     #[track_caller]
     pub fn check(&mut self, bytes: &[u8]) {
         let mut unchecked = bytes;
@@ -36,7 +37,7 @@ impl Pattern {
             let offset = self.offset;
             let expected = self.next(unchecked.len() as u64);
             let (now, later) = unchecked.split_at(expected.len());
-            assert!(now == expected, "the bytes from offset {offset} on are not those that were sent");
+            assert!(now == expected, "the bytes from offset {offset} differ from those sent");
             unchecked = later;
         }
     }
@@ -51,7 +52,7 @@ impl Pattern {
     }
 }
 
-/// A prime, so that the pattern does not line up with any buffer.
+/// A prime, so that blocks do not align with any buffer.
 const BLOCK_LENGTH: usize = 65_521;
 
 static BLOCK: LazyLock<Vec<u8>> = LazyLock::new(|| {

@@ -1,11 +1,11 @@
-//! Ports for the program under test, chosen without a race.
+//! Ports for the proxy under test, reserved without a race.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, Socket, Type};
 
-/// A loopback port that nobody else gets while this value lives. The program under test listens on it
-/// with `SO_REUSEPORT`; the socket here never listens, so the kernel gives it no connection.
+/// A loopback port that no other process gets while this value exists. The proxy listens on it with
+/// `SO_REUSEPORT`; the socket here never listens, so the kernel assigns no connection to it.
 pub struct ReservedPort {
     address: SocketAddr,
     _holder: Socket,

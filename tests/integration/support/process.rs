@@ -1,4 +1,4 @@
-//! A run of the program: started, watched from outside, and always ended.
+//! Process of the binary: started, observed from outside, and always ended.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,29 +9,29 @@ use std::time::Duration;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use super::SOON;
+use super::TIMEOUT;
 use super::eventually::{eventually, holds_within};
 use super::output::Output;
 
-/// A running process of the program. Dropping it ends the process.
+/// A running process. Dropping it kills the process.
 pub struct Process {
     child: Child,
     stdout: Output,
     stderr: Output,
 }
 
-/// What a run that ended by itself left behind.
+/// Exit code and output of a process.
 #[derive(Debug)]
-pub struct Finished {
-    /// `None` if a signal ended it.
+pub struct CommandOutput {
+    /// `None` if a signal ended the process.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// Runs the program to its end; for commands that do not serve.
-pub fn run(arguments: &[&str]) -> Finished {
-    Process::spawn(arguments).finish(SOON)
+/// Runs the binary to its end; for commands that do not serve.
+pub fn run(arguments: &[&str]) -> CommandOutput {
+    Process::spawn(arguments).finish(TIMEOUT)
 }
 
 impl Process {
@@ -39,7 +39,7 @@ impl Process {
         Process::spawn_with(arguments, &[])
     }
 
-    /// Starts with some more environment variables.
+    /// Starts the binary with additional environment variables.
     pub fn spawn_with<A: AsRef<OsStr>>(arguments: &[A], environment: &[(&str, &Path)]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
             .args(arguments)
@@ -76,29 +76,29 @@ impl Process {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// How the process ended; fails the test if it has not within `deadline`.
+    /// Waits for the exit status; fails the test if the process runs longer than `deadline`.
     #[track_caller]
     pub fn wait_exit(&mut self, deadline: Duration) -> ExitStatus {
         if !holds_within(deadline, || self.has_ended()) {
-            panic!("still running after {deadline:?}; it wrote:\n{}", self.stderr());
+            panic!("still running after {deadline:?}; stderr:\n{}", self.stderr());
         }
         self.child.wait().unwrap()
     }
 
-    /// Waits for the end and gives all that was written.
+    /// Waits for the end and returns the complete output.
     #[track_caller]
-    pub fn finish(mut self, deadline: Duration) -> Finished {
+    pub fn finish(mut self, deadline: Duration) -> CommandOutput {
         let code = self.wait_exit(deadline).code();
-        Finished { code, stdout: self.stdout.finish(), stderr: self.stderr.finish() }
+        CommandOutput { code, stdout: self.stdout.finish(), stderr: self.stderr.finish() }
     }
 
-    /// Waits until what was written to standard error satisfies `condition`.
+    /// Waits until standard error satisfies `condition`.
     #[track_caller]
     pub fn wait_stderr(&self, condition: impl Fn(&str) -> bool) {
-        eventually(SOON, || condition(&self.stderr()));
+        eventually(TIMEOUT, || condition(&self.stderr()));
     }
 
-    /// Bytes of memory that are in use now (resident set).
+    /// Returns the resident memory in bytes.
     pub fn memory(&self) -> u64 {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id())).unwrap();
         let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
@@ -106,7 +106,7 @@ impl Process {
         kibibytes * 1024
     }
 
-    /// How many descriptors are open now.
+    /// Returns the number of open descriptors.
     pub fn descriptors(&self) -> u64 {
         fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count() as u64
     }
@@ -114,7 +114,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only if the process has ended already, which is what is wanted.
+        // Both fail only if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! A connected socket of any kind, usable by a reading and a writing thread at once.
+//! Connected sockets that one thread can read while another writes.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
@@ -7,56 +7,56 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::SOON;
+use super::TIMEOUT;
 
-/// Both directions of a connection. Reads and writes give up with an error rather than hang a test.
+/// Both directions of a connection. Reads and writes time out with an error.
 pub trait Duplex: Send + Sync {
-    /// Reads what is there, waiting if nothing is; 0 means that the peer has finished.
+    /// Reads available data, or waits for it; returns 0 if the peer closed its sending direction.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
     fn send(&self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Says that nothing more will be sent; the other direction stays open.
+    /// Closes the sending direction; the other direction stays open.
     fn finish(&self) -> io::Result<()>;
 
-    /// How long [`Duplex::receive`] waits.
-    fn set_patience(&self, patience: Duration) -> io::Result<()>;
+    /// Sets the timeout of [`Duplex::receive`].
+    fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()>;
 
-    /// Makes the end of this socket a reset instead of an orderly close. Unix sockets have no reset.
+    /// Makes the close of this socket a reset. Unix sockets have no reset.
     fn set_reset_on_close(&self) -> io::Result<()>;
 
-    /// Ends both directions at once, waking threads that wait on the socket.
-    fn shut(&self);
+    /// Closes both directions immediately and wakes threads that wait on the socket.
+    fn shut_down(&self);
 }
 
-/// Connects to a TCP address, with deadlines set.
+/// Connects to a TCP address and sets the timeouts.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, SOON)?;
+    let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     prepare_tcp(&stream)?;
     Ok(stream)
 }
 
-/// Connects from another address of this machine, of which loopback has many.
+/// Connects from another loopback address.
 pub fn connect_from(local: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.bind(&SocketAddr::new(local, 0).into())?;
-    socket.connect_timeout(&address.into(), SOON)?;
+    socket.connect_timeout(&address.into(), TIMEOUT)?;
     let stream = TcpStream::from(socket);
     prepare_tcp(&stream)?;
     Ok(stream)
 }
 
-/// Sets deadlines, and sends each write as a segment of its own.
+/// Sets the timeouts, and `TCP_NODELAY` to send each write as its own segment.
 pub fn prepare_tcp(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(SOON))?;
-    stream.set_write_timeout(Some(LONGEST_WRITE))
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))
 }
 
-/// Sets deadlines.
+/// Sets the timeouts.
 pub fn prepare_unix(stream: &UnixStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(SOON))?;
-    stream.set_write_timeout(Some(LONGEST_WRITE))
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))
 }
 
 impl Duplex for TcpStream {
@@ -74,16 +74,16 @@ impl Duplex for TcpStream {
         self.shutdown(Shutdown::Write)
     }
 
-    fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(patience))
+    fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout))
     }
 
     fn set_reset_on_close(&self) -> io::Result<()> {
         SockRef::from(self).set_linger(Some(Duration::ZERO))
     }
 
-    fn shut(&self) {
-        // Fails only if the connection is gone already.
+    fn shut_down(&self) {
+        // Fails only if the connection is closed already.
         let _ = self.shutdown(Shutdown::Both);
     }
 }
@@ -103,19 +103,19 @@ impl Duplex for UnixStream {
         self.shutdown(Shutdown::Write)
     }
 
-    fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(patience))
+    fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout))
     }
 
     fn set_reset_on_close(&self) -> io::Result<()> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
-    fn shut(&self) {
-        // Fails only if the connection is gone already.
+    fn shut_down(&self) {
+        // Fails only if the connection is closed already.
         let _ = self.shutdown(Shutdown::Both);
     }
 }
 
-/// A peer that reads nothing for this long is stuck. Longer than the back-pressure tests hold it back.
-const LONGEST_WRITE: Duration = Duration::from_secs(40);
+/// Exceeds the time for which the backpressure tests read nothing.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(40);

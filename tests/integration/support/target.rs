@@ -1,4 +1,4 @@
-//! What is checked in `tls_target`: the program under test, or whatever listens at an address that is given.
+//! Server under test in `tls_target`: a local proxy or a remote address.
 
 use std::env;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -13,71 +13,71 @@ use super::certs;
 use super::client::Client;
 use super::configuration::GITLAB;
 use super::gatepost::Gatepost;
-use super::origin::{Origin, answers, ok};
+use super::origin::{Origin, ok, responds};
 use super::tls::Tls;
 
-/// A server of HTTPS.
+/// An HTTPS server.
 pub struct Target {
     pub address: SocketAddr,
     name: String,
     trust: Arc<RootCertStore>,
-    /// The longest that a handshake may take there.
-    pub handshake_limit: Duration,
-    /// What was started for this target, and ends with it: first the proxy, then its application.
-    _own: Option<(Gatepost, Origin)>,
+    /// The longest time that the server allows for a handshake.
+    pub handshake_timeout: Duration,
+    /// The local proxy and its upstream, dropped in this order; `None` for a remote server.
+    _local: Option<(Gatepost, Origin)>,
 }
 
 impl Target {
-    /// The address in `GATEPOST_TARGET`, else a program of our own.
+    /// Returns the server at `GATEPOST_TARGET`, or starts a local proxy if the variable is not set.
     #[track_caller]
     pub fn new() -> Target {
         match env::var(TARGET) {
-            Ok(place) => Target::foreign(&place),
-            Err(_) => Target::own(),
+            Ok(target) => Target::remote(&target),
+            Err(_) => Target::local(),
         }
     }
 
-    fn own() -> Target {
-        let origin = Origin::tcp(answers(|_| ok("hello")));
+    fn local() -> Target {
+        let origin = Origin::tcp(responds(|_| ok("hello")));
         let gatepost = Gatepost::serving(&origin);
         Target {
             address: gatepost.https(),
             name: GITLAB.to_owned(),
             trust: Arc::new(certs::trust()),
-            handshake_limit: OWN_HANDSHAKE_LIMIT,
-            _own: Some((gatepost, origin)),
+            handshake_timeout: LOCAL_HANDSHAKE_TIMEOUT,
+            _local: Some((gatepost, origin)),
         }
     }
 
     #[track_caller]
-    fn foreign(place: &str) -> Target {
-        let address = place.to_socket_addrs().ok().and_then(|mut found| found.next());
-        let host = place.rsplit_once(':').map_or(place, |(host, _)| host).trim_matches(['[', ']']);
+    fn remote(target: &str) -> Target {
+        let address = target.to_socket_addrs().ok().and_then(|mut found| found.next());
+        let host = target.rsplit_once(':').map_or(target, |(host, _)| host).trim_matches(['[', ']']);
         Target {
-            address: address.unwrap_or_else(|| panic!("{TARGET}={place}: write host:port")),
+            address: address.unwrap_or_else(|| panic!("{TARGET}={target}: write host:port")),
             name: env::var(NAME).unwrap_or_else(|_| host.to_owned()),
-            trust: Arc::new(env::var(CA).map_or_else(|_| system_trust(), |file| trust_in(&file))),
-            handshake_limit: env::var(HANDSHAKE_LIMIT).map_or(FOREIGN_HANDSHAKE_LIMIT, |text| seconds(&text)),
-            _own: None,
+            trust: Arc::new(env::var(CA).map_or_else(|_| system_roots(), |file| roots_from_file(&file))),
+            handshake_timeout: env::var(HANDSHAKE_LIMIT).map_or(REMOTE_HANDSHAKE_TIMEOUT, |text| seconds(&text)),
+            _local: None,
         }
     }
 
-    /// The name of its host.
+    /// Returns the host name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A client that names the host in the handshake, and offers HTTP/1.1.
+    /// Returns a TLS client with the host name as SNI and `http/1.1` in ALPN.
     pub fn tls(&self) -> Tls {
         Tls::to(&self.name).trusting(&self.trust)
     }
 
-    /// The host and the port, as a request names them.
+    /// Returns host and port, as in the `Host` header of a request.
     pub fn authority(&self) -> String {
         format!("{}:{}", self.name, self.address.port())
     }
 
-    /// Connects over TLS, to ask for the host.
+    /// Connects over TLS for requests to the host.
     #[track_caller]
     pub fn client(&self) -> Client {
         Client::tls(self.address, &self.tls(), &self.authority())
@@ -91,7 +91,7 @@ impl Target {
 }
 
 #[track_caller]
-fn trust_in(file: &str) -> RootCertStore {
+fn roots_from_file(file: &str) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let certificates = CertificateDer::pem_file_iter(file).unwrap_or_else(|error| panic!("{CA}={file}: {error}"));
     for certificate in certificates {
@@ -100,7 +100,7 @@ fn trust_in(file: &str) -> RootCertStore {
     roots
 }
 
-fn system_trust() -> RootCertStore {
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
@@ -111,13 +111,13 @@ fn seconds(text: &str) -> Duration {
     Duration::from_secs(text.parse().unwrap_or_else(|_| panic!("{HANDSHAKE_LIMIT}={text}: write seconds")))
 }
 
-/// Variables of the environment; `tests/README.md` explains them.
+/// Environment variables, documented in `tests/README.md`.
 const TARGET: &str = "GATEPOST_TARGET";
 const NAME: &str = "GATEPOST_TARGET_NAME";
 const CA: &str = "GATEPOST_TARGET_CA";
 const HANDSHAKE_LIMIT: &str = "GATEPOST_TARGET_HANDSHAKE_LIMIT";
 
-const OWN_HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+const LOCAL_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What nginx allows where nothing is said (`client_header_timeout`).
-const FOREIGN_HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
+/// nginx default of `client_header_timeout`.
+const REMOTE_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! The client's side of TLS, over a socket that two threads can use at once.
+//! TLS client over a socket that one thread can read while another writes.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,12 +15,12 @@ use rustls::{
 use super::certs::{self, clients::Identity};
 use super::socket::{Duplex, connect};
 
-/// How a client introduces itself. It trusts the test authority and checks the server's name.
+/// Client settings for a handshake. By default the client trusts the test CA and verifies the server name.
 #[derive(Clone)]
 pub struct Tls {
     name: String,
     trust: Arc<RootCertStore>,
-    sends_name: bool,
+    sends_sni: bool,
     protocols: Vec<Vec<u8>>,
     versions: Vec<&'static SupportedProtocolVersion>,
     suites: Vec<SupportedCipherSuite>,
@@ -33,9 +33,9 @@ pub struct TlsStream {
     tcp: TcpStream,
     session: Mutex<ClientConnection>,
     early_data: EarlyData,
-    /// Records that were read from the socket but not decrypted yet. Held while reading.
+    /// Records read from the socket but not yet decrypted. Locked while reading.
     incoming: Mutex<Vec<u8>>,
-    /// Held while writing, so that records leave in the order they were made.
+    /// Locked while writing, so that records are sent in the order of encryption.
     outgoing: Mutex<()>,
 }
 
@@ -47,12 +47,12 @@ pub enum EarlyData {
 }
 
 impl Tls {
-    /// A client of HTTP/1.1 that asks for `name`.
+    /// Returns an HTTP/1.1 client with `name` as SNI.
     pub fn to(name: &str) -> Tls {
         Tls {
             name: name.to_owned(),
             trust: Arc::new(certs::trust()),
-            sends_name: true,
+            sends_sni: true,
             protocols: vec![b"http/1.1".to_vec()],
             versions: rustls::ALL_VERSIONS.to_vec(),
             suites: aws_lc_rs::DEFAULT_CIPHER_SUITES.to_vec(),
@@ -61,19 +61,19 @@ impl Tls {
         }
     }
 
-    /// Expects the certificate of the name without asking for it.
-    pub fn without_sending_the_name(mut self) -> Tls {
-        self.sends_name = false;
+    /// Sends no SNI, but verifies the certificate for the name.
+    pub fn without_sni(mut self) -> Tls {
+        self.sends_sni = false;
         self
     }
 
-    /// Trusts these authorities instead of the test authority.
+    /// Trusts these CAs instead of the test CA.
     pub fn trusting(mut self, trust: &Arc<RootCertStore>) -> Tls {
         self.trust = Arc::clone(trust);
         self
     }
 
-    pub fn offering(mut self, protocols: &[&str]) -> Tls {
+    pub fn with_alpn(mut self, protocols: &[&str]) -> Tls {
         self.protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         self
     }
@@ -83,20 +83,20 @@ impl Tls {
         self
     }
 
-    /// Offers these suites alone, in this order.
+    /// Offers only these cipher suites, in this order.
     pub fn with_suites(mut self, suites: &[SupportedCipherSuite]) -> Tls {
         self.suites = suites.to_vec();
         self
     }
 
-    /// Offers these groups alone, in this order.
+    /// Offers only these groups, in this order.
     pub fn with_groups(mut self, groups: &[&'static dyn SupportedKxGroup]) -> Tls {
         self.groups = groups.to_vec();
         self
     }
 
-    /// Shows this certificate when it is asked for one.
-    pub fn showing(mut self, identity: &Identity) -> Tls {
+    /// Sends this client certificate when the server requests one.
+    pub fn with_client_certificate(mut self, identity: &Identity) -> Tls {
         self.identity = Some(identity.clone());
         self
     }
@@ -106,12 +106,12 @@ impl Tls {
         self.connect_with(&Arc::new(self.config()), address)
     }
 
-    /// Connects with a configuration that may remember sessions of earlier connections.
+    /// Connects with a `ClientConfig` that may hold sessions of earlier connections.
     pub fn connect_with(&self, config: &Arc<ClientConfig>, address: SocketAddr) -> io::Result<TlsStream> {
         self.handshake(config, connect(address)?)
     }
 
-    /// Completes the handshake on a connection that is there already.
+    /// Completes the handshake on an established TCP connection.
     pub fn over(&self, tcp: TcpStream) -> io::Result<TlsStream> {
         self.handshake(&Arc::new(self.config()), tcp)
     }
@@ -141,7 +141,7 @@ impl Tls {
             Some(identity) => config.with_client_auth_cert(identity.chain(), identity.key()).unwrap(),
             None => config.with_no_client_auth(),
         };
-        config.enable_sni = self.sends_name;
+        config.enable_sni = self.sends_sni;
         config.alpn_protocols.clone_from(&self.protocols);
         config
     }
@@ -156,7 +156,7 @@ impl TlsStream {
         self.session.lock().unwrap().protocol_version()
     }
 
-    /// The protocol that the server chose by ALPN.
+    /// Returns the protocol that the server selected by ALPN.
     pub fn protocol(&self) -> Option<String> {
         let session = self.session.lock().unwrap();
         session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned())
@@ -170,28 +170,29 @@ impl TlsStream {
         self.session.lock().unwrap().negotiated_key_exchange_group().map(|group| group.name())
     }
 
-    /// Whether an earlier session was resumed.
+    /// Returns whether an earlier session was resumed.
     pub fn is_resumed(&self) -> bool {
         self.session.lock().unwrap().handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
-    /// How many tickets of TLS 1.3 have come.
+    /// Returns the number of TLS 1.3 tickets received.
     pub fn tickets(&self) -> u32 {
         self.session.lock().unwrap().tls13_tickets_received()
     }
 
-    /// What the server of the session that was remembered has said about it, if the client would send it at all.
+    /// Returns whether the server of the resumed session allowed early data; always `Forbidden` if the client
+    /// does not offer it.
     pub fn early_data(&self) -> EarlyData {
         self.early_data
     }
 
-    /// The chain the server sent, leaf first.
+    /// Returns the chain of the server, leaf first.
     pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
         let session = self.session.lock().unwrap();
         session.peer_certificates().unwrap_or_default().iter().map(|it| it.clone().into_owned()).collect()
     }
 
-    /// Plaintext that is there already; `None` if more records are needed first.
+    /// Returns decrypted bytes; `None` if another record is required first.
     fn decrypted(&self, incoming: &mut Vec<u8>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let mut session = self.session.lock().unwrap();
         loop {
@@ -237,7 +238,7 @@ impl Duplex for TlsStream {
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        let _order = self.outgoing.lock().unwrap();
+        let _write_lock = self.outgoing.lock().unwrap();
         for piece in bytes.chunks(16 * 1024) {
             self.send_records(|session| session.writer().write_all(piece))?;
         }
@@ -245,7 +246,7 @@ impl Duplex for TlsStream {
     }
 
     fn finish(&self) -> io::Result<()> {
-        let _order = self.outgoing.lock().unwrap();
+        let _write_lock = self.outgoing.lock().unwrap();
         self.send_records(|session| {
             session.send_close_notify();
             Ok(())
@@ -253,15 +254,15 @@ impl Duplex for TlsStream {
         self.tcp.finish()
     }
 
-    fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.tcp.set_patience(patience)
+    fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.tcp.set_receive_timeout(timeout)
     }
 
     fn set_reset_on_close(&self) -> io::Result<()> {
         self.tcp.set_reset_on_close()
     }
 
-    fn shut(&self) {
-        self.tcp.shut();
+    fn shut_down(&self) {
+        self.tcp.shut_down();
     }
 }

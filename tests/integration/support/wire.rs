@@ -1,4 +1,4 @@
-//! The bytes of one connection, taken off as heads, bodies, chunks or plain bytes.
+//! Buffered connection, read as heads, bodies, chunks or raw bytes.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::message::{Fields, Framing, Head, Message, malformed, parse_fields};
 use super::socket::Duplex;
 
-/// A connection and what was read from it but not asked for yet.
+/// A connection with its unread bytes.
 pub struct Wire {
     socket: Arc<dyn Duplex>,
     unread: Vec<u8>,
@@ -23,7 +23,7 @@ impl Wire {
         Wire { socket, unread: Vec::new(), capture: Arc::default() }
     }
 
-    /// Every byte read from the peer so far, as far as the capture reaches.
+    /// Returns the bytes read from the peer so far, up to [`MAX_CAPTURE`].
     pub fn capture(&self) -> Arc<Mutex<Vec<u8>>> {
         Arc::clone(&self.capture)
     }
@@ -36,33 +36,33 @@ impl Wire {
         self.socket.send(bytes.as_ref())
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending direction.
     pub fn finish(&self) -> io::Result<()> {
         self.socket.finish()
     }
 
-    pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.socket.set_patience(patience)
+    pub fn set_receive_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.socket.set_receive_timeout(timeout)
     }
 
-    /// Makes the end of the connection a reset. It ends when this and every [`Sender`] is dropped.
+    /// Makes the close of the connection a reset. It closes when this value and every [`Sender`] are dropped.
     pub fn set_reset_on_close(&self) -> io::Result<()> {
         self.socket.set_reset_on_close()
     }
 
-    /// Reads a head. A peer that closes before its end is an `UnexpectedEof`.
+    /// Reads a head. Returns `UnexpectedEof` if the peer closes before its end.
     pub fn read_head(&mut self) -> io::Result<Head> {
         Head::parse(self.read_through(b"\r\n\r\n")?)
     }
 
-    /// Reads the answer to a request with `method`.
-    pub fn read_answer(&mut self, method: &str) -> io::Result<Message> {
+    /// Reads the response to a request with `method`.
+    pub fn read_response(&mut self, method: &str) -> io::Result<Message> {
         let head = self.read_head()?;
-        let framing = head.answer_framing(method)?;
+        let framing = head.response_framing(method)?;
         self.read_body(head, framing)
     }
 
-    /// Reads the body that belongs to `head`. One that ends early is an `UnexpectedEof`.
+    /// Reads the body of `head`. Returns `UnexpectedEof` if the peer closes before its end.
     pub fn read_body(&mut self, head: Head, framing: Framing) -> io::Result<Message> {
         let (mut body, mut trailers) = (Vec::new(), Vec::new());
         match framing {
@@ -74,7 +74,7 @@ impl Wire {
         Ok(Message { head, body, trailers })
     }
 
-    /// Reads one chunk of a chunked body; the last one is empty, its trailers are not read.
+    /// Reads one chunk of a chunked body. The last chunk is empty; its trailers are not read.
     pub fn read_chunk(&mut self) -> io::Result<Vec<u8>> {
         let size = self.read_chunk_size()?;
         let mut data = Vec::new();
@@ -93,7 +93,7 @@ impl Wire {
         Ok(std::mem::replace(&mut self.unread, rest))
     }
 
-    /// Hands `count` bytes on as they come, without keeping them.
+    /// Passes `count` bytes to `piece` as they arrive, without storing them.
     pub fn read_in_pieces(&mut self, count: u64, mut piece: impl FnMut(&[u8])) -> io::Result<()> {
         let mut missing = count;
         while missing > 0 {
@@ -108,13 +108,13 @@ impl Wire {
         Ok(())
     }
 
-    /// Reads until the peer closes.
+    /// Reads until the peer closes its sending direction.
     pub fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         while self.receive()? > 0 {}
         Ok(std::mem::take(&mut self.unread))
     }
 
-    /// Reads whatever comes next; empty if the peer has closed.
+    /// Reads the next available bytes; returns an empty vector if the peer has closed its sending direction.
     pub fn read_some(&mut self) -> io::Result<Vec<u8>> {
         if self.unread.is_empty() {
             self.receive()?;
@@ -159,10 +159,10 @@ impl Wire {
         if read == expected { Ok(()) } else { Err(malformed(&format!("{read:?} instead of {expected:?}"))) }
     }
 
-    fn read_through(&mut self, mark: &[u8]) -> io::Result<Vec<u8>> {
+    fn read_through(&mut self, delimiter: &[u8]) -> io::Result<Vec<u8>> {
         let end = loop {
-            match self.unread.windows(mark.len()).position(|window| window == mark) {
-                Some(at) => break at + mark.len(),
+            match self.unread.windows(delimiter.len()).position(|window| window == delimiter) {
+                Some(at) => break at + delimiter.len(),
                 None => self.fill()?,
             }
         };
@@ -177,12 +177,12 @@ impl Wire {
     }
 
     fn receive(&mut self) -> io::Result<usize> {
-        let mut buffer = [0; BUFFER];
+        let mut buffer = [0; READ_SIZE];
         let count = self.socket.receive(&mut buffer)?;
         self.unread.extend_from_slice(&buffer[..count]);
         let mut capture = self.capture.lock().unwrap();
-        let room = CAPTURE - capture.len();
-        capture.extend_from_slice(&buffer[..count.min(room)]);
+        let remaining = MAX_CAPTURE - capture.len();
+        capture.extend_from_slice(&buffer[..count.min(remaining)]);
         Ok(count)
     }
 }
@@ -192,14 +192,14 @@ impl Sender {
         self.0.send(bytes.as_ref())
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending direction.
     pub fn finish(&self) -> io::Result<()> {
         self.0.finish()
     }
 }
 
-/// Bytes read at once.
-const BUFFER: usize = 64 * 1024;
+/// Bytes of one read.
+const READ_SIZE: usize = 64 * 1024;
 
-/// Bytes kept of what a peer sent; enough for every test that looks at them.
-const CAPTURE: usize = 1024 * 1024;
+/// Maximum number of captured bytes; sufficient for every test that reads the capture.
+const MAX_CAPTURE: usize = 1024 * 1024;

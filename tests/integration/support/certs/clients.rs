@@ -1,4 +1,4 @@
-//! Certificates of clients: an authority that vouches for them, and what can be wrong with one.
+//! Client CAs and client certificates, valid and invalid.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{authority, in_days};
+use super::{ca_parameters, in_days};
 
-/// Vouches for clients.
-pub struct ClientAuthority {
+/// A CA for client certificates.
+pub struct ClientCa {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-/// What a client shows, and the key that proves it.
+/// A client certificate with its chain and private key.
 #[derive(Clone)]
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
@@ -24,67 +24,67 @@ pub struct Identity {
     serial: SerialNumber,
 }
 
-impl ClientAuthority {
-    pub fn new(name: &str) -> ClientAuthority {
-        ClientAuthority { issuer: CertifiedIssuer::self_signed(revoking(name), key()).unwrap() }
+impl ClientCa {
+    pub fn new(name: &str) -> ClientCa {
+        ClientCa { issuer: CertifiedIssuer::self_signed(crl_signing_ca(name), key()).unwrap() }
     }
 
-    /// An authority whose own time is over.
-    pub fn expired(name: &str) -> ClientAuthority {
-        let mut parameters = revoking(name);
+    /// Creates an expired CA.
+    pub fn expired(name: &str) -> ClientCa {
+        let mut parameters = crl_signing_ca(name);
         parameters.not_before = date_time_ymd(2019, 1, 1);
         parameters.not_after = date_time_ymd(2020, 1, 1);
-        ClientAuthority { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
+        ClientCa { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
     }
 
-    /// An authority whose time is over in `days` days.
-    pub fn ending_in(days: i64, name: &str) -> ClientAuthority {
-        let mut parameters = revoking(name);
+    /// Creates a CA that expires in `days` days.
+    pub fn expiring_in(days: i64, name: &str) -> ClientCa {
+        let mut parameters = crl_signing_ca(name);
         parameters.not_after = in_days(days);
-        ClientAuthority { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
+        ClientCa { issuer: CertifiedIssuer::self_signed(parameters, key()).unwrap() }
     }
 
-    /// Writes the authority's certificate.
+    /// Writes the certificate of the CA.
     pub fn write(&self, directory: &Path) -> PathBuf {
         write(directory, "clients.pem", &self.issuer.pem())
     }
 
-    /// A valid certificate for the client of that name.
+    /// Issues a valid client certificate with the common name `name`.
     pub fn client(&self, name: &str) -> Identity {
         Identity::issue(parameters(name), &self.issuer, Vec::new())
     }
 
-    /// A certificate whose time is over.
-    pub fn client_that_expired(&self, name: &str) -> Identity {
+    /// Issues an expired client certificate.
+    pub fn expired_client(&self, name: &str) -> Identity {
         let mut parameters = parameters(name);
         parameters.not_before = date_time_ymd(2019, 1, 1);
         parameters.not_after = date_time_ymd(2020, 1, 1);
         Identity::issue(parameters, &self.issuer, Vec::new())
     }
 
-    /// A certificate that is meant for a server.
-    pub fn server(&self, name: &str) -> Identity {
+    /// Issues a server certificate, which is invalid for client authentication.
+    pub fn server_certificate(&self, name: &str) -> Identity {
         let mut parameters = parameters(name);
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         Identity::issue(parameters, &self.issuer, Vec::new())
     }
 
-    /// A certificate below that many intermediate authorities, which the client shows too.
-    pub fn client_below(&self, intermediates: usize, name: &str) -> Identity {
+    /// Issues a certificate below this many intermediate CAs; the client sends their certificates too.
+    pub fn client_with_intermediates(&self, intermediates: usize, name: &str) -> Identity {
         let mut chain = Vec::new();
         let mut last: Option<CertifiedIssuer<'static, KeyPair>> = None;
         for depth in 0..intermediates {
             let above = last.as_ref().unwrap_or(&self.issuer);
             let next =
-                CertifiedIssuer::signed_by(revoking(&format!("Intermediate {depth}")), key(), above).unwrap();
+                CertifiedIssuer::signed_by(crl_signing_ca(&format!("Intermediate {depth}")), key(), above).unwrap();
             chain.insert(0, next.der().clone());
             last = Some(next);
         }
         Identity::issue(parameters(name), last.as_ref().unwrap_or(&self.issuer), chain)
     }
 
-    /// Writes the list of revoked certificates, which is up to date until the end of `year`.
-    pub fn write_list(&self, revoked: &[&Identity], year: i32, directory: &Path) -> PathBuf {
+    /// Writes the revocation list. Its `nextUpdate` is the end of `year`.
+    pub fn write_crl(&self, revoked: &[&Identity], year: i32, directory: &Path) -> PathBuf {
         let entry = |identity: &&Identity| RevokedCertParams {
             serial_number: identity.serial.clone(),
             revocation_time: date_time_ymd(2020, 1, 1),
@@ -135,9 +135,9 @@ fn parameters(name: &str) -> CertificateParams {
     parameters
 }
 
-/// An authority that may also sign lists of revoked certificates.
-fn revoking(name: &str) -> CertificateParams {
-    let mut parameters = authority(name);
+/// Parameters of a CA that may also sign revocation lists.
+fn crl_signing_ca(name: &str) -> CertificateParams {
+    let mut parameters = ca_parameters(name);
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     parameters
 }

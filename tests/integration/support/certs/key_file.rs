@@ -1,7 +1,7 @@
-//! Private keys in the encodings that administrators have on disk.
+//! Private keys in the encodings that administrators use.
 //!
-//! Keys are generated as PKCS#8 (RFC 5208): version, algorithm, and an octet string that holds the
-//! older encoding, PKCS#1 for RSA (RFC 8017) or SEC 1 for ECDSA (RFC 5915).
+//! Keys are generated as PKCS#8 (RFC 5208): version, algorithm, and an octet string with the older encoding,
+//! which is PKCS#1 for RSA (RFC 8017) and SEC 1 for ECDSA (RFC 5915).
 
 use aws_lc_rs::cipher::{AES_256, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
@@ -11,19 +11,19 @@ use pem::Pem;
 use super::KeyKind;
 use std::num::NonZeroU32;
 
-/// How a private key is written to a file.
+/// Encoding of a private key file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyEncoding {
     /// `BEGIN PRIVATE KEY`.
     Pkcs8,
-    /// `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE KEY`, by the kind of the key.
+    /// `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE KEY`, depending on the key type.
     Traditional,
-    /// `BEGIN ENCRYPTED PRIVATE KEY`, as OpenSSL writes it (RFC 8018 section 6.2).
+    /// `BEGIN ENCRYPTED PRIVATE KEY` as written by OpenSSL (RFC 8018 section 6.2), with this passphrase.
     Encrypted(&'static str),
 }
 
 impl KeyEncoding {
-    /// The PEM text for a key given as PKCS#8.
+    /// Encodes a PKCS#8 key as PEM.
     pub fn pem(self, pkcs8: &[u8], kind: KeyKind) -> String {
         let (label, der) = match (self, kind) {
             (KeyEncoding::Pkcs8, _) => ("PRIVATE KEY", pkcs8.to_vec()),
@@ -65,7 +65,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag], length.as_slice(), content].concat()
 }
 
-/// The octet string inside PKCS#8.
+/// Returns the octet string inside a PKCS#8 key.
 fn inner_key(pkcs8: &[u8]) -> &[u8] {
     let (sequence, _) = element(pkcs8);
     let (_version, rest) = element(sequence);
@@ -74,7 +74,8 @@ fn inner_key(pkcs8: &[u8]) -> &[u8] {
     key
 }
 
-/// Inside PKCS#8 the curve stands in the algorithm; a SEC 1 file needs it after the private value.
+/// Inserts the curve after the private value, as SEC 1 files require. PKCS#8 has the curve in its algorithm
+/// field.
 fn with_curve(key: &[u8]) -> Vec<u8> {
     let (sequence, _) = element(key);
     let (_version, after_version) = element(sequence);
@@ -85,7 +86,7 @@ fn with_curve(key: &[u8]) -> Vec<u8> {
     [&[0x30, u8::try_from(content.len()).unwrap()], content.as_slice()].concat()
 }
 
-/// The content of the first DER element, and what follows it.
+/// Splits off the first DER element and returns its content and the remaining bytes.
 fn element(der: &[u8]) -> (&[u8], &[u8]) {
     let first = usize::from(der[1]);
     let (start, length) = if first < 0x80 {

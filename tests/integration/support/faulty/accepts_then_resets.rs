@@ -1,13 +1,14 @@
-//! Takes the connection and the request, then resets: an application that crashes.
+//! Reads a request, then resets the connection, like an upstream that crashes.
+//!
 //! No other fault ends with RST.
 
 use std::io;
 
-use crate::support::origin::{Conversation, Script};
+use crate::support::origin::{OriginConnection, Script};
 
 pub fn accepts_then_resets() -> impl Script {
-    |app: &mut Conversation| -> io::Result<()> {
-        app.read_request()?;
-        app.reset_on_close()
+    |connection: &mut OriginConnection| -> io::Result<()> {
+        connection.read_request()?;
+        connection.reset_on_close()
     }
 }

@@ -1,17 +1,16 @@
-//! Accepts an upgrade, sends `bytes`, says that it is done, and takes what comes until the other side is
-//! done too.
+//! Accepts an upgrade, sends `bytes`, half-closes, and reads to the end.
 
 use std::io;
 use std::sync::mpsc::Sender;
 
-use crate::support::origin::{Conversation, Script, switching};
+use crate::support::origin::{OriginConnection, Script, switching_protocols};
 
-/// Reports what it took, if it got to the end of it.
+/// Reports the received bytes if the peer closed its sending direction.
 pub fn half_closes_after(bytes: &'static [u8], report: Sender<Vec<u8>>) -> impl Script {
-    move |app: &mut Conversation| -> io::Result<()> {
-        app.read_request()?;
-        app.send(switching("websocket", bytes))?;
-        app.wire.finish()?;
-        report.send(app.wire.read_to_end()?).map_err(io::Error::other)
+    move |connection: &mut OriginConnection| -> io::Result<()> {
+        connection.read_request()?;
+        connection.send(switching_protocols("websocket", bytes))?;
+        connection.wire.finish()?;
+        report.send(connection.wire.read_to_end()?).map_err(io::Error::other)
     }
 }

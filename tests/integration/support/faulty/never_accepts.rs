@@ -1,4 +1,4 @@
-//! An address where connecting takes for ever: the backlog is full and nobody accepts.
+//! An address where connecting never completes: a full backlog without accept.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -17,7 +17,9 @@ impl NeverAccepts {
         listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
         listener.listen(0).unwrap();
         let address = listener.local_addr().unwrap().as_socket().unwrap();
-        let backlog = (0..MOST).map_while(|_| TcpStream::connect_timeout(&address, FULL).ok()).collect();
+        let backlog = (0..MAX_CONNECTIONS)
+            .map_while(|_| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).ok())
+            .collect();
         NeverAccepts { address, _listener: listener, _backlog: backlog }
     }
 
@@ -26,8 +28,8 @@ impl NeverAccepts {
     }
 }
 
-/// A connection that loopback does not establish in this time waits for room in the backlog.
-const FULL: Duration = Duration::from_millis(300);
+/// A loopback connection that is not established within this time waits for room in the backlog.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// More than a backlog of zero holds.
-const MOST: usize = 16;
+/// Exceeds the capacity of a backlog of 0.
+const MAX_CONNECTIONS: usize = 16;

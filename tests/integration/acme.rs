@@ -1,4 +1,6 @@
-//! Certificates that the proxy obtains by itself, as far as that shows without an authority: `.ci/acme.py` has one.
+//! ACME without a CA: placeholders, failures and checks.
+//!
+//! The tests against an ACME server are in `tests/interop/acme.py`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,24 +8,24 @@ use std::path::Path;
 
 use nix::unistd::Uid;
 
-use crate::support::SOON;
+use crate::support::TIMEOUT;
 use crate::support::certs::{self, Files};
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host, MATTERMOST};
 use crate::support::eventually::eventually;
 use crate::support::gatepost::Gatepost;
-use crate::support::origin::{Origin, answers, ok, reply};
+use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::ports::ReservedPort;
 use crate::support::tls::Tls;
 
-/// From an authority that nobody can reach.
+/// Configures an ACME server that is unreachable.
 fn configuration() -> Configuration {
     configuration_for("https://127.0.0.1:1/directory")
 }
 
 fn configuration_for(directory: &str) -> Configuration {
     let configuration = Configuration::new();
-    let ca = certs::write_authority(configuration.directory());
+    let ca = certs::write_ca(configuration.directory());
     configuration
         .top(&format!("acme.directory = {directory:?}"))
         .top(&format!("acme.ca = {ca:?}"))
@@ -36,18 +38,18 @@ fn missing(directory: &Path, name: &str) -> Files {
 }
 
 fn greeting() -> Origin {
-    Origin::tcp(answers(|_| ok("hello")))
+    Origin::tcp(responds(|_| ok("hello")))
 }
 
 #[test]
-fn a_host_whose_certificate_is_still_to_be_obtained_is_served_with_a_stand_in() {
+fn a_host_without_certificate_is_served_with_a_self_signed_placeholder() {
     let origin = greeting();
     let configuration = configuration();
     let files = missing(configuration.directory(), "new");
     let host = Host::new(GITLAB, &origin).certificate(&files).with("acme = true");
     let gatepost = Gatepost::start(configuration.host(host));
-    let refused = Tls::to(GITLAB).connect(gatepost.https()).map(|_| ()).unwrap_err();
-    assert!(refused.to_string().contains("certificate"), "{refused}");
+    let rejected = Tls::to(GITLAB).connect(gatepost.https()).map(|_| ()).unwrap_err();
+    assert!(rejected.to_string().contains("certificate"), "{rejected}");
     assert_eq!(gatepost.plain_client_of(GITLAB).get("/a").status(), 301);
     gatepost.wait_stderr(|log| log.contains("no certificate for gitlab.test was obtained"));
     gatepost.wait_stderr(|log| log.contains("see that this machine can reach it"));
@@ -55,7 +57,7 @@ fn a_host_whose_certificate_is_still_to_be_obtained_is_served_with_a_stand_in() 
 }
 
 #[test]
-fn a_certificate_of_an_authority_takes_the_place_of_a_stand_in_even_if_it_lacks_a_name() {
+fn a_ca_certificate_replaces_the_placeholder_even_if_it_lacks_a_name() {
     let origin = greeting();
     let port = ReservedPort::new();
     let configuration = configuration().process(&format!("[status]\nlisten = [\"{}\"]", port.address()));
@@ -63,20 +65,21 @@ fn a_certificate_of_an_authority_takes_the_place_of_a_stand_in_even_if_it_lacks_
     let host = Host::new(GITLAB, &origin).certificate(&files).with("aliases = [\"git.test\"]\nacme = true");
     let gatepost = Gatepost::start(configuration.host(host));
     let metrics = || Client::plain(port.address(), "localhost").get("/metrics").text();
-    let end = || metrics().lines().find(|line| line.contains("new.crt")).map(|line| line.ends_with(" 0"));
-    assert_eq!(end(), Some(true), "who watches ends learns that nobody trusts it");
-    gatepost.hang_up();
+    let has_zero_expiry =
+        || metrics().lines().find(|line| line.contains("new.crt")).map(|line| line.ends_with(" 0"));
+    assert_eq!(has_zero_expiry(), Some(true), "the metric of an untrusted placeholder is 0");
+    gatepost.send_sighup();
     gatepost.wait_stderr(|log| log.matches("no certificate for").count() == 2);
     gatepost.wait_stderr(|log| !log.contains("new.crt: "));
     let leaf = certs::leaf(&[GITLAB]);
     leaf.write(files.certificate.parent().unwrap(), "new");
     gatepost.wait_stderr(|log| log.contains("new.crt: the certificate is not for git.test"));
     assert_eq!(gatepost.client_of(GITLAB).get("/").status(), 200);
-    assert_eq!(end(), Some(false));
+    assert_eq!(has_zero_expiry(), Some(false));
 }
 
 #[test]
-fn failures_of_certificates_with_the_same_name_are_kept_apart() {
+fn failure_histories_of_files_with_the_same_name_are_separate() {
     let origin = greeting();
     let configuration = configuration();
     let directory = configuration.directory().to_owned();
@@ -87,23 +90,23 @@ fn failures_of_certificates_with_the_same_name_are_kept_apart() {
     };
     let gatepost = Gatepost::start(configuration.host(host(GITLAB)).host(host(MATTERMOST)));
     gatepost.wait_stderr(|log| log.matches("no certificate for").count() == 2);
-    let kept = || fs::read_dir(directory.join("state")).map_or(0, Iterator::count);
-    eventually(SOON, || kept() == 2);
+    let failure_files = || fs::read_dir(directory.join("state")).map_or(0, Iterator::count);
+    eventually(TIMEOUT, || failure_files() == 2);
 }
 
 #[test]
-fn a_certificate_that_is_not_due_is_left_alone() {
+fn a_certificate_that_is_not_due_is_not_renewed() {
     let origin = greeting();
     let configuration = configuration();
     let valid = certs::leaf(&[GITLAB]).write(configuration.directory(), "valid");
-    let due = certs::ending_in(10, &[MATTERMOST]).write(configuration.directory(), "due");
+    let due = certs::expiring_in(10, &[MATTERMOST]).write(configuration.directory(), "due");
     let before = fs::read(&due.certificate).unwrap();
     let gatepost = Gatepost::start(
         configuration
             .host(Host::new(GITLAB, &origin).certificate(&valid).with("acme = true"))
             .host(Host::new(MATTERMOST, &origin).certificate(&due).with("acme = true")),
     );
-    // They are looked after in this order, so the first has had its turn.
+    // Certificates are processed in this order, so the first one has been checked by now.
     gatepost.wait_stderr(|log| log.contains("no certificate for mattermost.test was obtained"));
     gatepost.wait_stderr(|log| log.contains("the one in use stays; it expires in"));
     gatepost.wait_stderr(|log| !log.contains("no certificate for gitlab.test"));
@@ -112,12 +115,12 @@ fn a_certificate_that_is_not_due_is_left_alone() {
 }
 
 #[test]
-fn a_pair_that_does_not_fit_is_no_reason_not_to_start_where_another_is_obtained() {
+fn a_mismatched_pair_does_not_prevent_startup_with_acme() {
     let origin = greeting();
     let configuration = configuration();
-    let one = certs::leaf(&[GITLAB]).write(configuration.directory(), "one");
-    let other = certs::leaf(&[GITLAB]).write(configuration.directory(), "other");
-    let mixed = Files { certificate: one.certificate, key: other.key };
+    let first = certs::leaf(&[GITLAB]).write(configuration.directory(), "one");
+    let second = certs::leaf(&[GITLAB]).write(configuration.directory(), "other");
+    let mixed = Files { certificate: first.certificate, key: second.key };
     let host = Host::new(GITLAB, &origin).certificate(&mixed).with("acme = true");
     let gatepost = Gatepost::start(configuration.host(host));
     gatepost.wait_stderr(|log| log.contains("does not belong to the certificate"));
@@ -125,35 +128,36 @@ fn a_pair_that_does_not_fit_is_no_reason_not_to_start_where_another_is_obtained(
 }
 
 #[test]
-fn an_authority_that_asks_for_patience_gets_it() {
-    let busy =
-        Origin::tcp(answers(|_| reply("503 Service Unavailable", &[("Retry-After", "7200")], "maintenance")));
-    // The program itself speaks TLS for the authority.
-    let authority = Gatepost::with_host(Host::new("localhost", &busy));
+fn retry_after_of_the_acme_server_is_honored() {
+    let unavailable = Origin::tcp(responds(|_| {
+        response_bytes("503 Service Unavailable", &[("Retry-After", "7200")], "maintenance")
+    }));
+    // Another proxy terminates TLS for the ACME server.
+    let acme_server = Gatepost::with_host(Host::new("localhost", &unavailable));
     let origin = greeting();
-    let configuration = configuration_for(&format!("https://localhost:{}/directory", authority.https().port()));
+    let configuration = configuration_for(&format!("https://localhost:{}/directory", acme_server.https().port()));
     let host =
         Host::new(GITLAB, &origin).certificate(&missing(configuration.directory(), "new")).with("acme = true");
     let gatepost = Gatepost::start(configuration.host(host));
     gatepost.wait_stderr(|log| log.contains("it answers with status 503"));
     gatepost.wait_stderr(|log| log.contains("The next attempt is in 120 minutes"));
-    assert_eq!(busy.requests().len(), 1);
+    assert_eq!(unavailable.requests().len(), 1);
 }
 
 #[test]
-fn check_warns_of_a_directory_where_no_certificate_can_be_stored() {
+fn check_warns_about_an_unwritable_certificate_directory() {
     let origin = greeting();
     let configuration = configuration();
-    let closed = configuration.directory().join("closed");
-    fs::create_dir(&closed).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
-    let host = Host::new(GITLAB, &origin).certificate(&missing(&closed, "new")).with("acme = true");
-    // Root may do everything; the account that it would serve as may not.
+    let unwritable = configuration.directory().join("closed");
+    fs::create_dir(&unwritable).unwrap();
+    fs::set_permissions(&unwritable, fs::Permissions::from_mode(0o555)).unwrap();
+    let host = Host::new(GITLAB, &origin).certificate(&missing(&unwritable, "new")).with("acme = true");
+    // Root can write everywhere; the account that the proxy would change to cannot.
     let configuration =
         if Uid::effective().is_root() { configuration.process("user = \"nobody\"") } else { configuration };
-    let finished = configuration.host(host).check();
-    assert_eq!(finished.code, Some(0), "{finished:?}");
-    let told = format!("warning: {}: ", closed.display());
-    assert!(finished.stderr.contains(&told), "{finished:?}");
-    assert!(finished.stderr.contains("certificates cannot be obtained; let it (chgrp"), "{finished:?}");
+    let output = configuration.host(host).check();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let warning = format!("warning: {}: ", unwritable.display());
+    assert!(output.stderr.contains(&warning), "{output:?}");
+    assert!(output.stderr.contains("certificates cannot be obtained; let it (chgrp"), "{output:?}");
 }

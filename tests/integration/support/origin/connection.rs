@@ -1,24 +1,24 @@
-//! One connection of an application, as its script sees it: whatever is read is recorded.
+//! One connection of a scripted upstream; everything read is recorded.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Record;
-use crate::support::cue::Cued;
+use super::OriginState;
 use crate::support::message::{Fields, Head, Message};
+use crate::support::signal::TestSignalReceiver;
 use crate::support::socket::Duplex;
 use crate::support::wire::{Sender, Wire};
 
-/// A connection to the application.
-pub struct Conversation {
+/// A connection accepted by an upstream.
+pub struct OriginConnection {
     pub wire: Wire,
     number: usize,
-    record: Arc<Record>,
+    state: Arc<OriginState>,
 }
 
-/// A complete request, and the connection it came on (the first is 0).
+/// A complete request with the number of its connection; the first is 0.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub connection: usize,
@@ -28,25 +28,25 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request target as text.
+    /// Returns the request target as text.
     pub fn target(&self) -> String {
         String::from_utf8_lossy(self.head.target()).into_owned()
     }
 }
 
-impl Conversation {
-    pub(super) fn new(socket: Arc<dyn Duplex>, number: usize, record: Arc<Record>) -> Conversation {
-        Conversation { wire: Wire::new(socket), number, record }
+impl OriginConnection {
+    pub(super) fn new(socket: Arc<dyn Duplex>, number: usize, state: Arc<OriginState>) -> OriginConnection {
+        OriginConnection { wire: Wire::new(socket), number, state }
     }
 
-    /// Which connection of the application this is; the first is 0.
+    /// Returns the number of this connection; the first is 0.
     pub fn number(&self) -> usize {
         self.number
     }
 
     pub fn read_head(&mut self) -> io::Result<Head> {
         let head = self.wire.read_head()?;
-        self.record.heads.lock().unwrap().push(head.clone());
+        self.state.heads.lock().unwrap().push(head.clone());
         Ok(head)
     }
 
@@ -55,12 +55,12 @@ impl Conversation {
         self.read_rest_of(head)
     }
 
-    /// Reads the body that belongs to a head that was read before.
+    /// Reads the body of a request whose head was read before.
     pub fn read_rest_of(&mut self, head: Head) -> io::Result<Request> {
         let framing = head.request_framing()?;
         let Message { head, body, trailers } = self.wire.read_body(head, framing)?;
         let request = Request { connection: self.number, head, body, trailers };
-        self.record.requests.lock().unwrap().push(request.clone());
+        self.state.requests.lock().unwrap().push(request.clone());
         Ok(request)
     }
 
@@ -72,31 +72,32 @@ impl Conversation {
         self.wire.sender()
     }
 
-    /// Makes the end of this connection, which comes with the end of the script, a reset.
+    /// Makes the close at the end of the script a reset.
     pub fn reset_on_close(&self) -> io::Result<()> {
         self.wire.set_reset_on_close()
     }
 
-    /// Waits for the test's cue; the script ends if the test is over first.
-    pub fn wait_for(&self, cued: &Cued) -> io::Result<()> {
-        while !self.record.closing.load(Ordering::SeqCst) {
-            if cued.comes_within(STEP) {
+    /// Waits for a [`TestSignal`](crate::support::signal::TestSignal); fails, which ends the script, once the
+    /// origin is dropped.
+    pub fn wait_for(&self, signal: &TestSignalReceiver) -> io::Result<()> {
+        while !self.state.closing.load(Ordering::SeqCst) {
+            if signal.arrives_within(POLL_INTERVAL) {
                 return Ok(());
             }
         }
         Err(io::Error::other("the test is over"))
     }
 
-    /// Waits until the peer closes, however long that takes; what it sends meanwhile is dropped.
+    /// Waits until the peer closes the connection and discards what it sends.
     pub fn wait_for_close(&mut self) -> io::Result<()> {
-        self.wire.set_patience(PATIENCE)?;
+        self.wire.set_receive_timeout(MAX_WAIT)?;
         while !self.wire.read_some()?.is_empty() {}
         Ok(())
     }
 
-    /// Sends back whatever comes, until the peer finishes.
+    /// Echoes all data until the peer closes its sending direction.
     pub fn echo(&mut self) -> io::Result<()> {
-        self.wire.set_patience(PATIENCE)?;
+        self.wire.set_receive_timeout(MAX_WAIT)?;
         loop {
             let piece = self.wire.read_some()?;
             if piece.is_empty() {
@@ -107,8 +108,8 @@ impl Conversation {
     }
 }
 
-/// Time between two looks at whether the test is over.
-const STEP: Duration = Duration::from_millis(10);
+/// Interval between two checks whether the origin is dropped.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Longer than any test; the end of the origin ends the wait as well.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than any test; dropping the origin ends the wait as well.
+const MAX_WAIT: Duration = Duration::from_secs(120);

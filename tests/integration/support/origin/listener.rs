@@ -1,4 +1,4 @@
-//! Where an application listens: a TCP port or a socket file.
+//! Listening socket of a scripted upstream: TCP or unix.
 
 use std::fmt;
 use std::io;
@@ -9,22 +9,22 @@ use std::sync::Arc;
 
 use crate::support::socket::{Duplex, prepare_tcp, prepare_unix};
 
-/// The address of an application; displays as the configuration writes it.
+/// The address of an upstream; its `Display` is the value of `upstream` in the configuration.
 #[derive(Debug, Clone)]
 pub enum Upstream {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
-pub(super) enum Door {
+pub(super) enum OriginListener {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
 impl Upstream {
-    /// Connects and goes away, so that an accept that waits returns.
-    pub(super) fn knock(&self) {
-        // Nobody needs to answer: if this fails, nobody waits any more.
+    /// Connects and disconnects, so that a blocked `accept` returns.
+    pub(super) fn unblock_accept(&self) {
+        // A failure means that the listener is closed, so no `accept` is blocked.
         match self {
             Upstream::Tcp(address) => drop(TcpStream::connect(address)),
             Upstream::Unix(path) => drop(UnixStream::connect(path)),
@@ -41,11 +41,11 @@ impl fmt::Display for Upstream {
     }
 }
 
-impl Door {
+impl OriginListener {
     pub(super) fn upstream(&self) -> Upstream {
         match self {
-            Door::Tcp(listener) => Upstream::Tcp(listener.local_addr().unwrap()),
-            Door::Unix(listener) => {
+            OriginListener::Tcp(listener) => Upstream::Tcp(listener.local_addr().unwrap()),
+            OriginListener::Unix(listener) => {
                 Upstream::Unix(listener.local_addr().unwrap().as_pathname().unwrap().to_owned())
             }
         }
@@ -53,12 +53,12 @@ impl Door {
 
     pub(super) fn accept(&self) -> io::Result<Arc<dyn Duplex>> {
         match self {
-            Door::Tcp(listener) => {
+            OriginListener::Tcp(listener) => {
                 let (stream, _) = listener.accept()?;
                 prepare_tcp(&stream)?;
                 Ok(Arc::new(stream))
             }
-            Door::Unix(listener) => {
+            OriginListener::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
                 prepare_unix(&stream)?;
                 Ok(Arc::new(stream))

@@ -1,26 +1,26 @@
-//! A ClientHello made by hand, of versions that no library speaks any more.
+//! Handwritten ClientHello for TLS versions that no library implements any more.
 
-/// What a client says first, as a handshake message (RFC 5246 section 7.4.1.2, RFC 8422).
+/// ClientHello handshake message (RFC 5246 section 7.4.1.2, RFC 8422).
 #[derive(Debug, Clone, Copy)]
-pub struct Hello<'a> {
-    /// The highest version that the client knows, such as `0x0301` for TLS 1.0.
+pub struct ClientHello<'a> {
+    /// Highest version that the client supports, such as `0x0301` for TLS 1.0.
     pub version: u16,
-    /// The host; left out if it is an address.
+    /// Host name for SNI; omitted if it is an IP address.
     pub name: &'a str,
-    /// What the client's last Finished said, if this is for a handshake within a connection (RFC 5746).
+    /// `verify_data` of the client's last Finished message, for renegotiation (RFC 5746).
     pub last_finished: &'a [u8],
 }
 
-impl Hello<'_> {
-    /// The message, without the header of a record.
+impl ClientHello<'_> {
+    /// Encodes the message without a record header.
     pub fn message(&self) -> Vec<u8> {
         let body = [
             &self.version.to_be_bytes()[..],
-            // Random by name only; no secret is ever made from it.
+            // The random value may be constant: the handshake is never completed.
             &[0x5a; 32],
             &[0],
             &with_length::<2>(&numbers(&SUITES)),
-            // No compression.
+            // Compression methods: null only.
             &[1, 0],
             &with_length::<2>(&self.extensions()),
         ]
@@ -28,9 +28,9 @@ impl Hello<'_> {
         [&[CLIENT_HELLO][..], &with_length::<3>(&body)].concat()
     }
 
-    /// The message in a record of its own, for the beginning of a connection.
+    /// Encodes the message in its own record, for the start of a connection.
     pub fn record(&self) -> Vec<u8> {
-        // The record's version is the oldest, for servers that are older than the message.
+        // The record version is 3.1, because servers older than the message version accept it.
         [&[HANDSHAKE, 3, 1][..], &with_length::<2>(&self.message())].concat()
     }
 
@@ -40,10 +40,10 @@ impl Hello<'_> {
         let named = if is_name { extension(0, &with_length::<2>(&server_name)) } else { Vec::new() };
         let others = [
             extension(10, &with_length::<2>(&numbers(&GROUPS))),
-            // Points are not compressed.
+            // Point formats: uncompressed only.
             extension(11, &[1, 0]),
             extension(13, &with_length::<2>(&numbers(&SIGNATURES))),
-            // The extended master secret, which must not be missing when it was there before (RFC 7627).
+            // Extended master secret: required in a renegotiation if the first handshake used it (RFC 7627).
             extension(23, &[]),
             extension(0xff01, &with_length::<1>(self.last_finished)),
         ];
@@ -55,7 +55,7 @@ fn extension(kind: u16, content: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes()[..], &with_length::<2>(content)].concat()
 }
 
-/// The content behind its length, which has so many bytes.
+/// Prefixes the content with its length in `BYTES` bytes.
 fn with_length<const BYTES: usize>(content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     [&length[length.len() - BYTES..], content].concat()
@@ -65,15 +65,15 @@ fn numbers(numbers: &[u16]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
 }
 
-/// Types of records and of messages.
+/// Record and message types.
 pub const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 
-/// Of TLS 1.2, then those that older versions have: ECDHE and plain RSA, with AES and with 3DES.
+/// Cipher suites of TLS 1.2, then those that older versions have: ECDHE and plain RSA, with AES and 3DES.
 const SUITES: [u16; 11] = [0xc02b, 0xc02f, 0xc02c, 0xc030, 0xc009, 0xc013, 0xc00a, 0xc014, 0x002f, 0x0035, 0x000a];
 
 /// X25519, P-256, P-384.
 const GROUPS: [u16; 3] = [29, 23, 24];
 
-/// ECDSA and RSA, with SHA-256 and, as before TLS 1.2, SHA-1.
+/// ECDSA and RSA with SHA-256, and with SHA-1 for versions before TLS 1.2.
 const SIGNATURES: [u16; 5] = [0x0403, 0x0804, 0x0401, 0x0203, 0x0201];

@@ -1,27 +1,27 @@
-//! nginx's variables in headers: what the application receives, and what clients do.
+//! nginx variables in request and response headers.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::support::certs::clients::ClientAuthority;
+use crate::support::certs::clients::ClientCa;
 use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Head;
-use crate::support::origin::{Origin, answers, ok, switches_and_echoes};
+use crate::support::origin::{Origin, ok, responds, upgrades_and_echoes};
 use crate::support::socket::connect;
 use crate::support::tls::Tls;
 
-/// An HTTPS host whose header `X-A`, for the application, is a template.
+/// An HTTPS host that sets the request header `X-A` to a template.
 fn host(origin: &Origin, template: &str) -> Host {
     Host::new(GITLAB, origin).with(&format!("request_headers = {{ \"X-A\" = {template:?} }}"))
 }
 
-/// The head that reaches the application when a client sends a request with these header lines.
+/// Returns the head forwarded for a request with these header lines.
 fn head_of(template: &str, target: &str, fields: &[&str]) -> Head {
-    let origin = Origin::tcp(answers(|_| ok("")));
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, template));
     gatepost.client().get_with(target, fields);
     origin.only_request().head
@@ -34,14 +34,14 @@ fn expect(template: &str, fields: &[&str], expected: &str) {
 }
 
 #[test]
-fn text_and_variables_make_one_value() {
+fn text_and_variables_are_concatenated() {
     expect("$scheme://$host${request_uri}!", &[], "https://gitlab.test/a%20b/c?Page=2&token=s!");
     expect("$request_method $uri $args $arg_page$is_args", &[], "GET /a b/c Page=2&token=s 2?");
     expect("$filtered_request_uri", &[], "/a%20b/c?Page=2&token=[FILTERED]");
 }
 
 #[test]
-fn variables_tell_about_the_connection() {
+fn connection_and_tls_variables_have_values() {
     expect("$remote_addr $server_addr $realip_remote_addr", &[], "127.0.0.1 127.0.0.1 127.0.0.1");
     expect("$ssl_protocol $ssl_cipher $ssl_session_reused", &[], "TLSv1.3 TLS_AES_256_GCM_SHA384 .");
     expect("$ssl_curve", &[], "X25519MLKEM768");
@@ -50,7 +50,7 @@ fn variables_tell_about_the_connection() {
 }
 
 #[test]
-fn variables_tell_what_the_client_sent() {
+fn header_cookie_and_user_variables_have_values() {
     expect("$http_x_b|$http_host", &["X-B: 1", "X-B: 2"], "1, 2|gitlab.test");
     expect("$cookie_session|$remote_user", &["Cookie: a=1; session=x", "Authorization: Basic cm9vdDp4"], "x|root");
     expect("$proxy_add_x_forwarded_for", &["X-Forwarded-For: 10.0.0.1"], "10.0.0.1, 127.0.0.1");
@@ -59,23 +59,24 @@ fn variables_tell_what_the_client_sent() {
 }
 
 #[test]
-fn the_time_and_the_number_of_a_request_are_its_own() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn each_request_has_its_own_request_id_and_time() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "t=${msec} $request_id $time_iso8601"));
     let mut client = gatepost.client();
     client.get("/");
     client.get("/");
     let values: Vec<String> =
         origin.requests().iter().map(|request| request.head.value("x-a").unwrap().to_owned()).collect();
-    let form = Regex::new(r"^t=\d{10}\.\d{3} [0-9a-f]{32} \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$").unwrap();
-    assert!(values.iter().all(|value| form.is_match(value)), "{values:?}");
-    let id = |value: &str| value.split(' ').nth(1).unwrap().to_owned();
-    assert_ne!(id(&values[0]), id(&values[1]));
+    let pattern =
+        Regex::new(r"^t=\d{10}\.\d{3} [0-9a-f]{32} \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$").unwrap();
+    assert!(values.iter().all(|value| pattern.is_match(value)), "{values:?}");
+    let request_id = |value: &str| value.split(' ').nth(1).unwrap().to_owned();
+    assert_ne!(request_id(&values[0]), request_id(&values[1]));
 }
 
 #[test]
-fn the_host_is_named_without_its_port_and_in_lower_case() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn host_variable_is_lower_case_without_port() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "$host:$server_port"));
     Client::tls(gatepost.https(), &Tls::to(GITLAB), "GitLab.test:8443").get("/");
     let port = gatepost.https().port();
@@ -83,7 +84,7 @@ fn the_host_is_named_without_its_port_and_in_lower_case() {
 }
 
 #[test]
-fn a_header_whose_value_is_empty_is_not_sent_not_even_the_clients_own() {
+fn a_header_with_an_empty_value_is_removed() {
     let head = head_of("$http_x_b", "/", &["X-A: forged"]);
     assert!(!head.has("x-a"));
     let head = head_of("$cookie_none", "/", &["X-A: forged", "X-B: b"]);
@@ -91,28 +92,28 @@ fn a_header_whose_value_is_empty_is_not_sent_not_even_the_clients_own() {
 }
 
 #[test]
-fn a_line_break_in_a_decoded_path_makes_no_second_header() {
+fn a_line_break_in_a_decoded_path_cannot_inject_a_header() {
     let head = head_of("$uri", "/a%0d%0aX-Admin:%20yes", &[]);
     assert!(!head.has("x-a"));
     assert!(!head.has("x-admin"));
 }
 
 #[test]
-fn two_dollars_are_one_and_need_no_request() {
+fn two_dollar_signs_are_a_literal_dollar_sign() {
     expect("costs 5$$", &[], "costs 5$");
 }
 
 #[test]
-fn http2_has_the_same_variables() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn http2_requests_have_the_same_variables() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let gatepost = Gatepost::with_host(host(&origin, "$http_host $server_protocol $http2 $host"));
     gatepost.http2().get("/");
     assert_eq!(origin.only_request().head.value("x-a"), Some("gitlab.test HTTP/2.0 h2 gitlab.test"));
 }
 
 #[test]
-fn a_plain_connection_has_no_tls_to_tell_of() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn tls_variables_are_empty_on_a_plain_connection() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let lines = r#"request_headers = { "X-A" = "$scheme[$https$ssl_protocol$ssl_client_verify]" }"#;
     let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).with(lines));
     gatepost.plain_client_of(GITLAB).get("/");
@@ -120,8 +121,8 @@ fn a_plain_connection_has_no_tls_to_tell_of() {
 }
 
 #[test]
-fn the_application_can_be_told_another_host() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn the_host_header_can_be_overridden() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let lines = r#"request_headers = { "Host" = "$host:$server_port", "X-Forwarded-Proto" = "$scheme" }"#;
     let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with(lines));
     gatepost.client().get("/");
@@ -131,32 +132,32 @@ fn the_application_can_be_told_another_host() {
 }
 
 #[test]
-fn answers_can_repeat_what_the_request_said() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn response_headers_can_use_request_variables() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host = Host::new(GITLAB, &origin)
         .with(r#"response_headers = { "Access-Control-Allow-Origin" = "$http_origin", "X-Id" = "$request_id" }"#)
         .route("exact = \"/own\"\nrespond = { body = \"own\" }");
     let gatepost = Gatepost::with_host(host);
     let mut client = gatepost.client();
     for target in ["/", "/own"] {
-        let answer = client.get_with(target, &["Origin: https://a.test"]);
-        assert_eq!(answer.head.value("access-control-allow-origin"), Some("https://a.test"), "{target}");
-        assert_eq!(answer.head.value("x-id").unwrap().len(), 32);
+        let response = client.get_with(target, &["Origin: https://a.test"]);
+        assert_eq!(response.head.value("access-control-allow-origin"), Some("https://a.test"), "{target}");
+        assert_eq!(response.head.value("x-id").unwrap().len(), 32);
         assert!(!client.get(target).head.has("access-control-allow-origin"));
     }
 }
 
 #[test]
-fn the_opening_of_a_tunnel_carries_the_headers_too() {
-    let origin = Origin::tcp(switches_and_echoes());
+fn upgrade_requests_carry_configured_headers() {
+    let origin = Origin::tcp(upgrades_and_echoes());
     let gatepost = Gatepost::with_host(host(&origin, "$http_upgrade, $connection_upgrade"));
     assert_eq!(gatepost.client().upgrade("/", "websocket").status(), 101);
     assert_eq!(origin.only_request().head.value("x-a"), Some("websocket, upgrade"));
 }
 
 #[test]
-fn a_trusted_balancer_and_the_client_it_speaks_for_have_variables_of_their_own() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn remote_addr_is_the_client_and_realip_remote_addr_the_load_balancer() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host = host(&origin, "$remote_addr|$remote_port|$realip_remote_addr|$proxy_add_x_forwarded_for")
         .with(r#"client_address = { trusted = ["127.0.0.1"], from = "X-Forwarded-For" }"#);
     let gatepost = Gatepost::with_host(host);
@@ -166,8 +167,8 @@ fn a_trusted_balancer_and_the_client_it_speaks_for_have_variables_of_their_own()
 }
 
 #[test]
-fn a_proxy_header_has_variables_whether_or_not_its_writer_is_trusted() {
-    let origin = Origin::tcp(answers(|_| ok("")));
+fn proxy_protocol_variables_do_not_require_a_trusted_peer() {
+    let origin = Origin::tcp(responds(|_| ok("")));
     let host =
         host(&origin, "$proxy_protocol_addr:$proxy_protocol_port $remote_addr").with("proxy_protocol = true");
     let gatepost = Gatepost::with_host(host);
@@ -178,34 +179,36 @@ fn a_proxy_header_has_variables_whether_or_not_its_writer_is_trusted() {
 }
 
 #[test]
-fn a_clients_certificate_can_be_told_to_the_application() {
-    let origin = Origin::tcp(answers(|_| ok("")));
-    let authority = ClientAuthority::new("Clients");
+fn client_certificate_variables_are_forwarded() {
+    let origin = Origin::tcp(responds(|_| ok("")));
+    let client_ca = ClientCa::new("Clients");
     let configuration = Configuration::new();
-    let ca = authority.write(configuration.directory());
+    let ca = client_ca.write(configuration.directory());
     let template = "$ssl_client_verify|$ssl_client_s_dn|$ssl_client_i_dn|$ssl_client_serial|\
                     $ssl_client_fingerprint|$ssl_client_cert|$ssl_client_escaped_cert";
     let host =
         host(&origin, template).with(&format!("client_certificates = {{ verify = \"required\", ca = {ca:?} }}"));
     let gatepost = Gatepost::start(configuration.host(host));
-    Client::tls(gatepost.https(), &Tls::to(GITLAB).showing(&authority.client("jane")), GITLAB).get("/");
+    Client::tls(gatepost.https(), &Tls::to(GITLAB).with_client_certificate(&client_ca.client("jane")), GITLAB)
+        .get("/");
     let value = origin.only_request().head.value("x-a").unwrap().to_owned();
-    let form = Regex::new(
+    let pattern = Regex::new(
         "^SUCCESS\\|[^|]*CN=jane[^|]*\\|[^|]*CN=Clients[^|]*\\|[0-9A-F]+\\|[0-9a-f]{40}\\|\
          -----BEGIN CERTIFICATE----- [^|]+ -----END CERTIFICATE-----\\|-----BEGIN%20CERTIFICATE-----%0A[^|]+$",
     );
-    assert!(form.unwrap().is_match(&value), "{value}");
+    assert!(pattern.unwrap().is_match(&value), "{value}");
 }
 
 #[test]
-fn a_certificate_on_several_lines_is_no_header() {
-    let origin = Origin::tcp(answers(|_| ok("")));
-    let authority = ClientAuthority::new("Clients");
+fn a_header_with_a_multi_line_certificate_is_not_sent() {
+    let origin = Origin::tcp(responds(|_| ok("")));
+    let client_ca = ClientCa::new("Clients");
     let configuration = Configuration::new();
-    let ca = authority.write(configuration.directory());
+    let ca = client_ca.write(configuration.directory());
     let host = host(&origin, "$ssl_client_raw_cert")
         .with(&format!("client_certificates = {{ verify = \"required\", ca = {ca:?} }}"));
     let gatepost = Gatepost::start(configuration.host(host));
-    Client::tls(gatepost.https(), &Tls::to(GITLAB).showing(&authority.client("jane")), GITLAB).get("/");
+    Client::tls(gatepost.https(), &Tls::to(GITLAB).with_client_certificate(&client_ca.client("jane")), GITLAB)
+        .get("/");
     assert!(!origin.only_request().head.has("x-a"));
 }

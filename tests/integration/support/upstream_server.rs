@@ -1,7 +1,7 @@
-//! An application that speaks what scripts cannot: HTTP/2 as gRPC uses it, and TLS.
+//! Upstream server for HTTP/2 with gRPC trailers, and for TLS.
 //!
-//! What it does with a request is said by the path; see [`call`]. Over TLS it also speaks HTTP/1.1, and then
-//! answers every request with its path, or switches protocols and sends every byte back.
+//! The request path selects the behaviour; see [`call`]. Over TLS the server also supports HTTP/1.1: it
+//! responds to every request with its path, or accepts an upgrade and echoes.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -22,63 +22,63 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// A running application. Dropping it ends its connections.
-pub struct Application {
+/// A running upstream. Dropping it closes its connections.
+pub struct UpstreamServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What it has seen.
+/// Connections and requests received so far.
 #[derive(Default)]
-pub struct Seen {
+pub struct UpstreamRecord {
     pub connections: usize,
     /// Connections that resumed an earlier TLS session.
     pub resumed: usize,
-    /// Connections that showed a certificate.
-    pub identified: usize,
+    /// Connections with a client certificate.
+    pub with_certificate: usize,
     pub requests: Vec<request::Parts>,
-    /// Why streams ended before their time.
+    /// Reasons of the streams that were reset.
     pub resets: Vec<Reason>,
 }
 
-struct Shared {
+struct SharedState {
     tls: Option<TlsAcceptor>,
-    most_streams: u32,
-    seen: Mutex<Seen>,
+    max_streams: u32,
+    record: Mutex<UpstreamRecord>,
 }
 
-type Outcome = Result<(), h2::Error>;
+type StreamResult = Result<(), h2::Error>;
 
-impl Application {
+impl UpstreamServer {
     /// HTTP/2 without TLS.
-    pub fn h2c() -> Application {
-        Application::start(None, MANY)
+    pub fn h2c() -> UpstreamServer {
+        UpstreamServer::start(None, MAX_STREAMS)
     }
 
-    /// HTTP/2 without TLS that allows only so many requests at once.
-    pub fn h2c_allowing(most_streams: u32) -> Application {
-        Application::start(None, most_streams)
+    /// HTTP/2 without TLS, with this `SETTINGS_MAX_CONCURRENT_STREAMS`.
+    pub fn h2c_with_max_streams(max_streams: u32) -> UpstreamServer {
+        UpstreamServer::start(None, max_streams)
     }
 
-    /// TLS as configured.
-    pub fn tls(config: ServerConfig) -> Application {
-        Application::start(Some(TlsAcceptor::from(Arc::new(config))), MANY)
+    /// TLS with this configuration.
+    pub fn tls(config: ServerConfig) -> UpstreamServer {
+        UpstreamServer::start(Some(TlsAcceptor::from(Arc::new(config))), MAX_STREAMS)
     }
 
-    fn start(tls: Option<TlsAcceptor>, most_streams: u32) -> Application {
+    fn start(tls: Option<TlsAcceptor>, max_streams: u32) -> UpstreamServer {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { tls, most_streams, seen: Mutex::default() });
+        let shared = Arc::new(SharedState { tls, max_streams, record: Mutex::default() });
         let (stop, stopped) = oneshot::channel();
-        let of_thread = Arc::clone(&shared);
+        let shared_with_thread = Arc::clone(&shared);
         let thread = thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { accept_all(listener, of_thread, stopped).await });
+            runtime.block_on(async { accept_all(listener, shared_with_thread, stopped).await });
         });
-        Application { address, shared, stop: Some(stop), thread: Some(thread) }
+        UpstreamServer { address, shared, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -89,12 +89,12 @@ impl Application {
         self.address.port()
     }
 
-    pub fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.shared.seen.lock().unwrap()
+    pub fn record(&self) -> MutexGuard<'_, UpstreamRecord> {
+        self.shared.record.lock().unwrap()
     }
 }
 
-impl Drop for Application {
+impl Drop for UpstreamServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
@@ -105,21 +105,21 @@ impl Drop for Application {
     }
 }
 
-impl Shared {
-    fn note(&self, note: impl FnOnce(&mut Seen)) {
-        note(&mut self.seen.lock().unwrap());
+impl SharedState {
+    fn update(&self, update: impl FnOnce(&mut UpstreamRecord)) {
+        update(&mut self.record.lock().unwrap());
     }
 }
 
-/// Connections end when this does, because their set is dropped.
-async fn accept_all(listener: std::net::TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+/// Accepts connections until stopped. Returning drops the set of tasks, which closes all connections.
+async fn accept_all(listener: std::net::TcpListener, shared: Arc<SharedState>, mut stopped: oneshot::Receiver<()>) {
     let listener = TcpListener::from_std(listener).unwrap();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let (stream, _) = accepted.unwrap();
-                shared.note(|seen| seen.connections += 1);
+                shared.update(|record| record.connections += 1);
                 connections.spawn(serve(stream, Arc::clone(&shared)));
             }
             _ = &mut stopped => return,
@@ -127,17 +127,17 @@ async fn accept_all(listener: std::net::TcpListener, shared: Arc<Shared>, mut st
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, shared: Arc<SharedState>) {
     stream.set_nodelay(true).unwrap();
     let Some(acceptor) = &shared.tls else { return serve_http2(stream, &shared).await };
-    // The peer may refuse the certificate, which its test sees at its own end.
+    // The peer may reject the certificate; the test checks that on the side of the peer.
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let session = stream.get_ref().1;
     let is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
-    let is_identified = session.peer_certificates().is_some();
-    shared.note(|seen| {
-        seen.resumed += usize::from(is_resumed);
-        seen.identified += usize::from(is_identified);
+    let has_certificate = session.peer_certificates().is_some();
+    shared.update(|record| {
+        record.resumed += usize::from(is_resumed);
+        record.with_certificate += usize::from(has_certificate);
     });
     if session.alpn_protocol() == Some(b"h2") {
         serve_http2(stream, &shared).await;
@@ -146,22 +146,22 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: &Shared) {
+async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: &SharedState) {
     let upgrade = Mutex::new(None);
-    let answer = hyper::service::service_fn(|mut request: Request<hyper::body::Incoming>| {
+    let service = hyper::service::service_fn(|mut request: Request<hyper::body::Incoming>| {
         let switches = request.headers().contains_key("upgrade");
-        let mut reply = Response::new(http_body_util::Full::new(Bytes::from(request.uri().path().to_owned())));
+        let mut response = Response::new(http_body_util::Full::new(Bytes::from(request.uri().path().to_owned())));
         if switches {
             *upgrade.lock().unwrap() = Some(hyper::upgrade::on(&mut request));
-            *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            reply.headers_mut().insert("connection", HeaderValue::from_static("upgrade"));
-            reply.headers_mut().insert("upgrade", request.headers()["upgrade"].clone());
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            response.headers_mut().insert("connection", HeaderValue::from_static("upgrade"));
+            response.headers_mut().insert("upgrade", request.headers()["upgrade"].clone());
         }
-        shared.note(|seen| seen.requests.push(request.into_parts().0));
-        async move { Ok::<_, Infallible>(reply) }
+        shared.update(|record| record.requests.push(request.into_parts().0));
+        async move { Ok::<_, Infallible>(response) }
     });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
-    // The peer may leave as it likes, here and below.
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // The peer may disconnect at any time, here and below.
     let _ = connection.with_upgrades().await;
     let upgrade = upgrade.lock().unwrap().take();
     if let Some(upgrade) = upgrade
@@ -172,9 +172,9 @@ async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'stati
     }
 }
 
-async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<Shared>) {
+async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<SharedState>) {
     let mut builder = h2::server::Builder::new();
-    let Ok(mut connection) = builder.max_concurrent_streams(shared.most_streams).handshake(stream).await else {
+    let Ok(mut connection) = builder.max_concurrent_streams(shared.max_streams).handshake(stream).await else {
         return;
     };
     let mut calls = JoinSet::new();
@@ -183,17 +183,17 @@ async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<S
             accepted = connection.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
                 match request.uri().path() {
-                    "/dies" => return,
-                    "/says-goodbye" => connection.graceful_shutdown(),
+                    "/disconnects" => return,
+                    "/sends-goaway" => connection.graceful_shutdown(),
                     _ => {}
                 }
                 let (head, body) = request.into_parts();
                 let path = head.uri.path().to_owned();
-                shared.note(|seen| seen.requests.push(head));
+                shared.update(|record| record.requests.push(head));
                 let shared = Arc::clone(shared);
                 calls.spawn(async move {
                     if let Err(error) = call(&path, body, respond).await {
-                        shared.note(|seen| seen.resets.extend(error.reason()));
+                        shared.update(|record| record.resets.extend(error.reason()));
                     }
                 });
             }
@@ -202,16 +202,16 @@ async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<S
     }
 }
 
-/// What is done with a request for each path.
-async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>) -> Outcome {
+/// Handles a request according to its path.
+async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>) -> StreamResult {
     match path {
-        "/never-answers" => {
+        "/never-responds" => {
             let reason = poll_fn(|cx| respond.poll_reset(cx)).await?;
             Err(reason.into())
         }
         "/only-trailers" => {
-            let answer = Response::builder().header("grpc-status", "5").header("grpc-message", "none");
-            respond.send_response(answer.body(()).unwrap(), true).map(drop)
+            let response = Response::builder().header("grpc-status", "5").header("grpc-message", "none");
+            respond.send_response(response.body(()).unwrap(), true).map(drop)
         }
         "/collects" => {
             while let Some(piece) = body.data().await {
@@ -220,38 +220,38 @@ async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>
             respond.send_response(Response::new(()), true).map(drop)
         }
         "/resets" => {
-            let mut answer = respond.send_response(Response::new(()), false)?;
-            answer.send_data(Bytes::from_static(b"so far"), false)?;
-            // What has not been written when a stream is reset never is.
+            let mut response = respond.send_response(Response::new(()), false)?;
+            response.send_data(Bytes::from_static(b"so far"), false)?;
+            // Wait for request data first: data not yet written when a stream is reset is discarded.
             let _more = body.data().await;
-            answer.send_reset(Reason::ENHANCE_YOUR_CALM);
+            response.send_reset(Reason::ENHANCE_YOUR_CALM);
             Ok(())
         }
         "/counts" => {
-            let mut answer = respond.send_response(Response::new(()), false)?;
+            let mut response = respond.send_response(Response::new(()), false)?;
             for number in ["one", "two", "three"] {
-                answer.send_data(Bytes::from_static(number.as_bytes()), false)?;
+                response.send_data(Bytes::from_static(number.as_bytes()), false)?;
             }
-            answer.send_trailers(status("0"))
+            response.send_trailers(status("0"))
         }
         _ => echo(&mut body, respond.send_response(Response::new(()), false)?).await,
     }
 }
 
-/// Sends each piece back as it comes, and the trailers at the end.
-async fn echo(body: &mut RecvStream, mut answer: SendStream<Bytes>) -> Outcome {
+/// Echoes the request body piece by piece, then its trailers.
+async fn echo(body: &mut RecvStream, mut response: SendStream<Bytes>) -> StreamResult {
     while let Some(piece) = body.data().await {
         let piece = piece?;
         body.flow_control().release_capacity(piece.len())?;
-        answer.send_data(piece, false)?;
+        response.send_data(piece, false)?;
     }
     let mut trailers = status("0");
     trailers.extend(body.trailers().await?.unwrap_or_default());
-    answer.send_trailers(trailers)
+    response.send_trailers(trailers)
 }
 
 fn status(code: &'static str) -> HeaderMap {
     HeaderMap::from_iter([(http::HeaderName::from_static("grpc-status"), HeaderValue::from_static(code))])
 }
 
-const MANY: u32 = 250;
+const MAX_STREAMS: u32 = 250;

@@ -1,4 +1,4 @@
-//! Records of TLS 1.2 made by hand within a proper connection, for what a decent client never sends.
+//! Handwritten TLS 1.2 records within a connection established by rustls.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,50 +11,51 @@ use rustls::crypto::aws_lc_rs::cipher_suite::{
 use rustls::version::TLS12;
 use rustls::{ClientConnection, ConnectionTrafficSecrets};
 
-use super::hello::HANDSHAKE;
+use super::client_hello::HANDSHAKE;
 use super::socket::connect;
 use super::tls::Tls;
 
 /// A connection after its handshake.
-pub struct Records {
+pub struct TlsRecords {
     tcp: TcpStream,
     outgoing: Direction,
     incoming: Direction,
     last_finished: Vec<u8>,
 }
 
-/// A record that came.
+/// A received record.
 #[derive(Debug)]
-pub struct Record {
+pub struct TlsRecord {
     pub kind: u8,
     pub content: Vec<u8>,
 }
 
-/// AES-128-GCM as TLS 1.2 uses it (RFC 5288).
+/// Keys of one direction: AES-128-GCM of TLS 1.2 (RFC 5288).
 struct Direction {
     key: LessSafeKey,
     salt: [u8; 4],
     sequence: u64,
 }
 
-impl Records {
+impl TlsRecords {
     /// Connects over TLS 1.2 with AES-128-GCM.
-    pub fn connect(tls: &Tls, address: SocketAddr) -> io::Result<Records> {
+    pub fn connect(tls: &Tls, address: SocketAddr) -> io::Result<TlsRecords> {
         let suites = [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256];
         let tls = tls.clone().only(&TLS12).with_suites(&suites);
         let mut config = tls.config();
         config.enable_secret_extraction = true;
         let mut session = ClientConnection::new(Arc::new(config), tls.server_name()).map_err(io::Error::other)?;
         let mut tcp = connect(address)?;
-        let sent = shake_hands(&mut session, &mut tcp)?;
+        let sent = complete_handshake(&mut session, &mut tcp)?;
         let secrets = session.dangerous_extract_secrets().map_err(io::Error::other)?;
         let [outgoing, incoming] = [secrets.tx, secrets.rx].map(|(sequence, it)| Direction::new(&it, sequence));
-        // The first record under the new keys is the client's Finished: a header of four bytes, and its word.
+        // The first record under the new keys is the client's Finished: a header of four bytes, then
+        // `verify_data`.
         let last_finished = outgoing.open(0, HANDSHAKE, last_record(&sent))?[4..].to_vec();
-        Ok(Records { tcp, outgoing, incoming, last_finished })
+        Ok(TlsRecords { tcp, outgoing, incoming, last_finished })
     }
 
-    /// What the client's Finished said.
+    /// Returns `verify_data` of the client's Finished message.
     pub fn last_finished(&self) -> &[u8] {
         &self.last_finished
     }
@@ -65,9 +66,9 @@ impl Records {
         self.tcp.write_all(&[&[kind, 3, 3][..], &length, &sealed].concat())
     }
 
-    /// `None` when the peer has closed, with or without a word.
-    pub fn receive(&mut self) -> io::Result<Option<Record>> {
-        let mut head = [0; HEAD];
+    /// Reads a record, including alerts; returns `None` if the connection is closed or reset.
+    pub fn receive(&mut self) -> io::Result<Option<TlsRecord>> {
+        let mut head = [0; HEADER_LEN];
         match self.tcp.read_exact(&mut head) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
@@ -77,13 +78,15 @@ impl Records {
         self.tcp.read_exact(&mut sealed)?;
         let content = self.incoming.open(self.incoming.sequence, head[0], &sealed)?;
         self.incoming.sequence += 1;
-        Ok(Some(Record { kind: head[0], content }))
+        Ok(Some(TlsRecord { kind: head[0], content }))
     }
 }
 
 impl Direction {
     fn new(secrets: &ConnectionTrafficSecrets, sequence: u64) -> Direction {
-        let ConnectionTrafficSecrets::Aes128Gcm { key, iv } = secrets else { panic!("not the suite asked for") };
+        let ConnectionTrafficSecrets::Aes128Gcm { key, iv } = secrets else {
+            panic!("the negotiated cipher suite was not offered")
+        };
         let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, key.as_ref()).unwrap());
         Direction { key, salt: *iv.as_ref().first_chunk().unwrap(), sequence }
     }
@@ -113,14 +116,14 @@ impl Direction {
     }
 }
 
-/// What a record is sealed together with (RFC 5246 section 6.2.3.3).
+/// Returns the additional data of a record (RFC 5246 section 6.2.3.3).
 fn associated(sequence: u64, kind: u8, length: usize) -> Aad<Vec<u8>> {
     let length = u16::try_from(length).unwrap().to_be_bytes();
     Aad::from([&sequence.to_be_bytes()[..], &[kind, 3, 3], &length].concat())
 }
 
-/// Completes the handshake. Returns every byte that the client sent.
-fn shake_hands(session: &mut ClientConnection, tcp: &mut TcpStream) -> io::Result<Vec<u8>> {
+/// Completes the handshake. Returns all bytes sent by the client.
+fn complete_handshake(session: &mut ClientConnection, tcp: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut sent = Vec::new();
     while session.is_handshaking() || session.wants_write() {
         let before = sent.len();
@@ -138,11 +141,11 @@ fn shake_hands(session: &mut ClientConnection, tcp: &mut TcpStream) -> io::Resul
     Ok(sent)
 }
 
-/// The content of the last of several whole records.
+/// Returns the content of the last of several complete records.
 fn last_record(mut records: &[u8]) -> &[u8] {
     loop {
         let length = usize::from(u16::from_be_bytes([records[3], records[4]]));
-        let (record, rest) = records[HEAD..].split_at(length);
+        let (record, rest) = records[HEADER_LEN..].split_at(length);
         if rest.is_empty() {
             return record;
         }
@@ -150,9 +153,9 @@ fn last_record(mut records: &[u8]) -> &[u8] {
     }
 }
 
-/// Bytes before the content of a record: its type, a version, a length.
-const HEAD: usize = 5;
+/// Bytes of a record header: type, version, length.
+const HEADER_LEN: usize = 5;
 
-/// Types of records.
+/// Record types.
 pub const ALERT: u8 = 21;
 pub const APPLICATION_DATA: u8 = 23;
