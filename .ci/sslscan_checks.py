@@ -63,14 +63,20 @@ class SslscanChecks(unittest.TestCase):
 
 
 def scan(terms):
-    """What sslscan finds, as a tree."""
+    """Returns the `ssltest` element of sslscan's report.
+
+    sslscan exits with 0 also when it cannot connect, and reports an `error` element in place of the result.
+    """
     result = gatepost.directory() / "found.xml"
     command = [
         "sslscan", "--no-colour", f"--sni-name={scanned.NAME}", f"--xml={result}",
         f"127.0.0.1:{terms.port}",
     ]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT)
-    return ElementTree.parse(result).find("ssltest")
+    report = ElementTree.parse(result)
+    if (found := report.find("ssltest")) is None:
+        raise SystemExit(f"sslscan could not scan {terms.about}: {report.findtext('error')}")
+    return found
 
 
 # By their numbers (RFC 8446 section 4.2.7): P-256, P-384 and X25519. sslscan does not know X25519MLKEM768.

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import gatepost
 import scanned
+from testssl_findings import classify
 
 
 class TestsslChecks(unittest.TestCase):
@@ -21,7 +22,7 @@ class TestsslChecks(unittest.TestCase):
     def test_no_weakness_above_low_is_found_but_those_that_are_expected(self):
         for terms, found in self.scans:
             with self.subTest(terms.about):
-                weak = {it["id"]: it["finding"] for it in found if it["severity"] in ABOVE_LOW}
+                weak = found.weaknesses
                 surprises = {name: finding for name, finding in weak.items() if name not in EXPECTED[terms.about]}
                 self.assertEqual(surprises, {})
                 self.assertEqual(set(EXPECTED[terms.about]) - set(weak), set(), "expected, but found no longer")
@@ -30,13 +31,11 @@ class TestsslChecks(unittest.TestCase):
         # A scan that broke off would find nothing either.
         for terms, found in self.scans:
             with self.subTest(terms.about):
-                fine = {it["id"] for it in found if it["severity"] == "OK"}
-                self.assertEqual(set(LOOKED_FOR) - fine - set(EXPECTED[terms.about]), set())
-                unclear = {it["id"]: it["finding"] for it in found if it["severity"] not in CLEAR | ABOVE_LOW}
-                self.assertLessEqual(set(unclear), set(MAY_BE_UNCLEAR), unclear)
+                self.assertEqual(set(LOOKED_FOR) - found.passed - set(EXPECTED[terms.about]), set())
+                self.assertLessEqual(set(found.unclear), set(MAY_BE_UNCLEAR), found.unclear)
 
     def test_the_grade_is_the_best(self):
-        grades = [it["finding"] for _, found in self.scans for it in found if it["id"] == "overall_grade"]
+        grades = [found.texts["overall_grade"] for _, found in self.scans if "overall_grade" in found.texts]
         if not grades:
             self.skipTest("this version of testssl.sh gives no grades")
         self.assertLessEqual(set(grades), {"A", "A+"})
@@ -44,14 +43,14 @@ class TestsslChecks(unittest.TestCase):
     def test_no_client_is_refused_but_those_that_are_known_to_be_too_old(self):
         for terms, found in self.scans:
             with self.subTest(terms.about):
-                clients = {it["id"]: it["finding"] for it in found if it["id"].startswith(CLIENT)}
+                clients = {name: text for name, text in found.texts.items() if name.startswith(CLIENT)}
                 refused = {name.removeprefix(CLIENT) for name, finding in clients.items() if "No conn" in finding}
                 self.assertEqual(refused, set(OLD_CLIENTS[terms.about]))
                 self.assertGreater(len(clients), 20)
 
 
 def scan(terms):
-    """The findings of testssl.sh, each with its id and severity."""
+    """Returns the classified findings of a complete scan."""
     result = gatepost.directory() / "findings.json"
     command = [
         "testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip", "127.0.0.1",
@@ -61,12 +60,12 @@ def scan(terms):
     # Its exit code is the number of some of the findings.
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
     if not result.exists():
-        raise SystemExit(f"testssl.sh found nothing at all:\n{done.stdout}{done.stderr}")
-    return json.loads(result.read_text())
+        raise SystemExit(f"testssl.sh wrote no findings:\n{done.stdout}{done.stderr}")
+    found = classify(json.loads(result.read_text()))
+    if found.scan_problems:
+        raise SystemExit(f"testssl.sh could not scan {terms.about}: {found.scan_problems}")
+    return found
 
-
-ABOVE_LOW = {"MEDIUM", "HIGH", "CRITICAL"}
-CLEAR = {"OK", "INFO", "LOW"}
 
 # By the id of the finding: why it is none.
 NO_REVOCATION = {"cert_revocation": "the throw-away certificate names no list of revoked ones"}
