@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pebble issues certificates to Gatepost: the first, the next, none, and one to certbot through Gatepost's files."""
+"""Pebble issues certificates to Gatepost, renews them, and issues one to certbot through files that Gatepost serves."""
 
 import os
 import pwd
@@ -15,198 +15,210 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-import gatepost
-import pebble
+from harness import gatepost, judge, network, pebble, processes
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A running Gatepost: its process, its directory, and its log."""
+    """A running Gatepost: its process, the directory of its configuration, and its log."""
 
     process: subprocess.Popen
-    place: Path
+    directory: Path
     log: Path
 
-    def said(self, what):
-        return what in self.log.read_text()
+    def logged(self, text):
+        return text in self.log.read_text()
+
+    def warnings(self):
+        """Returns the warnings, except the one about a limit of this machine."""
+        lines = [line for line in self.log.read_text().splitlines() if " WARN " in line]
+        return [line for line in lines if MACHINE_WARNING not in line]
 
 
 class AcmeChecks(unittest.TestCase):
     def setUp(self):
-        self.where = pebble.place()
+        self.ports = pebble.prepare()
 
-    def test_the_first_certificate_is_obtained_over_http_and_goes_live(self):
-        authority = pebble.start(self.where)
+    def test_first_certificate_is_issued_by_http_01_and_used(self):
+        acme_server = pebble.start(self.ports)
         proxy = self.serve()
-        served = self.eventually_served(authority)
+        served = self.wait_for_issued(acme_server)
         self.assertEqual(names_in(served), {GITLAB, CHAT})
         self.assertIsNone(proxy.process.poll())
-        for secret in [proxy.place / "host.key", *(proxy.place / "state").iterdir()]:
+        for secret in [proxy.directory / "host.key", *(proxy.directory / "state").iterdir()]:
             self.assertEqual(stat.S_IMODE(secret.stat().st_mode), 0o600, secret)
         self.assertNotIn("PRIVATE", proxy.log.read_text())
-        self.assertEqual([file.name for file in proxy.place.iterdir() if file.name.endswith(".new")], [])
+        self.assertEqual([file.name for file in proxy.directory.iterdir() if file.name.endswith(".new")], [])
 
-    def test_the_first_certificate_is_obtained_in_a_handshake(self):
-        authority = pebble.start(self.where)
+    def test_first_certificate_is_issued_by_tls_alpn_01(self):
+        acme_server = pebble.start(self.ports)
         self.serve('challenge = "tls-alpn-01"\nkey = "rsa-2048"')
-        self.assertEqual(names_in(self.eventually_served(authority)), {GITLAB, CHAT})
+        self.assertEqual(names_in(self.wait_for_issued(acme_server)), {GITLAB, CHAT})
 
-    def test_a_gitlab_rb_is_all_it_takes(self):
-        authority = pebble.start(self.where)
-        place, account = gatepost.directory(), pwd.getpwuid(os.getuid()).pw_name
-        text = GITLAB_RB.format(https=self.where.https, http=self.where.http, place=place, account=account)
-        (place / "gitlab.rb").write_text(text + f"letsencrypt['acme_production_endpoint'] = '{authority.directory}'\n")
-        # Nothing in a gitlab.rb says who vouches for an authority: that is up to the system.
-        os.environ["SSL_CERT_FILE"] = str(authority.ca)
+    def test_a_gitlab_rb_is_sufficient(self):
+        acme_server = pebble.start(self.ports)
+        directory, account = processes.temporary_directory(), pwd.getpwuid(os.getuid()).pw_name
+        text = GITLAB_RB.format(
+            https=self.ports.https, http=self.ports.http, directory=directory, account=account,
+            url=acme_server.directory,
+        )
+        (directory / "gitlab.rb").write_text(text)
+        # No setting of a gitlab.rb names the trust anchors of an ACME server: those of the system apply.
+        os.environ["SSL_CERT_FILE"] = str(acme_server.ca)
         self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
-        self.run_proxy(place, ["--gitlab-rb", place / "gitlab.rb"])
-        self.assertEqual(names_in(self.eventually_served(authority)), {GITLAB, CHAT})
-        self.assertTrue((place / "acme").is_dir())
+        self.start(directory, ["--gitlab-rb", directory / "gitlab.rb"])
+        self.assertEqual(names_in(self.wait_for_issued(acme_server)), {GITLAB, CHAT})
+        self.assertTrue((directory / "acme").is_dir())
 
-    @unittest.skipUnless(os.geteuid() == 0, "only root can give itself up")
-    def test_the_account_that_serves_stores_what_is_obtained(self):
-        authority = pebble.start(self.where)
-        place, nobody = gatepost.directory(), pwd.getpwnam("nobody")
-        ca = shutil.copy(authority.ca, place / "ca.pem")
-        os.chown(place, nobody.pw_uid, nobody.pw_gid)
-        proxy = self.serve(process='user = "nobody"', place=place, ca=ca)
-        self.assertEqual(names_in(self.eventually_served(authority)), {GITLAB, CHAT})
-        self.assertFalse(proxy.said("WARN"), "there is nothing to warn of")
-        key = (place / "host.key").stat()
+    @unittest.skipUnless(os.geteuid() == 0, "only root can change to another account")
+    def test_issued_files_belong_to_the_unprivileged_account(self):
+        acme_server = pebble.start(self.ports)
+        directory, nobody = processes.temporary_directory(), pwd.getpwnam("nobody")
+        ca = shutil.copy(acme_server.ca, directory / "ca.pem")
+        os.chown(directory, nobody.pw_uid, nobody.pw_gid)
+        proxy = self.serve(process='user = "nobody"', directory=directory, ca=ca)
+        self.assertEqual(names_in(self.wait_for_issued(acme_server)), {GITLAB, CHAT})
+        self.assertEqual(proxy.warnings(), [])
+        key = (directory / "host.key").stat()
         self.assertEqual((key.st_uid, stat.S_IMODE(key.st_mode)), (nobody.pw_uid, 0o600))
 
-    def test_a_stand_in_is_served_until_the_authority_can_be_reached(self):
+    def test_a_placeholder_is_served_until_the_acme_server_is_reachable(self):
         proxy = self.serve()
-        gatepost.eventually(lambda: proxy.said("no certificate for"), "the failure in the log")
-        self.assertTrue(proxy.said("see that this machine can reach it"))
-        stand_in = self.serial()
-        authority = pebble.start(self.where)
+        self.wait_for_failure(proxy)
+        self.assertTrue(proxy.logged(UNREACHABLE_ADVICE))
+        placeholder = self.served_certificate()
+        acme_server = pebble.start(self.ports)
         proxy.process.send_signal(signal.SIGHUP)
-        self.eventually_served(authority)
-        self.assertNotEqual(self.serial(), stand_in)
+        self.wait_for_issued(acme_server)
+        self.assertNotEqual(self.served_certificate(), placeholder)
 
-    def test_a_failure_is_remembered_over_a_restart(self):
+    def test_a_restart_keeps_the_delay_after_a_failure(self):
         proxy = self.serve()
-        gatepost.eventually(lambda: proxy.said("no certificate for"), "the failure in the log")
-        gatepost.eventually(lambda: list((proxy.place / "state").glob("*host.crt.failures")), "the note about it")
-        gatepost.end(proxy.process)
-        pebble.start(self.where)
-        again = self.serve(place=proxy.place)
-        stand_in = self.serial()
-        # Ten connections, each after the last: long enough for an order, if there were one.
-        self.assertEqual({self.serial() for _ in range(10)}, {stand_in})
-        self.assertFalse(again.said("was obtained"))
+        self.wait_for_failure(proxy)
+        is_stored = lambda: list((proxy.directory / "state").glob("*host.crt.failures"))
+        processes.wait_until(is_stored, "the failure is stored")
+        processes.stop(proxy.process)
+        pebble.start(self.ports)
+        restarted = self.serve(directory=proxy.directory)
+        placeholder = self.served_certificate()
+        # Ten connections, one after the other, take longer than an order.
+        self.assertEqual({self.served_certificate() for _ in range(10)}, {placeholder})
+        self.assertFalse(restarted.logged(ISSUED))
 
-    def test_a_certificate_is_renewed_before_it_ends_and_connections_stay(self):
-        authority = pebble.start(self.where, validity=SHORT_LIFE)
+    def test_renewal_before_expiry_keeps_connections(self):
+        acme_server = pebble.start(self.ports, validity=SHORT_LIFETIME)
         self.serve()
-        self.eventually_served(authority)
-        first = self.serial()
-        with self.connected(authority) as kept:
-            gatepost.eventually(lambda: self.serial() != first, "the second certificate")
-            kept.sendall(f"GET / HTTP/1.1\r\nHost: {GITLAB}\r\n\r\n".encode())
-            self.assertRegex(kept.recv(100), rb"^HTTP/1.1 502 ")
-        self.assertEqual(names_in(self.eventually_served(authority)), {GITLAB, CHAT})
+        self.wait_for_issued(acme_server)
+        first = self.served_certificate()
+        with self.connect(acme_server) as connection:
+            processes.wait_until(lambda: self.served_certificate() != first, "the second certificate is served")
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {GITLAB}\r\n\r\n".encode())
+            self.assertRegex(connection.recv(100), rb"^HTTP/1.1 502 ")
+        self.assertEqual(names_in(self.wait_for_issued(acme_server)), {GITLAB, CHAT})
 
-    def test_a_renewal_that_fails_leaves_the_certificate_in_use(self):
-        authority = pebble.start(self.where, validity=SHORT_LIFE)
+    def test_a_failed_renewal_keeps_the_certificate(self):
+        acme_server = pebble.start(self.ports, validity=SHORT_LIFETIME)
         proxy = self.serve()
-        self.eventually_served(authority)
-        first, files = self.serial(), self.pair(proxy)
-        authority.stop()
-        gatepost.eventually(lambda: proxy.said("no certificate for"), "the failure in the log")
-        self.assertTrue(proxy.said("the one in use stays"))
-        self.assertEqual((self.serial(), self.pair(proxy)), (first, files))
+        self.wait_for_issued(acme_server)
+        certificate, files = self.served_certificate(), self.files(proxy)
+        acme_server.stop()
+        self.wait_for_failure(proxy)
+        self.assertTrue(proxy.logged(STAYS_IN_USE))
+        self.assertEqual((self.served_certificate(), self.files(proxy)), (certificate, files))
 
-    def test_an_authority_that_nobody_vouches_for_is_told_nothing(self):
-        pebble.start(self.where)
-        other = pebble.place()
+    def test_an_untrusted_acme_server_receives_no_account(self):
+        pebble.start(self.ports)
+        other = pebble.prepare()
         proxy = self.serve(ca=other.ca)
-        gatepost.eventually(lambda: proxy.said("no certificate for"), "the failure in the log")
+        self.wait_for_failure(proxy)
         self.assertRegex(proxy.log.read_text(), "certificate")
-        self.assertFalse(any((proxy.place / "state").glob("account-*")))
+        self.assertFalse(any((proxy.directory / "state").glob("account-*")))
 
-    def test_a_name_that_leads_elsewhere_is_told_with_what_the_authority_saw(self):
-        pebble.start(self.where)
-        proxy = self.serve(http=gatepost.free_ports(1)[0])
-        gatepost.eventually(lambda: proxy.said("no certificate for"), "the failure in the log")
-        self.assertRegex(proxy.log.read_text(), r"could not confirm a name: \w+\.example\.test: .*onnection refused")
+    def test_a_validation_error_is_logged_with_its_reason(self):
+        pebble.start(self.ports)
+        proxy = self.serve(http=network.free_port())
+        self.wait_for_failure(proxy)
+        self.assertRegex(proxy.log.read_text(), VALIDATION_ERROR)
 
-    def test_certbot_obtains_through_the_files_that_are_served(self):
-        # certbot sends a request again once only, and then ends with an error of its own.
-        authority = pebble.start(self.where, refused_nonces=0)
+    def test_certbot_obtains_a_certificate_by_webroot(self):
+        # certbot repeats a request once, and then fails.
+        acme_server = pebble.start(self.ports, rejected_nonces=0)
         proxy = self.serve()
-        self.eventually_served(authority)
-        home = gatepost.directory()
+        self.wait_for_issued(acme_server)
+        home = processes.temporary_directory()
         command = ["certbot", "certonly", "--non-interactive", "--agree-tos", "--register-unsafely-without-email"]
-        command += ["--server", authority.directory, "--webroot", "-w", proxy.place / "www", "-d", GITLAB]
+        command += ["--server", acme_server.directory, "--webroot", "-w", proxy.directory / "www", "-d", GITLAB]
         command += [f"--{kind}-dir={home / kind}" for kind in ["config", "work", "logs"]]
-        environment = {**os.environ, "REQUESTS_CA_BUNDLE": str(authority.ca)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        environment = {**os.environ, "REQUESTS_CA_BUNDLE": str(acme_server.ca)}
+        done = processes.run(command, CERTBOT_LIMIT, env=environment)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue((home / "config/live" / GITLAB / "fullchain.pem").exists())
 
-    def test_an_unknown_token_is_what_the_host_makes_of_it(self):
-        pebble.start(self.where)
+    def test_an_unknown_token_is_left_to_the_host(self):
+        pebble.start(self.ports)
         proxy = self.serve()
-        (proxy.place / "www/.well-known/acme-challenge").mkdir(parents=True)
-        (proxy.place / "www/.well-known/acme-challenge/others").write_text("another client's")
-        url = f"http://127.0.0.1:{self.where.http}/.well-known/acme-challenge/"
-        with urllib.request.urlopen(urllib.request.Request(url + "others", headers={"Host": GITLAB})) as answer:
-            self.assertEqual(answer.read(), b"another client's")
-        with self.assertRaises(urllib.error.HTTPError) as refused:
+        (proxy.directory / "www/.well-known/acme-challenge").mkdir(parents=True)
+        (proxy.directory / "www/.well-known/acme-challenge/others").write_text("another client's")
+        url = f"http://127.0.0.1:{self.ports.http}/.well-known/acme-challenge/"
+        with urllib.request.urlopen(urllib.request.Request(url + "others", headers={"Host": GITLAB})) as response:
+            self.assertEqual(response.read(), b"another client's")
+        with self.assertRaises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(urllib.request.Request(url + "unknown", headers={"Host": GITLAB}))
-        self.assertEqual(refused.exception.code, 404)
+        self.assertEqual(error.exception.code, 404)
 
-    def serve(self, acme="", process="", place=None, ca=None, http=None):
-        """Starts Gatepost on the ports where the authority looks."""
-        place = place or gatepost.directory()
-        (place / "www").mkdir(exist_ok=True)
-        where = self.where
-        ports = {"https": where.https, "http": http or where.http}
-        authority = {"directory": where.directory, "ca": ca or where.ca}
-        text = CONFIGURATION.format(process=process, acme=acme, **ports, **authority)
-        (place / "gatepost.toml").write_text(text)
-        return self.run_proxy(place, ["--config", place / "gatepost.toml"])
+    def serve(self, acme="", process="", directory=None, ca=None, http=None):
+        """Starts Gatepost on the ports that the ACME server validates."""
+        directory = directory or processes.temporary_directory()
+        (directory / "www").mkdir(exist_ok=True)
+        text = CONFIGURATION.format(
+            process=process, acme=acme, url=self.ports.directory, ca=ca or self.ports.ca,
+            https=self.ports.https, http=http or self.ports.http,
+        )
+        (directory / "gatepost.toml").write_text(text)
+        return self.start(directory, ["--config", directory / "gatepost.toml"])
 
-    def run_proxy(self, place, configuration):
-        log = gatepost.directory() / "log"
+    def start(self, directory, arguments):
+        log = processes.temporary_directory() / "log"
         with log.open("wb") as file:
-            process = gatepost.start([gatepost.PROGRAM, "serve", *configuration], stderr=file)
+            process = gatepost.start(arguments, self.ports.https, stderr=file)
         self.addCleanup(lambda: print(log.read_text(), flush=True))
-        self.addCleanup(gatepost.end, process)
-        gatepost.wait_for(process, lambda: gatepost.accepts(self.where.https), "Gatepost to accept connections")
-        return Proxy(process, place, log)
+        self.addCleanup(processes.stop, process)
+        return Proxy(process, directory, log)
 
-    def connected(self, authority=None):
-        """A TLS connection; to a certificate of the authority, if there is one to trust."""
-        context = ssl.create_default_context(cafile=authority and authority.roots)
-        if not authority:
+    def connect(self, acme_server=None):
+        """Opens a TLS connection, and verifies the certificate if `acme_server` is given."""
+        context = ssl.create_default_context(cafile=acme_server and acme_server.roots)
+        if not acme_server:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        tcp = socket.create_connection(("127.0.0.1", self.where.https), timeout=10)
+        tcp = socket.create_connection((network.LOOPBACK, self.ports.https), timeout=10)
         return context.wrap_socket(tcp, server_hostname=GITLAB)
 
-    def serial(self):
-        with self.connected() as tls:
+    def served_certificate(self):
+        with self.connect() as tls:
             return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
 
-    def eventually_served(self, authority):
+    def wait_for_issued(self, acme_server):
+        """Waits until Gatepost serves a certificate of the ACME server, and returns it."""
         served = []
 
         def is_trusted():
             try:
-                with self.connected(authority) as tls:
+                with self.connect(acme_server) as tls:
                     served.append(tls.getpeercert())
             except ssl.SSLCertVerificationError:
                 return False
             return True
 
-        gatepost.eventually(is_trusted, "a certificate of the authority")
+        processes.wait_until(is_trusted, "Gatepost serves a certificate of the ACME server")
         return served[-1]
 
     @staticmethod
-    def pair(proxy):
-        return [(proxy.place / name).read_bytes() for name in ["host.crt", "host.key"]]
+    def wait_for_failure(proxy):
+        processes.wait_until(lambda: proxy.logged(FAILED), "Gatepost logs the failed order")
+
+    @staticmethod
+    def files(proxy):
+        return [(proxy.directory / name).read_bytes() for name in ["host.crt", "host.key"]]
 
 
 def names_in(certificate):
@@ -216,8 +228,19 @@ def names_in(certificate):
 GITLAB = "gitlab.example.test"
 CHAT = "chat.example.test"
 
-# Seconds. It is renewed when a third of it is left.
-SHORT_LIFE = 24
+# Messages of Gatepost.
+FAILED = "no certificate for"
+ISSUED = "was obtained"
+STAYS_IN_USE = "the one in use stays"
+UNREACHABLE_ADVICE = "see that this machine can reach it"
+VALIDATION_ERROR = r"could not confirm a name: \w+\.example\.test: .*onnection refused"
+MACHINE_WARNING = "limit on open descriptors"
+
+# Seconds. Gatepost renews when a third of the lifetime is left.
+SHORT_LIFETIME = 24
+
+# Seconds.
+CERTBOT_LIMIT = 120
 
 CONFIGURATION = f"""\
 [process]
@@ -227,7 +250,7 @@ shutdown_grace = "1s"
 
 [acme]
 contact = "ops@example.com"
-directory = "{{directory}}"
+directory = "{{url}}"
 ca = "{{ca}}"
 state_directory = "state"
 {{acme}}
@@ -261,14 +284,15 @@ gitlab_workhorse['listen_addr'] = '127.0.0.1:1'
 [nginx, mattermost_nginx].each do |host|
   host['listen_addresses'] = ['127.0.0.1']
   host['redirect_http_to_https_port'] = {{http}}
-  host['log_directory'] = '{{place}}'
+  host['log_directory'] = '{{directory}}'
 end
-nginx['ssl_certificate'] = '{{place}}/gitlab.crt'
-nginx['ssl_certificate_key'] = '{{place}}/gitlab.key'
+nginx['ssl_certificate'] = '{{directory}}/gitlab.crt'
+nginx['ssl_certificate_key'] = '{{directory}}/gitlab.key'
 nginx['status']['enable'] = false
 letsencrypt['contact_emails'] = ['ops@example.com']
+letsencrypt['acme_production_endpoint'] = '{{url}}'
 registry['enable'] = false
 """
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    judge.main("openssl", "pebble", "pebble-challtestsrv", "certbot")

@@ -1,15 +1,15 @@
 #!/usr/bin/env node
-// Two browser windows talk to each other through the running demo.
+// Two browser windows exchange chat messages through the running demo.
 //
-//   .ci/chat.mjs https://mattermost.localhost:8443/ chat.png
+//   tests/interop/browser.mjs https://mattermost.localhost:8443/ chat.png
 //
-// Opens the chat in two windows of a headless Chromium that share nothing, has each say something,
-// and expects both texts in both windows. Saves a picture of the second window. Ends with 0 when all
-// of it happened, with 1 and the reason when not, and within a minute either way.
+// Opens the chat in two windows of a headless Chromium with separate storage and connections, sends a message from
+// each, and expects both messages in both windows. Saves a screenshot of the second window. Exits with 0 when all of
+// this happened, with 1 and the reason when it did not, and with 2 when Chromium did not work; within a minute in
+// each case.
 //
-// Needs Node 18 or newer and Chromium, nothing else: Chromium is driven over its own pipe. Certificate
-// errors are ignored, because the demo's certificates are thrown away with it; checking them is the
-// business of other tests. CHROMIUM names another browser binary.
+// Needs Node 18 or newer and Chromium, nothing else: it controls Chromium through a pipe. It ignores certificate
+// errors, because the demo generates its certificates; other judges verify them. CHROMIUM names another browser.
 
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -17,16 +17,28 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+// Milliseconds.
 const DEADLINE = 60_000;
 const STOPPING = 3_000;
 const POLL = 50;
+// Characters.
+const LOG_LENGTH = 2_000;
 
-/** A Chromium that is driven over a pair of pipes: JSON messages, each ended by a NUL byte. */
+const FAILED = 1;
+const TOOL_FAILED = 2;
+
+/** Chromium did not work. This is no statement about the demo. */
+class ToolError extends Error {}
+
+/** A Chromium controlled through a pair of pipes: JSON messages, each followed by a NUL byte. */
 class Browser {
   #process;
   #profile;
-  #gone;
+  #ended;
   #failure;
+  // The end of what Chromium wrote to standard error. It is shown only if Chromium ends by itself, because a Chromium
+  // that works writes errors about its machine too (D-Bus, GPU).
+  #log = "";
   #waiting = new Map();
   #lastId = 0;
 
@@ -34,28 +46,28 @@ class Browser {
     const browser = new Browser();
     browser.#profile = await mkdtemp(join(tmpdir(), "gatepost-chat-"));
     browser.#process = spawn(process.env.CHROMIUM ?? "chromium", browser.#arguments(), {
-      stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
       detached: true,
     });
-    browser.#gone = new Promise((resolve) => {
-      browser.#process.once("exit", () => resolve("Chromium ended"));
-      browser.#process.once("error", (error) => resolve(`Chromium does not start: ${error.message}`));
+    browser.#ended = new Promise((resolve) => {
+      browser.#process.once("close", () => resolve(`Chromium ended:\n${browser.#log}`));
+      browser.#process.once("error", (error) => resolve(`cannot start Chromium: ${error.message}`));
     });
-    browser.#failure = browser.#gone.then((why) => Promise.reject(new Error(why)));
+    browser.#failure = browser.#ended.then((reason) => Promise.reject(new ToolError(reason)));
     browser.#failure.catch(() => {});
     browser.#listen();
     return browser;
   }
 
-  /** Sends one command of the DevTools protocol and waits for its result. */
+  /** Sends a command of the DevTools protocol and waits for its result. */
   command(method, params = {}, sessionId = undefined) {
     const id = ++this.#lastId;
-    const answer = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    const result = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     this.#process.stdio[3]?.write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
-    return Promise.race([answer, this.#failure]);
+    return Promise.race([result, this.#failure]);
   }
 
-  /** A window with its own storage and connections, at `address`. */
+  /** Opens a window with its own storage and connections at `address`. */
   async open(address) {
     const { browserContextId } = await this.command("Target.createBrowserContext");
     const { targetId } = await this.command("Target.createTarget", { url: "about:blank", browserContextId });
@@ -65,12 +77,12 @@ class Browser {
     return window;
   }
 
-  /** Ends Chromium with all its processes, which are the group that it leads. */
+  /** Stops Chromium with all its processes, which form a process group. */
   async stop() {
     this.command("Browser.close").catch(() => {});
-    const patience = setTimeout(() => this.#killGroup(), STOPPING);
-    await this.#gone;
-    clearTimeout(patience);
+    const timer = setTimeout(() => this.#killGroup(), STOPPING);
+    await this.#ended;
+    clearTimeout(timer);
     this.#killGroup();
     await rm(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
@@ -79,12 +91,12 @@ class Browser {
     try {
       process.kill(-this.#process.pid, "SIGKILL");
     } catch {
-      // Nothing of the group is left, or it never started.
+      // No process of the group is left, or Chromium did not start.
     }
   }
 
   #arguments() {
-    // Chromium's own sandbox does not work for root.
+    // The sandbox of Chromium does not work for root.
     const asRoot = process.getuid() === 0 ? ["--no-sandbox"] : [];
     return [
       "--headless",
@@ -103,11 +115,14 @@ class Browser {
   }
 
   #listen() {
-    const [commands, answers] = [this.#process.stdio[3], this.#process.stdio[4]];
-    // A broken pipe means that Chromium ended, and that is reported once, by its exit.
-    for (const pipe of [commands, answers]) pipe?.on("error", () => {});
+    const [commands, results] = [this.#process.stdio[3], this.#process.stdio[4]];
+    // A broken pipe means that Chromium ended, which `#ended` reports.
+    for (const pipe of [commands, results]) pipe?.on("error", () => {});
+    this.#process.stderr?.setEncoding("utf8").on("data", (piece) => {
+      this.#log = (this.#log + piece).slice(-LOG_LENGTH);
+    });
     let rest = "";
-    answers?.setEncoding("utf8").on("data", (piece) => {
+    results?.setEncoding("utf8").on("data", (piece) => {
       const complete = (rest + piece).split("\0");
       rest = complete.pop();
       for (const message of complete) this.#settle(JSON.parse(message));
@@ -134,7 +149,7 @@ class Window {
 
   async load(address) {
     const { errorText } = await this.#command("Page.navigate", { url: address });
-    if (errorText) throw new Error(`${address} does not load: ${errorText}`);
+    if (errorText) throw new Error(`cannot load ${address}: ${errorText}`);
   }
 
   async evaluate(expression) {
@@ -143,7 +158,7 @@ class Window {
     return result.value;
   }
 
-  /** Waits until `expression` is true in the page. Only the deadline of the whole test bounds it. */
+  /** Waits until `expression` is true in the page, at most until the deadline of the whole test. */
   async until(expression, what) {
     waitingFor = what;
     while (!(await this.evaluate(`Boolean(${expression})`))) {
@@ -151,12 +166,12 @@ class Window {
     }
   }
 
-  async isConnected(who) {
-    await this.until(`document.documentElement?.dataset.connection === "open"`, `${who} window's connection to the chat`);
+  async waitForConnection(which) {
+    await this.until(`document.documentElement?.dataset.connection === "open"`, `the connection of the ${which} window`);
   }
 
-  /** Types as a person does: into the focused field, then the Enter key. */
-  async say(name, text) {
+  /** Types a message into the fields of the page and presses Enter. */
+  async send(name, text) {
     await this.#type("#name", name);
     await this.#type("#text", text);
     const enter = { key: "Enter", code: "Enter", windowsVirtualKeyCode: 13, text: "\r" };
@@ -169,7 +184,7 @@ class Window {
     await this.until(`${texts}.includes(${JSON.stringify(text)})`, what);
   }
 
-  async picture() {
+  async screenshot() {
     const { data } = await this.#command("Page.captureScreenshot", { format: "png" });
     return Buffer.from(data, "base64");
   }
@@ -184,46 +199,46 @@ class Window {
   }
 }
 
-async function talk(browser, address, picture) {
+async function exchangeMessages(browser, address, picture) {
   const first = await browser.open(address);
   const second = await browser.open(address);
-  await first.isConnected("the first");
-  await second.isConnected("the second");
+  await first.waitForConnection("first");
+  await second.waitForConnection("second");
 
   const run = randomUUID().slice(0, 8);
   const hello = `Hello from the first window (${run})`;
-  await first.say("Ada", hello);
-  await second.shows(hello, "the first window's text in the second window");
-  await first.shows(hello, "the first window's text in its own window");
+  await first.send("Ada", hello);
+  await second.shows(hello, "the message of the first window in the second window");
+  await first.shows(hello, "the message of the first window in the first window");
 
   const reply = `<b>Hello</b> back from the second (${run})`;
-  await second.say("Grace", reply);
-  await first.shows(reply, "the second window's text in the first window");
-  await second.shows(reply, "the second window's text in its own window");
+  await second.send("Grace", reply);
+  await first.shows(reply, "the message of the second window in the first window");
+  await second.shows(reply, "the message of the second window in the second window");
 
-  await writeFile(picture, await second.picture());
+  await writeFile(picture, await second.screenshot());
 }
 
-/** What `until` is busy with, for the message when the deadline passes. */
-let waitingFor = "Chromium to start";
+/** The condition that `until` waits for, for the message at the deadline. */
+let waitingFor = "the start of Chromium";
 
 const [address, picture] = process.argv.slice(2);
 if (!address || !picture) {
-  console.error("usage: chat.mjs https://mattermost.localhost:PORT/ OUT.png");
-  process.exit(2);
+  console.error("usage: browser.mjs https://mattermost.localhost:PORT/ OUT.png");
+  process.exit(TOOL_FAILED);
 }
 
 const browser = await Browser.start();
 const deadline = new Promise((_, reject) => {
-  const tooLate = () => reject(new Error(`waited in vain for ${waitingFor} (${DEADLINE / 1000} s in all)`));
-  setTimeout(tooLate, DEADLINE).unref();
+  const expire = () => reject(new Error(`timed out after ${DEADLINE / 1000} s, waiting for ${waitingFor}`));
+  setTimeout(expire, DEADLINE).unref();
 });
 try {
-  await Promise.race([talk(browser, address, picture), deadline]);
-  console.log(`chat: two windows at ${address} heard each other; picture in ${picture}`);
+  await Promise.race([exchangeMessages(browser, address, picture), deadline]);
+  console.log(`chat: two windows at ${address} received each other's messages; screenshot in ${picture}`);
 } catch (error) {
   console.error(`chat: ${error.message}`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof ToolError ? TOOL_FAILED : FAILED;
 } finally {
   await browser.stop();
 }

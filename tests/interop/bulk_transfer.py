@@ -1,23 +1,21 @@
 #!/usr/bin/env python3
-"""curl moves 5 GiB in each direction, over both versions of HTTP, while Gatepost's memory is watched."""
+"""curl transfers 5 GiB in each direction over HTTP/1.1 and HTTP/2, while the memory of Gatepost is measured."""
 
-import subprocess
 import time
 import unittest
 
-import bulk_application
-import gatepost
-from resident_memory import ResidentMemory
+from harness import bulk_upstream, curl, gatepost, judge, processes
+from harness.resident_memory import ResidentMemory
 
 
 class BulkTransfer(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.content = gatepost.directory() / "zeros"
+        cls.content = processes.temporary_directory() / "zeros"
         with cls.content.open("wb") as file:
-            # Takes no room on the disk.
+            # A sparse file, which occupies no space on the disk.
             file.truncate(SIZE)
-        port = bulk_application.start(cls.content.open("rb"))
+        port = bulk_upstream.start(cls.content.open("rb"))
         cls.proxy = gatepost.serve(gatepost.Host(NAME, f"127.0.0.1:{port}"))
         cls.measured = []
 
@@ -25,16 +23,16 @@ class BulkTransfer(unittest.TestCase):
     def tearDownClass(cls):
         print("", *cls.measured, sep="\n")
 
-    def test_a_download_over_http1_arrives_whole_and_takes_no_memory(self):
+    def test_a_download_over_http1_is_complete_and_is_not_buffered(self):
         self.download("--http1.1")
 
-    def test_a_download_over_http2_arrives_whole_and_takes_no_memory(self):
+    def test_a_download_over_http2_is_complete_and_is_not_buffered(self):
         self.download("--http2")
 
-    def test_an_upload_over_http1_arrives_whole_and_takes_no_memory(self):
+    def test_an_upload_over_http1_is_complete_and_is_not_buffered(self):
         self.upload("--http1.1")
 
-    def test_an_upload_over_http2_arrives_whole_and_takes_no_memory(self):
+    def test_an_upload_over_http2_is_complete_and_is_not_buffered(self):
         self.upload("--http2")
 
     def download(self, version):
@@ -45,25 +43,21 @@ class BulkTransfer(unittest.TestCase):
         self.assertEqual(self.transfer("up", version, "--upload-file", self.content), SIZE)
 
     def transfer(self, direction, version, *arguments):
-        """Runs curl. Returns the size that the receiver reports, which curl writes to its output."""
+        """Runs curl. Returns the size in its output, which the receiver counted."""
         began = time.monotonic()
         with ResidentMemory(self.proxy.pid) as memory:
             size = int(self.curl(version, *arguments))
-        self.note(f"{direction} {version}", time.monotonic() - began, memory)
-        self.assertLess(memory.growth, MOST_GROWTH, "KiB of memory that Gatepost took more")
+        self.record(f"{direction} {version}", time.monotonic() - began, memory)
+        self.assertLess(memory.growth, MAX_GROWTH, "growth of Gatepost's memory in KiB")
         return size
 
     def curl(self, *arguments):
-        done = subprocess.run(
-            ["curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", str(LIMIT),
-             "--resolve", f"{NAME}:{self.proxy.https}:127.0.0.1", "--cacert", self.proxy.authority,
-             *arguments, f"https://{NAME}:{self.proxy.https}/"],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT + 10,
-        )
+        address = f"https://{NAME}:{self.proxy.https}/"
+        done = curl.run("--fail", *curl.to(NAME, self.proxy), *arguments, address, limit=LIMIT)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def note(self, what, seconds, memory):
+    def record(self, what, seconds, memory):
         self.measured.append(
             f"{what}: {SIZE / MIB:.0f} MiB in {seconds:.1f} s, {SIZE / MIB / seconds:.0f} MiB/s, "
             f"memory from {memory.before} to at most {memory.highest} KiB"
@@ -72,15 +66,16 @@ class BulkTransfer(unittest.TestCase):
 
 NAME = "gitlab.example.com"
 
+# Bytes.
 MIB = 1024 * 1024
 SIZE = 5 * 1024 * MIB
 
-# In KiB. A buffered body would take the whole size.
-MOST_GROWTH = 16 * 1024
+# KiB. A buffered body would take the whole size.
+MAX_GROWTH = 16 * 1024
 
-# Seconds for one transfer, on a machine that is busy with other things too.
+# Seconds for one transfer on a busy machine.
 LIMIT = 300
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    judge.main("openssl", "curl")

@@ -1,24 +1,22 @@
 #!/usr/bin/env python3
-"""git pushes and clones a repository of 50 MB through Gatepost, over both versions of HTTP."""
+"""git pushes and clones a repository of 50 MB through Gatepost, over HTTP/1.1 and HTTP/2."""
 
 import hashlib
 import os
 import random
 import re
-import subprocess
 import unittest
 
-import gatepost
-import git_backend
+from harness import gatepost, git_backend, judge, processes
 
 
 class GitHttp(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.place = gatepost.directory()
-        cls.received = git_backend.start(cls.place / "git.socket", cls.place / "served")
-        cls.proxy = gatepost.serve(gatepost.Host(NAME, f"unix:{cls.place}/git.socket"))
-        (cls.place / ".gitconfig").write_text(GIT_CONFIG.format(authority=cls.proxy.authority, port=cls.proxy.https))
+        cls.directory = processes.temporary_directory()
+        cls.received = git_backend.start(cls.directory / "git.socket", cls.directory / "served")
+        cls.proxy = gatepost.serve(gatepost.Host(NAME, f"unix:{cls.directory}/git.socket"))
+        (cls.directory / ".gitconfig").write_text(GIT_CONFIG.format(ca=cls.proxy.ca, port=cls.proxy.https))
         cls.make_original()
 
     @classmethod
@@ -29,11 +27,11 @@ class GitHttp(unittest.TestCase):
 
     def test_push_and_clone_over_http1(self):
         self.push_and_clone("HTTP/1.1")
-        self.all_was_logged_as("HTTP/1.1")
+        self.assert_logged_version("HTTP/1.1")
 
     def test_push_and_clone_over_http2(self):
         self.push_and_clone("HTTP/2")
-        self.all_was_logged_as("HTTP/2.0")
+        self.assert_logged_version("HTTP/2.0")
 
     def push_and_clone(self, version):
         self.git("init", "--quiet", "--bare", f"served/{self.id()}")
@@ -44,8 +42,8 @@ class GitHttp(unittest.TestCase):
         chunked, gzip = self.received.chunked, self.received.gzip
         self.git("-C", "original", "-c", f"http.version={version}", "push", "--quiet", "--all", address)
         self.git("-c", f"http.version={version}", "clone", "--quiet", address, clone)
-        self.assertGreater(self.received.chunked, chunked, "a push this big has a body of unknown length")
-        self.assertGreater(self.received.gzip, gzip, "a clone of this many branches has a compressed body")
+        self.assertGreater(self.received.chunked, chunked, "a large push has a chunked body")
+        self.assertGreater(self.received.gzip, gzip, "a clone of many branches has a compressed body")
 
         self.git("-C", clone, "fsck", "--strict")
         self.assertEqual(self.commits(clone), self.commits("original"))
@@ -56,23 +54,23 @@ class GitHttp(unittest.TestCase):
 
     def digest(self, directory):
         digest = hashlib.sha256()
-        for file in sorted((self.place / directory).glob("file-*")):
+        for file in sorted((self.directory / directory).glob("file-*")):
             digest.update(file.name.encode() + file.read_bytes())
         return digest.hexdigest()
 
-    def all_was_logged_as(self, version):
-        """Looks up this test's repository in the access log."""
+    def assert_logged_version(self, version):
+        """All requests for the repository of this test used `version`, according to the access log."""
         line = re.compile(rf'"\w+ /{re.escape(self.id())}/(\S+) (\S+)" 200 ')
         logged = lambda: line.findall(self.proxy.access_log.read_text())
-        gatepost.eventually(lambda: "git-upload-pack" in dict(logged()), "the log line of the clone")
+        processes.wait_until(lambda: "git-upload-pack" in dict(logged()), "the clone is logged")
         self.assertEqual({used for _, used in logged()}, {version})
 
     @classmethod
     def git(cls, *arguments, input=b""):
-        """Runs git in the test's own directory, with nothing of this machine's settings."""
-        done = subprocess.run(
-            ["git", *arguments], cwd=cls.place, input=input, capture_output=True, timeout=LIMIT,
-            env={"PATH": os.environ["PATH"], "HOME": str(cls.place), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"},
+        """Runs git in the directory of the test, without settings of the machine."""
+        done = processes.run(
+            ["git", *arguments], LIMIT, input=input, encoding=None, cwd=cls.directory,
+            env={"PATH": os.environ["PATH"], "HOME": str(cls.directory), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"},
         )
         if done.returncode != 0:
             raise AssertionError(f"git {' '.join(arguments)} failed: {done.stderr.decode()}")
@@ -80,7 +78,7 @@ class GitHttp(unittest.TestCase):
 
 
 def history():
-    """A repository as `git fast-import` reads it: each commit adds a file of random bytes and is a branch."""
+    """Returns the input of `git fast-import`: each commit adds a file of random bytes and has a branch."""
     source = random.Random(50)
     commits = (commit(number, source.randbytes(FILE_SIZE)) for number in range(FILES))
     return b"".join(commits)
@@ -96,14 +94,14 @@ NAME = "gitlab.example.com"
 FILES = 50
 FILE_SIZE = 1_000_000
 
-# Seconds for one command, on a machine that is busy with other things too.
+# Seconds for one command on a busy machine.
 LIMIT = 300
 
 GIT_CONFIG = """\
 [init]
     defaultBranch = main
 [http]
-    sslCAInfo = {authority}
+    sslCAInfo = {ca}
     curloptResolve = "gitlab.example.com:{port}:127.0.0.1"
 """
 
@@ -124,4 +122,4 @@ from refs/heads/main
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    judge.main("openssl", "git")

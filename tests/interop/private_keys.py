@@ -1,24 +1,23 @@
 #!/usr/bin/env python3
-"""Looks for private keys among the files that git tracks: by their names, and by what they contain."""
+"""Searches the files tracked by git for private keys, by file name and by content."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from harness import gatepost, judge, processes
 
 
-def main():
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, timeout=60)
-    files = [Path(name) for name in listed.stdout.decode().split("\0") if name]
+def no_key_is_tracked():
+    listed = processes.output(["git", "ls-files", "-z"], LIMIT, cwd=gatepost.ROOT)
+    files = [Path(name) for name in listed.split("\0") if name]
     if not files:
-        sys.exit("git lists no files here; this needs a clone")
-    offences = [file for file in files if is_key(ROOT / file)]
-    for file in offences:
-        print(f"{file}: holds a private key. Take it out of the history too, and make a new one.", file=sys.stderr)
+        raise judge.ToolError("git lists no files; this check needs a clone")
+    keys = [file for file in files if is_key(gatepost.ROOT / file)]
+    for file in keys:
+        print(f"{file}: contains a private key. Remove it from the history too, and replace the key.", file=sys.stderr)
     print(f"{len(files)} files")
-    sys.exit(1 if offences else 0)
+    return not keys
 
 
 def is_key(file):
@@ -27,10 +26,14 @@ def is_key(file):
 
 KEY_NAMES = {".key", ".p12", ".pfx", ".jks"}
 
-# The first line alone may be part of a program or a text; a key goes on with base64. Between the two there
-# may be a line end, written out or real, and the headers of an encrypted key.
+# The first line alone may be part of a program or a text; in a key, base64 follows. Between them may be a line end,
+# escaped or not, and the headers of an encrypted key.
 KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\r|\\n|\s|[A-Za-z-]+: [^\n]*\n)*[A-Za-z0-9+/]{40}")
 
 
+# Seconds.
+LIMIT = 60
+
+
 if __name__ == "__main__":
-    main()
+    judge.run(no_key_is_tracked, "git")

@@ -1,38 +1,37 @@
 #!/usr/bin/env python3
-"""testssl.sh looks for weaknesses. None above LOW may be found, but for those that are expected, with a reason."""
+"""testssl.sh scans for weaknesses. Those above LOW fail the judge, except expected ones, each with a reason."""
 
 import json
-import subprocess
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-import gatepost
-import scanned
-from testssl_findings import classify
+from harness import judge, processes, tls_targets
+from harness.testssl_findings import classify
 
 
 class TestsslChecks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.terms = scanned.all_terms()
-        # Mostly they wait, so they can do it at the same time.
+        targets = tls_targets.start_all()
+        # A scan mostly waits, so both run at the same time.
         with ThreadPoolExecutor() as pool:
-            cls.scans = list(zip(cls.terms, pool.map(scan, cls.terms)))
+            cls.scans = list(zip(targets, pool.map(scan, targets)))
 
-    def test_no_weakness_above_low_is_found_but_those_that_are_expected(self):
-        for terms, found in self.scans:
-            with self.subTest(terms.about):
-                weak = found.weaknesses
-                surprises = {name: finding for name, finding in weak.items() if name not in EXPECTED[terms.about]}
-                self.assertEqual(surprises, {})
-                self.assertEqual(set(EXPECTED[terms.about]) - set(weak), set(), "expected, but found no longer")
+    def test_no_unexpected_weakness_is_found(self):
+        for target, found in self.scans:
+            with self.subTest(target.about):
+                expected = EXPECTED[target.about]
+                unexpected = {name: text for name, text in found.weaknesses.items() if name not in expected}
+                self.assertEqual(unexpected, {})
+                self.assertEqual(set(expected) - set(found.weaknesses), set(), "expected, but no longer found")
 
-    def test_every_weakness_was_looked_for(self):
-        # A scan that broke off would find nothing either.
-        for terms, found in self.scans:
-            with self.subTest(terms.about):
-                self.assertEqual(set(LOOKED_FOR) - found.passed - set(EXPECTED[terms.about]), set())
-                self.assertLessEqual(set(found.unclear), set(MAY_BE_UNCLEAR), found.unclear)
+    def test_every_check_was_carried_out(self):
+        # An incomplete scan would find no weakness either.
+        for target, found in self.scans:
+            with self.subTest(target.about):
+                self.assertEqual(set(REQUIRED) - found.passed - set(EXPECTED[target.about]), set())
+                unclear = {name: text for name, text in found.unclear.items() if name not in MAY_BE_UNCLEAR}
+                self.assertEqual(unclear, {}, "not carried out or without a clear result")
 
     def test_the_grade_is_the_best(self):
         grades = [found.texts["overall_grade"] for _, found in self.scans if "overall_grade" in found.texts]
@@ -40,54 +39,60 @@ class TestsslChecks(unittest.TestCase):
             self.skipTest("this version of testssl.sh gives no grades")
         self.assertLessEqual(set(grades), {"A", "A+"})
 
-    def test_no_client_is_refused_but_those_that_are_known_to_be_too_old(self):
-        for terms, found in self.scans:
-            with self.subTest(terms.about):
+    def test_only_clients_known_to_be_too_old_are_rejected(self):
+        for target, found in self.scans:
+            with self.subTest(target.about):
                 clients = {name: text for name, text in found.texts.items() if name.startswith(CLIENT)}
-                refused = {name.removeprefix(CLIENT) for name, finding in clients.items() if "No conn" in finding}
-                self.assertEqual(refused, set(OLD_CLIENTS[terms.about]))
+                rejected = {name.removeprefix(CLIENT) for name, text in clients.items() if "No conn" in text}
+                self.assertEqual(rejected, set(OLD_CLIENTS[target.about]))
                 self.assertGreater(len(clients), 20)
 
 
-def scan(terms):
+def scan(target):
     """Returns the classified findings of a complete scan."""
-    result = gatepost.directory() / "findings.json"
+    result = processes.temporary_directory() / "findings.json"
     command = [
         "testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip", "127.0.0.1",
-        "--connect-timeout", "10", "--openssl-timeout", "10", "--add-ca", terms.authority, "--jsonfile", result,
-        f"https://{scanned.NAME}:{terms.port}/",
+        "--connect-timeout", "10", "--openssl-timeout", "10", "--add-ca", target.ca, "--jsonfile", result,
+        f"https://{tls_targets.NAME}:{target.port}/",
     ]
-    # Its exit code is the number of some of the findings.
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
-    if not result.exists():
-        raise SystemExit(f"testssl.sh wrote no findings:\n{done.stdout}{done.stderr}")
-    found = classify(json.loads(result.read_text()))
+    failure = f"testssl.sh could not scan {target.about}"
+    # The exit code depends on the number of some findings.
+    try:
+        done = processes.run(command, LIMIT)
+    except processes.TimeLimitExceeded as error:
+        raise judge.ToolError(f"{failure}: {error}") from None
+    try:
+        found = classify(json.loads(result.read_text()))
+    except (OSError, ValueError):
+        raise judge.ToolError(f"{failure}, it wrote no findings:\n{done.stdout}{done.stderr}") from None
     if found.scan_problems:
-        raise SystemExit(f"testssl.sh could not scan {terms.about}: {found.scan_problems}")
+        raise judge.ToolError(f"{failure}: {found.scan_problems}")
     return found
 
 
-# By the id of the finding: why it is none.
-NO_REVOCATION = {"cert_revocation": "the throw-away certificate names no list of revoked ones"}
+# By the id of the finding: the reason why it is acceptable.
+NO_REVOCATION = {"cert_revocation": "the throw-away certificate names no CRL"}
 EXPECTED = {
-    scanned.OWN: NO_REVOCATION | {
-        "cipher_order": "each suite is an AEAD with forward secrecy (sslscan_checks.py knows them all), so a client "
-        "may choose the one that it computes best; the package's nginx lets it choose, too",
+    tls_targets.DEFAULT: NO_REVOCATION | {
+        "cipher_order": "each suite is an AEAD with forward secrecy (sslscan.py lists them), so clients may select the "
+        "one that they compute fastest; the nginx of the GitLab package lets them select, too",
     },
-    scanned.GITLAB_RB: NO_REVOCATION | {
-        "BREACH": "answers are compressed, as by the package's nginx: GitLab masks its tokens anew in each page, so "
-        "that their length tells nothing; nginx['gzip_enabled'] = false is for those who do not trust in that",
+    tls_targets.GITLAB_RB: NO_REVOCATION | {
+        "BREACH": "responses are compressed, as by the nginx of the GitLab package: GitLab masks its tokens with new "
+        "random bytes in each page, so that their compressed length reveals nothing; nginx['gzip_enabled'] = false "
+        "disables compression",
     },
 }
 
-# What testssl.sh may fail to find out, by the id: why that does not matter.
+# By the id of the finding: the reason why testssl.sh needs no clear result.
 MAY_BE_UNCLEAR = {
-    "sessionresumption_ticket": "it leaves when the handshake is complete, and the tickets of TLS 1.3 come after "
-    "that; resumption.py waits for them",
+    "sessionresumption_ticket": "testssl.sh closes after the handshake, before the tickets of TLS 1.3 arrive; "
+    "resumption.py waits for them",
 }
 
-# The ids of what must have been looked for, and found in order.
-LOOKED_FOR = [
+# The ids of the checks that must have the result OK.
+REQUIRED = [
     "SSLv2", "SSLv3", "TLS1_2", "TLS1_3",
     "cipherlist_NULL", "cipherlist_aNULL", "cipherlist_EXPORT", "cipherlist_LOW", "cipherlist_STRONG", "PFS",
     "cert_trust", "cert_chain_of_trust", "cert_expirationStatus",
@@ -97,17 +102,17 @@ LOOKED_FOR = [
 
 CLIENT = "clientsimulation-"
 
-# None of these speaks TLS 1.2 or, of Java, a suite with forward secrecy that is good.
+# These know neither TLS 1.2 nor, for Java, a strong suite with forward secrecy.
 BEFORE_TLS12 = ["ie_6_xp", "ie_8_win7", "ie_8_xp", "java_7u25"]
 OLD_CLIENTS = {
-    scanned.OWN: BEFORE_TLS12,
-    # With an RSA key these know good suites with DHE only, which nginx offers with ssl_dhparam alone.
-    scanned.GITLAB_RB: [*BEFORE_TLS12, "ie_11_win7", "ie_11_win81", "ie_11_winphone81"],
+    tls_targets.DEFAULT: BEFORE_TLS12,
+    # With an RSA key these know strong suites with DHE only, which nginx offers only with ssl_dhparam.
+    tls_targets.GITLAB_RB: [*BEFORE_TLS12, "ie_11_win7", "ie_11_win81", "ie_11_winphone81"],
 }
 
-# Seconds. It takes fifty on a quiet machine.
+# Seconds. A scan takes fifty on an idle machine.
 LIMIT = 300
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    judge.main("openssl", "testssl")

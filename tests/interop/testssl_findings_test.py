@@ -2,7 +2,7 @@
 
 import unittest
 
-from testssl_findings import classify
+from harness.testssl_findings import classify
 
 NO_ENGINE = {
     "id": "engine_problem", "severity": "WARN",

@@ -1,48 +1,49 @@
-"""An application for big transfers: GET sends a file, PUT counts what it gets.
+"""An upstream for large bodies: GET sends a file, PUT counts the bytes it receives.
 
-It does both in the system's fastest way, because it is the proxy in front that is measured.
+It uses the fastest system calls, because the measurement is about the proxy in front of it.
 """
 
 import os
 import socketserver
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from . import http_server
 
 
 def start(content):
-    """Serves `content`, an open file, on a free port of 127.0.0.1 until the script ends. Returns the port."""
+    """Serves `content`, an open file, on a free port of 127.0.0.1. Returns the port."""
     server = Server(("127.0.0.1", 0), Handler)
     server.content = content
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server.server_address[1]
+    return http_server.start(server).server_address[1]
 
 
 class Server(socketserver.ThreadingMixIn, HTTPServer):
     daemon_threads = True
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(http_server.Silent, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         content = self.server.content.fileno()
         size = os.fstat(content).st_size
-        self.send_response(200)
-        self.send_header("Content-Length", str(size))
-        self.end_headers()
+        self.send_head(size)
         sent = 0
         while sent < size:
             sent += os.sendfile(self.connection.fileno(), content, sent, PIECE)
 
     def do_PUT(self):
-        answer = f"{self.count(int(self.headers['Content-Length']))}\n".encode()
+        body = f"{self.count(int(self.headers['Content-Length']))}\n".encode()
+        self.send_head(len(body))
+        self.wfile.write(body)
+
+    def send_head(self, length):
         self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(answer)
 
     def count(self, expected):
-        """Reads the body and throws it away. Returns less than expected if it breaks off."""
+        """Reads the body and discards it. Returns less than `expected` if the body is incomplete."""
         buffer = memoryview(bytearray(PIECE))
         received = 0
         while received < expected:
@@ -52,8 +53,6 @@ class Handler(BaseHTTPRequestHandler):
             received += count
         return received
 
-    def log_message(self, *_):
-        """Says nothing: Gatepost keeps the log."""
 
-
+# Bytes.
 PIECE = 1024 * 1024

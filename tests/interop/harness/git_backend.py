@@ -1,7 +1,7 @@
-"""`git http-backend` behind a unix socket, as GitLab's Workhorse listens.
+"""`git http-backend` behind a unix socket, where GitLab Workhorse listens.
 
-The program is a CGI program (RFC 3875): the request's head comes in its environment and the body on its
-standard input, and it answers on its standard output.
+It is a CGI program (RFC 3875): it reads the request head from its environment and the body from its standard input,
+and writes the response to its standard output.
 """
 
 import os
@@ -9,22 +9,22 @@ import shutil
 import socketserver
 import subprocess
 import tempfile
-import threading
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote, urlsplit
 
+from . import http1, http_server
+
 
 def start(socket, repositories):
-    """Serves the repositories below a directory until the script ends. Returns what has been received."""
+    """Serves the repositories below a directory. Returns the counters of received bodies."""
     server = Server(str(socket), Handler)
     server.repositories = repositories
     server.received = Received()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server.received
+    return http_server.start(server).received
 
 
 class Received:
-    """What kinds of bodies have come, so that a test knows that it tested them."""
+    """Counts kinds of request bodies, so that a test knows that it used them."""
 
     def __init__(self):
         self.chunked = 0
@@ -35,35 +35,29 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(http_server.Silent, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         with tempfile.TemporaryFile() as nothing:
-            self.answer(nothing)
+            self.respond(nothing)
 
     def do_POST(self):
         with tempfile.TemporaryFile() as body:
             self.read_body(body)
             body.seek(0)
-            self.answer(body)
+            self.respond(body)
 
     def read_body(self, file):
         self.server.received.gzip += self.headers.get("Content-Encoding") == "gzip"
         if self.headers.get("Transfer-Encoding") == "chunked":
             self.server.received.chunked += 1
-            self.read_chunks(file)
+            if not http1.read_chunked(self.rfile, file.write):
+                raise ConnectionError("the request body is incomplete")
         else:
             file.write(self.rfile.read(int(self.headers["Content-Length"])))
 
-    def read_chunks(self, file):
-        """RFC 9112 section 7.1; git sends no trailers."""
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            file.write(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-
-    def answer(self, body):
+    def respond(self, body):
         backend = subprocess.Popen(
             ["git", "http-backend"], stdin=body, stdout=subprocess.PIPE, env=self.environment()
         )
@@ -73,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def environment(self):
-        """The body's end is the end of the input, so there is no CONTENT_LENGTH."""
+        """Without CONTENT_LENGTH, because the end of the input is the end of the body."""
         address = urlsplit(self.path)
         return {
             "PATH": os.environ["PATH"],
@@ -89,20 +83,14 @@ class Handler(BaseHTTPRequestHandler):
         }
 
     def send_head(self, output):
-        """A CGI head has a Status field in place of a status line, or none when all is well."""
-        fields = []
-        while line := output.readline().strip():
-            name, _, value = line.decode().partition(": ")
-            fields.append((name, value))
+        """A CGI head has a Status field in place of a status line, or none for 200."""
+        fields = http1.read_fields(output)
         self.send_response(int(dict(fields).get("Status", "200").split()[0]))
         for name, value in fields:
             if name != "Status":
                 self.send_header(name, value)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-
-    def log_message(self, *_):
-        """Says nothing: Gatepost keeps the log."""
 
 
 class Chunks:

@@ -1,4 +1,4 @@
-"""Pebble, an ACME authority for tests, on loopback, with a name server that leads every name to 127.0.0.1."""
+"""Pebble, an ACME server for tests, on loopback, with a name server that resolves every name to 127.0.0.1."""
 
 import json
 import os
@@ -8,12 +8,15 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-import gatepost
+from . import certificates, network, processes
 
 
 @dataclass(frozen=True)
-class Authority:
-    """A running authority: its process, its directory, and files with what vouches for it and its certificates."""
+class AcmeServer:
+    """A running ACME server.
+
+    `ca` is the trust anchor of its HTTPS port, `roots` those of the certificates that it issues.
+    """
 
     process: subprocess.Popen
     directory: str
@@ -21,12 +24,12 @@ class Authority:
     roots: Path
 
     def stop(self):
-        gatepost.end(self.process)
+        processes.stop(self.process)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where an authority will be, and the ports on which it looks for answers."""
+class Ports:
+    """The ports of an ACME server, those on which it validates challenges, and its certificates."""
 
     port: int
     management: int
@@ -43,46 +46,56 @@ class Place:
         return self.certificates / "ca.pem"
 
 
-def place():
-    """Chooses ports, and makes the certificate of the authority's own server."""
-    certificates = gatepost.directory()
-    command = [gatepost.ROOT / "certs/generate.sh", certificates, "localhost"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=60)
-    return Place(*gatepost.free_ports(4), certificates)
+def prepare():
+    """Selects ports and creates the certificate of the ACME server itself."""
+    directory = processes.temporary_directory()
+    certificates.generate(directory, "localhost")
+    return Ports(*network.free_ports(4), directory)
 
 
-def start(where, validity=None, refused_nonces=5):
-    """Starts the authority. Its certificates are valid for `validity` seconds, or for years. So many of a hundred
-    requests are refused for their nonce, to be sent again with another."""
-    names, management = gatepost.free_ports(2)
-    nobody = ["-http01", "", "-https01", "", "-tlsalpn01", ""]
-    gatepost.start(
-        ["pebble-challtestsrv", "-dns01", f"127.0.0.1:{names}", "-defaultIPv6", "", *nobody]
-        + ["-management", f"127.0.0.1:{management}"],
+def start(ports, validity=None, rejected_nonces=5):
+    """Starts the ACME server.
+
+    `validity` is the lifetime of its certificates in seconds; the default is five years. It rejects the nonces of
+    `rejected_nonces` percent of the requests, which clients then repeat with another one.
+    """
+    file = ports.certificates / "pebble.json"
+    file.write_text(json.dumps({"pebble": settings(ports, validity)}))
+    environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": str(rejected_nonces)}
+    process = processes.start(
+        ["pebble", "-config", file, "-dnsserver", f"127.0.0.1:{start_name_server()}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
+    )
+    is_ready = lambda: network.accepts_connections(ports.management)
+    processes.wait_for(process, is_ready, "pebble accepts connections")
+    roots = ports.certificates / "roots.pem"
+    roots.write_bytes(fetch(f"https://localhost:{ports.management}/roots/0", ports.ca))
+    return AcmeServer(process, ports.directory, ports.ca, roots)
+
+
+def settings(ports, validity):
+    return {
+        "listenAddress": f"127.0.0.1:{ports.port}",
+        "managementListenAddress": f"127.0.0.1:{ports.management}",
+        "certificate": str(ports.certificates / "localhost.crt"),
+        "privateKey": str(ports.certificates / "localhost.key"),
+        "httpPort": ports.http,
+        "tlsPort": ports.https,
+    } | ({"certificateValidityPeriod": validity} if validity else {})
+
+
+def start_name_server():
+    """Starts the name server with its challenge servers disabled. Returns its port."""
+    port, management = network.free_ports(2)
+    disabled = ["-http01", "", "-https01", "", "-tlsalpn01", ""]
+    processes.start(
+        ["pebble-challtestsrv", "-dns01", f"127.0.0.1:{port}", "-defaultIPv6", "", *disabled,
+         "-management", f"127.0.0.1:{management}"],
         stdout=subprocess.DEVNULL,
     )
-    settings = {
-        "listenAddress": f"127.0.0.1:{where.port}",
-        "managementListenAddress": f"127.0.0.1:{where.management}",
-        "certificate": str(where.certificates / "localhost.crt"),
-        "privateKey": str(where.certificates / "localhost.key"),
-        "httpPort": where.http,
-        "tlsPort": where.https,
-    }
-    if validity:
-        settings["certificateValidityPeriod"] = validity
-    file = where.certificates / "pebble.json"
-    file.write_text(json.dumps({"pebble": settings}))
-    os.environ["PEBBLE_VA_NOSLEEP"] = "1"
-    os.environ["PEBBLE_WFE_NONCEREJECT"] = str(refused_nonces)
-    command = ["pebble", "-config", file, "-dnsserver", f"127.0.0.1:{names}"]
-    process = gatepost.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    gatepost.wait_for(process, lambda: gatepost.accepts(where.management), "pebble to accept connections")
-    roots = where.certificates / "roots.pem"
-    roots.write_bytes(fetch(f"https://localhost:{where.management}/roots/0", where.ca))
-    return Authority(process, where.directory, where.ca, roots)
+    return port
 
 
 def fetch(url, ca):
-    with urllib.request.urlopen(url, context=ssl.create_default_context(cafile=ca), timeout=10) as answer:
-        return answer.read()
+    with urllib.request.urlopen(url, context=ssl.create_default_context(cafile=ca), timeout=10) as response:
+        return response.read()

@@ -1,35 +1,35 @@
-"""Watches how much memory a process occupies while something happens."""
+"""Measures the memory of a process."""
 
 import threading
 from pathlib import Path
 
 
 class ResidentMemory:
-    """Samples the resident set of a process ten times a second, for as long as the `with` lasts.
+    """Context manager that samples the resident set of a process ten times a second.
 
-    `before` is its size at the start and `highest` the largest seen since, both in KiB.
+    `before` is the size at the start, `highest` the largest sample since then, both in KiB.
     """
 
     def __init__(self, pid):
         self._status = Path(f"/proc/{pid}/status")
-        self._ended = threading.Event()
-        self._sampling = threading.Thread(target=self._sample)
+        self._stopped = threading.Event()
+        self._sampler = threading.Thread(target=self._sample)
         self.before = self.highest = self._read()
 
     def __enter__(self):
-        self._sampling.start()
+        self._sampler.start()
         return self
 
     def __exit__(self, *_):
-        self._ended.set()
-        self._sampling.join()
+        self._stopped.set()
+        self._sampler.join()
 
     @property
     def growth(self):
         return self.highest - self.before
 
     def _sample(self):
-        while not self._ended.wait(INTERVAL):
+        while not self._stopped.wait(INTERVAL):
             self.highest = max(self.highest, self._read())
 
     def _read(self):
@@ -37,4 +37,5 @@ class ResidentMemory:
         return int(line.split()[1])
 
 
+# Seconds.
 INTERVAL = 0.1

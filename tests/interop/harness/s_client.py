@@ -1,34 +1,33 @@
-"""openssl s_client as a client: it shakes hands, sends what it is told to, and says what it saw."""
+"""openssl s_client as a client."""
 
 import subprocess
 from dataclasses import dataclass
 
+from . import processes
+from .processes import ToolError
+
 
 @dataclass(frozen=True)
 class Session:
-    """How it ended, and everything that it wrote."""
+    """The exit code and everything that s_client wrote."""
 
     code: int
-    said: str
+    output: str
 
 
-def connect(proxy, *options, says="", port=None):
-    """Connects to the TLS port, or to another one, and leaves when `says` is sent, unless an option tells
-    otherwise."""
-    done = subprocess.run(
-        command(proxy, port or proxy.https, options), input=says, capture_output=True, encoding="latin-1",
-        timeout=LIMIT,
-    )
-    return Session(done.returncode, done.stdout + done.stderr)
+def connect(proxy, *options, request="", port=None):
+    """Connects to the TLS port or to `port`, sends `request` and closes, unless an option keeps the connection open."""
+    done = processes.run(command(proxy, port or proxy.https, options), LIMIT, input=request, encoding="latin-1")
+    return session(done.returncode, done.stdout + done.stderr)
 
 
 def exchange(proxy, *options):
-    """A request, its answer and the end, because TLS 1.3 sends tickets after the handshake."""
-    return connect(proxy, "-servername", NAME, "-ign_eof", *options, says=REQUEST)
+    """Sends a request and reads until Gatepost closes, because tickets of TLS 1.3 follow the handshake."""
+    return connect(proxy, "-servername", NAME, "-ign_eof", *options, request=REQUEST)
 
 
 def press(proxy, key, *options):
-    """Types a letter that s_client takes for a command, and waits for the end that comes of it."""
+    """Sends a letter that s_client takes for a command, and waits until s_client ends."""
     process = subprocess.Popen(
         command(proxy, proxy.https, ["-servername", NAME, *options]), stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="latin-1",
@@ -40,20 +39,31 @@ def press(proxy, key, *options):
             process.wait(LIMIT)
         finally:
             process.kill()
-        return Session(process.returncode, process.stdout.read())
+        return session(process.returncode, process.stdout.read())
+
+
+def session(code, output):
+    """An s_client that cannot send a ClientHello proves nothing about the server."""
+    for error in LOCAL_ERRORS:
+        if error in output:
+            raise ToolError(f"openssl s_client cannot run this check: {output!r:.1000}")
+    return Session(code, output)
 
 
 def command(proxy, port, options):
-    return ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", proxy.authority, *options]
+    return ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", proxy.ca, *options]
 
 
-# The host that the helpers ask for.
+# The host of the requests.
 NAME = "gitlab.example.com"
 
-# For a host that nobody has, so that Gatepost answers by itself.
+# For an unknown host, so that Gatepost sends a local response.
 REQUEST = "GET / HTTP/1.1\r\nHost: unknown.example\r\nConnection: close\r\n\r\n"
 
 CURRENT = [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")]
+
+# Of an OpenSSL that was built or configured without a version or an option of the check.
+LOCAL_ERRORS = ["Unknown option", "no protocols available", "no ciphers available", "no suitable digest algorithm"]
 
 # Seconds.
 LIMIT = 20

@@ -1,20 +1,21 @@
 """Sorts the findings of testssl.sh: about the server, about checks not carried out, about the scan itself.
 
-testssl.sh writes everything into one list of findings: properties of the server, and remarks about its own machine
-and its own run. Only the former say anything about the server. The ids below are all that testssl.sh 3.0 and 3.2
-use for the latter; they come from its functions `fatal`, `ip_fatal`, `generic_nonfatal`, `fileout_insert_warning`,
-`fileout_json_footer` and `determine_optimal_proto`.
+testssl.sh writes one list of findings: properties of the server, and remarks about its own machine and its own run.
+Only the former describe the server. The ids below are all that testssl.sh 3.0 and 3.2 use for the latter. They occur
+in its functions `fatal`, `ip_fatal`, `generic_nonfatal`, `fileout_insert_warning`, `fileout_json_footer` and
+`determine_optimal_proto`.
 """
 
 from dataclasses import dataclass, field
 
-# Remarks about the machine of testssl.sh. The scan is complete without what they miss, so they are ignored.
+# Remarks about the machine of testssl.sh. The checks of this project do not need what is missing there, so these
+# findings are ignored.
 MACHINE_REMARKS = {
     "engine_problem": "the local OpenSSL has no GOST engine; Gatepost offers no GOST cipher suite",
 }
 
-# The scan did not work or did not work as a whole, so its result is not used. With severity INFO, the ids carry
-# properties of the scan: its duration (`scanTime`) and the protocol for connections by OpenSSL (`optimal_proto`).
+# The scan failed or is incomplete, so its result is not used. With the severity INFO, `scanTime` is the duration of
+# the scan and `optimal_proto` the protocol of its connections through OpenSSL.
 SCAN_PROBLEMS = {
     "scanProblem": "a fatal error, or a whole section of checks left out",
     "scanTime": "the scan was interrupted",
@@ -23,7 +24,7 @@ SCAN_PROBLEMS = {
     "too_old_openssl": "the local OpenSSL is too old for a scan",
 }
 
-# Weak to severe. INFO describes the server without a verdict.
+# Severities. INFO describes the server without a verdict.
 HARMLESS = {"OK", "INFO", "LOW"}
 WEAK = {"MEDIUM", "HIGH", "CRITICAL"}
 
