@@ -1,65 +1,66 @@
 #!/usr/bin/env python3
-"""Gatepost beside the real nginx: the same gitlab.rb, the same requests, the same applications.
+"""Compares Gatepost with nginx: the same gitlab.rb, the same requests, the same upstreams.
 
-Each request goes to both, and the answers and what the applications received are compared. A difference is
-either expected, with its reason in docs/differences-from-nginx.md, or it fails this check; an expected one
-that is no longer there fails it, too. With a name as an argument, only that gitlab.rb is used.
+Each request goes to both programs. Their responses and the requests that the upstreams received are compared. A
+difference fails this check unless it is expected, with a reason in docs/differences-from-nginx.md. An expected
+difference that no longer exists fails it, too. Names of gitlab.rb files as arguments restrict the check to them.
 """
 
 import sys
 from pathlib import Path
 
-import gatepost
-from conformity import client, compare, stage
-from conformity.answers import ANSWERS
+from conformity import client, comparison, environment
 from conformity.cases import all_cases
-from conformity.expected import Expectations
+from conformity.expected import DOCUMENT, Expectations, missing_headings
+from conformity.responses import RESPONSES
+from harness import gatepost, judge
 
 
-def main(names):
+def conforms():
+    names = sys.argv[1:]
+    problems = missing_headings(DOCUMENT.read_text())
     expectations = Expectations()
-    unexpected = []
     for file in files(names):
-        unexpected += expectations.unexpected(found(file))
-    for difference in unexpected:
-        print(difference)
-    complaints = expectations.complaints() if not names else []
-    print("\n".join(complaints))
-    if unexpected or complaints:
-        raise SystemExit(f"{len(unexpected)} differences that nobody expects")
-    print("no difference that nobody expects")
+        problems += map(str, expectations.unexpected(differences(file)))
+    if not names:
+        problems += expectations.unmatched()
+    print(*problems, sep="\n")
+    print(f"{len(problems)} problems" if problems else "no unexpected difference")
+    return not problems
 
 
 def files(names):
     fixtures = gatepost.ROOT / "tests/config/gitlab_rb"
-    own = Path(stage.__file__).parent / "gitlab_rb"
+    own = Path(environment.__file__).parent / "gitlab_rb"
     every = [fixtures / f"{name}.rb" for name in FIXTURES] + sorted(own.glob("*.rb"))
     return [file for file in every if not names or file.stem in names]
 
 
-def found(file):
-    """All differences with this gitlab.rb."""
-    with_file = stage.prepare(file)
+def differences(file):
+    """Returns all differences with this gitlab.rb."""
+    prepared = environment.prepare(file)
     count = 0
-    for case in all_cases(ANSWERS):
-        for host in with_file.hosts:
-            if fits(case, host):
-                nginx, ours = (exchange(with_file, host, case, stage.ADDRESSES[name]) for name in ("nginx", "gatepost"))
-                yield from compare.differences(file.stem, host.role, case, nginx, ours)
+    for case in all_cases(RESPONSES):
+        for host in prepared.hosts:
+            if applies(case, host):
+                of_nginx, of_gatepost = (
+                    exchange(prepared, host, case, environment.ADDRESSES[name]) for name in ("nginx", "gatepost")
+                )
+                yield from comparison.differences(file.stem, host.role, case, of_nginx, of_gatepost)
                 count += 1
     print(f"{file.stem}: {count} requests")
 
 
-def fits(case, host):
+def applies(case, host):
     if case.limited and not limits_bodies(host):
         return False
-    if case.is_http2 and not speaks_http2(host):
+    if case.is_http2 and not offers_http2(host):
         return False
     return host.role in case.roles and (host.redirect_port is not None or not case.on_redirect)
 
 
-def speaks_http2(host):
-    """curl does not write PROXY headers of our choice."""
+def offers_http2(host):
+    """curl sends no PROXY protocol header with a given address."""
     return host.tls and host.settings["http2_enabled"] and not host.settings["proxy_protocol"]
 
 
@@ -67,29 +68,30 @@ def limits_bodies(host):
     return host.role in ("gitlab", "mattermost") and host.settings["client_max_body_size"] != 0
 
 
-def exchange(with_file, host, case, address):
-    applications = with_file.applications
-    applications.received.clear()
-    applications.answer = ANSWERS[case.answer]
+def exchange(prepared, host, case, address):
+    upstreams = prepared.upstreams
+    upstreams.received.clear()
+    upstreams.response = RESPONSES[case.response]
     if case.down:
-        applications.stop()
-    answer = ask(host, case, address)
-    received = list(applications.received)
+        upstreams.stop()
+    response = send(host, case, address)
+    received = list(upstreams.received)
     if case.down:
-        applications.start()
-    return compare.Exchange(answer, received)
+        upstreams.start()
+    return comparison.Exchange(response, received)
 
 
-def ask(host, case, address):
+def send(host, case, address):
     port = host.redirect_port if case.on_redirect else host.port
     over_tls = host.tls and not case.on_redirect and case.server_name != "plain"
     name = f"group.{host.name}" if host.role == "pages" else host.name
     server_name = (name if case.server_name is None else case.server_name) if over_tls else None
-    way = client.Way(address, port, server_name, PROXY_HEADER if host.settings["proxy_protocol"] else b"")
+    header = PROXY_HEADER if host.settings["proxy_protocol"] else b""
+    connection = client.Connection(address, port, server_name, header)
     if case.is_http2:
-        return client.ask_http2(way, name, case.request)
+        return client.send_http2(connection, name, case.request)
     request = case.request.replace(b"{host}", name.encode()).replace(b"{HOST}", name.upper().encode())
-    return client.ask(way, request, case.after)
+    return client.send(connection, request, case.after)
 
 
 FIXTURES = (
@@ -100,4 +102,5 @@ PROXY_HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 1234 443\r\n"
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    judge.require_gatepost()
+    judge.run(conforms, "nginx", "ruby", "curl", "openssl")

@@ -1,1 +1,1 @@
-"""The parts of the comparison of Gatepost with the nginx that the package configures."""
+"""Parts of the comparison between Gatepost and nginx with the configuration of the GitLab package."""

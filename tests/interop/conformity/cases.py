@@ -1,27 +1,28 @@
-"""The requests of the comparison, byte for byte."""
+"""The requests of the comparison, byte by byte."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Case:
-    """One request, and what is around it."""
+    """One request and its circumstances."""
 
     name: str
-    # Of HTTP/1; for HTTP/2 the arguments of curl.
+    # The bytes of HTTP/1; for HTTP/2 the arguments of curl.
     request: bytes | tuple
-    answer: str = "plain"
-    # The hosts that it is sent to.
+    # The name of the upstream's response.
+    response: str = "plain"
+    # The hosts that receive the request.
     roles: tuple = ("gitlab", "mattermost", "pages", "registry")
-    # Over TLS: the name in the handshake, if not the host's; "" is none.
+    # Over TLS: the server name (SNI), unless it is that of the host; "" means none.
     server_name: str | None = None
-    # What the client sends in a tunnel.
+    # The bytes that the client sends through a tunnel.
     after: bytes = b""
-    # Whether no application listens.
+    # Whether no upstream listens.
     down: bool = False
-    # Whether it goes to the port of the redirect.
+    # Whether the request goes to the port of the redirect.
     on_redirect: bool = False
-    # Whether it makes sense only for a host that limits bodies.
+    # Whether the case applies only to hosts with a body limit.
     limited: bool = False
 
     @property
@@ -30,14 +31,14 @@ class Case:
 
 
 def request(target="/", *fields, method="GET", version="1.1", host="Host: {host}", body=b""):
-    """`{host}` is the name of the host it is sent to."""
+    """Returns the bytes of a request; `{host}` stands for the name of the host."""
     lines = [f"{method} {target} HTTP/{version}", *([host] if host else []), *fields]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-def case(name, *arguments, answer="plain", **options):
-    around = {key: options.pop(key) for key in AROUND if key in options}
-    return Case(name, request(*arguments, **options), answer, **around)
+def case(name, *arguments, response="plain", **options):
+    circumstances = {key: options.pop(key) for key in CIRCUMSTANCES if key in options}
+    return Case(name, request(*arguments, **options), response, **circumstances)
 
 
 def posted(name, body, *fields, target="/x", **options):
@@ -46,13 +47,13 @@ def posted(name, body, *fields, target="/x", **options):
 
 
 def upgrade(name, *fields, **options):
-    options.setdefault("answer", "switch")
+    options.setdefault("response", "switch")
     return case(name, options.pop("target", "/api/v4/websocket"), *fields, after=b"ping", **options)
 
 
 WEBSOCKET = ("Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13")
 GITLAB = ("gitlab",)
-AROUND = ("roles", "server_name", "after", "down", "limited")
+CIRCUMSTANCES = ("roles", "server_name", "after", "down", "limited")
 CHUNKS = b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
 
 TARGETS = [
@@ -74,8 +75,8 @@ TARGETS = [
 FROM_TARGETS = [case(f"target {target[:60]}", target) for target in TARGETS]
 
 METHODS = [
-    case("HEAD", method="HEAD", answer="head"),
-    case("HEAD without length", method="HEAD", answer="head without length"),
+    case("HEAD", method="HEAD", response="head"),
+    case("HEAD without length", method="HEAD", response="head without length"),
     *(case(method, "/x", method=method) for method in (
         "OPTIONS", "DELETE", "TRACE", "PROPFIND", "REPORT", "SEARCH", "LOCK", "FOO", "get", "PURGE", "M-SEARCH")),
     *(posted(f"{method} with a body", b"hello", method=method) for method in ("POST", "PUT", "PATCH", "DELETE", "GET")),
@@ -88,8 +89,8 @@ METHODS = [
 VERSIONS = [
     case("HTTP/1.0", version="1.0"),
     case("HTTP/1.0 with keep-alive", "/", "Connection: keep-alive", version="1.0"),
-    case("HTTP/1.0, chunked answer", version="1.0", answer="chunked"),
-    case("HTTP/1.0, answer until the end", version="1.0", answer="until close"),
+    case("HTTP/1.0, chunked response", version="1.0", response="chunked"),
+    case("HTTP/1.0, response until close", version="1.0", response="until close"),
     case("HTTP/1.1 with close", "/", "Connection: close"),
     case("HTTP/1.2", version="1.2"),
     case("HTTP/2.0 in text", version="2.0"),
@@ -119,7 +120,7 @@ HOSTS = [
     case("Host with a path", host="Host: {host}/x"),
     case("Host with an underscore", host="Host: git_lab.example.com"),
     case("unknown Host", host="Host: unknown.example"),
-    case("unknown Host in the handshake too", host="Host: unknown.example", server_name="unknown.example"),
+    case("unknown Host and server name", host="Host: unknown.example", server_name="unknown.example"),
     case("localhost", host="Host: localhost", server_name="localhost"),
     case("IP address", host="Host: 127.0.0.1", server_name=""),
     case("IPv6 address", host="Host: [::1]", server_name=""),
@@ -163,8 +164,8 @@ HEADERS = [
          "DNT: 1", "Sec-Fetch-Mode: navigate", "Priority: u=0, i", "Cache-Control: max-age=0"),
     case("tokens", "/api/v4/projects", "PRIVATE-TOKEN: glpat-x", "Job-Token: x", "Authorization: Bearer x"),
     case("conditional", "/x", "If-None-Match: \"abc\"", "If-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT",
-         answer="not modified"),
-    case("range", "/x", "Range: bytes=0-4", "If-Range: \"abc\"", answer="partial"),
+         response="not modified"),
+    case("range", "/x", "Range: bytes=0-4", "If-Range: \"abc\"", response="partial"),
     case("conditional POST", "/x", "If-Match: \"abc\"", "Content-Length: 0", method="POST"),
     case("7 KiB header", "/", "X-Long: " + "a" * 7000),
     case("9 KiB header", "/", "X-Long: " + "a" * 9000),
@@ -174,7 +175,7 @@ HEADERS = [
     case("7 KiB target", "/" + "a" * 7000),
     case("9 KiB target", "/" + "a" * 9000),
     case("names in odd letters", "/", "x-lower: 1", "X-UPPER: 1", "uSeR-aGeNt: x"),
-    case("gzip accepted", "/", "Accept-Encoding: gzip", answer="text to compress"),
+    case("gzip accepted", "/", "Accept-Encoding: gzip", response="text to compress"),
     case("X-Request-Id of the client", "/", "X-Request-Id: mine", "X-Correlation-Id: mine", "Gitlab-Workhorse: 1"),
     case("Via", "/", "Via: 1.1 old"),
     case("Upgrade-Insecure-Requests", "/", "Upgrade-Insecure-Requests: 1"),
@@ -208,9 +209,9 @@ BODIES = [
     posted("gzip body", b"\x1f\x8b\x08", "Content-Encoding: gzip"),
     posted("100 kB", b"x" * 100_000),
     posted("1.5 MB", b"x" * 1_500_000),
-    case("600 MB announced", "/x", "Content-Length: 629145600", "Expect: 100-continue", method="POST",
+    case("Content-Length of 600 MB", "/x", "Content-Length: 629145600", "Expect: 100-continue", method="POST",
          limited=True),
-    posted("answered before the body is read", b"hello", answer="unauthorized"),
+    posted("response before the body is read", b"hello", response="unauthorized"),
 ]
 
 UPGRADES = [
@@ -221,38 +222,38 @@ UPGRADES = [
             "Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Protocol: actioncable-v1-json"),
     upgrade("websocket with query", "Connection: upgrade", *WEBSOCKET,
             target="/api/v4/websocket?connection_id=&sequence_number=0"),
-    upgrade("Upgrade without Connection", *WEBSOCKET, answer="plain"),
-    upgrade("Connection without Upgrade", "Connection: Upgrade", answer="plain"),
-    upgrade("upgrade that is not taken", "Connection: Upgrade", *WEBSOCKET, answer="forbidden"),
-    upgrade("upgrade answered with 200", "Connection: Upgrade", *WEBSOCKET),
-    upgrade("upgrade to SPDY", "Connection: Upgrade", "Upgrade: SPDY/3.1", answer="switch to spdy"),
+    upgrade("Upgrade without Connection", *WEBSOCKET, response="plain"),
+    upgrade("Connection without Upgrade", "Connection: Upgrade", response="plain"),
+    upgrade("rejected upgrade", "Connection: Upgrade", *WEBSOCKET, response="forbidden"),
+    upgrade("upgrade with status 200", "Connection: Upgrade", *WEBSOCKET),
+    upgrade("upgrade to SPDY", "Connection: Upgrade", "Upgrade: SPDY/3.1", response="switch to spdy"),
     upgrade("upgrade to HTTP/2", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c",
-            "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", answer="plain"),
-    upgrade("upgrade to TLS", "Connection: Upgrade", "Upgrade: TLS/1.0", answer="plain"),
-    upgrade("upgrade by POST", "Connection: Upgrade", *WEBSOCKET, "Content-Length: 0", method="POST", answer="plain"),
+            "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", response="plain"),
+    upgrade("upgrade to TLS", "Connection: Upgrade", "Upgrade: TLS/1.0", response="plain"),
+    upgrade("upgrade by POST", "Connection: Upgrade", *WEBSOCKET, "Content-Length: 0", method="POST", response="plain"),
     upgrade("upgrade with a body", "Connection: Upgrade", *WEBSOCKET, "Content-Length: 5", method="POST",
-            body=b"hello", answer="plain"),
-    upgrade("upgrade in HTTP/1.0", "Connection: Upgrade", *WEBSOCKET, version="1.0", answer="plain"),
+            body=b"hello", response="plain"),
+    upgrade("upgrade in HTTP/1.0", "Connection: Upgrade", *WEBSOCKET, version="1.0", response="plain"),
     upgrade("websocket of the Kubernetes agent", "Connection: Upgrade", *WEBSOCKET, target="/-/kubernetes-agent/",
             roles=GITLAB),
 ]
 
-FAILING = ("broken", "broken head", "broken body")
+ABORTED = ("no response", "aborted head", "aborted body")
 SPECIAL = {
     "head", "head without length", "not modified", "switch", "switch to spdy",
     "text to compress", "head of a text",
-} | set(FAILING)
+} | set(ABORTED)
 
 
-def answered(names):
-    """A plain request for each kind of answer."""
-    cases = [case(f"answer: {name}", "/x", answer=name) for name in names if name not in SPECIAL]
-    cases += [case(f"answer on an asset: {name}", "/assets/x", answer=name, roles=GITLAB)
+def with_response(names):
+    """Returns a plain request for each response."""
+    cases = [case(f"response: {name}", "/x", response=name) for name in names if name not in SPECIAL]
+    cases += [case(f"response on an asset: {name}", "/assets/x", response=name, roles=GITLAB)
               for name in ("own security headers", "not found")]
-    cases += [case(f"answer of the API: {name}", "/api/v4/x", answer=name, roles=GITLAB)
+    cases += [case(f"response of the API: {name}", "/api/v4/x", response=name, roles=GITLAB)
               for name in ("not found as json", "internal error", "bad gateway", "own security headers")]
-    cases += [case(f"application fails: {name}", "/x", answer=name) for name in FAILING]
-    cases += [case(f"HEAD answered by {name}", "/x", method="HEAD", answer="head") for name in ("head",)]
+    cases += [case(f"aborted response: {name}", "/x", response=name) for name in ABORTED]
+    cases += [case("HEAD with a length", "/x", method="HEAD", response="head")]
     return cases
 
 
@@ -261,23 +262,23 @@ TEXTS = (
     "untransformed text",
 )
 COMPRESSION = [
-    *(case(f"gzip for a {name}", "/x", "Accept-Encoding: gzip, br", answer=name) for name in TEXTS),
-    *(case(f"accepts {value}", "/x", f"Accept-Encoding: {value}", answer="text to compress")
+    *(case(f"gzip for a {name}", "/x", "Accept-Encoding: gzip, br", response=name) for name in TEXTS),
+    *(case(f"accepts {value}", "/x", f"Accept-Encoding: {value}", response="text to compress")
       for value in ("*", "br, GZIP;q=0.5", "gzip;q=0", "identity", "x-gzip", "gzip;q=0.000, *")),
-    *(case(f"gzip for a proxy, {name}", "/x", "Accept-Encoding: gzip", "Via: 1.1 other", answer=name)
+    *(case(f"gzip for a proxy, {name}", "/x", "Accept-Encoding: gzip", "Via: 1.1 other", response=name)
       for name in ("text to compress", "public text", "private text", "caching")),
     case("gzip for a proxy with Authorization", "/x", "Accept-Encoding: gzip", "Via: 1.1 other",
-         "Authorization: Basic cm9vdDp4", answer="public text"),
-    case("gzip over HTTP/1.0", "/x", "Accept-Encoding: gzip", version="1.0", answer="text to compress"),
-    case("gzip for HEAD", "/x", "Accept-Encoding: gzip", method="HEAD", answer="head of a text", roles=GITLAB),
+         "Authorization: Basic cm9vdDp4", response="public text"),
+    case("gzip over HTTP/1.0", "/x", "Accept-Encoding: gzip", version="1.0", response="text to compress"),
+    case("gzip for HEAD", "/x", "Accept-Encoding: gzip", method="HEAD", response="head of a text", roles=GITLAB),
 ]
 
 HEALTH = [
-    *(case(f"{path} answers {kind}", path, answer=kind, roles=GITLAB)
+    *(case(f"{path}, response {kind}", path, response=kind, roles=GITLAB)
       for path in ("/-/health", "/-/readiness", "/-/liveness", "/health_check")
       for kind in ("plain", "not found", "internal error", "bad gateway", "unavailable")),
     case("health check, HTTP/1.0", "/-/health", host=None, version="1.0", roles=GITLAB),
-    case("readiness of all", "/-/readiness?all=1", answer="json", roles=GITLAB),
+    case("readiness of all", "/-/readiness?all=1", response="json", roles=GITLAB),
 ]
 
 DOWN = [
@@ -290,8 +291,8 @@ DOWN = [
 ]
 
 
-def over_http2(name, *arguments, answer="plain", roles=("gitlab", "mattermost")):
-    return Case(f"HTTP/2: {name}", arguments, answer, roles)
+def over_http2(name, *arguments, response="plain", roles=("gitlab", "mattermost")):
+    return Case(f"HTTP/2: {name}", arguments, response, roles)
 
 
 HTTP2 = [
@@ -300,7 +301,7 @@ HTTP2 = [
         "/assets/a.js", "/api/v4/projects/group%2Fproject", "/x" + "/long" * 300)),
     *(over_http2(method, "--request", method, "/x") for method in ("OPTIONS", "DELETE", "TRACE", "PROPFIND", "get")),
     *(over_http2(f"{method} with a body", "--request", method, "--data", "hello", "/x") for method in ("POST", "PUT")),
-    over_http2("HEAD", "--head", "/x", answer="head"),
+    over_http2("HEAD", "--head", "/x", response="head"),
     over_http2("body without length", "--header", "Content-Length:", "--data", "hello", "/x"),
     over_http2("Expect", "--header", "Expect: 100-continue", "--data", "hello", "/x"),
     over_http2("cookies", "--header", "Cookie: a=1", "--header", "Cookie: b=2", "/"),
@@ -311,7 +312,7 @@ HTTP2 = [
     over_http2("9 KiB header", "--header", "X-Long: " + "a" * 9000, "/"),
     over_http2("another Host", "--header", "Host: unknown.example", "/"),
     over_http2("upgrade", "--header", "Upgrade: websocket", "/"),
-    *(over_http2(f"answer: {name}", "/x", answer=name) for name in (
+    *(over_http2(f"response: {name}", "/x", response=name) for name in (
         "chunked", "trailers", "until close", "empty", "cookies", "own security headers", "server and date",
         "for the proxy", "hop by hop", "no content", "partial", "found", "not found", "teapot", "internal error",
         "own reason", "large", "many headers")),
@@ -323,11 +324,11 @@ def on_redirect(cases):
 
 
 def plain_to_tls():
-    return [Case("plain HTTP to the port of TLS", request("/x"), server_name="plain")]
+    return [Case("plain HTTP on the TLS port", request("/x"), server_name="plain")]
 
 
-def all_cases(answers):
-    main = FROM_TARGETS + METHODS + VERSIONS + HOSTS + HEADERS + BODIES + UPGRADES + answered(answers) + COMPRESSION
-    main += HEALTH + HTTP2
+def all_cases(responses):
+    main = FROM_TARGETS + METHODS + VERSIONS + HOSTS + HEADERS + BODIES + UPGRADES
+    main += with_response(responses) + COMPRESSION + HEALTH + HTTP2
     redirects = FROM_TARGETS + METHODS + VERSIONS + HOSTS + HEALTH + BODIES[:6]
     return main + on_redirect(redirects) + plain_to_tls() + DOWN + on_redirect(DOWN[1:3])

@@ -1,15 +1,17 @@
-"""A client that sends exactly what it is told to, and notes all of the answer."""
+"""A client that sends the given bytes and records the whole response."""
 
 import contextlib
 import socket
 import ssl
-import subprocess
 from dataclasses import dataclass, field
+
+from harness import curl, http1, network
+from harness.processes import TimeLimitExceeded, ToolError
 
 
 @dataclass
-class Answer:
-    """What came back: nothing at all, or a message with the interim ones before it."""
+class Response:
+    """A response with the interim responses before it. The status is `None` if none arrived."""
 
     status: int | None = None
     version: str = ""
@@ -17,6 +19,7 @@ class Answer:
     interim: list = field(default_factory=list)
     headers: list = field(default_factory=list)
     body: bytes = b""
+    # How the body ends: none, length, chunked, close, tunnel or aborted.
     framing: str = ""
 
     def values(self, name):
@@ -24,130 +27,112 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Way:
-    """Where a request goes, and what is around it."""
+class Connection:
+    """The parameters of a connection."""
 
     address: str
     port: int
-    # Over TLS: the name in the handshake; "" is none.
+    # The server name (SNI) of a TLS connection; "" means none.
     server_name: str | None = None
-    # What a balancer sends first.
+    # The PROXY protocol header of a load balancer.
     preface: bytes = b""
 
 
-def ask(way, request, after=b""):
-    """Sends `request` and reads one answer; `after` goes out after a 101."""
+def send(connection, request, after=b""):
+    """Sends `request` and reads one response. Sends `after` when a 101 arrived."""
     with contextlib.ExitStack() as stack:
-        place = (way.address, way.port)
-        connection = stack.enter_context(socket.create_connection(place, PATIENCE, (CLIENT, 0)))
-        connection.sendall(way.preface)
-        if way.server_name is not None:
-            connection = stack.enter_context(TLS.wrap_socket(connection, server_hostname=way.server_name or None))
+        address = (connection.address, connection.port)
+        stream = stack.enter_context(socket.create_connection(address, LIMIT, (CLIENT, 0)))
+        stream.sendall(connection.preface)
+        if connection.server_name is not None:
+            stream = stack.enter_context(TLS.wrap_socket(stream, server_hostname=connection.server_name or None))
         with contextlib.suppress(OSError):
-            connection.sendall(request)
-        answer = Answer()
+            stream.sendall(request)
+        response = Response()
         try:
-            read(connection, answer, request.partition(b" ")[0], after)
+            read(stream, response, request.partition(b" ")[0], after)
         except TimeoutError:
-            raise SystemExit(f"{way.address} still owes an answer after {PATIENCE} s: {request[:200]!r}") from None
+            raise TimeLimitExceeded(f"no response from {connection.address} in {LIMIT} s: {request[:200]!r}") from None
         except OSError:
-            # Broken off; what has come counts.
+            # A reset connection: what arrived before it is compared.
             pass
-        return answer
+        return response
 
 
-def ask_http2(way, name, arguments):
-    """Lets curl send a request over HTTP/2; the last argument is the target."""
+def send_http2(connection, name, arguments):
+    """Sends a request with curl over HTTP/2. The last argument is the target."""
     *options, target = arguments
-    done = subprocess.run(
-        ["curl", "--silent", "--http2", "--insecure", "--include", "--path-as-is", "--globoff", "--noproxy", "*",
-         "--max-time", str(PATIENCE), "--interface", CLIENT, "--connect-to", f"{name}:443:{way.address}:{way.port}",
-         *options, f"https://{name}{target}"],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=2 * PATIENCE,
+    done = curl.run(
+        "--http2", "--insecure", "--include", "--path-as-is", "--globoff", "--interface", CLIENT,
+        "--connect-to", f"{name}:443:{connection.address}:{connection.port}", *options, f"https://{name}{target}",
+        limit=LIMIT, encoding=None,
     )
+    if done.returncode in NO_EXCHANGE:
+        raise ToolError(f"curl failed at {connection.address} with exit code {done.returncode}: {arguments!r:.200}")
     head, _, body = done.stdout.partition(b"\r\n\r\n")
     line, *fields = head.decode("latin-1").split("\r\n")
     version, _, rest = line.partition(" ")
-    answer = Answer(int(rest.split()[0]) if rest else None, version, body=body)
-    answer.headers = [(key, value.strip()) for key, _, value in (each.partition(":") for each in fields)]
-    return answer
+    response = Response(int(rest.split()[0]) if rest else None, version, body=body)
+    response.headers = [(key, value.strip()) for key, _, value in (each.partition(":") for each in fields)]
+    return response
 
 
-def read(connection, answer, method, after):
-    reader = connection.makefile("rb")
+def read(stream, response, method, after):
+    reader = stream.makefile("rb")
     while True:
         line = reader.readline().decode("latin-1")
         if not line.startswith("HTTP/"):
-            # The end, or an answer of HTTP/0.9, which has no head.
-            answer.framing, answer.body = "close", line.encode("latin-1") + reader.read()
+            # The end of the connection, or a response of HTTP/0.9, which has no head.
+            response.framing, response.body = "close", line.encode("latin-1") + reader.read()
             return
-        answer.version, _, rest = line.rstrip("\r\n").partition(" ")
-        code, _, answer.reason = rest.partition(" ")
-        answer.headers = read_fields(reader)
+        response.version, _, rest = line.rstrip("\r\n").partition(" ")
+        code, _, response.reason = rest.partition(" ")
+        response.headers = http1.read_fields(reader)
         if not code.startswith("1") or code == "101":
-            answer.status = int(code)
+            response.status = int(code)
             break
-        answer.interim.append(int(code))
-    if answer.status == 101:
-        connection.sendall(after)
-        answer.framing, answer.body = "tunnel", reader.read(len(after))
+        response.interim.append(int(code))
+    if response.status == 101:
+        stream.sendall(after)
+        response.framing, response.body = "tunnel", reader.read(len(after))
     else:
-        read_body(reader, answer, method)
+        read_body(reader, response, method)
 
 
-def read_fields(reader):
-    fields = []
-    while line := reader.readline().decode("latin-1").rstrip("\r\n"):
-        key, _, value = line.partition(":")
-        fields.append((key, value.strip()))
-    return fields
+def read_body(reader, response, method):
+    def write(piece):
+        response.body += piece
 
-
-def read_body(reader, answer, method):
-    if method == b"HEAD" or answer.status in (204, 304):
-        answer.framing = "none"
-    elif answer.values("transfer-encoding"):
-        answer.framing = "chunked"
-        read_chunks(reader, answer)
-    elif lengths := answer.values("content-length"):
-        answer.framing = "length"
-        read_exactly(reader, answer, int(lengths[0]))
+    if method == b"HEAD" or response.status in (204, 304):
+        response.framing = "none"
+    elif response.values("transfer-encoding"):
+        response.framing = "chunked"
+        if not http1.read_chunked(reader, write):
+            response.framing = "aborted"
+    elif lengths := response.values("content-length"):
+        response.framing = "length"
+        if not http1.read_exactly(reader, int(lengths[0]), write):
+            response.framing = "aborted"
     else:
-        answer.framing, answer.body = "close", reader.read()
+        response.framing, response.body = "close", reader.read()
 
 
-def read_chunks(reader, answer):
-    while line := reader.readline().partition(b";")[0].strip():
-        size = int(line, 16)
-        if not size:
-            while reader.readline().strip():
-                pass
-            return
-        read_exactly(reader, answer, size)
-        reader.readline()
-    answer.framing = "broken off"
-
-
-def read_exactly(reader, answer, size):
-    end = len(answer.body) + size
-    while len(answer.body) < end and (piece := reader.read1(end - len(answer.body))):
-        answer.body += piece
-    if len(answer.body) < end:
-        answer.framing = "broken off"
-
-
-def trusting():
-    """The comparison is not about certificates; other checks are."""
+def without_verification():
+    """The comparison is not about certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-TLS = trusting()
+TLS = without_verification()
 
-# Both programs see this client.
-CLIENT = "127.0.0.1"
+# Both programs see this client address.
+CLIENT = network.LOOPBACK
 
-# Seconds.
-PATIENCE = 10
+# Exit codes of curl without any exchange: name resolution, connection, TLS handshake, local address, timeout. Equal
+# failures at both programs would otherwise pass for equal responses.
+NO_EXCHANGE = {6, 7, 28, 35, 45}
+
+# Seconds for one response.
+LIMIT = 10

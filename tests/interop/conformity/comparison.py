@@ -1,4 +1,4 @@
-"""What is different between two exchanges, aspect by aspect."""
+"""Compares two exchanges, aspect by aspect."""
 
 import gzip
 import re
@@ -8,53 +8,53 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Exchange:
-    """An answer, and what the applications received for it."""
+    """A response, and the requests that the upstreams received for it."""
 
-    answer: object
+    response: object
     received: list
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One aspect of one case in which the two are not alike."""
+    """An aspect of a case in which nginx and Gatepost differ."""
 
-    scenario: str
+    gitlab_rb: str
     role: str
     case: object
     aspect: str
     nginx: object
     gatepost: object
-    # All of both, for rules that need to see more than the one aspect.
+    # Both exchanges, for rules about more than the aspect.
     exchanges: tuple
 
     def __str__(self):
-        where = f"{self.scenario}, {self.role}: {self.case.name}"
+        where = f"{self.gitlab_rb}, {self.role}: {self.case.name}"
         return f"{where}\n    {self.aspect}\n      nginx    {self.nginx!r:.300}\n      gatepost {self.gatepost!r:.300}"
 
 
-def differences(scenario, role, case, nginx, gatepost):
-    first, second = (aspects(exchange) for exchange in (nginx, gatepost))
-    for aspect in sorted(first.keys() | second.keys()):
-        ours, theirs = second.get(aspect), first.get(aspect)
-        if ours != theirs:
-            yield Difference(scenario, role, case, aspect, theirs, ours, (nginx, gatepost))
+def differences(gitlab_rb, role, case, nginx, gatepost):
+    of_nginx, of_gatepost = aspects(nginx), aspects(gatepost)
+    for aspect in sorted(of_nginx.keys() | of_gatepost.keys()):
+        values = of_nginx.get(aspect), of_gatepost.get(aspect)
+        if values[0] != values[1]:
+            yield Difference(gitlab_rb, role, case, aspect, *values, (nginx, gatepost))
 
 
 def aspects(exchange):
-    answer = exchange.answer
+    response = exchange.response
     found = {
-        "status": answer.status, "reason": answer.reason, "interim answers": answer.interim,
-        "body": readable(answer),
-        "answer breaks off": answer.framing == "broken off", "connection stays": stays(answer),
+        "status": response.status, "reason": response.reason, "interim responses": response.interim,
+        "body": decoded_body(response),
+        "response aborted": response.framing == "aborted", "connection persists": persists(response),
         "requests received": len(exchange.received),
-        "header names as written": written(answer.headers),
-        "order of headers": [key.lower() for key, _ in answer.headers if key.lower() not in MADE_BY_PROXIES],
+        "header names as written": written(response.headers),
+        "order of headers": [key.lower() for key, _ in response.headers if key.lower() not in MADE_BY_PROXIES],
     }
-    found |= by_name("answer's header", answer.headers)
+    found |= by_name("response header", response.headers)
     if exchange.received:
         received = exchange.received[0]
         found |= {
-            "received by": received.application, "received method": received.method,
+            "received by": received.upstream, "received method": received.method,
             "received target": received.target, "received version": received.version,
             "received body": received.body, "received framing": received.framing,
             "received names as written": written(received.headers),
@@ -63,17 +63,17 @@ def aspects(exchange):
     return found
 
 
-def readable(answer):
-    """The body as a client reads it: two encoders may say the same in other bytes."""
-    is_compressed = answer.values("content-encoding") == ["gzip"] and answer.body
+def decoded_body(response):
+    """Returns the body without gzip, because two encoders may produce different bytes for the same content."""
+    is_compressed = response.values("content-encoding") == ["gzip"] and response.body
     try:
-        return gzip.decompress(answer.body) if is_compressed else answer.body
+        return gzip.decompress(response.body) if is_compressed else response.body
     except (OSError, EOFError, zlib.error):
-        return answer.body
+        return response.body
 
 
 def by_name(what, headers):
-    """All values of a header together, for their order counts and that of names does not."""
+    """Groups the values by name: the order of the values of a name matters, that of the names does not."""
     found = {}
     for key, value in headers:
         name = key.lower()
@@ -86,19 +86,19 @@ def written(headers):
     return sorted({key for key, _ in headers if key.lower() not in MADE_BY_PROXIES})
 
 
-def stays(answer):
-    """Whether the connection is good for another request, however that is said."""
-    if answer.status in (None, 101) or answer.framing in ("close", "broken off"):
+def persists(response):
+    """Returns whether the connection is persistent (RFC 9112 section 9.3)."""
+    if response.status in (None, 101) or response.framing in ("close", "aborted"):
         return False
-    said = ",".join(answer.values("connection")).lower()
-    return "keep-alive" in said if answer.version == "HTTP/1.0" else "close" not in said
+    options = ",".join(response.values("connection")).lower()
+    return "keep-alive" in options if response.version == "HTTP/1.0" else "close" not in options
 
 
-# Of this run: nginx's $msec, and Date. What applications say is of 2024.
+# Times of this run: `$msec` of nginx, and Date. Times of upstreams are of 2024.
 TIME = re.compile(r"\b\d{10}\.\d{3}\b|\w{3}, \d\d \w{3} (?!2024)\d{4} [\d:]{8} GMT")
 
-# Compared as `framing` and `stays`.
+# Compared as framing of the body and as `persists`.
 FRAMING = {"content-length", "transfer-encoding", "connection", "keep-alive"}
 
-# Each side writes these by itself, so their place and letters are its own.
+# nginx and Gatepost write these themselves, so their order and their letter case do not count.
 MADE_BY_PROXIES = FRAMING | {"server", "date", "host", "upgrade"}

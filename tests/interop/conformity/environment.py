@@ -1,56 +1,53 @@
-"""nginx and Gatepost beside each other, from the same gitlab.rb, in front of the same applications.
+"""Runs nginx and Gatepost with the same gitlab.rb in front of the same upstreams.
 
-They have the same ports on two addresses of this machine, so that nothing in an answer depends on which is asked.
+They use the same ports on two addresses of this machine, so that responses do not depend on the program.
 """
 
-import contextlib
 import getpass
-import socket
-import subprocess
 from dataclasses import dataclass
 
-import gatepost
+from harness import certificates, gatepost, network, processes
+from harness.processes import ToolError
 
-from . import nginx_conf, package
-from .recorder import Applications
+from . import gitlab_package, nginx_conf
+from .upstreams import Upstreams
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Both programs, ready; they differ in their address only."""
+class Environment:
+    """The hosts that both programs serve, and their upstreams."""
 
     hosts: list
-    applications: Applications
+    upstreams: Upstreams
 
 
 def prepare(file):
-    """Starts both with the settings of `file`. What follows it in the copies moves everything to this run's
-    ports and directory, and changes nothing else."""
-    place = gatepost.directory()
-    place.chmod(0o755)
-    certificate(place)
-    pages(place)
-    said = package.read(file)
-    ports = PortMap()
-    applications = Applications()
-    moved = moves(said, place, ports, applications)
+    """Starts both programs with the settings of `file`.
+
+    The copies of the file end with overrides that set ports and directories of this run, and change nothing else.
+    """
+    directory = processes.temporary_directory()
+    directory.chmod(0o755)
+    certificates.self_signed(directory, "host", NAMES)
+    write_error_pages(directory / "public")
+    settings = gitlab_package.read(file)
+    upstreams = Upstreams()
+    text = overrides(settings, directory, upstreams)
     for name, address in ADDRESSES.items():
-        copy = place / f"{name}.rb"
-        copy.write_text(file.read_text() + moved.replace("ADDRESS", address))
-    applications.start()
-    start_nginx(place)
-    process = gatepost.start([gatepost.PROGRAM, "serve", "--gitlab-rb", place / "gatepost.rb"])
-    hosts = package.hosts(package.read(place / "nginx.rb"))
-    for host in hosts:
-        gatepost.wait_for(process, lambda: gatepost.accepts(host.port), "Gatepost to accept connections")
-    return Stage(hosts, applications)
+        (directory / f"{name}.rb").write_text(file.read_text() + text.replace("ADDRESS", address))
+    upstreams.start()
+    start_nginx(directory)
+    hosts = gitlab_package.hosts(gitlab_package.read(directory / "nginx.rb"))
+    gatepost.start(["--gitlab-rb", directory / "gatepost.rb"], *(host.port for host in hosts))
+    return Environment(hosts, upstreams)
 
 
-def moves(said, place, ports, applications):
-    lines = ["", "# What this run moves."]
-    for host in package.hosts(said):
-        lines += host_moves(package.ROLES[host.role][1], host, place, ports)
-    lines += application_moves(said, place, applications)
+def overrides(settings, directory, upstreams):
+    ports = PortMap()
+    lines = ["", "# Ports and directories of this run."]
+    for host in gitlab_package.hosts(settings):
+        lines += host_overrides(gitlab_package.ROLES[host.role][1], host, directory, ports)
+    lines += upstream_overrides(settings, directory, upstreams)
     lines += [
         "nginx['status']['listen_addresses'] = ['ADDRESS']", f"nginx['status']['port'] = {ports[8060]}",
         f"web_server['username'] = '{getpass.getuser()}'",
@@ -58,58 +55,49 @@ def moves(said, place, ports, applications):
     return "\n".join(lines) + "\n"
 
 
-def host_moves(scope, host, place, ports):
+def host_overrides(scope, host, directory, ports):
     yield f"{scope}['listen_addresses'] = ['ADDRESS']"
     yield f"{scope}['listen_port'] = {ports[host.port]}"
-    yield f"{scope}['log_directory'] = '{place}'"
+    yield f"{scope}['log_directory'] = '{directory}'"
     yield f"{scope}['redirect_http_to_https_port'] = {ports[host.settings['redirect_http_to_https_port']]}"
     if host.tls:
-        yield f"{scope}['ssl_certificate'] = '{place}/host.crt'"
-        yield f"{scope}['ssl_certificate_key'] = '{place}/host.key'"
+        yield f"{scope}['ssl_certificate'] = '{directory}/host.crt'"
+        yield f"{scope}['ssl_certificate_key'] = '{directory}/host.key'"
 
 
-def application_moves(said, place, applications):
-    mattermost, registry, pages, agent, proxy, workhorse = (free_port() for _ in range(6))
-    applications.add("mattermost", mattermost)
-    applications.add("registry", registry)
-    applications.add("pages", pages)
-    applications.add("agent", agent)
-    applications.add("kubernetes", proxy)
+def upstream_overrides(settings, directory, upstreams):
+    mattermost, registry, pages, agent, kubernetes, workhorse = (free_port() for _ in range(6))
+    upstreams.add("mattermost", mattermost)
+    upstreams.add("registry", registry)
+    upstreams.add("pages", pages)
+    upstreams.add("agent", agent)
+    upstreams.add("kubernetes", kubernetes)
     yield f"mattermost['service_port'] = '{mattermost}'"
     yield f"registry['registry_http_addr'] = '127.0.0.1:{registry}'"
     yield f"gitlab_pages['listen_proxy'] = 'localhost:{pages}'"
     yield f"gitlab_kas['listen_address'] = 'localhost:{agent}'"
-    yield f"gitlab_kas['kubernetes_api_listen_address'] = 'localhost:{proxy}'"
-    if said.get("gitlab_workhorse", {}).get("listen_network") == "tcp":
-        applications.add("workhorse", workhorse)
+    yield f"gitlab_kas['kubernetes_api_listen_address'] = 'localhost:{kubernetes}'"
+    if settings.get("gitlab_workhorse", {}).get("listen_network") == "tcp":
+        upstreams.add("workhorse", workhorse)
         yield f"gitlab_workhorse['listen_addr'] = '127.0.0.1:{workhorse}'"
     else:
-        applications.add("workhorse", place / "workhorse")
-        yield f"gitlab_workhorse['listen_addr'] = '{place}/workhorse'"
+        upstreams.add("workhorse", directory / "workhorse")
+        yield f"gitlab_workhorse['listen_addr'] = '{directory}/workhorse'"
 
 
-def start_nginx(place):
-    conf = place / "nginx.conf"
-    conf.write_text(nginx_conf.write(package.read(place / "nginx.rb"), place, place / "public"))
-    check = subprocess.run(["nginx", "-t", "-c", conf, "-p", place], capture_output=True, text=True, timeout=30)
-    if check.returncode:
-        raise SystemExit(f"nginx does not take its configuration:\n{check.stderr}")
-    process = gatepost.start(["nginx", "-c", conf, "-p", place])
-    gatepost.wait_for(process, (place / "nginx.pid").exists, "nginx to start")
+def start_nginx(directory):
+    conf = directory / "nginx.conf"
+    settings = gitlab_package.read(directory / "nginx.rb")
+    conf.write_text(nginx_conf.write(settings, directory, directory / "public"))
+    check = processes.run(["nginx", "-t", "-c", conf, "-p", directory], LIMIT)
+    if check.returncode != 0:
+        raise ToolError(f"nginx rejects its configuration:\n{check.stderr}")
+    process = processes.start(["nginx", "-c", conf, "-p", directory])
+    processes.wait_for(process, (directory / "nginx.pid").exists, "nginx writes its pid file")
 
 
-def certificate(place):
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=conformity", "-addext", f"subjectAltName={NAMES}",
-         "-keyout", place / "host.key", "-out", place / "host.crt"],
-        check=True, capture_output=True, timeout=60,
-    )
-
-
-def pages(place):
-    """GitLab's pages for errors, as nginx finds them on a machine with GitLab."""
-    public = place / "public"
+def write_error_pages(public):
+    """Writes the error pages of GitLab to the directory where nginx searches them."""
     public.mkdir(mode=0o755)
     for code in (404, 500, 502):
         for name in (f"{code}.html", f"{code}-custom.html"):
@@ -117,7 +105,7 @@ def pages(place):
 
 
 class PortMap(dict):
-    """Every port of the package becomes a free one above 1024, the same wherever it is named."""
+    """Maps each port of the gitlab.rb to a free port above 1024."""
 
     def __missing__(self, port):
         self[port] = free_port()
@@ -125,17 +113,11 @@ class PortMap(dict):
 
 
 def free_port():
-    """Below those that the system gives to clients, of whom there are thousands here."""
-    for port in PORTS:
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for address in ADDRESSES.values():
-                stack.enter_context(socket.create_server((address, port)))
-            return port
-    raise SystemExit("no free port is left")
+    return network.free_port(ADDRESSES.values())
 
 
-PORTS = iter(range(20_000, 32_000))
 ADDRESSES = {"gatepost": "127.0.0.1", "nginx": "127.0.0.2"}
-NAMES = ",".join(
-    f"DNS:{name}" for name in ("*.example.com", "*.corp.example.com", "*.pages.corp.example.com", "localhost")
-)
+NAMES = ["*.example.com", "*.corp.example.com", "*.pages.corp.example.com", "localhost"]
+
+# Seconds.
+LIMIT = 30

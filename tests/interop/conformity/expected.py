@@ -1,65 +1,73 @@
-"""The differences that are deliberate. Each has its reason below its heading in docs/differences-from-nginx.md."""
+"""The deliberate differences. The reason of each is in docs/differences-from-nginx.md, below the heading named here."""
 
+import difflib
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
-from .cases import FAILING
+from .cases import ABORTED
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs/differences-from-nginx.md"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What is alike in some differences, and the heading of its reason."""
-
-    heading: str
-    holds: Callable
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs/differences-from-nginx.md"
 
 
 class Expectations:
-    """Which differences are expected, and which expectations have been met."""
+    """Selects unexpected differences, and records which rules matched a difference."""
 
     def __init__(self):
-        self._met = set()
+        self._matched = set()
 
     def unexpected(self, differences):
         return [each for each in differences if not self._expects(each)]
 
-    def complaints(self):
-        """Expectations that nothing met, and those without a reason."""
-        headings = set(re.findall(r"^#+ (.*)$", DOCUMENT.read_text(), re.MULTILINE))
-        unmet = [f"nothing differs any more by: {rule.heading}" for rule in RULES if rule not in self._met]
-        unnamed = {rule.heading for rule in RULES} - headings
-        return unmet + [f"{DOCUMENT.name} has no heading: {heading}" for heading in sorted(unnamed)]
+    def unmatched(self):
+        """Returns a message for each rule that matched no difference."""
+        return [
+            f"nothing differs any more by rule {number} of {heading!r} in {Path(__file__).name}; remove the rule"
+            for heading, rules in EXPECTED.items()
+            for number, rule in enumerate(rules, 1)
+            if rule not in self._matched
+        ]
 
     def _expects(self, difference):
-        holding = [rule for rule in RULES if rule.holds(difference)]
-        self._met.update(holding)
-        return bool(holding)
+        matching = [rule for rules in EXPECTED.values() for rule in rules if rule(difference)]
+        self._matched.update(matching)
+        return bool(matching)
 
 
-def rule(heading, *aspects, when=lambda difference: True):
-    """Differences in these aspects; a trailing `*` stands for any end."""
-    names = {name for name in aspects if not name.endswith("*")}
-    starts = tuple(name[:-1] for name in aspects if name.endswith("*"))
+def missing_headings(text):
+    """Returns a message for each heading of EXPECTED that `text`, the document, lacks."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return [missing_heading(each, headings) for each in EXPECTED if each not in headings]
 
-    def holds(difference):
-        named = difference.aspect in names or (starts and difference.aspect.startswith(starts))
+
+def missing_heading(heading, headings):
+    similar = difflib.get_close_matches(heading, headings, n=1, cutoff=0.4)
+    hint = f" If it is now {similar[0]!r}, rename the key in EXPECTED." if similar else ""
+    return (
+        f"docs/{DOCUMENT.name} has no heading {heading!r}, below which EXPECTED in "
+        f"tests/interop/conformity/{Path(__file__).name} finds the reason of differences.{hint}"
+    )
+
+
+def aspects(*names, when=lambda difference: True):
+    """Matches differences in these aspects. A trailing `*` stands for any end of a name."""
+    exact = {name for name in names if not name.endswith("*")}
+    starts = tuple(name[:-1] for name in names if name.endswith("*"))
+
+    def matches(difference):
+        named = difference.aspect in exact or (starts and difference.aspect.startswith(starts))
         return named and when(difference)
 
-    return Rule(heading, holds)
+    return matches
 
 
-def outcome(heading, nginx, gatepost, *cases):
-    """Everything about these cases, as long as they end with these statuses; `...` is any."""
+def outcome(nginx, gatepost, *cases):
+    """Matches all differences in these cases if the statuses are as given; `...` is any status."""
 
-    def holds(difference):
-        theirs, ours = statuses(difference)
-        return plain_name(difference) in cases and fits(theirs, nginx) and fits(ours, gatepost)
+    def matches(difference):
+        of_nginx, of_gatepost = statuses(difference)
+        return plain_name(difference) in cases and fits(of_nginx, nginx) and fits(of_gatepost, gatepost)
 
-    return Rule(heading, holds)
+    return matches
 
 
 def fits(status, wanted):
@@ -67,26 +75,26 @@ def fits(status, wanted):
 
 
 def statuses(difference):
-    return tuple(exchange.answer.status for exchange in difference.exchanges)
+    return tuple(exchange.response.status for exchange in difference.exchanges)
 
 
 def plain_name(difference):
     return difference.case.name.removeprefix("redirect: ")
 
 
-def is_own(difference):
-    """Whether Gatepost made its answer itself."""
+def is_local_response(difference):
+    """Returns whether Gatepost generated the response."""
     case = difference.case
-    return not difference.exchanges[1].received or case.answer in FAILING or case.down
+    return not difference.exchanges[1].received or case.response in ABORTED or case.down
 
 
 def is_error(difference):
-    theirs, ours = statuses(difference)
-    return theirs == ours and ours is not None and ours >= 400
+    of_nginx, of_gatepost = statuses(difference)
+    return of_nginx == of_gatepost and of_gatepost is not None and of_gatepost >= 400
 
 
-def is_own_error(difference):
-    return is_error(difference) and is_own(difference)
+def is_local_error(difference):
+    return is_error(difference) and is_local_response(difference)
 
 
 def has_no_nginx_value(difference):
@@ -97,26 +105,26 @@ def has_no_gatepost_value(difference):
     return difference.gatepost is None
 
 
-def sends_it_once(difference):
-    """One header where nginx has none, or the application's beside its own."""
+def is_sent_once(difference):
+    """Gatepost sends one header. nginx sends none, or its own and that of the upstream."""
     return len(difference.gatepost or []) == 1 and len(difference.nginx or []) != 1
 
 
 def is_plain_host(difference):
-    """The host does not speak TLS, and no balancer does it for it: then applications are told `http`."""
-    return difference.scenario in ("http-only", "06-relative-url") and has_no_hsts_but_the_applications(difference)
+    """Neither the host nor a load balancer uses TLS; upstreams receive `X-Forwarded-Proto: http`."""
+    return difference.gitlab_rb in ("http-only", "06-relative-url") and has_no_hsts_except_the_upstreams(difference)
 
 
-def has_no_hsts_but_the_applications(difference):
+def has_no_hsts_except_the_upstreams(difference):
     return difference.gatepost in (None, ["max-age=1"])
 
 
 def names_no_port(difference):
-    """The same address, without a port that https has anyway, with a path, and without what is behind `#`."""
-    theirs, ours = difference.nginx or [""], difference.gatepost or [""]
-    without_port = re.sub(r"^(https://[^/:?]+):(443)?(?=[/?]|$)", r"\1", theirs[0]).partition("#")[0]
+    """The same URL without the default port of https, with a path, and without a fragment."""
+    of_nginx, of_gatepost = difference.nginx or [""], difference.gatepost or [""]
+    without_port = re.sub(r"^(https://[^/:?]+):(443)?(?=[/?]|$)", r"\1", of_nginx[0]).partition("#")[0]
     with_path = re.sub(r"^(https://[^/?]+)(?=\?|$)", r"\1/", without_port)
-    return lower_host(with_path) == ours[0]
+    return lower_host(with_path) == of_gatepost[0]
 
 
 def is_the_last_address(difference):
@@ -125,19 +133,20 @@ def is_the_last_address(difference):
 
 
 def has_an_empty_port(difference):
-    """What the package writes for Pages: the Host header, whatever it is, and a colon."""
-    ours = difference.gatepost or [""]
-    return difference.role == "pages" and ours[0].startswith("https://group.pages.") and ":" not in ours[0][8:]
+    """The redirect of Pages in the package: the Host header as received, and a colon."""
+    of_gatepost = difference.gatepost or [""]
+    is_pages_url = of_gatepost[0].startswith("https://group.pages.") and ":" not in of_gatepost[0][8:]
+    return difference.role == "pages" and is_pages_url
 
 
-def is_no_proper_upgrade(difference):
+def is_no_valid_upgrade(difference):
     return difference.gatepost is None and plain_name(difference) in (
         "Upgrade without Connection", "upgrade with a body", "upgrade in HTTP/1.0", "upgrade to HTTP/2",
     )
 
 
-def is_no_plain_host(difference):
-    """nginx sends none, or one that has nothing to do with the target."""
+def is_other_host(difference):
+    """nginx sends no Host, or one that differs from the host in the target."""
     name = plain_name(difference)
     if name.startswith("absolute target"):
         return difference.gatepost is not None
@@ -145,7 +154,7 @@ def is_no_plain_host(difference):
 
 
 def has_no_body(difference):
-    return not difference.exchanges[1].answer.body
+    return not difference.exchanges[1].response.body
 
 
 def lower_host(url):
@@ -153,80 +162,107 @@ def lower_host(url):
 
 
 def is_outside_the_root(difference):
-    """Gatepost's 404 below a relative root; nginx serves files there, or lets a few patterns through."""
-    ours = difference.exchanges[1]
-    is_there = difference.scenario in RELATIVE and difference.role == "gitlab"
-    return is_there and ours.answer.status == 404 and is_own(difference)
+    """Gatepost responds with 404 outside a relative root; nginx serves files there, or forwards a few patterns."""
+    of_gatepost = difference.exchanges[1]
+    is_relative = difference.gitlab_rb in RELATIVE and difference.role == "gitlab"
+    return is_relative and of_gatepost.response.status == 404 and is_local_response(difference)
 
 
-def is_gitlabs_page(difference):
-    """nginx finds the pages of the test; Gatepost looks where a real GitLab has them."""
-    return difference.role == "gitlab" and difference.exchanges[0].answer.body.startswith(b"<h1>")
+def is_page_of_gitlab(difference):
+    """nginx finds the error pages of the test; Gatepost searches the directory of a real GitLab."""
+    return difference.role == "gitlab" and difference.exchanges[0].response.body.startswith(b"<h1>")
 
 
 RELATIVE = ("06-relative-url", "relative-url")
 
-RULES = [
+# Headings of the document, each with the rules that match its differences.
+EXPECTED = {
     # What clients see.
-    rule("The Server header", "answer's header server", when=has_no_gatepost_value),
-    rule("The Date header", "answer's header date", when=lambda it: "2024" in (it.gatepost or [""])[0]),
-    rule("Letters and order of headers", "header names as written", "order of headers", "received names as written"),
-    rule("Pages that the proxy makes", "body", "reason", "answer's header content-type", "answer's header etag",
-         "answer's header allow", "answer's header date", when=is_own_error),
-    rule("Pages that the proxy makes", "body", "answer's header content-type", "answer's header etag",
-         "answer's header vary", when=is_gitlabs_page),
-    rule("Connections after an error", "connection stays", when=lambda it: is_error(it) and it.gatepost),
-    rule("Security headers", "answer's header strict-transport-security", "answer's header referrer-policy",
-         when=sends_it_once),
-    rule("Security headers", "answer's header strict-transport-security", when=is_plain_host),
-    rule("Security headers", "answer's header strict-transport-security", when=is_own_error),
-    rule("Redirects", "answer's header location", when=names_no_port),
-    rule("Redirects", "answer's header location", when=has_an_empty_port),
-    rule("Redirects", "body", "answer's header content-type",
-         when=lambda it: it.case.on_redirect and it.exchanges[1].answer.status == 301 and has_no_body(it)),
-    rule("Caching", "answer's header accept-ranges", "received header if-modified-since",
-         "received header if-none-match", "received header if-range", "received header range", when=has_no_nginx_value),
-    rule("Caching", "received method", when=lambda it: (it.nginx, it.gatepost) == ("GET", "HEAD")),
-    rule("Headers of one connection", "answer's header x-hop", "received header x-hop",
-         "received header proxy-connection", when=has_no_gatepost_value),
-    outcome("Large heads", (400, 414), ..., "9 KiB header", "40 KiB of cookies", "9 KiB target"),
-    outcome("Large heads", (502,), (200,), "answer: longer header"),
-    outcome("Malformed requests", (200, 301, 404), (400,), "target /a<b>", "target /a^b`",
-            "target /\u00e9", "target /x?a=\"b\"", "HTTP/1.2", "two spaces",
-            "Host with a bad port", "Host with letters as port", "Host with user",
-            "non-ASCII Host", "line without a colon"),
-    outcome("Malformed requests", (505, 501, None), (400,), "HTTP/2.0 in text", "unknown coding", "gzip, chunked",
-            "no version"),
-    outcome("Malformed requests", (400,), (404,), "target *", "OPTIONS of everything"),
-    outcome("Methods", (400,), (405,), "CONNECT"),
-    outcome("Methods", (400,), (200, 301, 404), "get", "HTTP/2: get"),
-    outcome("Lengths and codings", (400, 501), (200, 301, 404), "chunked and length",
-            "two equal lengths"),
-    outcome("Answers that break off", (200,), (200, None), "application fails: broken body"),
-    rule("Answers that break off", "requests received", when=lambda it: it.case.answer in FAILING),
-    rule("Trailers", "body", when=lambda it: it.case.name == "HTTP/2: answer: trailers"),
-    outcome("The error texts", (500,), (200, 301, 404), "target /error.txt"),
-    outcome("The agent's path without its slash", (301,), (200,), "target /-/kubernetes-agent"),
-    Rule("The rest of a relative root", is_outside_the_root),
-    outcome("The body limit of Pages", (413,), (200,), "1.5 MB"),
-    # What applications receive.
-    rule("What clients say about themselves", *(f"received header {name}" for name in (
-        "forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server", "x-original-forwarded-for",
-        "true-client-ip", "cf-connecting-ip", "x-client-ip", "x-scheme", "x-accel-redirect", "x-forwarded-ssl",
-        "http2-settings")), when=has_no_gatepost_value),
-    rule("X-Forwarded-For", "received header x-forwarded-for", when=is_the_last_address),
-    rule("Headers that are set or taken away", "received header x-real-ip", "received header x-frame-options",
-         when=has_no_gatepost_value),
-    rule("Names of headers", "received header x!bang", "received header x.dot", "received header x~tilde"),
-    rule("HTTP/1.1 to the application", "received version",
-         when=lambda it: (it.nginx, it.gatepost) == ("HTTP/1.0", "HTTP/1.1")),
-    rule("Bodies are passed on as they come", "received framing",
-         when=lambda it: (it.nginx, it.gatepost) == ("length", "chunked")),
-    rule("Bodies are passed on as they come", "received header expect", when=has_no_nginx_value),
-    rule("Upgrades", "received header upgrade", when=is_no_proper_upgrade),
-    rule("Upgrades", "received header upgrade",
-         when=lambda it: it.role in ("pages", "registry") and has_no_nginx_value(it)),
-    rule("Which Host applications see", "received header host", when=is_no_plain_host),
-    rule("The part behind a number sign", "received target",
-         when=lambda it: (it.nginx or "").partition("#")[0] == it.gatepost),
-]
+    "The Server header": [aspects("response header server", when=has_no_gatepost_value)],
+    "The Date header": [aspects("response header date", when=lambda it: "2024" in (it.gatepost or [""])[0])],
+    "Letters and order of headers": [
+        aspects("header names as written", "order of headers", "received names as written"),
+    ],
+    "Pages that the proxy makes": [
+        aspects("body", "reason", "response header content-type", "response header etag", "response header allow",
+                "response header date", when=is_local_error),
+        aspects("body", "response header content-type", "response header etag", "response header vary",
+                when=is_page_of_gitlab),
+    ],
+    "Connections after an error": [aspects("connection persists", when=lambda it: is_error(it) and it.gatepost)],
+    "Security headers": [
+        aspects("response header strict-transport-security", "response header referrer-policy", when=is_sent_once),
+        aspects("response header strict-transport-security", when=is_plain_host),
+        aspects("response header strict-transport-security", when=is_local_error),
+    ],
+    "Redirects": [
+        aspects("response header location", when=names_no_port),
+        aspects("response header location", when=has_an_empty_port),
+        aspects("body", "response header content-type", when=lambda it: (
+            it.case.on_redirect and it.exchanges[1].response.status == 301 and has_no_body(it))),
+    ],
+    "Caching": [
+        aspects("response header accept-ranges", "received header if-modified-since", "received header if-none-match",
+                "received header if-range", "received header range", when=has_no_nginx_value),
+        aspects("received method", when=lambda it: (it.nginx, it.gatepost) == ("GET", "HEAD")),
+    ],
+    "Headers of one connection": [
+        aspects("response header x-hop", "received header x-hop", "received header proxy-connection",
+                when=has_no_gatepost_value),
+    ],
+    "Large heads": [
+        outcome((400, 414), ..., "9 KiB header", "40 KiB of cookies", "9 KiB target"),
+        outcome((502,), (200,), "response: longer header"),
+    ],
+    "Malformed requests": [
+        outcome((200, 301, 404), (400,), "target /a<b>", "target /a^b`", "target /\u00e9", "target /x?a=\"b\"",
+                "HTTP/1.2", "two spaces", "Host with a bad port", "Host with letters as port", "Host with user",
+                "non-ASCII Host", "line without a colon"),
+        outcome((505, 501, None), (400,), "HTTP/2.0 in text", "unknown coding", "gzip, chunked", "no version"),
+        outcome((400,), (404,), "target *", "OPTIONS of everything"),
+    ],
+    "Methods": [
+        outcome((400,), (405,), "CONNECT"),
+        outcome((400,), (200, 301, 404), "get", "HTTP/2: get"),
+    ],
+    "Lengths and codings": [outcome((400, 501), (200, 301, 404), "chunked and length", "two equal lengths")],
+    "Answers that break off": [
+        outcome((200,), (200, None), "aborted response: aborted body"),
+        aspects("requests received", when=lambda it: it.case.response in ABORTED),
+    ],
+    "Trailers": [aspects("body", when=lambda it: it.case.name == "HTTP/2: response: trailers")],
+    "The error texts": [outcome((500,), (200, 301, 404), "target /error.txt")],
+    "The agent's path without its slash": [outcome((301,), (200,), "target /-/kubernetes-agent")],
+    "The rest of a relative root": [is_outside_the_root],
+    "The body limit of Pages": [outcome((413,), (200,), "1.5 MB")],
+    # What upstreams receive.
+    "What clients say about themselves": [
+        aspects(*(f"received header {name}" for name in (
+            "forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server", "x-original-forwarded-for",
+            "true-client-ip", "cf-connecting-ip", "x-client-ip", "x-scheme", "x-accel-redirect", "x-forwarded-ssl",
+            "http2-settings")), when=has_no_gatepost_value),
+    ],
+    "X-Forwarded-For": [aspects("received header x-forwarded-for", when=is_the_last_address)],
+    "Headers that are set or taken away": [
+        aspects("received header x-real-ip", "received header x-frame-options", when=has_no_gatepost_value),
+    ],
+    "Names of headers": [
+        aspects("received header x!bang", "received header x.dot", "received header x~tilde"),
+    ],
+    "HTTP/1.1 to the application": [
+        aspects("received version", when=lambda it: (it.nginx, it.gatepost) == ("HTTP/1.0", "HTTP/1.1")),
+    ],
+    "Bodies are passed on as they come": [
+        aspects("received framing", when=lambda it: (it.nginx, it.gatepost) == ("length", "chunked")),
+        aspects("received header expect", when=has_no_nginx_value),
+    ],
+    "Upgrades": [
+        aspects("received header upgrade", when=is_no_valid_upgrade),
+        aspects("received header upgrade",
+                when=lambda it: it.role in ("pages", "registry") and has_no_nginx_value(it)),
+    ],
+    "Which Host applications see": [aspects("received header host", when=is_other_host)],
+    "The part behind a number sign": [
+        aspects("received target", when=lambda it: (it.nginx or "").partition("#")[0] == it.gatepost),
+    ],
+}

@@ -1,21 +1,22 @@
-"""What the package makes of a gitlab.rb: its hosts with their listeners, names and settings.
+"""The hosts that the GitLab package derives from a gitlab.rb, with their listeners, names and settings.
 
-The rules are those of the last packages with Mattermost (18.x). Only what the files beside this one use
-is here; the comparison is about requests, not about every setting.
+The rules are those of the last packages with Mattermost (18.x). Only the settings of the compared gitlab.rb files are
+implemented.
 """
 
 import json
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from harness import processes
 
 READER = Path(__file__).parent / "read_gitlab_rb.rb"
 
 
 @dataclass(frozen=True)
 class Host:
-    """One of the package's hosts."""
+    """A virtual host of the package."""
 
     role: str
     name: str
@@ -25,7 +26,7 @@ class Host:
     port: int
     redirect_port: int | None
     settings: dict
-    # Headers for the application, in the order in which the package writes them.
+    # Request headers for the upstream, in the order of the package.
     request_headers: dict = field(default_factory=dict)
 
     @property
@@ -34,20 +35,19 @@ class Host:
 
 
 def read(file):
-    """What a gitlab.rb sets, by Ruby's own account."""
-    done = subprocess.run(["ruby", READER, file], check=True, capture_output=True, text=True, timeout=30)
-    return json.loads(done.stdout)
+    """Returns the settings of a gitlab.rb, evaluated by Ruby."""
+    return json.loads(processes.output(["ruby", READER, file], LIMIT))
 
 
-def hosts(said):
-    """The hosts that `said` asks for, in the order in which the package's nginx reads them."""
+def hosts(gitlab_rb):
+    """Returns the hosts in the order in which the nginx of the package reads them."""
     found = []
     for role, (url_key, scope) in ROLES.items():
-        url = said.get(url_key)
-        enabled = said.get(SERVICES.get(role), {}).get("enable", True)
+        url = gitlab_rb.get(url_key)
+        enabled = gitlab_rb.get(SERVICES.get(role), {}).get("enable", True)
         if url and enabled is not False:
             defaults = DEFAULTS | {"http2_enabled": role != "registry"}
-            found.append(host(role, urlsplit(url), defaults | set_in(said.get(scope, {}))))
+            found.append(host(role, urlsplit(url), defaults | set_in(gitlab_rb.get(scope, {}))))
     return found
 
 
@@ -63,12 +63,12 @@ def host(role, url, settings):
     )
 
 
-def relative_root(said):
-    return urlsplit(said.get("external_url") or "").path.rstrip("/")
+def relative_root(gitlab_rb):
+    return urlsplit(gitlab_rb.get("external_url") or "").path.rstrip("/")
 
 
 def set_in(section):
-    """`nil` is not set; only for proxy_set_headers it means something."""
+    """Omits `nil`, which means something only in proxy_set_headers."""
     return {key: value for key, value in section.items() if value is not None}
 
 
@@ -93,7 +93,7 @@ def request_headers(role, https, settings):
     return {name: value for name, value in headers.items() if value is not None}
 
 
-# In the order of the package's includes: the first on an address is its default server.
+# In the order of the includes of the package: the first host on an address is its default server.
 ROLES = {
     "gitlab": ("external_url", "nginx"),
     "pages": ("pages_external_url", "pages_nginx"),
@@ -116,3 +116,6 @@ DEFAULTS = {
     "real_ip_trusted_addresses": [],
     "ssl_protocols": "TLSv1.2 TLSv1.3",
 }
+
+# Seconds.
+LIMIT = 30

@@ -1,32 +1,35 @@
-"""The configuration that the package's templates make for nginx, as far as answers depend on it.
+"""The nginx configuration of the GitLab package, as far as responses depend on it.
 
-Written for the nginx of Debian 12: its `http2` belongs to `listen`, and it lacks the module for the
-package's /metrics.
+Written for the nginx of Debian 12: `http2` is a parameter of `listen`, and the module for /metrics of the package is
+missing.
 """
 
-from . import package
+from . import gitlab_package
 
 
-def write(said, place, public):
-    """The text of nginx.conf. Logs and temporary files go below `place`; GitLab's pages are in `public`."""
-    hosts = package.hosts(said)
-    servers = [server(host, said, public) for host in hosts]
-    redirects = [redirect_server(host, said) for host in hosts if host.redirect_port]
-    # Where GitLab is not, the first on an address is its default server.
+def write(gitlab_rb, directory, public):
+    """Returns the text of nginx.conf.
+
+    Logs and temporary files are in `directory`, the error pages of GitLab in `public`.
+    """
+    hosts = gitlab_package.hosts(gitlab_rb)
+    servers = [server(host, gitlab_rb, public) for host in hosts]
+    redirects = [redirect_server(host, gitlab_rb) for host in hosts if host.redirect_port]
+    # On addresses without GitLab, the first server is the default server.
     blocks = "\n".join(redirects + servers)
-    custom = said.get("nginx", {}).get("custom_nginx_config") or ""
+    custom = gitlab_rb.get("nginx", {}).get("custom_nginx_config") or ""
     return HTTP.format(
-        place=place, gzip=gzip(said), workhorse=workhorse(said), mattermost=mattermost(said),
+        directory=directory, gzip=gzip(gitlab_rb), workhorse=workhorse(gitlab_rb), mattermost=mattermost(gitlab_rb),
         blocks=blocks, custom=custom,
     )
 
 
-def server(host, said, public):
+def server(host, gitlab_rb, public):
     locations = {
         "gitlab": gitlab, "mattermost": mattermost_locations, "registry": registry, "pages": pages,
-    }[host.role](host, said, public)
-    whose = "gitlab_mattermost" if host.role == "mattermost" else "gitlab"
-    custom_key = f"custom_{whose}_server_config"
+    }[host.role](host, gitlab_rb, public)
+    scope = "gitlab_mattermost" if host.role == "mattermost" else "gitlab"
+    custom_key = f"custom_{scope}_server_config"
     return f"""
 server {{
 {listens(host, host.port, host.tls)}
@@ -41,9 +44,9 @@ server {{
 
 
 def listens(host, port, tls):
-    words = " ssl" * tls + " http2" * (tls and host.settings["http2_enabled"])
-    words += " proxy_protocol" * host.settings["proxy_protocol"] + " default_server" * (host.role == "gitlab")
-    return "\n".join(f"  listen {address}:{port}{words};" for address in host.addresses)
+    parameters = " ssl" * tls + " http2" * (tls and host.settings["http2_enabled"])
+    parameters += " proxy_protocol" * host.settings["proxy_protocol"] + " default_server" * (host.role == "gitlab")
+    return "\n".join(f"  listen {address}:{port}{parameters};" for address in host.addresses)
 
 
 def server_name(host):
@@ -64,7 +67,7 @@ def tls(host):
 
 
 def hsts(host):
-    """On GitLab's host for every status since 17.5, elsewhere for good answers."""
+    """The host of GitLab sends it with every status since 17.5, other hosts only with successful responses."""
     age = host.settings["hsts_max_age"]
     if age <= 0:
         return ""
@@ -100,8 +103,8 @@ def referrer_policy(host):
     return f"  add_header Referrer-Policy {policy};" if policy else ""
 
 
-def gitlab(host, said, public):
-    root = package.relative_root(said)
+def gitlab(host, gitlab_rb, public):
+    root = gitlab_package.relative_root(gitlab_rb)
     standard = 80 if not host.tls else 443
     default_host = host.name if host.url_port == standard else f"{host.name}:{host.url_port}"
     custom = host.settings.get("custom_error_pages", {})
@@ -126,7 +129,7 @@ def gitlab(host, said, public):
   location {root or "/"} {{ proxy_cache off; proxy_pass http://gitlab-workhorse; }}
   location ~ ^/({codes})(-custom)?\\.html$ {{ root {public}; internal; }}
 {health(root)}
-{kas(root, said)}
+{kas(root, gitlab_rb)}
 """
 
 
@@ -142,8 +145,8 @@ def health(root):
     return locations + ERROR_TEXTS
 
 
-def kas(root, said):
-    kas = said.get("gitlab_kas", {})
+def kas(root, gitlab_rb):
+    kas = gitlab_rb.get("gitlab_kas", {})
     if kas.get("enable") is False:
         return ""
     return f"""
@@ -156,7 +159,7 @@ def kas(root, said):
 """
 
 
-def mattermost_locations(host, said, public):
+def mattermost_locations(host, gitlab_rb, public):
     gzip_off = "gzip off;" if host.tls else ""
     return f"""
   client_max_body_size {host.settings['client_max_body_size']};
@@ -172,8 +175,8 @@ def mattermost_locations(host, said, public):
 """
 
 
-def registry(host, said, public):
-    address = said["registry"]["registry_http_addr"]
+def registry(host, gitlab_rb, public):
+    address = gitlab_rb["registry"]["registry_http_addr"]
     return f"""
   client_max_body_size 0; chunked_transfer_encoding on;
 {set_headers(host)}
@@ -184,8 +187,8 @@ def registry(host, said, public):
 """
 
 
-def pages(host, said, public):
-    address = said["gitlab_pages"]["listen_proxy"]
+def pages(host, gitlab_rb, public):
+    address = gitlab_rb["gitlab_pages"]["listen_proxy"]
     return f"""
   disable_symlinks on;
 {set_headers(host)}
@@ -194,15 +197,16 @@ def pages(host, said, public):
 """
 
 
-def redirect_server(host, said):
+def redirect_server(host, gitlab_rb):
     port = "" if host.role == "registry" and host.url_port == 443 else f":{host.url_port}"
     target = f"https://{host.name}{port}$request_uri"
     if host.role == "pages":
         target = "https://$http_host:$request_uri"
     checks = ""
     if host.role == "gitlab":
-        # The variable is not set in this server, so health checks have no Host on their way.
-        checks = 'set $http_host_with_default "";\n' + set_headers(host) + health(package.relative_root(said))
+        # This server does not set the variable, so that nginx sends health checks without Host.
+        checks = 'set $http_host_with_default "";\n' + set_headers(host)
+        checks += health(gitlab_package.relative_root(gitlab_rb))
     return f"""
 server {{
 {listens(host, host.redirect_port, False)}
@@ -213,18 +217,19 @@ server {{
 """
 
 
-def workhorse(said):
-    ours = said["gitlab_workhorse"]
-    return f"unix:{ours['listen_addr']}" if ours.get("listen_network") != "tcp" else ours["listen_addr"]
+def workhorse(gitlab_rb):
+    settings = gitlab_rb["gitlab_workhorse"]
+    is_unix = settings.get("listen_network") != "tcp"
+    return f"unix:{settings['listen_addr']}" if is_unix else settings["listen_addr"]
 
 
-def mattermost(said):
-    ours = said["mattermost"]
-    return f"{ours.get('service_address', '127.0.0.1')}:{ours['service_port']}"
+def mattermost(gitlab_rb):
+    settings = gitlab_rb["mattermost"]
+    return f"{settings.get('service_address', '127.0.0.1')}:{settings['service_port']}"
 
 
-def gzip(said):
-    if said.get("nginx", {}).get("gzip_enabled") is False:
+def gzip(gitlab_rb):
+    if gitlab_rb.get("nginx", {}).get("gzip_enabled") is False:
         return "gzip off;"
     return f"gzip on; gzip_http_version 1.1; gzip_comp_level 2; gzip_proxied {GZIP_PROXIED}; gzip_types {GZIP_TYPES};"
 
@@ -254,19 +259,19 @@ ERROR_TEXTS = """
 HTTP = """
 daemon off;
 worker_processes 1;
-pid {place}/nginx.pid;
-error_log {place}/error.log info;
+pid {directory}/nginx.pid;
+error_log {directory}/error.log info;
 events {{ worker_connections 512; }}
 http {{
   include /etc/nginx/mime.types;
   default_type application/octet-stream;
-  access_log {place}/access.log;
-  client_body_temp_path {place}/client_body; proxy_temp_path {place}/proxy_temp;
-  fastcgi_temp_path {place}/fastcgi; uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;
+  access_log {directory}/access.log;
+  client_body_temp_path {directory}/client_body; proxy_temp_path {directory}/proxy_temp;
+  fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
   sendfile on; tcp_nopush on; tcp_nodelay on; server_tokens off;
   keepalive_timeout 65; keepalive_time 1h; server_names_hash_bucket_size 64;
   {gzip}
-  proxy_cache_path {place}/proxy_cache keys_zone=gitlab:10m max_size=1g levels=1:2;
+  proxy_cache_path {directory}/proxy_cache keys_zone=gitlab:10m max_size=1g levels=1:2;
   proxy_cache gitlab;
   map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
   upstream gitlab-workhorse {{ server {workhorse} fail_timeout=0; }}

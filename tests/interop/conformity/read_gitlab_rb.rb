@@ -1,8 +1,8 @@
-# Prints as JSON what a gitlab.rb sets. It executes the file, as the package does.
+# Prints the settings of a gitlab.rb as JSON. Executes the file, as the GitLab package does.
 
 require 'json'
 
-# A key that was never set is an empty section; texts and symbols are the same key.
+# An unset key is an empty section. Strings and symbols are the same key.
 class Section < Hash
   def [](key)
     key?(key.to_s) ? super(key.to_s) : (self[key.to_s] = Section.new)
@@ -13,7 +13,7 @@ class Section < Hash
   end
 end
 
-# Every word that has no other meaning is a setting: read without an argument, set with one.
+# Every unknown method is a setting: read without an argument, written with one.
 class GitlabRb
   def initialize(settings)
     @settings = settings

@@ -1,4 +1,4 @@
-"""Applications that note what they receive, byte for byte, and answer what they are told to."""
+"""Upstreams that record the requests they receive, and send the response of the case."""
 
 import contextlib
 import os
@@ -6,12 +6,14 @@ import socket
 import threading
 from dataclasses import dataclass
 
+from harness import http1, network
+
 
 @dataclass(frozen=True)
-class Received:
-    """A request as an application got it."""
+class ReceivedRequest:
+    """A request as an upstream received it."""
 
-    application: str
+    upstream: str
     method: str
     target: str
     version: str
@@ -21,36 +23,36 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What an application answers: the bytes, and whether it then closes or becomes an echo."""
+class UpstreamResponse:
+    """The bytes of a response, and whether the upstream then closes or echoes what it receives."""
 
     text: bytes
     closes: bool = False
     echoes: bool = False
 
 
-class Applications:
-    """All applications of a scenario. One request is under way at a time."""
+class Upstreams:
+    """All upstreams of a gitlab.rb. They receive one request at a time."""
 
     def __init__(self):
-        self.places = {}
+        self.addresses = {}
         self.received = []
-        self.answer = None
+        self.response = None
         self._listeners = []
         self._open = set()
 
-    def add(self, name, place):
-        """An application at a path of a unix socket, or at a port."""
-        self.places[name] = place
+    def add(self, name, address):
+        """Adds an upstream; the address is a port or the path of a unix socket."""
+        self.addresses[name] = address
 
     def start(self):
-        for name, place in self.places.items():
-            for listener in listeners(place):
+        for name, address in self.addresses.items():
+            for listener in listeners(address):
                 self._listeners.append(listener)
                 threading.Thread(target=self._accept, args=(name, listener), daemon=True).start()
 
     def stop(self):
-        """As when the applications have ended: nobody listens, and connections are gone."""
+        """Closes all listeners and connections, as when the upstreams exit."""
         for each in self._listeners + list(self._open):
             close(each)
         self._listeners.clear()
@@ -69,11 +71,11 @@ class Applications:
             reader = connection.makefile("rb")
             while (request := self._read(name, connection, reader)) is not None:
                 self.received.append(request)
-                answer = self.answer
-                connection.sendall(answer.text)
-                while answer.echoes and (piece := connection.recv(4096)):
+                response = self.response
+                connection.sendall(response.text)
+                while response.echoes and (piece := connection.recv(4096)):
                     connection.sendall(piece)
-                if answer.closes or request.version == "HTTP/1.0" or says_close(request.headers):
+                if response.closes or request.version == "HTTP/1.0" or has_close(request.headers):
                     break
         except OSError:
             pass
@@ -85,56 +87,48 @@ class Applications:
         line = reader.readline().decode("latin-1").rstrip("\r\n")
         if not line:
             return None
-        headers = []
-        while field := reader.readline().decode("latin-1").rstrip("\r\n"):
-            key, _, value = field.partition(":")
-            headers.append((key, value.strip()))
+        headers = http1.read_fields(reader)
         values = {key.lower(): value for key, value in headers}
         if values.get("expect", "").lower() == "100-continue":
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         framing, body = read_body(reader, values)
         method, _, rest = line.partition(" ")
         target, _, version = rest.rpartition(" ")
-        return Received(name, method, target, version, headers, body, framing)
+        return ReceivedRequest(name, method, target, version, headers, body, framing)
 
 
 def read_body(reader, values):
     if values.get("transfer-encoding", "").lower() == "chunked":
-        body = b""
-        while size := int(reader.readline().partition(b";")[0], 16):
-            body += reader.read(size)
-            reader.readline()
-        while reader.readline().strip():
-            pass
-        return "chunked", body
+        body = bytearray()
+        if not http1.read_chunked(reader, body.extend):
+            raise ConnectionError("the request body is incomplete")
+        return "chunked", bytes(body)
     if "content-length" in values:
         return "length", reader.read(int(values["content-length"]))
     return "none", b""
 
 
-def says_close(headers):
+def has_close(headers):
     return any(key.lower() == "connection" and value.lower() == "close" for key, value in headers)
 
 
-def listeners(place):
-    """`localhost` may be either address, so both are listened on."""
-    if isinstance(place, int):
-        found = [socket.create_server(("127.0.0.1", place))]
+def listeners(address):
+    """Listens on IPv4 and IPv6, because `localhost` resolves to either."""
+    if isinstance(address, int):
+        found = [socket.create_server((network.LOOPBACK, address))]
         with contextlib.suppress(OSError):
-            found.append(socket.create_server(("::1", place), family=socket.AF_INET6))
+            found.append(socket.create_server(("::1", address), family=socket.AF_INET6))
         return found
-    if os.path.exists(place):
-        os.unlink(place)
+    if os.path.exists(address):
+        os.unlink(address)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(place))
-    os.chmod(place, 0o777)
+    listener.bind(str(address))
+    os.chmod(address, 0o777)
     listener.listen(64)
     return [listener]
 
 
 def close(each):
-    try:
+    with contextlib.suppress(OSError):
         each.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     each.close()

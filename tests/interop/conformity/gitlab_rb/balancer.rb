@@ -1,4 +1,4 @@
-# TLS ends at a balancer on this machine, which names the client; GitLab's own address is known by a port.
+# A load balancer on this machine terminates TLS and sends the client address. The URL of GitLab has a port.
 external_url 'https://gitlab.example.com:8443'
 mattermost_external_url 'https://chat.example.com'
 registry_external_url 'https://registry.example.com'

@@ -1,4 +1,4 @@
-# Everything over plain HTTP, Mattermost on a port of its own.
+# All hosts over plain HTTP, Mattermost on a separate port.
 external_url 'http://gitlab.example.com'
 mattermost_external_url 'http://chat.example.com:8000'
 registry_external_url 'http://registry.example.com'

@@ -1,4 +1,4 @@
-# Every host redirects, some to a port of their own.
+# Every host redirects to https, Mattermost to a separate port.
 external_url 'https://gitlab.example.com'
 mattermost_external_url 'https://chat.example.com:8443'
 registry_external_url 'https://registry.example.com'

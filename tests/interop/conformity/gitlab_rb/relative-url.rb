@@ -1,4 +1,4 @@
-# GitLab below a path, with a redirect, health checks and Kubernetes agents there.
+# GitLab at a relative URL, with a redirect, health checks and Kubernetes agents below it.
 external_url 'https://tools.example.com/gitlab'
 letsencrypt['enable'] = false
 nginx['redirect_http_to_https'] = true
