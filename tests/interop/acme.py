@@ -44,6 +44,8 @@ class AcmeChecks(unittest.TestCase):
         proxy = self.serve()
         served = self.wait_for_issued(acme_server)
         self.assertEqual(names_in(served), {GITLAB, CHAT})
+        # Another test expects that this message is absent.
+        processes.wait_until(lambda: proxy.logged(ISSUED), "Gatepost logs the issued certificate")
         self.assertIsNone(proxy.process.poll())
         for secret in [proxy.directory / "host.key", *(proxy.directory / "state").iterdir()]:
             self.assertEqual(stat.S_IMODE(secret.stat().st_mode), 0o600, secret)

@@ -167,7 +167,8 @@ class Window {
   }
 
   async waitForConnection(which) {
-    await this.until(`document.documentElement?.dataset.connection === "open"`, `the connection of the ${which} window`);
+    const isOpen = `document.documentElement?.dataset.connection === "open"`;
+    await this.until(isOpen, `the connection of the ${which} window`);
   }
 
   /** Types a message into the fields of the page and presses Enter. */
