@@ -1,30 +1,29 @@
 #!/usr/bin/env bash
-# Makes an authority for development and what it signs: for each host a certificate with an ECDSA key
-# and one with an RSA key.
+# Creates a development CA and, for each host, a certificate with an ECDSA key and one with an RSA key.
 #
 #   certs/generate.sh [DIRECTORY [HOST...]]
 #
-# The directory defaults to this one, the hosts to gitlab.example.com and mattermost.example.com. Files
-# of the same names are replaced. The authority's key is thrown away when all is signed: whoever trusts
-# ca.pem trusts the certificates of this one run, and nothing that somebody could sign later.
+# The directory defaults to this one, the hosts to gitlab.example.com and mattermost.example.com. Existing
+# files are replaced. The CA key is deleted after signing: a client that trusts ca.pem trusts only the
+# certificates of this run.
 #
 # Needs OpenSSL 3.
 
 set -euo pipefail
 
-# Browsers refuse certificates that are valid for longer than 398 days.
+# Browsers reject certificates with a lifetime of more than 398 days.
 readonly DAYS=397
 
-make_authority() {
+make_ca() {
     make_key ecdsa "$scratch/ca.key"
-    authority_request >"$scratch/ca.cnf"
+    ca_request >"$scratch/ca.cnf"
     openssl req -x509 -config "$scratch/ca.cnf" -key "$scratch/ca.key" -days "$DAYS" -out "$scratch/ca.pem"
     install -m 644 "$scratch/ca.pem" "$directory/ca.pem"
     echo "$directory/ca.pem"
 }
 
-# make_pair HOST ecdsa|rsa NAME writes NAME.crt, the chain with the host's own certificate first, and
-# NAME.key, for the owner only.
+# make_pair HOST ecdsa|rsa NAME writes NAME.crt, the chain with the host's certificate first, and NAME.key
+# with mode 600.
 make_pair() {
     local host=$1 algorithm=$2 name=$3
     make_key "$algorithm" "$scratch/leaf.key"
@@ -46,14 +45,14 @@ make_key() {
     esac
 }
 
-authority_request() {
+ca_request() {
     cat <<'END'
 [req]
 prompt = no
 distinguished_name = name
 x509_extensions = extensions
 [name]
-CN = Gatepost development authority
+CN = Gatepost development CA
 [extensions]
 basicConstraints = critical, CA:TRUE, pathlen:0
 keyUsage = critical, keyCertSign
@@ -73,11 +72,11 @@ END
 directory=${1:-$(dirname "$0")}
 shift || true
 if [ $# -eq 0 ]; then set -- gitlab.example.com mattermost.example.com; fi
-[ -d "$directory" ] || { echo "$directory is no directory; create it first" >&2; exit 1; }
+[ -d "$directory" ] || { echo "$directory is not a directory; create it first" >&2; exit 1; }
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-make_authority
+make_ca
 for host in "$@"; do
     make_pair "$host" ecdsa "$host"
     make_pair "$host" rsa "$host.rsa"
