@@ -93,7 +93,7 @@ fn the_reference_has_every_variable() {
 fn json_has_the_keys_and_values_of_toml() {
     let model = compile(Path::new("tests/config/valid/routes.toml")).model;
     let json: serde_json::Value = serde_json::from_str(&explain::render(&model, OutputFormat::Json)).unwrap();
-    assert_eq!(json["process"]["shutdown_grace"], "90s");
+    assert_eq!(json["process"]["shutdown_timeout"], "90s");
     assert_eq!(json["default_host"], serde_json::Value::Null);
     assert_eq!(json["hosts"][0]["aliases"][1], "www.example.com");
     assert_eq!(json["hosts"][0]["http2"], true);

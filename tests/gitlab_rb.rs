@@ -263,7 +263,7 @@ fn differences(expected: &Json, actual: &Json) -> Vec<String> {
     }
     compare("upstream", expected["upstream"].clone(), upstream(expected, actual));
     let limit = expected["client_max_body_size"].as_str().unwrap_or("unlimited");
-    compare("body limit", limit.into(), actual["max_body"].clone());
+    compare("body limit", limit.into(), actual["max_request_body"].clone());
     compare("response headers", response_headers(expected), policy_headers(actual));
     compare("request headers", request_headers(expected), actual["request_headers"].clone());
     let proxied = expected["proxy_protocol"].as_bool().unwrap_or(false);
@@ -430,7 +430,7 @@ fn report_of(lines: &str, files: &[&str]) -> Json {
 /// Returns the route of the first host with this path, prefix or regular expression.
 fn route(report: &Json, path: &str) -> Json {
     let routes = report["hosts"][0]["routes"].as_array().unwrap();
-    let kinds = ["exact", "prefix", "prefix_first", "regex"];
+    let kinds = ["exact", "prefix", "prefix_before_regex", "regex"];
     let actual = routes.iter().find(|route| kinds.iter().any(|kind| route[*kind] == path));
     actual.unwrap_or_else(|| panic!("no route {path} in {routes:#?}")).clone()
 }
@@ -452,7 +452,7 @@ fn acme_challenges_are_served_if_letsencrypt_or_a_directory_is_set() {
     let directory = |lines: &str| {
         let report = report_of(lines, &[]);
         let routes = report["hosts"][0]["routes"].as_array().unwrap().clone();
-        let route = routes.into_iter().find(|route| route["prefix_first"] == "/.well-known/acme-challenge/");
+        let route = routes.into_iter().find(|route| route["prefix_before_regex"] == "/.well-known/acme-challenge/");
         route.map(|route| (route["files"]["root"].clone(), route["before_redirect"].clone()))
     };
     assert_eq!(directory("letsencrypt['enable'] = false"), None);

@@ -279,7 +279,7 @@ impl TlsSection {
         let keys = [
             ("tls_versions", self.tls_versions.span()),
             ("cipher_suites", self.cipher_suites.span()),
-            ("cipher_order", self.prefer_server_ciphers.span()),
+            ("prefer_server_ciphers", self.prefer_server_ciphers.span()),
             ("key_exchange_groups", self.key_exchange_groups.span()),
             ("session_resumption", self.session_resumption.span()),
             ("client_certificates", self.client_certificates.span()),
@@ -309,9 +309,9 @@ impl ForwardSettings {
     /// The keys said here that only a forwarded request can obey, with their places.
     pub fn forward_only(&self) -> Vec<(&'static str, &SourceSpan)> {
         let keys = [
-            ("max_body", self.max_request_body.span()),
+            ("max_request_body", self.max_request_body.span()),
             ("connect_timeout", self.connect_timeout.span()),
-            ("read_timeout", self.upstream_read_timeout.span()),
+            ("upstream_read_timeout", self.upstream_read_timeout.span()),
             ("client_timeout", self.client_timeout.span()),
             ("tunnel_idle_timeout", self.tunnel_idle_timeout.span()),
             ("intercept_errors", self.intercept_errors.span()),

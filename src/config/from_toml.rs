@@ -85,7 +85,7 @@ fn process(table: &mut TomlTable<'_, '_, '_>) -> ProcessSection {
     ProcessSection {
         workers: table.get("workers", workers),
         user: table.get("user", text("write the name of an account in quotes", readers::account)),
-        shutdown_timeout: table.get("shutdown_grace", text(duration::EXPECTED, duration::parse)),
+        shutdown_timeout: table.get("shutdown_timeout", text(duration::EXPECTED, duration::parse)),
         log_level: table.get("log_level", text(readers::LOG_LEVEL_EXPECTED, readers::log_level)),
         ticket_keys: table.get("ticket_keys", text(readers::PATH_EXPECTED, readers::path)),
     }
@@ -125,8 +125,9 @@ fn host_settings(table: &mut TomlTable<'_, '_, '_>) -> HostSettings {
         hsts: table.get("hsts", readers::header_choice("write \"max-age=63072000\" or false", header::hsts)),
         referrer_policy: table
             .get("referrer_policy", readers::header_choice("write a policy in quotes, or false", header::value)),
-        upstream_keepalive_connections: table.get("keepalive_connections", connections),
-        upstream_keepalive_timeout: table.get("keepalive_timeout", text(duration::EXPECTED, duration::parse)),
+        upstream_keepalive_connections: table.get("upstream_keepalive_connections", connections),
+        upstream_keepalive_timeout: table
+            .get("upstream_keepalive_timeout", text(duration::EXPECTED, duration::parse)),
         compression: table.get("compression", compression::compression),
         access_log: table.get("access_log", text(readers::LOG_TARGET_EXPECTED, readers::log_target)),
         access_log_format: table.get("access_log_format", text(readers::LOG_FORMAT_EXPECTED, template::of_log)),
@@ -147,9 +148,9 @@ fn client_address(table: &mut TomlTable<'_, '_, '_>) -> ClientAddressSection {
 fn forward_settings(table: &mut TomlTable<'_, '_, '_>) -> ForwardSettings {
     let span = || text(duration::EXPECTED, duration::parse);
     ForwardSettings {
-        max_request_body: table.get("max_body", readers::max_body),
+        max_request_body: table.get("max_request_body", readers::max_body),
         connect_timeout: table.get("connect_timeout", span()),
-        upstream_read_timeout: table.get("read_timeout", span()),
+        upstream_read_timeout: table.get("upstream_read_timeout", span()),
         client_timeout: table.get("client_timeout", span()),
         tunnel_idle_timeout: table.get("tunnel_idle_timeout", span()),
         upstream_tls: table.get("upstream_tls", section(&schema::UPSTREAM_TLS, upstream_tls)),
@@ -190,10 +191,10 @@ fn route_match(table: &mut TomlTable<'_, '_, '_>) -> Setting<PathMatch> {
     };
     let exact = path("exact", PathMatch::Exact);
     let prefix = path("prefix", PathMatch::Prefix);
-    let prefix_first = path("prefix_first", PathMatch::PreferredPrefix);
+    let prefix_first = path("prefix_before_regex", PathMatch::PreferredPrefix);
     let pattern = |pattern: &str| route_path::pattern(pattern).map(PathMatch::Regex);
     let regex = table.get("regex", text("write a pattern in single quotes", pattern));
-    table.only_one(vec![exact, prefix, prefix_first, regex], "`exact`, `prefix`, `prefix_first` and `regex`")
+    table.only_one(vec![exact, prefix, prefix_first, regex], "`exact`, `prefix`, `prefix_before_regex` and `regex`")
 }
 
 fn route_action(table: &mut TomlTable<'_, '_, '_>) -> Setting<RouteActionSection> {

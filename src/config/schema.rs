@@ -27,8 +27,16 @@ impl SectionSchema {
     /// The key of this section that somebody meant by an unknown one.
     pub fn nearest_key(&self, unknown: &str) -> Option<&'static str> {
         // A key that is known elsewhere is misplaced, not misspelt.
-        if places_of(unknown).next().is_some() { None } else { nearest(unknown, self.keys()) }
+        if places_of(unknown).next().is_some() {
+            return None;
+        }
+        self.keys().find(|key| renamed(unknown) == Some(key)).or_else(|| nearest(unknown, self.keys()))
     }
+}
+
+/// The present name of a key that was renamed before the first release.
+pub fn renamed(key: &str) -> Option<&'static str> {
+    RENAMED.iter().find(|(old, _)| *old == key).map(|(_, new)| *new)
 }
 
 /// Where a key stands that a section does not have: "in `[process]`".
@@ -52,14 +60,14 @@ pub static PROCESS: SectionSchema = SectionSchema {
     name: "process",
     place: "in `[process]`",
     form: "write `[process]` and its keys below",
-    groups: &[&["workers", "user", "shutdown_grace", "log_level", "ticket_keys"]],
+    groups: &[&["workers", "user", "shutdown_timeout", "log_level", "ticket_keys"]],
 };
 
 pub static STATUS: SectionSchema = SectionSchema {
     name: "status",
     place: "in `[status]`",
     form: "write `[status]` and its keys below",
-    groups: &[&["listen", "access", "metrics", "application_metrics"]],
+    groups: &[&["listen", "access", "metrics", "upstream_metrics"]],
 };
 
 pub static ACME: SectionSchema = SectionSchema {
@@ -94,7 +102,7 @@ pub static ROUTE: SectionSchema = SectionSchema {
     place: "in a `[[host.route]]`",
     form: "write `[[host.route]]` in double brackets and its keys below, once for each route",
     groups: &[
-        &["exact", "prefix", "prefix_first", "regex"],
+        &["exact", "prefix", "prefix_before_regex", "regex"],
         &["upstream", "redirect_to", "respond", "files", "close", "replace_with", "before_redirect"],
         FORWARD_SETTINGS,
     ],
@@ -174,6 +182,17 @@ static SECTIONS: [&SectionSchema; 15] = [
     &UPSTREAM_TLS,
 ];
 
+const RENAMED: [(&str, &str); 8] = [
+    ("shutdown_grace", "shutdown_timeout"),
+    ("max_body", "max_request_body"),
+    ("read_timeout", "upstream_read_timeout"),
+    ("keepalive_connections", "upstream_keepalive_connections"),
+    ("keepalive_timeout", "upstream_keepalive_timeout"),
+    ("cipher_order", "prefer_server_ciphers"),
+    ("application_metrics", "upstream_metrics"),
+    ("prefix_first", "prefix_before_regex"),
+];
+
 const HOST_SETTINGS: &[&str] = &[
     "tls",
     "acme",
@@ -184,8 +203,8 @@ const HOST_SETTINGS: &[&str] = &[
     "http2",
     "hsts",
     "referrer_policy",
-    "keepalive_connections",
-    "keepalive_timeout",
+    "upstream_keepalive_connections",
+    "upstream_keepalive_timeout",
     "compression",
     "access_log",
     "access_log_format",
@@ -195,16 +214,16 @@ const HOST_SETTINGS: &[&str] = &[
 const ENCRYPTION_SETTINGS: &[&str] = &[
     "tls_versions",
     "cipher_suites",
-    "cipher_order",
+    "prefer_server_ciphers",
     "key_exchange_groups",
     "session_resumption",
     "client_certificates",
 ];
 
 const FORWARD_SETTINGS: &[&str] = &[
-    "max_body",
+    "max_request_body",
     "connect_timeout",
-    "read_timeout",
+    "upstream_read_timeout",
     "client_timeout",
     "tunnel_idle_timeout",
     "upstream_tls",

@@ -134,15 +134,15 @@ fn routes_before_the_redirect_are_served_on_both_sides() {
 fn a_route_beats_its_host_and_the_host_beats_the_defaults() {
     let model = compile(
         "[defaults]
-         read_timeout = '1s'
+         upstream_read_timeout = '1s'
          client_timeout = '1s'
          tunnel_idle_timeout = '1s'
          [[host]]
          name = 'gitlab.example.com'
          upstream = '127.0.0.1:1'
-         read_timeout = '2s'
+         upstream_read_timeout = '2s'
          client_timeout = '2s'
-         route = [{ prefix = '/api', read_timeout = '3s' }]",
+         route = [{ prefix = '/api', upstream_read_timeout = '3s' }]",
     );
     let seconds = |path| match action(&model, "0.0.0.0:443", "gitlab.example.com", path) {
         RouteAction::Forward(it) => {

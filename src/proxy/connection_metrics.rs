@@ -46,9 +46,9 @@ fn failure_kind(failure: &HandshakeError) -> Option<HandshakeFailureKind> {
         HandshakeError::Timeout => HandshakeFailureKind::Timeout,
         HandshakeError::AcmeChallenge => return None,
         HandshakeError::BadClientCertificate(_) => HandshakeFailureKind::ClientCertificate,
-        HandshakeError::NoCommonParameters(_) => HandshakeFailureKind::NothingInCommon,
-        HandshakeError::AlertReceived(_) => HandshakeFailureKind::ClientRefused,
-        HandshakeError::ClientDisconnected(_) => HandshakeFailureKind::Left,
+        HandshakeError::NoCommonParameters(_) => HandshakeFailureKind::NoCommonParameters,
+        HandshakeError::AlertReceived(_) => HandshakeFailureKind::AlertReceived,
+        HandshakeError::ClientDisconnected(_) => HandshakeFailureKind::ClientDisconnected,
         HandshakeError::Failed(_) => HandshakeFailureKind::Error,
     })
 }

@@ -48,9 +48,9 @@ pub fn prometheus(sums: &MetricsSnapshot, model: &Model, expiries: &[HostCertifi
     for (host, it) in &hosts {
         page.sample("nginx_vts_server_request_seconds_total", &[("host", host)], it.busy.as_secs_f64());
     }
-    page.family("gatepost_expiry_timestamp_seconds", "gauge", "When a certificate or a revocation list ends");
+    page.family("gatepost_tls_expiry_timestamp_seconds", "gauge", "When a certificate or a revocation list ends");
     for HostCertificateExpiry { host, kind, file, at } in expiries {
-        page.sample("gatepost_expiry_timestamp_seconds", &[("host", host), ("kind", kind), ("file", file)], at);
+        page.sample("gatepost_tls_expiry_timestamp_seconds", &[("host", host), ("kind", kind), ("file", file)], at);
     }
     handshakes(&mut page, &sums.handshakes);
     page.0

@@ -52,7 +52,7 @@ impl fmt::Display for UpstreamError {
             UpstreamError::Handshake(error) => write!(f, "TLS with it failed: {error}"),
             UpstreamError::ConnectTimeout => f.write_str("no connection within connect_timeout"),
             UpstreamError::Connection(error) => write!(f, "the connection broke before an answer: {error}"),
-            UpstreamError::ResponseTimeout => f.write_str("no answer within read_timeout"),
+            UpstreamError::ResponseTimeout => f.write_str("no answer within upstream_read_timeout"),
             UpstreamError::UnexpectedUpgrade => f.write_str("it switched protocols without being asked to"),
             UpstreamError::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
         }

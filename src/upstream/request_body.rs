@@ -192,7 +192,7 @@ impl UploadProgress {
 impl fmt::Display for RequestBodyFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            RequestBodyFailure::TooLarge => "it is larger than max_body",
+            RequestBodyFailure::TooLarge => "it is larger than max_request_body",
             RequestBodyFailure::ClientTimeout => "the client sent nothing for client_timeout",
             RequestBodyFailure::ClientDisconnected => "the client broke off",
         })

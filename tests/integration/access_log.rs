@@ -178,7 +178,7 @@ fn each_request_on_a_connection_has_its_own_line() {
 #[test]
 fn local_responses_are_logged() {
     let unused_port = ReservedPort::new();
-    let host = Host::to(GITLAB, &unused_port.address().to_string()).with("max_body = \"1\"");
+    let host = Host::to(GITLAB, &unused_port.address().to_string()).with("max_request_body = \"1\"");
     let gatepost = Gatepost::with_host(host);
     gatepost.client().get("/down");
     gatepost.client().post("/large", b"xx");

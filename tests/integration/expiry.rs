@@ -29,7 +29,7 @@ fn check_expiring_in(days: i64) -> CommandOutput {
 /// Returns the days until the expiry that the metrics contain for a file.
 fn days_left(port: &ReservedPort, kind: &str, file: &str) -> u64 {
     let page = Client::plain(port.address(), "localhost").get("/metrics").text();
-    let name = format!("gatepost_expiry_timestamp_seconds{{host=\"gitlab.test\",kind=\"{kind}\",file=\"");
+    let name = format!("gatepost_tls_expiry_timestamp_seconds{{host=\"gitlab.test\",kind=\"{kind}\",file=\"");
     let sample = page.lines().find(|line| line.starts_with(&name) && line.contains(file));
     let sample = sample.unwrap_or_else(|| panic!("{file} is not in\n{page}"));
     let at: u64 = sample.rsplit_once(' ').unwrap().1.parse().unwrap();

@@ -233,7 +233,7 @@ fn an_unreachable_upstream_is_a_502() {
 #[test]
 fn a_body_over_the_limit_without_length_is_rejected_with_413() {
     let upstream = UpstreamServer::h2c();
-    let gatepost = Gatepost::with_host(host_of(&upstream).with("max_body = 1000"));
+    let gatepost = Gatepost::with_host(host_of(&upstream).with("max_request_body = 1000"));
     let mut client = gatepost.http2();
     let mut exchange = start(&mut client, "/collects");
     exchange.body.send_data(Bytes::from(vec![0; 1001]), false).unwrap();
@@ -244,7 +244,7 @@ fn a_body_over_the_limit_without_length_is_rejected_with_413() {
 #[test]
 fn upstream_read_timeout_cancels_the_stream_with_504() {
     let upstream = UpstreamServer::h2c();
-    let gatepost = Gatepost::with_host(host_of(&upstream).with(r#"read_timeout = "100ms""#));
+    let gatepost = Gatepost::with_host(host_of(&upstream).with(r#"upstream_read_timeout = "100ms""#));
     let mut client = gatepost.http2();
     assert_eq!(client.send(call(&client, "/never-responds")).unwrap().status, 504);
     eventually(TIMEOUT, || upstream.record().resets == [Reason::CANCEL]);
@@ -264,7 +264,7 @@ fn an_http_1_1_client_gets_a_response_from_a_grpc_upstream() {
 #[test]
 fn an_idle_connection_is_closed_after_its_timeout() {
     let upstream = UpstreamServer::h2c();
-    let gatepost = Gatepost::with_host(host_of(&upstream).with(r#"keepalive_timeout = "100ms""#));
+    let gatepost = Gatepost::with_host(host_of(&upstream).with(r#"upstream_keepalive_timeout = "100ms""#));
     let base = gatepost.settled_descriptors();
     let mut client = gatepost.http2();
     client.send(call(&client, "/counts")).unwrap();

@@ -88,21 +88,21 @@ fn a_resumed_tls_1_3_session_negotiates_a_new_key() {
 fn failed_handshakes_are_counted_by_reason() {
     let proxy = MetricsProxy::new("tls_versions = [\"1.3\"]");
     let address = proxy.gatepost.https();
-    proxy.expect_failures("left", 0);
+    proxy.expect_failures("client_disconnected", 0);
     assert!(Tls::to(GITLAB).only(&TLS12).connect(address).is_err());
-    proxy.expect_failures("nothing_in_common", 1);
+    proxy.expect_failures("no_common_parameters", 1);
     // Without ACME certificates, `acme-tls/1` is an unknown ALPN protocol.
     assert!(Tls::to(GITLAB).with_alpn(&["acme-tls/1"]).connect(address).is_err());
-    proxy.expect_failures("nothing_in_common", 2);
+    proxy.expect_failures("no_common_parameters", 2);
     assert_eq!(Client::plain(address, GITLAB).get("/").status(), 400);
     proxy.expect_failures("plain_http", 1);
     // The client requests a name that the certificate does not contain, and sends an alert.
     assert!(Tls::to("other.test").connect(address).is_err());
-    proxy.expect_failures("client_refused", 1);
+    proxy.expect_failures("alert_received", 1);
     drop(TcpStream::connect(address).unwrap());
-    proxy.expect_failures("left", 1);
+    proxy.expect_failures("client_disconnected", 1);
     TcpStream::connect(address).unwrap().write_all(&[0x16, 3, 1, 0, 4, 99, 0, 0, 0]).unwrap();
-    proxy.expect_failures("broken", 1);
+    proxy.expect_failures("error", 1);
 }
 
 #[test]

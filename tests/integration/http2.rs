@@ -310,7 +310,7 @@ fn oversized_post(length: &str) -> [(&str, &str); 5] {
 #[test]
 fn an_early_response_does_not_reset_the_stream_while_the_body_is_drained() {
     let origin = greeting();
-    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_body = \"1k\""));
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_request_body = \"1k\""));
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
     frames.request(1, &oversized_post("2000"), Body::Follows);
     assert_eq!(frames.outcome(1), StreamOutcome::Status(None));
@@ -322,7 +322,7 @@ fn an_early_response_does_not_reset_the_stream_while_the_body_is_drained() {
 #[test]
 fn a_body_that_continues_long_after_the_response_is_reset() {
     let origin = greeting();
-    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_body = \"1k\""));
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("max_request_body = \"1k\""));
     let mut frames = Frames::connect(gatepost.https(), GITLAB);
     frames.request(1, &oversized_post("2000"), Body::Follows);
     assert_eq!(frames.outcome(1), StreamOutcome::Status(None));

@@ -303,7 +303,7 @@ fn connection_close_of_the_upstream_is_honored() {
 #[test]
 fn idle_upstream_connections_are_closed_after_the_timeout() {
     let origin = Origin::tcp(responds(|_| ok("x")));
-    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("keepalive_timeout = \"1s\""));
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("upstream_keepalive_timeout = \"1s\""));
     gatepost.client().get("/");
     assert_eq!(origin.open_connections(), 1);
     eventually(TIMEOUT, || origin.open_connections() == 0);

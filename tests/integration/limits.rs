@@ -11,7 +11,7 @@ use crate::support::origin::{Origin, OriginConnection, ok, responds};
 use crate::support::signal::test_signal;
 
 fn limited(origin: &Origin) -> Gatepost {
-    Gatepost::with_host(Host::new(GITLAB, origin).with("max_body = \"1k\""))
+    Gatepost::with_host(Host::new(GITLAB, origin).with("max_request_body = \"1k\""))
 }
 
 #[test]
@@ -82,8 +82,9 @@ fn a_body_over_the_limit_is_rejected_over_http2() {
 #[test]
 fn a_route_limit_overrides_the_host_limit() {
     let origin = Origin::tcp(responds(|_| ok("taken")));
-    let host =
-        Host::new(GITLAB, &origin).with("max_body = \"1k\"").route("prefix = \"/files\"\nmax_body = \"unlimited\"");
+    let host = Host::new(GITLAB, &origin)
+        .with("max_request_body = \"1k\"")
+        .route("prefix = \"/files\"\nmax_body = \"unlimited\"");
     let gatepost = Gatepost::with_host(host);
     assert_eq!(gatepost.client().post("/files/x", &[b'x'; 5000]).text(), "taken");
     let mut client = gatepost.client();
@@ -107,7 +108,7 @@ fn a_client_that_keeps_sending_receives_the_413() {
 #[test]
 fn a_pause_of_the_client_does_not_count_as_upstream_read_timeout() {
     let origin = Origin::tcp(responds(|request| ok(&request.body)));
-    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("read_timeout = \"1s\""));
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("upstream_read_timeout = \"1s\""));
     for (framing, begin, end) in [("Content-Length: 8", "some", "more"), CHUNKED_WITH_PAUSE] {
         let mut client = gatepost.client();
         client.request("POST / HTTP/1.1", &[framing]);

@@ -191,7 +191,7 @@ fn routes_are_selected_by_nginx_location_rules() {
     let gatepost = Gatepost::with_host(
         Host::plain(GITLAB, &host)
             .route(&format!("exact = \"/a/x.git\"\nupstream = \"{}\"", exact.upstream()))
-            .route(&format!("prefix_first = \"/a/raw/\"\nupstream = \"{}\"", protected.upstream()))
+            .route(&format!("prefix_before_regex = \"/a/raw/\"\nupstream = \"{}\"", protected.upstream()))
             .route(&format!("regex = '\\.git$'\nupstream = \"{}\"", regex.upstream()))
             .route(&format!("prefix = \"/a/\"\nupstream = \"{}\"", prefix.upstream())),
     );

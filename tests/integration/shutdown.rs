@@ -12,7 +12,7 @@ use crate::support::origin::{Origin, OriginConnection, ok, responds, upgrades_an
 use crate::support::signal::test_signal;
 
 fn gatepost_with_shutdown_timeout(origin: &Origin, timeout: &str) -> Gatepost {
-    let line = format!("shutdown_grace = \"{timeout}\"");
+    let line = format!("shutdown_timeout = \"{timeout}\"");
     Gatepost::start(Configuration::new().process(&line).host(Host::new(GITLAB, origin)))
 }
 

@@ -242,7 +242,7 @@ fn transfer_encoding_on_http_1_0_is_rejected_or_unambiguous() {
 #[test]
 fn the_body_of_a_rejected_request_is_not_parsed_as_a_request() {
     let origin = Origin::tcp(responds(|request| ok(request.target())));
-    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).with("max_body = \"1\""));
+    let gatepost = Gatepost::with_host(Host::plain(GITLAB, &origin).with("max_request_body = \"1\""));
     let length = format!("Content-Length: {}", HIDDEN.len());
     let result = attack_through(&gatepost, &origin, &post(&[&length], HIDDEN));
     assert_eq!(result.responses[0].status(), 413);

@@ -36,7 +36,7 @@ fn only_listed_cipher_suites_are_accepted() {
 }
 
 #[test]
-fn cipher_order_selects_client_or_server_preference() {
+fn prefer_server_ciphers_selects_client_or_server_preference() {
     let origin = greeting();
     let offered_suites = [
         TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
@@ -44,17 +44,19 @@ fn cipher_order_selects_client_or_server_preference() {
         TLS13_AES_128_GCM_SHA256,
         TLS13_AES_256_GCM_SHA384,
     ];
-    for (order, expected) in [
+    for (prefer_server, expected) in [
         (
-            "client",
+            false,
             [CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, CipherSuite::TLS13_AES_128_GCM_SHA256],
         ),
-        ("server", [CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, CipherSuite::TLS13_AES_256_GCM_SHA384]),
+        (true, [CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, CipherSuite::TLS13_AES_256_GCM_SHA384]),
     ] {
-        let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with(&format!("cipher_order = {order:?}")));
+        let gatepost = Gatepost::with_host(
+            Host::new(GITLAB, &origin).with(&format!("prefer_server_ciphers = {prefer_server}")),
+        );
         for (version, expected) in [&TLS12, &TLS13].into_iter().zip(expected) {
             let tls = Tls::to(GITLAB).with_suites(&offered_suites).only(version);
-            assert_eq!(tls.connect(gatepost.https()).unwrap().suite(), Some(expected), "{order}");
+            assert_eq!(tls.connect(gatepost.https()).unwrap().suite(), Some(expected), "{prefer_server}");
         }
     }
 }

@@ -76,7 +76,7 @@ fn connect_timeout_is_a_504() {
 #[test]
 fn read_timeout_before_the_response_is_a_504_without_retry() {
     let origin = Origin::tcp(no_response());
-    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("read_timeout = \"1s\""));
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("upstream_read_timeout = \"1s\""));
     let start = Instant::now();
     let mut client = gatepost.client();
     assert_eq!(client.get("/").status(), 504);
@@ -93,7 +93,7 @@ fn read_timeout_during_the_response_aborts_it() {
         connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegin")?;
         connection.wait_for_close()
     });
-    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("read_timeout = \"1s\""));
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("upstream_read_timeout = \"1s\""));
     let mut client = gatepost.client();
     client.request("GET / HTTP/1.1", &[]);
     assert_eq!(client.head().status(), 200);

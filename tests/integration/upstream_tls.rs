@@ -159,7 +159,7 @@ fn upstream_sessions_are_resumed() {
     let directory = TempDir::new().unwrap();
     let upstream = https_upstream(&certs::leaf(&["localhost"]));
     let settings = ca_setting(&certs::write_ca(directory.path()));
-    let host = host("https", &upstream, &settings).with("keepalive_connections = 0");
+    let host = host("https", &upstream, &settings).with("upstream_keepalive_connections = 0");
     let gatepost = Gatepost::with_host(host);
     for _ in 0..3 {
         assert_eq!(gatepost.client().get("/").status(), 200);
@@ -226,7 +226,7 @@ fn a_replaced_ca_applies_to_new_connections_and_an_invalid_file_does_not() {
     let unrelated = certs::self_signed(&["unrelated.test"]).write(directory.path(), "unrelated");
     let file = directory.path().join("trusted.pem");
     std::fs::copy(&unrelated.certificate, &file).unwrap();
-    let host = host("https", &upstream, &ca_setting(&file)).with("keepalive_connections = 0");
+    let host = host("https", &upstream, &ca_setting(&file)).with("upstream_keepalive_connections = 0");
     let gatepost = Gatepost::with_host(host);
     expect_tls_failure(&gatepost, "UnknownIssuer");
     std::fs::copy(certs::write_ca(directory.path()), &file).unwrap();

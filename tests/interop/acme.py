@@ -247,7 +247,7 @@ CERTBOT_LIMIT = 120
 CONFIGURATION = f"""\
 [process]
 workers = 2
-shutdown_grace = "1s"
+shutdown_timeout = "1s"
 {{process}}
 
 [acme]

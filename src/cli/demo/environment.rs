@@ -104,7 +104,7 @@ fn configuration(applications: &DemoServers, directory: &Path, ports: DemoPorts)
     format!(
         r#"# What `gatepost demo` serves.
 [process]
-shutdown_grace = "1s"
+shutdown_timeout = "1s"
 
 [defaults]
 listen = ["127.0.0.1:{https}"]

@@ -53,7 +53,7 @@ pub(super) fn of(outline: &ModelOutline<'_>) -> KeyValues {
 fn process(process: &ProcessSettings) -> Vec<KeyValue> {
     let mut entries = vec![("workers", OutputValue::Number(process.workers.get() as u64))];
     entries.extend(process.user.as_ref().map(|user| ("user", OutputValue::text(user))));
-    entries.push(("shutdown_grace", OutputValue::Text(notation::duration(process.shutdown_timeout))));
+    entries.push(("shutdown_timeout", OutputValue::Text(notation::duration(process.shutdown_timeout))));
     entries.push(("log_level", OutputValue::text(notation::log_level(process.log_level))));
     if let TicketKeySource::File(file) = &process.ticket_keys {
         entries.push(("ticket_keys", OutputValue::text(file.display())));
@@ -64,7 +64,7 @@ fn process(process: &ProcessSettings) -> Vec<KeyValue> {
 fn status(status: &StatusOutline<'_>) -> Vec<KeyValue> {
     let mut entries = vec![("listen", OutputValue::list(&status.listen)), local_responses::access(status.access)];
     entries.push(("metrics", OutputValue::Flag(status.metrics)));
-    entries.extend(status.application_metrics.map(|upstream| ("application_metrics", OutputValue::text(upstream))));
+    entries.extend(status.application_metrics.map(|upstream| ("upstream_metrics", OutputValue::text(upstream))));
     entries
 }
 
@@ -90,9 +90,11 @@ fn host(host: &HostOutline<'_>) -> HostKeyValues {
     if let Some(forwarding) = &host.forwarding {
         entries.extend(texts(forwarding.limits()));
         entries.extend(forwarding.upstream.tls().map(upstream_tls));
-        entries.push(("keepalive_connections", OutputValue::Number(forwarding.upstream.max_idle as u64)));
-        entries
-            .push(("keepalive_timeout", OutputValue::Text(notation::duration(forwarding.upstream.idle_timeout))));
+        entries.push(("upstream_keepalive_connections", OutputValue::Number(forwarding.upstream.max_idle as u64)));
+        entries.push((
+            "upstream_keepalive_timeout",
+            OutputValue::Text(notation::duration(forwarding.upstream.idle_timeout)),
+        ));
     }
     entries.push(("compression", compression::value(host.compression)));
     entries.push(("access_log", OutputValue::Text(notation::log_target(host.access_log))));
@@ -134,10 +136,7 @@ fn policy(policy: &TlsPolicy) -> [KeyValue; 6] {
         TlsVersions::Tls12And13 => &["1.2", "1.3"],
         TlsVersions::Tls13Only => &["1.3"],
     };
-    let order = match policy.order {
-        CipherPreference::Client => "client",
-        CipherPreference::Server => "server",
-    };
+    let prefers_server = policy.order == CipherPreference::Server;
     let resumption = match policy.resumption {
         SessionResumption::Off => OutputValue::text("off"),
         SessionResumption::Tickets => OutputValue::text("tickets"),
@@ -150,7 +149,7 @@ fn policy(policy: &TlsPolicy) -> [KeyValue; 6] {
     [
         ("tls_versions", OutputValue::list(versions)),
         ("cipher_suites", OutputValue::list(policy.suites.iter().copied().map(CipherSuite::name))),
-        ("cipher_order", OutputValue::text(order)),
+        ("prefer_server_ciphers", OutputValue::Flag(prefers_server)),
         ("key_exchange_groups", OutputValue::list(policy.groups.iter().copied().map(NamedGroup::name))),
         ("session_resumption", resumption),
         ("client_certificates", clients),
@@ -188,7 +187,7 @@ fn route(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Vec<Key
     let key = match route.route.path {
         PathMatch::Exact(_) => "exact",
         PathMatch::Prefix(_) => "prefix",
-        PathMatch::PreferredPrefix(_) => "prefix_first",
+        PathMatch::PreferredPrefix(_) => "prefix_before_regex",
         PathMatch::Regex(_) => "regex",
     };
     let mut entries = vec![(key, OutputValue::text(route.route.path.text()))];

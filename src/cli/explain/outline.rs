@@ -134,9 +134,9 @@ impl<'a> ForwardOutline<'a> {
     /// What holds for a single request, with the keys of the TOML language.
     pub(super) fn limits(&self) -> [(&'static str, String); 5] {
         [
-            ("max_body", notation::body_limit(self.forward.body_limit)),
+            ("max_request_body", notation::body_limit(self.forward.body_limit)),
             ("connect_timeout", notation::duration(self.upstream.connect_timeout)),
-            ("read_timeout", notation::duration(self.forward.read_timeout)),
+            ("upstream_read_timeout", notation::duration(self.forward.read_timeout)),
             ("client_timeout", notation::duration(self.forward.client_timeout)),
             ("tunnel_idle_timeout", notation::duration(self.forward.tunnel_idle_timeout)),
         ]

@@ -268,7 +268,7 @@ fn try_order(path: &PathMatch) -> (u8, Reverse<usize>) {
 
 fn pathless(route: &RouteSection) -> Diagnostic {
     Diagnostic::error(&route.place, "this route does not say which paths it is for")
-        .help("add one of `exact`, `prefix`, `prefix_first` and `regex`")
+        .help("add one of `exact`, `prefix`, `prefix_before_regex` and `regex`")
 }
 
 fn homeless(route: &RouteSection) -> Diagnostic {

@@ -18,7 +18,7 @@ pub(super) fn status(table: &mut TomlTable<'_, '_, '_>) -> StatusSection {
         listen: table.get("listen", addresses),
         access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
         metrics: table.get("metrics", boolean),
-        upstream_metrics: table.get("application_metrics", text(address::UPSTREAM_EXPECTED, address::upstream)),
+        upstream_metrics: table.get("upstream_metrics", text(address::UPSTREAM_EXPECTED, address::upstream)),
     }
 }
 

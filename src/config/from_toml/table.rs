@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics, ValueError};
 use crate::config::document::{Setting, Spanned};
-use crate::config::schema::{SectionSchema, places_of};
+use crate::config::schema::{SectionSchema, places_of, renamed};
 use crate::config::span::{SourceFile, SourceSpan};
 
 /// A TOML value with its place.
@@ -88,6 +88,13 @@ impl<'r, 'p, 't> TomlTable<'r, 'p, 't> {
 }
 
 fn unknown_key(place: &SourceSpan, key: &str, meant: Option<&str>) -> Diagnostic {
+    if let Some(new) = renamed(key) {
+        let help = match new {
+            "prefer_server_ciphers" => "write `prefer_server_ciphers = true` or `false`".to_owned(),
+            new => format!("write `{new}`"),
+        };
+        return Diagnostic::error(place, format!("the key `{key}` is now called `{new}`")).help(help);
+    }
     if let Some(meant) = meant {
         return Diagnostic::error(place, format!("unknown key `{key}`")).help(format!("did you mean `{meant}`?"));
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use toml::de::DeValue;
 
-use super::readers::{self, list, number, text, wrong_type};
+use super::readers::{self, boolean, list, number, text, wrong_type};
 use super::section::section;
 use super::table::{TomlReader, TomlTable, TomlValue};
 use crate::config::diagnostic::{Diagnostic, ValueError};
@@ -26,7 +26,7 @@ pub(super) fn settings(table: &mut TomlTable<'_, '_, '_>) -> TlsSection {
     TlsSection {
         tls_versions: table.get("tls_versions", tls_versions),
         cipher_suites: table.get("cipher_suites", some(SUITES_EXPECTED, cipher_suite)),
-        prefer_server_ciphers: table.get("cipher_order", text(ORDER_EXPECTED, cipher_order)),
+        prefer_server_ciphers: table.get("prefer_server_ciphers", prefer_server_ciphers),
         key_exchange_groups: table.get("key_exchange_groups", some(GROUPS_EXPECTED, group)),
         session_resumption: table.get("session_resumption", session_resumption),
         client_certificates: table.get("client_certificates", client_certificates),
@@ -96,12 +96,9 @@ fn unknown(what: &str, text: &str, known: &[&'static str]) -> ValueError {
     }
 }
 
-fn cipher_order(text: &str) -> Result<CipherPreference, ValueError> {
-    match text {
-        "client" => Ok(CipherPreference::Client),
-        "server" => Ok(CipherPreference::Server),
-        _ => Err(ValueError::new(format!("`{text}` has no order of suites")).help(ORDER_EXPECTED)),
-    }
+/// Whose order of suites counts, as in nginx's `ssl_prefer_server_ciphers`.
+fn prefer_server_ciphers(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<CipherPreference> {
+    boolean(reader, value).map(|server| if server { CipherPreference::Server } else { CipherPreference::Client })
 }
 
 /// `"tickets"`, `"off"`, or how many sessions the server remembers.
@@ -157,7 +154,6 @@ fn demand(text: &str) -> Result<ClientAuthMode, ValueError> {
 
 const VERSIONS_EXPECTED: &str = "write [\"1.2\", \"1.3\"] or [\"1.3\"]";
 const SUITES_EXPECTED: &str = "write a list of suites, the best first: [\"TLS_AES_256_GCM_SHA384\"]";
-const ORDER_EXPECTED: &str = "write \"client\" or \"server\"";
 const GROUPS_EXPECTED: &str = "write a list of groups: [\"X25519MLKEM768\", \"X25519\"]";
 const RESUMPTION_EXPECTED: &str = "write \"tickets\", \"off\", or how many sessions the server remembers";
 const DEMAND_EXPECTED: &str = "write \"required\" or \"optional\"";

@@ -20,11 +20,11 @@ pub enum HandshakeFailureKind {
     /// The certificate of the client is not one that is accepted.
     ClientCertificate,
     /// Nothing that both sides have: a version, a suite, a group.
-    NothingInCommon,
+    NoCommonParameters,
     /// The client said no, perhaps to the certificate that it was shown.
-    ClientRefused,
+    AlertReceived,
     /// The client went away.
-    Left,
+    ClientDisconnected,
     Error,
 }
 
@@ -100,9 +100,9 @@ impl HandshakeFailureKind {
         HandshakeFailureKind::PlainHttp,
         HandshakeFailureKind::Timeout,
         HandshakeFailureKind::ClientCertificate,
-        HandshakeFailureKind::NothingInCommon,
-        HandshakeFailureKind::ClientRefused,
-        HandshakeFailureKind::Left,
+        HandshakeFailureKind::NoCommonParameters,
+        HandshakeFailureKind::AlertReceived,
+        HandshakeFailureKind::ClientDisconnected,
         HandshakeFailureKind::Error,
     ];
 
@@ -110,12 +110,12 @@ impl HandshakeFailureKind {
     pub fn name(self) -> &'static str {
         match self {
             HandshakeFailureKind::PlainHttp => "plain_http",
-            HandshakeFailureKind::Timeout => "too_slow",
+            HandshakeFailureKind::Timeout => "timeout",
             HandshakeFailureKind::ClientCertificate => "client_certificate",
-            HandshakeFailureKind::NothingInCommon => "nothing_in_common",
-            HandshakeFailureKind::ClientRefused => "client_refused",
-            HandshakeFailureKind::Left => "left",
-            HandshakeFailureKind::Error => "broken",
+            HandshakeFailureKind::NoCommonParameters => "no_common_parameters",
+            HandshakeFailureKind::AlertReceived => "alert_received",
+            HandshakeFailureKind::ClientDisconnected => "client_disconnected",
+            HandshakeFailureKind::Error => "error",
         }
     }
 }
@@ -144,11 +144,11 @@ mod tests {
             NegotiatedParameters { suite: CipherSuite::ALL[3], group: None, beginning: HandshakeKind::Resumed };
         let workers = [HandshakeCounters::default(), HandshakeCounters::default()];
         workers.iter().for_each(|worker| worker.agreed(agreement));
-        workers[1].failed(HandshakeFailureKind::Left);
+        workers[1].failed(HandshakeFailureKind::ClientDisconnected);
         let sums = HandshakeMetrics::of(workers.iter());
         assert_eq!(sums.agreements, [(agreement, 2)]);
         assert!(
-            sums.faults.contains(&(HandshakeFailureKind::Left, 1))
+            sums.faults.contains(&(HandshakeFailureKind::ClientDisconnected, 1))
                 && sums.faults.contains(&(HandshakeFailureKind::Error, 0))
         );
     }

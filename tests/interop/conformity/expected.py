@@ -226,7 +226,7 @@ EXPECTED = {
         outcome((400,), (200, 301, 404), "get", "HTTP/2: get"),
     ],
     "Lengths and codings": [outcome((400, 501), (200, 301, 404), "chunked and length", "two equal lengths")],
-    "Answers that break off": [
+    "Aborted responses": [
         outcome((200,), (200, None), "aborted response: aborted body"),
         aspects("requests received", when=lambda it: it.case.response in ABORTED),
     ],
@@ -236,7 +236,7 @@ EXPECTED = {
     "The rest of a relative root": [is_outside_the_root],
     "The body limit of Pages": [outcome((413,), (200,), "1.5 MB")],
     # What upstreams receive.
-    "What clients say about themselves": [
+    "Client-supplied forwarding headers": [
         aspects(*(f"received header {name}" for name in (
             "forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server", "x-original-forwarded-for",
             "true-client-ip", "cf-connecting-ip", "x-client-ip", "x-scheme", "x-accel-redirect", "x-forwarded-ssl",
@@ -249,7 +249,7 @@ EXPECTED = {
     "Names of headers": [
         aspects("received header x!bang", "received header x.dot", "received header x~tilde"),
     ],
-    "HTTP/1.1 to the application": [
+    "HTTP/1.1 to the upstream": [
         aspects("received version", when=lambda it: (it.nginx, it.gatepost) == ("HTTP/1.0", "HTTP/1.1")),
     ],
     "Bodies are passed on as they come": [
@@ -261,7 +261,7 @@ EXPECTED = {
         aspects("received header upgrade",
                 when=lambda it: it.role in ("pages", "registry") and has_no_nginx_value(it)),
     ],
-    "Which Host applications see": [aspects("received header host", when=is_other_host)],
+    "The Host header of requests": [aspects("received header host", when=is_other_host)],
     "The part behind a number sign": [
         aspects("received target", when=lambda it: (it.nginx or "").partition("#")[0] == it.gatepost),
     ],

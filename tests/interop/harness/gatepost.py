@@ -106,7 +106,7 @@ def host_section(host):
 
 DEFAULTS = """\
 [process]
-shutdown_grace = "1s"
+shutdown_timeout = "1s"
 log_level = "warn"
 {process}
 
