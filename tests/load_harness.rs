@@ -11,7 +11,7 @@ mod histogram;
 
 use std::time::Duration;
 
-use frame::{ClientFrame, Opcode, frame_from_client, frame_from_server};
+use frame::{ClientFrame, Opcode, client_frame, server_frame};
 use histogram::Histogram;
 
 #[test]
@@ -45,18 +45,18 @@ fn merged_histograms_count_both_sides() {
 fn the_application_echoes_what_a_client_has_masked() {
     for length in [0, 1, 125, 126, 16 * 1024] {
         let payload: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
-        let sent = frame_from_client(Opcode::Text, &payload);
+        let sent = client_frame(Opcode::Text, &payload);
         let frame = ClientFrame::parse(&sent).unwrap().unwrap();
         assert_eq!(frame.length, sent.len(), "a payload of {length} bytes");
         let mut echo = Vec::new();
         frame.echo_to(&mut echo);
-        assert_eq!(echo, frame_from_server(Opcode::Text, &payload), "a payload of {length} bytes");
+        assert_eq!(echo, server_frame(Opcode::Text, &payload), "a payload of {length} bytes");
     }
 }
 
 #[test]
 fn a_frame_is_not_taken_before_its_last_byte() {
-    let sent = frame_from_client(Opcode::Text, &[b'x'; 300]);
+    let sent = client_frame(Opcode::Text, &[b'x'; 300]);
     for end in 0..sent.len() {
         assert!(ClientFrame::parse(&sent[..end]).unwrap().is_none(), "{end} of {} bytes", sent.len());
     }
@@ -64,5 +64,5 @@ fn a_frame_is_not_taken_before_its_last_byte() {
 
 #[test]
 fn a_frame_without_a_mask_is_refused() {
-    assert!(ClientFrame::parse(&frame_from_server(Opcode::Text, b"hello")).is_err());
+    assert!(ClientFrame::parse(&server_frame(Opcode::Text, b"hello")).is_err());
 }
