@@ -24,16 +24,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{LocalSet, spawn_local};
 
+pub(crate) use self::request::{BROADCAST_PATH, ECHO_PATH};
 use self::response::Responses;
 
 /// The first argument that selects this role; the address follows.
 pub(crate) const ROLE: &str = "@upstream";
-
-/// The WebSocket path of Mattermost; GitLab's nginx configures a separate `location` for it.
-pub(crate) const ECHO_PATH: &str = "/api/v4/websocket";
-
-/// Path of the broadcast WebSocket.
-pub(crate) const BROADCAST_PATH: &str = "/api/v4/websocket?broadcast";
 
 /// Serves on the address in `arguments`, `127.0.0.1:9000` or `unix:/path`.
 ///

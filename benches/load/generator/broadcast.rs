@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::Client;
+use super::client::Client;
 use super::connection::TlsConnection;
 use super::error::ClientError;
 use super::websocket::Endpoint;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::Client;
+use super::client::Client;
 use super::connection::{Connector, PlainConnection, TlsConnection, connect_plain};
 use super::error::ClientError;
 use crate::meter::ClientCounter;

@@ -9,7 +9,7 @@ use h2::{Reason, RecvStream};
 use http::Request;
 use tokio::task::JoinSet;
 
-use super::Client;
+use super::client::Client;
 use super::connection::Connector;
 use super::error::ClientError;
 use crate::meter::ClientCounter;

@@ -8,12 +8,12 @@ use http::Request;
 
 use super::broadcast::BroadcastGroup;
 use super::connection::{Alpn, Connector, SessionResumption, TlsOptions};
+use super::driver::{ClientDriver, NoProgress};
 use super::handshake::Handshakes;
 use super::http1::{BUFFER, Expected, KeepAlive, Length, PlainKeepAlive};
 use super::http2::Streams;
 use super::upload::Upload;
 use super::websocket::{Echo, Endpoint, Idle, Open, Paced};
-use super::{ClientDriver, NoProgress};
 use crate::environment::{Environment, HOST};
 use crate::key_group::KeyGroup;
 use crate::meter::Counts;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use tokio::runtime::Runtime;
 
-use super::Target;
 use super::connection::{Connector, negotiated};
 use super::error::ClientError;
 use super::http1::{Expected, Http1};
+use super::plan::Target;
 use crate::key_group::KeyGroup;
 use crate::meter::{ClientCounter, Progress, ThreadCounters};
 

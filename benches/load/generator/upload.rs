@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::Client;
+use super::client::Client;
 use super::connection::{Connector, TlsConnection};
 use super::error::ClientError;
 use super::http1::{Expected, Http1, Length, Persistence};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{MissedTickBehavior, interval_at};
 
-use super::Client;
+use super::client::Client;
 use super::connection::{Connector, TlsConnection};
 use super::error::ClientError;
 use super::http1::Http1;

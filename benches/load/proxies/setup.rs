@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::ProxyKind;
+use super::kind::ProxyKind;
 use crate::environment::{Environment, HOST, UpstreamAddress};
 use crate::relay;
 

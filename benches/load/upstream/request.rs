@@ -2,6 +2,12 @@
 
 use std::io;
 
+/// The WebSocket path of Mattermost; GitLab's nginx configures a separate `location` for it.
+pub(crate) const ECHO_PATH: &str = "/api/v4/websocket";
+
+/// Path of the broadcast WebSocket.
+pub(crate) const BROADCAST_PATH: &str = "/api/v4/websocket?broadcast";
+
 /// The response a request selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestKind {
@@ -72,8 +78,8 @@ impl Head {
 impl RequestKind {
     fn select(method: &str, target: &str, framing: BodyFraming) -> Self {
         match (method, target) {
-            ("GET", super::ECHO_PATH) => Self::Echo,
-            ("GET", super::BROADCAST_PATH) => Self::Broadcast,
+            ("GET", ECHO_PATH) => Self::Echo,
+            ("GET", BROADCAST_PATH) => Self::Broadcast,
             ("GET", target) => match target.strip_prefix("/bytes/") {
                 Some(count) => Self::Bytes(number(count.as_bytes())),
                 None => Self::Unknown,
