@@ -1,4 +1,4 @@
-//! Microbenchmarks of single functions of the request path: `cargo bench --bench micro`.
+//! Microbenchmarks of the request path: `cargo bench --bench micro`.
 //!
 //! Absolute times are not comparable on a shared machine. Run two builds one after the other, and compare
 //! allocations as well as times.

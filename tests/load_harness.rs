@@ -1,5 +1,6 @@
-//! Unit tests of the load harness: histogram and WebSocket frames, whose errors no benchmark reveals.
+//! Unit tests of the load harness: histogram and WebSocket frames.
 //!
+//! A benchmark does not reveal errors in these parts.
 //! Benches with `harness = false` have no test runner, so this test includes their files.
 
 #![allow(dead_code, reason = "the load harness uses items that these tests do not")]

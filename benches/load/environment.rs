@@ -1,4 +1,4 @@
-//! The environment of one trial: directory, ports, upstream address and certificate.
+//! Environment of one trial: directory, ports, upstream address, certificate.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! Launcher: pins itself to cores, sets the parent-death signal and executes a program.
+//! Launcher: pins itself to cores, sets a parent-death signal, executes a program.
 //!
 //! It replaces `taskset` and `setpriv`. The standard library has no safe hook between `fork` and `exec` in the
 //! parent, so the harness starts itself in this role first.

@@ -1,4 +1,4 @@
-//! Load tests: CPU time, memory and latency of Gatepost and other proxies on one machine.
+//! Load tests: CPU time, memory and latency of Gatepost and other proxies.
 //!
 //! One executable has several roles. `cargo bench` starts it as the harness, which starts all other processes
 //! and measures them. The harness starts it again as the [`upstream`] server, as the launcher that pins a

@@ -1,4 +1,4 @@
-//! SVG plot of one scenario: a bar per proxy with the minimum and maximum of its rounds.
+//! SVG plot of one scenario: a bar per proxy, with minimum and maximum.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

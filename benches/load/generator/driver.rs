@@ -1,4 +1,4 @@
-//! Runs the clients of one thread: connects them, leads them through the phases and collects their counts.
+//! Runs the clients of one thread through the phases and returns their counts.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! WebSocket clients (RFC 6455): closed-loop echo, paced echo, open and close, idle.
+//! WebSocket clients (RFC 6455): echo, paced echo, open and close, idle.
 
 use std::cell::Cell;
 use std::rc::Rc;

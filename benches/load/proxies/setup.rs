@@ -1,4 +1,4 @@
-//! Configuration files and arguments of each proxy, from the templates in this directory.
+//! Writes each proxy's configuration from a template and builds its arguments.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
