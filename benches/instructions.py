@@ -645,7 +645,8 @@ def main():
     here = environment()
     commit = saved_commit(options) if options.save else None
     program = options.program or build(ROOT, target_directory())
-    comparing = STORED.exists() or options.base or options.base_program or not options.save
+    # --save alone replaces the figures of another environment; it does not build their commit first.
+    comparing = options.base or options.base_program or not options.save
     base_name, base = base_figures(options, here) if comparing else ("none", {})
     counts = count_all("this-build", program, options.keep)
     grown = print_table(base_name, base, counts)
