@@ -130,8 +130,8 @@ fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {
 }
 
 fn redirect_route(path: PathMatch) -> Route {
-    let origin = gatepost::model::route::Origin::Fixed("https://example.com".into());
-    let redirect = Redirect { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectPath::AsItCame };
+    let origin = gatepost::model::route::RedirectOrigin::Fixed("https://example.com".into());
+    let redirect = RedirectAction { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectTarget::Unchanged };
     Route {
         path,
         action: RouteAction::Redirect(redirect),
@@ -142,7 +142,7 @@ fn redirect_route(path: PathMatch) -> Route {
 }
 
 /// Returns the security of a TLS host with the smallest configuration.
-fn tls_security() -> Security {
+fn tls_security() -> HostSecurity {
     let text = "[[host]]\nname = \"a.example.com\"\nupstream = \"127.0.0.1:1\"\n";
     static SECURITY: std::sync::OnceLock<HostSecurity> = std::sync::OnceLock::new();
     *SECURITY.get_or_init(|| {
