@@ -50,43 +50,43 @@ pub struct GitlabRbConfig {
 impl GitlabRbConfig {
     /// Certificates and keys that are not there. What a file means does not depend on them, so who only
     /// wants to know that need not ask.
-    pub fn missing_certificates(&self, surroundings: &dyn Environment) -> Diagnostics {
-        let mut absent = Diagnostics::new();
-        for Spanned { value: path, span: place } in &self.certificates {
-            if !surroundings.exists(path) {
-                let error = Diagnostic::error(place, format!("there is no file {}", path.display()));
-                absent.push(error.help(
+    pub fn missing_certificates(&self, environment: &dyn Environment) -> Diagnostics {
+        let mut missing = Diagnostics::new();
+        for Spanned { value: path, span } in &self.certificates {
+            if !environment.exists(path) {
+                let error = Diagnostic::error(span, format!("there is no file {}", path.display()));
+                missing.push(error.help(
                     "put it there, or name another one with ssl_certificate and ssl_certificate_key of this host",
                 ));
             }
         }
-        absent
+        missing
     }
 
     /// Refused settings that keep clients out. Serving without them would open what they close, so a program
     /// that serves must not go on.
     pub fn refused_access_settings(&self) -> impl Iterator<Item = &SettingReport> {
-        self.reports.iter().filter(|judgement| {
-            matches!(judgement.verdict, SettingVerdict::Refused | SettingVerdict::Unreadable)
-                && self.restricts_access(judgement)
+        self.reports.iter().filter(|report| {
+            matches!(report.verdict, SettingVerdict::Refused | SettingVerdict::Unreadable)
+                && self.restricts_access(report)
         })
     }
 
     /// Whether the package is told to run its own nginx, as it does unless told otherwise.
     pub fn runs_bundled_nginx(&self) -> bool {
-        let mut said = self.reports.iter().rev().filter(|it| BUNDLED_NGINX.contains(&&*it.key));
+        let mut settings = self.reports.iter().rev().filter(|it| BUNDLED_NGINX.contains(&&*it.key));
         let is_off = |value: &serde_json::Value| value.is_null() || value.as_bool() == Some(false);
-        !said.next().and_then(|it| it.value.as_ref()).is_some_and(is_off)
+        !settings.next().and_then(|it| it.value.as_ref()).is_some_and(is_off)
     }
 
     /// Client certificates, a snippet with one of nginx's directives for access, or such a directive.
-    fn restricts_access(&self, judgement: &SettingReport) -> bool {
-        let (within, name) = judgement.key.rsplit_once('.').unwrap_or_default();
-        let text = judgement.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
+    fn restricts_access(&self, report: &SettingReport) -> bool {
+        let (within, name) = report.key.rsplit_once('.').unwrap_or_default();
+        let text = report.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
         if name.starts_with("custom_") {
             // Where its directives are judged one by one, each answers for itself.
             let mut words = text.split(|c: char| c.is_whitespace() || ";{}".contains(c));
-            let is_whole = !self.reports.iter().any(|it| is_within(it, &judgement.key));
+            let is_whole = !self.reports.iter().any(|it| is_within(it, &report.key));
             return is_whole && words.any(|word| ACCESS_DIRECTIVES.contains(&word));
         }
         // A host that does not exist lets nobody in.
@@ -96,68 +96,70 @@ impl GitlabRbConfig {
     }
 }
 
-fn is_within(judgement: &SettingReport, setting: &str) -> bool {
-    judgement.key.strip_prefix(setting).is_some_and(|rest| rest.starts_with('.'))
+fn is_within(report: &SettingReport, setting: &str) -> bool {
+    report.key.strip_prefix(setting).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Reads a file as it stands in its surroundings. As in the container image, the environment variable
 /// `GITLAB_OMNIBUS_CONFIG` is read before it.
-pub fn load(path: &Path, surroundings: &dyn Environment) -> GitlabRbConfig {
-    match surroundings.read(path) {
-        Ok(text) => read(path, &text, surroundings),
-        Err(why) => only(super::diagnostic::unreadable(path, &why)),
+pub fn load(path: &Path, environment: &dyn Environment) -> GitlabRbConfig {
+    match environment.read(path) {
+        Ok(text) => read(path, &text, environment),
+        Err(why) => failed(super::diagnostic::unreadable(path, &why)),
     }
 }
 
 /// Reads a text as if it stood in the file at `path`.
-pub fn read(path: &Path, text: &str, surroundings: &dyn Environment) -> GitlabRbConfig {
-    match large_stack::run(|| evaluate(path, text, surroundings)) {
-        Ok(Some(reading)) => reading,
-        Ok(None) => only(Diagnostic::error(&whole(path), "the Ruby parser cannot cope with this file")),
-        Err(why) => only(Diagnostic::error(&whole(path), format!("there is no memory to read this file: {why}"))),
+pub fn read(path: &Path, text: &str, environment: &dyn Environment) -> GitlabRbConfig {
+    match large_stack::run(|| evaluate(path, text, environment)) {
+        Ok(Some(config)) => config,
+        Ok(None) => failed(Diagnostic::error(&whole_file(path), "the Ruby parser cannot cope with this file")),
+        Err(why) => {
+            failed(Diagnostic::error(&whole_file(path), format!("there is no memory to read this file: {why}")))
+        }
     }
 }
 
-fn evaluate(path: &Path, text: &str, surroundings: &dyn Environment) -> GitlabRbConfig {
+fn evaluate(path: &Path, text: &str, environment: &dyn Environment) -> GitlabRbConfig {
     let mut problems = Diagnostics::new();
     let source = SourceFile::new(path, text);
-    let mut settings = match show_config::is_meant(text) {
+    let mut settings = match show_config::is_show_config(text) {
         true => show_config::read(&source, &mut problems),
-        false => evaluated(&source, surroundings, &mut problems),
+        false => evaluated(&source, environment, &mut problems),
     };
-    let process = overrides::apply(path, &mut settings, surroundings, &mut problems);
+    let process = overrides::apply(path, &mut settings, environment, &mut problems);
     type_check::check(&settings, &mut problems);
     let mut reader = SettingsReader::new(&settings, &source, &mut problems);
-    let document = lower::document(&source, process, &mut reader, surroundings);
+    let document = lower::document(&source, process, &mut reader, environment);
     let (remarks, directives) = (reader.remarks, reader.directives);
     let model = compile::compile(&document, &mut problems);
-    let mut judgements = report::report_settings(&settings, &remarks, &mut problems);
-    lower::snippet::report::insert(&mut judgements, &directives);
+    let mut reports = report::report_settings(&settings, &remarks, &mut problems);
+    lower::snippet::report::insert(&mut reports, &directives);
     // One that is obtained may be missing still.
     let brought = document.hosts.iter().filter(|host| !host.settings.acme.value_or(false));
     let certificates = brought.flat_map(|host| [host.certificate.as_set(), host.certificate_key.as_set()]);
-    let certificates = certificates.flatten().flat_map(|said| said.value.iter().cloned()).collect();
-    GitlabRbConfig { model: model.filter(|_| !problems.has_errors()), reports: judgements, problems, certificates }
+    let certificates = certificates.flatten().flat_map(|settings| settings.value.iter().cloned()).collect();
+    GitlabRbConfig { model: model.filter(|_| !problems.has_errors()), reports: reports, problems, certificates }
 }
 
 fn evaluated(
     source: &Arc<SourceFile>,
-    surroundings: &dyn Environment,
+    environment: &dyn Environment,
     problems: &mut Diagnostics,
 ) -> AssignedSettings {
-    let mut evaluator = Evaluator::new(surroundings, problems);
-    if let Some(text) = surroundings.variable(OMNIBUS_CONFIG) {
+    let mut evaluator = Evaluator::new(environment, problems);
+    if let Some(text) = environment.variable(OMNIBUS_CONFIG) {
         evaluator.file(&SourceFile::new(Path::new(OMNIBUS_CONFIG), text));
     }
     evaluator.file(source);
     evaluator.into_settings()
 }
 
-fn only(error: Diagnostic) -> GitlabRbConfig {
+fn failed(error: Diagnostic) -> GitlabRbConfig {
     GitlabRbConfig { model: None, reports: Vec::new(), problems: error.into(), certificates: Vec::new() }
 }
 
-fn whole(path: &Path) -> SourceSpan {
+fn whole_file(path: &Path) -> SourceSpan {
     SourceSpan::file(&SourceFile::new(path, ""))
 }
 

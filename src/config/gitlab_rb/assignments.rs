@@ -35,15 +35,15 @@ impl AssignedSettings {
     }
 
     /// Sets a key of a section and remembers that it was said.
-    pub(super) fn assign(&mut self, section: &SectionRef, key: &str, value: RubyValue, place: &SourceSpan) {
+    pub(super) fn assign(&mut self, section: &SectionRef, key: &str, value: RubyValue, span: &SourceSpan) {
         let mut section = section.borrow_mut();
         self.log.push(Assignment {
             path: section.below(key),
             value: value.clone(),
-            span: place.clone(),
+            span: span.clone(),
             target: AssignmentTarget::Setting,
         });
-        section.set(key, value, place);
+        section.set(key, value, span);
     }
 
     /// The value that counts in the end, by the keys that lead to it.
@@ -58,8 +58,8 @@ impl AssignedSettings {
             section = next;
         }
         let section = section.borrow();
-        match &section.blurred {
-            Some(blur) => Some(HashEntry { value: blur.clone(), span: blur.span.clone() }),
+        match &section.tainted {
+            Some(taint) => Some(HashEntry { value: taint.clone(), span: taint.span.clone() }),
             None => section.get(last).cloned(),
         }
     }

@@ -25,7 +25,7 @@ struct AssignedSetting<'a> {
 struct AssignmentOrder<'a>(HashMap<&'a [String], Vec<(usize, &'a SourceSpan)>>);
 
 impl<'a> AssignmentOrder<'a> {
-    fn of(log: &'a [Assignment]) -> AssignmentOrder<'a> {
+    fn new(log: &'a [Assignment]) -> AssignmentOrder<'a> {
         let mut by_keys: HashMap<&[String], Vec<(usize, &SourceSpan)>> = HashMap::new();
         for (order, it) in log.iter().enumerate().filter(|(_, it)| it.target == AssignmentTarget::Setting) {
             by_keys.entry(&it.path).or_default().push((order, &it.span));
@@ -34,10 +34,10 @@ impl<'a> AssignmentOrder<'a> {
     }
 
     /// Where the setting, or a hash that it is in, is set for the first time afterwards.
-    fn than(&self, said: &AssignedSetting<'_>) -> Option<&'a SourceSpan> {
-        let hashes = (1..=said.path.len()).filter_map(|length| self.0.get(&said.path[..length]));
-        let later = hashes.filter_map(|set| set.get(set.partition_point(|(order, _)| *order <= said.order)));
-        later.min_by_key(|(order, _)| *order).map(|(_, place)| *place)
+    fn overriding(&self, setting: &AssignedSetting<'_>) -> Option<&'a SourceSpan> {
+        let hashes = (1..=setting.path.len()).filter_map(|length| self.0.get(&setting.path[..length]));
+        let later = hashes.filter_map(|set| set.get(set.partition_point(|(order, _)| *order <= setting.order)));
+        later.min_by_key(|(order, _)| *order).map(|(_, span)| *span)
     }
 }
 
@@ -51,20 +51,20 @@ pub(super) fn report_settings(
     for (order, assignment) in settings.log.iter().enumerate() {
         flatten(assignment.path.clone(), &assignment.value, &assignment.span, (assignment.target, order), &mut all);
     }
-    let later = AssignmentOrder::of(&settings.log);
-    let judgements: Vec<SettingReport> =
-        all.iter().map(|said| said.judgement(said.verdict(&later, remarks, problems))).collect();
-    for (said, judgement) in all.iter().zip(&judgements) {
-        said.warn(judgement, problems);
+    let later = AssignmentOrder::new(&settings.log);
+    let reports: Vec<SettingReport> =
+        all.iter().map(|setting| setting.report(setting.verdict(&later, remarks, problems))).collect();
+    for (setting, report) in all.iter().zip(&reports) {
+        setting.warn(report, problems);
     }
-    judgements
+    reports
 }
 
 /// Hashes whose keys are settings of their own become as many.
 fn flatten<'a>(
     path: Vec<String>,
     value: &'a RubyValue,
-    place: &'a SourceSpan,
+    span: &'a SourceSpan,
     (target, order): (AssignmentTarget, usize),
     all: &mut Vec<AssignedSetting<'a>>,
 ) {
@@ -76,7 +76,7 @@ fn flatten<'a>(
                 flatten(path, value, &key.span, (target, order), all);
             }
         }
-        _ => all.push(AssignedSetting { path, known, value, span: place, target, order }),
+        _ => all.push(AssignedSetting { path, known, value, span, target, order }),
     }
 }
 
@@ -88,10 +88,10 @@ impl AssignedSetting<'_> {
         problems: &Diagnostics,
     ) -> (SettingVerdict, String) {
         if self.target == AssignmentTarget::Variable {
-            return (SettingVerdict::NoEffect, self.meant());
+            return (SettingVerdict::NoEffect, self.local_variable_reason());
         }
-        if let Some(place) = later.than(self) {
-            return (SettingVerdict::NoEffect, self.overwritten(place));
+        if let Some(span) = later.overriding(self) {
+            return (SettingVerdict::NoEffect, self.overridden_reason(span));
         }
         if let (Some(error), false) = (self.error(problems), matches!(self.known, KeyLookup::Foreign)) {
             let verdict = if self.is_unknown() { SettingVerdict::Unreadable } else { SettingVerdict::Refused };
@@ -100,7 +100,7 @@ impl AssignedSetting<'_> {
         let spec = match self.known {
             KeyLookup::Setting(spec) => spec,
             KeyLookup::Group => return (SettingVerdict::Applied, String::new()),
-            KeyLookup::OtherHost => return (SettingVerdict::NoEffect, self.of_another_host().to_owned()),
+            KeyLookup::OtherHost => return (SettingVerdict::NoEffect, self.other_host_reason().to_owned()),
             KeyLookup::Unknown(_) => return (SettingVerdict::NoEffect, self.unknown()),
             KeyLookup::Foreign => return (SettingVerdict::NoEffect, "does not concern the proxy".to_owned()),
         };
@@ -109,11 +109,11 @@ impl AssignedSetting<'_> {
         }
         match remarks.get(&self.path.join(".")) {
             Some((verdict, reason)) => (*verdict, reason.clone()),
-            None => self.fate(spec),
+            None => self.table_verdict(spec),
         }
     }
 
-    fn fate(&self, spec: &SettingSpec) -> (SettingVerdict, String) {
+    fn table_verdict(&self, spec: &SettingSpec) -> (SettingVerdict, String) {
         match spec.support {
             SettingSupport::Applied => (SettingVerdict::Applied, String::new()),
             SettingSupport::NoEffect(reason) => (SettingVerdict::NoEffect, reason.to_owned()),
@@ -121,7 +121,7 @@ impl AssignedSetting<'_> {
     }
 
     /// The texts for nginx have other names for Mattermost, and who mixes these up believes that they hold.
-    fn of_another_host(&self) -> &'static str {
+    fn other_host_reason(&self) -> &'static str {
         match self.path.last().map(String::as_str) {
             Some("custom_gitlab_server_config") => "for Mattermost it is custom_gitlab_mattermost_server_config",
             Some("custom_gitlab_mattermost_server_config") => "this one belongs into mattermost_nginx",
@@ -137,7 +137,7 @@ impl AssignedSetting<'_> {
     }
 
     /// How to write what an assignment to a local variable was meant to be.
-    fn meant(&self) -> String {
+    fn local_variable_reason(&self) -> String {
         let name = self.spelled();
         match self.known {
             KeyLookup::Group => format!("this assigns a local variable; write {name}['…'] = … for each key"),
@@ -145,7 +145,7 @@ impl AssignedSetting<'_> {
         }
     }
 
-    fn overwritten(&self, by: &SourceSpan) -> String {
+    fn overridden_reason(&self, by: &SourceSpan) -> String {
         match by.line() {
             Some(line) if by.file_name() == self.span.file_name() => format!("set again in line {line}"),
             _ => format!("set again at {by}"),
@@ -168,7 +168,7 @@ impl AssignedSetting<'_> {
         })
     }
 
-    fn judgement(&self, (verdict, reason): (SettingVerdict, String)) -> SettingReport {
+    fn report(&self, (verdict, reason): (SettingVerdict, String)) -> SettingReport {
         let concern = match self.known {
             KeyLookup::Foreign if self.target == AssignmentTarget::Setting => SettingScope::OtherService,
             _ => SettingScope::Proxy,
@@ -184,14 +184,14 @@ impl AssignedSetting<'_> {
         }
     }
 
-    fn warn(&self, judgement: &SettingReport, problems: &mut Diagnostics) {
+    fn warn(&self, report: &SettingReport, problems: &mut Diagnostics) {
         let name = self.spelled();
-        let is_slip = matches!(self.known, KeyLookup::Unknown(_)) && self.target == AssignmentTarget::Setting;
-        let warning = match judgement.verdict {
+        let is_typo = matches!(self.known, KeyLookup::Unknown(_)) && self.target == AssignmentTarget::Setting;
+        let warning = match report.verdict {
             _ if self.target == AssignmentTarget::Variable => {
                 Diagnostic::warning(self.span, format!("`{name} =` sets nothing"))
             }
-            SettingVerdict::NoEffect if is_slip => {
+            SettingVerdict::NoEffect if is_typo => {
                 Diagnostic::warning(self.span, format!("there is no setting `{name}`"))
             }
             SettingVerdict::NoEffect if matches!(self.known, KeyLookup::OtherHost) && name.contains("custom_") => {
@@ -205,7 +205,7 @@ impl AssignedSetting<'_> {
             }
             _ => return,
         };
-        let reason = if is_slip { self.unknown() } else { judgement.reason.clone() };
+        let reason = if is_typo { self.unknown() } else { report.reason.clone() };
         problems.push(warning.help(reason));
     }
 

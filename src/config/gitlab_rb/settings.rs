@@ -36,22 +36,22 @@ pub struct DocumentedSetting {
 
 /// What is known of a path of keys.
 pub(super) fn lookup(path: &[String]) -> KeyLookup {
-    let (owners, rest) = family(path);
+    let (owners, rest) = owners_of(path);
     if owners.is_empty() {
-        return neighbour(path);
+        return lookup_related(path);
     }
     let key = rest.join(".");
     if rest.is_empty() || key == "status" || key == "status.options" {
         return KeyLookup::Group;
     }
-    let of_family = |spec: &&SettingSpec| spec.key == key;
-    if let Some(spec) = NGINX.iter().filter(of_family).find(|spec| shares(spec, &owners)) {
+    let has_key = |spec: &&SettingSpec| spec.key == key;
+    if let Some(spec) = NGINX.iter().filter(has_key).find(|spec| has_owner(spec, &owners)) {
         return KeyLookup::Setting(spec);
     }
     if NGINX.iter().any(|spec| spec.key == key) {
         return KeyLookup::OtherHost;
     }
-    let known = NGINX.iter().filter(|spec| shares(spec, &owners)).map(|spec| spec.key);
+    let known = NGINX.iter().filter(|spec| has_owner(spec, &owners)).map(|spec| spec.key);
     KeyLookup::Unknown(nearest(&key, known))
 }
 
@@ -63,17 +63,17 @@ pub(super) fn spec(owner: SettingOwner, key: &str) -> Option<&'static SettingSpe
 
 /// All settings, as the documentation lists them.
 pub fn documented() -> Vec<DocumentedSetting> {
-    let family = NGINX.iter().map(|spec| (old_hashes(spec.owners), spec));
+    let owners_of = NGINX.iter().map(|spec| (legacy_hashes(spec.owners), spec));
     let rest = RELATED.iter().map(|spec| (Vec::new(), spec));
     let row = |(hashes, spec): (Vec<&'static str>, &SettingSpec)| {
         let (verdict, reason) = spec.support.verdict();
         DocumentedSetting { hashes, key: spec.key, verdict, reason }
     };
-    family.chain(rest).map(row).collect()
+    owners_of.chain(rest).map(row).collect()
 }
 
 /// The owners whose hash a path leads into, and the rest of the path.
-fn family(path: &[String]) -> (Vec<SettingOwner>, &[String]) {
+fn owners_of(path: &[String]) -> (Vec<SettingOwner>, &[String]) {
     let mut owners = Vec::new();
     let mut rest = path;
     for owner in SettingOwner::ALL {
@@ -87,13 +87,15 @@ fn family(path: &[String]) -> (Vec<SettingOwner>, &[String]) {
     (owners, rest)
 }
 
-fn neighbour(path: &[String]) -> KeyLookup {
+fn lookup_related(path: &[String]) -> KeyLookup {
     let key = path.join(".");
     match RELATED.iter().find(|spec| spec.key == key) {
         Some(spec) => KeyLookup::Setting(spec),
         None if RELATED.iter().any(|spec| spec.key.split('.').next() == Some(&*key)) => KeyLookup::Group,
         None => match path {
-            [group, slip] if COMPLETE.contains(&&**group) => KeyLookup::Unknown(nearest(slip, keys_of(group))),
+            [group, typo] if COMPLETE_HASHES.contains(&&**group) => {
+                KeyLookup::Unknown(nearest(typo, keys_of(group)))
+            }
             _ => KeyLookup::Foreign,
         },
     }
@@ -107,18 +109,18 @@ fn keys_of(group: &str) -> impl Iterator<Item = &'static str> {
         .map(|(_, key)| key)
 }
 
-fn shares(spec: &SettingSpec, owners: &[SettingOwner]) -> bool {
+fn has_owner(spec: &SettingSpec, owners: &[SettingOwner]) -> bool {
     spec.owners.iter().any(|owner| owners.contains(owner))
 }
 
-fn old_hashes(owners: &[SettingOwner]) -> Vec<&'static str> {
+fn legacy_hashes(owners: &[SettingOwner]) -> Vec<&'static str> {
     let mut names: Vec<_> = owners.iter().filter_map(|owner| owner.hashes().last()?.first().copied()).collect();
     names.dedup();
     names
 }
 
 /// The hashes beside the `nginx` family whose keys are all in the table, so that another one is a slip.
-const COMPLETE: [&str; 2] = ["letsencrypt", "web_server"];
+const COMPLETE_HASHES: [&str; 2] = ["letsencrypt", "web_server"];
 
 #[cfg(test)]
 mod tests {
@@ -146,7 +148,7 @@ mod tests {
     #[test]
     fn every_setting_is_in_the_table_once_for_each_owner() {
         for (nth, spec) in NGINX.iter().enumerate() {
-            let doubled = NGINX[..nth].iter().any(|other| other.key == spec.key && shares(other, spec.owners));
+            let doubled = NGINX[..nth].iter().any(|other| other.key == spec.key && has_owner(other, spec.owners));
             assert!(!doubled, "{}", spec.key);
         }
     }

@@ -16,7 +16,7 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::span::{SourceFile, SourceSpan};
 
 /// Whether a text is such JSON. No Ruby file of settings begins with a brace.
-pub(super) fn is_meant(text: &str) -> bool {
+pub(super) fn is_show_config(text: &str) -> bool {
     text.trim_start().starts_with('{')
 }
 
@@ -27,7 +27,7 @@ pub(super) fn read(source: &Arc<SourceFile>, problems: &mut Diagnostics) -> Assi
     match document.members(source.text()) {
         Ok(members) => document.hashes(members, &mut settings),
         Err(why) => {
-            let error = Diagnostic::error(&document.place_of(&why), format!("this is not JSON: {why}"));
+            let error = Diagnostic::error(&document.error_span(&why), format!("this is not JSON: {why}"));
             problems
                 .push(error.help("save what `gitlab-ctl show-config` prints, from the first brace to the last"));
         }
@@ -59,8 +59,8 @@ impl<'s> ShowConfigReader<'s> {
                 (Some(TopLevelName::Section), Ok(inner)) => self.section(&word, inner, settings),
                 (Some(TopLevelName::Plain), Err(_)) => {
                     let value = self.value(value);
-                    let place = value.span.clone();
-                    settings.assign(&top, &word, value, &place);
+                    let span = value.span.clone();
+                    settings.assign(&top, &word, value, &span);
                 }
                 _ => {}
             }
@@ -68,19 +68,19 @@ impl<'s> ShowConfigReader<'s> {
     }
 
     fn section(&self, word: &str, members: Vec<(String, &RawValue)>, settings: &mut AssignedSettings) {
-        let place = SourceSpan::file(self.source);
-        let RubyData::Section(section) = settings.top.borrow_mut().read(word, &place).data else { return };
+        let span = SourceSpan::file(self.source);
+        let RubyData::Section(section) = settings.top.borrow_mut().read(word, &span).data else { return };
         for (key, value) in members {
             let value = self.value(value);
-            let place = value.span.clone();
-            settings.assign(&section, &key, value, &place);
+            let span = value.span.clone();
+            settings.assign(&section, &key, value, &span);
         }
     }
 
     /// A value; its depth is bounded by the parser's.
     fn value(&self, raw: &RawValue) -> RubyValue {
         let text = raw.get();
-        let place = self.place(text);
+        let span = self.span(text);
         let data = match text.as_bytes().first() {
             Some(b'{') => self.members(text).map(|members| RubyData::Hash(self.hash(members))),
             Some(b'[') => serde_json::from_str(text).map(|items: Vec<&RawValue>| {
@@ -89,24 +89,24 @@ impl<'s> ShowConfigReader<'s> {
             _ => serde_json::from_str(text).map(scalar),
         };
         match data {
-            Ok(data) => RubyValue::new(data, &place),
-            Err(why) => RubyValue::unknown(format!("this JSON cannot be read: {why}"), &place),
+            Ok(data) => RubyValue::new(data, &span),
+            Err(why) => RubyValue::unknown(format!("this JSON cannot be read: {why}"), &span),
         }
     }
 
     fn hash(&self, members: Vec<(String, &RawValue)>) -> RubyHash {
         let pair =
-            |(key, value): (String, &RawValue)| (RubyValue::text(key, &self.place(value.get())), self.value(value));
+            |(key, value): (String, &RawValue)| (RubyValue::text(key, &self.span(value.get())), self.value(value));
         RubyHash(members.into_iter().map(pair).collect())
     }
 
     /// The place of a part of the text.
-    fn place(&self, part: &str) -> SourceSpan {
+    fn span(&self, part: &str) -> SourceSpan {
         let at = (part.as_ptr() as usize).saturating_sub(self.source.text().as_ptr() as usize);
         SourceSpan::new(self.source, at..at + part.len())
     }
 
-    fn place_of(&self, error: &serde_json::Error) -> SourceSpan {
+    fn error_span(&self, error: &serde_json::Error) -> SourceSpan {
         let text = self.source.text();
         let line_start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
         let column = line_start + error.column().saturating_sub(1);

@@ -27,9 +27,8 @@ pub(super) fn parse(source: &Arc<SourceFile>, problems: &mut Diagnostics) -> Opt
     let mut broken = false;
     for found in parsed.diagnostics.iter().filter(|found| found.level == ErrorLevel::Error) {
         broken = true;
-        let place = SourceSpan::new(source, found.loc.begin..found.loc.end);
-        problems
-            .push(explained(Diagnostic::error(&place, format!("this is not Ruby: {}", found.render_message()))));
+        let span = SourceSpan::new(source, found.loc.begin..found.loc.end);
+        problems.push(explained(Diagnostic::error(&span, format!("this is not Ruby: {}", found.render_message()))));
     }
     if broken { None } else { parsed.ast }
 }

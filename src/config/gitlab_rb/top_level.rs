@@ -12,21 +12,21 @@ pub(super) enum TopLevelName {
 }
 
 /// What a word is, if the package knows it in any of its versions.
-pub(super) fn lookup(word: &str) -> Option<TopLevelName> {
-    if PLAIN.contains(&word) {
+pub(super) fn lookup(name: &str) -> Option<TopLevelName> {
+    if PLAIN.contains(&name) {
         return Some(TopLevelName::Plain);
     }
-    let is_section = SECTIONS.contains(&word) || word.ends_with("_role") || word.ends_with("_exporter");
+    let is_section = SECTIONS.contains(&name) || name.ends_with("_role") || name.ends_with("_exporter");
     is_section.then_some(TopLevelName::Section)
 }
 
 /// A known word that differs by a slip of the keyboard only, or that is often called so.
-pub(super) fn similar(word: &str) -> Option<&'static str> {
-    if word == "gitlab" {
+pub(super) fn similar(name: &str) -> Option<&'static str> {
+    if name == "gitlab" {
         return Some("gitlab_rails");
     }
-    let near = |known: &&&str| osa_distance(word, known) <= 2 && word.len() > 4;
-    PLAIN.iter().chain(&SECTIONS).filter(near).min_by_key(|known| osa_distance(word, known)).copied()
+    let near = |known: &&&str| osa_distance(name, known) <= 2 && name.len() > 4;
+    PLAIN.iter().chain(&SECTIONS).filter(near).min_by_key(|known| osa_distance(name, known)).copied()
 }
 
 const PLAIN: [&str; 9] = [

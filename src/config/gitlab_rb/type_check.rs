@@ -18,12 +18,12 @@ pub(super) fn check(settings: &AssignedSettings, problems: &mut Diagnostics) {
 /// Sections nest as deep as the keys of the table.
 fn check_section(section: &SectionRef, problems: &mut Diagnostics) {
     let section = section.borrow();
-    if let Some(blur) = &section.blurred
+    if let Some(taint) = &section.tainted
         && !matches!(settings::lookup(&section.path), KeyLookup::Foreign)
     {
         let message =
             format!("what this changes in `{}` cannot be told without executing it", section.path.join("."));
-        problems.push(Diagnostic::error(&blur.span, message).help("set each key by its name"));
+        problems.push(Diagnostic::error(&taint.span, message).help("set each key by its name"));
     }
     for (key, entry) in section.entries() {
         let path: Vec<String> = section.path.iter().cloned().chain([key.to_owned()]).collect();
@@ -32,7 +32,7 @@ fn check_section(section: &SectionRef, problems: &mut Diagnostics) {
             KeyLookup::Group => match &entry.value.data {
                 RubyData::Section(inner) => check_section(inner, problems),
                 RubyData::Nil => {}
-                _ => problems.push(unusable(&path, entry)),
+                _ => problems.push(not_a_hash(&path, entry)),
             },
             KeyLookup::OtherHost | KeyLookup::Unknown(_) | KeyLookup::Foreign => {}
         }
@@ -40,8 +40,8 @@ fn check_section(section: &SectionRef, problems: &mut Diagnostics) {
 }
 
 /// A hash of settings that is something else altogether.
-fn unusable(path: &[String], entry: &HashEntry) -> Diagnostic {
-    let name = spell(path);
+fn not_a_hash(path: &[String], entry: &HashEntry) -> Diagnostic {
+    let name = setting_name(path);
     match entry.value.as_unknown() {
         Some(unknown) => Diagnostic::error(&unknown.span, format!("`{name}` cannot be read: {}", unknown.why)),
         None => Diagnostic::error(&entry.value.span, format!("`{name}` takes a hash, not {}", entry.value.kind())),
@@ -56,12 +56,12 @@ fn check_entry(spec: &SettingSpec, path: &[String], entry: &HashEntry, problems:
     }
     if let Some(unknown) = value.find_unknown() {
         if spec.support == SettingSupport::Applied {
-            problems.push(unreadable(path, &unknown));
+            problems.push(unknown_value(path, &unknown));
         }
         return;
     }
-    if is_vivified(value) && !matches!(spec.form, ValueType::Flag | ValueType::Hash | ValueType::Any) {
-        let message = format!("`{}` becomes an empty hash here", spell(path));
+    if is_vivified(value) && !matches!(spec.value_type, ValueType::Flag | ValueType::Hash | ValueType::Any) {
+        let message = format!("`{}` becomes an empty hash here", setting_name(path));
         problems.push(
             Diagnostic::error(&entry.span, message)
                 .help("reading a key that was never set gives an empty hash, and that counts as true")
@@ -70,10 +70,10 @@ fn check_entry(spec: &SettingSpec, path: &[String], entry: &HashEntry, problems:
         return;
     }
     if let Some((expected, example)) = mismatch(spec, value) {
-        let message = format!("`{}` takes {expected}, {}", spell(path), instead(spec, value));
+        let message = format!("`{}` takes {expected}, {}", setting_name(path), actual(spec, value));
         problems.push(Diagnostic::error(&value.span, message).help(format!("write {example}")));
     }
-    if let (ValueType::Flag, RubyData::Text(text)) = (spec.form, &value.data)
+    if let (ValueType::Flag, RubyData::Text(text)) = (spec.value_type, &value.data)
         && ["false", "off", "no", "0", ""].contains(&text.as_str())
     {
         let message = format!("every text counts as true, even {text:?}");
@@ -81,8 +81,8 @@ fn check_entry(spec: &SettingSpec, path: &[String], entry: &HashEntry, problems:
     }
 }
 
-fn unreadable(path: &[String], unknown: &UnknownValue) -> Diagnostic {
-    let message = format!("`{}` cannot be read: {}", spell(path), unknown.why);
+fn unknown_value(path: &[String], unknown: &UnknownValue) -> Diagnostic {
+    let message = format!("`{}` cannot be read: {}", setting_name(path), unknown.why);
     let error = Diagnostic::error(&unknown.span, message);
     match unknown.cause {
         UnknownCause::NotExecuted => error
@@ -99,7 +99,7 @@ fn mismatch(spec: &SettingSpec, value: &RubyValue) -> Option<(&'static str, Stri
         .to_text()
         .filter(|_| matches!(value.data, RubyData::Text(_) | RubyData::Symbol(_) | RubyData::Int(_)));
     let is_text = matches!(value.data, RubyData::Text(_) | RubyData::Symbol(_));
-    let (fits, expected, example) = match spec.form {
+    let (fits, expected, example) = match spec.value_type {
         ValueType::Flag | ValueType::Any => return None,
         ValueType::Text => (is_text, "a text", "it in 'quotes'"),
         ValueType::TextOrOff => {
@@ -126,16 +126,18 @@ fn mismatch(spec: &SettingSpec, value: &RubyValue) -> Option<(&'static str, Stri
         ValueType::Size => {
             (text.and_then(|text| body_limit(&text)).is_some(), "a size", "'250m', or 0 for no limit")
         }
-        ValueType::Span => (text.and_then(|text| span(&text)).is_some(), "a time", "a number of seconds, or '10m'"),
+        ValueType::Duration => {
+            (text.and_then(|text| span(&text)).is_some(), "a time", "a number of seconds, or '10m'")
+        }
         ValueType::Hash => (matches!(value.data, RubyData::Section(_)), "a hash", "{ 'name' => 'value' }"),
     };
     (!fits).then(|| (expected, example.to_owned()))
 }
 
 /// What there is in place of what is expected. Sizes, times and ports may be texts, if these say one.
-fn instead(spec: &SettingSpec, value: &RubyValue) -> String {
-    match (spec.form, &value.data) {
-        (ValueType::Size | ValueType::Span | ValueType::Port, RubyData::Text(_) | RubyData::Int(_)) => {
+fn actual(spec: &SettingSpec, value: &RubyValue) -> String {
+    match (spec.value_type, &value.data) {
+        (ValueType::Size | ValueType::Duration | ValueType::Port, RubyData::Text(_) | RubyData::Int(_)) => {
             format!("and '{}' is none", value.to_text().unwrap_or_default())
         }
         _ => format!("not {}", value.kind()),
@@ -146,6 +148,6 @@ fn is_vivified(value: &RubyValue) -> bool {
     matches!(&value.data, RubyData::Section(section) if section.borrow().is_empty())
 }
 
-fn spell(path: &[String]) -> String {
+fn setting_name(path: &[String]) -> String {
     spelled(&path.iter().map(String::as_str).collect::<Vec<_>>())
 }

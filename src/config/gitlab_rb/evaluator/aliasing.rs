@@ -6,7 +6,7 @@ pub(super) struct AliasSet {
     /// Each group of names stands for one object.
     groups: Vec<Vec<String>>,
     /// Parameters, which stand for objects that have other names elsewhere.
-    borrowed: Vec<String>,
+    parameters: Vec<String>,
 }
 
 impl AliasSet {
@@ -23,7 +23,7 @@ impl AliasSet {
     pub(super) fn leave(&mut self, name: &str) {
         self.groups.iter_mut().for_each(|group| group.retain(|known| known != name));
         self.groups.retain(|group| group.len() > 1);
-        self.borrowed.retain(|known| known != name);
+        self.parameters.retain(|known| known != name);
     }
 
     /// All names of the object that a name stands for.
@@ -33,12 +33,12 @@ impl AliasSet {
     }
 
     /// The name is a parameter.
-    pub(super) fn borrow(&mut self, name: &str) {
+    pub(super) fn mark_parameter(&mut self, name: &str) {
         self.leave(name);
-        self.borrowed.push(name.to_owned());
+        self.parameters.push(name.to_owned());
     }
 
-    pub(super) fn is_borrowed(&self, name: &str) -> bool {
-        self.borrowed.iter().any(|known| known == name)
+    pub(super) fn is_parameter(&self, name: &str) -> bool {
+        self.parameters.iter().any(|known| known == name)
     }
 }

@@ -18,7 +18,7 @@ use crate::config::span::{SourceFile, SourceSpan};
 
 /// Evaluates files, one after the other, into the same settings.
 pub(in crate::config::gitlab_rb) struct Evaluator<'a> {
-    pub(super) surroundings: &'a dyn Environment,
+    pub(super) environment: &'a dyn Environment,
     pub(super) problems: &'a mut Diagnostics,
     /// The text that is being evaluated.
     pub(super) source: Arc<SourceFile>,
@@ -28,12 +28,12 @@ pub(in crate::config::gitlab_rb) struct Evaluator<'a> {
     pub(super) globals: HashMap<String, RubyValue>,
     pub(super) methods: HashMap<String, Rc<Def>>,
     /// Which names stand for one and the same object.
-    pub(super) sharing: AliasSet,
+    pub(super) aliases: AliasSet,
     /// Why it is not known whether this code runs at all.
     pub(super) uncertainty: Option<UnknownValue>,
     pub(super) flow: ControlFlow,
     /// How many bodies around this code handle their exceptions.
-    pub(super) guards: usize,
+    pub(super) rescue_depth: usize,
     pub(super) budget: usize,
     pub(super) depth: usize,
 }
@@ -41,7 +41,7 @@ pub(in crate::config::gitlab_rb) struct Evaluator<'a> {
 /// Where the code goes on.
 #[derive(Debug)]
 pub(crate) enum ControlFlow {
-    Ahead,
+    Normal,
     /// At the end of the block, with its value.
     Next(RubyValue),
     /// After the loop, with its value.
@@ -52,21 +52,21 @@ pub(crate) enum ControlFlow {
 
 impl<'a> Evaluator<'a> {
     pub(in crate::config::gitlab_rb) fn new(
-        surroundings: &'a dyn Environment,
+        environment: &'a dyn Environment,
         problems: &'a mut Diagnostics,
     ) -> Evaluator<'a> {
         Evaluator {
-            surroundings,
+            environment,
             problems,
             source: SourceFile::new(Path::new(""), ""),
             settings: AssignedSettings::new(),
             variables: HashMap::new(),
             globals: HashMap::new(),
             methods: HashMap::new(),
-            sharing: AliasSet::default(),
+            aliases: AliasSet::default(),
             uncertainty: None,
-            flow: ControlFlow::Ahead,
-            guards: 0,
+            flow: ControlFlow::Normal,
+            rescue_depth: 0,
             budget: BUDGET,
             depth: 0,
         }
@@ -74,15 +74,15 @@ impl<'a> Evaluator<'a> {
 
     /// Evaluates a file. Its local variables are its own.
     pub(in crate::config::gitlab_rb) fn file(&mut self, source: &Arc<SourceFile>) {
-        self.budget = self.budget.saturating_sub(PER_FILE);
+        self.budget = self.budget.saturating_sub(FILE_COST);
         let Some(tree) = syntax::parse(source, self.problems) else { return };
         let outer_source = std::mem::replace(&mut self.source, Arc::clone(source));
         let outer_variables = std::mem::take(&mut self.variables);
-        let outer_sharing = std::mem::take(&mut self.sharing);
+        let outer_aliases = std::mem::take(&mut self.aliases);
         self.eval(&tree);
-        self.flow = ControlFlow::Ahead;
+        self.flow = ControlFlow::Normal;
         self.variables = outer_variables;
-        self.sharing = outer_sharing;
+        self.aliases = outer_aliases;
         self.source = outer_source;
     }
 
@@ -94,19 +94,19 @@ impl<'a> Evaluator<'a> {
         SourceSpan::new(&self.source, loc.begin..loc.end)
     }
 
-    pub(crate) fn place_of(&self, node: &Node) -> SourceSpan {
+    pub(crate) fn span_of(&self, node: &Node) -> SourceSpan {
         self.span(node.expression())
     }
 
     /// The value of an expression.
     pub(crate) fn eval(&mut self, node: &Node) -> RubyValue {
         if self.depth >= MAX_DEPTH || self.budget == 0 {
-            return self.too_much(node);
+            return self.limit_error(node);
         }
         self.depth += 1;
         let value = self.expression(node);
         self.depth -= 1;
-        self.budget = self.budget.saturating_sub(value.weight());
+        self.budget = self.budget.saturating_sub(value.memory_size());
         value
     }
 
@@ -114,16 +114,16 @@ impl<'a> Evaluator<'a> {
         if let Some(value) = self.literal(node) {
             return value;
         }
-        let place = self.place_of(node);
+        let span = self.span_of(node);
         match node {
-            Node::Begin(it) => self.sequence(&it.statements, &place),
-            Node::KwBegin(it) => self.sequence(&it.statements, &place),
-            Node::Lvar(it) => self.variable(&it.name, &place),
-            Node::Ivar(it) => self.global(&it.name, &place),
-            Node::Gvar(it) => self.global(&it.name, &place),
-            Node::NthRef(it) => self.last_group(&it.name, &place),
+            Node::Begin(it) => self.sequence(&it.statements, &span),
+            Node::KwBegin(it) => self.sequence(&it.statements, &span),
+            Node::Lvar(it) => self.variable(&it.name, &span),
+            Node::Ivar(it) => self.global(&it.name, &span),
+            Node::Gvar(it) => self.global(&it.name, &span),
+            Node::NthRef(it) => self.last_group(&it.name, &span),
             Node::Const(it) => self.constant(it),
-            Node::Self_(_) => RubyValue::new(RubyData::Constant("Gitlab".to_owned()), &place),
+            Node::Self_(_) => RubyValue::new(RubyData::Constant("Gitlab".to_owned()), &span),
             Node::Send(it) => self.send(it, None),
             Node::CSend(it) => self.safe_send(it),
             Node::Index(it) => self.index(it),
@@ -136,36 +136,36 @@ impl<'a> Evaluator<'a> {
             Node::OrAsgn(it) => self.assign_unless(true, &it.recv, &it.value),
             Node::AndAsgn(it) => self.assign_unless(false, &it.recv, &it.value),
             Node::Def(it) => self.define(it),
-            Node::XHeredoc(_) | Node::Xstr(_) => RubyValue::unknown("a shell command would have to be run", &place),
-            _ => self.branch(node, &place),
+            Node::XHeredoc(_) | Node::Xstr(_) => RubyValue::unknown("a shell command would have to be run", &span),
+            _ => self.branch(node, &span),
         }
     }
 
     /// Statements in their order, and the value of the last.
-    pub(super) fn sequence(&mut self, statements: &[Node], place: &SourceSpan) -> RubyValue {
-        let mut last = RubyValue::nil(place);
+    pub(super) fn sequence(&mut self, statements: &[Node], span: &SourceSpan) -> RubyValue {
+        let mut last = RubyValue::nil(span);
         for statement in statements {
             last = self.eval(statement);
-            if !matches!(self.flow, ControlFlow::Ahead) {
+            if !matches!(self.flow, ControlFlow::Normal) {
                 break;
             }
         }
         last
     }
 
-    pub(crate) fn optional(&mut self, node: Option<&Node>, place: &SourceSpan) -> RubyValue {
-        node.map_or_else(|| RubyValue::nil(place), |node| self.eval(node))
+    pub(crate) fn optional(&mut self, node: Option<&Node>, span: &SourceSpan) -> RubyValue {
+        node.map_or_else(|| RubyValue::nil(span), |node| self.eval(node))
     }
 
-    pub(crate) fn variable(&self, name: &str, place: &SourceSpan) -> RubyValue {
-        let value = self.variables.get(name).cloned().unwrap_or_else(|| RubyValue::nil(place));
-        RubyValue { span: place.clone(), ..value }
+    pub(crate) fn variable(&self, name: &str, span: &SourceSpan) -> RubyValue {
+        let value = self.variables.get(name).cloned().unwrap_or_else(|| RubyValue::nil(span));
+        RubyValue { span: span.clone(), ..value }
     }
 
-    pub(crate) fn global(&self, name: &str, place: &SourceSpan) -> RubyValue {
+    pub(crate) fn global(&self, name: &str, span: &SourceSpan) -> RubyValue {
         let unset = || match name {
-            "$stdout" | "$stderr" => RubyValue::new(RubyData::Constant("STDOUT".to_owned()), place),
-            _ => RubyValue::nil(place),
+            "$stdout" | "$stderr" => RubyValue::new(RubyData::Constant("STDOUT".to_owned()), span),
+            _ => RubyValue::nil(span),
         };
         self.globals.get(name).cloned().unwrap_or_else(unset)
     }
@@ -175,9 +175,9 @@ impl<'a> Evaluator<'a> {
         let outer = self.uncertainty.replace(why.clone());
         work(self);
         match self.flow {
-            ControlFlow::Ahead => self.uncertainty = outer,
+            ControlFlow::Normal => self.uncertainty = outer,
             // Whether anything that follows is reached is as doubtful, so the doubt stays.
-            _ => self.flow = ControlFlow::Ahead,
+            _ => self.flow = ControlFlow::Normal,
         }
     }
 
@@ -186,14 +186,14 @@ impl<'a> Evaluator<'a> {
         RubyValue::new(RubyData::Symbol(method.name.clone()), &self.span(&method.expression_l))
     }
 
-    pub(super) fn too_much(&mut self, node: &Node) -> RubyValue {
-        let place = self.place_of(node);
+    pub(super) fn limit_error(&mut self, node: &Node) -> RubyValue {
+        let span = self.span_of(node);
         let why = if self.budget == 0 { "this file computes too much" } else { "this is nested too deeply" };
         if !self.problems.iter().any(|known| known.message == why) {
             self.problems
-                .push(Diagnostic::error(&place, why).help("write the values down instead of computing them"));
+                .push(Diagnostic::error(&span, why).help("write the values down instead of computing them"));
         }
-        RubyValue::raises(why, &place)
+        RubyValue::raises(why, &span)
     }
 }
 
@@ -204,4 +204,4 @@ pub(super) const MAX_DEPTH: usize = 200;
 pub(super) const BUDGET: usize = 32 << 20;
 
 /// What a file takes of it to be parsed, so that files that include each other come to an end.
-pub(super) const PER_FILE: usize = 512 << 10;
+pub(super) const FILE_COST: usize = 512 << 10;

@@ -16,13 +16,13 @@ impl Evaluator<'_> {
         &mut self,
         parameters: &[&Node],
         arguments: Vec<RubyValue>,
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> ShadowedVariables {
         let spread = parameters.len() > 1 || matches!(parameters, [Node::Restarg(_)]);
         match <[RubyValue; 1]>::try_from(arguments) {
-            Ok([RubyValue { data: RubyData::List(items), .. }]) if spread => self.bind(parameters, items, place),
-            Ok([only]) => self.bind(parameters, vec![only], place),
-            Err(arguments) => self.bind(parameters, arguments, place),
+            Ok([RubyValue { data: RubyData::List(items), .. }]) if spread => self.bind(parameters, items, span),
+            Ok([only]) => self.bind(parameters, vec![only], span),
+            Err(arguments) => self.bind(parameters, arguments, span),
         }
     }
 
@@ -31,10 +31,10 @@ impl Evaluator<'_> {
         &mut self,
         parameters: &[&Node],
         mut arguments: Vec<RubyValue>,
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> ShadowedVariables {
         let (named, positional): (Vec<&Node>, Vec<&Node>) = parameters.iter().partition(|it| is_named(it));
-        let mut hidden = ShadowedVariables::new();
+        let mut shadowed = ShadowedVariables::new();
         if !named.is_empty() {
             let options = match arguments.pop() {
                 Some(RubyValue { data: RubyData::Hash(options), .. }) => options,
@@ -43,22 +43,22 @@ impl Evaluator<'_> {
                     RubyHash::default()
                 }
             };
-            self.bind_named(&named, options, place, &mut hidden);
+            self.bind_named(&named, options, span, &mut shadowed);
         }
         let rest = positional.iter().position(|it| matches!(it, Node::Restarg(_) | Node::Splat(_)));
         let Some(at) = rest else {
-            self.bind_each(&positional, arguments, place, &mut hidden);
-            return hidden;
+            self.bind_each(&positional, arguments, span, &mut shadowed);
+            return shadowed;
         };
         let behind = positional.len() - at - 1;
         let mut middle = arguments.split_off(at.min(arguments.len()));
         let last = middle.split_off(middle.len().saturating_sub(behind));
-        self.bind_each(&positional[..at], arguments, place, &mut hidden);
+        self.bind_each(&positional[..at], arguments, span, &mut shadowed);
         if let Some(name) = rest_name(positional[at]) {
-            self.hide(name, RubyValue::new(RubyData::List(middle), place), &mut hidden);
+            self.shadow(name, RubyValue::new(RubyData::List(middle), span), &mut shadowed);
         }
-        self.bind_each(&positional[at + 1..], last, place, &mut hidden);
-        hidden
+        self.bind_each(&positional[at + 1..], last, span, &mut shadowed);
+        shadowed
     }
 
     /// One value after the other. Missing ones have their default, or are `nil`.
@@ -66,8 +66,8 @@ impl Evaluator<'_> {
         &mut self,
         parameters: &[&Node],
         arguments: Vec<RubyValue>,
-        place: &SourceSpan,
-        hidden: &mut ShadowedVariables,
+        span: &SourceSpan,
+        shadowed: &mut ShadowedVariables,
     ) {
         let mut arguments = arguments.into_iter();
         for parameter in parameters {
@@ -75,16 +75,16 @@ impl Evaluator<'_> {
             match parameter {
                 Node::Mlhs(inner) => {
                     let inner: Vec<&Node> = inner.items.iter().collect();
-                    let value = value.unwrap_or_else(|| RubyValue::nil(place));
-                    hidden.extend(self.bind_block(&inner, vec![value], place));
+                    let value = value.unwrap_or_else(|| RubyValue::nil(span));
+                    shadowed.extend(self.bind_block(&inner, vec![value], span));
                 }
-                Node::Arg(it) => self.hide(&it.name, value.unwrap_or_else(|| RubyValue::nil(place)), hidden),
-                Node::Lvasgn(it) => self.hide(&it.name, value.unwrap_or_else(|| RubyValue::nil(place)), hidden),
+                Node::Arg(it) => self.shadow(&it.name, value.unwrap_or_else(|| RubyValue::nil(span)), shadowed),
+                Node::Lvasgn(it) => self.shadow(&it.name, value.unwrap_or_else(|| RubyValue::nil(span)), shadowed),
                 Node::Optarg(it) => {
                     let value = value.unwrap_or_else(|| self.eval(&it.default));
-                    self.hide(&it.name, value, hidden);
+                    self.shadow(&it.name, value, shadowed);
                 }
-                Node::Shadowarg(it) => self.hide(&it.name, RubyValue::nil(place), hidden),
+                Node::Shadowarg(it) => self.shadow(&it.name, RubyValue::nil(span), shadowed),
                 _ => {}
             }
         }
@@ -95,24 +95,24 @@ impl Evaluator<'_> {
         &mut self,
         parameters: &[&Node],
         mut options: RubyHash,
-        place: &SourceSpan,
-        hidden: &mut ShadowedVariables,
+        span: &SourceSpan,
+        shadowed: &mut ShadowedVariables,
     ) {
         for parameter in parameters {
-            let mut given = |name: &str| options.remove(&RubyValue::new(RubyData::Symbol(name.to_owned()), place));
+            let mut given = |name: &str| options.remove(&RubyValue::new(RubyData::Symbol(name.to_owned()), span));
             match parameter {
                 Node::Kwarg(it) => {
-                    let missing = || RubyValue::raises(format!("the argument `{}:` is missing", it.name), place);
+                    let missing = || RubyValue::raises(format!("the argument `{}:` is missing", it.name), span);
                     let value = given(&it.name).unwrap_or_else(missing);
-                    self.hide(&it.name, value, hidden);
+                    self.shadow(&it.name, value, shadowed);
                 }
                 Node::Kwoptarg(it) => {
                     let value = given(&it.name).unwrap_or_else(|| self.eval(&it.default));
-                    self.hide(&it.name, value, hidden);
+                    self.shadow(&it.name, value, shadowed);
                 }
                 Node::Kwrestarg(it) => {
-                    let rest = RubyValue::new(RubyData::Hash(std::mem::take(&mut options)), place);
-                    it.name.iter().for_each(|name| self.hide(name, rest.clone(), hidden));
+                    let rest = RubyValue::new(RubyData::Hash(std::mem::take(&mut options)), span);
+                    it.name.iter().for_each(|name| self.shadow(name, rest.clone(), shadowed));
                 }
                 _ => {}
             }
@@ -124,29 +124,29 @@ impl Evaluator<'_> {
         &mut self,
         count: usize,
         arguments: Vec<RubyValue>,
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> ShadowedVariables {
         let arguments = match &arguments[..] {
             [RubyValue { data: RubyData::List(items), .. }] if count > 1 => items.clone(),
             _ => arguments,
         };
-        let mut hidden = ShadowedVariables::new();
+        let mut shadowed = ShadowedVariables::new();
         for nth in 1..=count.max(1) {
-            let value = arguments.get(nth - 1).cloned().unwrap_or_else(|| RubyValue::nil(place));
-            self.hide(&format!("_{nth}"), value, &mut hidden);
+            let value = arguments.get(nth - 1).cloned().unwrap_or_else(|| RubyValue::nil(span));
+            self.shadow(&format!("_{nth}"), value, &mut shadowed);
         }
-        self.hide("it", arguments.into_iter().next().unwrap_or_else(|| RubyValue::nil(place)), &mut hidden);
-        hidden
+        self.shadow("it", arguments.into_iter().next().unwrap_or_else(|| RubyValue::nil(span)), &mut shadowed);
+        shadowed
     }
 
-    fn hide(&mut self, name: &str, value: RubyValue, hidden: &mut ShadowedVariables) {
-        hidden.push((name.to_owned(), self.variables.insert(name.to_owned(), value)));
+    fn shadow(&mut self, name: &str, value: RubyValue, shadowed: &mut ShadowedVariables) {
+        shadowed.push((name.to_owned(), self.variables.insert(name.to_owned(), value)));
     }
 
     /// Puts back what was hidden.
-    pub(super) fn unbind(&mut self, hidden: ShadowedVariables) {
+    pub(super) fn unbind(&mut self, shadowed: ShadowedVariables) {
         // In reverse: one name may have been hidden twice.
-        for (name, value) in hidden.into_iter().rev() {
+        for (name, value) in shadowed.into_iter().rev() {
             match value {
                 Some(value) => self.variables.insert(name, value),
                 None => self.variables.remove(&name),

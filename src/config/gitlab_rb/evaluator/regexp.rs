@@ -6,18 +6,18 @@ use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
 /// Compiles a pattern with Ruby's options behind it. What has no counterpart is not known.
-pub(super) fn compile(text: &str, options: &str, place: &SourceSpan) -> RubyValue {
+pub(super) fn compile(text: &str, options: &str, span: &SourceSpan) -> RubyValue {
     // In Ruby `^` and `$` are always ends of lines, and `m` is what others call `s`.
     let compiled = RegexBuilder::new(&text.replace("\\Z", "\\n?\\z").replace("\\h", "[0-9a-fA-F]"))
         .multi_line(true)
         .case_insensitive(options.contains('i'))
         .dot_matches_new_line(options.contains('m'))
         .ignore_whitespace(options.contains('x'))
-        .size_limit(LARGEST)
+        .size_limit(MAX_COMPILED_SIZE)
         .build();
     match compiled {
-        Ok(pattern) => RubyValue::new(RubyData::Pattern(pattern), place),
-        Err(_) => RubyValue::unknown("this regular expression is beyond what can be matched here", place),
+        Ok(pattern) => RubyValue::new(RubyData::Pattern(pattern), span),
+        Err(_) => RubyValue::unknown("this regular expression is beyond what can be matched here", span),
     }
 }
 
@@ -47,4 +47,4 @@ pub(super) fn replacement(text: &str) -> String {
 }
 
 /// The largest compiled pattern, in bytes.
-const LARGEST: usize = 1 << 20;
+const MAX_COMPILED_SIZE: usize = 1 << 20;

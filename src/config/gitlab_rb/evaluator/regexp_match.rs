@@ -13,56 +13,53 @@ impl Evaluator<'_> {
         receiver: &RubyValue,
         name: &str,
         argument: &RubyValue,
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> Option<RubyValue> {
         let (pattern, text) = match (&receiver.data, &argument.data) {
             (RubyData::Pattern(pattern), RubyData::Text(text) | RubyData::Symbol(text)) => (pattern, text),
             (RubyData::Text(text) | RubyData::Symbol(text), RubyData::Pattern(pattern)) => (pattern, text),
             (RubyData::Pattern(_), RubyData::Nil) if ["=~", "match", "match?", "==="].contains(&name) => {
                 let is_question = ["match?", "==="].contains(&name);
-                return Some(RubyValue::new(
-                    if is_question { RubyData::Flag(false) } else { RubyData::Nil },
-                    place,
-                ));
+                return Some(RubyValue::new(if is_question { RubyData::Flag(false) } else { RubyData::Nil }, span));
             }
             _ => return None,
         };
         let data = match name {
             "match?" => RubyData::Flag(pattern.is_match(text)),
-            "=~" => match self.remember(pattern, text, place) {
+            "=~" => match self.record_match(pattern, text, span) {
                 Some(_) => {
                     let before = pattern.find(text).map_or(0, |found| text[..found.start()].chars().count());
                     RubyData::Int(i64::try_from(before).ok()?)
                 }
                 None => RubyData::Nil,
             },
-            "match" => self.remember(pattern, text, place).map_or(RubyData::Nil, RubyData::Match),
-            "===" => RubyData::Flag(self.remember(pattern, text, place).is_some()),
+            "match" => self.record_match(pattern, text, span).map_or(RubyData::Nil, RubyData::Match),
+            "===" => RubyData::Flag(self.record_match(pattern, text, span).is_some()),
             _ => return None,
         };
-        Some(RubyValue::new(data, place))
+        Some(RubyValue::new(data, span))
     }
 
     /// Matches, and leaves the match in `$~` as Ruby does.
-    pub(super) fn remember(&mut self, pattern: &Regex, text: &str, place: &SourceSpan) -> Option<RegexpMatch> {
+    pub(super) fn record_match(&mut self, pattern: &Regex, text: &str, span: &SourceSpan) -> Option<RegexpMatch> {
         let found = pattern.captures(text).map(|found| RegexpMatch {
             groups: found.iter().map(|group| group.map(|group| group.as_str().to_owned())).collect(),
             names: pattern.capture_names().map(|name| name.map(str::to_owned)).collect(),
         });
         let data = found.clone().map_or(RubyData::Nil, RubyData::Match);
-        self.globals.insert(LAST_MATCH.to_owned(), RubyValue::new(data, place));
+        self.globals.insert(LAST_MATCH.to_owned(), RubyValue::new(data, span));
         found
     }
 
     /// `$1`
-    pub(super) fn last_group(&self, nth: &str, place: &SourceSpan) -> RubyValue {
+    pub(super) fn last_group(&self, nth: &str, span: &SourceSpan) -> RubyValue {
         let group = match self.globals.get(LAST_MATCH).map(|last| &last.data) {
             Some(RubyData::Match(found)) => {
                 nth.parse().ok().and_then(|nth: usize| found.groups.get(nth).cloned().flatten())
             }
             _ => None,
         };
-        group.map_or_else(|| RubyValue::nil(place), |group| RubyValue::text(group, place))
+        group.map_or_else(|| RubyValue::nil(span), |group| RubyValue::text(group, span))
     }
 }
 
@@ -71,11 +68,11 @@ pub(super) fn call(
     found: &RegexpMatch,
     name: &str,
     arguments: &[RubyValue],
-    place: &SourceSpan,
+    span: &SourceSpan,
 ) -> Option<RubyValue> {
     let group = |group: &Option<String>| match group {
-        Some(text) => RubyValue::text(text, place),
-        None => RubyValue::nil(place),
+        Some(text) => RubyValue::text(text, span),
+        None => RubyValue::nil(span),
     };
     let at = match (name, arguments) {
         ("[]", [RubyValue { data: RubyData::Int(nth), .. }]) => usize::try_from(*nth).ok()?,
@@ -84,14 +81,14 @@ pub(super) fn call(
             found.names.iter().position(|name| name.as_deref() == Some(wanted))?
         }
         ("captures", []) => {
-            return Some(RubyValue::new(RubyData::List(found.groups.iter().skip(1).map(group).collect()), place));
+            return Some(RubyValue::new(RubyData::List(found.groups.iter().skip(1).map(group).collect()), span));
         }
         ("to_a", []) => {
-            return Some(RubyValue::new(RubyData::List(found.groups.iter().map(group).collect()), place));
+            return Some(RubyValue::new(RubyData::List(found.groups.iter().map(group).collect()), span));
         }
         _ => return None,
     };
-    Some(found.groups.get(at).map_or_else(|| RubyValue::nil(place), group))
+    Some(found.groups.get(at).map_or_else(|| RubyValue::nil(span), group))
 }
 
 const LAST_MATCH: &str = "$~";

@@ -15,10 +15,10 @@ struct FormatDirective {
 }
 
 /// Fills a text in, as far as settings need it: `%s`, `%05d`, `%-8s`, `%.2f`, `%x`, `%<name>s`, `%{name}`.
-pub(super) fn format(text: &str, arguments: &[RubyValue], place: &SourceSpan) -> RubyValue {
+pub(super) fn format(text: &str, arguments: &[RubyValue], span: &SourceSpan) -> RubyValue {
     match filled(text, arguments) {
-        Some(written) => RubyValue::text(written, place),
-        None => RubyValue::unknown("this format would have to be executed", place),
+        Some(written) => RubyValue::text(written, span),
+        None => RubyValue::unknown("this format would have to be executed", span),
     }
 }
 
@@ -44,8 +44,8 @@ fn filled(text: &str, arguments: &[RubyValue]) -> Option<String> {
 }
 
 fn named<'a>(arguments: &'a [RubyValue], name: &str) -> Option<&'a RubyValue> {
-    let [RubyValue { data: RubyData::Hash(hash), span: place }] = arguments else { return None };
-    hash.get(&RubyValue::new(RubyData::Symbol(name.to_owned()), place))
+    let [RubyValue { data: RubyData::Hash(hash), span }] = arguments else { return None };
+    hash.get(&RubyValue::new(RubyData::Symbol(name.to_owned()), span))
 }
 
 impl FormatDirective {

@@ -7,18 +7,18 @@ use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
 /// Calls a method; `None` if it is not understood.
-pub(super) fn call(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
-    let data = plain(text, name)
+pub(super) fn call(text: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
+    let data = without_arguments(text, name)
         .filter(|_| arguments.is_empty())
-        .or_else(|| question(text, name, arguments))
-        .or_else(|| combined(text, name, arguments, place))
-        .or_else(|| replaced(text, name, arguments))
-        .or_else(|| piece(text, name, arguments))?;
-    Some(RubyValue::new(data, place))
+        .or_else(|| predicate(text, name, arguments))
+        .or_else(|| split_or_join(text, name, arguments, span))
+        .or_else(|| replace_parts(text, name, arguments))
+        .or_else(|| substring(text, name, arguments))?;
+    Some(RubyValue::new(data, span))
 }
 
 /// Methods without arguments.
-fn plain(text: &str, name: &str) -> Option<RubyData> {
+fn without_arguments(text: &str, name: &str) -> Option<RubyData> {
     let is_blank = |c: char| c.is_ascii_whitespace() || c == '\0';
     let changed: String = match name {
         "strip" => text.trim_matches(is_blank).to_owned(),
@@ -61,7 +61,7 @@ fn plain(text: &str, name: &str) -> Option<RubyData> {
 }
 
 /// Methods that ask something.
-fn question(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
+fn predicate(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     let any = |test: fn(&str, &str) -> bool| {
         let tests: Option<Vec<bool>> = arguments
             .iter()
@@ -120,9 +120,9 @@ fn question(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData>
 }
 
 /// Methods that put texts together or take them apart.
-fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyData> {
+fn split_or_join(text: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyData> {
     let texts =
-        |parts: Vec<String>| RubyData::List(parts.into_iter().map(|part| RubyValue::text(part, place)).collect());
+        |parts: Vec<String>| RubyData::List(parts.into_iter().map(|part| RubyValue::text(part, span)).collect());
     Some(match (name, arguments) {
         ("+" | "concat", [RubyValue { data: RubyData::Text(other), .. }]) => {
             RubyData::Text(format!("{text}{other}"))
@@ -137,8 +137,8 @@ fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan)
             RubyData::Text(text.repeat(Some(count).filter(|count| count.saturating_mul(text.len()) <= MAX_LEN)?))
         }
         ("%", [one]) => match &one.data {
-            RubyData::List(items) => sprintf::format(text, items, place).data,
-            _ => sprintf::format(text, std::slice::from_ref(one), place).data,
+            RubyData::List(items) => sprintf::format(text, items, span).data,
+            _ => sprintf::format(text, std::slice::from_ref(one), span).data,
         },
         ("split", []) => texts(text.split_ascii_whitespace().map(str::to_owned).collect()),
         ("split", [RubyValue { data: RubyData::Text(blank), .. }]) if blank == " " => {
@@ -172,10 +172,10 @@ fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan)
         }
         ("scan", [RubyValue { data: RubyData::Pattern(what), .. }]) => {
             let group = |group: Option<regex::Match<'_>>| {
-                group.map_or_else(|| RubyValue::nil(place), |group| RubyValue::text(group.as_str(), place))
+                group.map_or_else(|| RubyValue::nil(span), |group| RubyValue::text(group.as_str(), span))
             };
             let found = |found: regex::Captures<'_>| RubyData::List(found.iter().skip(1).map(group).collect());
-            RubyData::List(what.captures_iter(text).map(|it| RubyValue::new(found(it), place)).collect())
+            RubyData::List(what.captures_iter(text).map(|it| RubyValue::new(found(it), span)).collect())
         }
         ("lines" | "each_line", []) => texts(text.split_inclusive('\n').map(str::to_owned).collect()),
         ("chars", []) if text.len() <= MAX_LEN / 64 => texts(text.chars().map(String::from).collect()),
@@ -184,7 +184,7 @@ fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan)
 }
 
 /// Methods that replace or remove parts.
-fn replaced(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
+fn replace_parts(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     let changed = match (name, arguments) {
         ("gsub" | "sub", [what, RubyValue { data: RubyData::Text(with), .. }]) => {
             let once = usize::from(name == "sub");
@@ -216,7 +216,7 @@ fn replaced(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData>
         ("tr", [RubyValue { data: RubyData::Text(from), .. }, RubyValue { data: RubyData::Text(to), .. }])
             if !from.starts_with('^') && !from.contains('\\') =>
         {
-            let (from, to) = (spread(from), spread(to));
+            let (from, to) = (expand_set(from), expand_set(to));
             let change = |c: char| match from.iter().position(|known| *known == c) {
                 Some(at) => to.get(at).or(to.last()).copied(),
                 None => Some(c),
@@ -247,7 +247,7 @@ fn replaced(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData>
 }
 
 /// Methods that cut a piece out.
-fn piece(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
+fn substring(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     if !["[]", "slice"].contains(&name) {
         return None;
     }
@@ -294,20 +294,20 @@ fn leading_number(text: &str) -> i64 {
 }
 
 /// The characters of a set for `tr`, with ranges such as `a-z` written out.
-fn spread(set: &str) -> Vec<char> {
-    let mut spread = Vec::new();
+fn expand_set(set: &str) -> Vec<char> {
+    let mut expand_set = Vec::new();
     let mut rest = set.chars().peekable();
     while let Some(first) = rest.next() {
         let mut ahead = rest.clone();
         match (ahead.next(), ahead.next()) {
             (Some('-'), Some(last)) if last >= first && last as u32 - (first as u32) < 256 => {
-                spread.extend(first..=last);
+                expand_set.extend(first..=last);
                 rest = ahead;
             }
-            _ => spread.push(first),
+            _ => expand_set.push(first),
         }
     }
-    spread
+    expand_set
 }
 
 /// Ruby leaves empty parts at the end away.

@@ -16,11 +16,11 @@ use crate::config::gitlab_rb::large_stack;
 use crate::config::span::SourceFile;
 
 /// Surroundings with one variable, three files and a host name.
-struct Given(HashMap<&'static str, &'static str>);
+struct TestEnvironment(HashMap<&'static str, &'static str>);
 
-impl Given {
-    fn new() -> Given {
-        Given(HashMap::from([
+impl TestEnvironment {
+    fn new() -> TestEnvironment {
+        TestEnvironment(HashMap::from([
             ("/etc/host", "  git.example.com\n"),
             ("/etc/gitlab/site.rb", "nginx['listen_port'] = 8181\nx = 1\n"),
             ("/etc/gitlab/itself.rb", "from_file '/etc/gitlab/itself.rb'\nfrom_file '/etc/gitlab/itself.rb'\n"),
@@ -28,7 +28,7 @@ impl Given {
     }
 }
 
-impl Environment for Given {
+impl Environment for TestEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
         (name == "DOMAIN").then(|| "example.org".to_owned())
     }
@@ -64,14 +64,14 @@ impl Environment for Given {
 }
 
 /// Evaluates a text and asks something of what came out.
-fn evaluated<T: Send>(text: &str, ask: impl FnOnce(&AssignedSettings, &Diagnostics) -> T + Send) -> T {
+fn evaluated<T: Send>(text: &str, inspect: impl FnOnce(&AssignedSettings, &Diagnostics) -> T + Send) -> T {
     let work = || {
         let mut problems = Diagnostics::new();
-        let given = Given::new();
-        let mut evaluator = Evaluator::new(&given, &mut problems);
+        let environment = TestEnvironment::new();
+        let mut evaluator = Evaluator::new(&environment, &mut problems);
         evaluator.file(&SourceFile::new(Path::new("gitlab.rb"), text));
         let settings = evaluator.into_settings();
-        ask(&settings, &problems)
+        inspect(&settings, &problems)
     };
     large_stack::run(work).unwrap().unwrap()
 }
@@ -356,8 +356,8 @@ fn no_text_takes_more_than_its_share() {
     let tripled = "def f(n)\n  f(n)\n  f(n)\nend\nf(1)\n".to_owned();
     let files = "from_file '/etc/gitlab/itself.rb'\n".to_owned();
     for text in [deep, wide, growing, tripled, files] {
-        let said = problems(&text);
-        assert!(said.contains("nested too deeply") || said.contains("computes too much"), "{}", &text[..40]);
+        let message = problems(&text);
+        assert!(message.contains("nested too deeply") || message.contains("computes too much"), "{}", &text[..40]);
     }
     let condition = format!("if {}a\nend\n", "a && ".repeat(20_000));
     assert!(problems(&condition).contains("too many conditions"));

@@ -13,7 +13,7 @@ enum OpenCollection {
 }
 
 /// The first document of a text. Tags, aliases and dates are left to Ruby.
-pub(super) fn load(text: &str, place: &SourceSpan) -> RubyValue {
+pub(super) fn load(text: &str, span: &SourceSpan) -> RubyValue {
     let mut open: Vec<OpenCollection> = Vec::new();
     for event in Parser::new_from_str(text) {
         let done = match event {
@@ -28,18 +28,18 @@ pub(super) fn load(text: &str, place: &SourceSpan) -> RubyValue {
             Ok((Event::Scalar(text, style, 0, None), _)) => scalar(&text, style).filter(|_| text != "<<"),
             Ok((Event::SequenceEnd | Event::MappingEnd, _)) => open.pop().map(closed),
             Ok((Event::StreamStart | Event::DocumentStart(_), _)) => continue,
-            Ok((Event::StreamEnd | Event::DocumentEnd, _)) => return RubyValue::new(RubyData::Flag(false), place),
+            Ok((Event::StreamEnd | Event::DocumentEnd, _)) => return RubyValue::new(RubyData::Flag(false), span),
             Ok(_) => None,
-            Err(why) => return RubyValue::raises(format!("this is not YAML: {why}"), place),
+            Err(why) => return RubyValue::raises(format!("this is not YAML: {why}"), span),
         };
-        let Some(data) = done else { return RubyValue::unknown("this YAML would have to be read by Ruby", place) };
-        let value = RubyValue::new(data, place);
+        let Some(data) = done else { return RubyValue::unknown("this YAML would have to be read by Ruby", span) };
+        let value = RubyValue::new(data, span);
         match open.last_mut() {
             Some(within) => within.take(value),
             None => return value,
         }
     }
-    RubyValue::new(RubyData::Flag(false), place)
+    RubyValue::new(RubyData::Flag(false), span)
 }
 
 impl OpenCollection {
@@ -57,7 +57,7 @@ impl OpenCollection {
 fn closed(open: OpenCollection) -> RubyData {
     match open {
         OpenCollection::List(items) => RubyData::List(items),
-        OpenCollection::Hash(pairs, _) => RubyData::Hash(RubyHash::of(pairs)),
+        OpenCollection::Hash(pairs, _) => RubyData::Hash(RubyHash::from_pairs(pairs)),
     }
 }
 
@@ -122,8 +122,8 @@ mod tests {
     use crate::config::span::SourceFile;
 
     fn loaded(text: &str) -> String {
-        let place = SourceSpan::file(&SourceFile::new(Path::new("gitlab.rb"), ""));
-        let value = load(text, &place);
+        let span = SourceSpan::file(&SourceFile::new(Path::new("gitlab.rb"), ""));
+        let value = load(text, &span);
         value.inspect().unwrap_or_else(|| value.kind().to_owned())
     }
 

@@ -62,8 +62,8 @@ pub(super) const NGINX: &[SettingSpec] = &[
     no_effect("hide_server_tokens", &[Daemon], ValueType::Text, "answers never name the server's software"),
     // Limits and timeouts.
     applied("client_max_body_size", &[Gitlab, Mattermost], ValueType::Size),
-    applied("proxy_read_timeout", &[Gitlab, Mattermost], ValueType::Span),
-    applied("proxy_connect_timeout", &[Gitlab, Mattermost], ValueType::Span),
+    applied("proxy_read_timeout", &[Gitlab, Mattermost], ValueType::Duration),
+    applied("proxy_connect_timeout", &[Gitlab, Mattermost], ValueType::Duration),
     no_effect(
         "keepalive_timeout",
         &[Daemon],
@@ -83,8 +83,8 @@ pub(super) const NGINX: &[SettingSpec] = &[
         ValueType::Text,
         "every request body is passed on as it comes",
     ),
-    applied("k8s_proxy_connect_timeout", &[Kas], ValueType::Span),
-    applied("k8s_proxy_read_timeout", &[Kas], ValueType::Span),
+    applied("k8s_proxy_connect_timeout", &[Kas], ValueType::Duration),
+    applied("k8s_proxy_read_timeout", &[Kas], ValueType::Duration),
     no_effect(
         "k8s_proxy_send_timeout",
         &[Kas],
@@ -157,17 +157,17 @@ pub(super) const NGINX: &[SettingSpec] = &[
     no_effect("logrotate_dateformat", &[Daemon], ValueType::Any, ROTATION),
 ];
 
-const fn applied(key: &'static str, owners: &'static [SettingOwner], form: ValueType) -> SettingSpec {
-    SettingSpec { key, owners, form, support: SettingSupport::Applied }
+const fn applied(key: &'static str, owners: &'static [SettingOwner], value_type: ValueType) -> SettingSpec {
+    SettingSpec { key, owners, value_type, support: SettingSupport::Applied }
 }
 
 const fn no_effect(
     key: &'static str,
     owners: &'static [SettingOwner],
-    form: ValueType,
-    why: &'static str,
+    value_type: ValueType,
+    reason: &'static str,
 ) -> SettingSpec {
-    SettingSpec { key, owners, form, support: SettingSupport::NoEffect(why) }
+    SettingSpec { key, owners, value_type, support: SettingSupport::NoEffect(reason) }
 }
 
 /// The hosts that this version serves.

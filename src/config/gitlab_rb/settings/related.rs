@@ -101,12 +101,12 @@ pub(super) const RELATED: &[SettingSpec] = &[
     no_effect("oak.enable", ValueType::Flag, "the host of OpenBao is not served"),
 ];
 
-const fn applied(key: &'static str, form: ValueType) -> SettingSpec {
-    SettingSpec { key, owners: &[], form, support: SettingSupport::Applied }
+const fn applied(key: &'static str, value_type: ValueType) -> SettingSpec {
+    SettingSpec { key, owners: &[], value_type, support: SettingSupport::Applied }
 }
 
-const fn no_effect(key: &'static str, form: ValueType, why: &'static str) -> SettingSpec {
-    SettingSpec { key, owners: &[], form, support: SettingSupport::NoEffect(why) }
+const fn no_effect(key: &'static str, value_type: ValueType, reason: &'static str) -> SettingSpec {
+    SettingSpec { key, owners: &[], value_type, support: SettingSupport::NoEffect(reason) }
 }
 
 const OWNER: &str = "what is obtained belongs to the account of the proxy";

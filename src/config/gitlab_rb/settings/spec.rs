@@ -18,7 +18,7 @@ pub(in crate::config::gitlab_rb) struct SettingSpec {
     /// The keys that lead to it, joined with dots; for the `nginx` family without the hash itself.
     pub(in crate::config::gitlab_rb) key: &'static str,
     pub(in crate::config::gitlab_rb) owners: &'static [SettingOwner],
-    pub(in crate::config::gitlab_rb) form: ValueType,
+    pub(in crate::config::gitlab_rb) value_type: ValueType,
     pub(in crate::config::gitlab_rb) support: SettingSupport,
 }
 
@@ -39,7 +39,7 @@ pub(in crate::config::gitlab_rb) enum ValueType {
     /// A number of bytes, or a text with nginx's units.
     Size,
     /// A number of seconds, or a text with nginx's units.
-    Span,
+    Duration,
     Hash,
     /// A text, or `false`.
     TextOrOff,

@@ -1,6 +1,6 @@
 //! `gzip_*`.
 
-use super::{BOTH, host, judgement, model, problems, reading};
+use super::{TWO_HOSTS, config, host, model, problems, report_of};
 use crate::model::compression::{
     CompressibleTypes, CompressionPolicy, GzipLevel, GzipPolicy, GzipProxied, GzipVary, MinHttpVersion,
 };
@@ -49,7 +49,7 @@ fn its_settings_are_obeyed() {
 
 #[test]
 fn mattermost_is_compressed_only_without_encryption() {
-    assert_eq!(rules_at("0.0.0.0:443", "chat.example.com", BOTH), None);
+    assert_eq!(rules_at("0.0.0.0:443", "chat.example.com", TWO_HOSTS), None);
     let plain = "mattermost_external_url 'http://chat.example.com'\ngitlab_rails['enable'] = false\n";
     let rules = rules_at("0.0.0.0:80", "chat.example.com", plain).unwrap();
     assert_eq!((rules.min_length, rules.vary), (20, GzipVary::Off));
@@ -69,7 +69,7 @@ fn other_hosts_have_what_is_said_for_nginx_as_a_whole() {
 
 #[test]
 fn a_redirect_is_not_compressed() {
-    let text = format!("{BOTH}nginx['redirect_http_to_https'] = true\n");
+    let text = format!("{TWO_HOSTS}nginx['redirect_http_to_https'] = true\n");
     assert_eq!(rules_at("0.0.0.0:80", "gitlab.example.com", &text), None);
 }
 
@@ -82,7 +82,7 @@ fn what_nginx_would_not_start_with_is_an_error() {
         ("nginx['gzip_types'] = ['html']", "`html` is not a media type"),
         ("nginx['gzip_types'] = 'text/html'", "takes a list"),
     ] {
-        let problems = problems(&format!("{BOTH}{line}\n"));
+        let problems = problems(&format!("{TWO_HOSTS}{line}\n"));
         assert!(problems.contains(message), "{line}\n{problems}");
         assert_eq!(problems.matches("error: ").count(), 1, "{problems}");
     }
@@ -90,6 +90,6 @@ fn what_nginx_would_not_start_with_is_an_error() {
 
 #[test]
 fn the_settings_are_applied() {
-    let reading = reading(&format!("{BOTH}nginx['gzip_enabled'] = false\n"));
-    assert_eq!(judgement(&reading, "nginx.gzip_enabled").verdict, SettingVerdict::Applied);
+    let config = config(&format!("{TWO_HOSTS}nginx['gzip_enabled'] = false\n"));
+    assert_eq!(report_of(&config, "nginx.gzip_enabled").verdict, SettingVerdict::Applied);
 }

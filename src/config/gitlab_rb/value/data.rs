@@ -78,7 +78,7 @@ pub(in crate::config::gitlab_rb) struct SettingsHash {
     /// Where each key is among them.
     pub(super) positions: HashMap<String, usize>,
     /// A key that is not known was written to, so any of them may have changed.
-    pub(in crate::config::gitlab_rb) blurred: Option<RubyValue>,
+    pub(in crate::config::gitlab_rb) tainted: Option<RubyValue>,
 }
 
 /// A value and the place of the key it was set by.
@@ -93,27 +93,27 @@ pub(in crate::config::gitlab_rb) struct HashEntry {
 pub(in crate::config::gitlab_rb) struct RubyHash(pub(in crate::config::gitlab_rb) Vec<(RubyValue, RubyValue)>);
 
 impl RubyValue {
-    pub(in crate::config::gitlab_rb) fn new(data: RubyData, place: &SourceSpan) -> RubyValue {
-        RubyValue { data, span: place.clone() }
+    pub(in crate::config::gitlab_rb) fn new(data: RubyData, span: &SourceSpan) -> RubyValue {
+        RubyValue { data, span: span.clone() }
     }
 
-    pub(in crate::config::gitlab_rb) fn text(text: impl Into<String>, place: &SourceSpan) -> RubyValue {
-        RubyValue::new(RubyData::Text(text.into()), place)
+    pub(in crate::config::gitlab_rb) fn text(text: impl Into<String>, span: &SourceSpan) -> RubyValue {
+        RubyValue::new(RubyData::Text(text.into()), span)
     }
 
-    pub(in crate::config::gitlab_rb) fn nil(place: &SourceSpan) -> RubyValue {
-        RubyValue::new(RubyData::Nil, place)
+    pub(in crate::config::gitlab_rb) fn nil(span: &SourceSpan) -> RubyValue {
+        RubyValue::new(RubyData::Nil, span)
     }
 
-    pub(in crate::config::gitlab_rb) fn unknown(why: impl Into<String>, place: &SourceSpan) -> RubyValue {
-        let unknown = UnknownValue { why: why.into(), span: place.clone(), cause: UnknownCause::NotExecuted };
-        RubyValue::new(RubyData::Unknown(unknown), place)
+    pub(in crate::config::gitlab_rb) fn unknown(why: impl Into<String>, span: &SourceSpan) -> RubyValue {
+        let unknown = UnknownValue { why: why.into(), span: span.clone(), cause: UnknownCause::NotExecuted };
+        RubyValue::new(RubyData::Unknown(unknown), span)
     }
 
     /// What an expression is that Ruby refuses to compute.
-    pub(in crate::config::gitlab_rb) fn raises(why: impl Into<String>, place: &SourceSpan) -> RubyValue {
-        let unknown = UnknownValue { why: why.into(), span: place.clone(), cause: UnknownCause::Raises };
-        RubyValue::new(RubyData::Unknown(unknown), place)
+    pub(in crate::config::gitlab_rb) fn raises(why: impl Into<String>, span: &SourceSpan) -> RubyValue {
+        let unknown = UnknownValue { why: why.into(), span: span.clone(), cause: UnknownCause::Raises };
+        RubyValue::new(RubyData::Unknown(unknown), span)
     }
 
     pub(in crate::config::gitlab_rb) fn as_unknown(&self) -> Option<&UnknownValue> {
@@ -199,13 +199,16 @@ impl RubyValue {
     }
 
     /// How much memory it takes, roughly, in bytes.
-    pub(in crate::config::gitlab_rb) fn weight(&self) -> usize {
-        UNIT + match &self.data {
-            RubyData::Text(text) | RubyData::Symbol(text) | RubyData::Constant(text) => text.len(),
-            RubyData::List(items) => items.iter().map(RubyValue::weight).sum(),
-            RubyData::Hash(hash) => hash.0.iter().map(|(key, value)| key.weight() + value.weight()).sum(),
-            _ => 0,
-        }
+    pub(in crate::config::gitlab_rb) fn memory_size(&self) -> usize {
+        VALUE_SIZE
+            + match &self.data {
+                RubyData::Text(text) | RubyData::Symbol(text) | RubyData::Constant(text) => text.len(),
+                RubyData::List(items) => items.iter().map(RubyValue::memory_size).sum(),
+                RubyData::Hash(hash) => {
+                    hash.0.iter().map(|(key, value)| key.memory_size() + value.memory_size()).sum()
+                }
+                _ => 0,
+            }
     }
 
     /// What an administrator would call it.
@@ -230,7 +233,9 @@ impl RubyValue {
 
 impl RubyHash {
     /// Pairs in their order. Of equal keys the first keeps its position, and the last its value.
-    pub(in crate::config::gitlab_rb) fn of(pairs: impl IntoIterator<Item = (RubyValue, RubyValue)>) -> RubyHash {
+    pub(in crate::config::gitlab_rb) fn from_pairs(
+        pairs: impl IntoIterator<Item = (RubyValue, RubyValue)>,
+    ) -> RubyHash {
         let mut hash = RubyHash::default();
         let mut positions: HashMap<(Discriminant<RubyData>, String), usize> = HashMap::new();
         for (key, value) in pairs {
@@ -291,4 +296,4 @@ fn all_equal(comparisons: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 }
 
 /// The memory of the smallest value, in bytes.
-const UNIT: usize = 128;
+const VALUE_SIZE: usize = 128;

@@ -10,7 +10,7 @@ use crate::config::span::SourceSpan;
 
 impl SettingsHash {
     pub(in crate::config::gitlab_rb) fn new(path: Vec<String>) -> SectionRef {
-        Rc::new(RefCell::new(SettingsHash { path, entries: Vec::new(), positions: HashMap::new(), blurred: None }))
+        Rc::new(RefCell::new(SettingsHash { path, entries: Vec::new(), positions: HashMap::new(), tainted: None }))
     }
 
     pub(in crate::config::gitlab_rb) fn get(&self, key: &str) -> Option<&HashEntry> {
@@ -38,25 +38,25 @@ impl SettingsHash {
     }
 
     /// The value of a key. One that is not there becomes an empty hash, as in the package.
-    pub(in crate::config::gitlab_rb) fn read(&mut self, key: &str, place: &SourceSpan) -> RubyValue {
-        if let Some(blur) = &self.blurred {
-            return blur.clone();
+    pub(in crate::config::gitlab_rb) fn read(&mut self, key: &str, span: &SourceSpan) -> RubyValue {
+        if let Some(taint) = &self.tainted {
+            return taint.clone();
         }
         if let Some(entry) = self.get(key) {
             return entry.value.clone();
         }
-        let value = RubyValue::new(RubyData::Section(SettingsHash::new(self.below(key))), place);
-        self.put(key, value.clone(), place);
+        let value = RubyValue::new(RubyData::Section(SettingsHash::new(self.below(key))), span);
+        self.put(key, value.clone(), span);
         value
     }
 
     /// Sets a key. A hash becomes settings of its own.
-    pub(in crate::config::gitlab_rb) fn set(&mut self, key: &str, value: RubyValue, place: &SourceSpan) {
+    pub(in crate::config::gitlab_rb) fn set(&mut self, key: &str, value: RubyValue, span: &SourceSpan) {
         let value = match value.data {
             RubyData::Hash(hash) => RubyValue::new(RubyData::Section(nested(&hash, self.below(key))), &value.span),
             _ => value,
         };
-        self.put(key, value, place);
+        self.put(key, value, span);
     }
 
     /// The settings as a plain hash.
@@ -69,8 +69,8 @@ impl SettingsHash {
         self.path.iter().cloned().chain([key.to_owned()]).collect()
     }
 
-    fn put(&mut self, key: &str, value: RubyValue, place: &SourceSpan) {
-        let entry = HashEntry { value, span: place.clone() };
+    fn put(&mut self, key: &str, value: RubyValue, span: &SourceSpan) {
+        let entry = HashEntry { value, span: span.clone() };
         match self.positions.get(key) {
             Some(at) => self.entries[*at].1 = entry,
             None => {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Given, problems, setting};
+use super::{TestEnvironment, problems, setting};
 use crate::config::gitlab_rb::environment::Environment;
 
 fn x(text: &str) -> serde_json::Value {
@@ -81,7 +81,7 @@ fn formats_are_filled_in() {
 fn files_of_a_directory_are_included_in_their_order() {
     assert_eq!(x("Dir.glob('/etc/gitlab/*.rb').each { |f| nginx['x'] = f }"), "/etc/gitlab/site.rb");
     assert_eq!(setting("from_file Dir['/etc/gitlab/si*.rb'].first", &["nginx", "listen_port"]), 8181);
-    assert!(Given::new().names_in("/etc".as_ref()).is_some());
+    assert!(TestEnvironment::new().names_in("/etc".as_ref()).is_some());
     assert_eq!(
         x("nginx['x'] = [File.file?('/etc'), File.directory?('/etc'), File.file?('/etc/host')]"),
         json!([false, true, true])

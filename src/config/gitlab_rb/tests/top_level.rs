@@ -1,20 +1,20 @@
 //! What is said about mistakes: verdicts that fit, and directions that lead somewhere.
 
-use super::{judgement, problems, reading};
+use super::{config, problems, report_of};
 use crate::model::setting_report::SettingVerdict;
 
 const GITLAB: &str = "external_url 'https://gitlab.example.com'\n";
 
 #[test]
 fn a_setting_with_an_error_somewhere_in_it_is_not_called_applied() {
-    let reading = reading(&format!(
+    let config = config(&format!(
         "{GITLAB}nginx['listen_addresses'] = ['*', 'eth0']\nnginx['proxy_set_headers'] = {{ 'X' => 5 }}\n\
          gitlab_kas_external_url 'wss://kas.example.com'\ngitlab_kas['listen_websocket'] = false\n"
     ));
     for key in ["nginx.listen_addresses", "nginx.proxy_set_headers", "gitlab_kas.listen_websocket"] {
-        assert_eq!(judgement(&reading, key).verdict, SettingVerdict::Refused, "{key}");
+        assert_eq!(report_of(&config, key).verdict, SettingVerdict::Refused, "{key}");
     }
-    assert_eq!(judgement(&reading, "external_url").verdict, SettingVerdict::Applied);
+    assert_eq!(report_of(&config, "external_url").verdict, SettingVerdict::Applied);
 }
 
 #[test]
@@ -23,12 +23,12 @@ fn a_text_that_could_have_been_right_is_told_as_it_is() {
         "{GITLAB}nginx['client_max_body_size'] = '250 M'\nnginx['listen_port'] = 'https'\n\
          nginx['proxy_read_timeout'] = '5 minutes'\n"
     ));
-    for said in [
+    for message in [
         "`nginx['client_max_body_size']` takes a size, and '250 M' is none",
         "`nginx['listen_port']` takes a port, and 'https' is none",
         "`nginx['proxy_read_timeout']` takes a time, and '5 minutes' is none",
     ] {
-        assert!(problems.contains(said), "{said} is missing:\n{problems}");
+        assert!(problems.contains(message), "{message} is missing:\n{problems}");
     }
 }
 
@@ -59,8 +59,8 @@ fn a_header_that_has_no_possible_name_is_an_error() {
 
 #[test]
 fn a_referrer_policy_that_no_header_can_hold_is_an_error() {
-    let reading = reading(&format!("{GITLAB}nginx['referrer_policy'] = \"a\\nb\"\n"));
-    assert_eq!(judgement(&reading, "nginx.referrer_policy").verdict, SettingVerdict::Refused);
+    let config = config(&format!("{GITLAB}nginx['referrer_policy'] = \"a\\nb\"\n"));
+    assert_eq!(report_of(&config, "nginx.referrer_policy").verdict, SettingVerdict::Refused);
 }
 
 #[test]
@@ -80,12 +80,12 @@ fn an_unknown_key_that_is_set_twice_is_told_as_unknown() {
 
 #[test]
 fn a_port_that_is_taken_is_told_where_it_is_set() {
-    let reading = reading(&format!(
+    let config = config(&format!(
         "{GITLAB}registry_external_url 'https://registry.example.com'\nregistry_nginx['listen_port'] = 5000\n"
     ));
-    assert!(reading.problems.to_string().contains("gitlab.rb:3:"), "{}", reading.problems);
-    assert_eq!(judgement(&reading, "registry_nginx.listen_port").verdict, SettingVerdict::Refused);
-    assert_eq!(judgement(&reading, "registry_external_url").verdict, SettingVerdict::Applied);
+    assert!(config.problems.to_string().contains("gitlab.rb:3:"), "{}", config.problems);
+    assert_eq!(report_of(&config, "registry_nginx.listen_port").verdict, SettingVerdict::Refused);
+    assert_eq!(report_of(&config, "registry_external_url").verdict, SettingVerdict::Applied);
 }
 
 #[test]
@@ -114,12 +114,12 @@ fn addresses_that_pages_has_for_itself_are_not_the_proxys() {
         "{GITLAB}gitlab_pages['external_https'] = ['192.0.2.2:443']\n\
          pages_external_url 'http://pages.example.com'\n"
     );
-    let told = problems(&pages);
+    let warnings = problems(&pages);
     assert!(
-        told.contains("Pages itself listens on 192.0.2.2:443, so the proxy cannot listen on 0.0.0.0:443"),
-        "{told}"
+        warnings.contains("Pages itself listens on 192.0.2.2:443, so the proxy cannot listen on 0.0.0.0:443"),
+        "{warnings}"
     );
-    assert!(told.contains("gitlab_pages['external_https'], at /etc/gitlab/gitlab.rb:2:"), "{told}");
+    assert!(warnings.contains("gitlab_pages['external_https'], at /etc/gitlab/gitlab.rb:2:"), "{warnings}");
     let apart = problems(&format!("{pages}nginx['listen_addresses'] = ['192.0.2.1']\n"));
     assert!(!apart.contains("Pages itself"), "{apart}");
     let off = problems(&format!("{pages}gitlab_pages['enable'] = false\n"));
@@ -131,16 +131,16 @@ fn the_port_of_puma_is_warned_of_where_puma_runs() {
     let on_8080 = format!("{GITLAB}nginx['listen_port'] = 8080\n");
     assert!(problems(&on_8080).contains("Puma usually listens on 127.0.0.1:8080"));
     for apart in ["puma['port'] = 8090", "puma['enable'] = false", "nginx['listen_addresses'] = ['192.0.2.1']"] {
-        let told = problems(&format!("{on_8080}{apart}\n"));
-        assert!(!told.contains("Puma"), "{apart}: {told}");
+        let warnings = problems(&format!("{on_8080}{apart}\n"));
+        assert!(!warnings.contains("Puma"), "{apart}: {warnings}");
     }
 }
 
 #[test]
 fn nginx_text_under_the_key_of_another_host_is_told_its_own_key() {
-    let reading = reading(&format!("{GITLAB}mattermost_nginx['custom_gitlab_server_config'] = 'deny all;'\n"));
-    let judged = judgement(&reading, "mattermost_nginx.custom_gitlab_server_config");
-    assert_eq!(judged.verdict, SettingVerdict::NoEffect);
-    assert!(judged.reason.contains("custom_gitlab_mattermost_server_config"), "{}", judged.reason);
-    assert!(reading.problems.to_string().contains("sets nothing for this host"), "{}", reading.problems);
+    let config = config(&format!("{GITLAB}mattermost_nginx['custom_gitlab_server_config'] = 'deny all;'\n"));
+    let report = report_of(&config, "mattermost_nginx.custom_gitlab_server_config");
+    assert_eq!(report.verdict, SettingVerdict::NoEffect);
+    assert!(report.reason.contains("custom_gitlab_mattermost_server_config"), "{}", report.reason);
+    assert!(config.problems.to_string().contains("sets nothing for this host"), "{}", config.problems);
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use super::{host, problems, reading, terms};
+use super::{config, host, problems, tls_settings};
 use crate::model::route::RouteAction;
 use crate::model::setting_report::SettingVerdict;
 use crate::model::tls::{
@@ -13,16 +13,16 @@ use crate::model::tls::{
 
 /// The policy of GitLab's host with these lines.
 fn policy(lines: &str) -> TlsPolicy {
-    let reading = reading(&file(lines));
-    let model = reading.model.unwrap_or_else(|| panic!("{}", reading.problems));
-    let (_, terms) = model.all_tls_settings().next().unwrap();
-    terms.policy.clone()
+    let config = config(&file(lines));
+    let model = config.model.unwrap_or_else(|| panic!("{}", config.problems));
+    let (_, tls_settings) = model.all_tls_settings().next().unwrap();
+    tls_settings.policy.clone()
 }
 
 /// Verdict and reason of the last line.
 fn verdict(lines: &str) -> (SettingVerdict, String) {
-    let judgement = reading(&file(lines)).reports.pop().unwrap();
-    (judgement.verdict, judgement.reason)
+    let report = config(&file(lines)).reports.pop().unwrap();
+    (report.verdict, report.reason)
 }
 
 fn file(lines: &str) -> String {
@@ -58,7 +58,7 @@ fn a_cipher_string_that_leaves_nothing_leaves_tls_1_3_or_is_an_error() {
     assert_eq!(policy(nothing).versions, TlsVersions::Tls13Only);
     assert!(problems(&file(nothing)).contains("only TLS 1.3 is offered"));
     let without = format!("{nothing}; nginx['ssl_protocols'] = 'TLSv1.2'");
-    assert!(reading(&file(&without)).model.is_none());
+    assert!(config(&file(&without)).model.is_none());
     let only_tls13 = format!("{nothing}; nginx['ssl_protocols'] = 'TLSv1.3'");
     assert_eq!(policy(&only_tls13).versions, TlsVersions::Tls13Only);
 }
@@ -70,7 +70,7 @@ fn the_order_of_suites_and_the_groups_can_be_chosen() {
     assert_eq!(policy(lines).groups, [NamedGroup::X25519, NamedGroup::P256]);
     assert_eq!(verdict(lines), (SettingVerdict::Applied, "there is no secp521r1 here".to_owned()));
     assert_eq!(policy("nginx['ssl_ecdh_curve'] = 'auto'").groups, NamedGroup::ALL);
-    assert!(reading(&file("nginx['ssl_ecdh_curve'] = 'secp521r1'")).model.is_none());
+    assert!(config(&file("nginx['ssl_ecdh_curve'] = 'secp521r1'")).model.is_none());
 }
 
 #[test]
@@ -105,12 +105,12 @@ fn commands_for_openssl_are_obeyed_where_there_is_something_alike() {
 #[test]
 fn clients_are_asked_for_certificates() {
     let lines = "nginx['ssl_client_certificate'] = '/etc/ca.pem'\nnginx['ssl_verify_client'] =";
-    let asked = |demand, depth| {
+    let verify = |demand, depth| {
         ClientAuth::Verify(ClientAuthPolicy { demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
     };
-    assert_eq!(policy(&format!("{lines} 'on'")).clients, asked(ClientAuthMode::Required, 1));
+    assert_eq!(policy(&format!("{lines} 'on'")).clients, verify(ClientAuthMode::Required, 1));
     let deep = format!("{lines} 'optional'; nginx['ssl_verify_depth'] = '2'");
-    assert_eq!(policy(&deep).clients, asked(ClientAuthMode::Optional, 2));
+    assert_eq!(policy(&deep).clients, verify(ClientAuthMode::Optional, 2));
     assert_eq!(policy(&deep).resumption, SessionResumption::Off);
     assert_eq!(policy(&format!("{lines} 'off'")).clients, ClientAuth::Off);
 }
@@ -124,24 +124,24 @@ fn what_cannot_be_verified_is_not_served() {
         "nginx['ssl_verify_client'] = 'on'; nginx['ssl_client_certificate'] = '/etc/ca.pem'
             nginx['ssl_verify_depth'] = 'deep'",
     ] {
-        assert!(reading(&file(lines)).model.is_none(), "{lines}");
+        assert!(config(&file(lines)).model.is_none(), "{lines}");
     }
 }
 
 #[test]
 fn smartcards_have_a_port_of_their_own_that_asks_for_certificates() {
-    let reading = reading(&file("nginx['ssl_session_tickets'] = 'off'; gitlab_rails['smartcard_enabled'] = true"));
-    let model = reading.model.unwrap_or_else(|| panic!("{}", reading.problems));
+    let config = config(&file("nginx['ssl_session_tickets'] = 'off'; gitlab_rails['smartcard_enabled'] = true"));
+    let model = config.model.unwrap_or_else(|| panic!("{}", config.problems));
     let name = "gitlab.example.com";
-    assert_eq!(terms(&model, "0.0.0.0:443", name).policy.clients, ClientAuth::Off);
-    let asked = ClientAuthPolicy {
+    assert_eq!(tls_settings(&model, "0.0.0.0:443", name).policy.clients, ClientAuth::Off);
+    let verify = ClientAuthPolicy {
         demand: ClientAuthMode::Required,
         ca: PathBuf::from("/etc/gitlab/ssl/CA.pem"),
         depth: 2,
         crl: None,
     };
-    let smartcards = &terms(&model, "0.0.0.0:3444", name).policy;
-    assert_eq!(smartcards.clients, ClientAuth::Verify(asked));
+    let smartcards = &tls_settings(&model, "0.0.0.0:3444", name).policy;
+    assert_eq!(smartcards.clients, ClientAuth::Verify(verify));
     assert_eq!(smartcards.resumption, SessionResumption::Off);
     let headers = |address| match &host(&model, address, name).routes.select("/").unwrap().action {
         RouteAction::Forward(forward) => format!("{:?}", forward.request_headers),
@@ -156,8 +156,8 @@ fn the_port_and_the_name_for_smartcards_can_be_chosen() {
     let lines = "gitlab_rails['smartcard_enabled'] = true
         gitlab_rails['smartcard_client_certificate_required_host'] = 'cards.example.com'
         gitlab_rails['smartcard_client_certificate_required_port'] = 4444";
-    let model = reading(&file(lines)).model.unwrap();
-    assert!(terms(&model, "0.0.0.0:4444", "cards.example.com").requires_client_certificate());
+    let model = config(&file(lines)).model.unwrap();
+    assert!(tls_settings(&model, "0.0.0.0:4444", "cards.example.com").requires_client_certificate());
     let plain = "external_url 'http://gitlab.example.com'; gitlab_rails['smartcard_enabled'] = true";
     assert!(problems(plain).contains("smartcards need HTTPS"));
 }
@@ -165,6 +165,6 @@ fn the_port_and_the_name_for_smartcards_can_be_chosen() {
 #[test]
 fn on_a_plain_host_they_have_no_effect() {
     let text = "external_url 'http://gitlab.example.com'\nnginx['ssl_verify_client'] = 'on'\n";
-    let judgement = reading(text).reports.pop().unwrap();
-    assert_eq!((judgement.verdict, judgement.line), (SettingVerdict::NoEffect, Some(2)));
+    let report = config(text).reports.pop().unwrap();
+    assert_eq!((report.verdict, report.line), (SettingVerdict::NoEffect, Some(2)));
 }
