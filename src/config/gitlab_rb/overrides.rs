@@ -1,6 +1,7 @@
-//! The small TOML file beside a `gitlab.rb`: settings that only execution would tell, and the process.
+//! Reads `gatepost-overrides.toml`, which overrides `gitlab.rb` settings.
 //!
-//! It uses the words of the `gitlab.rb`, and what it says comes last. `[process]` is that of our own language.
+//! The file provides settings that only execution could compute. Its names are those of `gitlab.rb`, and its
+//! settings are assigned last. `[process]` is the section of the TOML configuration.
 
 use std::io;
 use std::path::Path;
@@ -20,7 +21,9 @@ use crate::config::document::ProcessSection;
 use crate::config::from_toml;
 use crate::config::span::{SourceFile, SourceSpan};
 
-/// Reads the file beside `path`, if there is one, into the settings; what it says about the process.
+/// Reads the overrides file in the directory of `path`, if it exists, into the settings.
+///
+/// Returns its `[process]` section.
 pub(super) fn apply(
     path: &Path,
     settings: &mut AssignedSettings,
@@ -38,13 +41,14 @@ pub(super) fn apply(
     }
 }
 
-/// One reading.
+/// Reads one overrides file.
 struct OverridesReader<'a> {
     source: &'a Arc<SourceFile>,
     settings: &'a mut AssignedSettings,
     problems: &'a mut Diagnostics,
 }
 
+/// A TOML value with its span.
 type SpannedToml<'t> = Spanned<DeValue<'t>>;
 
 impl OverridesReader<'_> {
@@ -52,34 +56,34 @@ impl OverridesReader<'_> {
         let source = Arc::clone(self.source);
         let Some(top) = from_toml::parse(&source, self.problems) else { return ProcessSection::default() };
         for (key, value) in top.get_ref() {
-            self.name(key, value);
+            self.top_level(key, value);
         }
         from_toml::process_of(&source, top.get_ref(), self.problems)
     }
 
-    /// A word of the top.
-    fn name(&mut self, key: &Spanned<impl AsRef<str>>, value: &SpannedToml<'_>) {
+    /// Reads a top-level key.
+    fn top_level(&mut self, key: &Spanned<impl AsRef<str>>, value: &SpannedToml<'_>) {
         let name = key.get_ref().as_ref();
         let top = Rc::clone(&self.settings.top);
         match (top_level::lookup(name), value.get_ref()) {
             _ if name == "process" => {}
             (Some(TopLevelName::Section), DeValue::Table(entries)) => self.table(&top, name, entries),
             (Some(TopLevelName::Section), _) => {
-                let error = Diagnostic::error(&self.span(value), format!("`{name}` is a table here"));
+                let error = Diagnostic::error(&self.span(value), format!("`{name}` must be a table"));
                 self.problems.push(error.help(format!("write its settings below [{name}]")));
             }
             (Some(TopLevelName::Plain), _) => self.setting(&top, name, value),
             (None, _) => {
-                let error = Diagnostic::error(&self.span(key), format!("there is no setting `{name}`"));
+                let error = Diagnostic::error(&self.span(key), format!("unknown setting `{name}`"));
                 self.problems.push(match top_level::similar(name) {
                     Some(known) => error.help(format!("did you mean `{known}`?")),
-                    None => error.help("this file takes the words of gitlab.rb, and [process]"),
+                    None => error.help("write a setting of `gitlab.rb`, or `[process]`"),
                 });
             }
         }
     }
 
-    /// Goes on in a hash of settings.
+    /// Reads the keys of a settings hash.
     fn table(&mut self, within: &SectionRef, key: &str, entries: &DeTable<'_>) {
         let span = SourceSpan::file(self.source);
         let RubyData::Section(section) = within.borrow_mut().read(key, &span).data else { return };
@@ -118,8 +122,8 @@ impl OverridesReader<'_> {
                 RubyData::Hash(RubyHash(pairs.collect::<Option<_>>()?))
             }
             DeValue::Datetime(_) => {
-                let error = Diagnostic::error(&span, "no setting is a date");
-                self.problems.push(error.help("put it in quotes if it is a text"));
+                let error = Diagnostic::error(&span, "a date is not the value of a setting");
+                self.problems.push(error.help("write a string in quotes"));
                 return None;
             }
         };
@@ -131,10 +135,10 @@ impl OverridesReader<'_> {
     }
 }
 
-/// How a setting is written there.
+/// Returns an example of a setting in this file.
 pub(super) fn example(path: &[String]) -> String {
     format!("{} = …", path.join("."))
 }
 
-/// The name of the file.
+/// The file name.
 pub(super) const FILE_NAME: &str = "gatepost-overrides.toml";

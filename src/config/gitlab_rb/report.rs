@@ -1,4 +1,4 @@
-//! Accounts for every line: what was said, and what came of it.
+//! Produces one report entry for each assigned setting.
 
 use std::collections::HashMap;
 
@@ -10,18 +10,18 @@ use crate::config::diagnostic::{Diagnostic, DiagnosticSeverity, Diagnostics};
 use crate::config::span::SourceSpan;
 use crate::model::setting_report::{SettingReport, SettingScope, SettingVerdict};
 
-/// A setting that was said, taken out of the hash it may have been written in.
+/// One setting, taken out of the hash it was assigned in.
 struct AssignedSetting<'a> {
     path: Vec<String>,
     known: KeyLookup,
     value: &'a RubyValue,
     span: &'a SourceSpan,
     target: AssignmentTarget,
-    /// What was said later wins.
+    /// Index in the assignment log; a later assignment overrides an earlier one.
     order: usize,
 }
 
-/// What was set when, by its keys.
+/// Finds later assignments of the same key.
 struct AssignmentOrder<'a>(HashMap<&'a [String], Vec<(usize, &'a SourceSpan)>>);
 
 impl<'a> AssignmentOrder<'a> {
@@ -33,7 +33,7 @@ impl<'a> AssignmentOrder<'a> {
         AssignmentOrder(by_keys)
     }
 
-    /// Where the setting, or a hash that it is in, is set for the first time afterwards.
+    /// Returns the span of the first later assignment of the setting or of a hash that contains it.
     fn overriding(&self, setting: &AssignedSetting<'_>) -> Option<&'a SourceSpan> {
         let hashes = (1..=setting.path.len()).filter_map(|length| self.0.get(&setting.path[..length]));
         let later = hashes.filter_map(|set| set.get(set.partition_point(|(order, _)| *order <= setting.order)));
@@ -41,7 +41,7 @@ impl<'a> AssignmentOrder<'a> {
     }
 }
 
-/// Judges everything that was said, and warns of what an administrator must know.
+/// Returns a report entry for each assignment, and pushes warnings for mistakes and refused settings.
 pub(super) fn report_settings(
     settings: &AssignedSettings,
     remarks: &SettingRemarks,
@@ -60,7 +60,7 @@ pub(super) fn report_settings(
     reports
 }
 
-/// Hashes whose keys are settings of their own become as many.
+/// Splits a hash of settings into single settings.
 fn flatten<'a>(
     path: Vec<String>,
     value: &'a RubyValue,
@@ -101,11 +101,11 @@ impl AssignedSetting<'_> {
             KeyLookup::Setting(spec) => spec,
             KeyLookup::Group => return (SettingVerdict::Applied, String::new()),
             KeyLookup::OtherHost => return (SettingVerdict::NoEffect, self.other_host_reason().to_owned()),
-            KeyLookup::Unknown(_) => return (SettingVerdict::NoEffect, self.unknown()),
+            KeyLookup::Unknown(_) => return (SettingVerdict::NoEffect, self.unknown_key_reason()),
             KeyLookup::Foreign => return (SettingVerdict::NoEffect, "does not concern the proxy".to_owned()),
         };
         if matches!(self.value.data, RubyData::Nil) {
-            return (SettingVerdict::NoEffect, "nil leaves the default".to_owned());
+            return (SettingVerdict::NoEffect, "nil keeps the default".to_owned());
         }
         match remarks.get(&self.path.join(".")) {
             Some((verdict, reason)) => (*verdict, reason.clone()),
@@ -120,35 +120,38 @@ impl AssignedSetting<'_> {
         }
     }
 
-    /// The texts for nginx have other names for Mattermost, and who mixes these up believes that they hold.
+    /// Returns the reason for a setting of another host. The raw nginx text of Mattermost has a key of its own,
+    /// so the reason names the right key.
     fn other_host_reason(&self) -> &'static str {
         match self.path.last().map(String::as_str) {
-            Some("custom_gitlab_server_config") => "for Mattermost it is custom_gitlab_mattermost_server_config",
-            Some("custom_gitlab_mattermost_server_config") => "this one belongs into mattermost_nginx",
+            Some("custom_gitlab_server_config") => {
+                "the key for Mattermost is `custom_gitlab_mattermost_server_config`"
+            }
+            Some("custom_gitlab_mattermost_server_config") => "the key belongs to `mattermost_nginx`",
             _ => "the package has no such setting for this host",
         }
     }
 
-    fn unknown(&self) -> String {
+    fn unknown_key_reason(&self) -> String {
         match self.known {
-            KeyLookup::Unknown(Some(near)) => format!("no such key; {near} is near"),
-            _ => "no such key".to_owned(),
+            KeyLookup::Unknown(Some(near)) => format!("unknown key; did you mean `{near}`?"),
+            _ => "unknown key".to_owned(),
         }
     }
 
-    /// How to write what an assignment to a local variable was meant to be.
+    /// Returns the reason for an assignment to a local variable, with the intended form.
     fn local_variable_reason(&self) -> String {
         let name = self.spelled();
         match self.known {
-            KeyLookup::Group => format!("this assigns a local variable; write {name}['…'] = … for each key"),
-            _ => "this assigns a local variable; leave the `=` out".to_owned(),
+            KeyLookup::Group => format!("this assigns a local variable; write `{name}['…'] = …` for each key"),
+            _ => "this assigns a local variable; remove the `=`".to_owned(),
         }
     }
 
     fn overridden_reason(&self, by: &SourceSpan) -> String {
         match by.line() {
-            Some(line) if by.file_name() == self.span.file_name() => format!("set again in line {line}"),
-            _ => format!("set again at {by}"),
+            Some(line) if by.file_name() == self.span.file_name() => format!("overridden in line {line}"),
+            _ => format!("overridden at {by}"),
         }
     }
 
@@ -156,7 +159,9 @@ impl AssignedSetting<'_> {
         self.value.find_unknown().is_some()
     }
 
-    /// The error that was reported of the setting, its value or a part of that, if one was.
+    /// Returns the first error at the setting, its value or a part of the value.
+    ///
+    /// An error about an unknown value is at the span of its cause; its message starts with the setting.
     fn error<'p>(&self, problems: &'p Diagnostics) -> Option<&'p Diagnostic> {
         let unknown = self.value.find_unknown().map(|unknown| unknown.span);
         let name = format!("`{}`", self.spelled());
@@ -192,20 +197,20 @@ impl AssignedSetting<'_> {
                 Diagnostic::warning(self.span, format!("`{name} =` sets nothing"))
             }
             SettingVerdict::NoEffect if is_typo => {
-                Diagnostic::warning(self.span, format!("there is no setting `{name}`"))
+                Diagnostic::warning(self.span, format!("unknown setting `{name}`"))
             }
             SettingVerdict::NoEffect if matches!(self.known, KeyLookup::OtherHost) && name.contains("custom_") => {
-                Diagnostic::warning(self.span, format!("`{name}` sets nothing for this host"))
+                Diagnostic::warning(self.span, format!("`{name}` has no effect for this host"))
             }
             SettingVerdict::Refused if self.error(problems).is_none() => {
                 let is_applied =
                     matches!(self.known, KeyLookup::Setting(SettingSpec { support: SettingSupport::Applied, .. }));
-                let how = if is_applied { "is obeyed in part only" } else { "is not obeyed" };
+                let how = if is_applied { "is applied only in part" } else { "is not applied" };
                 Diagnostic::warning(self.span, format!("`{name}` {how}"))
             }
             _ => return,
         };
-        let reason = if is_typo { self.unknown() } else { report.reason.clone() };
+        let reason = if is_typo { self.unknown_key_reason() } else { report.reason.clone() };
         problems.push(warning.help(reason));
     }
 
@@ -215,7 +220,7 @@ impl AssignedSetting<'_> {
 }
 
 impl RubyValue {
-    /// The value for programs; what is not known is null.
+    /// Returns the value as JSON; unknown values and values without a JSON type are `null`.
     pub(super) fn to_json(&self) -> serde_json::Value {
         use serde_json::{Value as Json, json};
         match &self.data {

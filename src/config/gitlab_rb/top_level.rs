@@ -1,17 +1,17 @@
-//! The words that may stand at the top of a `gitlab.rb`.
+//! Names that are valid at the top level of a `gitlab.rb`.
 
 use strsim::osa_distance;
 
-/// What a word at the top is.
+/// A settings hash or a plain setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TopLevelName {
-    /// A hash of settings: `nginx['x'] = 1`.
+    /// A settings hash: `nginx['x'] = 1`.
     Section,
-    /// A setting itself: `external_url 'https://…'`.
+    /// A plain setting: `external_url 'https://…'`.
     Plain,
 }
 
-/// What a word is, if the package knows it in any of its versions.
+/// Looks up a name; `None` if no version of the package defines it.
 pub(super) fn lookup(name: &str) -> Option<TopLevelName> {
     if PLAIN.contains(&name) {
         return Some(TopLevelName::Plain);
@@ -20,7 +20,7 @@ pub(super) fn lookup(name: &str) -> Option<TopLevelName> {
     is_section.then_some(TopLevelName::Section)
 }
 
-/// A known word that differs by a slip of the keyboard only, or that is often called so.
+/// Returns a known name within an edit distance of 2, or one that is often confused with `name`.
 pub(super) fn similar(name: &str) -> Option<&'static str> {
     if name == "gitlab" {
         return Some("gitlab_rails");
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_any_version_are_known_and_slips_are_recognised() {
+    fn names_of_all_versions_are_known_and_misspellings_are_recognized() {
         assert_eq!(lookup("mattermost_nginx"), Some(TopLevelName::Section));
         assert_eq!(lookup("external_url"), Some(TopLevelName::Plain));
         assert_eq!(lookup("geo_primary_role"), Some(TopLevelName::Section));

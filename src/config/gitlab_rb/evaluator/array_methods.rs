@@ -1,10 +1,10 @@
-//! Methods of lists and ranges.
+//! Array and range methods.
 
 use super::iteration;
 use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// Calls a method; `None` if it is not understood.
+/// Calls an array method; `None` if it is not supported.
 pub(super) fn call(
     items: &[RubyValue],
     name: &str,
@@ -73,7 +73,7 @@ pub(super) fn call(
     Some(RubyValue::new(data, span))
 }
 
-/// Calls a method of a range; `None` if it is not understood.
+/// Calls a range method; `None` if it is not supported.
 pub(super) fn range(
     from: i64,
     to: i64,
@@ -93,7 +93,7 @@ pub(super) fn range(
     Some(RubyValue::new(data, span))
 }
 
-/// Methods that go by the items' positions.
+/// Methods that depend on the positions of the items.
 fn positional(items: &[RubyValue], name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyData> {
     Some(match (name, arguments) {
         ("zip", [RubyValue { data: RubyData::List(other), .. }]) => {
@@ -141,7 +141,7 @@ fn slice(items: &[RubyValue], from: i64, count: i64) -> Option<RubyData> {
     Some(RubyData::List(items.iter().skip(from).take(count).cloned().collect()))
 }
 
-/// The items after a method that adds some; `None` if it is something else.
+/// Returns the items after a mutating method; `None` if the method is not one of these.
 pub(super) fn mutated(items: &[RubyValue], name: &str, arguments: &[RubyValue]) -> Option<Vec<RubyValue>> {
     Some(match (name, arguments) {
         ("<<" | "push" | "append", _) => [items, arguments].concat(),
@@ -173,7 +173,9 @@ fn element(items: &[RubyValue], name: &str, arguments: &[RubyValue], span: &Sour
         ("first", []) => Some(at(0).unwrap_or_else(nothing)),
         ("last", []) => Some(at(-1).unwrap_or_else(nothing)),
         ("fetch", [RubyValue { data: RubyData::Int(index), .. }]) => {
-            Some(at(*index).unwrap_or_else(|| RubyValue::raises("the list has no such element", span)))
+            Some(at(*index).unwrap_or_else(|| {
+                RubyValue::raises("the array has no such element; Ruby raises an exception", span)
+            }))
         }
         ("min" | "max", []) => sorted(items).map(|sorted| {
             let chosen = if name == "min" { sorted.first() } else { sorted.last() };
@@ -219,7 +221,7 @@ fn join(items: &[RubyValue], separator: &str, span: &SourceSpan) -> RubyValue {
     let texts: Option<Vec<String>> = items.iter().flat_map(flat).map(|item| item.to_text()).collect();
     match texts {
         Some(texts) => RubyValue::text(texts.join(separator), span),
-        None => RubyValue::unknown("this list cannot be written as text", span),
+        None => RubyValue::unknown("requires converting this array to a string", span),
     }
 }
 
@@ -257,7 +259,7 @@ fn sorted(items: &[RubyValue]) -> Option<Vec<RubyValue>> {
     })
 }
 
-/// The items of a list in a list, however deep; its depth is bounded by the memory it takes.
+/// Returns the items of nested arrays. The memory budget bounds the depth.
 fn flat(item: &RubyValue) -> Vec<RubyValue> {
     match &item.data {
         RubyData::List(inner) => inner.iter().flat_map(flat).collect(),
@@ -265,10 +267,11 @@ fn flat(item: &RubyValue) -> Vec<RubyValue> {
     }
 }
 
-/// Methods that compare each item with each other.
+/// Methods that compare each item with every other.
 const PAIRWISE: [&str; 6] = ["uniq", "-", "|", "union", "&", "intersection"];
 
+/// Maximum number of comparisons of one call.
 const MAX_COMPARISONS: usize = 1_000_000;
 
-/// Longer lists are not made of ranges.
+/// Maximum length of an array that is created from a range.
 const MAX_LEN: i64 = 10_000;

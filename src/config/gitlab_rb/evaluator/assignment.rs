@@ -1,4 +1,4 @@
-//! Assignments, to variables and to settings.
+//! Assignments to variables and settings.
 
 use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{Index, IndexAsgn, Masgn, OpAsgn};
@@ -11,7 +11,7 @@ use crate::config::gitlab_rb::value::{RubyData, RubyValue, SectionRef};
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// `target = value`; the value.
+    /// Evaluates `target = value`; returns the value.
     pub(super) fn assign(&mut self, node: &Node) -> RubyValue {
         let value = match node {
             Node::Lvasgn(it) => &it.value,
@@ -30,14 +30,14 @@ impl Evaluator<'_> {
         value
     }
 
-    /// `a, b = c, d`
+    /// Evaluates `a, b = c, d`; returns the right-hand side.
     pub(super) fn assign_many(&mut self, node: &Masgn) -> RubyValue {
         let value = self.eval(&node.rhs);
         self.store(&node.lhs, value.clone());
         value
     }
 
-    /// Gives each target its part of a list, and one with a splat what the others leave.
+    /// Assigns the items of an array to the targets; a splat receives the items that the other targets leave.
     fn distribute(&mut self, targets: &[Node], value: &RubyValue) {
         let items = match &value.data {
             RubyData::Unknown(_) => vec![value.clone(); targets.len()],
@@ -62,7 +62,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `target += value`
+    /// Evaluates `target += value` and the like; returns the result.
     pub(super) fn assign_with_operator(&mut self, node: &OpAsgn) -> RubyValue {
         let current = self.eval_target(&node.recv);
         let operand = self.eval(&node.value);
@@ -72,7 +72,7 @@ impl Evaluator<'_> {
         value
     }
 
-    /// `target ||= value` where `kept` is true, and `target &&= value` where it is false.
+    /// Evaluates `target ||= value` if `kept` is true, and `target &&= value` if it is false.
     pub(super) fn assign_unless(&mut self, kept: bool, target: &Node, value: &Node) -> RubyValue {
         let current = self.eval_target(target);
         match current.truth() {
@@ -92,7 +92,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Reads what an assignment is about to change.
+    /// Returns the current value of an assignment target.
     fn eval_target(&mut self, target: &Node) -> RubyValue {
         let span = self.span_of(target);
         match target {
@@ -109,7 +109,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Remembers a `||=` that changed nothing, so that its line is accounted for.
+    /// Logs a `||=` that changed nothing, so that its line has a report entry.
     fn log_kept(&mut self, target: &Node, current: &RubyValue) {
         let Node::IndexAsgn(it) = target else { return };
         let receiver = self.eval(&it.recv);
@@ -121,7 +121,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Gives a variable or setting a value.
+    /// Stores a value in a variable or setting.
     pub(super) fn store(&mut self, target: &Node, value: RubyValue) {
         let value = self.uncertain(value);
         match target {
@@ -151,7 +151,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// The value, or that it is not known because its assignment may not happen.
+    /// Returns the value; unknown if it is not certain that the assignment is executed.
     pub(super) fn uncertain(&self, value: RubyValue) -> RubyValue {
         match &self.uncertainty {
             Some(why) => RubyValue::new(RubyData::Unknown(why.clone()), &value.span),
@@ -169,12 +169,12 @@ impl Evaluator<'_> {
         self.variables.insert(name.to_owned(), value);
     }
 
-    /// Changes the object that a name stands for, under all of its names.
+    /// Changes the object that a name refers to, under all of its names.
     fn change(&mut self, target: &Node, value: &RubyValue) {
         let name = name_of(target).unwrap_or_default();
         if self.aliases.is_parameter(name) {
-            let message = format!("`{name}` is changed here, and what else that changes cannot be followed");
-            self.report_unreadable(&self.span_of(target), &message);
+            let message = format!("cannot determine which other values change with `{name}`");
+            self.report_unsupported(&self.span_of(target), &message);
         }
         for name in self.aliases.names(name) {
             let is_local = name.starts_with(|c: char| c.is_lowercase() || c == '_');
@@ -198,7 +198,7 @@ impl Evaluator<'_> {
                     items[usize::try_from(at).unwrap_or_default()] = value;
                     self.store(receiver, RubyValue::new(RubyData::List(items), &container.span));
                 }
-                _ => self.store(receiver, RubyValue::unknown("an element is set beyond the end of a list", span)),
+                _ => self.store(receiver, RubyValue::unknown("an element beyond the end of an array is set", span)),
             },
             RubyData::Constant(name) if name == "Gitlab" => {
                 if let Some(setting) = key.as_key() {
@@ -206,7 +206,7 @@ impl Evaluator<'_> {
                 }
             }
             RubyData::Constant(_) | RubyData::Unknown(_) => {}
-            _ => self.report_unreadable(span, &format!("{} has no keys to set", container.kind())),
+            _ => self.report_unsupported(span, &format!("cannot set a key of {}", container.kind())),
         }
     }
 
@@ -220,20 +220,20 @@ impl Evaluator<'_> {
         match key.to_text() {
             Some(key) => self.settings.assign(section, &key, value, span),
             None => {
-                let why = RubyValue::unknown("a key that is not known was set here", span);
+                let why = RubyValue::unknown("an unknown key is set here", span);
                 section.borrow_mut().tainted = Some(RubyValue { span: span.clone(), ..why });
             }
         }
     }
 
-    /// Sets a word of the top: `external_url 'https://…'`.
+    /// Sets a plain setting: `external_url 'https://…'`.
     pub(super) fn set_top_level(&mut self, setting: &str, value: RubyValue, span: &SourceSpan) {
         let value = self.uncertain(value);
         let top = std::rc::Rc::clone(&self.settings.top);
         self.settings.assign(&top, setting, value, span);
     }
 
-    /// `nginx['x']` of `nginx['x'] = 1`
+    /// Returns the span of `nginx['x']` in `nginx['x'] = 1`.
     fn target_span(&self, node: &IndexAsgn) -> SourceSpan {
         let end = node.indexes.last().map_or(node.expression_l.end, |last| last.expression().end + 1);
         SourceSpan::new(&self.source, node.expression_l.begin..end)
@@ -243,13 +243,13 @@ impl Evaluator<'_> {
         self.span(&node.expression_l)
     }
 
-    /// Reports code whose effect is not understood at all.
-    pub(super) fn report_unreadable(&mut self, span: &SourceSpan, message: &str) {
-        self.problems.push(Diagnostic::error(span, message).help("write it in a simpler way"));
+    /// Reports code whose effect cannot be determined.
+    pub(super) fn report_unsupported(&mut self, span: &SourceSpan, message: &str) {
+        self.problems.push(Diagnostic::error(span, message).help("use plain assignments"));
     }
 }
 
-/// The variable or constant that an expression is, or that an assignment goes to.
+/// Returns the variable or constant that an expression names or an assignment sets.
 fn name_of(node: &Node) -> Option<&str> {
     match node {
         Node::Lvar(it) => Some(&it.name),

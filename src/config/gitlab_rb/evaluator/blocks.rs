@@ -1,4 +1,4 @@
-//! Blocks: the code behind `each`, `map` and their like.
+//! Blocks passed to `each`, `map` and similar methods.
 
 use lib_ruby_parser::Node;
 use regex::Regex;
@@ -9,22 +9,22 @@ use super::parameters::{ShadowedVariables, name_of, parameters};
 use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue, UnknownCause, UnknownValue};
 use crate::config::span::SourceSpan;
 
-/// What is called for each element.
+/// A block, numbered-parameter block, `&:symbol`, or opaque block argument.
 pub(super) enum RubyBlock<'n> {
     Code {
         parameters: Vec<&'n Node>,
         body: Option<&'n Node>,
     },
-    /// `{ _1 + _2 }`, with how many of them there are
+    /// `{ _1 + _2 }`, with the number of parameters.
     Numbered(usize, &'n Node),
-    /// `&:name`
+    /// `&:name`.
     Method(String),
-    /// Something that cannot be looked into, such as `&method(:name)`.
+    /// A block argument without visible code, such as `&method(:name)`.
     Opaque,
 }
 
 impl Evaluator<'_> {
-    /// `call { |x| … }` and `call do |x| … end`
+    /// Evaluates `call { |x| … }` and `call do |x| … end`.
     pub(super) fn call_with_block(&mut self, node: &Node) -> RubyValue {
         let (call, block) = match node {
             Node::Block(it) => {
@@ -44,7 +44,7 @@ impl Evaluator<'_> {
                 self.call(receiver, (&call.method_name, arguments), Some(&block), &span)
             }
             _ => {
-                let value = RubyValue::unknown("this block would have to be executed", &self.span_of(node));
+                let value = RubyValue::unknown("requires executing this block", &self.span_of(node));
                 if let Some(why) = value.as_unknown() {
                     self.run_speculatively(why, &block);
                 }
@@ -53,7 +53,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Calls a method that takes a block.
+    /// Calls a method with a block.
     pub(super) fn call_block(
         &mut self,
         receiver: RubyValue,
@@ -98,7 +98,7 @@ impl Evaluator<'_> {
         self.iterate(&receiver, name, block, span)
     }
 
-    /// `tap`: the block may change what it is called with, and that is the value.
+    /// Evaluates `tap`: the block may change its argument, which is the result.
     fn tap(&mut self, receiver: RubyValue, block: &RubyBlock<'_>, span: &SourceSpan) -> RubyValue {
         let name = match block {
             RubyBlock::Code { parameters, .. } => parameters.first().and_then(|parameter| name_of(parameter)),
@@ -115,7 +115,7 @@ impl Evaluator<'_> {
         changed
     }
 
-    /// `each_with_object(x)`: the block changes its second parameter.
+    /// Evaluates `each_with_object(x)`: the block changes its second parameter.
     fn fold_into(
         &mut self,
         receiver: RubyValue,
@@ -143,7 +143,7 @@ impl Evaluator<'_> {
         object
     }
 
-    /// `inject(x)`: the block's value is its first parameter the next time.
+    /// Evaluates `inject(x)`: the result of the block is its first argument in the next round.
     fn fold(
         &mut self,
         receiver: RubyValue,
@@ -167,7 +167,7 @@ impl Evaluator<'_> {
         })
     }
 
-    /// `merge(other) { |key, old, new| … }`
+    /// Evaluates `merge(other) { |key, old, new| … }`.
     fn merge_with(
         &mut self,
         mut hash: RubyHash,
@@ -177,7 +177,7 @@ impl Evaluator<'_> {
     ) -> RubyValue {
         for other in others {
             let RubyData::Hash(other) = &other.data else {
-                return RubyValue::unknown("this hash cannot be read", span);
+                return RubyValue::unknown("the argument is not a plain hash", span);
             };
             for (key, new) in &other.0 {
                 let value = match hash.get(key) {
@@ -190,7 +190,7 @@ impl Evaluator<'_> {
         RubyValue::new(RubyData::Hash(hash), span)
     }
 
-    /// `gsub(pattern) { |found| … }`
+    /// Evaluates `gsub(pattern) { |found| … }`.
     fn substitute(
         &mut self,
         text: &str,
@@ -204,7 +204,7 @@ impl Evaluator<'_> {
             _ => None,
         };
         let Some(pattern) = pattern else {
-            return RubyValue::unknown(format!("`{name}` with a block would have to be executed"), span);
+            return RubyValue::unknown(format!("requires executing `{name}` with a block"), span);
         };
         let mut written = String::new();
         let mut from = 0;
@@ -220,6 +220,7 @@ impl Evaluator<'_> {
         RubyValue::text(written, span)
     }
 
+    /// Evaluates `fetch(key) { … }`: the block runs if the key is missing.
     fn fetch_or(
         &mut self,
         receiver: RubyValue,
@@ -234,9 +235,10 @@ impl Evaluator<'_> {
         }
     }
 
+    /// Runs the block for each element and collects the results.
     fn iterate(&mut self, receiver: &RubyValue, name: &str, block: &RubyBlock<'_>, span: &SourceSpan) -> RubyValue {
         let Some(elements) = elements(receiver, name) else {
-            let value = RubyValue::unknown(format!("`{name}` with a block would have to be executed"), span);
+            let value = RubyValue::unknown(format!("requires executing `{name}` with a block"), span);
             if let Some(why) = value.as_unknown() {
                 self.run_speculatively(why, block);
             }
@@ -260,10 +262,10 @@ impl Evaluator<'_> {
         collect_results(receiver, name, results, span)
     }
 
-    /// Runs a block once; its value.
+    /// Runs a block once; returns its result.
     pub(super) fn run(&mut self, block: &RubyBlock<'_>, arguments: Vec<RubyValue>, span: &SourceSpan) -> RubyValue {
         match block {
-            RubyBlock::Opaque => RubyValue::unknown("this block would have to be executed", span),
+            RubyBlock::Opaque => RubyValue::unknown("requires executing this block", span),
             RubyBlock::Method(name) => {
                 let mut arguments = arguments.into_iter();
                 let receiver = arguments.next().unwrap_or_else(|| RubyValue::nil(span));
@@ -294,7 +296,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Runs a block of which it is not known how often it runs and with what.
+    /// Evaluates a block once with unknown arguments, because its calls are unknown.
     pub(super) fn run_speculatively(&mut self, why: &UnknownValue, block: &RubyBlock<'_>) {
         let count = match block {
             RubyBlock::Code { parameters, .. } => parameters.len(),
@@ -306,7 +308,7 @@ impl Evaluator<'_> {
         self.speculative(why, |this| drop(this.run(block, arguments, &why.span)));
     }
 
-    /// `for x in list`
+    /// Evaluates `for x in list`.
     pub(super) fn for_each(
         &mut self,
         items: RubyValue,
@@ -315,7 +317,7 @@ impl Evaluator<'_> {
         span: &SourceSpan,
     ) -> RubyValue {
         let Some(elements) = elements(&items, "each") else {
-            let why = RubyValue::unknown("this loop would have to be executed", span);
+            let why = RubyValue::unknown("requires executing this loop", span);
             if let Some(why) = items.as_unknown().or(why.as_unknown()) {
                 self.speculative(why, |this| drop(this.optional(body, span)));
             }
@@ -336,7 +338,7 @@ impl Evaluator<'_> {
         items
     }
 
-    /// Calls a method that the file defines.
+    /// Calls a method that the file defines; `None` if it defines no such method.
     pub(super) fn call_defined(
         &mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Words without a receiver: settings, `from_file`, and what Ruby always has.
+//! Top-level calls: settings, `from_file`, Kernel methods.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::config::gitlab_rb::value::{RubyData, RubyValue, SectionRef};
 use crate::config::span::{SourceFile, SourceSpan};
 
 impl Evaluator<'_> {
-    /// `name`, `name(…)` or `name …`
+    /// Evaluates a call without a receiver: `name`, `name(…)` or `name …`.
     pub(super) fn bare_call(&mut self, call: &Send, block: Option<&RubyBlock<'_>>, span: &SourceSpan) -> RubyValue {
         let name = call.method_name.as_str();
         let arguments = self.items(&call.args);
@@ -32,7 +32,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `nginx`, or `nginx({ … })`, which replaces everything in it.
+    /// Evaluates `nginx`, or `nginx({ … })`, which replaces all keys of the hash.
     pub(super) fn settings_hash(&mut self, name: &str, arguments: Vec<RubyValue>, span: &SourceSpan) -> RubyValue {
         let section = self.section(name, span);
         match arguments.into_iter().next() {
@@ -48,17 +48,17 @@ impl Evaluator<'_> {
                 }
             }
             Some(other) if other.as_unknown().is_some() => section.borrow_mut().tainted = Some(other),
-            Some(_) => self.report_unreadable(span, &format!("`{name}` takes a hash of settings")),
+            Some(_) => self.report_unsupported(span, &format!("the argument of `{name}` must be a hash")),
             None => {}
         }
         RubyValue::new(RubyData::Section(section), span)
     }
 
-    /// In this form the package keeps symbols as they are, and then looks for texts.
+    /// Warns of a symbol key. In this form the package does not convert symbols to strings, but reads only strings.
     fn warn_of_symbol(&mut self, key: &RubyValue) {
         let name = key.to_text().unwrap_or_default();
-        let warning = Diagnostic::warning(&key.span, format!("`{name}` sets nothing in this form"));
-        self.problems.push(warning.help(format!("a text is needed here: '{name}' => …")));
+        let warning = Diagnostic::warning(&key.span, format!("the symbol `{name}` sets nothing in this form"));
+        self.problems.push(warning.help(format!("write a string: '{name}' => …")));
     }
 
     fn section(&mut self, name: &str, span: &SourceSpan) -> SectionRef {
@@ -66,12 +66,12 @@ impl Evaluator<'_> {
         let value = top.borrow_mut().read(name, span);
         match value.data {
             RubyData::Section(section) => section,
-            // Somebody has overwritten it: `Gitlab['nginx'] = 1`.
+            // The file has overwritten the hash: `Gitlab['nginx'] = 1`.
             _ => Rc::clone(&self.settings.top),
         }
     }
 
-    /// `external_url` alone reads it; with an argument it is set.
+    /// Evaluates a plain setting: `external_url` reads it, `external_url '…'` sets it.
     fn plain_setting(&mut self, name: &str, mut arguments: Vec<RubyValue>, span: &SourceSpan) -> RubyValue {
         if arguments.is_empty() {
             let entry = self.settings.entry(&[name]);
@@ -124,23 +124,24 @@ impl Evaluator<'_> {
     }
 
     fn unknown_call(&mut self, name: &str, block: Option<&RubyBlock<'_>>, span: &SourceSpan) -> RubyValue {
-        let value = RubyValue::unknown(format!("`{name}` would have to be executed"), span);
+        let value = RubyValue::unknown(format!("requires executing `{name}`"), span);
         if let (Some(why), Some(block)) = (value.as_unknown(), block) {
             self.run_speculatively(why, block);
         }
         value
     }
 
-    /// A word at the top that no version of the package knows. The file may be made for another version,
-    /// so only what looks like a slip is an error.
+    /// Reports a top-level name that no version of the package defines.
+    ///
+    /// The file may be written for another version, so only a misspelled name is an error.
     fn report_unknown_name(&mut self, name: &str, span: &SourceSpan) {
         let end = span.start() + name.len();
         let span = SourceSpan::new(&self.source, span.start()..end);
-        let message = format!("there is no setting `{name}`");
+        let message = format!("unknown setting `{name}`");
         self.problems.push(match top_level::similar(name) {
             Some(known) => Diagnostic::error(&span, message).help(format!("did you mean `{known}`?")),
             None => Diagnostic::warning(&span, message)
-                .help("GitLab's own reconfigure may refuse it; here it has no effect"),
+                .help("it has no effect in Gatepost; `gitlab-ctl reconfigure` may reject it"),
         });
     }
 
@@ -150,20 +151,21 @@ impl Evaluator<'_> {
             return RubyValue::raises(format!("an exception is raised here: {message}"), span);
         }
         if self.uncertainty.is_none() {
-            let error = Diagnostic::error(span, format!("the file stops here by itself with `{name}`: {message}"));
-            self.problems.push(error.help("do what it asks for"));
+            let error = Diagnostic::error(span, format!("the file calls `{name}` here: {message}"));
+            self.problems.push(error.help("correct the condition that the file reports"));
         }
         self.flow = ControlFlow::Return(RubyValue::nil(span));
-        RubyValue::raises(format!("`{name}` stops here"), span)
+        RubyValue::raises(format!("`{name}` ends the file"), span)
     }
 
     fn could_set_anything(&mut self, name: &str, span: &SourceSpan) -> RubyValue {
-        let message = format!("`{name}` could set anything, and nothing here is executed");
+        let message =
+            format!("`{name}` is not supported: it can change any setting, and Gatepost does not execute code");
         self.problems.push(Diagnostic::error(span, message).help("write the settings into this file"));
-        RubyValue::unknown(format!("`{name}` would have to be executed"), span)
+        RubyValue::unknown(format!("requires executing `{name}`"), span)
     }
 
-    /// Evaluates another file in place.
+    /// Evaluates `from_file`: the other file is evaluated in place.
     fn include(&mut self, path: &RubyValue, span: &SourceSpan) -> RubyValue {
         let RubyData::Text(path) = &path.data else { return self.could_set_anything("from_file", span) };
         let path = Path::new(path);
@@ -173,7 +175,7 @@ impl Evaluator<'_> {
                 self.file(&source);
             }
             Err(why) => {
-                let message = format!("{} cannot be read: {why}", path.display());
+                let message = format!("cannot read `{}`: {why}", path.display());
                 self.problems.push(Diagnostic::error(span, message).help("correct the path, or remove the line"));
             }
         }

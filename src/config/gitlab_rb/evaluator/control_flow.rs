@@ -1,4 +1,4 @@
-//! Code that runs only if: conditions, cases, loops, rescues.
+//! Conditions, `case`, loops and `rescue`.
 
 use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{Case, Rescue};
@@ -9,6 +9,7 @@ use crate::config::gitlab_rb::value::{RubyData, RubyValue, UnknownCause};
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
+    /// Evaluates an expression that controls the flow; unknown if it is not supported.
     pub(super) fn branch(&mut self, node: &Node, span: &SourceSpan) -> RubyValue {
         match node {
             Node::If(it) => self.conditional(&it.cond, [it.if_true.as_deref(), it.if_false.as_deref()], span),
@@ -45,7 +46,7 @@ impl Evaluator<'_> {
             }
             Node::Defined(it) => self.is_defined(&it.value, span),
             Node::Alias(_) | Node::EmptyElse(_) => RubyValue::nil(span),
-            _ => RubyValue::unknown(format!("Ruby's `{}` would have to be executed", node.str_type()), span),
+            _ => RubyValue::unknown(format!("requires executing Ruby's `{}`", node.str_type()), span),
         }
     }
 
@@ -69,7 +70,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `a || b` where `enough` is true, and `a && b` where it is false.
+    /// Evaluates `a || b` if `enough` is true, and `a && b` if it is false.
     fn short_circuit(&mut self, enough: bool, first: &Node, second: &Node) -> RubyValue {
         let first = self.eval(first);
         match (first.truth(), first.as_unknown()) {
@@ -100,7 +101,7 @@ impl Evaluator<'_> {
         self.optional(case.else_body.as_deref(), span)
     }
 
-    /// Whether a `when` fits. A regular expression leaves its match, as everywhere.
+    /// Returns whether a `when` matches; `None` if that is unknown. A regular expression sets `$~`.
     fn when_matches(
         &mut self,
         pattern: &RubyValue,
@@ -114,7 +115,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Runs all that is left of a case, because the subject is not known.
+    /// Evaluates all remaining branches of a `case` speculatively, because a comparison is unknown.
     fn case_speculatively(
         &mut self,
         case: &Case,
@@ -122,7 +123,7 @@ impl Evaluator<'_> {
         subject: &RubyValue,
         span: &SourceSpan,
     ) -> RubyValue {
-        let unknown = RubyValue::unknown("this comparison cannot be computed", span);
+        let unknown = RubyValue::unknown("this comparison is not supported", span);
         let Some(why) = subject.as_unknown().or(unknown.as_unknown()) else { return unknown };
         let bodies = case.when_bodies[from..].iter().filter_map(|when| match when {
             Node::When(it) => it.body.as_deref(),
@@ -134,7 +135,7 @@ impl Evaluator<'_> {
         RubyValue::new(RubyData::Unknown(why.clone()), span)
     }
 
-    /// A body whose exceptions are handled. It ends at the first value that Ruby would refuse to compute.
+    /// Evaluates a body with a `rescue`. The body ends at the first value for which Ruby raises an exception.
     fn rescue(&mut self, rescue: &Rescue, span: &SourceSpan) -> RubyValue {
         let statements: Vec<&Node> = match rescue.body.as_deref() {
             Some(Node::Begin(it)) => it.statements.iter().collect(),
@@ -167,7 +168,8 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `while` where `wanted` is true, and `until` where it is false. Nobody needs many rounds for settings.
+    /// Evaluates `while` if `wanted` is true, and `until` if it is false. After [`MAX_ROUNDS`] rounds the loop is
+    /// evaluated as an unbounded one.
     fn while_loop(&mut self, condition: &Node, wanted: bool, body: Option<&Node>, span: &SourceSpan) -> RubyValue {
         for _ in 0..MAX_ROUNDS {
             match self.eval(condition).truth() {
@@ -188,7 +190,7 @@ impl Evaluator<'_> {
         self.unbounded_loop(body, span)
     }
 
-    /// `defined?(name)`. The words of the settings are no methods, so they count as undefined.
+    /// Evaluates `defined?(name)`. Names of settings are not methods in the package, so they are undefined.
     fn is_defined(&mut self, node: &Node, span: &SourceSpan) -> RubyValue {
         let kind = match node {
             Node::Begin(it) if it.statements.len() == 1 => return self.is_defined(&it.statements[0], span),
@@ -202,9 +204,9 @@ impl Evaluator<'_> {
         kind.map_or_else(|| RubyValue::nil(span), |kind| RubyValue::text(kind, span))
     }
 
-    /// A loop that runs until something happens. Nobody needs one for settings.
+    /// Evaluates the body of a loop without a known number of rounds once, speculatively.
     fn unbounded_loop(&mut self, body: Option<&Node>, span: &SourceSpan) -> RubyValue {
-        let value = RubyValue::unknown("a loop without a list would have to be executed", span);
+        let value = RubyValue::unknown("requires executing a loop without a list", span);
         if let (Some(why), Some(body)) = (value.as_unknown(), body) {
             self.speculative(why, |this| drop(this.eval(body)));
         }
@@ -212,5 +214,5 @@ impl Evaluator<'_> {
     }
 }
 
-/// More rounds than anybody's settings need.
+/// Maximum number of rounds of `while` and `until`.
 const MAX_ROUNDS: usize = 100;

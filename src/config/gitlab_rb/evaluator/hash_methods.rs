@@ -1,4 +1,4 @@
-//! Methods of hashes and of settings, which are hashes that remember.
+//! Methods of hashes and settings hashes.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue, SectionRef}
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// Calls a method of settings. Reading a key that is not there sets it to an empty hash.
+    /// Calls a method of a settings hash. Reading a missing key sets it to an empty hash.
     pub(super) fn section_call(
         &mut self,
         section: &SectionRef,
@@ -24,7 +24,7 @@ impl Evaluator<'_> {
                     let value = section.borrow_mut().read(&key, span);
                     RubyValue { span: span.clone(), ..value }
                 }
-                None => RubyValue::unknown("the key to be read here is not known", span),
+                None => RubyValue::unknown("the key that is read here is unknown", span),
             },
             ("dig", [first, rest @ ..]) => {
                 let inner = self.operate(
@@ -50,7 +50,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// Calls a method; `None` if it is not understood.
+/// Calls a hash method; `None` if it is not supported.
 pub(super) fn call(hash: &RubyHash, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     if let Some(value) = lookup(hash, name, arguments, span) {
         return Some(value);
@@ -89,9 +89,9 @@ pub(super) fn call(hash: &RubyHash, name: &str, arguments: &[RubyValue], span: &
     Some(RubyValue::new(data, span))
 }
 
-/// Methods that look for keys or values.
+/// Methods that find keys or values.
 fn lookup(hash: &RubyHash, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
-    let missing = || RubyValue::raises("the hash has no such key, so Ruby would stop here", span);
+    let missing = || RubyValue::raises("the hash has no such key; Ruby raises an exception", span);
     let nothing = || RubyValue::nil(span);
     let data = match (name, arguments) {
         ("[]" | "dig", [key]) => return Some(hash.get(key).cloned().unwrap_or_else(nothing)),
@@ -128,7 +128,7 @@ fn pairs(hash: &RubyHash, span: &SourceSpan) -> Vec<RubyValue> {
     hash.0.iter().map(pair).collect()
 }
 
-/// Symbols and texts are the same keys of settings.
+/// Converts a symbol to a string: both are the same key of a settings hash.
 fn as_text_key(value: RubyValue) -> RubyValue {
     match value.data {
         RubyData::Symbol(text) => RubyValue { data: RubyData::Text(text), ..value },

@@ -1,4 +1,4 @@
-//! The state of an evaluation, and the dispatch by kind of expression.
+//! The state of an evaluation, and the dispatch by syntax node.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,37 +16,40 @@ use crate::config::gitlab_rb::syntax;
 use crate::config::gitlab_rb::value::{RubyData, RubyValue, UnknownValue};
 use crate::config::span::{SourceFile, SourceSpan};
 
-/// Evaluates files, one after the other, into the same settings.
+/// Evaluates Ruby files, one after the other, into the same settings.
 pub(in crate::config::gitlab_rb) struct Evaluator<'a> {
     pub(super) environment: &'a dyn Environment,
     pub(super) problems: &'a mut Diagnostics,
-    /// The text that is being evaluated.
+    /// The file that is being evaluated.
     pub(super) source: Arc<SourceFile>,
     pub(super) settings: AssignedSettings,
+    /// Local variables of the current file or method.
     pub(super) variables: HashMap<String, RubyValue>,
-    /// Constants, `@` and `$` variables, which are seen everywhere.
+    /// Constants, `@` and `$` variables, which are visible everywhere.
     pub(super) globals: HashMap<String, RubyValue>,
     pub(super) methods: HashMap<String, Rc<Def>>,
-    /// Which names stand for one and the same object.
+    /// Names that refer to the same object.
     pub(super) aliases: AliasSet,
-    /// Why it is not known whether this code runs at all.
+    /// The reason if it is unknown whether the current code is executed.
     pub(super) uncertainty: Option<UnknownValue>,
     pub(super) flow: ControlFlow,
-    /// How many bodies around this code handle their exceptions.
+    /// Number of enclosing bodies with a `rescue`.
     pub(super) rescue_depth: usize,
+    /// Remaining memory for values, in bytes.
     pub(super) budget: usize,
+    /// Current nesting of expressions.
     pub(super) depth: usize,
 }
 
-/// Where the code goes on.
+/// Normal completion, `next`, `break` or `return`.
 #[derive(Debug)]
 pub(crate) enum ControlFlow {
     Normal,
-    /// At the end of the block, with its value.
+    /// Continue after the current round of the block, with its value.
     Next(RubyValue),
-    /// After the loop, with its value.
+    /// Continue after the loop, with its value.
     Break(RubyValue),
-    /// After the call of the method, with its value.
+    /// Continue after the call of the method, with its value.
     Return(RubyValue),
 }
 
@@ -72,7 +75,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Evaluates a file. Its local variables are its own.
+    /// Evaluates a file. Local variables are private to their file.
     pub(in crate::config::gitlab_rb) fn file(&mut self, source: &Arc<SourceFile>) {
         self.budget = self.budget.saturating_sub(FILE_COST);
         let Some(tree) = syntax::parse(source, self.problems) else { return };
@@ -98,7 +101,7 @@ impl<'a> Evaluator<'a> {
         self.span(node.expression())
     }
 
-    /// The value of an expression.
+    /// Evaluates an expression within the limits of depth and memory.
     pub(crate) fn eval(&mut self, node: &Node) -> RubyValue {
         if self.depth >= MAX_DEPTH || self.budget == 0 {
             return self.limit_error(node);
@@ -136,12 +139,12 @@ impl<'a> Evaluator<'a> {
             Node::OrAsgn(it) => self.assign_unless(true, &it.recv, &it.value),
             Node::AndAsgn(it) => self.assign_unless(false, &it.recv, &it.value),
             Node::Def(it) => self.define(it),
-            Node::XHeredoc(_) | Node::Xstr(_) => RubyValue::unknown("a shell command would have to be run", &span),
+            Node::XHeredoc(_) | Node::Xstr(_) => RubyValue::unknown("requires running a shell command", &span),
             _ => self.branch(node, &span),
         }
     }
 
-    /// Statements in their order, and the value of the last.
+    /// Evaluates statements in order; returns the value of the last one.
     pub(super) fn sequence(&mut self, statements: &[Node], span: &SourceSpan) -> RubyValue {
         let mut last = RubyValue::nil(span);
         for statement in statements {
@@ -153,6 +156,7 @@ impl<'a> Evaluator<'a> {
         last
     }
 
+    /// Evaluates an expression that may be absent, which is `nil`.
     pub(crate) fn optional(&mut self, node: Option<&Node>, span: &SourceSpan) -> RubyValue {
         node.map_or_else(|| RubyValue::nil(span), |node| self.eval(node))
     }
@@ -170,13 +174,13 @@ impl<'a> Evaluator<'a> {
         self.globals.get(name).cloned().unwrap_or_else(unset)
     }
 
-    /// Does something of which it is not known whether it happens.
+    /// Evaluates code whose condition is unknown; everything it sets becomes unknown.
     pub(crate) fn speculative(&mut self, why: &UnknownValue, work: impl FnOnce(&mut Self)) {
         let outer = self.uncertainty.replace(why.clone());
         work(self);
         match self.flow {
             ControlFlow::Normal => self.uncertainty = outer,
-            // Whether anything that follows is reached is as doubtful, so the doubt stays.
+            // The code that follows may be skipped, so it stays uncertain.
             _ => self.flow = ControlFlow::Normal,
         }
     }
@@ -186,22 +190,25 @@ impl<'a> Evaluator<'a> {
         RubyValue::new(RubyData::Symbol(method.name.clone()), &self.span(&method.expression_l))
     }
 
+    /// Reports that the file exceeds a limit, once for each limit.
     pub(super) fn limit_error(&mut self, node: &Node) -> RubyValue {
         let span = self.span_of(node);
-        let why = if self.budget == 0 { "this file computes too much" } else { "this is nested too deeply" };
+        let why = match self.budget {
+            0 => format!("evaluation needs more than {} MiB of memory", BUDGET >> 20),
+            _ => format!("expressions are nested more than {MAX_DEPTH} levels deep"),
+        };
         if !self.problems.iter().any(|known| known.message == why) {
-            self.problems
-                .push(Diagnostic::error(&span, why).help("write the values down instead of computing them"));
+            self.problems.push(Diagnostic::error(&span, &why).help("write the values as literals"));
         }
         RubyValue::raises(why, &span)
     }
 }
 
-/// How deep expressions may nest. Nobody's settings come near it.
+/// Maximum nesting of expressions; published files stay far below it.
 pub(super) const MAX_DEPTH: usize = 200;
 
-/// How much memory all values together may take over time, in bytes.
+/// Maximum memory of all values over the whole evaluation, in bytes.
 pub(super) const BUDGET: usize = 32 << 20;
 
-/// What a file takes of it to be parsed, so that files that include each other come to an end.
+/// Part of the budget that parsing a file uses, so that files that include each other terminate.
 pub(super) const FILE_COST: usize = 512 << 10;

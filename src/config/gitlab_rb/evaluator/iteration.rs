@@ -1,9 +1,9 @@
-//! What blocks are called with, and what methods make of their results.
+//! Block arguments and results of iterating methods.
 
 use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// What a block is called with, one time after the other.
+/// Returns the arguments of each call of the block; `None` if the method or its receiver is not supported.
 pub(super) fn elements(receiver: &RubyValue, name: &str) -> Option<Vec<Vec<RubyValue>>> {
     let is_hash = matches!(receiver.data, RubyData::Hash(_) | RubyData::Section(_));
     let items: Vec<Vec<RubyValue>> = items(receiver)?.into_iter().map(|item| vec![item]).collect();
@@ -24,7 +24,7 @@ pub(super) fn elements(receiver: &RubyValue, name: &str) -> Option<Vec<Vec<RubyV
             };
             Some(items.into_iter().map(part).collect())
         }
-        // Ruby calls these with key and value, so a lone parameter is the key. All others get the pair.
+        // Ruby passes key and value to these methods, so a single parameter is the key. Others receive the pair.
         "select" | "filter" | "reject" | "delete_if" | "keep_if" | "partition" if is_hash => {
             Some(items.into_iter().map(|element| element.into_iter().flat_map(parts).collect()).collect())
         }
@@ -33,7 +33,7 @@ pub(super) fn elements(receiver: &RubyValue, name: &str) -> Option<Vec<Vec<RubyV
     }
 }
 
-/// What a list, range or hash consists of; `None` if it is something else.
+/// Returns the elements of an array, range or hash; `None` for other types.
 fn items(receiver: &RubyValue) -> Option<Vec<RubyValue>> {
     let pair = |(key, value): (RubyValue, RubyValue)| {
         let span = key.span.clone();
@@ -57,7 +57,7 @@ fn parts(item: RubyValue) -> Vec<RubyValue> {
     }
 }
 
-/// What a method makes of the results of its block.
+/// Returns the result of a method from the results of its block.
 pub(super) fn collect_results(
     receiver: &RubyValue,
     name: &str,
@@ -78,11 +78,11 @@ pub(super) fn collect_results(
     };
     match known {
         Some(data) => RubyValue::new(data, span),
-        None => RubyValue::unknown(format!("`{name}` would have to be computed by Ruby"), span),
+        None => RubyValue::unknown(format!("requires executing `{name}`"), span),
     }
 }
 
-/// A hash with new keys or new values.
+/// Returns the hash with new keys or new values.
 fn transformed(receiver: &RubyValue, name: &str, results: Vec<RubyValue>) -> Option<RubyData> {
     let hash = match &receiver.data {
         RubyData::Hash(hash) => hash.clone(),
@@ -96,7 +96,7 @@ fn transformed(receiver: &RubyValue, name: &str, results: Vec<RubyValue>) -> Opt
     }))
 }
 
-/// `sort_by`, `min_by` and `max_by`, by the results of their block.
+/// Evaluates `sort_by`, `min_by` and `max_by` by the results of their block.
 fn by_order(receiver: &RubyValue, name: &str, results: &[RubyValue], span: &SourceSpan) -> RubyValue {
     let Some(mut sorted) = sorted(items(receiver).unwrap_or_default(), results) else {
         return RubyValue::unknown("these values cannot be compared", span);
@@ -123,14 +123,14 @@ fn grouped(items: Vec<RubyValue>, keys: Vec<RubyValue>, span: &SourceSpan) -> Op
     Some(RubyData::Hash(groups))
 }
 
-/// What methods make of a block that decides.
+/// Returns the result of a method whose block is a predicate.
 fn apply_predicate(receiver: &RubyValue, name: &str, results: &[RubyValue], span: &SourceSpan) -> RubyValue {
     let items = items(receiver).unwrap_or_default();
     let truths: Option<Vec<bool>> = results.iter().map(RubyValue::truth).collect();
     let (Some(truths), Some(chosen), Some(others)) =
         (truths, filtered(items.clone(), results, true), filtered(items, results, false))
     else {
-        return RubyValue::unknown("a condition in this block is not known", span);
+        return RubyValue::unknown("a condition in this block is unknown", span);
     };
     let first = truths.iter().position(|truth| *truth);
     let data = match name {
@@ -152,13 +152,13 @@ fn apply_predicate(receiver: &RubyValue, name: &str, results: &[RubyValue], span
     RubyValue::new(data, span)
 }
 
-/// The items whose result has a truth; `None` if one is not known.
+/// Returns the items whose result has the given truth; `None` if a result is unknown.
 fn filtered(items: Vec<RubyValue>, results: &[RubyValue], truth: bool) -> Option<Vec<RubyValue>> {
     let truths: Vec<bool> = results.iter().map(RubyValue::truth).collect::<Option<_>>()?;
     Some(items.into_iter().zip(truths).filter(|(_, it)| *it == truth).map(|(item, _)| item).collect())
 }
 
-/// The items in the order of their keys; `None` if those cannot be compared.
+/// Returns the items in the order of their keys; `None` if the keys cannot be compared.
 fn sorted(items: Vec<RubyValue>, keys: &[RubyValue]) -> Option<Vec<RubyValue>> {
     let number = |key: &RubyValue| match key.data {
         RubyData::Int(number) => Some(number),
@@ -182,6 +182,7 @@ fn add(sum: i64, item: RubyValue) -> Option<i64> {
     }
 }
 
+/// Converts an array of key-value pairs to a hash.
 pub(super) fn pairs_to_hash(pairs: Vec<RubyValue>, span: &SourceSpan) -> RubyValue {
     let pair = |pair: RubyValue| match pair.data {
         RubyData::List(parts) => <[RubyValue; 2]>::try_from(parts).map(Into::into).ok(),
@@ -189,11 +190,11 @@ pub(super) fn pairs_to_hash(pairs: Vec<RubyValue>, span: &SourceSpan) -> RubyVal
     };
     match pairs.into_iter().map(pair).collect::<Option<Vec<(RubyValue, RubyValue)>>>() {
         Some(pairs) => RubyValue::new(RubyData::Hash(RubyHash::from_pairs(pairs)), span),
-        None => RubyValue::unknown("this is no list of keys with values", span),
+        None => RubyValue::unknown("this is not an array of key-value pairs", span),
     }
 }
 
-/// Methods whose block decides about each item.
+/// Methods whose block is a predicate on each item.
 const WITH_PREDICATE: [&str; 15] = [
     "select",
     "filter",
@@ -212,7 +213,7 @@ const WITH_PREDICATE: [&str; 15] = [
     "count",
 ];
 
-/// The others whose block is called once for each item.
+/// Other methods whose block is called once for each item.
 const ITERATORS: [&str; 14] = [
     "each",
     "each_pair",
@@ -230,8 +231,8 @@ const ITERATORS: [&str; 14] = [
     "sum",
 ];
 
-/// Groups are found by looking through all of them.
+/// Maximum number of items of `group_by`: each item is compared with all groups.
 const MAX_GROUPED: usize = 2000;
 
-/// Longer ranges are not walked.
+/// Maximum length of a range that is iterated.
 const MAX_RANGE: i64 = 100_000;

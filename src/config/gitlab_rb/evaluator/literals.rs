@@ -1,4 +1,4 @@
-//! Values that are written down: texts, numbers, lists, hashes.
+//! Literals and interpolation: strings, numbers, arrays, hashes, ranges, regular expressions.
 
 use lib_ruby_parser::{Loc, Node};
 
@@ -8,7 +8,7 @@ use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// The value of a literal; `None` if `node` is something else.
+    /// Returns the value of a literal; `None` for other nodes.
     pub(super) fn literal(&mut self, node: &Node) -> Option<RubyValue> {
         let span = self.span_of(node);
         let data = match node {
@@ -47,7 +47,7 @@ impl Evaluator<'_> {
         Some(RubyValue::new(data, &span))
     }
 
-    /// Literals and interpolated values joined.
+    /// Joins the literal and interpolated parts of a string.
     pub(super) fn text_of(&mut self, parts: &[Node], span: &SourceSpan) -> RubyValue {
         let mut joined = String::new();
         for part in parts {
@@ -60,7 +60,7 @@ impl Evaluator<'_> {
         RubyValue::text(joined, span)
     }
 
-    /// Elements of a list or arguments of a call, with splats taken apart.
+    /// Evaluates the elements of an array or the arguments of a call, with splats expanded.
     pub(super) fn items(&mut self, nodes: &[Node]) -> Vec<RubyValue> {
         let mut items = Vec::new();
         for node in nodes {
@@ -100,9 +100,9 @@ impl Evaluator<'_> {
                     RubyData::Hash(inner) => pairs.extend(inner.0),
                     RubyData::Section(section) => pairs.extend(section.borrow().to_hash().0),
                     RubyData::Nil => {}
-                    _ => return RubyValue::unknown("this hash cannot be read", span),
+                    _ => return RubyValue::unknown("the splatted value is not a plain hash", span),
                 },
-                _ => return RubyValue::unknown("this hash cannot be read", span),
+                _ => return RubyValue::unknown("the splatted value is not a plain hash", span),
             }
         }
         RubyValue::new(RubyData::Hash(RubyHash::from_pairs(pairs)), span)
@@ -115,15 +115,15 @@ impl Evaluator<'_> {
                 RubyValue::new(RubyData::Range(from, to.saturating_sub(short)), span)
             }
             [Some(RubyData::Int(from)), None] => RubyValue::new(RubyData::Range(from, i64::MAX), span),
-            _ => RubyValue::unknown("only ranges of whole numbers are understood", span),
+            _ => RubyValue::unknown("only ranges of integers are supported", span),
         }
     }
 
-    /// A value where a text is needed: what it depends on is not known, or it has no single spelling.
+    /// Returns the unknown value for a value that cannot be converted to a string.
     pub(super) fn not_a_text(&self, value: RubyValue, span: &SourceSpan) -> RubyValue {
         match value.data {
             RubyData::Unknown(unknown) => RubyValue::new(RubyData::Unknown(unknown), span),
-            _ => RubyValue::unknown(format!("{} would have to be written as text", value.kind()), span),
+            _ => RubyValue::unknown(format!("requires converting {} to a string", value.kind()), span),
         }
     }
 
@@ -152,6 +152,6 @@ fn integer(written: &str, span: &SourceSpan) -> RubyValue {
 fn float(written: &str, span: &SourceSpan) -> RubyValue {
     match written.replace('_', "").parse() {
         Ok(number) => RubyValue::new(RubyData::Float(number), span),
-        Err(_) => RubyValue::unknown("this number cannot be read", span),
+        Err(_) => RubyValue::unknown("this number is invalid", span),
     }
 }

@@ -1,4 +1,4 @@
-//! Calls of methods: finds out who answers.
+//! Method dispatch by the type of the receiver.
 
 use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{CSend, Index, Send};
@@ -11,7 +11,7 @@ use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// `name(…)` and `receiver.name(…)`
+    /// Evaluates `name(…)` and `receiver.name(…)`.
     pub(super) fn send(&mut self, call: &Send, block: Option<&RubyBlock<'_>>) -> RubyValue {
         let span = self.span(&call.expression_l);
         let Some(receiver) = call.recv.as_deref() else { return self.bare_call(call, block, &span) };
@@ -28,7 +28,7 @@ impl Evaluator<'_> {
         self.call(value, (&call.method_name, arguments), block, &span)
     }
 
-    /// `receiver&.name(…)`
+    /// Evaluates `receiver&.name(…)`.
     pub(super) fn safe_send(&mut self, call: &CSend) -> RubyValue {
         let span = self.span(&call.expression_l);
         let value = self.eval(&call.recv);
@@ -40,7 +40,7 @@ impl Evaluator<'_> {
         self.call(value, (&call.method_name, arguments), passed.as_ref(), &span)
     }
 
-    /// `receiver[…]`
+    /// Evaluates `receiver[…]`.
     pub(super) fn index(&mut self, index: &Index) -> RubyValue {
         let span = self.span(&index.expression_l);
         let receiver = self.eval(&index.recv);
@@ -59,7 +59,7 @@ impl Evaluator<'_> {
         self.call(receiver, (name, arguments), None, span)
     }
 
-    /// Calls a method, which is its name and its arguments.
+    /// Calls a method, given by its name and its arguments.
     pub(super) fn call(
         &mut self,
         receiver: RubyValue,
@@ -112,7 +112,7 @@ impl Evaluator<'_> {
         result.unwrap_or_else(|| unsupported_method(&receiver, name, span))
     }
 
-    /// `self.external_url = 'https://…'`
+    /// Evaluates `self.external_url = 'https://…'`.
     fn set_attribute(
         &mut self,
         receiver: &Node,
@@ -131,7 +131,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// What every value answers.
+/// Methods of every value.
 fn object_method(
     receiver: &RubyValue,
     name: &str,
@@ -171,6 +171,7 @@ fn is_present(value: &RubyValue) -> bool {
     }
 }
 
+/// Methods of `nil`; Ruby raises an exception for all others.
 fn nil_method(name: &str, span: &SourceSpan) -> Option<RubyValue> {
     let data = match name {
         "to_a" => RubyData::List(Vec::new()),
@@ -179,12 +180,12 @@ fn nil_method(name: &str, span: &SourceSpan) -> Option<RubyValue> {
         "&" => RubyData::Flag(false),
         "=~" => RubyData::Nil,
         "!~" => RubyData::Flag(true),
-        _ => return Some(RubyValue::raises(format!("nil has no `{name}`, so Ruby would stop here"), span)),
+        _ => return Some(RubyValue::raises(format!("nil has no method `{name}`; Ruby raises an exception"), span)),
     };
     Some(RubyValue::new(data, span))
 }
 
-/// The operators of `true` and `false`.
+/// Operators of `true` and `false`.
 fn boolean_method(flag: bool, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     let [other] = arguments else { return None };
     let other = other.truth()?;
@@ -198,17 +199,17 @@ fn boolean_method(flag: bool, name: &str, arguments: &[RubyValue], span: &Source
 }
 
 fn unsupported_method(receiver: &RubyValue, name: &str, span: &SourceSpan) -> RubyValue {
-    RubyValue::unknown(format!("`{name}` of {} would have to be executed", receiver.kind()), span)
+    RubyValue::unknown(format!("requires executing `{name}` of {}", receiver.kind()), span)
 }
 
-/// The attribute that `name=` sets; operators are none.
+/// Returns the attribute that `name=` sets; `None` for operators such as `==`.
 fn assigned_attribute(name: &str) -> Option<&str> {
-    let setting = name.strip_suffix('=')?;
-    let is_name = setting.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    is_name.then_some(setting)
+    let attribute = name.strip_suffix('=')?;
+    let is_name = attribute.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    is_name.then_some(attribute)
 }
 
-/// `&:name` at the end of the arguments.
+/// Returns the block argument `&:name` at the end of the arguments.
 fn passed_block(arguments: &[Node]) -> Option<RubyBlock<'_>> {
     match arguments.last()? {
         Node::BlockPass(pass) => match pass.value.as_deref()? {

@@ -1,7 +1,8 @@
-//! Methods that change what they are called on: `<<`, `push`, `merge!`, `strip!`.
+//! Mutating methods such as `<<`, `push`, `merge!` and `strip!`.
 //!
-//! Values are copies here, so a change is computed and stored back where the value came from. That is
-//! what Ruby does for settings too; only two variables for one list would tell the difference.
+//! Values are copies here: the changed value is computed and stored back into the receiver. The package treats
+//! settings in the same way; the difference to Ruby is visible only if two variables refer to one object, which
+//! [`super::aliasing`] tracks.
 
 use std::rc::Rc;
 
@@ -13,13 +14,13 @@ use super::interpreter::Evaluator;
 use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue, SectionRef};
 use crate::config::span::SourceSpan;
 
-/// Whether a method changes its receiver.
+/// Returns whether a method changes its receiver.
 pub(super) fn is_mutating(name: &str) -> bool {
     MUTATING.contains(&name) || (name.ends_with('!') && name.len() > 1)
 }
 
 impl Evaluator<'_> {
-    /// Calls such a method on the value of `receiver`; what it gives back.
+    /// Calls a mutating method on the value of `receiver`; returns the result of the method.
     pub(super) fn mutate(
         &mut self,
         receiver: &Node,
@@ -58,7 +59,7 @@ impl Evaluator<'_> {
             ("update" | "merge!" | "deep_merge!", _) => "merge",
             ("replace", RubyData::Text(_) | RubyData::Hash(_)) => match arguments.into_iter().next() {
                 Some(new) => return new,
-                None => return RubyValue::unknown("there is nothing to replace it with", span),
+                None => return RubyValue::unknown("`replace` has no argument", span),
             },
             ("clear", RubyData::Text(_)) => return RubyValue::text("", span),
             ("clear", RubyData::Hash(_)) => return RubyValue::new(RubyData::Hash(RubyHash::default()), span),
@@ -104,7 +105,7 @@ impl Evaluator<'_> {
             }
             ("<<" | "push" | "concat" | "append" | "unshift", _) if section.borrow().is_empty() => {
                 let why = format!(
-                    "reading a key that was never set gives an empty hash, which has no `{name}`; write `= [...]`"
+                    "reading a key that was never set returns an empty hash, which has no `{name}`; write `= [...]`"
                 );
                 self.store(receiver, RubyValue::raises(why, span));
             }
@@ -116,7 +117,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// What a method takes out, and what it leaves; `None` if it is not one that takes something out.
+/// Returns the element that a method removes and the remaining value; `None` for methods that remove none.
 fn removed(value: &RubyValue, name: &str, arguments: &[RubyValue]) -> Option<(RubyValue, RubyValue)> {
     let nothing = || RubyValue::nil(&value.span);
     match &value.data {

@@ -1,9 +1,9 @@
-//! Methods of numbers, and conversions to them.
+//! Number methods and conversions.
 
 use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// Calls a method; `None` if it is not understood.
+/// Calls a number method; `None` if it is not supported.
 pub(super) fn call(
     number: &RubyValue,
     name: &str,
@@ -57,9 +57,9 @@ pub(super) fn call(
     Some(RubyValue::new(data, span))
 }
 
-/// `Integer(x)`, `String(x)` and their like.
+/// Evaluates `Integer(x)`, `Float(x)`, `String(x)` and `Array(x)`.
 pub(super) fn convert(name: &str, value: &RubyValue, span: &SourceSpan) -> RubyValue {
-    let raises = || RubyValue::raises(format!("`{name}` of {} stops Ruby here", value.kind()), span);
+    let raises = || RubyValue::raises(format!("`{name}` of {} raises an exception", value.kind()), span);
     match (name, &value.data) {
         ("Integer", RubyData::Int(number)) => RubyValue::new(RubyData::Int(*number), span),
         ("Integer", RubyData::Text(text)) if text.trim().starts_with('0') && text.trim() != "0" => {
@@ -89,9 +89,9 @@ fn integer_operator(a: i64, name: &str, b: i64, span: &SourceSpan) -> Option<Rub
         "-" => a.checked_sub(b),
         "*" => a.checked_mul(b),
         "/" | "div" | "%" | "modulo" if b == 0 => {
-            return Some(RubyValue::raises("this divides by zero", span).data);
+            return Some(RubyValue::raises("division by zero", span).data);
         }
-        // Ruby rounds down, not towards zero.
+        // Ruby rounds toward negative infinity, Rust toward zero.
         "/" | "div" => a.checked_div(b).map(|all| all - i64::from(a % b != 0 && (a < 0) != (b < 0))),
         "%" | "modulo" => {
             a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
@@ -131,7 +131,7 @@ fn comparison(order: std::cmp::Ordering, name: &str) -> Option<bool> {
     })
 }
 
-/// A number in another base, from 2 to 36.
+/// Formats a number in a base from 2 to 36.
 fn in_base(number: i64, base: u64) -> String {
     let mut digits = Vec::new();
     let mut rest = number.unsigned_abs();
@@ -147,5 +147,5 @@ fn in_base(number: i64, base: u64) -> String {
     digits.into_iter().rev().collect()
 }
 
-/// Numbers from here on are not whole in the same way.
+/// Magnitude from which floats are not converted to integers: the range of `i64` ends at 9.2e18.
 const MAX_FLOAT: f64 = 9e18;

@@ -1,4 +1,4 @@
-//! Parameters of blocks and methods: which of them gets which value.
+//! Parameter binding of blocks and methods.
 
 use lib_ruby_parser::Node;
 
@@ -6,12 +6,13 @@ use super::interpreter::Evaluator;
 use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// Variables that parameters hide for a while, with what they held.
+/// Variables shadowed by parameters, with their previous values.
 pub(super) type ShadowedVariables = Vec<(String, Option<RubyValue>)>;
 
 impl Evaluator<'_> {
-    /// Gives the parameters of a block their values; what they hide, to be put back. A list is taken apart
-    /// for several parameters.
+    /// Binds the parameters of a block; returns the shadowed variables for [`Self::unbind`].
+    ///
+    /// A single array argument is spread over several parameters.
     pub(super) fn bind_block(
         &mut self,
         parameters: &[&Node],
@@ -26,7 +27,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Gives the parameters of a method their values; what they hide, to be put back.
+    /// Binds the parameters of a method; returns the shadowed variables for [`Self::unbind`].
     pub(super) fn bind(
         &mut self,
         parameters: &[&Node],
@@ -61,7 +62,7 @@ impl Evaluator<'_> {
         shadowed
     }
 
-    /// One value after the other. Missing ones have their default, or are `nil`.
+    /// Binds parameters by position. Missing arguments have their default, or are `nil`.
     fn bind_each(
         &mut self,
         parameters: &[&Node],
@@ -90,7 +91,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `name:` and `name: default`
+    /// Binds the keyword parameters `name:`, `name: default` and `**name`.
     fn bind_named(
         &mut self,
         parameters: &[&Node],
@@ -119,7 +120,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `_1` and `it`, which a block has if it names no parameters.
+    /// Binds `_1`, `_2`, … and `it`, the parameters of a block that declares none.
     pub(super) fn bind_numbered(
         &mut self,
         count: usize,
@@ -143,9 +144,9 @@ impl Evaluator<'_> {
         shadowed.push((name.to_owned(), self.variables.insert(name.to_owned(), value)));
     }
 
-    /// Puts back what was hidden.
+    /// Restores the shadowed variables.
     pub(super) fn unbind(&mut self, shadowed: ShadowedVariables) {
-        // In reverse: one name may have been hidden twice.
+        // In reverse order, because one name may be shadowed twice.
         for (name, value) in shadowed.into_iter().rev() {
             match value {
                 Some(value) => self.variables.insert(name, value),
@@ -155,13 +156,13 @@ impl Evaluator<'_> {
     }
 }
 
-/// The parameters that are declared.
+/// Returns the declared parameters.
 pub(super) fn parameters(node: Option<&Node>) -> Vec<&Node> {
     let Some(Node::Args(all)) = node else { return Vec::new() };
     all.args.iter().flat_map(single).collect()
 }
 
-/// The name of a parameter that stands for one object.
+/// Returns the name of a parameter that is bound to one object.
 pub(super) fn name_of(parameter: &Node) -> Option<&str> {
     match parameter {
         Node::Arg(it) => Some(&it.name),

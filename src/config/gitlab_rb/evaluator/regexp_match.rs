@@ -1,4 +1,4 @@
-//! Matches of regular expressions: `=~`, `match`, and what they leave in `$~` and `$1`.
+//! `=~`, `match` and the match variables `$~` and `$1`.
 
 use regex::Regex;
 
@@ -7,7 +7,7 @@ use crate::config::gitlab_rb::value::{RegexpMatch, RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// `text =~ pattern`, `pattern.match(text)` and the like; `None` if it is something else.
+    /// Evaluates `text =~ pattern`, `pattern.match(text)` and the like; `None` for other calls.
     pub(super) fn matching(
         &mut self,
         receiver: &RubyValue,
@@ -40,7 +40,7 @@ impl Evaluator<'_> {
         Some(RubyValue::new(data, span))
     }
 
-    /// Matches, and leaves the match in `$~` as Ruby does.
+    /// Matches a text and stores the match in `$~`, as Ruby does.
     pub(super) fn record_match(&mut self, pattern: &Regex, text: &str, span: &SourceSpan) -> Option<RegexpMatch> {
         let found = pattern.captures(text).map(|found| RegexpMatch {
             groups: found.iter().map(|group| group.map(|group| group.as_str().to_owned())).collect(),
@@ -51,7 +51,7 @@ impl Evaluator<'_> {
         found
     }
 
-    /// `$1`
+    /// Returns `$1` and so on: a group of the last match.
     pub(super) fn last_group(&self, nth: &str, span: &SourceSpan) -> RubyValue {
         let group = match self.globals.get(LAST_MATCH).map(|last| &last.data) {
             Some(RubyData::Match(found)) => {
@@ -63,7 +63,7 @@ impl Evaluator<'_> {
     }
 }
 
-/// Calls a method of a match; `None` if it is not understood.
+/// Calls a method of a match; `None` if it is not supported.
 pub(super) fn call(
     found: &RegexpMatch,
     name: &str,

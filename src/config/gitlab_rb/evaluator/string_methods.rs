@@ -1,4 +1,4 @@
-//! Methods of texts.
+//! String and symbol methods.
 
 use regex::Regex;
 
@@ -6,7 +6,7 @@ use super::{regexp, sprintf};
 use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// Calls a method; `None` if it is not understood.
+/// Calls a string method; `None` if it is not supported.
 pub(super) fn call(text: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     let data = without_arguments(text, name)
         .filter(|_| arguments.is_empty())
@@ -60,7 +60,7 @@ fn without_arguments(text: &str, name: &str) -> Option<RubyData> {
     Some(RubyData::Text(changed))
 }
 
-/// Methods that ask something.
+/// Methods that compare, test or search.
 fn predicate(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     let any = |test: fn(&str, &str) -> bool| {
         let tests: Option<Vec<bool>> = arguments
@@ -119,7 +119,7 @@ fn predicate(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData
     }
 }
 
-/// Methods that put texts together or take them apart.
+/// Methods that join or split strings.
 fn split_or_join(text: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyData> {
     let texts =
         |parts: Vec<String>| RubyData::List(parts.into_iter().map(|part| RubyValue::text(part, span)).collect());
@@ -246,7 +246,7 @@ fn replace_parts(text: &str, name: &str, arguments: &[RubyValue]) -> Option<Ruby
     Some(RubyData::Text(changed))
 }
 
-/// Methods that cut a piece out.
+/// Methods that return a substring.
 fn substring(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     if !["[]", "slice"].contains(&name) {
         return None;
@@ -285,7 +285,7 @@ fn substring(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData
     }
 }
 
-/// The whole number that a text begins with; 0 if there is none.
+/// Returns the integer at the start of a text; 0 if there is none.
 fn leading_number(text: &str) -> i64 {
     let text = text.trim_start();
     let digits_from = usize::from(text.starts_with(['-', '+']));
@@ -293,24 +293,24 @@ fn leading_number(text: &str) -> i64 {
     text[..digits_from + digits].replace('_', "").parse().unwrap_or(0)
 }
 
-/// The characters of a set for `tr`, with ranges such as `a-z` written out.
+/// Returns the characters of a set of `tr`, with ranges such as `a-z` expanded.
 fn expand_set(set: &str) -> Vec<char> {
-    let mut expand_set = Vec::new();
+    let mut characters = Vec::new();
     let mut rest = set.chars().peekable();
     while let Some(first) = rest.next() {
         let mut ahead = rest.clone();
         match (ahead.next(), ahead.next()) {
             (Some('-'), Some(last)) if last >= first && last as u32 - (first as u32) < 256 => {
-                expand_set.extend(first..=last);
+                characters.extend(first..=last);
                 rest = ahead;
             }
-            _ => expand_set.push(first),
+            _ => characters.push(first),
         }
     }
-    expand_set
+    characters
 }
 
-/// Ruby leaves empty parts at the end away.
+/// Removes empty parts at the end, as Ruby's `split` does.
 fn without_empty_end(mut parts: Vec<String>) -> Vec<String> {
     while parts.last().is_some_and(String::is_empty) {
         parts.pop();
@@ -318,5 +318,5 @@ fn without_empty_end(mut parts: Vec<String>) -> Vec<String> {
     parts
 }
 
-/// The longest text that `*` may make, in bytes.
+/// Maximum length of a string that `*` creates, in bytes.
 const MAX_LEN: usize = 1 << 20;

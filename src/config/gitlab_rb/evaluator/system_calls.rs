@@ -1,4 +1,4 @@
-//! What lies outside the settings and can be asked: `ENV`, `File`, `node`, `Gitlab` and the like.
+//! `ENV`, `File`, `Dir`, `node`, `Gitlab` and other access to the environment.
 
 use std::ops::Not;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// A constant of the file, or one of Ruby's, by its name.
+    /// Returns a constant of the file, or a built-in one, by its name.
     pub(super) fn constant(&mut self, constant: &Const) -> RubyValue {
         let span = self.span(&constant.expression_l);
         if let Some(value) = self.globals.get(&constant.name) {
@@ -32,11 +32,11 @@ impl Evaluator<'_> {
                 RubyValue::raises(format!("Ruby has no `{name}`; write `{meant}`"), &span)
             }
             _ if CONSTANTS.contains(&name.as_str()) => RubyValue::new(RubyData::Constant(name), &span),
-            _ => RubyValue::unknown(format!("`{name}` is defined nowhere in this file"), &span),
+            _ => RubyValue::unknown(format!("`{name}` is not defined in this file"), &span),
         }
     }
 
-    /// Calls a method of a constant.
+    /// Calls a method of a built-in constant.
     pub(super) fn call_constant(
         &mut self,
         constant: &str,
@@ -65,15 +65,16 @@ impl Evaluator<'_> {
             node if node == "node" || node.starts_with("node.") => self.node(node, name, arguments, span),
             _ => None,
         };
-        result.unwrap_or_else(|| RubyValue::unknown(format!("`{constant}.{name}` would have to be executed"), span))
+        result.unwrap_or_else(|| RubyValue::unknown(format!("requires executing `{constant}.{name}`"), span))
     }
 
-    /// All of the environment as a hash.
+    /// Returns all environment variables as a hash.
     pub(super) fn all_variables(&self, span: &SourceSpan) -> RubyValue {
         let pair = |(name, value)| (RubyValue::text(name, span), RubyValue::text(value, span));
         RubyValue::new(RubyData::Hash(RubyHash(self.environment.variables().into_iter().map(pair).collect())), span)
     }
 
+    /// Calls a method of `ENV`.
     fn env_call(&mut self, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
         if !["[]", "fetch", "key?", "has_key?", "include?", "member?"].contains(&name) {
             let all = self.all_variables(span);
@@ -89,7 +90,7 @@ impl Evaluator<'_> {
             ("fetch", [_, default]) => value.unwrap_or_else(|| default.clone()),
             ("fetch", _) => value.unwrap_or_else(|| {
                 RubyValue::raises(
-                    format!("the environment variable {variable} is not set, so Ruby would stop here"),
+                    format!("the environment variable `{variable}` is not set; Ruby raises an exception"),
                     span,
                 )
             }),
@@ -97,7 +98,7 @@ impl Evaluator<'_> {
         })
     }
 
-    /// `Dir.glob('/etc/gitlab/conf.d/*.rb')`, with wildcards in the name of the file only.
+    /// Evaluates `Dir.glob('/etc/gitlab/conf.d/*.rb')`; wildcards are supported in the file name only.
     fn glob(&self, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
         let (directory, pattern) = arguments.first()?.as_key()?.rsplit_once('/')?;
         if arguments.len() > 1 || directory.contains(['*', '?', '[', '{']) || pattern.contains(['[', '{', '\\']) {
@@ -110,6 +111,7 @@ impl Evaluator<'_> {
         Some(RubyValue::new(RubyData::List(paths.collect()), span))
     }
 
+    /// Calls a method of `File`, `Dir` and similar classes.
     fn file_system(
         &self,
         class: &str,
@@ -170,11 +172,11 @@ impl Evaluator<'_> {
     fn read_file(&self, path: &Path, span: &SourceSpan) -> RubyValue {
         match self.environment.read(path) {
             Ok(text) => RubyValue::text(text, span),
-            Err(why) => RubyValue::raises(format!("{} cannot be read: {why}", path.display()), span),
+            Err(why) => RubyValue::raises(format!("cannot read `{}`: {why}", path.display()), span),
         }
     }
 
-    /// `Gitlab['nginx']`, the same as `nginx`.
+    /// Evaluates `Gitlab['nginx']`, which is the same as `nginx`.
     fn gitlab(&mut self, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
         let setting = match (name, arguments) {
             ("[]", [key]) => key.as_key()?.to_owned(),
@@ -189,7 +191,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `node['cpu']['total']`, one key after the other.
+    /// Evaluates `node['cpu']['total']`, one key at a time.
     fn node(&self, above: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
         let keys: Vec<&str> = match name {
             "[]" | "dig" | "read" | "fetch" => arguments.iter().map(RubyValue::as_key).collect::<Option<_>>()?,
@@ -211,7 +213,7 @@ impl Evaluator<'_> {
                 Err(_) => RubyValue::text(value, span),
             },
             None => {
-                RubyValue::unknown(format!("only Chef knows what node['{}'] is", key.replace('.', "']['")), span)
+                RubyValue::unknown(format!("`node['{}']` is known only to Chef", key.replace('.', "']['")), span)
             }
         }
     }
@@ -230,7 +232,7 @@ fn joined(arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     Some(RubyValue::text(path, span))
 }
 
-/// `JSON.parse(text)`
+/// Evaluates `JSON.parse(text)`.
 fn json(name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     let RubyData::Text(text) = &arguments.first()?.data else { return None };
     let names_are_symbols = match arguments.get(1).map(|options| &options.data) {
@@ -247,11 +249,11 @@ fn json(name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyVa
     Some(match serde_json::from_str::<serde_json::Value>(text) {
         Ok(json) if names_are_symbols => with_symbols(from_json(json, span)),
         Ok(json) => from_json(json, span),
-        Err(why) => RubyValue::raises(format!("this is not JSON: {why}"), span),
+        Err(why) => RubyValue::raises(format!("invalid JSON: {why}"), span),
     })
 }
 
-/// The same with symbols for all keys.
+/// Converts all keys to symbols.
 fn with_symbols(value: RubyValue) -> RubyValue {
     let data = match value.data {
         RubyData::List(items) => RubyData::List(items.into_iter().map(with_symbols).collect()),
@@ -269,7 +271,7 @@ fn with_symbols(value: RubyValue) -> RubyValue {
     RubyValue { data, ..value }
 }
 
-/// `RubyHash.new`, `Array.new(2, 'x')`, `String.new`, `RubyHash[…]`
+/// Evaluates `Hash.new`, `Array.new(2, 'x')`, `String.new`, `Hash[…]` and `String === value`.
 fn created(class: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     let data = match (class, name, arguments) {
         (_, "===", [value]) => RubyData::Flag(is_a(value, class)?),
@@ -290,14 +292,14 @@ fn created(class: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) 
     Some(RubyValue::new(data, span))
 }
 
-/// Whether a name fits a pattern with `*` and `?`.
+/// Returns whether a name matches a pattern with `*` and `?`.
 fn is_like(name: &str, pattern: &str) -> bool {
     let mut escaped = regex::escape(pattern).replace("\\*", ".*").replace("\\?", ".");
     escaped.insert_str(0, "^(?s:");
     Regex::new(&(escaped + ")$")).is_ok_and(|pattern| pattern.is_match(name))
 }
 
-/// The depth of JSON is bounded by its parser.
+/// Converts a JSON value. The JSON parser bounds the depth of the recursion.
 fn from_json(json: serde_json::Value, span: &SourceSpan) -> RubyValue {
     use serde_json::Value as Json;
     let data = match json {
@@ -317,7 +319,7 @@ fn from_json(json: serde_json::Value, span: &SourceSpan) -> RubyValue {
     RubyValue::new(data, span)
 }
 
-/// What Ruby and the package define, as far as it can be asked or compared with.
+/// Built-in constants whose methods are called or that are compared with.
 const CONSTANTS: [&str; 29] = [
     "ENV",
     "File",
@@ -350,5 +352,5 @@ const CONSTANTS: [&str; 29] = [
     "Pathname",
 ];
 
-/// Keys of `node` with more keys below them.
+/// Keys of `node` that contain more keys.
 const NODE_HASHES: [&str; 5] = ["cpu", "memory", "network", "kernel", "network.interfaces"];

@@ -1,4 +1,4 @@
-//! PROXY protocol and `real_ip_*`.
+//! Tests of `proxy_protocol` and `real_ip_*`.
 
 use super::{TWO_HOSTS, config, host, model, problems, report_of};
 use crate::model::ProxyProtocolMode;
@@ -8,8 +8,8 @@ use crate::model::setting_report::SettingVerdict;
 fn real_ip(lines: &str) -> RealIpPolicy {
     let model = model(&format!("external_url 'http://gitlab.example.com'\n{lines}"));
     match &host(&model, "0.0.0.0:80", "gitlab.example.com").client_address {
-        ClientAddressPolicy::RealIp(real_ip) => real_ip.clone(),
-        ClientAddressPolicy::Peer => panic!("nobody is trusted"),
+        ClientAddressPolicy::RealIp(policy) => policy.clone(),
+        ClientAddressPolicy::Peer => panic!("no address is trusted"),
     }
 }
 
@@ -18,7 +18,7 @@ fn header(name: &str) -> RealIpSource {
 }
 
 #[test]
-fn the_header_is_nginx_default_or_the_proxy_protocol_or_the_one_that_is_named() {
+fn source_is_the_named_header_or_the_proxy_protocol_or_x_real_ip() {
     let trusted = "nginx['real_ip_trusted_addresses'] = ['10.0.0.0/8']\n";
     assert_eq!(real_ip(trusted).source, header("X-Real-IP"));
     let proxied = format!("{trusted}nginx['proxy_protocol'] = true\n");
@@ -32,7 +32,7 @@ fn the_header_is_nginx_default_or_the_proxy_protocol_or_the_one_that_is_named() 
 }
 
 #[test]
-fn a_header_that_nobody_may_send_has_no_effect() {
+fn real_ip_header_without_trusted_addresses_has_no_effect() {
     let config = config(&format!("{TWO_HOSTS}nginx['real_ip_header'] = 'X-Forwarded-For'\n"));
     let report = report_of(&config, "nginx.real_ip_header");
     assert_eq!(report.verdict, SettingVerdict::NoEffect);
@@ -40,7 +40,7 @@ fn a_header_that_nobody_may_send_has_no_effect() {
 }
 
 #[test]
-fn one_host_of_a_socket_asks_for_proxy_headers_of_all_and_only_there() {
+fn proxy_protocol_of_one_host_applies_to_its_whole_listener() {
     let text = "external_url 'https://gitlab.example.com'
         mattermost_external_url 'https://chat.example.com'
         mattermost_nginx['proxy_protocol'] = true
@@ -54,7 +54,7 @@ fn one_host_of_a_socket_asks_for_proxy_headers_of_all_and_only_there() {
 }
 
 #[test]
-fn asking_for_the_address_that_is_told_anyway_changes_nothing() {
+fn x_real_ip_with_the_client_address_variable_is_applied() {
     let set = |lines: &str, variable: &str| {
         let header = format!("nginx['proxy_set_headers'] = {{ 'X-Real-IP' => '{variable}' }}\n");
         let config = config(&format!("{TWO_HOSTS}{lines}\n{header}"));
@@ -65,7 +65,7 @@ fn asking_for_the_address_that_is_told_anyway_changes_nothing() {
 }
 
 #[test]
-fn trusted_addresses_are_checked_one_by_one() {
+fn each_trusted_address_is_checked() {
     let list = "['10.0.0.1', 'balancer.internal', 'unix:', '10.0.0.0/33', '0.0.0.0/0']";
     let problems = problems(&format!("{TWO_HOSTS}nginx['real_ip_trusted_addresses'] = {list}\n"));
     for message in [
@@ -79,7 +79,7 @@ fn trusted_addresses_are_checked_one_by_one() {
 }
 
 #[test]
-fn nginx_takes_on_or_off_only() {
+fn real_ip_recursive_other_than_on_or_off_is_an_error() {
     let lines = "nginx['real_ip_trusted_addresses'] = ['10.0.0.1']\nnginx['real_ip_recursive'] = 'true'\n";
     let problems = problems(&format!("{TWO_HOSTS}{lines}"));
     assert!(

@@ -1,4 +1,4 @@
-//! Where settings come from besides the file itself.
+//! Tests of the overrides file and of `gitlab-ctl show-config` output.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,21 +13,23 @@ fn overridden(text: &str, overrides: &'static str) -> GitlabRbConfig {
 }
 
 #[test]
-fn who_obtains_by_the_overrides_is_not_told_to_do_so() {
+fn lets_encrypt_in_the_overrides_causes_no_warning() {
     let off = format!("{TWO_HOSTS}nginx['enable'] = false\n");
     let warnings = overridden(&off, "letsencrypt.enable = true\n").problems.to_string();
     assert!(!warnings.contains("starts the bundled nginx again"), "{warnings}");
 }
 
-fn shown(json: &str) -> GitlabRbConfig {
+fn show_config(json: &str) -> GitlabRbConfig {
     read(Path::new("/etc/gitlab/show-config.json"), json, &TestEnvironment::default())
 }
 
 #[test]
-fn an_override_stands_in_for_what_only_execution_would_tell() {
+fn override_replaces_an_unknown_value() {
     let text = "external_url 'https://gitlab.example.com'\nnginx['listen_port'] = `port`.to_i\n";
     let alone = config(text);
-    assert!(alone.problems.to_string().contains("gatepost-overrides.toml beside it: nginx.listen_port = "));
+    assert!(
+        alone.problems.to_string().contains("gatepost-overrides.toml in the same directory: nginx.listen_port = ")
+    );
     let config = overridden(text, "[nginx]\nlisten_port = 8443\n");
     assert!(config.problems.is_empty(), "{}", config.problems);
     let ports: Vec<_> = config.model.as_ref().unwrap().listeners.iter().map(|it| it.address.port()).collect();
@@ -42,7 +44,7 @@ fn an_override_stands_in_for_what_only_execution_would_tell() {
 }
 
 #[test]
-fn an_override_says_how_the_process_runs() {
+fn overrides_set_process_settings() {
     let process = "[process]\nworkers = 3\nuser = 'proxy'\nlog_level = 'debug'\nshutdown_grace = '5s'\n";
     let model = overridden(TWO_HOSTS, process).model.unwrap();
     assert_eq!(model.process.workers.get(), 3);
@@ -51,7 +53,7 @@ fn an_override_says_how_the_process_runs() {
 }
 
 #[test]
-fn an_override_has_the_words_of_the_file_and_its_last_word() {
+fn overrides_use_the_names_of_the_file_and_are_assigned_last() {
     let overrides = "external_url = 'https://git.example.com'\n[nginx]\nproxy_set_headers = { X-A = 'b' }\n\
                      [nginx.status]\nenable = false\n[gitlab_rails.nginx]\nclient_max_body_size = '1m'\n";
     let config = overridden("external_url 'http://x.example.com'\nnginx['status']['port'] = 1\n", overrides);
@@ -69,7 +71,7 @@ fn an_override_has_the_words_of_the_file_and_its_last_word() {
 }
 
 #[test]
-fn mistakes_in_an_override_are_told_at_their_lines() {
+fn errors_in_the_overrides_are_reported_at_their_lines() {
     let problems = overridden(
         TWO_HOSTS,
         "mattermost_ngnix = {}\nnginx = 5\n[process]\nworker = 1\n[registry]\nx = 2020-01-01\n",
@@ -77,9 +79,9 @@ fn mistakes_in_an_override_are_told_at_their_lines() {
     let problems = problems.problems.to_string();
     for message in [
         "did you mean `mattermost_nginx`?",
-        "`nginx` is a table here",
+        "`nginx` must be a table",
         "did you mean `workers`?",
-        "no setting is a date",
+        "a date is not the value of a setting",
         "gatepost-overrides.toml:4:1",
     ] {
         assert!(problems.contains(message), "{message} is missing:\n{problems}");
@@ -88,8 +90,8 @@ fn mistakes_in_an_override_are_told_at_their_lines() {
 }
 
 #[test]
-fn what_the_package_has_computed_is_read_like_the_file() {
-    let config = shown(
+fn show_config_output_is_read_like_the_file() {
+    let config = show_config(
         r#"{
   "gitlab": {
     "external-url": "https://gitlab.example.com",
@@ -123,26 +125,27 @@ fn what_the_package_has_computed_is_read_like_the_file() {
 }
 
 #[test]
-fn mistakes_in_json_are_told_at_their_places() {
-    let wrong = shown("{\n  \"gitlab\": {\n    \"nginx\": { \"listen_port\": \"é\" }\n  }\n}");
+fn errors_in_json_are_reported_at_their_spans() {
+    let wrong = show_config("{\n  \"gitlab\": {\n    \"nginx\": { \"listen_port\": \"é\" }\n  }\n}");
     assert!(wrong.problems.to_string().contains("show-config.json:3:31"), "{}", wrong.problems);
-    let broken = shown("{ \"nginx\": { \"a\": [1, } }");
-    assert!(broken.problems.to_string().contains("this is not JSON"), "{}", broken.problems);
+    let broken = show_config("{ \"nginx\": { \"a\": [1, } }");
+    assert!(broken.problems.to_string().contains("JSON syntax error"), "{}", broken.problems);
     assert!(broken.model.is_none());
 }
 
 #[test]
-fn a_certificate_that_is_not_there_is_told_where_it_is_asked_for() {
+fn missing_certificate_is_reported_at_its_setting() {
     let text = "external_url 'https://gitlab.example.com'\nnginx['ssl_certificate'] = '/etc/ssl/own.crt'\n";
-    let there = |path| TestEnvironment {
+    let with_file = |path| TestEnvironment {
         files: HashMap::from([(path, "")]),
         only_files: true,
         ..TestEnvironment::default()
     };
-    let absent = config(text).missing_certificates(&there("/etc/gitlab/ssl/gitlab.example.com.key")).to_string();
-    assert!(absent.contains("there is no file /etc/ssl/own.crt"), "{absent}");
-    assert!(absent.contains("gitlab.rb:2:28"), "{absent}");
-    let absent = config(text).missing_certificates(&there("/etc/ssl/own.crt")).to_string();
-    assert!(absent.contains("/etc/gitlab/ssl/gitlab.example.com.key"), "{absent}");
-    assert!(absent.contains("gitlab.rb:1:14"), "{absent}");
+    let missing =
+        config(text).missing_certificates(&with_file("/etc/gitlab/ssl/gitlab.example.com.key")).to_string();
+    assert!(missing.contains("file `/etc/ssl/own.crt` does not exist"), "{missing}");
+    assert!(missing.contains("gitlab.rb:2:28"), "{missing}");
+    let missing = config(text).missing_certificates(&with_file("/etc/ssl/own.crt")).to_string();
+    assert!(missing.contains("/etc/gitlab/ssl/gitlab.example.com.key"), "{missing}");
+    assert!(missing.contains("gitlab.rb:1:14"), "{missing}");
 }

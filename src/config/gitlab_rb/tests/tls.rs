@@ -1,4 +1,4 @@
-//! The `ssl_*` settings: what each means, and what is said where it means something else than in nginx.
+//! Tests of `ssl_*`: the resulting TLS policy, and the reports of differences from nginx.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,15 +11,15 @@ use crate::model::tls::{
     TlsPolicy, TlsVersions,
 };
 
-/// The policy of GitLab's host with these lines.
+/// Returns the TLS policy of GitLab's host with these lines.
 fn policy(lines: &str) -> TlsPolicy {
     let config = config(&file(lines));
     let model = config.model.unwrap_or_else(|| panic!("{}", config.problems));
-    let (_, tls_settings) = model.all_tls_settings().next().unwrap();
-    tls_settings.policy.clone()
+    let (_, settings) = model.all_tls_settings().next().unwrap();
+    settings.policy.clone()
 }
 
-/// Verdict and reason of the last line.
+/// Returns verdict and reason of the last line.
 fn verdict(lines: &str) -> (SettingVerdict, String) {
     let report = config(&file(lines)).reports.pop().unwrap();
     (report.verdict, report.reason)
@@ -29,12 +29,12 @@ fn file(lines: &str) -> String {
     format!("external_url 'https://gitlab.example.com'\n{lines}\n")
 }
 
-fn of_tls12(policy: &TlsPolicy) -> Vec<&'static str> {
+fn tls12_suites(policy: &TlsPolicy) -> Vec<&'static str> {
     policy.suites.iter().filter(|suite| !suite.is_of_tls13()).map(|suite| suite.name()).collect()
 }
 
 #[test]
-fn without_a_word_everything_that_exists_is_offered() {
+fn defaults_are_all_suites_and_groups() {
     let policy = policy("");
     assert_eq!(policy.suites, CipherSuite::ALL);
     assert_eq!(policy.groups, NamedGroup::ALL);
@@ -43,17 +43,17 @@ fn without_a_word_everything_that_exists_is_offered() {
 }
 
 #[test]
-fn a_cipher_string_chooses_suites_of_tls_1_2() {
+fn cipher_string_selects_tls_1_2_suites() {
     let lines = "nginx['ssl_ciphers'] = 'ECDHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES256-GCM-SHA384:AES128+aRSA'";
     let policy = policy(lines);
-    assert_eq!(of_tls12(&policy), ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256"]);
+    assert_eq!(tls12_suites(&policy), ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256"]);
     assert_eq!(policy.suites.len(), 5);
     let note = "there is nothing here of DHE-RSA-AES256-GCM-SHA384".to_owned();
     assert_eq!(verdict(lines), (SettingVerdict::Applied, note));
 }
 
 #[test]
-fn a_cipher_string_that_leaves_nothing_leaves_tls_1_3_or_is_an_error() {
+fn cipher_string_without_a_known_suite_disables_tls_1_2() {
     let nothing = "nginx['ssl_ciphers'] = 'AES256-SHA'";
     assert_eq!(policy(nothing).versions, TlsVersions::Tls13Only);
     assert!(problems(&file(nothing)).contains("only TLS 1.3 is offered"));
@@ -64,7 +64,7 @@ fn a_cipher_string_that_leaves_nothing_leaves_tls_1_3_or_is_an_error() {
 }
 
 #[test]
-fn the_order_of_suites_and_the_groups_can_be_chosen() {
+fn cipher_preference_and_groups_are_applied() {
     assert_eq!(policy("nginx['ssl_prefer_server_ciphers'] = 'on'").order, CipherPreference::Server);
     let lines = "nginx['ssl_ecdh_curve'] = 'secp521r1:prime256v1:X25519'";
     assert_eq!(policy(lines).groups, [NamedGroup::X25519, NamedGroup::P256]);
@@ -74,7 +74,7 @@ fn the_order_of_suites_and_the_groups_can_be_chosen() {
 }
 
 #[test]
-fn sessions_are_resumed_as_far_as_the_file_allows() {
+fn session_settings_select_tickets_a_cache_or_none() {
     let resumption = |lines: &str| policy(lines).resumption;
     let sessions = |count| SessionResumption::Sessions(NonZeroUsize::new(count).unwrap());
     assert_eq!(resumption("nginx['ssl_session_tickets'] = 'on'"), SessionResumption::Tickets);
@@ -87,13 +87,13 @@ fn sessions_are_resumed_as_far_as_the_file_allows() {
 }
 
 #[test]
-fn commands_for_openssl_are_obeyed_where_there_is_something_alike() {
+fn ssl_conf_command_is_applied_where_supported() {
     let policy = policy(
         "nginx['ssl_conf_command'] = ['Ciphersuites TLS_CHACHA20_POLY1305_SHA256', 'Options ServerPreference',
             'Groups X25519:P-384', 'CipherString AES256+aRSA', 'MinProtocol TLSv1.2']",
     );
     assert_eq!(policy.suites[0].name(), "TLS_CHACHA20_POLY1305_SHA256");
-    assert_eq!(of_tls12(&policy), ["ECDHE-RSA-AES256-GCM-SHA384"]);
+    assert_eq!(tls12_suites(&policy), ["ECDHE-RSA-AES256-GCM-SHA384"]);
     assert_eq!(policy.suites.len(), 2);
     assert_eq!(policy.order, CipherPreference::Server);
     assert_eq!(policy.groups, [NamedGroup::X25519, NamedGroup::P384]);
@@ -103,7 +103,7 @@ fn commands_for_openssl_are_obeyed_where_there_is_something_alike() {
 }
 
 #[test]
-fn clients_are_asked_for_certificates() {
+fn ssl_verify_client_selects_the_client_certificate_mode() {
     let lines = "nginx['ssl_client_certificate'] = '/etc/ca.pem'\nnginx['ssl_verify_client'] =";
     let verify = |demand, depth| {
         ClientAuth::Verify(ClientAuthPolicy { demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
@@ -116,7 +116,7 @@ fn clients_are_asked_for_certificates() {
 }
 
 #[test]
-fn what_cannot_be_verified_is_not_served() {
+fn invalid_client_certificate_settings_are_errors() {
     for lines in [
         "nginx['ssl_verify_client'] = 'on'",
         "nginx['ssl_verify_client'] = 'optional_no_ca'; nginx['ssl_client_certificate'] = '/etc/ca.pem'",
@@ -129,7 +129,7 @@ fn what_cannot_be_verified_is_not_served() {
 }
 
 #[test]
-fn smartcards_have_a_port_of_their_own_that_asks_for_certificates() {
+fn smartcard_port_requires_client_certificates() {
     let config = config(&file("nginx['ssl_session_tickets'] = 'off'; gitlab_rails['smartcard_enabled'] = true"));
     let model = config.model.unwrap_or_else(|| panic!("{}", config.problems));
     let name = "gitlab.example.com";
@@ -152,7 +152,7 @@ fn smartcards_have_a_port_of_their_own_that_asks_for_certificates() {
 }
 
 #[test]
-fn the_port_and_the_name_for_smartcards_can_be_chosen() {
+fn smartcard_port_and_name_are_applied() {
     let lines = "gitlab_rails['smartcard_enabled'] = true
         gitlab_rails['smartcard_client_certificate_required_host'] = 'cards.example.com'
         gitlab_rails['smartcard_client_certificate_required_port'] = 4444";
@@ -163,7 +163,7 @@ fn the_port_and_the_name_for_smartcards_can_be_chosen() {
 }
 
 #[test]
-fn on_a_plain_host_they_have_no_effect() {
+fn tls_settings_of_a_plain_host_have_no_effect() {
     let text = "external_url 'http://gitlab.example.com'\nnginx['ssl_verify_client'] = 'on'\n";
     let report = config(text).reports.pop().unwrap();
     assert_eq!((report.verdict, report.line), (SettingVerdict::NoEffect, Some(2)));

@@ -1,4 +1,4 @@
-//! What is said about mistakes: verdicts that fit, and directions that lead somewhere.
+//! Tests of verdicts and messages for incorrect settings.
 
 use super::{config, problems, report_of};
 use crate::model::setting_report::SettingVerdict;
@@ -6,7 +6,7 @@ use crate::model::setting_report::SettingVerdict;
 const GITLAB: &str = "external_url 'https://gitlab.example.com'\n";
 
 #[test]
-fn a_setting_with_an_error_somewhere_in_it_is_not_called_applied() {
+fn setting_with_an_error_in_its_value_is_refused() {
     let config = config(&format!(
         "{GITLAB}nginx['listen_addresses'] = ['*', 'eth0']\nnginx['proxy_set_headers'] = {{ 'X' => 5 }}\n\
          gitlab_kas_external_url 'wss://kas.example.com'\ngitlab_kas['listen_websocket'] = false\n"
@@ -18,53 +18,53 @@ fn a_setting_with_an_error_somewhere_in_it_is_not_called_applied() {
 }
 
 #[test]
-fn a_text_that_could_have_been_right_is_told_as_it_is() {
+fn invalid_string_is_quoted_in_the_error() {
     let problems = problems(&format!(
         "{GITLAB}nginx['client_max_body_size'] = '250 M'\nnginx['listen_port'] = 'https'\n\
          nginx['proxy_read_timeout'] = '5 minutes'\n"
     ));
     for message in [
-        "`nginx['client_max_body_size']` takes a size, and '250 M' is none",
-        "`nginx['listen_port']` takes a port, and 'https' is none",
-        "`nginx['proxy_read_timeout']` takes a time, and '5 minutes' is none",
+        "`nginx['client_max_body_size']` must be a size, not `250 M`",
+        "`nginx['listen_port']` must be a port, not `https`",
+        "`nginx['proxy_read_timeout']` must be a time, not `5 minutes`",
     ] {
         assert!(problems.contains(message), "{message} is missing:\n{problems}");
     }
 }
 
 #[test]
-fn a_text_in_place_of_a_list_is_shown_as_a_list() {
+fn string_instead_of_an_array_is_shown_as_an_array() {
     let problems = problems(&format!("{GITLAB}nginx['listen_addresses'] = '127.0.0.1'\n"));
     assert!(problems.contains("write it in brackets: ['127.0.0.1']"), "{problems}");
 }
 
 #[test]
-fn a_local_variable_called_like_a_hash_is_told_how_to_set_its_keys() {
+fn local_variable_named_like_a_hash_suggests_setting_its_keys() {
     let problems = problems(&format!("{GITLAB}nginx = {{ 'listen_port' => 8080 }}\n"));
-    assert!(problems.contains("write nginx['…'] = …"), "{problems}");
-    assert!(!problems.contains("leave the `=` out"), "{problems}");
+    assert!(problems.contains("write `nginx['…'] = …`"), "{problems}");
+    assert!(!problems.contains("remove the `=`"), "{problems}");
 }
 
 #[test]
-fn the_hash_called_gitlab_is_taken_for_gitlab_rails() {
+fn unknown_hash_gitlab_suggests_gitlab_rails() {
     let problems = problems(&format!("{GITLAB}gitlab['nginx']['listen_port'] = 1\n"));
     assert!(problems.contains("did you mean `gitlab_rails`?"), "{problems}");
 }
 
 #[test]
-fn a_header_that_has_no_possible_name_is_an_error() {
+fn invalid_header_name_is_an_error() {
     let problems = problems(&format!("{GITLAB}nginx['proxy_set_headers'] = {{ 'Bad Name' => 'x' }}\n"));
     assert!(problems.contains("`Bad Name` cannot be changed"), "{problems}");
 }
 
 #[test]
-fn a_referrer_policy_that_no_header_can_hold_is_an_error() {
+fn referrer_policy_that_is_no_header_value_is_refused() {
     let config = config(&format!("{GITLAB}nginx['referrer_policy'] = \"a\\nb\"\n"));
     assert_eq!(report_of(&config, "nginx.referrer_policy").verdict, SettingVerdict::Refused);
 }
 
 #[test]
-fn a_host_whose_redirect_meets_itself_is_told_so() {
+fn redirect_to_the_same_address_is_an_error() {
     let problems = problems(&format!(
         "{GITLAB}nginx['redirect_http_to_https'] = true\nnginx['redirect_http_to_https_port'] = 443\n"
     ));
@@ -72,14 +72,14 @@ fn a_host_whose_redirect_meets_itself_is_told_so() {
 }
 
 #[test]
-fn an_unknown_key_that_is_set_twice_is_told_as_unknown() {
+fn unknown_key_that_is_set_twice_is_reported_as_unknown() {
     let problems = problems(&format!("{GITLAB}nginx['listen_prot'] = 1\nnginx['listen_prot'] = 2\n"));
-    assert!(!problems.contains("set again"), "{problems}");
-    assert!(problems.contains("listen_port is near"), "{problems}");
+    assert!(!problems.contains("overridden"), "{problems}");
+    assert!(problems.contains("did you mean `listen_port`?"), "{problems}");
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_where_it_is_set() {
+fn port_conflict_is_reported_at_its_setting() {
     let config = config(&format!(
         "{GITLAB}registry_external_url 'https://registry.example.com'\nregistry_nginx['listen_port'] = 5000\n"
     ));
@@ -89,14 +89,14 @@ fn a_port_that_is_taken_is_told_where_it_is_set() {
 }
 
 #[test]
-fn a_number_that_is_no_size_or_port_is_told_as_it_is() {
+fn invalid_number_is_quoted_in_the_error() {
     let problems = problems(&format!("{GITLAB}nginx['client_max_body_size'] = -1\nnginx['listen_port'] = 0\n"));
-    assert!(problems.contains("takes a size, and '-1' is none"), "{problems}");
-    assert!(problems.contains("takes a port, and '0' is none"), "{problems}");
+    assert!(problems.contains("must be a size, not `-1`"), "{problems}");
+    assert!(problems.contains("must be a port, not `0`"), "{problems}");
 }
 
 #[test]
-fn hosts_that_are_set_in_one_loop_are_told_apart_by_name() {
+fn errors_about_hosts_set_in_one_loop_name_the_host() {
     let problems = problems(
         "external_url 'https://gitlab.example.com'\nmattermost_external_url 'https://chat.example.com'\n\
          [nginx, mattermost_nginx].each { |v| v['listen_addresses'] = ['127.0.0.1'] }\nnginx['proxy_protocol'] = true\n",
@@ -109,7 +109,7 @@ fn hosts_that_are_set_in_one_loop_are_told_apart_by_name() {
 }
 
 #[test]
-fn addresses_that_pages_has_for_itself_are_not_the_proxys() {
+fn address_of_pages_itself_is_a_conflict() {
     let pages = format!(
         "{GITLAB}gitlab_pages['external_https'] = ['192.0.2.2:443']\n\
          pages_external_url 'http://pages.example.com'\n"
@@ -127,7 +127,7 @@ fn addresses_that_pages_has_for_itself_are_not_the_proxys() {
 }
 
 #[test]
-fn the_port_of_puma_is_warned_of_where_puma_runs() {
+fn port_of_puma_is_a_warning_if_puma_runs() {
     let on_8080 = format!("{GITLAB}nginx['listen_port'] = 8080\n");
     assert!(problems(&on_8080).contains("Puma usually listens on 127.0.0.1:8080"));
     for apart in ["puma['port'] = 8090", "puma['enable'] = false", "nginx['listen_addresses'] = ['192.0.2.1']"] {
@@ -137,10 +137,10 @@ fn the_port_of_puma_is_warned_of_where_puma_runs() {
 }
 
 #[test]
-fn nginx_text_under_the_key_of_another_host_is_told_its_own_key() {
+fn nginx_text_under_the_key_of_another_host_names_the_right_key() {
     let config = config(&format!("{GITLAB}mattermost_nginx['custom_gitlab_server_config'] = 'deny all;'\n"));
     let report = report_of(&config, "mattermost_nginx.custom_gitlab_server_config");
     assert_eq!(report.verdict, SettingVerdict::NoEffect);
     assert!(report.reason.contains("custom_gitlab_mattermost_server_config"), "{}", report.reason);
-    assert!(config.problems.to_string().contains("sets nothing for this host"), "{}", config.problems);
+    assert!(config.problems.to_string().contains("has no effect for this host"), "{}", config.problems);
 }
