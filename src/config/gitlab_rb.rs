@@ -116,7 +116,7 @@ fn is_within(report: &SettingReport, setting: &str) -> bool {
 pub fn load(path: &Path, environment: &dyn Environment) -> GitlabRbConfig {
     match environment.read(path) {
         Ok(text) => read(path, &text, environment),
-        Err(why) => failed(super::diagnostic::unreadable(path, &why)),
+        Err(error) => failed(super::diagnostic::unreadable(path, &error)),
     }
 }
 
@@ -129,7 +129,7 @@ pub fn load(path: &Path, environment: &dyn Environment) -> GitlabRbConfig {
 /// use gatepost::config::gitlab_rb::{self, environment::SystemEnvironment};
 ///
 /// let text = "external_url 'http://gitlab.example.com'\nnginx['listen_addresses'] = ['127.0.0.1']\n";
-/// let config = gitlab_rb::read(Path::new("/etc/gitlab/gitlab.rb"), text, &SystemEnvironment);
+/// let config = gitlab_rb::read(Path::new("gitlab.rb"), text, &SystemEnvironment);
 /// assert!(!config.problems.has_errors());
 /// assert!(config.model.is_some());
 /// assert_eq!(config.reports[1].key, "nginx.listen_addresses");
@@ -140,9 +140,10 @@ pub fn read(path: &Path, text: &str, environment: &dyn Environment) -> GitlabRbC
         Ok(None) => {
             failed(Diagnostic::error(&whole_file(path), "cannot parse this file: the Ruby parser panicked"))
         }
-        Err(why) => {
-            failed(Diagnostic::error(&whole_file(path), format!("cannot start a thread to parse this file: {why}")))
-        }
+        Err(error) => failed(Diagnostic::error(
+            &whole_file(path),
+            format!("cannot start a thread to parse this file: {error}"),
+        )),
     }
 }
 
@@ -165,7 +166,7 @@ fn evaluate(path: &Path, text: &str, environment: &dyn Environment) -> GitlabRbC
     let with_files = document.hosts.iter().filter(|host| !host.settings.acme.value_or(false));
     let certificates = with_files.flat_map(|host| [host.certificate.as_set(), host.certificate_key.as_set()]);
     let certificates = certificates.flatten().flat_map(|paths| paths.value.iter().cloned()).collect();
-    GitlabRbConfig { model: model.filter(|_| !problems.has_errors()), reports: reports, problems, certificates }
+    GitlabRbConfig { model: model.filter(|_| !problems.has_errors()), reports, problems, certificates }
 }
 
 fn evaluate_ruby(

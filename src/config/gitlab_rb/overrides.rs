@@ -33,9 +33,9 @@ pub(super) fn apply(
     let path = path.with_file_name(FILE_NAME);
     match environment.read(&path) {
         Ok(text) => OverridesReader { source: &SourceFile::new(&path, text), settings, problems }.read(),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => ProcessSection::default(),
-        Err(why) => {
-            problems.push(crate::config::diagnostic::unreadable(&path, &why));
+        Err(error) if error.kind() == io::ErrorKind::NotFound => ProcessSection::default(),
+        Err(error) => {
+            problems.push(crate::config::diagnostic::unreadable(&path, &error));
             ProcessSection::default()
         }
     }

@@ -26,8 +26,8 @@ pub(super) fn read(source: &Arc<SourceFile>, problems: &mut Diagnostics) -> Assi
     let document = ShowConfigReader { source };
     match document.members(source.text()) {
         Ok(members) => document.hashes(members, &mut settings),
-        Err(why) => {
-            let error = Diagnostic::error(&document.error_span(&why), format!("JSON syntax error: {why}"));
+        Err(error) => {
+            let error = Diagnostic::error(&document.error_span(&error), format!("JSON syntax error: {error}"));
             problems
                 .push(error.help("save the output of `gitlab-ctl show-config`, from the first brace to the last"));
         }
@@ -90,7 +90,7 @@ impl<'s> ShowConfigReader<'s> {
         };
         match data {
             Ok(data) => RubyValue::new(data, &span),
-            Err(why) => RubyValue::unknown(format!("invalid JSON: {why}"), &span),
+            Err(error) => RubyValue::unknown(format!("invalid JSON: {error}"), &span),
         }
     }
 

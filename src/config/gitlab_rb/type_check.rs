@@ -45,7 +45,9 @@ fn check_section(section: &SectionRef, problems: &mut Diagnostics) {
 fn not_a_hash(path: &[String], entry: &HashEntry) -> Diagnostic {
     let name = setting_name(path);
     match entry.value.as_unknown() {
-        Some(unknown) => Diagnostic::error(&unknown.span, format!("`{name}` cannot be evaluated: {}", unknown.why)),
+        Some(unknown) => {
+            Diagnostic::error(&unknown.span, format!("`{name}` cannot be evaluated: {}", unknown.reason))
+        }
         None => {
             Diagnostic::error(&entry.value.span, format!("`{name}` must be a hash, not {}", entry.value.kind()))
         }
@@ -89,7 +91,7 @@ fn check_entry(spec: &SettingSpec, path: &[String], entry: &HashEntry, problems:
 ///
 /// [`super::report`] finds it by its message, which starts with the setting in backticks.
 fn unknown_value(path: &[String], unknown: &UnknownValue) -> Diagnostic {
-    let message = format!("`{}` cannot be evaluated: {}", setting_name(path), unknown.why);
+    let message = format!("`{}` cannot be evaluated: {}", setting_name(path), unknown.reason);
     let error = Diagnostic::error(&unknown.span, message);
     match unknown.cause {
         UnknownCause::NotExecuted => error

@@ -154,7 +154,7 @@ impl Evaluator<'_> {
     /// Returns the value; unknown if it is not certain that the assignment is executed.
     pub(super) fn uncertain(&self, value: RubyValue) -> RubyValue {
         match &self.uncertainty {
-            Some(why) => RubyValue::new(RubyData::Unknown(why.clone()), &value.span),
+            Some(reason) => RubyValue::new(RubyData::Unknown(reason.clone()), &value.span),
             None => value,
         }
     }
@@ -220,8 +220,8 @@ impl Evaluator<'_> {
         match key.to_text() {
             Some(key) => self.settings.assign(section, &key, value, span),
             None => {
-                let why = RubyValue::unknown("an unknown key is set here", span);
-                section.borrow_mut().tainted = Some(RubyValue { span: span.clone(), ..why });
+                let reason = RubyValue::unknown("an unknown key is set here", span);
+                section.borrow_mut().tainted = Some(RubyValue { span: span.clone(), ..reason });
             }
         }
     }

@@ -45,8 +45,8 @@ impl Evaluator<'_> {
             }
             _ => {
                 let value = RubyValue::unknown("requires executing this block", &self.span_of(node));
-                if let Some(why) = value.as_unknown() {
-                    self.run_speculatively(why, &block);
+                if let Some(reason) = value.as_unknown() {
+                    self.run_speculatively(reason, &block);
                 }
                 value
             }
@@ -239,8 +239,8 @@ impl Evaluator<'_> {
     fn iterate(&mut self, receiver: &RubyValue, name: &str, block: &RubyBlock<'_>, span: &SourceSpan) -> RubyValue {
         let Some(elements) = elements(receiver, name) else {
             let value = RubyValue::unknown(format!("requires executing `{name}` with a block"), span);
-            if let Some(why) = value.as_unknown() {
-                self.run_speculatively(why, block);
+            if let Some(reason) = value.as_unknown() {
+                self.run_speculatively(reason, block);
             }
             return value;
         };
@@ -297,15 +297,15 @@ impl Evaluator<'_> {
     }
 
     /// Evaluates a block once with unknown arguments, because its calls are unknown.
-    pub(super) fn run_speculatively(&mut self, why: &UnknownValue, block: &RubyBlock<'_>) {
+    pub(super) fn run_speculatively(&mut self, reason: &UnknownValue, block: &RubyBlock<'_>) {
         let count = match block {
             RubyBlock::Code { parameters, .. } => parameters.len(),
             RubyBlock::Numbered(count, _) => *count,
             RubyBlock::Method(_) | RubyBlock::Opaque => return,
         };
-        let unknown = RubyValue::new(RubyData::Unknown(why.clone()), &why.span);
+        let unknown = RubyValue::new(RubyData::Unknown(reason.clone()), &reason.span);
         let arguments = vec![unknown; count.max(1)];
-        self.speculative(why, |this| drop(this.run(block, arguments, &why.span)));
+        self.speculative(reason, |this| drop(this.run(block, arguments, &reason.span)));
     }
 
     /// Evaluates `for x in list`.
@@ -317,9 +317,9 @@ impl Evaluator<'_> {
         span: &SourceSpan,
     ) -> RubyValue {
         let Some(elements) = elements(&items, "each") else {
-            let why = RubyValue::unknown("requires executing this loop", span);
-            if let Some(why) = items.as_unknown().or(why.as_unknown()) {
-                self.speculative(why, |this| drop(this.optional(body, span)));
+            let reason = RubyValue::unknown("requires executing this loop", span);
+            if let Some(reason) = items.as_unknown().or(reason.as_unknown()) {
+                self.speculative(reason, |this| drop(this.optional(body, span)));
             }
             return items;
         };

@@ -125,8 +125,8 @@ impl Evaluator<'_> {
 
     fn unknown_call(&mut self, name: &str, block: Option<&RubyBlock<'_>>, span: &SourceSpan) -> RubyValue {
         let value = RubyValue::unknown(format!("requires executing `{name}`"), span);
-        if let (Some(why), Some(block)) = (value.as_unknown(), block) {
-            self.run_speculatively(why, block);
+        if let (Some(reason), Some(block)) = (value.as_unknown(), block) {
+            self.run_speculatively(reason, block);
         }
         value
     }
@@ -174,8 +174,8 @@ impl Evaluator<'_> {
                 let source = SourceFile::new(path, text);
                 self.file(&source);
             }
-            Err(why) => {
-                let message = format!("cannot read `{}`: {why}", path.display());
+            Err(error) => {
+                let message = format!("cannot read `{}`: {error}", path.display());
                 self.problems.push(Diagnostic::error(span, message).help("correct the path, or remove the line"));
             }
         }

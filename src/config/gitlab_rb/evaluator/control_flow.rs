@@ -60,9 +60,9 @@ impl Evaluator<'_> {
         match (condition.truth(), condition.as_unknown()) {
             (Some(true), _) => self.optional(yes, span),
             (Some(false), _) => self.optional(no, span),
-            (None, Some(why)) => {
+            (None, Some(reason)) => {
                 for branch in [yes, no].into_iter().flatten() {
-                    self.speculative(why, |this| drop(this.eval(branch)));
+                    self.speculative(reason, |this| drop(this.eval(branch)));
                 }
                 condition
             }
@@ -76,8 +76,8 @@ impl Evaluator<'_> {
         match (first.truth(), first.as_unknown()) {
             (Some(truth), _) if truth == enough => first,
             (Some(_), _) => self.eval(second),
-            (None, Some(why)) => {
-                self.speculative(why, |this| drop(this.eval(second)));
+            (None, Some(reason)) => {
+                self.speculative(reason, |this| drop(this.eval(second)));
                 first
             }
             (None, None) => first,
@@ -124,15 +124,15 @@ impl Evaluator<'_> {
         span: &SourceSpan,
     ) -> RubyValue {
         let unknown = RubyValue::unknown("this comparison is not supported", span);
-        let Some(why) = subject.as_unknown().or(unknown.as_unknown()) else { return unknown };
+        let Some(reason) = subject.as_unknown().or(unknown.as_unknown()) else { return unknown };
         let bodies = case.when_bodies[from..].iter().filter_map(|when| match when {
             Node::When(it) => it.body.as_deref(),
             _ => None,
         });
         for body in bodies.chain(case.else_body.as_deref()) {
-            self.speculative(why, |this| drop(this.eval(body)));
+            self.speculative(reason, |this| drop(this.eval(body)));
         }
-        RubyValue::new(RubyData::Unknown(why.clone()), span)
+        RubyValue::new(RubyData::Unknown(reason.clone()), span)
     }
 
     /// Evaluates a body with a `rescue`. The body ends at the first value for which Ruby raises an exception.
@@ -148,7 +148,7 @@ impl Evaluator<'_> {
             self.rescue_depth -= 1;
             match value.find_unknown() {
                 Some(unknown) if unknown.cause == UnknownCause::Raises => return self.rescue_handler(rescue, span),
-                Some(why) => self.speculative(&why, |this| drop(this.rescue_handler(rescue, span))),
+                Some(reason) => self.speculative(&reason, |this| drop(this.rescue_handler(rescue, span))),
                 None => {}
             }
             if !matches!(self.flow, ControlFlow::Normal) {
@@ -207,8 +207,8 @@ impl Evaluator<'_> {
     /// Evaluates the body of a loop without a known number of rounds once, speculatively.
     fn unbounded_loop(&mut self, body: Option<&Node>, span: &SourceSpan) -> RubyValue {
         let value = RubyValue::unknown("requires executing a loop without a list", span);
-        if let (Some(why), Some(body)) = (value.as_unknown(), body) {
-            self.speculative(why, |this| drop(this.eval(body)));
+        if let (Some(reason), Some(body)) = (value.as_unknown(), body) {
+            self.speculative(reason, |this| drop(this.eval(body)));
         }
         value
     }

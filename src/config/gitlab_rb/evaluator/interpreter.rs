@@ -175,8 +175,8 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Evaluates code whose condition is unknown; everything it sets becomes unknown.
-    pub(crate) fn speculative(&mut self, why: &UnknownValue, work: impl FnOnce(&mut Self)) {
-        let outer = self.uncertainty.replace(why.clone());
+    pub(crate) fn speculative(&mut self, reason: &UnknownValue, work: impl FnOnce(&mut Self)) {
+        let outer = self.uncertainty.replace(reason.clone());
         work(self);
         match self.flow {
             ControlFlow::Normal => self.uncertainty = outer,
@@ -193,14 +193,14 @@ impl<'a> Evaluator<'a> {
     /// Reports that the file exceeds a limit, once for each limit.
     pub(super) fn limit_error(&mut self, node: &Node) -> RubyValue {
         let span = self.span_of(node);
-        let why = match self.budget {
+        let reason = match self.budget {
             0 => format!("evaluation needs more than {} MiB of memory", BUDGET >> 20),
             _ => format!("expressions are nested more than {MAX_DEPTH} levels deep"),
         };
-        if !self.problems.iter().any(|known| known.message == why) {
-            self.problems.push(Diagnostic::error(&span, &why).help("write the values as literals"));
+        if !self.problems.iter().any(|known| known.message == reason) {
+            self.problems.push(Diagnostic::error(&span, &reason).help("write the values as literals"));
         }
-        RubyValue::raises(why, &span)
+        RubyValue::raises(reason, &span)
     }
 }
 

@@ -67,12 +67,12 @@ impl Evaluator<'_> {
         block: Option<&RubyBlock<'_>>,
         span: &SourceSpan,
     ) -> RubyValue {
-        if let RubyData::Unknown(why) = &receiver.data {
-            let why = why.clone();
+        if let RubyData::Unknown(reason) = &receiver.data {
+            let reason = reason.clone();
             if let Some(block) = block {
-                self.run_speculatively(&why, block);
+                self.run_speculatively(&reason, block);
             }
-            return RubyValue::new(RubyData::Unknown(why), span);
+            return RubyValue::new(RubyData::Unknown(reason), span);
         }
         if let Some(block) = block {
             return self.call_block(receiver, (name, arguments), block, span);

@@ -104,10 +104,10 @@ impl Evaluator<'_> {
                 return removed.unwrap_or_else(|| RubyValue::nil(span));
             }
             ("<<" | "push" | "concat" | "append" | "unshift", _) if section.borrow().is_empty() => {
-                let why = format!(
+                let reason = format!(
                     "reading a key that was never set returns an empty hash, which has no `{name}`; write `= [...]`"
                 );
-                self.store(receiver, RubyValue::raises(why, span));
+                self.store(receiver, RubyValue::raises(reason, span));
             }
             _ => {
                 section.borrow_mut().tainted = Some(RubyValue::unknown(format!("`{name}` changes this hash"), span))

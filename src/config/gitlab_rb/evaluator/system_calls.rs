@@ -172,7 +172,7 @@ impl Evaluator<'_> {
     fn read_file(&self, path: &Path, span: &SourceSpan) -> RubyValue {
         match self.environment.read(path) {
             Ok(text) => RubyValue::text(text, span),
-            Err(why) => RubyValue::raises(format!("cannot read `{}`: {why}", path.display()), span),
+            Err(error) => RubyValue::raises(format!("cannot read `{}`: {error}", path.display()), span),
         }
     }
 
@@ -249,7 +249,7 @@ fn json(name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyVa
     Some(match serde_json::from_str::<serde_json::Value>(text) {
         Ok(json) if names_are_symbols => with_symbols(from_json(json, span)),
         Ok(json) => from_json(json, span),
-        Err(why) => RubyValue::raises(format!("invalid JSON: {why}"), span),
+        Err(error) => RubyValue::raises(format!("invalid JSON: {error}"), span),
     })
 }
 

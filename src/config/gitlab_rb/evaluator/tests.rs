@@ -81,7 +81,9 @@ fn setting(text: &str, path: &[&str]) -> Json {
     evaluated(text, |settings, problems| {
         assert!(!problems.has_errors(), "{text}\n{problems}");
         let value = settings.entry(path).unwrap_or_else(|| panic!("{path:?} is not set by\n{text}")).value;
-        value.find_unknown().map_or_else(|| value.to_json(), |unknown| json!(format!("unknown: {}", unknown.why)))
+        value
+            .find_unknown()
+            .map_or_else(|| value.to_json(), |unknown| json!(format!("unknown: {}", unknown.reason)))
     })
 }
 

@@ -30,7 +30,7 @@ pub(super) fn load(text: &str, span: &SourceSpan) -> RubyValue {
             Ok((Event::StreamStart | Event::DocumentStart(_), _)) => continue,
             Ok((Event::StreamEnd | Event::DocumentEnd, _)) => return RubyValue::new(RubyData::Flag(false), span),
             Ok(_) => None,
-            Err(why) => return RubyValue::raises(format!("invalid YAML: {why}"), span),
+            Err(error) => return RubyValue::raises(format!("invalid YAML: {error}"), span),
         };
         let Some(data) = done else { return RubyValue::unknown("requires Ruby's YAML parser", span) };
         let value = RubyValue::new(data, span);

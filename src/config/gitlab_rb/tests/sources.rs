@@ -45,7 +45,7 @@ fn override_replaces_an_unknown_value() {
 
 #[test]
 fn overrides_set_process_settings() {
-    let process = "[process]\nworkers = 3\nuser = 'proxy'\nlog_level = 'debug'\nshutdown_grace = '5s'\n";
+    let process = "[process]\nworkers = 3\nuser = 'proxy'\nlog_level = 'debug'\nshutdown_timeout = '5s'\n";
     let model = overridden(TWO_HOSTS, process).model.unwrap();
     assert_eq!(model.process.workers.get(), 3);
     assert_eq!(model.process.user.as_deref(), Some("proxy"));

@@ -52,7 +52,7 @@ pub(in crate::config::gitlab_rb) struct RegexpMatch {
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) struct UnknownValue {
     /// The reason; completes the sentence "… cannot be evaluated: ".
-    pub(in crate::config::gitlab_rb) why: String,
+    pub(in crate::config::gitlab_rb) reason: String,
     /// The span of the first unknown value, from which others are derived.
     pub(in crate::config::gitlab_rb) span: SourceSpan,
     pub(in crate::config::gitlab_rb) cause: UnknownCause,
@@ -108,14 +108,14 @@ impl RubyValue {
     }
 
     /// Creates a value that only execution could compute.
-    pub(in crate::config::gitlab_rb) fn unknown(why: impl Into<String>, span: &SourceSpan) -> RubyValue {
-        let unknown = UnknownValue { why: why.into(), span: span.clone(), cause: UnknownCause::NotExecuted };
+    pub(in crate::config::gitlab_rb) fn unknown(reason: impl Into<String>, span: &SourceSpan) -> RubyValue {
+        let unknown = UnknownValue { reason: reason.into(), span: span.clone(), cause: UnknownCause::NotExecuted };
         RubyValue::new(RubyData::Unknown(unknown), span)
     }
 
     /// Creates the unknown value of an expression for which Ruby raises an exception.
-    pub(in crate::config::gitlab_rb) fn raises(why: impl Into<String>, span: &SourceSpan) -> RubyValue {
-        let unknown = UnknownValue { why: why.into(), span: span.clone(), cause: UnknownCause::Raises };
+    pub(in crate::config::gitlab_rb) fn raises(reason: impl Into<String>, span: &SourceSpan) -> RubyValue {
+        let unknown = UnknownValue { reason: reason.into(), span: span.clone(), cause: UnknownCause::Raises };
         RubyValue::new(RubyData::Unknown(unknown), span)
     }
 
