@@ -102,7 +102,7 @@ impl Evaluator<'_> {
                     RubyData::Nil => {}
                     _ => return RubyValue::unknown("the splatted value is not a plain hash", span),
                 },
-                _ => return RubyValue::unknown("the splatted value is not a plain hash", span),
+                _ => return RubyValue::unknown("this element of a hash is not supported", span),
             }
         }
         RubyValue::new(RubyData::Hash(RubyHash::from_pairs(pairs)), span)
