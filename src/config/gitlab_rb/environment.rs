@@ -1,9 +1,10 @@
 //! What a `gitlab.rb` can see of its machine: the environment, files, and what Chef knows as `node`.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+
+use crate::sys::files;
 
 /// Everything outside the file that its meaning depends on.
 pub trait Environment: Sync {
@@ -44,13 +45,8 @@ impl Environment for SystemEnvironment {
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {
-        let mut text = String::new();
-        // `/dev/zero` is a file too.
-        File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > MAX_FILE {
-            return Err(io::Error::other(format!("it is longer than {MAX_FILE} bytes")));
-        }
-        Ok(text)
+        let content = files::read(path, MAX_FILE)?;
+        String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
     }
 
     fn exists(&self, path: &Path) -> bool {
