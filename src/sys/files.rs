@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -74,7 +75,11 @@ pub(crate) fn append(path: &Path) -> io::Result<Option<File>> {
     if !account::is_root() {
         return open_nonblocking(path, flags).and_then(regular).map(Some);
     }
-    let Resolved { directory, name, control } = resolve(path)?;
+    let Resolved { directory, name, control } = match resolve(path) {
+        Ok(resolved) => resolved,
+        Err(error) if error.get_ref().is_some_and(|cause| cause.is::<UntrustedPath>()) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     if control == Control::Others {
         return Ok(None);
     }
@@ -183,9 +188,21 @@ fn components(path: &Path) -> VecDeque<OsString> {
     named
 }
 
-fn untrusted(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, what.to_owned())
+fn untrusted(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, UntrustedPath(what))
 }
+
+/// Root does not open a path that another account can redirect.
+#[derive(Debug)]
+struct UntrustedPath(&'static str);
+
+impl fmt::Display for UntrustedPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for UntrustedPath {}
 
 /// Directories are opened for look-ups alone, and never through a link.
 const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
@@ -265,7 +282,7 @@ mod tests {
         for name in ["theirs/own", "theirs/new"] {
             assert!(append(&at(name)).unwrap().is_none(), "{name}");
         }
-        assert!(append(&at("theirs/link")).is_err());
+        assert!(append(&at("theirs/link")).unwrap().is_none());
         assert!(!at("theirs/new").exists(), "nothing is created with root's rights");
         assert!(append(&at("secret")).unwrap().is_some());
     }
