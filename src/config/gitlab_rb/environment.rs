@@ -1,9 +1,10 @@
 //! The environment that a `gitlab.rb` can read: variables, files, node attributes.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+
+use crate::sys::files;
 
 /// Environment variables, files and node attributes visible to a `gitlab.rb`.
 pub trait Environment: Sync {
@@ -45,13 +46,8 @@ impl Environment for SystemEnvironment {
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {
-        let mut text = String::new();
-        // Bounds the read of endless files such as `/dev/zero`.
-        File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > MAX_FILE {
-            return Err(io::Error::other(format!("the file is longer than {MAX_FILE} bytes")));
-        }
-        Ok(text)
+        let content = files::read(path, MAX_FILE)?;
+        String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text"))
     }
 
     fn exists(&self, path: &Path) -> bool {
