@@ -47,7 +47,8 @@ impl Environment for SystemEnvironment {
 
     fn read(&self, path: &Path) -> io::Result<String> {
         let content = files::read(path, MAX_FILE)?;
-        String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text"))
+        String::from_utf8(content)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text"))
     }
 
     fn exists(&self, path: &Path) -> bool {
