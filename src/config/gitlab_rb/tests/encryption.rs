@@ -30,7 +30,7 @@ fn file(lines: &str) -> String {
 }
 
 fn of_tls12(policy: &TlsPolicy) -> Vec<&'static str> {
-    policy.suites.iter().filter(|suite| !suite.is_of_tls13()).map(|suite| suite.name()).collect()
+    policy.suites.iter().filter(|suite| !suite.is_tls13()).map(|suite| suite.name()).collect()
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn commands_for_openssl_are_obeyed_where_there_is_something_alike() {
 fn clients_are_asked_for_certificates() {
     let lines = "nginx['ssl_client_certificate'] = '/etc/ca.pem'\nnginx['ssl_verify_client'] =";
     let asked = |demand, depth| {
-        ClientAuth::Verify(ClientAuthPolicy { demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
+        ClientAuth::Verify(ClientAuthPolicy { mode: demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
     };
     assert_eq!(policy(&format!("{lines} 'on'")).clients, asked(ClientAuthMode::Required, 1));
     let deep = format!("{lines} 'optional'; nginx['ssl_verify_depth'] = '2'");
@@ -135,7 +135,7 @@ fn smartcards_have_a_port_of_their_own_that_asks_for_certificates() {
     let name = "gitlab.example.com";
     assert_eq!(terms(&model, "0.0.0.0:443", name).policy.clients, ClientAuth::Off);
     let asked = ClientAuthPolicy {
-        demand: ClientAuthMode::Required,
+        mode: ClientAuthMode::Required,
         ca: PathBuf::from("/etc/gitlab/ssl/CA.pem"),
         depth: 2,
         crl: None,
