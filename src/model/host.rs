@@ -96,7 +96,7 @@ impl fmt::Display for InvalidHost {
         f.write_str(match self {
             InvalidHost::Empty => "the name is empty",
             InvalidHost::TooLong => "the name is longer than 253 characters",
-            InvalidHost::Character => "a host name consists of letters, digits, `-`, `_` and `.`",
+            InvalidHost::Character => "only letters, digits, `-`, `_` and `.` are allowed",
             InvalidHost::Label => "each label between dots must have 1 to 63 characters",
             InvalidHost::Port => "the port is not a number from 1 to 65535",
         })

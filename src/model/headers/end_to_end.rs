@@ -70,7 +70,7 @@ impl EndToEndHeaders {
         self.headers.insert(name, value);
     }
 
-    /// Returns all values of a header. Forwarding headers are included only after [`EndToEndHeaders::apply`].
+    /// Returns all values of a header. Forwarding headers are not included until operations merge them.
     pub fn get_all(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
         self.headers.get_all(name).iter()
     }
