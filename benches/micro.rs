@@ -64,7 +64,7 @@ fn route_selection(bencher: Bencher<'_, '_>, target: &str) {
         .into(),
     );
     bencher.bench_local(|| {
-        let path = path::normalise(black_box(target)).unwrap();
+        let path = path::normalize(black_box(target)).unwrap();
         routes.select(&path).map(|route| route.path.text().len())
     });
 }

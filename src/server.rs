@@ -184,10 +184,10 @@ async fn supervise(
             () = sleep_until(give_up_at) => return cut,
             wish = signals.next() => match wish {
                 SignalAction::ReopenLogs => helpers.logs.reopen(),
-                SignalAction::Renew => {
+                SignalAction::Reload => {
                     tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
                     helpers.renewer.renew();
-                    helpers.obtainer.iter().for_each(AcmeHandle::obtain);
+                    helpers.obtainer.iter().for_each(AcmeHandle::renew_now);
                 }
                 SignalAction::Stop if is_stopping => {
                     tracing::warn!("stopping at once because of a second signal");
@@ -229,7 +229,7 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem
         for (position, listener) in model.listeners.iter().enumerate() {
             match listener::bind(listener.address) {
                 Ok(socket) => {
-                    let preamble = listener.preamble;
+                    let preamble = listener.proxy_protocol;
                     sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
                 }
                 Err(error) if listener::is_ipv6_unavailable(listener.address, &error) => {
@@ -258,7 +258,7 @@ fn drop_privileges(model: &Model, logs: &PendingLogs<'_>) -> Result<(), StartupP
     // It may lack the right to give files away; what counts is whether they can be opened anew.
     let _ = logs.chown(user, group);
     account.switch_to().map_err(|why| StartupProblem::User { name: name.clone(), why: why.to_string() })?;
-    for file in log_files(model).filter(|file| !account::may_write(file)) {
+    for file in log_files(model).filter(|file| !account::can_write(file)) {
         let file = file.display();
         tracing::warn!(
             "{name} cannot open {file} anew after a rotation; let it write to the file or its directory"

@@ -185,7 +185,7 @@ impl AssignedSetting<'_> {
             line: self.span.line(),
             verdict,
             reason,
-            concern,
+            scope: concern,
         }
     }
 

@@ -97,7 +97,7 @@ fn certificate(model: &Model, address: &str, name: &str) -> String {
 
 fn tls_settings<'a>(model: &'a Model, address: &str, name: &str) -> &'a TlsSettings {
     match host(model, address, name).security {
-        HostSecurity::Tls(id) => model.tls_terms(id),
+        HostSecurity::Tls(id) => model.tls_settings(id),
         HostSecurity::Plain => panic!("{name} is served without TLS"),
     }
 }

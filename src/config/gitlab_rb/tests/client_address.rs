@@ -46,7 +46,7 @@ fn proxy_protocol_of_one_host_applies_to_its_whole_listener() {
         mattermost_nginx['proxy_protocol'] = true
         nginx['redirect_http_to_https'] = true\n";
     let model = model(text);
-    let proxied = model.listeners.iter().filter(|it| it.preamble == ProxyProtocolMode::ProxyProtocol);
+    let proxied = model.listeners.iter().filter(|it| it.proxy_protocol == ProxyProtocolMode::ProxyProtocol);
     assert_eq!(proxied.map(|it| it.address.to_string()).collect::<Vec<_>>(), ["0.0.0.0:443"]);
     let problems = problems(text);
     assert!(problems.contains("gitlab.rb:1:14"), "{problems}");

@@ -30,7 +30,7 @@ fn file(lines: &str) -> String {
 }
 
 fn tls12_suites(policy: &TlsPolicy) -> Vec<&'static str> {
-    policy.suites.iter().filter(|suite| !suite.is_of_tls13()).map(|suite| suite.name()).collect()
+    policy.suites.iter().filter(|suite| !suite.is_tls13()).map(|suite| suite.name()).collect()
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn ssl_conf_command_is_applied_where_supported() {
 fn ssl_verify_client_selects_the_client_certificate_mode() {
     let lines = "nginx['ssl_client_certificate'] = '/etc/ca.pem'\nnginx['ssl_verify_client'] =";
     let verify = |demand, depth| {
-        ClientAuth::Verify(ClientAuthPolicy { demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
+        ClientAuth::Verify(ClientAuthPolicy { mode: demand, ca: PathBuf::from("/etc/ca.pem"), depth, crl: None })
     };
     assert_eq!(policy(&format!("{lines} 'on'")).clients, verify(ClientAuthMode::Required, 1));
     let deep = format!("{lines} 'optional'; nginx['ssl_verify_depth'] = '2'");
@@ -135,7 +135,7 @@ fn smartcard_port_requires_client_certificates() {
     let name = "gitlab.example.com";
     assert_eq!(tls_settings(&model, "0.0.0.0:443", name).policy.clients, ClientAuth::Off);
     let verify = ClientAuthPolicy {
-        demand: ClientAuthMode::Required,
+        mode: ClientAuthMode::Required,
         ca: PathBuf::from("/etc/gitlab/ssl/CA.pem"),
         depth: 2,
         crl: None,
