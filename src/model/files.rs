@@ -32,6 +32,8 @@ pub struct StaticFilePath {
     pub path: PathBuf,
     /// Boundary after symbolic links are resolved: the file must be in this directory, or be this file.
     pub within: PathBuf,
+    /// File that is served if `path` is a directory.
+    pub index: Option<PathBuf>,
 }
 
 impl StaticFiles {
@@ -41,7 +43,7 @@ impl StaticFiles {
             StaticFileRoot::Root(directory) => (directory, path),
             StaticFileRoot::Alias { prefix, directory } => (directory, path.strip_prefix(prefix)?),
             StaticFileRoot::Single(file) => {
-                return Some(StaticFilePath { path: file.clone(), within: file.clone() });
+                return Some(StaticFilePath { path: file.clone(), within: file.clone(), index: None });
             }
         };
         let mut file = directory.clone();
@@ -51,10 +53,22 @@ impl StaticFiles {
             }
             file.push(segment);
         }
-        if rest.is_empty() || rest.ends_with('/') {
-            file.push(self.index.as_ref()?);
+        let index = self.index.as_ref().map(|index| file.join(index));
+        if self.is_whole_prefix(path) {
+            // nginx appends nothing to the alias, which may name a file.
+            return Some(StaticFilePath { path: file, within: directory.clone(), index });
         }
-        Some(StaticFilePath { path: file, within: directory.clone() })
+        if rest.is_empty() || rest.ends_with('/') {
+            file = index?;
+        }
+        Some(StaticFilePath { path: file, within: directory.clone(), index: None })
+    }
+}
+
+impl StaticFiles {
+    /// Returns whether a path is the prefix of an alias, without a trailing slash.
+    fn is_whole_prefix(&self, path: &str) -> bool {
+        matches!(&self.location, StaticFileRoot::Alias { prefix, .. } if prefix == path && !prefix.ends_with('/'))
     }
 }
 
@@ -102,6 +116,12 @@ mod tests {
     fn a_directory_is_served_only_through_its_index() {
         assert_eq!(found(&root(), "/a/"), None);
         assert_eq!(found(&alias("/static/"), "/static/a/").as_deref(), Some("/srv/a/index.html"));
-        assert_eq!(found(&alias("/static"), "/static").as_deref(), Some("/srv/index.html"));
+    }
+
+    #[test]
+    fn the_whole_prefix_of_an_alias_is_the_alias_itself() {
+        let found = alias("/static").find("/static").unwrap();
+        assert_eq!(found.path, PathBuf::from("/srv/"));
+        assert_eq!(found.index, Some("/srv/index.html".into()));
     }
 }
