@@ -4,7 +4,7 @@
 //! $status $body_bytes_sent "$filtered_http_referer" "$http_user_agent" $gzip_ratio`
 //!
 //! Differences from nginx:
-//! - Every occurrence of a secret parameter is filtered; the pattern of the bundled nginx filters the last one only.
+//! - Every occurrence of a secret parameter is filtered; the pattern of the bundled nginx filters only the last.
 //! - More token parameters of GitLab are filtered.
 //! - The line of a tunnel is written when the tunnel ends, with two more fields at its end: its duration in seconds
 //!   and the bytes that the client sent.

@@ -95,7 +95,8 @@ impl LogWriter {
         self.sender.clone()
     }
 
-    /// Changes the owner of the log files, so that the process can reopen them after it has dropped root privileges.
+    /// Changes the owner of the log files, so that the process can reopen them after it has dropped root
+    /// privileges.
     ///
     /// # Errors
     /// The first error of fchown(2).
