@@ -1,4 +1,6 @@
-//! View model of a configuration: hosts with their redirects and routes, without repeated settings.
+//! View model of a configuration: hosts with their redirects and routes.
+//!
+//! Settings are not repeated: a route has only those that differ from its host.
 
 use std::net::SocketAddr;
 
