@@ -81,7 +81,7 @@ fn request_header_rewrite(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn access_log_line(bencher: Bencher<'_, '_>) {
-    let summary = RequestSummary::of(&browser_request());
+    let summary = RequestSummary::from_head(&browser_request());
     let outcome = ResponseSummary { status: 200, sent: 1024, uncompressed: 0 };
     let mut out = Vec::with_capacity(4096);
     bencher.bench_local(|| {

@@ -112,7 +112,7 @@ impl PreparedServer {
 
     async fn serve(self) -> Result<TaskCounts, StartupProblem> {
         let mut signals = SignalListener::new().map_err(StartupProblem::Start)?;
-        let logs = self.logs.handle();
+        let logs = self.logs.sender();
         let log_thread = self.logs.start().map_err(StartupProblem::Start)?;
         let mut tallies = WorkerMetrics::for_workers(&self.shared.model).into_iter().flatten();
         let (reporter, mut reports) = unbounded_channel();
@@ -129,7 +129,7 @@ impl PreparedServer {
         let obtainer = self.obtaining.map(acme::AcmeClient::start).transpose().map_err(StartupProblem::Start)?;
         let helpers = BackgroundThreads { logs, renewer, obtainer };
         let cut = supervise(&mut signals, &workers, &mut reports, &helpers).await;
-        if log_thread.finish(WRITING_OUT) == FlushOutcome::Stuck {
+        if log_thread.join(WRITING_OUT) == FlushOutcome::TimedOut {
             tracing::error!("the last lines of the access logs could not be written in time");
         }
         Ok(cut)

@@ -198,7 +198,7 @@ impl Case {
     fn render(&self, format: OutputFormat) -> String {
         let reading = self.read();
         let report =
-            GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
+            GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, diagnostics: Vec::new() };
         explain::render_report(&report, format).unwrap()
     }
 
@@ -423,7 +423,8 @@ fn report_of(lines: &str, files: &[&str]) -> Json {
     };
     let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &surroundings);
     assert_eq!(reading.problems.to_string(), "");
-    let report = GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
+    let report =
+        GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, diagnostics: Vec::new() };
     serde_json::from_str(&explain::render_report(&report, OutputFormat::Json).unwrap()).unwrap()
 }
 

@@ -13,7 +13,7 @@ use crate::telemetry::metrics::handshakes::{HandshakeFailureKind, NegotiatedPara
 pub(super) fn record_early_failure(snapshot: &Snapshot, listener: usize, peer: IpAddr, unserved: &EarlyFailure) {
     match unserved {
         EarlyFailure::Unreadable(status) => {
-            snapshot.logs.of(snapshot.default_hosts[listener]).unreadable(peer, *status)
+            snapshot.logs.of(snapshot.default_hosts[listener]).log_unparsed(peer, *status)
         }
         EarlyFailure::NoHandshake(failure) => {
             if let (Some(tallies), Some(fault)) = (&snapshot.metrics, failure_kind(failure)) {
@@ -34,7 +34,7 @@ pub(super) fn record_handshake(snapshot: &Snapshot, client: &DownstreamConnectio
         tallies.handshake_completed(NegotiatedParameters {
             suite,
             group: session.group(),
-            beginning: session.beginning,
+            kind: session.beginning,
         });
     }
 }
