@@ -128,7 +128,7 @@ impl AcmeClient {
         if ServerCertificate::is_unreadable(&charge.files) {
             return now + MAX_PAUSE;
         }
-        let Ok(certificate) = ServerCertificate::read(&charge.files, &self.provider) else { return now };
+        let Ok(certificate) = ServerCertificate::load(&charge.files, &self.provider) else { return now };
         if !certificate.errors(&charge.obtained.patterns(), now).is_empty() {
             return now;
         }
@@ -138,7 +138,7 @@ impl AcmeClient {
     async fn obtain(&self, charge: &ManagedCertificate) -> Result<(), AcmeError> {
         storage::check_writable(&self.acme, &charge.files)?;
         let account = self.authority.account(&self.acme).await?;
-        let offered = self.challenges.open();
+        let offered = self.challenges.begin();
         let order = order::OrderContext {
             account: &account,
             acme: &self.acme,
@@ -165,7 +165,7 @@ impl AcmeClient {
         charge.attempts.failed(self.authority.retry_after(), now);
         let again = charge.attempts.pause(now);
         let minutes = again.as_secs().div_ceil(60);
-        let kept = match ServerCertificate::read(&charge.files, &self.provider) {
+        let kept = match ServerCertificate::load(&charge.files, &self.provider) {
             Ok(old) => format!("the one in use stays; it expires in {}", old.time_left(now)),
             Err(_) => "until then the host is served with a stand-in that browsers warn of".to_owned(),
         };

@@ -183,7 +183,7 @@ async fn supervise(
                 SignalAction::ReopenLogs => helpers.logs.reopen(),
                 SignalAction::Renew => {
                     tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
-                    helpers.renewer.renew();
+                    helpers.renewer.reload();
                     helpers.obtainer.iter().for_each(AcmeHandle::obtain);
                 }
                 SignalAction::Stop if is_stopping => {

@@ -52,7 +52,7 @@ impl OrderContext<'_> {
             let mut challenge = question.challenge(kind.into()).ok_or(AcmeError::NoChallenge(kind))?;
             let answer = challenge.key_authorization();
             match kind {
-                AcmeChallengeType::Http01 => self.offered.file(&challenge.token, answer.as_str()),
+                AcmeChallengeType::Http01 => self.offered.publish_http(&challenge.token, answer.as_str()),
                 AcmeChallengeType::TlsAlpn01 => {
                     let name = challenge.identifier().to_string();
                     let name =
@@ -60,7 +60,7 @@ impl OrderContext<'_> {
                     let digest = answer.digest();
                     let digest = digest.as_ref().try_into().map_err(|_| AcmeError::Useless("the digest".into()))?;
                     let terms = csr::alpn_certificate(&name, digest, self.provider)?;
-                    self.offered.handshake(name, terms);
+                    self.offered.publish_tls(name, terms);
                 }
             }
             challenge.set_ready().await?;

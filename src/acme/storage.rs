@@ -137,7 +137,7 @@ fn verify(new: &CertificateFiles, charge: &ManagedCertificate, provider: &Crypto
         let what: Vec<String> = problems.into_iter().map(|problem| problem.what).collect();
         AcmeError::Useless(what.join("; "))
     };
-    let certificate = ServerCertificate::read(new, provider).map_err(useless)?;
+    let certificate = ServerCertificate::load(new, provider).map_err(useless)?;
     let objections = certificate.errors(&charge.obtained.patterns(), SystemTime::now());
     if objections.is_empty() { Ok(()) } else { Err(useless(objections)) }
 }
