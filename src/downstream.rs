@@ -135,8 +135,8 @@ async fn accept_transport(
     Ok((stream.into(), security, protocol))
 }
 
-/// Logs a failed handshake. Rejected client certificates are logged at level info, because their users report them to
-/// the operator; all other failures, most of them caused by scanners, at level debug.
+/// Logs a failed handshake. Rejected client certificates are logged at level info, because their users report them
+/// to the operator; all other failures, most of them caused by scanners, at level debug.
 fn log_handshake_error(error: &HandshakeError, peer: SocketAddr) {
     match error {
         HandshakeError::BadClientCertificate(cause) => {

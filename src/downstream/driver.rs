@@ -1,4 +1,4 @@
-//! Polls an HTTP connection until it closes; requests its shutdown on drain or timeout.
+//! Polls a connection; starts its shutdown on drain or client timeout.
 //!
 //! HTTP/1 and HTTP/2 share this loop: each passes its connection future and a function that starts its shutdown.
 

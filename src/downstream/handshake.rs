@@ -133,8 +133,8 @@ fn classify_error(error: io::Error) -> HandshakeError {
     }
 }
 
-/// Sends a 400 response to a client that sent plain HTTP (nginx 497). Write errors are ignored: the handshake has failed
-/// in any case.
+/// Sends a 400 response to a client that sent plain HTTP (nginx 497). Write errors are ignored: the handshake has
+/// failed in any case.
 async fn respond_plain_http(mut socket: DownstreamSocket) {
     let response = async {
         socket.write_all(PLAIN_HTTP_RESPONSE).await?;

@@ -1,7 +1,7 @@
 //! HTTP/1 server connection: serves requests one after the other.
 //!
-//! The task of the connection drives everything: it reads a head, calls the service, and writes the response while it
-//! arrives from the upstream. The request body reads from the same connection, in the task that polls it.
+//! The task of the connection drives everything: it reads a head, calls the service, and writes the response while
+//! it arrives from the upstream. The request body reads from the same connection, in the task that polls it.
 
 mod date;
 pub(crate) mod io;
@@ -52,8 +52,8 @@ enum ShutdownState {
 pub(super) enum Http1ConnectionEnd {
     /// Closed after a complete response, or by the client between requests.
     Closed,
-    /// The client disconnected, the service aborted, or a response could not be completed. The stream is dropped without a
-    /// shutdown.
+    /// The client disconnected, the service aborted, or a response could not be completed. The stream is dropped
+    /// without a shutdown.
     Aborted,
     /// The last request head failed to parse and was rejected with this status.
     ParseError(StatusCode),
@@ -173,8 +173,8 @@ impl Http1ServerConnection {
         }
     }
 
-    /// Returns whether the connection may serve another request: no shutdown is requested, and the body of the current
-    /// request is complete or still being read.
+    /// Returns whether the connection may serve another request: no shutdown is requested, and the body of the
+    /// current request is complete or still being read.
     fn can_keep_alive(&self) -> bool {
         let mut io = self.io.borrow_mut();
         let is_body_held = Rc::weak_count(&self.io) > 0;
@@ -236,7 +236,8 @@ impl Http1ServerConnection {
             if !self.io.borrow().write_buffer.wants_more() {
                 return Poll::Ready(Ok(()));
             }
-            // The I/O state must not be borrowed here: polling the response polls the request body, which borrows it.
+            // The I/O state must not be borrowed here: polling the response polls the request body, which borrows
+            // it.
             let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(|_| ResponseAborted)?;
             let is_last = frame.is_none() || body.is_end_stream();
             let buffer = &mut self.io.borrow_mut().write_buffer;

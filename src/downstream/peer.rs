@@ -19,8 +19,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Reads the PROXY protocol header if the listener requires one. `None` if a required header is missing, malformed
-    /// or late; the connection is then closed.
+    /// Reads the PROXY protocol header if the listener requires one. `None` if a required header is missing,
+    /// malformed or late; the connection is then closed.
     pub async fn identify(
         tcp: &mut TcpStream,
         address: SocketAddr,
@@ -41,8 +41,8 @@ impl Peer {
         Some(Peer { address, proxied, forwarded_for })
     }
 
-    /// Returns the `X-Forwarded-For` value for a client. The address of a PROXY header takes precedence over `client`,
-    /// even from an untrusted peer, as the package's nginx does with `$proxy_protocol_addr`.
+    /// Returns the `X-Forwarded-For` value for a client. The address of a PROXY header takes precedence over
+    /// `client`, even from an untrusted peer, as the package's nginx does with `$proxy_protocol_addr`.
     pub fn forwarded_for(&self, client: SocketAddr) -> HeaderValue {
         if self.proxied.is_some() || client == self.address {
             return self.forwarded_for.clone();

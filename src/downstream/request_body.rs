@@ -1,9 +1,9 @@
 //! Request body received from a client.
 //!
-//! A response may be complete before its request is: the body is too large, or the upstream is unreachable. HTTP/1 then
-//! closes the connection with a lingering close. HTTP/2 would reset the stream with `NO_ERROR` (RFC 9113 section 8.1),
-//! but widespread clients, curl 7 among them, discard the response on any reset. The rest of an HTTP/2 body is
-//! therefore read and discarded for up to 2 s; by then most clients have sent it, or have stopped.
+//! A response may be complete before its request is: the body is too large, or the upstream is unreachable. HTTP/1
+//! then closes the connection with a lingering close. HTTP/2 would reset the stream with `NO_ERROR` (RFC 9113
+//! section 8.1), but widespread clients, curl 7 among them, discard the response on any reset. The rest of an
+//! HTTP/2 body is therefore read and discarded for up to 2 s; by then most clients have sent it, or have stopped.
 
 use std::error::Error;
 use std::fmt;

@@ -1,12 +1,12 @@
-//! Client TCP socket: activity tracking, read-ahead, coalesced writes, lingering close.
+//! Client TCP socket: activity, read-ahead, coalesced writes, lingering close.
 //!
 //! Four additions to a plain socket:
 //! - It records when bytes arrive and when a write blocks, so that one timer for each connection can enforce all
 //!   client timeouts ([`ConnectionActivity`]).
 //! - Below TLS one system call reads as much as has arrived, where rustls would read 4 KiB at a time.
 //! - It holds bytes that can share a packet with later ones ([`WriteCoalescer`]).
-//! - It closes with a lingering close: input is read and discarded for up to 2 s, because closing a socket with unread
-//!   data resets the connection, and the reset can overtake the response.
+//! - It closes with a lingering close: input is read and discarded for up to 2 s. Closing a socket with unread data
+//!   would reset the connection, and the reset can overtake the response.
 
 use std::error::Error;
 use std::fmt;
@@ -38,7 +38,8 @@ pub struct DownstreamSocket {
 enum ReadMode {
     /// The caller reads with a large buffer of its own.
     Direct,
-    /// Keeps the bytes of one system call that did not fit into the caller's buffer; `taken` of them have been read.
+    /// Keeps the bytes of one system call that did not fit into the caller's buffer; `taken` of them have been
+    /// read.
     ReadAhead { bytes: Vec<u8>, taken: usize, detection: TlsDetection },
 }
 
@@ -76,7 +77,8 @@ impl DownstreamSocket {
         DownstreamSocket { tcp, activity, read_mode, coalescer, close_mode: CloseMode::Lingering(None) }
     }
 
-    /// Creates a socket with read-ahead and held handshake writes. They are sent when the handshake waits for the client.
+    /// Creates a socket with read-ahead and held handshake writes. They are sent when the handshake waits for the
+    /// client.
     pub fn for_tls(tcp: TcpStream, activity: Rc<ConnectionActivity>) -> DownstreamSocket {
         let read_mode = ReadMode::ReadAhead { bytes: Vec::new(), taken: 0, detection: TlsDetection::Pending };
         let coalescer = WriteCoalescer::Holding(Vec::new());
@@ -103,8 +105,8 @@ impl DownstreamSocket {
         self.close_mode = CloseMode::HalfClose;
     }
 
-    /// Ready when the socket is readable: bytes, the end of the stream, or an error. Bytes that were read ahead are not
-    /// considered, so there must be none.
+    /// Ready when the socket is readable: bytes, the end of the stream, or an error. Bytes that were read ahead are
+    /// not considered, so there must be none.
     pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let readable = self.tcp.poll_read_ready(cx);
         if readable.is_pending() {
@@ -133,8 +135,8 @@ impl DownstreamSocket {
         }
     }
 
-    /// Flushes held writes when no response is in progress. The client may need them before it sends more. A response in
-    /// progress will take them along.
+    /// Flushes held writes when no response is in progress. The client may need them before it sends more. A
+    /// response in progress will take them along.
     pub(super) fn flush_if_idle(&mut self, cx: &mut Context<'_>) {
         if !self.activity.has_active_request() {
             // The next read reports an error again.
@@ -249,8 +251,8 @@ fn read_ahead(
     Poll::Ready(Ok(()))
 }
 
-/// Rejects plain HTTP on a TLS port. Every TLS connection starts with a handshake record (type 22), every HTTP request
-/// with a letter. This must be detected before rustls sends an alert, which no HTTP client can read.
+/// Rejects plain HTTP on a TLS port. Every TLS connection starts with a handshake record (type 22), every HTTP
+/// request with a letter. This must be detected before rustls sends an alert, which no HTTP client can read.
 fn detect_plain_http(first_bytes: &[u8]) -> io::Result<()> {
     match first_bytes.first() {
         Some(byte) if byte.is_ascii_alphabetic() => Err(io::Error::new(io::ErrorKind::InvalidData, PlainHttpOnTls)),
@@ -269,8 +271,8 @@ fn take_ahead(ahead: &mut Vec<u8>, taken: &mut usize, buf: &mut ReadBuf<'_>) {
     }
 }
 
-/// Time for which input is read and discarded after the FIN. nginx's `lingering_timeout` is 5 s; a client that reads
-/// its response does so well within 2 s.
+/// Time for which input is read and discarded after the FIN. nginx's `lingering_timeout` is 5 s; a client that
+/// reads its response does so well within 2 s.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ pub enum DownstreamStream {
 /// Server side of a TLS connection that avoids empty reads.
 pub struct TlsServerStream {
     stream: Box<TlsStream<DownstreamSocket>>,
-    /// The last read returned `Pending`, or everything that rustls had decrypted. More can come only from the socket.
+    /// The last read returned `Pending`, or everything that rustls had decrypted. More can come only from the
+    /// socket.
     is_drained: bool,
 }
 
@@ -86,8 +87,8 @@ macro_rules! delegate {
 }
 
 impl TlsServerStream {
-    /// HTTP polls several times in each exchange for a client disconnect. While nothing has arrived, the readiness of
-    /// the socket decides, without a call into rustls.
+    /// HTTP polls several times in each exchange for a client disconnect. While nothing has arrived, the readiness
+    /// of the socket decides, without a call into rustls.
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.is_drained {
             return Poll::Ready(Ok(()));

@@ -1,8 +1,8 @@
 //! One timer for all client timeouts of a connection.
 //!
 //! Three timeouts apply: between requests, within a request head, and while the client reads nothing of a response.
-//! [`ConnectionActivity`] records what the socket observes; the timer here evaluates that record when it fires, so an
-//! event does not reset it. Resets are rare.
+//! [`ConnectionActivity`] records what the socket observes; the timer here evaluates that record when it fires, so
+//! an event does not reset it. Resets are rare.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -32,8 +32,8 @@ impl TimeoutTimer {
 
     /// Ready when the client has timed out.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // The other deadlines are evaluated when the timer fires. A write can block at any time, and its deadline can be
-        // earlier than that.
+        // The other deadlines are evaluated when the timer fires. A write can block at any time, and its deadline
+        // can be earlier than that.
         if let Some(deadline) = self.activity.write_deadline().filter(|at| *at < self.sleep.deadline()) {
             self.sleep.as_mut().reset(deadline);
             self.is_set = false;
@@ -42,8 +42,8 @@ impl TimeoutTimer {
             return Poll::Pending;
         }
         self.is_set = true;
-        // Polled outside tokio's cooperative budget: with an exhausted budget the timer returns `Pending` without being
-        // registered.
+        // Polled outside tokio's cooperative budget: with an exhausted budget the timer returns `Pending` without
+        // being registered.
         while pin!(unconstrained(self.sleep.as_mut())).poll(cx).is_ready() {
             let now = Instant::now();
             match self.activity.deadline(&TIMEOUTS) {
@@ -57,8 +57,8 @@ impl TimeoutTimer {
     }
 }
 
-/// nginx has a `client_header_timeout` of 60 s, and the package sets a `keepalive_timeout` of 65 s. Heads are small, so
-/// 30 s suffice, and halve the connections that a slow attacker can hold.
+/// nginx has a `client_header_timeout` of 60 s, and the package sets a `keepalive_timeout` of 65 s. Heads are
+/// small, so 30 s suffice, and halve the connections that a slow attacker can hold.
 const TIMEOUTS: DownstreamTimeouts =
     DownstreamTimeouts { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
 

@@ -1,8 +1,8 @@
 //! Client activity of a connection, and the deadlines that follow from it.
 //!
-//! This module holds what is observed; [`TimeoutTimer`](super::timeout_timer::TimeoutTimer) holds the timer that enforces
-//! it. Events are recorded without a time. They receive it when a deadline is computed, which is after the connection
-//! has been polled, so a poll with many events reads the clock at most once.
+//! This module holds what is observed; [`TimeoutTimer`](super::timeout_timer::TimeoutTimer) holds the timer that
+//! enforces it. Events are recorded without a time. They receive it when a deadline is computed, which is after the
+//! connection has been polled, so a poll with many events reads the clock at most once.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -29,8 +29,8 @@ pub struct ConnectionActivity {
 /// Header read timeout and keep-alive timeout of a client.
 #[derive(Debug, Clone, Copy)]
 pub struct DownstreamTimeouts {
-    /// From the first byte of a request head to its last (nginx `client_header_timeout`); also for the first byte of a
-    /// connection.
+    /// From the first byte of a request head to its last (nginx `client_header_timeout`); also for the first byte
+    /// of a connection.
     pub head: Duration,
     /// Between two requests (nginx `keepalive_timeout`).
     pub keep_alive: Duration,
@@ -115,9 +115,9 @@ impl ConnectionActivity {
         self.pending_since.begin();
     }
 
-    /// Returns when the client write timeout expires; `None` if no bytes wait for the client. HTTP/1 shows a client that
-    /// does not read by a blocked socket. An HTTP/2 client can keep reading the socket and withhold the window of its
-    /// streams, so pending responses count as well.
+    /// Returns when the client write timeout expires; `None` if no bytes wait for the client. HTTP/1 shows a client
+    /// that does not read by a blocked socket. An HTTP/2 client can keep reading the socket and withhold the window
+    /// of its streams, so pending responses count as well.
     pub fn write_deadline(&self) -> Option<Instant> {
         self.resolve_instants();
         let blocked = self.is_write_blocked.get().then(|| self.write_blocked_since.get());

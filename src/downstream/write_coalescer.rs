@@ -1,8 +1,8 @@
 //! Combines small writes with the next packet.
 //!
-//! Each packet wakes the client, and costs more than many bytes in a packet that is sent anyway. The end of a handshake,
-//! mainly session tickets, is therefore sent with the first response, unless the connection has to wait for a request.
-//! The `close_notify` alert is sent with the FIN, in one packet.
+//! Each packet wakes the client, and costs more than many bytes in a packet that is sent anyway. The end of a
+//! handshake, mainly session tickets, is therefore sent with the first response, unless the connection has to wait
+//! for a request. The `close_notify` alert is sent with the FIN, in one packet.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -119,7 +119,8 @@ fn accepted(sent: io::Result<usize>) -> io::Result<usize> {
     }
 }
 
-/// Linux waits for more bytes, or for the FIN, before it sends a packet; the value is the same on every architecture.
+/// Linux waits for more bytes, or for the FIN, before it sends a packet; the value is the same on every
+/// architecture.
 const MSG_MORE: i32 = 0x8000;
 
 #[cfg(test)]

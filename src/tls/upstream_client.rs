@@ -1,4 +1,6 @@
-//! TLS towards an upstream: one client configuration, loaded at start and again when its files change.
+//! TLS towards an upstream.
+//!
+//! The client configuration is loaded at start, and again when its files change.
 
 use std::io;
 use std::path::Path;
@@ -24,8 +26,8 @@ use super::files::pem;
 use crate::model::host::HostName;
 use crate::model::upstream::{UpstreamProtocol, UpstreamTlsSettings, UpstreamTrust};
 
-/// Opens TLS connections to one upstream. All workers share the configuration, and with it the sessions to resume, also
-/// after a reload.
+/// Opens TLS connections to one upstream. All workers share the configuration, and with it the sessions to resume,
+/// also after a reload.
 #[derive(Clone)]
 pub struct UpstreamTlsClient {
     loaded: Arc<watch::Sender<LoadedClientConfig>>,
@@ -40,8 +42,8 @@ struct LoadedClientConfig {
     identity: Option<Expiry>,
 }
 
-/// Accepts a pinned certificate, or any, without verifying its issuer. The handshake still proves the possession of its
-/// key.
+/// Accepts a pinned certificate, or any, without verifying its issuer. The handshake still proves the possession of
+/// its key.
 #[derive(Debug)]
 struct NoIssuerVerifier {
     /// `None` accepts any certificate.
@@ -92,7 +94,8 @@ impl UpstreamTlsClient {
     ///
     /// # Errors
     ///
-    /// Returns the I/O or TLS error of the handshake, and an error if an HTTP/2 upstream does not select `h2` by ALPN.
+    /// Returns the I/O or TLS error of the handshake, and an error if an HTTP/2 upstream does not select `h2` by
+    /// ALPN.
     pub async fn connect<S>(&self, stream: S) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,

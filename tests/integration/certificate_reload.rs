@@ -314,5 +314,5 @@ fn client_ca_and_revocation_list_are_reloaded() {
     second.write_crl(&[], 2090, &directory);
     eventually(TIMEOUT, || is_accepted(&joe));
     assert_eq!(connected.get("/").status(), 200);
-    gatepost.wait_stderr(|log| log.contains("clients.pem: client CA reloaded"));
+    gatepost.wait_stderr(|log| log.contains("clients.pem: client CA files reloaded"));
 }

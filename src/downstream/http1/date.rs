@@ -1,4 +1,6 @@
-//! Cached `Date` header (RFC 9110 section 6.6.1), formatted once a second on each worker.
+//! Cached `Date` header (RFC 9110 section 6.6.1).
+//!
+//! Formatted once a second on each worker.
 
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};

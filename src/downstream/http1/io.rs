@@ -128,8 +128,8 @@ impl Http1Io {
         has_ended
     }
 
-    /// Flushes pending output and detects a client disconnect while the service runs: `100 Continue` that the body reader
-    /// requested, and records of rustls. Ready when the client has disconnected.
+    /// Flushes pending output and detects a client disconnect while the service runs: `100 Continue` that the body
+    /// reader requested, and records of rustls. Ready when the client has disconnected.
     pub(super) fn poll_while_waiting(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.continue_state == ContinueState::Requested {
             self.continue_state = ContinueState::NotExpected;
@@ -145,8 +145,8 @@ impl Http1Io {
         }
     }
 
-    /// Ready when the client has disconnected. While a request body arrives, the reader of the body detects a disconnect. A
-    /// client that has sent another request is connected.
+    /// Ready when the client has disconnected. While a request body arrives, the reader of the body detects a
+    /// disconnect. A client that has sent another request is connected.
     pub(super) fn poll_disconnect(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.body.has_ended() {
             return Poll::Pending;
@@ -160,8 +160,8 @@ impl Http1Io {
         }
     }
 
-    /// Registers the connection task for wake-ups from the body reader: when the body is complete, or when output is
-    /// pending. Only the connection task writes, because a socket stores one waker for writing.
+    /// Registers the connection task for wake-ups from the body reader: when the body is complete, or when output
+    /// is pending. Only the connection task writes, because a socket stores one waker for writing.
     pub(super) fn register_connection_task(&mut self, cx: &Context<'_>) {
         if !self.body.has_ended() {
             self.connection_task.clone_from(cx.waker());
@@ -226,8 +226,8 @@ impl Http1Io {
         }
     }
 
-    /// Reads in the connection task. Records without data, such as a key update, can require a record in return, which is
-    /// sent here.
+    /// Reads in the connection task. Records without data, such as a key update, can require a record in return,
+    /// which is sent here.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let read = self.poll_read(cx);
         if read.is_pending() && self.stream.wants_write() {

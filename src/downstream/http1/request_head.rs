@@ -1,4 +1,6 @@
-//! Parses a request head, with the framing of the body and the persistence of the connection.
+//! Parses a request head.
+//!
+//! The head decides the framing of the body and the persistence of the connection.
 
 use std::mem::MaybeUninit;
 
@@ -31,8 +33,8 @@ pub(super) enum ContinueState {
     Requested,
 }
 
-/// Incremental request head parser. Remembers how much of a head was searched for its end, so that a head that arrives in
-/// single bytes is not parsed for each of them.
+/// Incremental request head parser. Remembers how much of a head was searched for its end, so that a head that
+/// arrives in single bytes is not parsed for each of them.
 #[derive(Default)]
 pub(super) struct HeadParser {
     /// Bytes of an incomplete head.
@@ -106,13 +108,14 @@ fn frame(parts: &mut request::Parts) -> Result<(BodyDecoder, Persistence), Http1
     if parts.version == Version::HTTP_10 {
         return Err(Http1ParseError::TransferEncoding);
     }
-    // An intermediary before the proxy may have used the length instead. The bytes after the body cannot be trusted then
-    // (RFC 9112 section 6.1).
+    // An intermediary before the proxy may have used the length instead. The bytes after the body cannot be trusted
+    // then (RFC 9112 section 6.1).
     let is_ambiguous = parts.headers.remove(header::CONTENT_LENGTH).is_some();
     Ok((BodyDecoder::chunked(), if is_ambiguous { Persistence::Closing } else { persistence }))
 }
 
-/// Returns the `Expect: 100-continue` state of a request. HTTP/1.0 clients and requests without a body expect nothing.
+/// Returns the `Expect: 100-continue` state of a request. HTTP/1.0 clients and requests without a body expect
+/// nothing.
 fn continue_state(parts: &request::Parts, body: &BodyDecoder) -> ContinueState {
     let mut expectations = parts.headers.get_all(header::EXPECT).iter().flat_map(tokens);
     let is_expected = parts.version == Version::HTTP_11

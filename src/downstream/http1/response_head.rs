@@ -94,8 +94,8 @@ pub(super) fn write(
     (framing, persistence)
 }
 
-/// Writes one field with a capitalised name. Names are case-insensitive, but scripts search for `Location:`, as nginx and
-/// most upstreams write it.
+/// Writes one field with a capitalised name. Names are case-insensitive, but scripts search for `Location:`, as
+/// nginx and most upstreams write it.
 pub(super) fn write_field(text: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     let start = text.len();
     text.extend_from_slice(name.as_str().as_bytes());
@@ -111,8 +111,8 @@ pub(super) fn write_field(text: &mut Vec<u8>, name: &HeaderName, value: &HeaderV
     text.extend_from_slice(b"\r\n");
 }
 
-/// Writes the status line. The version is the highest that the sender supports, so it is 1.1 for HTTP/1.0 clients too
-/// (RFC 9110 section 6.2).
+/// Writes the status line. The version is the highest that the sender supports, so it is 1.1 for HTTP/1.0 clients
+/// too (RFC 9110 section 6.2).
 fn write_status(text: &mut Vec<u8>, head: &response::Parts) {
     let upstream_reason = head.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
     let reason = upstream_reason.or(head.status.canonical_reason().map(str::as_bytes)).unwrap_or_default();
@@ -144,8 +144,8 @@ fn write_framing(text: &mut Vec<u8>, length: Option<u64>, framing: &ResponseFram
     }
 }
 
-/// Returns the `Content-Length` to send. The response to HEAD, and a 304, state the length of the content that they do not
-/// send (RFC 9110 section 8.6).
+/// Returns the `Content-Length` to send. The response to HEAD, and a 304, state the length of the content that they
+/// do not send (RFC 9110 section 8.6).
 fn content_length(
     status: StatusCode,
     framing: &ResponseFraming,

@@ -1,8 +1,8 @@
 //! Bytes waiting to be written, and body framing.
 //!
-//! The buffer holds text, followed by at most one large body frame. Small frames are copied behind the text, so that
-//! frames that arrive together are sent together: with one system call and in as few TLS records as possible. Large
-//! frames are not copied.
+//! The buffer holds text, followed by at most one large body frame. Small frames are copied behind the text, so
+//! that frames that arrive together are sent together: with one system call and in as few TLS records as possible.
+//! Large frames are not copied.
 
 use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
@@ -103,8 +103,8 @@ impl WriteBuffer {
         Ok(())
     }
 
-    /// Finishes the body with trailers. After a large frame there are none: the next frame is requested only when the large
-    /// one has been written.
+    /// Finishes the body with trailers. After a large frame there are none: the next frame is requested only when
+    /// the large one has been written.
     pub(super) fn finish(&mut self, trailers: &HeaderMap) -> Result<(), LengthMismatch> {
         match std::mem::replace(&mut self.framing, ResponseFraming::Ended) {
             ResponseFraming::Length(_) => Err(LengthMismatch),

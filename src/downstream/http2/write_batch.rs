@@ -1,9 +1,9 @@
 //! Batches the writes of one poll into one flush.
 //!
-//! h2 flushes after each DATA frame. With thirty streams of small responses that is thirty TLS records and thirty system
-//! calls, where one of each suffices. h2 therefore writes into a buffer here, and its flush does nothing. The buffer is
-//! written when the connection has been polled and has nothing more to write. It comes from the pool of the worker, so
-//! an idle connection holds none.
+//! h2 flushes after each DATA frame. With thirty streams of small responses that is thirty TLS records and thirty
+//! system calls, where one of each suffices. h2 therefore writes into a buffer here, and its flush does nothing.
+//! The buffer is written when the connection has been polled and has nothing more to write. It comes from the pool
+//! of the worker, so an idle connection holds none.
 
 use std::cell::RefCell;
 use std::io;
@@ -110,7 +110,8 @@ impl<S: AsyncWrite + Unpin> BatchState<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Copies as many bytes as fit; returns their number, which is 0 only if the buffer is full or `bytes` is empty.
+    /// Copies as many bytes as fit; returns their number, which is 0 only if the buffer is full or `bytes` is
+    /// empty.
     fn push(&mut self, bytes: &[u8]) -> usize {
         self.needs_flush = true;
         let pending =

@@ -58,8 +58,8 @@ impl ServerCertificate {
     ///
     /// # Errors
     ///
-    /// Returns every reason why no handshake could succeed with the files: they cannot be read or parsed, the key cannot be
-    /// used, or it does not belong to the certificate.
+    /// Returns every reason why no handshake could succeed with the files: they cannot be read or parsed, the key
+    /// cannot be used, or it does not belong to the certificate.
     pub fn load(files: &CertificateFiles, provider: &CryptoProvider) -> Result<ServerCertificate, Vec<FileError>> {
         let (chain, key) =
             match (pem::certificates(&files.chain), pem::private_key(&files.key, files.passwords.as_deref())) {
@@ -71,8 +71,8 @@ impl ServerCertificate {
         Ok(ServerCertificate::new(chain, key, files, CertificateOrigin::Files))
     }
 
-    /// Generates a self-signed certificate for hosts whose ACME certificate is pending: their listener needs one to start,
-    /// and the ACME server may validate the names there (TLS-ALPN-01). No client trusts it.
+    /// Generates a self-signed certificate for hosts whose ACME certificate is pending: their listener needs one to
+    /// start, and the ACME server may validate the names there (TLS-ALPN-01). No client trusts it.
     ///
     /// # Errors
     ///
@@ -124,8 +124,8 @@ impl ServerCertificate {
         self.key.clone()
     }
 
-    /// Returns everything that makes clients of `hosts` reject the certificate at time `now`: its dates, and names that it
-    /// does not cover.
+    /// Returns everything that makes clients of `hosts` reject the certificate at time `now`: its dates, and names
+    /// that it does not cover.
     pub fn errors(&self, hosts: &[HostPattern], now: SystemTime) -> Vec<FileError> {
         let expiry = self.expiry();
         let expired = (expiry.state(now) == Some(ExpiryState::Expired)).then(|| expiry.to_error(now));
@@ -141,7 +141,7 @@ impl ServerCertificate {
             found.push(self.file_error(what, "check the clock of this machine, or wait"));
         }
         for host in hosts.iter().filter(|host| !self.covers(host)) {
-            let what = format!("the certificate does not cover {host}, only {}", listed(names));
+            let what = format!("the certificate does not cover {host}; it covers {}", listed(names));
             found.push(self.file_error(what, "get a certificate whose subject alternative names include the host"));
         }
         found
@@ -157,8 +157,8 @@ impl ServerCertificate {
         days(self.leaf.not_after, now)
     }
 
-    /// Returns when the certificate is due for renewal: when a third of its lifetime is left, at most 30 days before its
-    /// expiry. `jitter`, from 0 to 1, delays that by up to a thirtieth of the time left.
+    /// Returns when the certificate is due for renewal: when a third of its lifetime is left, at most 30 days
+    /// before its expiry. `jitter`, from 0 to 1, delays that by up to a thirtieth of the time left.
     pub fn renewal_date(&self, jitter: f64) -> SystemTime {
         let LeafInfo { not_before, not_after, .. } = &self.leaf;
         let window = MAX_RENEWAL_WINDOW.min(not_after.duration_since(*not_before).unwrap_or_default() / 3);
@@ -194,8 +194,8 @@ impl ServerCertificate {
     }
 }
 
-/// Orders a chain leaf first, each certificate followed by that of its issuer (RFC 8446 section 4.4.2). The leaf is the
-/// certificate of the key. Files assembled by hand often have another order.
+/// Orders a chain leaf first, each certificate followed by that of its issuer (RFC 8446 section 4.4.2). The leaf is
+/// the certificate of the key. Files assembled by hand often have another order.
 fn order_chain(
     chain: Vec<CertificateDer<'static>>,
     key: &dyn SigningKey,
@@ -273,8 +273,8 @@ fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// Returns whether a certificate name matches a host. A wildcard matches exactly one label, the leftmost (RFC 6125 section
-/// 6.4.3).
+/// Returns whether a certificate name matches a host. A wildcard matches exactly one label, the leftmost (RFC 6125
+/// section 6.4.3).
 fn name_matches(certificate_name: &str, host: &HostName) -> bool {
     match certificate_name.strip_prefix("*.") {
         Some(parent) => host.as_str().split_once('.').is_some_and(|(_, rest)| rest == parent),

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use x509_parser::asn1_rs::ToDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-/// Returns a name such as `CN=jane,O=Example`, the most specific part first. Bytes outside printable ASCII are escaped in
-/// hexadecimal.
+/// Returns a name such as `CN=jane,O=Example`, the most specific part first. Bytes outside printable ASCII are
+/// escaped in hexadecimal.
 pub(crate) fn text(name: &X509Name<'_>) -> String {
     let parts =
         |rdn: Vec<&AttributeTypeAndValue<'_>>| rdn.into_iter().rev().map(part).collect::<Vec<_>>().join("+");

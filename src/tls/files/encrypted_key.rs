@@ -1,7 +1,7 @@
-//! Decrypts PKCS#8 private keys that are encrypted with a pass phrase (RFC 5958 section 3).
+//! Decrypts PKCS#8 private keys (RFC 5958 section 3).
 //!
-//! OpenSSL has written them with PBKDF2 and AES (PBES2, RFC 8018 section 6.2) since 2016. Older schemes are rejected,
-//! because they are weak.
+//! OpenSSL has written them with PBKDF2 and AES (PBES2, RFC 8018 section 6.2) since 2016. Older schemes are
+//! rejected, because they are weak.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -25,8 +25,8 @@ struct EncryptedKey<'a> {
     data: &'a [u8],
 }
 
-/// Decrypts the key of a PEM file with the first pass phrase that fits. Each line of `passwords` is a pass phrase, as in
-/// nginx's `ssl_password_file`.
+/// Decrypts the key of a PEM file with the first pass phrase that fits. Each line of `passwords` is a pass phrase,
+/// as in nginx's `ssl_password_file`.
 pub(super) fn read(
     path: &Path,
     text: &[u8],
@@ -50,8 +50,8 @@ pub(super) fn read(
     })
 }
 
-/// Returns advice to convert a key to a supported encryption. The command prompts for both pass phrases, because one file
-/// for the two would be read line by line (openssl-passphrase-options(1)).
+/// Returns advice to convert a key to a supported encryption. The command prompts for both pass phrases, because
+/// one file for the two would be read line by line (openssl-passphrase-options(1)).
 pub(super) fn conversion(path: &Path) -> String {
     let path = path.display();
     format!(

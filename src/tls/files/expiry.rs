@@ -50,8 +50,9 @@ pub enum ExpiryThreshold {
 }
 
 impl Expiry {
-    /// Returns whether the item is expired or about to expire at time `now`; `None` if neither. A threshold counts only in
-    /// the last third of the lifetime, because certificates with a lifetime of days are renewed in their last days.
+    /// Returns whether the item is expired or about to expire at time `now`; `None` if neither. A threshold counts
+    /// only in the last third of the lifetime, because certificates with a lifetime of days are renewed in their
+    /// last days.
     pub fn state(&self, now: SystemTime) -> Option<ExpiryState> {
         let Ok(left) = self.end.duration_since(now) else { return Some(ExpiryState::Expired) };
         let lifetime = self.end.duration_since(self.begin).unwrap_or_default();

@@ -7,8 +7,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{distinguished_name, pem};
 
-/// Returns the issuer of the first certificate in a file whose issuer is neither in the file nor among the roots of the
-/// operating system. `None` if there is no such certificate, or if the file cannot be read.
+/// Returns the issuer of the first certificate in a file whose issuer is neither in the file nor among the roots of
+/// the operating system. `None` if there is no such certificate, or if the file cannot be read.
 pub fn missing_issuer(file: &Path) -> Option<String> {
     let chain = pem::certificates(file).ok()?;
     let roots = rustls_native_certs::load_native_certs().certs;

@@ -34,8 +34,8 @@ pub(crate) fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationL
     }
 }
 
-/// Reads the first private key of a file: PKCS#1, PKCS#8 or SEC1. If it is encrypted, each line of `passwords` is tried as
-/// its pass phrase.
+/// Reads the first private key of a file: PKCS#1, PKCS#8 or SEC1. If it is encrypted, each line of `passwords` is
+/// tried as its pass phrase.
 pub(super) fn private_key(path: &Path, passwords: Option<&Path>) -> Result<PrivateKeyDer<'static>, FileError> {
     let text = file_error::read(path)?;
     if contains(&text, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") {

@@ -1,10 +1,10 @@
 //! Session tickets with keys from a shared file.
 //!
-//! Several processes, or one and its successor, resume each other's sessions with the same keys. A key is 80 random bytes,
-//! as for nginx's `ssl_session_ticket_key`: a name of 16 and a secret of 64. The first key of the file encrypts new
-//! tickets, and all of them decrypt; the rotation of the file sets the lifetime of a key. A ticket consists of the key's
-//! name, a nonce, and the session encrypted with AES-256-GCM. The encryption key is derived from the secret with HKDF, so a
-//! file that also serves another program gives each of them different keys.
+//! Several processes, or one and its successor, resume each other's sessions with the same keys. A key is 80 random
+//! bytes, as for nginx's `ssl_session_ticket_key`: a name of 16 and a secret of 64. The first key of the file
+//! encrypts new tickets, and all of them decrypt; the rotation of the file sets the lifetime of a key. A ticket
+//! consists of the key's name, a nonce, and the session encrypted with AES-256-GCM. The encryption key is derived
+//! from the secret with HKDF, so a file that also serves another program gives each of them different keys.
 
 use std::fmt;
 use std::path::Path;

@@ -11,8 +11,8 @@ use rustls::sign::CertifiedKey;
 pub struct CertResolver(Vec<Arc<CertifiedKey>>);
 
 impl CertResolver {
-    /// Creates a resolver that prefers ECDSA. An ECDSA signature costs a fraction of an RSA one, so RSA is for clients that
-    /// support nothing else.
+    /// Creates a resolver that prefers ECDSA. An ECDSA signature costs a fraction of an RSA one, so RSA is for
+    /// clients that support nothing else.
     pub fn new(mut keys: Vec<Arc<CertifiedKey>>) -> CertResolver {
         keys.sort_by_key(|key| key.key.algorithm() == SignatureAlgorithm::RSA);
         CertResolver(keys)

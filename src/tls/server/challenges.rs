@@ -1,6 +1,8 @@
-//! Pending ACME challenge responses: HTTP-01 (RFC 8555 section 8.3) and TLS-ALPN-01 (RFC 8737).
+//! Pending ACME challenge responses (HTTP-01 and TLS-ALPN-01).
 //!
-//! All workers share them, and read them only for requests and handshakes that can come from an ACME server.
+//! HTTP-01 is defined in RFC 8555 section 8.3, TLS-ALPN-01 in RFC 8737.
+//!
+//! All workers share the responses, and read them only for requests and handshakes that can come from an ACME server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

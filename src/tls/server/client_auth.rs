@@ -1,7 +1,8 @@
 //! Verifies client certificates.
 //!
-//! An invalid certificate ends the handshake with an alert. A missing one does not: whether a request requires one depends
-//! on its host ([`ClientAuthMode`](crate::model::tls::ClientAuthMode)), and the rejection is an HTTP response.
+//! An invalid certificate ends the handshake with an alert. A missing one does not: whether a request requires one
+//! depends on its host ([`ClientAuthMode`](crate::model::tls::ClientAuthMode)), and the rejection is an HTTP
+//! response.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -119,8 +120,8 @@ impl ClientCertVerifier for DepthLimitedVerifier {
         self.inner.root_hint_subjects()
     }
 
-    /// Each certificate follows the one that it certifies (RFC 5246 section 7.4.2). Certificates beyond the depth are
-    /// ignored, so no chain can lead through them.
+    /// Each certificate follows the one that it certifies (RFC 5246 section 7.4.2). Certificates beyond the depth
+    /// are ignored, so no chain can lead through them.
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -59,8 +59,8 @@ impl ClientCertificateInfo {
         &self.names().serial
     }
 
-    /// Returns `$ssl_client_fingerprint`: the SHA-1 of the certificate in lower-case hexadecimal. It identifies a certificate
-    /// that is verified otherwise; SHA-1 itself proves nothing.
+    /// Returns `$ssl_client_fingerprint`: the SHA-1 of the certificate in lower-case hexadecimal. It identifies a
+    /// certificate that is verified otherwise; SHA-1 itself proves nothing.
     pub fn fingerprint(&self) -> &str {
         self.fingerprint.get_or_init(|| {
             let mut text = String::new();
@@ -87,8 +87,9 @@ impl ClientCertificateInfo {
         })
     }
 
-    /// Returns `$ssl_client_cert`: PEM for a header value. nginx folds it over several lines. Line folding is obsolete, and
-    /// recipients must treat each fold as a space (RFC 9112 section 5.2), so line breaks are spaces here.
+    /// Returns `$ssl_client_cert`: PEM for a header value. nginx folds it over several lines. Line folding is
+    /// obsolete, and recipients must treat each fold as a space (RFC 9112 section 5.2), so line breaks are spaces
+    /// here.
     pub fn header_pem(&self) -> String {
         self.pem().trim_end().replace('\n', " ")
     }
@@ -110,7 +111,7 @@ impl ClientCertificateInfo {
     }
 
     fn names(&self) -> &CertificateNames {
-        // The handshake has read it before, so it can be read.
+        // The handshake has parsed the certificate, so parsing succeeds.
         self.names.get_or_init(|| {
             X509Certificate::from_der(&self.der)
                 .map(|(_, it)| CertificateNames::from_certificate(&it))

@@ -18,8 +18,8 @@ use crate::model::tls::{
 #[derive(Clone)]
 pub struct TlsContext {
     pub provider: Arc<CryptoProvider>,
-    /// One for the whole process: a ticket from one worker or listener must resume on every other. rustls resumes a ticket
-    /// only under the host name that it was issued for.
+    /// One for the whole process: a ticket from one worker or listener must resume on every other. rustls resumes a
+    /// ticket only under the host name that it was issued for.
     pub ticketer: Arc<dyn ProducesTickets>,
 }
 

@@ -1,4 +1,6 @@
-//! Negotiated TLS parameters under their OpenSSL names, which nginx's `$ssl_*` variables have.
+//! Negotiated TLS parameters under their OpenSSL names.
+//!
+//! nginx's `$ssl_*` variables have these names.
 
 use rustls::{CipherSuite, ProtocolVersion, ServerConnection};
 

@@ -1,4 +1,4 @@
-//! Problems of TLS files that can be loaded: clients reject them, or they expire soon.
+//! Problems of loaded credentials: clients reject them, or they expire soon.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -11,11 +11,11 @@ use crate::tls::files::file_error::FileError;
 pub enum CredentialProblem {
     /// Clients reject the credential now.
     File(FileError),
-    /// The credential works, but expires soon.
+    /// The credential is accepted, but needs attention before long.
     ExpiresSoon(Box<ExpiryNotice>),
 }
 
-/// An expiry that is near, or that is past without rejections so far.
+/// A warning about an expiry that is near, or past in the case of an intermediate certificate.
 #[derive(Debug)]
 pub struct ExpiryNotice {
     pub(super) expiry: Expiry,
@@ -28,7 +28,7 @@ impl CredentialProblem {
     pub(super) fn from_expiry(expiry: &Expiry, now: SystemTime) -> Option<CredentialProblem> {
         let error = expiry.to_error(now);
         let threshold = match expiry.state(now)? {
-            // A client may know another path from the leaf to a root, so an expired intermediate alone rejects no client.
+            // A client may know another path from the leaf to a root, so an expired intermediate is only a warning.
             ExpiryState::Expired if expiry.kind == ExpiryKind::Intermediate => ExpiryThreshold::Day,
             ExpiryState::Expired => return Some(CredentialProblem::File(error)),
             ExpiryState::ExpiresSoon(threshold) => threshold,

@@ -1,4 +1,6 @@
-//! All TLS material in use: certificates, client CAs, TLS configurations of upstreams, and ticket keys.
+//! All TLS material in use.
+//!
+//! Certificates, client CAs, TLS configurations of upstreams, and ticket keys. Single credentials can be reloaded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,7 +88,8 @@ impl CredentialStore {
         }
     }
 
-    /// Reloads a certificate. One that clients reject replaces a placeholder or another rejected one, never a valid one.
+    /// Reloads a certificate. One that clients reject replaces a placeholder or another rejected one, never a valid
+    /// one.
     fn reload_certificate(&mut self, id: CertificateId, model: &Model) -> Result<ReloadOutcome, Vec<FileError>> {
         let new = match ServerCertificate::load(model.certificate(id), &self.context.provider) {
             // The files are still missing: ACME is pending, and the ACME client logs its errors.
@@ -122,8 +125,8 @@ impl CredentialStore {
         self.certificates.get(&id).is_some_and(|it| it.origin() == CertificateOrigin::Placeholder)
     }
 
-    /// Generates the placeholder of a certificate managed by ACME; `None` for other certificates. Also `None` if the files
-    /// exist but are unreadable for this user: they may be valid, so they are reported and not replaced.
+    /// Generates the placeholder of a certificate managed by ACME; `None` for other certificates. Also `None` if
+    /// the files exist but are unreadable for this user: they may be valid, so they are reported and not replaced.
     fn placeholder(&self, id: CertificateId, model: &Model) -> Option<ServerCertificate> {
         let (acme, files) = (model.acme_certificate(id)?, model.certificate(id));
         if ServerCertificate::is_unreadable(files) {
@@ -154,8 +157,8 @@ impl CredentialStore {
         Ok(ReloadOutcome::Changed)
     }
 
-    /// Returns the TLS client of each upstream; `None` for upstreams without TLS. A reload changes the configuration inside
-    /// the clients.
+    /// Returns the TLS client of each upstream; `None` for upstreams without TLS. A reload changes the
+    /// configuration inside the clients.
     pub(crate) fn upstream_tls(&self, model: &Model) -> Arc<[Option<UpstreamTlsClient>]> {
         model.upstreams_with_ids().map(|(id, _)| self.upstream_clients.get(&id).cloned()).collect()
     }
@@ -165,8 +168,8 @@ impl CredentialStore {
         CredentialId::all(model).flat_map(|credential| self.warnings_for(credential, model)).collect()
     }
 
-    /// Returns expiry warnings and certificate errors of one credential. A placeholder has none: the ACME client logs why the
-    /// certificate is pending.
+    /// Returns expiry warnings and certificate errors of one credential. A placeholder has none: the ACME client
+    /// logs why the certificate is pending.
     pub(in crate::tls) fn warnings_for(&self, credential: CredentialId, model: &Model) -> Vec<CredentialProblem> {
         if matches!(credential, CredentialId::Certificate(id) if self.is_placeholder(id)) {
             return Vec::new();
@@ -184,7 +187,8 @@ impl CredentialStore {
         errors.into_iter().map(CredentialProblem::File).chain(expiries).collect()
     }
 
-    /// Returns the validity periods of the certificates, client CAs and revocation lists of each host, by host name.
+    /// Returns the validity periods of the certificates, client CAs and revocation lists of each host, by host
+    /// name.
     pub(crate) fn expiries(&self, model: &Model) -> Vec<(String, Expiry)> {
         let of_host = |host: &VirtualHost| match host.security {
             HostSecurity::Tls(id) => {

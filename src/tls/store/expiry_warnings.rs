@@ -1,4 +1,6 @@
-//! Decides when an expiry warning is logged again: at each threshold, and every day of the last week.
+//! Decides when an expiry warning is logged again.
+//!
+//! A warning is logged at each threshold, and every day of the last week.
 
 use std::collections::BTreeMap;
 

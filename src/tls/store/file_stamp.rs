@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Device, inode, size, mtime and ctime of a file; two stamps differ when the file changed. Symbolic links are followed, so
-/// a link with a new target is a change.
+/// Device, inode, size, mtime and ctime of a file; two stamps differ when the file changed. Symbolic links are
+/// followed, so a link with a new target is a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileStamp {
     Missing,

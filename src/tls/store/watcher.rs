@@ -1,8 +1,8 @@
 //! Polls credential files and publishes new TLS configurations.
 //!
-//! The watcher runs on a thread of its own, so a slow disk delays neither signals nor handshakes. It polls the metadata of
-//! the files; unlike change notifications, polling works on every file system, for every way to replace a file, and
-//! through any number of symbolic links. A reload does not affect existing connections.
+//! The watcher runs on a thread of its own, so a slow disk delays neither signals nor handshakes. It polls the
+//! metadata of the files; unlike change notifications, polling works on every file system, for every way to replace
+//! a file, and through any number of symbolic links. A reload does not affect existing connections.
 
 use std::io;
 use std::sync::Arc;
@@ -161,8 +161,8 @@ impl CredentialWatcher {
         for file in existing.filter(|file| !account::may_read(file)) {
             let file = file.display();
             tracing::warn!(
-                "{file}: not readable by {account}, so a renewed file requires a restart; grant the group of {account} \
-                 read access (chgrp, chmod g+r) and search access to its directory"
+                "{file}: not readable by {account}, so a renewed file requires a restart; grant the group of \
+                 {account} read access (chgrp, chmod g+r) and search access to its directory"
             );
         }
     }
@@ -177,8 +177,8 @@ impl WatcherHandle {
 }
 
 impl WatchedCredential {
-    /// Records the state of all credential files of a model. Must be called before they are loaded, so that no change in
-    /// between is missed.
+    /// Records the state of all credential files of a model. Must be called before they are loaded, so that no
+    /// change in between is missed.
     pub(crate) fn all(model: &Model) -> Vec<WatchedCredential> {
         let watched = |credential: CredentialId| {
             let files = credential.files(model);
@@ -195,9 +195,9 @@ impl WatchedCredential {
         true
     }
 
-    /// Returns whether the files have changed since the last reload and are equal in two consecutive polls. A pair whose
-    /// files are written one after the other is therefore loaded when it is complete, and two changes in quick succession
-    /// cannot leave the same stamp.
+    /// Returns whether the files have changed since the last reload and are equal in two consecutive polls. A pair
+    /// whose files are written one after the other is therefore loaded when it is complete, and two changes in
+    /// quick succession cannot leave the same stamp.
     fn is_stable(&mut self, model: &Model) -> bool {
         let before = self.poll(model);
         let is_stable = self.seen == before && self.seen != self.read;
@@ -207,7 +207,8 @@ impl WatchedCredential {
         is_stable
     }
 
-    /// Reads the stamps of the files; returns the previous ones. A file whose metadata cannot be read counts as unchanged.
+    /// Reads the stamps of the files; returns the previous ones. A file whose metadata cannot be read counts as
+    /// unchanged.
     fn poll(&mut self, model: &Model) -> Vec<FileStamp> {
         let files = self.credential.files(model);
         let now = files.iter().zip(&self.seen).map(|(file, last)| FileStamp::read(file).unwrap_or(*last)).collect();
@@ -252,7 +253,9 @@ impl WatchedCredential {
                 let upstream = model.upstream(id);
                 tracing::info!("{upstream}: TLS files reloaded; new connections use them");
             }
-            CredentialId::ClientAuth(_) => tracing::info!("{file}: client CA reloaded; new connections use it"),
+            CredentialId::ClientAuth(_) => {
+                tracing::info!("{file}: client CA files reloaded; new connections use them")
+            }
         }
     }
 }
@@ -301,11 +304,11 @@ mod tests {
                 watcher.reload_due(&|_| (), WatchedCredential::force);
             }
             let count = |what: &str| fs::read_to_string(&log).unwrap().matches(what).count();
-            assert_eq!((count("a.key: existing is no private key"), count("expires in 10 days")), (1, 0));
+            assert_eq!((count("a.key: the file contains no private key"), count("expires in 10 days")), (1, 0));
             watcher.log_daily(&|_| ());
-            assert_eq!((count("a.key: existing is no private key"), count("expires in 10 days")), (2, 1));
+            assert_eq!((count("a.key: the file contains no private key"), count("expires in 10 days")), (2, 1));
             watcher.log_daily(&|_| ());
-            assert_eq!((count("a.key: existing is no private key"), count("expires in 10 days")), (3, 1));
+            assert_eq!((count("a.key: the file contains no private key"), count("expires in 10 days")), (3, 1));
         });
     }
 
