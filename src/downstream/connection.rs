@@ -101,12 +101,12 @@ impl DownstreamConnection {
 }
 
 impl ActiveExchange {
-    /// See [`ConnectionActivity::response_pending`].
+    /// Starts the client write timeout: response bytes wait for the client.
     pub fn response_pending(&self) {
         self.0.response_pending();
     }
 
-    /// See [`ConnectionActivity::response_consumed`].
+    /// Stops the client write timeout: the client has read the bytes, or the response is complete.
     pub fn response_consumed(&self) {
         self.0.response_consumed();
     }

@@ -101,7 +101,7 @@ impl DownstreamSocket {
     }
 
     /// Makes shutdown close one direction only.
-    pub fn into_tunnel_mode(&mut self) {
+    pub fn set_tunnel_mode(&mut self) {
         self.close_mode = CloseMode::HalfClose;
     }
 

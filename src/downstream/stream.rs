@@ -63,10 +63,10 @@ impl DownstreamStream {
     }
 
     /// Makes shutdown close one direction only.
-    pub fn into_tunnel_mode(&mut self) {
+    pub fn set_tunnel_mode(&mut self) {
         match self {
-            DownstreamStream::Plain(socket) => socket.into_tunnel_mode(),
-            DownstreamStream::Tls(tls) => tls.stream.get_mut().0.into_tunnel_mode(),
+            DownstreamStream::Plain(socket) => socket.set_tunnel_mode(),
+            DownstreamStream::Tls(tls) => tls.stream.get_mut().0.set_tunnel_mode(),
         }
     }
 }
