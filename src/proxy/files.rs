@@ -52,7 +52,7 @@ pub async fn serve(files: &StaticFiles, head: &request::Parts) -> Result<LocalRe
     if head.method != Method::GET && head.method != Method::HEAD {
         return Err(ProxyError::FileMethodNotAllowed);
     }
-    let path = path::normalise(head.uri.path()).map_err(|_| ProxyError::BadPath)?;
+    let path = path::normalize(head.uri.path()).map_err(|_| ProxyError::BadPath)?;
     let name = files.find(&path).ok_or(ProxyError::NoFile)?;
     let opened = spawn_blocking(move || OpenFile::open(&name)).await;
     let opened = opened.map_err(|_| ProxyError::NoFile)?.map_err(|error| refusal(&error))?;

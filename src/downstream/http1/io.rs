@@ -343,7 +343,7 @@ mod tests {
     async fn reading_the_body_in_another_task_keeps_the_write_waker() {
         let (near, mut far) = connected().await;
         let mut io = Http1Io::new(near);
-        io.start_request(BodyDecoder::of_length(1000), ContinueState::NotExpected);
+        io.start_request(BodyDecoder::with_length(1000), ContinueState::NotExpected);
         io.write_buffer.begin_body(ResponseFraming::UntilClose);
         let (writer, reader) = (Arc::new(WakeFlag::default()), Arc::new(WakeFlag::default()));
         let (writing, reading) = (Waker::from(writer.clone()), Waker::from(reader));
@@ -373,7 +373,7 @@ mod tests {
     async fn an_idle_connection_holds_no_buffer() {
         let (near, mut far) = connected().await;
         let mut io = Http1Io::new(near);
-        io.start_request(BodyDecoder::of_length(1_000_000), ContinueState::NotExpected);
+        io.start_request(BodyDecoder::with_length(1_000_000), ContinueState::NotExpected);
         let send = async { far.write_all(&vec![b'y'; 1_000_000]).await.unwrap() };
         let take = std::future::poll_fn(|cx| {
             while let Some(frame) = ready!(io.poll_body(cx)) {

@@ -1,8 +1,7 @@
 //! A certificate chain with its private key.
 
-use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +16,7 @@ use super::file_error::FileError;
 use super::{distinguished_name, pem};
 use crate::model::CertificateFiles;
 use crate::model::host::{HostName, HostPattern};
+use crate::sys::files;
 
 /// A validated certificate chain with a matching private key that can sign.
 #[derive(Debug, Clone)]
@@ -114,9 +114,12 @@ impl ServerCertificate {
     }
 
     /// Returns whether a file exists but cannot be read by this user. It may hold a valid certificate.
-    pub fn is_unreadable(files: &CertificateFiles) -> bool {
-        let is_denied = |file| File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        is_denied(&files.chain) || is_denied(&files.key)
+    pub fn is_unreadable(certificate: &CertificateFiles) -> bool {
+        let is_denied = |file: &Path| {
+            files::read(file, files::MAX_CREDENTIAL)
+                .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        };
+        is_denied(&certificate.chain) || is_denied(&certificate.key)
     }
 
     /// Returns the chain and key for rustls.

@@ -1,9 +1,10 @@
 //! Errors about certificate, key and CA files.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::sys::files;
 
 /// Path, cause and advice about a file that is unusable, or whose certificate clients reject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl fmt::Display for FileError {
 
 /// Reads a file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(|error| {
+    files::read(path, files::MAX_CREDENTIAL).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => "create the file, or set the right path in the configuration",
             io::ErrorKind::PermissionDenied => {

@@ -72,7 +72,7 @@ impl CredentialStore {
         match credential {
             CredentialId::Certificate(id) => self.reload_certificate(id, model),
             CredentialId::ClientAuth(id) => {
-                if let ClientAuth::Verify(policy) = &model.tls_terms(id).policy.clients {
+                if let ClientAuth::Verify(policy) = &model.tls_settings(id).policy.clients {
                     let trust = client_auth::load(policy, &self.context.provider)?;
                     self.client_trusts.insert(id, trust);
                 }
@@ -192,7 +192,8 @@ impl CredentialStore {
     pub(crate) fn expiries(&self, model: &Model) -> Vec<(String, Expiry)> {
         let of_host = |host: &VirtualHost| match host.security {
             HostSecurity::Tls(id) => {
-                let certificates = model.tls_terms(id).certificates.iter().copied().map(CredentialId::Certificate);
+                let certificates =
+                    model.tls_settings(id).certificates.iter().copied().map(CredentialId::Certificate);
                 let expiries =
                     certificates.chain([CredentialId::ClientAuth(id)]).flat_map(|it| self.expiries_of(it));
                 expiries.map(|expiry| (host_name(host), expiry)).collect()

@@ -158,7 +158,7 @@ impl CredentialWatcher {
         let files = self.watched.iter().flat_map(|watched| watched.credential.files(&self.model));
         // A file that ACME has not created yet will belong to the user.
         let existing = files.filter(|file| FileStamp::read(file) != Some(FileStamp::Missing));
-        for file in existing.filter(|file| !account::may_read(file)) {
+        for file in existing.filter(|file| !account::can_read(file)) {
             let file = file.display();
             tracing::warn!(
                 "{file}: not readable by {account}, so a renewed file requires a restart; grant the group of \

@@ -39,7 +39,7 @@ pub(super) fn read(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Sett
         return Setting::Invalid;
     };
     let Some(depth) = depth(owner, reader) else { return Setting::Invalid };
-    let authority = ClientAuthPolicy { demand, ca: PathBuf::from(ca.value), depth, crl: None };
+    let authority = ClientAuthPolicy { mode: demand, ca: PathBuf::from(ca.value), depth, crl: None };
     Setting::Set(Spanned { value: ClientAuth::Verify(authority), span: place })
 }
 

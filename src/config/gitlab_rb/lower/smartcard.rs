@@ -30,7 +30,7 @@ pub(super) fn host(gitlab: &HostSection, reader: &mut SettingsReader<'_>) -> Opt
     }
     let ca = reader.text(&["gitlab_rails", "smartcard_ca_file"]);
     let ca = PathBuf::from(ca.map_or("/etc/gitlab/ssl/CA.pem".to_owned(), |said| said.value));
-    let clients = ClientAuthPolicy { demand: ClientAuthMode::Required, ca, depth: 2, crl: None };
+    let clients = ClientAuthPolicy { mode: ClientAuthMode::Required, ca, depth: 2, crl: None };
     let said = |value| Setting::Set(Spanned { value, span: place.clone() });
     let mut host = gitlab.clone();
     host.settings.encryption.client_certificates = said(ClientAuth::Verify(clients));

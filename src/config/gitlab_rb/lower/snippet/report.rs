@@ -178,7 +178,7 @@ impl DirectiveVerdict {
             line: self.place.excerpt().map(|at| at.line),
             verdict,
             reason: reason.to_owned(),
-            concern: SettingScope::Proxy,
+            scope: SettingScope::Proxy,
         }
     }
 }
