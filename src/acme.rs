@@ -131,7 +131,7 @@ impl AcmeClient {
         if ServerCertificate::is_unreadable(&managed.files) {
             return now + MAX_PAUSE;
         }
-        let Ok(certificate) = ServerCertificate::read(&managed.files, &self.provider) else { return now };
+        let Ok(certificate) = ServerCertificate::load(&managed.files, &self.provider) else { return now };
         if !certificate.errors(&managed.settings.patterns(), now).is_empty() {
             return now;
         }
@@ -141,7 +141,7 @@ impl AcmeClient {
     async fn obtain(&self, managed: &ManagedCertificate) -> Result<(), AcmeError> {
         storage::check_writable(&self.acme, &managed.files)?;
         let account = self.server.account(&self.acme).await?;
-        let challenges = self.challenges.open();
+        let challenges = self.challenges.begin();
         let order = order::OrderContext {
             account: &account,
             acme: &self.acme,
@@ -168,7 +168,7 @@ impl AcmeClient {
         managed.failures.record(self.server.retry_after(), now);
         let pause = managed.failures.pause(now);
         let minutes = pause.as_secs().div_ceil(60);
-        let in_use = match ServerCertificate::read(&managed.files, &self.provider) {
+        let in_use = match ServerCertificate::load(&managed.files, &self.provider) {
             Ok(old) => {
                 format!("The current certificate stays in use and expires in {}", old.time_left(now))
             }

@@ -237,7 +237,7 @@ impl Proxy {
         let drain = self.drain.clone();
         let counted = self.snapshot.metrics.as_ref().map(|tallies| tallies.tunnel_opened());
         client.on_upgrade(Box::new(move |mut stream, early| {
-            stream.into_tunnel_mode();
+            stream.set_tunnel_mode();
             let client = TunnelEndpoint { stream, early };
             let tunnel = tunnel::copy_bidirectional(client, switched.upstream, switched.idle_timeout, record);
             drain.spawn(TaskKind::Tunnel, tunnel.map(move |()| drop(counted)));

@@ -186,7 +186,7 @@ async fn supervise(
                 SignalAction::ReopenLogs => helpers.logs.reopen(),
                 SignalAction::Reload => {
                     tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
-                    helpers.renewer.renew();
+                    helpers.renewer.reload();
                     helpers.obtainer.iter().for_each(AcmeHandle::renew_now);
                 }
                 SignalAction::Stop if is_stopping => {

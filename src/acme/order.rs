@@ -52,7 +52,9 @@ impl OrderContext<'_> {
             let mut challenge = authorization.challenge(kind.into()).ok_or(AcmeError::ChallengeNotOffered(kind))?;
             let key_authorization = challenge.key_authorization();
             match kind {
-                AcmeChallengeType::Http01 => self.challenges.file(&challenge.token, key_authorization.as_str()),
+                AcmeChallengeType::Http01 => {
+                    self.challenges.publish_http(&challenge.token, key_authorization.as_str())
+                }
                 AcmeChallengeType::TlsAlpn01 => {
                     let name = challenge.identifier().to_string();
                     let name =
@@ -61,7 +63,7 @@ impl OrderContext<'_> {
                     let digest =
                         digest.as_ref().try_into().map_err(|_| AcmeError::Unusable("invalid digest".into()))?;
                     let tls = csr::alpn_certificate(&name, digest, self.provider)?;
-                    self.challenges.handshake(name, tls);
+                    self.challenges.publish_tls(name, tls);
                 }
             }
             challenge.set_ready().await?;

@@ -143,7 +143,7 @@ fn verify(
         let what: Vec<String> = problems.into_iter().map(|problem| problem.what).collect();
         AcmeError::Unusable(what.join("; "))
     };
-    let certificate = ServerCertificate::read(new, provider).map_err(unusable)?;
+    let certificate = ServerCertificate::load(new, provider).map_err(unusable)?;
     let errors = certificate.errors(&managed.settings.patterns(), SystemTime::now());
     if errors.is_empty() { Ok(()) } else { Err(unusable(errors)) }
 }

@@ -11,7 +11,7 @@ use crate::telemetry::status;
 /// What an authority is told that asks whether a host is ours. It may ask for names that no host has, and before
 /// any redirect.
 pub(super) fn acme_challenge_response(snapshot: &Snapshot, head: &request::Parts) -> Option<LocalResponse> {
-    let content = snapshot.challenges.as_ref()?.file(head.uri.path())?;
+    let content = snapshot.challenges.as_ref()?.http_response(head.uri.path())?;
     Some(local_response::text("application/octet-stream", content))
 }
 

@@ -12,10 +12,10 @@ use crate::telemetry::metrics::handshakes::{HandshakeFailureKind, NegotiatedPara
 /// a handshake that failed.
 pub(super) fn record_early_failure(snapshot: &Snapshot, listener: usize, peer: IpAddr, unserved: &EarlyFailure) {
     match unserved {
-        EarlyFailure::Unreadable(status) => {
+        EarlyFailure::RequestHead(status) => {
             snapshot.logs.of(snapshot.default_hosts[listener]).log_unparsed(peer, *status)
         }
-        EarlyFailure::NoHandshake(failure) => {
+        EarlyFailure::Handshake(failure) => {
             if let (Some(tallies), Some(fault)) = (&snapshot.metrics, failure_kind(failure)) {
                 tallies.handshake_failed(fault);
             }
@@ -34,7 +34,7 @@ pub(super) fn record_handshake(snapshot: &Snapshot, client: &DownstreamConnectio
         tallies.handshake_completed(NegotiatedParameters {
             suite,
             group: session.group(),
-            kind: session.beginning,
+            kind: session.handshake_kind,
         });
     }
 }

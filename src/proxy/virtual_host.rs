@@ -96,7 +96,7 @@ fn default_host(snapshot: &Snapshot, client: &DownstreamConnection) -> Result<Se
 /// connections rely on (RFC 9113 section 9.1.1); else a client could go around a host's own TLS terms.
 /// Old clients name nothing; what they were shown was for them to judge.
 fn check_tls_settings(snapshot: &Snapshot, client: &DownstreamConnection, host: HostId) -> Result<(), ProxyError> {
-    let DownstreamSecurity::Tls { server_name, terms, client, .. } = &client.security else {
+    let DownstreamSecurity::Tls { server_name, settings: terms, client, .. } = &client.security else {
         return Ok(());
     };
     let HostSecurity::Tls(wanted) = snapshot.model.host(host).security else { return Ok(()) };

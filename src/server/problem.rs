@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::model::LogTarget;
 use crate::tls::files::file_error::FileError;
-use crate::tls::store::objection::{ExpiryNotice, Objection};
+use crate::tls::store::credential_problem::{CredentialProblem, ExpiryNotice};
 
 /// Something that keeps a configuration from being served, or its clients from being content.
 #[derive(Debug)]
@@ -34,11 +34,11 @@ pub enum StartupProblem {
     Start(io::Error),
 }
 
-impl From<Objection> for StartupProblem {
-    fn from(objection: Objection) -> StartupProblem {
-        match objection {
-            Objection::File(problem) => StartupProblem::File(problem),
-            Objection::ExpiresSoon(ending) => StartupProblem::ExpiresSoon(ending),
+impl From<CredentialProblem> for StartupProblem {
+    fn from(problem: CredentialProblem) -> StartupProblem {
+        match problem {
+            CredentialProblem::File(problem) => StartupProblem::File(problem),
+            CredentialProblem::ExpiresSoon(notice) => StartupProblem::ExpiresSoon(notice),
         }
     }
 }

@@ -147,8 +147,13 @@ fn accept_loop(
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
             let local = if local_is_asked_for { tcp.local_addr().ok() } else { None };
-            let accepted =
-                AcceptedConnection { tcp, peer, local: local.map(|local| local.ip()), listener, preamble };
+            let accepted = AcceptedConnection {
+                tcp,
+                peer,
+                local: local.map(|local| local.ip()),
+                listener,
+                proxy_protocol: preamble,
+            };
             let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
             let counted = proxy.connection_guard();
             drain.spawn(TaskKind::Connection, async move {

@@ -73,7 +73,7 @@ fn a_ca_certificate_replaces_the_placeholder_even_if_it_lacks_a_name() {
     gatepost.wait_stderr(|log| !log.contains("new.crt: "));
     let leaf = certs::leaf(&[GITLAB]);
     leaf.write(files.certificate.parent().unwrap(), "new");
-    gatepost.wait_stderr(|log| log.contains("new.crt: the certificate is not for git.test"));
+    gatepost.wait_stderr(|log| log.contains("new.crt: the certificate does not cover git.test"));
     assert_eq!(gatepost.client_of(GITLAB).get("/").status(), 200);
     assert_eq!(has_zero_expiry(), Some(false));
 }

@@ -175,7 +175,7 @@ fn doctor_reports_the_problems_of_check() {
     let directory = configuration.directory().to_owned();
     let missing = Files { certificate: directory.join("missing.crt"), key: directory.join("missing.key") };
     let output = configuration.host(Host::new(GITLAB, &origin).certificate(&missing)).doctor();
-    expect_problem(&output, "missing.crt: cannot read it");
+    expect_problem(&output, "missing.crt: cannot read the file");
 }
 
 #[test]
