@@ -169,7 +169,11 @@ fn of_two_redirects_for_one_name_the_first_is_served() {
         registry_external_url 'https://gitlab.example.com:5050'
         nginx['redirect_http_to_https'] = registry_nginx['redirect_http_to_https'] = true";
     let reading = reading(text);
-    assert!(reading.problems.to_string().contains("redirect to HTTPS has no room"), "{}", reading.problems);
+    assert!(
+        reading.problems.to_string().contains("the redirect of this host to HTTPS has no effect"),
+        "{}",
+        reading.problems
+    );
     assert_eq!(redirect_from_80(&reading.model.unwrap(), "gitlab.example.com"), "https://gitlab.example.com");
 }
 
@@ -177,7 +181,7 @@ fn of_two_redirects_for_one_name_the_first_is_served() {
 fn the_port_of_the_application_itself_is_refused() {
     let problem =
         problems("mattermost_external_url 'http://chat.example.com:8065'\ngitlab_rails['enable'] = false\n");
-    assert!(problem.contains("the application itself listens on port 8065"), "{problem}");
+    assert!(problem.contains("the upstream of this host listens on port 8065"), "{problem}");
 }
 
 #[test]
@@ -258,7 +262,7 @@ fn every_mistake_is_told_at_once() {
     );
     for said in [
         "the URL of GitLab has no scheme and host",
-        "the URL of Mattermost cannot have a path: /x",
+        "the URL of Mattermost cannot have a path: `/x`",
         "takes a size, and '10 MB' is none",
         "every text counts as true",
         "`nginx['proxy_set_headers']` takes a hash, not a text",
@@ -270,8 +274,8 @@ fn every_mistake_is_told_at_once() {
 #[test]
 fn addresses_are_checked_one_by_one() {
     let problems = problems(&format!("{BOTH}nginx['listen_addresses'] = ['*', '::1', 'unix:/x']\n"));
-    assert!(problems.contains("an IPv6 address stands in brackets: '[::1]'"), "{problems}");
-    assert!(problems.contains("`unix:/x` is no address to listen on"), "{problems}");
+    assert!(problems.contains("write an IPv6 address in brackets: '[::1]'"), "{problems}");
+    assert!(problems.contains("invalid listen address `unix:/x`"), "{problems}");
 }
 
 #[test]
@@ -297,8 +301,12 @@ fn a_service_that_is_on_without_a_url_is_told_about() {
         |service: &str| reading(&format!("external_url 'http://a.example.com'\n{service}['enable'] = true\n"));
     let mattermost = enabled("mattermost");
     assert!(mattermost.model.is_none());
-    assert!(mattermost.problems.to_string().contains("without mattermost_external_url"), "{}", mattermost.problems);
+    assert!(
+        mattermost.problems.to_string().contains("`mattermost_external_url` is not set"),
+        "{}",
+        mattermost.problems
+    );
     let registry = enabled("registry");
     assert!(registry.model.is_some());
-    assert!(registry.problems.to_string().contains("without registry_external_url"), "{}", registry.problems);
+    assert!(registry.problems.to_string().contains("`registry_external_url` is not set"), "{}", registry.problems);
 }

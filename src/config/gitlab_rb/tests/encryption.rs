@@ -68,7 +68,7 @@ fn the_order_of_suites_and_the_groups_can_be_chosen() {
     assert_eq!(policy("nginx['ssl_prefer_server_ciphers'] = 'on'").order, CipherPreference::Server);
     let lines = "nginx['ssl_ecdh_curve'] = 'secp521r1:prime256v1:X25519'";
     assert_eq!(policy(lines).groups, [NamedGroup::X25519, NamedGroup::P256]);
-    assert_eq!(verdict(lines), (SettingVerdict::Applied, "there is no secp521r1 here".to_owned()));
+    assert_eq!(verdict(lines), (SettingVerdict::Applied, "not supported: secp521r1".to_owned()));
     assert_eq!(policy("nginx['ssl_ecdh_curve'] = 'auto'").groups, NamedGroup::ALL);
     assert!(reading(&file("nginx['ssl_ecdh_curve'] = 'secp521r1'")).model.is_none());
 }
@@ -159,7 +159,7 @@ fn the_port_and_the_name_for_smartcards_can_be_chosen() {
     let model = reading(&file(lines)).model.unwrap();
     assert!(terms(&model, "0.0.0.0:4444", "cards.example.com").requires_client_certificate());
     let plain = "external_url 'http://gitlab.example.com'; gitlab_rails['smartcard_enabled'] = true";
-    assert!(problems(plain).contains("smartcards need HTTPS"));
+    assert!(problems(plain).contains("`smartcard_enabled` requires HTTPS"));
 }
 
 #[test]

@@ -115,21 +115,18 @@ fn addresses_that_pages_has_for_itself_are_not_the_proxys() {
          pages_external_url 'http://pages.example.com'\n"
     );
     let told = problems(&pages);
-    assert!(
-        told.contains("Pages itself listens on 192.0.2.2:443, so the proxy cannot listen on 0.0.0.0:443"),
-        "{told}"
-    );
-    assert!(told.contains("gitlab_pages['external_https'], at /etc/gitlab/gitlab.rb:2:"), "{told}");
+    assert!(told.contains("cannot listen on 0.0.0.0:443: GitLab Pages listens on 192.0.2.2:443"), "{told}");
+    assert!(told.contains("`gitlab_pages['external_https']` at /etc/gitlab/gitlab.rb:2:"), "{told}");
     let apart = problems(&format!("{pages}nginx['listen_addresses'] = ['192.0.2.1']\n"));
-    assert!(!apart.contains("Pages itself"), "{apart}");
+    assert!(!apart.contains("GitLab Pages"), "{apart}");
     let off = problems(&format!("{pages}gitlab_pages['enable'] = false\n"));
-    assert!(!off.contains("Pages itself"), "{off}");
+    assert!(!off.contains("GitLab Pages"), "{off}");
 }
 
 #[test]
 fn the_port_of_puma_is_warned_of_where_puma_runs() {
     let on_8080 = format!("{GITLAB}nginx['listen_port'] = 8080\n");
-    assert!(problems(&on_8080).contains("Puma usually listens on 127.0.0.1:8080"));
+    assert!(problems(&on_8080).contains("Puma, which usually listens on 127.0.0.1:8080"));
     for apart in ["puma['port'] = 8090", "puma['enable'] = false", "nginx['listen_addresses'] = ['192.0.2.1']"] {
         let told = problems(&format!("{on_8080}{apart}\n"));
         assert!(!told.contains("Puma"), "{apart}: {told}");

@@ -75,7 +75,7 @@ const NO_EFFECT: &[(&[&str], &str)] = &[
     ),
     (
         &["keepalive_*", "tcp_*", "sendfile*", "aio*", "directio*", "lingering_*", "reset_timedout_connection"],
-        "an nginx detail without equivalent in Gatepost",
+        "nginx tuning parameter without a counterpart",
     ),
     (&["server_tokens", "hide_server_tokens"], "responses never name the server software"),
     (&["error_log", "log_not_found", "log_subrequest"], "the program log of Gatepost has its own level"),
@@ -88,16 +88,16 @@ const NO_EFFECT: &[(&[&str], &str)] = &[
             "variables_hash_*",
             "map_hash_*",
         ],
-        "an nginx detail without equivalent in Gatepost",
+        "nginx tuning parameter without a counterpart",
     ),
     (
         &["proxy_next_upstream*", "proxy_ignore_client_abort", "proxy_socket_keepalive", "proxy_send_lowat"],
-        "an nginx detail without equivalent in Gatepost",
+        "nginx tuning parameter without a counterpart",
     ),
     (&["proxy_send_timeout"], "the read timeout also applies to an upstream that reads no bytes"),
     (
         &["etag", "if_modified_since", "merge_slashes", "chunked_transfer_encoding"],
-        "an nginx detail without equivalent in Gatepost",
+        "nginx tuning parameter without a counterpart",
     ),
 ];
 
