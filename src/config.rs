@@ -14,6 +14,7 @@ pub mod span;
 pub mod suggestion;
 pub mod values;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use diagnostic::{Diagnostic, DiagnosticSeverity, Diagnostics};
 pub use schema::known_keys;
 
 use crate::model::Model;
+use crate::sys::files;
 use span::SourceFile;
 
 /// A configuration that can be used.
@@ -36,10 +38,15 @@ pub struct LoadedConfig {
 /// # Errors
 /// Everything that is wrong with it, or why it cannot be read.
 pub fn load(path: &Path) -> Result<LoadedConfig, Diagnostics> {
-    match std::fs::read_to_string(path) {
+    match read_text(path) {
         Ok(text) => read(&SourceFile::new(path, text), &std::path::absolute(path).unwrap_or(path.to_owned())),
         Err(why) => Err(diagnostic::unreadable(path, &why).into()),
     }
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let content = files::read(path, files::MAX_CONFIGURATION)?;
+    String::from_utf8(content).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// Reads TOML that is not in a file. `file_name` is the name in messages, and relative paths start at

@@ -223,7 +223,7 @@ impl Proxy {
         if !local_response::is_allowed(&inbound.head.method) {
             return Err(ProxyError::Method);
         }
-        let path = path::normalise(inbound.head.uri.path()).map_err(|_| ProxyError::BadPath)?;
+        let path = path::normalize(inbound.head.uri.path()).map_err(|_| ProxyError::BadPath)?;
         self.snapshot.model.host(inbound.host).routes.select(&path).ok_or(ProxyError::NoRoute)
     }
 

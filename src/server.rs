@@ -3,6 +3,7 @@
 //! [`prepare`] reads keys, binds sockets and opens logs, or reports all that is wrong at once.
 //! [`PreparedServer::run`] serves until a signal ends it.
 
+mod logs;
 pub mod problem;
 pub mod worker;
 
@@ -23,6 +24,7 @@ use crate::net::listener;
 use crate::proxy::error_pages::LoadedErrorPages;
 use crate::proxy::snapshot::SharedSnapshot;
 use crate::sys::account::{self, UserAccount};
+use crate::sys::files;
 use crate::sys::signals::{SignalAction, SignalListener};
 use crate::telemetry::access_log::writer::{FlushOutcome, LogSender, LogWriter};
 use crate::telemetry::metrics::WorkerMetrics;
@@ -31,6 +33,7 @@ use crate::tls::files::expiry::Expiry;
 use crate::tls::server::sni::SniResolvers;
 use crate::tls::store::credential_store::CredentialStore;
 use crate::tls::store::watcher::{CredentialWatcher, Update, WatchedCredential, WatcherHandle};
+use logs::PendingLogs;
 use problem::StartupProblem;
 use worker::{BoundListener, WorkerConfig, WorkerHandle};
 
@@ -69,24 +72,24 @@ pub fn check(model: &Model) -> Vec<StartupProblem> {
 /// Does everything that can fail: reads certificates, opens logs, binds sockets, gives up root.
 pub fn prepare(model: Model) -> Result<PreparedServer, Vec<StartupProblem>> {
     account::raise_descriptor_limit();
+    let model = Arc::new(model);
     let watched = WatchedCredential::all(&model);
     let (keyring, unusable) = CredentialStore::load(&model);
     let mut problems: Vec<StartupProblem> = unusable.into_iter().map(StartupProblem::File).collect();
     let mut keyring = keyring.map_err(|error| vec![StartupProblem::Tls(error)])?;
-    let logs = LogWriter::open(model.access_logs())
-        .map_err(|(target, error)| problems.push(StartupProblem::Log { target, error }));
+    let logs = PendingLogs::open(model.access_logs()).map_err(|found| problems.extend(found));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
     let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else {
         return Err(problems);
     };
     let doors = keyring.sni_resolvers(&model).map_err(|error| vec![StartupProblem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
-    let pages = LoadedErrorPages::prepare(&model);
-    let model = Arc::new(model);
+    let pages = LoadedErrorPages::prepare(&model, |path| files::read(path, files::MAX_ERROR_PAGE));
     let (challenges, obtaining) = (keyring.challenges().cloned(), acme_client(&model, &keyring)?);
     let mut renewal = CredentialWatcher::new(model.clone(), keyring, watched);
     renewal.log_warnings();
     drop_privileges(&model, &logs).map_err(|problem| vec![problem])?;
+    let logs = logs.finish().map_err(|problem| vec![problem])?;
     let application_tls = renewal.upstream_tls();
     let expiries = watch::Sender::new(host_expiries(renewal.expiries()));
     let shared = SharedSnapshot {
@@ -181,10 +184,10 @@ async fn supervise(
             () = sleep_until(give_up_at) => return cut,
             wish = signals.next() => match wish {
                 SignalAction::ReopenLogs => helpers.logs.reopen(),
-                SignalAction::Renew => {
+                SignalAction::Reload => {
                     tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
                     helpers.renewer.renew();
-                    helpers.obtainer.iter().for_each(AcmeHandle::obtain);
+                    helpers.obtainer.iter().for_each(AcmeHandle::renew_now);
                 }
                 SignalAction::Stop if is_stopping => {
                     tracing::warn!("stopping at once because of a second signal");
@@ -226,7 +229,7 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem
         for (position, listener) in model.listeners.iter().enumerate() {
             match listener::bind(listener.address) {
                 Ok(socket) => {
-                    let preamble = listener.preamble;
+                    let preamble = listener.proxy_protocol;
                     sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
                 }
                 Err(error) if listener::is_ipv6_unavailable(listener.address, &error) => {
@@ -248,14 +251,14 @@ fn with_tls(sockets: Vec<BoundListener>, doors: &SniResolvers) -> Vec<BoundListe
 }
 
 /// Becomes the configured account, if the program was started as root, and hands it the logs.
-fn drop_privileges(model: &Model, logs: &LogWriter) -> Result<(), StartupProblem> {
+fn drop_privileges(model: &Model, logs: &PendingLogs<'_>) -> Result<(), StartupProblem> {
     let Some(name) = model.process.user.as_ref().filter(|_| account::is_root()) else { return Ok(()) };
     let account = find_account(name)?;
     let (user, group) = account.ids();
     // It may lack the right to give files away; what counts is whether they can be opened anew.
     let _ = logs.chown(user, group);
     account.switch_to().map_err(|why| StartupProblem::User { name: name.clone(), why: why.to_string() })?;
-    for file in log_files(model).filter(|file| !account::may_write(file)) {
+    for file in log_files(model).filter(|file| !account::can_write(file)) {
         let file = file.display();
         tracing::warn!(
             "{name} cannot open {file} anew after a rotation; let it write to the file or its directory"

@@ -134,7 +134,7 @@ fn a_refused_setting_is_a_warning_at_its_line() {
     let case = cases().into_iter().find(|case| case.file() == "08-snippets").unwrap();
     let warnings = case.read().problems.to_string();
     assert!(warnings.contains("08-snippets.rb:13:1"), "{warnings}");
-    assert!(warnings.contains("`nginx['custom_nginx_config']` is obeyed in part only"), "{warnings}");
+    assert!(warnings.contains("`nginx['custom_nginx_config']` is applied only in part"), "{warnings}");
 }
 
 #[test]

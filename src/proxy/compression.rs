@@ -70,7 +70,7 @@ impl<'a> CompressionDecision<'a> {
         STATUSES.contains(&reply.status())
             && !is_encoded
             && length(reply).is_none_or(|length| length >= self.rules.min_length)
-            && self.rules.types.include(headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes))
+            && self.rules.types.contains(headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes))
     }
 
     /// As in nginx, HEAD is told what GET would be.

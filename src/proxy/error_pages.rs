@@ -3,8 +3,7 @@
 //! They are read once, when the program starts: a page that says the application is down must be there
 //! while the application, which brings the page, is being replaced.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -13,6 +12,9 @@ use http::{HeaderValue, StatusCode};
 use super::html;
 use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPages};
 use crate::model::{ErrorPagesId, Model};
+
+/// Reads the file of a page: regular files only, up to a size limit.
+pub type ReadFile = fn(&Path) -> io::Result<Vec<u8>>;
 
 /// All pages of a model. Those whose file cannot be read are missing.
 #[derive(Default)]
@@ -27,8 +29,8 @@ pub struct LoadedErrorPage {
 
 impl LoadedErrorPages {
     /// Reads and lays out the pages. What cannot be read is told to the program's log.
-    pub fn prepare(model: &Model) -> LoadedErrorPages {
-        let ready = |pages: &ErrorPages| pages.iter().filter_map(prepare).collect();
+    pub fn prepare(model: &Model, read: ReadFile) -> LoadedErrorPages {
+        let ready = |pages: &ErrorPages| pages.iter().filter_map(|page| prepare(page, read)).collect();
         LoadedErrorPages(model.all_error_pages().iter().map(ready).collect())
     }
 
@@ -38,31 +40,20 @@ impl LoadedErrorPages {
     }
 }
 
-fn prepare(page: &ErrorPage) -> Option<LoadedErrorPage> {
+fn prepare(page: &ErrorPage, read: ReadFile) -> Option<LoadedErrorPage> {
     let (content_type, body) = match &page.content {
-        ErrorPageSource::File(path) => (html::CONTENT_TYPE, read_or_report(path)?),
+        ErrorPageSource::File(path) => (html::CONTENT_TYPE, read_or_report(path, read)?),
         ErrorPageSource::Message(message) => (html::CONTENT_TYPE, html::message(page.status, message).into()),
         ErrorPageSource::Text { content_type, body } => (content_type.clone(), body.clone().into()),
     };
     Some(LoadedErrorPage { status: page.status, content_type, body })
 }
 
-fn read_or_report(path: &Path) -> Option<Bytes> {
+fn read_or_report(path: &Path, read: ReadFile) -> Option<Bytes> {
     read(path)
+        .map(Bytes::from)
         .map_err(|why| {
             tracing::warn!("the error page {} cannot be read, a plain one stands in: {why}", path.display())
         })
         .ok()
 }
-
-fn read(path: &Path) -> io::Result<Bytes> {
-    let mut page = Vec::new();
-    File::open(path)?.take(LARGEST + 1).read_to_end(&mut page)?;
-    if page.len() as u64 > LARGEST {
-        return Err(io::Error::other("it is larger than 1 MiB"));
-    }
-    Ok(page.into())
-}
-
-/// Pages are held in memory.
-const LARGEST: u64 = 1024 * 1024;

@@ -52,7 +52,7 @@ pub async fn serve(files: &StaticFiles, head: &request::Parts) -> Result<LocalRe
     if head.method != Method::GET && head.method != Method::HEAD {
         return Err(ProxyError::FileMethodNotAllowed);
     }
-    let path = path::normalise(head.uri.path()).map_err(|_| ProxyError::BadPath)?;
+    let path = path::normalize(head.uri.path()).map_err(|_| ProxyError::BadPath)?;
     let name = files.find(&path).ok_or(ProxyError::NoFile)?;
     let opened = spawn_blocking(move || OpenFile::open(&name)).await;
     let opened = opened.map_err(|_| ProxyError::NoFile)?.map_err(|error| refusal(&error))?;
@@ -71,7 +71,11 @@ impl OpenFile {
     fn open(name: &StaticFilePath) -> io::Result<OpenFile> {
         // A pipe must not make the thread wait for somebody who writes into it.
         let flags = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(&name.path)?;
+        let open = |path: &Path| OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let (mut file, mut path) = (open(&name.path)?, &name.path);
+        if let Some(index) = name.index.as_ref().filter(|_| file.metadata().is_ok_and(|it| it.is_dir())) {
+            (file, path) = (open(index)?, index);
+        }
         let metadata = file.metadata()?;
         if !metadata.is_file() || !lies_within(&file, &name.within)? {
             return Err(io::ErrorKind::NotFound.into());
@@ -84,7 +88,7 @@ impl OpenFile {
             length: metadata.len(),
             modified: UNIX_EPOCH + Duration::from_secs(seconds),
             tag: HeaderValue::try_from(tag).map_err(io::Error::other)?,
-            content_type: content_type(&name.path),
+            content_type: content_type(path),
         })
     }
 

@@ -100,9 +100,9 @@ fn check_tls_settings(snapshot: &Snapshot, client: &DownstreamConnection, host: 
         return Ok(());
     };
     let HostSecurity::Tls(wanted) = snapshot.model.host(host).security else { return Ok(()) };
-    let wanted_terms = snapshot.model.tls_terms(wanted);
+    let wanted_terms = snapshot.model.tls_settings(wanted);
     if *terms != wanted {
-        let terms = snapshot.model.tls_terms(*terms);
+        let terms = snapshot.model.tls_settings(*terms);
         let is_certified = server_name.is_none() || terms.certificates == wanted_terms.certificates;
         if !is_certified || !terms.is_at_least_as_strict_as(wanted_terms) {
             return Err(ProxyError::Misdirected);

@@ -78,7 +78,7 @@ fn handshakes(page: &mut ExpositionWriter, sums: &HandshakeMetrics) {
     page.family("gatepost_tls_handshakes_total", "counter", "TLS handshakes that were completed");
     for (NegotiatedParameters { suite, group, beginning }, count) in &sums.agreements {
         let labels = [
-            ("version", if suite.is_of_tls13() { "TLSv1.3" } else { "TLSv1.2" }),
+            ("version", if suite.is_tls13() { "TLSv1.3" } else { "TLSv1.2" }),
             ("suite", suite.name()),
             ("group", group.map_or("", NamedGroup::name)),
             ("resumed", if *beginning == HandshakeKind::Resumed { "yes" } else { "no" }),

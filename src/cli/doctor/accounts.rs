@@ -35,7 +35,7 @@ fn unwritable(path: &Path, account: &UserAccount) -> Option<Finding> {
     let directory = path.parent()?;
     let (place, right) =
         if path.exists() { (path, FilePermission::Write) } else { (directory, FilePermission::Create) };
-    (account.has(right, place) == Some(false)).then(|| {
+    (account.has_permission(right, place) == Some(false)).then(|| {
         let directory = directory.display();
         Finding::problem(format!(
             "{account} may not write {}, so requests are not logged after a rotation; `chown {account} {directory}`",
@@ -46,7 +46,7 @@ fn unwritable(path: &Path, account: &UserAccount) -> Option<Finding> {
 
 /// Root reads them at the start, so this matters when they are renewed.
 fn unreadable(path: &Path, account: &UserAccount) -> Option<Finding> {
-    (account.has(FilePermission::Read, path) == Some(false)).then(|| {
+    (account.has_permission(FilePermission::Read, path) == Some(false)).then(|| {
         Finding::warning(format!(
             "{account} may not read {}, so a renewed one takes a restart; let its group read it (chgrp, chmod g+r) \
              and enter its directory",

@@ -39,7 +39,7 @@ fn further_secrets(model: &Model) -> impl Iterator<Item = &Path> {
 }
 
 fn exposed(path: &Path) -> Option<Finding> {
-    account::is_open_to_all(path)?.then(|| {
+    account::is_world_accessible(path)?.then(|| {
         let path = path.display();
         Finding::problem(format!(
             "every account of this machine may open {path}, which is secret; `chmod o= {path}`"

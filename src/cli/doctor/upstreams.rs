@@ -29,7 +29,7 @@ fn examine_one(spec: &UpstreamSpec, account: Option<&UserAccount>) -> Option<Fin
     }
     let (UpstreamAddress::Unix(path), Some(account)) = (&spec.address, account) else { return None };
     // Connecting is writing (unix(7)).
-    (account.has(FilePermission::Write, path) == Some(false)).then(|| {
+    (account.has_permission(FilePermission::Write, path) == Some(false)).then(|| {
         Finding::problem(format!(
             "{account} may not connect to the application at {spec}; let its group write to the socket and enter \
              the directories above it (the package's own account for this is gitlab-www)"

@@ -157,7 +157,7 @@ fn policy(policy: &TlsPolicy) -> [KeyValue; 6] {
 }
 
 fn client_authority(authority: &ClientAuthPolicy) -> OutputValue {
-    let verify = match authority.demand {
+    let verify = match authority.mode {
         ClientAuthMode::Required => "required",
         ClientAuthMode::Optional => "optional",
     };

@@ -199,7 +199,7 @@ fn status(model: &Model, id: HostId) -> StatusOutline<'_> {
     let is_metrics = |route: &Route| route.action == RouteAction::Status(StatusEndpoint::Metrics);
     StatusOutline {
         listen: redirect_folding::addresses(model, id.index()),
-        access: routes.iter().next().map_or(&EVERYBODY, |route| &route.access),
+        access: routes.iter().next().map_or(&ALLOW_ALL, |route| &route.access),
         metrics: routes.iter().any(is_metrics),
         application_metrics: routes.iter().find_map(|route| Some(forwarding(model, route)?.upstream)),
     }
@@ -214,7 +214,7 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>
     // The catch-all is tried last. Where there is none, any forwarding route is as good.
     let forwarding = routes.iter().rev().find_map(|route| forwarding(model, route));
     // The catch-all has the host's rules unless it was given its own; then they are as good as the host's.
-    let access = routes.last().map_or(&EVERYBODY, |route| &route.access);
+    let access = routes.last().map_or(&ALLOW_ALL, |route| &route.access);
     let error_pages = host.error_pages.map(|id| model.error_pages(id));
     let before = redirect.as_ref().map(|redirect| redirect.before.clone()).unwrap_or_default();
     let outline = |route: &&'a Route| RouteOutline {
@@ -250,14 +250,15 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>
 
 /// What stands in front of connections, if it does on all of the addresses.
 fn preamble<'a>(model: &Model, mut addresses: impl Iterator<Item = &'a SocketAddr>) -> ProxyProtocolMode {
-    let of = |address: &SocketAddr| model.listeners.iter().find(|it| it.address == *address).map(|it| it.preamble);
+    let of =
+        |address: &SocketAddr| model.listeners.iter().find(|it| it.address == *address).map(|it| it.proxy_protocol);
     let everywhere = addresses.all(|address| of(address) == Some(ProxyProtocolMode::ProxyProtocol));
     if everywhere { ProxyProtocolMode::ProxyProtocol } else { ProxyProtocolMode::None }
 }
 
 fn tls<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>) -> Option<TlsOutline<'a>> {
     let HostSecurity::Tls(terms) = model.hosts()[index].security else { return None };
-    let terms = model.tls_terms(terms);
+    let terms = model.tls_settings(terms);
     let certificates = terms.certificates.iter().map(|id| model.certificate(*id)).collect();
     let obtained = terms.certificates.iter().find_map(|id| {
         let shown = model.hosts_with_certificate(*id);
@@ -311,4 +312,4 @@ fn without<'a>(ops: HeaderOpsOutline<'a>, common: &HeaderOpsOutline<'a>) -> Head
     HeaderOpsOutline { request: less(ops.request, &common.request), response: less(ops.response, &common.response) }
 }
 
-static EVERYBODY: AccessRules = AccessRules::EVERYBODY;
+static ALLOW_ALL: AccessRules = AccessRules::ALLOW_ALL;

@@ -36,7 +36,7 @@ pub(super) fn table(account: &GitlabRbReport<'_>, ink: OutputStyle) -> String {
         Some(model) => table::page(&ModelOutline::of(model), ink),
         None => TextPage::new(ink),
     };
-    let (own, others): (Vec<_>, Vec<_>) = account.reports.iter().partition(|it| it.concern == SettingScope::Proxy);
+    let (own, others): (Vec<_>, Vec<_>) = account.reports.iter().partition(|it| it.scope == SettingScope::Proxy);
     let mut file = None;
     for it in own {
         if file != Some(&it.file) {

@@ -53,7 +53,7 @@ fn process(page: &mut TextPage, process: &ProcessSettings) {
 }
 
 fn listener(page: &mut TextPage, listener: &Listener, model: &Model) {
-    let preamble = match listener.preamble {
+    let preamble = match listener.proxy_protocol {
         ProxyProtocolMode::None => "",
         ProxyProtocolMode::ProxyProtocol => ", after a PROXY header",
     };
@@ -167,7 +167,7 @@ fn policy(page: &mut TextPage, policy: &TlsPolicy) {
         SessionResumption::Sessions(count) => page.row("sessions", &format!("up to {count} are remembered")),
     }
     if let ClientAuth::Verify(authority) = &policy.clients {
-        let demand = match authority.demand {
+        let demand = match authority.mode {
             ClientAuthMode::Required => "need a certificate of",
             ClientAuthMode::Optional => "may show a certificate of",
         };
@@ -293,7 +293,7 @@ fn redirect_of(host: &VirtualHost) -> String {
 fn spoken_on(listener: &Listener, model: &Model) -> String {
     let of = |id: &HostId| match model.host(*id).security {
         HostSecurity::Plain => PLAIN.to_owned(),
-        HostSecurity::Tls(terms) => spoken(&model.tls_terms(terms).policy),
+        HostSecurity::Tls(terms) => spoken(&model.tls_settings(terms).policy),
     };
     let mut all: Vec<String> = listener.hosts.entries().into_iter().map(|(_, id)| of(id)).collect();
     all.dedup();

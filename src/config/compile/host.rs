@@ -127,7 +127,7 @@ impl CompiledHost<'_> {
         }
         let terms = tls::compile(self.section, &self.settings, name, context);
         acme::request_certificate(self.section, &self.settings.acme, &terms.certificates, context);
-        HostSecurity::Tls(context.model.add_tls_terms(terms))
+        HostSecurity::Tls(context.model.add_tls_settings(terms))
     }
 
     /// The headers of every answer. Browsers must ignore HSTS over plain HTTP (RFC 6797 section 8.1), so

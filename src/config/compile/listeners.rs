@@ -127,7 +127,7 @@ impl ListenerTable {
             } else {
                 ProxyProtocolMode::ProxyProtocol
             };
-            Listener { address, preamble, transport: admitted.transport, hosts }
+            Listener { address, proxy_protocol: preamble, transport: admitted.transport, hosts }
         };
         self.0.into_iter().map(finish).collect()
     }

@@ -27,10 +27,10 @@ fn leak(variable: &LogVariable, instead: &str, place: &SourceSpan) -> Diagnostic
 fn instead_of(variable: &LogVariable) -> Option<&'static str> {
     let LogVariable::Request(variable) = variable else { return None };
     match variable {
-        RequestVariable::Fact(NamedRequestVariable::Request) => {
+        RequestVariable::Named(NamedRequestVariable::Request) => {
             Some("`$request_method $filtered_request_uri $server_protocol` is the same without tokens")
         }
-        RequestVariable::Fact(NamedRequestVariable::RequestUri | NamedRequestVariable::Args) => {
+        RequestVariable::Named(NamedRequestVariable::RequestUri | NamedRequestVariable::Args) => {
             Some("`$filtered_request_uri` is the target without tokens, `$uri` the path alone")
         }
         RequestVariable::Header(name) if name == "referer" => {

@@ -88,11 +88,9 @@ fn listen(section: &StatusSection, place: &SourceSpan) -> Vec<Spanned<SocketAddr
 
 /// The pages tell strangers more than they need to know.
 fn on_this_machine() -> AccessRules {
-    let allow = |address: IpAddr| AccessRule {
-        permission: AccessAction::Allow,
-        clients: ClientMatch::Within(address.into()),
-    };
-    let deny = AccessRule { permission: AccessAction::Deny, clients: ClientMatch::All };
+    let allow =
+        |address: IpAddr| AccessRule { action: AccessAction::Allow, clients: ClientMatch::Within(address.into()) };
+    let deny = AccessRule { action: AccessAction::Deny, clients: ClientMatch::All };
     AccessRules::new(vec![allow(Ipv4Addr::LOCALHOST.into()), allow(Ipv6Addr::LOCALHOST.into()), deny])
 }
 

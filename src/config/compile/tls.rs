@@ -98,11 +98,11 @@ fn suites(
         let message = format!("`{}` has no effect: it belongs to TLS 1.2, which is off", suite.value.name());
         problems.push(Diagnostic::warning(&suite.span, message).help("remove it"));
     }
-    if !suites.iter().any(|suite| suite.is_of_tls13()) {
+    if !suites.iter().any(|suite| suite.is_tls13()) {
         let error = Diagnostic::error(&said.span, "there is no cipher suite for TLS 1.3");
         problems.push(error.help("add one of those whose name begins with \"TLS_\""));
     }
-    if versions == TlsVersions::Tls12And13 && suites.iter().all(|suite| suite.is_of_tls13()) {
+    if versions == TlsVersions::Tls12And13 && suites.iter().all(|suite| suite.is_tls13()) {
         let error = Diagnostic::error(&said.span, "there is no cipher suite for TLS 1.2");
         problems.push(error.help("add one whose name begins with \"ECDHE-\", or write tls_versions = [\"1.3\"]"));
     }

@@ -138,7 +138,7 @@ fn client_certificates<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>
     let (Setting::Set(demand), Setting::Set(ca)) = (demand, ca) else { return None };
     let depth = depth.as_set().and_then(|said| u8::try_from(said.value).ok()).unwrap_or(ClientAuthPolicy::DEPTH);
     let crl = crl.as_set().map(|said| said.value.clone());
-    Some(ClientAuth::Verify(ClientAuthPolicy { demand: demand.value, ca: ca.value, depth, crl }))
+    Some(ClientAuth::Verify(ClientAuthPolicy { mode: demand.value, ca: ca.value, depth, crl }))
 }
 
 fn demand(text: &str) -> Result<ClientAuthMode, ValueError> {

@@ -329,7 +329,7 @@ mod tests {
     async fn a_body_read_by_another_task_leaves_the_writing_task_its_place_at_the_socket() {
         let (ours, mut theirs) = connected().await;
         let mut wire = Http1Io::new(ours);
-        wire.start_request(BodyDecoder::of_length(1000), ContinueState::NotExpected);
+        wire.start_request(BodyDecoder::with_length(1000), ContinueState::NotExpected);
         wire.write_buffer.begin_body(ResponseFraming::UntilClose);
         let (writer, reader) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
         let (writing, reading) = (Waker::from(writer.clone()), Waker::from(reader));
@@ -359,7 +359,7 @@ mod tests {
     async fn a_connection_at_rest_owns_no_buffer() {
         let (ours, mut theirs) = connected().await;
         let mut wire = Http1Io::new(ours);
-        wire.start_request(BodyDecoder::of_length(1_000_000), ContinueState::NotExpected);
+        wire.start_request(BodyDecoder::with_length(1_000_000), ContinueState::NotExpected);
         let send = async { theirs.write_all(&vec![b'y'; 1_000_000]).await.unwrap() };
         let take = std::future::poll_fn(|cx| {
             while let Some(frame) = ready!(wire.poll_body(cx)) {

@@ -95,9 +95,9 @@ fn target(path: &str, text: &Bytes) -> Result<Uri, Http1ParseError> {
 /// Where the body ends (RFC 9112 section 6.3), and whether anything may follow it.
 fn frame(parts: &mut request::Parts) -> Result<(BodyDecoder, Persistence), Http1ParseError> {
     let length = content_length(&mut parts.headers)?;
-    let persistence = Persistence::of(parts.version, &parts.headers);
+    let persistence = Persistence::from_headers(parts.version, &parts.headers);
     if !is_chunked(&parts.headers)? {
-        return Ok((length.map_or(BodyDecoder::Ended, BodyDecoder::of_length), persistence));
+        return Ok((length.map_or(BodyDecoder::Ended, BodyDecoder::with_length), persistence));
     }
     if parts.version == Version::HTTP_10 {
         return Err(Http1ParseError::TransferEncoding);
@@ -129,7 +129,7 @@ mod tests {
         let head = parse(&mut unread).unwrap().unwrap();
         assert_eq!((head.parts.method, head.parts.uri.path()), (Method::POST, "/a"));
         assert_eq!(head.parts.headers["host"], "h");
-        assert_eq!(head.body, BodyDecoder::of_length(2));
+        assert_eq!(head.body, BodyDecoder::with_length(2));
         assert_eq!(unread, "ok");
     }
 
@@ -138,7 +138,11 @@ mod tests {
         let cases = [
             ("GET / HTTP/1.1\r\n\r\n", BodyDecoder::Ended, Persistence::Persistent),
             ("GET / HTTP/1.0\r\n\r\n", BodyDecoder::Ended, Persistence::Closing),
-            ("PUT / HTTP/1.1\r\ncontent-length: 4, 4\r\n\r\n", BodyDecoder::of_length(4), Persistence::Persistent),
+            (
+                "PUT / HTTP/1.1\r\ncontent-length: 4, 4\r\n\r\n",
+                BodyDecoder::with_length(4),
+                Persistence::Persistent,
+            ),
             (
                 "PUT / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n",
                 BodyDecoder::chunked(),

@@ -27,11 +27,11 @@ pub(super) struct CustomLine {
 impl CustomLine {
     /// The line of a request that has come.
     pub(super) fn begin(format: Rc<CustomLogFormat>, facts: &impl VariableSource<RequestVariable>) -> CustomLine {
-        let slots = vec![None; format.template.pieces().len()].into();
+        let slots = vec![None; format.template.parts().len()].into();
         let mut line = CustomLine { format, values: Vec::new(), slots };
         line.fill(|variable, out| match variable {
             // A line has the time at which it is written.
-            LogVariable::Request(RequestVariable::Clock(_)) => None,
+            LogVariable::Request(RequestVariable::Time(_)) => None,
             LogVariable::Request(variable) => Some(facts.write(variable, out)),
             _ => None,
         });
@@ -61,15 +61,15 @@ impl CustomLine {
         out: &mut Vec<u8>,
     ) {
         self.fill(|variable, values| match variable {
-            LogVariable::Request(RequestVariable::Clock(clock)) => {
+            LogVariable::Request(RequestVariable::Time(clock)) => {
                 clock::append(*clock, values);
                 Some(VariablePresence::Present)
             }
-            LogVariable::Outcome(wanted) => Some(outcome(*wanted, values)),
+            LogVariable::Response(wanted) => Some(outcome(*wanted, values)),
             // A header of an answer that never came.
             _ => Some(VariablePresence::Absent),
         });
-        for (piece, slot) in self.format.template.pieces().iter().zip(&self.slots) {
+        for (piece, slot) in self.format.template.parts().iter().zip(&self.slots) {
             match (piece, slot) {
                 (TemplatePart::Literal(text), _) => out.extend_from_slice(text.as_bytes()),
                 (TemplatePart::Variable(_), Some(at)) => out.extend_from_slice(&self.values[at.clone()]),
@@ -81,7 +81,7 @@ impl CustomLine {
 
     /// Fills in the variables that have no value yet and that `value` knows.
     fn fill(&mut self, mut value: impl FnMut(&LogVariable, &mut Vec<u8>) -> Option<VariablePresence>) {
-        for (piece, slot) in self.format.template.pieces().iter().zip(&mut self.slots) {
+        for (piece, slot) in self.format.template.parts().iter().zip(&mut self.slots) {
             let (TemplatePart::Variable(variable), None) = (piece, &slot) else { continue };
             let start = self.values.len();
             match value(variable, &mut self.values) {
@@ -120,7 +120,7 @@ mod tests {
 
     impl VariableSource<RequestVariable> for Names {
         fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
-            let RequestVariable::Fact(fact) = variable else { return VariablePresence::Absent };
+            let RequestVariable::Named(fact) = variable else { return VariablePresence::Absent };
             out.extend_from_slice(fact.name().as_bytes());
             VariablePresence::Present
         }

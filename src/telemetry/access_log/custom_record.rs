@@ -193,11 +193,11 @@ pub(super) fn write_unreadable(format: &Rc<CustomLogFormat>, peer: IpAddr, statu
 impl VariableSource<RequestVariable> for UnparsedRequest {
     fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
         match variable {
-            RequestVariable::Fact(NamedRequestVariable::RemoteAddr | NamedRequestVariable::RealipRemoteAddr) => {
+            RequestVariable::Named(NamedRequestVariable::RemoteAddr | NamedRequestVariable::RealipRemoteAddr) => {
                 write(out, format_args!("{}", self.0))
             }
             // What nginx maps is empty rather than absent.
-            RequestVariable::Fact(NamedRequestVariable::FilteredHttpReferer) => VariablePresence::Present,
+            RequestVariable::Named(NamedRequestVariable::FilteredHttpReferer) => VariablePresence::Present,
             _ => VariablePresence::Absent,
         }
     }

@@ -5,9 +5,8 @@
 //! privileges, and opened anew when asked to, for `logrotate`.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::fchown;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,9 +18,13 @@ use crate::model::LogTarget;
 /// The open access logs of a process; becomes the thread that writes them.
 pub struct LogWriter {
     sinks: Vec<LogSink>,
+    open: OpenLog,
     orders: Receiver<WriterCommand>,
     handle: LogSender,
 }
+
+/// Opens the file of an access log for appending.
+pub type OpenLog = fn(&Path) -> io::Result<File>;
 
 /// The thread that writes.
 pub struct WriterThread {
@@ -70,40 +73,32 @@ struct WriterState {
     dropped: AtomicU64,
 }
 
-enum LogSink {
+/// An open access log.
+pub enum LogSink {
     Off,
     Stdout,
     File { path: PathBuf, file: File },
 }
 
 impl LogWriter {
-    /// Opens every target. The position of a target is the position of its log.
-    pub fn open(targets: &[LogTarget]) -> Result<LogWriter, (LogTarget, io::Error)> {
-        let open = |target: &LogTarget| LogSink::open(target).map_err(|error| (target.clone(), error));
-        let sinks = targets.iter().map(open).collect::<Result<_, _>>()?;
+    /// Writes to logs that are open. The position of a sink is the position of its target in the model. Reopening
+    /// uses `open`.
+    pub fn new(sinks: Vec<LogSink>, open: OpenLog) -> LogWriter {
         let (sender, orders) = sync_channel(QUEUE);
-        Ok(LogWriter { sinks, orders, handle: LogSender { orders: sender, shared: Arc::default() } })
+        LogWriter { sinks, open, orders, handle: LogSender { orders: sender, shared: Arc::default() } }
     }
 
     pub fn handle(&self) -> LogSender {
         self.handle.clone()
     }
 
-    /// Makes an account the owner of the files, so that it can open them anew after a rotation.
-    pub fn chown(&self, user: u32, group: u32) -> io::Result<()> {
-        self.sinks.iter().try_for_each(|sink| match sink {
-            LogSink::File { file, .. } => fchown(file, Some(user), Some(group)),
-            LogSink::Off | LogSink::Stdout => Ok(()),
-        })
-    }
-
     /// Starts the thread.
     pub fn start(self) -> io::Result<WriterThread> {
-        let LogWriter { mut sinks, orders, handle } = self;
+        let LogWriter { mut sinks, open, orders, handle } = self;
         let (alive, ended) = sync_channel(1);
         let shared = handle.shared.clone();
         std::thread::Builder::new().name("access-log".into()).spawn(move || {
-            write_all(&mut sinks, &orders, &shared);
+            write_all(&mut sinks, open, &orders, &shared);
             let _ = alive.send(());
         })?;
         Ok(WriterThread { handle, ended })
@@ -122,7 +117,7 @@ impl WriterThread {
     }
 }
 
-fn write_all(sinks: &mut [LogSink], orders: &Receiver<WriterCommand>, shared: &WriterState) {
+fn write_all(sinks: &mut [LogSink], open: OpenLog, orders: &Receiver<WriterCommand>, shared: &WriterState) {
     let mut reported = 0;
     loop {
         let ending = shared.end.load(Ordering::Acquire);
@@ -133,7 +128,7 @@ fn write_all(sinks: &mut [LogSink], orders: &Receiver<WriterCommand>, shared: &W
             None => return,
         }
         if shared.reopen.swap(false, Ordering::AcqRel) {
-            sinks.iter_mut().for_each(LogSink::reopen);
+            sinks.iter_mut().for_each(|sink| sink.reopen(open));
         }
         let dropped = shared.dropped.load(Ordering::Relaxed);
         if dropped >= reported + DROP_REPORT_INTERVAL || (dropped > 0 && reported == 0) {
@@ -197,14 +192,6 @@ impl Drop for LogBuffer {
 }
 
 impl LogSink {
-    fn open(target: &LogTarget) -> io::Result<LogSink> {
-        Ok(match target {
-            LogTarget::Off => LogSink::Off,
-            LogTarget::Stdout => LogSink::Stdout,
-            LogTarget::File(path) => LogSink::File { path: path.clone(), file: append_to(path)? },
-        })
-    }
-
     fn write(&mut self, lines: &[u8], dropped: &AtomicU64) {
         let result = match self {
             LogSink::Off => Ok(()),
@@ -219,9 +206,9 @@ impl LogSink {
         }
     }
 
-    fn reopen(&mut self) {
+    fn reopen(&mut self, open: OpenLog) {
         let LogSink::File { path, file } = self else { return };
-        match append_to(path) {
+        match open(path) {
             Ok(new) => *file = new,
             Err(error) => {
                 let path = path.display();
@@ -229,10 +216,6 @@ impl LogSink {
             }
         }
     }
-}
-
-fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
 }
 
 /// So many losses after the first are reported again.

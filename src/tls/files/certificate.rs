@@ -1,8 +1,7 @@
 //! A certificate with its key: read from files, put in order, and judged.
 
-use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +17,7 @@ use super::validity::{date, days};
 use super::{distinguished_name, pem};
 use crate::model::CertificateFiles;
 use crate::model::host::{HostName, HostPattern};
+use crate::sys::files;
 
 /// A certificate chain with its key: they belong together, and the key can sign.
 #[derive(Debug, Clone)]
@@ -106,9 +106,12 @@ impl ServerCertificate {
     }
 
     /// Whether one of the files is there, but not for this account to read. It may be a good one.
-    pub fn is_unreadable(files: &CertificateFiles) -> bool {
-        let is_closed = |file| File::open(file).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        is_closed(&files.chain) || is_closed(&files.key)
+    pub fn is_unreadable(certificate: &CertificateFiles) -> bool {
+        let is_closed = |file: &Path| {
+            files::read(file, files::MAX_CREDENTIAL)
+                .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        };
+        is_closed(&certificate.chain) || is_closed(&certificate.key)
     }
 
     pub fn key(&self) -> Arc<CertifiedKey> {

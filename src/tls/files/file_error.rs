@@ -1,9 +1,10 @@
 //! What is wrong with a file of certificates or keys, where, and what to do.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::sys::files;
 
 /// A file that cannot be used, or that clients will object to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl fmt::Display for FileError {
 
 /// The content of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(|error| {
+    files::read(path, files::MAX_CREDENTIAL).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => "put the file there, or name the right one in the configuration",
             io::ErrorKind::PermissionDenied => {

@@ -34,7 +34,7 @@ impl CredentialId {
     pub(super) fn files(self, model: &Model) -> Vec<&Path> {
         match self {
             CredentialId::Certificate(id) => model.certificate(id).paths().collect(),
-            CredentialId::ClientAuth(id) => model.tls_terms(id).policy.clients.files().collect(),
+            CredentialId::ClientAuth(id) => model.tls_settings(id).policy.clients.files().collect(),
             CredentialId::TicketKeys => model.process.ticket_keys.file().into_iter().collect(),
             CredentialId::UpstreamTls(id) => {
                 model.upstream(id).tls().map_or_else(Vec::new, UpstreamTlsSettings::files)

@@ -70,7 +70,7 @@ impl CredentialStore {
         match credential {
             CredentialId::Certificate(id) => self.reload_certificate(id, model),
             CredentialId::ClientAuth(id) => {
-                if let ClientAuth::Verify(authority) = &model.tls_terms(id).policy.clients {
+                if let ClientAuth::Verify(authority) = &model.tls_settings(id).policy.clients {
                     let trust = client_auth::read(authority, &self.shared.provider)?;
                     self.clients.insert(id, trust);
                 }
@@ -187,7 +187,8 @@ impl CredentialStore {
     pub(crate) fn expiries(&self, model: &Model) -> Vec<(String, Expiry)> {
         let of_host = |host: &VirtualHost| match host.security {
             HostSecurity::Tls(id) => {
-                let certificates = model.tls_terms(id).certificates.iter().copied().map(CredentialId::Certificate);
+                let certificates =
+                    model.tls_settings(id).certificates.iter().copied().map(CredentialId::Certificate);
                 let ends = certificates.chain([CredentialId::ClientAuth(id)]).flat_map(|it| self.expiries_of(it));
                 ends.map(|end| (host_name(host), end)).collect()
             }

@@ -149,7 +149,7 @@ impl CredentialWatcher {
         let files = self.watched.iter().flat_map(|watched| watched.credential.files(&self.model));
         // One that is still to be obtained will belong to the account.
         let there = files.filter(|file| FileStamp::of(file) != Some(FileStamp::Missing));
-        for file in there.filter(|file| !account::may_read(file)) {
+        for file in there.filter(|file| !account::can_read(file)) {
             let file = file.display();
             tracing::warn!(
                 "{account} cannot read {file}, so when it is renewed, the program must be restarted; let the \

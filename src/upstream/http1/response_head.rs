@@ -77,14 +77,14 @@ fn body_of(parts: &mut response::Parts, asked: RequestedContent) -> Result<BodyD
         parts.headers.remove(header::CONTENT_LENGTH);
         return Ok(BodyDecoder::chunked());
     }
-    Ok(length.map_or(BodyDecoder::UntilClose, BodyDecoder::of_length))
+    Ok(length.map_or(BodyDecoder::UntilClose, BodyDecoder::with_length))
 }
 
 /// Nothing can follow an answer that ends with its connection.
 fn persistence_of(parts: &response::Parts, body: &BodyDecoder) -> Persistence {
     match body {
         BodyDecoder::UntilClose => Persistence::Closing,
-        _ => Persistence::of(parts.version, &parts.headers),
+        _ => Persistence::from_headers(parts.version, &parts.headers),
     }
 }
 
@@ -119,8 +119,8 @@ mod tests {
     #[test]
     fn the_body_ends_where_the_head_says() {
         let cases = [
-            ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", BodyDecoder::of_length(7)),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n", BodyDecoder::of_length(7)),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", BodyDecoder::with_length(7)),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n", BodyDecoder::with_length(7)),
             ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", BodyDecoder::Ended),
             ("HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n", BodyDecoder::chunked()),
             ("HTTP/1.1 200 OK\r\n\r\n", BodyDecoder::UntilClose),

@@ -14,7 +14,7 @@ pub(super) fn read(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Sett
     let Some(Spanned { value, span }) = reader.text_of(owner, "ssl_verify_client") else {
         return record_verification_off(owner, reader);
     };
-    let demand = match value.as_str() {
+    let mode = match value.as_str() {
         "on" => ClientAuthMode::Required,
         "optional" => ClientAuthMode::Optional,
         "off" => return record_verification_off(owner, reader),
@@ -40,7 +40,7 @@ pub(super) fn read(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Sett
         return Setting::Invalid;
     };
     let Some(depth) = depth(owner, reader) else { return Setting::Invalid };
-    let policy = ClientAuthPolicy { demand, ca: PathBuf::from(ca.value), depth, crl: None };
+    let policy = ClientAuthPolicy { mode, ca: PathBuf::from(ca.value), depth, crl: None };
     Setting::Set(Spanned { value: ClientAuth::Verify(policy), span })
 }
 

@@ -82,7 +82,7 @@ impl OpensslConf {
 fn suites(setting: Spanned<String>, reader: &mut SettingsReader<'_>) -> Option<Spanned<Vec<CipherSuite>>> {
     let mut suites: Vec<CipherSuite> = Vec::new();
     for suite in setting.value.split(':').filter_map(CipherSuite::from_name) {
-        if suite.is_of_tls13() && !suites.contains(&suite) {
+        if suite.is_tls13() && !suites.contains(&suite) {
             suites.push(suite);
         }
     }

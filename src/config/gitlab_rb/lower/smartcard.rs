@@ -31,7 +31,7 @@ pub(super) fn host(gitlab: &HostSection, reader: &mut SettingsReader<'_>) -> Opt
     }
     let ca = reader.text(&["gitlab_rails", "smartcard_ca_file"]);
     let ca = PathBuf::from(ca.map_or("/etc/gitlab/ssl/CA.pem".to_owned(), |setting| setting.value));
-    let clients = ClientAuthPolicy { demand: ClientAuthMode::Required, ca, depth: 2, crl: None };
+    let clients = ClientAuthPolicy { mode: ClientAuthMode::Required, ca, depth: 2, crl: None };
     let set = |value| Setting::Set(Spanned { value, span: span.clone() });
     let mut host = gitlab.clone();
     host.settings.encryption.client_certificates = set(ClientAuth::Verify(clients));

@@ -56,7 +56,7 @@ fn suites(
         return (versions, Setting::Unset);
     };
     let span = span.clone();
-    let is_tls12 = |suite: &CipherSuite| !suite.is_of_tls13();
+    let is_tls12 = |suite: &CipherSuite| !suite.is_tls13();
     let of_tls12: Vec<CipherSuite> = match ciphers.filter(|_| versions == TlsVersions::Tls12And13) {
         Some(setting) => selected(owner, &setting, protocols.as_ref(), reader),
         None => CipherSuite::ALL.into_iter().filter(is_tls12).filter(|suite| versions.supports(*suite)).collect(),
@@ -66,7 +66,7 @@ fn suites(
     }
     let of_tls13 = match &commands.suites {
         Some(setting) => setting.value.clone(),
-        None => CipherSuite::ALL.into_iter().filter(|suite| suite.is_of_tls13()).collect(),
+        None => CipherSuite::ALL.into_iter().filter(|suite| suite.is_tls13()).collect(),
     };
     (versions, list(of_tls13.into_iter().chain(of_tls12), &span))
 }

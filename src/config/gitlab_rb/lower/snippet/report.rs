@@ -182,7 +182,7 @@ impl DirectiveVerdict {
             line: self.span.excerpt().map(|at| at.line),
             verdict,
             reason: reason.to_owned(),
-            concern: SettingScope::Proxy,
+            scope: SettingScope::Proxy,
         }
     }
 }

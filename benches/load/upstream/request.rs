@@ -1,47 +1,53 @@
-//! Requests as the application needs them: what is wanted, and how the body comes.
+//! Parses request heads into the response to send and the body framing.
 
 use std::io;
 
-/// What a request asks for.
+/// The WebSocket path of Mattermost; GitLab's nginx configures a separate `location` for it.
+pub(crate) const ECHO_PATH: &str = "/api/v4/websocket";
+
+/// Path of the broadcast WebSocket.
+pub(crate) const BROADCAST_PATH: &str = "/api/v4/websocket?broadcast";
+
+/// The response a request selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// So many bytes.
+pub(super) enum RequestKind {
+    /// A body of this many bytes.
     Bytes(u64),
-    /// A count of the body, which ought to be so many bytes.
+    /// 200 if the request body has `expected` bytes, else 422.
     Count { expected: u64, framing: BodyFraming },
-    /// A WebSocket that echoes.
+    /// A WebSocket that echoes each message.
     Echo,
-    /// A WebSocket whose messages go to all such ones.
+    /// A WebSocket that sends each message to all broadcast WebSockets.
     Broadcast,
-    /// Something that the application does not have.
+    /// 404.
     Unknown,
 }
 
-/// How the end of a request's body is told (RFC 9112 section 6).
+/// Framing of a request body (RFC 9112 section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyFraming {
     Length(u64),
     Chunked,
 }
 
-/// Whether the proxy wants the connection to stay.
+/// Whether the connection stays open after the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Afterwards {
+pub(super) enum Persistence {
     KeepAlive,
     Close,
 }
 
-/// The head of a request.
+/// A parsed request head.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) wanted: Wanted,
-    pub(super) afterwards: Afterwards,
-    /// Bytes of the head.
+    pub(super) kind: RequestKind,
+    pub(super) persistence: Persistence,
+    /// Length of the head in bytes.
     pub(super) length: usize,
 }
 
 impl Head {
-    /// The head at the start of `bytes`; `None` while it is incomplete.
+    /// Parses the head at the start of `bytes`. Returns `None` if it is incomplete.
     ///
     /// # Errors
     /// The bytes are not an HTTP/1 request.
@@ -51,8 +57,8 @@ impl Head {
         let parsed = request.parse(bytes).map_err(io::Error::other)?;
         let httparse::Status::Complete(length) = parsed else { return Ok(None) };
         let mut framing = BodyFraming::Length(0);
-        // HTTP/1.0 ends after one answer; nginx speaks it to GitLab's health pages.
-        let mut afterwards = if request.version == Some(0) { Afterwards::Close } else { Afterwards::KeepAlive };
+        // HTTP/1.0 closes after one response. nginx uses it for GitLab's health checks.
+        let mut persistence = if request.version == Some(0) { Persistence::Close } else { Persistence::KeepAlive };
         for header in request.headers.iter() {
             if header.name.eq_ignore_ascii_case("content-length") {
                 framing = BodyFraming::Length(number(header.value));
@@ -60,19 +66,20 @@ impl Head {
                 framing = BodyFraming::Chunked;
             } else if header.name.eq_ignore_ascii_case("connection") && header.value.eq_ignore_ascii_case(b"close")
             {
-                afterwards = Afterwards::Close;
+                persistence = Persistence::Close;
             }
         }
-        let wanted = Wanted::by(request.method.unwrap_or_default(), request.path.unwrap_or_default(), framing);
-        Ok(Some(Self { wanted, afterwards, length }))
+        let kind =
+            RequestKind::select(request.method.unwrap_or_default(), request.path.unwrap_or_default(), framing);
+        Ok(Some(Self { kind, persistence, length }))
     }
 }
 
-impl Wanted {
-    fn by(method: &str, target: &str, framing: BodyFraming) -> Self {
+impl RequestKind {
+    fn select(method: &str, target: &str, framing: BodyFraming) -> Self {
         match (method, target) {
-            ("GET", super::ECHO_PATH) => Self::Echo,
-            ("GET", super::BROADCAST_PATH) => Self::Broadcast,
+            ("GET", ECHO_PATH) => Self::Echo,
+            ("GET", BROADCAST_PATH) => Self::Broadcast,
             ("GET", target) => match target.strip_prefix("/bytes/") {
                 Some(count) => Self::Bytes(number(count.as_bytes())),
                 None => Self::Unknown,
@@ -86,7 +93,7 @@ impl Wanted {
     }
 }
 
-/// The decimal number in `text`; a wrong one is 0 and shows as a wrong answer.
+/// Parses a decimal number. Invalid text yields 0, which the generator detects as a wrong response.
 fn number(text: &[u8]) -> u64 {
     str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }

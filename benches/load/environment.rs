@@ -1,4 +1,4 @@
-//! Where one trial happens: its directory, addresses, application and certificate.
+//! Environment of one trial: directory, ports, upstream address, certificate.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -12,69 +12,78 @@ use tempfile::TempDir;
 use crate::certificates::CertificateFiles;
 use crate::key_group::KeyGroup;
 
-/// The name that all proxies serve.
+/// The host name that all proxies serve.
 pub(crate) const HOST: &str = "gitlab.localhost";
 
-/// What a proxy's configuration is written from. The directory and the claim on the ports go when the
-/// site is dropped.
+/// The values of a proxy's configuration. Drop removes the directory and releases the ports.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub(crate) struct Environment {
     pub(crate) https: SocketAddr,
     pub(crate) http: SocketAddr,
-    pub(crate) upstream: Upstream,
+    pub(crate) upstream: UpstreamAddress,
     pub(crate) certificate: CertificateFiles,
     pub(crate) group: KeyGroup,
     pub(crate) workers: usize,
-    /// The most client connections at one time.
+    /// Maximum number of concurrent client connections.
     pub(crate) connections: usize,
-    _claim: Claim,
+    _reservation: PortReservation,
     directory: TempDir,
 }
 
-/// Where the application listens.
+/// The address of the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Upstream {
+pub(crate) enum UpstreamAddress {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
-/// How the proxy reaches the application.
+/// Whether the upstream listens on TCP or on a Unix socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UpstreamKind {
+pub(crate) enum UpstreamTransport {
     Tcp,
     Unix,
 }
 
-impl Site {
-    /// A fresh directory and three free ports.
+impl Environment {
+    /// Creates a temporary directory and reserves three ports.
     ///
     /// # Errors
-    /// There is no place for the directory, or no port is free.
+    /// The directory cannot be created or no ports are free.
     pub(crate) fn new(
-        upstream: UpstreamKind,
+        transport: UpstreamTransport,
         certificate: CertificateFiles,
         group: KeyGroup,
         size: Size,
     ) -> Result<Self> {
-        let directory = TempDir::with_prefix("gatepost-load-").context("cannot make a temporary directory")?;
-        // Proxies that give up root for their workers must still reach the socket inside.
+        let directory = TempDir::with_prefix("gatepost-load-").context("cannot create a temporary directory")?;
+        // Proxy workers that dropped root privileges connect to the socket in this directory.
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
-        let claim = Claim::new()?;
-        let [https, http, application] = claim.addresses;
-        let upstream = match upstream {
-            UpstreamKind::Tcp => Upstream::Tcp(application),
-            UpstreamKind::Unix => Upstream::Unix(directory.path().join("application.socket")),
+        let reservation = PortReservation::new()?;
+        let [https, http, tcp_upstream] = reservation.addresses;
+        let upstream = match transport {
+            UpstreamTransport::Tcp => UpstreamAddress::Tcp(tcp_upstream),
+            UpstreamTransport::Unix => UpstreamAddress::Unix(directory.path().join("upstream.socket")),
         };
         let Size { workers, connections } = size;
-        Ok(Self { https, http, upstream, certificate, group, workers, connections, _claim: claim, directory })
+        Ok(Self {
+            https,
+            http,
+            upstream,
+            certificate,
+            group,
+            workers,
+            connections,
+            _reservation: reservation,
+            directory,
+        })
     }
 
-    /// A path inside the site's directory.
+    /// Returns the path of a file in the directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// Writes a file into the site's directory and returns its path.
+    /// Writes a file to the directory and returns its path.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -89,15 +98,15 @@ impl Site {
     }
 }
 
-/// How large a proxy is set up.
+/// Sizing parameters of a proxy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) workers: usize,
     pub(crate) connections: usize,
 }
 
-impl Upstream {
-    /// Whether somebody accepts connections there.
+impl UpstreamAddress {
+    /// Returns whether a server accepts connections at the address.
     pub(crate) fn accepts(&self) -> bool {
         match self {
             Self::Tcp(address) => TcpStream::connect(address).is_ok(),
@@ -106,8 +115,8 @@ impl Upstream {
     }
 }
 
-impl fmt::Display for Upstream {
-    /// `127.0.0.1:9000` or `unix:/path`, as Gatepost and nginx write it.
+impl fmt::Display for UpstreamAddress {
+    /// Formats `127.0.0.1:9000` or `unix:/path`, the notation of Gatepost and nginx.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "{address}"),
@@ -116,28 +125,28 @@ impl fmt::Display for Upstream {
     }
 }
 
-/// Three neighbouring ports on the loopback interface, claimed by listening on the one before them.
+/// Three consecutive loopback ports, reserved by listening on the port before them.
 ///
-/// To find a port free is not enough: proxies that share ports among their workers could then share
-/// them with those of another harness, and each would measure the other's proxy.
+/// Checking that a port is free is not sufficient: workers bind with `SO_REUSEPORT`, so proxies of two harnesses
+/// could share a port, and each harness would measure the other's proxy.
 #[derive(Debug)]
-struct Claim {
+struct PortReservation {
     _guard: TcpListener,
     addresses: [SocketAddr; 3],
 }
 
-impl Claim {
+impl PortReservation {
     fn new() -> Result<Self> {
-        let claim = PORTS.step_by(4).find_map(|port| {
+        let reservation = PORTS.step_by(4).find_map(|port| {
             let [guard, addresses @ ..] =
                 [0, 1, 2, 3].map(|offset| SocketAddr::from((Ipv4Addr::LOCALHOST, port + offset)));
             let guard = TcpListener::bind(guard).ok()?;
             let free = addresses.iter().all(|address| TcpListener::bind(address).is_ok());
             free.then_some(Self { _guard: guard, addresses })
         });
-        claim.with_context(|| format!("there are no three free ports side by side in {PORTS:?}"))
+        reservation.with_context(|| format!("no three consecutive free ports in {PORTS:?}"))
     }
 }
 
-/// Below the range that the system draws the source ports of connections from.
+/// Below the range of ephemeral ports (`ip_local_port_range`).
 const PORTS: std::ops::Range<u16> = 24_100..24_900;

@@ -1,18 +1,20 @@
-//! The application behind the proxies: as little work as gives right answers.
+//! The upstream server behind the proxies.
 //!
-//! | request                                      | answer                                          |
+//! It does as little work as correct responses allow.
+//!
+//! | request                                      | response                                        |
 //! |----------------------------------------------|-------------------------------------------------|
 //! | `GET /bytes/N`                               | 200 and N bytes                                 |
 //! | `POST …?size=N`                              | 200 if the body has N bytes, else 422           |
-//! | `GET /api/v4/websocket` with an upgrade      | a WebSocket that echoes                         |
-//! | the same with `?broadcast`                   | a WebSocket whose messages go to all such ones  |
+//! | `GET /api/v4/websocket` with an upgrade      | a WebSocket that echoes each message            |
+//! | the same with `?broadcast`                   | a WebSocket; each message is sent to all of them |
 //!
-//! It ends with the harness that started it.
+//! The process ends together with the harness that started it.
 
-mod answer;
 mod body;
 mod request;
-mod socket;
+mod response;
+mod websocket;
 
 use std::path::Path;
 use std::rc::Rc;
@@ -22,24 +24,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{LocalSet, spawn_local};
 
-use self::answer::Answers;
+pub(crate) use self::request::{BROADCAST_PATH, ECHO_PATH};
+use self::response::Responses;
 
-/// The first argument that selects this part; the address follows.
-pub(crate) const PART: &str = "@application";
+/// The first argument that selects this role; the address follows.
+pub(crate) const ROLE: &str = "@upstream";
 
-/// Mattermost's path, for which GitLab's nginx has a location of its own.
-pub(crate) const ECHO_PATH: &str = "/api/v4/websocket";
-
-/// Where messages go to everyone.
-pub(crate) const BROADCAST_PATH: &str = "/api/v4/websocket?broadcast";
-
-/// Serves on the address in `arguments`: `127.0.0.1:9000` or `unix:/path`.
+/// Serves on the address in `arguments`, `127.0.0.1:9000` or `unix:/path`.
 ///
 /// # Errors
 /// The address is missing or in use.
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     let [address] = arguments else {
-        bail!("{PART} is started by the harness itself, with an address");
+        bail!("{ROLE} is an internal role of the harness and takes an address");
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     LocalSet::new().block_on(&runtime, async {
@@ -59,28 +56,28 @@ async fn serve_tcp(address: &str) -> Result<()> {
     )?;
     socket.listen(BACKLOG)?;
     let listener = TcpListener::from_std(socket.into())?;
-    let answers = Rc::new(Answers::new());
+    let responses = Rc::new(Responses::new());
     loop {
         let (stream, _) = listener.accept().await.context("cannot accept connections")?;
         stream.set_nodelay(true)?;
-        spawn_local(converse(stream, Rc::clone(&answers)));
+        spawn_local(serve_connection(stream, Rc::clone(&responses)));
     }
 }
 
 async fn serve_unix(path: &Path) -> Result<()> {
     let listener = UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
-    // The proxy's workers may run as another user.
+    // Proxy workers may run as a different user.
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
-    let answers = Rc::new(Answers::new());
+    let responses = Rc::new(Responses::new());
     loop {
         let (stream, _) = listener.accept().await.context("cannot accept connections")?;
-        spawn_local(converse(stream, Rc::clone(&answers)));
+        spawn_local(serve_connection(stream, Rc::clone(&responses)));
     }
 }
 
-/// A proxy that breaks a connection is the generator's business to notice.
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, answers: Rc<Answers>) {
-    let _ = answer::converse(stream, &answers).await;
+/// Serves one connection. Errors are ignored here: the generator detects aborted connections.
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, responses: Rc<Responses>) {
+    let _ = response::serve_connection(stream, &responses).await;
 }
 
 const BACKLOG: i32 = 4096;

@@ -1,4 +1,4 @@
-//! Counting the bytes of a request's body.
+//! Counts the bytes of a request body.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::request::BodyFraming;
 
-/// Reads bodies that start with bytes already read.
+/// Reads a request body, including bytes that were read together with the head.
 pub(super) struct BodyReader<'a, S> {
     stream: &'a mut S,
     buffer: Vec<u8>,
@@ -15,17 +15,17 @@ pub(super) struct BodyReader<'a, S> {
 }
 
 impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
-    /// A reader of what follows `early` on the stream.
+    /// Creates a reader of `early` and the bytes that follow it on the stream.
     pub(super) fn new(stream: &'a mut S, early: &[u8]) -> Self {
         let mut buffer = vec![0; BUFFER.max(early.len())];
         buffer[..early.len()].copy_from_slice(early);
         Self { stream, buffer, start: 0, end: early.len() }
     }
 
-    /// The number of content bytes, once all have arrived.
+    /// Reads the whole body and returns the number of its bytes, without chunk framing.
     ///
     /// # Errors
-    /// The connection breaks, or the chunks are wrong.
+    /// The connection ends early or a chunk is invalid.
     pub(super) async fn count(&mut self, framing: BodyFraming) -> io::Result<u64> {
         match framing {
             BodyFraming::Length(length) => self.skip(length).await.map(|()| length),
@@ -39,7 +39,7 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
             let line = self.read_line().await?;
             let size = u64::from_str_radix(line.trim_ascii(), 16).map_err(io::Error::other)?;
             if size == 0 {
-                // No trailers are sent here, so the section ends with an empty line.
+                // The generator sends no trailers, so an empty line ends the body.
                 self.read_line().await?;
                 return Ok(total);
             }
@@ -61,10 +61,10 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
         Ok(())
     }
 
-    /// A line without its end; lines of chunks are short.
+    /// Reads one line and removes its CRLF.
     async fn read_line(&mut self) -> io::Result<String> {
         let mut line = String::new();
-        while line.len() < LONGEST_LINE {
+        while line.len() < MAX_LINE {
             if self.start == self.end {
                 self.fill().await?;
             }
@@ -76,7 +76,7 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
                 other => line.push(char::from(other)),
             }
         }
-        Err(io::Error::other("the line that tells a chunk's size does not end"))
+        Err(io::Error::other("chunk-size line too long"))
     }
 
     async fn fill(&mut self) -> io::Result<()> {
@@ -87,4 +87,4 @@ impl<'a, S: AsyncRead + Unpin> BodyReader<'a, S> {
 }
 
 const BUFFER: usize = 256 * 1024;
-const LONGEST_LINE: usize = 64;
+const MAX_LINE: usize = 64;

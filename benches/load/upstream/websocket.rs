@@ -1,4 +1,4 @@
-//! The application's WebSockets: echo, and messages to everyone.
+//! WebSockets of the upstream: echo and broadcast.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::frame::{ACCEPT, ClientFrame, Opcode};
 
-/// The latest message that goes to all listeners, as the frame to send.
+/// The latest broadcast message, as a frame.
 #[derive(Debug)]
 pub(super) struct Broadcasts(watch::Sender<Vec<u8>>);
 
@@ -17,32 +17,32 @@ impl Broadcasts {
     }
 }
 
-/// Sends every message back until the client closes.
+/// Echoes every message until the client closes.
 ///
 /// # Errors
-/// The connection breaks or carries an unknown frame.
+/// Reading or writing fails, or a frame is unsupported.
 pub(super) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(stream: S, early: &[u8]) -> io::Result<()> {
     let mut socket = Socket::accept(stream, early).await?;
-    let mut answer = Vec::new();
+    let mut received = Vec::new();
     loop {
-        let end = socket.take_messages(&mut answer)?;
-        socket.stream.write_all(&answer).await?;
-        answer.clear();
-        if end == End::Closed || socket.read().await? == 0 {
+        let state = socket.take_messages(&mut received)?;
+        socket.stream.write_all(&received).await?;
+        received.clear();
+        if state == SocketState::Closed || socket.read().await? == 0 {
             return socket.stream.shutdown().await;
         }
     }
 }
 
-/// Sends every message that arrives here to all sockets like this one.
+/// Sends every received message to all broadcast WebSockets.
 ///
 /// # Errors
-/// The connection breaks or carries an unknown frame.
+/// Reading or writing fails, or a frame is unsupported.
 pub(super) async fn broadcast<S>(stream: S, early: &[u8], broadcasts: &Broadcasts) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // Before the client knows that it listens, so that no message is missed.
+    // Subscribes before the 101 response, so that the client misses no message after it.
     let mut messages = broadcasts.0.subscribe();
     let mut socket = Socket::accept(stream, early).await?;
     loop {
@@ -52,9 +52,9 @@ where
                 let message = messages.borrow_and_update().clone();
                 socket.stream.write_all(&message).await?;
             }
-            arrived = socket.read() => {
+            length = socket.read() => {
                 let mut message = Vec::new();
-                if arrived? == 0 || socket.take_messages(&mut message)? == End::Closed {
+                if length? == 0 || socket.take_messages(&mut message)? == SocketState::Closed {
                     return socket.stream.shutdown().await;
                 }
                 if !message.is_empty() {
@@ -65,15 +65,15 @@ where
     }
 }
 
-/// A WebSocket with what has arrived but is not a whole frame yet.
+/// A WebSocket and its incomplete frames.
 struct Socket<S> {
     stream: S,
     buffer: Vec<u8>,
 }
 
-/// Whether more messages may come.
+/// Whether a close frame was received.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+enum SocketState {
     Open,
     Closed,
 }
@@ -93,19 +93,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.stream.read_buf(&mut self.buffer).await
     }
 
-    /// Moves all whole messages out of the buffer and into `out`, as a server sends them.
-    fn take_messages(&mut self, out: &mut Vec<u8>) -> io::Result<End> {
+    /// Moves all complete messages from the buffer to `out`, framed as a server sends them.
+    fn take_messages(&mut self, out: &mut Vec<u8>) -> io::Result<SocketState> {
         let mut taken = 0;
-        let mut end = End::Open;
+        let mut state = SocketState::Open;
         while let Some(frame) = ClientFrame::parse(&self.buffer[taken..]).map_err(io::Error::other)? {
             frame.echo_to(out);
             taken += frame.length;
             if frame.opcode == Opcode::Close {
-                end = End::Closed;
+                state = SocketState::Closed;
             }
         }
         self.buffer.drain(..taken);
-        Ok(end)
+        Ok(state)
     }
 }
 
