@@ -1,4 +1,6 @@
-//! Parses external URLs, which determine host names, ports, HTTPS and certificate paths.
+//! Parses external URLs.
+//!
+//! They determine host names, ports, HTTPS and certificate paths.
 
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::Spanned;

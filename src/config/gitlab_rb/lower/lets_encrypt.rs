@@ -1,4 +1,6 @@
-//! Decides whether the Let's Encrypt integration is enabled, and what it changes for hosts.
+//! Decides whether the Let's Encrypt integration is enabled.
+//!
+//! If it is, hosts without their own certificate use GitLab's, and GitLab's host redirects HTTP to HTTPS.
 
 use std::path::{Path, PathBuf};
 
@@ -174,8 +176,8 @@ fn warn_implicit_acme(files: &CertificatePaths, gitlab: &ServiceHost, reader: &m
     let warning = Diagnostic::warning(&gitlab.span, message);
     reader.problems.push(
         warning
-            .help("as the package does, by default from Let's Encrypt; set `letsencrypt['enable'] = true` to confirm this,")
-            .help("or set `letsencrypt['enable'] = false` and create the files"),
+            .help("as the package does, by default from Let's Encrypt; set `letsencrypt['enable'] = true`")
+            .help("to confirm this, or set `letsencrypt['enable'] = false` and create the files"),
     );
 }
 

@@ -1,4 +1,6 @@
-//! Lowers access log formats. Mattermost's host has its own format; all other hosts use that of `nginx`.
+//! Lowers access log formats.
+//!
+//! Mattermost's host has its own format; all other hosts use that of `nginx`.
 
 use super::nginx_string;
 use super::reader::SettingsReader;

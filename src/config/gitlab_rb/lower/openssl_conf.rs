@@ -1,4 +1,6 @@
-//! Lowers `ssl_conf_command`: the OpenSSL commands that have an equivalent without OpenSSL.
+//! Lowers `ssl_conf_command`.
+//!
+//! OpenSSL commands with an equivalent in Gatepost are applied; all others are refused.
 
 use super::reader::SettingsReader;
 use super::units;

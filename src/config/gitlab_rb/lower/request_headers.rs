@@ -1,4 +1,6 @@
-//! Lowers `proxy_set_headers`, which overrides the package's request headers for an upstream.
+//! Lowers `proxy_set_headers`.
+//!
+//! The setting overrides the request headers that the package sends to an upstream.
 
 use http::HeaderValue;
 

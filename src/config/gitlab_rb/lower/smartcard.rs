@@ -1,4 +1,6 @@
-//! Adds the smartcard port: a second host for GitLab that requires a client certificate.
+//! Adds the smartcard port.
+//!
+//! The port is a second host for GitLab that requires a client certificate.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

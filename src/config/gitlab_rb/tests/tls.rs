@@ -48,7 +48,7 @@ fn cipher_string_selects_tls_1_2_suites() {
     let policy = policy(lines);
     assert_eq!(tls12_suites(&policy), ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256"]);
     assert_eq!(policy.suites.len(), 5);
-    let note = "there is nothing here of DHE-RSA-AES256-GCM-SHA384".to_owned();
+    let note = "not supported: DHE-RSA-AES256-GCM-SHA384".to_owned();
     assert_eq!(verdict(lines), (SettingVerdict::Applied, note));
 }
 

@@ -1,4 +1,6 @@
-//! Lowers `custom_nginx_config`, which the package's nginx has at the end of its `http` block.
+//! Lowers `custom_nginx_config`.
+//!
+//! The package's nginx has this text at the end of its `http` block.
 
 use super::common_directives::BlockSettings;
 use super::include::IncludeReader;

@@ -85,7 +85,7 @@ impl<'a> ServerState<'a> {
             && let Some(pattern) = builtin_locations::covering(prefix, &self.patterns)
         {
             let why = format!(
-                "the package's location `~ {pattern}` matches these paths first, as in nginx; write `location ^~ {prefix}`"
+                "`~ {pattern}` of the package matches these paths first, as in nginx; write `location ^~ {prefix}`"
             );
             report.overrule(directive, &why);
             return;

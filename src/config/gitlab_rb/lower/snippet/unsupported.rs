@@ -113,7 +113,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "limit_except",
             "auth_jwt*",
         ],
-        "a password in front of GitLab's own breaks tokens and git; restrict addresses with `allow` and `deny` instead",
+        "a password in front of GitLab breaks tokens and git; restrict addresses with `allow` and `deny` instead",
     ),
     (
         &["limit_req*", "limit_conn*", "limit_rate*"],
