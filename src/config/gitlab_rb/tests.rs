@@ -175,7 +175,11 @@ fn first_of_two_redirects_for_one_name_is_served() {
         registry_external_url 'https://gitlab.example.com:5050'
         nginx['redirect_http_to_https'] = registry_nginx['redirect_http_to_https'] = true";
     let config = config(text);
-    assert!(config.problems.to_string().contains("redirect to HTTPS has no room"), "{}", config.problems);
+    assert!(
+        config.problems.to_string().contains("the redirect of this host to HTTPS has no effect"),
+        "{}",
+        config.problems
+    );
     assert_eq!(redirect_from_80(&config.model.unwrap(), "gitlab.example.com"), "https://gitlab.example.com");
 }
 
@@ -183,7 +187,7 @@ fn first_of_two_redirects_for_one_name_is_served() {
 fn listening_on_the_port_of_the_service_itself_is_an_error() {
     let problem =
         problems("mattermost_external_url 'http://chat.example.com:8065'\ngitlab_rails['enable'] = false\n");
-    assert!(problem.contains("the application itself listens on port 8065"), "{problem}");
+    assert!(problem.contains("the upstream of this host listens on port 8065"), "{problem}");
 }
 
 #[test]
@@ -264,7 +268,7 @@ fn all_errors_are_reported_together() {
     );
     for message in [
         "the URL of GitLab has no scheme and host",
-        "the URL of Mattermost cannot have a path: /x",
+        "the URL of Mattermost cannot have a path: `/x`",
         "must be a size, not `10 MB`",
         "every string is truthy",
         "`nginx['proxy_set_headers']` must be a hash, not a string",
@@ -276,8 +280,8 @@ fn all_errors_are_reported_together() {
 #[test]
 fn each_listen_address_is_checked() {
     let problems = problems(&format!("{TWO_HOSTS}nginx['listen_addresses'] = ['*', '::1', 'unix:/x']\n"));
-    assert!(problems.contains("an IPv6 address stands in brackets: '[::1]'"), "{problems}");
-    assert!(problems.contains("`unix:/x` is no address to listen on"), "{problems}");
+    assert!(problems.contains("write an IPv6 address in brackets: '[::1]'"), "{problems}");
+    assert!(problems.contains("invalid listen address `unix:/x`"), "{problems}");
 }
 
 #[test]
@@ -303,8 +307,12 @@ fn enabled_service_without_a_url_is_reported() {
         |service: &str| config(&format!("external_url 'http://a.example.com'\n{service}['enable'] = true\n"));
     let mattermost = enabled("mattermost");
     assert!(mattermost.model.is_none());
-    assert!(mattermost.problems.to_string().contains("without mattermost_external_url"), "{}", mattermost.problems);
+    assert!(
+        mattermost.problems.to_string().contains("`mattermost_external_url` is not set"),
+        "{}",
+        mattermost.problems
+    );
     let registry = enabled("registry");
     assert!(registry.model.is_some());
-    assert!(registry.problems.to_string().contains("without registry_external_url"), "{}", registry.problems);
+    assert!(registry.problems.to_string().contains("`registry_external_url` is not set"), "{}", registry.problems);
 }

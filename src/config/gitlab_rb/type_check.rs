@@ -4,7 +4,7 @@
 
 use super::assignments::AssignedSettings;
 use super::lower::reader::spelled;
-use super::lower::{body_limit, span};
+use super::lower::{body_limit, duration};
 use super::overrides;
 use super::settings::{self, KeyLookup, SettingSpec, SettingSupport, ValueType};
 use super::value::{HashEntry, RubyData, RubyValue, SectionRef, UnknownCause, UnknownValue};
@@ -136,7 +136,7 @@ fn mismatch(spec: &SettingSpec, value: &RubyValue) -> Option<(&'static str, Stri
             (text.and_then(|text| body_limit(&text)).is_some(), "a size", "'250m', or 0 for no limit")
         }
         ValueType::Duration => {
-            (text.and_then(|text| span(&text)).is_some(), "a time", "a number of seconds, or '10m'")
+            (text.and_then(|text| duration(&text)).is_some(), "a time", "a number of seconds, or '10m'")
         }
         ValueType::Hash => (matches!(value.data, RubyData::Section(_)), "a hash", "{ 'name' => 'value' }"),
     };

@@ -48,7 +48,7 @@ fn cipher_string_selects_tls_1_2_suites() {
     let policy = policy(lines);
     assert_eq!(tls12_suites(&policy), ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256"]);
     assert_eq!(policy.suites.len(), 5);
-    let note = "there is nothing here of DHE-RSA-AES256-GCM-SHA384".to_owned();
+    let note = "not supported: DHE-RSA-AES256-GCM-SHA384".to_owned();
     assert_eq!(verdict(lines), (SettingVerdict::Applied, note));
 }
 
@@ -68,7 +68,7 @@ fn cipher_preference_and_groups_are_applied() {
     assert_eq!(policy("nginx['ssl_prefer_server_ciphers'] = 'on'").order, CipherPreference::Server);
     let lines = "nginx['ssl_ecdh_curve'] = 'secp521r1:prime256v1:X25519'";
     assert_eq!(policy(lines).groups, [NamedGroup::X25519, NamedGroup::P256]);
-    assert_eq!(verdict(lines), (SettingVerdict::Applied, "there is no secp521r1 here".to_owned()));
+    assert_eq!(verdict(lines), (SettingVerdict::Applied, "not supported: secp521r1".to_owned()));
     assert_eq!(policy("nginx['ssl_ecdh_curve'] = 'auto'").groups, NamedGroup::ALL);
     assert!(config(&file("nginx['ssl_ecdh_curve'] = 'secp521r1'")).model.is_none());
 }
@@ -159,7 +159,7 @@ fn smartcard_port_and_name_are_applied() {
     let model = config(&file(lines)).model.unwrap();
     assert!(tls_settings(&model, "0.0.0.0:4444", "cards.example.com").requires_client_certificate());
     let plain = "external_url 'http://gitlab.example.com'; gitlab_rails['smartcard_enabled'] = true";
-    assert!(problems(plain).contains("smartcards need HTTPS"));
+    assert!(problems(plain).contains("`smartcard_enabled` requires HTTPS"));
 }
 
 #[test]

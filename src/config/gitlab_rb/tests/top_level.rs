@@ -115,21 +115,18 @@ fn address_of_pages_itself_is_a_conflict() {
          pages_external_url 'http://pages.example.com'\n"
     );
     let warnings = problems(&pages);
-    assert!(
-        warnings.contains("Pages itself listens on 192.0.2.2:443, so the proxy cannot listen on 0.0.0.0:443"),
-        "{warnings}"
-    );
-    assert!(warnings.contains("gitlab_pages['external_https'], at /etc/gitlab/gitlab.rb:2:"), "{warnings}");
+    assert!(warnings.contains("cannot listen on 0.0.0.0:443: GitLab Pages listens on 192.0.2.2:443"), "{warnings}");
+    assert!(warnings.contains("`gitlab_pages['external_https']` at /etc/gitlab/gitlab.rb:2:"), "{warnings}");
     let apart = problems(&format!("{pages}nginx['listen_addresses'] = ['192.0.2.1']\n"));
-    assert!(!apart.contains("Pages itself"), "{apart}");
+    assert!(!apart.contains("GitLab Pages"), "{apart}");
     let off = problems(&format!("{pages}gitlab_pages['enable'] = false\n"));
-    assert!(!off.contains("Pages itself"), "{off}");
+    assert!(!off.contains("GitLab Pages"), "{off}");
 }
 
 #[test]
 fn port_of_puma_is_a_warning_if_puma_runs() {
     let on_8080 = format!("{GITLAB}nginx['listen_port'] = 8080\n");
-    assert!(problems(&on_8080).contains("Puma usually listens on 127.0.0.1:8080"));
+    assert!(problems(&on_8080).contains("Puma, which usually listens on 127.0.0.1:8080"));
     for apart in ["puma['port'] = 8090", "puma['enable'] = false", "nginx['listen_addresses'] = ['192.0.2.1']"] {
         let warnings = problems(&format!("{on_8080}{apart}\n"));
         assert!(!warnings.contains("Puma"), "{apart}: {warnings}");
