@@ -54,7 +54,7 @@ impl OverridesReader<'_> {
         for (key, value) in top.get_ref() {
             self.word(key, value);
         }
-        from_toml::process_of(&source, top.get_ref(), self.problems)
+        from_toml::process_section(&source, top.get_ref(), self.problems)
     }
 
     /// A word of the top.

@@ -33,7 +33,7 @@ pub(super) fn of(
 }
 
 fn rules(owner: SettingOwner, service: Service, reader: &mut SettingsReader<'_>) -> Option<GzipPolicy> {
-    let usual = compression::of_package();
+    let usual = compression::package_defaults();
     let (min_length, vary) = match service {
         Service::Gitlab => (usual.min_length, usual.vary),
         _ => (NGINX_MIN_LENGTH, GzipVary::Off),

@@ -56,7 +56,7 @@ impl ServiceHost {
             let http2 = lowering.reader.flag(owner, "http2_enabled").unwrap_or(self.service != Service::Registry);
             settings.http2 =
                 self.url_setting(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
-            settings.encryption = tls::settings(self, lowering.reader);
+            settings.tls_section = tls::settings(self, lowering.reader);
             let shown = certificate.as_set().and_then(|said| said.value.first());
             if shown.is_some_and(|file| lowering.lets_encrypt.obtains(&file.value)) {
                 settings.acme = self.url_setting(true);

@@ -32,7 +32,7 @@ fn parse(text: &str) -> Result<Template<LogVariable>, ValueError> {
         return Err(ValueError::new("a `'` ends the format in nginx's configuration, which then does not start")
             .help("write \\' for the character itself"));
     }
-    template::of_log(&nginx_string::unescaped(text))
+    template::parse_log(&nginx_string::unescaped(text))
 }
 
 fn parse_escape(text: &str) -> Result<LogEscape, ValueError> {

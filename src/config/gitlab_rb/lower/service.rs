@@ -52,7 +52,7 @@ impl ServiceHost {
     /// A route of its host that does one thing, and has no settings of its own.
     pub(super) fn route(&self, path: PathMatch, action: Setting<RouteActionSection>) -> RouteSection {
         RouteSection {
-            place: self.span.clone(),
+            span: self.span.clone(),
             path: self.url_setting(path),
             action,
             replace_with: Setting::Unset,

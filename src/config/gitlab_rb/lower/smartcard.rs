@@ -33,9 +33,9 @@ pub(super) fn host(gitlab: &HostSection, reader: &mut SettingsReader<'_>) -> Opt
     let clients = ClientAuthPolicy { demand: ClientAuthMode::Required, ca, depth: 2, crl: None };
     let said = |value| Setting::Set(Spanned { value, span: place.clone() });
     let mut host = gitlab.clone();
-    host.settings.encryption.client_certificates = said(ClientAuth::Verify(clients));
+    host.settings.tls_section.client_certificates = said(ClientAuth::Verify(clients));
     // Sessions are never resumed where clients are asked, whatever the file says for the host itself.
-    host.settings.encryption.session_resumption = Setting::Unset;
+    host.settings.tls_section.session_resumption = Setting::Unset;
     host.settings.listen = Setting::Set(Spanned { value: addresses(gitlab, reader), span: place.clone() });
     host.settings.redirect_from = Setting::Set(Spanned { value: Vec::new(), span: place.clone() });
     host.public_port = Setting::Unset;

@@ -50,7 +50,7 @@ fn one_host_of_a_socket_asks_for_proxy_headers_of_all_and_only_there() {
     assert_eq!(proxied.map(|it| it.address.to_string()).collect::<Vec<_>>(), ["0.0.0.0:443"]);
     let problems = problems(text);
     assert!(problems.contains("gitlab.rb:1:14"), "{problems}");
-    assert!(problems.contains("must begin with a PROXY header too"), "{problems}");
+    assert!(problems.contains("require a PROXY protocol header"), "{problems}");
 }
 
 #[test]

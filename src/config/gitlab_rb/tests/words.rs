@@ -54,7 +54,7 @@ fn the_hash_called_gitlab_is_taken_for_gitlab_rails() {
 #[test]
 fn a_header_that_has_no_possible_name_is_an_error() {
     let problems = problems(&format!("{GITLAB}nginx['proxy_set_headers'] = {{ 'Bad Name' => 'x' }}\n"));
-    assert!(problems.contains("`Bad Name` cannot be changed"), "{problems}");
+    assert!(problems.contains("header `Bad Name` cannot be set"), "{problems}");
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_host_whose_redirect_meets_itself_is_told_so() {
     let problems = problems(&format!(
         "{GITLAB}nginx['redirect_http_to_https'] = true\nnginx['redirect_http_to_https_port'] = 443\n"
     ));
-    assert!(problems.contains("the redirect of `gitlab.example.com` has no room"), "{problems}");
+    assert!(problems.contains("cannot redirect to `gitlab.example.com` from an address that is used for TLS"), "{problems}");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn hosts_that_are_set_in_one_loop_are_told_apart_by_name() {
          [nginx, mattermost_nginx].each { |v| v['listen_addresses'] = ['127.0.0.1'] }\nnginx['proxy_protocol'] = true\n",
     );
     assert!(
-        problems.contains("connections to `chat.example.com` must begin with a PROXY header too"),
+        problems.contains("connections to `chat.example.com` require a PROXY protocol header"),
         "{problems}"
     );
     assert!(problems.contains("shares 127.0.0.1:443 with `gitlab.example.com`"), "{problems}");

@@ -58,7 +58,7 @@ fn a_format_stands_between_quotes_of_nginx() {
 #[test]
 fn an_unknown_variable_is_an_error_at_its_line() {
     let told = problems("nginx['log_format'] = '$remote_addr $statsu'");
-    assert!(told.contains("error: there is no variable `$statsu`"), "{told}");
+    assert!(told.contains("error: unknown variable `$statsu`"), "{told}");
     assert!(told.contains("did you mean `$status`?") && told.contains("gitlab.rb:4:"), "{told}");
 }
 

@@ -82,7 +82,7 @@ fn without_a_host_nginx_sends_its_own_name_for_the_application() {
     assert_eq!(mattermost("'Host' => nil", "host"), "is gitlab_mattermost");
     assert_eq!(gitlab("'Host' => '$http_host'", "host"), "untouched");
     assert_eq!(gitlab("'Host' => '$host'", "host"), "renders $host");
-    assert!(problems("nginx", "'Host' => '\"\"'").contains("a request must have a Host"));
+    assert!(problems("nginx", "'Host' => '\"\"'").contains("header `Host` cannot be removed"));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_name_in_another_case_is_the_same_header() {
 #[test]
 fn what_nginx_would_not_start_with_is_refused() {
     for (headers, message) in [
-        ("'X-A' => '$remote_adr'", "there is no variable `$remote_adr`"),
+        ("'X-A' => '$remote_adr'", "unknown variable `$remote_adr`"),
         ("'X-A' => '$status'", "`$status` is not known yet"),
         ("'X-A' => 'a; proxy_set_header X-B c'", "a `;` ends the header"),
         ("'X-A' => '\"a'", "its quotes do not match"),

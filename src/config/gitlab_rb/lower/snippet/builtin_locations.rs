@@ -35,7 +35,7 @@ pub(super) fn add_routes(plan: &ServiceHost, patterns: &[Regex], host: &mut Host
     for pattern in patterns {
         if !has_route(pattern, host) {
             host.routes.push(RouteSection {
-                place: plan.span.clone(),
+                span: plan.span.clone(),
                 path: plan.url_setting(PathMatch::Regex(pattern.clone())),
                 action: plan.url_setting(RouteActionSection::Upstream(plan.upstream.value.clone())),
                 replace_with: Setting::Unset,
