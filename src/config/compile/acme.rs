@@ -10,7 +10,7 @@ use crate::model::acme::{AcmeCertificate, AcmeChallengeType, AcmeServerTrust, Ac
 use crate::model::host::{HostName, HostPattern};
 use crate::model::{CertificateId, Listener, ListenerTransport, Model};
 
-/// Records that a host wants an ACME certificate. A host that cannot have one is an error only if the host itself
+/// Records that a host requests an ACME certificate. A host that cannot have one is an error only if the host itself
 /// sets `acme`: `[defaults]` apply to the hosts that support ACME.
 pub(super) fn request_certificate(
     section: &HostSection,

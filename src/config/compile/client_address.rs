@@ -7,7 +7,7 @@ use crate::model::ProxyProtocolMode;
 use crate::model::client_address::{ClientAddressPolicy, RealIpPolicy, RealIpSelection, RealIpSource};
 use crate::model::network::Cidr;
 
-/// Returns whether connections to the host start with a PROXY protocol header.
+/// Returns whether connections to the host start with a PROXY header.
 pub(super) fn proxy_protocol(settings: &HostSettings) -> ProxyProtocolMode {
     if settings.proxy_protocol.value_or(false) { ProxyProtocolMode::ProxyProtocol } else { ProxyProtocolMode::None }
 }
@@ -55,7 +55,7 @@ fn report_missing_proxy_protocol(
     if let (Some(span), ProxyProtocolMode::None) = (section.from.span(), proxy_protocol(settings)) {
         let warning = Diagnostic::warning(
             span,
-            "`proxy_protocol` as the address source has no effect: connections have no PROXY protocol header",
+            "`proxy_protocol` as the address source has no effect: connections have no PROXY header",
         );
         problems.push(warning.help("add `proxy_protocol = true` to the host, or write a request header"));
     }

@@ -20,7 +20,7 @@ pub(super) struct CompileContext<'a> {
     pub(super) acme_requests: Vec<AcmeRequest>,
 }
 
-/// A certificate that a host wants to obtain through ACME.
+/// A certificate to obtain through ACME for a host.
 pub(super) struct AcmeRequest {
     pub(super) certificate: CertificateId,
     /// Span of the value of `acme`.

@@ -36,7 +36,7 @@ pub(super) struct ListenerTable(BTreeMap<SocketAddr, ListenerEntry>);
 
 /// The bindings of one address.
 struct ListenerEntry {
-    /// Hosts that require a PROXY protocol header.
+    /// Hosts that require a PROXY header.
     proxied: Vec<HostRef>,
     /// Hosts that do not.
     direct: Vec<HostRef>,
@@ -100,16 +100,15 @@ impl ListenerTable {
         }
     }
 
-    /// Warns about hosts that require a PROXY protocol header only because another host on the same address does.
+    /// Warns about hosts that require a PROXY header only because another host on the same address does.
     /// The header precedes the TLS handshake and the request, so the host is not known yet: as in nginx, one host
     /// enables it for all hosts of the address.
     pub(super) fn report_shared_proxy_protocol(&self, problems: &mut Diagnostics) {
         for (address, listener) in &self.0 {
             let Some(other) = listener.proxied.first() else { continue };
             for HostRef { span, names } in &listener.direct {
-                let message = format!(
-                    "connections to {names} require a PROXY protocol header, although the host does not enable it"
-                );
+                let message =
+                    format!("connections to {names} require a PROXY header, although the host does not enable it");
                 let warning = Diagnostic::warning(span, message);
                 problems.push(warning.help(format!(
                     "set `proxy_protocol = true`, or use another address: {address} is shared with {other}"

@@ -50,7 +50,7 @@ fn one_host_of_a_socket_asks_for_proxy_headers_of_all_and_only_there() {
     assert_eq!(proxied.map(|it| it.address.to_string()).collect::<Vec<_>>(), ["0.0.0.0:443"]);
     let problems = problems(text);
     assert!(problems.contains("gitlab.rb:1:14"), "{problems}");
-    assert!(problems.contains("require a PROXY protocol header"), "{problems}");
+    assert!(problems.contains("require a PROXY header"), "{problems}");
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn trusted_addresses_are_checked_one_by_one() {
     let list = "['10.0.0.1', 'balancer.internal', 'unix:', '10.0.0.0/33', '0.0.0.0/0']";
     let problems = problems(&format!("{BOTH}nginx['real_ip_trusted_addresses'] = {list}\n"));
     for said in [
-        "`balancer.internal` is a name",
+        "`balancer.internal` is a host name",
         "no client connects over a unix socket",
-        "`10.0.0.0/33` is no address",
+        "`10.0.0.0/33` is not an IP address",
         "`0.0.0.0/0` trusts every client",
     ] {
         assert!(problems.contains(said), "{said} is missing:\n{problems}");

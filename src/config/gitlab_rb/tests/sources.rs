@@ -43,7 +43,7 @@ fn an_override_stands_in_for_what_only_execution_would_tell() {
 
 #[test]
 fn an_override_says_how_the_process_runs() {
-    let process = "[process]\nworkers = 3\nuser = 'proxy'\nlog_level = 'debug'\nshutdown_grace = '5s'\n";
+    let process = "[process]\nworkers = 3\nuser = 'proxy'\nlog_level = 'debug'\nshutdown_timeout = '5s'\n";
     let model = overridden(BOTH, process).model.unwrap();
     assert_eq!(model.process.workers.get(), 3);
     assert_eq!(model.process.user.as_deref(), Some("proxy"));

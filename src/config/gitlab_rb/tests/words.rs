@@ -68,7 +68,10 @@ fn a_host_whose_redirect_meets_itself_is_told_so() {
     let problems = problems(&format!(
         "{GITLAB}nginx['redirect_http_to_https'] = true\nnginx['redirect_http_to_https_port'] = 443\n"
     ));
-    assert!(problems.contains("cannot redirect to `gitlab.example.com` from an address that is used for TLS"), "{problems}");
+    assert!(
+        problems.contains("cannot redirect to `gitlab.example.com` from an address that is used for TLS"),
+        "{problems}"
+    );
 }
 
 #[test]
@@ -101,11 +104,8 @@ fn hosts_that_are_set_in_one_loop_are_told_apart_by_name() {
         "external_url 'https://gitlab.example.com'\nmattermost_external_url 'https://chat.example.com'\n\
          [nginx, mattermost_nginx].each { |v| v['listen_addresses'] = ['127.0.0.1'] }\nnginx['proxy_protocol'] = true\n",
     );
-    assert!(
-        problems.contains("connections to `chat.example.com` require a PROXY protocol header"),
-        "{problems}"
-    );
-    assert!(problems.contains("shares 127.0.0.1:443 with `gitlab.example.com`"), "{problems}");
+    assert!(problems.contains("connections to `chat.example.com` require a PROXY header"), "{problems}");
+    assert!(problems.contains("127.0.0.1:443 is shared with `gitlab.example.com`"), "{problems}");
 }
 
 #[test]

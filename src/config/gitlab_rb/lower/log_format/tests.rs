@@ -74,7 +74,7 @@ fn a_format_with_secrets_is_warned_about() {
         "$arg_private_token",
     ] {
         let told = problems(&format!("nginx['log_format'] = '{variable}'"));
-        assert!(told.contains(&format!("warning: `{variable}` writes the secrets of users")), "{told}");
+        assert!(told.contains(&format!("warning: `{variable}` writes user secrets")), "{told}");
     }
     for variable in ["$filtered_request_uri", "$uri", "$http_user_agent", "$arg_page", "$sent_http_location"] {
         assert_eq!(problems(&format!("nginx['log_format'] = '{variable}'")), "");

@@ -122,7 +122,7 @@ fn a_name_in_another_case_is_the_same_header() {
 fn what_nginx_would_not_start_with_is_refused() {
     for (headers, message) in [
         ("'X-A' => '$remote_adr'", "unknown variable `$remote_adr`"),
-        ("'X-A' => '$status'", "`$status` is not known yet"),
+        ("'X-A' => '$status'", "variable `$status` is not available"),
         ("'X-A' => 'a; proxy_set_header X-B c'", "a `;` ends the header"),
         ("'X-A' => '\"a'", "its quotes do not match"),
         ("'X-A' => [1]", "a header needs a text"),
