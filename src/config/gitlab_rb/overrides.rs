@@ -58,7 +58,7 @@ impl OverridesReader<'_> {
         for (key, value) in top.get_ref() {
             self.top_level(key, value);
         }
-        from_toml::process_of(&source, top.get_ref(), self.problems)
+        from_toml::process_section(&source, top.get_ref(), self.problems)
     }
 
     /// Reads a top-level key.

@@ -35,7 +35,7 @@ pub(super) fn lower(
 }
 
 fn rules(owner: SettingOwner, service: Service, reader: &mut SettingsReader<'_>) -> Option<GzipPolicy> {
-    let default = compression::of_package();
+    let default = compression::package_defaults();
     let (min_length, vary) = match service {
         Service::Gitlab => (default.min_length, default.vary),
         _ => (NGINX_MIN_LENGTH, GzipVary::Off),

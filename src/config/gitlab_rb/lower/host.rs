@@ -56,7 +56,7 @@ impl ServiceHost {
             let http2 = context.reader.flag(owner, "http2_enabled").unwrap_or(self.service != Service::Registry);
             settings.http2 =
                 self.url_setting(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only });
-            settings.encryption = tls::settings(self, context.reader);
+            settings.tls_section = tls::settings(self, context.reader);
             let chain = certificate.as_set().and_then(|setting| setting.value.first());
             if chain.is_some_and(|file| context.lets_encrypt.manages(&file.value)) {
                 settings.acme = self.url_setting(true);

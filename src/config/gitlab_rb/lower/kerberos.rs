@@ -56,7 +56,7 @@ fn plain(gitlab: &HostSection, addresses: Vec<Spanned<SocketAddr>>) -> HostSecti
     host.settings.tls = Setting::Set(Spanned { value: false, span: span.clone() });
     host.settings.listen = Setting::Set(Spanned { value: addresses, span });
     host.settings.redirect_from = Setting::Unset;
-    (host.settings.http2, host.settings.encryption) = Default::default();
+    (host.settings.http2, host.settings.tls_section) = Default::default();
     for route in &mut host.routes {
         route.before_redirect = Setting::Unset;
     }

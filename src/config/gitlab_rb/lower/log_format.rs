@@ -34,7 +34,7 @@ fn parse(text: &str) -> Result<Template<LogVariable>, ValueError> {
         return Err(ValueError::new("unescaped `'` in `log_format`: it ends the format in nginx's configuration")
             .help("write `\\'` for a literal quote"));
     }
-    template::of_log(&nginx_string::unescaped(text))
+    template::parse_log(&nginx_string::unescaped(text))
 }
 
 fn parse_escape(text: &str) -> Result<LogEscape, ValueError> {

@@ -53,7 +53,7 @@ impl ServiceHost {
     /// Returns a route of the host with one action and no settings of its own.
     pub(super) fn route(&self, path: PathMatch, action: Setting<RouteActionSection>) -> RouteSection {
         RouteSection {
-            place: self.span.clone(),
+            span: self.span.clone(),
             path: self.url_setting(path),
             action,
             replace_with: Setting::Unset,

@@ -36,9 +36,9 @@ pub(super) fn host(gitlab: &HostSection, reader: &mut SettingsReader<'_>) -> Opt
     let clients = ClientAuthPolicy { mode: ClientAuthMode::Required, ca, depth: 2, crl: None };
     let set = |value| Setting::Set(Spanned { value, span: span.clone() });
     let mut host = gitlab.clone();
-    host.settings.encryption.client_certificates = set(ClientAuth::Verify(clients));
+    host.settings.tls_section.client_certificates = set(ClientAuth::Verify(clients));
     // Sessions are never resumed where client certificates are verified, whatever GitLab's host sets.
-    host.settings.encryption.session_resumption = Setting::Unset;
+    host.settings.tls_section.session_resumption = Setting::Unset;
     host.settings.listen = Setting::Set(Spanned { value: addresses(gitlab, reader), span: span.clone() });
     host.settings.redirect_from = Setting::Set(Spanned { value: Vec::new(), span: span.clone() });
     host.public_port = Setting::Unset;

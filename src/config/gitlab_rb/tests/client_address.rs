@@ -50,7 +50,7 @@ fn proxy_protocol_of_one_host_applies_to_its_whole_listener() {
     assert_eq!(proxied.map(|it| it.address.to_string()).collect::<Vec<_>>(), ["0.0.0.0:443"]);
     let problems = problems(text);
     assert!(problems.contains("gitlab.rb:1:14"), "{problems}");
-    assert!(problems.contains("must begin with a PROXY header too"), "{problems}");
+    assert!(problems.contains("require a PROXY header"), "{problems}");
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn a_removed_host_header_becomes_the_name_of_the_nginx_upstream() {
     assert_eq!(mattermost("'Host' => nil", "host"), "is gitlab_mattermost");
     assert_eq!(gitlab("'Host' => '$http_host'", "host"), "untouched");
     assert_eq!(gitlab("'Host' => '$host'", "host"), "renders $host");
-    assert!(problems("nginx", "'Host' => '\"\"'").contains("a request must have a Host"));
+    assert!(problems("nginx", "'Host' => '\"\"'").contains("header `Host` cannot be removed"));
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) fn add_routes(service_host: &ServiceHost, patterns: &[Regex], host: &
     for pattern in patterns {
         if !has_route(pattern, host) {
             host.routes.push(RouteSection {
-                place: service_host.span.clone(),
+                span: service_host.span.clone(),
                 path: service_host.url_setting(PathMatch::Regex(pattern.clone())),
                 action: service_host.url_setting(RouteActionSection::Upstream(service_host.upstream.value.clone())),
                 replace_with: Setting::Unset,

@@ -273,7 +273,7 @@ impl<'a> LocationState<'a> {
         let replace_with = self.replacement.filter(|_| is_forwarded).map_or(Setting::Unset, Setting::Set);
         let path = Setting::Set(Spanned { value: self.path, span: span.clone() });
         let route = RouteSection {
-            place: span,
+            span,
             path,
             action: Setting::Set(action),
             replace_with,

@@ -176,7 +176,7 @@ impl<'a> ServerState<'a> {
         host.settings.hsts = self.hsts;
         host.settings.referrer_policy = self.referrer_policy;
         let forwarding = &mut host.settings.forwarding;
-        *forwarding = self.block.forwarding.over(forwarding);
+        *forwarding = self.block.forwarding.or(forwarding);
         if let Some(first) = self.block.access.first() {
             let span = first.span.clone();
             forwarding.access = Setting::Set(Spanned { value: self.block.access, span });
@@ -249,7 +249,7 @@ fn renamed(host: &HostSection, name: Spanned<HostName>, action: Spanned<RouteAct
 fn route(path: Spanned<PathMatch>, action: Spanned<RouteActionSection>) -> RouteSection {
     let all_clients = Spanned { value: Vec::new(), span: action.span.clone() };
     RouteSection {
-        place: action.span.clone(),
+        span: action.span.clone(),
         path: Setting::Set(path),
         action: Setting::Set(action),
         replace_with: Setting::Unset,

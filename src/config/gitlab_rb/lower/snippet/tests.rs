@@ -122,7 +122,7 @@ fn duplicates_of_package_locations_are_refused() {
         assert_eq!(reading(text).refused_access_settings().count(), 1, "{text}");
     }
     let twice = reading("location /x { return 404; }\nlocation ^~ /x { return 403; }");
-    assert!(twice.problems.to_string().contains("a second route for `/x`"), "{}", twice.problems);
+    assert!(twice.problems.to_string().contains("duplicate route for `/x`"), "{}", twice.problems);
 }
 
 #[test]
