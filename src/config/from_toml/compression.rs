@@ -27,12 +27,12 @@ pub(super) fn compression<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<
 /// Returns `None` if a value is invalid.
 fn rules(table: &mut TomlTable<'_, '_, '_>) -> Option<GzipPolicy> {
     let defaults = compression::package_defaults();
-    let types = table.get("types", string_list(TYPES_EXPECTED, |string_list| compression::types(string_list)));
+    let types = table.get("types", string_list(TYPES_EXPECTED, |types| compression::types(types)));
     let level = table.get("level", level);
     let min_length = table.get("min_length", number(0..=MAX_LEN));
     let oldest_http = table.get("http_version", text(HTTP_EXPECTED, compression::oldest_http));
     let proxied =
-        table.get("proxied", string_list(PROXIED_EXPECTED, |string_list| compression::proxied(string_list)));
+        table.get("proxied", string_list(PROXIED_EXPECTED, |conditions| compression::proxied(conditions)));
     let vary = table.get("vary", vary);
     Some(GzipPolicy {
         types: value_or(types, defaults.types)?,
@@ -59,8 +59,8 @@ fn string_list<'t, T>(
     parse: fn(Vec<&str>) -> Result<T, ValueError>,
 ) -> impl FnOnce(&mut TomlReader<'_>, &'t TomlValue<'t>) -> Option<T> {
     move |reader, value| {
-        let string_list = one_or_more(expected, |element| Ok(element.to_owned()))(reader, value)?;
-        reader.accept(parse(string_list.iter().map(|element| element.value.as_str()).collect()), value)
+        let strings = one_or_more(expected, |element| Ok(element.to_owned()))(reader, value)?;
+        reader.accept(parse(strings.iter().map(|element| element.value.as_str()).collect()), value)
     }
 }
 
