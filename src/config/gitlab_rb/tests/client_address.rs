@@ -69,9 +69,9 @@ fn each_trusted_address_is_checked() {
     let list = "['10.0.0.1', 'balancer.internal', 'unix:', '10.0.0.0/33', '0.0.0.0/0']";
     let problems = problems(&format!("{TWO_HOSTS}nginx['real_ip_trusted_addresses'] = {list}\n"));
     for message in [
-        "`balancer.internal` is a name",
+        "`balancer.internal` is a host name",
         "clients connect only over TCP",
-        "`10.0.0.0/33` is no address",
+        "`10.0.0.0/33` is not an IP address",
         "`0.0.0.0/0` trusts every client",
     ] {
         assert!(problems.contains(message), "{message} is missing:\n{problems}");

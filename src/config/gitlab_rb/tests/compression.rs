@@ -77,7 +77,7 @@ fn redirects_are_not_compressed() {
 fn values_that_nginx_rejects_are_errors() {
     for (line, message) in [
         ("nginx['gzip_comp_level'] = 10", "must be a level"),
-        ("nginx['gzip_http_version'] = '2.0'", "neither 1.0 nor 1.1"),
+        ("nginx['gzip_http_version'] = '2.0'", "unsupported HTTP version `2.0`"),
         ("nginx['gzip_proxied'] = 'no_cache'", "did you mean `no-cache`"),
         ("nginx['gzip_types'] = ['html']", "`html` is not a media type"),
         ("nginx['gzip_types'] = 'text/html'", "must be an array"),

@@ -124,8 +124,8 @@ fn a_name_in_another_case_is_the_same_header() {
 #[test]
 fn a_value_that_nginx_rejects_is_an_error() {
     for (headers, message) in [
-        ("'X-A' => '$remote_adr'", "there is no variable `$remote_adr`"),
-        ("'X-A' => '$status'", "`$status` is not known yet"),
+        ("'X-A' => '$remote_adr'", "unknown variable `$remote_adr`"),
+        ("'X-A' => '$status'", "variable `$status` is not available"),
         ("'X-A' => 'a; proxy_set_header X-B c'", "unquoted `;` in the header value"),
         ("'X-A' => '\"a'", "unbalanced quotes in the header value"),
         ("'X-A' => [1]", "a header value must be a string"),
