@@ -18,7 +18,7 @@ pub(super) fn serve(source: &ConfigArgs) -> Result<(), CommandFailed> {
 
 pub(super) fn run(prepared: PreparedServer) -> Result<(), CommandFailed> {
     let cut = prepared.run().map_err(|problem| print_error(&problem))?;
-    tracing::info!("stopped; {} connections and {} tunnels were cut", cut.connections, cut.tunnels);
+    tracing::info!("shutdown complete: {} connections and {} tunnels aborted", cut.connections, cut.tunnels);
     Ok(())
 }
 

@@ -143,7 +143,7 @@ fn tunnels_that_exceed_the_timeout_are_aborted_and_counted() {
     for client in &mut clients {
         client.expect_closed();
     }
-    gatepost.wait_stderr(|text| text.contains("2 tunnels were cut"));
+    gatepost.wait_stderr(|text| text.contains("2 tunnels aborted"));
     assert_eq!(gatepost.access_log(2).len(), 2);
 }
 
@@ -185,6 +185,6 @@ fn a_second_sigterm_stops_immediately() {
     gatepost.terminate();
     gatepost.wait_exit(Duration::from_secs(2));
     client.expect_closed();
-    gatepost.wait_stderr(|text| text.contains("1 tunnels were cut"));
+    gatepost.wait_stderr(|text| text.contains("1 tunnels aborted"));
     assert!(gatepost.access_log(1)[0].contains(" 101 "));
 }
