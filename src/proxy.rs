@@ -1,7 +1,7 @@
 //! Handles a request: host, route, access, action, response.
 //!
-//! A request passes through `accept_request` (virtual host, access log record), `handle`, `run_route` (the action of
-//! the matched route) and `with_record`, which attaches the record to the response.
+//! A request passes through `accept_request` (virtual host, access log record), `handle`, `run_route` (the action
+//! of the matched route) and `with_record`, which attaches the record to the response.
 
 pub mod access_log;
 mod builtin_endpoints;

@@ -1,4 +1,4 @@
-//! Prepares everything that can fail, then runs the workers until a signal stops them.
+//! Prepares everything that can fail, then runs the workers until shutdown.
 //!
 //! [`prepare`] reads keys, binds sockets and opens logs, or returns all problems together.
 //! [`PreparedServer::run`] serves until a signal stops it.
@@ -136,7 +136,8 @@ impl PreparedServer {
     }
 }
 
-/// Returns the callback that sends reloaded TLS configurations to the workers and expiry dates to the metrics endpoint.
+/// Returns the callback that sends reloaded TLS configurations to the workers and expiry dates to the metrics
+/// endpoint.
 fn publisher(
     workers: Vec<WorkerHandle>,
     expiries: watch::Sender<Vec<HostCertificateExpiry>>,
@@ -256,13 +257,15 @@ fn drop_privileges(model: &Model, logs: &LogWriter) -> Result<(), StartupProblem
     let Some(name) = model.process.user.as_ref().filter(|_| account::is_root()) else { return Ok(()) };
     let account = find_account(name)?;
     let (user, group) = account.ids();
-    // The process may not be permitted to change owners. The check below decides: whether the user can reopen the logs.
+    // The process may not be permitted to change owners. The check below decides: whether the user can reopen the
+    // logs.
     let _ = logs.chown(user, group);
     account.switch_to().map_err(|why| StartupProblem::User { name: name.clone(), why: why.to_string() })?;
     for file in log_files(model).filter(|file| !account::may_write(file)) {
         let file = file.display();
         tracing::warn!(
-            "access log {file}: user `{name}` cannot reopen it after a rotation; grant write access to the file or its directory"
+            "access log {file}: user `{name}` cannot reopen it after a rotation; \
+             grant write access to the file or its directory"
         );
     }
     Ok(())

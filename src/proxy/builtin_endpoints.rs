@@ -8,7 +8,8 @@ use super::snapshot::Snapshot;
 use crate::model::route::StatusEndpoint;
 use crate::telemetry::status;
 
-/// Returns the response to an HTTP-01 challenge request (RFC 8555 section 8.3); `None` if no such challenge is pending.
+/// Returns the response to an HTTP-01 challenge request (RFC 8555 section 8.3); `None` if no such challenge is
+/// pending.
 ///
 /// The check precedes virtual hosts and redirects, because the CA may validate names that no virtual host has.
 pub(super) fn acme_challenge_response(snapshot: &Snapshot, head: &request::Parts) -> Option<LocalResponse> {

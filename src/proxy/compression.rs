@@ -46,7 +46,8 @@ impl<'a> CompressionDecision<'a> {
         Some(CompressionDecision { policy, acceptance: acceptance(policy, head), part })
     }
 
-    /// Compresses a response if it qualifies. Adds `Vary` to every response that would be compressed for some request.
+    /// Compresses a response if it qualifies. Adds `Vary` to every response that would be compressed for some
+    /// request.
     fn apply(&self, response: LocalResponse) -> LocalResponse {
         if !self.qualifies(&response) {
             return response;
@@ -120,8 +121,8 @@ fn acceptance(policy: &GzipPolicy, head: &request::Parts) -> GzipAcceptance {
     }
 }
 
-/// Returns whether `Accept-Encoding` lists gzip with a positive weight (RFC 9110 section 12.5.3). As in nginx, `*` does
-/// not count: an uncompressed response is always acceptable.
+/// Returns whether `Accept-Encoding` lists gzip with a positive weight (RFC 9110 section 12.5.3). As in nginx, `*`
+/// does not count: an uncompressed response is always acceptable.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
     let gzip = codings.flat_map(|value| value.split(',')).find_map(|coding| {

@@ -55,7 +55,7 @@ impl ProxyError {
             _ if matches!(self, ProxyError::NoClientCertificate) => "No required SSL certificate was sent.",
             StatusCode::BAD_REQUEST => "The host or the path of the request is invalid.",
             StatusCode::FORBIDDEN => "Access from your address is not allowed.",
-            StatusCode::MISDIRECTED_REQUEST => "This server does not serve the requested host.",
+            StatusCode::MISDIRECTED_REQUEST => "The requested host is not served on this connection.",
             StatusCode::METHOD_NOT_ALLOWED => "The request method is not allowed.",
             StatusCode::NOT_FOUND => "The requested page does not exist.",
             StatusCode::PAYLOAD_TOO_LARGE => "The request body exceeds the limit of the server.",

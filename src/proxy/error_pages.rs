@@ -1,7 +1,7 @@
 //! Custom error pages loaded at start.
 //!
-//! The files are read once: the page for an unavailable upstream must be available while a package that contains the
-//! page is being replaced.
+//! The files are read once: the page for an unavailable upstream must be available while a package that contains
+//! the page is being replaced.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -50,7 +50,7 @@ fn load(page: &ErrorPage) -> Option<LoadedErrorPage> {
 fn read_or_warn(path: &Path) -> Option<Bytes> {
     read(path)
         .map_err(|error| {
-            tracing::warn!("error page {}: cannot be read, using the built-in page: {error}", path.display())
+            tracing::warn!(%error, "error page {}: cannot be read, using the built-in page", path.display())
         })
         .ok()
 }

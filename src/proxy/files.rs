@@ -167,8 +167,8 @@ impl OpenFile {
         condition == self.etag || date(headers, &header::IF_RANGE) == Some(self.modified)
     }
 
-    /// Selects a single range. Several ranges, which need a `multipart/byteranges` body, and invalid ranges select the
-    /// whole file, which RFC 9110 section 14.2 permits.
+    /// Selects a single range. Several ranges, which need a `multipart/byteranges` body, and invalid ranges select
+    /// the whole file, which RFC 9110 section 14.2 permits.
     fn select_range(&self, ranges: &HeaderValue) -> FileSelection {
         let Some(parsed) = ranges.to_str().ok().and_then(|text| parse_range_header(text).ok()) else {
             return FileSelection::Whole;
@@ -181,8 +181,8 @@ impl OpenFile {
     }
 }
 
-/// Returns whether an open file is inside a directory after all symbolic links are resolved. The check reads the path
-/// of the open descriptor, so the file cannot be replaced between check and use.
+/// Returns whether an open file is inside a directory after all symbolic links are resolved. The check reads the
+/// path of the open descriptor, so the file cannot be replaced between check and use.
 fn is_within(file: &File, directory: &Path) -> io::Result<bool> {
     let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
     Ok(real.starts_with(directory.canonicalize()?))

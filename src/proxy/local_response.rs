@@ -14,8 +14,8 @@ use crate::model::route::{FixedResponse, RedirectAction, RedirectOrigin};
 /// A response before its access log record is attached.
 pub type LocalResponse = Response<BodyContent>;
 
-/// Returns the response for a proxy error: `page`, or else the built-in page for clients that accept `text/html` and
-/// one line of text for others.
+/// Returns the response for a proxy error: `page`, or else the built-in page for clients that accept `text/html`
+/// and one line of text for others.
 pub fn error_response(
     error: &ProxyError,
     page: Option<&LoadedErrorPage>,

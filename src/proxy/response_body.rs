@@ -153,7 +153,7 @@ impl Body for ResponseBody {
         }
         match &frame {
             Some(Ok(frame)) => tracker.frame_ready(frame.data_ref().map_or(0, |data| data.len() as u64)),
-            Some(Err(error)) => tracing::warn!("response: aborted: {error}"),
+            Some(Err(error)) => tracing::warn!(%error, "response: aborted"),
             None => {}
         }
         Poll::Ready(frame)

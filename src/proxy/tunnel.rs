@@ -1,8 +1,9 @@
 //! Copies bytes in both directions after a protocol switch.
 //!
-//! One task serves both directions. An idle tunnel owns no buffer: the worker lends a buffer while bytes are read and
-//! written, and a direction keeps only the bytes that its receiver does not accept at once. When one direction closes,
-//! its receiver is shut down for writing (half-close), and the other direction continues until it closes too.
+//! One task serves both directions. An idle tunnel owns no buffer: the worker lends a buffer while bytes are read
+//! and written, and a direction keeps only the bytes that its receiver does not accept at once. When one direction
+//! closes, its receiver is shut down for writing (half-close), and the other direction continues until it closes
+//! too.
 
 pub mod upgrade;
 
@@ -105,8 +106,8 @@ impl PendingTunnel {
 
 /// Copies bytes until both directions close, one fails, or no byte is copied for `idle_timeout`.
 ///
-/// The size of the future is the memory of an idle tunnel, so it stores each part once: it consists of the open tunnel
-/// and not of the arguments, and the rarely needed future of an orderly close is allocated when it runs.
+/// The size of the future is the memory of an idle tunnel, so it stores each part once: it consists of the open
+/// tunnel and not of the arguments, and the rarely needed future of an orderly close is allocated when it runs.
 pub fn copy_bidirectional<C, U>(
     client: TunnelEndpoint<C>,
     upstream: TunnelEndpoint<U>,
@@ -219,8 +220,8 @@ impl HalfDuplex {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads once and writes the bytes to the other side. Bytes that the receiver does not accept become pending. An
-    /// error is that of the sender's stream.
+    /// Reads once and writes the bytes to the other side. Bytes that the receiver does not accept become pending.
+    /// An error is that of the sender's stream.
     fn poll_copy<R, W>(
         &mut self,
         cx: &mut Context<'_>,

@@ -56,8 +56,8 @@ impl ConnectionContext {
     }
 }
 
-/// Selects the virtual host of a request. The result for the first request is cached, because it depends only on the
-/// connection and the host name.
+/// Selects the virtual host of a request. The result for the first request is cached, because it depends only on
+/// the connection and the host name.
 ///
 /// # Errors
 ///
@@ -104,8 +104,8 @@ fn default_host(snapshot: &Snapshot, client: &DownstreamConnection) -> Result<Se
 ///
 /// The handshake used the TLS settings of the host in SNI. A request for another host is accepted only if the
 /// connection's settings are at least as strict and the same certificate covers both names, on which browsers rely
-/// when they reuse a connection (RFC 9113 section 9.1.1). Otherwise a client could bypass the TLS settings of a host.
-/// A client without SNI has accepted the certificate of the default host, so certificates are not compared.
+/// when they reuse a connection (RFC 9113 section 9.1.1). Otherwise a client could bypass the TLS settings of a
+/// host. A client without SNI has accepted the certificate of the default host, so certificates are not compared.
 fn check_tls_settings(snapshot: &Snapshot, client: &DownstreamConnection, host: HostId) -> Result<(), ProxyError> {
     let DownstreamSecurity::Tls { server_name, terms: used_id, client, .. } = &client.security else {
         return Ok(());

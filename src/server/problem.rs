@@ -77,8 +77,8 @@ impl std::error::Error for StartupProblem {}
 fn bind_advice(address: SocketAddr, error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program uses the address, perhaps another `gatepost serve`. For the bundled nginx, set nginx['enable'] = false in \
-             gitlab.rb and run `gitlab-ctl reconfigure`"
+            "another program uses the address, perhaps another `gatepost serve`. \
+             For the bundled nginx, set nginx['enable'] = false in gitlab.rb and run `gitlab-ctl reconfigure`"
         }
         io::ErrorKind::PermissionDenied if address.port() < 1024 => {
             "ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE"

@@ -122,8 +122,8 @@ async fn run(config: WorkerConfig, mut commands: UnboundedReceiver<WorkerCommand
     aborted
 }
 
-/// Waits for the next stop or cancel command, and replaces TLS configurations meanwhile. A closed channel means that
-/// the process is ending, and counts as a stop.
+/// Waits for the next stop or cancel command, and replaces TLS configurations meanwhile. A closed channel means
+/// that the process is ending, and counts as a stop.
 async fn next_stop(
     commands: &mut UnboundedReceiver<WorkerCommand>,
     transports: &[(usize, Rc<DownstreamTransport>)],

@@ -86,7 +86,8 @@ impl ConnectTarget {
     }
 }
 
-/// Tries the addresses of a name in order: `localhost` often resolves to `::1` first, where upstreams do not listen.
+/// Tries the addresses of a name in order: `localhost` often resolves to `::1` first, where upstreams do not
+/// listen.
 async fn connect_by_name(name: &str, port: u16) -> io::Result<PlainStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("`{name}` has no address"));
     for address in lookup_host((name, port)).await? {
@@ -100,8 +101,8 @@ async fn connect_by_name(name: &str, port: u16) -> io::Result<PlainStream> {
 
 /// Connects to a unix socket, and retries while its backlog is full.
 ///
-/// The kernel reports a full backlog of a unix socket immediately (`EAGAIN`), where TCP would wait. The retries wait
-/// 1 ms to 50 ms and end with `connect_timeout`.
+/// The kernel reports a full backlog of a unix socket immediately (`EAGAIN`), where TCP would wait. The retries
+/// wait 1 ms to 50 ms and end with `connect_timeout`.
 async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
     let mut pause = Duration::from_millis(1);
     loop {

@@ -76,10 +76,8 @@ impl Error for UpstreamError {
 impl fmt::Display for UpstreamBodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UpstreamBodyError::Connection(error) => write!(f, "upstream response aborted: {error}"),
-            UpstreamBodyError::ReadTimeout => {
-                f.write_str("upstream response aborted: no data within upstream_read_timeout")
-            }
+            UpstreamBodyError::Connection(error) => write!(f, "upstream connection failed: {error}"),
+            UpstreamBodyError::ReadTimeout => f.write_str("no data from the upstream within upstream_read_timeout"),
             UpstreamBodyError::RequestBody(failure) => write!(f, "request body failed: {failure}"),
         }
     }

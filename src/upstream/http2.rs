@@ -1,8 +1,8 @@
 //! One request and response on a stream of a shared HTTP/2 connection.
 //!
 //! Request body and response body are independent of each other: a response may start and end while the request
-//! body is still being sent. A stream that is dropped before its end is reset, so that the upstream stops working for
-//! a client that has disconnected.
+//! body is still being sent. A stream that is dropped before its end is reset, so that the upstream stops working
+//! for a client that has disconnected.
 
 pub(super) mod body;
 pub(super) mod multiplexer;
@@ -67,8 +67,8 @@ where
 }
 
 impl Http2SendError {
-    /// Returns the request if it may be retried: the unwritten request, or `spare`, the copy of an idempotent request
-    /// without a body, after a connection error.
+    /// Returns the request if it may be retried: the unwritten request, or `spare`, the copy of an idempotent
+    /// request without a body, after a connection error.
     pub(super) fn into_retry(self, spare: Option<UpstreamRequest>) -> Result<UpstreamRequest, UpstreamError> {
         match (self.unsent, self.error, spare) {
             (Some(request), ..) => Ok(request),

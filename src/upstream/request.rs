@@ -15,7 +15,8 @@ use crate::model::headers::forwarding::ForwardingHeaders;
 /// A request with end-to-end headers only, ready to send.
 pub struct UpstreamRequest {
     pub(super) message: Request<LimitedBody>,
-    /// HTTP/1: serialised headers that precede those of `message`. `None` for HTTP/2, where `message` contains them.
+    /// HTTP/1: serialised headers that precede those of `message`. `None` for HTTP/2, where `message` contains
+    /// them.
     pub(super) forwarding: Option<Rc<ForwardingHeaders>>,
     pub(super) options: ExchangeOptions,
 }
@@ -54,7 +55,8 @@ pub enum TrailerSupport {
 }
 
 impl UpstreamRequest {
-    /// Builds a request with the hop-by-hop headers of its connection. `read_timeout` limits pauses in the response.
+    /// Builds a request with the hop-by-hop headers of its connection. `read_timeout` limits pauses in the
+    /// response.
     pub fn new(
         head: UpstreamRequestHead,
         mut body: LimitedBody,
@@ -102,7 +104,8 @@ impl UpstreamRequest {
     }
 }
 
-/// Prepares a request for HTTP/1.1: target in origin form (RFC 9112 section 3.2.1), body framing and upgrade headers.
+/// Prepares a request for HTTP/1.1: target in origin form (RFC 9112 section 3.2.1), body framing and upgrade
+/// headers.
 fn set_http1_framing(message: &mut Request<LimitedBody>, target: PathAndQuery, hop: &HopMode) {
     *message.uri_mut() = Uri::from(target);
     *message.version_mut() = Version::HTTP_11;

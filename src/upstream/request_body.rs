@@ -1,9 +1,9 @@
-//! The request body sent to an upstream: size limit, client timeout and `Expect: 100-continue`.
+//! The request body sent to an upstream: limits and `Expect: 100-continue`.
 //!
 //! [`LimitedBody`] stores the body received from the client behind one pointer with an erased type (`dyn`). Module
-//! `upstream` therefore knows no client type: it does not depend on the protocol or on the types of `downstream`, and
-//! the connections of both protocols are compiled once, with one body type. A dynamic call for each frame is the cost;
-//! a request without a body allocates nothing.
+//! `upstream` therefore knows no client type: it does not depend on the protocol or on the types of `downstream`,
+//! and the connections of both protocols are compiled once, with one body type. A dynamic call for each frame is
+//! the cost; a request without a body allocates nothing.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -42,7 +42,8 @@ pub struct RequestBodyPolicy {
     pub expects: Expect,
 }
 
-/// Whether the client sent `Expect: 100-continue` and waits for 100 before it sends the body (RFC 9110 section 10.1.1).
+/// Whether the client sent `Expect: 100-continue` and waits for 100 before it sends the body (RFC 9110 section
+/// 10.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     None,

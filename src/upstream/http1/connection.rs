@@ -1,8 +1,8 @@
 //! HTTP/1.1 connection polled by the exchange that uses it.
 //!
-//! An upstream may send its response and close before it has read the whole request body. Writing then fails while a
-//! complete response is waiting to be read. A write error therefore only stops writing; the result of reading decides
-//! the exchange.
+//! An upstream may send its response and close before it has read the whole request body. Writing then fails while
+//! a complete response is waiting to be read. A write error therefore only stops writing; the result of reading
+//! decides the exchange.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

@@ -1,7 +1,7 @@
 //! Serialises a request and its body.
 //!
-//! The head is serialised once. If the connection turns out to be closed, the same bytes are sent on another, so the
-//! rare retry needs no copy made in advance.
+//! The head is serialised once. If the connection turns out to be closed, the same bytes are sent on another, so
+//! the rare retry needs no copy made in advance.
 
 use std::io::{IoSlice, Write};
 use std::pin::Pin;
@@ -132,8 +132,8 @@ impl RequestWriter {
         !matches!(self.framing, RequestFraming::Ended) && !self.has_buffered()
     }
 
-    /// Writes as much as is available and as the upstream accepts. Ready when the whole request has been written and
-    /// flushed. Adds the number of written bytes to `written`.
+    /// Writes as much as is available and as the upstream accepts. Ready when the whole request has been written
+    /// and flushed. Adds the number of written bytes to `written`.
     pub(super) fn poll_send(
         &mut self,
         stream: &mut UpstreamStream,
@@ -245,8 +245,8 @@ impl RequestWriter {
     }
 }
 
-/// Serialises the request line and the fields (RFC 9112 sections 3 and 5). `forwarding` holds the first fields, already
-/// serialised.
+/// Serialises the request line and the fields (RFC 9112 sections 3 and 5). `forwarding` holds the first fields,
+/// already serialised.
 fn serialize_head(message: &Request<LimitedBody>, forwarding: &[u8]) -> Vec<u8> {
     let target = message.uri().path_and_query().map_or("/", |target| target.as_str());
     let size = target.len() + 64 + forwarding.len() + message.headers().len() * TYPICAL_FIELD_LEN;

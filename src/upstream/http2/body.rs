@@ -23,8 +23,8 @@ pub(in crate::upstream) struct Http2ResponseBody {
     permit: Option<StreamPermit>,
 }
 
-/// Read timeout that restarts while the request body is being sent: an upstream may wait for the whole body before it
-/// responds.
+/// Read timeout that restarts while the request body is being sent: an upstream may wait for the whole body before
+/// it responds.
 pub(in crate::upstream) struct ReadTimeout {
     timer: IdleTimer,
     upload: UploadProgress,

@@ -138,8 +138,8 @@ impl Http2ClientConnection {
     }
 }
 
-/// Drives a connection until it accepts no more requests: the upstream sent `GOAWAY` or closed it, or the connection
-/// set dropped it.
+/// Drives a connection until it accepts no more requests: the upstream sent `GOAWAY` or closed it, or the
+/// connection set dropped it.
 async fn drive(driver: Rc<RefCell<Option<Http2Driver>>>) {
     let ended = poll_fn(|cx| match driver.borrow_mut().as_mut() {
         Some(driver) => Pin::new(driver).poll(cx),
