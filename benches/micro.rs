@@ -113,7 +113,7 @@ struct NoMeter;
 
 impl TrafficMeter for NoMeter {
     fn to_client(&mut self, _: u64) {}
-    fn to_application(&mut self, _: u64) {}
+    fn to_upstream(&mut self, _: u64) {}
 }
 
 fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {

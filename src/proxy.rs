@@ -1,4 +1,7 @@
-//! The way of a request: host, route, action, answer.
+//! Handles a request: host, route, access, action, response.
+//!
+//! A request passes through `accept_request` (virtual host, access log record), `handle`, `run_route` (the action
+//! of the matched route) and `with_record`, which attaches the record to the response.
 
 pub mod access_log;
 mod builtin_endpoints;
@@ -27,60 +30,47 @@ mod virtual_host;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response, header};
 use tower::Service;
 
 use crate::downstream::EarlyFailure;
 use crate::downstream::abort::Abort;
-use crate::downstream::connection::{ActiveExchange, DownstreamConnection};
+use crate::downstream::connection::DownstreamConnection;
 use crate::downstream::request_body::IncomingBody;
-use crate::drain::{TaskKind, TaskTracker};
+use crate::drain::TaskTracker;
 use crate::model::headers::ops::HeaderOp;
-use crate::model::path;
-use crate::model::route::{Route, RouteAction};
+use crate::model::route::RouteAction;
 use crate::model::variable::NamedRequestVariable;
 use crate::telemetry::access_log::writer::LogSender;
-use crate::telemetry::access_log::{ExchangeRecord, TunnelRecord};
 use crate::telemetry::metrics::{ConnectionGuard, WorkerMetrics};
-use crate::upstream::Upstream;
-use compression::CompressionDecision;
 use error::ProxyError;
-use exchange::{HandlerOutcome, InboundRequest, PendingTunnel, RequestContext};
-use forward::ForwardContext;
-use local_response::LocalResponse;
+use exchange::{AdmittedRequest, HandlerOutcome, InboundRequest, RequestContext, with_record};
+use forward::{ForwardContext, forward};
+use local_response::error_response;
 use request_id::RequestId;
-use response_body::{ExchangeTracker, ResponseBody};
+use response_body::ResponseBody;
 use snapshot::{SharedSnapshot, Snapshot};
-use tunnel::TunnelEndpoint;
 use variables::RequestVariables;
 use virtual_host::{ConnectionContext, SelectedHost};
 
-/// A request and its record, which begins in any case.
-struct AdmittedRequest {
-    open: ActiveExchange,
-    exchange: ExchangeRecord,
-    /// Boxed either way, because futures hold it.
-    inbound: Result<Box<InboundRequest>, Box<LocalResponse>>,
-}
-
-/// One worker's proxy.
+/// Handles requests on one worker with the current snapshot.
 pub struct Proxy {
     snapshot: Snapshot,
     drain: TaskTracker,
 }
 
 impl Proxy {
+    /// Creates the proxy of one worker. `drain` runs and counts its tunnels.
     pub fn new(
         shared: SharedSnapshot,
         logs: &LogSender,
-        tallies: Option<WorkerMetrics>,
+        metrics: Option<WorkerMetrics>,
         drain: TaskTracker,
     ) -> Proxy {
-        Proxy { snapshot: Snapshot::new(shared, logs, tallies), drain }
+        Proxy { snapshot: Snapshot::new(shared, logs, metrics), drain }
     }
 
-    /// The service for one client connection.
+    /// Returns the service for one client connection, and counts its TLS handshake.
     pub fn service(
         self: &Rc<Self>,
         client: Rc<DownstreamConnection>,
@@ -90,165 +80,120 @@ impl Proxy {
     + use<> {
         connection_metrics::record_handshake(&self.snapshot, &client);
         let proxy = self.clone();
-        let visit = Rc::new(ConnectionContext::of(client));
+        let connection = Rc::new(ConnectionContext::new(client));
         tower::service_fn(move |request| {
-            let (proxy, visit) = (proxy.clone(), visit.clone());
-            // Before the future begins, so that it need not carry the request in full.
-            let admitted = proxy.accept_request(&visit, request);
-            async move { proxy.handle(&visit, admitted).await }
+            let (proxy, connection) = (proxy.clone(), connection.clone());
+            // Called before the future is created, so that the future does not hold the unparsed request.
+            let admitted = proxy.accept_request(&connection, request);
+            async move { proxy.handle(&connection, admitted).await }
         })
     }
 
-    /// Counts a connection for as long as the result lives, if anybody can ask for the count.
+    /// Counts a connection while the guard lives. `None` if the model has no status endpoint.
     pub fn connection_guard(&self) -> Option<ConnectionGuard> {
-        self.snapshot.metrics.as_ref().map(|tallies| tallies.connection_accepted())
+        self.snapshot.metrics.as_ref().map(|metrics| metrics.connection_accepted())
     }
 
-    /// Whether anybody wants to know which address of ours a client connected to. It costs a system call.
+    /// Returns whether `$server_addr` is used. The local address costs a system call for each connection.
     pub fn needs_local_address(&self) -> bool {
         self.snapshot.model.uses_variable(NamedRequestVariable::ServerAddr)
     }
 
-    /// See [`connection_metrics::note_unserved`].
-    pub fn note_unserved(&self, listener: usize, peer: IpAddr, unserved: &EarlyFailure) {
-        connection_metrics::record_early_failure(&self.snapshot, listener, peer, unserved);
+    /// Logs a request that failed to parse, and counts a TLS handshake that failed.
+    pub fn record_early_failure(&self, listener: usize, peer: IpAddr, failure: &EarlyFailure) {
+        connection_metrics::record_early_failure(&self.snapshot, listener, peer, failure);
     }
 
-    /// What is due from time to time: log lines go out, old connections close.
+    /// Flushes access logs and closes expired idle connections.
     pub fn on_tick(&self) {
-        self.snapshot.logs.flush();
-        self.snapshot.upstreams.iter().for_each(Upstream::close_expired);
+        self.snapshot.on_tick();
     }
 
-    /// One exchange, from the request to the head of its answer.
+    /// Handles one request up to the response head.
     async fn handle(
         &self,
-        visit: &ConnectionContext,
+        connection: &ConnectionContext,
         admitted: AdmittedRequest,
     ) -> Result<Response<ResponseBody>, Abort> {
-        let AdmittedRequest { open, mut exchange, inbound } = admitted;
-        let prospect = inbound.as_ref().ok().and_then(|inbound| self.compression_decision(inbound));
-        let outcome = match inbound {
-            Ok(inbound) => self.run_route(RequestContext { context: visit, record: &mut exchange, inbound }).await,
-            Err(refused) => HandlerOutcome::Response(*refused),
+        let AdmittedRequest { active, mut record, request } = admitted;
+        let decision = request.as_ref().ok().and_then(|request| request.compression_decision(&self.snapshot));
+        let outcome = match request {
+            Ok(request) => self.run_route(RequestContext { connection, record: &mut record, request }).await,
+            Err(rejection) => HandlerOutcome::Response(*rejection),
         };
         match outcome {
-            HandlerOutcome::Response(reply) => Ok(with_record(exchange, open, compression::apply(prospect, reply))),
+            HandlerOutcome::Response(local) => Ok(with_record(record, active, compression::apply(decision, local))),
             HandlerOutcome::Closed => {
-                exchange.response_started(local_response::status_closed(), &HeaderMap::new());
+                record.response_started(local_response::status_closed(), &HeaderMap::new());
                 Err(Abort)
             }
-            HandlerOutcome::Upgraded(reply, switched) => {
-                exchange.response_started(reply.status(), reply.headers());
-                self.open_tunnel(&visit.client, switched, exchange.into_tunnel());
-                Ok(reply)
+            HandlerOutcome::Upgraded(response, tunnel) => {
+                record.response_started(response.status(), response.headers());
+                let guard = self.snapshot.metrics.as_ref().map(|metrics| metrics.tunnel_opened());
+                tunnel.open_on_upgrade(&connection.client, record.into_tunnel(), guard, self.drain.clone());
+                Ok(response)
             }
         }
     }
 
-    /// Finds the host of a request and opens its record.
-    fn accept_request(&self, visit: &ConnectionContext, request: Request<IncomingBody>) -> AdmittedRequest {
-        let client = &*visit.client;
-        let open = client.open_exchange();
+    /// Selects the virtual host and opens the access log record. A request without a valid host is rejected, but
+    /// logged too.
+    fn accept_request(&self, connection: &ConnectionContext, request: Request<IncomingBody>) -> AdmittedRequest {
+        let (snapshot, client) = (&self.snapshot, &*connection.client);
+        let active = client.open_exchange();
         let (head, body) = request.into_parts();
         let id = RequestId::default();
-        let found = virtual_host::select_host(&self.snapshot, visit, &head);
-        let answering =
-            found.as_ref().ok().map(|addressee| addressee.host).or(self.snapshot.default_hosts[client.listener]);
-        let client_address = virtual_host::client_address(&self.snapshot, client, answering, &head);
-        let facts = RequestVariables {
-            model: &self.snapshot.model,
-            client,
-            client_address,
-            head: &head,
-            host: answering,
-            id: &id,
-        };
-        let exchange =
-            ExchangeRecord::open(client_address.ip(), &head, &facts, self.snapshot.logs.of(answering).clone());
-        let exchange =
-            exchange.with_guard(self.snapshot.metrics.as_ref().map(|tallies| tallies.request_started(answering)));
-        if let Some(answer) = builtin_endpoints::acme_challenge_response(&self.snapshot, &head) {
-            return AdmittedRequest { open, exchange, inbound: Err(Box::new(answer)) };
+        let selected = virtual_host::select_host(snapshot, connection, &head);
+        let host = selected.as_ref().ok().map(|selected| selected.host).or(snapshot.default_hosts[client.listener]);
+        let client_address = virtual_host::client_address(snapshot, client, host, &head);
+        let variables =
+            RequestVariables { model: &snapshot.model, client, client_address, head: &head, host, id: &id };
+        let record = snapshot.open_record(&variables);
+        if let Some(response) = builtin_endpoints::acme_challenge_response(snapshot, &head) {
+            return AdmittedRequest { active, record, request: Err(Box::new(response)) };
         }
-        let inbound = match found {
+        let request = match selected {
             Ok(SelectedHost { host, header: host_header }) => {
                 Ok(Box::new(InboundRequest { head, body, host, client_address, host_header, id }))
             }
-            Err(refusal) => {
-                Err(Box::new(local_response::error_response(&refusal, None, head.headers.get(header::ACCEPT))))
-            }
+            Err(error) => Err(Box::new(error_response(&error, None, head.headers.get(header::ACCEPT)))),
         };
-        AdmittedRequest { open, exchange, inbound }
+        AdmittedRequest { active, record, request }
     }
 
-    /// Does what the request's route says.
-    async fn run_route(&self, asked: RequestContext<'_>) -> HandlerOutcome {
-        let inbound = &asked.inbound;
-        let accept = inbound.head.headers.get(header::ACCEPT).cloned();
-        let route = match self.find_route(inbound) {
+    /// Runs the action of the matched route.
+    async fn run_route(&self, context: RequestContext<'_>) -> HandlerOutcome {
+        let request = &context.request;
+        let accept = request.head.headers.get(header::ACCEPT).cloned();
+        let route = match request.select_route(&self.snapshot) {
             Ok(route) => route,
-            Err(refusal) => {
-                let pages = self.snapshot.model.host(inbound.host).error_pages;
-                return HandlerOutcome::Response(self.snapshot.error_response(&refusal, pages, accept.as_ref()));
+            Err(error) => {
+                let pages = self.snapshot.model.host(request.host).error_pages;
+                return HandlerOutcome::Response(self.snapshot.error_response(&error, pages, accept.as_ref()));
             }
         };
-        let ops = HeaderOp::resolve(&route.response_headers, &inbound.facts(&asked.context.client, &self.snapshot));
-        let answered = match &route.action {
-            _ if !route.access.allows(inbound.client_address.ip()) => Err(ProxyError::Forbidden),
-            RouteAction::Redirect(redirect) => rewrite::redirect_target(&inbound.head.uri, route, &redirect.path)
-                .map(|target| local_response::redirect(redirect, &inbound.host_header, &target))
+        let ops =
+            HeaderOp::resolve(&route.response_headers, &request.variables(context.connection, &self.snapshot));
+        let result = match &route.action {
+            _ if !route.access.allows(request.client_address.ip()) => Err(ProxyError::Forbidden),
+            RouteAction::Redirect(redirect) => rewrite::redirect_target(&request.head.uri, route, &redirect.path)
+                .map(|target| local_response::redirect(redirect, &request.host_header, &target))
                 .map_err(|_| ProxyError::BadPath),
             RouteAction::Respond(respond) => local_response::respond(respond),
             RouteAction::Close => return HandlerOutcome::Closed,
-            // In a box, so that requests without files need no room for one.
-            RouteAction::Files(files) => Box::pin(files::serve(files, &inbound.head)).await,
-            RouteAction::Status(page) => builtin_endpoints::status_page(&self.snapshot, *page),
-            RouteAction::Forward(forward) => {
-                match forward::forward(&self.snapshot, ForwardContext { route, forward, response_ops: &ops }, asked)
-                    .await
-                {
+            // Boxed, so that the futures of other requests have no space for it.
+            RouteAction::Files(files) => Box::pin(files::serve(files, &request.head)).await,
+            RouteAction::Status(endpoint) => builtin_endpoints::status_page(&self.snapshot, *endpoint),
+            RouteAction::Forward(action) => {
+                match forward(&self.snapshot, ForwardContext { route, action, response_ops: &ops }, context).await {
                     Ok(outcome) => return outcome,
-                    Err(refusal) => Err(refusal),
+                    Err(error) => Err(error),
                 }
             }
         };
-        let mut reply = answered
-            .unwrap_or_else(|refusal| self.snapshot.error_response(&refusal, route.error_pages, accept.as_ref()));
-        ops.apply(reply.headers_mut());
-        HandlerOutcome::Response(reply)
+        let mut response =
+            result.unwrap_or_else(|error| self.snapshot.error_response(&error, route.error_pages, accept.as_ref()));
+        ops.apply(response.headers_mut());
+        HandlerOutcome::Response(response)
     }
-
-    fn find_route(&self, inbound: &InboundRequest) -> Result<&Route, ProxyError> {
-        if !local_response::is_allowed(&inbound.head.method) {
-            return Err(ProxyError::Method);
-        }
-        let path = path::normalize(inbound.head.uri.path()).map_err(|_| ProxyError::BadPath)?;
-        self.snapshot.model.host(inbound.host).routes.select(&path).ok_or(ProxyError::NoRoute)
-    }
-
-    /// What compression will make of the answer.
-    fn compression_decision(&self, inbound: &InboundRequest) -> Option<CompressionDecision<'_>> {
-        CompressionDecision::of(&self.snapshot.model.host(inbound.host).compression, &inbound.head)
-    }
-
-    /// Lets a tunnel begin when the 101 has gone out.
-    fn open_tunnel(&self, client: &DownstreamConnection, switched: PendingTunnel, record: TunnelRecord) {
-        let drain = self.drain.clone();
-        let counted = self.snapshot.metrics.as_ref().map(|tallies| tallies.tunnel_opened());
-        client.on_upgrade(Box::new(move |mut stream, early| {
-            stream.set_tunnel_mode();
-            let client = TunnelEndpoint { stream, early };
-            let tunnel = tunnel::copy_bidirectional(client, switched.upstream, switched.idle_timeout, record);
-            drain.spawn(TaskKind::Tunnel, tunnel.map(move |()| drop(counted)));
-        }));
-    }
-}
-
-/// An answer that carries its record to its end.
-fn with_record(mut exchange: ExchangeRecord, open: ActiveExchange, reply: LocalResponse) -> Response<ResponseBody> {
-    exchange.response_started(reply.status(), reply.headers());
-    let reply = if exchange.is_head() { local_response::without_body(reply) } else { reply };
-    let record = ExchangeTracker::new(exchange, open);
-    reply.map(|content| ResponseBody::Message { content, record })
 }

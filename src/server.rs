@@ -1,7 +1,7 @@
-//! From a model to a running proxy, in two steps: everything that can fail, then everything that cannot.
+//! Prepares everything that can fail, then runs the workers until shutdown.
 //!
-//! [`prepare`] reads keys, binds sockets and opens logs, or reports all that is wrong at once.
-//! [`PreparedServer::run`] serves until a signal ends it.
+//! [`prepare`] reads keys, binds sockets and opens logs, or returns all problems together.
+//! [`PreparedServer::run`] serves until a signal stops it.
 
 mod logs;
 pub mod problem;
@@ -37,26 +37,26 @@ use logs::PendingLogs;
 use problem::StartupProblem;
 use worker::{BoundListener, WorkerConfig, WorkerHandle};
 
-/// A proxy that has everything it needs, and only has to be started.
+/// Everything needed to serve: sockets, certificates, logs. Running it cannot fail on configuration.
 pub struct PreparedServer {
     shared: SharedSnapshot,
-    /// By worker.
+    /// Indexed by worker.
     sockets: Vec<Vec<BoundListener>>,
     logs: LogWriter,
-    renewal: CredentialWatcher,
-    /// For the page of metrics.
+    watcher: CredentialWatcher,
+    /// Expiry dates for the metrics endpoint.
     expiries: watch::Sender<Vec<HostCertificateExpiry>>,
-    /// There if certificates are obtained.
-    obtaining: Option<acme::AcmeClient>,
+    /// `Some` if ACME issues certificates.
+    acme: Option<acme::AcmeClient>,
 }
 
-/// All that can be found wrong with a configuration without serving it.
+/// Returns every error and warning without serving.
 pub fn check(model: &Model) -> Vec<StartupProblem> {
-    let (keyring, unusable) = CredentialStore::load(model);
+    let (store, unusable) = CredentialStore::load(model);
     let mut problems: Vec<StartupProblem> = unusable.into_iter().map(StartupProblem::File).collect();
-    match keyring {
-        Ok(keyring) => {
-            problems.extend(keyring.warnings(model).into_iter().map(StartupProblem::from));
+    match store {
+        Ok(store) => {
+            problems.extend(store.warnings(model).into_iter().map(StartupProblem::from));
         }
         Err(error) => problems.push(StartupProblem::Tls(error)),
     }
@@ -64,46 +64,49 @@ pub fn check(model: &Model) -> Vec<StartupProblem> {
     let missing = directories.into_iter().filter(|directory| !directory.is_dir());
     problems.extend(missing.map(|directory| StartupProblem::LogDirectory(directory.into())));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
-    let obstacles = model.acme.iter().flat_map(|acme| acme::preconditions(model, acme));
-    problems.extend(obstacles.map(StartupProblem::AcmePrecondition));
+    let preconditions = model.acme.iter().flat_map(|acme| acme::preconditions(model, acme));
+    problems.extend(preconditions.map(StartupProblem::AcmePrecondition));
     problems
 }
 
-/// Does everything that can fail: reads certificates, opens logs, binds sockets, gives up root.
+/// Does everything that can fail: reads certificates, opens logs, binds sockets, drops root privileges.
+///
+/// # Errors
+///
+/// All problems found, so that an operator can correct them together.
 pub fn prepare(model: Model) -> Result<PreparedServer, Vec<StartupProblem>> {
     account::raise_descriptor_limit();
     let model = Arc::new(model);
     let watched = WatchedCredential::all(&model);
-    let (keyring, unusable) = CredentialStore::load(&model);
+    let (store, unusable) = CredentialStore::load(&model);
     let mut problems: Vec<StartupProblem> = unusable.into_iter().map(StartupProblem::File).collect();
-    let mut keyring = keyring.map_err(|error| vec![StartupProblem::Tls(error)])?;
+    let mut store = store.map_err(|error| vec![StartupProblem::Tls(error)])?;
     let logs = PendingLogs::open(model.access_logs()).map_err(|found| problems.extend(found));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
     let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else {
         return Err(problems);
     };
-    let doors = keyring.sni_resolvers(&model).map_err(|error| vec![StartupProblem::Tls(error)])?;
-    let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &doors)).collect();
-    let pages = LoadedErrorPages::prepare(&model, |path| files::read(path, files::MAX_ERROR_PAGE));
-    let (challenges, obtaining) = (keyring.challenges().cloned(), acme_client(&model, &keyring)?);
-    let mut renewal = CredentialWatcher::new(model.clone(), keyring, watched);
-    renewal.log_warnings();
+    let resolvers = store.sni_resolvers(&model).map_err(|error| vec![StartupProblem::Tls(error)])?;
+    let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &resolvers)).collect();
+    let pages = LoadedErrorPages::load(&model, |path| files::read(path, files::MAX_ERROR_PAGE));
+    let (challenges, acme) = (store.challenges().cloned(), acme_client(&model, &store)?);
+    let mut watcher = CredentialWatcher::new(model.clone(), store, watched);
+    watcher.log_warnings();
     drop_privileges(&model, &logs).map_err(|problem| vec![problem])?;
     let logs = logs.finish().map_err(|problem| vec![problem])?;
-    let application_tls = renewal.upstream_tls();
-    let expiries = watch::Sender::new(host_expiries(renewal.expiries()));
-    let shared = SharedSnapshot {
-        model,
-        upstream_tls: application_tls,
-        pages: Arc::new(pages),
-        challenges,
-        expiries: expiries.subscribe(),
-    };
-    Ok(PreparedServer { shared, sockets, logs, renewal, expiries, obtaining })
+    let upstream_tls = watcher.upstream_tls();
+    let expiries = watch::Sender::new(host_expiries(watcher.expiries()));
+    let shared =
+        SharedSnapshot { model, upstream_tls, pages: Arc::new(pages), challenges, expiries: expiries.subscribe() };
+    Ok(PreparedServer { shared, sockets, logs, watcher, expiries, acme })
 }
 
 impl PreparedServer {
-    /// Serves until a signal ends it; returns what had to be cut then.
+    /// Serves until a signal stops the server; returns the number of connections and tunnels that were aborted.
+    ///
+    /// # Errors
+    ///
+    /// If a thread, a runtime or the signal handlers cannot be created.
     pub fn run(self) -> Result<TaskCounts, StartupProblem> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartupProblem::Start)?;
@@ -114,88 +117,90 @@ impl PreparedServer {
         let mut signals = SignalListener::new().map_err(StartupProblem::Start)?;
         let logs = self.logs.sender();
         let log_thread = self.logs.start().map_err(StartupProblem::Start)?;
-        let mut tallies = WorkerMetrics::for_workers(&self.shared.model).into_iter().flatten();
+        let mut metrics = WorkerMetrics::for_workers(&self.shared.model).into_iter().flatten();
         let (reporter, mut reports) = unbounded_channel();
         let mut workers = Vec::new();
         for (position, sockets) in self.sockets.into_iter().enumerate() {
-            let plan =
-                WorkerConfig { shared: self.shared.clone(), sockets, logs: logs.clone(), metrics: tallies.next() };
-            workers.push(worker::start(position, plan, reporter.clone()).map_err(StartupProblem::Start)?);
+            let config =
+                WorkerConfig { shared: self.shared.clone(), sockets, logs: logs.clone(), metrics: metrics.next() };
+            workers.push(worker::start(position, config, reporter.clone()).map_err(StartupProblem::Start)?);
         }
         drop(reporter);
-        let renewer =
-            self.renewal.start(publisher(workers.clone(), self.expiries)).map_err(StartupProblem::Start)?;
+        let watcher =
+            self.watcher.start(publisher(workers.clone(), self.expiries)).map_err(StartupProblem::Start)?;
         log_listeners(&self.shared.model);
-        let obtainer = self.obtaining.map(acme::AcmeClient::start).transpose().map_err(StartupProblem::Start)?;
-        let helpers = BackgroundThreads { logs, renewer, obtainer };
-        let cut = supervise(&mut signals, &workers, &mut reports, &helpers).await;
-        if log_thread.join(WRITING_OUT) == FlushOutcome::TimedOut {
-            tracing::error!("the last lines of the access logs could not be written in time");
+        let acme = self.acme.map(acme::AcmeClient::start).transpose().map_err(StartupProblem::Start)?;
+        let threads = BackgroundThreads { logs, watcher, acme };
+        let aborted = supervise(&mut signals, &workers, &mut reports, &threads).await;
+        if log_thread.join(LOG_FLUSH_TIMEOUT) == FlushOutcome::TimedOut {
+            tracing::error!("access log: the last lines were not written within 2 s");
         }
-        Ok(cut)
+        Ok(aborted)
     }
 }
 
-/// Hands what has been read anew to the workers and to the page of metrics.
+/// Returns the callback that sends reloaded TLS configurations to the workers and expiry dates to the metrics
+/// endpoint.
 fn publisher(
     workers: Vec<WorkerHandle>,
     expiries: watch::Sender<Vec<HostCertificateExpiry>>,
 ) -> impl Fn(Update) + Send + 'static {
     move |update| match update {
-        Update::SniResolvers(doors) => workers.iter().for_each(|worker| worker.set_tls(doors.clone())),
-        Update::Expiries(ends) => drop(expiries.send_replace(host_expiries(ends))),
+        Update::SniResolvers(resolvers) => workers.iter().for_each(|worker| worker.set_tls(resolvers.clone())),
+        Update::Expiries(found) => drop(expiries.send_replace(host_expiries(found))),
     }
 }
 
-fn host_expiries(ends: Vec<(String, Expiry)>) -> Vec<HostCertificateExpiry> {
-    let converted = |(host, end): (String, Expiry)| HostCertificateExpiry {
+/// Converts expiry dates to the form of the metrics endpoint.
+fn host_expiries(found: Vec<(String, Expiry)>) -> Vec<HostCertificateExpiry> {
+    let convert = |(host, expiry): (String, Expiry)| HostCertificateExpiry {
         host,
-        kind: end.kind.name(),
-        file: end.file.display().to_string(),
-        at: end.end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+        kind: expiry.kind.name(),
+        file: expiry.file.display().to_string(),
+        at: expiry.end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
     };
-    ends.into_iter().map(converted).collect()
+    found.into_iter().map(convert).collect()
 }
 
-/// Threads beside the workers that signals are passed on to.
+/// Handles to the log, credential and ACME threads.
 struct BackgroundThreads {
     logs: LogSender,
-    renewer: WatcherHandle,
-    /// There if certificates are obtained.
-    obtainer: Option<AcmeHandle>,
+    watcher: WatcherHandle,
+    /// `Some` if ACME issues certificates.
+    acme: Option<AcmeHandle>,
 }
 
-/// Passes signals on to the workers until all have ended.
+/// Forwards signals to the workers and background threads until all workers have ended. Returns what was aborted.
 async fn supervise(
     signals: &mut SignalListener,
     workers: &[WorkerHandle],
     reports: &mut UnboundedReceiver<TaskCounts>,
-    helpers: &BackgroundThreads,
+    threads: &BackgroundThreads,
 ) -> TaskCounts {
-    let mut cut = TaskCounts::default();
+    let mut aborted = TaskCounts::default();
     let mut is_stopping = false;
-    let mut give_up_at = None;
+    let mut deadline = None;
     loop {
         tokio::select! {
             report = reports.recv() => match report {
-                Some(census) => cut += census,
-                None => return cut,
+                Some(counts) => aborted += counts,
+                None => return aborted,
             },
-            () = sleep_until(give_up_at) => return cut,
-            wish = signals.next() => match wish {
-                SignalAction::ReopenLogs => helpers.logs.reopen(),
+            () = sleep_until(deadline) => return aborted,
+            action = signals.next() => match action {
+                SignalAction::ReopenLogs => threads.logs.reopen(),
                 SignalAction::Reload => {
-                    tracing::info!("SIGHUP: certificates are read anew; the configuration itself takes a restart");
-                    helpers.renewer.reload();
-                    helpers.obtainer.iter().for_each(AcmeHandle::renew_now);
+                    tracing::info!("SIGHUP: reloading certificates; configuration changes require a restart");
+                    threads.watcher.reload();
+                    threads.acme.iter().for_each(AcmeHandle::renew_now);
                 }
                 SignalAction::Stop if is_stopping => {
-                    tracing::warn!("stopping at once because of a second signal");
+                    tracing::warn!("shutdown: second signal received, aborting connections and tunnels");
                     workers.iter().for_each(WorkerHandle::cancel);
-                    give_up_at.get_or_insert_with(|| Instant::now() + CUTTING);
+                    deadline.get_or_insert_with(|| Instant::now() + ABORT_TIMEOUT);
                 }
                 SignalAction::Stop => {
-                    tracing::info!("stopping: waiting for requests and tunnels to finish");
+                    tracing::info!("shutdown: waiting for requests and tunnels to finish");
                     is_stopping = true;
                     workers.iter().for_each(WorkerHandle::stop);
                 }
@@ -204,17 +209,17 @@ async fn supervise(
     }
 }
 
-/// The client that obtains certificates, if any are to be obtained.
+/// Returns the ACME client; `None` if ACME issues no certificate.
 fn acme_client(
     model: &Arc<Model>,
-    keyring: &CredentialStore,
+    store: &CredentialStore,
 ) -> Result<Option<acme::AcmeClient>, Vec<StartupProblem>> {
-    let Some((acme, challenges)) = model.acme.as_ref().zip(keyring.challenges()) else { return Ok(None) };
-    let client = acme::AcmeClient::prepare(model, acme, challenges, keyring.provider());
+    let Some((acme, challenges)) = model.acme.as_ref().zip(store.challenges()) else { return Ok(None) };
+    let client = acme::AcmeClient::prepare(model, acme, challenges, store.provider());
     client.map(Some).map_err(|problem| vec![StartupProblem::File(problem)])
 }
 
-/// Sockets by worker, then by listener.
+/// Binds one socket for each worker and listener; indexed by worker, then by listener.
 fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem>> {
     let taken =
         model.listeners.iter().map(|listener| listener.address).filter(|address| listener::is_in_use(*address));
@@ -233,7 +238,7 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem
                     sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
                 }
                 Err(error) if listener::is_ipv6_unavailable(listener.address, &error) => {
-                    tracing::debug!("no IPv6 here, so nothing listens on {}", listener.address);
+                    tracing::debug!("listener {}: skipped, IPv6 is not available", listener.address);
                 }
                 Err(error) => problems.push(StartupProblem::Bind { address: listener.address, error }),
             }
@@ -246,22 +251,24 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem
     if problems.is_empty() { Ok(by_worker) } else { Err(problems) }
 }
 
-fn with_tls(sockets: Vec<BoundListener>, doors: &SniResolvers) -> Vec<BoundListener> {
-    sockets.into_iter().map(|bound| BoundListener { tls: doors[bound.listener].clone(), ..bound }).collect()
+fn with_tls(sockets: Vec<BoundListener>, resolvers: &SniResolvers) -> Vec<BoundListener> {
+    sockets.into_iter().map(|bound| BoundListener { tls: resolvers[bound.listener].clone(), ..bound }).collect()
 }
 
-/// Becomes the configured account, if the program was started as root, and hands it the logs.
+/// Switches to the configured user if the process runs as root, and makes it the owner of the log files.
 fn drop_privileges(model: &Model, logs: &PendingLogs<'_>) -> Result<(), StartupProblem> {
     let Some(name) = model.process.user.as_ref().filter(|_| account::is_root()) else { return Ok(()) };
     let account = find_account(name)?;
     let (user, group) = account.ids();
-    // It may lack the right to give files away; what counts is whether they can be opened anew.
+    // The process may not be permitted to change owners. The check below decides: whether the user can reopen the
+    // logs.
     let _ = logs.chown(user, group);
     account.switch_to().map_err(|why| StartupProblem::User { name: name.clone(), why: why.to_string() })?;
     for file in log_files(model).filter(|file| !account::can_write(file)) {
         let file = file.display();
         tracing::warn!(
-            "{name} cannot open {file} anew after a rotation; let it write to the file or its directory"
+            "access log {file}: user `{name}` cannot reopen it after a rotation; \
+             grant write access to the file or its directory"
         );
     }
     Ok(())
@@ -278,16 +285,17 @@ fn log_files(model: &Model) -> impl Iterator<Item = &Path> {
     })
 }
 
+/// Logs the listening addresses with their host names.
 fn log_listeners(model: &Model) {
     for listener in &model.listeners {
         let names: Vec<String> = listener.hosts.entries().iter().map(|(name, _)| name.to_string()).collect();
         let scheme = if listener.transport == ListenerTransport::Plain { "http" } else { "https" };
-        tracing::info!("listening on {} ({scheme}) for {}", listener.address, names.join(", "));
+        tracing::info!("listener {}: accepting {scheme} for {}", listener.address, names.join(", "));
     }
-    tracing::info!("ready, {} workers", model.process.workers);
+    tracing::info!(workers = model.process.workers.get(), "server: ready");
 }
 
-/// Completes at `deadline`, and never without one.
+/// Waits until `deadline`; without one, never completes.
 async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -295,8 +303,8 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-/// What ending at once may take.
-const CUTTING: Duration = Duration::from_secs(1);
+/// Time limit for the workers to abort connections after a second signal.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What writing the last lines may take, on a disk or into a pipe that does not follow.
-const WRITING_OUT: Duration = Duration::from_secs(2);
+/// Time limit for writing the last access log lines, for a disk or pipe that is too slow.
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);

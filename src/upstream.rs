@@ -1,8 +1,9 @@
-//! An application: how requests reach it, over connections that are kept and reused.
+//! Sends requests to one upstream, with connection reuse and one safe retry.
 //!
-//! Pools belong to one worker, so nothing here is shared or locked. An HTTP/1.1 connection is driven by the
-//! exchange that uses it, in the same task, and by nobody while it rests: a request costs no task switch
-//! and no channel. An HTTP/2 connection carries many requests, so it has a task of its own.
+//! A pool belongs to one worker, so nothing in this module is shared between threads or locked. An HTTP/1.1
+//! connection is polled by the exchange that uses it, in the same task, and by no task while it is idle: a request
+//! costs no task switch and no channel. An HTTP/2 connection carries concurrent requests and therefore has a task
+//! of its own.
 
 pub mod connector;
 pub mod error;
@@ -30,31 +31,32 @@ use request::UpstreamRequest;
 use response::UpstreamResponse;
 use response_body::UpstreamBody;
 
-/// One worker's way to one application.
+/// One worker's client for one upstream.
 pub struct Upstream {
-    dialer: Connector,
+    connector: Connector,
     connections: UpstreamConnections,
 }
 
+/// HTTP/1.1 pool or HTTP/2 connection set.
 enum UpstreamConnections {
     Http1(Rc<IdlePool>),
     Http2(Http2ConnectionSet),
 }
 
-/// What somebody wants to know of how a request got its connection.
+/// Records how long connecting took, for `$upstream_connect_time`.
 #[derive(Default)]
 pub struct ConnectTiming(Cell<Option<Duration>>);
 
 impl ConnectTiming {
-    /// How long connecting took; zero for a connection that was there already, `None` if it failed.
+    /// Returns how long connecting took: zero for a reused connection, `None` if connecting failed.
     pub fn connected_in(&self) -> Option<Duration> {
         self.0.get()
     }
 }
 
 impl Upstream {
-    /// `workers` share the spec's number of resting connections evenly. `tls` belongs to a spec that asks
-    /// for it.
+    /// Creates a client without connections. `workers` share the idle connections of the spec evenly (rounded up).
+    /// `tls` is `Some` if the spec has TLS settings.
     pub fn new(spec: &UpstreamSpec, tls: Option<UpstreamTlsClient>, workers: usize) -> Upstream {
         let connections = match spec.protocol {
             UpstreamProtocol::Http1 => UpstreamConnections::Http1(Rc::new(IdlePool::new(
@@ -63,94 +65,102 @@ impl Upstream {
             ))),
             UpstreamProtocol::Http2 => UpstreamConnections::Http2(Http2ConnectionSet::new(spec.idle_timeout)),
         };
-        Upstream { dialer: Connector::new(spec, tls), connections }
+        Upstream { connector: Connector::new(spec, tls), connections }
     }
 
-    /// Sends a request and waits for the head of the answer.
+    /// Sends a request and waits for the response head.
     ///
-    /// An open connection may turn out to have been closed just now. Then the request is sent once more, on
-    /// a new connection, if that cannot make it happen twice: when nothing of it was written, or when it is
-    /// idempotent and has no body (RFC 9110 section 9.2.2).
+    /// The upstream may have closed an idle connection a moment ago. The request is then sent once more, on a new
+    /// connection, if it cannot take effect twice: if none of its bytes were written, or if it is idempotent and
+    /// has no body (RFC 9110 section 9.2.2).
+    ///
+    /// # Errors
+    ///
+    /// If no connection can be opened, the connection fails before a response head, the read timeout expires, the
+    /// upstream switches protocols without a request for it, or the request body fails.
     pub async fn send(
         &self,
         request: UpstreamRequest,
-        attempt: Option<&ConnectTiming>,
+        timing: Option<&ConnectTiming>,
     ) -> Result<UpstreamResponse<UpstreamBody>, UpstreamError> {
         let pool = match &self.connections {
             UpstreamConnections::Http1(pool) => pool,
-            UpstreamConnections::Http2(multiplex) => {
-                return Box::pin(self.send_on_stream(request, multiplex, attempt)).await;
+            UpstreamConnections::Http2(connections) => {
+                return Box::pin(self.send_on_stream(request, connections, timing)).await;
             }
         };
         let request = RequestWriter::new(request);
-        let Some(resting) = pool.take() else {
-            return Box::pin(self.send_on_new_connection(request, pool, attempt)).await;
+        let Some(idle) = pool.take() else {
+            return Box::pin(self.send_on_new_connection(request, pool, timing)).await;
         };
-        if let Some(ConnectTiming(connected_in)) = attempt {
+        if let Some(ConnectTiming(connected_in)) = timing {
             connected_in.set(Some(Duration::ZERO));
         }
-        let failure = match send(resting, request, pool).await {
-            Ok(answer) => return Ok(answer.map_body(UpstreamBody::from)),
+        let failure = match send(idle, request, pool).await {
+            Ok(response) => return Ok(response.map_body(UpstreamBody::from)),
             Err(failure) => failure,
         };
-        match failure.again {
-            Some(again) => Box::pin(self.send_on_new_connection(again, pool, attempt)).await,
+        match failure.retry {
+            Some(retry) => Box::pin(self.send_on_new_connection(retry, pool, timing)).await,
             None => Err(failure.error),
         }
     }
 
-    /// Closes connections that have rested long enough.
+    /// Closes idle connections past their timeout.
     pub fn close_expired(&self) {
         match &self.connections {
             UpstreamConnections::Http1(pool) => pool.close_expired(),
-            UpstreamConnections::Http2(multiplex) => multiplex.prune(),
+            UpstreamConnections::Http2(connections) => connections.close_expired(),
         }
     }
 
-    /// Rare, and its future is large; so callers box it, and every request's own future stays small.
+    /// Sends a request on a new HTTP/1.1 connection.
+    ///
+    /// This is rare and its future is large. Callers box it, so that the future of every other request stays small.
     async fn send_on_new_connection(
         &self,
         request: RequestWriter,
         pool: &Rc<IdlePool>,
-        attempt: Option<&ConnectTiming>,
+        timing: Option<&ConnectTiming>,
     ) -> Result<UpstreamResponse<UpstreamBody>, UpstreamError> {
-        let connection = record_connect_time(attempt, self.connect()).await?;
-        let answer = send(connection, request, pool).await.map_err(|failure| failure.error)?;
-        Ok(answer.map_body(UpstreamBody::from))
+        let connection = record_connect_time(timing, self.connect()).await?;
+        let response = send(connection, request, pool).await.map_err(|failure| failure.error)?;
+        Ok(response.map_body(UpstreamBody::from))
     }
 
+    /// Sends a request on a stream of an HTTP/2 connection.
     async fn send_on_stream(
         &self,
         request: UpstreamRequest,
-        lines: &Http2ConnectionSet,
-        attempt: Option<&ConnectTiming>,
+        connections: &Http2ConnectionSet,
+        timing: Option<&ConnectTiming>,
     ) -> Result<UpstreamResponse<UpstreamBody>, UpstreamError> {
         let spare = request.try_clone();
-        let claim = record_connect_time(attempt, lines.reserve_stream(&self.dialer)).await?;
-        let failure = match http2::send(claim, request).await {
-            Ok(answer) => return Ok(answer.map_body(UpstreamBody::from)),
+        let permit = record_connect_time(timing, connections.reserve_stream(&self.connector)).await?;
+        let failure = match http2::send(permit, request).await {
+            Ok(response) => return Ok(response.map_body(UpstreamBody::from)),
             Err(failure) => failure,
         };
-        let again = failure.into_retry(spare)?;
-        let claim = record_connect_time(attempt, lines.reserve_stream(&self.dialer)).await?;
-        let answer = http2::send(claim, again).await.map_err(|failure| failure.error)?;
-        Ok(answer.map_body(UpstreamBody::from))
+        let retry = failure.into_retry(spare)?;
+        let permit = record_connect_time(timing, connections.reserve_stream(&self.connector)).await?;
+        let response = http2::send(permit, retry).await.map_err(|failure| failure.error)?;
+        Ok(response.map_body(UpstreamBody::from))
     }
 
     async fn connect(&self) -> Result<Box<Http1ClientConnection>, UpstreamError> {
-        self.dialer.connect().await.map(Http1ClientConnection::new)
+        self.connector.connect().await.map(Http1ClientConnection::new)
     }
 }
 
-/// Notes how long connecting takes, if somebody wants to know.
+/// Awaits a connection and records how long connecting took, if a timing is given.
 async fn record_connect_time<T>(
-    attempt: Option<&ConnectTiming>,
+    timing: Option<&ConnectTiming>,
     connecting: impl Future<Output = Result<T, UpstreamError>>,
 ) -> Result<T, UpstreamError> {
-    let Some(ConnectTiming(connected_in)) = attempt else { return connecting.await };
+    let Some(ConnectTiming(connected_in)) = timing else { return connecting.await };
     connected_in.set(None);
-    let begun = Instant::now();
+    let started = Instant::now();
     let connected = connecting.await?;
-    connected_in.set(Some(begun.elapsed()));
+    connected_in.set(Some(started.elapsed()));
     Ok(connected)
 }

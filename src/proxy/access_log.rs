@@ -1,4 +1,4 @@
-//! One worker's access logs, and which of them a host writes to, in which form.
+//! Selects the access log and the line format of a host.
 
 use std::rc::Rc;
 
@@ -7,39 +7,41 @@ use crate::model::{HostId, LogTarget, Model, VirtualHost};
 use crate::telemetry::access_log::writer::{LogBuffer, LogSender};
 use crate::telemetry::access_log::{AccessLog, LineFormat, LogClock};
 
+/// Access logs of all hosts on one worker.
 pub struct HostLogs {
-    files: Vec<Rc<LogBuffer>>,
+    buffers: Vec<Rc<LogBuffer>>,
     by_host: Vec<AccessLog>,
 }
 
 impl HostLogs {
-    pub fn new(model: &Model, handle: &LogSender) -> HostLogs {
+    /// Creates the line buffers of one worker.
+    pub fn new(model: &Model, sender: &LogSender) -> HostLogs {
         let targets = model.access_logs().iter().enumerate();
-        let files: Vec<_> =
-            targets.map(|(position, target)| Rc::new(handle.for_worker(position, target))).collect();
+        let buffers: Vec<_> =
+            targets.map(|(position, target)| Rc::new(sender.for_worker(position, target))).collect();
         let clock = Rc::new(LogClock::default());
-        let of_host = |host: &VirtualHost| AccessLog {
-            log: files[host.access_log.index()].clone(),
+        let log_of = |host: &VirtualHost| AccessLog {
+            log: buffers[host.access_log.index()].clone(),
             clock: clock.clone(),
-            form: form(model, host),
+            form: line_format(model, host),
         };
-        let by_host = model.hosts().iter().map(of_host).collect();
-        HostLogs { files, by_host }
+        let by_host = model.hosts().iter().map(log_of).collect();
+        HostLogs { buffers, by_host }
     }
 
-    /// The log of a host. Without any host on the listener, the first one stands in.
-    pub fn of(&self, host: Option<HostId>) -> &AccessLog {
+    /// Returns the log of a host; without a host on the listener, the log of the first host of the model.
+    pub fn log_of(&self, host: Option<HostId>) -> &AccessLog {
         &self.by_host[host.map_or(0, HostId::index)]
     }
 
-    /// Hands over the lines that have been collected.
+    /// Sends the buffered lines to the log writer.
     pub fn flush(&self) {
-        self.files.iter().for_each(|log| log.flush());
+        self.buffers.iter().for_each(|log| log.flush());
     }
 }
 
-/// A log that is off has no use for a format.
-fn form(model: &Model, host: &VirtualHost) -> LineFormat {
+/// Returns the line format of a host. A disabled log needs no custom format.
+fn line_format(model: &Model, host: &VirtualHost) -> LineFormat {
     match &host.log_format {
         LogFormat::Custom(format) if *model.access_log(host.access_log) != LogTarget::Off => {
             LineFormat::Custom(Rc::new(format.clone()))

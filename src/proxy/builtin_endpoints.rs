@@ -1,4 +1,4 @@
-//! Local responses about the proxy itself: status endpoints and ACME challenges.
+//! Local responses about the proxy itself: ACME challenges and status endpoints.
 
 use http::request;
 
@@ -8,22 +8,24 @@ use super::snapshot::Snapshot;
 use crate::model::route::StatusEndpoint;
 use crate::telemetry::status;
 
-/// What an authority is told that asks whether a host is ours. It may ask for names that no host has, and before
-/// any redirect.
+/// Returns the response to an HTTP-01 challenge request (RFC 8555 section 8.3); `None` if no such challenge is
+/// pending.
+///
+/// The check precedes virtual hosts and redirects, because the CA may validate names that no virtual host has.
 pub(super) fn acme_challenge_response(snapshot: &Snapshot, head: &request::Parts) -> Option<LocalResponse> {
     let content = snapshot.challenges.as_ref()?.http_response(head.uri.path())?;
     Some(local_response::text("application/octet-stream", content))
 }
 
-/// A page about the proxy itsnapshot.
-pub(super) fn status_page(snapshot: &Snapshot, page: StatusEndpoint) -> Result<LocalResponse, ProxyError> {
-    // Whoever has such a page counts.
-    let sums = snapshot.metrics.as_ref().ok_or(ProxyError::NoRoute)?.snapshot();
-    Ok(match page {
-        StatusEndpoint::Connections => local_response::text("text/plain", status::stub_status(&sums)),
+/// Returns the response of a status endpoint.
+pub(super) fn status_page(snapshot: &Snapshot, endpoint: StatusEndpoint) -> Result<LocalResponse, ProxyError> {
+    // Always present: a model with a status endpoint has metrics.
+    let metrics = snapshot.metrics.as_ref().ok_or(ProxyError::NoRoute)?.snapshot();
+    Ok(match endpoint {
+        StatusEndpoint::Connections => local_response::text("text/plain", status::stub_status(&metrics)),
         StatusEndpoint::Metrics => {
-            let page = status::prometheus(&sums, &snapshot.model, &snapshot.expiries.borrow());
-            local_response::text("text/plain; version=0.0.4", page)
+            let text = status::prometheus(&metrics, &snapshot.model, &snapshot.expiries.borrow());
+            local_response::text("text/plain; version=0.0.4", text)
         }
     })
 }

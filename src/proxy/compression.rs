@@ -1,4 +1,4 @@
-//! Whether an answer is compressed: nginx's rules, applied to one request and its answer.
+//! Decides whether a response is compressed, by the rules of nginx's gzip module.
 
 use std::time::SystemTime;
 
@@ -12,89 +12,95 @@ use crate::model::compression::{
     CompressionPolicy, GzipPolicy, GzipProxied, GzipProxiedCondition, GzipVary, MinHttpVersion,
 };
 
-/// What is to become of an answer.
+/// Whether the response to a request may be compressed.
 pub(super) struct CompressionDecision<'a> {
-    rules: &'a GzipPolicy,
-    consent: GzipAcceptance,
-    wanted: CompressedPart,
+    policy: &'a GzipPolicy,
+    acceptance: GzipAcceptance,
+    part: CompressedPart,
 }
 
-/// What the request says to compression.
+/// Whether the request accepts gzip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GzipAcceptance {
     No,
     Yes,
-    /// It comes from a proxy, which may store some answers.
-    IfUnshared,
+    /// The request has `Via`, so a cache may store the response: only an uncacheable response is compressed.
+    IfUncacheable,
 }
 
-/// What of the answer the client gets to see.
+/// Whether the body is sent or only the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CompressedPart {
-    Everything,
-    Head,
+    HeadAndBody,
+    HeadOnly,
 }
 
 impl<'a> CompressionDecision<'a> {
-    /// `None` where nothing is ever compressed.
-    pub(super) fn of(compression: &'a CompressionPolicy, head: &request::Parts) -> Option<CompressionDecision<'a>> {
-        let CompressionPolicy::Gzip(rules) = compression else { return None };
-        let wanted = if head.method == Method::HEAD { CompressedPart::Head } else { CompressedPart::Everything };
-        Some(CompressionDecision { rules, consent: consent(rules, head), wanted })
+    /// Evaluates the request headers; `None` if compression is off.
+    pub(super) fn new(
+        compression: &'a CompressionPolicy,
+        head: &request::Parts,
+    ) -> Option<CompressionDecision<'a>> {
+        let CompressionPolicy::Gzip(policy) = compression else { return None };
+        let part = if head.method == Method::HEAD { CompressedPart::HeadOnly } else { CompressedPart::HeadAndBody };
+        Some(CompressionDecision { policy, acceptance: acceptance(policy, head), part })
     }
 
-    /// Compresses an answer if it qualifies. `GzipVary` is added to all that could be compressed for somebody.
-    fn apply(&self, reply: LocalResponse) -> LocalResponse {
-        if !self.qualifies(&reply) {
-            return reply;
+    /// Compresses a response if it qualifies. Adds `Vary` to every response that would be compressed for some
+    /// request.
+    fn apply(&self, response: LocalResponse) -> LocalResponse {
+        if !self.qualifies(&response) {
+            return response;
         }
-        let (mut head, content) = reply.into_parts();
-        let is_agreed = match self.consent {
+        let (mut head, content) = response.into_parts();
+        let is_accepted = match self.acceptance {
             GzipAcceptance::No => false,
             GzipAcceptance::Yes => true,
-            GzipAcceptance::IfUnshared => is_unshared(&self.rules.proxied, &head.headers),
+            GzipAcceptance::IfUncacheable => is_uncacheable(&self.policy.proxied, &head.headers),
         };
-        if self.rules.vary == GzipVary::On {
+        if self.policy.vary == GzipVary::On {
             add_vary(&mut head.headers);
         }
-        if !is_agreed {
+        if !is_accepted {
             return Response::from_parts(head, content);
         }
         update_headers(&mut head);
         Response::from_parts(head, self.compressed(content))
     }
 
-    fn qualifies(&self, reply: &LocalResponse) -> bool {
-        let headers = reply.headers();
+    /// Returns whether status, coding, length and media type permit compression.
+    fn qualifies(&self, response: &LocalResponse) -> bool {
+        let headers = response.headers();
         let is_encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.is_empty());
-        STATUSES.contains(&reply.status())
+        STATUSES.contains(&response.status())
             && !is_encoded
-            && length(reply).is_none_or(|length| length >= self.rules.min_length)
-            && self.rules.types.contains(headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes))
+            && length(response).is_none_or(|length| length >= self.policy.min_length)
+            && self.policy.types.contains(headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes))
     }
 
-    /// As in nginx, HEAD is told what GET would be.
+    /// Returns the compressed body. As in nginx, HEAD has the headers that GET would have.
     fn compressed(&self, content: BodyContent) -> BodyContent {
-        match (self.wanted, content) {
-            (CompressedPart::Everything, content) => {
-                BodyContent::Gzip(Box::new(GzipBody::new(content, self.rules.level)))
+        match (self.part, content) {
+            (CompressedPart::HeadAndBody, content) => {
+                BodyContent::Gzip(Box::new(GzipBody::new(content, self.policy.level)))
             }
-            (CompressedPart::Head, BodyContent::Bytes(_)) => BodyContent::Empty,
-            (CompressedPart::Head, content) => content,
+            (CompressedPart::HeadOnly, BodyContent::Bytes(_)) => BodyContent::Empty,
+            (CompressedPart::HeadOnly, content) => content,
         }
     }
 }
 
-/// The answer in the form that its client prefers.
-pub(super) fn apply(prospect: Option<CompressionDecision<'_>>, reply: LocalResponse) -> LocalResponse {
-    match prospect {
-        Some(prospect) => prospect.apply(reply),
-        None => reply,
+/// Compresses a response if the decision permits it and the response qualifies.
+pub(super) fn apply(decision: Option<CompressionDecision<'_>>, response: LocalResponse) -> LocalResponse {
+    match decision {
+        Some(decision) => decision.apply(response),
+        None => response,
     }
 }
 
-fn consent(rules: &GzipPolicy, head: &request::Parts) -> GzipAcceptance {
-    let is_old = match rules.oldest_http {
+/// Evaluates HTTP version, `Accept-Encoding` and `Via` of a request (nginx `gzip_http_version`, `gzip_proxied`).
+fn acceptance(policy: &GzipPolicy, head: &request::Parts) -> GzipAcceptance {
+    let is_old = match policy.oldest_http {
         MinHttpVersion::Http10 => head.version < Version::HTTP_10,
         MinHttpVersion::Http11 => head.version < Version::HTTP_11,
     };
@@ -104,84 +110,87 @@ fn consent(rules: &GzipPolicy, head: &request::Parts) -> GzipAcceptance {
     if !head.headers.contains_key(header::VIA) {
         return GzipAcceptance::Yes;
     }
-    match &rules.proxied {
+    match &policy.proxied {
         GzipProxied::Never => GzipAcceptance::No,
         GzipProxied::Always => GzipAcceptance::Yes,
         GzipProxied::When(conditions) => {
             let is_private = conditions.contains(&GzipProxiedCondition::Auth)
                 && head.headers.contains_key(header::AUTHORIZATION);
-            if is_private { GzipAcceptance::Yes } else { GzipAcceptance::IfUnshared }
+            if is_private { GzipAcceptance::Yes } else { GzipAcceptance::IfUncacheable }
         }
     }
 }
 
-/// Whether gzip is named and not refused (RFC 9110 section 12.5.3). `*` is no reason to compress, as in nginx:
-/// plain is always right.
+/// Returns whether `Accept-Encoding` lists gzip with a positive weight (RFC 9110 section 12.5.3). As in nginx, `*`
+/// does not count: an uncompressed response is always acceptable.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
     let gzip = codings.flat_map(|value| value.split(',')).find_map(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
         name.trim().eq_ignore_ascii_case("gzip").then_some(weight)
     });
-    gzip.is_some_and(|weight| !is_refusal(weight.trim()))
+    gzip.is_some_and(|weight| !is_zero_or_invalid(weight.trim()))
 }
 
-/// Whether a weight is zero, as in `q=0` and `q=0.000`. One that makes no sense is no consent either.
-fn is_refusal(weight: &str) -> bool {
+/// Returns whether a weight is zero, as in `q=0` and `q=0.000`, or invalid. An empty weight is valid and means 1.
+fn is_zero_or_invalid(weight: &str) -> bool {
     let Some((name, value)) = weight.split_once('=') else { return !weight.is_empty() };
     let is_positive = value.trim().parse().is_ok_and(|weight: f32| weight > 0.0);
     !(name.trim().eq_ignore_ascii_case("q") && is_positive)
 }
 
-/// Whether no proxy would store the answer for others, by the conditions that count. The order is nginx's: an
-/// `Expires` decides alone, then `Cache-Control` does, and an answer without either may be compressed.
-fn is_unshared(proxied: &GzipProxied, headers: &HeaderMap) -> bool {
+/// Returns whether no shared cache stores the response, by the configured conditions. The order is that of nginx:
+/// `Expires` decides alone, then `Cache-Control`; a response without both may be compressed.
+fn is_uncacheable(proxied: &GzipProxied, headers: &HeaderMap) -> bool {
     let GzipProxied::When(conditions) = proxied else { return *proxied == GzipProxied::Always };
-    let counts = |condition| conditions.contains(&condition);
+    let is_set = |condition| conditions.contains(&condition);
     if let Some(expires) = headers.get(header::EXPIRES) {
         let now = headers.get(header::DATE).map_or(Some(SystemTime::now()), time);
         let is_past = time(expires).zip(now).is_some_and(|(expires, now)| expires < now);
-        return counts(GzipProxiedCondition::Expired) && is_past;
+        return is_set(GzipProxiedCondition::Expired) && is_past;
     }
     if headers.contains_key(header::CACHE_CONTROL) {
-        let reasons = [GzipProxiedCondition::NoCache, GzipProxiedCondition::NoStore, GzipProxiedCondition::Private];
-        return reasons.into_iter().any(|reason| counts(reason) && has_directive(headers, reason.as_str()));
+        let directives =
+            [GzipProxiedCondition::NoCache, GzipProxiedCondition::NoStore, GzipProxiedCondition::Private];
+        return directives.into_iter().any(|name| is_set(name) && has_directive(headers, name.as_str()));
     }
     let missing = [
         (GzipProxiedCondition::NoLastModified, header::LAST_MODIFIED),
         (GzipProxiedCondition::NoEtag, header::ETAG),
     ];
-    missing.into_iter().all(|(condition, name)| !counts(condition) || !headers.contains_key(name))
+    missing.into_iter().all(|(condition, name)| !is_set(condition) || !headers.contains_key(name))
 }
 
-fn has_directive(headers: &HeaderMap, wanted: &str) -> bool {
+/// Returns whether `Cache-Control` contains a directive.
+fn has_directive(headers: &HeaderMap, directive: &str) -> bool {
     let values = headers.get_all(header::CACHE_CONTROL).into_iter().filter_map(|value| value.to_str().ok());
     let mut names = values.flat_map(|value| value.split(',')).filter_map(|element| element.split('=').next());
-    names.any(|name| name.trim().eq_ignore_ascii_case(wanted))
+    names.any(|name| name.trim().eq_ignore_ascii_case(directive))
 }
 
 fn time(value: &HeaderValue) -> Option<SystemTime> {
     httpdate::parse_http_date(value.to_str().ok()?).ok()
 }
 
-/// What the answer says of its length, if it does.
-fn length(reply: &LocalResponse) -> Option<u64> {
-    if let BodyContent::Bytes(bytes) = reply.body() {
+/// Returns the length of the body, if it is known.
+fn length(response: &LocalResponse) -> Option<u64> {
+    if let BodyContent::Bytes(bytes) = response.body() {
         return Some(bytes.len() as u64);
     }
-    reply.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Before what the application says itself, as in nginx.
+/// Inserts `Vary: Accept-Encoding` before the upstream's own values, as nginx does.
 fn add_vary(headers: &mut HeaderMap) {
-    let theirs: Vec<HeaderValue> = headers.get_all(header::VARY).into_iter().cloned().collect();
+    let existing: Vec<HeaderValue> = headers.get_all(header::VARY).into_iter().cloned().collect();
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    for value in theirs {
+    for value in existing {
         headers.append(header::VARY, value);
     }
 }
 
-/// The headers of the compressed form. Its bytes are not those that a length, a range or a strong tag is about.
+/// Updates the headers of a compressed response: length, ranges and a strong entity tag describe the uncompressed
+/// bytes.
 fn update_headers(head: &mut response::Parts) {
     let headers = &mut head.headers;
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -193,7 +202,7 @@ fn update_headers(head: &mut response::Parts) {
     }
 }
 
-/// As nginx does it: a tag without quotes is none.
+/// Converts an entity tag to a weak one. As in nginx, a tag without quotes is removed.
 fn weaken_etag(tag: HeaderValue) -> Option<HeaderValue> {
     match tag.as_bytes() {
         [b'W', b'/', ..] => Some(tag),
@@ -202,7 +211,7 @@ fn weaken_etag(tag: HeaderValue) -> Option<HeaderValue> {
     }
 }
 
-/// Of other answers nginx believes that they are short.
+/// Statuses that nginx compresses; it assumes that other responses are short.
 const STATUSES: [StatusCode; 3] = [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
 
 #[cfg(test)]
@@ -216,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_must_be_named_and_not_be_refused() {
+    fn gzip_must_be_listed_with_a_positive_weight() {
         let accepts = |value| accepts_gzip(&headers(&[(header::ACCEPT_ENCODING, value)]));
         for yes in ["gzip", "GZIP", "deflate, gzip;q=0.5", "br,gzip ; q = 0.001", "gzip;q=1.0, *;q=0"] {
             assert!(accepts(yes), "{yes}");
@@ -228,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proxy_may_store_stays_as_it_is() {
+    fn cacheable_responses_are_not_compressed_for_proxies() {
         let package = GzipProxied::of_package();
         let past = "Tue, 01 Sep 2020 10:00:00 GMT";
         let future = "Sun, 01 Sep 2120 10:00:00 GMT";
@@ -244,14 +253,14 @@ mod tests {
             (vec![(header::ETAG, "\"1\"")], true),
         ];
         for (fields, expected) in cases {
-            assert_eq!(is_unshared(&package, &headers(&fields)), expected, "{fields:?}");
+            assert_eq!(is_uncacheable(&package, &headers(&fields)), expected, "{fields:?}");
         }
         let only_without = GzipProxied::When(vec![GzipProxiedCondition::NoEtag]);
-        assert!(!is_unshared(&only_without, &headers(&[(header::ETAG, "\"1\"")])));
+        assert!(!is_uncacheable(&only_without, &headers(&[(header::ETAG, "\"1\"")])));
     }
 
     #[test]
-    fn a_strong_tag_becomes_weak() {
+    fn a_strong_entity_tag_becomes_weak() {
         let weak = |tag| weaken_etag(HeaderValue::from_static(tag));
         assert_eq!(weak("\"1\""), Some(HeaderValue::from_static("W/\"1\"")));
         assert_eq!(weak("W/\"1\""), Some(HeaderValue::from_static("W/\"1\"")));

@@ -1,4 +1,4 @@
-//! What happens before there is a request: handshakes, and heads that cannot be read.
+//! Counts TLS handshakes and logs requests that failed to parse.
 
 use std::net::IpAddr;
 
@@ -8,30 +8,30 @@ use crate::downstream::connection::{DownstreamConnection, DownstreamSecurity};
 use crate::downstream::handshake::HandshakeError;
 use crate::telemetry::metrics::handshakes::{HandshakeFailureKind, NegotiatedParameters};
 
-/// Notes a request whose head could not be read, in the log of the host that stands in for all others, and counts
-/// a handshake that failed.
-pub(super) fn record_early_failure(snapshot: &Snapshot, listener: usize, peer: IpAddr, unserved: &EarlyFailure) {
-    match unserved {
+/// Logs a request that failed to parse, in the log of the default host of the listener, or counts a failed TLS
+/// handshake.
+pub(super) fn record_early_failure(snapshot: &Snapshot, listener: usize, peer: IpAddr, failure: &EarlyFailure) {
+    match failure {
         EarlyFailure::RequestHead(status) => {
-            snapshot.logs.of(snapshot.default_hosts[listener]).log_unparsed(peer, *status)
+            snapshot.logs.log_of(snapshot.default_hosts[listener]).log_unparsed(peer, *status)
         }
-        EarlyFailure::Handshake(failure) => {
-            if let (Some(tallies), Some(fault)) = (&snapshot.metrics, failure_kind(failure)) {
-                tallies.handshake_failed(fault);
+        EarlyFailure::Handshake(error) => {
+            if let (Some(metrics), Some(kind)) = (&snapshot.metrics, failure_kind(error)) {
+                metrics.handshake_failed(kind);
             }
         }
     }
 }
 
-/// Counts a handshake that succeeded, if anybody can ask for the count.
+/// Counts a completed TLS handshake, if the model has a status endpoint.
 pub(super) fn record_handshake(snapshot: &Snapshot, client: &DownstreamConnection) {
-    let (Some(tallies), DownstreamSecurity::Tls { session: Some(session), .. }) =
+    let (Some(metrics), DownstreamSecurity::Tls { session: Some(session), .. }) =
         (&snapshot.metrics, &client.security)
     else {
         return;
     };
     if let Some(suite) = session.suite() {
-        tallies.handshake_completed(NegotiatedParameters {
+        metrics.handshake_completed(NegotiatedParameters {
             suite,
             group: session.group(),
             kind: session.handshake_kind,
@@ -39,9 +39,9 @@ pub(super) fn record_handshake(snapshot: &Snapshot, client: &DownstreamConnectio
     }
 }
 
-/// `None` for what is no failure at all.
-fn failure_kind(failure: &HandshakeError) -> Option<HandshakeFailureKind> {
-    Some(match failure {
+/// Returns the metric label of a handshake error; `None` for an ACME challenge, which is not a failure.
+fn failure_kind(error: &HandshakeError) -> Option<HandshakeFailureKind> {
+    Some(match error {
         HandshakeError::PlainHttp => HandshakeFailureKind::PlainHttp,
         HandshakeError::Timeout => HandshakeFailureKind::Timeout,
         HandshakeError::AcmeChallenge => return None,

@@ -5,32 +5,36 @@ use http::StatusCode;
 use crate::upstream::error::UpstreamError;
 use crate::upstream::request_body::RequestBodyFailure;
 
-/// Why a request is not answered by an application.
+/// Why the proxy responds with an error status of its own.
 #[derive(Debug)]
 pub enum ProxyError {
-    /// No `Host`, two of them, or one that cannot be a host.
+    /// `Host` is missing, repeated or invalid.
     BadHost,
-    /// A path outside the root, or with escapes that are none.
+    /// The path leaves the root, or contains an invalid percent-encoding.
     BadPath,
-    /// A host that is not served here, or not on a connection for this TLS name.
+    /// The listener does not serve the host, or not on a connection with this SNI name.
     Misdirected,
-    /// The host is only for clients with a certificate.
+    /// The host requires a client certificate.
     NoClientCertificate,
-    /// `CONNECT` asks for a tunnel to anywhere, `TRACE` echoes cookies to scripts.
+    /// `CONNECT` would open a tunnel to any address; `TRACE` would expose cookies to scripts.
     Method,
-    /// Files can only be fetched.
+    /// A static file accepts only GET and HEAD.
     FileMethodNotAllowed,
-    /// The route is not for this client.
+    /// The access rules of the route, or the permissions of a file, deny access.
     Forbidden,
+    /// No route matches the path.
     NoRoute,
+    /// The file does not exist.
     NoFile,
+    /// `Content-Length` exceeds `max_request_body`.
     BodyTooLarge,
-    /// The route says so.
+    /// The route has a fixed error response without a body.
     Configured(StatusCode),
     Upstream(UpstreamError),
 }
 
 impl ProxyError {
+    /// Returns the status code of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             ProxyError::BadHost | ProxyError::BadPath | ProxyError::NoClientCertificate => StatusCode::BAD_REQUEST,
@@ -44,25 +48,26 @@ impl ProxyError {
         }
     }
 
+    /// Returns the sentence that explains the status to the user.
     pub(super) fn explanation(&self) -> &'static str {
         match self.status() {
-            // nginx's words.
+            // The text of nginx.
             _ if matches!(self, ProxyError::NoClientCertificate) => "No required SSL certificate was sent.",
-            StatusCode::BAD_REQUEST => "The request is not well-formed: see its host and its path.",
-            StatusCode::FORBIDDEN => "You may not come here from where you are.",
-            StatusCode::MISDIRECTED_REQUEST => "This host is not served here.",
-            StatusCode::METHOD_NOT_ALLOWED => "This method is not allowed.",
-            StatusCode::NOT_FOUND => "There is nothing at this address.",
-            StatusCode::PAYLOAD_TOO_LARGE => "The request is larger than the server accepts.",
-            StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time.",
-            StatusCode::GATEWAY_TIMEOUT => "The application did not answer in time.",
-            _ if matches!(self, ProxyError::Configured(_)) => "The server is set up to answer so.",
-            _ => "The application cannot be reached. It may be starting; try again in a moment.",
+            StatusCode::BAD_REQUEST => "The host or the path of the request is invalid.",
+            StatusCode::FORBIDDEN => "Access from your address is not allowed.",
+            StatusCode::MISDIRECTED_REQUEST => "The requested host is not served on this connection.",
+            StatusCode::METHOD_NOT_ALLOWED => "The request method is not allowed.",
+            StatusCode::NOT_FOUND => "The requested page does not exist.",
+            StatusCode::PAYLOAD_TOO_LARGE => "The request body exceeds the limit of the server.",
+            StatusCode::REQUEST_TIMEOUT => "The server timed out while it received the request.",
+            StatusCode::GATEWAY_TIMEOUT => "The application did not respond in time.",
+            _ if matches!(self, ProxyError::Configured(_)) => "The server is configured to return this status.",
+            _ => "The application is not reachable. It may be starting; try again in a moment.",
         }
     }
 }
 
-/// The status that stands in for the answer of an application that gave none.
+/// Returns the status code for an upstream error.
 pub fn upstream_status(error: &UpstreamError) -> StatusCode {
     match error {
         UpstreamError::Connect(_)

@@ -1,66 +1,95 @@
-//! One exchange on its way through the proxy: the request, and what came of it.
+//! A request while it passes through the proxy, and the result of handling it.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use http::header::HeaderValue;
 use http::{Response, request};
 
-use super::local_response::LocalResponse;
+use super::compression::CompressionDecision;
+use super::error::ProxyError;
+use super::local_response::{self, LocalResponse};
 use super::request_id::RequestId;
-use super::response_body::ResponseBody;
+use super::response_body::{ExchangeTracker, ResponseBody};
 use super::snapshot::Snapshot;
-use super::tunnel::TunnelEndpoint;
+use super::tunnel::PendingTunnel;
 use super::variables::RequestVariables;
 use super::virtual_host::ConnectionContext;
-use crate::downstream::connection::DownstreamConnection;
+use crate::downstream::connection::ActiveExchange;
 use crate::downstream::request_body::IncomingBody;
-use crate::model::HostId;
+use crate::model::route::Route;
+use crate::model::{HostId, path};
 use crate::telemetry::access_log::ExchangeRecord;
-use crate::upstream::connector::UpstreamStream;
 
-/// A request that has a host here.
+/// An accepted or rejected request with its access log record.
+pub(super) struct AdmittedRequest {
+    pub(super) active: ActiveExchange,
+    pub(super) record: ExchangeRecord,
+    /// `Err` is the response to a request that reaches no route. Both are boxed, because futures hold them.
+    pub(super) request: Result<Box<InboundRequest>, Box<LocalResponse>>,
+}
+
+/// A request with its virtual host and client address.
 pub(super) struct InboundRequest {
     pub(super) head: request::Parts,
     pub(super) body: IncomingBody,
     pub(super) host: HostId,
-    /// Who asks, as the host is told it.
+    /// The client by the host's [`ClientAddressPolicy`](crate::model::client_address::ClientAddressPolicy).
     pub(super) client_address: SocketAddr,
-    /// `Host` for the application, as the client wrote it.
+    /// `Host` for the upstream, as the client sent it.
     pub(super) host_header: HeaderValue,
     pub(super) id: RequestId,
 }
 
-/// A request that is to be answered, and what goes with it. Small, because futures hold it.
+/// A request, its connection and its access log record. Small, because futures hold it.
 pub(super) struct RequestContext<'a> {
-    pub(super) context: &'a ConnectionContext,
+    pub(super) connection: &'a ConnectionContext,
     pub(super) record: &'a mut ExchangeRecord,
-    pub(super) inbound: Box<InboundRequest>,
+    pub(super) request: Box<InboundRequest>,
 }
 
-/// What came of a request.
+/// Response, close without response, or upgrade.
 pub(super) enum HandlerOutcome {
     Response(LocalResponse),
-    /// The route wants the connection to end.
+    /// The route closes the connection (nginx `return 444`).
     Closed,
     Upgraded(Response<ResponseBody>, PendingTunnel),
 }
 
-/// The application's end of a tunnel that is about to open.
-pub(super) struct PendingTunnel {
-    pub(super) upstream: TunnelEndpoint<UpstreamStream>,
-    pub(super) idle_timeout: Duration,
-}
-
 impl InboundRequest {
-    /// What templates may know of a request.
-    pub(super) fn facts<'a>(
+    /// Returns the source of the variables of this request.
+    pub(super) fn variables<'a>(
         &'a self,
-        client: &'a DownstreamConnection,
+        connection: &'a ConnectionContext,
         snapshot: &'a Snapshot,
     ) -> RequestVariables<'a> {
         let InboundRequest { head, host, client_address, id, .. } = self;
-        let client_address = *client_address;
+        let (client, client_address) = (&*connection.client, *client_address);
         RequestVariables { model: &snapshot.model, client, client_address, head, host: Some(*host), id }
     }
+
+    /// Selects the route of the host by the normalised path.
+    pub(super) fn select_route<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a Route, ProxyError> {
+        if !local_response::is_allowed(&self.head.method) {
+            return Err(ProxyError::Method);
+        }
+        let path = path::normalize(self.head.uri.path()).map_err(|_| ProxyError::BadPath)?;
+        snapshot.model.host(self.host).routes.select(&path).ok_or(ProxyError::NoRoute)
+    }
+
+    /// Decides whether the response may be compressed; `None` if the host compresses nothing.
+    pub(super) fn compression_decision<'a>(&self, snapshot: &'a Snapshot) -> Option<CompressionDecision<'a>> {
+        CompressionDecision::new(&snapshot.model.host(self.host).compression, &self.head)
+    }
+}
+
+/// Attaches the access log record to a response. The record is written when the body ends or is dropped.
+pub(super) fn with_record(
+    mut record: ExchangeRecord,
+    active: ActiveExchange,
+    response: LocalResponse,
+) -> Response<ResponseBody> {
+    record.response_started(response.status(), response.headers());
+    let response = if record.is_head() { local_response::without_body(response) } else { response };
+    let tracker = ExchangeTracker::new(record, active);
+    response.map(|content| ResponseBody::Message { content, tracker })
 }

@@ -1,4 +1,4 @@
-//! A file on its way to a client, piece by piece.
+//! Response body read from a file.
 
 use std::fs::File;
 use std::io;
@@ -12,62 +12,65 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// A part of a file. One piece is read ahead of none: what the client does not take is not read.
+/// A range of a file, read on demand. Nothing is read ahead of the client.
 pub struct FileBody {
     file: Arc<File>,
-    /// What is still to be read.
-    rest: Range<u64>,
+    /// Bytes that are still to be read, end exclusive.
+    remaining: Range<u64>,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
 impl FileBody {
+    /// Creates a body for the bytes of `range`, end exclusive.
     pub fn new(file: File, range: Range<u64>) -> FileBody {
-        FileBody { file: Arc::new(file), rest: range, reading: None }
+        FileBody { file: Arc::new(file), remaining: range, reading: None }
     }
 
-    /// The next piece, `None` at the end.
+    /// Polls for the next chunk of up to 128 KiB; `None` at the end.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or has become shorter.
+    /// If the file cannot be read or has become shorter.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.rest.is_empty() {
+        if self.remaining.is_empty() {
             return Poll::Ready(None);
         }
-        let (file, rest) = (&self.file, &self.rest);
+        let (file, remaining) = (&self.file, &self.remaining);
         let reading = self.reading.get_or_insert_with(|| {
-            let (file, rest) = (file.clone(), rest.clone());
-            spawn_blocking(move || read(&file, &rest))
+            let (file, remaining) = (file.clone(), remaining.clone());
+            spawn_blocking(move || read(&file, &remaining))
         });
         let read = ready!(Pin::new(reading).poll(cx));
         self.reading = None;
-        let piece = read.map_err(io::Error::other).and_then(|read| read);
-        match &piece {
-            Ok(piece) => self.rest.start += piece.len() as u64,
-            Err(_) => self.rest = 0..0,
+        let chunk = read.map_err(io::Error::other).and_then(|read| read);
+        match &chunk {
+            Ok(chunk) => self.remaining.start += chunk.len() as u64,
+            Err(_) => self.remaining = 0..0,
         }
-        Poll::Ready(Some(piece.map(Frame::data)))
+        Poll::Ready(Some(chunk.map(Frame::data)))
     }
 
+    /// Returns whether nothing remains to be read.
     pub fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
+        self.remaining.is_empty()
     }
 
+    /// Returns the exact number of remaining bytes.
     pub fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.end - self.rest.start)
+        SizeHint::with_exact(self.remaining.end - self.remaining.start)
     }
 }
 
-fn read(file: &File, rest: &Range<u64>) -> io::Result<Bytes> {
-    let wanted = usize::try_from(rest.end - rest.start).unwrap_or(PIECE).min(PIECE);
-    let mut piece = vec![0; wanted];
-    let count = file.read_at(&mut piece, rest.start)?;
+fn read(file: &File, remaining: &Range<u64>) -> io::Result<Bytes> {
+    let length = usize::try_from(remaining.end - remaining.start).unwrap_or(CHUNK_LEN).min(CHUNK_LEN);
+    let mut chunk = vec![0; length];
+    let count = file.read_at(&mut chunk, remaining.start)?;
     if count == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    piece.truncate(count);
-    Ok(piece.into())
+    chunk.truncate(count);
+    Ok(chunk.into())
 }
 
-/// Large enough that changing threads costs little beside reading.
-const PIECE: usize = 128 * 1024;
+/// Maximum chunk in bytes: large enough that the switch to a blocking thread costs little compared with reading.
+const CHUNK_LEN: usize = 128 * 1024;

@@ -1,7 +1,6 @@
-//! Answers from files: which one, whether it is asked for anew, and which part of it.
+//! Serves static files with conditional and range requests.
 //!
-//! Everything that touches the disk happens on tokio's threads for that, so a slow disk holds up nobody
-//! but who asked for its files.
+//! Files are opened and read on tokio's blocking threads, so a slow disk delays only the requests for its files.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -24,43 +23,46 @@ use super::response_body::BodyContent;
 use crate::model::files::{StaticFilePath, StaticFiles};
 use crate::model::path;
 
-/// A file that may be served.
+/// An open file with its validators and media type.
 struct OpenFile {
     file: File,
+    /// Bytes.
     length: u64,
-    /// To the second, as headers tell it.
+    /// Truncated to seconds, the precision of `Last-Modified`.
     modified: SystemTime,
-    /// From time and length, as nginx makes it.
-    tag: HeaderValue,
+    /// `"<modification time>-<length>"` in hexadecimal, as in nginx.
+    etag: HeaderValue,
     content_type: HeaderValue,
 }
 
-/// What a client wants of a file, after all its conditions.
+/// Result of the conditional and range headers.
 enum FileSelection {
     Whole,
+    /// Byte range, end exclusive.
     Part(Range<u64>),
-    /// It has the file already.
-    Nothing,
-    /// It has another file than it hopes for.
-    Changed,
-    /// The file is shorter than what it wants of it.
-    Beyond,
+    NotModified,
+    PreconditionFailed,
+    RangeNotSatisfiable,
 }
 
-/// Answers a request for a file.
+/// Returns the response to a request for a static file.
+///
+/// # Errors
+///
+/// If the method is not GET or HEAD, the path is invalid, or the file does not exist or must not be read.
 pub async fn serve(files: &StaticFiles, head: &request::Parts) -> Result<LocalResponse, ProxyError> {
     if head.method != Method::GET && head.method != Method::HEAD {
         return Err(ProxyError::FileMethodNotAllowed);
     }
     let path = path::normalize(head.uri.path()).map_err(|_| ProxyError::BadPath)?;
     let name = files.find(&path).ok_or(ProxyError::NoFile)?;
-    let opened = spawn_blocking(move || OpenFile::open(&name)).await;
-    let opened = opened.map_err(|_| ProxyError::NoFile)?.map_err(|error| refusal(&error))?;
-    Ok(opened.answer(head))
+    let file = spawn_blocking(move || OpenFile::open(&name)).await;
+    let file = file.map_err(|_| ProxyError::NoFile)?.map_err(|error| open_error(&error))?;
+    Ok(file.into_response(head))
 }
 
-/// nginx tells what must not be read from what is not there.
-fn refusal(error: &io::Error) -> ProxyError {
+/// As in nginx, missing permission is 403 and a missing file 404.
+fn open_error(error: &io::Error) -> ProxyError {
     match error.kind() {
         io::ErrorKind::PermissionDenied => ProxyError::Forbidden,
         _ => ProxyError::NoFile,
@@ -69,7 +71,7 @@ fn refusal(error: &io::Error) -> ProxyError {
 
 impl OpenFile {
     fn open(name: &StaticFilePath) -> io::Result<OpenFile> {
-        // A pipe must not make the thread wait for somebody who writes into it.
+        // `O_NONBLOCK`: opening a named pipe must not block until a writer opens it.
         let flags = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
         let open = |path: &Path| OpenOptions::new().read(true).custom_flags(flags).open(path);
         let (mut file, mut path) = (open(&name.path)?, &name.path);
@@ -77,44 +79,45 @@ impl OpenFile {
             (file, path) = (open(index)?, index);
         }
         let metadata = file.metadata()?;
-        if !metadata.is_file() || !lies_within(&file, &name.within)? {
+        if !metadata.is_file() || !is_within(&file, &name.within)? {
             return Err(io::ErrorKind::NotFound.into());
         }
         let since_epoch = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = since_epoch.as_secs();
-        let tag = format!("\"{seconds:x}-{:x}\"", metadata.len());
+        let etag = format!("\"{seconds:x}-{:x}\"", metadata.len());
         Ok(OpenFile {
             file,
             length: metadata.len(),
             modified: UNIX_EPOCH + Duration::from_secs(seconds),
-            tag: HeaderValue::try_from(tag).map_err(io::Error::other)?,
+            etag: HeaderValue::try_from(etag).map_err(io::Error::other)?,
             content_type: content_type(path),
         })
     }
 
-    fn answer(self, head: &request::Parts) -> LocalResponse {
+    /// Returns the response for the conditions of a request.
+    fn into_response(self, head: &request::Parts) -> LocalResponse {
         let (status, range) = match self.evaluate_conditions(head) {
             FileSelection::Whole => (StatusCode::OK, 0..self.length),
             FileSelection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-            FileSelection::Nothing => (StatusCode::NOT_MODIFIED, 0..0),
-            FileSelection::Changed => (StatusCode::PRECONDITION_FAILED, 0..0),
-            FileSelection::Beyond => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0),
+            FileSelection::NotModified => (StatusCode::NOT_MODIFIED, 0..0),
+            FileSelection::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, 0..0),
+            FileSelection::RangeNotSatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0),
         };
-        let mut reply = Response::new(BodyContent::Empty);
-        *reply.status_mut() = status;
-        self.describe(reply.headers_mut(), status, &range);
+        let mut response = Response::new(BodyContent::Empty);
+        *response.status_mut() = status;
+        self.set_headers(response.headers_mut(), status, &range);
         if head.method == Method::GET && !range.is_empty() {
-            *reply.body_mut() = BodyContent::File(FileBody::new(self.file, range));
+            *response.body_mut() = BodyContent::File(FileBody::new(self.file, range));
         }
-        reply
+        response
     }
 
-    /// The headers of an answer about the file (RFC 9110 sections 8.8, 14.3 and 14.4).
-    fn describe(&self, headers: &mut HeaderMap, status: StatusCode, range: &Range<u64>) {
+    /// Sets validators, range and content headers (RFC 9110 sections 8.8, 14.3 and 14.4).
+    fn set_headers(&self, headers: &mut HeaderMap, status: StatusCode, range: &Range<u64>) {
         if let Ok(modified) = HeaderValue::try_from(httpdate::fmt_http_date(self.modified)) {
             headers.insert(header::LAST_MODIFIED, modified);
         }
-        headers.insert(header::ETAG, self.tag.clone());
+        headers.insert(header::ETAG, self.etag.clone());
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         if status.is_success() {
             headers.insert(header::CONTENT_TYPE, self.content_type.clone());
@@ -130,61 +133,63 @@ impl OpenFile {
         }
     }
 
-    /// The conditions in the order of RFC 9110 section 13.2.2.
+    /// Evaluates conditional headers in the order of RFC 9110 section 13.2.2.
     fn evaluate_conditions(&self, head: &request::Parts) -> FileSelection {
         let headers = &head.headers;
-        let unchanged = match headers.get(header::IF_MATCH) {
-            Some(tags) => self.is_among(tags),
+        let is_unchanged = match headers.get(header::IF_MATCH) {
+            Some(tags) => self.matches_etag(tags),
             None => date(headers, &header::IF_UNMODIFIED_SINCE).is_none_or(|date| self.modified <= date),
         };
-        if !unchanged {
-            return FileSelection::Changed;
+        if !is_unchanged {
+            return FileSelection::PreconditionFailed;
         }
-        let known = match headers.get(header::IF_NONE_MATCH) {
-            Some(tags) => self.is_among(tags),
+        let is_cached = match headers.get(header::IF_NONE_MATCH) {
+            Some(tags) => self.matches_etag(tags),
             None => date(headers, &header::IF_MODIFIED_SINCE).is_some_and(|date| self.modified <= date),
         };
-        if known {
-            return FileSelection::Nothing;
+        if is_cached {
+            return FileSelection::NotModified;
         }
         match headers.get(header::RANGE) {
-            Some(ranges) if head.method == Method::GET && self.is_range_of_this(headers) => self.part(ranges),
+            Some(ranges) if head.method == Method::GET && self.matches_if_range(headers) => {
+                self.select_range(ranges)
+            }
             _ => FileSelection::Whole,
         }
     }
 
-    /// Whether the tag is in a list of tags.
-    fn is_among(&self, tags: &HeaderValue) -> bool {
+    /// Returns whether the entity tag is in a list of tags (weak comparison), or the list is `*`.
+    fn matches_etag(&self, tags: &HeaderValue) -> bool {
         let Ok(tags) = tags.to_str() else { return false };
-        let own = self.tag.as_bytes();
+        let own = self.etag.as_bytes();
         tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/").as_bytes() == own)
     }
 
-    /// Whether a range is meant for the file as it is now (RFC 9110 section 13.1.5).
-    fn is_range_of_this(&self, headers: &HeaderMap) -> bool {
+    /// Returns whether `If-Range` is absent or matches the current file (RFC 9110 section 13.1.5).
+    fn matches_if_range(&self, headers: &HeaderMap) -> bool {
         let Some(condition) = headers.get(header::IF_RANGE) else { return true };
-        condition == self.tag || date(headers, &header::IF_RANGE) == Some(self.modified)
+        condition == self.etag || date(headers, &header::IF_RANGE) == Some(self.modified)
     }
 
-    /// One part is sent as it is asked for. Several would need a body of their own form; the whole file is a
-    /// valid answer to them, and to ranges that cannot be read.
-    fn part(&self, ranges: &HeaderValue) -> FileSelection {
+    /// Selects a single range. Several ranges, which need a `multipart/byteranges` body, and invalid ranges select
+    /// the whole file, which RFC 9110 section 14.2 permits.
+    fn select_range(&self, ranges: &HeaderValue) -> FileSelection {
         let Some(parsed) = ranges.to_str().ok().and_then(|text| parse_range_header(text).ok()) else {
             return FileSelection::Whole;
         };
         match parsed.validate(self.length).as_deref() {
             Ok([only]) => FileSelection::Part(*only.start()..*only.end() + 1),
             Ok(_) => FileSelection::Whole,
-            Err(_) => FileSelection::Beyond,
+            Err(_) => FileSelection::RangeNotSatisfiable,
         }
     }
 }
 
-/// Whether an open file really lies in a place, whatever links led to it. The question is about what is open,
-/// so nobody can exchange it afterwards.
-fn lies_within(file: &File, place: &Path) -> io::Result<bool> {
+/// Returns whether an open file is inside a directory after all symbolic links are resolved. The check reads the
+/// path of the open descriptor, so the file cannot be replaced between check and use.
+fn is_within(file: &File, directory: &Path) -> io::Result<bool> {
     let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    Ok(real.starts_with(place.canonicalize()?))
+    Ok(real.starts_with(directory.canonicalize()?))
 }
 
 fn date(headers: &HeaderMap, name: &header::HeaderName) -> Option<SystemTime> {

@@ -5,12 +5,12 @@ use http::uri::Scheme;
 use http::{Response, Version};
 
 use super::error::ProxyError;
-use super::exchange::{HandlerOutcome, InboundRequest, PendingTunnel, RequestContext};
+use super::exchange::{HandlerOutcome, InboundRequest, RequestContext};
 use super::local_response::{self, LocalResponse};
 use super::response_body::BodyContent;
 use super::snapshot::Snapshot;
-use super::tunnel::TunnelEndpoint;
 use super::tunnel::upgrade::UpgradeRequest;
+use super::tunnel::{PendingTunnel, TunnelEndpoint};
 use super::upstream_timing::UpstreamLogScope;
 use super::virtual_host::ConnectionContext;
 use super::{request_body, rewrite};
@@ -22,39 +22,43 @@ use crate::upstream::error::UpstreamError;
 use crate::upstream::request::{HopMode, TrailerSupport, UpstreamRequest, UpstreamRequestHead};
 use crate::upstream::response::UpstreamResponse;
 
-/// What a route wants of an application.
+/// Route, forward action and response operations of a forwarded request.
 pub(super) struct ForwardContext<'a> {
     pub(super) route: &'a Route,
-    pub(super) forward: &'a ForwardAction,
+    pub(super) action: &'a ForwardAction,
     pub(super) response_ops: &'a ResolvedHeaderOps<'a>,
 }
 
-/// Asks the application.
+/// Forwards a request to the upstream of its route.
+///
+/// # Errors
+///
+/// If the request cannot be forwarded or the upstream returns no response.
 pub(super) async fn forward(
     snapshot: &Snapshot,
-    errand: ForwardContext<'_>,
-    asked: RequestContext<'_>,
+    context: ForwardContext<'_>,
+    request: RequestContext<'_>,
 ) -> Result<HandlerOutcome, ProxyError> {
-    let RequestContext { context: visit, record: exchange, inbound } = asked;
-    let ForwardContext { forward, response_ops, .. } = errand;
-    let offer = UpgradeRequest::from_request(&inbound.head, &inbound.body);
-    let noting;
-    let answer = {
-        // In a scope of its own, so that the future has no room for it while it waits.
-        let request = build_upstream_request(snapshot, visit, &errand, inbound, offer.as_ref())?;
-        let address = &snapshot.model.upstream(forward.upstream).address;
-        noting = exchange.custom_record().map(|notes| UpstreamLogScope::begin(notes, address, &request));
-        let attempt = noting.as_ref().map(|noting| &noting.attempt);
-        snapshot.upstreams[forward.upstream.index()].send(request, attempt)
+    let RequestContext { connection, record, request: inbound } = request;
+    let ForwardContext { action, response_ops, .. } = context;
+    let upgrade = UpgradeRequest::from_request(&inbound.head, &inbound.body);
+    let log_scope;
+    let result = {
+        // A block of its own, so that the future has no space for the request while it waits.
+        let request = build_upstream_request(snapshot, connection, &context, inbound, upgrade.as_ref())?;
+        let address = &snapshot.model.upstream(action.upstream).address;
+        log_scope = record.custom_record().map(|record| UpstreamLogScope::begin(record, address, &request));
+        let timing = log_scope.as_ref().map(|scope| &scope.timing);
+        snapshot.upstreams[action.upstream.index()].send(request, timing)
     }
     .await;
-    if let Some(noting) = noting {
-        noting.end(&answer);
+    if let Some(log_scope) = log_scope {
+        log_scope.end(&result);
     }
-    match answer.inspect_err(|error| report(snapshot, forward, error)).map_err(ProxyError::Upstream)? {
+    match result.inspect_err(|error| log_error(snapshot, action, error)).map_err(ProxyError::Upstream)? {
         UpstreamResponse::Response(response) => {
-            if let Some(reply) = intercept_error(snapshot, &response, &errand) {
-                return Ok(HandlerOutcome::Response(reply));
+            if let Some(page) = intercept_error(snapshot, &response, &context) {
+                return Ok(HandlerOutcome::Response(page));
             }
             let (mut head, body) = response.into_parts();
             head.headers = rewrite::to_client(head.headers, response_ops);
@@ -62,76 +66,79 @@ pub(super) async fn forward(
             Ok(HandlerOutcome::Response(Response::from_parts(head, BodyContent::Upstream(body))))
         }
         UpstreamResponse::Upgraded(head, stream, early) => {
-            // The upstream switches only when asked to, and it was asked to because of the offer.
-            let offer = offer.ok_or(ProxyError::Upstream(UpstreamError::UnexpectedUpgrade))?;
-            let reply = offer.accept(head, response_ops);
-            let application = TunnelEndpoint { stream, early };
+            // Always `Some`: `Upstream::send` returns this variant only for a request with an upgrade.
+            let upgrade = upgrade.ok_or(ProxyError::Upstream(UpstreamError::UnexpectedUpgrade))?;
+            let response = upgrade.accept(head, response_ops);
+            let upstream = TunnelEndpoint { stream, early };
             Ok(HandlerOutcome::Upgraded(
-                reply,
-                PendingTunnel { upstream: application, idle_timeout: forward.tunnel_idle_timeout },
+                response,
+                PendingTunnel { upstream, idle_timeout: action.tunnel_idle_timeout },
             ))
         }
     }
 }
 
-/// The request as the application is to get it.
+/// Builds the request for the upstream: limited body, forwarding headers, header rules and rewritten target.
 fn build_upstream_request(
     snapshot: &Snapshot,
-    visit: &ConnectionContext,
-    errand: &ForwardContext<'_>,
+    connection: &ConnectionContext,
+    context: &ForwardContext<'_>,
     inbound: Box<InboundRequest>,
-    offer: Option<&UpgradeRequest>,
+    upgrade: Option<&UpgradeRequest>,
 ) -> Result<UpstreamRequest, ProxyError> {
-    let ForwardContext { route, forward, .. } = errand;
-    let request_ops = HeaderOp::resolve(&forward.request_headers, &inbound.facts(&visit.client, snapshot));
+    let ForwardContext { route, action, .. } = context;
+    let request_ops = HeaderOp::resolve(&action.request_headers, &inbound.variables(connection, snapshot));
     let InboundRequest { mut head, body, host, client_address, host_header, .. } = *inbound;
-    let body = request_body::of(body, forward, &head)?;
-    visit.client.set_write_timeout(forward.client_timeout);
-    let hop = hop(snapshot.model.upstream(forward.upstream), &head.headers, offer);
+    let body = request_body::limited(body, action, &head)?;
+    connection.client.set_write_timeout(action.client_timeout);
+    let hop = hop_mode(snapshot.model.upstream(action.upstream), &head.headers, upgrade);
     let security = snapshot.model.host(host).security;
-    let introduction = visit.forwarding_headers(host_header, client_address, security);
-    let mut headers = rewrite::to_upstream(&mut head, introduction);
+    let forwarding = connection.forwarding_headers(host_header, client_address, security);
+    let mut headers = rewrite::to_upstream(&mut head, forwarding);
     headers.apply(&request_ops);
-    let target = rewrite::target(&head.uri, route, &forward.target).map_err(|_| ProxyError::BadPath)?;
+    let target = rewrite::target(&head.uri, route, &action.target).map_err(|_| ProxyError::BadPath)?;
     let head = UpstreamRequestHead { method: head.method, target, headers };
-    Ok(UpstreamRequest::new(head, body, &hop, forward.read_timeout))
+    Ok(UpstreamRequest::new(head, body, &hop, action.read_timeout))
 }
 
-/// One exchange, a tunnel if one is offered, or one stream of many: HTTP/2 has no switching of protocols.
-fn hop(spec: &UpstreamSpec, headers: &HeaderMap, offer: Option<&UpgradeRequest>) -> HopMode {
+/// Selects keep-alive, upgrade or stream. An upgrade is sent only to an HTTP/1.1 upstream; HTTP/2 has no `Upgrade`
+/// (RFC 9113 section 8.2.2).
+fn hop_mode(spec: &UpstreamSpec, headers: &HeaderMap, upgrade: Option<&UpgradeRequest>) -> HopMode {
     match spec.protocol {
-        UpstreamProtocol::Http1 => offer.map_or(HopMode::KeepAlive, UpgradeRequest::hop),
+        UpstreamProtocol::Http1 => upgrade.map_or(HopMode::KeepAlive, UpgradeRequest::hop_mode),
         UpstreamProtocol::Http2 => {
             let scheme = if spec.tls().is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-            let wanted =
+            let has_te_trailers =
                 headers.get_all(header::TE).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"));
-            HopMode::Stream(scheme, if wanted { TrailerSupport::Yes } else { TrailerSupport::No })
+            HopMode::Stream(scheme, if has_te_trailers { TrailerSupport::Yes } else { TrailerSupport::No })
         }
     }
 }
 
-/// A page in the place of an application's error, if that is wanted and there is one.
+/// Returns the error page that replaces an upstream error; `None` if `intercept_errors` is off or no page has the
+/// status.
 fn intercept_error<B>(
     snapshot: &Snapshot,
-    answer: &Response<B>,
-    errand: &ForwardContext<'_>,
+    response: &Response<B>,
+    context: &ForwardContext<'_>,
 ) -> Option<LocalResponse> {
-    if errand.forward.intercept_errors == InterceptErrors::Pass {
+    if context.action.intercept_errors == InterceptErrors::Pass {
         return None;
     }
-    let page = snapshot.pages.find(errand.route.error_pages, answer.status())?;
-    let mut reply = local_response::error_page(answer.status(), page);
-    // A 401 is nothing without it (RFC 9110 section 15.5.2).
-    for challenge in answer.headers().get_all(header::WWW_AUTHENTICATE) {
-        reply.headers_mut().append(header::WWW_AUTHENTICATE, challenge.clone());
+    let page = snapshot.pages.find(context.route.error_pages, response.status())?;
+    let mut page = local_response::error_page(response.status(), page);
+    // A 401 must contain the challenge (RFC 9110 section 15.5.2).
+    for challenge in response.headers().get_all(header::WWW_AUTHENTICATE) {
+        page.headers_mut().append(header::WWW_AUTHENTICATE, challenge.clone());
     }
-    errand.response_ops.apply(reply.headers_mut());
-    Some(reply)
+    context.response_ops.apply(page.headers_mut());
+    Some(page)
 }
 
-fn report(snapshot: &Snapshot, forward: &ForwardAction, error: &UpstreamError) {
+/// Logs an upstream error. A failed request body is not a fault of the upstream.
+fn log_error(snapshot: &Snapshot, action: &ForwardAction, error: &UpstreamError) {
     if let UpstreamError::RequestBody(_) = error {
         return;
     }
-    tracing::warn!("{}: {error}", snapshot.model.upstream(forward.upstream));
+    tracing::warn!("upstream {}: {error}", snapshot.model.upstream(action.upstream));
 }

@@ -1,8 +1,8 @@
-//! The content of an answer, compressed on its way.
+//! Gzip-compressed response body.
 //!
-//! Nothing is held back: when the content pauses, what the encoder has is flushed to the client. Nothing is
-//! taken before the client has room for it, and a long content is compressed in slices, so that one answer
-//! does not hold up the others of its worker.
+//! When the content pauses, the encoder is flushed, so no byte is delayed. The content is read only when the client
+//! accepts more bytes. Long content is compressed in slices with yields between them, so that one response does not
+//! block the others of its worker.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -17,28 +17,30 @@ use hyper::body::{Body, Frame};
 
 use crate::model::compression::GzipLevel;
 
-/// A content and its encoder.
+/// Compresses a body while it is streamed.
 pub struct GzipBody<C> {
     content: C,
     encoder: GzEncoder<Writer<BytesMut>>,
-    /// What has been taken from the content and not compressed yet.
-    piece: Bytes,
-    stage: GzipState,
-    /// Bytes that have been compressed since others had a turn.
-    at_a_stretch: usize,
-    taken: u64,
+    /// Content that has been read, but not compressed.
+    chunk: Bytes,
+    state: GzipState,
+    /// Bytes compressed since the last yield.
+    since_yield: usize,
+    /// Bytes of content read, before compression.
+    bytes_read: u64,
 }
 
-/// The encoder has given up.
+/// The encoder failed.
 #[derive(Debug)]
 pub struct GzipError(pub io::Error);
 
+/// Encoder state.
 enum GzipState {
-    /// The client has all that was compressed.
-    Even,
-    /// The encoder has bytes that the client lacks.
-    Ahead,
-    /// The content has ended. What is compressed goes out, and then the trailers, if there are any.
+    /// All compressed content has been flushed.
+    Flushed,
+    /// The encoder holds unflushed content.
+    Buffered,
+    /// The content has ended. The rest of the compressed bytes is sent, then the trailers, if any.
     Ended(Option<HeaderMap>),
 }
 
@@ -47,36 +49,39 @@ where
     C: Body<Data = Bytes> + Unpin,
     C::Error: From<GzipError>,
 {
+    /// Creates the encoder of a body.
     pub fn new(content: C, level: GzipLevel) -> GzipBody<C> {
         let encoder = GzEncoder::new(BytesMut::new().writer(), ZlibLevel::new(level.get().into()));
-        GzipBody { content, encoder, piece: Bytes::new(), stage: GzipState::Even, at_a_stretch: 0, taken: 0 }
+        GzipBody { content, encoder, chunk: Bytes::new(), state: GzipState::Flushed, since_yield: 0, bytes_read: 0 }
     }
 
-    /// Bytes of the content so far, before their compression.
+    /// Returns the number of content bytes read, before compression.
     pub fn bytes_read(&self) -> u64 {
-        self.taken
+        self.bytes_read
     }
 
+    /// Returns whether nothing remains to be sent.
     pub fn is_end_stream(&self) -> bool {
-        matches!(self.stage, GzipState::Ended(None)) && self.encoder.get_ref().get_ref().is_empty()
+        matches!(self.state, GzipState::Ended(None)) && self.encoder.get_ref().get_ref().is_empty()
     }
 
+    /// Polls for the next compressed frame or the trailers; `None` at the end.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, C::Error>>> {
         loop {
             let ready = self.encoder.get_ref().get_ref().len();
-            match &mut self.stage {
+            match &mut self.state {
                 GzipState::Ended(trailers) if ready == 0 => {
                     return Poll::Ready(trailers.take().map(Frame::trailers).map(Ok));
                 }
-                GzipState::Ended(_) => return Poll::Ready(Some(Ok(self.compressed()))),
-                _ if ready >= ENOUGH => return Poll::Ready(Some(Ok(self.compressed()))),
-                _ if self.at_a_stretch >= STRETCH => {
+                GzipState::Ended(_) => return Poll::Ready(Some(Ok(self.take_compressed()))),
+                _ if ready >= MIN_FRAME => return Poll::Ready(Some(Ok(self.take_compressed()))),
+                _ if self.since_yield >= YIELD_INTERVAL => {
                     cx.waker().wake_by_ref();
                     return self.yield_now();
                 }
                 _ => {}
             }
-            let step = if self.piece.is_empty() { self.take(cx) } else { Poll::Ready(self.compress()) };
+            let step = if self.chunk.is_empty() { self.poll_read(cx) } else { Poll::Ready(self.compress()) };
             match step {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(failure)) => return Poll::Ready(Some(Err(failure))),
@@ -85,65 +90,68 @@ where
         }
     }
 
-    /// Takes the next piece of the content.
-    fn take(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
-        let taken = match Pin::new(&mut self.content).poll_frame(cx) {
+    /// Reads the next chunk of the content.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
+        let result = match Pin::new(&mut self.content).poll_frame(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(None) => self.finish(None),
             Poll::Ready(Some(Err(failure))) => Err(failure),
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) => {
-                    self.taken += data.len() as u64;
-                    self.piece = data;
+                    self.bytes_read += data.len() as u64;
+                    self.chunk = data;
                     Ok(())
                 }
                 Err(frame) => self.finish(frame.into_trailers().ok()),
             },
         };
-        Poll::Ready(taken)
+        Poll::Ready(result)
     }
 
+    /// Compresses one slice of the chunk.
     fn compress(&mut self) -> Result<(), C::Error> {
-        let slice = self.piece.split_to(self.piece.len().min(SLICE));
-        self.at_a_stretch += slice.len();
-        self.stage = GzipState::Ahead;
+        let slice = self.chunk.split_to(self.chunk.len().min(SLICE_LEN));
+        self.since_yield += slice.len();
+        self.state = GzipState::Buffered;
         self.encoder.write_all(&slice).map_err(|error| GzipError(error).into())
     }
 
-    /// The content has nothing more for now.
+    /// Flushes the encoder because the content is pending.
     fn flush(&mut self) -> Poll<Option<Result<Frame<Bytes>, C::Error>>> {
-        if let GzipState::Even = self.stage {
+        if let GzipState::Flushed = self.state {
             return self.yield_now();
         }
-        self.stage = GzipState::Even;
+        self.state = GzipState::Flushed;
         let flushed = self.encoder.flush().map_err(|error| GzipError(error).into());
-        Poll::Ready(Some(flushed.map(|()| self.compressed())))
+        Poll::Ready(Some(flushed.map(|()| self.take_compressed())))
     }
 
-    /// It is for others to do something.
+    /// Returns `Pending` and restarts the count of [`YIELD_INTERVAL`].
     fn yield_now<T>(&mut self) -> Poll<T> {
-        self.at_a_stretch = 0;
+        self.since_yield = 0;
         Poll::Pending
     }
 
+    /// Ends the compressed stream.
     fn finish(&mut self, trailers: Option<HeaderMap>) -> Result<(), C::Error> {
-        self.stage = GzipState::Ended(trailers);
+        self.state = GzipState::Ended(trailers);
         self.encoder.try_finish().map_err(|error| GzipError(error).into())
     }
 
-    fn compressed(&mut self) -> Frame<Bytes> {
+    /// Takes the compressed bytes as a frame.
+    fn take_compressed(&mut self) -> Frame<Bytes> {
         Frame::data(self.encoder.get_mut().get_mut().split().freeze())
     }
 }
 
-/// What is compressed in one go: well under a millisecond of work.
-const SLICE: usize = 16 << 10;
+/// Bytes that are compressed in one call: well under 1 ms of work.
+const SLICE_LEN: usize = 16 << 10;
 
-/// What is compressed until others have a turn.
-const STRETCH: usize = 64 << 10;
+/// Bytes that are compressed between two yields to other tasks.
+const YIELD_INTERVAL: usize = 64 << 10;
 
-/// What is worth handing out while there is more to come.
-const ENOUGH: usize = 8 << 10;
+/// Smallest frame in bytes that is sent before the content pauses or ends.
+const MIN_FRAME: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -156,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    /// A content that is there already.
+    /// A content whose frames are all available.
     struct Frames(VecDeque<Frame<Bytes>>);
 
     impl Body for Frames {
@@ -171,13 +179,12 @@ mod tests {
         }
     }
 
-    /// What came out of the encoder in the end.
+    /// The decompressed output of the encoder.
     #[derive(Default)]
     struct Outcome {
         plain: Vec<u8>,
         trailers: Option<HeaderMap>,
-        /// How often others had a turn.
-        rests: usize,
+        yields: usize,
         longest_frame: usize,
     }
 
@@ -187,7 +194,7 @@ mod tests {
         let mut compressed = Vec::new();
         loop {
             match body.poll_frame(&mut Context::from_waker(Waker::noop())) {
-                Poll::Pending => outcome.rests += 1,
+                Poll::Pending => outcome.yields += 1,
                 Poll::Ready(None) => break,
                 Poll::Ready(Some(frame)) => match frame.unwrap().into_data() {
                     Ok(data) => {
@@ -204,15 +211,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_content_lets_others_have_their_turns() {
+    fn long_content_yields_to_other_tasks() {
         let content = Bytes::from(vec![b'a'; 1 << 20]);
         let outcome = compressed([Frame::data(content.clone())]);
         assert_eq!(outcome.plain, content);
-        assert!(outcome.rests >= 15, "only {} turns for others", outcome.rests);
+        assert!(outcome.yields >= 15, "{} yields", outcome.yields);
     }
 
     #[test]
-    fn what_does_not_shrink_goes_out_in_frames_of_bounded_size() {
+    fn incompressible_content_has_frames_of_bounded_size() {
         let noise = (0_u32..500_000).flat_map(|nth| (nth.wrapping_mul(2_654_435_761) ^ nth << 7).to_be_bytes());
         let content: Bytes = noise.collect::<Vec<u8>>().into();
         let outcome = compressed([Frame::data(content.clone())]);
@@ -221,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn trailers_follow_the_last_byte() {
+    fn trailers_follow_the_compressed_content() {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-sum", HeaderValue::from_static("1"));
         let outcome = compressed([Frame::data(Bytes::from("hello")), Frame::trailers(trailers.clone())]);
@@ -230,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_content_is_a_valid_one() {
+    fn empty_content_is_a_valid_gzip_stream() {
         assert_eq!(compressed([]).plain, b"");
     }
 }

@@ -1,19 +1,19 @@
-//! The pages that the proxy lays out itself.
+//! HTML of generated pages.
 
 use http::{HeaderValue, StatusCode};
 
 use crate::model::error_page::ErrorPageText;
 
-/// A page about an error. The texts are the program's own.
+/// Returns the built-in page for an error. `explanation` is not escaped.
 pub fn plain(status: StatusCode, explanation: &str) -> String {
     let (code, title) = (status.as_u16(), status.canonical_reason().unwrap_or("Error"));
     page(&format!("{code} {title}"), &format!("<span>{code}</span> {title}"), explanation)
 }
 
-/// A page with an administrator's words, of which the message is HTML.
-pub fn message(status: StatusCode, words: &ErrorPageText) -> String {
-    let header = format!("<span>{}</span> {}", status.as_u16(), escape(&words.header));
-    page(&escape(&words.title), &header, &words.message)
+/// Returns a page with the configured texts. Title and header are escaped; the message is HTML.
+pub fn message(status: StatusCode, text: &ErrorPageText) -> String {
+    let header = format!("<span>{}</span> {}", status.as_u16(), escape(&text.header));
+    page(&escape(&text.title), &header, &text.message)
 }
 
 fn page(title: &str, header: &str, message: &str) -> String {
@@ -42,7 +42,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// What all pages are.
+/// Media type of all generated pages.
 pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 #[cfg(test)]
@@ -50,13 +50,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_escaped_but_the_message_may_be_html() {
-        let words = ErrorPageText {
+    fn title_and_header_are_escaped_and_the_message_is_html() {
+        let text = ErrorPageText {
             title: "a <b> & \"c\"".to_owned(),
             header: "<script>".to_owned(),
             message: "<a href='/'>home</a>".to_owned(),
         };
-        let page = message(StatusCode::NOT_FOUND, &words);
+        let page = message(StatusCode::NOT_FOUND, &text);
         assert!(page.contains("<title>a &lt;b&gt; &amp; &quot;c&quot;</title>"), "{page}");
         assert!(page.contains("<span>404</span> &lt;script&gt;</h1>"), "{page}");
         assert!(page.contains("<p><a href='/'>home</a></p>"), "{page}");

@@ -1,4 +1,4 @@
-//! The body of a request, under the rules of its route and of its head.
+//! Enforces size and inactivity limits on the request body.
 
 use http::{header, request};
 use hyper::body::Body;
@@ -8,25 +8,28 @@ use crate::downstream::request_body::IncomingBody;
 use crate::model::route::ForwardAction;
 use crate::upstream::request_body::{Expect, LimitedBody, RequestBodyPolicy};
 
-/// The client's body for an application, unless the head says already that it breaks the rules. Most requests
-/// have none, and nothing is looked up for it.
-pub(super) fn of(
+/// Limits a client's body by the settings of its route. Most requests have no body; they skip the header lookups.
+///
+/// # Errors
+///
+/// If `Content-Length` exceeds `max_request_body`.
+pub(super) fn limited(
     body: IncomingBody,
-    forward: &ForwardAction,
+    action: &ForwardAction,
     head: &request::Parts,
 ) -> Result<LimitedBody, ProxyError> {
     if body.is_end_stream() {
         return Ok(LimitedBody::default());
     }
-    if declared_length(head).is_some_and(|length| !forward.body_limit.allows(length)) {
+    if declared_length(head).is_some_and(|length| !action.body_limit.allows(length)) {
         return Err(ProxyError::BodyTooLarge);
     }
-    let rules = RequestBodyPolicy {
-        limit: forward.body_limit,
-        client_timeout: forward.client_timeout,
+    let policy = RequestBodyPolicy {
+        limit: action.body_limit,
+        client_timeout: action.client_timeout,
         expects: expectation(head),
     };
-    Ok(LimitedBody::new(body, rules))
+    Ok(LimitedBody::new(body, policy))
 }
 
 fn declared_length(head: &request::Parts) -> Option<u64> {

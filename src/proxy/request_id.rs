@@ -1,20 +1,21 @@
-//! `$request_id`: a number that tells a request from all others, for following it through logs.
+//! `$request_id`: a unique number for each request, which relates its log lines.
 
 use std::cell::{Cell, OnceCell};
 use std::hash::{BuildHasher, RandomState};
 
-/// The number of one request, made when it is first asked for.
+/// `$request_id`, generated on first use.
 #[derive(Default)]
 pub struct RequestId(OnceCell<u128>);
 
 impl RequestId {
+    /// Returns the number; the same one for each call.
     pub fn get(&self) -> u128 {
         *self.0.get_or_init(next)
     }
 }
 
-/// 128 bits that nobody can foresee: a counter under the keyed hash of the standard library. It is no secret;
-/// two of them just must not be equal.
+/// Generates 128 unpredictable bits: a counter under two keyed hashes of the standard library. The number must be
+/// unique; it is not a secret.
 fn next() -> u128 {
     thread_local! {
         static COUNTER: Cell<u64> = const { Cell::new(0) };
@@ -32,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_has_one_number_and_no_two_have_the_same() {
+    fn a_request_id_is_constant_and_unique() {
         let (one, other) = (RequestId::default(), RequestId::default());
         assert_eq!(one.get(), one.get());
         assert_ne!(one.get(), other.get());

@@ -1,28 +1,32 @@
-//! Which host a request is for.
+//! Extracts the requested host from `Host`, `:authority` or the target.
 //!
-//! Decided once, before anything else looks at the request: HTTP/2's `:authority`, an absolute target or
-//! the `Host` header. Whatever names the host wrongly, twice or in contradiction is refused, because the
-//! application would be free to understand it differently than we do.
+//! The host is extracted once, before any other use of the request. A request with an invalid, repeated or
+//! contradictory host is rejected, because an upstream could select another host than the proxy did.
 
 use http::header::{self, HeaderValue};
 use http::{Version, request};
 
 use super::error::ProxyError;
 
-/// The host that a request names.
+/// The host named by a request, if any.
 pub enum RequestedHost<'a> {
-    /// As the client wrote it, port included.
+    /// As received, with the port.
     Named(&'a str),
-    /// HTTP/1.0 has no duty to name one.
+    /// An HTTP/1.0 request may omit `Host`.
     Unnamed,
 }
 
 impl RequestedHost<'_> {
-    pub fn of(head: &request::Parts) -> Result<RequestedHost<'_>, ProxyError> {
+    /// Extracts the host from a request head.
+    ///
+    /// # Errors
+    ///
+    /// [`ProxyError::BadHost`] if the host is missing, repeated, invalid or contradictory.
+    pub fn from_head(head: &request::Parts) -> Result<RequestedHost<'_>, ProxyError> {
         let mut hosts = head.headers.get_all(header::HOST).iter();
         match (head.uri.authority(), hosts.next(), hosts.next()) {
             (_, _, Some(_)) => Err(ProxyError::BadHost),
-            (Some(authority), host, None) => in_target(head.version, authority.as_str(), host),
+            (Some(authority), host, None) => from_target(head.version, authority.as_str(), host),
             (None, Some(host), None) => host.to_str().map(RequestedHost::Named).map_err(|_| ProxyError::BadHost),
             (None, None, None) if head.version == Version::HTTP_10 => Ok(RequestedHost::Unnamed),
             (None, None, None) => Err(ProxyError::BadHost),
@@ -30,9 +34,9 @@ impl RequestedHost<'_> {
     }
 }
 
-/// The target's authority counts (RFC 9112 section 3.2.2). In HTTP/2 a differing `Host` makes the
-/// request malformed (RFC 9113 section 8.3.1).
-fn in_target<'a>(
+/// The authority of the target takes precedence over `Host` (RFC 9112 section 3.2.2). In HTTP/2 a differing `Host`
+/// makes the request malformed (RFC 9113 section 8.3.1).
+fn from_target<'a>(
     version: Version,
     authority: &'a str,
     host: Option<&HeaderValue>,

@@ -1,7 +1,7 @@
-//! The body of an answer to a client.
+//! Response body that updates the access log record and the client timeouts.
 //!
-//! It holds the exchange's record, so the exchange ends when the last byte has been handed over, or when
-//! the client is gone.
+//! The body owns the record, so the exchange ends after the last frame, or when the client disconnects and the body
+//! is dropped.
 
 use std::fmt;
 use std::io;
@@ -18,75 +18,77 @@ use crate::telemetry::access_log::ExchangeRecord;
 use crate::upstream::error::UpstreamBodyError;
 use crate::upstream::response_body::UpstreamBody;
 
-/// What a client is sent after the head.
+/// Response body with its access log record.
 pub enum ResponseBody {
     Message {
         content: BodyContent,
-        record: ExchangeTracker,
+        tracker: ExchangeTracker,
     },
-    /// Nothing follows a 101 but the tunnel, which holds the record.
-    Switching,
+    /// The empty body of a 101. The tunnel owns the record.
+    Upgrade,
 }
 
-/// Where the bytes come from.
+/// Source of body bytes: memory, upstream, file or encoder.
 pub enum BodyContent {
     Empty,
     Bytes(Bytes),
     Upstream(UpstreamBody),
     File(FileBody),
-    /// Any of the others, on its way through an encoder.
+    /// Any of the others, compressed.
     Gzip(Box<GzipBody<BodyContent>>),
 }
 
-/// Why an answer ends before its end.
+/// Why a response body ended early.
 #[derive(Debug)]
 pub enum ResponseBodyError {
-    Application(UpstreamBodyError),
-    /// It cannot be read any more, or became shorter.
+    Upstream(UpstreamBodyError),
+    /// Reading failed, or the file became shorter.
     File(io::Error),
-    Compression(GzipError),
+    Gzip(GzipError),
 }
 
-/// What lives exactly as long as an exchange: its log line, and its claim on the connection.
+/// Access log record and in-flight marker of an exchange.
 pub struct ExchangeTracker {
-    exchange: ExchangeRecord,
-    open: ActiveExchange,
-    turn: BodyWait,
+    record: ExchangeRecord,
+    active: ActiveExchange,
+    waiting_for: BodyWait,
 }
 
-/// Whose turn it is in an answer.
+/// Whether the response waits for the upstream or for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BodyWait {
-    /// The application is to bring bytes.
-    Application,
-    /// The client is to take those that are there.
+    /// The next frame has not arrived.
+    Upstream,
+    /// A frame is waiting to be written; the write timeout of the client runs.
     Client,
 }
 
 impl ExchangeTracker {
-    /// The record of an answer whose head goes out now; it is for the client to ask for more.
-    pub fn new(exchange: ExchangeRecord, open: ActiveExchange) -> ExchangeTracker {
-        open.response_pending();
-        ExchangeTracker { exchange, open, turn: BodyWait::Client }
+    /// Creates the tracker of a response whose head is about to be written.
+    pub fn new(record: ExchangeRecord, active: ActiveExchange) -> ExchangeTracker {
+        active.response_pending();
+        ExchangeTracker { record, active, waiting_for: BodyWait::Client }
     }
 
-    fn bytes_wanted(&mut self) {
-        if self.turn == BodyWait::Client {
-            self.turn = BodyWait::Application;
-            self.open.response_consumed();
+    /// Records that the connection polls for a frame: the client has accepted the previous one.
+    fn frame_requested(&mut self) {
+        if self.waiting_for == BodyWait::Client {
+            self.waiting_for = BodyWait::Upstream;
+            self.active.response_consumed();
         }
     }
 
-    fn bytes_offered(&mut self, bytes: u64) {
-        self.exchange.add_sent(bytes);
-        self.turn = BodyWait::Client;
-        self.open.response_pending();
+    /// Records that the connection received a frame to write.
+    fn frame_ready(&mut self, bytes: u64) {
+        self.record.add_sent(bytes);
+        self.waiting_for = BodyWait::Client;
+        self.active.response_pending();
     }
 }
 
 impl Drop for ExchangeTracker {
     fn drop(&mut self) {
-        self.bytes_wanted();
+        self.frame_requested();
     }
 }
 
@@ -104,7 +106,7 @@ impl Body for BodyContent {
             BodyContent::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             BodyContent::Upstream(body) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
-                Poll::Ready(frame.map(|frame| frame.map_err(ResponseBodyError::Application)))
+                Poll::Ready(frame.map(|frame| frame.map_err(ResponseBodyError::Upstream)))
             }
             BodyContent::File(body) => {
                 let frame = ready!(body.poll_frame(cx));
@@ -143,15 +145,15 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
-        let ResponseBody::Message { content, record } = self.get_mut() else { return Poll::Ready(None) };
-        record.bytes_wanted();
+        let ResponseBody::Message { content, tracker } = self.get_mut() else { return Poll::Ready(None) };
+        tracker.frame_requested();
         let frame = ready!(Pin::new(&mut *content).poll_frame(cx));
         if let BodyContent::Gzip(body) = content {
-            record.exchange.set_uncompressed(body.bytes_read());
+            tracker.record.set_uncompressed(body.bytes_read());
         }
         match &frame {
-            Some(Ok(frame)) => record.bytes_offered(frame.data_ref().map_or(0, |data| data.len() as u64)),
-            Some(Err(failure)) => tracing::warn!("an answer was cut short: {failure}"),
+            Some(Ok(frame)) => tracker.frame_ready(frame.data_ref().map_or(0, |data| data.len() as u64)),
+            Some(Err(error)) => tracing::warn!(%error, "response: aborted"),
             None => {}
         }
         Poll::Ready(frame)
@@ -160,40 +162,40 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             ResponseBody::Message { content, .. } => content.is_end_stream(),
-            ResponseBody::Switching => true,
+            ResponseBody::Upgrade => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ResponseBody::Message { content, .. } => content.size_hint(),
-            ResponseBody::Switching => SizeHint::with_exact(0),
+            ResponseBody::Upgrade => SizeHint::with_exact(0),
         }
     }
 }
 
 impl From<GzipError> for ResponseBodyError {
-    fn from(failure: GzipError) -> ResponseBodyError {
-        ResponseBodyError::Compression(failure)
+    fn from(error: GzipError) -> ResponseBodyError {
+        ResponseBodyError::Gzip(error)
     }
 }
 
 impl fmt::Display for ResponseBodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ResponseBodyError::Application(failure) => failure.fmt(f),
-            ResponseBodyError::Compression(GzipError(error)) => write!(f, "it cannot be compressed: {error}"),
-            ResponseBodyError::File(error) => write!(f, "a file cannot be read to its end: {error}"),
+            ResponseBodyError::Upstream(error) => error.fmt(f),
+            ResponseBodyError::Gzip(GzipError(error)) => write!(f, "cannot compress the body: {error}"),
+            ResponseBodyError::File(error) => write!(f, "cannot read the rest of the file: {error}"),
         }
     }
 }
 
-/// Its cause is the failure's own: an application's reset reaches HTTP/2 clients with its reason.
+/// The source is that of the inner error, so that an upstream's reset reaches HTTP/2 clients with its error code.
 impl std::error::Error for ResponseBodyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            ResponseBodyError::Application(failure) => failure.source(),
-            ResponseBodyError::File(error) | ResponseBodyError::Compression(GzipError(error)) => Some(error),
+            ResponseBodyError::Upstream(error) => error.source(),
+            ResponseBodyError::File(error) | ResponseBodyError::Gzip(GzipError(error)) => Some(error),
         }
     }
 }

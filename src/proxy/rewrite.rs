@@ -1,4 +1,4 @@
-//! What changes in a head on its way: from the client to the application, and back.
+//! Rewrites request and response heads.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -14,18 +14,22 @@ use crate::model::headers::ops::ResolvedHeaderOps;
 use crate::model::path::{self, InvalidPath};
 use crate::model::route::{PathRewrite, RedirectTarget, Route};
 
-/// The headers of a request as the application is to see them.
+/// Takes the headers of a request and returns those for the upstream.
 ///
-/// What a client says about itself or about its way here never survives: applications believe it.
-pub fn to_upstream(head: &mut request::Parts, introduction: Rc<ForwardingHeaders>) -> EndToEndHeaders {
-    let mut headers = EndToEndHeaders::from_request(std::mem::take(&mut head.headers), introduction);
+/// Client-supplied forwarding headers are removed, because upstreams trust them.
+pub fn to_upstream(head: &mut request::Parts, forwarding: Rc<ForwardingHeaders>) -> EndToEndHeaders {
+    let mut headers = EndToEndHeaders::from_request(std::mem::take(&mut head.headers), forwarding);
     if head.version == Version::HTTP_2 {
         join_cookies(&mut headers);
     }
     headers
 }
 
-/// Path and query as the application is to see them.
+/// Returns path and query for the upstream.
+///
+/// # Errors
+///
+/// If the path cannot be normalised.
 pub fn target(uri: &Uri, route: &Route, target: &PathRewrite) -> Result<PathAndQuery, InvalidPath> {
     let PathRewrite::ReplacePrefix(replacement) = target else { return Ok(origin_form(uri)) };
     let mut text = path::replace_prefix(uri.path(), route.path.text().len(), replacement.path())?;
@@ -36,18 +40,22 @@ pub fn target(uri: &Uri, route: &Route, target: &PathRewrite) -> Result<PathAndQ
     PathAndQuery::from_maybe_shared(Bytes::from(text)).map_err(|_| InvalidPath)
 }
 
-/// Path and query that a redirect leads to.
+/// Returns path and query of a redirect.
+///
+/// # Errors
+///
+/// If the path cannot be normalised, or the result would extend the host name.
 pub fn redirect_target<'a>(
     uri: &'a Uri,
     route: &Route,
     path: &'a RedirectTarget,
 ) -> Result<Cow<'a, str>, InvalidPath> {
     match path {
-        RedirectTarget::Unchanged => Ok(as_it_came(uri)),
+        RedirectTarget::Unchanged => Ok(path_and_query(uri)),
         RedirectTarget::Fixed(fixed) => Ok(fixed.into()),
         RedirectTarget::ReplacePrefix(replacement) => {
             let mut target = path::replace_prefix(uri.path(), route.path.text().len(), replacement)?;
-            // The rest of a path must not become a part of the host's name.
+            // The rest of a path must not become part of the host name.
             if !target.is_empty() && !target.starts_with('/') {
                 return Err(InvalidPath);
             }
@@ -60,48 +68,49 @@ pub fn redirect_target<'a>(
     }
 }
 
-/// Path and query as text. The path of `http://host?a=b` is `/`, though it is not written (RFC 9110 section
-/// 4.2.3).
-fn as_it_came(uri: &Uri) -> Cow<'_, str> {
+/// Returns path and query as text. The empty path of `http://host?a=b` is `/` (RFC 9110 section 4.2.3).
+fn path_and_query(uri: &Uri) -> Cow<'_, str> {
     let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     if target.starts_with('?') { format!("/{target}").into() } else { target.into() }
 }
 
-/// Path and query, as they came.
+/// Returns path and query in origin form, otherwise unchanged.
 pub fn origin_form(uri: &Uri) -> PathAndQuery {
     match uri.path_and_query() {
         Some(target) if !target.as_str().starts_with('?') => target.clone(),
-        _ => as_it_came(uri).parse().unwrap_or_else(|_| PathAndQuery::from_static("/")),
+        _ => path_and_query(uri).parse().unwrap_or_else(|_| PathAndQuery::from_static("/")),
     }
 }
 
-/// The headers of an answer as the client is to see them.
+/// Returns the headers of an upstream response for the client.
 pub fn to_client(headers: HeaderMap, ops: &ResolvedHeaderOps<'_>) -> HeaderMap {
-    let mut headers = EndToEndHeaders::from_message(headers, is_for_proxies);
+    let mut headers = EndToEndHeaders::from_message(headers, is_hidden_from_client);
     headers.apply(ops);
     headers.into_headers()
 }
 
-/// Said to the proxy by the application (nginx hides the same), and the name of its server software.
-fn is_for_proxies(name: &str) -> bool {
+/// Returns whether a response header is removed: instructions to the proxy (nginx hides the same, see
+/// `proxy_hide_header`) and `Server`.
+fn is_hidden_from_client(name: &str) -> bool {
     match name.as_bytes()[0] {
-        b'x' => CONSUMED_X.contains(&name),
+        b'x' => HIDDEN_HEADERS.contains(&name),
         b's' => name == "server",
         _ => false,
     }
 }
 
-/// HTTP/2 clients may split `Cookie`; HTTP/1 wants one line (RFC 9113 section 8.2.3).
+/// Joins the `Cookie` fields that an HTTP/2 client may split; HTTP/1 requires one field (RFC 9113 section 8.2.3).
 fn join_cookies(headers: &mut EndToEndHeaders) {
     if headers.get_all(&header::COOKIE).nth(1).is_none() {
         return;
     }
-    let crumbs: Vec<&[u8]> = headers.get_all(&header::COOKIE).map(HeaderValue::as_bytes).collect();
+    let cookies: Vec<&[u8]> = headers.get_all(&header::COOKIE).map(HeaderValue::as_bytes).collect();
     // Valid values joined by "; " are a valid value.
-    if let Ok(value) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+    if let Ok(value) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
         headers.set(header::COOKIE, value);
     }
 }
 
-const CONSUMED_X: [&str; 6] =
+/// The headers of [`is_hidden_from_client`] that begin with `x`.
+const HIDDEN_HEADERS: [&str; 6] =
     ["x-accel-redirect", "x-accel-expires", "x-accel-limit-rate", "x-accel-buffering", "x-accel-charset", "x-pad"];

@@ -1,8 +1,9 @@
-//! The tunnel: bytes both ways between a client and an application after a 101.
+//! Copies bytes in both directions after a protocol switch.
 //!
-//! One task serves both directions. While nothing flows it owns no buffer: a buffer is lent by the worker
-//! for the moment in which bytes are read and written on, and only what the other side does not take at
-//! once is kept. The end of one direction is passed on as such, and the other goes on until it ends too.
+//! One task serves both directions. An idle tunnel owns no buffer: the worker lends a buffer while bytes are read
+//! and written, and a direction keeps only the bytes that its receiver does not accept at once. When one direction
+//! closes, its receiver is shut down for writing (half-close), and the other direction continues until it closes
+//! too.
 
 pub mod upgrade;
 
@@ -13,72 +14,103 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use crate::downstream::connection::DownstreamConnection;
+use crate::drain::{TaskKind, TaskTracker};
 use crate::net::buffer_pool;
 use crate::net::idle_timer::IdleTimer;
 use crate::telemetry::access_log::TunnelRecord;
+use crate::telemetry::metrics::ConnectionGuard;
+use crate::upstream::connector::UpstreamStream;
 
-/// One end of a tunnel: the stream, and bytes that were read from it together with the handshake.
+/// Upstream end of a tunnel that opens when the 101 is written.
+pub struct PendingTunnel {
+    pub upstream: TunnelEndpoint<UpstreamStream>,
+    /// The tunnel closes after this time without a byte in either direction.
+    pub idle_timeout: Duration,
+}
+
+/// A stream and the bytes already read from it.
 pub struct TunnelEndpoint<S> {
     pub stream: S,
+    /// Bytes read after the head of the upgrade.
     pub early: Bytes,
 }
 
-/// Told about every byte that has been passed on.
+/// Receives the number of bytes copied in each direction.
 pub trait TrafficMeter {
     fn to_client(&mut self, bytes: u64);
-    fn to_application(&mut self, bytes: u64);
+    fn to_upstream(&mut self, bytes: u64);
 }
 
-/// A tunnel that is open.
+/// Bidirectional copy between client and upstream.
 struct Tunnel<C, U, M> {
     client: C,
-    application: U,
-    upwards: HalfDuplex,
-    downwards: HalfDuplex,
-    idle: IdleTimer,
+    upstream: U,
+    to_upstream: HalfDuplex,
+    to_client: HalfDuplex,
+    idle_timer: IdleTimer,
     meter: M,
 }
 
 /// One direction of a tunnel.
 struct HalfDuplex {
     state: HalfDuplexState,
-    /// Read, but not yet taken by the other side.
-    held: Bytes,
-    /// Written, but perhaps still in a TLS buffer.
+    /// Bytes that were read, but not yet accepted by the receiver.
+    pending: Bytes,
+    /// Bytes were written that may still be in a TLS buffer.
     unflushed: bool,
 }
 
+/// Open, closing or closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HalfDuplexState {
     Open,
-    /// The reading side has ended; what is held goes out, then the end itself.
-    Ending,
-    Ended,
+    /// The sender has ended its direction; pending bytes are written, then the receiver is shut down for writing.
+    Closing,
+    Closed,
 }
 
-/// How a tunnel ends that does not break.
+/// Both directions closed, or idle timeout.
 enum TunnelClose {
-    BothEnded,
-    /// Nothing has flowed for as long as it may.
-    Idle,
+    BothClosed,
+    IdleTimeout,
 }
 
-/// What became of bytes that were to be passed on.
+/// Bytes accepted, or the writer is closed.
 enum WriteOutcome {
-    Taken,
-    /// The writing side takes no more.
-    Refused,
+    Accepted,
+    /// The receiver accepts no more bytes.
+    Closed,
 }
 
-/// Passes bytes until both directions have ended, one breaks, or nothing flows for `idle_timeout`.
+impl PendingTunnel {
+    /// Starts the tunnel as a task when the 101 is written. `guard` counts the tunnel until it closes.
+    pub(super) fn open_on_upgrade(
+        self,
+        client: &DownstreamConnection,
+        record: TunnelRecord,
+        guard: Option<ConnectionGuard>,
+        drain: TaskTracker,
+    ) {
+        client.on_upgrade(Box::new(move |mut stream, early| {
+            stream.set_tunnel_mode();
+            let client = TunnelEndpoint { stream, early };
+            let tunnel = copy_bidirectional(client, self.upstream, self.idle_timeout, record);
+            drain.spawn(TaskKind::Tunnel, tunnel.map(move |()| drop(guard)));
+        }));
+    }
+}
+
+/// Copies bytes until both directions close, one fails, or no byte is copied for `idle_timeout`.
 ///
-/// The future is what an idle tunnel costs, so it holds everything once: it is made of the open tunnel, not
-/// of the arguments, and the goodbye that few tunnels need is allocated when it is said.
+/// The size of the future is the memory of an idle tunnel, so it stores each part once: it consists of the open
+/// tunnel and not of the arguments, and the rarely needed future of an orderly close is allocated when it runs.
 pub fn copy_bidirectional<C, U>(
     client: TunnelEndpoint<C>,
-    application: TunnelEndpoint<U>,
+    upstream: TunnelEndpoint<U>,
     idle_timeout: Duration,
     meter: impl TrafficMeter,
 ) -> impl Future<Output = ()>
@@ -88,17 +120,17 @@ where
 {
     let mut tunnel = Tunnel {
         client: client.stream,
-        application: application.stream,
-        upwards: HalfDuplex::starting_with(client.early),
-        downwards: HalfDuplex::starting_with(application.early),
-        idle: IdleTimer::new(idle_timeout),
+        upstream: upstream.stream,
+        to_upstream: HalfDuplex::with_pending(client.early),
+        to_client: HalfDuplex::with_pending(upstream.early),
+        idle_timer: IdleTimer::new(idle_timeout),
         meter,
     };
     async move {
         match poll_fn(|cx| tunnel.poll(cx, idle_timeout)).await {
-            Ok(TunnelClose::BothEnded) => {}
-            Ok(TunnelClose::Idle) => Box::pin(tunnel.close_both()).await,
-            Err(error) => tracing::debug!("a tunnel broke: {error}"),
+            Ok(TunnelClose::BothClosed) => {}
+            Ok(TunnelClose::IdleTimeout) => Box::pin(tunnel.close_both()).await,
+            Err(error) => tracing::debug!(%error, "tunnel: aborted"),
         }
     }
 }
@@ -109,91 +141,93 @@ where
     U: AsyncRead + AsyncWrite + Unpin,
     M: TrafficMeter,
 {
+    /// Copies what can be copied now in both directions, and restarts the idle timer if a byte was copied.
     fn poll(&mut self, cx: &mut Context<'_>, idle_timeout: Duration) -> Poll<io::Result<TunnelClose>> {
         let was_half_closed = self.is_half_closed();
         let mut up = 0;
         let mut down = 0;
-        let upwards = self.upwards.poll(cx, &mut self.client, &mut self.application, &mut up);
-        let downwards = self.downwards.poll(cx, &mut self.application, &mut self.client, &mut down);
+        let to_upstream = self.to_upstream.poll(cx, &mut self.client, &mut self.upstream, &mut up);
+        let to_client = self.to_client.poll(cx, &mut self.upstream, &mut self.client, &mut down);
         if up + down > 0 {
-            self.meter.to_application(up);
+            self.meter.to_upstream(up);
             self.meter.to_client(down);
-            self.idle.reset();
+            self.idle_timer.reset();
         }
-        if let (Poll::Ready(()), Poll::Ready(())) = (upwards?, downwards?) {
-            return Poll::Ready(Ok(TunnelClose::BothEnded));
+        if let (Poll::Ready(()), Poll::Ready(())) = (to_upstream?, to_client?) {
+            return Poll::Ready(Ok(TunnelClose::BothClosed));
         }
         if self.is_half_closed() && !was_half_closed {
-            self.idle.restart(idle_timeout.min(HALF_CLOSED_TIMEOUT));
+            self.idle_timer.restart(idle_timeout.min(HALF_CLOSED_TIMEOUT));
         }
-        self.idle.poll_expired(cx).map(|()| Ok(TunnelClose::Idle))
+        self.idle_timer.poll_expired(cx).map(|()| Ok(TunnelClose::IdleTimeout))
     }
 
     fn is_half_closed(&self) -> bool {
-        (self.upwards.state == HalfDuplexState::Ended) != (self.downwards.state == HalfDuplexState::Ended)
+        (self.to_upstream.state == HalfDuplexState::Closed) != (self.to_client.state == HalfDuplexState::Closed)
     }
 
-    /// Says goodbye to both sides, and waits only a moment for either.
+    /// Shuts down both streams (`close_notify`, FIN) within [`CLOSE_TIMEOUT`].
     async fn close_both(&mut self) {
-        let goodbye = async {
+        let close = async {
             let _ = self.client.shutdown().await;
-            let _ = self.application.shutdown().await;
+            let _ = self.upstream.shutdown().await;
         };
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, close).await;
     }
 }
 
 impl HalfDuplex {
-    fn starting_with(early: Bytes) -> HalfDuplex {
-        // Even an empty slice keeps the buffer alive that it was cut from: 8 KiB of hyper's, for hours.
+    fn with_pending(early: Bytes) -> HalfDuplex {
+        // An empty slice would keep the read buffer alive that it was split from: 8 KiB, for hours.
         let early = if early.is_empty() { Bytes::new() } else { early };
-        HalfDuplex { state: HalfDuplexState::Open, held: early, unflushed: false }
+        HalfDuplex { state: HalfDuplexState::Open, pending: early, unflushed: false }
     }
 
-    /// Moves what can be moved now, adding to `moved` what the other side took. Ready when this direction
-    /// has ended; an error means that the reading side is dead.
+    /// Copies what can be copied now, and adds the bytes that the receiver accepts to `copied`. Ready when this
+    /// direction has closed; an error means that the sender's stream has failed.
     fn poll<R, W>(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut R,
         to: &mut W,
-        moved: &mut u64,
+        copied: &mut u64,
     ) -> Poll<io::Result<()>>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        while self.state != HalfDuplexState::Ended {
+        while self.state != HalfDuplexState::Closed {
             let step = match self.state {
-                _ if !self.held.is_empty() => self.poll_write_held(cx, to, moved),
-                HalfDuplexState::Open => match self.poll_copy(cx, from, to, moved)? {
+                _ if !self.pending.is_empty() => self.poll_write_pending(cx, to, copied),
+                HalfDuplexState::Open => match self.poll_copy(cx, from, to, copied)? {
                     Poll::Ready(written) => Poll::Ready(written),
                     Poll::Pending => {
                         ready!(self.poll_flush(cx, to));
                         return Poll::Pending;
                     }
                 },
-                HalfDuplexState::Ending | HalfDuplexState::Ended => {
-                    // A side that is gone already needs no goodbye.
+                HalfDuplexState::Closing | HalfDuplexState::Closed => {
+                    // An error means that the receiver has already closed.
                     let _ = ready!(Pin::new(&mut *to).poll_shutdown(cx));
-                    Poll::Ready(WriteOutcome::Refused)
+                    Poll::Ready(WriteOutcome::Closed)
                 }
             };
-            if let WriteOutcome::Refused = ready!(step) {
-                // What the other direction brings is still worth delivering.
-                (self.state, self.held) = (HalfDuplexState::Ended, Bytes::new());
+            if let WriteOutcome::Closed = ready!(step) {
+                // Not an error: the receiver may still send bytes in the other direction.
+                (self.state, self.pending) = (HalfDuplexState::Closed, Bytes::new());
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Reads once and writes on. What is not taken is held. The error is the reading side's.
+    /// Reads once and writes the bytes to the other side. Bytes that the receiver does not accept become pending.
+    /// An error is that of the sender's stream.
     fn poll_copy<R, W>(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut R,
         to: &mut W,
-        moved: &mut u64,
+        copied: &mut u64,
     ) -> io::Result<Poll<WriteOutcome>>
     where
         R: AsyncRead + Unpin,
@@ -203,47 +237,47 @@ impl HalfDuplex {
         let mut arrived = ReadBuf::new(&mut lent);
         match Pin::new(from).poll_read(cx, &mut arrived) {
             Poll::Pending => return Ok(Poll::Pending),
-            // A TLS peer that leaves without saying so (close_notify) has left all the same.
+            // A TLS peer that closes without `close_notify` has closed too.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             Poll::Ready(result) => result?,
         }
         let mut rest = arrived.filled();
         if rest.is_empty() {
-            self.state = HalfDuplexState::Ending;
-            return Ok(Poll::Ready(WriteOutcome::Taken));
+            self.state = HalfDuplexState::Closing;
+            return Ok(Poll::Ready(WriteOutcome::Accepted));
         }
         self.unflushed = true;
         while !rest.is_empty() {
             match Pin::new(&mut *to).poll_write(cx, rest) {
-                Poll::Ready(Ok(taken @ 1..)) => {
-                    *moved += taken as u64;
-                    rest = &rest[taken..];
+                Poll::Ready(Ok(written @ 1..)) => {
+                    *copied += written as u64;
+                    rest = &rest[written..];
                 }
-                Poll::Ready(_) => return Ok(Poll::Ready(WriteOutcome::Refused)),
+                Poll::Ready(_) => return Ok(Poll::Ready(WriteOutcome::Closed)),
                 Poll::Pending => {
-                    self.held = Bytes::copy_from_slice(rest);
+                    self.pending = Bytes::copy_from_slice(rest);
                     break;
                 }
             }
         }
-        Ok(Poll::Ready(WriteOutcome::Taken))
+        Ok(Poll::Ready(WriteOutcome::Accepted))
     }
 
-    fn poll_write_held<W>(&mut self, cx: &mut Context<'_>, to: &mut W, moved: &mut u64) -> Poll<WriteOutcome>
+    fn poll_write_pending<W>(&mut self, cx: &mut Context<'_>, to: &mut W, copied: &mut u64) -> Poll<WriteOutcome>
     where
         W: AsyncWrite + Unpin,
     {
         self.unflushed = true;
-        let Ok(taken @ 1..) = ready!(Pin::new(to).poll_write(cx, &self.held)) else {
-            return Poll::Ready(WriteOutcome::Refused);
+        let Ok(written @ 1..) = ready!(Pin::new(to).poll_write(cx, &self.pending)) else {
+            return Poll::Ready(WriteOutcome::Closed);
         };
-        *moved += taken as u64;
-        self.held.advance(taken);
-        if self.held.is_empty() {
-            // An empty slice would keep the whole memory it was cut from.
-            self.held = Bytes::new();
+        *copied += written as u64;
+        self.pending.advance(written);
+        if self.pending.is_empty() {
+            // An empty slice would keep the buffer alive that it was split from.
+            self.pending = Bytes::new();
         }
-        Poll::Ready(WriteOutcome::Taken)
+        Poll::Ready(WriteOutcome::Accepted)
     }
 
     fn poll_flush<W>(&mut self, cx: &mut Context<'_>, to: &mut W) -> Poll<()>
@@ -251,7 +285,7 @@ impl HalfDuplex {
         W: AsyncWrite + Unpin,
     {
         if self.unflushed {
-            // An error shows again at the next write or read.
+            // The next read or write returns the error again.
             let _ = ready!(Pin::new(to).poll_flush(cx));
             self.unflushed = false;
         }
@@ -259,10 +293,10 @@ impl HalfDuplex {
     }
 }
 
-/// How long the second direction may be silent once the first has ended.
+/// Idle timeout of a tunnel with one closed direction, unless the configured one is shorter.
 const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What closing an idle tunnel may take.
+/// Time limit for shutting down both streams of an idle tunnel.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl TrafficMeter for TunnelRecord {
@@ -270,7 +304,7 @@ impl TrafficMeter for TunnelRecord {
         self.sent(bytes);
     }
 
-    fn to_application(&mut self, bytes: u64) {
+    fn to_upstream(&mut self, bytes: u64) {
         self.received(bytes);
     }
 }

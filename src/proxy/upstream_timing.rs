@@ -1,4 +1,4 @@
-//! Notes how asking an application goes, where the format of a log wants to know.
+//! Records upstream timing for a custom log format.
 
 use super::error;
 use crate::model::upstream::UpstreamAddress;
@@ -9,31 +9,33 @@ use crate::upstream::request::UpstreamRequest;
 use crate::upstream::response::UpstreamResponse;
 use crate::upstream::response_body::UpstreamBody;
 
-/// The notes of a request that is being passed on.
+/// Records upstream timing for a custom log format, from the start of a forwarded request to its response head.
 pub struct UpstreamLogScope<'a> {
-    notes: &'a mut CustomRecord,
-    pub attempt: ConnectTiming,
+    record: &'a mut CustomRecord,
+    pub timing: ConnectTiming,
 }
 
 impl<'a> UpstreamLogScope<'a> {
+    /// Records the start of a request to an upstream.
     pub fn begin(
-        notes: &'a mut CustomRecord,
+        record: &'a mut CustomRecord,
         address: &UpstreamAddress,
         request: &UpstreamRequest,
     ) -> UpstreamLogScope<'a> {
-        let watch = request.upload_progress();
-        notes.upstream_started(address, Box::new(move || watch.uploaded()));
-        UpstreamLogScope { notes, attempt: ConnectTiming::default() }
+        let upload = request.upload_progress();
+        record.upstream_started(address, Box::new(move || upload.uploaded()));
+        UpstreamLogScope { record, timing: ConnectTiming::default() }
     }
 
-    pub fn end(self, answer: &Result<UpstreamResponse<UpstreamBody>, UpstreamError>) {
-        self.notes.upstream_connected(self.attempt.connected_in());
-        match answer {
+    /// Records the response head or the error.
+    pub fn end(self, result: &Result<UpstreamResponse<UpstreamBody>, UpstreamError>) {
+        self.record.upstream_connected(self.timing.connected_in());
+        match result {
             Ok(UpstreamResponse::Response(response)) => {
-                self.notes.upstream_responded(response.status(), response.headers())
+                self.record.upstream_responded(response.status(), response.headers())
             }
-            Ok(UpstreamResponse::Upgraded(head, ..)) => self.notes.upstream_responded(head.status, &head.headers),
-            Err(error) => self.notes.upstream_failed(error::upstream_status(error)),
+            Ok(UpstreamResponse::Upgraded(head, ..)) => self.record.upstream_responded(head.status, &head.headers),
+            Err(error) => self.record.upstream_failed(error::upstream_status(error)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What nginx's variables stand for in a request.
+//! Values of nginx variables for a request.
 
 mod append;
 mod request;
@@ -19,14 +19,14 @@ use crate::model::{HostId, Model, VirtualHost};
 use crate::telemetry::access_log::{clock, line};
 use append::{write, write_value};
 
-/// A request as it came, and what is around it. Borrowed for the moment in which templates are rendered.
+/// Provides the values of request variables. Exists only while templates are rendered.
 pub struct RequestVariables<'a> {
     pub model: &'a Model,
     pub client: &'a DownstreamConnection,
-    /// Who asks, as the host is told it.
+    /// The client by the host's rules (nginx `real_ip_*`).
     pub client_address: SocketAddr,
     pub head: &'a http::request::Parts,
-    /// The host that answers; `None` if there is none on the whole listener.
+    /// The host that responds; `None` if the listener has no host.
     pub host: Option<HostId>,
     pub id: &'a RequestId,
 }
@@ -34,7 +34,7 @@ pub struct RequestVariables<'a> {
 impl VariableSource<RequestVariable> for RequestVariables<'_> {
     fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
         match variable {
-            RequestVariable::Named(fact) => self.append_fact(*fact, out),
+            RequestVariable::Named(fact) => self.append_named(*fact, out),
             RequestVariable::Time(clock) => {
                 clock::append(*clock, out);
                 VariablePresence::Present
@@ -50,10 +50,11 @@ impl VariableSource<RequestVariable> for RequestVariables<'_> {
 }
 
 impl RequestVariables<'_> {
-    fn append_fact(&self, fact: NamedRequestVariable, out: &mut Vec<u8>) -> VariablePresence {
+    /// Appends the value of a variable without a parameter.
+    fn append_named(&self, variable: NamedRequestVariable, out: &mut Vec<u8>) -> VariablePresence {
         use NamedRequestVariable as F;
         let (client, head) = (self.client, self.head);
-        match fact {
+        match variable {
             F::RemoteAddr => write(out, self.client_address.ip()),
             F::RemotePort => port(out, self.client_address),
             F::RealipRemoteAddr => write(out, client.peer.address.ip()),
@@ -87,7 +88,7 @@ impl RequestVariables<'_> {
             F::Hostname => write_value(out, Some(hostname())),
             F::Pid => write(out, std::process::id()),
             F::NginxVersion => write_value(out, Some(env!("CARGO_PKG_VERSION"))),
-            // Requests are read one after the other, and answers go as fast as the client takes them.
+            // Pipelined requests are read one at a time, and responses have no rate limit.
             F::Pipe => write_value(out, Some(".")),
             F::LimitRate => write_value(out, Some("0")),
             F::Request
@@ -98,7 +99,7 @@ impl RequestVariables<'_> {
             | F::Uri
             | F::Args
             | F::IsArgs
-            | F::ConnectionUpgrade => request::append_fact(head, fact, out),
+            | F::ConnectionUpgrade => request::append_named(head, variable, out),
             F::SslProtocol
             | F::SslCipher
             | F::SslCurve
@@ -111,11 +112,11 @@ impl RequestVariables<'_> {
             | F::SslClientFingerprint
             | F::SslClientCert
             | F::SslClientRawCert
-            | F::SslClientEscapedCert => tls::append_fact(&client.security, fact, out),
+            | F::SslClientEscapedCert => tls::append_named(&client.security, variable, out),
         }
     }
 
-    /// The name without its port, in lower case; the host's own where the request names none.
+    /// Appends `$host`: the requested name without its port, in lower case, or else the name of the virtual host.
     fn host(&self, out: &mut Vec<u8>) -> VariablePresence {
         match request::host_name(self.head) {
             Some(name) => write_value(out, Some(name.as_bytes())),
@@ -123,13 +124,14 @@ impl RequestVariables<'_> {
         }
     }
 
-    /// The host's own name, with the port that it listens on if clients have to name it.
+    /// Appends the name of the virtual host, with the port unless it is the default of the scheme.
     fn default_authority(&self, out: &mut Vec<u8>) -> VariablePresence {
         let presence = write_value(out, self.server_name().map(HostName::as_str));
         let port = self.model.listeners[self.client.listener].address.port();
         if port == if self.is_tls() { 443 } else { 80 } { presence } else { write(out, format_args!(":{port}")) }
     }
 
+    /// Appends `$server_addr`: the local address of the connection, or else that of the listener.
     fn local_address(&self, out: &mut Vec<u8>) -> VariablePresence {
         match self.client.local {
             Some(address) => write(out, address),
@@ -137,6 +139,7 @@ impl RequestVariables<'_> {
         }
     }
 
+    /// Returns the first name of the virtual host.
     fn server_name(&self) -> Option<&HostName> {
         let host: &VirtualHost = self.model.host(self.host?);
         host.names.first().map(|name| name.name())
@@ -147,12 +150,12 @@ impl RequestVariables<'_> {
     }
 }
 
-/// A port that nobody has said is empty.
+/// Appends a port. Port 0 means unknown and is empty: a forwarded address may have no port.
 fn port(out: &mut Vec<u8>, address: SocketAddr) -> VariablePresence {
     if address.port() == 0 { VariablePresence::Present } else { write(out, address.port()) }
 }
 
-/// The name of this machine, asked for once.
+/// Returns the host name of the machine in lower case, read once.
 fn hostname() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Which host a request is for, whether its connection may reach it, and who asks there.
+//! Selects the virtual host of a request and checks it against the TLS connection.
 
 use std::cell::OnceCell;
 use std::net::SocketAddr;
@@ -15,27 +15,29 @@ use crate::model::headers::forwarding::ForwardingHeaders;
 use crate::model::host::ParsedAuthority;
 use crate::model::{HostId, HostSecurity};
 
-/// A client connection, and whom its first request was for. Nearly always that is whom all others are for.
+/// A connection with the virtual host and forwarding headers of its first request, which nearly always are those of
+/// all its requests.
 pub(super) struct ConnectionContext {
     pub(super) client: Rc<DownstreamConnection>,
-    first: OnceCell<SelectedHost>,
-    introduction: OnceCell<Rc<ForwardingHeaders>>,
+    first_host: OnceCell<SelectedHost>,
+    first_forwarding: OnceCell<Rc<ForwardingHeaders>>,
 }
 
-/// Whom a request is for.
+/// The virtual host of a request and its `Host` value.
 #[derive(Clone)]
 pub(super) struct SelectedHost {
     pub(super) host: HostId,
-    /// `Host` for the application, as the client wrote it.
+    /// `Host` for the upstream, as the client sent it.
     pub(super) header: HeaderValue,
 }
 
 impl ConnectionContext {
-    pub(super) fn of(client: Rc<DownstreamConnection>) -> ConnectionContext {
-        ConnectionContext { client, first: OnceCell::new(), introduction: OnceCell::new() }
+    /// Creates the context of a new connection.
+    pub(super) fn new(client: Rc<DownstreamConnection>) -> ConnectionContext {
+        ConnectionContext { client, first_host: OnceCell::new(), first_forwarding: OnceCell::new() }
     }
 
-    /// How the client of a request is introduced to applications. That of the first request is kept.
+    /// Returns the forwarding headers of a request. Those of the first request are cached.
     pub(super) fn forwarding_headers(
         &self,
         host: HeaderValue,
@@ -43,36 +45,43 @@ impl ConnectionContext {
         security: HostSecurity,
     ) -> Rc<ForwardingHeaders> {
         let client = self.client.peer.forwarded_for(client);
-        match self.introduction.get() {
+        match self.first_forwarding.get() {
             Some(first) if first.matches(&host, &client, security) => first.clone(),
             _ => {
-                let introduction = Rc::new(ForwardingHeaders::new(host, client, security));
-                let _ = self.introduction.set(introduction.clone());
-                introduction
+                let forwarding = Rc::new(ForwardingHeaders::new(host, client, security));
+                let _ = self.first_forwarding.set(forwarding.clone());
+                forwarding
             }
         }
     }
 }
 
-/// Whom a request is for. What the first request of a connection was told is told to all that name the same:
-/// the answer depends on the connection and the name alone.
+/// Selects the virtual host of a request. The result for the first request is cached, because it depends only on
+/// the connection and the host name.
+///
+/// # Errors
+///
+/// If the host is invalid, is not served on this connection, or requires a client certificate.
 pub(super) fn select_host(
     snapshot: &Snapshot,
-    visit: &ConnectionContext,
+    connection: &ConnectionContext,
     head: &request::Parts,
 ) -> Result<SelectedHost, ProxyError> {
-    let RequestedHost::Named(text) = RequestedHost::of(head)? else { return default_host(snapshot, &visit.client) };
-    match visit.first.get() {
+    let RequestedHost::Named(text) = RequestedHost::from_head(head)? else {
+        return default_host(snapshot, &connection.client);
+    };
+    match connection.first_host.get() {
         Some(first) if first.header == *text => Ok(first.clone()),
         _ => {
-            let found = look_up(snapshot, &visit.client, text)?;
-            // Only the first is kept; so a connection for two hosts does not pay for each change.
-            let _ = visit.first.set(found.clone());
-            Ok(found)
+            let selected = look_up(snapshot, &connection.client, text)?;
+            // Only the first host is cached, so a connection for two hosts does not replace the entry each time.
+            let _ = connection.first_host.set(selected.clone());
+            Ok(selected)
         }
     }
 }
 
+/// Selects the virtual host by name, or else the default host of the listener.
 fn look_up(snapshot: &Snapshot, client: &DownstreamConnection, text: &str) -> Result<SelectedHost, ProxyError> {
     let hosts = &snapshot.model.listeners[client.listener].hosts;
     let name = ParsedAuthority::parse(text).map_err(|_| ProxyError::BadHost)?.host;
@@ -82,7 +91,7 @@ fn look_up(snapshot: &Snapshot, client: &DownstreamConnection, text: &str) -> Re
     Ok(SelectedHost { host, header })
 }
 
-/// The host for requests that name none.
+/// Selects the default host of the listener, for a request that names no host.
 fn default_host(snapshot: &Snapshot, client: &DownstreamConnection) -> Result<SelectedHost, ProxyError> {
     let host = snapshot.model.listeners[client.listener].hosts.default.ok_or(ProxyError::BadHost)?;
     check_tls_settings(snapshot, client, host)?;
@@ -91,30 +100,32 @@ fn default_host(snapshot: &Snapshot, client: &DownstreamConnection) -> Result<Se
     Ok(SelectedHost { host, header })
 }
 
-/// A connection was opened for one name, on the terms of its host. Requests for another host are served
-/// only if that protects them as well and the same certificate covers both, as browsers that reuse
-/// connections rely on (RFC 9113 section 9.1.1); else a client could go around a host's own TLS terms.
-/// Old clients name nothing; what they were shown was for them to judge.
+/// Rejects a request whose host needs stricter TLS settings than the connection has (421).
+///
+/// The handshake used the TLS settings of the host in SNI. A request for another host is accepted only if the
+/// connection's settings are at least as strict and the same certificate covers both names, on which browsers rely
+/// when they reuse a connection (RFC 9113 section 9.1.1). Otherwise a client could bypass the TLS settings of a
+/// host. A client without SNI has accepted the certificate of the default host, so certificates are not compared.
 fn check_tls_settings(snapshot: &Snapshot, client: &DownstreamConnection, host: HostId) -> Result<(), ProxyError> {
-    let DownstreamSecurity::Tls { server_name, settings: terms, client, .. } = &client.security else {
+    let DownstreamSecurity::Tls { server_name, settings: used_id, client, .. } = &client.security else {
         return Ok(());
     };
-    let HostSecurity::Tls(wanted) = snapshot.model.host(host).security else { return Ok(()) };
-    let wanted_terms = snapshot.model.tls_settings(wanted);
-    if *terms != wanted {
-        let terms = snapshot.model.tls_settings(*terms);
-        let is_certified = server_name.is_none() || terms.certificates == wanted_terms.certificates;
-        if !is_certified || !terms.is_at_least_as_strict_as(wanted_terms) {
+    let HostSecurity::Tls(required_id) = snapshot.model.host(host).security else { return Ok(()) };
+    let required = snapshot.model.tls_settings(required_id);
+    if *used_id != required_id {
+        let used = snapshot.model.tls_settings(*used_id);
+        let is_covered = server_name.is_none() || used.certificates == required.certificates;
+        if !is_covered || !used.is_at_least_as_strict_as(required) {
             return Err(ProxyError::Misdirected);
         }
     }
-    if wanted_terms.requires_client_certificate() && client.is_none() {
+    if required.requires_client_certificate() && client.is_none() {
         return Err(ProxyError::NoClientCertificate);
     }
     Ok(())
 }
 
-/// Who asks, by the rules of the host that answers.
+/// Returns the client address by the rules of the host, or the socket peer without a host.
 pub(super) fn client_address(
     snapshot: &Snapshot,
     client: &DownstreamConnection,
@@ -122,6 +133,6 @@ pub(super) fn client_address(
     head: &request::Parts,
 ) -> SocketAddr {
     let peer = &client.peer;
-    let rules = host.map(|host| &snapshot.model.host(host).client_address);
-    rules.map_or(peer.address, |rules| rules.resolve(peer.address, peer.proxied, &head.headers))
+    let policy = host.map(|host| &snapshot.model.host(host).client_address);
+    policy.map_or(peer.address, |policy| policy.resolve(peer.address, peer.proxied, &head.headers))
 }

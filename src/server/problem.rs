@@ -1,4 +1,4 @@
-//! What can keep a configuration from being served, in words for whoever has to mend it.
+//! Errors and warnings found while preparing the server.
 
 use std::fmt;
 use std::io;
@@ -9,13 +9,14 @@ use crate::model::LogTarget;
 use crate::tls::files::file_error::FileError;
 use crate::tls::store::credential_problem::{CredentialProblem, ExpiryNotice};
 
-/// Something that keeps a configuration from being served, or its clients from being content.
+/// An error or warning that concerns the environment of the server.
 #[derive(Debug)]
 pub enum StartupProblem {
+    /// A certificate, key or CA file is unusable.
     File(FileError),
-    /// Nothing is wrong yet, but will be.
+    /// A credential expires soon. A warning.
     ExpiresSoon(Box<ExpiryNotice>),
-    /// What keeps certificates from being obtained. Those that are there serve on.
+    /// ACME cannot issue certificates. Existing certificates stay in use.
     AcmePrecondition(FileError),
     Tls(rustls::Error),
     Bind {
@@ -35,8 +36,8 @@ pub enum StartupProblem {
 }
 
 impl From<CredentialProblem> for StartupProblem {
-    fn from(problem: CredentialProblem) -> StartupProblem {
-        match problem {
+    fn from(objection: CredentialProblem) -> StartupProblem {
+        match objection {
             CredentialProblem::File(problem) => StartupProblem::File(problem),
             CredentialProblem::ExpiresSoon(notice) => StartupProblem::ExpiresSoon(notice),
         }
@@ -47,23 +48,23 @@ impl fmt::Display for StartupProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartupProblem::File(problem) | StartupProblem::AcmePrecondition(problem) => problem.fmt(f),
-            StartupProblem::ExpiresSoon(ending) => ending.fmt(f),
-            StartupProblem::Tls(error) => write!(f, "TLS cannot be set up: {error}"),
+            StartupProblem::ExpiresSoon(notice) => notice.fmt(f),
+            StartupProblem::Tls(error) => write!(f, "cannot build the TLS configuration: {error}"),
             StartupProblem::Bind { address, error } => {
-                write!(f, "cannot listen on {address}: {error}; {}", bind_advice(*address, error))
+                write!(f, "cannot bind {address}: {error}; {}", bind_advice(*address, error))
             }
             StartupProblem::Log { target: LogTarget::File(path), error } => {
-                write!(f, "{}: cannot write the access log: {error}; create its directory, ", path.display())?;
-                f.write_str("or name another file as access_log, in a gitlab.rb another log_directory")
+                write!(f, "cannot open the access log {}: {error}; create its directory, ", path.display())?;
+                f.write_str("or set another file in `access_log` (gitlab.rb: `log_directory`)")
             }
-            StartupProblem::Log { error, .. } => write!(f, "cannot write the access log: {error}"),
+            StartupProblem::Log { error, .. } => write!(f, "cannot open the access log: {error}"),
             StartupProblem::LogDirectory(path) => {
-                write!(f, "{}: this directory for access logs does not exist; create it, ", path.display())?;
-                f.write_str("or name another place as access_log, in a gitlab.rb as log_directory")
+                write!(f, "the access log directory {} does not exist; create it, ", path.display())?;
+                f.write_str("or set another path in `access_log` (gitlab.rb: `log_directory`)")
             }
             StartupProblem::User { name, why } => {
-                write!(f, "cannot serve as user `{name}`: {why}; name an existing account as process.user, ")?;
-                f.write_str("in a gitlab.rb as web_server['username']")
+                write!(f, "cannot switch to user `{name}`: {why}; set an existing account in `process.user` ")?;
+                f.write_str("(gitlab.rb: `web_server['username']`)")
             }
             StartupProblem::Start(error) => write!(f, "cannot start: {error}"),
         }
@@ -72,16 +73,17 @@ impl fmt::Display for StartupProblem {
 
 impl std::error::Error for StartupProblem {}
 
+/// Returns what an operator can do about a failed bind.
 fn bind_advice(address: SocketAddr, error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program listens there, perhaps another `gatepost serve`. If it is the bundled nginx, set nginx['enable'] = false in \
-             gitlab.rb and run `gitlab-ctl reconfigure`"
+            "another program uses the address, perhaps another `gatepost serve`. \
+             For the bundled nginx, set nginx['enable'] = false in gitlab.rb and run `gitlab-ctl reconfigure`"
         }
         io::ErrorKind::PermissionDenied if address.port() < 1024 => {
             "ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE"
         }
-        io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
-        _ => "see that the address is one of this machine's",
+        io::ErrorKind::AddrNotAvailable => "the address is not assigned to this machine",
+        _ => "check that the address is assigned to this machine",
     }
 }

@@ -1,7 +1,6 @@
-//! One worker: a thread with its own runtime, listening sockets, pools and counters.
+//! One worker thread: runtime, accept loops, pools, counters.
 //!
-//! A connection never leaves the worker that accepted it, so nothing on the way of a request is shared
-//! with another thread.
+//! A connection stays on the worker that accepted it, so no data of a request is shared between threads.
 
 use std::io;
 use std::net::TcpListener;
@@ -23,7 +22,7 @@ use crate::telemetry::access_log::writer::LogSender;
 use crate::telemetry::metrics::WorkerMetrics;
 use crate::tls::server::sni::{CurrentSniResolver, SniResolver, SniResolvers};
 
-/// All that one worker needs to start.
+/// Inputs of a worker thread.
 pub(crate) struct WorkerConfig {
     pub(crate) shared: SharedSnapshot,
     pub(crate) sockets: Vec<BoundListener>,
@@ -31,97 +30,108 @@ pub(crate) struct WorkerConfig {
     pub(crate) metrics: Option<WorkerMetrics>,
 }
 
-/// A bound socket, and how it speaks.
+/// A bound socket and its listener settings.
 pub(crate) struct BoundListener {
-    /// The position of the listener in the model.
+    /// Index of the listener in the model.
     pub(crate) listener: usize,
     pub(crate) socket: TcpListener,
     pub(crate) preamble: ProxyProtocolMode,
     pub(crate) tls: Option<Arc<SniResolver>>,
 }
 
-/// Tells a worker what to do.
+/// Sends commands to a worker.
 #[derive(Clone)]
 pub(crate) struct WorkerHandle(UnboundedSender<WorkerCommand>);
 
+/// Stop, cancel, or replace the TLS configuration.
 enum WorkerCommand {
     Stop,
     Cancel,
-    Renew(SniResolvers),
+    SetTls(SniResolvers),
 }
 
 impl WorkerHandle {
-    /// Accept nothing more, finish what runs, end.
+    /// Starts a graceful shutdown: the worker closes its listeners, and ends after running exchanges and tunnels
+    /// finish or `shutdown_timeout` expires.
     pub(crate) fn stop(&self) {
-        // A worker that is gone has stopped already.
+        // Sending fails only if the worker has already ended.
         let _ = self.0.send(WorkerCommand::Stop);
     }
 
-    /// Let handshakes to come use other certificates.
-    pub(crate) fn set_tls(&self, doors: SniResolvers) {
-        let _ = self.0.send(WorkerCommand::Renew(doors));
+    /// Replaces the TLS configurations for new handshakes.
+    pub(crate) fn set_tls(&self, resolvers: SniResolvers) {
+        let _ = self.0.send(WorkerCommand::SetTls(resolvers));
     }
 
-    /// After a stop: wait no longer.
+    /// Ends a graceful shutdown immediately: running connections and tunnels are aborted.
     pub(crate) fn cancel(&self) {
         let _ = self.0.send(WorkerCommand::Cancel);
     }
 }
 
-/// Starts a worker. When it has ended it sends what it had to cut to `reports`.
+/// Starts a worker thread. When it ends, it sends the counts of aborted tasks to `reports`.
+///
+/// # Errors
+///
+/// If the thread cannot be created.
 pub(crate) fn start(
     position: usize,
-    plan: WorkerConfig,
+    config: WorkerConfig,
     reports: UnboundedSender<TaskCounts>,
 ) -> io::Result<WorkerHandle> {
-    let (sender, orders) = unbounded_channel();
+    let (sender, commands) = unbounded_channel();
     std::thread::Builder::new().name(format!("worker-{position}")).spawn(move || {
         match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
             Ok(runtime) => {
-                let cut = runtime.block_on(run(plan, orders));
-                // This ends what was cut, before that is reported; but a thread that hangs in a file or in a
-                // name's lookup is not waited for.
+                let aborted = runtime.block_on(run(config, commands));
+                // Drops the aborted tasks before their number is reported, and does not wait for blocking threads,
+                // which may be blocked by a file read or a name lookup.
                 runtime.shutdown_background();
-                let _ = reports.send(cut);
+                let _ = reports.send(aborted);
             }
-            Err(error) => tracing::error!("a worker cannot start: {error}"),
+            Err(error) => tracing::error!("worker {position}: cannot create its runtime: {error}"),
         }
     })?;
     Ok(WorkerHandle(sender))
 }
 
-async fn run(plan: WorkerConfig, mut orders: UnboundedReceiver<WorkerCommand>) -> TaskCounts {
-    let grace = plan.shared.model.process.shutdown_timeout;
+/// Accepts and serves connections until a stop command, then drains. Returns the counts of aborted tasks.
+async fn run(config: WorkerConfig, mut commands: UnboundedReceiver<WorkerCommand>) -> TaskCounts {
+    let shutdown_timeout = config.shared.model.process.shutdown_timeout;
     let drain = TaskTracker::new();
-    let proxy = Rc::new(Proxy::new(plan.shared, &plan.logs, plan.metrics, drain.clone()));
-    let mut running: Vec<JoinHandle<()>> = Vec::new();
+    let proxy = Rc::new(Proxy::new(config.shared, &config.logs, config.metrics, drain.clone()));
+    let mut accept_loops: Vec<JoinHandle<()>> = Vec::new();
     let mut transports = Vec::new();
-    for bound in plan.sockets {
+    for bound in config.sockets {
         let transport = Rc::new(transport(&bound));
         transports.push((bound.listener, transport.clone()));
         match accept_loop(bound, transport, proxy.clone(), drain.clone()) {
-            Ok(task) => running.push(task),
-            Err(error) => tracing::error!("a worker cannot accept connections: {error}"),
+            Ok(task) => accept_loops.push(task),
+            Err(error) => tracing::error!("worker: cannot accept connections: {error}"),
         }
     }
-    let ticking = TaskTracker::spawn_detached(run_timer(proxy.clone()));
-    next_stop(&mut orders, &transports).await;
-    running.iter().for_each(JoinHandle::abort);
-    let cut = tokio::select! {
-        left = drain.drain(grace) => left,
-        () = next_stop(&mut orders, &transports) => drain.counts(),
+    let timer = TaskTracker::spawn_detached(run_timer(proxy.clone()));
+    next_stop(&mut commands, &transports).await;
+    accept_loops.iter().for_each(JoinHandle::abort);
+    let aborted = tokio::select! {
+        remaining = drain.drain(shutdown_timeout) => remaining,
+        () = next_stop(&mut commands, &transports) => drain.counts(),
     };
-    ticking.abort();
+    timer.abort();
     proxy.on_tick();
-    cut
+    aborted
 }
 
-/// The next order to stop or to cut; renewals are done on the way. Without a sender the process is ending, too.
-async fn next_stop(orders: &mut UnboundedReceiver<WorkerCommand>, transports: &[(usize, Rc<DownstreamTransport>)]) {
-    while let Some(WorkerCommand::Renew(doors)) = orders.recv().await {
+/// Waits for the next stop or cancel command, and replaces TLS configurations meanwhile. A closed channel means
+/// that the process is ending, and counts as a stop.
+async fn next_stop(
+    commands: &mut UnboundedReceiver<WorkerCommand>,
+    transports: &[(usize, Rc<DownstreamTransport>)],
+) {
+    while let Some(WorkerCommand::SetTls(resolvers)) = commands.recv().await {
         for (listener, transport) in transports {
-            if let (DownstreamTransport::Tls(doorway), Some(door)) = (&**transport, &doors[*listener]) {
-                doorway.replace(door.clone());
+            if let (DownstreamTransport::Tls(current), Some(resolver)) = (&**transport, &resolvers[*listener]) {
+                current.replace(resolver.clone());
             }
         }
     }
@@ -129,11 +139,12 @@ async fn next_stop(orders: &mut UnboundedReceiver<WorkerCommand>, transports: &[
 
 fn transport(bound: &BoundListener) -> DownstreamTransport {
     match &bound.tls {
-        Some(door) => DownstreamTransport::Tls(CurrentSniResolver::new(door.clone())),
+        Some(resolver) => DownstreamTransport::Tls(CurrentSniResolver::new(resolver.clone())),
         None => DownstreamTransport::Plain,
     }
 }
 
+/// Spawns the task that accepts the connections of a socket and spawns a task for each.
 fn accept_loop(
     bound: BoundListener,
     transport: Rc<DownstreamTransport>,
@@ -142,11 +153,11 @@ fn accept_loop(
 ) -> io::Result<JoinHandle<()>> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
     let (listener, preamble) = (bound.listener, bound.preamble);
-    let local_is_asked_for = proxy.needs_local_address();
+    let needs_local_address = proxy.needs_local_address();
     Ok(TaskTracker::spawn_detached(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
-            let local = if local_is_asked_for { tcp.local_addr().ok() } else { None };
+            let local = if needs_local_address { tcp.local_addr().ok() } else { None };
             let accepted = AcceptedConnection {
                 tcp,
                 peer,
@@ -154,21 +165,22 @@ fn accept_loop(
                 listener,
                 proxy_protocol: preamble,
             };
-            let (proxy, transport, of_connection) = (proxy.clone(), transport.clone(), drain.clone());
-            let counted = proxy.connection_guard();
+            let (proxy, transport, connection_drain) = (proxy.clone(), transport.clone(), drain.clone());
+            let guard = proxy.connection_guard();
             drain.spawn(TaskKind::Connection, async move {
                 let service = |client| proxy.service(client);
-                if let Some(unserved) =
-                    downstream::serve_connection(accepted, &transport, &of_connection, service).await
+                if let Some(failure) =
+                    downstream::serve_connection(accepted, &transport, &connection_drain, service).await
                 {
-                    proxy.note_unserved(listener, peer.ip(), &unserved);
+                    proxy.record_early_failure(listener, peer.ip(), &failure);
                 }
-                drop(counted);
+                drop(guard);
             });
         }
     }))
 }
 
+/// Calls [`Proxy::on_tick`] four times a second.
 async fn run_timer(proxy: Rc<Proxy>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -178,5 +190,5 @@ async fn run_timer(proxy: Rc<Proxy>) {
     }
 }
 
-/// How old an access-log line may grow before it is written.
+/// Maximum time that an access log line stays in the buffer of a worker.
 const TICK: Duration = Duration::from_millis(250);

@@ -1,4 +1,4 @@
-//! Opening a connection to an application.
+//! Opens TCP, unix and TLS connections to an upstream.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,27 +15,29 @@ use crate::model::upstream::{UpstreamAddress, UpstreamSpec};
 use crate::net::tcp::enable_keepalive;
 use crate::tls::upstream_client::UpstreamTlsClient;
 
-/// A connection to an application, with TLS or without.
+/// Plain or TLS byte stream to an upstream.
 pub type UpstreamStream = Either<PlainStream, Box<TlsStream<PlainStream>>>;
 
-/// What carries the bytes.
+/// Unix or TCP stream.
 type PlainStream = Either<UnixStream, TcpStream>;
 
-/// Opens connections to one application.
+/// Opens connections to one upstream within `connect_timeout`.
 pub struct Connector {
     target: ConnectTarget,
     tls: Option<UpstreamTlsClient>,
     timeout: Duration,
 }
 
+/// Unix path, socket address, or host name to resolve.
 enum ConnectTarget {
     Unix(PathBuf),
     Address(SocketAddr),
-    /// Looked up for each new connection, so a changed address is followed.
+    /// Host name and port. The name is resolved for each new connection, so a changed address takes effect.
     Name(String, u16),
 }
 
 impl Connector {
+    /// Creates a connector for the address of a spec.
     pub fn new(spec: &UpstreamSpec, tls: Option<UpstreamTlsClient>) -> Connector {
         let target = match &spec.address {
             UpstreamAddress::Unix(path) => ConnectTarget::Unix(path.clone()),
@@ -47,12 +49,17 @@ impl Connector {
         Connector { target, tls, timeout: spec.connect_timeout }
     }
 
+    /// Opens a connection within `connect_timeout`, which covers name resolution, connecting and the TLS handshake.
+    ///
+    /// # Errors
+    ///
+    /// If connecting or the TLS handshake fails, or the timeout expires.
     pub async fn connect(&self) -> Result<UpstreamStream, UpstreamError> {
         let opening = tokio::time::timeout(self.timeout, self.open()).await;
         opening.unwrap_or(Err(UpstreamError::ConnectTimeout))
     }
 
-    /// Longest time for [`Connector::dial`].
+    /// Returns the time limit of [`Connector::connect`].
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -79,9 +86,10 @@ impl ConnectTarget {
     }
 }
 
-/// Tries each address in turn: `localhost` is often `::1` first, where applications do not listen.
+/// Tries the addresses of a name in order: `localhost` often resolves to `::1` first, where upstreams do not
+/// listen.
 async fn connect_by_name(name: &str, port: u16) -> io::Result<PlainStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{name} has no address"));
+    let mut last = io::Error::new(io::ErrorKind::NotFound, format!("`{name}` has no address"));
     for address in lookup_host((name, port)).await? {
         match connect_tcp(address).await {
             Ok(stream) => return Ok(stream),
@@ -91,8 +99,10 @@ async fn connect_by_name(name: &str, port: u16) -> io::Result<PlainStream> {
     Err(last)
 }
 
-/// A full backlog is reported at once on a unix socket, where TCP would wait; so the waiting is done here,
-/// as long as the dialer's timeout lets it.
+/// Connects to a unix socket, and retries while its backlog is full.
+///
+/// The kernel reports a full backlog of a unix socket immediately (`EAGAIN`), where TCP would wait. The retries
+/// wait 1 ms to 50 ms and end with `connect_timeout`.
 async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
     let mut pause = Duration::from_millis(1);
     loop {
@@ -106,10 +116,10 @@ async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
 
 async fn connect_tcp(address: SocketAddr) -> io::Result<PlainStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Small writes are whole messages here; waiting for more would only delay them.
+    // Every small write is a complete message; Nagle's algorithm would only delay it.
     socket.set_nodelay(true)?;
     if address.ip().is_loopback() {
-        // Nobody vanishes from this machine without a word: the kernel speaks for who has died.
+        // Loopback peers need no keep-alive: the kernel closes the sockets of a process that exits.
         disable_pacing(&socket);
     } else {
         enable_keepalive(&SockRef::from(&socket));
@@ -117,10 +127,12 @@ async fn connect_tcp(address: SocketAddr) -> io::Result<PlainStream> {
     socket.connect(address).await.map(Either::Right)
 }
 
-/// Where `bbr` is the machine's congestion control, the kernel spreads what is sent over time, by a timer for
-/// every few packets. Within one machine there is nothing to be congested, and the timers cost more than half of
-/// an upload. Only before it is connected does a socket drop them. Reno is in every kernel and for every user;
-/// should it be refused after all, uploads merely cost more.
+/// Selects `reno` as the congestion control of a loopback socket.
+///
+/// With `bbr` as the system's congestion control, the kernel paces sent packets with a timer for every few packets.
+/// The loopback interface has no congestion, and the timers make up more than half of the cost of an upload. A
+/// socket drops pacing only before it is connected. Every kernel has `reno`, and every user may select it; if the
+/// call fails, uploads only cost more.
 fn disable_pacing(socket: &TcpSocket) {
     let _ = SockRef::from(socket).set_tcp_congestion(b"reno");
 }
@@ -132,7 +144,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_connection_within_the_machine_is_not_paced() {
+    async fn loopback_connections_are_not_paced() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let Ok(Either::Right(stream)) = connect_tcp(listener.local_addr().unwrap()).await else { panic!() };
         let name = SockRef::from(&stream).tcp_congestion().unwrap();

@@ -1,4 +1,4 @@
-//! Why an application did not answer, or not to the end.
+//! Upstream errors, with phase and retry information.
 
 use std::error::Error;
 use std::fmt;
@@ -7,54 +7,58 @@ use std::io;
 use super::request_body::RequestBodyFailure;
 use crate::http1::parse_error::Http1ParseError;
 
-/// Why there is no answer.
+/// Why an upstream returned no response.
 #[derive(Debug)]
 pub enum UpstreamError {
+    /// The name cannot be resolved, or no address accepts a connection.
     Connect(io::Error),
+    /// Connecting, including the TLS handshake, took longer than `connect_timeout`.
     ConnectTimeout,
-    /// It was reached, but TLS with it failed.
+    /// The TLS handshake failed.
     Handshake(io::Error),
-    /// The connection ended or broke before the head of an answer.
+    /// The connection failed or was closed before a complete response head. The only error after which a request
+    /// may be retried.
     Connection(UpstreamConnectionError),
-    /// Nothing came for as long as the route allows.
+    /// The upstream sent nothing for `upstream_read_timeout`.
     ResponseTimeout,
-    /// It switched protocols without having been asked to.
+    /// The upstream sent 101 to a request without `Upgrade`.
     UnexpectedUpgrade,
-    /// The request's own body failed; the application is not to blame.
+    /// The request body failed, which is not a fault of the upstream.
     RequestBody(RequestBodyFailure),
 }
 
-/// Why an answer ends before its end. The client must see it truncated, never as complete.
+/// Why a response body ended early. The client must receive a truncated response, never one that looks complete.
 #[derive(Debug)]
 pub enum UpstreamBodyError {
     Connection(UpstreamConnectionError),
-    /// The application fell silent for as long as the route allows.
+    /// The upstream sent nothing for `upstream_read_timeout`.
     ReadTimeout,
-    /// The request's own body failed while the answer was coming already.
+    /// The request body failed after the response had started.
     RequestBody(RequestBodyFailure),
 }
 
-/// How a connection failed.
+/// How an upstream connection failed.
 #[derive(Debug)]
 pub enum UpstreamConnectionError {
-    /// It was closed too early.
+    /// The upstream closed the connection before the end of the message.
     Closed,
     Io(io::Error),
-    /// What came is no HTTP/1.
-    Unreadable(Http1ParseError),
-    Stream(hyper::Error),
+    /// The received bytes are not valid HTTP/1.
+    Parse(Http1ParseError),
+    /// An HTTP/2 stream or connection error.
+    Http2(hyper::Error),
 }
 
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             UpstreamError::Connect(error) => write!(f, "cannot connect: {error}"),
-            UpstreamError::Handshake(error) => write!(f, "TLS with it failed: {error}"),
-            UpstreamError::ConnectTimeout => f.write_str("no connection within connect_timeout"),
-            UpstreamError::Connection(error) => write!(f, "the connection broke before an answer: {error}"),
-            UpstreamError::ResponseTimeout => f.write_str("no answer within upstream_read_timeout"),
-            UpstreamError::UnexpectedUpgrade => f.write_str("it switched protocols without being asked to"),
-            UpstreamError::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
+            UpstreamError::Handshake(error) => write!(f, "TLS handshake failed: {error}"),
+            UpstreamError::ConnectTimeout => f.write_str("cannot connect within connect_timeout"),
+            UpstreamError::Connection(error) => write!(f, "connection failed before a response: {error}"),
+            UpstreamError::ResponseTimeout => f.write_str("no response within upstream_read_timeout"),
+            UpstreamError::UnexpectedUpgrade => f.write_str("unexpected 101: the request has no Upgrade header"),
+            UpstreamError::RequestBody(failure) => write!(f, "request body failed: {failure}"),
         }
     }
 }
@@ -63,7 +67,7 @@ impl Error for UpstreamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             UpstreamError::Connect(error) | UpstreamError::Handshake(error) => Some(error),
-            UpstreamError::Connection(breakage) => breakage.cause(),
+            UpstreamError::Connection(error) => error.cause(),
             _ => None,
         }
     }
@@ -72,18 +76,18 @@ impl Error for UpstreamError {
 impl fmt::Display for UpstreamBodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UpstreamBodyError::Connection(error) => write!(f, "the application's answer broke off: {error}"),
-            UpstreamBodyError::ReadTimeout => f.write_str("the application fell silent within its answer"),
-            UpstreamBodyError::RequestBody(failure) => write!(f, "the request's body failed: {failure}"),
+            UpstreamBodyError::Connection(error) => write!(f, "upstream connection failed: {error}"),
+            UpstreamBodyError::ReadTimeout => f.write_str("no data from the upstream within upstream_read_timeout"),
+            UpstreamBodyError::RequestBody(failure) => write!(f, "request body failed: {failure}"),
         }
     }
 }
 
-/// The cause lets HTTP/2 end the client's stream with the application's own reason.
+/// The source carries the upstream's HTTP/2 error code, with which the client's HTTP/2 stream is reset too.
 impl Error for UpstreamBodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            UpstreamBodyError::Connection(breakage) => breakage.cause(),
+            UpstreamBodyError::Connection(error) => error.cause(),
             UpstreamBodyError::ReadTimeout | UpstreamBodyError::RequestBody(_) => None,
         }
     }
@@ -93,8 +97,8 @@ impl UpstreamConnectionError {
     fn cause(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             UpstreamConnectionError::Io(error) => Some(error),
-            UpstreamConnectionError::Stream(error) => Some(error),
-            UpstreamConnectionError::Closed | UpstreamConnectionError::Unreadable(_) => None,
+            UpstreamConnectionError::Http2(error) => Some(error),
+            UpstreamConnectionError::Closed | UpstreamConnectionError::Parse(_) => None,
         }
     }
 }
@@ -102,10 +106,10 @@ impl UpstreamConnectionError {
 impl fmt::Display for UpstreamConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UpstreamConnectionError::Closed => f.write_str("the application closed the connection"),
+            UpstreamConnectionError::Closed => f.write_str("the upstream closed the connection"),
             UpstreamConnectionError::Io(error) => error.fmt(f),
-            UpstreamConnectionError::Unreadable(what) => what.fmt(f),
-            UpstreamConnectionError::Stream(error) => error.fmt(f),
+            UpstreamConnectionError::Parse(error) => error.fmt(f),
+            UpstreamConnectionError::Http2(error) => error.fmt(f),
         }
     }
 }

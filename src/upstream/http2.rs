@@ -1,8 +1,8 @@
-//! One request and its answer, on one stream of an HTTP/2 connection.
+//! One request and response on a stream of a shared HTTP/2 connection.
 //!
-//! Both bodies and their trailers move independently of each other, so an answer may begin, and end, while
-//! the request is still being sent. A stream that is dropped before its end is reset, and the application
-//! stops working for a client that has left.
+//! Request body and response body are independent of each other: a response may start and end while the request
+//! body is still being sent. A stream that is dropped before its end is reset, so that the upstream stops working
+//! for a client that has disconnected.
 
 pub(super) mod body;
 pub(super) mod multiplexer;
@@ -22,50 +22,53 @@ use super::response::UpstreamResponse;
 use body::{Http2ResponseBody, ReadTimeout};
 use multiplexer::StreamPermit;
 
-/// Why an exchange came to nothing.
+/// Upstream error, with the request if nothing of it was written.
 pub(super) struct Http2SendError {
     pub(super) error: UpstreamError,
-    /// The request, if nothing of it was written.
+    /// `Some` if nothing of the request was written.
     unsent: Option<UpstreamRequest>,
 }
 
-/// hyper's error, which gives the request back when nothing of it was written.
+/// hyper's send error, which returns an unwritten request.
 type HyperSendError = TrySendError<Request<LimitedBody>>;
 
-/// Sends a request and waits for the head of the answer.
+/// Sends a request on a stream and waits for the response head.
 pub(super) async fn send(
-    claim: StreamPermit,
+    permit: StreamPermit,
     request: UpstreamRequest,
 ) -> Result<UpstreamResponse<Http2ResponseBody>, Http2SendError> {
-    let UpstreamRequest { message, options: terms, .. } = request;
-    let mut silence = ReadTimeout::new(terms.read_timeout, message.body().watch());
-    let sent = claim.sender().try_send_request(message);
-    match await_head(sent, &mut silence).await {
+    let UpstreamRequest { message, options, .. } = request;
+    let mut read_timeout = ReadTimeout::new(options.read_timeout, message.body().upload_progress());
+    let sent = permit.sender().try_send_request(message);
+    match await_head(sent, &mut read_timeout).await {
         Some(Ok(response)) => {
-            let body = |incoming| Http2ResponseBody::new(incoming, silence, claim);
+            let body = |incoming| Http2ResponseBody::new(incoming, read_timeout, permit);
             Ok(UpstreamResponse::Response(response.map(body)))
         }
-        Some(Err(error)) => Err(Http2SendError::of_sending(error, silence.watch(), terms)),
-        None => Err(Http2SendError::of(UpstreamError::ResponseTimeout)),
+        Some(Err(error)) => Err(Http2SendError::from_hyper(error, read_timeout.upload_progress(), options)),
+        None => Err(Http2SendError::new(UpstreamError::ResponseTimeout)),
     }
 }
 
-/// `None` if the application stays silent.
-async fn await_head<F>(sent: F, silence: &mut ReadTimeout) -> Option<Result<Response<Incoming>, HyperSendError>>
+/// Waits for the response head; `None` if the read timeout expires.
+async fn await_head<F>(
+    sent: F,
+    read_timeout: &mut ReadTimeout,
+) -> Option<Result<Response<Incoming>, HyperSendError>>
 where
     F: Future<Output = Result<Response<Incoming>, HyperSendError>>,
 {
     let mut sent = pin!(sent);
     poll_fn(|cx| match sent.as_mut().poll(cx) {
         Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending => silence.poll_expired(cx).map(|()| None),
+        Poll::Pending => read_timeout.poll_expired(cx).map(|()| None),
     })
     .await
 }
 
 impl Http2SendError {
-    /// The request to send once more, if that cannot make it happen twice; `spare` is a copy of one that
-    /// may be repeated.
+    /// Returns the request if it may be retried: the unwritten request, or `spare`, the copy of an idempotent
+    /// request without a body, after a connection error.
     pub(super) fn into_retry(self, spare: Option<UpstreamRequest>) -> Result<UpstreamRequest, UpstreamError> {
         match (self.unsent, self.error, spare) {
             (Some(request), ..) => Ok(request),
@@ -74,19 +77,21 @@ impl Http2SendError {
         }
     }
 
-    fn of(error: UpstreamError) -> Http2SendError {
+    fn new(error: UpstreamError) -> Http2SendError {
         Http2SendError { error, unsent: None }
     }
 
-    fn of_sending(mut error: HyperSendError, watch: &UploadProgress, terms: ExchangeOptions) -> Http2SendError {
-        if let Some(at_fault) = watch.failure() {
-            return Http2SendError::of(UpstreamError::RequestBody(at_fault));
+    /// Converts hyper's error. hyper reports a failed request body as an error of the stream, so the body's own
+    /// failure takes precedence.
+    fn from_hyper(mut error: HyperSendError, upload: &UploadProgress, options: ExchangeOptions) -> Http2SendError {
+        if let Some(failure) = upload.failure() {
+            return Http2SendError::new(UpstreamError::RequestBody(failure));
         }
-        let again = |message| UpstreamRequest { message, forwarding: None, options: terms };
-        let unsent = error.take_message().map(again);
+        let unsent = |message| UpstreamRequest { message, forwarding: None, options };
+        let unsent = error.take_message().map(unsent);
         Http2SendError {
             unsent,
-            error: UpstreamError::Connection(UpstreamConnectionError::Stream(error.into_error())),
+            error: UpstreamError::Connection(UpstreamConnectionError::Http2(error.into_error())),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A request as it goes to an application, and the client's body in it.
+//! The request sent to an upstream.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,40 +12,42 @@ use super::request_body::{LimitedBody, UploadProgress};
 use crate::model::headers::end_to_end::EndToEndHeaders;
 use crate::model::headers::forwarding::ForwardingHeaders;
 
-/// A request that an application can be sent.
+/// A request with end-to-end headers only, ready to send.
 pub struct UpstreamRequest {
     pub(super) message: Request<LimitedBody>,
-    /// Stands before the headers of the message; for a stream it is among them.
+    /// HTTP/1: serialised headers that precede those of `message`. `None` for HTTP/2, where `message` contains
+    /// them.
     pub(super) forwarding: Option<Rc<ForwardingHeaders>>,
     pub(super) options: ExchangeOptions,
 }
 
-/// What is agreed about an exchange beside the message.
+/// Read timeout and whether a protocol switch is requested.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ExchangeOptions {
     pub(super) requests_upgrade: bool,
-    /// Longest silence of the application.
+    /// Limit of a pause in the response (nginx `proxy_read_timeout`).
     pub(super) read_timeout: Duration,
 }
 
-/// Method, path and headers of a request.
+/// Method, target and headers.
 pub struct UpstreamRequestHead {
     pub method: Method,
+    /// Path and query.
     pub target: PathAndQuery,
     pub headers: EndToEndHeaders,
 }
 
-/// What this connection is to be used for, which decides the headers that belong to it alone.
+/// HTTP/1.1, HTTP/1.1 upgrade, or HTTP/2 stream; decides the hop-by-hop headers.
 #[derive(Debug, Clone)]
 pub enum HopMode {
     KeepAlive,
-    /// Switch to this protocol, if the application agrees.
+    /// Requests a switch to this protocol, the value of `Upgrade`.
     Upgrade(HeaderValue),
-    /// One stream of an HTTP/2 connection, whose scheme is told to the application.
+    /// A stream of an HTTP/2 connection, with the value of `:scheme`.
     Stream(Scheme, TrailerSupport),
 }
 
-/// Whether the client takes trailers (RFC 9110 section 10.1.4). gRPC cannot do without.
+/// Whether the client accepts trailers (`TE: trailers`, RFC 9110 section 10.1.4). gRPC requires them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrailerSupport {
     No,
@@ -53,7 +55,8 @@ pub enum TrailerSupport {
 }
 
 impl UpstreamRequest {
-    /// Puts a request together, with the headers of its next hop.
+    /// Builds a request with the hop-by-hop headers of its connection. `read_timeout` limits pauses in the
+    /// response.
     pub fn new(
         head: UpstreamRequestHead,
         mut body: LimitedBody,
@@ -61,7 +64,7 @@ impl UpstreamRequest {
         read_timeout: Duration,
     ) -> UpstreamRequest {
         if let HopMode::Stream(..) = hop {
-            // hyper does not tell what comes before the answer on a stream.
+            // hyper does not report 1xx responses on a stream, so the body cannot wait for 100.
             body.release();
         }
         let mut message = Request::new(body);
@@ -81,34 +84,35 @@ impl UpstreamRequest {
         UpstreamRequest { message, forwarding, options }
     }
 
-    /// Watches the body on its way.
+    /// Returns a handle that observes the body upload.
     pub fn upload_progress(&self) -> UploadProgress {
-        self.message.body().watch()
+        self.message.body().upload_progress()
     }
 
-    /// The same request once more, if sending it twice is as good as once.
+    /// Clones a request that may be retried; `None` if it is not idempotent, has a body, or requests an upgrade.
     pub(super) fn try_clone(&self) -> Option<UpstreamRequest> {
         let message = &self.message;
         if !message.body().is_none() || !message.method().is_idempotent() || self.options.requests_upgrade {
             return None;
         }
-        let mut again = Request::new(LimitedBody::default());
-        *again.method_mut() = message.method().clone();
-        *again.uri_mut() = message.uri().clone();
-        *again.version_mut() = message.version();
-        *again.headers_mut() = message.headers().clone();
-        Some(UpstreamRequest { message: again, forwarding: self.forwarding.clone(), options: self.options })
+        let mut clone = Request::new(LimitedBody::default());
+        *clone.method_mut() = message.method().clone();
+        *clone.uri_mut() = message.uri().clone();
+        *clone.version_mut() = message.version();
+        *clone.headers_mut() = message.headers().clone();
+        Some(UpstreamRequest { message: clone, forwarding: self.forwarding.clone(), options: self.options })
     }
 }
 
-/// Origin form, and what frames the body.
+/// Prepares a request for HTTP/1.1: target in origin form (RFC 9112 section 3.2.1), body framing and upgrade
+/// headers.
 fn set_http1_framing(message: &mut Request<LimitedBody>, target: PathAndQuery, hop: &HopMode) {
     *message.uri_mut() = Uri::from(target);
     *message.version_mut() = Version::HTTP_11;
     let has_body = !message.body().is_none();
     let headers = message.headers_mut();
     match headers.get(header::CONTENT_LENGTH).cloned() {
-        // Once, although HTTP/2 lets clients say the same twice (RFC 9110 section 8.6).
+        // One field line: a client may repeat equal values (RFC 9110 section 8.6).
         Some(length) => drop(headers.insert(header::CONTENT_LENGTH, length)),
         None if has_body => {
             headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -121,7 +125,7 @@ fn set_http1_framing(message: &mut Request<LimitedBody>, target: PathAndQuery, h
     }
 }
 
-/// Host and path become pseudo-headers (RFC 9113 section 8.3.1).
+/// Prepares a request for HTTP/2: `Host` and target become pseudo-headers (RFC 9113 section 8.3.1).
 fn set_pseudo_headers(
     message: &mut Request<LimitedBody>,
     target: PathAndQuery,

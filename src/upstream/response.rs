@@ -5,15 +5,15 @@ use http::response;
 
 use super::connector::UpstreamStream;
 
-/// The head of an answer is there, with a body of the connection's own kind.
+/// A response, or a completed protocol switch. `B` is the body type of the protocol.
 pub enum UpstreamResponse<B> {
     Response(http::Response<B>),
-    /// It agreed to switch protocols; the connection is the caller's, with the bytes already read.
+    /// The upstream switched protocols: the head of the 101, the stream, and the bytes read after the head.
     Upgraded(response::Parts, UpstreamStream, Bytes),
 }
 
 impl<B> UpstreamResponse<B> {
-    /// The same with another type of body.
+    /// Converts the body.
     pub(super) fn map_body<T>(self, map: impl FnOnce(B) -> T) -> UpstreamResponse<T> {
         match self {
             UpstreamResponse::Response(response) => UpstreamResponse::Response(response.map(map)),

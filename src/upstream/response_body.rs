@@ -10,26 +10,26 @@ use super::error::UpstreamBodyError;
 use super::http1::body::Http1ResponseBody;
 use super::http2::body::Http2ResponseBody;
 
-/// The body of an answer, as it comes.
+/// Response body from an HTTP/1.1 connection or an HTTP/2 stream.
 pub struct UpstreamBody(UpstreamBodySource);
 
-/// What brings the bytes.
+/// The protocol-specific body.
 enum UpstreamBodySource {
-    /// An HTTP/1.1 connection that nobody else uses meanwhile.
-    Connection(Http1ResponseBody),
+    /// Owns its HTTP/1.1 connection.
+    Http1(Http1ResponseBody),
     /// One stream of an HTTP/2 connection.
-    Stream(Box<Http2ResponseBody>),
+    Http2(Box<Http2ResponseBody>),
 }
 
 impl From<Http1ResponseBody> for UpstreamBody {
     fn from(body: Http1ResponseBody) -> UpstreamBody {
-        UpstreamBody(UpstreamBodySource::Connection(body))
+        UpstreamBody(UpstreamBodySource::Http1(body))
     }
 }
 
 impl From<Http2ResponseBody> for UpstreamBody {
     fn from(body: Http2ResponseBody) -> UpstreamBody {
-        UpstreamBody(UpstreamBodySource::Stream(Box::new(body)))
+        UpstreamBody(UpstreamBodySource::Http2(Box::new(body)))
     }
 }
 
@@ -42,22 +42,22 @@ impl Body for UpstreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamBodyError>>> {
         match &mut self.get_mut().0 {
-            UpstreamBodySource::Connection(body) => Pin::new(body).poll_frame(cx),
-            UpstreamBodySource::Stream(body) => Pin::new(&mut **body).poll_frame(cx),
+            UpstreamBodySource::Http1(body) => Pin::new(body).poll_frame(cx),
+            UpstreamBodySource::Http2(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            UpstreamBodySource::Connection(body) => body.is_end_stream(),
-            UpstreamBodySource::Stream(body) => body.is_end_stream(),
+            UpstreamBodySource::Http1(body) => body.is_end_stream(),
+            UpstreamBodySource::Http2(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            UpstreamBodySource::Connection(body) => body.size_hint(),
-            UpstreamBodySource::Stream(body) => body.size_hint(),
+            UpstreamBodySource::Http1(body) => body.size_hint(),
+            UpstreamBodySource::Http2(body) => body.size_hint(),
         }
     }
 }

@@ -189,7 +189,7 @@ fn sighup_reloads_certificates_and_logs_that_configuration_needs_a_restart() {
     let proxy = ReloadProxy::new();
     let renewed = certs::leaf(&[GITLAB]);
     proxy.replace_and_reload(&renewed);
-    proxy.gatepost.wait_stderr(|log| log.contains("SIGHUP: certificates are read anew; the configuration itself"));
+    proxy.gatepost.wait_stderr(|log| log.contains("SIGHUP: reloading certificates; configuration changes"));
     proxy.expect(&renewed);
 }
 

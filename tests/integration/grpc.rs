@@ -280,7 +280,7 @@ fn graceful_shutdown_waits_for_calls() {
     let mut exchange = start(&mut client, "/echo");
     client.make_progress_until(|| upstream.record().requests.len() == 1);
     gatepost.terminate();
-    gatepost.wait_stderr(|text| text.contains("stopping"));
+    gatepost.wait_stderr(|text| text.contains("shutdown: waiting"));
     exchange.body.send_data(Bytes::from_static(b"last"), true).unwrap();
     assert_eq!(client.finish(exchange).unwrap().body, b"last");
     drop(client);

@@ -37,7 +37,7 @@ fn client_certificate_settings(client_certificate: &Files, directory: &Path) -> 
 #[track_caller]
 fn expect_tls_failure(gatepost: &Gatepost, reason: &str) {
     assert_eq!(gatepost.client().get("/").status(), 502);
-    gatepost.wait_stderr(|text| text.contains("TLS with it failed") && text.contains(reason));
+    gatepost.wait_stderr(|text| text.contains("TLS handshake failed") && text.contains(reason));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::model::template::VariablePresence;
 
-/// Appends a value if there is one.
+/// Appends a value and returns its presence.
 pub(super) fn write_value(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) -> VariablePresence {
     match value {
         Some(value) => {
@@ -15,6 +15,7 @@ pub(super) fn write_value(out: &mut Vec<u8>, value: Option<impl AsRef<[u8]>>) ->
     }
 }
 
+/// Appends a formatted value, which is always present.
 pub(super) fn write(out: &mut Vec<u8>, value: impl std::fmt::Display) -> VariablePresence {
     // Writing to memory cannot fail.
     let _ = write!(out, "{value}");

@@ -1,4 +1,4 @@
-//! What nginx's variables stand for in the head of a request, whatever connection it came on.
+//! Variables derived from the request head.
 
 use std::borrow::Cow;
 
@@ -12,14 +12,14 @@ use crate::model::template::VariablePresence;
 use crate::model::variable::NamedRequestVariable;
 use crate::telemetry::access_log::{line, redaction};
 
-/// Appends a fact that follows from the head alone; others are absent.
-pub(super) fn append_fact(
+/// Appends a variable that depends on the head alone; others are absent.
+pub(super) fn append_named(
     head: &request::Parts,
-    fact: NamedRequestVariable,
+    variable: NamedRequestVariable,
     out: &mut Vec<u8>,
 ) -> VariablePresence {
     let target = || head.uri.path_and_query().map_or("/", |target| target.as_str());
-    match fact {
+    match variable {
         NamedRequestVariable::Request => {
             let protocol = line::protocol(head.version);
             write(out, format_args!("{} {} {protocol}", head.method, target()))
@@ -31,7 +31,7 @@ pub(super) fn append_fact(
             VariablePresence::Present
         }
         NamedRequestVariable::FilteredHttpReferer => {
-            // A variable that nginx maps is empty rather than absent.
+            // The package defines this variable with nginx `map`, so it is empty and never absent.
             let referer = head.headers.get(header::REFERER).map(|referer| referer.as_bytes());
             write_value(out, Some(redaction::without_query(referer.unwrap_or_default())))
         }
@@ -43,14 +43,14 @@ pub(super) fn append_fact(
             write_value(out, Some(if head.uri.query().is_some_and(|it| !it.is_empty()) { "?" } else { "" }))
         }
         NamedRequestVariable::ConnectionUpgrade => {
-            let asked = head.headers.get(header::UPGRADE).is_some_and(|upgrade| !upgrade.is_empty());
-            write_value(out, Some(if asked { "upgrade" } else { "close" }))
+            let has_upgrade = head.headers.get(header::UPGRADE).is_some_and(|upgrade| !upgrade.is_empty());
+            write_value(out, Some(if has_upgrade { "upgrade" } else { "close" }))
         }
         _ => VariablePresence::Absent,
     }
 }
 
-/// Appends all values of a header in one line: cookies as RFC 6265 joins them, everything else as a list.
+/// Appends all values of a header, joined with `; ` for cookies (RFC 6265) and with `, ` for others.
 pub(super) fn append_header(headers: &HeaderMap, name: &HeaderName, out: &mut Vec<u8>) -> VariablePresence {
     let between: &[u8] = if name == header::COOKIE { b"; " } else { b", " };
     let mut presence = VariablePresence::Absent;
@@ -63,7 +63,7 @@ pub(super) fn append_header(headers: &HeaderMap, name: &HeaderName, out: &mut Ve
     presence
 }
 
-/// `Host` as the client wrote it. An absolute target and HTTP/2 have it elsewhere.
+/// Returns the requested authority as received: from the target or `:authority`, or else from `Host`.
 pub(super) fn authority(head: &request::Parts) -> Option<&[u8]> {
     match head.uri.authority() {
         Some(authority) => Some(authority.as_str().as_bytes()),
@@ -71,19 +71,19 @@ pub(super) fn authority(head: &request::Parts) -> Option<&[u8]> {
     }
 }
 
-/// The name in it, without a port and in lower case.
+/// Returns the requested host name without its port, in lower case.
 pub(super) fn host_name(head: &request::Parts) -> Option<Cow<'_, str>> {
     let authority = std::str::from_utf8(authority(head)?).ok()?;
     ParsedAuthority::parse(authority).ok().map(|authority| authority.host)
 }
 
-/// The first parameter of this name, as it is encoded.
+/// Returns the first query parameter with a name, not decoded (nginx `$arg_*`).
 pub(super) fn argument<'a>(head: &'a request::Parts, name: &str) -> Option<&'a str> {
     let mut pairs = head.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// The first cookie of this name.
+/// Returns the first cookie with a name (nginx `$cookie_*`).
 pub(super) fn cookie<'a>(head: &'a request::Parts, name: &str) -> Option<&'a str> {
     let lines = head.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim_start().split_once('='));
@@ -102,16 +102,16 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    fn fact(head: &request::Parts, fact: NamedRequestVariable) -> Option<String> {
+    fn value(head: &request::Parts, variable: NamedRequestVariable) -> Option<String> {
         let mut out = Vec::new();
-        let presence = append_fact(head, fact, &mut out);
+        let presence = append_named(head, variable, &mut out);
         (presence == VariablePresence::Present).then(|| String::from_utf8(out).unwrap())
     }
 
     #[test]
-    fn a_target_is_there_as_it_came_decoded_and_filtered() {
+    fn target_variables_are_raw_decoded_or_filtered() {
         let head = head("/a%2Fb/../c%20d?x=1&private_token=s", &[]);
-        let text = |wanted| fact(&head, wanted).unwrap();
+        let text = |variable| value(&head, variable).unwrap();
         assert_eq!(text(NamedRequestVariable::RequestUri), "/a%2Fb/../c%20d?x=1&private_token=s");
         assert_eq!(text(NamedRequestVariable::Uri), "/a/c d");
         assert_eq!(text(NamedRequestVariable::FilteredRequestUri), "/a%2Fb/../c%20d?x=1&private_token=[FILTERED]");
@@ -121,16 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_request_lacks_is_absent_or_empty_as_in_nginx() {
+    fn missing_parts_are_absent_or_empty_as_in_nginx() {
         let head = head("/", &[]);
-        assert_eq!(fact(&head, NamedRequestVariable::Args), None);
-        assert_eq!(fact(&head, NamedRequestVariable::IsArgs).unwrap(), "");
-        assert_eq!(fact(&head, NamedRequestVariable::FilteredHttpReferer).unwrap(), "");
-        assert_eq!(fact(&head, NamedRequestVariable::ConnectionUpgrade).unwrap(), "close");
+        assert_eq!(value(&head, NamedRequestVariable::Args), None);
+        assert_eq!(value(&head, NamedRequestVariable::IsArgs).unwrap(), "");
+        assert_eq!(value(&head, NamedRequestVariable::FilteredHttpReferer).unwrap(), "");
+        assert_eq!(value(&head, NamedRequestVariable::ConnectionUpgrade).unwrap(), "close");
     }
 
     #[test]
-    fn arguments_and_cookies_are_found_by_name_in_any_case() {
+    fn argument_and_cookie_names_ignore_case() {
         let head = head("/?a=1&Page=2&page=3&flag", &[("cookie", "a=1; Session=x=y"), ("cookie", "b=2")]);
         assert_eq!(argument(&head, "page"), Some("2"));
         assert_eq!(argument(&head, "flag"), None);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_header_is_one_value() {
+    fn repeated_headers_are_joined() {
         let head = head("/", &[("x-a", "1"), ("x-a", "2"), ("cookie", "a=1"), ("cookie", "b=2")]);
         let joined = |name: &'static str| {
             let mut out = Vec::new();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_named_by_the_target_or_the_header() {
+    fn the_target_takes_precedence_over_the_host_header() {
         assert_eq!(host_name(&head("/", &[("host", "GitLab.example.com:8443")])).unwrap(), "gitlab.example.com");
         assert_eq!(host_name(&head("http://a.example/", &[("host", "b.example")])).unwrap(), "a.example");
         assert_eq!(host_name(&head("/", &[])), None);

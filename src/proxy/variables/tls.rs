@@ -1,4 +1,4 @@
-//! What nginx's `$ssl_…` variables stand for: the session of a connection, and the client's certificate.
+//! `$ssl_*` variables: the TLS session of a connection and the client certificate.
 
 use super::append::write_value;
 use crate::downstream::connection::DownstreamSecurity;
@@ -9,17 +9,17 @@ use crate::model::variable::NamedRequestVariable;
 use crate::tls::server::client_certificate::ClientCertificateInfo;
 use crate::tls::server::session_info::TlsSessionInfo;
 
-/// Appends a fact of the encryption; others are absent, as all are on a plain connection.
-pub(super) fn append_fact(
+/// Appends a variable of the TLS connection; others are absent, and all are absent on a plain connection.
+pub(super) fn append_named(
     security: &DownstreamSecurity,
-    fact: NamedRequestVariable,
+    variable: NamedRequestVariable,
     out: &mut Vec<u8>,
 ) -> VariablePresence {
     let DownstreamSecurity::Tls { server_name, session, client, .. } = security else {
         return VariablePresence::Absent;
     };
     let (session, client) = (session.as_ref(), client.as_deref());
-    match fact {
+    match variable {
         NamedRequestVariable::SslProtocol => write_value(out, session.map(TlsSessionInfo::protocol)),
         NamedRequestVariable::SslCipher => {
             write_value(out, session.and_then(TlsSessionInfo::suite).map(CipherSuite::name))
@@ -29,7 +29,7 @@ pub(super) fn append_fact(
         NamedRequestVariable::SslSessionReused => {
             write_value(out, session.map(|it| if it.handshake_kind == HandshakeKind::Resumed { "r" } else { "." }))
         }
-        // A certificate that does not verify ends the handshake.
+        // A certificate that fails verification aborts the handshake, so a present one is valid.
         NamedRequestVariable::SslClientVerify => {
             write_value(out, Some(if client.is_some() { "SUCCESS" } else { "NONE" }))
         }

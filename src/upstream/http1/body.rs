@@ -1,8 +1,7 @@
-//! The body of an answer on an HTTP/1 connection.
+//! Response body that returns its connection to the pool.
 //!
-//! It carries the connection it comes on. When it has been read to its end the connection goes back to the
-//! pool; when it is dropped before, the connection closes, so that an application stops working for a client
-//! that has left.
+//! The body owns its connection. After the last frame the connection returns to the pool. If the body is dropped
+//! earlier, the connection closes, so that the upstream stops working for a client that has disconnected.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,9 +14,9 @@ use super::connection::Http1ClientConnection;
 use super::idle_pool::IdlePool;
 use crate::upstream::error::UpstreamBodyError;
 
-/// The body of an answer, with its connection.
+/// Response body that owns its connection.
 pub(crate) struct Http1ResponseBody {
-    /// Gone once it has failed.
+    /// `None` after an error.
     connection: Option<Box<Http1ClientConnection>>,
     pool: Rc<IdlePool>,
 }
@@ -56,7 +55,7 @@ impl Body for Http1ResponseBody {
 impl Drop for Http1ResponseBody {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            // The pool takes it only if this exchange is over in both directions.
+            // The pool accepts the connection only if request and response are complete.
             self.pool.put(connection);
         }
     }

@@ -1,8 +1,8 @@
-//! One HTTP/1 connection to an application, driven by whoever uses it.
+//! HTTP/1.1 connection polled by the exchange that uses it.
 //!
-//! An application may answer before it has read a whole upload, and close. The rest of the upload then
-//! fails to be written although a complete answer is waiting to be read. So a broken write is not an error
-//! by itself: nothing more is written, and the reading side tells how the story ends.
+//! An upstream may send its response and close before it has read the whole request body. Writing then fails while
+//! a complete response is waiting to be read. A write error therefore only stops writing; the result of reading
+//! decides the exchange.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -25,53 +25,57 @@ use crate::upstream::connector::UpstreamStream;
 use crate::upstream::error::{UpstreamBodyError, UpstreamConnectionError, UpstreamError};
 use crate::upstream::request_body::RequestBodyFailure;
 
-/// A connection. Nothing moves on it unless it is polled.
+/// An HTTP/1.1 connection to an upstream. It reads and writes only while it is polled.
 pub(crate) struct Http1ClientConnection {
     stream: UpstreamStream,
-    inbox: ReadBuffer,
-    /// The request under way, until the connection rests.
-    outgoing: Option<RequestWriter>,
-    writing: WriteState,
-    /// Of the answer under way.
+    read_buffer: ReadBuffer,
+    /// The current request; `None` while the connection is idle.
+    request: Option<RequestWriter>,
+    write_state: WriteState,
+    /// Decodes the body of the current response.
     body: BodyDecoder,
     persistence: Persistence,
-    /// Lives as long as the connection: a timer that is set once serves many requests.
-    silence: IdleTimer,
+    /// Owned by the connection and not by the exchange, so that one timer registration serves many requests.
+    read_timer: IdleTimer,
 }
 
+/// Whether the upstream still accepts the request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WriteState {
     Open,
-    /// The application takes no more.
+    /// A write failed; nothing more is written.
     Stopped,
 }
 
 impl Http1ClientConnection {
+    /// Creates an idle connection.
     pub(crate) fn new(stream: UpstreamStream) -> Box<Http1ClientConnection> {
         Box::new(Http1ClientConnection {
             stream,
-            inbox: ReadBuffer::new(INITIAL_READ_SIZE),
-            outgoing: None,
-            writing: WriteState::Open,
+            read_buffer: ReadBuffer::new(INITIAL_READ_SIZE),
+            request: None,
+            write_state: WriteState::Open,
             body: BodyDecoder::Ended,
             persistence: Persistence::Persistent,
-            // Each exchange restarts it with its route's limit.
-            silence: IdleTimer::new(Duration::ZERO),
+            // Each exchange restarts the timer with the read timeout of its route.
+            read_timer: IdleTimer::new(Duration::ZERO),
         })
     }
 
-    /// Takes a request over. It is written when the connection is polled.
+    /// Takes a request to send. It is written when the connection is polled.
     pub(super) fn start_request(&mut self, request: RequestWriter) {
-        self.silence.restart(request.options().read_timeout);
-        self.outgoing = Some(request);
+        self.read_timer.restart(request.options().read_timeout);
+        self.request = Some(request);
     }
 
-    /// The request, to be sent anew on another connection, if that does no harm and nothing was answered.
+    /// Returns the request if it may be sent on another connection: no byte of a response was received, and the
+    /// request cannot take effect twice ([`RequestWriter::restart`]).
     pub(super) fn take_retryable(&mut self) -> Option<RequestWriter> {
-        if self.inbox.is_empty() { self.outgoing.take()?.restart() } else { None }
+        if self.read_buffer.is_empty() { self.request.take()?.restart() } else { None }
     }
 
-    /// Sends what it can of the request, and waits for the head of the answer. Interim answers end here.
+    /// Writes as much of the request as the upstream accepts, and polls for the response head. Consumes 1xx
+    /// responses except 101.
     pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<response::Parts, UpstreamError>> {
         self.poll_send(cx).map_err(UpstreamError::RequestBody)?;
         loop {
@@ -90,22 +94,22 @@ impl Http1ClientConnection {
                 }
                 Poll::Ready(filled) => drop(filled.map_err(UpstreamError::Connection)?),
                 Poll::Pending => {
-                    ready!(self.silence.poll_expired(cx));
+                    ready!(self.read_timer.poll_expired(cx));
                     return Poll::Ready(Err(UpstreamError::ResponseTimeout));
                 }
             }
         }
     }
 
-    /// The next part of the answer's body. What is left of the request goes out meanwhile.
+    /// Polls for the next frame of the response body, and continues to write the request.
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamBodyError>>> {
         self.poll_send(cx).map_err(UpstreamBodyError::RequestBody)?;
         loop {
-            let unreadable = |error| UpstreamBodyError::Connection(UpstreamConnectionError::Unreadable(error));
-            if let Some(frame) = self.body.next(self.inbox.unread()).map_err(unreadable)? {
+            let parse_error = |error| UpstreamBodyError::Connection(UpstreamConnectionError::Parse(error));
+            if let Some(frame) = self.body.next(self.read_buffer.unread()).map_err(parse_error)? {
                 return Poll::Ready(Some(Ok(frame)));
             }
             if self.body.has_ended() {
@@ -119,51 +123,54 @@ impl Http1ClientConnection {
                 }
                 Poll::Ready(filled) => drop(filled.map_err(UpstreamBodyError::Connection)?),
                 Poll::Pending => {
-                    ready!(self.silence.poll_expired(cx));
+                    ready!(self.read_timer.poll_expired(cx));
                     return Poll::Ready(Some(Err(UpstreamBodyError::ReadTimeout)));
                 }
             }
         }
     }
 
-    /// Whether the answer's body has been read to its end.
+    /// Returns whether the response body has been read.
     pub(super) fn is_response_complete(&self) -> bool {
         self.body.has_ended()
     }
 
-    /// What is still to come of the answer's body.
+    /// Returns the remaining length of the response body, if it is known.
     pub(super) fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
 
-    /// Makes it ready to wait for another request, unless the last one has left something behind.
+    /// Prepares the connection for reuse; returns whether it is reusable. It is not if the request or the response
+    /// is incomplete, unexpected bytes were received, or the connection is not persistent.
     pub(super) fn prepare_idle(&mut self) -> bool {
-        let is_sent = self.outgoing.take().is_none_or(|request| request.is_finished());
-        let can_rest = is_sent
-            && self.writing == WriteState::Open
+        let is_sent = self.request.take().is_none_or(|request| request.is_finished());
+        let is_reusable = is_sent
+            && self.write_state == WriteState::Open
             && self.persistence == Persistence::Persistent
             && self.body.has_ended()
-            && self.inbox.is_empty();
-        self.inbox.release();
-        can_rest
+            && self.read_buffer.is_empty();
+        self.read_buffer.release();
+        is_reusable
     }
 
-    /// Whether the application has left a resting connection as it was: it has neither closed nor spoken.
+    /// Returns whether an idle connection is still open and has received nothing.
     pub(super) fn is_reusable(&mut self) -> bool {
         let mut byte = [0];
-        let mut room = ReadBuf::new(&mut byte);
-        // A task that has done much would be told that there is nothing, whatever there is.
-        let look = pin!(unconstrained(poll_fn(|cx| Pin::new(&mut self.stream).poll_read(cx, &mut room))));
-        look.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+        let mut buffer = ReadBuf::new(&mut byte);
+        // Polled outside tokio's cooperative budget: with an exhausted budget the socket returns `Pending` whatever
+        // its state, and a closed connection would be reused.
+        let read = pin!(unconstrained(poll_fn(|cx| Pin::new(&mut self.stream).poll_read(cx, &mut buffer))));
+        read.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
-    /// The bare stream, with the bytes that were read from it beyond the last head.
+    /// Returns the stream and the bytes that were read from it after the last head.
     pub(super) fn into_parts(self) -> (UpstreamStream, Bytes) {
-        (self.stream, self.inbox.into_unread())
+        (self.stream, self.read_buffer.into_unread())
     }
 
+    /// Writes as much of the request as the upstream accepts. A write error only stops writing.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), RequestBodyFailure> {
-        let Some(request) = self.outgoing.as_mut().filter(|_| self.writing == WriteState::Open) else {
+        let Some(request) = self.request.as_mut().filter(|_| self.write_state == WriteState::Open) else {
             return Ok(());
         };
         if request.is_finished() {
@@ -171,15 +178,15 @@ impl Http1ClientConnection {
         }
         let mut written = 0;
         let sent = request.poll_send(&mut self.stream, cx, &mut written);
-        // While the client still sends, the application may well be silent. How long the client may pause is
-        // not for this timer to say.
+        // The upstream may wait for the whole request body before it responds, so the read timeout does not run
+        // during an upload. `client_timeout` limits the pauses of the client.
         if written > 0 || request.is_waiting_for_body() {
-            self.silence.reset();
+            self.read_timer.reset();
         }
         match sent {
             Poll::Ready(Err(RequestWriteError::Body(failure))) => Err(failure),
-            Poll::Ready(Err(RequestWriteError::ConnectionBroken)) => {
-                self.writing = WriteState::Stopped;
+            Poll::Ready(Err(RequestWriteError::Connection)) => {
+                self.write_state = WriteState::Stopped;
                 Ok(())
             }
             Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
@@ -187,29 +194,30 @@ impl Http1ClientConnection {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, UpstreamConnectionError>> {
-        let filled = ready!(self.inbox.poll_fill(&mut self.stream, cx));
-        self.silence.reset();
+        let filled = ready!(self.read_buffer.poll_fill(&mut self.stream, cx));
+        self.read_timer.reset();
         Poll::Ready(filled.map_err(UpstreamConnectionError::Io))
     }
 
     fn parse_head(&mut self) -> Result<Option<UpstreamResponseHead>, UpstreamError> {
-        let Some(asked) =
-            self.outgoing.as_ref().map(RequestWriter::requested_content).filter(|_| !self.inbox.is_empty())
+        let Some(requested_content) =
+            self.request.as_ref().map(RequestWriter::requested_content).filter(|_| !self.read_buffer.is_empty())
         else {
             return Ok(None);
         };
-        let parsed = response_head::parse(self.inbox.unread(), asked);
-        parsed.map_err(|error| UpstreamError::Connection(UpstreamConnectionError::Unreadable(error)))
+        let parsed = response_head::parse(self.read_buffer.unread(), requested_content);
+        parsed.map_err(|error| UpstreamError::Connection(UpstreamConnectionError::Parse(error)))
     }
 
+    /// Handles a 1xx response: 100 releases the request body, others are dropped.
     fn on_informational(&mut self, status: StatusCode) {
-        if let Some(request) = self.outgoing.as_mut().filter(|_| status == StatusCode::CONTINUE) {
+        if let Some(request) = self.request.as_mut().filter(|_| status == StatusCode::CONTINUE) {
             request.release_body();
         }
     }
 }
 
-/// Bytes: a page of HTML with its head, mostly.
+/// Initial read size in bytes: holds most HTML pages with their head.
 const INITIAL_READ_SIZE: usize = 8 * 1024;
 
 #[cfg(test)]
@@ -233,8 +241,8 @@ mod tests {
     use crate::upstream::request::{HopMode, UpstreamRequest, UpstreamRequestHead};
     use crate::upstream::request_body::LimitedBody;
 
-    /// A connection with TLS, and the application's end of it.
-    async fn encrypted() -> (Box<Http1ClientConnection>, server::TlsStream<UnixStream>) {
+    /// Returns a connection with TLS, and the upstream's end of it.
+    async fn connect_tls() -> (Box<Http1ClientConnection>, server::TlsStream<UnixStream>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(vec!["app.test".to_owned()]).unwrap();
@@ -243,14 +251,15 @@ mod tests {
         let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
         let config = config.unwrap().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
         let name = HostName::parse("app.test").unwrap();
-        let terms = UpstreamTlsSettings { name, trust: UpstreamTrust::Insecure, identity: None };
-        let tls = UpstreamTlsClient::new(&terms, UpstreamProtocol::Http1, &provider).unwrap_or_else(|_| panic!());
+        let settings = UpstreamTlsSettings { name, trust: UpstreamTrust::Insecure, identity: None };
+        let tls =
+            UpstreamTlsClient::new(&settings, UpstreamProtocol::Http1, &provider).unwrap_or_else(|_| panic!());
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let (stream, application) = tokio::join!(tls.connect(Either::Left(ours)), acceptor.accept(theirs));
-        (Http1ClientConnection::new(Either::Right(Box::new(stream.unwrap()))), application.unwrap())
+        let (stream, upstream) = tokio::join!(tls.connect(Either::Left(ours)), acceptor.accept(theirs));
+        (Http1ClientConnection::new(Either::Right(Box::new(stream.unwrap()))), upstream.unwrap())
     }
 
-    fn request_of_about(size: usize) -> RequestWriter {
+    fn request_with_cookie(size: usize) -> RequestWriter {
         let headers =
             HeaderMap::from_iter([(http::header::COOKIE, HeaderValue::from_str(&"c".repeat(size)).unwrap())]);
         let headers = EndToEndHeaders::from_message(headers, |_| false);
@@ -259,25 +268,27 @@ mod tests {
         RequestWriter::new(UpstreamRequest::new(head, LimitedBody::default(), &HopMode::KeepAlive, limit))
     }
 
-    async fn answer_when_all_has_come(application: &mut server::TlsStream<UnixStream>) {
+    async fn respond_after_request_head(upstream: &mut server::TlsStream<UnixStream>) {
         let mut last = [0; 4];
         while last != *b"\r\n\r\n" {
             last.rotate_left(1);
-            last[3] = application.read_u8().await.unwrap();
+            last[3] = upstream.read_u8().await.unwrap();
         }
-        application.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        upstream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
     }
 
     #[tokio::test]
-    async fn what_waits_within_tls_leaves_when_the_socket_takes_it() {
-        // The buffer of the socket ends somewhere here, and that of TLS has room for two steps.
+    async fn bytes_buffered_by_tls_are_sent_when_the_socket_is_writable() {
+        // The sizes cross the capacity of the socket buffer; the TLS buffer holds two steps.
         for size in (60_000..420_000).step_by(30_000) {
-            let (mut connection, mut application) = encrypted().await;
-            connection.start_request(request_of_about(size));
+            let (mut connection, mut upstream) = connect_tls().await;
+            connection.start_request(request_with_cookie(size));
             let mut head = pin!(poll_fn(|cx| connection.poll_head(cx)));
             assert!(poll_fn(|cx| Poll::Ready(head.as_mut().poll(cx).is_pending())).await);
-            let both = async { tokio::join!(head, answer_when_all_has_come(&mut application)).0 };
-            let head = tokio::time::timeout(Duration::from_secs(10), both).await.expect("all has come");
+            let both = async { tokio::join!(head, respond_after_request_head(&mut upstream)).0 };
+            let head = tokio::time::timeout(Duration::from_secs(10), both)
+                .await
+                .expect("the upstream receives the whole request");
             assert!(head.is_ok_and(|head| head.status == 204), "{size}");
         }
     }

@@ -1,7 +1,7 @@
-//! Connections that rest between two requests.
+//! Idle HTTP/1.1 connections, most recently used first.
 //!
-//! The one that rested shortest is used first: it is the least likely to have been closed meanwhile,
-//! and the others can grow old and go when there is less to do.
+//! The upstream is least likely to have closed the connection that was used last. The others reach the idle timeout
+//! and close when the load decreases.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,29 +11,33 @@ use tokio::time::Instant;
 
 use super::connection::Http1ClientConnection;
 
+/// Idle connections to one upstream, last in first out.
 pub(crate) struct IdlePool {
-    resting: RefCell<VecDeque<IdleConnection>>,
+    idle: RefCell<VecDeque<IdleConnection>>,
     idle_timeout: Duration,
-    most: usize,
+    /// Maximum number of idle connections.
+    max_idle: usize,
 }
 
+/// An idle connection and when it became idle.
 struct IdleConnection {
     connection: Box<Http1ClientConnection>,
     since: Instant,
 }
 
 impl IdlePool {
-    pub(crate) fn new(idle_timeout: Duration, most: usize) -> IdlePool {
-        IdlePool { resting: RefCell::default(), idle_timeout, most }
+    pub(crate) fn new(idle_timeout: Duration, max_idle: usize) -> IdlePool {
+        IdlePool { idle: RefCell::default(), idle_timeout, max_idle }
     }
 
-    /// A connection that can still be used, as far as one can know.
+    /// Removes and returns the most recently used connection that is still open; `None` if there is none. Closes
+    /// connections that the upstream has closed or that have reached the idle timeout.
     pub(crate) fn take(&self) -> Option<Box<Http1ClientConnection>> {
-        let mut resting = self.resting.borrow_mut();
-        while let Some(IdleConnection { mut connection, since }) = resting.pop_back() {
+        let mut idle = self.idle.borrow_mut();
+        while let Some(IdleConnection { mut connection, since }) = idle.pop_back() {
             if since.elapsed() >= self.idle_timeout {
-                // All others have rested longer.
-                resting.clear();
+                // All other connections have been idle for longer.
+                idle.clear();
                 return None;
             }
             if connection.is_reusable() {
@@ -43,18 +47,19 @@ impl IdlePool {
         None
     }
 
-    /// Lays a connection to rest, unless it is spent or there are enough.
+    /// Adds a connection, unless it is not reusable or the pool is full; then the connection closes.
     pub(super) fn put(&self, mut connection: Box<Http1ClientConnection>) {
-        let mut resting = self.resting.borrow_mut();
-        if resting.len() < self.most && connection.prepare_idle() {
-            resting.push_back(IdleConnection { connection, since: Instant::now() });
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < self.max_idle && connection.prepare_idle() {
+            idle.push_back(IdleConnection { connection, since: Instant::now() });
         }
     }
 
+    /// Closes connections past the keep-alive timeout.
     pub(crate) fn close_expired(&self) {
-        let mut resting = self.resting.borrow_mut();
-        while resting.front().is_some_and(|oldest| oldest.since.elapsed() >= self.idle_timeout) {
-            resting.pop_front();
+        let mut idle = self.idle.borrow_mut();
+        while idle.front().is_some_and(|oldest| oldest.since.elapsed() >= self.idle_timeout) {
+            idle.pop_front();
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A request on its way to an application, as the text of HTTP/1.1.
+//! Serialises a request and its body.
 //!
-//! The text of the head is made once. Should the connection turn out to be dead, the same text goes out on
-//! another: so nothing has to be copied beforehand for a case that is rare.
+//! The head is serialised once. If the connection turns out to be closed, the same bytes are sent on another, so
+//! the rare retry needs no copy made in advance.
 
 use std::io::{IoSlice, Write};
 use std::pin::Pin;
@@ -19,113 +19,121 @@ use crate::upstream::connector::UpstreamStream;
 use crate::upstream::request::{ExchangeOptions, UpstreamRequest};
 use crate::upstream::request_body::{LimitedBody, RequestBodyFailure};
 
-/// A request, and how far it has got.
+/// Writes a request head and body; can restart a request that may be retried.
 pub(crate) struct RequestWriter {
-    /// The head, and later the lines between the chunks of the body.
+    /// The head, and after it the chunk size lines and the trailers.
     text: Vec<u8>,
-    /// How much of the text has been written.
+    /// Number of bytes of `text` that have been written.
     position: usize,
-    /// Bytes of the body that follow the text, and what ends their chunk.
+    /// Body bytes to write after `text`.
     data: Bytes,
-    ending: &'static [u8],
+    /// The CRLF that ends the chunk of `data`, or empty.
+    chunk_end: &'static [u8],
     body: LimitedBody,
     framing: RequestFraming,
     progress: WriteProgress,
-    harm: RetrySafety,
-    asked: RequestedContent,
-    terms: ExchangeOptions,
+    retry_safety: RetrySafety,
+    requested_content: RequestedContent,
+    options: ExchangeOptions,
 }
 
-/// Why a request could not be sent to its end.
+/// Connection failure or request body failure.
 pub(super) enum RequestWriteError {
-    /// The application takes no more.
-    ConnectionBroken,
+    /// Writing to the upstream failed.
+    Connection,
     Body(RequestBodyFailure),
 }
 
-/// What is still to come of the body, and how the application knows its end.
+/// Remaining body: none, length, or chunked.
 enum RequestFraming {
     Ended,
+    /// Remaining bytes of `Content-Length`.
     Length(u64),
-    /// With the names of the trailers that were announced.
+    /// With the value of `Trailer`, which names the trailers that may be sent.
     Chunked(Option<HeaderValue>),
 }
 
+/// Not started, started, or complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WriteProgress {
-    Unsent,
-    Begun,
-    /// To the last byte, and TLS has let go of it, too.
-    Sent,
+    NotStarted,
+    Started,
+    /// The last byte has been written, and flushed from the TLS buffer.
+    Complete,
 }
 
-/// Whether the request may be sent again after the application may have seen it.
+/// Whether a request may be retried after bytes were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RetrySafety {
-    Harmless,
-    Harmful,
+    Safe,
+    Unsafe,
 }
 
 impl RequestWriter {
+    /// Serialises the head of a request.
     pub(crate) fn new(request: UpstreamRequest) -> RequestWriter {
-        let UpstreamRequest { message, forwarding: introduction, options: terms } = request;
-        let text = head_text(&message, introduction.as_ref().map_or(b"", |introduction| introduction.as_http1()));
+        let UpstreamRequest { message, forwarding, options } = request;
+        let text = serialize_head(&message, forwarding.as_ref().map_or(b"", |headers| headers.as_http1()));
         let (head, body) = message.into_parts();
         let framing = if body.is_none() { RequestFraming::Ended } else { framing_of(&head.headers) };
-        let is_repeatable = body.is_none() && head.method.is_idempotent() && !terms.requests_upgrade;
+        let is_retryable = body.is_none() && head.method.is_idempotent() && !options.requests_upgrade;
         RequestWriter {
             text,
             position: 0,
             data: Bytes::new(),
-            ending: b"",
+            chunk_end: b"",
             body,
             framing,
-            progress: WriteProgress::Unsent,
-            harm: if is_repeatable { RetrySafety::Harmless } else { RetrySafety::Harmful },
-            asked: if head.method == Method::HEAD {
-                RequestedContent::ForHead
+            progress: WriteProgress::NotStarted,
+            retry_safety: if is_retryable { RetrySafety::Safe } else { RetrySafety::Unsafe },
+            requested_content: if head.method == Method::HEAD {
+                RequestedContent::HeadOnly
             } else {
-                RequestedContent::ForResponse
+                RequestedContent::HeadAndBody
             },
-            terms,
+            options,
         }
     }
 
+    /// Returns whether the request is HEAD, whose response has no body.
     pub(super) fn requested_content(&self) -> RequestedContent {
-        self.asked
+        self.requested_content
     }
 
+    /// Returns the options of the exchange.
     pub(super) fn options(&self) -> ExchangeOptions {
-        self.terms
+        self.options
     }
 
-    /// The application asks for the body that was held back.
+    /// Sends a body that waits for `100 Continue`.
     pub(super) fn release_body(&mut self) {
         self.body.release();
     }
 
-    /// The same request from its beginning, if sending it twice is as good as once (RFC 9110 section 9.2.2).
+    /// Restarts the request if it may be retried: nothing was written, or the request is idempotent and has no body
+    /// (RFC 9110 section 9.2.2).
     pub(super) fn restart(mut self) -> Option<RequestWriter> {
-        if self.progress != WriteProgress::Unsent && self.harm == RetrySafety::Harmful {
+        if self.progress != WriteProgress::NotStarted && self.retry_safety == RetrySafety::Unsafe {
             return None;
         }
         self.position = 0;
-        self.progress = WriteProgress::Unsent;
+        self.progress = WriteProgress::NotStarted;
         Some(self)
     }
 
-    /// Whether the last byte has left. As long as it waits within TLS, only [`RequestWriter::poll_send`] moves it.
+    /// Returns whether the last byte has been written to the socket. Only [`RequestWriter::poll_send`] writes bytes
+    /// that are still in the TLS buffer.
     pub(super) fn is_finished(&self) -> bool {
-        self.progress == WriteProgress::Sent
+        self.progress == WriteProgress::Complete
     }
 
-    /// Whether all that the client has sent of it has been written, but not the end.
+    /// Returns whether everything received from the client has been written, and the body has not ended.
     pub(super) fn is_waiting_for_body(&self) -> bool {
-        !matches!(self.framing, RequestFraming::Ended) && !self.has_staged()
+        !matches!(self.framing, RequestFraming::Ended) && !self.has_buffered()
     }
 
-    /// Writes as much as there is and as the application takes. Ready when that is all; the number of bytes
-    /// that went out is added to `written`.
+    /// Writes as much as is available and as the upstream accepts. Ready when the whole request has been written
+    /// and flushed. Adds the number of written bytes to `written`.
     pub(super) fn poll_send(
         &mut self,
         stream: &mut UpstreamStream,
@@ -133,29 +141,29 @@ impl RequestWriter {
         written: &mut usize,
     ) -> Poll<Result<(), RequestWriteError>> {
         loop {
-            let is_dry = self.poll_fill(cx).map_err(RequestWriteError::Body)?.is_pending();
-            if self.has_staged() {
-                let count = ready!(self.poll_write(stream, cx)).map_err(|_| RequestWriteError::ConnectionBroken)?;
-                self.progress = WriteProgress::Begun;
+            let is_body_pending = self.poll_fill(cx).map_err(RequestWriteError::Body)?.is_pending();
+            if self.has_buffered() {
+                let count = ready!(self.poll_write(stream, cx)).map_err(|_| RequestWriteError::Connection)?;
+                self.progress = WriteProgress::Started;
                 *written += count;
                 self.advance(count);
                 continue;
             }
-            // A piece without bytes is no reason to stop: nobody would wake us for the next one.
-            if is_dry || matches!(self.framing, RequestFraming::Ended) {
-                ready!(Pin::new(stream).poll_flush(cx)).map_err(|_| RequestWriteError::ConnectionBroken)?;
-                if is_dry {
+            // An empty data frame does not end the loop: the body has not registered a waker for the next frame.
+            if is_body_pending || matches!(self.framing, RequestFraming::Ended) {
+                ready!(Pin::new(stream).poll_flush(cx)).map_err(|_| RequestWriteError::Connection)?;
+                if is_body_pending {
                     return Poll::Pending;
                 }
-                self.progress = WriteProgress::Sent;
+                self.progress = WriteProgress::Complete;
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
-    /// Asks the body for more when all that it gave has been written. Pending if it has nothing yet.
+    /// Fills the write buffer from the body when it is empty. Pending if the body has no frame yet.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RequestBodyFailure>> {
-        if !self.data.is_empty() || !self.ending.is_empty() || matches!(self.framing, RequestFraming::Ended) {
+        if !self.data.is_empty() || !self.chunk_end.is_empty() || matches!(self.framing, RequestFraming::Ended) {
             return Poll::Ready(Ok(()));
         }
         match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
@@ -173,11 +181,11 @@ impl RequestWriter {
         match &mut self.framing {
             RequestFraming::Chunked(_) if data.is_empty() => return Ok(()),
             RequestFraming::Chunked(_) => {
-                self.ending = b"\r\n";
+                self.chunk_end = b"\r\n";
                 write_text(&mut self.text, format_args!("{:x}\r\n", data.len()));
             }
             RequestFraming::Length(left) => {
-                // More than was announced would be taken for another request.
+                // The upstream would parse bytes beyond `Content-Length` as another request.
                 *left = left.checked_sub(data.len() as u64).ok_or(RequestBodyFailure::ClientDisconnected)?;
                 if *left == 0 {
                     self.framing = RequestFraming::Ended;
@@ -189,16 +197,17 @@ impl RequestWriter {
         Ok(())
     }
 
+    /// Buffers the end of the body: for chunked framing the last chunk and the declared trailers.
     fn buffer_trailers(&mut self, trailers: &HeaderMap) -> Result<(), RequestBodyFailure> {
         match std::mem::replace(&mut self.framing, RequestFraming::Ended) {
             RequestFraming::Ended | RequestFraming::Length(0) => Ok(()),
             RequestFraming::Length(_) => Err(RequestBodyFailure::ClientDisconnected),
-            RequestFraming::Chunked(announced) => {
+            RequestFraming::Chunked(declared) => {
                 self.text.extend_from_slice(b"0\r\n");
-                let announced = announced.as_ref();
+                let declared = declared.as_ref();
                 write_fields(
                     &mut self.text,
-                    trailers.iter().filter(|(name, _)| is_declared_trailer(announced, name)),
+                    trailers.iter().filter(|(name, _)| is_declared_trailer(declared, name)),
                 );
                 self.text.extend_from_slice(b"\r\n");
                 Ok(())
@@ -206,45 +215,46 @@ impl RequestWriter {
         }
     }
 
-    fn has_staged(&self) -> bool {
-        self.position < self.text.len() || !self.data.is_empty() || !self.ending.is_empty()
+    fn has_buffered(&self) -> bool {
+        self.position < self.text.len() || !self.data.is_empty() || !self.chunk_end.is_empty()
     }
 
     fn poll_write(&self, stream: &mut UpstreamStream, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         let text = &self.text[self.position..];
-        let count = if self.data.is_empty() && self.ending.is_empty() {
-            // As for clients: `send` is cheaper than `writev`.
+        let count = if self.data.is_empty() && self.chunk_end.is_empty() {
+            // As on the downstream side, `send` is cheaper than `writev`.
             ready!(Pin::new(stream).poll_write(cx, text))?
         } else {
-            let slices = [IoSlice::new(text), IoSlice::new(&self.data), IoSlice::new(self.ending)];
+            let slices = [IoSlice::new(text), IoSlice::new(&self.data), IoSlice::new(self.chunk_end)];
             ready!(Pin::new(stream).poll_write_vectored(cx, &slices))?
         };
         if count == 0 { Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())) } else { Poll::Ready(Ok(count)) }
     }
 
     fn advance(&mut self, count: usize) {
-        let of_text = count.min(self.text.len() - self.position);
-        self.position += of_text;
-        let of_data = (count - of_text).min(self.data.len());
-        self.data.advance(of_data);
-        self.ending = self.ending.get(count - of_text - of_data..).unwrap_or_default();
-        // The head of a request without a body stays, in case it has to be sent again.
-        if self.harm == RetrySafety::Harmful && self.position == self.text.len() {
+        let from_text = count.min(self.text.len() - self.position);
+        self.position += from_text;
+        let from_data = (count - from_text).min(self.data.len());
+        self.data.advance(from_data);
+        self.chunk_end = self.chunk_end.get(count - from_text - from_data..).unwrap_or_default();
+        // A request that may be retried keeps its head.
+        if self.retry_safety == RetrySafety::Unsafe && self.position == self.text.len() {
             self.text.clear();
             self.position = 0;
         }
     }
 }
 
-/// Request line and fields (RFC 9112 sections 3 and 5), of which the first are there already.
-fn head_text(message: &Request<LimitedBody>, first: &[u8]) -> Vec<u8> {
+/// Serialises the request line and the fields (RFC 9112 sections 3 and 5). `forwarding` holds the first fields,
+/// already serialised.
+fn serialize_head(message: &Request<LimitedBody>, forwarding: &[u8]) -> Vec<u8> {
     let target = message.uri().path_and_query().map_or("/", |target| target.as_str());
-    let size = target.len() + 64 + first.len() + message.headers().len() * TYPICAL_FIELD;
+    let size = target.len() + 64 + forwarding.len() + message.headers().len() * TYPICAL_FIELD_LEN;
     let mut text = Vec::with_capacity(size);
     for part in [message.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
         text.extend_from_slice(part.as_bytes());
     }
-    text.extend_from_slice(first);
+    text.extend_from_slice(forwarding);
     write_fields(&mut text, message.headers().iter());
     text.extend_from_slice(b"\r\n");
     text
@@ -259,15 +269,15 @@ fn write_fields<'a>(text: &mut Vec<u8>, fields: impl Iterator<Item = (&'a Header
 }
 
 fn write_text(text: &mut Vec<u8>, line: std::fmt::Arguments<'_>) {
-    // Memory takes everything.
+    // Writing to memory cannot fail.
     let _ = text.write_fmt(line);
 }
 
-/// As the headers say, which were put in order when the request was made.
+/// Returns the framing that the headers declare. [`UpstreamRequest::new`] has set them consistently.
 fn framing_of(headers: &HeaderMap) -> RequestFraming {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     length.map_or_else(|| RequestFraming::Chunked(headers.get(header::TRAILER).cloned()), RequestFraming::Length)
 }
 
-/// Bytes, about, so that the text of a head seldom has to grow.
-const TYPICAL_FIELD: usize = 48;
+/// Estimated bytes of a field, so that the buffer of a head rarely has to grow.
+const TYPICAL_FIELD_LEN: usize = 48;

@@ -1,4 +1,6 @@
-//! The head of an answer on an HTTP/1 connection, and what it says of the body and the connection.
+//! Parses a response head.
+//!
+//! The head also decides the framing of the body and whether the connection persists.
 
 use std::mem::MaybeUninit;
 
@@ -13,24 +15,28 @@ use crate::http1::fields::{MAX_HEAD, MAX_HEADERS, collect, content_length, is_ch
 use crate::http1::parse_error::Http1ParseError;
 use crate::http1::persistence::Persistence;
 
-/// A head that came whole.
+/// A parsed response head with its body framing.
 pub(super) struct UpstreamResponseHead {
     pub(super) parts: response::Parts,
     pub(super) body: BodyDecoder,
     pub(super) persistence: Persistence,
 }
 
-/// What was asked for, as far as it decides whether the answer has a body.
+/// Whether the request was HEAD, whose response has no body (RFC 9112 section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestedContent {
-    ForHead,
-    ForResponse,
+    HeadOnly,
+    HeadAndBody,
 }
 
-/// Splits a head off the bytes that came; `None` while it is not whole.
+/// Splits a response head off the received bytes; `None` while it is incomplete.
+///
+/// # Errors
+///
+/// If the head is invalid, larger than [`MAX_HEAD`] bytes, or has ambiguous framing.
 pub(super) fn parse(
     unread: &mut Bytes,
-    asked: RequestedContent,
+    requested_content: RequestedContent,
 ) -> Result<Option<UpstreamResponseHead>, Http1ParseError> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut text = httparse::Response::new(&mut []);
@@ -45,13 +51,13 @@ pub(super) fn parse(
     parts.version = if text.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     keep_reason(&mut parts, text.reason.unwrap_or_default());
     parts.headers = collect(text.headers, unread)?;
-    let body = body_of(&mut parts, asked)?;
+    let body = body_of(&mut parts, requested_content)?;
     let persistence = persistence_of(&parts, &body);
     let _ = unread.split_to(length);
     Ok(Some(UpstreamResponseHead { parts, body, persistence }))
 }
 
-/// Clients see an unusual reason as the application wrote it, like behind nginx.
+/// Keeps a non-standard reason phrase, so that clients receive it unchanged, as through nginx.
 fn keep_reason(parts: &mut response::Parts, reason: &str) {
     if parts.status.canonical_reason() != Some(reason)
         && let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
@@ -60,12 +66,15 @@ fn keep_reason(parts: &mut response::Parts, reason: &str) {
     }
 }
 
-/// Where the body ends (RFC 9112 section 6.3).
-fn body_of(parts: &mut response::Parts, asked: RequestedContent) -> Result<BodyDecoder, Http1ParseError> {
+/// Selects the body framing (RFC 9112 section 6.3).
+fn body_of(
+    parts: &mut response::Parts,
+    requested_content: RequestedContent,
+) -> Result<BodyDecoder, Http1ParseError> {
     let length = content_length(&mut parts.headers)?;
     let has_none = parts.status.is_informational()
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        || asked == RequestedContent::ForHead;
+        || requested_content == RequestedContent::HeadOnly;
     if has_none {
         return Ok(BodyDecoder::Ended);
     }
@@ -73,14 +82,15 @@ fn body_of(parts: &mut response::Parts, asked: RequestedContent) -> Result<BodyD
         if parts.version == Version::HTTP_10 {
             return Err(Http1ParseError::TransferEncoding);
         }
-        // The one that counts is the transfer coding; a length beside it would mislead the next recipient.
+        // `Transfer-Encoding` overrides `Content-Length`, which must not reach the next recipient (RFC 9112
+        // section 6.3).
         parts.headers.remove(header::CONTENT_LENGTH);
         return Ok(BodyDecoder::chunked());
     }
     Ok(length.map_or(BodyDecoder::UntilClose, BodyDecoder::with_length))
 }
 
-/// Nothing can follow an answer that ends with its connection.
+/// Returns whether the connection can be reused. A response that ends with its connection is the last one.
 fn persistence_of(parts: &response::Parts, body: &BodyDecoder) -> Persistence {
     match body {
         BodyDecoder::UntilClose => Persistence::Closing,
@@ -92,32 +102,35 @@ fn persistence_of(parts: &response::Parts, body: &BodyDecoder) -> Persistence {
 mod tests {
     use super::*;
 
-    fn head(text: &'static str, asked: RequestedContent) -> Result<Option<UpstreamResponseHead>, Http1ParseError> {
-        parse(&mut Bytes::from_static(text.as_bytes()), asked)
+    fn head(
+        text: &'static str,
+        requested_content: RequestedContent,
+    ) -> Result<Option<UpstreamResponseHead>, Http1ParseError> {
+        parse(&mut Bytes::from_static(text.as_bytes()), requested_content)
     }
 
-    fn whole(text: &'static str) -> UpstreamResponseHead {
-        head(text, RequestedContent::ForResponse).unwrap().unwrap()
+    fn parse_whole(text: &'static str) -> UpstreamResponseHead {
+        head(text, RequestedContent::HeadAndBody).unwrap().unwrap()
     }
 
     #[test]
-    fn what_follows_the_head_stays() {
+    fn bytes_after_the_head_stay_unread() {
         let mut unread = Bytes::from_static(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-        let head = parse(&mut unread, RequestedContent::ForResponse).unwrap().unwrap();
+        let head = parse(&mut unread, RequestedContent::HeadAndBody).unwrap().unwrap();
         assert_eq!(head.parts.status, 200);
         assert_eq!(head.parts.headers["content-length"], "2");
         assert_eq!(unread, "ok");
     }
 
     #[test]
-    fn part_of_a_head_is_left_until_the_rest_comes() {
+    fn an_incomplete_head_consumes_nothing() {
         let mut unread = Bytes::from_static(b"HTTP/1.1 200 OK\r\ncontent-le");
-        assert!(parse(&mut unread, RequestedContent::ForResponse).unwrap().is_none());
+        assert!(parse(&mut unread, RequestedContent::HeadAndBody).unwrap().is_none());
         assert_eq!(unread.len(), 27);
     }
 
     #[test]
-    fn the_body_ends_where_the_head_says() {
+    fn framing_follows_the_head() {
         let cases = [
             ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", BodyDecoder::with_length(7)),
             ("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n", BodyDecoder::with_length(7)),
@@ -128,29 +141,29 @@ mod tests {
             ("HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n", BodyDecoder::Ended),
         ];
         for (text, expected) in cases {
-            assert_eq!(whole(text).body, expected, "{text}");
+            assert_eq!(parse_whole(text).body, expected, "{text}");
         }
-        let answer =
-            head("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", RequestedContent::ForHead).unwrap().unwrap();
-        assert_eq!(answer.body, BodyDecoder::Ended);
-        assert_eq!(answer.parts.headers["content-length"], "7");
+        let response =
+            head("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", RequestedContent::HeadOnly).unwrap().unwrap();
+        assert_eq!(response.body, BodyDecoder::Ended);
+        assert_eq!(response.parts.headers["content-length"], "7");
     }
 
     #[test]
-    fn a_length_beside_a_transfer_coding_is_not_passed_on() {
-        let answer = whole("HTTP/1.1 200 OK\r\ncontent-length: 7\r\ntransfer-encoding: chunked\r\n\r\n");
-        assert_eq!((answer.body, answer.parts.headers.get("content-length")), (BodyDecoder::chunked(), None));
+    fn content_length_is_removed_beside_transfer_encoding() {
+        let response = parse_whole("HTTP/1.1 200 OK\r\ncontent-length: 7\r\ntransfer-encoding: chunked\r\n\r\n");
+        assert_eq!((response.body, response.parts.headers.get("content-length")), (BodyDecoder::chunked(), None));
     }
 
     #[test]
-    fn a_length_that_is_said_twice_is_passed_on_once() {
-        let answer = whole("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n");
-        let lengths: Vec<_> = answer.parts.headers.get_all("content-length").iter().collect();
+    fn repeated_equal_content_lengths_are_merged() {
+        let response = parse_whole("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n");
+        let lengths: Vec<_> = response.parts.headers.get_all("content-length").iter().collect();
         assert_eq!(lengths, ["7"]);
     }
 
     #[test]
-    fn heads_that_can_be_read_in_two_ways_are_refused() {
+    fn ambiguous_and_invalid_heads_are_rejected() {
         let texts = [
             "HTTP/1.1 200 OK\r\ncontent-length: 7\r\ncontent-length: 8\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 7, 8\r\n\r\n",
@@ -167,21 +180,21 @@ mod tests {
             "SSH-2.0-OpenSSH_9\r\n\r\n",
         ];
         for text in texts {
-            assert!(head(text, RequestedContent::ForResponse).is_err(), "{text}");
+            assert!(head(text, RequestedContent::HeadAndBody).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_head_has_an_end() {
-        let endless = Bytes::from([&b"HTTP/1.1 200 OK\r\na: "[..], &[b'b'; MAX_HEAD]].concat());
+    fn an_oversized_head_is_rejected() {
+        let oversized = Bytes::from([&b"HTTP/1.1 200 OK\r\na: "[..], &[b'b'; MAX_HEAD]].concat());
         assert!(matches!(
-            parse(&mut endless.clone(), RequestedContent::ForResponse),
+            parse(&mut oversized.clone(), RequestedContent::HeadAndBody),
             Err(Http1ParseError::HeadTooLarge)
         ));
     }
 
     #[test]
-    fn a_connection_persists_if_both_sides_can_tell_where_the_answer_ends() {
+    fn persistence_requires_delimited_framing_and_consent() {
         let cases = [
             ("HTTP/1.1 204 No Content\r\n\r\n", Persistence::Persistent),
             ("HTTP/1.1 204 No Content\r\nconnection: keep-alive, Close\r\n\r\n", Persistence::Closing),
@@ -190,13 +203,14 @@ mod tests {
             ("HTTP/1.1 200 OK\r\n\r\n", Persistence::Closing),
         ];
         for (text, expected) in cases {
-            assert_eq!(whole(text).persistence, expected, "{text}");
+            assert_eq!(parse_whole(text).persistence, expected, "{text}");
         }
     }
 
     #[test]
-    fn an_unusual_reason_is_kept() {
-        let reason = |text| whole(text).parts.extensions.get::<ReasonPhrase>().map(|it| it.as_bytes().to_vec());
+    fn a_nonstandard_reason_phrase_is_kept() {
+        let reason =
+            |text| parse_whole(text).parts.extensions.get::<ReasonPhrase>().map(|it| it.as_bytes().to_vec());
         assert_eq!(reason("HTTP/1.1 200 Fine\r\n\r\n"), Some(b"Fine".to_vec()));
         assert_eq!(reason("HTTP/1.1 200 OK\r\n\r\n"), None);
     }

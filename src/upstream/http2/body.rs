@@ -1,7 +1,7 @@
-//! The body of an answer on an HTTP/2 stream.
+//! Response body of an HTTP/2 stream.
 //!
-//! When it is dropped before its end the stream is reset, and the application stops working for a client
-//! that has left.
+//! If the body is dropped before its end, the stream is reset, so that the upstream stops working for a client that
+//! has disconnected.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,40 +15,43 @@ use crate::net::idle_timer::IdleTimer;
 use crate::upstream::error::{UpstreamBodyError, UpstreamConnectionError};
 use crate::upstream::request_body::UploadProgress;
 
-/// The body of an answer on a stream.
+/// Response body of one stream; resets the stream when dropped early.
 pub(in crate::upstream) struct Http2ResponseBody {
     incoming: Incoming,
-    silence: ReadTimeout,
-    /// Gone once the body has ended.
-    claim: Option<StreamPermit>,
+    read_timeout: ReadTimeout,
+    /// `None` after the end of the body.
+    permit: Option<StreamPermit>,
 }
 
-/// The application's silence. While the client still sends, the application may well be silent.
+/// Read timeout that restarts while the request body is being sent: an upstream may wait for the whole body before
+/// it responds.
 pub(in crate::upstream) struct ReadTimeout {
     timer: IdleTimer,
-    watch: UploadProgress,
+    upload: UploadProgress,
+    /// Bytes of the request body that were sent at the last poll.
     uploaded: u64,
 }
 
 impl Http2ResponseBody {
-    pub(super) fn new(incoming: Incoming, silence: ReadTimeout, claim: StreamPermit) -> Http2ResponseBody {
-        Http2ResponseBody { incoming, silence, claim: Some(claim) }
+    pub(super) fn new(incoming: Incoming, read_timeout: ReadTimeout, permit: StreamPermit) -> Http2ResponseBody {
+        Http2ResponseBody { incoming, read_timeout, permit: Some(permit) }
     }
 }
 
 impl ReadTimeout {
-    pub(super) fn new(limit: Duration, watch: UploadProgress) -> ReadTimeout {
-        ReadTimeout { timer: IdleTimer::new(limit), watch, uploaded: 0 }
+    pub(super) fn new(limit: Duration, upload: UploadProgress) -> ReadTimeout {
+        ReadTimeout { timer: IdleTimer::new(limit), upload, uploaded: 0 }
     }
 
-    pub(super) fn watch(&self) -> &UploadProgress {
-        &self.watch
+    /// Returns the progress of the request body.
+    pub(super) fn upload_progress(&self) -> &UploadProgress {
+        &self.upload
     }
 
-    /// Ready when it has lasted too long.
+    /// Ready when the timeout has expired.
     pub(super) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.watch.uploaded() != self.uploaded {
-            self.uploaded = self.watch.uploaded();
+        if self.upload.uploaded() != self.uploaded {
+            self.uploaded = self.upload.uploaded();
             self.timer.reset();
         }
         self.timer.poll_expired(cx)
@@ -66,15 +69,15 @@ impl Body for Http2ResponseBody {
         let this = self.get_mut();
         match Pin::new(&mut this.incoming).poll_frame(cx) {
             Poll::Ready(frame) => {
-                this.silence.timer.reset();
+                this.read_timeout.timer.reset();
                 if frame.is_none() {
-                    this.claim = None;
+                    this.permit = None;
                 }
                 Poll::Ready(frame.map(|frame| {
-                    frame.map_err(|error| UpstreamBodyError::Connection(UpstreamConnectionError::Stream(error)))
+                    frame.map_err(|error| UpstreamBodyError::Connection(UpstreamConnectionError::Http2(error)))
                 }))
             }
-            Poll::Pending => this.silence.poll_expired(cx).map(|()| Some(Err(UpstreamBodyError::ReadTimeout))),
+            Poll::Pending => this.read_timeout.poll_expired(cx).map(|()| Some(Err(UpstreamBodyError::ReadTimeout))),
         }
     }
 

@@ -1,7 +1,7 @@
-//! HTTP/2 connections to an application: few, each for many requests at once.
+//! HTTP/2 connections shared by concurrent requests.
 //!
-//! Unlike an HTTP/1.1 connection such a one has tasks of its own, because the requests on it go on
-//! independently of each other. There is a second connection only when the first has no room.
+//! A connection has a task of its own, unlike an HTTP/1.1 connection, because its requests are independent of each
+//! other. A second connection is opened only when no open connection has capacity for another stream.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -22,75 +22,79 @@ use crate::upstream::connector::{Connector, UpstreamStream};
 use crate::upstream::error::{UpstreamConnectionError, UpstreamError};
 use crate::upstream::request_body::LimitedBody;
 
-/// One worker's HTTP/2 connections to one application.
+/// The HTTP/2 connections of one worker to one upstream.
 pub(in crate::upstream) struct Http2ConnectionSet {
-    lines: RefCell<Vec<Rc<Http2ClientConnection>>>,
-    /// Held while a connection is opened, so that a burst of requests shares one.
+    connections: RefCell<Vec<Rc<Http2ClientConnection>>>,
+    /// Held while a connection is opened, so that a burst of requests shares one connection.
     opening: Mutex<()>,
     idle_timeout: Duration,
 }
 
-/// Room for one request on a connection, until this is dropped.
+/// Reserves one stream until dropped.
 pub(in crate::upstream) struct StreamPermit(Rc<Http2ClientConnection>);
 
-/// One connection.
+/// One HTTP/2 connection.
 struct Http2ClientConnection {
     sender: http2::SendRequest<LimitedBody>,
-    /// Gone once the connection takes no more requests; those that it has may still be going on.
+    /// `None` once the connection accepts no more requests; its running streams may continue.
     driver: Rc<RefCell<Option<Http2Driver>>>,
     streams: Cell<usize>,
-    /// When its last stream ended.
-    resting_since: Cell<Instant>,
+    /// When the last stream ended.
+    idle_since: Cell<Instant>,
 }
 
+/// hyper's connection future.
 type Http2Driver = http2::Connection<TokioIo<UpstreamStream>, LimitedBody, LocalExecutor>;
 
 impl Http2ConnectionSet {
     pub(in crate::upstream) fn new(idle_timeout: Duration) -> Http2ConnectionSet {
-        Http2ConnectionSet { lines: RefCell::default(), opening: Mutex::default(), idle_timeout }
+        Http2ConnectionSet { connections: RefCell::default(), opening: Mutex::default(), idle_timeout }
     }
 
-    /// Room on an open connection, or else on a new one.
+    /// Reserves a stream on an open connection, or opens one.
     pub(in crate::upstream) async fn reserve_stream(
         &self,
-        dialer: &Connector,
+        connector: &Connector,
     ) -> Result<StreamPermit, UpstreamError> {
-        if let Some(claim) = self.claim_open() {
-            return Ok(claim);
+        if let Some(permit) = self.reserve_on_open() {
+            return Ok(permit);
         }
-        // Those who wait for another's attempt wait no longer than they would for their own.
+        // `connect_timeout` also limits the time that a request waits for a connection that another request opens.
         let opening = async {
-            let _turn = self.opening.lock().await;
-            match self.claim_open() {
-                Some(claim) => Ok(claim),
-                None => self.open(dialer).await,
+            let _guard = self.opening.lock().await;
+            match self.reserve_on_open() {
+                Some(permit) => Ok(permit),
+                None => self.open(connector).await,
             }
         };
-        timeout(dialer.timeout(), opening).await.unwrap_or(Err(UpstreamError::ConnectTimeout))
+        timeout(connector.timeout(), opening).await.unwrap_or(Err(UpstreamError::ConnectTimeout))
     }
 
-    /// Closes connections that have ended, or have rested long enough.
-    pub(in crate::upstream) fn prune(&self) {
-        self.lines.borrow_mut().retain(|line| !line.is_closed() && !line.is_idle_for(self.idle_timeout));
+    /// Removes closed connections, and closes idle connections past their timeout.
+    pub(in crate::upstream) fn close_expired(&self) {
+        self.connections
+            .borrow_mut()
+            .retain(|connection| !connection.is_closed() && !connection.is_idle_for(self.idle_timeout));
     }
 
-    fn claim_open(&self) -> Option<StreamPermit> {
-        self.lines.borrow().iter().find(|line| line.has_capacity()).map(StreamPermit::new)
+    fn reserve_on_open(&self) -> Option<StreamPermit> {
+        self.connections.borrow().iter().find(|connection| connection.has_capacity()).map(StreamPermit::new)
     }
 
-    async fn open(&self, dialer: &Connector) -> Result<StreamPermit, UpstreamError> {
-        let line = Rc::new(Http2ClientConnection::open(dialer.connect().await?).await.map_err(broken)?);
-        let mut lines = self.lines.borrow_mut();
-        lines.retain(|line| !line.is_closed());
-        lines.push(line.clone());
-        Ok(StreamPermit::new(&line))
+    async fn open(&self, connector: &Connector) -> Result<StreamPermit, UpstreamError> {
+        let connection =
+            Rc::new(Http2ClientConnection::open(connector.connect().await?).await.map_err(connection_error)?);
+        let mut connections = self.connections.borrow_mut();
+        connections.retain(|connection| !connection.is_closed());
+        connections.push(connection.clone());
+        Ok(StreamPermit::new(&connection))
     }
 }
 
 impl StreamPermit {
-    fn new(line: &Rc<Http2ClientConnection>) -> StreamPermit {
-        line.streams.set(line.streams.get() + 1);
-        StreamPermit(line.clone())
+    fn new(connection: &Rc<Http2ClientConnection>) -> StreamPermit {
+        connection.streams.set(connection.streams.get() + 1);
+        StreamPermit(connection.clone())
     }
 
     pub(in crate::upstream) fn sender(&self) -> http2::SendRequest<LimitedBody> {
@@ -101,7 +105,7 @@ impl StreamPermit {
 impl Drop for StreamPermit {
     fn drop(&mut self) {
         self.0.streams.set(self.0.streams.get() - 1);
-        self.0.resting_since.set(Instant::now());
+        self.0.idle_since.set(Instant::now());
     }
 }
 
@@ -110,58 +114,55 @@ impl Http2ClientConnection {
         let (sender, driver) = http2::Builder::new(LocalExecutor)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS)
-            .max_header_list_size(MAX_HEAD_LIST)
+            .max_header_list_size(MAX_HEADER_LIST_SIZE)
             .handshake(TokioIo::new(stream))
             .await?;
         let driver = Rc::new(RefCell::new(Some(driver)));
         TaskTracker::spawn_detached(drive(driver.clone()));
-        Ok(Http2ClientConnection {
-            sender,
-            driver,
-            streams: Cell::new(0),
-            resting_since: Cell::new(Instant::now()),
-        })
+        Ok(Http2ClientConnection { sender, driver, streams: Cell::new(0), idle_since: Cell::new(Instant::now()) })
     }
 
     fn is_closed(&self) -> bool {
         self.driver.borrow().is_none()
     }
 
-    /// Whether another stream can begin at once, as far as the application has told.
+    /// Returns whether another stream can start, by the upstream's `SETTINGS_MAX_CONCURRENT_STREAMS` and by
+    /// [`MAX_STREAMS`].
     fn has_capacity(&self) -> bool {
         let allowed = self.driver.borrow().as_ref().map_or(0, Http2Driver::current_max_send_streams);
         self.streams.get() < allowed.min(MAX_STREAMS as usize)
     }
 
     fn is_idle_for(&self, time: Duration) -> bool {
-        self.streams.get() == 0 && self.resting_since.get().elapsed() >= time
+        self.streams.get() == 0 && self.idle_since.get().elapsed() >= time
     }
 }
 
-/// Hands requests to a connection until it takes no more: by the application's will, or because its line has
-/// been dropped here.
+/// Drives a connection until it accepts no more requests: the upstream sent `GOAWAY` or closed it, or the
+/// connection set dropped it.
 async fn drive(driver: Rc<RefCell<Option<Http2Driver>>>) {
     let ended = poll_fn(|cx| match driver.borrow_mut().as_mut() {
         Some(driver) => Pin::new(driver).poll(cx),
         None => Poll::Ready(Ok(())),
     })
     .await;
-    // Requests that wait in it are given back.
+    // Dropping the driver returns the requests that wait in it unsent.
     drop(driver.take());
     if let Err(error) = ended {
-        tracing::debug!("an HTTP/2 connection to an application broke: {error}");
+        tracing::debug!(%error, "upstream HTTP/2 connection: failed");
     }
 }
 
-fn broken(error: hyper::Error) -> UpstreamError {
-    UpstreamError::Connection(UpstreamConnectionError::Stream(error))
+fn connection_error(error: hyper::Error) -> UpstreamError {
+    UpstreamError::Connection(UpstreamConnectionError::Http2(error))
 }
 
-/// What a stream may have under way to a client that does not read.
+/// Receive window of a stream in bytes: the most that is buffered for a client that does not read.
 const STREAM_WINDOW: u32 = 256 * 1024;
 
-/// Streams on one connection. Its window has room for the windows of all of them, so clients that do not
-/// read cannot hold up the others.
+/// Maximum number of concurrent streams on a connection. The connection window is the sum of the stream windows, so
+/// clients that do not read cannot block the other streams.
 const MAX_STREAMS: u32 = 100;
 
-const MAX_HEAD_LIST: u32 = MAX_HEAD as u32;
+/// Maximum size of a response head in bytes (`SETTINGS_MAX_HEADER_LIST_SIZE`), the same as for HTTP/1.
+const MAX_HEADER_LIST_SIZE: u32 = MAX_HEAD as u32;
