@@ -1,9 +1,9 @@
-//! The small steps on the way of a request, one by one: `cargo bench --bench micro`.
+//! Microbenchmarks of the request path: `cargo bench --bench micro`.
 //!
-//! Absolute times say little on a shared machine. Compare two builds in one sitting, and look at the
-//! allocations beside the times.
+//! Absolute times are not comparable on a shared machine. Run two builds one after the other, and compare
+//! allocations as well as times.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark may stop where it stands")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -44,14 +44,14 @@ fn host_lookup(bencher: Bencher<'_, '_>, hosts: usize) {
 }
 
 #[divan::bench]
-fn host_lookup_by_wildcard(bencher: Bencher<'_, '_>) {
+fn wildcard_host_lookup(bencher: Bencher<'_, '_>) {
     let mut table = HostTable::new();
     table.insert(HostPattern::parse("*.pages.example.com").unwrap(), 1);
     bencher.bench_local(|| table.find(black_box("group.pages.example.com")).copied());
 }
 
 #[divan::bench(args = ["/group/project", "/group%2Fproject/../x", "/api/v4/jobs/7/artifacts"])]
-fn route_choice(bencher: Bencher<'_, '_>, target: &str) {
+fn route_selection(bencher: Bencher<'_, '_>, target: &str) {
     let routes = RouteTable::new(
         [
             PathMatch::Exact("/-/health".into()),
@@ -60,28 +60,28 @@ fn route_choice(bencher: Bencher<'_, '_>, target: &str) {
             PathMatch::Prefix("/assets".into()),
             PathMatch::Prefix("/".into()),
         ]
-        .map(redirecting)
+        .map(redirect_route)
         .into(),
     );
     bencher.bench_local(|| {
-        let path = path::normalise(black_box(target)).unwrap();
+        let path = path::normalize(black_box(target)).unwrap();
         routes.select(&path).map(|route| route.path.text().len())
     });
 }
 
 #[divan::bench]
-fn rewriting_a_request(bencher: Bencher<'_, '_>) {
+fn request_header_rewrite(bencher: Bencher<'_, '_>) {
     let peer = HeaderValue::from_static("192.0.2.7");
     let host = HeaderValue::from_static("gitlab.example.com");
-    let introduction = Rc::new(ForwardingHeaders::new(host, peer, secured()));
+    let introduction = Rc::new(ForwardingHeaders::new(host, peer, tls_security()));
     bencher
         .with_inputs(browser_request)
         .bench_local_values(|mut head| rewrite::to_upstream(&mut head, introduction.clone()).into_http1());
 }
 
 #[divan::bench]
-fn log_line(bencher: Bencher<'_, '_>) {
-    let summary = RequestSummary::of(&browser_request());
+fn access_log_line(bencher: Bencher<'_, '_>) {
+    let summary = RequestSummary::from_head(&browser_request());
     let outcome = ResponseSummary { status: 200, sent: 1024, uncompressed: 0 };
     let mut out = Vec::with_capacity(4096);
     bencher.bench_local(|| {
@@ -92,44 +92,44 @@ fn log_line(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// One message there and one back, through streams in memory: the tunnel's own share of the work.
+/// One message in each direction through in-memory streams, which excludes system calls and TLS.
 #[divan::bench(args = [128, 16 * 1024])]
-fn tunnel_turn(bencher: Bencher<'_, '_>, size: usize) {
+fn tunnel_round_trip(bencher: Bencher<'_, '_>, size: usize) {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
-    let (mut client, mut application) = open_tunnel(&runtime);
+    let (mut client, mut upstream) = open_tunnel(&runtime);
     let message = vec![7; size];
-    let mut arrived = vec![0; size];
+    let mut received = vec![0; size];
     bencher.bench_local(|| {
         runtime.block_on(async {
             client.write_all(&message).await.unwrap();
-            application.read_exact(&mut arrived).await.unwrap();
-            application.write_all(&arrived).await.unwrap();
-            client.read_exact(&mut arrived).await.unwrap();
+            upstream.read_exact(&mut received).await.unwrap();
+            upstream.write_all(&received).await.unwrap();
+            client.read_exact(&mut received).await.unwrap();
         });
     });
 }
 
-struct Unmetered;
+struct NoMeter;
 
-impl TrafficMeter for Unmetered {
+impl TrafficMeter for NoMeter {
     fn to_client(&mut self, _: u64) {}
     fn to_upstream(&mut self, _: u64) {}
 }
 
 fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {
     let (client, near_client) = duplex(64 * 1024);
-    let (application, near_application) = duplex(64 * 1024);
-    #[allow(clippy::disallowed_methods, reason = "there is nothing to drain in a benchmark")]
+    let (upstream, near_upstream) = duplex(64 * 1024);
+    #[allow(clippy::disallowed_methods, reason = "a benchmark has no graceful shutdown")]
     runtime.spawn_local(tunnel::copy_bidirectional(
         TunnelEndpoint { stream: near_client, early: Bytes::new() },
-        TunnelEndpoint { stream: near_application, early: Bytes::new() },
+        TunnelEndpoint { stream: near_upstream, early: Bytes::new() },
         Duration::from_secs(3600),
-        Unmetered,
+        NoMeter,
     ));
-    (client, application)
+    (client, upstream)
 }
 
-fn redirecting(path: PathMatch) -> Route {
+fn redirect_route(path: PathMatch) -> Route {
     let origin = gatepost::model::route::RedirectOrigin::Fixed("https://example.com".into());
     let redirect =
         RedirectAction { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectTarget::Unchanged };
@@ -142,8 +142,8 @@ fn redirecting(path: PathMatch) -> Route {
     }
 }
 
-/// A host with a certificate, as the smallest configuration makes it.
-fn secured() -> HostSecurity {
+/// Returns the security of a TLS host with the smallest configuration.
+fn tls_security() -> HostSecurity {
     let text = "[[host]]\nname = \"a.example.com\"\nupstream = \"127.0.0.1:1\"\n";
     static SECURITY: std::sync::OnceLock<HostSecurity> = std::sync::OnceLock::new();
     *SECURITY.get_or_init(|| {

@@ -1,7 +1,7 @@
-//! Obtains certificates from an authority by itself (ACME, RFC 8555), and renews them in time.
+//! ACME client (RFC 8555): obtains and renews certificates on a thread of its own.
 //!
-//! A thread of its own does it, so nothing here ever delays a request. It only writes files; what
-//! watches certificates makes them live. Whatever goes wrong, a certificate that is there stays as it is.
+//! The client never delays a request. It only writes files; the certificate watcher loads them. After any error
+//! the existing certificate files stay unchanged.
 
 mod account;
 mod backoff;
@@ -31,176 +31,181 @@ use certificate::ManagedCertificate;
 use error::AcmeError;
 pub use storage::preconditions;
 
-/// Asks for attempts at once, whatever came of the last ones.
+/// Triggers an immediate renewal check, which ignores the retry backoff.
 pub struct AcmeHandle(Sender<RenewNow>);
 
+/// Message that triggers a renewal check.
 struct RenewNow;
 
-/// Everything that obtaining needs.
+/// Obtains and renews the configured certificates.
 pub struct AcmeClient {
     model: Arc<Model>,
     acme: AcmeSettings,
-    authority: AcmeServer,
+    server: AcmeServer,
     challenges: Arc<AcmeChallenges>,
     provider: Arc<CryptoProvider>,
 }
 
 impl AcmeClient {
-    /// A client for what `acme` says in `model`.
+    /// Returns a client for the ACME settings of `model`.
     ///
     /// # Errors
-    /// The file of those who vouch for the authority's server cannot be used.
+    /// The CA file for the TLS connection to the ACME server cannot be used.
     pub fn prepare(
         model: &Arc<Model>,
         acme: &AcmeSettings,
         challenges: &Arc<AcmeChallenges>,
         provider: &Arc<CryptoProvider>,
     ) -> Result<AcmeClient, FileError> {
-        let authority = AcmeServer::new(acme, provider)?;
+        let server = AcmeServer::new(acme, provider)?;
         let (model, challenges) = (model.clone(), challenges.clone());
-        Ok(AcmeClient { model, acme: acme.clone(), authority, challenges, provider: provider.clone() })
+        Ok(AcmeClient { model, acme: acme.clone(), server, challenges, provider: provider.clone() })
     }
 
-    /// Works until the process ends.
+    /// Starts the thread, which runs until the process exits.
     ///
     /// # Errors
-    /// The thread cannot be started.
+    /// The runtime or the thread cannot be started.
     pub fn start(self) -> io::Result<AcmeHandle> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (sender, wishes) = channel();
-        std::thread::Builder::new().name("acme".into()).spawn(move || self.run(&runtime, &wishes))?;
+        let (sender, triggers) = channel();
+        std::thread::Builder::new().name("acme".into()).spawn(move || self.run(&runtime, &triggers))?;
         Ok(AcmeHandle(sender))
     }
 
-    fn run(&self, runtime: &Runtime, wishes: &Receiver<RenewNow>) {
-        for obstacle in preconditions(&self.model, &self.acme) {
-            tracing::warn!("{obstacle}");
+    fn run(&self, runtime: &Runtime, triggers: &Receiver<RenewNow>) {
+        for problem in preconditions(&self.model, &self.acme) {
+            tracing::warn!("{problem}");
         }
-        let mut charges: Vec<ManagedCertificate> =
-            self.acme.certificates.iter().map(|it| self.charge(it)).collect();
-        for charge in charges.iter().filter(|charge| ServerCertificate::is_unreadable(&charge.files)) {
+        let mut certificates: Vec<ManagedCertificate> =
+            self.acme.certificates.iter().map(|it| self.managed_certificate(it)).collect();
+        for managed in certificates.iter().filter(|managed| ServerCertificate::is_unreadable(&managed.files)) {
             tracing::warn!(
-                "{}: this account cannot read it or its key, so it is not renewed; hand both files over (chown), or \
-                 remove them to have others obtained",
-                charge.path(),
+                "{}: not renewed, because this user cannot read the certificate or its key; change the owner of both \
+                 files (chown), or remove them to obtain a new pair",
+                managed.path(),
             );
         }
         loop {
-            let pauses = charges.iter_mut().map(|charge| self.check_certificate(charge, runtime));
+            let pauses = certificates.iter_mut().map(|managed| self.check_certificate(managed, runtime));
             let pause = pauses.min().unwrap_or(MAX_PAUSE);
-            match wait_for_trigger(wishes, pause.min(MAX_PAUSE)) {
-                Ok(RenewNow) => charges.iter_mut().for_each(|charge| charge.attempts = FailureHistory::default()),
+            match wait_for_trigger(triggers, pause.min(MAX_PAUSE)) {
+                Ok(RenewNow) => {
+                    certificates.iter_mut().for_each(|managed| managed.failures = FailureHistory::default())
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn charge(&self, obtained: &AcmeCertificate) -> ManagedCertificate {
-        let files = self.model.certificate(obtained.certificate).clone();
-        let attempts = storage::attempts(&self.acme, &files);
-        ManagedCertificate { obtained: obtained.clone(), files, attempts, lag: backoff::jitter() }
+    fn managed_certificate(&self, settings: &AcmeCertificate) -> ManagedCertificate {
+        let files = self.model.certificate(settings.certificate).clone();
+        let failures = storage::load_failures(&self.acme, &files);
+        ManagedCertificate { settings: settings.clone(), files, failures, jitter: backoff::jitter() }
     }
 
-    /// Obtains the certificate if its time has come; returns how long there is nothing to do for it.
-    fn check_certificate(&self, charge: &mut ManagedCertificate, runtime: &Runtime) -> Duration {
+    /// Obtains the certificate if it is due. Returns the time until the next check.
+    fn check_certificate(&self, managed: &mut ManagedCertificate, runtime: &Runtime) -> Duration {
         let now = SystemTime::now();
-        match backoff::next_attempt(self.due(charge, now), &charge.attempts, now) {
+        match backoff::next_attempt(self.due(managed, now), &managed.failures, now) {
             NextAttempt::Later(pause) => pause,
             NextAttempt::Now => {
-                let obtained = runtime.block_on(self.obtain(charge));
-                match obtained.and_then(|()| self.check_lifetime(charge)) {
+                let obtained = runtime.block_on(self.obtain(managed));
+                match obtained.and_then(|()| self.check_lifetime(managed)) {
                     Ok(()) => {
-                        tracing::info!("{}: a certificate for {} was obtained", charge.path(), charge.names());
-                        charge.attempts = FailureHistory::default();
+                        tracing::info!("{}: certificate for {} obtained by ACME", managed.path(), managed.names());
+                        managed.failures = FailureHistory::default();
                     }
-                    Err(failure) => self.on_failure(charge, &failure),
+                    Err(error) => self.on_failure(managed, &error),
                 }
-                storage::keep_attempts(&self.acme, &charge.files, &charge.attempts);
+                storage::save_failures(&self.acme, &managed.files, &managed.failures);
                 MIN_PAUSE
             }
         }
     }
 
-    /// When the certificate is to be replaced: a part of its life before its end, or at once if there is none that
-    /// clients accept for all of its names.
-    fn due(&self, charge: &ManagedCertificate, now: SystemTime) -> SystemTime {
-        if ServerCertificate::is_unreadable(&charge.files) {
+    /// Returns when the certificate is due: before its expiry, by a part of its lifetime, or now unless clients
+    /// accept it for all of its names.
+    fn due(&self, managed: &ManagedCertificate, now: SystemTime) -> SystemTime {
+        if ServerCertificate::is_unreadable(&managed.files) {
             return now + MAX_PAUSE;
         }
-        let Ok(certificate) = ServerCertificate::read(&charge.files, &self.provider) else { return now };
-        if !certificate.errors(&charge.obtained.patterns(), now).is_empty() {
+        let Ok(certificate) = ServerCertificate::load(&managed.files, &self.provider) else { return now };
+        if !certificate.errors(&managed.settings.patterns(), now).is_empty() {
             return now;
         }
-        certificate.renewal_date(charge.lag)
+        certificate.renewal_date(managed.jitter)
     }
 
-    async fn obtain(&self, charge: &ManagedCertificate) -> Result<(), AcmeError> {
-        storage::check_writable(&self.acme, &charge.files)?;
-        let account = self.authority.account(&self.acme).await?;
-        let offered = self.challenges.open();
+    async fn obtain(&self, managed: &ManagedCertificate) -> Result<(), AcmeError> {
+        storage::check_writable(&self.acme, &managed.files)?;
+        let account = self.server.account(&self.acme).await?;
+        let challenges = self.challenges.begin();
         let order = order::OrderContext {
             account: &account,
             acme: &self.acme,
-            offered: &offered,
+            challenges: &challenges,
             provider: &self.provider,
         };
-        let within = tokio::time::timeout(MAX_ORDER, order.complete(&charge.obtained.names));
-        let issued = within.await.unwrap_or(Err(AcmeError::Timeout))?;
-        storage::install(&issued, charge, &self.provider)
+        let order = tokio::time::timeout(MAX_ORDER, order.complete(&managed.settings.names));
+        let issued = order.await.unwrap_or(Err(AcmeError::Timeout))?;
+        storage::install(&issued, managed, &self.provider)
     }
 
-    /// A certificate that is due the moment it is there would be ordered again and again.
-    fn check_lifetime(&self, charge: &ManagedCertificate) -> Result<(), AcmeError> {
+    /// Rejects a certificate that is due as soon as it is issued; the client would order one after another.
+    fn check_lifetime(&self, managed: &ManagedCertificate) -> Result<(), AcmeError> {
         let now = SystemTime::now();
-        if self.due(charge, now) > now {
+        if self.due(managed, now) > now {
             return Ok(());
         }
-        Err(AcmeError::Useless("its life is too short, or this machine's clock is wrong".to_owned()))
+        Err(AcmeError::Unusable("its lifetime is too short, or the clock of this machine is wrong".to_owned()))
     }
 
-    /// Says what went wrong, and notes when to try again.
-    fn on_failure(&self, charge: &mut ManagedCertificate, failure: &AcmeError) {
+    /// Records a failed attempt and logs it with the time of the next one.
+    fn on_failure(&self, managed: &mut ManagedCertificate, error: &AcmeError) {
         let now = SystemTime::now();
-        charge.attempts.failed(self.authority.retry_after(), now);
-        let again = charge.attempts.pause(now);
-        let minutes = again.as_secs().div_ceil(60);
-        let kept = match ServerCertificate::read(&charge.files, &self.provider) {
-            Ok(old) => format!("the one in use stays; it expires in {}", old.time_left(now)),
-            Err(_) => "until then the host is served with a stand-in that browsers warn of".to_owned(),
+        managed.failures.record(self.server.retry_after(), now);
+        let pause = managed.failures.pause(now);
+        let minutes = pause.as_secs().div_ceil(60);
+        let in_use = match ServerCertificate::load(&managed.files, &self.provider) {
+            Ok(old) => {
+                format!("The current certificate stays in use and expires in {}", old.time_left(now))
+            }
+            Err(_) => "The host uses a self-signed placeholder, which browsers reject".to_owned(),
         };
         tracing::error!(
-            "no certificate for {} was obtained from {}: {failure}; {}. The next attempt is in {minutes} minutes, or at \
-             SIGHUP; {kept}",
-            charge.names(),
+            "ACME order for {} at {} failed: {error}; {}. Next attempt in {minutes} min or on SIGHUP. {in_use}",
+            managed.names(),
             self.acme.directory,
-            failure.advice(self.acme.challenge),
+            error.advice(self.acme.challenge),
         );
     }
 }
 
-/// What was wished for several times, during a long order, is one wish: authorities count failures.
-fn wait_for_trigger(wishes: &Receiver<RenewNow>, pause: Duration) -> Result<RenewNow, RecvTimeoutError> {
-    let wish = wishes.recv_timeout(pause)?;
-    while wishes.try_recv().is_ok() {}
-    Ok(wish)
+/// Waits for a trigger and merges repeated ones: triggers that arrive during an order cause one check, because
+/// CAs limit failed attempts.
+fn wait_for_trigger(triggers: &Receiver<RenewNow>, pause: Duration) -> Result<RenewNow, RecvTimeoutError> {
+    let trigger = triggers.recv_timeout(pause)?;
+    while triggers.try_recv().is_ok() {}
+    Ok(trigger)
 }
 
 impl AcmeHandle {
-    /// Tries now what is due, even if it failed a moment ago.
-    pub fn obtain(&self) {
-        // Without a receiver the process is ending.
+    /// Checks all certificates now, even if an attempt has just failed.
+    pub fn renew_now(&self) {
+        // The receiver is gone only while the process exits.
         let _ = self.0.send(RenewNow);
     }
 }
 
-/// Files may be replaced by somebody else, and the clock may be set; so nothing is believed for longer.
+/// Maximum time between two checks, because files may be replaced and the clock may be set meanwhile.
 const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Between two looks at the same certificate.
+/// Minimum time between two checks of a certificate.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// An order that takes longer is given up.
+/// Maximum duration of an order.
 const MAX_ORDER: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
@@ -208,13 +213,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn several_wishes_are_one() {
-        let (sender, wishes) = channel();
-        let obtainer = AcmeHandle(sender);
-        (0..3).for_each(|_| obtainer.obtain());
-        assert!(wait_for_trigger(&wishes, Duration::ZERO).is_ok());
-        assert!(matches!(wait_for_trigger(&wishes, Duration::ZERO), Err(RecvTimeoutError::Timeout)));
-        drop(obtainer);
-        assert!(matches!(wait_for_trigger(&wishes, Duration::ZERO), Err(RecvTimeoutError::Disconnected)));
+    fn repeated_triggers_are_merged() {
+        let (sender, triggers) = channel();
+        let handle = AcmeHandle(sender);
+        (0..3).for_each(|_| handle.renew_now());
+        assert!(wait_for_trigger(&triggers, Duration::ZERO).is_ok());
+        assert!(matches!(wait_for_trigger(&triggers, Duration::ZERO), Err(RecvTimeoutError::Timeout)));
+        drop(handle);
+        assert!(matches!(wait_for_trigger(&triggers, Duration::ZERO), Err(RecvTimeoutError::Disconnected)));
     }
 }

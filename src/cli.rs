@@ -1,7 +1,7 @@
 //! Command dispatch: `serve`, `check`, `doctor`, `explain`, `demo`.
 //!
-//! Exit codes: 0 fine, 1 the configuration or the environment is wrong, 2 wrong usage. For `doctor` 1 is the
-//! environment, and 2 the configuration.
+//! Exit codes: 0 success, 1 error in the configuration or the environment, 2 wrong usage. For `doctor`, 1 is a
+//! problem of the machine and 2 a configuration that cannot be read.
 
 mod args;
 mod check;
@@ -19,16 +19,16 @@ use clap::Parser;
 use args::{Command, CommandLine};
 use output::CommandFailed;
 
-/// Runs the command of the command line.
+/// Parses the command line and runs its command. Wrong usage exits the process with code 2.
 pub fn run() -> ExitCode {
-    let done = match CommandLine::parse().command {
-        Command::Serve(source) => serve::serve(&source),
-        Command::Check(source) => check::check(&source),
+    let result = match CommandLine::parse().command {
+        Command::Serve(source) => serve::command(&source),
+        Command::Check(source) => check::command(&source),
         Command::Doctor(source) => return doctor::command(&source),
         Command::Explain { source, format } => explain::command(&source, format),
         Command::Demo => demo::command(),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(CommandFailed) => ExitCode::FAILURE,
     }

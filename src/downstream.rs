@@ -1,8 +1,8 @@
-//! One client connection: handshake, then HTTP/1 or HTTP/2 by ALPN, served by any tower service.
+//! Serves one client connection: PROXY protocol, TLS, then HTTP by ALPN.
 //!
-//! Everything a client can be slow at has a deadline here, kept by one timer per connection. When an
-//! HTTP/1 exchange ends in a tunnel, the socket is handed to whoever asked for it
-//! ([`DownstreamConnection::take_over`]): no upgrade channel, no boxed stream, and no HTTP state survives.
+//! Requests go to any tower service; the module knows no route. One timer for each connection enforces all client
+//! timeouts. After a 101 response the stream goes to the callback that [`DownstreamConnection::on_upgrade`] has
+//! registered: without an upgrade channel, without a boxed stream, and without any HTTP state.
 
 pub mod abort;
 pub mod connection;
@@ -45,35 +45,38 @@ use socket::DownstreamSocket;
 use stream::DownstreamStream;
 use timeouts::ConnectionActivity;
 
-/// How a listener speaks.
+/// Plain, or TLS with the current SNI resolver.
 pub enum DownstreamTransport {
     Plain,
     Tls(CurrentSniResolver),
 }
 
-/// A connection as it was accepted.
+/// An accepted socket with its listener.
 pub struct AcceptedConnection {
     pub tcp: TcpStream,
     pub peer: SocketAddr,
     /// See [`DownstreamConnection::local`].
     pub local: Option<IpAddr>,
+    /// Index of the listener in the model.
     pub listener: usize,
-    pub preamble: ProxyProtocolMode,
+    pub proxy_protocol: ProxyProtocolMode,
 }
 
-/// Why nothing of a connection reached the service.
+/// A connection that failed before any request: handshake or request head.
 pub enum EarlyFailure {
-    NoHandshake(HandshakeError),
-    /// An HTTP/1 head that cannot be read was answered with this status.
-    Unreadable(StatusCode),
+    Handshake(HandshakeError),
+    /// An HTTP/1 request head failed to parse and was rejected with this status.
+    RequestHead(StatusCode),
 }
 
+/// The HTTP version, by ALPN; HTTP/1 without ALPN.
 enum NegotiatedProtocol {
-    One,
-    Two,
+    Http1,
+    Http2,
 }
 
-/// Serves a connection from its first byte to its last. Returns what no service has seen.
+/// Serves a client connection until it closes or is upgraded. Returns the failure of a connection, or of its last
+/// request head, that no service has seen.
 pub async fn serve_connection<M, S, B>(
     accepted: AcceptedConnection,
     transport: &DownstreamTransport,
@@ -87,64 +90,67 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let AcceptedConnection { mut tcp, peer: address, local, listener, preamble } = accepted;
-    let peer = Peer::identify(&mut tcp, address, preamble).await?;
+    let AcceptedConnection { mut tcp, peer: address, local, listener, proxy_protocol } = accepted;
+    let peer = Peer::identify(&mut tcp, address, proxy_protocol).await?;
     let activity = Rc::new(ConnectionActivity::http1());
-    let (stream, security, version) = match accept_transport(tcp, transport, &activity).await {
+    let (stream, security, protocol) = match accept_transport(tcp, transport, &activity).await {
         Ok(established) => established,
-        Err(failure) => {
-            log_handshake_error(&failure, address);
-            return Some(EarlyFailure::NoHandshake(failure));
+        Err(error) => {
+            log_handshake_error(&error, address);
+            return Some(EarlyFailure::Handshake(error));
         }
     };
     let connection = Rc::new(DownstreamConnection::new(peer, local, listener, security, activity));
     let service = make_service(connection.clone());
-    match version {
-        NegotiatedProtocol::One => serve_http1(stream, service, &connection, drain.signal()).await,
-        NegotiatedProtocol::Two => {
+    match protocol {
+        NegotiatedProtocol::Http1 => serve_http1(stream, service, &connection, drain.signal()).await,
+        NegotiatedProtocol::Http2 => {
             http2::serve(stream, service, &connection, drain.signal()).await;
             None
         }
     }
 }
 
+/// Completes the TLS handshake, if any, and selects the protocol.
 async fn accept_transport(
     tcp: TcpStream,
     transport: &DownstreamTransport,
     activity: &Rc<ConnectionActivity>,
 ) -> Result<(DownstreamStream, DownstreamSecurity, NegotiatedProtocol), HandshakeError> {
-    let doorway = match transport {
+    let resolver = match transport {
         DownstreamTransport::Plain => {
             let socket = DownstreamSocket::plain(tcp, activity.clone());
-            return Ok((DownstreamStream::Plain(socket), DownstreamSecurity::Plain, NegotiatedProtocol::One));
+            return Ok((DownstreamStream::Plain(socket), DownstreamSecurity::Plain, NegotiatedProtocol::Http1));
         }
-        DownstreamTransport::Tls(doorway) => doorway,
+        DownstreamTransport::Tls(resolver) => resolver,
     };
     let socket = DownstreamSocket::for_tls(tcp, activity.clone());
-    let TlsHandshake { stream, server_name, settings: terms } = handshake::accept(doorway, socket).await?;
+    let TlsHandshake { stream, server_name, settings } = handshake::accept(resolver, socket).await?;
     let session = stream.get_ref().1;
     let client = session.peer_certificates().and_then(ClientCertificateInfo::new).map(Box::new);
-    let version =
-        if session.alpn_protocol() == Some(b"h2") { NegotiatedProtocol::Two } else { NegotiatedProtocol::One };
-    let session = TlsSessionInfo::of(session);
-    let security = DownstreamSecurity::Tls { server_name, session, terms, client };
-    Ok((stream.into(), security, version))
+    let protocol =
+        if session.alpn_protocol() == Some(b"h2") { NegotiatedProtocol::Http2 } else { NegotiatedProtocol::Http1 };
+    let session = TlsSessionInfo::from_connection(session);
+    let security = DownstreamSecurity::Tls { server_name, session, settings, client };
+    Ok((stream.into(), security, protocol))
 }
 
-/// Scanners fail all day long; a client with a wrong certificate belongs to somebody who will ask.
-fn log_handshake_error(failure: &HandshakeError, peer: SocketAddr) {
-    match failure {
-        HandshakeError::BadClientCertificate(why) => {
-            tracing::info!("the client certificate of {peer} was refused: {why}");
+/// Logs a failed handshake. Rejected client certificates are logged at level info, because their users report them
+/// to the operator; all other failures, most of them caused by scanners, at level debug.
+fn log_handshake_error(error: &HandshakeError, peer: SocketAddr) {
+    match error {
+        HandshakeError::BadClientCertificate(cause) => {
+            tracing::info!(client = %peer, error = %cause, "client certificate rejected");
         }
-        HandshakeError::AcmeChallenge => tracing::debug!("TLS handshake with {peer}: {failure}"),
-        _ => tracing::debug!("TLS handshake with {peer} failed: {failure}"),
+        HandshakeError::AcmeChallenge => tracing::debug!(client = %peer, "TLS-ALPN-01 challenge completed"),
+        _ => tracing::debug!(client = %peer, error = %error, "TLS handshake failed"),
     }
 }
 
+/// Serves HTTP/1 until the connection closes; passes the stream on after a 101 response.
 async fn serve_http1<S, B>(
     stream: DownstreamStream,
-    service: S,
+    mut service: S,
     connection: &DownstreamConnection,
     signal: DrainSignal,
 ) -> Option<EarlyFailure>
@@ -152,17 +158,20 @@ where
     S: Service<Request<IncomingBody>, Response = Response<B>, Error = Abort>,
     B: Body<Data = Bytes>,
 {
-    let farewell = ShutdownHandle::default();
-    let mut conversation = pin!(Http1ServerConnection::new(stream, farewell.clone()).serve(service));
-    let end = |_: Pin<&mut _>, haste: CloseReason| match haste {
-        CloseReason::Drain => farewell.graceful(),
-        CloseReason::Timeout => farewell.immediate(),
+    let shutdown = ShutdownHandle::default();
+    let mut http = pin!(
+        Http1ServerConnection::new(stream, shutdown.clone())
+            .serve(|request| service.call(request.map(IncomingBody::from)))
+    );
+    let shut_down = |_: Pin<&mut _>, reason: CloseReason| match reason {
+        CloseReason::Drain => shutdown.graceful(),
+        CloseReason::Timeout => shutdown.immediate(),
     };
-    match drive_until_closed(&mut conversation, end, connection, signal).await? {
-        Http1ConnectionEnd::ParseError(status) => Some(EarlyFailure::Unreadable(status)),
-        Http1ConnectionEnd::Upgraded(stream, early) => {
-            let takeover = connection.takeover()?;
-            takeover(stream, early);
+    match drive_until_closed(&mut http, shut_down, connection, signal).await? {
+        Http1ConnectionEnd::ParseError(status) => Some(EarlyFailure::RequestHead(status)),
+        Http1ConnectionEnd::Upgraded(stream, unread) => {
+            let on_upgrade = connection.take_on_upgrade()?;
+            on_upgrade(stream, unread);
             None
         }
         Http1ConnectionEnd::Closed | Http1ConnectionEnd::Aborted => None,

@@ -1,7 +1,7 @@
-//! What runs on a worker, and how it ends.
+//! Task tracking and graceful shutdown.
 //!
-//! Every task is spawned here and counted while it lives, so a stop can wait for what is under way and
-//! say what it had to cut. Bare spawning is refused by `clippy.toml`.
+//! Every task of a worker is spawned here and counted until it ends. A graceful shutdown can therefore wait for
+//! running tasks and report how many it aborted. `clippy.toml` forbids tokio's spawn functions elsewhere.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -15,103 +15,107 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// One worker's register of running tasks.
+/// Spawns and counts the tasks of a worker.
 #[derive(Clone)]
 pub struct TaskTracker(Rc<TrackerState>);
 
-/// Tells a connection that the worker wants to stop.
+/// Notifies a connection that the worker is draining.
 pub struct DrainSignal {
-    register: Rc<TrackerState>,
-    changed: Pin<Box<dyn Future<Output = ()>>>,
-    asked: WakerState,
+    state: Rc<TrackerState>,
+    notified: Pin<Box<dyn Future<Output = ()>>>,
+    waker_state: WakerState,
 }
 
-/// What kind of work a task is, for the count of what a stop cut.
+/// The kind of a task, for the report of aborted tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskKind {
     Connection,
     Tunnel,
 }
 
-/// How much is running, or was cut.
+/// Number of connections and tunnels that are running or were aborted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TaskCounts {
     pub connections: usize,
     pub tunnels: usize,
 }
 
-/// Whether a signal's task is registered to be woken.
+/// Whether the task that polls a signal is registered to be woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WakerState {
-    Not,
+    Unregistered,
     Registered,
 }
 
+/// Shared state of a tracker, its signals and its tasks.
 struct TrackerState {
     draining: Cell<bool>,
-    begun: Notify,
+    drain_started: Notify,
     connections: Cell<usize>,
     tunnels: Cell<usize>,
-    ended: Notify,
+    task_ended: Notify,
 }
 
-/// Counts a task for as long as it lives.
+/// Counts a task until dropped.
 struct TaskGuard {
-    register: Rc<TrackerState>,
+    state: Rc<TrackerState>,
     kind: TaskKind,
 }
 
 impl TaskTracker {
+    /// Returns a tracker without tasks.
     pub fn new() -> TaskTracker {
         TaskTracker(Rc::new(TrackerState {
             draining: Cell::new(false),
-            begun: Notify::new(),
+            drain_started: Notify::new(),
             connections: Cell::new(0),
             tunnels: Cell::new(0),
-            ended: Notify::new(),
+            task_ended: Notify::new(),
         }))
     }
 
-    /// Runs a task on this worker and counts it.
-    #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
+    /// Spawns a counted task on this worker.
+    #[allow(clippy::disallowed_methods, reason = "the only module that spawns")]
     pub fn spawn(&self, kind: TaskKind, task: impl Future<Output = ()> + 'static) {
-        let counted = TaskGuard::new(self.0.clone(), kind);
-        // An `async` block would have room for the task twice, as it was given and as it is awaited. For an
-        // idle tunnel that counts.
-        tokio::task::spawn_local(task.map(move |()| drop(counted)));
+        let guard = TaskGuard::new(self.0.clone(), kind);
+        // An `async` block would reserve space for the task twice: as the captured value and as the awaited
+        // future. The size matters for idle tunnels.
+        tokio::task::spawn_local(task.map(move |()| drop(guard)));
     }
 
-    /// Runs a task that belongs to something counted already, such as a stream of a connection, or that
+    /// Spawns a task that is not counted: it belongs to a counted task, such as a stream of a connection, or it
     /// ends with the worker.
-    #[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
+    #[allow(clippy::disallowed_methods, reason = "the only module that spawns")]
     pub fn spawn_detached(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
         tokio::task::spawn_local(task)
     }
 
+    /// Returns a signal that is ready when the worker drains.
     pub fn signal(&self) -> DrainSignal {
-        let register = self.0.clone();
+        let state = self.0.clone();
         DrainSignal {
-            register: register.clone(),
-            changed: Box::pin(async move { register.begun.notified().await }),
-            asked: WakerState::Not,
+            state: state.clone(),
+            notified: Box::pin(async move { state.drain_started.notified().await }),
+            waker_state: WakerState::Unregistered,
         }
     }
 
+    /// Returns the number of running tasks.
     pub fn counts(&self) -> TaskCounts {
         TaskCounts { connections: self.0.connections.get(), tunnels: self.0.tunnels.get() }
     }
 
-    /// Asks all connections to end and waits until nothing runs, but no longer than `grace`. Returns
-    /// what was still running then; the caller ends it by dropping the runtime.
-    pub async fn drain(&self, grace: Duration) -> TaskCounts {
+    /// Notifies all connections and waits until no counted task runs, for at most `timeout`. Returns the tasks
+    /// still running; the caller aborts them by dropping the runtime.
+    pub async fn drain(&self, timeout: Duration) -> TaskCounts {
         self.0.draining.set(true);
-        self.0.begun.notify_waiters();
-        let emptied = async {
+        self.0.drain_started.notify_waiters();
+        let all_ended = async {
             while self.counts() != TaskCounts::default() {
-                self.0.ended.notified().await;
+                self.0.task_ended.notified().await;
             }
         };
-        match tokio::time::timeout(grace, emptied).await {
+        match tokio::time::timeout(timeout, all_ended).await {
             Ok(()) => TaskCounts::default(),
             Err(_) => self.counts(),
         }
@@ -125,14 +129,14 @@ impl Default for TaskTracker {
 }
 
 impl DrainSignal {
-    /// Ready when the worker drains. To be polled by one task only: it registers once, and then costs a
-    /// look at a flag.
+    /// Returns ready when the worker drains. Only one task may poll a signal: the first call registers its
+    /// waker, later calls only check a flag.
     pub fn poll_draining(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.asked == WakerState::Not {
-            self.asked = WakerState::Registered;
-            let _ = self.changed.as_mut().poll(cx);
+        if self.waker_state == WakerState::Unregistered {
+            self.waker_state = WakerState::Registered;
+            let _ = self.notified.as_mut().poll(cx);
         }
-        if self.register.draining.get() { Poll::Ready(()) } else { Poll::Pending }
+        if self.state.draining.get() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -144,17 +148,17 @@ impl AddAssign for TaskCounts {
 }
 
 impl TaskGuard {
-    fn new(register: Rc<TrackerState>, kind: TaskKind) -> TaskGuard {
-        let counted = TaskGuard { register, kind };
-        let count = counted.count();
+    fn new(state: Rc<TrackerState>, kind: TaskKind) -> TaskGuard {
+        let guard = TaskGuard { state, kind };
+        let count = guard.count();
         count.set(count.get() + 1);
-        counted
+        guard
     }
 
     fn count(&self) -> &Cell<usize> {
         match self.kind {
-            TaskKind::Connection => &self.register.connections,
-            TaskKind::Tunnel => &self.register.tunnels,
+            TaskKind::Connection => &self.state.connections,
+            TaskKind::Tunnel => &self.state.tunnels,
         }
     }
 }
@@ -163,6 +167,6 @@ impl Drop for TaskGuard {
     fn drop(&mut self) {
         let count = self.count();
         count.set(count.get() - 1);
-        self.register.ended.notify_one();
+        self.state.task_ended.notify_one();
     }
 }

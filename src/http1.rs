@@ -1,7 +1,7 @@
-//! The language of HTTP/1, as far as it is the same towards clients and applications.
+//! HTTP/1 codec parts shared by downstream and upstream connections.
 
-pub(crate) mod body_decoder;
+pub mod body_decoder;
 pub(crate) mod fields;
-pub(crate) mod parse_error;
+pub mod parse_error;
 pub(crate) mod persistence;
 pub(crate) mod read_buffer;

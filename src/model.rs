@@ -1,9 +1,9 @@
-//! What a configuration means.
+//! The effective configuration ([`Model`]): consistent by construction, independent of the front end.
 //!
-//! Both front ends, TOML and `gitlab.rb`, compile into a [`Model`]; nothing behind it knows which one
-//! was used. The types are pure data with behaviour: no async, no sockets, no files. A `Model` that
-//! exists is consistent: every id in it resolves, every header operation is allowed, every host on a
-//! TLS listener has terms with a certificate.
+//! Both front ends, TOML and `gitlab.rb`, compile into a [`Model`]; no later stage knows which of them was
+//! used. The types are data with pure functions: no async code, no sockets, no file access. Every `Model` is
+//! consistent: every id in it resolves, every header operation is permitted, and every host on a TLS listener
+//! has TLS settings with a certificate.
 
 pub mod access;
 pub mod acme;
@@ -44,7 +44,7 @@ use tls::TlsSettings;
 use upstream::UpstreamSpec;
 use variable::{NamedRequestVariable, RequestVariable};
 
-/// Everything one process serves, and how.
+/// The effective configuration of one process. Every id in it resolves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     pub process: ProcessSettings,
@@ -55,9 +55,9 @@ pub struct Model {
     tls_settings: Vec<TlsSettings>,
     access_logs: Vec<LogTarget>,
     error_pages: Vec<ErrorPages>,
-    /// The host of the pages about the proxy itself, if there is one.
+    /// The host of the status endpoints; `None` without `[status]`.
     pub status: Option<HostId>,
-    /// How certificates are obtained, if any are.
+    /// ACME settings; `None` if no certificate is managed by ACME.
     pub acme: Option<AcmeSettings>,
 }
 
@@ -65,7 +65,7 @@ macro_rules! tables {
     ($($name:ident -> $field:ident: $item:ty, $push:ident, $get:ident;)*) => {
         impl Model {
             $(
-                /// Adds an item; an equal one that is there already keeps its id.
+                /// Adds an item and returns its id. An equal item is stored once and keeps its id.
                 pub fn $push(&mut self, item: $item) -> $name {
                     if let Some(known) = self.$field.iter().position(|it| *it == item) {
                         return $name(known);
@@ -74,7 +74,7 @@ macro_rules! tables {
                     $name(self.$field.len() - 1)
                 }
 
-                /// The item behind an id of this model.
+                /// Returns the item with an id of this model.
                 pub fn $get(&self, id: $name) -> &$item {
                     &self.$field[id.0]
                 }
@@ -87,13 +87,13 @@ tables! {
     HostId -> hosts: VirtualHost, add_host, host;
     UpstreamId -> upstreams: UpstreamSpec, add_upstream, upstream;
     CertificateId -> certificates: CertificateFiles, add_certificate, certificate;
-    TlsId -> tls_settings: TlsSettings, add_tls_terms, tls_terms;
+    TlsId -> tls_settings: TlsSettings, add_tls_settings, tls_settings;
     LogId -> access_logs: LogTarget, add_access_log, access_log;
     ErrorPagesId -> error_pages: ErrorPages, add_error_pages, error_pages;
 }
 
 impl Model {
-    /// A model that serves nothing yet.
+    /// Returns a model without listeners, hosts and upstreams.
     pub fn new(process: ProcessSettings) -> Model {
         Model {
             process,
@@ -109,56 +109,62 @@ impl Model {
         }
     }
 
+    /// Returns all virtual hosts.
     pub fn hosts(&self) -> &[VirtualHost] {
         &self.hosts
     }
 
+    /// Returns all upstreams.
     pub fn upstreams(&self) -> &[UpstreamSpec] {
         &self.upstreams
     }
 
-    /// The same with their ids.
+    /// Returns all upstreams with their ids.
     pub fn upstreams_with_ids(&self) -> impl Iterator<Item = (UpstreamId, &UpstreamSpec)> {
         self.upstreams.iter().enumerate().map(|(position, spec)| (UpstreamId(position), spec))
     }
 
+    /// Returns all certificates with their ids.
     pub fn certificates(&self) -> impl Iterator<Item = (CertificateId, &CertificateFiles)> {
         self.certificates.iter().enumerate().map(|(position, files)| (CertificateId(position), files))
     }
 
+    /// Returns all TLS settings with their ids.
     pub fn all_tls_settings(&self) -> impl Iterator<Item = (TlsId, &TlsSettings)> {
-        self.tls_settings.iter().enumerate().map(|(position, terms)| (TlsId(position), terms))
+        self.tls_settings.iter().enumerate().map(|(position, settings)| (TlsId(position), settings))
     }
 
+    /// Returns all access log destinations.
     pub fn access_logs(&self) -> &[LogTarget] {
         &self.access_logs
     }
 
+    /// Returns all sets of error pages.
     pub fn all_error_pages(&self) -> &[ErrorPages] {
         &self.error_pages
     }
 
-    /// The names of all hosts that show a certificate.
+    /// Returns the names of all hosts that use a certificate.
     pub fn hosts_with_certificate(&self, id: CertificateId) -> Vec<HostPattern> {
-        let shows = |security: HostSecurity| match security {
-            HostSecurity::Tls(terms) => self.tls_terms(terms).certificates.contains(&id),
+        let uses = |security: HostSecurity| match security {
+            HostSecurity::Tls(tls) => self.tls_settings(tls).certificates.contains(&id),
             HostSecurity::Plain => false,
         };
-        let hosts = self.hosts.iter().filter(|host| shows(host.security));
+        let hosts = self.hosts.iter().filter(|host| uses(host.security));
         hosts.flat_map(|host| host.names.iter().cloned()).collect()
     }
 
-    /// What is obtained as this certificate, if it is.
+    /// Returns the ACME settings of a certificate; `None` if it is not managed by ACME.
     pub fn acme_certificate(&self, id: CertificateId) -> Option<&AcmeCertificate> {
         self.acme.as_ref()?.certificates.iter().find(|it| it.certificate == id)
     }
 
-    /// Whether a template of the model, of a log or of a header, names a fact.
-    pub fn uses_variable(&self, fact: NamedRequestVariable) -> bool {
-        let wanted = RequestVariable::Fact(fact);
+    /// Returns whether any header template or log format uses a variable.
+    pub fn uses_variable(&self, variable: NamedRequestVariable) -> bool {
+        let wanted = RequestVariable::Named(variable);
         self.hosts.iter().any(|host| {
             let mut ops = host.routes.iter().flat_map(Route::header_ops);
-            host.log_format.names(&wanted) || ops.any(|op| op.names(&wanted))
+            host.log_format.uses_variable(&wanted) || ops.any(|op| op.uses_variable(&wanted))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes and connections: everything that touches a socket, and nothing that knows about routes.
+//! Sockets, buffers and timers; knows no HTTP and no configuration.
 
 pub mod buffer_pool;
 pub mod idle_timer;

@@ -3,6 +3,7 @@
 //! [`prepare`] reads keys, binds sockets and opens logs, or returns all problems together.
 //! [`PreparedServer::run`] serves until a signal stops it.
 
+mod logs;
 pub mod problem;
 pub mod worker;
 
@@ -23,6 +24,7 @@ use crate::net::listener;
 use crate::proxy::error_pages::LoadedErrorPages;
 use crate::proxy::snapshot::SharedSnapshot;
 use crate::sys::account::{self, UserAccount};
+use crate::sys::files;
 use crate::sys::signals::{SignalAction, SignalListener};
 use crate::telemetry::access_log::writer::{FlushOutcome, LogSender, LogWriter};
 use crate::telemetry::metrics::WorkerMetrics;
@@ -31,6 +33,7 @@ use crate::tls::files::expiry::Expiry;
 use crate::tls::server::sni::SniResolvers;
 use crate::tls::store::credential_store::CredentialStore;
 use crate::tls::store::watcher::{CredentialWatcher, Update, WatchedCredential, WatcherHandle};
+use logs::PendingLogs;
 use problem::StartupProblem;
 use worker::{BoundListener, WorkerConfig, WorkerHandle};
 
@@ -73,6 +76,7 @@ pub fn check(model: &Model) -> Vec<StartupProblem> {
 /// All problems found, so that an operator can correct them together.
 pub fn prepare(model: Model) -> Result<PreparedServer, Vec<StartupProblem>> {
     account::raise_descriptor_limit();
+    let model = Arc::new(model);
     let watched = WatchedCredential::all(&model);
     let (store, unusable) = CredentialStore::load(&model);
     let mut problems: Vec<StartupProblem> = unusable.into_iter().map(StartupProblem::File).collect();
@@ -112,7 +116,7 @@ impl PreparedServer {
 
     async fn serve(self) -> Result<TaskCounts, StartupProblem> {
         let mut signals = SignalListener::new().map_err(StartupProblem::Start)?;
-        let logs = self.logs.handle();
+        let logs = self.logs.sender();
         let log_thread = self.logs.start().map_err(StartupProblem::Start)?;
         let mut metrics = WorkerMetrics::for_workers(&self.shared.model).into_iter().flatten();
         let (reporter, mut reports) = unbounded_channel();
@@ -231,7 +235,7 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem
         for (position, listener) in model.listeners.iter().enumerate() {
             match listener::bind(listener.address) {
                 Ok(socket) => {
-                    let preamble = listener.preamble;
+                    let preamble = listener.proxy_protocol;
                     sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
                 }
                 Err(error) if listener::is_ipv6_unavailable(listener.address, &error) => {
@@ -261,7 +265,7 @@ fn drop_privileges(model: &Model, logs: &LogWriter) -> Result<(), StartupProblem
     // logs.
     let _ = logs.chown(user, group);
     account.switch_to().map_err(|why| StartupProblem::User { name: name.clone(), why: why.to_string() })?;
-    for file in log_files(model).filter(|file| !account::may_write(file)) {
+    for file in log_files(model).filter(|file| !account::can_write(file)) {
         let file = file.display();
         tracing::warn!(
             "access log {file}: user `{name}` cannot reopen it after a rotation; \

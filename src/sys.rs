@@ -1,4 +1,5 @@
 //! Operating system interfaces.
 
 pub mod account;
+pub mod files;
 pub mod signals;

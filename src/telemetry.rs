@@ -1,4 +1,4 @@
-//! What happened: one record per exchange, written once, where the exchange ends.
+//! Access logs, metrics and status pages.
 
 pub mod access_log;
 pub mod metrics;

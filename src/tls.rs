@@ -1,4 +1,4 @@
-//! Certificates, keys and TLS configurations.
+//! Certificates, keys and TLS configurations; knows no HTTP.
 
 pub mod files;
 pub mod server;

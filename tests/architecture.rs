@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("net", &["drain"]),
     ("http1", &["net"]),
     ("telemetry", &["model"]),
-    ("config", &["model"]),
+    ("config", &["model", "sys"]),
     ("tls", &["model", "sys"]),
     ("acme", &["model", "sys", "tls"]),
     ("upstream", &["model", "drain", "net", "http1", "tls"]),

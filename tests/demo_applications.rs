@@ -34,16 +34,16 @@ impl RunningDemo {
     }
 
     async fn gitlab(&self) -> UnixStream {
-        UnixStream::connect(&self.running.applications().gitlab_socket).await.expect("the socket accepts")
+        UnixStream::connect(&self.running.addresses().gitlab_socket).await.expect("the socket accepts")
     }
 
     async fn mattermost(&self) -> TcpStream {
-        TcpStream::connect(self.running.applications().mattermost).await.expect("the address accepts")
+        TcpStream::connect(self.running.addresses().mattermost).await.expect("the address accepts")
     }
 
     /// Joins the chat; the first message is the welcome.
     async fn join(&self) -> Member {
-        let address = format!("ws://{}/api/v4/websocket", self.running.applications().mattermost);
+        let address = format!("ws://{}/api/v4/websocket", self.running.addresses().mattermost);
         let (socket, _) = within(tokio_tungstenite::client_async(address, self.mattermost().await))
             .await
             .expect("the WebSocket opens");
@@ -129,7 +129,7 @@ async fn the_page_escapes_headers_and_explains_forwarding_headers() {
     let page = exchange(demo.gitlab().await, request).await;
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
     assert!(page.contains("<code>&lt;script&gt;&quot;{{body}}</code>"), "{page}");
-    assert!(page.contains("<code>https</code><p>What the client spoke"), "{page}");
+    assert!(page.contains("<code>https</code><p>The scheme that the client used"), "{page}");
     assert!(page.contains("It came through the proxy."), "{page}");
 }
 
@@ -142,7 +142,7 @@ async fn method_target_and_headers_are_returned_as_received() {
          X-Twice: 1\r\nX-Twice: 2\r\nConnection: close\r\n\r\n"
     );
     let info = json_body(&exchange(demo.gitlab().await, &request).await);
-    assert_eq!(info["application"], "GitLab stand-in");
+    assert_eq!(info["application"], "demo GitLab");
     assert_eq!((&info["method"], &info["target"]), (&json!("DELETE"), &json!(target)));
     let header = |name: &str, value: &str| json!({ "name": name, "value": value });
     let expected = [
@@ -293,12 +293,12 @@ async fn the_chat_endpoint_without_upgrade_is_a_400_with_an_explanation() {
 #[tokio::test]
 async fn dropping_the_servers_closes_connections_and_listeners() {
     let demo = RunningDemo::start();
-    let applications = demo.running.applications().clone();
+    let addresses = demo.running.addresses().clone();
     let mut member = demo.join().await;
     drop(demo);
     while within(member.socket.next()).await.is_some_and(|message| message.is_ok()) {}
-    assert!(!applications.gitlab_socket.exists());
-    assert!(TcpStream::connect(applications.mattermost).await.is_err());
+    assert!(!addresses.gitlab_socket.exists());
+    assert!(TcpStream::connect(addresses.mattermost).await.is_err());
 }
 
 #[test]

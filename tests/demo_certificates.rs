@@ -27,7 +27,7 @@ fn each_certificate_is_valid_for_its_own_name_only() {
 fn the_ca_of_another_run_does_not_verify_the_certificates() {
     let (directory, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
     let mut issued = issue(directory.path(), &["gitlab.localhost"]).expect("certificates");
-    issued.authority = issue(other.path(), &["gitlab.localhost"]).expect("certificates").authority;
+    issued.ca = issue(other.path(), &["gitlab.localhost"]).expect("certificates").ca;
     handshake(&issued, 0, "gitlab.localhost").expect_err("the CA is another");
 }
 
@@ -75,9 +75,7 @@ fn handshake(issued: &DemoCertificates, host: usize, name: &str) -> Result<(), r
 
 fn tls_client(issued: &DemoCertificates, name: &str) -> ClientConnection {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(&issued.authority).expect("the CA certificate"))
-        .expect("a trust anchor");
+    roots.add(CertificateDer::from_pem_file(&issued.ca).expect("the CA certificate")).expect("a trust anchor");
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let name = ServerName::try_from(name.to_owned()).expect("a server name");
     ClientConnection::new(Arc::new(config), name).expect("a client connection")

@@ -134,17 +134,16 @@ fn a_refused_setting_is_a_warning_at_its_line() {
     let case = cases().into_iter().find(|case| case.file() == "08-snippets").unwrap();
     let warnings = case.read().problems.to_string();
     assert!(warnings.contains("08-snippets.rb:13:1"), "{warnings}");
-    assert!(warnings.contains("`nginx['custom_nginx_config']` is obeyed in part only"), "{warnings}");
+    assert!(warnings.contains("`nginx['custom_nginx_config']` is applied only in part"), "{warnings}");
 }
 
 #[test]
 fn a_refused_directive_is_a_warning_at_its_own_line() {
     let case = cases().into_iter().find(|case| case.file() == "08-snippets").unwrap();
     let warnings = case.read().problems.to_string();
-    assert!(
-        warnings
-            .contains("warning: nginx's `map` is not obeyed\n   --> tests/config/gitlab_rb/08-snippets.rb:14:3")
-    );
+    assert!(warnings.contains(
+        "warning: nginx directive `map` is not applied\n   --> tests/config/gitlab_rb/08-snippets.rb:14:3"
+    ));
 }
 
 #[test]
@@ -198,7 +197,7 @@ impl Case {
     fn render(&self, format: OutputFormat) -> String {
         let reading = self.read();
         let report =
-            GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
+            GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, diagnostics: Vec::new() };
         explain::render_report(&report, format).unwrap()
     }
 
@@ -423,7 +422,8 @@ fn report_of(lines: &str, files: &[&str]) -> Json {
     };
     let reading = gitlab_rb::read(Path::new("gitlab.rb"), &text, &surroundings);
     assert_eq!(reading.problems.to_string(), "");
-    let report = GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings: Vec::new() };
+    let report =
+        GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, diagnostics: Vec::new() };
     serde_json::from_str(&explain::render_report(&report, OutputFormat::Json).unwrap()).unwrap()
 }
 

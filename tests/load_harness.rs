@@ -1,8 +1,9 @@
-//! The parts of the load tests that could be wrong without anybody noticing.
+//! Unit tests of the load harness: histogram and WebSocket frames.
 //!
-//! Benches have no test runner of their own, so their files are included here.
+//! A benchmark does not reveal errors in these parts.
+//! Benches with `harness = false` have no test runner, so this test includes their files.
 
-#![allow(dead_code, reason = "the load tests use more of these files than is tested")]
+#![allow(dead_code, reason = "the load harness uses items that these tests do not")]
 
 #[path = "../benches/load/frame.rs"]
 mod frame;
@@ -11,58 +12,61 @@ mod histogram;
 
 use std::time::Duration;
 
-use frame::{ClientFrame, Opcode, frame_from_client, frame_from_server};
+use frame::{ClientFrame, Opcode, client_frame, server_frame};
 use histogram::Histogram;
 
 #[test]
-fn quantiles_are_right_within_two_percent() {
+fn quantiles_are_accurate_within_two_percent() {
     let mut histogram = Histogram::new();
     for micros in 1..=100_000 {
         histogram.record(Duration::from_micros(micros));
     }
-    for (quantile, right) in [(0.5, 50_000.0), (0.99, 99_000.0), (0.999, 99_900.0), (1.0, 100_000.0)] {
-        let found = histogram.quantile(quantile).unwrap().as_secs_f64() * 1e6;
-        assert!((found / right - 1.0).abs() < 0.02, "{quantile}: {found} instead of {right}");
+    for (quantile, expected) in [(0.5, 50_000.0), (0.99, 99_000.0), (0.999, 99_900.0), (1.0, 100_000.0)] {
+        let actual = histogram.quantile(quantile).unwrap().as_secs_f64() * 1e6;
+        assert!((actual / expected - 1.0).abs() < 0.02, "{quantile}: {actual} instead of {expected}");
     }
 }
 
 #[test]
-fn nothing_recorded_has_no_quantile() {
+fn empty_histogram_has_no_quantile() {
     assert_eq!(Histogram::new().quantile(0.5), None);
 }
 
 #[test]
-fn merged_histograms_count_both_sides() {
+fn merged_histogram_counts_both() {
     let (mut fast, mut slow) = (Histogram::new(), Histogram::new());
     fast.record(Duration::from_nanos(100));
     slow.record(Duration::from_hours(1));
     fast.merge(&slow);
     assert_eq!(fast.quantile(0.5), Some(Duration::from_nanos(100)));
-    assert!(fast.quantile(1.0) > Some(Duration::from_mins(10)), "what is too long counts as the longest");
+    assert!(
+        fast.quantile(1.0) > Some(Duration::from_mins(10)),
+        "a duration above the maximum counts as the maximum"
+    );
 }
 
 #[test]
-fn the_application_echoes_what_a_client_has_masked() {
+fn upstream_echoes_unmasked_payload() {
     for length in [0, 1, 125, 126, 16 * 1024] {
         let payload: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
-        let sent = frame_from_client(Opcode::Text, &payload);
+        let sent = client_frame(Opcode::Text, &payload);
         let frame = ClientFrame::parse(&sent).unwrap().unwrap();
         assert_eq!(frame.length, sent.len(), "a payload of {length} bytes");
         let mut echo = Vec::new();
         frame.echo_to(&mut echo);
-        assert_eq!(echo, frame_from_server(Opcode::Text, &payload), "a payload of {length} bytes");
+        assert_eq!(echo, server_frame(Opcode::Text, &payload), "a payload of {length} bytes");
     }
 }
 
 #[test]
-fn a_frame_is_not_taken_before_its_last_byte() {
-    let sent = frame_from_client(Opcode::Text, &[b'x'; 300]);
+fn incomplete_frame_is_not_parsed() {
+    let sent = client_frame(Opcode::Text, &[b'x'; 300]);
     for end in 0..sent.len() {
         assert!(ClientFrame::parse(&sent[..end]).unwrap().is_none(), "{end} of {} bytes", sent.len());
     }
 }
 
 #[test]
-fn a_frame_without_a_mask_is_refused() {
-    assert!(ClientFrame::parse(&frame_from_server(Opcode::Text, b"hello")).is_err());
+fn unmasked_client_frame_is_rejected() {
+    assert!(ClientFrame::parse(&server_frame(Opcode::Text, b"hello")).is_err());
 }

@@ -1,4 +1,4 @@
-//! Child processes that end with their owner, whatever way it goes.
+//! Child processes that are terminated when their owner is dropped.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// A running program with everything it started: one process group, ended on drop.
+/// A running program and its descendants: one process group, terminated on drop.
 #[derive(Debug)]
 pub(crate) struct Child {
     leader: std::process::Child,
@@ -19,10 +19,10 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts `command` as the leader of a process group; what it prints goes to the file `output`.
+    /// Starts `command` as the leader of a process group and redirects its output to the file `output`.
     ///
     /// # Errors
-    /// The file cannot be created or the program not started.
+    /// The file cannot be created or the program cannot be started.
     pub(crate) fn start(mut command: Command, output: &Path) -> Result<Self> {
         let log = File::create(output).with_context(|| format!("cannot create {}", output.display()))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
@@ -31,30 +31,30 @@ impl Child {
         Ok(Self { leader, group, output: output.to_owned() })
     }
 
-    /// The process group, which bears the leader's id.
+    /// Returns the process group id, which equals the leader's process id.
     pub(crate) fn group(&self) -> Pid {
         self.group
     }
 
-    /// Confirms that the program still runs.
+    /// Checks that the program is running.
     ///
     /// # Errors
-    /// It has ended; the message ends with what it printed last.
+    /// The program has exited; the message contains the last lines of its output.
     pub(crate) fn check(&mut self) -> Result<()> {
         match self.leader.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("it ended with {status}, saying:\n{}", self.last_words()),
+            Some(status) => bail!("exited with {status}; its output:\n{}", self.output_tail()),
         }
     }
 
-    /// The end of what the program printed.
-    pub(crate) fn last_words(&self) -> String {
+    /// Returns the last lines of the program's output.
+    pub(crate) fn output_tail(&self) -> String {
         let text = std::fs::read_to_string(&self.output).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n")
+        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 
-    /// Waits for the leader until `deadline`.
+    /// Waits for the leader to exit. Returns `None` at `deadline`.
     fn wait_until(&mut self, deadline: Instant) -> Option<ExitStatus> {
         while Instant::now() < deadline {
             if let Ok(Some(status)) = self.leader.try_wait() {
@@ -67,17 +67,18 @@ impl Child {
 }
 
 impl Drop for Child {
-    /// Asks first, then forces; the group is signalled last so that no worker outlives its master.
+    /// Sends SIGTERM, then SIGKILL after [`STOP_TIMEOUT`] or when the leader has exited, so that no worker process
+    /// outlives it.
     fn drop(&mut self) {
         let _ = killpg(self.group, Signal::SIGTERM);
-        let ended = self.wait_until(Instant::now() + PATIENCE);
+        let exited = self.wait_until(Instant::now() + STOP_TIMEOUT);
         let _ = killpg(self.group, Signal::SIGKILL);
-        if ended.is_none() {
+        if exited.is_none() {
             let _ = self.leader.wait();
         }
     }
 }
 
-const LAST_WORDS: usize = 12;
-const PATIENCE: Duration = Duration::from_secs(2);
+const TAIL_LINES: usize = 12;
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(2);

@@ -1,4 +1,4 @@
-//! Which processor cores each part of a trial gets.
+//! Assigns processor cores to the proxy, the upstream and the generator.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,61 +7,61 @@ use anyhow::{Context, Result, bail};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// Some of the machine's cores, by number.
+/// A set of processor cores, by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CoreSet(Vec<usize>);
 
-/// The division of the machine for one campaign.
+/// The cores of each part of a run.
 ///
-/// The proxy never shares a core as long as there are two: what it costs is what is measured.
+/// The proxy does not share its cores, because its CPU time is the measured figure.
 #[derive(Debug, Clone)]
-pub(crate) struct Division {
+pub(crate) struct CoreAssignment {
     pub(crate) proxy: CoreSet,
-    pub(crate) application: CoreSet,
+    pub(crate) upstream: CoreSet,
     pub(crate) generator: CoreSet,
 }
 
 impl CoreSet {
-    /// The cores this process may run on.
+    /// Returns the cores that this process may run on.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// The affinity mask cannot be read.
     pub(crate) fn available() -> Result<Self> {
-        let allowed = sched_getaffinity(Pid::from_raw(0)).context("cannot read which cores may be used")?;
+        let allowed = sched_getaffinity(Pid::from_raw(0)).context("cannot read the CPU affinity")?;
         Ok(Self((0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect()))
     }
 
-    /// Restricts the calling thread, and what it starts, to these cores.
+    /// Pins the calling thread, and the threads and processes it starts, to these cores.
     ///
     /// # Errors
-    /// A core does not exist or may not be used.
+    /// A core does not exist or is not available to this process.
     pub(crate) fn pin_this_thread(&self) -> Result<()> {
         let mut set = CpuSet::new();
         for &core in &self.0 {
             set.set(core)?;
         }
-        sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("cannot run on cores {self}"))
+        sched_setaffinity(Pid::from_raw(0), &set).with_context(|| format!("cannot pin to cores {self}"))
     }
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether `line` of `/proc/stat` is about one of these cores.
-    pub(crate) fn names(&self, line: &str) -> bool {
+    /// Returns whether a line of `/proc/stat` belongs to one of these cores.
+    pub(crate) fn contains_stat_line(&self, line: &str) -> bool {
         let number = line.strip_prefix("cpu").and_then(|rest| rest.split_whitespace().next());
         number.and_then(|number| number.parse().ok()).is_some_and(|core: usize| self.0.contains(&core))
     }
 
-    /// All cores of both sets.
+    /// Returns the union of both sets.
     pub(crate) fn union(&self, other: &Self) -> Self {
         let mut all = self.0.clone();
         all.extend(other.0.iter().filter(|core| !self.0.contains(core)));
         Self(all)
     }
 
-    /// One set for each core.
-    pub(crate) fn each(&self) -> impl Iterator<Item = Self> {
+    /// Returns one set per core.
+    pub(crate) fn split(&self) -> impl Iterator<Item = Self> {
         self.0.iter().map(|&core| Self(vec![core]))
     }
 }
@@ -78,32 +78,32 @@ impl FromStr for CoreSet {
 
     fn from_str(text: &str) -> Result<Self> {
         let cores: Result<Vec<usize>, _> = text.split(',').map(str::parse).collect();
-        Ok(Self(cores.with_context(|| format!("cores are numbers such as 0,1, not {text:?}"))?))
+        Ok(Self(cores.with_context(|| format!("invalid core list {text:?}; expected numbers such as 0,1"))?))
     }
 }
 
-impl Division {
-    /// Gives the proxy one core for each of its `workers`, the application the next, and the
-    /// generator all others; on a small machine the application and the generator share.
+impl CoreAssignment {
+    /// Assigns one core per worker to the proxy, the next core to the upstream, and the others to the generator.
+    /// If only one core remains, the upstream and the generator share it.
     ///
     /// # Errors
-    /// There is only one core, or there are not more cores than workers.
+    /// `available` has fewer than two cores, or not more cores than `workers`.
     pub(crate) fn of(available: &CoreSet, workers: usize) -> Result<Self> {
         let cores = &available.0;
         if cores.len() < 2 {
-            bail!("two cores are needed, one for the proxy and one for its load; only {} may be used", cores.len());
+            bail!("two cores are required, for the proxy and for the load; {} available", cores.len());
         }
         if workers >= cores.len() {
-            let most = cores.len() - 1;
+            let max = cores.len() - 1;
             bail!(
-                "{workers} proxy workers leave no core for the load; on this machine, use --workers {most} at most"
+                "{workers} proxy workers leave no core for the load; use at most --workers {max} on this machine"
             );
         }
         let (proxy, rest) = cores.split_at(workers);
-        let (application, generator) = if rest.len() > 1 { rest.split_at(1) } else { (rest, rest) };
+        let (upstream, generator) = if rest.len() > 1 { rest.split_at(1) } else { (rest, rest) };
         Ok(Self {
             proxy: CoreSet(proxy.to_vec()),
-            application: CoreSet(application.to_vec()),
+            upstream: CoreSet(upstream.to_vec()),
             generator: CoreSet(generator.to_vec()),
         })
     }

@@ -1,44 +1,45 @@
-//! WebSocket frames (RFC 6455 section 5.2), as far as the harness needs them: whole messages,
-//! control frames without content, and the sample handshake of section 1.3.
+//! WebSocket frames (RFC 6455 section 5.2).
+//!
+//! Supports unfragmented messages, close frames without a payload, and the sample handshake of section 1.3.
 
-/// The sample key that every client sends.
+/// `Sec-WebSocket-Key` of every client.
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
-/// The right answer to [`KEY`].
+/// `Sec-WebSocket-Accept` for [`KEY`].
 pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// What a frame carries.
+/// The frame types of the harness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opcode {
     Text,
     Close,
 }
 
-/// A frame from a client, found at the start of some bytes.
+/// A masked frame, parsed from the start of a buffer.
 #[derive(Debug)]
 pub(crate) struct ClientFrame<'a> {
     pub(crate) opcode: Opcode,
-    /// Bytes of the whole frame.
+    /// Length of the whole frame in bytes.
     pub(crate) length: usize,
     mask: [u8; 4],
     masked: &'a [u8],
 }
 
 impl<'a> ClientFrame<'a> {
-    /// The frame at the start of `bytes`; `None` while it is incomplete.
+    /// Parses the frame at the start of `bytes`. Returns `None` if it is incomplete.
     ///
     /// # Errors
-    /// The frame is not one that the generator sends.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Option<Self>, UnknownFrame> {
+    /// The generator does not send such frames.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Option<Self>, UnsupportedFrame> {
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
-        let opcode = Opcode::of_first_byte(*first).ok_or(UnknownFrame)?;
+        let opcode = Opcode::from_first_byte(*first).ok_or(UnsupportedFrame)?;
         if second & MASKED == 0 {
-            return Err(UnknownFrame);
+            return Err(UnsupportedFrame);
         }
         let (size, rest) = match (second & !MASKED, rest) {
-            (LENGTH_OF_16_BITS, [high, low, rest @ ..]) => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-            (LENGTH_OF_16_BITS, _) => return Ok(None),
-            (LENGTH_OF_64_BITS, _) => return Err(UnknownFrame),
+            (LENGTH_16_BIT, [high, low, rest @ ..]) => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+            (LENGTH_16_BIT, _) => return Ok(None),
+            (LENGTH_64_BIT, _) => return Err(UnsupportedFrame),
             (short, rest) => (usize::from(short), rest),
         };
         let Some((mask, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
@@ -46,7 +47,7 @@ impl<'a> ClientFrame<'a> {
         Ok(Some(Self { opcode, length: bytes.len() - rest.len() + size, mask: *mask, masked }))
     }
 
-    /// Appends the same message as a server sends it.
+    /// Appends the unmasked frame with the same message to `out`.
     pub(crate) fn echo_to(&self, out: &mut Vec<u8>) {
         write_header(self.opcode, self.masked.len(), 0, out);
         let start = out.len();
@@ -55,21 +56,21 @@ impl<'a> ClientFrame<'a> {
     }
 }
 
-/// A frame that no part of the harness sends.
+/// Error returned for a frame that the harness does not send.
 #[derive(Debug)]
-pub(crate) struct UnknownFrame;
+pub(crate) struct UnsupportedFrame;
 
-impl std::fmt::Display for UnknownFrame {
+impl std::fmt::Display for UnsupportedFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a WebSocket frame that the load generator does not send")
+        f.write_str("unsupported WebSocket frame")
     }
 }
 
-impl std::error::Error for UnknownFrame {}
+impl std::error::Error for UnsupportedFrame {}
 
 impl Opcode {
-    /// Only final frames: messages here are never fragmented.
-    fn of_first_byte(byte: u8) -> Option<Self> {
+    /// Accepts final frames only, because messages of the harness are not fragmented.
+    fn from_first_byte(byte: u8) -> Option<Self> {
         match byte {
             0x81 => Some(Self::Text),
             0x88 => Some(Self::Close),
@@ -85,9 +86,9 @@ impl Opcode {
     }
 }
 
-/// A masked frame.
-pub(crate) fn frame_from_client(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(payload.len() + LONGEST_HEADER);
+/// Returns a masked frame.
+pub(crate) fn client_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(payload.len() + MAX_FRAME_HEADER);
     write_header(opcode, payload.len(), MASKED, &mut frame);
     frame.extend_from_slice(&MASK);
     let start = frame.len();
@@ -96,28 +97,28 @@ pub(crate) fn frame_from_client(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A frame without a mask.
-pub(crate) fn frame_from_server(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(payload.len() + LONGEST_HEADER);
+/// Returns an unmasked frame.
+pub(crate) fn server_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(payload.len() + MAX_FRAME_HEADER);
     write_header(opcode, payload.len(), 0, &mut frame);
     frame.extend_from_slice(payload);
     frame
 }
 
-/// Payloads of the harness stay below 64 KiB.
+/// Appends a frame header. Payloads are shorter than 64 KiB.
 fn write_header(opcode: Opcode, length: usize, mask_bit: u8, out: &mut Vec<u8>) {
     out.push(opcode.first_byte());
     match u16::try_from(length).unwrap_or(u16::MAX) {
         short @ 0..126 => out.push(short as u8 | mask_bit),
         long => {
-            out.push(LENGTH_OF_16_BITS | mask_bit);
+            out.push(LENGTH_16_BIT | mask_bit);
             out.extend_from_slice(&long.to_be_bytes());
         }
     }
 }
 
-/// Word by word, which the compiler turns into vectors; byte by byte would cost the core that the
-/// generator and the application may have to share.
+/// Applies the mask in words, which the compiler vectorizes. A loop over bytes would load the core that the
+/// generator and the upstream may share.
 fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
     let (words, rest) = payload.as_chunks_mut::<4>();
     for word in words {
@@ -129,9 +130,9 @@ fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
 }
 
 const MASKED: u8 = 0x80;
-const LENGTH_OF_16_BITS: u8 = 126;
-const LENGTH_OF_64_BITS: u8 = 127;
-const LONGEST_HEADER: usize = 8;
+const LENGTH_16_BIT: u8 = 126;
+const LENGTH_64_BIT: u8 = 127;
+const MAX_FRAME_HEADER: usize = 8;
 
-/// A real client draws a fresh one for each frame (section 5.3); a load needs only a real cost.
+/// Real clients choose a random mask for each frame (section 5.3); a constant one costs the proxy the same.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];

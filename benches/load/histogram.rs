@@ -1,10 +1,10 @@
 //! A histogram of durations with bounded relative error and constant cost.
 //!
-//! Each power of two is cut into 64 equal steps, so a quantile is right within 1.6 %.
+//! Each power of two has 64 equal steps, so the error of a quantile is at most 1.6 %.
 
 use std::time::Duration;
 
-/// Counts of durations up to about 18 minutes; longer ones count as that.
+/// Counts of durations up to about 18 minutes; longer durations are counted as that.
 #[derive(Debug, Clone)]
 pub(crate) struct Histogram {
     counts: Vec<u64>,
@@ -13,24 +13,24 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     pub(crate) fn new() -> Self {
-        Self { counts: vec![0; slot(LONGEST) + 1], total: 0 }
+        Self { counts: vec![0; slot(MAX_NANOS) + 1], total: 0 }
     }
 
     pub(crate) fn record(&mut self, duration: Duration) {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(LONGEST);
-        self.counts[slot(nanos.min(LONGEST))] += 1;
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(MAX_NANOS);
+        self.counts[slot(nanos.min(MAX_NANOS))] += 1;
         self.total += 1;
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
-            *mine += theirs;
+        for (own, added) in self.counts.iter_mut().zip(&other.counts) {
+            *own += added;
         }
         self.total += other.total;
     }
 
-    /// The duration that the share `quantile` (0 to 1) of all durations does not exceed; `None`
-    /// when nothing was recorded.
+    /// Returns the duration that the share `quantile` (0 to 1) of all durations does not exceed. Returns `None` if
+    /// the histogram is empty.
     pub(crate) fn quantile(&self, quantile: f64) -> Option<Duration> {
         let rank = ((self.total as f64 * quantile).ceil() as u64).max(1);
         let mut seen = 0;
@@ -44,20 +44,20 @@ impl Histogram {
     }
 }
 
-/// The slot that counts durations of `nanos`.
+/// Returns the slot of durations of `nanos`.
 fn slot(nanos: u64) -> usize {
     let exponent = (u64::BITS - nanos.leading_zeros()).saturating_sub(STEP_BITS + 1);
     let step = nanos >> exponent;
     (u64::from(exponent) << STEP_BITS) as usize + step as usize
 }
 
-/// The longest duration, in nanoseconds, that falls into `slot`.
+/// Returns the longest duration of `slot` in nanoseconds.
 fn upper_bound(slot: usize) -> u64 {
     let exponent = (slot >> STEP_BITS).saturating_sub(1);
     let step = slot - (exponent << STEP_BITS);
     ((step as u64 + 1) << exponent) - 1
 }
 
-/// Bits that tell the steps within one power of two apart.
+/// Base-2 logarithm of the number of steps per power of two.
 const STEP_BITS: u32 = 6;
-const LONGEST: u64 = 1 << 40;
+const MAX_NANOS: u64 = 1 << 40;

@@ -1,6 +1,6 @@
-//! Waiting that an interrupt from the keyboard or a TERM signal cuts short.
+//! Waits that SIGINT and SIGTERM interrupt.
 //!
-//! An interrupt becomes an ordinary error, so that every child and directory ends by its own drop.
+//! A signal becomes an ordinary error, so that child processes and directories are removed by their `Drop`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Somebody wants the harness to end.
+/// Error returned after SIGINT or SIGTERM.
 #[derive(Debug)]
 pub(crate) struct Interrupted;
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted; everything that was started has been ended")
+        f.write_str("interrupted; all child processes were terminated")
     }
 }
 
@@ -23,11 +23,11 @@ impl std::error::Error for Interrupted {}
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Takes over INT and TERM for the rest of the process.
+/// Installs handlers for SIGINT and SIGTERM.
 ///
 /// # Errors
 /// The handlers cannot be installed.
-pub(crate) fn listen() -> Result<()> {
+pub(crate) fn install_handlers() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut interrupt, mut terminate) = {
         let _context = runtime.enter();
@@ -48,26 +48,26 @@ pub(crate) fn listen() -> Result<()> {
 /// Sleeps for `duration`.
 ///
 /// # Errors
-/// The harness was interrupted meanwhile.
-pub(crate) fn pause(duration: Duration) -> Result<()> {
+/// [`Interrupted`], if a signal arrived.
+pub(crate) fn sleep(duration: Duration) -> Result<()> {
     let end = Instant::now() + duration;
     loop {
         if INTERRUPTED.load(Ordering::Relaxed) {
             return Err(Interrupted.into());
         }
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let remaining = end.saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
             return Ok(());
         }
-        std::thread::sleep(left.min(STEP));
+        std::thread::sleep(remaining.min(STEP));
     }
 }
 
-/// Asks `done` every `interval` until it says yes; `false` when `limit` has passed first.
+/// Calls `done` every `interval` until it returns `true`. Returns `false` after `limit`.
 ///
 /// # Errors
-/// Those of `done`, or the harness was interrupted.
-pub(crate) fn eventually(
+/// The errors of `done`, and [`Interrupted`].
+pub(crate) fn poll_until(
     limit: Duration,
     interval: Duration,
     mut done: impl FnMut() -> Result<bool>,
@@ -77,7 +77,7 @@ pub(crate) fn eventually(
         if done()? {
             return Ok(true);
         }
-        pause(interval)?;
+        sleep(interval)?;
     }
     Ok(false)
 }

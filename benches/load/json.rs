@@ -1,4 +1,4 @@
-//! All samples of a campaign as JSON, for programs.
+//! Writes all samples of a run as JSON.
 
 use std::path::Path;
 
@@ -12,30 +12,30 @@ use crate::sample::Sample;
 ///
 /// # Errors
 /// The file cannot be written.
-pub(crate) fn write(campaign: &[Results], path: &Path) -> Result<()> {
-    let scenarios: Vec<Value> = campaign.iter().map(of_scenario).collect();
+pub(crate) fn write(all: &[Results], path: &Path) -> Result<()> {
+    let scenarios: Vec<Value> = all.iter().map(scenario_json).collect();
     let text = serde_json::to_string_pretty(&json!({ "scenarios": scenarios }))?;
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn of_scenario(results: &Results) -> Value {
-    let rows: Vec<Value> = results.rows.iter().map(|row| of_row(row, results.ratio(row))).collect();
+fn scenario_json(results: &Results) -> Value {
+    let rows: Vec<Value> = results.rows.iter().map(|row| row_json(row, results.ratio(row))).collect();
     json!({
         "name": results.scenario.name,
         "about": results.scenario.about,
         "figure": results.scenario.figure.label(),
         "proxies": rows,
-        "notes": results.remarks(),
+        "notes": results.notes(),
     })
 }
 
-fn of_row(row: &Row, ratio: Option<f64>) -> Value {
-    let samples: Vec<Value> = row.samples.iter().map(of_sample).collect();
+fn row_json(row: &Row, ratio: Option<f64>) -> Value {
+    let samples: Vec<Value> = row.samples.iter().map(sample_json).collect();
     let median = row.summary().map(|summary| summary.figure);
     json!({ "label": row.label, "median": median, "ratio_to_first": ratio, "samples": samples })
 }
 
-fn of_sample(sample: &Sample) -> Value {
+fn sample_json(sample: &Sample) -> Value {
     json!({
         "figure": sample.figure,
         "per_second": sample.rate,
@@ -46,9 +46,9 @@ fn of_sample(sample: &Sample) -> Value {
         "memory_bytes": sample.memory,
         "busy": {
             "proxy": sample.shares.proxy,
-            "application": sample.shares.application,
+            "upstream": sample.shares.upstream,
             "generator": sample.shares.generator,
-            "others": sample.shares.strangers,
+            "others": sample.shares.other_programs,
         },
     })
 }

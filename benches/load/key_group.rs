@@ -1,4 +1,4 @@
-//! The group in which client and proxy agree on the keys of a connection.
+//! Key exchange groups of the scenarios.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use rustls::NamedGroup;
 use rustls::crypto::SupportedKxGroup;
 use rustls::crypto::aws_lc_rs::kx_group::{X25519, X25519MLKEM768};
 
-/// The groups that the scenarios compare.
+/// The key exchange group of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyGroup {
-    /// Every proxy has it.
+    /// Supported by every proxy.
     X25519,
-    /// The same and a key encapsulation that withstands quantum computers. OpenSSL has it since 3.5.
+    /// The post-quantum hybrid of X25519 and ML-KEM-768; OpenSSL supports it since 3.5.
     X25519MlKem768,
 }
 
-/// The proxy's library does not have the group, and the proxy agreed on another one.
+/// Error returned when the proxy negotiated another group because its TLS library lacks the requested one.
 #[derive(Debug)]
-pub(crate) struct LacksGroup(pub(crate) KeyGroup);
+pub(crate) struct UnsupportedGroup(pub(crate) KeyGroup);
 
 impl KeyGroup {
-    /// What clients offer: the group, and one for a proxy that lacks it, so that this can be told.
+    /// Returns the groups that clients offer: the group, and X25519 to detect proxies that lack it.
     pub(crate) fn offer(self) -> Vec<&'static dyn SupportedKxGroup> {
         match self {
             Self::X25519 => vec![X25519],
@@ -35,28 +35,28 @@ impl KeyGroup {
         }
     }
 
-    /// What nginx is told. It does not start with a group that its library lacks; by itself it takes those
-    /// that the library has.
-    pub(crate) fn for_nginx(self) -> &'static str {
+    /// Returns the value of nginx's `ssl_ecdh_curve`. nginx does not start with a group that its library lacks;
+    /// `auto` selects the groups of the library.
+    pub(crate) fn nginx_curves(self) -> &'static str {
         match self {
             Self::X25519 => "X25519:prime256v1",
             Self::X25519MlKem768 => "auto",
         }
     }
 
-    /// The line that HAProxy is told, for the same reason perhaps none.
-    pub(crate) fn for_haproxy(self) -> &'static str {
+    /// Returns the `ssl-default-bind-curves` directive of HAProxy, or a comment to keep the library's groups.
+    pub(crate) fn haproxy_directive(self) -> &'static str {
         match self {
             Self::X25519 => "ssl-default-bind-curves X25519:P-256",
-            Self::X25519MlKem768 => "# The groups are the library's.",
+            Self::X25519MlKem768 => "# Groups: default of the library.",
         }
     }
 }
 
-impl fmt::Display for LacksGroup {
+impl fmt::Display for UnsupportedGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "its TLS library does not have {:?}", self.0.name())
+        write!(f, "its TLS library does not support {:?}", self.0.name())
     }
 }
 
-impl std::error::Error for LacksGroup {}
+impl std::error::Error for UnsupportedGroup {}

@@ -1,7 +1,7 @@
-//! Becoming another program, pinned to its cores and tied to the life of the harness.
+//! Launcher: pins itself to cores, sets a parent-death signal, executes a program.
 //!
-//! A small step of our own between `fork` and the program does what `taskset` and `setpriv` would:
-//! the standard library offers no safe place for it in the parent.
+//! It replaces `taskset` and `setpriv`. The standard library has no safe hook between `fork` and `exec` in the
+//! parent, so the harness starts itself in this role first.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -13,33 +13,33 @@ use nix::unistd::{Pid, getppid};
 
 use crate::cores::CoreSet;
 
-/// The first argument that selects this part.
-pub(crate) const PART: &str = "@launch";
+/// The first argument that selects this role.
+pub(crate) const ROLE: &str = "@launch";
 
-/// The command that runs `program` on `cores`; add the program's own arguments to it.
+/// Returns a command that runs `program` on `cores`. The caller appends the arguments of the program.
 ///
 /// # Errors
 /// The path of this executable is unknown.
 pub(crate) fn command(program: &std::path::Path, cores: &CoreSet) -> Result<Command> {
-    let this = std::env::current_exe().context("cannot find the harness's own executable")?;
+    let this = std::env::current_exe().context("cannot find the executable of the harness")?;
     let mut command = Command::new(this);
-    command.arg(PART).arg(std::process::id().to_string()).arg(cores.to_string()).arg(program);
+    command.arg(ROLE).arg(std::process::id().to_string()).arg(cores.to_string()).arg(program);
     Ok(command)
 }
 
-/// Replaces this process by the program in `arguments`: parent's id, cores, program, its arguments.
+/// Executes a program in this process. `arguments`: parent process id, cores, program, arguments of the program.
 ///
 /// # Errors
-/// Always, when it returns: the program could not be started.
-pub(crate) fn become_program(arguments: &[String]) -> Result<()> {
+/// Returns only if the program cannot be executed.
+pub(crate) fn exec(arguments: &[String]) -> Result<()> {
     let [parent, cores, program, rest @ ..] = arguments else {
-        bail!("{PART} is started by the harness itself, with a parent, cores and a program");
+        bail!("{ROLE} is an internal role of the harness and takes a parent, cores and a program");
     };
-    let parent: i32 = parent.parse().context("the parent's process id is not a number")?;
+    let parent: i32 = parent.parse().context("the process id of the parent is not a number")?;
     prctl::set_pdeathsig(Signal::SIGTERM)?;
-    // The parent may have ended before the line above took effect.
+    // The parent may have exited before `set_pdeathsig` took effect.
     if getppid() != Pid::from_raw(parent) {
-        bail!("the harness ended before {program} was started");
+        bail!("the harness exited before {program} was started");
     }
     cores.parse::<CoreSet>()?.pin_this_thread()?;
     Err(Command::new(program).args(rest).exec()).with_context(|| format!("cannot start {program}"))

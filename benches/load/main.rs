@@ -1,20 +1,21 @@
-//! Load tests: what Gatepost costs beside other proxies, on this machine, in one run.
+//! Load tests: CPU time, memory and latency of Gatepost and other proxies.
 //!
-//! One executable plays several parts. Started by `cargo bench` it is the harness, which starts
-//! everything else and measures. The harness starts it again as the application behind the
-//! proxies, as the launcher that pins a program to its cores before becoming it, and as the relay
-//! that shows the floor.
+//! One executable has several roles. `cargo bench` starts it as the harness, which starts all other processes
+//! and measures them. The harness starts it again as the [`upstream`] server, as the launcher that pins a
+//! program to its cores ([`launch`]), and as the TLS [`relay`] that is the lower bound of a proxy's cost.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "tables and progress are what the harness is for")]
-#![allow(clippy::disallowed_methods, reason = "clients end with their event loop; nothing drains them")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the harness prints tables and progress")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "clients are dropped with their event loop; there is no graceful shutdown"
+)]
 
-mod account;
-mod application;
-mod campaign;
 mod certificates;
 mod child;
 mod cores;
+mod cpu_time;
 mod descriptors;
+mod environment;
 mod frame;
 mod generator;
 mod histogram;
@@ -22,41 +23,42 @@ mod interrupt;
 mod json;
 mod key_group;
 mod launch;
-mod measure;
 mod meter;
 mod options;
 mod plot;
+mod procfs;
 mod proxies;
 mod relay;
 mod results;
+mod run;
 mod sample;
 mod scenario;
-mod site;
 mod startup;
 mod table;
 mod trial;
+mod upstream;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 fn main() -> ExitCode {
-    match play() {
+    match run_role() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("load: {problem:#}");
+        Err(error) => {
+            eprintln!("load: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Plays the part that the first argument names; people never type those.
-fn play() -> Result<()> {
+/// Runs the role that the first argument selects; only the harness passes one.
+fn run_role() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
-        Some((part, rest)) if part == launch::PART => launch::become_program(rest),
-        Some((part, rest)) if part == application::PART => application::serve(rest),
-        Some((part, rest)) if part == relay::PART => relay::serve(rest),
-        _ => campaign::run(options::Options::from_command_line()?),
+        Some((role, rest)) if role == launch::ROLE => launch::exec(rest),
+        Some((role, rest)) if role == upstream::ROLE => upstream::serve(rest),
+        Some((role, rest)) if role == relay::ROLE => relay::serve(rest),
+        _ => run::run(options::Options::from_command_line()?),
     }
 }

@@ -1,8 +1,7 @@
-//! What the generator's clients count, and when.
+//! Counters of the generator's clients, and the phases of a trial.
 //!
-//! A run goes through phases. Clients open their connections first, work from then on, and only
-//! what they complete in the measuring phase counts. Failures count in every phase: a proxy may not
-//! fail while it warms up either.
+//! Clients first open their connections and then work until the trial finishes. Only operations completed in
+//! the measuring phase count. Failures count in every phase, because a proxy must not fail during warm-up either.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
@@ -13,74 +12,74 @@ use std::time::Instant;
 
 use crate::histogram::Histogram;
 
-/// Where a run stands.
+/// The phase of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    Opening,
+    Connecting,
     WarmingUp,
     Measuring,
     Finished,
 }
 
-/// What all threads of the generator tell the measuring thread while they run.
+/// Progress that the generator threads report to the measuring thread during a trial.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     ready: AtomicUsize,
     first_failure: Mutex<Option<String>>,
 }
 
-/// What one thread has counted.
+/// The counts of one thread.
 #[derive(Debug, Clone)]
-pub(crate) struct Tally {
-    /// Exchanges, messages or handshakes completed.
+pub(crate) struct Counts {
+    /// Completed exchanges, messages or handshakes.
     pub(crate) completions: u64,
-    /// Body bytes moved.
+    /// Transferred body bytes.
     pub(crate) bytes: u64,
     pub(crate) errors: u64,
     pub(crate) latencies: Histogram,
 }
 
-/// One thread's counters, shared by the clients that live on it.
+/// The counters of one thread, shared by its clients.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct ThreadCounters {
     phase: Cell<Phase>,
-    tally: RefCell<Tally>,
+    counts: RefCell<Counts>,
     progress: Arc<Progress>,
 }
 
-/// One client's access to its lane.
+/// Records the events of one client in the counters of its thread.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    lane: Rc<Lane>,
-    stage: Cell<Stage>,
+pub(crate) struct ClientCounter {
+    thread: Rc<ThreadCounters>,
+    state: Cell<ClientState>,
 }
 
-/// How far a client has come; a client that never gets to the end is stuck.
+/// The state of a client. A client that does not become productive is stuck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Starting,
+enum ClientState {
+    Connecting,
     Ready,
     Productive,
 }
 
 impl Progress {
-    /// How many clients have been ready once.
+    /// Returns the number of clients that have been ready.
     pub(crate) fn ready(&self) -> usize {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// What went wrong first, if anything did.
+    /// Returns the first failure of the trial.
     pub(crate) fn first_failure(&self) -> Option<String> {
         self.first_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, fault: &dyn Display) {
+    fn record_failure(&self, error: &dyn Display) {
         let mut first = self.first_failure.lock().unwrap_or_else(PoisonError::into_inner);
-        first.get_or_insert_with(|| fault.to_string());
+        first.get_or_insert_with(|| error.to_string());
     }
 }
 
-impl Tally {
+impl Counts {
     pub(crate) fn new() -> Self {
         Self { completions: 0, bytes: 0, errors: 0, latencies: Histogram::new() }
     }
@@ -93,18 +92,18 @@ impl Tally {
     }
 }
 
-impl Lane {
+impl ThreadCounters {
     pub(crate) fn new(progress: Arc<Progress>) -> Self {
-        Self { phase: Cell::new(Phase::Opening), tally: RefCell::new(Tally::new()), progress }
+        Self { phase: Cell::new(Phase::Connecting), counts: RefCell::new(Counts::new()), progress }
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
     }
 
-    /// The counts of the whole run; the lane starts from nothing again.
-    pub(crate) fn take(&self) -> Tally {
-        self.tally.replace(Tally::new())
+    /// Returns the counts of the trial and resets them.
+    pub(crate) fn take(&self) -> Counts {
+        self.counts.replace(Counts::new())
     }
 
     fn measuring(&self) -> bool {
@@ -112,47 +111,47 @@ impl Lane {
     }
 }
 
-impl Seat {
-    pub(crate) fn on(lane: &Rc<Lane>) -> Self {
-        Self { lane: Rc::clone(lane), stage: Cell::new(Stage::Starting) }
+impl ClientCounter {
+    pub(crate) fn new(thread: &Rc<ThreadCounters>) -> Self {
+        Self { thread: Rc::clone(thread), state: Cell::new(ClientState::Connecting) }
     }
 
-    /// The client stands and can start; repeated calls count once.
+    /// Records that the client is connected. Repeated calls count once.
     pub(crate) fn ready(&self) {
-        if self.stage.get() == Stage::Starting {
-            self.stage.set(Stage::Ready);
-            self.lane.progress.ready.fetch_add(1, Ordering::Relaxed);
+        if self.state.get() == ClientState::Connecting {
+            self.state.set(ClientState::Ready);
+            self.thread.progress.ready.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Something that began at `started` is complete and right.
+    /// Records a correct operation that began at `started`.
     pub(crate) fn completed(&self, started: Instant) {
-        if self.lane.measuring() {
-            self.stage.set(Stage::Productive);
-            let mut tally = self.lane.tally.borrow_mut();
-            tally.completions += 1;
-            tally.latencies.record(started.elapsed());
+        if self.thread.measuring() {
+            self.state.set(ClientState::Productive);
+            let mut counts = self.thread.counts.borrow_mut();
+            counts.completions += 1;
+            counts.latencies.record(started.elapsed());
         }
     }
 
-    /// `bytes` of a body went to their destination.
-    pub(crate) fn moved(&self, bytes: usize) {
-        if self.lane.measuring() {
-            self.stage.set(Stage::Productive);
-            self.lane.tally.borrow_mut().bytes += bytes as u64;
+    /// Records `bytes` transferred body bytes.
+    pub(crate) fn transferred(&self, bytes: usize) {
+        if self.thread.measuring() {
+            self.state.set(ClientState::Productive);
+            self.thread.counts.borrow_mut().bytes += bytes as u64;
         }
     }
 
-    /// Something went wrong.
-    pub(crate) fn failed(&self, fault: &dyn Display) {
-        self.lane.tally.borrow_mut().errors += 1;
-        self.lane.progress.note(fault);
+    /// Records a failure.
+    pub(crate) fn failed(&self, error: &dyn Display) {
+        self.thread.counts.borrow_mut().errors += 1;
+        self.thread.progress.record_failure(error);
     }
 
-    /// Counts a client as failed if it completed nothing while it was measured: it is stuck.
+    /// Records a failure if the client completed nothing in the measuring phase.
     pub(crate) fn check_productive(&self) {
-        if self.stage.get() != Stage::Productive {
-            self.failed(&"a client got no answer in all the measured time");
+        if self.state.get() != ClientState::Productive {
+            self.failed(&"a client completed no operation in the measured time");
         }
     }
 }

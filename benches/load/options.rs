@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line options of the harness.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -7,69 +7,69 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
-use crate::proxies::{Contender, Kind};
+use crate::proxies::{ProxyKind, ProxyUnderTest};
 use crate::scenario::{self, QUICK, Scenario};
 
-/// What to run.
+/// The action that the command line selects.
 #[derive(Debug)]
 pub(crate) enum Options {
-    /// Show the scenarios and the proxies that are installed.
+    /// Lists the scenarios and the installed proxies.
     List,
-    /// Nothing was asked for: `cargo test` runs benches this way.
+    /// No arguments: `cargo test` runs benches this way.
     Nothing,
-    Measure(Measurement),
+    Run(Run),
 }
 
-/// A campaign as asked for.
+/// The parameters of a run.
 #[derive(Debug)]
-pub(crate) struct Measurement {
+pub(crate) struct Run {
     pub(crate) scenarios: Vec<Scenario>,
-    /// The first is the one that all others are compared with.
-    pub(crate) contenders: Vec<Contender>,
+    /// All proxies are compared with the first one.
+    pub(crate) proxies: Vec<ProxyUnderTest>,
     pub(crate) rounds: usize,
     pub(crate) measured: Duration,
     pub(crate) workers: usize,
     pub(crate) json: Option<PathBuf>,
 }
 
-/// Measures what Gatepost costs beside other proxies on this machine, in one run.
+/// Measure CPU time, memory and latency of Gatepost and other proxies
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench load --", bin_name = "cargo bench --bench load --")]
 struct Arguments {
-    /// Scenarios to run, by name or by the beginning of their names; all by default
+    /// Scenarios to run, by name or prefix [default: all]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     scenario: Vec<String>,
-    /// Proxies to compare, the one to compare with first; all that are installed by default
+    /// Proxies to compare, the reference first [default: all installed]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     proxies: Vec<String>,
-    /// Rounds; in each one every proxy has its turn, and medians are reported [default: 5]
+    /// Number of rounds with one trial per proxy [default: 5]
     #[arg(long, value_name = "N")]
     rounds: Option<NonZeroUsize>,
-    /// Seconds that each trial counts [default: 5]
+    /// Measured seconds of each trial [default: 5]
     #[arg(long, value_name = "N")]
     seconds: Option<NonZeroU64>,
     /// Worker threads or processes of each proxy, one core each
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
     workers: NonZeroUsize,
-    /// Another Gatepost program, with a label of its own; give it twice to compare two builds
+    /// Gatepost program to measure; repeat to compare builds
     #[arg(long, value_name = "[LABEL=]PATH")]
     gatepost: Vec<String>,
-    /// One short round of the most important scenarios, within two minutes
+    /// Run one short round of the main scenarios, within two minutes
     #[arg(long)]
     quick: bool,
-    /// Show the scenarios and the proxies, and end
+    /// List scenarios and proxies and exit
     #[arg(long)]
     list: bool,
-    /// Write every sample to this file as well
+    /// Write all samples to a JSON file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// What `cargo bench` adds
+    /// Flag that `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 impl Options {
-    /// Reads the command line; a wrong one ends the process with clap's message and exit code 2.
+    /// Parses the command line. Exits with code 2 and clap's message if it is invalid.
     ///
     /// # Errors
     /// A scenario or proxy does not exist.
@@ -78,21 +78,21 @@ impl Options {
             return Ok(Self::Nothing);
         }
         let arguments = Arguments::parse();
-        if arguments.list { Ok(Self::List) } else { Ok(Self::Measure(arguments.into_measurement()?)) }
+        if arguments.list { Ok(Self::List) } else { Ok(Self::Run(arguments.into_run()?)) }
     }
 }
 
 impl Arguments {
-    fn into_measurement(self) -> Result<Measurement> {
+    fn into_run(self) -> Result<Run> {
         let (rounds, seconds) = if self.quick { (1, 1) } else { (5, 5) };
         let scenarios = if self.quick && self.scenario.is_empty() {
             scenario::select(&QUICK.map(str::to_owned))?
         } else {
             scenario::select(&self.scenario)?
         };
-        Ok(Measurement {
+        Ok(Run {
             scenarios,
-            contenders: contenders(&self.proxies, &self.gatepost)?,
+            proxies: proxies(&self.proxies, &self.gatepost)?,
             rounds: self.rounds.map_or(rounds, NonZeroUsize::get),
             measured: Duration::from_secs(self.seconds.map_or(seconds, NonZeroU64::get)),
             workers: self.workers.get(),
@@ -101,49 +101,49 @@ impl Arguments {
     }
 }
 
-/// Those who take part, Gatepost in each of its builds first unless `names` has another order.
-fn contenders(names: &[String], builds: &[String]) -> Result<Vec<Contender>> {
-    let builds: Vec<Contender> = match builds {
+/// Returns the proxies to measure: all builds of Gatepost first, unless `names` has another order.
+fn proxies(names: &[String], builds: &[String]) -> Result<Vec<ProxyUnderTest>> {
+    let builds: Vec<ProxyUnderTest> = match builds {
         [] => vec![gatepost("gatepost", env!("CARGO_BIN_EXE_gatepost"))],
         builds => builds.iter().map(|build| labelled_build(build)).collect(),
     };
-    let mut contenders = Vec::new();
-    for kind in wanted_kinds(names)? {
+    let mut proxies = Vec::new();
+    for kind in selected_kinds(names)? {
         match (kind, kind.installed()) {
-            (Kind::Gatepost, _) => contenders.extend(builds.iter().cloned()),
-            (_, Some(program)) => contenders.push(Contender { label: kind.to_string(), kind, program }),
-            (_, None) if names.is_empty() => eprintln!("{kind} is left out: it is not installed"),
-            (_, None) => bail!("{kind} is not installed: there is no program {:?}", kind.program_name()),
+            (ProxyKind::Gatepost, _) => proxies.extend(builds.iter().cloned()),
+            (_, Some(program)) => proxies.push(ProxyUnderTest { label: kind.to_string(), kind, program }),
+            (_, None) if names.is_empty() => eprintln!("{kind} is not installed; skipped"),
+            (_, None) => bail!("{kind} is not installed: program {:?} not found", kind.program_name()),
         }
     }
-    Ok(contenders)
+    Ok(proxies)
 }
 
-fn wanted_kinds(names: &[String]) -> Result<Vec<Kind>> {
+fn selected_kinds(names: &[String]) -> Result<Vec<ProxyKind>> {
     if names.is_empty() {
-        // The floor is for those who ask how far it is away.
-        return Ok(Kind::ALL.into_iter().filter(|kind| *kind != Kind::Relay).collect());
+        // The relay is a lower bound, not a proxy: it runs only when named.
+        return Ok(ProxyKind::ALL.into_iter().filter(|kind| *kind != ProxyKind::Relay).collect());
     }
     let by_name = |name: &String| {
-        let known = || Kind::ALL.map(Kind::name).join(", ");
-        Kind::ALL
+        let known = || ProxyKind::ALL.map(ProxyKind::name).join(", ");
+        ProxyKind::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
-            .with_context(|| format!("there is no proxy {name:?}; there are {}", known()))
+            .with_context(|| format!("unknown proxy {name:?}; known proxies: {}", known()))
     };
     names.iter().map(by_name).collect()
 }
 
-/// `LABEL=PATH`, or a path that is its own label.
-fn labelled_build(build: &str) -> Contender {
+/// Parses `LABEL=PATH`, or a path that is also the label.
+fn labelled_build(build: &str) -> ProxyUnderTest {
     match build.split_once('=') {
         Some((label, path)) => gatepost(label, path),
         None => gatepost(build, build),
     }
 }
 
-fn gatepost(label: &str, path: &str) -> Contender {
-    // The proxy is started in another directory.
+fn gatepost(label: &str, path: &str) -> ProxyUnderTest {
+    // The proxy starts in another working directory.
     let program = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
-    Contender { label: label.to_owned(), kind: Kind::Gatepost, program }
+    ProxyUnderTest { label: label.to_owned(), kind: ProxyKind::Gatepost, program }
 }

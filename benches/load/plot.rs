@@ -1,4 +1,4 @@
-//! A plot of one scenario as SVG: a bar for each proxy, with the least and the most of its rounds.
+//! SVG plot of one scenario: a bar per proxy, with minimum and maximum.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::results::{Results, Row, Summary};
 use crate::table::digits;
 
-/// Writes the plot to `target/load/` and returns its path; `None` when there is nothing to show.
+/// Writes the plot to `target/load/` and returns its path. Returns `None` if there are no samples.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -26,8 +26,8 @@ pub(crate) fn write(results: &Results) -> Result<Option<PathBuf>> {
 }
 
 fn draw(results: &Results, bars: &[(&Row, Summary)]) -> String {
-    let most = bars.iter().map(|(_, summary)| summary.most).fold(f64::MIN_POSITIVE, f64::max);
-    let scale = Scale { per_pixel: most / f64::from(BARS_WIDTH) };
+    let max = bars.iter().map(|(_, summary)| summary.max).fold(f64::MIN_POSITIVE, f64::max);
+    let scale = Scale { per_pixel: max / f64::from(BARS_WIDTH) };
     let height = TOP + ROW * bars.len() as u32 + BOTTOM;
     let scenario = &results.scenario;
     let mut svg = format!(
@@ -41,29 +41,29 @@ fn draw(results: &Results, bars: &[(&Row, Summary)]) -> String {
         escape(scenario.about),
     );
     for (index, (row, summary)) in bars.iter().enumerate() {
-        let colour = if index == 0 { REFERENCE_COLOUR } else { OTHER_COLOUR };
+        let color = if index == 0 { REFERENCE_COLOR } else { OTHER_COLOR };
         let top = TOP + ROW * index as u32;
-        draw_bar(&mut svg, &Bar { label: &row.label, summary, top, colour }, &scale);
+        draw_bar(&mut svg, &Bar { label: &row.label, summary, top, color }, &scale);
     }
     let _ = writeln!(
         svg,
         "<text x=\"16\" y=\"{}\" fill=\"#666\" font-size=\"11\">Less is better. Bars: median of {} round(s); \
-         whiskers: least and most.</text>\n</svg>",
+         whiskers: minimum and maximum.</text>\n</svg>",
         height - 12,
         bars.iter().map(|(row, _)| row.samples.len()).max().unwrap_or_default(),
     );
     svg
 }
 
-/// One proxy's row in the plot.
+/// The bar of one proxy.
 struct Bar<'a> {
     label: &'a str,
     summary: &'a Summary,
     top: u32,
-    colour: &'static str,
+    color: &'static str,
 }
 
-/// From a figure to a position.
+/// Converts figures to coordinates.
 struct Scale {
     per_pixel: f64,
 }
@@ -79,15 +79,15 @@ impl Scale {
 }
 
 fn draw_bar(svg: &mut String, bar: &Bar<'_>, scale: &Scale) {
-    let Bar { label, summary, top, colour } = bar;
+    let Bar { label, summary, top, color } = bar;
     let middle = top + BAR / 2;
-    let (least, most) = (scale.x(summary.least), scale.x(summary.most));
+    let (min, max) = (scale.x(summary.min), scale.x(summary.max));
     // Writing to a string cannot fail.
     let _ = writeln!(
         svg,
         "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n\
-         <rect x=\"{LEFT}\" y=\"{top}\" width=\"{:.1}\" height=\"{BAR}\" fill=\"{colour}\"/>\n\
-         <path d=\"M{least:.1} {middle}H{most:.1}M{least:.1} {}v8M{most:.1} {}v8\" stroke=\"#222\"/>\n\
+         <rect x=\"{LEFT}\" y=\"{top}\" width=\"{:.1}\" height=\"{BAR}\" fill=\"{color}\"/>\n\
+         <path d=\"M{min:.1} {middle}H{max:.1}M{min:.1} {}v8M{max:.1} {}v8\" stroke=\"#222\"/>\n\
          <text x=\"{:.1}\" y=\"{}\">{}</text>",
         LEFT - 8,
         middle + 5,
@@ -95,7 +95,7 @@ fn draw_bar(svg: &mut String, bar: &Bar<'_>, scale: &Scale) {
         scale.width(summary.figure),
         middle - 4,
         middle - 4,
-        most + 10.0,
+        max + 10.0,
         middle + 5,
         digits(summary.figure),
     );
@@ -112,5 +112,5 @@ const TOP: u32 = 66;
 const ROW: u32 = 34;
 const BAR: u32 = 22;
 const BOTTOM: u32 = 34;
-const REFERENCE_COLOUR: &str = "#2f7dd1";
-const OTHER_COLOUR: &str = "#b4bfcb";
+const REFERENCE_COLOR: &str = "#2f7dd1";
+const OTHER_COLOR: &str = "#b4bfcb";

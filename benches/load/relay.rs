@@ -1,8 +1,7 @@
-//! A relay: TLS on one side, the application's bytes on the other, and nothing in between.
+//! TLS relay: terminates TLS and forwards bytes to the upstream.
 //!
-//! It knows no HTTP, keeps no log and sets no limit. So it shows what a proxy on this machine cannot go
-//! below with one read and one write for each piece of data: the floor under the scenarios in which a
-//! connection to the application belongs to one client.
+//! It parses no HTTP, writes no log and enforces no limits. With one read and one write per piece of data, it is
+//! the lower bound of a proxy's cost on this machine in scenarios with one upstream connection per client.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -17,55 +16,57 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::site::{Site, Upstream};
+use crate::environment::{Environment, UpstreamAddress};
 
-/// The first argument that selects this part.
-pub(crate) const PART: &str = "@relay";
+/// The first argument that selects this role.
+pub(crate) const ROLE: &str = "@relay";
 
-/// One direction. What the other side does not take at once is kept.
+/// One direction of the relay. Bytes that the other side does not accept at once are buffered.
 #[derive(Default)]
-struct Half {
-    held: Vec<u8>,
-    has_ended: bool,
+struct Direction {
+    pending: Vec<u8>,
+    is_eof: bool,
 }
 
-/// The arguments that let [`serve`] stand in for a proxy.
+/// Returns the arguments of [`serve`] for a trial.
 ///
 /// # Errors
-/// The application is behind a unix socket, for which there is no floor here.
-pub(crate) fn arguments(site: &Site) -> Result<Vec<std::ffi::OsString>> {
-    let Upstream::Tcp(application) = site.upstream else { bail!("the relay reaches applications over TCP only") };
+/// The upstream listens on a Unix socket, which the relay does not support.
+pub(crate) fn arguments(environment: &Environment) -> Result<Vec<std::ffi::OsString>> {
+    let UpstreamAddress::Tcp(upstream) = environment.upstream else {
+        bail!("the relay supports TCP upstreams only")
+    };
     Ok(vec![
-        PART.into(),
-        site.https.to_string().into(),
-        site.http.to_string().into(),
-        application.to_string().into(),
-        site.certificate.chain.clone().into(),
-        site.certificate.key.clone().into(),
+        ROLE.into(),
+        environment.https.to_string().into(),
+        environment.http.to_string().into(),
+        upstream.to_string().into(),
+        environment.certificate.chain.clone().into(),
+        environment.certificate.key.clone().into(),
     ])
 }
 
-/// Relays until the process is ended. `arguments`: both addresses, the application's, chain and key.
+/// Relays until the process is terminated. `arguments`: HTTPS, HTTP and upstream address, chain, key.
 ///
 /// # Errors
-/// An argument is wrong, or an address is taken.
+/// An argument is invalid or an address is in use.
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
-    let [https, http, application, chain, key] = arguments else {
-        bail!("{PART} is started by the harness itself, with three addresses and two files");
+    let [https, http, upstream, chain, key] = arguments else {
+        bail!("{ROLE} is an internal role of the harness and takes three addresses and two files");
     };
     let acceptor = TlsAcceptor::from(Arc::new(config(chain, key)?));
-    let application: SocketAddr = application.parse()?;
+    let upstream: SocketAddr = upstream.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        // Proxies are ready when both of their ports accept.
+        // The harness waits until both ports accept connections.
         let _unused = TcpListener::bind(http).await?;
         let listener = TcpListener::bind(https).await?;
         loop {
             let (client, _) = listener.accept().await?;
             let acceptor = acceptor.clone();
             tokio::task::spawn_local(async move {
-                // A client that leaves is the end of its relay, not of the others.
-                let _ = relay(client, acceptor, application).await;
+                // An error ends this relay only.
+                let _ = relay(client, acceptor, upstream).await;
             });
         }
     })
@@ -74,7 +75,7 @@ pub(crate) fn serve(arguments: &[String]) -> Result<()> {
 fn config(chain: &str, key: &str) -> Result<ServerConfig> {
     let open = |path: &str| std::fs::File::open(path).map(std::io::BufReader::new);
     let chain: Vec<_> = rustls_pemfile::certs(&mut open(chain)?).collect::<Result<_, _>>()?;
-    let key = rustls_pemfile::private_key(&mut open(key)?)?.context("there is no key in the file")?;
+    let key = rustls_pemfile::private_key(&mut open(key)?)?.context("no private key in the file")?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -83,17 +84,17 @@ fn config(chain: &str, key: &str) -> Result<ServerConfig> {
     Ok(config)
 }
 
-async fn relay(client: TcpStream, acceptor: TlsAcceptor, application: SocketAddr) -> Result<()> {
+async fn relay(client: TcpStream, acceptor: TlsAcceptor, upstream: SocketAddr) -> Result<()> {
     client.set_nodelay(true)?;
     let mut client = acceptor.accept(client).await?;
-    let mut application = TcpStream::connect(application).await?;
-    application.set_nodelay(true)?;
-    let (mut up, mut down) = (Half::default(), Half::default());
+    let mut upstream = TcpStream::connect(upstream).await?;
+    upstream.set_nodelay(true)?;
+    let (mut up, mut down) = (Direction::default(), Direction::default());
     let mut buffer = vec![0; BUFFER];
     poll_fn(|cx| {
-        let up = up.poll(cx, &mut client, &mut application, &mut buffer)?;
-        let down = down.poll(cx, &mut application, &mut client, &mut buffer)?;
-        // Whoever ends first ends both: the load generator never closes one direction only.
+        let up = up.poll(cx, &mut client, &mut upstream, &mut buffer)?;
+        let down = down.poll(cx, &mut upstream, &mut client, &mut buffer)?;
+        // The end of one direction ends both, because the generator does not half-close.
         if up.is_ready() || down.is_ready() { Poll::Ready(std::io::Result::Ok(())) } else { Poll::Pending }
     })
     .await?;
@@ -101,8 +102,8 @@ async fn relay(client: TcpStream, acceptor: TlsAcceptor, application: SocketAddr
     Ok(())
 }
 
-impl Half {
-    /// Ready when the reading side has ended.
+impl Direction {
+    /// Forwards available bytes. Ready at the end of the stream that is read.
     fn poll<R, W>(
         &mut self,
         cx: &mut TaskContext<'_>,
@@ -115,28 +116,28 @@ impl Half {
         W: AsyncWrite + Unpin,
     {
         loop {
-            while !self.held.is_empty() {
-                let taken = ready!(Pin::new(&mut *to).poll_write(cx, &self.held))?;
-                self.held.drain(..taken);
+            while !self.pending.is_empty() {
+                let written = ready!(Pin::new(&mut *to).poll_write(cx, &self.pending))?;
+                self.pending.drain(..written);
             }
-            if self.has_ended {
+            if self.is_eof {
                 return Pin::new(&mut *to).poll_flush(cx);
             }
-            let mut arrived = ReadBuf::new(buffer);
-            let read = Pin::new(&mut *from).poll_read(cx, &mut arrived);
+            let mut input = ReadBuf::new(buffer);
+            let read = Pin::new(&mut *from).poll_read(cx, &mut input);
             if read.is_pending() {
                 ready!(Pin::new(&mut *to).poll_flush(cx))?;
                 return Poll::Pending;
             }
-            self.has_ended = !matches!(read, Poll::Ready(Ok(()))) || arrived.filled().is_empty();
-            let rest = match Pin::new(&mut *to).poll_write(cx, arrived.filled()) {
-                Poll::Ready(taken) => &arrived.filled()[taken?..],
-                Poll::Pending => arrived.filled(),
+            self.is_eof = !matches!(read, Poll::Ready(Ok(()))) || input.filled().is_empty();
+            let rest = match Pin::new(&mut *to).poll_write(cx, input.filled()) {
+                Poll::Ready(written) => &input.filled()[written?..],
+                Poll::Pending => input.filled(),
             };
-            self.held.extend_from_slice(rest);
+            self.pending.extend_from_slice(rest);
         }
     }
 }
 
-/// Room for one whole TLS record.
+/// Size of a full TLS record.
 const BUFFER: usize = 16 * 1024;

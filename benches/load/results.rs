@@ -1,9 +1,9 @@
-//! What the rounds of one scenario add up to, and what there is to doubt about it.
+//! Results of one scenario: medians over its rounds, and notes on their validity.
 
 use std::fmt;
 
-use crate::account::Shares;
-use crate::proxies::Contender;
+use crate::cpu_time::Shares;
+use crate::proxies::ProxyUnderTest;
 use crate::sample::{Latency, Sample};
 use crate::scenario::Scenario;
 
@@ -11,7 +11,7 @@ use crate::scenario::Scenario;
 #[derive(Debug)]
 pub(crate) struct Results {
     pub(crate) scenario: Scenario,
-    /// In the order of the command line; all are compared with the first.
+    /// In command-line order. All rows are compared with the first one.
     pub(crate) rows: Vec<Row>,
     notes: Vec<String>,
 }
@@ -20,29 +20,29 @@ pub(crate) struct Results {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) label: String,
-    /// One for each round.
+    /// One per round.
     pub(crate) samples: Vec<Sample>,
-    dropout: Option<Dropout>,
+    exclusion: Option<Exclusion>,
 }
 
-/// Why a proxy takes no further part in a scenario.
+/// Why a proxy is excluded from further rounds of a scenario.
 #[derive(Debug)]
-pub(crate) enum Dropout {
-    /// Its trial could not be completed.
+pub(crate) enum Exclusion {
+    /// A trial failed.
     Failed(String),
-    /// It cannot do what the scenario is about.
+    /// The proxy does not support the scenario.
     NotApplicable(String),
 }
 
-/// What is told about one proxy: medians over the rounds, and the figure's extremes.
+/// Medians over the rounds of one proxy, and the minimum and maximum of the figure.
 #[derive(Debug, Clone)]
 pub(crate) struct Summary {
     pub(crate) figure: f64,
-    pub(crate) least: f64,
-    pub(crate) most: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
     pub(crate) rate: f64,
     pub(crate) latency: Latency,
-    /// Of all rounds together.
+    /// Sum over all rounds.
     pub(crate) errors: u64,
     /// In bytes.
     pub(crate) memory: f64,
@@ -50,13 +50,12 @@ pub(crate) struct Summary {
 }
 
 impl Results {
-    pub(crate) fn of(scenario: Scenario, contenders: &[Contender]) -> Self {
-        let row =
-            |contender: &Contender| Row { label: contender.label.clone(), samples: Vec::new(), dropout: None };
-        Self { scenario, rows: contenders.iter().map(row).collect(), notes: Vec::new() }
+    pub(crate) fn of(scenario: Scenario, proxies: &[ProxyUnderTest]) -> Self {
+        let row = |proxy: &ProxyUnderTest| Row { label: proxy.label.clone(), samples: Vec::new(), exclusion: None };
+        Self { scenario, rows: proxies.iter().map(row).collect(), notes: Vec::new() }
     }
 
-    pub(crate) fn note(&mut self, note: String) {
+    pub(crate) fn add_note(&mut self, note: String) {
         self.notes.push(note);
     }
 
@@ -64,104 +63,102 @@ impl Results {
         self.rows[row].samples.push(sample);
     }
 
-    /// The proxy's trial could not be completed; it takes no further part in this scenario.
+    /// Excludes a proxy after a failed trial.
     pub(crate) fn fail(&mut self, row: usize, error: &anyhow::Error) {
-        self.rows[row].dropout = Some(Dropout::Failed(format!("{error:#}")));
+        self.rows[row].exclusion = Some(Exclusion::Failed(format!("{error:#}")));
     }
 
-    /// The proxy cannot do what the scenario is about, and is no worse for it.
-    pub(crate) fn leave_out(&mut self, row: usize, reason: &anyhow::Error) {
-        self.rows[row].dropout = Some(Dropout::NotApplicable(format!("{reason:#}")));
+    /// Excludes a proxy that does not support the scenario; this is not a failure.
+    pub(crate) fn exclude(&mut self, row: usize, reason: &anyhow::Error) {
+        self.rows[row].exclusion = Some(Exclusion::NotApplicable(format!("{reason:#}")));
     }
 
-    pub(crate) fn may_go_on(&self, row: usize) -> bool {
-        self.rows[row].dropout.is_none()
+    pub(crate) fn is_included(&self, row: usize) -> bool {
+        self.rows[row].exclusion.is_none()
     }
 
     pub(crate) fn failed_trials(&self) -> usize {
-        self.rows.iter().filter(|row| matches!(row.dropout, Some(Dropout::Failed(_)))).count()
+        self.rows.iter().filter(|row| matches!(row.exclusion, Some(Exclusion::Failed(_)))).count()
     }
 
-    /// How often the figure of `row` is that of the first row: the median over the rounds, each of
-    /// which saw both proxies under the same conditions. `None` if one of them has no samples.
+    /// Returns the figure of `row` divided by that of the first row in the same round, as the median over the
+    /// rounds. Returns `None` if one of them has no samples.
     pub(crate) fn ratio(&self, row: &Row) -> Option<f64> {
         let reference = self.rows.first()?;
-        let ratios = row.samples.iter().zip(&reference.samples).map(|(one, other)| one.figure / other.figure);
+        let ratios =
+            row.samples.iter().zip(&reference.samples).map(|(sample, reference)| sample.figure / reference.figure);
         let ratios = sorted(ratios);
         (!ratios.is_empty()).then(|| median(&ratios))
     }
 
-    /// What was set up otherwise, what failed, what to doubt.
-    pub(crate) fn remarks(&self) -> Vec<String> {
-        let mut remarks = self.notes.clone();
+    /// Returns notes on deviations, failures and doubtful figures.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = self.notes.clone();
         for row in &self.rows {
-            remarks.extend(row.dropout.iter().map(|dropout| format!("{}{dropout}", row.label)));
+            notes.extend(row.exclusion.iter().map(|exclusion| format!("{}{exclusion}", row.label)));
             let first_failure = row.samples.iter().find_map(|sample| sample.first_failure.as_ref());
-            remarks.extend(first_failure.map(|failure| format!("{}: the first error: {failure}", row.label)));
+            notes.extend(first_failure.map(|failure| format!("{}: first error: {failure}", row.label)));
         }
-        remarks.extend(self.unsaturated());
-        remarks.extend(self.disturbed());
-        remarks
+        notes.extend(self.unsaturated());
+        notes.extend(self.disturbed());
+        notes
     }
 
-    /// A proxy whose cores were not busy shows the limits of the load, not its own.
+    /// Returns a note if a proxy's cores were not busy: its throughput is limited by the load.
     fn unsaturated(&self) -> Option<String> {
         if !self.scenario.load.is_closed_loop() {
             return None;
         }
-        let idlers: Vec<String> = self
+        let unsaturated: Vec<String> = self
             .rows
             .iter()
             .filter_map(|row| Some((&row.label, row.summary()?.shares)))
             .filter(|(_, shares)| shares.proxy < SATURATED)
-            .map(|(label, Shares { proxy, generator, application, .. })| {
-                let [proxy, generator, application] = [proxy, generator, application].map(percent);
-                format!("{label} {proxy} (generator {generator}, application {application})")
+            .map(|(label, Shares { proxy, generator, upstream, .. })| {
+                let [proxy, generator, upstream] = [proxy, generator, upstream].map(percent);
+                format!("{label} {proxy} (generator {generator}, upstream {upstream})")
             })
             .collect();
-        (!idlers.is_empty()).then(|| {
+        (!unsaturated.is_empty()).then(|| {
             format!(
-                "cores not busy: {}: these could do more than the throughput shown; their CPU figures stand",
-                idlers.join(", ")
+                "cores not busy: {}: the load limits the throughput; the CPU figures are valid",
+                unsaturated.join(", ")
             )
         })
     }
 
     fn disturbed(&self) -> Option<String> {
-        let shares = self.rows.iter().filter_map(|row| Some(row.summary()?.shares.strangers));
-        let most = shares.fold(0.0, f64::max);
-        (most > DISTURBED).then(|| {
-            format!(
-                "disturbed: other programs used up to {} of a core; repeat this on a quiet machine",
-                percent(most)
-            )
+        let shares = self.rows.iter().filter_map(|row| Some(row.summary()?.shares.other_programs));
+        let max = shares.fold(0.0, f64::max);
+        (max > DISTURBED).then(|| {
+            format!("disturbed: other programs used up to {} of a core; repeat on an idle machine", percent(max))
         })
     }
 }
 
-impl fmt::Display for Dropout {
-    /// What follows the name of the proxy.
+impl fmt::Display for Exclusion {
+    /// Formats the text after the name of the proxy.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(why) => write!(f, " failed: {why}"),
-            Self::NotApplicable(why) => write!(f, ": n/a: {why}"),
+            Self::Failed(reason) => write!(f, " failed: {reason}"),
+            Self::NotApplicable(reason) => write!(f, ": n/a: {reason}"),
         }
     }
 }
 
 impl Row {
-    /// Whether there are no numbers because there can be none.
+    /// Returns whether the proxy does not support the scenario.
     pub(crate) fn is_not_applicable(&self) -> bool {
-        matches!(self.dropout, Some(Dropout::NotApplicable(_)))
+        matches!(self.exclusion, Some(Exclusion::NotApplicable(_)))
     }
 
-    /// `None` before the first sample.
+    /// Returns `None` before the first sample.
     pub(crate) fn summary(&self) -> Option<Summary> {
         let figures = self.sorted(|sample| sample.figure);
         Some(Summary {
             figure: median(&figures),
-            least: *figures.first()?,
-            most: *figures.last()?,
+            min: *figures.first()?,
+            max: *figures.last()?,
             rate: self.median(|sample| sample.rate),
             latency: Latency {
                 p50: self.median(|sample| sample.latency.p50),
@@ -172,9 +169,9 @@ impl Row {
             memory: self.median(|sample| sample.memory as f64),
             shares: Shares {
                 proxy: self.median(|sample| sample.shares.proxy),
-                application: self.median(|sample| sample.shares.application),
+                upstream: self.median(|sample| sample.shares.upstream),
                 generator: self.median(|sample| sample.shares.generator),
-                strangers: self.median(|sample| sample.shares.strangers),
+                other_programs: self.median(|sample| sample.shares.other_programs),
             },
         })
     }
@@ -194,7 +191,7 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The middle of sorted values, or the mean of the two in the middle; 0 for none.
+/// Returns the median of sorted values, 0 for none.
 fn median(values: &[f64]) -> f64 {
     let middle = values.len() / 2;
     match values.len() {
@@ -208,8 +205,8 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// Below this share of its cores' time, a proxy could have done more.
+/// Below this share of its cores' time, a proxy is limited by the load.
 const SATURATED: f64 = 0.9;
 
-/// Above this share, programs that have no part in a trial change what it shows.
+/// Above this share, programs outside the trial distort its figures.
 const DISTURBED: f64 = 0.05;

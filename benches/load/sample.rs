@@ -1,25 +1,25 @@
-//! What one trial found.
+//! The figures of one trial.
 
-use crate::account::Shares;
+use crate::cpu_time::Shares;
 use crate::histogram::Histogram;
 
-/// The numbers of one proxy in one round of one scenario.
+/// The figures of one proxy in one round of one scenario.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    /// The scenario's own figure, in its own unit.
+    /// The figure of the scenario, in the unit of [`Figure`](crate::scenario::Figure).
     pub(crate) figure: f64,
-    /// Operations a second; zero where none were counted.
+    /// Operations per second, 0 if the scenario counts none.
     pub(crate) rate: f64,
     pub(crate) latency: Latency,
     pub(crate) errors: u64,
-    /// What went wrong first.
+    /// The first failure of a client.
     pub(crate) first_failure: Option<String>,
-    /// The most memory seen, in bytes.
+    /// Peak memory in bytes.
     pub(crate) memory: u64,
     pub(crate) shares: Shares,
 }
 
-/// Milliseconds that an operation took; zero where nothing was timed.
+/// Latency quantiles of an operation in milliseconds, 0 if the scenario times none.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Latency {
     pub(crate) p50: f64,

@@ -1,8 +1,8 @@
-//! The results of one scenario as a table for people.
+//! Prints the results of one scenario as a table.
 
 use crate::results::{Results, Row, Summary};
 
-/// Prints the table and the remarks below it.
+/// Prints the table and the notes below it.
 pub(crate) fn print(results: &Results) {
     let scenario = &results.scenario;
     println!("\n{}: {}", scenario.name, scenario.about);
@@ -17,7 +17,7 @@ pub(crate) fn print(results: &Results) {
         "PSS MiB".to_owned(),
         "busy %".to_owned(),
         scenario.figure.label(),
-        "least–most".to_owned(),
+        "min–max".to_owned(),
         format!("× {reference}"),
     ]);
     for row in &results.rows {
@@ -27,8 +27,8 @@ pub(crate) fn print(results: &Results) {
             print_cells(&std::array::from_fn(|column| if column == 0 { &row.label } else { "n/a" }.to_owned()));
         }
     }
-    for remark in results.remarks() {
-        println!("  note: {remark}");
+    for note in results.notes() {
+        println!("  note: {note}");
     }
 }
 
@@ -44,7 +44,7 @@ fn cells(row: &Row, summary: &Summary, ratio: Option<f64>) -> [String; 11] {
         format!("{:.1}", summary.memory / MEBIBYTE),
         format!("{:.0}", summary.shares.proxy * 100.0),
         digits(summary.figure),
-        format!("{}–{}", digits(summary.least), digits(summary.most)),
+        format!("{}–{}", digits(summary.min), digits(summary.max)),
         ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
     ]
 }
@@ -56,12 +56,12 @@ fn print_cells(cells: &[String; 11]) {
     println!("  {label:<15}{}", numbers.concat());
 }
 
-/// What was not measured has no number.
+/// Returns a dash for 0, which means that the value was not measured.
 fn if_any(value: f64, show: fn(f64) -> String) -> String {
     if value > 0.0 { show(value) } else { "–".to_owned() }
 }
 
-/// At least three digits that count.
+/// Formats a value with at least three significant digits.
 pub(crate) fn digits(value: f64) -> String {
     match value {
         ..10.0 => format!("{value:.2}"),

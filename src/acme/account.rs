@@ -1,4 +1,4 @@
-//! The account at an authority: made once, kept in a file, and used again.
+//! Creates and loads the ACME account.
 
 use std::fs;
 use std::io;
@@ -16,12 +16,14 @@ use crate::model::acme::AcmeSettings;
 use crate::model::host::HostName;
 use crate::tls::files::file_error::FileError;
 
-/// The authority that certificates come from.
+/// The configured ACME server.
 pub(super) struct AcmeServer(AcmeHttpClient);
 
 impl AcmeServer {
+    /// Returns a client for the server.
+    ///
     /// # Errors
-    /// The file of those who vouch for its server cannot be used.
+    /// The CA file for the TLS connection to the server cannot be used.
     pub(super) fn new(acme: &AcmeSettings, provider: &Arc<CryptoProvider>) -> Result<AcmeServer, FileError> {
         let https = AcmeHttpClient::new(&acme.trust, provider);
         if let Ok(name) = HostName::parse(&host(acme)) {
@@ -30,17 +32,17 @@ impl AcmeServer {
         Ok(AcmeServer(https))
     }
 
-    /// See [`AcmeHttpClient::retry_after`].
+    /// Returns the time of the last `Retry-After`; see [`AcmeHttpClient::retry_after`].
     pub(super) fn retry_after(&self) -> Option<SystemTime> {
         self.0.retry_after()
     }
 
-    /// The account that was made earlier, or a new one. By having one made, the administrator has agreed to the
-    /// terms of the authority.
+    /// Loads the stored account, or creates and stores a new one. An administrator who configures ACME has
+    /// accepted the terms of service of the CA.
     pub(super) async fn account(&self, acme: &AcmeSettings) -> Result<Account, AcmeError> {
         let builder = Account::builder_with_http(Box::new(self.0.clone()));
         let file = file(acme);
-        if let Some(credentials) = known(&file)? {
+        if let Some(credentials) = stored(&file)? {
             return Ok(builder.from_credentials(credentials).await?);
         }
         let contacts: Vec<String> = acme.contacts.iter().map(|contact| format!("mailto:{contact}")).collect();
@@ -49,19 +51,19 @@ impl AcmeServer {
         let (account, credentials) = builder.create(&new, acme.directory.as_str().to_owned(), None).await?;
         let text = serde_json::to_string(&credentials).map_err(|error| AcmeError::Key(error.to_string()))?;
         storage::write_private(&file, text.as_bytes())?;
-        tracing::info!("an account at {} was made; its key is in {}", acme.directory, file.display());
+        tracing::info!("ACME account at {} created; its key is stored in {}", acme.directory, file.display());
         Ok(account)
     }
 }
 
-/// What is kept of an account. A file that cannot be read is never overwritten: it may be somebody's only key.
-fn known(file: &PathBuf) -> Result<Option<AccountCredentials>, AcmeError> {
+/// Loads stored credentials. A file that cannot be parsed is not overwritten: it may be the only copy of a key.
+fn stored(file: &PathBuf) -> Result<Option<AccountCredentials>, AcmeError> {
     match fs::read(file) {
         Ok(text) => match serde_json::from_slice(&text) {
             Ok(credentials) => Ok(Some(credentials)),
             Err(_) => {
-                let why = "it holds no account; remove it, and a new one is made";
-                Err(AcmeError::File(file.clone(), io::Error::other(why)))
+                let message = "not an ACME account; remove the file to create a new account";
+                Err(AcmeError::File(file.clone(), io::Error::other(message)))
             }
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -69,7 +71,7 @@ fn known(file: &PathBuf) -> Result<Option<AccountCredentials>, AcmeError> {
     }
 }
 
-/// One for each authority.
+/// Returns the path of the account file. Each server has a file of its own.
 fn file(acme: &AcmeSettings) -> PathBuf {
     let url: http::Uri = acme.directory.as_str().parse().unwrap_or_default();
     let port = url.port_u16().map(|port| format!("-{port}")).unwrap_or_default();

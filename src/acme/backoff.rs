@@ -1,67 +1,68 @@
-//! When to ask for a certificate, and when to ask again.
+//! Renewal dates and retry backoff.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Attempts that came to nothing since the last one that did not.
+/// Consecutive failures and the earliest next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct FailureHistory {
     failures: u32,
-    /// No attempt before this moment. To the second, because it is kept in a file.
+    /// No attempt before this time. In whole seconds, because it is stored in a file.
     not_before: Option<SystemTime>,
 }
 
-/// What is to be done for a certificate.
+/// When to try to obtain a certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NextAttempt {
     Now,
-    /// Nothing for this long.
+    /// Not before this duration has passed.
     Later(Duration),
 }
 
-/// Decides about a certificate that is to be replaced at `due`.
-pub(super) fn next_attempt(due: SystemTime, attempts: &FailureHistory, now: SystemTime) -> NextAttempt {
+/// Decides when to try to obtain a certificate that is due at `due`.
+pub(super) fn next_attempt(due: SystemTime, history: &FailureHistory, now: SystemTime) -> NextAttempt {
     match due.duration_since(now) {
         Ok(left) if !left.is_zero() => NextAttempt::Later(left),
-        _ => match attempts.pause(now) {
+        _ => match history.pause(now) {
             Duration::ZERO => NextAttempt::Now,
             pause => NextAttempt::Later(pause),
         },
     }
 }
 
-/// A number from 0 to 1, another one in each run, so that not everybody renews at the same moment.
+/// Returns random renewal jitter from 0 to 1, so that not all installations renew at the same time.
 pub(super) fn jitter() -> f64 {
     let mut byte = [0];
-    // Without chance, no lag: that is harmless.
+    // Without randomness the jitter is 0, which is harmless.
     let _ = aws_lc_rs::rand::fill(&mut byte);
     f64::from(byte[0]) / f64::from(u8::MAX)
 }
 
 impl FailureHistory {
-    /// Notes a failure. The authority may have asked for patience until `retry_after`.
-    pub(super) fn failed(&mut self, retry_after: Option<SystemTime>, now: SystemTime) {
+    /// Records a failure. `retry_after` is the time that the server requested in `Retry-After`.
+    pub(super) fn record(&mut self, retry_after: Option<SystemTime>, now: SystemTime) {
         let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
-        let own = now + doubled.min(MAX_PAUSE);
-        // Nobody may put off a renewal until the certificate has expired.
-        let asked = retry_after.map(|asked| asked.min(now + MAX_RETRY_AFTER));
-        self.not_before = Some(asked.map_or(own, |asked| asked.max(own)));
+        let backoff = now + doubled.min(MAX_PAUSE);
+        // A server must not delay a renewal until the certificate has expired.
+        let requested = retry_after.map(|time| time.min(now + MAX_RETRY_AFTER));
+        self.not_before = Some(requested.map_or(backoff, |time| time.max(backoff)));
     }
 
-    /// How long to wait from `now` on.
+    /// Returns the wait from `now` to the next attempt.
     pub(super) fn pause(&self, now: SystemTime) -> Duration {
         let left = self.not_before.and_then(|moment| moment.duration_since(now).ok()).unwrap_or_default();
-        // A clock that was wrong when this was noted must not silence us for ever.
+        // A clock that was wrong when the failure was recorded must not stop renewals.
         left.min(MAX_RETRY_AFTER)
     }
 
-    /// As it is kept over a restart: so a restart is no way around the limits of the authority.
+    /// Formats the history for its file. It survives a restart, so a restart does not bypass the rate limits of
+    /// the server.
     pub(super) fn to_text(self) -> String {
         let moment = self.not_before.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
         format!("{} {}\n", self.failures, moment.as_secs())
     }
 
-    /// What was kept; nothing if it cannot be read.
+    /// Parses the content of a file. Invalid content gives an empty history.
     pub(super) fn parse(text: &str) -> FailureHistory {
         let read = || {
             let (failures, moment) = text.trim().split_once(' ')?;
@@ -71,17 +72,20 @@ impl FailureHistory {
         read().unwrap_or_default()
     }
 
+    /// Returns whether there is no failure.
     pub(super) fn is_clean(self) -> bool {
         self == FailureHistory::default()
     }
 }
 
-/// With doubling, four attempts in two hours and two a day after a day: Let's Encrypt allows five failures an hour.
+/// Pause after the first failure. It doubles with each failure: four attempts in the first two hours, two a day
+/// after a day. Let's Encrypt allows five failures an hour.
 const FIRST_PAUSE: Duration = Duration::from_secs(15 * 60);
 
+/// Maximum pause that doubling reaches.
 const MAX_PAUSE: Duration = Duration::from_secs(12 * 3600);
 
-/// However long an authority asks us to wait.
+/// Maximum wait that a server can request.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
 #[cfg(test)]
@@ -92,12 +96,12 @@ mod tests {
 
     fn after(failures: u32, retry_after: Option<Duration>) -> Duration {
         let now = UNIX_EPOCH + 1000 * HOUR;
-        let mut attempts = FailureHistory::default();
+        let mut history = FailureHistory::default();
         for _ in 1..failures {
-            attempts.failed(None, now);
+            history.record(None, now);
         }
-        attempts.failed(retry_after.map(|it| now + it), now);
-        attempts.pause(now)
+        history.record(retry_after.map(|it| now + it), now);
+        history.pause(now)
     }
 
     #[test]
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_can_ask_for_more_patience_but_not_for_less_or_for_ever() {
+    fn retry_after_can_extend_the_pause_up_to_a_week() {
         assert_eq!(after(1, Some(3 * HOUR)), 3 * HOUR);
         assert_eq!(after(1, Some(HOUR / 60)), HOUR / 4);
         assert_eq!(after(1, Some(10_000 * HOUR)), 7 * 24 * HOUR);
@@ -115,45 +119,45 @@ mod tests {
 
     #[test]
     fn no_more_than_five_attempts_fail_in_an_hour() {
-        let (mut now, mut attempts, mut count) = (UNIX_EPOCH + HOUR, FailureHistory::default(), 0);
+        let (mut now, mut history, mut count) = (UNIX_EPOCH + HOUR, FailureHistory::default(), 0);
         while now < UNIX_EPOCH + 2 * HOUR {
-            attempts.failed(None, now);
+            history.record(None, now);
             count += 1;
-            now += attempts.pause(now);
+            now += history.pause(now);
         }
         assert!(count <= 5, "{count}");
     }
 
     #[test]
-    fn a_certificate_has_its_turn_when_it_is_due_and_no_failure_forbids_it() {
+    fn an_attempt_is_made_when_due_unless_a_failure_delays_it() {
         let now = UNIX_EPOCH + 1000 * HOUR;
         let clean = FailureHistory::default();
         assert_eq!(next_attempt(now + HOUR, &clean, now), NextAttempt::Later(HOUR));
         assert_eq!(next_attempt(now, &clean, now), NextAttempt::Now);
         assert_eq!(next_attempt(UNIX_EPOCH, &clean, now), NextAttempt::Now);
         let mut failed = FailureHistory::default();
-        failed.failed(None, now);
+        failed.record(None, now);
         assert_eq!(next_attempt(now, &failed, now), NextAttempt::Later(HOUR / 4));
         assert_eq!(next_attempt(now, &failed, now + HOUR), NextAttempt::Now);
     }
 
     #[test]
-    fn failures_are_remembered_over_a_restart() {
+    fn the_history_survives_a_restart() {
         let now = UNIX_EPOCH + 1000 * HOUR;
-        let mut attempts = FailureHistory::default();
-        attempts.failed(None, now);
-        attempts.failed(None, now);
-        let read = FailureHistory::parse(&attempts.to_text());
-        assert_eq!((read, read.pause(now)), (attempts, HOUR / 2));
-        for nonsense in ["", "x y", "1", "1 -5", "99999999999999 0"] {
-            assert!(FailureHistory::parse(nonsense).is_clean(), "{nonsense}");
+        let mut history = FailureHistory::default();
+        history.record(None, now);
+        history.record(None, now);
+        let read = FailureHistory::parse(&history.to_text());
+        assert_eq!((read, read.pause(now)), (history, HOUR / 2));
+        for invalid in ["", "x y", "1", "1 -5", "99999999999999 0"] {
+            assert!(FailureHistory::parse(invalid).is_clean(), "{invalid}");
         }
     }
 
     #[test]
-    fn a_clock_that_was_wrong_does_not_silence_for_ever() {
-        let mut attempts = FailureHistory::default();
-        attempts.failed(None, UNIX_EPOCH + 100_000 * HOUR);
-        assert_eq!(attempts.pause(UNIX_EPOCH), 7 * 24 * HOUR);
+    fn a_wrong_clock_does_not_stop_renewals() {
+        let mut history = FailureHistory::default();
+        history.record(None, UNIX_EPOCH + 100_000 * HOUR);
+        assert_eq!(history.pause(UNIX_EPOCH), 7 * 24 * HOUR);
     }
 }

@@ -4,22 +4,24 @@ use super::backoff::FailureHistory;
 use crate::model::CertificateFiles;
 use crate::model::acme::AcmeCertificate;
 
-/// A certificate that is looked after.
+/// A certificate under renewal: files, names, failure history and jitter.
 pub(super) struct ManagedCertificate {
-    pub(super) obtained: AcmeCertificate,
+    pub(super) settings: AcmeCertificate,
     pub(super) files: CertificateFiles,
-    pub(super) attempts: FailureHistory,
-    /// A part of the time before the end that this one renews later than others, from 0 to 1.
-    pub(super) lag: f64,
+    pub(super) failures: FailureHistory,
+    /// Random part of the renewal period by which this certificate is renewed later, 0 to 1.
+    pub(super) jitter: f64,
 }
 
 impl ManagedCertificate {
+    /// Returns the path of the chain, which identifies the certificate in the log.
     pub(super) fn path(&self) -> std::path::Display<'_> {
         self.files.chain.display()
     }
 
+    /// Returns the names, separated by commas.
     pub(super) fn names(&self) -> String {
-        let names: Vec<&str> = self.obtained.names.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = self.settings.names.iter().map(|name| name.as_str()).collect();
         names.join(", ")
     }
 }

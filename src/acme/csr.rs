@@ -1,4 +1,4 @@
-//! A key, the request for a certificate for it, and the certificate that answers a TLS-ALPN-01 question.
+//! Creates keys, certificate requests and TLS-ALPN-01 certificates.
 
 use std::sync::Arc;
 
@@ -13,49 +13,49 @@ use crate::model::acme::CertificateKeyType;
 use crate::model::host::HostName;
 use crate::tls::server::challenges::ALPN;
 
-/// A request for a certificate (PKCS #10), with the key that it is for.
+/// A PKCS#10 request and its private key.
 pub(super) struct CertificateRequest {
     pub(super) der: Vec<u8>,
-    /// PKCS #8, in PEM. Never logged.
+    /// PKCS#8 in PEM. Never logged.
     pub(super) key: String,
 }
 
-/// Makes a key, and the request for a certificate for all `names`.
+/// Creates a key, and a certificate request for all `names`.
 pub(super) fn new_request(kind: CertificateKeyType, names: &[HostName]) -> Result<CertificateRequest, AcmeError> {
-    let failure = |error: rcgen::Error| AcmeError::Key(error.to_string());
-    let key = key(kind).map_err(failure)?;
-    let request = parameters(names).and_then(|it| it.serialize_request(&key)).map_err(failure)?;
+    let to_error = |error: rcgen::Error| AcmeError::Key(error.to_string());
+    let key = key(kind).map_err(to_error)?;
+    let request = parameters(names).and_then(|it| it.serialize_request(&key)).map_err(to_error)?;
     Ok(CertificateRequest { der: request.der().to_vec(), key: key.serialize_pem() })
 }
 
-/// What a handshake answers with that asks whether `name` is ours: a certificate of our own with the digest in it
-/// (RFC 8737 section 3).
+/// Creates the TLS settings of a TLS-ALPN-01 validation handshake: a self-signed certificate for `name` that
+/// contains the digest of the key authorization (RFC 8737 section 3).
 pub(super) fn alpn_certificate(
     name: &HostName,
     digest: &[u8; 32],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<ServerConfig>, AcmeError> {
-    let failure = |error: &dyn ToString| AcmeError::Key(error.to_string());
-    let key = KeyPair::generate().map_err(|error| failure(&error))?;
-    let mut parameters = parameters(std::slice::from_ref(name)).map_err(|error| failure(&error))?;
+    let to_error = |error: &dyn ToString| AcmeError::Key(error.to_string());
+    let key = KeyPair::generate().map_err(|error| to_error(&error))?;
+    let mut parameters = parameters(std::slice::from_ref(name)).map_err(|error| to_error(&error))?;
     parameters.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
-    let certificate = parameters.self_signed(&key).map_err(|error| failure(&error))?;
+    let certificate = parameters.self_signed(&key).map_err(|error| to_error(&error))?;
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let key = provider.key_provider.load_private_key(key).map_err(|error| failure(&error))?;
-    // Not checked by rustls, which knows nothing of the critical extension.
-    let shown = CertifiedKey::new(vec![certificate.der().clone()], key);
+    let key = provider.key_provider.load_private_key(key).map_err(|error| to_error(&error))?;
+    // Built without the check of rustls, which rejects the unknown critical extension.
+    let certified_key = CertifiedKey::new(vec![certificate.der().clone()], key);
     let mut config = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| failure(&error))?
+        .map_err(|error| to_error(&error))?
         .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified_key)));
     config.alpn_protocols = vec![ALPN.to_vec()];
-    // Whoever asks once does not come back.
+    // A validation connection is never resumed.
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
 }
 
-/// Names are in the extension alone: the subject's name is for people, and authorities write it themselves.
+/// The names are only in the subject alternative name extension; CAs set the subject themselves.
 fn parameters(names: &[HostName]) -> Result<CertificateParams, rcgen::Error> {
     let names: Vec<String> = names.iter().map(|name| name.as_str().to_owned()).collect();
     let mut parameters = CertificateParams::new(names)?;
@@ -82,7 +82,7 @@ mod tests {
     use x509_parser::public_key::PublicKey;
 
     #[test]
-    fn a_request_names_all_hosts_and_has_a_key_of_the_kind_that_is_wanted() {
+    fn a_request_has_all_names_and_the_configured_key_type() {
         let names = ["gitlab.example.com", "chat.example.com"].map(|name| HostName::parse(name).unwrap());
         for (kind, bits) in [
             (CertificateKeyType::EcdsaP256, 256),

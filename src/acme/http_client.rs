@@ -1,6 +1,7 @@
-//! HTTPS to an authority: one connection for each request, each under a deadline.
+//! HTTPS client for ACME servers: one connection for each request, each with a deadline.
 //!
-//! An order is a dozen requests in a few seconds, every two months. A pool would keep nothing that is used again.
+//! An order is a dozen requests in a few seconds, every two months. A connection pool would not reuse any
+//! connection.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -24,18 +25,19 @@ use crate::model::upstream::{UpstreamProtocol, UpstreamTlsSettings, UpstreamTrus
 use crate::tls::files::file_error::FileError;
 use crate::tls::upstream_client::UpstreamTlsClient;
 
-/// Speaks to authorities.
+/// HTTPS client with one connection for each request.
 #[derive(Clone)]
 pub(super) struct AcmeHttpClient {
     trust: UpstreamTrust,
     provider: Arc<CryptoProvider>,
-    /// What a refusal said last about when to come back.
+    /// The last `Retry-After` of a 429 or 503 response.
     retry_after: Arc<Mutex<Option<SystemTime>>>,
 }
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 impl AcmeHttpClient {
+    /// Returns a client with the configured trust anchors.
     pub(super) fn new(trust: &AcmeServerTrust, provider: &Arc<CryptoProvider>) -> AcmeHttpClient {
         let trust = match trust {
             AcmeServerTrust::System => UpstreamTrust::System,
@@ -44,31 +46,33 @@ impl AcmeHttpClient {
         AcmeHttpClient { trust, provider: provider.clone(), retry_after: Arc::default() }
     }
 
-    /// What TLS to a host needs. Read anew for each connection, so that new authorities of the system count.
+    /// Returns the TLS client for a host. The trust anchors are loaded for each connection, so that changed
+    /// system roots apply.
     pub(super) fn tls(&self, host: HostName) -> Result<UpstreamTlsClient, Vec<FileError>> {
-        let terms = UpstreamTlsSettings { trust: self.trust.clone(), name: host, identity: None };
-        UpstreamTlsClient::new(&terms, UpstreamProtocol::Http1, &self.provider)
+        let settings = UpstreamTlsSettings { trust: self.trust.clone(), name: host, identity: None };
+        UpstreamTlsClient::new(&settings, UpstreamProtocol::Http1, &self.provider)
     }
 
-    /// Until when the last refusal asked for patience; forgotten with the asking.
+    /// Returns and clears the time of the last `Retry-After`.
     pub(super) fn retry_after(&self) -> Option<SystemTime> {
         self.retry_after.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     async fn send(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, BoxError> {
         let response = tokio::time::timeout(DEADLINE, self.exchange(request)).await;
-        let response = response.map_err(|_| "it does not answer in time")??;
-        let is_refusal =
+        let response = response.map_err(|_| "no response within 30 s")??;
+        let is_unavailable =
             matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-        if is_refusal {
-            let asked =
-                response.headers().get(header::RETRY_AFTER).and_then(|value| moment(value, SystemTime::now()));
-            *self.retry_after.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+        if is_unavailable {
+            let requested =
+                response.headers().get(header::RETRY_AFTER).and_then(|value| retry_time(value, SystemTime::now()));
+            *self.retry_after.lock().unwrap_or_else(PoisonError::into_inner) = requested;
         }
-        // What is an authority's own refusal says so (RFC 8555 section 6.7); all else is in between, or broken.
+        // ACME servers send errors as problem documents (RFC 8555 section 6.7). Any other error is from an
+        // intermediary or a broken server.
         let status = response.status();
         if (status.is_client_error() || status.is_server_error()) && !is_problem(response.headers()) {
-            return Err(format!("it answers with status {status}").into());
+            return Err(format!("response with status {status}").into());
         }
         Ok(BytesResponse::from(response))
     }
@@ -76,8 +80,8 @@ impl AcmeHttpClient {
     async fn exchange(&self, mut request: Request<BodyWrapper<Bytes>>) -> Result<Response<Full<Bytes>>, BoxError> {
         let uri = std::mem::take(request.uri_mut());
         let authority = uri.authority().filter(|_| uri.scheme_str() == Some("https"));
-        let authority = authority.ok_or("it names an address that is no https URL")?.clone();
-        let name = HostName::parse(authority.host()).map_err(|_| "it names an impossible host")?;
+        let authority = authority.ok_or("the server refers to a URL that is not https")?.clone();
+        let name = HostName::parse(authority.host()).map_err(|_| "the server refers to an invalid host name")?;
         let tls =
             self.tls(name).map_err(|problems| problems.first().map(ToString::to_string).unwrap_or_default())?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
@@ -90,9 +94,9 @@ impl AcmeHttpClient {
             let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
             Ok::<_, BoxError>(Response::from_parts(head, Full::new(body)))
         };
-        // The connection ends with the exchange, which has the only handle to it.
-        let (answered, _) = tokio::join!(exchange, connection);
-        answered
+        // The connection closes with the exchange, which owns its only handle.
+        let (response, _) = tokio::join!(exchange, connection);
+        response
     }
 }
 
@@ -106,14 +110,14 @@ impl HttpClient for AcmeHttpClient {
     }
 }
 
-/// RFC 9457 section 3.
+/// Returns whether a response is a problem document (RFC 9457 section 3).
 fn is_problem(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     content_type.is_some_and(|it| it.to_ascii_lowercase().starts_with(b"application/problem+json"))
 }
 
-/// RFC 9110 section 10.2.3: seconds, or a date.
-fn moment(value: &HeaderValue, now: SystemTime) -> Option<SystemTime> {
+/// Parses `Retry-After`: seconds, or a date (RFC 9110 section 10.2.3).
+fn retry_time(value: &HeaderValue, now: SystemTime) -> Option<SystemTime> {
     let text = value.to_str().ok()?.trim();
     match text.parse() {
         Ok(seconds) => now.checked_add(Duration::from_secs(seconds)),
@@ -121,10 +125,10 @@ fn moment(value: &HeaderValue, now: SystemTime) -> Option<SystemTime> {
     }
 }
 
-/// For one request, from the look-up of the name to the last byte.
+/// Maximum duration of a request, from name resolution to the last byte of the response.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// In bytes. A chain is some kilobytes.
+/// Maximum bytes of a response body. A chain has some kilobytes.
 const MAX_BODY: usize = 1 << 20;
 
 #[cfg(test)]
@@ -133,13 +137,13 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     #[test]
-    fn patience_is_asked_for_in_seconds_or_until_a_date() {
+    fn retry_after_is_parsed_as_seconds_or_a_date() {
         let now = UNIX_EPOCH + Duration::from_secs(1000);
-        let of = |text| moment(&HeaderValue::from_static(text), now);
-        assert_eq!(of("60"), Some(now + Duration::from_secs(60)));
-        assert_eq!(of("Thu, 01 Jan 1970 02:00:00 GMT"), Some(UNIX_EPOCH + Duration::from_secs(7200)));
-        for nonsense in ["", "soon", "-5", "99999999999999999999"] {
-            assert_eq!(of(nonsense), None, "{nonsense}");
+        let parsed = |text| retry_time(&HeaderValue::from_static(text), now);
+        assert_eq!(parsed("60"), Some(now + Duration::from_secs(60)));
+        assert_eq!(parsed("Thu, 01 Jan 1970 02:00:00 GMT"), Some(UNIX_EPOCH + Duration::from_secs(7200)));
+        for invalid in ["", "soon", "-5", "99999999999999999999"] {
+            assert_eq!(parsed(invalid), None, "{invalid}");
         }
     }
 }

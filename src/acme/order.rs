@@ -1,4 +1,4 @@
-//! One order: the names are shown to be ours, and the certificate is fetched.
+//! One ACME order: proves control over the names and downloads the certificate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::model::acme::{AcmeChallengeType, AcmeSettings};
 use crate::model::host::HostName;
 use crate::tls::server::challenges::ChallengeGuard;
 
-/// Everything that an order needs.
+/// Inputs of an ACME order.
 pub(super) struct OrderContext<'a> {
     pub(super) account: &'a Account,
     pub(super) acme: &'a AcmeSettings,
-    pub(super) offered: &'a ChallengeGuard<'a>,
+    pub(super) challenges: &'a ChallengeGuard<'a>,
     pub(super) provider: &'a Arc<CryptoProvider>,
 }
 
@@ -29,38 +29,41 @@ impl OrderContext<'_> {
         let mut order = self.account.new_order(&NewOrder::new(&identifiers)).await?;
         self.publish_responses(&mut order).await?;
         if order.state().status != OrderStatus::Ready
-            && let Some(failure) = self.wait_until_ready(&mut order).await
+            && let Some(error) = self.wait_until_ready(&mut order).await
         {
-            return Err(failure);
+            return Err(error);
         }
         let request = csr::new_request(self.acme.key, names)?;
         order.finalize_csr(&request.der).await?;
-        let chain = order.poll_certificate(&PATIENT).await?;
+        let chain = order.poll_certificate(&POLL_POLICY).await?;
         Ok(IssuedCertificate { chain, key: request.key })
     }
 
-    /// Has an answer ready for each question, and then asks the authority to ask. What it has found out lately it
-    /// does not ask again.
+    /// Publishes the response to each challenge, then requests its validation. A name whose authorization is
+    /// still valid is not validated again.
     async fn publish_responses(&self, order: &mut instant_acme::Order) -> Result<(), AcmeError> {
         let kind = self.acme.challenge;
-        let mut questions = order.authorizations();
-        while let Some(question) = questions.next().await {
-            let mut question = question?;
-            if question.status == AuthorizationStatus::Valid {
+        let mut authorizations = order.authorizations();
+        while let Some(authorization) = authorizations.next().await {
+            let mut authorization = authorization?;
+            if authorization.status == AuthorizationStatus::Valid {
                 continue;
             }
-            let mut challenge = question.challenge(kind.into()).ok_or(AcmeError::NoChallenge(kind))?;
-            let answer = challenge.key_authorization();
+            let mut challenge = authorization.challenge(kind.into()).ok_or(AcmeError::ChallengeNotOffered(kind))?;
+            let key_authorization = challenge.key_authorization();
             match kind {
-                AcmeChallengeType::Http01 => self.offered.file(&challenge.token, answer.as_str()),
+                AcmeChallengeType::Http01 => {
+                    self.challenges.publish_http(&challenge.token, key_authorization.as_str())
+                }
                 AcmeChallengeType::TlsAlpn01 => {
                     let name = challenge.identifier().to_string();
                     let name =
-                        HostName::parse(&name).map_err(|_| AcmeError::Useless(format!("the name {name}")))?;
-                    let digest = answer.digest();
-                    let digest = digest.as_ref().try_into().map_err(|_| AcmeError::Useless("the digest".into()))?;
-                    let terms = csr::alpn_certificate(&name, digest, self.provider)?;
-                    self.offered.handshake(name, terms);
+                        HostName::parse(&name).map_err(|_| AcmeError::Unusable(format!("invalid name {name}")))?;
+                    let digest = key_authorization.digest();
+                    let digest =
+                        digest.as_ref().try_into().map_err(|_| AcmeError::Unusable("invalid digest".into()))?;
+                    let tls = csr::alpn_certificate(&name, digest, self.provider)?;
+                    self.challenges.publish_tls(name, tls);
                 }
             }
             challenge.set_ready().await?;
@@ -68,22 +71,22 @@ impl OrderContext<'_> {
         Ok(())
     }
 
-    /// `None` if all names have been confirmed.
+    /// Waits until the CA has validated all names. Returns `None` on success.
     async fn wait_until_ready(&self, order: &mut instant_acme::Order) -> Option<AcmeError> {
-        let failure = match order.poll_ready(&PATIENT).await {
+        let error = match order.poll_ready(&POLL_POLICY).await {
             Ok(OrderStatus::Ready) => return None,
-            Ok(_) => AcmeError::NotConfirmed("it does not say why".to_owned()),
+            Ok(_) => AcmeError::ValidationFailed("no details".to_owned()),
             Err(error) => AcmeError::from(error),
         };
-        // The order says that something is wrong, its parts say what.
-        Some(self.validation_error(order).await.map_or(failure, AcmeError::NotConfirmed))
+        // The order contains only the state; its authorizations contain the errors.
+        Some(self.validation_error(order).await.map_or(error, AcmeError::ValidationFailed))
     }
 
-    /// What the authority saw instead of our answer, for the first name where it did.
+    /// Returns the validation error of the first name that failed.
     async fn validation_error(&self, order: &mut instant_acme::Order) -> Option<String> {
-        let mut questions = order.authorizations();
-        while let Some(Ok(mut question)) = questions.next().await {
-            let state = question.refresh().await.ok()?;
+        let mut authorizations = order.authorizations();
+        while let Some(Ok(mut authorization)) = authorizations.next().await {
+            let state = authorization.refresh().await.ok()?;
             if let Some(problem) = state.challenges.iter().find_map(|challenge| challenge.error.as_ref()) {
                 return Some(format!("{}: {}", state.identifier(), error::describe(problem)));
             }
@@ -101,6 +104,6 @@ impl From<AcmeChallengeType> for ChallengeType {
     }
 }
 
-/// Authorities look from several places, and look again, before they give a name up.
-const PATIENT: RetryPolicy =
+/// CAs validate from several places and retry before they reject a name.
+const POLL_POLICY: RetryPolicy =
     RetryPolicy::new().initial_delay(Duration::from_millis(500)).backoff(1.5).timeout(Duration::from_secs(120));

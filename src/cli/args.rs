@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// A reverse proxy that takes the place of GitLab's bundled nginx, for GitLab and Mattermost
+/// Reverse proxy for GitLab and Mattermost that replaces the bundled nginx
 #[derive(Parser)]
 #[command(version, subcommand_required = true, arg_required_else_help = true)]
 pub(super) struct CommandLine {
@@ -16,28 +16,31 @@ pub(super) struct CommandLine {
 pub(super) enum Command {
     /// Run the proxy
     Serve(ConfigArgs),
-    /// Find everything that is wrong with a configuration, certificates included, without serving it
+    /// Check the configuration and its certificates
     Check(ConfigArgs),
-    /// Find what is wrong on this machine as well: applications, ports, rights, names
+    /// Check this machine: upstreams, ports, file permissions, host names
     Doctor(ConfigArgs),
-    /// Say what a configuration means
+    /// Print the effective configuration
     Explain {
         #[command(flatten)]
         source: ConfigArgs,
-        /// How to say it
+        /// Select the output format
         #[arg(long, value_enum, default_value_t = FormatArg::Table)]
         format: FormatArg,
     },
-    /// Serve two stand-in applications on high loopback ports, with throw-away certificates
+    /// Serve two demo applications on loopback with temporary certificates
     Demo,
 }
 
 #[derive(Args)]
 pub(super) struct ConfigArgs {
-    /// The configuration [default: /etc/gatepost/gatepost.toml, else /etc/gitlab/gitlab.rb]
+    /// Read this TOML configuration [default: /etc/gatepost/gatepost.toml]
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// A gitlab.rb to go by, or what `gitlab-ctl show-config` prints
+    /// Read this gitlab.rb [default: /etc/gitlab/gitlab.rb]
+    ///
+    /// The output of `gitlab-ctl show-config` is accepted as well. The default
+    /// applies if /etc/gatepost/gatepost.toml does not exist.
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub(super) gitlab_rb: Option<PathBuf>,
 }

@@ -10,26 +10,26 @@ use crate::config::gitlab_rb::environment::SystemEnvironment;
 use crate::server;
 use crate::server::problem::StartupProblem;
 
-pub(super) fn check(source: &ConfigArgs) -> Result<(), CommandFailed> {
-    let (said, model) = match source.choose()? {
+pub(super) fn command(source: &ConfigArgs) -> Result<(), CommandFailed> {
+    let (diagnostics, model) = match source.choose()? {
         ConfigFile::Toml(path) => (Ok(()), Some(load_toml(&path)?)),
         ConfigFile::GitlabRb(path) => {
-            let reading = gitlab_rb::load(&path, &SystemEnvironment);
-            (print_report(&reading), reading.model)
+            let config = gitlab_rb::load(&path, &SystemEnvironment);
+            (print_report(&config), config.model)
         }
     };
-    // Files that are not there have been said, with the lines that ask for them.
+    // `print_report` has reported missing files already, with the lines that name them.
     let is_new = |problem: &StartupProblem| {
-        said.is_ok() || !matches!(problem, StartupProblem::File(it) if !it.file.exists())
+        diagnostics.is_ok() || !matches!(problem, StartupProblem::File(it) if !it.file.exists())
     };
-    let found = model.iter().flat_map(server::check).filter(is_new);
+    let problems = model.iter().flat_map(server::check).filter(is_new);
     let is_warning = |problem: &StartupProblem| {
         matches!(problem, StartupProblem::ExpiresSoon(_) | StartupProblem::AcmePrecondition(_))
     };
-    let (soon, problems): (Vec<_>, Vec<_>) = found.partition(is_warning);
-    soon.iter().for_each(|problem| eprintln!("warning: {problem}"));
-    match (said, &problems[..]) {
-        (Ok(()), []) => print("the configuration is fine\n"),
-        _ => Err(print_problems(&problems)),
+    let (warnings, errors): (Vec<_>, Vec<_>) = problems.partition(is_warning);
+    warnings.iter().for_each(|problem| eprintln!("warning: {problem}"));
+    match (diagnostics, &errors[..]) {
+        (Ok(()), []) => print("the configuration is valid\n"),
+        _ => Err(print_problems(&errors)),
     }
 }

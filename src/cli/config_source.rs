@@ -11,45 +11,59 @@ use crate::config::gitlab_rb::{self, GitlabRbConfig};
 use crate::config::{self, LoadedConfig};
 use crate::model::Model;
 
-/// The file that a command reads.
+/// The selected configuration file and its language.
 pub(super) enum ConfigFile {
     Toml(PathBuf),
     GitlabRb(PathBuf),
 }
 
-/// The model of a configuration file; what is odd but no error is said on the way.
+/// Loads the selected configuration file. Prints its errors and warnings.
+///
+/// # Errors
+/// If the file has errors. Warnings alone are no failure.
 pub(super) fn load(source: &ConfigArgs) -> Result<Model, CommandFailed> {
     match source.choose()? {
         ConfigFile::Toml(path) => load_toml(&path),
         ConfigFile::GitlabRb(path) => {
-            let reading = gitlab_rb::load(&path, &SystemEnvironment);
-            print_report(&reading)?;
-            reading.model.ok_or(CommandFailed)
+            let config = gitlab_rb::load(&path, &SystemEnvironment);
+            print_report(&config)?;
+            config.model.ok_or(CommandFailed)
         }
     }
 }
 
-/// Says everything that is wrong with a `gitlab.rb`: also certificates that are not there, and what must
-/// not be left out.
-pub(super) fn print_report(reading: &GitlabRbConfig) -> Result<(), CommandFailed> {
-    let mut problems = reading.problems.clone();
-    problems.extend(reading.missing_certificates(&SystemEnvironment));
+/// Prints all diagnostics of a `gitlab.rb`, with missing certificates and access restrictions that are not
+/// supported.
+///
+/// # Errors
+/// If one of them is an error.
+pub(super) fn print_report(config: &GitlabRbConfig) -> Result<(), CommandFailed> {
+    let mut problems = config.problems.clone();
+    problems.extend(config.missing_certificates(&SystemEnvironment));
     print_diagnostics(&problems);
-    print_refused(reading)?;
+    print_refused(config)?;
     if problems.has_errors() { Err(CommandFailed) } else { Ok(()) }
 }
 
-pub(super) fn print_refused(reading: &GitlabRbConfig) -> Result<(), CommandFailed> {
-    let mut said = Ok(());
-    for judgement in reading.refused_access_settings() {
-        let (file, line) = (judgement.file.display(), judgement.line.unwrap_or_default());
-        eprintln!("error: {file}:{line}: `{}` keeps clients out, and cannot be obeyed yet", judgement.key);
-        eprintln!("  = help: serving without it would let them in; restrict access elsewhere, and remove it here");
-        said = Err(CommandFailed);
+/// Prints an error for each access restriction that is not supported: serving without it would give clients access.
+///
+/// # Errors
+/// If there is one.
+pub(super) fn print_refused(config: &GitlabRbConfig) -> Result<(), CommandFailed> {
+    let mut result = Ok(());
+    for report in config.refused_access_settings() {
+        let (file, line) = (report.file.display(), report.line.unwrap_or_default());
+        eprintln!("error: {file}:{line}: access restriction `{}` is not supported", report.key);
+        eprintln!(
+            "  = help: Gatepost does not start without it, because clients would gain access; restrict access \
+             elsewhere and remove the setting"
+        );
+        result = Err(CommandFailed);
     }
-    said
+    result
 }
 
+/// Loads a TOML configuration. Prints its errors and warnings.
 pub(super) fn load_toml(path: &Path) -> Result<Model, CommandFailed> {
     let LoadedConfig { model, warnings } = config::load(path).map_err(|problems| {
         print_diagnostics(&problems);
@@ -60,17 +74,17 @@ pub(super) fn load_toml(path: &Path) -> Result<Model, CommandFailed> {
 }
 
 impl ConfigArgs {
-    /// The file that is named, or the first of the usual ones.
+    /// Returns the file of the command line, or the first default file that exists.
     pub(super) fn choose(&self) -> Result<ConfigFile, CommandFailed> {
         match (&self.config, &self.gitlab_rb) {
             (Some(path), _) => Ok(ConfigFile::Toml(path.clone())),
             (None, Some(path)) => Ok(ConfigFile::GitlabRb(path.clone())),
-            (None, None) => default_configuration(),
+            (None, None) => default_file(),
         }
     }
 }
 
-fn default_configuration() -> Result<ConfigFile, CommandFailed> {
+fn default_file() -> Result<ConfigFile, CommandFailed> {
     let [toml, gitlab_rb] = ["/etc/gatepost/gatepost.toml", "/etc/gitlab/gitlab.rb"].map(PathBuf::from);
     if toml.exists() {
         return Ok(ConfigFile::Toml(toml));
@@ -78,8 +92,8 @@ fn default_configuration() -> Result<ConfigFile, CommandFailed> {
     if gitlab_rb.exists() {
         return Ok(ConfigFile::GitlabRb(gitlab_rb));
     }
-    eprintln!("error: there is no configuration: neither {} nor {} exists", toml.display(), gitlab_rb.display());
-    eprintln!("  = help: write one (config/gatepost.toml explains every key), name another with --config");
-    eprintln!("          or --gitlab-rb, or see the proxy at work with `gatepost demo`");
+    eprintln!("error: no configuration file: {} and {} do not exist", toml.display(), gitlab_rb.display());
+    eprintln!("  = help: create one (config/gatepost.toml documents every key) or name another with `--config` or");
+    eprintln!("          `--gitlab-rb`; `gatepost demo` runs without a configuration file");
     Err(CommandFailed)
 }

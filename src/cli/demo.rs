@@ -1,11 +1,13 @@
-//! What `gatepost demo` runs behind the proxy: two stand-in applications and throw-away certificates.
+//! `gatepost demo`: demo GitLab and Mattermost applications with temporary certificates.
 //!
-//! The first application takes GitLab's place and shows what it received; the second takes
-//! Mattermost's place and is a small chat over a WebSocket. Everything is compiled in, listens on this
-//! machine only and is gone when it is dropped. Nothing here knows the proxy; it is configured as any
-//! other is, in TOML.
+//! The demo GitLab shows the request that it received; the demo Mattermost is a small chat over a WebSocket. All
+//! files are compiled in. The applications listen on loopback only, and everything is removed when it is dropped.
+//! The applications are independent of the proxy, which is configured in TOML as in production.
 
-#![allow(clippy::disallowed_methods, reason = "the stand-ins run on a runtime of their own, which ends them")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the demo applications have their own runtime, which stops their tasks"
+)]
 
 pub mod certificates;
 mod chat;
@@ -22,6 +24,7 @@ use super::serve::{run, start_logging};
 use crate::model::LogLevel;
 use crate::server;
 
+/// Starts the demo applications, prints the instructions and serves until a signal stops the server.
 pub(super) fn command() -> Result<(), CommandFailed> {
     start_logging(LogLevel::Warn);
     let demo = environment::prepare().map_err(|error| print_error(&error))?;

@@ -1,7 +1,7 @@
-//! What is wrong on this machine now: what a configuration alone does not show.
+//! `gatepost doctor`: checks the machine the configuration runs on.
 //!
-//! Each examination looks at one thing and says in plain sentences what it found and what to do. Nothing is
-//! changed, and a Gatepost that serves meanwhile is not disturbed.
+//! Each check covers one subject. A finding is a sentence with the problem and its correction. The checks change
+//! nothing and do not disturb a serving Gatepost.
 
 mod accounts;
 mod certificates;
@@ -24,30 +24,31 @@ use crate::model::Model;
 use crate::server;
 use crate::server::problem::StartupProblem;
 
-/// What the package's own nginx is told to do, as far as a `gitlab.rb` was read.
+/// Whether the bundled nginx is enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BundledNginx {
     Enabled,
     Disabled,
-    /// There is no `gitlab.rb` to tell.
+    /// The configuration is not a `gitlab.rb`.
     Unknown,
 }
 
-/// One thing that was looked at, and what was found; nothing, if it is fine.
+/// A checked subject and its findings. Without findings the subject is fine.
 #[derive(Debug)]
 pub struct CheckResult {
     pub subject: &'static str,
     pub findings: Vec<Finding>,
 }
 
-/// Its exit code tells a configuration that cannot be read from a machine that does not fit.
+/// Prints the result of each check. Exits with 0 without problems, 1 with problems, and 2 if the configuration
+/// cannot be read.
 pub(super) fn command(source: &ConfigArgs) -> ExitCode {
     let Ok((model, nginx)) = load_for_doctor(source) else { return ExitCode::from(2) };
     let mut problems = 0;
     for CheckResult { subject, findings } in run(&model, nginx) {
         let mut text = if findings.is_empty() { format!("fine: {subject}\n") } else { String::new() };
-        for Finding { severity, text: what } in &findings {
-            text += &format!("{}: {subject}: {what}\n", severity.as_str());
+        for Finding { severity, text: finding } in &findings {
+            text += &format!("{}: {subject}: {finding}\n", severity.as_str());
             problems += usize::from(*severity == FindingSeverity::Problem);
         }
         if print(&text).is_err() {
@@ -61,30 +62,30 @@ fn load_for_doctor(source: &ConfigArgs) -> Result<(Model, BundledNginx), Command
     match source.choose()? {
         ConfigFile::Toml(path) => Ok((load_toml(&path)?, BundledNginx::Unknown)),
         ConfigFile::GitlabRb(path) => {
-            let reading = gitlab_rb::load(&path, &SystemEnvironment);
-            print_diagnostics(&reading.problems);
-            print_refused(&reading)?;
-            let nginx = match reading.runs_bundled_nginx() {
+            let config = gitlab_rb::load(&path, &SystemEnvironment);
+            print_diagnostics(&config.problems);
+            print_refused(&config)?;
+            let nginx = match config.runs_bundled_nginx() {
                 true => BundledNginx::Enabled,
                 false => BundledNginx::Disabled,
             };
-            Ok((reading.model.ok_or(CommandFailed)?, nginx))
+            Ok((config.model.ok_or(CommandFailed)?, nginx))
         }
     }
 }
 
-/// Looks at everything. Takes a few seconds if applications or names do not answer.
+/// Runs all checks. Takes up to 1 s for each address of an unresponsive upstream, and 2 s for name servers.
 pub fn run(model: &Model, nginx: BundledNginx) -> Vec<CheckResult> {
-    let of = |subject, findings| CheckResult { subject, findings };
+    let result = |subject, findings| CheckResult { subject, findings };
     vec![
-        of("files of the configuration", server::check(model).into_iter().map(finding).collect()),
-        of("certificates and keys", certificates::examine(model)),
-        of("applications", upstreams::examine(model)),
-        of("addresses", listen_addresses::examine(model)),
-        of("bundled nginx", bundled_nginx(nginx)),
-        of("account and logs", accounts::examine(model)),
-        of("descriptors", system::descriptors()),
-        of("names of hosts", system::names(model)),
+        result("files of the configuration", server::check(model).into_iter().map(finding).collect()),
+        result("certificates and keys", certificates::check(model)),
+        result("upstreams", upstreams::check(model)),
+        result("listening addresses", listen_addresses::check(model)),
+        result("bundled nginx", bundled_nginx(nginx)),
+        result("account and logs", accounts::check(model)),
+        result("file descriptors", system::check_descriptor_limit()),
+        result("host names", system::check_host_names(model)),
     ]
 }
 
@@ -98,8 +99,8 @@ fn finding(problem: StartupProblem) -> Finding {
 fn bundled_nginx(nginx: BundledNginx) -> Vec<Finding> {
     match nginx {
         BundledNginx::Enabled => vec![Finding::problem(
-            "gitlab.rb does not switch the bundled nginx off, and it wants the same ports; set nginx['enable'] = false \
-             in it and run `gitlab-ctl reconfigure`",
+            "gitlab.rb does not disable the bundled nginx, which uses the same ports; set nginx['enable'] = false \
+             in gitlab.rb and run `gitlab-ctl reconfigure`",
         )],
         BundledNginx::Disabled | BundledNginx::Unknown => Vec::new(),
     }

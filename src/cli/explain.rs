@@ -1,7 +1,7 @@
-//! From model to text: shows what a configuration means.
+//! `gatepost explain`: prints the effective configuration as a table, TOML or JSON.
 //!
-//! All formats show one outline of the model: the hosts as the TOML language says them, with nothing
-//! left to defaults.
+//! All formats render one outline of the model: hosts with the keys of the TOML configuration, with all defaults
+//! filled in.
 
 mod acme;
 mod compression;
@@ -23,7 +23,7 @@ use std::io;
 
 use super::args::{self, ConfigArgs};
 use super::config_source::{ConfigFile, load_toml};
-use super::output::{CommandFailed, has_colours, print, print_diagnostics};
+use super::output::{CommandFailed, has_colors, print, print_diagnostics};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gitlab_rb::environment::SystemEnvironment;
 use crate::config::gitlab_rb::{self, GitlabRbConfig};
@@ -31,27 +31,27 @@ use crate::model::Model;
 use outline::ModelOutline;
 use text_page::OutputStyle;
 
-/// How to show a model.
+/// Output format of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputFormat {
-    /// For people, 80 columns wide.
+    /// A table for people, 80 columns wide.
     Table,
-    /// The table with colours, for a terminal that has them.
-    ColouredTable,
+    /// The table with colors, for terminals.
+    ColoredTable,
     /// A configuration file that compiles to an equal model.
     Toml,
-    /// The same keys and values for programs.
+    /// The keys and values of the TOML format, for programs.
     Json,
 }
 
 impl OutputFormat {
-    /// Those that have a name on the command line.
+    /// The formats that can be selected on the command line.
     pub const ALL: [OutputFormat; 3] = [OutputFormat::Table, OutputFormat::Toml, OutputFormat::Json];
 
-    /// The name on the command line.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            OutputFormat::Table | OutputFormat::ColouredTable => "table",
+            OutputFormat::Table | OutputFormat::ColoredTable => "table",
             OutputFormat::Toml => "toml",
             OutputFormat::Json => "json",
         }
@@ -59,60 +59,60 @@ impl OutputFormat {
 }
 
 pub(super) fn command(source: &ConfigArgs, format: args::FormatArg) -> Result<(), CommandFailed> {
-    let format = chosen(format);
+    let format = output_format(format);
     match source.choose()? {
         ConfigFile::Toml(path) => print(&render(&load_toml(&path)?, format)),
         ConfigFile::GitlabRb(path) => explain_gitlab_rb(&gitlab_rb::load(&path, &SystemEnvironment), format),
     }
 }
 
-/// Shows what could be read even if there are errors: then, too, each line has its verdict.
-fn explain_gitlab_rb(reading: &GitlabRbConfig, format: OutputFormat) -> Result<(), CommandFailed> {
-    let findings = reading.problems.iter().map(finding).collect();
-    let account = GitlabRbReport { model: reading.model.as_ref(), reports: &reading.reports, findings };
-    if let Some(text) = render_report(&account, format) {
+/// Prints the report even if the file has errors, because each setting still has its verdict.
+fn explain_gitlab_rb(config: &GitlabRbConfig, format: OutputFormat) -> Result<(), CommandFailed> {
+    let diagnostics = config.problems.iter().map(json_diagnostic).collect();
+    let report = GitlabRbReport { model: config.model.as_ref(), reports: &config.reports, diagnostics };
+    if let Some(text) = render_report(&report, format) {
         print(&text)?;
     }
-    print_diagnostics(&reading.problems);
-    reading.model.as_ref().map(|_| ()).ok_or(CommandFailed)
+    print_diagnostics(&config.problems);
+    config.model.as_ref().map(|_| ()).ok_or(CommandFailed)
 }
 
-fn finding(problem: &Diagnostic) -> JsonDiagnostic<'_> {
+fn json_diagnostic(problem: &Diagnostic) -> JsonDiagnostic<'_> {
     JsonDiagnostic {
         severity: problem.severity.as_str(),
         message: &problem.message,
         file: problem.span.file_name(),
-        at: problem.span.excerpt().map(|at| (at.line, at.column)),
+        position: problem.span.excerpt().map(|excerpt| (excerpt.line, excerpt.column)),
         help: &problem.help,
     }
 }
 
-fn chosen(format: args::FormatArg) -> OutputFormat {
+fn output_format(format: args::FormatArg) -> OutputFormat {
     match format {
-        args::FormatArg::Table if has_colours(&io::stdout()) => OutputFormat::ColouredTable,
+        args::FormatArg::Table if has_colors(&io::stdout()) => OutputFormat::ColoredTable,
         args::FormatArg::Table => OutputFormat::Table,
         args::FormatArg::Toml => OutputFormat::Toml,
         args::FormatArg::Json => OutputFormat::Json,
     }
 }
 
-/// Shows a model.
+/// Renders a model.
 pub fn render(model: &Model, format: OutputFormat) -> String {
-    let outline = ModelOutline::of(model);
+    let outline = ModelOutline::from_model(model);
     match format {
         OutputFormat::Table => table::page(&outline, OutputStyle::Plain).into_text(),
-        OutputFormat::ColouredTable => table::page(&outline, OutputStyle::Coloured).into_text(),
-        OutputFormat::Toml => toml::render(&key_values::of(&outline)),
-        OutputFormat::Json => json::render(&key_values::of(&outline)),
+        OutputFormat::ColoredTable => table::page(&outline, OutputStyle::Colored).into_text(),
+        OutputFormat::Toml => toml::render(&key_values::from_outline(&outline)),
+        OutputFormat::Json => json::render(&key_values::from_outline(&outline)),
     }
 }
 
-/// Shows what was read from a `gitlab.rb`. As TOML that is the model alone; `None` if there is none.
-pub fn render_report(account: &GitlabRbReport<'_>, format: OutputFormat) -> Option<String> {
+/// Renders the report of a `gitlab.rb`. The TOML format has the model only; `None` if the file has errors.
+pub fn render_report(report: &GitlabRbReport<'_>, format: OutputFormat) -> Option<String> {
     match format {
-        OutputFormat::Table => Some(settings_report::table(account, OutputStyle::Plain)),
-        OutputFormat::ColouredTable => Some(settings_report::table(account, OutputStyle::Coloured)),
-        OutputFormat::Json => Some(settings_report::json(account)),
-        OutputFormat::Toml => account.model.map(|model| render(model, OutputFormat::Toml)),
+        OutputFormat::Table => Some(settings_report::table(report, OutputStyle::Plain)),
+        OutputFormat::ColoredTable => Some(settings_report::table(report, OutputStyle::Colored)),
+        OutputFormat::Json => Some(settings_report::json(report)),
+        OutputFormat::Toml => report.model.map(|model| render(model, OutputFormat::Toml)),
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, told as compilers do: what, where, and what to do.
+//! Compiler-style diagnostics: severity, message, source span, help.
 
 use std::fmt;
 use std::path::Path;
@@ -7,28 +7,29 @@ use anstyle::{AnsiColor, Style};
 
 use super::span::{LineExcerpt, SourceFile, SourceSpan};
 
-/// Whether the configuration can be used nevertheless.
+/// Error or warning. A configuration with errors is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiagnosticSeverity {
     Error,
     Warning,
 }
 
-/// One problem.
+/// One error or warning with its span and help.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {
     pub severity: DiagnosticSeverity,
     pub message: String,
     pub span: SourceSpan,
-    /// What to do about it, and what else is involved; one line each.
+    /// What to write, and which other spans are involved. Each entry is printed as `= help:`; a line break within
+    /// an entry is indented.
     pub help: Vec<String>,
 }
 
-/// All problems that were found, in order of their place.
+/// All errors and warnings, in source order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
-/// What is wrong with a value, told by a reader that does not know where the value stands.
+/// What is wrong with a value, before its span is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueError {
     pub message: String,
@@ -36,7 +37,7 @@ pub struct ValueError {
 }
 
 impl DiagnosticSeverity {
-    /// `error` or `warning`.
+    /// Returns `error` or `warning`.
     pub fn as_str(self) -> &'static str {
         match self {
             DiagnosticSeverity::Error => "error",
@@ -53,20 +54,22 @@ impl DiagnosticSeverity {
 }
 
 impl Diagnostic {
-    pub fn error(place: &SourceSpan, message: impl Into<String>) -> Diagnostic {
+    /// Returns an error without help.
+    pub fn error(span: &SourceSpan, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             severity: DiagnosticSeverity::Error,
             message: message.into(),
-            span: place.clone(),
+            span: span.clone(),
             help: Vec::new(),
         }
     }
 
-    pub fn warning(place: &SourceSpan, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity: DiagnosticSeverity::Warning, ..Diagnostic::error(place, message) }
+    /// Returns a warning without help.
+    pub fn warning(span: &SourceSpan, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: DiagnosticSeverity::Warning, ..Diagnostic::error(span, message) }
     }
 
-    /// Adds a line of help.
+    /// Adds a help entry.
     pub fn help(mut self, line: impl Into<String>) -> Diagnostic {
         self.help.push(line.into());
         self
@@ -74,12 +77,13 @@ impl Diagnostic {
 }
 
 impl Diagnostics {
+    /// Returns an empty collection.
     pub fn new() -> Diagnostics {
         Diagnostics::default()
     }
 
-    /// Adds a problem, in order of place. What was said of a place already is not said again: one
-    /// host that clashes on two addresses is one problem.
+    /// Adds a diagnostic in source order. A diagnostic with the span and message of an earlier one is dropped,
+    /// so that a host that conflicts on two addresses is reported once.
     pub fn push(&mut self, new: Diagnostic) {
         let at = self.0.partition_point(|known| known.comes_before(&new));
         let here = self.0[..at].iter().rev().take_while(|known| known.order() == new.order());
@@ -89,38 +93,41 @@ impl Diagnostics {
         self.0.insert(at, new);
     }
 
-    /// Adds all of others.
+    /// Adds all diagnostics of another collection.
     pub fn extend(&mut self, others: Diagnostics) {
         others.0.into_iter().for_each(|other| self.push(other));
     }
 
+    /// Iterates in source order.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.0.iter()
     }
 
+    /// Returns whether there are neither errors nor warnings.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether any of them forbids to use the configuration.
+    /// Returns whether any diagnostic is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|known| known.severity == DiagnosticSeverity::Error)
     }
 }
 
 impl ValueError {
+    /// Returns an error without help.
     pub fn new(message: impl Into<String>) -> ValueError {
         ValueError { message: message.into(), help: None }
     }
 
-    /// Says what to write instead.
+    /// Sets the help: what to write instead.
     pub fn help(self, line: impl Into<String>) -> ValueError {
         ValueError { help: Some(line.into()), ..self }
     }
 
-    /// The mistake as an error, now that its place is known.
-    pub fn at(self, place: &SourceSpan) -> Diagnostic {
-        let error = Diagnostic::error(place, self.message);
+    /// Turns the error into a diagnostic at a span.
+    pub fn at(self, span: &SourceSpan) -> Diagnostic {
+        let error = Diagnostic::error(span, self.message);
         match self.help {
             Some(line) => error.help(line),
             None => error,
@@ -128,7 +135,7 @@ impl ValueError {
     }
 }
 
-/// As compilers do it; with colours in the alternate form, `{:#}`.
+/// Formats the diagnostic in the layout of rustc. The alternate form `{:#}` adds colours.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [style, bold] = match f.alternate() {
@@ -142,14 +149,15 @@ impl fmt::Display for Diagnostic {
         if let Some(at) = excerpt {
             write_excerpt(f, at, margin, style)?;
         }
-        for line in &self.help {
-            writeln!(f, "{:>margin$}  = {line}", "")?;
+        for help in &self.help {
+            let help = help.replace('\n', &format!("\n{:>margin$}          ", ""));
+            writeln!(f, "{:>margin$}  = help: {help}", "")?;
         }
         Ok(())
     }
 }
 
-/// All of them, with an empty line between.
+/// Formats all diagnostics, separated by empty lines.
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, diagnostic) in self.0.iter().enumerate() {
@@ -180,11 +188,11 @@ impl Diagnostic {
     }
 }
 
-/// The line with its number, and marks below the part that is meant.
+/// Writes the source line with its number, and marks below the span.
 fn write_excerpt(f: &mut fmt::Formatter<'_>, at: LineExcerpt<'_>, margin: usize, style: Style) -> fmt::Result {
-    // Tabs stay tabs, so that the marks stand below the text whatever their width is.
+    // Tabs are kept, so that the marks are below the text with any tab width.
     let blank = |c| if c == '\t' { '\t' } else { ' ' };
-    // Of a very long line only the part around the marks is shown.
+    // A very long line is cut to the part around the marks.
     let skipped = (at.column - 1).saturating_sub(MAX_INDENT);
     let shown: String = at.text.chars().skip(skipped).take(MAX_LINE).collect();
     let indent: String = shown.chars().take(at.column - 1 - skipped).map(blank).collect();
@@ -194,19 +202,22 @@ fn write_excerpt(f: &mut fmt::Formatter<'_>, at: LineExcerpt<'_>, margin: usize,
     writeln!(f, "{:>margin$}  | {indent}{style}{marks}{style:#}", "")
 }
 
-/// How much of a line is shown, in characters, and how much of it before the marks.
+/// The length at which a source line is cut, in characters.
 const MAX_LINE: usize = 240;
+/// The number of characters shown before the marks.
 const MAX_INDENT: usize = 160;
 
-/// The error for a file that cannot be read.
-pub(super) fn unreadable(path: &Path, why: &std::io::Error) -> Diagnostic {
-    let place = SourceSpan::file(&SourceFile::new(path, ""));
-    let error = Diagnostic::error(&place, format!("the configuration cannot be read: {why}"));
-    match why.kind() {
-        std::io::ErrorKind::NotFound => error.help("name another file with `--config`"),
-        std::io::ErrorKind::PermissionDenied => error.help("start as root, or as an account that may read it"),
-        std::io::ErrorKind::InvalidData => error.help("it must be UTF-8 text"),
-        _ => error,
+/// Returns the error for a file that cannot be read.
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    let span = SourceSpan::file(&SourceFile::new(path, ""));
+    let diagnostic = Diagnostic::error(&span, format!("cannot read the configuration: {error}"));
+    match error.kind() {
+        std::io::ErrorKind::NotFound => diagnostic.help("name another file with `--config`"),
+        std::io::ErrorKind::PermissionDenied => {
+            diagnostic.help("start as root, or as an account that can read the file")
+        }
+        std::io::ErrorKind::InvalidData => diagnostic.help("save the file as UTF-8 text"),
+        _ => diagnostic,
     }
 }
 
@@ -215,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_shows_its_line_with_the_part_that_is_meant() {
+    fn a_diagnostic_shows_its_line_and_marks_its_span() {
         let source = SourceFile::new(Path::new("/etc/gatepost/gatepost.toml"), "[[host]]\n\tupstrem = 1\n");
         let problem = Diagnostic::error(&SourceSpan::new(&source, 10..17), "unknown key `upstrem`")
             .help("did you mean `upstream`?");
@@ -225,13 +236,21 @@ error: unknown key `upstrem`
    |
  2 | \tupstrem = 1
    | \t^^^^^^^
-   = did you mean `upstream`?
+   = help: did you mean `upstream`?
 ";
         assert_eq!(problem.to_string(), expected);
     }
 
     #[test]
-    fn of_a_very_long_line_only_the_part_around_the_marks_is_shown() {
+    fn the_lines_of_a_help_entry_are_aligned() {
+        let whole = SourceSpan::file(&SourceFile::new(Path::new("x.toml"), ""));
+        let problem = Diagnostic::error(&whole, "no").help("write:\n    a = 1").help("or nothing");
+        let expected = "error: no\n  --> x.toml\n   = help: write:\n               a = 1\n   = help: or nothing\n";
+        assert_eq!(problem.to_string(), expected);
+    }
+
+    #[test]
+    fn a_very_long_line_is_cut_around_the_marks() {
         let text = format!("{}bad{}", "x".repeat(5000), "y".repeat(5000));
         let problem =
             Diagnostic::error(&SourceSpan::new(&SourceFile::new(Path::new("x.rb"), text), 5000..5003), "no");
@@ -242,7 +261,7 @@ error: unknown key `upstrem`
     }
 
     #[test]
-    fn colours_are_for_those_who_ask() {
+    fn only_the_alternate_form_has_colours() {
         let source = SourceFile::new(Path::new("x.toml"), "abc");
         let problem = Diagnostic::error(&SourceSpan::new(&source, 0..1), "bad");
         assert!(format!("{problem:#}").contains("\u{1b}[31m"), "{problem:#}");
@@ -250,7 +269,7 @@ error: unknown key `upstrem`
     }
 
     #[test]
-    fn problems_are_told_once_and_in_order_of_place() {
+    fn diagnostics_are_deduplicated_and_sorted_by_span() {
         let source = SourceFile::new(Path::new("x.toml"), "abc");
         let mut all = Diagnostics::new();
         all.push(Diagnostic::error(&SourceSpan::file(&source), "whole"));
@@ -262,7 +281,7 @@ error: unknown key `upstrem`
     }
 
     #[test]
-    fn warnings_alone_forbid_nothing() {
+    fn warnings_are_not_errors() {
         let source = SourceFile::new(Path::new("x.toml"), "");
         assert!(!Diagnostics::from(Diagnostic::warning(&SourceSpan::file(&source), "odd")).has_errors());
         assert!(Diagnostics::from(Diagnostic::error(&SourceSpan::file(&source), "bad")).has_errors());

@@ -1,7 +1,8 @@
-//! What a configuration says, before anybody asks what it means.
+//! The parsed configuration before defaults: one struct for each section, every value with its span.
 //!
-//! Every front end fills a [`Document`]; `compile` turns it into a model. A value is typed and knows
-//! its [`SourceSpan`]. What was not said stays unsaid here: defaults belong to the meaning.
+//! Every front end fills a [`Document`]; [`compile`](super::compile::compile) turns it into a model. Every value
+//! is typed and has its [`SourceSpan`]. A setting that is not in the file is unset here: `compile` applies the
+//! defaults.
 
 mod acme;
 mod setting;
@@ -33,42 +34,42 @@ use crate::model::upstream::UpstreamAddress;
 use crate::model::variable::LogVariable;
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
-/// A whole configuration.
+/// A parsed configuration file.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// Where it was read; problems with what is missing are told of it.
+    /// The file; diagnostics about missing items refer to it.
     pub source: Arc<SourceFile>,
-    /// Where relative paths start.
+    /// Base directory of relative paths.
     pub directory: PathBuf,
-    /// Who answers for unknown names; on each address the first of them that is there.
+    /// Hosts for unknown host names; on each address, the first of them that listens there.
     pub default_host: Setting<Vec<Spanned<HostName>>>,
     pub process: ProcessSection,
-    /// Unsaid means that there are no pages about the proxy.
+    /// Unset: no status endpoints.
     pub status: Setting<StatusSection>,
-    /// Unsaid means that no certificates are obtained.
+    /// Unset: no certificates are obtained through ACME.
     pub acme: Setting<AcmeSection>,
     pub defaults: HostSettings,
     pub hosts: Vec<HostSection>,
 }
 
-/// What is said about the pages about the proxy itself.
+/// `[status]`
 #[derive(Debug, Clone, Default)]
 pub struct StatusSection {
     pub listen: Setting<Vec<Spanned<SocketAddr>>>,
     pub access: Setting<Vec<Spanned<AccessRule>>>,
     pub metrics: Setting<bool>,
-    /// GitLab, which tells its own metrics to who is told to be on this machine.
+    /// GitLab, which serves its own metrics to loopback clients only.
     pub upstream_metrics: Setting<UpstreamRef>,
 }
 
-/// An application as it is named.
+/// An upstream as written: scheme and address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamRef {
     pub scheme: UpstreamScheme,
     pub address: UpstreamAddress,
 }
 
-/// What is spoken to an application: HTTP/1.1 or, as gRPC needs it, HTTP/2; plain or over TLS.
+/// `http`, `https`, `grpc` or `grpcs`: HTTP/1.1, or HTTP/2 as gRPC requires; plain or over TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpstreamScheme {
     Http,
@@ -77,7 +78,7 @@ pub enum UpstreamScheme {
     Grpcs,
 }
 
-/// What is said about TLS to an application.
+/// `upstream_tls`
 #[derive(Debug, Clone, Default)]
 pub struct UpstreamTlsSection {
     pub verify: Setting<bool>,
@@ -88,7 +89,7 @@ pub struct UpstreamTlsSection {
     pub certificate_key: Setting<PathBuf>,
 }
 
-/// What is said about the process.
+/// `[process]`
 #[derive(Debug, Clone, Default)]
 pub struct ProcessSection {
     pub workers: Setting<NonZeroUsize>,
@@ -98,38 +99,38 @@ pub struct ProcessSection {
     pub ticket_keys: Setting<PathBuf>,
 }
 
-/// What is said about one host.
+/// `[[host]]`
 #[derive(Debug, Clone)]
 pub struct HostSection {
     pub span: SourceSpan,
     pub name: Setting<HostPattern>,
     pub aliases: Setting<Vec<Spanned<HostPattern>>>,
     pub upstream: Setting<UpstreamRef>,
-    /// Each with the key at the same position.
+    /// Each certificate belongs to the key at the same index.
     pub certificate: Setting<Vec<Spanned<PathBuf>>>,
     pub certificate_key: Setting<Vec<Spanned<PathBuf>>>,
     pub key_password_file: Setting<PathBuf>,
     pub public_port: Setting<NonZeroU16>,
-    /// Where files for certificate validation (RFC 8555 section 8.3) are looked for.
+    /// Directory of `http-01` challenge files (RFC 8555 section 8.3).
     pub acme_challenge_directory: Setting<PathBuf>,
-    /// Names in the certificate that is obtained, beside those of hosts.
+    /// Further names in the ACME certificate, beside the host names.
     pub acme_names: Setting<Vec<Spanned<HostName>>>,
     pub settings: HostSettings,
     pub routes: Vec<RouteSection>,
 }
 
-/// What can be said of a host or, as a default, of all hosts.
+/// Keys valid in `[[host]]` and `[defaults]`.
 #[derive(Debug, Clone, Default)]
 pub struct HostSettings {
     pub tls: Setting<bool>,
-    /// Whether the certificate is obtained from an authority.
+    /// Whether the certificate is managed by ACME.
     pub acme: Setting<bool>,
     pub listen: Setting<Vec<Spanned<SocketAddr>>>,
     pub redirect_from: Setting<Vec<Spanned<SocketAddr>>>,
     pub proxy_protocol: Setting<bool>,
     pub client_address: Setting<ClientAddressSection>,
     pub http2: Setting<HttpVersions>,
-    pub encryption: TlsSection,
+    pub tls_section: TlsSection,
     pub hsts: Setting<HeaderSetting>,
     pub referrer_policy: Setting<HeaderSetting>,
     pub upstream_keepalive_connections: Setting<usize>,
@@ -141,7 +142,7 @@ pub struct HostSettings {
     pub forwarding: ForwardSettings,
 }
 
-/// What is said about who knows the client's address.
+/// `client_address`
 #[derive(Debug, Clone, Default)]
 pub struct ClientAddressSection {
     pub trusted: Setting<Vec<Spanned<Cidr>>>,
@@ -149,7 +150,7 @@ pub struct ClientAddressSection {
     pub recursive: Setting<bool>,
 }
 
-/// What can be said of the encryption of a TLS host.
+/// TLS keys of a host.
 #[derive(Debug, Clone, Default)]
 pub struct TlsSection {
     pub tls_versions: Setting<TlsVersions>,
@@ -160,7 +161,7 @@ pub struct TlsSection {
     pub client_certificates: Setting<ClientAuth>,
 }
 
-/// What can be said of a route too.
+/// Keys valid in hosts, routes and `[defaults]`.
 #[derive(Debug, Clone, Default)]
 pub struct ForwardSettings {
     pub max_request_body: Setting<BodyLimit>,
@@ -173,108 +174,108 @@ pub struct ForwardSettings {
     pub response_headers: Vec<Spanned<HeaderOp>>,
     pub access: Setting<Vec<Spanned<AccessRule>>>,
     pub intercept_errors: Setting<InterceptErrors>,
-    /// As in nginx, those of a route stand in the place of all those of its host.
+    /// Error pages of a route replace all error pages of its host (as nginx `error_page`).
     pub error_pages: Setting<Vec<Spanned<ErrorPage>>>,
 }
 
-/// What is said about one route of a host.
+/// `[[host.route]]`
 #[derive(Debug, Clone)]
 pub struct RouteSection {
-    pub place: SourceSpan,
+    pub span: SourceSpan,
     pub path: Setting<PathMatch>,
-    /// Unsaid means: to the host's upstream.
+    /// Unset: forward to the upstream of the host.
     pub action: Setting<RouteActionSection>,
-    /// Stands in place of the matched path; unsaid means that the path goes on as it came.
+    /// Replacement for the matched path. Unset: the path is forwarded unchanged.
     pub replace_with: Setting<PathAndQuery>,
     pub before_redirect: Setting<bool>,
     pub settings: ForwardSettings,
 }
 
-/// What a route is said to do.
+/// The action of a route as written.
 #[derive(Debug, Clone)]
 pub enum RouteActionSection {
     Upstream(UpstreamRef),
     RedirectTo(RedirectSection),
     Respond(FixedResponse),
-    /// The connection ends without an answer.
+    /// Close the connection without a response (nginx `return 444`).
     Close,
     Files(FilesSection),
 }
 
-/// Where a route is said to send clients.
+/// `redirect_to`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedirectSection {
     pub status: StatusCode,
-    /// Scheme and authority.
+    /// Scheme and authority, without a path.
     pub origin: String,
     pub path: RedirectTarget,
 }
 
-/// What is said about files to serve.
+/// `files`
 #[derive(Debug, Clone)]
 pub struct FilesSection {
     pub mapping: FileMapping,
     pub index: Setting<String>,
 }
 
-/// How paths become files.
+/// `root` or `alias`: how a request path maps to a file.
 #[derive(Debug, Clone)]
 pub enum FileMapping {
-    /// The path of the request leads on from this directory.
+    /// The request path is appended to this directory.
     Root(Spanned<PathBuf>),
-    /// This stands in the place of the route's path.
+    /// This path replaces the path of the route.
     Alias(Spanned<PathBuf>),
 }
 
-/// Whether the proxy sends a header, and with which value.
+/// A header value, or `false` to omit the header.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HeaderSetting {
-    /// The proxy adds nothing; what the application sends stays.
+    /// The proxy sets no value; a header from the upstream is forwarded unchanged.
     Leave,
     Send(HeaderValue),
 }
 
 impl HostSettings {
-    /// These settings laid over more general ones.
-    pub fn over(&self, below: &HostSettings) -> HostSettings {
+    /// Uses the more general value for each unset key.
+    pub fn or(&self, general: &HostSettings) -> HostSettings {
         HostSettings {
-            tls: self.tls.over(&below.tls),
-            acme: self.acme.over(&below.acme),
-            listen: self.listen.over(&below.listen),
-            redirect_from: self.redirect_from.over(&below.redirect_from),
-            proxy_protocol: self.proxy_protocol.over(&below.proxy_protocol),
-            client_address: self.client_address.over(&below.client_address),
-            http2: self.http2.over(&below.http2),
-            encryption: self.encryption.over(&below.encryption),
-            hsts: self.hsts.over(&below.hsts),
-            referrer_policy: self.referrer_policy.over(&below.referrer_policy),
+            tls: self.tls.or(&general.tls),
+            acme: self.acme.or(&general.acme),
+            listen: self.listen.or(&general.listen),
+            redirect_from: self.redirect_from.or(&general.redirect_from),
+            proxy_protocol: self.proxy_protocol.or(&general.proxy_protocol),
+            client_address: self.client_address.or(&general.client_address),
+            http2: self.http2.or(&general.http2),
+            tls_section: self.tls_section.or(&general.tls_section),
+            hsts: self.hsts.or(&general.hsts),
+            referrer_policy: self.referrer_policy.or(&general.referrer_policy),
             upstream_keepalive_connections: self
                 .upstream_keepalive_connections
-                .over(&below.upstream_keepalive_connections),
-            upstream_keepalive_timeout: self.upstream_keepalive_timeout.over(&below.upstream_keepalive_timeout),
-            compression: self.compression.over(&below.compression),
-            access_log: self.access_log.over(&below.access_log),
-            access_log_format: self.access_log_format.over(&below.access_log_format),
-            access_log_escape: self.access_log_escape.over(&below.access_log_escape),
-            forwarding: self.forwarding.over(&below.forwarding),
+                .or(&general.upstream_keepalive_connections),
+            upstream_keepalive_timeout: self.upstream_keepalive_timeout.or(&general.upstream_keepalive_timeout),
+            compression: self.compression.or(&general.compression),
+            access_log: self.access_log.or(&general.access_log),
+            access_log_format: self.access_log_format.or(&general.access_log_format),
+            access_log_escape: self.access_log_escape.or(&general.access_log_escape),
+            forwarding: self.forwarding.or(&general.forwarding),
         }
     }
 }
 
 impl TlsSection {
-    /// These settings laid over more general ones.
-    pub fn over(&self, below: &TlsSection) -> TlsSection {
+    /// Uses the more general value for each unset key.
+    pub fn or(&self, general: &TlsSection) -> TlsSection {
         TlsSection {
-            tls_versions: self.tls_versions.over(&below.tls_versions),
-            cipher_suites: self.cipher_suites.over(&below.cipher_suites),
-            prefer_server_ciphers: self.prefer_server_ciphers.over(&below.prefer_server_ciphers),
-            key_exchange_groups: self.key_exchange_groups.over(&below.key_exchange_groups),
-            session_resumption: self.session_resumption.over(&below.session_resumption),
-            client_certificates: self.client_certificates.over(&below.client_certificates),
+            tls_versions: self.tls_versions.or(&general.tls_versions),
+            cipher_suites: self.cipher_suites.or(&general.cipher_suites),
+            prefer_server_ciphers: self.prefer_server_ciphers.or(&general.prefer_server_ciphers),
+            key_exchange_groups: self.key_exchange_groups.or(&general.key_exchange_groups),
+            session_resumption: self.session_resumption.or(&general.session_resumption),
+            client_certificates: self.client_certificates.or(&general.client_certificates),
         }
     }
 
-    /// The keys said here, with their places.
+    /// Returns the keys that are set, with their spans.
     pub fn keys(&self) -> Vec<(&'static str, &SourceSpan)> {
         let keys = [
             ("tls_versions", self.tls_versions.span()),
@@ -284,29 +285,29 @@ impl TlsSection {
             ("session_resumption", self.session_resumption.span()),
             ("client_certificates", self.client_certificates.span()),
         ];
-        keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
+        keys.into_iter().filter_map(|(key, span)| Some((key, span?))).collect()
     }
 }
 
 impl ForwardSettings {
-    /// These settings laid over more general ones; headers are laid over name by name.
-    pub fn over(&self, below: &ForwardSettings) -> ForwardSettings {
+    /// Uses the more general value for each unset key; headers are merged by name.
+    pub fn or(&self, general: &ForwardSettings) -> ForwardSettings {
         ForwardSettings {
-            max_request_body: self.max_request_body.over(&below.max_request_body),
-            connect_timeout: self.connect_timeout.over(&below.connect_timeout),
-            upstream_read_timeout: self.upstream_read_timeout.over(&below.upstream_read_timeout),
-            client_timeout: self.client_timeout.over(&below.client_timeout),
-            tunnel_idle_timeout: self.tunnel_idle_timeout.over(&below.tunnel_idle_timeout),
-            upstream_tls: self.upstream_tls.over(&below.upstream_tls),
-            request_headers: headers_over(&self.request_headers, &below.request_headers),
-            response_headers: headers_over(&self.response_headers, &below.response_headers),
-            access: self.access.over(&below.access),
-            intercept_errors: self.intercept_errors.over(&below.intercept_errors),
-            error_pages: self.error_pages.over(&below.error_pages),
+            max_request_body: self.max_request_body.or(&general.max_request_body),
+            connect_timeout: self.connect_timeout.or(&general.connect_timeout),
+            upstream_read_timeout: self.upstream_read_timeout.or(&general.upstream_read_timeout),
+            client_timeout: self.client_timeout.or(&general.client_timeout),
+            tunnel_idle_timeout: self.tunnel_idle_timeout.or(&general.tunnel_idle_timeout),
+            upstream_tls: self.upstream_tls.or(&general.upstream_tls),
+            request_headers: merge_headers(&self.request_headers, &general.request_headers),
+            response_headers: merge_headers(&self.response_headers, &general.response_headers),
+            access: self.access.or(&general.access),
+            intercept_errors: self.intercept_errors.or(&general.intercept_errors),
+            error_pages: self.error_pages.or(&general.error_pages),
         }
     }
 
-    /// The keys said here that only a forwarded request can obey, with their places.
+    /// Returns the keys that are set and apply to forwarded requests only, with their spans.
     pub fn forward_only(&self) -> Vec<(&'static str, &SourceSpan)> {
         let keys = [
             ("max_request_body", self.max_request_body.span()),
@@ -318,11 +319,12 @@ impl ForwardSettings {
             ("upstream_tls", self.upstream_tls.span()),
             ("request_headers", self.request_headers.first().map(|op| &op.span)),
         ];
-        keys.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
+        keys.into_iter().filter_map(|(key, span)| Some((key, span?))).collect()
     }
 }
 
-fn headers_over(ops: &[Spanned<HeaderOp>], below: &[Spanned<HeaderOp>]) -> Vec<Spanned<HeaderOp>> {
-    let covered = |op: &&Spanned<HeaderOp>| ops.iter().any(|own| own.value.name() == op.value.name());
-    below.iter().filter(|op| !covered(op)).chain(ops).cloned().collect()
+fn merge_headers(ops: &[Spanned<HeaderOp>], general: &[Spanned<HeaderOp>]) -> Vec<Spanned<HeaderOp>> {
+    let is_overridden =
+        |op: &&Spanned<HeaderOp>| ops.iter().any(|op_above| op_above.value.name() == op.value.name());
+    general.iter().filter(|op| !is_overridden(op)).chain(ops).cloned().collect()
 }

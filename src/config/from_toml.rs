@@ -1,7 +1,7 @@
-//! Reads our TOML language into a document.
+//! TOML front end: reads a TOML file into a document and reports every error.
 //!
-//! Nothing stops at the first mistake: a value that cannot be read is reported and marked, and the
-//! reading goes on. What the values mean together is checked in `compile`.
+//! Reading does not stop at the first error: an invalid value is reported, becomes [`Setting::Invalid`], and
+//! reading continues. Checks of several values against each other are in [`compile`](super::compile).
 
 mod acme;
 mod compression;
@@ -33,7 +33,7 @@ use readers::{boolean, headers, list, number, text};
 use section::{section, sections};
 use table::{TomlReader, TomlTable, TomlValue};
 
-/// Reads a text. `None` if it is not TOML.
+/// Reads a TOML text into a document. Returns `None` if the text is not TOML.
 pub(super) fn read(source: &Arc<SourceFile>, directory: &Path, problems: &mut Diagnostics) -> Option<Document> {
     let root = parse(source, problems)?;
     let mut reader = TomlReader { source, problems };
@@ -50,19 +50,19 @@ pub(super) fn read(source: &Arc<SourceFile>, directory: &Path, problems: &mut Di
     })
 }
 
-/// Parses a text. `None` if it is not TOML: what such a text means is guesswork.
+/// Parses a text. Returns `None` after a syntax error: the meaning of the rest is then uncertain.
 pub(super) fn parse<'s>(source: &'s Arc<SourceFile>, problems: &mut Diagnostics) -> Option<Spanned<DeTable<'s>>> {
     let (root, syntax_errors) = DeTable::parse_recoverable(source.text());
-    let broken = !syntax_errors.is_empty();
+    let has_errors = !syntax_errors.is_empty();
     for error in syntax_errors {
-        let place = SourceSpan::new(source, error.span().unwrap_or_default());
-        problems.push(syntax_error(&place, error.message()));
+        let span = SourceSpan::new(source, error.span().unwrap_or_default());
+        problems.push(syntax_error(&span, error.message()));
     }
-    (!broken).then_some(root)
+    (!has_errors).then_some(root)
 }
 
-/// The `[process]` of a table whose other keys belong to somebody else.
-pub(super) fn process_of(
+/// Reads `[process]` of a table whose other keys have another schema, as in `gatepost-overrides.toml`.
+pub(super) fn process_section(
     source: &Arc<SourceFile>,
     top: &DeTable<'_>,
     problems: &mut Diagnostics,
@@ -72,10 +72,10 @@ pub(super) fn process_of(
     section(&schema::PROCESS, process)(&mut reader, value).unwrap_or_default()
 }
 
-fn syntax_error(place: &SourceSpan, message: &str) -> Diagnostic {
-    let error = Diagnostic::error(place, message);
+fn syntax_error(span: &SourceSpan, message: &str) -> Diagnostic {
+    let error = Diagnostic::error(span, message);
     match message {
-        "duplicate key" => error.help("it stands further up already; remove one of them"),
+        "duplicate key" => error.help("the key is set above; remove one of them"),
         _ if message.starts_with("string values must be quoted") => error.help("put the value in \"quotes\""),
         _ => error,
     }
@@ -121,16 +121,16 @@ fn host_settings(table: &mut TomlTable<'_, '_, '_>) -> HostSettings {
         proxy_protocol: table.get("proxy_protocol", boolean),
         client_address: table.get("client_address", section(&schema::CLIENT_ADDRESS, client_address)),
         http2: table.get("http2", readers::http_versions),
-        encryption: tls::settings(table),
-        hsts: table.get("hsts", readers::header_choice("write \"max-age=63072000\" or false", header::hsts)),
+        tls_section: tls::settings(table),
+        hsts: table.get("hsts", readers::header_setting("write \"max-age=63072000\" or false", header::hsts)),
         referrer_policy: table
-            .get("referrer_policy", readers::header_choice("write a policy in quotes, or false", header::value)),
+            .get("referrer_policy", readers::header_setting("write a policy in quotes, or false", header::value)),
         upstream_keepalive_connections: table.get("upstream_keepalive_connections", connections),
         upstream_keepalive_timeout: table
             .get("upstream_keepalive_timeout", text(duration::EXPECTED, duration::parse)),
         compression: table.get("compression", compression::compression),
         access_log: table.get("access_log", text(readers::LOG_TARGET_EXPECTED, readers::log_target)),
-        access_log_format: table.get("access_log_format", text(readers::LOG_FORMAT_EXPECTED, template::of_log)),
+        access_log_format: table.get("access_log_format", text(readers::LOG_FORMAT_EXPECTED, template::parse_log)),
         access_log_escape: table.get("access_log_escape", text(readers::LOG_ESCAPE_EXPECTED, readers::log_escape)),
         forwarding: forward_settings(table),
     }
@@ -146,13 +146,13 @@ fn client_address(table: &mut TomlTable<'_, '_, '_>) -> ClientAddressSection {
 }
 
 fn forward_settings(table: &mut TomlTable<'_, '_, '_>) -> ForwardSettings {
-    let span = || text(duration::EXPECTED, duration::parse);
+    let timeout = || text(duration::EXPECTED, duration::parse);
     ForwardSettings {
-        max_request_body: table.get("max_request_body", readers::max_body),
-        connect_timeout: table.get("connect_timeout", span()),
-        upstream_read_timeout: table.get("upstream_read_timeout", span()),
-        client_timeout: table.get("client_timeout", span()),
-        tunnel_idle_timeout: table.get("tunnel_idle_timeout", span()),
+        max_request_body: table.get("max_request_body", readers::max_request_body),
+        connect_timeout: table.get("connect_timeout", timeout()),
+        upstream_read_timeout: table.get("upstream_read_timeout", timeout()),
+        client_timeout: table.get("client_timeout", timeout()),
+        tunnel_idle_timeout: table.get("tunnel_idle_timeout", timeout()),
         upstream_tls: table.get("upstream_tls", section(&schema::UPSTREAM_TLS, upstream_tls)),
         request_headers: table.get("request_headers", headers).value_or_default(),
         response_headers: table.get("response_headers", headers).value_or_default(),
@@ -176,7 +176,7 @@ fn upstream_tls(table: &mut TomlTable<'_, '_, '_>) -> UpstreamTlsSection {
 
 fn route(table: &mut TomlTable<'_, '_, '_>) -> RouteSection {
     RouteSection {
-        place: table.span.clone(),
+        span: table.span.clone(),
         path: route_match(table),
         action: route_action(table),
         replace_with: table.get("replace_with", text(route_path::REPLACEMENT_EXPECTED, route_path::replacement)),
@@ -191,10 +191,13 @@ fn route_match(table: &mut TomlTable<'_, '_, '_>) -> Setting<PathMatch> {
     };
     let exact = path("exact", PathMatch::Exact);
     let prefix = path("prefix", PathMatch::Prefix);
-    let prefix_first = path("prefix_before_regex", PathMatch::PreferredPrefix);
+    let prefix_before_regex = path("prefix_before_regex", PathMatch::PreferredPrefix);
     let pattern = |pattern: &str| route_path::pattern(pattern).map(PathMatch::Regex);
-    let regex = table.get("regex", text("write a pattern in single quotes", pattern));
-    table.only_one(vec![exact, prefix, prefix_first, regex], "`exact`, `prefix`, `prefix_before_regex` and `regex`")
+    let regex = table.get("regex", text("write a regular expression in single quotes", pattern));
+    table.only_one(
+        vec![exact, prefix, prefix_before_regex, regex],
+        "`exact`, `prefix`, `prefix_before_regex` and `regex`",
+    )
 }
 
 fn route_action(table: &mut TomlTable<'_, '_, '_>) -> Setting<RouteActionSection> {
@@ -208,15 +211,15 @@ fn route_action(table: &mut TomlTable<'_, '_, '_>) -> Setting<RouteActionSection
     table.only_one(actions, "`upstream`, `redirect_to`, `respond`, `files` and `close`")
 }
 
-/// `close = true`; there is no other way to say that a connection is not closed than not to say it.
+/// Reads `close = true`. `false` is rejected: it is the effect of leaving the key out.
 fn close(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<RouteActionSection> {
-    let closes = boolean(reader, value)?;
-    let mistake = || ValueError::new("this is so anyway").help("remove it, or write `close = true`");
-    reader.accept(closes.then_some(RouteActionSection::Close).ok_or_else(mistake), value)
+    let is_true = boolean(reader, value)?;
+    let error = || ValueError::new("`close = false` has no effect").help("remove it, or write `close = true`");
+    reader.accept(is_true.then_some(RouteActionSection::Close).ok_or_else(error), value)
 }
 
 fn respond<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<RouteActionSection> {
-    let answer = section(&schema::RESPOND, |table| {
+    let response = section(&schema::RESPOND, |table| {
         let status = table.get("status", status);
         let content_type = table.get("content_type", text("write a media type in quotes", header::value));
         let body = table.get("body", text("write the body in quotes", |body| Ok(body.to_owned())));
@@ -226,12 +229,13 @@ fn respond<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<
             body: body.value_or_default(),
         }
     })(reader, value)?;
-    // RFC 9110 sections 15.3.5 and 15.4.5: these end with their header.
-    if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&answer.status) && !answer.body.is_empty() {
-        let mistake = ValueError::new(format!("an answer with status {} has no body", answer.status.as_u16()));
-        return reader.accept(Err(mistake.help("remove the body, or use status 200")), value);
+    // Responses with these statuses end after the header section (RFC 9110 sections 15.3.5 and 15.4.5).
+    if [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status) && !response.body.is_empty() {
+        let error =
+            ValueError::new(format!("a response with status {} cannot have a body", response.status.as_u16()));
+        return reader.accept(Err(error.help("remove the body, or use status 200")), value);
     }
-    Some(RouteActionSection::Respond(answer))
+    Some(RouteActionSection::Respond(response))
 }
 
 fn status(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<StatusCode> {
@@ -250,8 +254,8 @@ fn port(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<NonZeroU16
     number(1..=65535)(reader, value).and_then(|port| NonZeroU16::new(u16::try_from(port).ok()?))
 }
 
-/// More threads than any machine has cores; beyond it somebody has mistaken the unit.
+/// More threads than any machine has cores: a larger number is a mistake.
 const MAX_WORKERS: u64 = 1024;
 
-/// More resting connections than a socket has ports.
+/// More idle connections than a client address has ports.
 const MAX_CONNECTIONS: u64 = 65535;

@@ -1,7 +1,14 @@
-//! Guesses what was meant by a name that nobody knows.
+//! Finds the known name closest to a misspelt one.
 
-/// The known name that is nearest to `written`, if one is near enough to be a slip of the keyboard or
-/// a shorter form.
+/// Returns the known name closest to `written` without regard to case. `None` if the edit distance exceeds a
+/// third of the length (at least 1) and neither name is a prefix of the other.
+///
+/// ```
+/// use gatepost::config::suggestion::nearest;
+///
+/// assert_eq!(nearest("upstrem", ["upstream", "aliases"]), Some("upstream"));
+/// assert_eq!(nearest("proxy_pass", ["upstream", "aliases"]), None);
+/// ```
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     let tolerance = (written.chars().count() / 3).max(1);
@@ -20,8 +27,8 @@ mod tests {
     const KNOWN: [&str; 5] = ["upstream", "aliases", "tls", "redirect_from", "certificate"];
 
     #[test]
-    fn slips_are_recognised() {
-        for (written, meant) in [
+    fn typing_errors_are_corrected() {
+        for (written, suggestion) in [
             ("upstrem", "upstream"),
             ("usptream", "upstream"),
             ("Alias", "aliases"),
@@ -29,12 +36,12 @@ mod tests {
             ("redirect", "redirect_from"),
             ("certificate_file", "certificate"),
         ] {
-            assert_eq!(nearest(written, KNOWN), Some(meant), "{written}");
+            assert_eq!(nearest(written, KNOWN), Some(suggestion), "{written}");
         }
     }
 
     #[test]
-    fn something_else_is_not_guessed_at() {
+    fn unrelated_names_have_no_suggestion() {
         for written in ["", "x", "server_name", "proxy_pass", "root"] {
             assert_eq!(nearest(written, KNOWN), None, "{written}");
         }

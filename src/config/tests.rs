@@ -1,4 +1,4 @@
-//! What the language means for requests, asked of the model.
+//! Compiled models: hosts, routes and headers that a configuration produces.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ fn compile(text: &str) -> Model {
     from_toml(Path::new("/etc/gatepost/test.toml"), text).map_err(|problems| problems.to_string()).unwrap().model
 }
 
-/// The host that answers for a name on an address.
+/// Returns the host that serves a name on an address.
 fn host<'a>(model: &'a Model, address: &str, name: &str) -> Option<&'a VirtualHost> {
     let listener = model.listeners.iter().find(|it| it.address.to_string() == address).unwrap();
     listener.hosts.find(name).or(listener.hosts.default.as_ref()).map(|id| model.host(*id))
@@ -33,7 +33,7 @@ fn origin<'a>(model: &'a Model, address: &str, name: &str) -> &'a RedirectOrigin
 }
 
 #[test]
-fn every_exact_name_redirects_to_itself_and_a_wildcard_to_the_host_of_the_request() {
+fn exact_names_redirect_to_themselves_and_wildcards_to_the_requested_host() {
     let model = compile(
         "[[host]]
          name = 'gitlab.example.com'
@@ -47,7 +47,7 @@ fn every_exact_name_redirects_to_itself_and_a_wildcard_to_the_host_of_the_reques
 }
 
 #[test]
-fn redirects_name_the_port_that_clients_see_unless_it_is_443() {
+fn redirects_contain_the_public_port_unless_it_is_443() {
     let redirect = |keys: &str| {
         let model = compile(&format!("[[host]]\nname = 'a.example.com'\nupstream = '127.0.0.1:1'\n{keys}"));
         origin(&model, "0.0.0.0:80", "a.example.com").to_string()
@@ -58,7 +58,7 @@ fn redirects_name_the_port_that_clients_see_unless_it_is_443() {
 }
 
 #[test]
-fn unknown_names_go_to_the_default_host_where_it_is_served() {
+fn unknown_names_select_the_default_host_on_its_addresses() {
     let model = compile(
         "default_host = 'git.example.com'
          [[host]]
@@ -77,7 +77,7 @@ fn unknown_names_go_to_the_default_host_where_it_is_served() {
 }
 
 #[test]
-fn of_several_default_hosts_the_first_on_an_address_answers() {
+fn the_first_default_host_on_an_address_serves_unknown_names() {
     let model = compile(
         "default_host = ['b.example.com', 'a.example.com']
          [[host]]
@@ -92,11 +92,11 @@ fn of_several_default_hosts_the_first_on_an_address_answers() {
     assert_eq!(host(&model, "0.0.0.0:443", "10.0.0.1"), host(&model, "0.0.0.0:443", "b.example.com"));
     assert_eq!(host(&model, "0.0.0.0:444", "10.0.0.1"), host(&model, "0.0.0.0:444", "a.example.com"));
     let toml = from_toml(Path::new("x.toml"), "default_host = [1]").unwrap_err().to_string();
-    assert!(toml.contains("a text in quotes"), "{toml}");
+    assert!(toml.contains("expected a string"), "{toml}");
 }
 
 #[test]
-fn only_tls_hosts_send_hsts_and_redirects_send_no_policy_at_all() {
+fn plain_hosts_send_no_hsts_and_redirects_no_policy_headers() {
     let model = compile(
         "[[host]]
          name = 'gitlab.example.com'
@@ -118,7 +118,7 @@ fn only_tls_hosts_send_hsts_and_redirects_send_no_policy_at_all() {
 }
 
 #[test]
-fn routes_before_the_redirect_are_served_on_both_sides() {
+fn routes_before_the_redirect_apply_on_both_hosts() {
     let model = compile(
         "[[host]]
          name = 'gitlab.example.com'
@@ -131,7 +131,7 @@ fn routes_before_the_redirect_are_served_on_both_sides() {
 }
 
 #[test]
-fn a_route_beats_its_host_and_the_host_beats_the_defaults() {
+fn a_route_overrides_its_host_and_the_host_overrides_the_defaults() {
     let model = compile(
         "[defaults]
          upstream_read_timeout = '1s'
@@ -155,7 +155,7 @@ fn a_route_beats_its_host_and_the_host_beats_the_defaults() {
 }
 
 #[test]
-fn the_order_of_routes_in_the_file_does_not_change_the_model() {
+fn the_source_order_of_routes_does_not_change_the_model() {
     let model = |routes: &str| {
         compile(&format!("[[host]]\nname = 'a.example.com'\nupstream = '127.0.0.1:1'\nroute = [{routes}]"))
     };

@@ -1,16 +1,15 @@
-//! The wish to end a connection without an answer.
+//! Service error that closes the connection without a response.
 
 use std::error::Error;
 use std::fmt;
 
-/// What a service says instead of an answer: nothing is sent, and the connection ends. In HTTP/2 only the stream
-/// does, by a reset.
+/// Service error: close the HTTP/1 connection, or reset the HTTP/2 stream, without a response (nginx `return 444`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abort;
 
 impl fmt::Display for Abort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is to be no answer")
+        f.write_str("connection closed without a response")
     }
 }
 

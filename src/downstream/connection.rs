@@ -16,39 +16,39 @@ use crate::model::host::HostName;
 use crate::tls::server::client_certificate::ClientCertificateInfo;
 use crate::tls::server::session_info::TlsSessionInfo;
 
-/// What requests may know about the connection they came on.
+/// Peer, listener, TLS parameters and request count of a client connection.
 pub struct DownstreamConnection {
     pub peer: Peer,
-    /// The address of ours that was connected to, where a template asks for it.
+    /// The local address of the socket (`$server_addr`); `None` unless a template or log format uses it.
     pub local: Option<IpAddr>,
-    /// The position of the listener in the model.
+    /// Index of the listener in the model.
     pub listener: usize,
     pub security: DownstreamSecurity,
-    number: OnceCell<u64>,
+    id: OnceCell<u64>,
     requests: Cell<u64>,
     activity: Rc<ConnectionActivity>,
-    takeover: RefCell<Option<OnUpgrade>>,
+    on_upgrade: RefCell<Option<OnUpgrade>>,
 }
 
-/// Whether the connection is encrypted, and how.
+/// Plain, or TLS with SNI name, session and client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DownstreamSecurity {
     Plain,
     Tls {
-        /// The name the client asked a certificate for.
+        /// The SNI host name; `None` if the client sent none, or none that is a host name.
         server_name: Option<HostName>,
         session: Option<TlsSessionInfo>,
-        /// The terms of the host of that name.
-        terms: TlsId,
-        /// Boxed, because few clients have one.
+        /// The TLS settings of the host that the SNI name selected.
+        settings: TlsId,
+        /// Boxed, because few clients present one.
         client: Option<Box<ClientCertificateInfo>>,
     },
 }
 
-/// An exchange of a connection that is under way. Keeps the connection's idle limit away.
+/// Marks an exchange as in flight until dropped. The keep-alive timeout does not run meanwhile.
 pub struct ActiveExchange(Rc<ConnectionActivity>);
 
-/// What continues with the socket after HTTP: the stream, and bytes that were read from it already.
+/// Callback that receives the stream after a 101 response, and the bytes already read from it.
 pub type OnUpgrade = Box<dyn FnOnce(DownstreamStream, Bytes)>;
 
 impl DownstreamConnection {
@@ -59,53 +59,54 @@ impl DownstreamConnection {
         security: DownstreamSecurity,
         activity: Rc<ConnectionActivity>,
     ) -> DownstreamConnection {
-        let (number, requests, takeover) = Default::default();
-        DownstreamConnection { peer, local, listener, security, number, requests, activity, takeover }
+        let (id, requests, on_upgrade) = Default::default();
+        DownstreamConnection { peer, local, listener, security, id, requests, activity, on_upgrade }
     }
 
     pub(super) fn activity(&self) -> &Rc<ConnectionActivity> {
         &self.activity
     }
 
-    pub(super) fn takeover(&self) -> Option<OnUpgrade> {
-        self.takeover.borrow_mut().take()
+    /// Removes and returns the callback for the stream.
+    pub(super) fn take_on_upgrade(&self) -> Option<OnUpgrade> {
+        self.on_upgrade.borrow_mut().take()
     }
 
-    /// Marks an exchange as open for as long as the result lives.
+    /// Counts a request and marks its exchange as in flight until the result is dropped.
     pub fn open_exchange(&self) -> ActiveExchange {
         self.requests.set(self.requests.get() + 1);
         self.activity.request_started();
         ActiveExchange(self.activity.clone())
     }
 
-    /// How many requests have come on it, the current one included.
+    /// Returns the number of requests on this connection, including the current one (`$connection_requests`).
     pub fn requests(&self) -> u64 {
         self.requests.get()
     }
 
-    /// A number that no other connection of this process has. Given out when it is first asked for.
+    /// Returns the connection number (`$connection`), unique in this process. It is assigned on first use.
     pub fn id(&self) -> u64 {
-        *self.number.get_or_init(|| NEXT_NUMBER.fetch_add(1, Ordering::Relaxed))
+        *self.id.get_or_init(|| NEXT_ID.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// How long the client may leave an answer untaken, from here on.
-    pub fn set_write_timeout(&self, limit: Duration) {
-        self.activity.limit_write(limit);
+    /// Sets the client write timeout of the current request.
+    pub fn set_write_timeout(&self, timeout: Duration) {
+        self.activity.set_write_timeout(timeout);
     }
 
-    /// Asks for the socket once the answer under way, a 101, has been written. Only for HTTP/1.
-    pub fn on_upgrade(&self, takeover: OnUpgrade) {
-        *self.takeover.borrow_mut() = Some(takeover);
+    /// Registers the callback for the stream after the current response, a 101, has been written. HTTP/1 only.
+    pub fn on_upgrade(&self, callback: OnUpgrade) {
+        *self.on_upgrade.borrow_mut() = Some(callback);
     }
 }
 
 impl ActiveExchange {
-    /// See [`ConnectionActivity::answer_offered`].
+    /// Starts the client write timeout: response bytes wait for the client.
     pub fn response_pending(&self) {
         self.0.response_pending();
     }
 
-    /// See [`ConnectionActivity::answer_taken`].
+    /// Stops the client write timeout: the client has read the bytes, or the response is complete.
     pub fn response_consumed(&self) {
         self.0.response_consumed();
     }
@@ -117,5 +118,5 @@ impl Drop for ActiveExchange {
     }
 }
 
-/// Shared by all workers, and touched only for connections whose number somebody wants to see.
-static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+/// Shared by all workers; incremented only for connections whose number a template or log format uses.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);

@@ -14,76 +14,77 @@ use crate::model::TlsId;
 use crate::model::host::HostName;
 use crate::tls::server::sni::{CurrentSniResolver, HostTlsConfig};
 
-/// A completed handshake.
+/// A completed handshake: stream, SNI name and TLS settings.
 pub(super) struct TlsHandshake {
     pub stream: Box<TlsStream<DownstreamSocket>>,
-    /// The name that the client asked for.
+    /// The SNI host name; `None` if the client sent none, or none that is a host name.
     pub server_name: Option<HostName>,
-    /// What was agreed on.
+    /// The TLS settings of the host that the SNI name selected.
     pub settings: TlsId,
 }
 
-/// Why a handshake came to nothing.
+/// Why a TLS handshake failed.
 #[derive(Debug)]
 pub enum HandshakeError {
-    /// The client spoke plain HTTP and was told so.
+    /// The client sent plain HTTP and received a 400 response.
     PlainHttp,
+    /// The handshake did not complete within 10 s.
     Timeout,
-    /// It was none of a client: an authority has asked whether a host is ours, and was answered.
+    /// Not a failure: the handshake was a TLS-ALPN-01 challenge of an ACME server (RFC 8737).
     AcmeChallenge,
-    /// The client's certificate is not one that is accepted.
+    /// The client certificate failed verification.
     BadClientCertificate(rustls::CertificateError),
-    /// There is nothing that both sides have: a version, a suite, a group, a protocol.
+    /// No common version, cipher suite, group or ALPN protocol.
     NoCommonParameters(rustls::Error),
-    /// The client said no, perhaps to the certificate that it was shown.
+    /// The client sent an alert, for example because it rejected the server certificate.
     AlertReceived(rustls::AlertDescription),
-    /// The client went away.
+    /// The client closed or reset the connection.
     ClientDisconnected(io::Error),
+    /// Any other error, such as a malformed record.
     Failed(io::Error),
 }
 
-/// For the log.
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HandshakeError::PlainHttp => f.write_str("it spoke plain HTTP to a TLS port"),
-            HandshakeError::AcmeChallenge => f.write_str("it only asked whether a host is ours, and was answered"),
-            HandshakeError::Timeout => f.write_str("it did not complete it in time"),
-            HandshakeError::BadClientCertificate(why) => write!(f, "its certificate was refused: {why}"),
-            HandshakeError::NoCommonParameters(why) => write!(f, "there is nothing that both sides have: {why}"),
-            HandshakeError::AlertReceived(alert) => write!(f, "it refused, and said {alert:?}"),
-            HandshakeError::ClientDisconnected(error) => write!(f, "it went away: {error}"),
+            HandshakeError::PlainHttp => f.write_str("plain HTTP sent to a TLS port"),
+            HandshakeError::AcmeChallenge => f.write_str("TLS-ALPN-01 challenge completed"),
+            HandshakeError::Timeout => f.write_str("timed out"),
+            HandshakeError::BadClientCertificate(cause) => write!(f, "client certificate rejected: {cause}"),
+            HandshakeError::NoCommonParameters(cause) => write!(f, "no common TLS parameters: {cause}"),
+            HandshakeError::AlertReceived(alert) => write!(f, "alert {alert:?} received"),
+            HandshakeError::ClientDisconnected(error) => write!(f, "client disconnected: {error}"),
             HandshakeError::Failed(error) => error.fmt(f),
         }
     }
 }
 
-/// Completes the handshake, or says why not. A client that speaks plain HTTP gets a readable answer.
+/// Completes a TLS handshake within [`HANDSHAKE_TIMEOUT`]. A client that sends plain HTTP receives a 400 response.
 pub(super) async fn accept(
-    doorway: &CurrentSniResolver,
+    resolver: &CurrentSniResolver,
     socket: DownstreamSocket,
 ) -> Result<TlsHandshake, HandshakeError> {
-    let shaking = Box::pin(accept_inner(doorway, socket));
-    tokio::time::timeout(DEADLINE, shaking).await.unwrap_or(Err(HandshakeError::Timeout))
+    let handshake = Box::pin(accept_inner(resolver, socket));
+    tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await.unwrap_or(Err(HandshakeError::Timeout))
 }
 
-/// Everything about the handshake may depend on the host: versions, suites, and whether the client is asked for
-/// a certificate. So its terms are chosen before anything is answered.
+/// Completes a TLS handshake. All TLS settings depend on the host: versions, cipher suites, and whether a client
+/// certificate is requested. They are therefore selected by the SNI name before the ServerHello is sent.
 async fn accept_inner(
-    doorway: &CurrentSniResolver,
+    resolver: &CurrentSniResolver,
     socket: DownstreamSocket,
 ) -> Result<TlsHandshake, HandshakeError> {
     let hello = read_client_hello(socket).await?;
-    // The one form of a name, in which it is compared with hosts.
+    // The canonical form of the name, in which hosts are looked up.
     let server_name = hello.client_hello().server_name().and_then(|name| HostName::parse(name).ok());
-    let challenge = doorway.challenge_config(&hello.client_hello(), server_name.as_ref());
-    let HostTlsConfig { id, config } = doorway.resolve(server_name.as_ref());
+    let challenge = resolver.challenge_config(&hello.client_hello(), server_name.as_ref());
+    let HostTlsConfig { id, config } = resolver.resolve(server_name.as_ref());
     let mut stream = match hello.into_stream(challenge.clone().unwrap_or(config)).into_fallible().await {
         Ok(stream) => Box::new(stream),
         Err((error, socket)) => return Err(reject(socket, error).await),
     };
     if challenge.is_some() {
-        // RFC 8737 section 3: the handshake is all there is to it.
+        // RFC 8737 section 3: no application data follows the handshake.
         stream.shutdown().await.map_err(classify_error)?;
         return Err(HandshakeError::AcmeChallenge);
     }
@@ -91,37 +92,38 @@ async fn accept_inner(
     Ok(TlsHandshake { stream, server_name, settings: id })
 }
 
-/// Reads the client's greeting.
+/// Reads the ClientHello.
 async fn read_client_hello(socket: DownstreamSocket) -> Result<StartHandshake<DownstreamSocket>, HandshakeError> {
-    let mut greeting = LazyConfigAcceptor::new(Acceptor::default(), socket);
-    match (&mut greeting).await {
+    let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), socket);
+    match (&mut acceptor).await {
         Ok(hello) => Ok(hello),
-        Err(error) => Err(match greeting.take_io() {
+        Err(error) => Err(match acceptor.take_io() {
             Some(socket) => reject(socket, error).await,
             None => classify_error(error),
         }),
     }
 }
 
-/// Tells a client why it comes to nothing: with rustls' alert, or in words that it understands.
+/// Sends the alert or the plain-HTTP response for a failed handshake.
 async fn reject(socket: DownstreamSocket, error: io::Error) -> HandshakeError {
-    let failure = classify_error(error);
-    match failure {
+    let error = classify_error(error);
+    match error {
         HandshakeError::PlainHttp => respond_plain_http(socket).await,
         _ => socket.flush_alert().await,
     }
-    failure
+    error
 }
 
+/// Maps an I/O error to a handshake error.
 fn classify_error(error: io::Error) -> HandshakeError {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    if error.get_ref().is_some_and(|cause| cause.is::<PlainHttpOnTls>()) {
+    if error.get_ref().is_some_and(|source| source.is::<PlainHttpOnTls>()) {
         return HandshakeError::PlainHttp;
     }
-    match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(why)) => HandshakeError::BadClientCertificate(why.clone()),
-        Some(why @ (rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol)) => {
-            HandshakeError::NoCommonParameters(why.clone())
+    match error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(cause)) => HandshakeError::BadClientCertificate(cause.clone()),
+        Some(cause @ (rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol)) => {
+            HandshakeError::NoCommonParameters(cause.clone())
         }
         Some(rustls::Error::AlertReceived(alert)) => HandshakeError::AlertReceived(*alert),
         _ if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) => {
@@ -131,21 +133,22 @@ fn classify_error(error: io::Error) -> HandshakeError {
     }
 }
 
-/// nginx's code 497. Whether it arrives is the client's affair.
+/// Sends a 400 response to a client that sent plain HTTP (nginx 497). Write errors are ignored: the handshake has
+/// failed in any case.
 async fn respond_plain_http(mut socket: DownstreamSocket) {
-    let answer = async {
+    let response = async {
         socket.write_all(PLAIN_HTTP_RESPONSE).await?;
         socket.shutdown().await
     };
-    let _: io::Result<()> = answer.await;
+    let _: io::Result<()> = response.await;
 }
 
-/// From the first byte of the connection to the last of the handshake.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// From accepting the connection to the end of the handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 const PLAIN_HTTP_RESPONSE: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     Content-Type: text/plain; charset=utf-8\r\n\
-    Content-Length: 71\r\n\
+    Content-Length: 70\r\n\
     Connection: close\r\n\
     \r\n\
-    This port speaks HTTPS, but a plain HTTP request came. Use https://...\n";
+    This is an HTTPS port, but the request is plain HTTP. Use https://...\n";

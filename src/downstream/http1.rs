@@ -1,7 +1,7 @@
-//! HTTP/1 with a client: one request after the other, each with its answer.
+//! HTTP/1 server connection: serves requests one after the other.
 //!
-//! The task of the connection drives everything: it reads a head, calls the service, and writes the answer while
-//! the application still sends it. The body of a request is read from the same connection by whoever wants it.
+//! The task of the connection drives everything: it reads a head, calls the service, and writes the response while
+//! it arrives from the upstream. The request body reads from the same connection, in the task that polls it.
 
 mod date;
 pub(crate) mod io;
@@ -18,10 +18,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Body, SizeHint};
-use tower::Service;
 
 use super::abort::Abort;
-use super::request_body::IncomingBody;
 use super::stream::DownstreamStream;
 use crate::http1::parse_error::Http1ParseError;
 use crate::http1::persistence::Persistence;
@@ -29,268 +27,281 @@ use io::{Http1Io, Http1RequestBody};
 use request_head::{Http1RequestHead, status_of};
 use response_head::{ClientTrailers, ResponseContent, ResponseContext};
 
-/// A connection on which HTTP/1 is spoken.
+/// An HTTP/1 server connection that serves requests in order.
 pub(super) struct Http1ServerConnection {
-    wire: Rc<RefCell<Http1Io>>,
-    farewell: ShutdownHandle,
+    io: Rc<RefCell<Http1Io>>,
+    shutdown: ShutdownHandle,
 }
 
-/// The wish that a conversation ends.
+/// Requests the shutdown of an HTTP/1 connection.
 #[derive(Clone, Default)]
 pub(super) struct ShutdownHandle(Rc<Cell<ShutdownState>>);
 
+/// Running, graceful shutdown, or immediate shutdown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum ShutdownState {
     #[default]
     Running,
-    /// After what is under way, which may be a head that has come in part.
+    /// Close after the request in progress, of which the head may be incomplete.
     Graceful,
-    /// At once, unless an answer is under way.
+    /// Close at once, unless a response is in progress.
     Immediate,
 }
 
-/// How a conversation came to its end.
+/// How an HTTP/1 connection ended.
 pub(super) enum Http1ConnectionEnd {
-    /// Both sides know.
+    /// Closed after a complete response, or by the client between requests.
     Closed,
-    /// The client has left, or an answer could not be sent to its end.
+    /// The client disconnected, the service aborted, or a response could not be completed. The stream is dropped
+    /// without a shutdown.
     Aborted,
-    /// The last head made no sense and was answered with this status.
+    /// The last request head failed to parse and was rejected with this status.
     ParseError(StatusCode),
-    /// The protocol was switched; bytes that came after the head are with the stream.
+    /// The stream after a 101 response, and the bytes read after the request head.
     Upgraded(DownstreamStream, Bytes),
 }
 
-/// What becomes of the connection after an answer.
+/// What follows a response: next request, close, abort or upgrade.
 enum AfterResponse {
-    Request,
+    NextRequest,
     Close,
-    BreakOff,
-    Switch,
+    Abort,
+    Upgrade,
 }
 
 impl ShutdownHandle {
-    /// The conversation is to end when it does no harm.
+    /// Requests a shutdown after the request in progress.
     pub(super) fn graceful(&self) {
         if self.0.get() == ShutdownState::Running {
             self.0.set(ShutdownState::Graceful);
         }
     }
 
-    /// The client has had its time.
+    /// Requests a shutdown at once: the client timed out.
     pub(super) fn immediate(&self) {
         self.0.set(ShutdownState::Immediate);
     }
 }
 
 impl Http1ServerConnection {
-    pub(super) fn new(stream: DownstreamStream, farewell: ShutdownHandle) -> Http1ServerConnection {
-        Http1ServerConnection { wire: Rc::new(RefCell::new(Http1Io::new(stream))), farewell }
+    pub(super) fn new(stream: DownstreamStream, shutdown: ShutdownHandle) -> Http1ServerConnection {
+        Http1ServerConnection { io: Rc::new(RefCell::new(Http1Io::new(stream))), shutdown }
     }
 
-    /// Holds it to its end.
-    pub(super) async fn serve<S, B>(self, mut service: S) -> Http1ConnectionEnd
+    /// Serves requests until the connection closes or is upgraded; calls `service` for each of them.
+    pub(super) async fn serve<S, F, B>(self, mut service: S) -> Http1ConnectionEnd
     where
-        S: Service<Request<IncomingBody>, Response = Response<B>, Error = Abort>,
+        S: FnMut(Request<Http1RequestBody>) -> F,
+        F: Future<Output = Result<Response<B>, Abort>>,
         B: Body<Data = Bytes>,
     {
         loop {
             let head = match poll_fn(|cx| self.poll_head(cx)).await {
                 Ok(Some(head)) => head,
                 Ok(None) => return self.close(Http1ConnectionEnd::Closed).await,
-                Err(unreadable) => return self.reject(unreadable).await,
+                Err(error) => return self.reject(error).await,
             };
-            let asked = asked(&head);
+            let context = response_context(&head);
             let persistence = head.persistence;
-            let next = match self.call_service(service.call(self.request(head))).await {
-                Some(Ok(answer)) => self.write_response(answer, &asked, persistence).await,
-                Some(Err(Abort)) | None => AfterResponse::BreakOff,
+            let next = match self.call_service(service(self.start_request(head))).await {
+                Some(Ok(response)) => self.write_response(response, &context, persistence).await,
+                Some(Err(Abort)) | None => AfterResponse::Abort,
             };
             match next {
-                AfterResponse::Request => {}
+                AfterResponse::NextRequest => {}
                 AfterResponse::Close => return self.close(Http1ConnectionEnd::Closed).await,
-                AfterResponse::BreakOff => return Http1ConnectionEnd::Aborted,
-                AfterResponse::Switch => return self.into_upgraded(),
+                AfterResponse::Abort => return Http1ConnectionEnd::Aborted,
+                AfterResponse::Upgrade => return self.into_upgraded(),
             }
         }
     }
 
+    /// Reads the next request head; `None` when the connection has to be closed instead.
     fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Http1RequestHead>, Http1ParseError>> {
-        let mut wire = self.wire.borrow_mut();
-        match self.farewell.0.get() {
+        let mut io = self.io.borrow_mut();
+        match self.shutdown.0.get() {
             ShutdownState::Immediate => return Poll::Ready(Ok(None)),
-            ShutdownState::Graceful if wire.is_between_requests() => return Poll::Ready(Ok(None)),
+            ShutdownState::Graceful if io.is_between_requests() => return Poll::Ready(Ok(None)),
             ShutdownState::Graceful | ShutdownState::Running => {}
         }
-        wire.poll_head(cx)
+        io.poll_head(cx)
     }
 
-    fn request(&self, head: Http1RequestHead) -> Request<IncomingBody> {
-        let Http1RequestHead { parts, body, continue_state: invitation, .. } = head;
+    fn start_request(&self, head: Http1RequestHead) -> Request<Http1RequestBody> {
+        let Http1RequestHead { parts, body, continue_state, .. } = head;
         let is_empty = body.has_ended();
-        let number = self.wire.borrow_mut().start_request(body, invitation);
-        let body = if is_empty { IncomingBody::none() } else { Http1RequestBody::new(&self.wire, number).into() };
+        let number = self.io.borrow_mut().start_request(body, continue_state);
+        let body = if is_empty { Http1RequestBody::empty() } else { Http1RequestBody::new(&self.io, number) };
         Request::from_parts(parts, body)
     }
 
-    /// What the service answers; `None` if the client does not wait for it.
-    async fn call_service<F: Future>(&self, answering: F) -> Option<F::Output> {
-        let mut answering = pin!(answering);
+    /// Polls the service while watching for a client disconnect; `None` if the client disconnected first.
+    async fn call_service<F: Future>(&self, response: F) -> Option<F::Output> {
+        let mut response = pin!(response);
         poll_fn(|cx| {
-            self.wire.borrow_mut().register_connection_task(cx);
-            if let Poll::Ready(answer) = answering.as_mut().poll(cx) {
-                return Poll::Ready(Some(answer));
+            self.io.borrow_mut().register_connection_task(cx);
+            if let Poll::Ready(response) = response.as_mut().poll(cx) {
+                return Poll::Ready(Some(response));
             }
-            self.wire.borrow_mut().poll_while_waiting(cx).map(|()| None)
+            self.io.borrow_mut().poll_while_waiting(cx).map(|()| None)
         })
         .await
     }
 
-    /// Writes an answer while it comes.
+    /// Writes a response while its body arrives.
     async fn write_response<B: Body<Data = Bytes>>(
         &self,
-        answer: Response<B>,
-        asked: &ResponseContext,
-        wish: Persistence,
+        response: Response<B>,
+        context: &ResponseContext,
+        persistence: Persistence,
     ) -> AfterResponse {
-        let (head, body) = answer.into_parts();
-        let wish = if self.can_keep_alive() { wish } else { Persistence::Closing };
-        let persistence = self.stage_head(&head, &body.size_hint(), asked, wish);
+        let (head, body) = response.into_parts();
+        let persistence = if self.can_keep_alive() { persistence } else { Persistence::Closing };
+        let persistence = self.buffer_head(&head, &body.size_hint(), context, persistence);
         if persistence == Persistence::Closing && head.status != StatusCode::SWITCHING_PROTOCOLS {
-            self.wire.borrow_mut().close_after_response();
+            self.io.borrow_mut().close_after_response();
         }
         let mut body = pin!(body);
         if poll_fn(|cx| self.poll_send(body.as_mut(), cx)).await.is_err() {
-            return AfterResponse::BreakOff;
+            return AfterResponse::Abort;
         }
-        let is_read = self.wire.borrow_mut().finish_request();
+        let is_body_complete = self.io.borrow_mut().finish_request();
         match (head.status, persistence) {
-            (StatusCode::SWITCHING_PROTOCOLS, _) => AfterResponse::Switch,
-            (_, Persistence::Persistent) if is_read => AfterResponse::Request,
+            (StatusCode::SWITCHING_PROTOCOLS, _) => AfterResponse::Upgrade,
+            (_, Persistence::Persistent) if is_body_complete => AfterResponse::NextRequest,
             _ => AfterResponse::Close,
         }
     }
 
-    /// Whether another request can follow: nobody wants the connection to end, and the body of this one is still being
-    /// read, or has come.
+    /// Returns whether the connection may serve another request: no shutdown is requested, and the body of the
+    /// current request is complete or still being read.
     fn can_keep_alive(&self) -> bool {
-        let mut wire = self.wire.borrow_mut();
-        let is_held = Rc::weak_count(&self.wire) > 0;
-        let comes_to_an_end = if is_held { !wire.is_continue_pending() } else { wire.skip_body() };
-        self.farewell.0.get() == ShutdownState::Running && comes_to_an_end
+        let mut io = self.io.borrow_mut();
+        let is_body_held = Rc::weak_count(&self.io) > 0;
+        let can_finish_body = if is_body_held { !io.is_continue_pending() } else { io.skip_body() };
+        self.shutdown.0.get() == ShutdownState::Running && can_finish_body
     }
 
-    fn stage_head(
+    /// Writes the response head to the buffer; returns the resulting persistence.
+    fn buffer_head(
         &self,
         head: &http::response::Parts,
         size: &SizeHint,
-        asked: &ResponseContext,
-        wish: Persistence,
+        context: &ResponseContext,
+        persistence: Persistence,
     ) -> Persistence {
-        let wire = &mut *self.wire.borrow_mut();
-        wire.start_response();
-        let outbox = &mut wire.write_buffer;
-        let (framing, persistence) = response_head::write(outbox.text(), head, size, asked, wish);
-        outbox.begin_body(framing);
+        let io = &mut *self.io.borrow_mut();
+        io.start_response();
+        let buffer = &mut io.write_buffer;
+        let (framing, persistence) = response_head::write(buffer.text(), head, size, context, persistence);
+        buffer.begin_body(framing);
         persistence
     }
 
-    /// Ready when the answer has left. All that comes of its body together is written together.
+    /// Ready when the response has been written and flushed. Frames that arrive together are written together.
     fn poll_send<B: Body<Data = Bytes>>(
         &self,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ResponseAborted>> {
-        self.wire.borrow_mut().register_connection_task(cx);
+        self.io.borrow_mut().register_connection_task(cx);
         loop {
-            let staged = self.poll_stage(body.as_mut(), cx);
-            let is_dry = staged.is_pending();
-            let mut wire = self.wire.borrow_mut();
-            let written = wire.poll_write(cx).map_err(|_| ResponseAborted);
-            if let Poll::Ready(Err(cut)) = staged {
-                // What came before it has had its chance to leave.
-                return Poll::Ready(Err(cut));
+            let buffered = self.poll_buffer_body(body.as_mut(), cx);
+            let is_waiting = buffered.is_pending();
+            let mut io = self.io.borrow_mut();
+            let written = io.poll_write(cx).map_err(|_| ResponseAborted);
+            if let Poll::Ready(Err(error)) = buffered {
+                // The bytes before the error have been written as far as the socket accepted them.
+                return Poll::Ready(Err(error));
             }
             ready!(written)?;
-            if is_dry || wire.write_buffer.has_ended() {
-                // Also where more is to come: it could be a minute until then.
-                let flushed = wire.poll_flush(cx).map_err(|_| ResponseAborted)?;
-                if !is_dry {
+            if is_waiting || io.write_buffer.has_ended() {
+                // Also while the body continues: the next frame may take a minute.
+                let flushed = io.poll_flush(cx).map_err(|_| ResponseAborted)?;
+                if !is_waiting {
                     return flushed.map(Ok);
                 }
-                return wire.poll_disconnect(cx).map(|()| Err(ResponseAborted));
+                return io.poll_disconnect(cx).map(|()| Err(ResponseAborted));
             }
         }
     }
 
-    /// Takes what there is of a body, as long as there is room. Pending if more is to come.
-    fn poll_stage<B: Body<Data = Bytes>>(
+    /// Buffers the available frames of a body while there is room. `Pending` if the body waits for more.
+    fn poll_buffer_body<B: Body<Data = Bytes>>(
         &self,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ResponseAborted>> {
         loop {
-            if !self.wire.borrow().write_buffer.wants_more() {
+            if !self.io.borrow().write_buffer.wants_more() {
                 return Poll::Ready(Ok(()));
             }
-            // Nothing of the connection may be held here: an answer moves the body of its request on.
+            // The I/O state must not be borrowed here: polling the response polls the request body, which borrows
+            // it.
             let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(|_| ResponseAborted)?;
             let is_last = frame.is_none() || body.is_end_stream();
-            let outbox = &mut self.wire.borrow_mut().write_buffer;
+            let buffer = &mut self.io.borrow_mut().write_buffer;
             if let Some(frame) = frame {
-                outbox.push_frame(frame).map_err(|_| ResponseAborted)?;
+                buffer.push_frame(frame).map_err(|_| ResponseAborted)?;
             }
             if is_last {
-                outbox.finish(&HeaderMap::new()).map_err(|_| ResponseAborted)?;
+                buffer.finish(&HeaderMap::new()).map_err(|_| ResponseAborted)?;
             }
         }
     }
 
-    async fn reject(self, unreadable: Http1ParseError) -> Http1ConnectionEnd {
-        tracing::debug!("a request cannot be read: {unreadable}");
-        let status = status_of(unreadable);
-        let asked = ResponseContext {
-            purpose: ResponseContent::Response,
+    /// Responds to a request that failed to parse and closes the connection.
+    async fn reject(self, error: Http1ParseError) -> Http1ConnectionEnd {
+        tracing::debug!(error = %error, "request head rejected");
+        let status = status_of(error);
+        let context = ResponseContext {
+            content: ResponseContent::HeadAndBody,
             version: Version::HTTP_11,
             trailers: ClientTrailers::No,
         };
-        let mut answer = Response::new(http_body_util::Empty::<Bytes>::new());
-        *answer.status_mut() = status;
-        match self.write_response(answer, &asked, Persistence::Closing).await {
-            AfterResponse::BreakOff => Http1ConnectionEnd::ParseError(status),
+        let mut response = Response::new(http_body_util::Empty::<Bytes>::new());
+        *response.status_mut() = status;
+        match self.write_response(response, &context, Persistence::Closing).await {
+            AfterResponse::Abort => Http1ConnectionEnd::ParseError(status),
             _ => self.close(Http1ConnectionEnd::ParseError(status)).await,
         }
     }
 
-    /// Says goodbye. Whether the client hears it makes no difference any more.
-    async fn close(self, conclusion: Http1ConnectionEnd) -> Http1ConnectionEnd {
-        let _ = poll_fn(|cx| self.wire.borrow_mut().poll_shutdown(cx)).await;
-        conclusion
+    /// Shuts the stream down: `close_notify`, FIN and lingering close. Errors are ignored, because nothing follows.
+    async fn close(self, end: Http1ConnectionEnd) -> Http1ConnectionEnd {
+        let _ = poll_fn(|cx| self.io.borrow_mut().poll_shutdown(cx)).await;
+        end
     }
 
+    /// Returns the stream and unread bytes.
     fn into_upgraded(self) -> Http1ConnectionEnd {
-        match Rc::try_unwrap(self.wire) {
-            Ok(wire) => {
-                let (stream, unread) = wire.into_inner().into_parts();
+        match Rc::try_unwrap(self.io) {
+            Ok(io) => {
+                let (stream, unread) = io.into_inner().into_parts();
                 Http1ConnectionEnd::Upgraded(stream, unread)
             }
-            // Only for a moment does anybody else own it.
+            // Unreachable in practice: a request body upgrades its weak reference only while it is polled.
             Err(_) => Http1ConnectionEnd::Aborted,
         }
     }
 }
 
-/// An answer cannot be sent to its end, and the client must see that.
+/// The response body failed; the connection must be closed, so that the client detects it.
 struct ResponseAborted;
 
-fn asked(head: &Http1RequestHead) -> ResponseContext {
-    let takes_trailers = || {
-        let mut wishes = head.parts.headers.get_all(header::TE).iter();
-        wishes.any(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
+/// Returns the request properties that affect the response.
+fn response_context(head: &Http1RequestHead) -> ResponseContext {
+    let accepts_trailers = || {
+        let mut values = head.parts.headers.get_all(header::TE).iter();
+        values.any(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
     };
     ResponseContext {
-        purpose: if head.parts.method == Method::HEAD { ResponseContent::Head } else { ResponseContent::Response },
+        content: if head.parts.method == Method::HEAD {
+            ResponseContent::Head
+        } else {
+            ResponseContent::HeadAndBody
+        },
         version: head.parts.version,
-        trailers: if takes_trailers() { ClientTrailers::Yes } else { ClientTrailers::No },
+        trailers: if accepts_trailers() { ClientTrailers::Yes } else { ClientTrailers::No },
     }
 }

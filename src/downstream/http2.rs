@@ -1,4 +1,4 @@
-//! HTTP/2 server connection: hyper settings and service adapter.
+//! HTTP/2 server connection: hyper with its settings, and the service adapter.
 
 pub(super) mod write_batch;
 
@@ -22,12 +22,12 @@ use crate::http1::fields::MAX_HEAD;
 use crate::net::local_executor::LocalExecutor;
 use write_batch::{BatchedConnection, write_batch};
 
-/// Lets hyper call a tower service, for HTTP/2. Services here are always ready; the clone is a counter. hyper moves
-/// the future of a stream half a dozen times before it rests in its task: moving a box costs less.
+/// Adapts a tower service to hyper's HTTP/2 server. The services here are always ready, and a clone only increments
+/// a reference counter.
 #[derive(Clone)]
 struct Http2Service<S>(S);
 
-/// Serves HTTP/2 until the connection ends.
+/// Serves HTTP/2 until the connection closes.
 pub(super) async fn serve<S, B>(
     stream: DownstreamStream,
     service: S,
@@ -40,21 +40,21 @@ pub(super) async fn serve<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     connection.activity().set_http2();
-    let (stream, outbox) = write_batch(stream);
+    let (stream, flusher) = write_batch(stream);
     let http = http2::Builder::new(LocalExecutor)
         .max_concurrent_streams(128)
         .initial_stream_window_size(2 * MIB)
         .initial_connection_window_size(4 * MIB)
         .max_send_buf_size(MAX_SEND_BUFFER)
         .max_header_list_size(MAX_HEAD as u32)
-        // Bounds the work for streams that the client makes fail (CVE-2025-8671).
+        // Limits the work for streams that the client causes the server to reset (CVE-2025-8671).
         .max_local_error_reset_streams(256)
         .serve_connection(TokioIo::new(stream), Http2Service(service));
     let shut_down = |http: Pin<&mut BatchedConnection<_, _>>, _: CloseReason| {
         http2::Connection::graceful_shutdown(http.connection())
     };
-    if let Some(Err(error)) = drive_until_closed(&mut outbox.gathering(http), shut_down, connection, signal).await {
-        tracing::debug!("connection from {} ended: {error}", connection.peer.address);
+    if let Some(Err(error)) = drive_until_closed(&mut flusher.drive(http), shut_down, connection, signal).await {
+        tracing::debug!(client = %connection.peer.address, error = %error, "HTTP/2 connection failed");
     }
 }
 
@@ -68,11 +68,12 @@ where
     type Future = Pin<Box<S::Future>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        // hyper moves the future six times before it is spawned; a boxed future is cheaper to move.
         Box::pin(self.0.clone().call(request.map(IncomingBody::from)))
     }
 }
 
-/// What hyper may hold of an answer on HTTP/2 for a slow client.
+/// Bytes of a response that hyper buffers for each stream while the client does not read.
 const MAX_SEND_BUFFER: usize = 128 * 1024;
 
 const MIB: u32 = 1024 * 1024;

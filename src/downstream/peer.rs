@@ -1,4 +1,4 @@
-//! Who is at the other end of a client's connection, and for whom it says to speak.
+//! Socket peer and the client named by the PROXY protocol.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,46 +8,50 @@ use tokio::net::TcpStream;
 use crate::model::ProxyProtocolMode;
 use crate::net::proxy_protocol;
 
-/// The other end of a connection.
+/// Socket peer address and the client address from the PROXY protocol.
 pub struct Peer {
-    /// Who connected: the client itself, or something in front of the proxy.
+    /// Socket peer: the client, or a load balancer in front of the proxy.
     pub address: SocketAddr,
-    /// The client that a PROXY header names.
+    /// The client that a PROXY header names; `None` without a header, or if the header names no client.
     pub proxied: Option<SocketAddr>,
-    /// The client's address for applications as far as the connection tells it, formatted once for all requests.
-    header: HeaderValue,
+    /// `X-Forwarded-For` value of this connection, formatted once for all requests.
+    forwarded_for: HeaderValue,
 }
 
 impl Peer {
-    /// Takes from the connection what its listener wants before everything else. `None` if that does not come,
-    /// and then the connection is of no use.
-    pub async fn identify(tcp: &mut TcpStream, address: SocketAddr, preamble: ProxyProtocolMode) -> Option<Peer> {
-        let proxied = match preamble {
+    /// Reads the PROXY protocol header if the listener requires one. `None` if a required header is missing,
+    /// malformed or late; the connection is then closed.
+    pub async fn identify(
+        tcp: &mut TcpStream,
+        address: SocketAddr,
+        proxy_protocol: ProxyProtocolMode,
+    ) -> Option<Peer> {
+        let proxied = match proxy_protocol {
             ProxyProtocolMode::None => None,
-            // In a box, so that connections without a header need no room for its reading.
+            // Boxed, so that the futures of connections without a header stay small.
             ProxyProtocolMode::ProxyProtocol => match Box::pin(proxy_protocol::read(tcp)).await {
                 Ok(client) => client,
-                Err(failure) => {
-                    tracing::debug!("connection from {address} was closed: {failure}");
+                Err(error) => {
+                    tracing::debug!(client = %address, error = %error, "connection closed: no valid PROXY header");
                     return None;
                 }
             },
         };
-        let header = address_header(proxied.unwrap_or(address).ip());
-        Some(Peer { address, proxied, header })
+        let forwarded_for = address_header(proxied.unwrap_or(address).ip());
+        Some(Peer { address, proxied, forwarded_for })
     }
 
-    /// What applications are told if the client of a request is `client`. A PROXY header is passed on whoever
-    /// wrote it, as the package's nginx does with `$proxy_protocol_addr`.
+    /// Returns the `X-Forwarded-For` value for a client. The address of a PROXY header takes precedence over
+    /// `client`, even from an untrusted peer, as the package's nginx does with `$proxy_protocol_addr`.
     pub fn forwarded_for(&self, client: SocketAddr) -> HeaderValue {
         if self.proxied.is_some() || client == self.address {
-            return self.header.clone();
+            return self.forwarded_for.clone();
         }
         address_header(client.ip())
     }
 }
 
 fn address_header(address: IpAddr) -> HeaderValue {
-    // An address consists of digits, letters, dots and colons, so it is always a valid value.
+    // An address consists of digits, letters, dots and colons, so it is always a valid header value.
     HeaderValue::try_from(address.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }

@@ -1,9 +1,9 @@
-//! The body of a client's request, and what becomes of the part that nobody reads.
+//! Request body received from a client.
 //!
-//! An answer may come before its request has ended: the body is too large, or the application is not there.
-//! HTTP/1 closes the connection then, gently. In HTTP/2 the stream is reset, with a code that says that all is
-//! well (RFC 9113 section 8.1), and widespread clients, curl 7 among them, throw the answer away nevertheless.
-//! So the rest is read for a moment, and forgotten; most clients have sent it already, or stop.
+//! A response may be complete before its request is: the body is too large, or the upstream is unreachable. HTTP/1
+//! then closes the connection with a lingering close. HTTP/2 would reset the stream with `NO_ERROR` (RFC 9113
+//! section 8.1), but widespread clients, curl 7 among them, discard the response on any reset. The rest of an
+//! HTTP/2 body is therefore read and discarded for up to 2 s; by then most clients have sent it, or have stopped.
 
 use std::error::Error;
 use std::fmt;
@@ -18,17 +18,21 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use super::http1::io::{Http1BodyError, Http1RequestBody};
 use crate::drain::TaskTracker;
 
-/// A body as it comes from the client.
+/// Request body from an HTTP/1 connection or an HTTP/2 stream.
 pub struct IncomingBody(IncomingBodySource);
 
-/// Why it ends before its end.
+/// Why a request body ended early.
 #[derive(Debug)]
 pub enum IncomingBodyError {
+    /// HTTP/1.
     Connection(Http1BodyError),
+    /// HTTP/2.
     Stream(hyper::Error),
 }
 
+/// The protocol-specific body.
 enum IncomingBodySource {
+    /// The request has no body.
     None,
     /// HTTP/1.
     Connection(Http1RequestBody),
@@ -36,19 +40,18 @@ enum IncomingBodySource {
     Stream(Incoming),
 }
 
-impl IncomingBody {
-    pub(super) fn none() -> IncomingBody {
-        IncomingBody(IncomingBodySource::None)
-    }
-}
-
+/// The body of an HTTP/1 request.
 impl From<Http1RequestBody> for IncomingBody {
     fn from(body: Http1RequestBody) -> IncomingBody {
-        IncomingBody(IncomingBodySource::Connection(body))
+        IncomingBody(if body.is_end_stream() {
+            IncomingBodySource::None
+        } else {
+            IncomingBodySource::Connection(body)
+        })
     }
 }
 
-/// The body of a stream.
+/// The body of an HTTP/2 stream.
 impl From<Incoming> for IncomingBody {
     fn from(incoming: Incoming) -> IncomingBody {
         IncomingBody(if incoming.is_end_stream() {
@@ -101,7 +104,7 @@ impl Drop for IncomingBody {
             return;
         }
         if let IncomingBodySource::Stream(incoming) = std::mem::replace(&mut self.0, IncomingBodySource::None) {
-            // A part of the connection: when that ends, so does the body.
+            // Detached, so not counted by a drain: the body ends with its connection.
             TaskTracker::spawn_detached(drain(incoming));
         }
     }
@@ -116,7 +119,7 @@ impl fmt::Display for IncomingBodyError {
     }
 }
 
-/// Its cause is hyper's: a client's reset reaches an application with its reason.
+/// The source is hyper's error, so that the error code of a client's reset can be passed on to an HTTP/2 upstream.
 impl Error for IncomingBodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
@@ -126,12 +129,12 @@ impl Error for IncomingBodyError {
     }
 }
 
-/// Reads to the end, or until the client had its time.
+/// Reads and discards the rest of a body, for at most [`DRAIN_TIMEOUT`].
 async fn drain(mut incoming: Incoming) {
-    let to_the_end = async { while let Some(Ok(_)) = incoming.frame().await {} };
-    // Whether it came to an end makes no difference any more.
-    let _ = tokio::time::timeout(DRAIN_TIMEOUT, to_the_end).await;
+    let read_to_end = async { while let Some(Ok(_)) = incoming.frame().await {} };
+    // The response is complete, so nothing depends on whether the body is.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, read_to_end).await;
 }
 
-/// As long as a connection of HTTP/1 is drained.
+/// As long as the lingering close of an HTTP/1 connection.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);

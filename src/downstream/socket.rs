@@ -1,11 +1,12 @@
-//! The client's TCP socket, as everything above it sees it.
+//! Client TCP socket: activity, read-ahead, coalesced writes, lingering close.
 //!
-//! It does four things that the plain socket does not. It notes when bytes arrive and when writing is
-//! stuck, so that one timer per connection can enforce all of a client's deadlines. Below TLS it reads
-//! as much as there is with one system call, where rustls would ask for 4 KiB at a time. It holds back what can
-//! leave with something else (`net/sending.rs`). And it closes gently: what the client still sends is read and
-//! dropped for a moment, because closing a socket with unread data resets the connection and takes the answer
-//! just sent with it.
+//! Four additions to a plain socket:
+//! - It records when bytes arrive and when a write blocks, so that one timer for each connection can enforce all
+//!   client timeouts ([`ConnectionActivity`]).
+//! - Below TLS one system call reads as much as has arrived, where rustls would read 4 KiB at a time.
+//! - It holds bytes that can share a packet with later ones ([`WriteCoalescer`]).
+//! - It closes with a lingering close: input is read and discarded for up to 2 s. Closing a socket with unread data
+//!   would reset the connection, and the reset can overtake the response.
 
 use std::error::Error;
 use std::fmt;
@@ -24,84 +25,88 @@ use super::timeouts::ConnectionActivity;
 use super::write_coalescer::{MoreToFollow, WriteCoalescer};
 use crate::net::buffer_pool;
 
-/// A client's socket.
+/// Client TCP socket with activity tracking and lingering close.
 pub struct DownstreamSocket {
     tcp: TcpStream,
     activity: Rc<ConnectionActivity>,
-    reading: ReadMode,
-    sending: WriteCoalescer,
-    closing: CloseMode,
+    read_mode: ReadMode,
+    coalescer: WriteCoalescer,
+    close_mode: CloseMode,
 }
 
+/// Direct reads, or read-ahead below TLS.
 enum ReadMode {
-    /// The reader above brings a buffer of a good size.
+    /// The caller reads with a large buffer of its own.
     Direct,
-    /// Bytes that one system call brought beyond what the reader had room for.
-    Ahead { bytes: Vec<u8>, taken: usize, opening: TlsDetection },
+    /// Keeps the bytes of one system call that did not fit into the caller's buffer; `taken` of them have been
+    /// read.
+    ReadAhead { bytes: Vec<u8>, taken: usize, detection: TlsDetection },
 }
 
-/// Whether the client has been seen to speak TLS.
+/// Whether the first bytes were seen to be TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TlsDetection {
-    Unseen,
+    Pending,
     Tls,
 }
 
+/// Lingering close, or half-close for a tunnel.
 enum CloseMode {
-    /// Send FIN, then drain for a while.
-    Gently(Option<Pin<Box<Sleep>>>),
-    /// Send FIN and go on reading: one half of a tunnel ends.
-    HalfOnly,
+    /// Sends FIN, then reads and discards input until the timer expires. The timer starts with the FIN.
+    Lingering(Option<Pin<Box<Sleep>>>),
+    /// Sends FIN only: the other direction of a tunnel stays open.
+    HalfClose,
 }
 
-/// The reading error for a client that begins with HTTP where TLS is spoken.
+/// I/O error for a client that sends plain HTTP to a TLS port.
 #[derive(Debug)]
 pub(super) struct PlainHttpOnTls;
 
 impl fmt::Display for PlainHttpOnTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client spoke plain HTTP to a TLS port")
+        f.write_str("plain HTTP sent to a TLS port")
     }
 }
 
 impl Error for PlainHttpOnTls {}
 
 impl DownstreamSocket {
-    /// A socket that HTTP reads from directly.
+    /// Creates a socket that HTTP reads from directly.
     pub fn plain(tcp: TcpStream, activity: Rc<ConnectionActivity>) -> DownstreamSocket {
-        let (reading, sending) = (ReadMode::Direct, WriteCoalescer::Immediate);
-        DownstreamSocket { tcp, activity, reading, sending, closing: CloseMode::Gently(None) }
+        let (read_mode, coalescer) = (ReadMode::Direct, WriteCoalescer::Immediate);
+        DownstreamSocket { tcp, activity, read_mode, coalescer, close_mode: CloseMode::Lingering(None) }
     }
 
-    /// A socket that TLS reads from, in small pieces. What its handshake writes leaves when the client's next
-    /// bytes are waited for.
+    /// Creates a socket with read-ahead and held handshake writes. They are sent when the handshake waits for the
+    /// client.
     pub fn for_tls(tcp: TcpStream, activity: Rc<ConnectionActivity>) -> DownstreamSocket {
-        let reading = ReadMode::Ahead { bytes: Vec::new(), taken: 0, opening: TlsDetection::Unseen };
-        let sending = WriteCoalescer::Holding(Vec::new());
-        DownstreamSocket { tcp, activity, reading, sending, closing: CloseMode::Gently(None) }
+        let read_mode = ReadMode::ReadAhead { bytes: Vec::new(), taken: 0, detection: TlsDetection::Pending };
+        let coalescer = WriteCoalescer::Holding(Vec::new());
+        DownstreamSocket { tcp, activity, read_mode, coalescer, close_mode: CloseMode::Lingering(None) }
     }
 
-    /// The handshake is complete. What it has written last may leave with the first answer.
+    /// Releases held writes with the first response: the handshake is complete.
     pub(super) fn handshake_done(&mut self) {
-        self.sending.release();
+        self.coalescer.release();
     }
 
-    /// What is written from now on is the last, and leaves together with the end.
+    /// Holds further writes until the connection closes, so that they share a packet with the FIN.
     pub(super) fn hold_until_close(&mut self) {
-        self.sending.hold();
+        self.coalescer.hold();
     }
 
-    /// Sends what a handshake said before it failed, if the client takes it at once or soon.
+    /// Sends the alert of a failed handshake. Write errors are ignored.
     pub(super) async fn flush_alert(mut self) {
-        let _ = poll_fn(|cx| self.sending.poll_flush(&self.tcp, cx, MoreToFollow::Nothing)).await;
+        let _ = poll_fn(|cx| self.coalescer.poll_flush(&self.tcp, cx, MoreToFollow::Nothing)).await;
     }
 
-    /// From now on, shutting down ends one direction only.
-    pub fn into_tunnel_mode(&mut self) {
-        self.closing = CloseMode::HalfOnly;
+    /// Makes shutdown close one direction only.
+    pub fn set_tunnel_mode(&mut self) {
+        self.close_mode = CloseMode::HalfClose;
     }
 
-    /// Ready when reading has a chance: bytes have come, or the end of them. Nothing may have been read ahead.
+    /// Ready when the socket is readable: bytes, the end of the stream, or an error. Bytes that were read ahead are
+    /// not considered, so there must be none.
     pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let readable = self.tcp.poll_read_ready(cx);
         if readable.is_pending() {
@@ -110,48 +115,50 @@ impl DownstreamSocket {
         readable
     }
 
+    /// Reads by the read mode.
     fn poll_arrived(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut self.reading {
+        match &mut self.read_mode {
             ReadMode::Direct => Pin::new(&mut self.tcp).poll_read(cx, buf),
-            ReadMode::Ahead { bytes, taken, .. } if !bytes.is_empty() => {
+            ReadMode::ReadAhead { bytes, taken, .. } if !bytes.is_empty() => {
                 take_ahead(bytes, taken, buf);
                 Poll::Ready(Ok(()))
             }
-            ReadMode::Ahead { bytes, opening, .. } => {
+            ReadMode::ReadAhead { bytes, detection, .. } => {
                 let before = buf.filled().len();
                 ready!(read_ahead(&mut self.tcp, cx, buf, bytes))?;
-                if *opening == TlsDetection::Unseen {
+                if *detection == TlsDetection::Pending {
                     detect_plain_http(&buf.filled()[before..])?;
-                    *opening = TlsDetection::Tls;
+                    *detection = TlsDetection::Tls;
                 }
                 Poll::Ready(Ok(()))
             }
         }
     }
 
-    /// The connection has nothing to do until the client sends more. It may be waiting for what is held; but while
-    /// an exchange is open, an answer is to come, and takes that along.
+    /// Flushes held writes when no response is in progress. The client may need them before it sends more. A
+    /// response in progress will take them along.
     pub(super) fn flush_if_idle(&mut self, cx: &mut Context<'_>) {
         if !self.activity.has_active_request() {
-            // An error shows again at the next read.
-            let _ = self.sending.poll_flush(&self.tcp, cx, MoreToFollow::Nothing);
+            // The next read reports an error again.
+            let _ = self.coalescer.poll_flush(&self.tcp, cx, MoreToFollow::Nothing);
         }
     }
 
-    /// Whether bytes are kept here that one system call brought beyond what the reader had room for.
+    /// Returns whether bytes were read ahead and not yet taken by the caller.
     pub(super) fn has_read_ahead(&self) -> bool {
-        matches!(&self.reading, ReadMode::Ahead { bytes, .. } if !bytes.is_empty())
+        matches!(&self.read_mode, ReadMode::ReadAhead { bytes, .. } if !bytes.is_empty())
     }
 
-    /// See [`ClientStream::note_beginning`](super::stream::DownstreamStream).
+    /// Starts the header timeout for a pipelined message: its bytes were read together with an earlier message.
     pub(super) fn message_started(&self) {
         self.activity.bytes_arrived();
     }
 
+    /// Reads and discards input until the client closes, or until the linger timeout.
     fn poll_lingering_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let CloseMode::Gently(patience) = &mut self.closing else { return Poll::Ready(Ok(())) };
-        let patience = patience.get_or_insert_with(|| Box::pin(sleep(LINGER_TIMEOUT)));
-        if patience.as_mut().poll(cx).is_ready() {
+        let CloseMode::Lingering(timeout) = &mut self.close_mode else { return Poll::Ready(Ok(())) };
+        let timeout = timeout.get_or_insert_with(|| Box::pin(sleep(LINGER_TIMEOUT)));
+        if timeout.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
         let mut buffer = buffer_pool::acquire();
@@ -170,7 +177,7 @@ impl AsyncRead for DownstreamSocket {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = this.poll_arrived(cx, buf);
-        if read.is_pending() && matches!(this.sending, WriteCoalescer::Holding(_)) {
+        if read.is_pending() && matches!(this.coalescer, WriteCoalescer::Holding(_)) {
             this.flush_if_idle(cx);
         }
         ready!(read)?;
@@ -184,7 +191,7 @@ impl AsyncRead for DownstreamSocket {
 impl AsyncWrite for DownstreamSocket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = this.sending.poll_write(&mut this.tcp, cx, buf);
+        let written = this.coalescer.poll_write(&mut this.tcp, cx, buf);
         this.activity.write_attempted(written.is_pending());
         written
     }
@@ -194,11 +201,11 @@ impl AsyncWrite for DownstreamSocket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // Most messages are in one piece, for which `send` is the cheaper system call.
+        // Most messages are one slice, for which `send` is the cheaper system call.
         if let [whole] = bufs {
             return self.poll_write(cx, whole);
         }
-        let WriteCoalescer::Immediate = self.sending else {
+        let WriteCoalescer::Immediate = self.coalescer else {
             return self.poll_write(cx, bufs.iter().find(|buf| !buf.is_empty()).map_or(&[], |buf| buf));
         };
         let this = self.get_mut();
@@ -217,8 +224,8 @@ impl AsyncWrite for DownstreamSocket {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !matches!(this.closing, CloseMode::Gently(Some(_))) {
-            let sent = this.sending.poll_flush(&this.tcp, cx, MoreToFollow::End);
+        if !matches!(this.close_mode, CloseMode::Lingering(Some(_))) {
+            let sent = this.coalescer.poll_flush(&this.tcp, cx, MoreToFollow::Fin);
             this.activity.write_attempted(sent.is_pending());
             ready!(sent)?;
             ready!(Pin::new(&mut this.tcp).poll_shutdown(cx))?;
@@ -227,15 +234,15 @@ impl AsyncWrite for DownstreamSocket {
     }
 }
 
-/// One system call; what does not fit into `buf` is kept in `ahead`.
+/// Reads with one system call; keeps in `ahead` what does not fit into `buf`.
 fn read_ahead(
     tcp: &mut TcpStream,
     cx: &mut Context<'_>,
     buf: &mut ReadBuf<'_>,
     ahead: &mut Vec<u8>,
 ) -> Poll<io::Result<()>> {
-    let mut lent = buffer_pool::acquire();
-    let mut arrived = ReadBuf::new(&mut lent);
+    let mut pooled = buffer_pool::acquire();
+    let mut arrived = ReadBuf::new(&mut pooled);
     ready!(Pin::new(tcp).poll_read(cx, &mut arrived))?;
     let arrived = arrived.filled();
     let (now, later) = arrived.split_at(arrived.len().min(buf.remaining()));
@@ -244,8 +251,8 @@ fn read_ahead(
     Poll::Ready(Ok(()))
 }
 
-/// Every TLS connection begins with a handshake record (type 22), every HTTP request with a letter. To be
-/// seen here, before rustls answers with an alert that no HTTP client could read.
+/// Rejects plain HTTP on a TLS port. Every TLS connection starts with a handshake record (type 22), every HTTP
+/// request with a letter. This must be detected before rustls sends an alert, which no HTTP client can read.
 fn detect_plain_http(first_bytes: &[u8]) -> io::Result<()> {
     match first_bytes.first() {
         Some(byte) if byte.is_ascii_alphabetic() => Err(io::Error::new(io::ErrorKind::InvalidData, PlainHttpOnTls)),
@@ -253,7 +260,7 @@ fn detect_plain_http(first_bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Hands out what was read ahead, and its memory back when that is done.
+/// Copies bytes that were read ahead into `buf`; releases their memory when all of them are taken.
 fn take_ahead(ahead: &mut Vec<u8>, taken: &mut usize, buf: &mut ReadBuf<'_>) {
     let rest = &ahead[*taken..];
     let count = rest.len().min(buf.remaining());
@@ -264,8 +271,8 @@ fn take_ahead(ahead: &mut Vec<u8>, taken: &mut usize, buf: &mut ReadBuf<'_>) {
     }
 }
 
-/// How long a closed connection may still send into the void. nginx's `lingering_timeout` is 5 s; a
-/// client that reads its answer at all does so well within this.
+/// Time for which input is read and discarded after the FIN. nginx's `lingering_timeout` is 5 s; a client that
+/// reads its response does so well within 2 s.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
@@ -275,8 +282,8 @@ mod tests {
 
     use super::*;
 
-    /// A socket that has been greeted with tickets, and the client's end.
-    async fn greeted() -> (DownstreamSocket, TcpStream) {
+    /// A socket whose handshake has just written its tickets, and the client's socket.
+    async fn after_handshake() -> (DownstreamSocket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (tcp, _) = listener.accept().await.unwrap();
@@ -286,7 +293,7 @@ mod tests {
         (socket, client)
     }
 
-    async fn wait_for_the_client(socket: &mut DownstreamSocket) {
+    async fn wait_for_client(socket: &mut DownstreamSocket) {
         poll_fn(|cx| {
             socket.flush_if_idle(cx);
             Poll::Ready(())
@@ -295,39 +302,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_handshake_said_last_leaves_when_a_request_is_waited_for() {
-        let (mut socket, mut client) = greeted().await;
-        wait_for_the_client(&mut socket).await;
+    async fn held_tickets_are_sent_when_no_response_is_in_progress() {
+        let (mut socket, mut client) = after_handshake().await;
+        wait_for_client(&mut socket).await;
         let mut arrived = [0; 8];
         client.read_exact(&mut arrived).await.unwrap();
         assert_eq!(&arrived, b"tickets ");
     }
 
     #[tokio::test]
-    async fn what_a_handshake_said_last_leaves_with_an_answer_that_is_to_come() {
-        let (mut socket, mut client) = greeted().await;
+    async fn held_tickets_share_a_packet_with_a_response_in_progress() {
+        let (mut socket, mut client) = after_handshake().await;
         socket.activity.request_started();
-        wait_for_the_client(&mut socket).await;
-        socket.write_all(b"answer").await.unwrap();
-        let mut arrived = [0; 20];
+        wait_for_client(&mut socket).await;
+        socket.write_all(b"response").await.unwrap();
+        let mut arrived = [0; 32];
         // One packet, so one read.
         let length = client.read(&mut arrived).await.unwrap();
-        assert_eq!(&arrived[..length], b"tickets answer");
+        assert_eq!(&arrived[..length], b"tickets response");
     }
 
     #[tokio::test]
-    async fn what_was_held_is_not_lost_when_the_connection_ends() {
-        let (mut socket, mut client) = greeted().await;
+    async fn held_bytes_are_sent_before_the_connection_closes() {
+        let (mut socket, mut client) = after_handshake().await;
         socket.hold_until_close();
-        socket.write_all(b"goodbye").await.unwrap();
+        socket.write_all(b"last bytes").await.unwrap();
         let mut arrived = Vec::new();
-        let (ended, read) = tokio::join!(socket.shutdown(), async {
+        let (closed, read) = tokio::join!(socket.shutdown(), async {
             let read = client.read_to_end(&mut arrived).await;
             drop(client);
             read
         });
-        ended.unwrap();
+        closed.unwrap();
         read.unwrap();
-        assert_eq!(arrived, b"tickets goodbye");
+        assert_eq!(arrived, b"tickets last bytes");
     }
 }

@@ -1,4 +1,4 @@
-//! A client's byte stream after the handshake: plain, or TLS.
+//! Client byte stream, plain or TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -9,63 +9,64 @@ use tokio_rustls::server::TlsStream;
 
 use super::socket::DownstreamSocket;
 
-/// What HTTP and tunnels read from and write to.
+/// Client byte stream, plain or TLS; HTTP and tunnels read from it and write to it.
 pub enum DownstreamStream {
     Plain(DownstreamSocket),
     Tls(TlsServerStream),
 }
 
-/// Our end of a TLS connection.
+/// Server side of a TLS connection that avoids empty reads.
 pub struct TlsServerStream {
     stream: Box<TlsStream<DownstreamSocket>>,
-    /// The last attempt to read found nothing, or all that there was; so only the socket can bring more.
-    is_empty: bool,
+    /// The last read returned `Pending`, or everything that rustls had decrypted. More can come only from the
+    /// socket.
+    is_drained: bool,
 }
 
 impl From<Box<TlsStream<DownstreamSocket>>> for DownstreamStream {
     fn from(stream: Box<TlsStream<DownstreamSocket>>) -> DownstreamStream {
-        DownstreamStream::Tls(TlsServerStream { stream, is_empty: false })
+        DownstreamStream::Tls(TlsServerStream { stream, is_drained: false })
     }
 }
 
 impl DownstreamStream {
-    /// Ready when reading has a chance: bytes have come, or the end of them. Cheap while nothing has.
+    /// Ready when a read can return bytes, the end of the stream, or an error. Cheap while nothing has arrived.
     pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             DownstreamStream::Plain(socket) => socket.poll_readable(cx),
-            DownstreamStream::Tls(end) => end.poll_readable(cx),
+            DownstreamStream::Tls(tls) => tls.poll_readable(cx),
         }
     }
 
-    /// What is written from now on is the last, and leaves together with the end.
+    /// Holds further writes until the connection closes, so that they share a packet with the FIN.
     pub(super) fn hold_until_close(&mut self) {
         match self {
             DownstreamStream::Plain(socket) => socket.hold_until_close(),
-            DownstreamStream::Tls(end) => end.stream.get_mut().0.hold_until_close(),
+            DownstreamStream::Tls(tls) => tls.stream.get_mut().0.hold_until_close(),
         }
     }
 
-    /// Whether TLS has something to say that nobody has written: an alert, new keys, or what did not fit.
+    /// Returns whether rustls has unsent records: an alert, a key update, or data that the socket did not accept.
     pub(super) fn wants_write(&self) -> bool {
         match self {
             DownstreamStream::Plain(_) => false,
-            DownstreamStream::Tls(end) => end.stream.get_ref().1.wants_write(),
+            DownstreamStream::Tls(tls) => tls.stream.get_ref().1.wants_write(),
         }
     }
 
-    /// Bytes that were read with an earlier message turn out to begin another one.
-    pub(super) fn note_beginning(&self) {
+    /// Starts the header timeout for a pipelined message: its bytes were read together with an earlier message.
+    pub(super) fn message_started(&self) {
         match self {
             DownstreamStream::Plain(socket) => socket.message_started(),
-            DownstreamStream::Tls(end) => end.stream.get_ref().0.message_started(),
+            DownstreamStream::Tls(tls) => tls.stream.get_ref().0.message_started(),
         }
     }
 
-    /// From now on, shutting down ends one direction only.
-    pub fn into_tunnel_mode(&mut self) {
+    /// Makes shutdown close one direction only.
+    pub fn set_tunnel_mode(&mut self) {
         match self {
-            DownstreamStream::Plain(socket) => socket.into_tunnel_mode(),
-            DownstreamStream::Tls(end) => end.stream.get_mut().0.into_tunnel_mode(),
+            DownstreamStream::Plain(socket) => socket.set_tunnel_mode(),
+            DownstreamStream::Tls(tls) => tls.stream.get_mut().0.set_tunnel_mode(),
         }
     }
 }
@@ -77,8 +78,8 @@ macro_rules! delegate {
                 let $stream = Pin::new(socket);
                 $call
             }
-            DownstreamStream::Tls(end) => {
-                let $stream = Pin::new(&mut *end.stream);
+            DownstreamStream::Tls(tls) => {
+                let $stream = Pin::new(&mut *tls.stream);
                 $call
             }
         }
@@ -86,10 +87,10 @@ macro_rules! delegate {
 }
 
 impl TlsServerStream {
-    /// HTTP asks several times per exchange whether the client has gone. While nothing has come, the socket can
-    /// tell without a way through rustls.
+    /// HTTP polls several times in each exchange for a client disconnect. While nothing has arrived, the readiness
+    /// of the socket decides, without a call into rustls.
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_empty {
+        if !self.is_drained {
             return Poll::Ready(Ok(()));
         }
         self.stream.get_mut().0.poll_readable(cx)
@@ -100,9 +101,9 @@ impl TlsServerStream {
         let before = buf.filled().len();
         let read = Pin::new(&mut *self.stream).poll_read(cx, buf);
         let (socket, session) = self.stream.get_mut();
-        // rustls wants more when it has given everything, and the client has not said that this was the end.
-        let is_all = buf.filled().len() > before && session.wants_read() && !socket.has_read_ahead();
-        self.is_empty = read.is_pending() || is_all;
+        // rustls wants to read when it has returned everything and the client has not sent close_notify.
+        let is_complete = buf.filled().len() > before && session.wants_read() && !socket.has_read_ahead();
+        self.is_drained = read.is_pending() || is_complete;
         if read.is_pending() {
             socket.flush_if_idle(cx);
         }
@@ -114,7 +115,7 @@ impl AsyncRead for DownstreamStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             DownstreamStream::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            DownstreamStream::Tls(end) => end.poll_read(cx, buf),
+            DownstreamStream::Tls(tls) => tls.poll_read(cx, buf),
         }
     }
 }
@@ -162,7 +163,7 @@ pub(super) mod tests {
     use super::*;
     use crate::downstream::timeouts::ConnectionActivity;
 
-    /// A connection after its handshake, and the client's end of it.
+    /// A stream after its handshake, and the client's side of it.
     pub(crate) async fn connected() -> (DownstreamStream, client::TlsStream<TcpStream>) {
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(vec!["gitlab.test".to_owned()]).unwrap();
@@ -175,8 +176,8 @@ pub(super) mod tests {
         let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let dialling = TcpStream::connect(listener.local_addr().unwrap());
-        let (theirs, accepted) = tokio::join!(dialling, listener.accept());
+        let connecting = TcpStream::connect(listener.local_addr().unwrap());
+        let (theirs, accepted) = tokio::join!(connecting, listener.accept());
         let ours = DownstreamSocket::for_tls(accepted.unwrap().0, Rc::new(ConnectionActivity::http1()));
         let (acceptor, connector) = (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
         let name = ServerName::try_from("gitlab.test").unwrap();
@@ -187,7 +188,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_that_comes_with_the_last_bytes_is_noticed_while_the_socket_stays_open() {
+    async fn close_notify_after_the_last_bytes_ends_the_stream_of_an_open_socket() {
         let (mut ours, mut theirs) = connected().await;
         let mut packet = Vec::new();
         let session = theirs.get_mut().1;
@@ -200,11 +201,11 @@ pub(super) mod tests {
         let mut bytes = [0; 64];
         assert_eq!(ours.read(&mut bytes).await.unwrap(), 8);
         let end = tokio::time::timeout(std::time::Duration::from_secs(10), ours.read(&mut bytes)).await;
-        assert_eq!(end.expect("the end is told").unwrap(), 0);
+        assert_eq!(end.expect("the stream ends").unwrap(), 0);
     }
 
     #[tokio::test]
-    async fn what_rustls_still_holds_is_read_without_the_socket() {
+    async fn bytes_buffered_by_rustls_are_read_without_the_socket() {
         let (mut ours, mut theirs) = connected().await;
         theirs.write_all(&[b'x'; 40_000]).await.unwrap();
         theirs.flush().await.unwrap();

@@ -1,7 +1,8 @@
-//! The deadlines of a client connection, kept by one timer.
+//! One timer for all client timeouts of a connection.
 //!
-//! Between requests, within a head, and while a client takes nothing of its answer, different limits hold.
-//! The socket notes what it sees ([`ConnectionActivity`]); the timer, set rarely, looks at the notes.
+//! Three timeouts apply: between requests, within a request head, and while the client reads nothing of a response.
+//! [`ConnectionActivity`] records what the socket observes; the timer here evaluates that record when it fires, so
+//! an event does not reset it. Resets are rare.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -14,23 +15,25 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::timeouts::{ConnectionActivity, DownstreamTimeouts};
 
-/// Enforces the client's deadlines.
+/// Expires when a client exceeds one of its timeouts.
 pub(super) struct TimeoutTimer {
     activity: Rc<ConnectionActivity>,
     sleep: Pin<Box<Sleep>>,
-    /// The timer is set, and this task will be woken when it fires.
+    /// The timer is registered with the task that polls it.
     is_set: bool,
 }
 
 impl TimeoutTimer {
+    /// Starts with the deadline of the first request head.
     pub(super) fn new(activity: Rc<ConnectionActivity>) -> TimeoutTimer {
-        let first = activity.deadline(&LIMITS).unwrap_or_else(|| Instant::now() + LIMITS.head);
+        let first = activity.deadline(&TIMEOUTS).unwrap_or_else(|| Instant::now() + TIMEOUTS.head);
         TimeoutTimer { activity, sleep: Box::pin(sleep_until(first)), is_set: false }
     }
 
-    /// Ready when the client has been too slow.
+    /// Ready when the client has timed out.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // All other deadlines begin where this one, too, is looked at next; a write gets stuck at any time.
+        // The other deadlines are evaluated when the timer fires. A write can block at any time, and its deadline
+        // can be earlier than that.
         if let Some(deadline) = self.activity.write_deadline().filter(|at| *at < self.sleep.deadline()) {
             self.sleep.as_mut().reset(deadline);
             self.is_set = false;
@@ -39,23 +42,24 @@ impl TimeoutTimer {
             return Poll::Pending;
         }
         self.is_set = true;
-        // A task that has done much would be told that the timer has not fired before the timer was even set.
+        // Polled outside tokio's cooperative budget: with an exhausted budget the timer returns `Pending` without
+        // being registered.
         while pin!(unconstrained(self.sleep.as_mut())).poll(cx).is_ready() {
             let now = Instant::now();
-            match self.activity.deadline(&LIMITS) {
+            match self.activity.deadline(&TIMEOUTS) {
                 Some(deadline) if deadline <= now => return Poll::Ready(()),
                 Some(deadline) => self.sleep.as_mut().reset(deadline),
-                // Busy: no deadline now, but one may begin at any time.
-                None => self.sleep.as_mut().reset(now + LIMITS.head),
+                // Busy: no deadline now, but one can start at any time.
+                None => self.sleep.as_mut().reset(now + TIMEOUTS.head),
             }
         }
         Poll::Pending
     }
 }
 
-/// nginx waits 60 s for a head and keeps an idle connection for 65 s. Heads are small: half the time is
-/// plenty, and halves what a slow attacker can hold.
-const LIMITS: DownstreamTimeouts =
+/// nginx has a `client_header_timeout` of 60 s, and the package sets a `keepalive_timeout` of 65 s. Heads are
+/// small, so 30 s suffice, and halve the connections that a slow attacker can hold.
+const TIMEOUTS: DownstreamTimeouts =
     DownstreamTimeouts { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
 
 #[cfg(test)]
@@ -65,17 +69,17 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_has_done_much_still_has_its_deadlines() {
-        let mut watchdog = TimeoutTimer::new(Rc::new(ConnectionActivity::http1()));
+    async fn the_timer_fires_with_an_exhausted_cooperative_budget() {
+        let mut timer = TimeoutTimer::new(Rc::new(ConnectionActivity::http1()));
         let start = Instant::now();
         let mut has_worked = false;
-        let barked = poll_fn(|cx| {
+        let expired = poll_fn(|cx| {
             if !std::mem::replace(&mut has_worked, true) {
                 while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
             }
-            watchdog.poll(cx)
+            timer.poll(cx)
         });
-        assert!(tokio::time::timeout(LIMITS.head * 2, barked).await.is_ok());
-        assert_eq!(start.elapsed(), LIMITS.head);
+        assert!(tokio::time::timeout(TIMEOUTS.head * 2, expired).await.is_ok());
+        assert_eq!(start.elapsed(), TIMEOUTS.head);
     }
 }

@@ -1,143 +1,150 @@
-//! What the client of a connection is doing, so that one timer can keep all of its deadlines.
+//! Client activity of a connection, and the deadlines that follow from it.
 //!
-//! What happens is only noted. It gets its time when a deadline is asked for, which is when the connection has
-//! been polled; so a poll in which much happens reads the clock once, or not at all.
+//! This module holds what is observed; [`TimeoutTimer`](super::timeout_timer::TimeoutTimer) holds the timer that
+//! enforces it. Events are recorded without a time. They receive it when a deadline is computed, which is after the
+//! connection has been polled, so a poll with many events reads the clock at most once.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What the client of one connection is doing, and since when.
+/// Last activity of a client connection, from which its deadline follows.
 pub struct ConnectionActivity {
     phase: Cell<ConnectionPhase>,
+    /// Start of the phase.
     since: LazyInstant,
-    exchanges: Cell<u32>,
-    is_write_stuck: Cell<bool>,
-    write_stuck_since: LazyInstant,
-    /// Answers whose last bytes nobody has asked more after, and since when there was no change.
-    untaken: Cell<u32>,
-    untaken_since: LazyInstant,
-    /// Without taking any of the bytes that are ready for it, a client may last this long.
-    write_limit: Cell<Duration>,
+    /// Requests without a complete response.
+    in_flight: Cell<u32>,
+    is_write_blocked: Cell<bool>,
+    write_blocked_since: LazyInstant,
+    /// Responses with bytes that the client has not consumed yet.
+    pending_responses: Cell<u32>,
+    /// Last change of `pending_responses`.
+    pending_since: LazyInstant,
+    /// Time for the client to accept any of the bytes that are ready for it (nginx `send_timeout`).
+    write_timeout: Cell<Duration>,
 }
 
-/// How long a client may take for what.
+/// Header read timeout and keep-alive timeout of a client.
 #[derive(Debug, Clone, Copy)]
 pub struct DownstreamTimeouts {
-    /// From the first byte of a request's head to its last; also for a connection's first byte.
+    /// From the first byte of a request head to its last (nginx `client_header_timeout`); also for the first byte
+    /// of a connection.
     pub head: Duration,
-    /// Between requests.
+    /// Between two requests (nginx `keepalive_timeout`).
     pub keep_alive: Duration,
 }
 
+/// What the connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ConnectionPhase {
-    /// Between two requests.
+    /// The first byte of another request.
     Idle,
-    /// A request's head is due: it has begun, or it is the first of the connection.
+    /// The rest of a request head, or the first byte of the connection.
     Head,
-    /// Requests are being answered.
+    /// The response of a request.
     Busy,
-    /// HTTP/2: frames that are no request come at any time, so there are no heads to time.
-    IdleMultiplexed,
+    /// HTTP/2: other frames than those of requests arrive at any time, so heads have no timeout of their own.
+    IdleHttp2,
 }
 
-/// When something began: just now, until the clock has been read.
+/// A start time that is read from the clock on demand; `None` until then.
 #[derive(Default)]
 struct LazyInstant(Cell<Option<Instant>>);
 
 impl ConnectionActivity {
-    /// A new connection, on which requests come one after the other. The first is due at once.
+    /// Creates the record of a new HTTP/1 connection. The timeout of the first request head starts now.
     pub fn http1() -> ConnectionActivity {
         ConnectionActivity {
             phase: Cell::new(ConnectionPhase::Head),
             since: LazyInstant(Cell::new(Some(Instant::now()))),
-            exchanges: Cell::new(0),
-            is_write_stuck: Cell::new(false),
-            write_stuck_since: LazyInstant::default(),
-            untaken: Cell::new(0),
-            untaken_since: LazyInstant::default(),
-            write_limit: Cell::new(DEFAULT_WRITE_LIMIT),
+            in_flight: Cell::new(0),
+            is_write_blocked: Cell::new(false),
+            write_blocked_since: LazyInstant::default(),
+            pending_responses: Cell::new(0),
+            pending_since: LazyInstant::default(),
+            write_timeout: Cell::new(DEFAULT_WRITE_TIMEOUT),
         }
     }
 
-    /// The connection speaks HTTP/2.
+    /// Selects the timeout rules of HTTP/2.
     pub fn set_http2(&self) {
-        self.enter(ConnectionPhase::IdleMultiplexed);
+        self.enter(ConnectionPhase::IdleHttp2);
     }
 
-    /// The head of a request is complete.
+    /// Records a complete request head.
     pub fn request_started(&self) {
-        self.exchanges.set(self.exchanges.get() + 1);
+        self.in_flight.set(self.in_flight.get() + 1);
         match self.phase.get() {
-            ConnectionPhase::IdleMultiplexed | ConnectionPhase::Busy => {}
+            ConnectionPhase::IdleHttp2 | ConnectionPhase::Busy => {}
             ConnectionPhase::Idle | ConnectionPhase::Head => self.phase.set(ConnectionPhase::Busy),
         }
     }
 
-    /// An answer is complete, or was given up.
+    /// Records a response that is complete or aborted.
     pub fn response_finished(&self) {
-        let open = self.exchanges.get().saturating_sub(1);
-        self.exchanges.set(open);
+        let in_flight = self.in_flight.get().saturating_sub(1);
+        self.in_flight.set(in_flight);
         match self.phase.get() {
-            ConnectionPhase::IdleMultiplexed if open == 0 => self.since.begin(),
-            ConnectionPhase::Busy if open == 0 => self.enter(ConnectionPhase::Idle),
+            ConnectionPhase::IdleHttp2 if in_flight == 0 => self.since.begin(),
+            ConnectionPhase::Busy if in_flight == 0 => self.enter(ConnectionPhase::Idle),
             _ => {}
         }
     }
 
-    /// Whether a request is being answered.
+    /// Returns whether a response is in progress.
     pub(super) fn has_active_request(&self) -> bool {
-        self.exchanges.get() > 0
+        self.in_flight.get() > 0
     }
 
-    /// The client of the current request may be stuck for so long.
-    pub fn limit_write(&self, limit: Duration) {
-        self.write_limit.set(limit);
+    /// Sets the client write timeout of the current request.
+    pub fn set_write_timeout(&self, timeout: Duration) {
+        self.write_timeout.set(timeout);
     }
 
-    /// Bytes of an answer are on their way, and it is the client's turn to take them.
+    /// Records response bytes that the client has to read.
     pub fn response_pending(&self) {
-        self.untaken.set(self.untaken.get() + 1);
-        self.untaken_since.begin();
+        self.pending_responses.set(self.pending_responses.get() + 1);
+        self.pending_since.begin();
     }
 
-    /// The client has taken what was offered, or the answer is over.
+    /// Records that the client has read the pending bytes, or that the response is complete.
     pub fn response_consumed(&self) {
-        self.untaken.set(self.untaken.get().saturating_sub(1));
-        self.untaken_since.begin();
+        self.pending_responses.set(self.pending_responses.get().saturating_sub(1));
+        self.pending_since.begin();
     }
 
-    /// Since it takes nothing of what is ready for it, the client has until then. A blocked socket shows it
-    /// in HTTP/1; an HTTP/2 client can let the socket run and give its streams no window.
+    /// Returns when the client write timeout expires; `None` if no bytes wait for the client. HTTP/1 shows a client
+    /// that does not read by a blocked socket. An HTTP/2 client can keep reading the socket and withhold the window
+    /// of its streams, so pending responses count as well.
     pub fn write_deadline(&self) -> Option<Instant> {
         self.resolve_instants();
-        let stuck = self.is_write_stuck.get().then(|| self.write_stuck_since.get());
-        let untaken = (self.untaken.get() > 0).then(|| self.untaken_since.get());
-        let since = [stuck, untaken].into_iter().flatten().flatten().min()?;
-        Some(since + self.write_limit.get())
+        let blocked = self.is_write_blocked.get().then(|| self.write_blocked_since.get());
+        let pending = (self.pending_responses.get() > 0).then(|| self.pending_since.get());
+        let since = [blocked, pending].into_iter().flatten().flatten().min()?;
+        Some(since + self.write_timeout.get())
     }
 
-    /// When the client has been too slow; `None` while nothing is asked of it.
-    pub fn deadline(&self, limits: &DownstreamTimeouts) -> Option<Instant> {
+    /// Returns when the client times out; `None` while the proxy does not wait for it.
+    pub fn deadline(&self, timeouts: &DownstreamTimeouts) -> Option<Instant> {
         self.resolve_instants();
         let idle = self.since.get().and_then(|since| match self.phase.get() {
-            ConnectionPhase::Head => Some(since + limits.head),
-            ConnectionPhase::Idle => Some(since + limits.keep_alive),
-            ConnectionPhase::IdleMultiplexed if self.exchanges.get() == 0 => Some(since + limits.keep_alive),
-            ConnectionPhase::IdleMultiplexed | ConnectionPhase::Busy => None,
+            ConnectionPhase::Head => Some(since + timeouts.head),
+            ConnectionPhase::Idle => Some(since + timeouts.keep_alive),
+            ConnectionPhase::IdleHttp2 if self.in_flight.get() == 0 => Some(since + timeouts.keep_alive),
+            ConnectionPhase::IdleHttp2 | ConnectionPhase::Busy => None,
         });
         idle.into_iter().chain(self.write_deadline()).min()
     }
 
-    /// Gives what began since the last time, and is still going on, its time.
+    /// Reads the clock once for all events since the last poll that are still in progress.
     fn resolve_instants(&self) {
-        let is_waited_for = self.phase.get() != ConnectionPhase::Busy && self.exchanges.get() == 0;
-        let of_phase = is_waited_for.then_some(&self.since);
-        let stuck = self.is_write_stuck.get().then_some(&self.write_stuck_since);
-        let untaken = (self.untaken.get() > 0).then_some(&self.untaken_since);
-        let mut untimed = [of_phase, stuck, untaken].into_iter().flatten().filter(|it| it.get().is_none());
+        let is_idle = self.phase.get() != ConnectionPhase::Busy && self.in_flight.get() == 0;
+        let phase = is_idle.then_some(&self.since);
+        let blocked = self.is_write_blocked.get().then_some(&self.write_blocked_since);
+        let pending = (self.pending_responses.get() > 0).then_some(&self.pending_since);
+        let mut untimed = [phase, blocked, pending].into_iter().flatten().filter(|it| it.get().is_none());
         let Some(first) = untimed.next() else { return };
         let now = Instant::now();
         first.0.set(Some(now));
@@ -149,17 +156,19 @@ impl ConnectionActivity {
         self.since.begin();
     }
 
+    /// Records input; the first byte after an idle phase starts the header timeout.
     pub(super) fn bytes_arrived(&self) {
         if self.phase.get() == ConnectionPhase::Idle {
             self.enter(ConnectionPhase::Head);
         }
     }
 
-    pub(super) fn write_attempted(&self, is_stuck: bool) {
-        if is_stuck && !self.is_write_stuck.get() {
-            self.write_stuck_since.begin();
+    /// Records whether the socket accepted a write.
+    pub(super) fn write_attempted(&self, is_blocked: bool) {
+        if is_blocked && !self.is_write_blocked.get() {
+            self.write_blocked_since.begin();
         }
-        self.is_write_stuck.set(is_stuck);
+        self.is_write_blocked.set(is_blocked);
     }
 }
 
@@ -173,20 +182,20 @@ impl LazyInstant {
     }
 }
 
-/// Until a route says otherwise; what nginx has as `send_timeout`.
-const DEFAULT_WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// Used until a route sets another one; the default of nginx `send_timeout`.
+const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIMITS: DownstreamTimeouts =
+    const TIMEOUTS: DownstreamTimeouts =
         DownstreamTimeouts { head: Duration::from_secs(30), keep_alive: Duration::from_secs(65) };
 
     #[tokio::test(start_paused = true)]
-    async fn idle_head_and_busy_have_their_own_deadlines() {
+    async fn each_phase_has_its_own_deadline() {
         let start = Instant::now();
-        let left = |activity: &ConnectionActivity| activity.deadline(&LIMITS).map(|at| (at - start).as_secs());
+        let left = |activity: &ConnectionActivity| activity.deadline(&TIMEOUTS).map(|at| (at - start).as_secs());
         let activity = ConnectionActivity::http1();
         assert_eq!(left(&activity), Some(30));
         activity.request_started();
@@ -202,12 +211,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn http2_frames_do_not_count_as_heads() {
+    async fn http2_frames_do_not_start_the_header_timeout() {
         let activity = ConnectionActivity::http1();
         activity.set_http2();
         activity.bytes_arrived();
-        assert_eq!(activity.deadline(&LIMITS), Some(Instant::now() + LIMITS.keep_alive));
+        assert_eq!(activity.deadline(&TIMEOUTS), Some(Instant::now() + TIMEOUTS.keep_alive));
         activity.request_started();
-        assert_eq!(activity.deadline(&LIMITS), None);
+        assert_eq!(activity.deadline(&TIMEOUTS), None);
     }
 }

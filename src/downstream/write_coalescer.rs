@@ -1,8 +1,8 @@
-//! When the bytes for a client leave: at once, or together with what follows.
+//! Combines small writes with the next packet.
 //!
-//! Each packet wakes the client, and costs more than many bytes in one that leaves anyway. So what ends a
-//! handshake, session tickets above all, goes out with the first answer, unless the connection has to wait for a
-//! request. And the goodbye of TLS goes out with the end of the connection, in one packet.
+//! Each packet wakes the client, and costs more than many bytes in a packet that is sent anyway. The end of a
+//! handshake, mainly session tickets, is therefore sent with the first response, unless the connection has to wait
+//! for a request. The `close_notify` alert is sent with the FIN, in one packet.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,35 +12,36 @@ use socket2::SockRef;
 use tokio::io::{AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
-/// What happens to bytes that are written.
+/// Writes at once, or holds bytes to send them with the next ones.
 pub(super) enum WriteCoalescer {
+    /// Writes at once; nothing is held.
     Immediate,
-    /// They wait until somebody asks for them to be sent.
+    /// Holds all bytes until [`WriteCoalescer::poll_flush`].
     Holding(Vec<u8>),
-    /// They leave, and what was held leaves with them.
+    /// Writes at once, with the held bytes first.
     Flushing(Vec<u8>),
 }
 
-/// Whether more follows at once, perhaps only the end.
+/// Whether a FIN follows at once (`MSG_MORE`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MoreToFollow {
     Nothing,
-    End,
+    Fin,
 }
 
 impl WriteCoalescer {
-    /// From now on, what is written waits.
+    /// Holds further writes.
     pub(super) fn hold(&mut self) {
         *self = WriteCoalescer::Holding(self.take_held());
     }
 
-    /// From now on, what is written leaves, and with it what has waited.
+    /// Sends further writes, the next of them together with the held bytes.
     pub(super) fn release(&mut self) {
         let held = self.take_held();
         *self = if held.is_empty() { WriteCoalescer::Immediate } else { WriteCoalescer::Flushing(held) };
     }
 
-    /// Sends `bytes` behind what was held, or holds them too.
+    /// Writes `bytes` after the held bytes, or holds them too.
     pub(super) fn poll_write(
         &mut self,
         tcp: &mut TcpStream,
@@ -56,12 +57,12 @@ impl WriteCoalescer {
             WriteCoalescer::Flushing(held) => {
                 while !held.is_empty() {
                     let both = [IoSlice::new(held), IoSlice::new(bytes)];
-                    let sent = taken(ready!(Pin::new(&mut *tcp).poll_write_vectored(cx, &both)))?;
-                    let of_held = sent.min(held.len());
-                    held.drain(..of_held);
-                    if sent > of_held {
+                    let sent = accepted(ready!(Pin::new(&mut *tcp).poll_write_vectored(cx, &both)))?;
+                    let from_held = sent.min(held.len());
+                    held.drain(..from_held);
+                    if sent > from_held {
                         self.release();
-                        return Poll::Ready(Ok(sent - of_held));
+                        return Poll::Ready(Ok(sent - from_held));
                     }
                 }
             }
@@ -70,23 +71,23 @@ impl WriteCoalescer {
         self.poll_write(tcp, cx, bytes)
     }
 
-    /// Sends what was held.
+    /// Sends the held bytes.
     pub(super) fn poll_flush(
         &mut self,
         tcp: &TcpStream,
         cx: &mut Context<'_>,
-        following: MoreToFollow,
+        more: MoreToFollow,
     ) -> Poll<io::Result<()>> {
         let (WriteCoalescer::Holding(held) | WriteCoalescer::Flushing(held)) = self else {
             return Poll::Ready(Ok(()));
         };
         while !held.is_empty() {
             ready!(tcp.poll_write_ready(cx))?;
-            let send = || SockRef::from(tcp).send_with_flags(held, following.flags());
+            let send = || SockRef::from(tcp).send_with_flags(held, more.flags());
             match tcp.try_io(Interest::WRITABLE, send) {
-                // It was not ready after all; now it knows.
+                // The readiness was stale; `try_io` has cleared it.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                sent => drop(held.drain(..taken(sent)?)),
+                sent => drop(held.drain(..accepted(sent)?)),
             }
         }
         Poll::Ready(Ok(()))
@@ -101,24 +102,25 @@ impl WriteCoalescer {
 }
 
 impl MoreToFollow {
-    /// For `send`.
+    /// Returns the flags for `send(2)`.
     fn flags(self) -> i32 {
         match self {
             MoreToFollow::Nothing => 0,
-            MoreToFollow::End => MSG_MORE,
+            MoreToFollow::Fin => MSG_MORE,
         }
     }
 }
 
-/// A socket that takes nothing of something would never do so.
-fn taken(sent: io::Result<usize>) -> io::Result<usize> {
+/// A socket that accepts 0 of some bytes will never accept any: returns `WriteZero`.
+fn accepted(sent: io::Result<usize>) -> io::Result<usize> {
     match sent {
         Ok(0) => Err(io::ErrorKind::WriteZero.into()),
         sent => sent,
     }
 }
 
-/// Linux waits for more bytes, or for the end, before it makes a packet; the same number on every machine.
+/// Linux waits for more bytes, or for the FIN, before it sends a packet; the value is the same on every
+/// architecture.
 const MSG_MORE: i32 = 0x8000;
 
 #[cfg(test)]
@@ -136,45 +138,45 @@ mod tests {
         (listener.accept().await.unwrap().0, client)
     }
 
-    /// Larger than what sockets on loopback hold.
+    /// More than the socket buffers of loopback hold.
     fn plenty() -> Vec<u8> {
         (0..8_000_000_u32).map(|position| position as u8).collect()
     }
 
     #[tokio::test]
-    async fn what_is_held_leaves_before_what_is_written_next() {
+    async fn held_bytes_are_sent_before_later_writes() {
         let (mut tcp, mut client) = pair().await;
-        let mut sending = WriteCoalescer::Holding(Vec::new());
-        assert_eq!(poll_fn(|cx| sending.poll_write(&mut tcp, cx, b"tickets ")).await.unwrap(), 8);
-        sending.release();
-        assert_eq!(poll_fn(|cx| sending.poll_write(&mut tcp, cx, b"answer")).await.unwrap(), 6);
-        assert!(matches!(sending, WriteCoalescer::Immediate));
-        let mut arrived = [0; 14];
+        let mut coalescer = WriteCoalescer::Holding(Vec::new());
+        assert_eq!(poll_fn(|cx| coalescer.poll_write(&mut tcp, cx, b"tickets ")).await.unwrap(), 8);
+        coalescer.release();
+        assert_eq!(poll_fn(|cx| coalescer.poll_write(&mut tcp, cx, b"response")).await.unwrap(), 8);
+        assert!(matches!(coalescer, WriteCoalescer::Immediate));
+        let mut arrived = [0; 16];
         client.read_exact(&mut arrived).await.unwrap();
-        assert_eq!(&arrived, b"tickets answer");
+        assert_eq!(&arrived, b"tickets response");
     }
 
     #[tokio::test]
-    async fn a_client_that_takes_it_in_pieces_gets_all_of_it() {
+    async fn partial_writes_send_everything_in_order() {
         let (mut tcp, mut client) = pair().await;
-        let mut sending = WriteCoalescer::Flushing(plenty());
+        let mut coalescer = WriteCoalescer::Flushing(plenty());
         let sent = async {
-            let count = poll_fn(|cx| sending.poll_write(&mut tcp, cx, b"answer")).await.unwrap();
-            tcp.write_all(&b"answer"[count..]).await.unwrap();
+            let count = poll_fn(|cx| coalescer.poll_write(&mut tcp, cx, b"response")).await.unwrap();
+            tcp.write_all(&b"response"[count..]).await.unwrap();
             drop(tcp);
         };
         let mut arrived = Vec::new();
         let (_, read) = tokio::join!(sent, client.read_to_end(&mut arrived));
         read.unwrap();
-        assert!(arrived == [&plenty()[..], b"answer"].concat());
+        assert!(arrived == [&plenty()[..], b"response"].concat());
     }
 
     #[tokio::test]
-    async fn what_was_held_for_the_end_is_sent_in_full() {
+    async fn held_bytes_are_sent_in_full_before_the_fin() {
         let (mut tcp, mut client) = pair().await;
-        let mut sending = WriteCoalescer::Holding(plenty());
+        let mut coalescer = WriteCoalescer::Holding(plenty());
         let sent = async {
-            poll_fn(|cx| sending.poll_flush(&tcp, cx, MoreToFollow::End)).await.unwrap();
+            poll_fn(|cx| coalescer.poll_flush(&tcp, cx, MoreToFollow::Fin)).await.unwrap();
             tcp.shutdown().await.unwrap();
         };
         let mut arrived = Vec::new();

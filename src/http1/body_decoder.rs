@@ -1,4 +1,4 @@
-//! Where the body of a message ends on an HTTP/1 connection (RFC 9112 sections 6 and 7).
+//! Message body framing and chunked decoding (RFC 9112 sections 6 and 7).
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -8,43 +8,72 @@ use hyper::body::{Frame, SizeHint};
 
 use super::parse_error::Http1ParseError;
 
-/// What is still to come of a body.
+/// Decodes a message body: fixed length, chunked, or until the connection closes.
+///
+/// The decoder owns no buffer. [`BodyDecoder::next`] takes bytes from the read buffer of the connection and
+/// leaves the bytes of the next message in it.
+///
+/// ```
+/// use bytes::Bytes;
+/// use gatepost::http1::body_decoder::BodyDecoder;
+///
+/// let mut decoder = BodyDecoder::chunked();
+/// let mut unread = Bytes::from_static(b"4\r\nbody\r\n0\r\nx-sum: 7\r\n\r\nGET / HTTP/1.1");
+///
+/// let data = decoder.next(&mut unread).expect("a chunk").expect("complete").into_data();
+/// assert_eq!(data.ok().as_deref(), Some(&b"body"[..]));
+/// let trailers = decoder.next(&mut unread).expect("trailers").expect("complete").into_trailers();
+/// assert_eq!(trailers.expect("trailers")["x-sum"], "7");
+/// assert!(decoder.has_ended());
+/// assert_eq!(unread, "GET / HTTP/1.1");
+/// ```
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum BodyDecoder {
+pub enum BodyDecoder {
+    /// The body is complete.
     Ended,
+    /// This many bytes are left (`Content-Length`).
     Length(u64),
+    /// Chunked transfer coding (RFC 9112 section 7.1).
     Chunked(ChunkState),
+    /// The body ends with the connection (RFC 9112 section 6.3). Only responses use it.
     UntilClose,
 }
 
-/// The stream has ended within a body.
+/// Error returned when the connection ended inside a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct UnexpectedEof;
+pub struct UnexpectedEof;
 
-/// What comes next of a body in chunks.
+/// Position within a chunked body.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum ChunkState {
+pub enum ChunkState {
+    /// Before or in the line with the size of a chunk.
     Size,
+    /// In the data of a chunk, with this many bytes left.
     Data(u64),
-    /// The line break after a chunk's data.
-    Break,
+    /// Before the CR LF after the data of a chunk.
+    DataEnd,
+    /// In the trailer section.
     Trailers,
 }
 
 impl BodyDecoder {
-    pub(crate) fn of_length(length: u64) -> BodyDecoder {
+    /// Decodes a body of `length` bytes.
+    pub fn with_length(length: u64) -> BodyDecoder {
         if length == 0 { BodyDecoder::Ended } else { BodyDecoder::Length(length) }
     }
 
-    pub(crate) fn chunked() -> BodyDecoder {
+    /// Decodes a body with chunked transfer coding.
+    pub fn chunked() -> BodyDecoder {
         BodyDecoder::Chunked(ChunkState::Size)
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
+    /// Returns whether the body is complete.
+    pub fn has_ended(&self) -> bool {
         *self == BodyDecoder::Ended
     }
 
-    pub(crate) fn size_hint(&self) -> SizeHint {
+    /// Returns the number of bytes left, if it is known.
+    pub fn size_hint(&self) -> SizeHint {
         match self {
             BodyDecoder::Ended => SizeHint::with_exact(0),
             BodyDecoder::Length(left) => SizeHint::with_exact(*left),
@@ -52,8 +81,12 @@ impl BodyDecoder {
         }
     }
 
-    /// Makes the next frame of the bytes that came; `None` when more must come, or when the body has ended.
-    pub(crate) fn next(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Http1ParseError> {
+    /// Decodes the next data or trailer frame from `unread` and removes its bytes. Returns `None` if more bytes
+    /// are needed, or if the body has ended; [`BodyDecoder::has_ended`] distinguishes the two.
+    ///
+    /// # Errors
+    /// A chunk or the trailer section is malformed or too large. The connection must not be reused.
+    pub fn next(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Http1ParseError> {
         match self {
             BodyDecoder::Ended => Ok(None),
             BodyDecoder::UntilClose => Ok(take(unread, u64::MAX).map(Frame::data)),
@@ -65,12 +98,15 @@ impl BodyDecoder {
                 }
                 Ok(data.map(Frame::data))
             }
-            BodyDecoder::Chunked(_) => self.next_of_chunks(unread),
+            BodyDecoder::Chunked(_) => self.next_chunked(unread),
         }
     }
 
-    /// The stream has ended; whether the body has, too.
-    pub(crate) fn end_of_stream(&mut self) -> Result<(), UnexpectedEof> {
+    /// Reports the end of the connection. A body that ends with the connection is then complete.
+    ///
+    /// # Errors
+    /// The connection ended inside a body of known length or a chunked body.
+    pub fn end_of_stream(&mut self) -> Result<(), UnexpectedEof> {
         match self {
             BodyDecoder::Ended => Ok(()),
             BodyDecoder::UntilClose => {
@@ -81,7 +117,7 @@ impl BodyDecoder {
         }
     }
 
-    fn next_of_chunks(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Http1ParseError> {
+    fn next_chunked(&mut self, unread: &mut Bytes) -> Result<Option<Frame<Bytes>>, Http1ParseError> {
         while let BodyDecoder::Chunked(chunk) = self {
             match chunk {
                 ChunkState::Size => match split_size(unread)? {
@@ -93,11 +129,11 @@ impl BodyDecoder {
                     let Some(data) = take(unread, *left) else { return Ok(None) };
                     *left -= length(&data);
                     if *left == 0 {
-                        *chunk = ChunkState::Break;
+                        *chunk = ChunkState::DataEnd;
                     }
                     return Ok(Some(Frame::data(data)));
                 }
-                ChunkState::Break => match unread.as_ref() {
+                ChunkState::DataEnd => match unread.as_ref() {
                     [] | [b'\r'] => return Ok(None),
                     [b'\r', b'\n', ..] => {
                         let _ = unread.split_to(2);
@@ -116,11 +152,11 @@ impl BodyDecoder {
     }
 }
 
-fn take(unread: &mut Bytes, most: u64) -> Option<Bytes> {
+fn take(unread: &mut Bytes, max: u64) -> Option<Bytes> {
     if unread.is_empty() {
         return None;
     }
-    let count = usize::try_from(most).map_or(unread.len(), |most| most.min(unread.len()));
+    let count = usize::try_from(max).map_or(unread.len(), |max| max.min(unread.len()));
     Some(unread.split_to(count))
 }
 
@@ -129,15 +165,16 @@ fn length(data: &Bytes) -> u64 {
 }
 
 fn split_size(unread: &mut Bytes) -> Result<Option<u64>, Http1ParseError> {
-    // The parser takes a line without a single digit for a zero, which would end the body.
+    // httparse parses a size line without digits as 0, which would end the body.
     if unread.first().is_some_and(|first| !first.is_ascii_hexdigit()) {
         return Err(Http1ParseError::Chunk);
     }
     match httparse::parse_chunk_size(unread).map_err(|_| Http1ParseError::Chunk)? {
         Status::Complete((line, size)) => {
             let line = unread.split_to(line);
-            // The parser lets anything pass behind the digits. Who takes a bare LF for the end of the line would read
-            // another body (RFC 9112 section 7.1.1 allows no control character there but a tab).
+            // httparse accepts any bytes after the digits. A recipient that accepts a bare LF as the end of the
+            // line would decode another body: request smuggling. RFC 9112 section 7.1.1 permits no control
+            // character there except tab.
             let text = line.strip_suffix(b"\r\n").ok_or(Http1ParseError::Chunk)?;
             if text.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
                 return Err(Http1ParseError::Chunk);
@@ -154,7 +191,7 @@ fn split_trailers(unread: &mut Bytes) -> Result<Option<HeaderMap>, Http1ParseErr
     let (length, fields) =
         match httparse::parse_headers(unread, &mut fields).map_err(|_| Http1ParseError::Trailers)? {
             Status::Complete(parsed) => parsed,
-            Status::Partial if unread.len() < LARGEST_TRAILERS => return Ok(None),
+            Status::Partial if unread.len() < MAX_TRAILER_BYTES => return Ok(None),
             Status::Partial => return Err(Http1ParseError::Trailers),
         };
     let mut trailers = HeaderMap::with_capacity(fields.len());
@@ -167,19 +204,21 @@ fn split_trailers(unread: &mut Bytes) -> Result<Option<HeaderMap>, Http1ParseErr
     Ok(Some(trailers))
 }
 
-/// Digits, and extensions that nobody heeds.
+/// Maximum bytes of a size line: digits, and chunk extensions, which are ignored.
 const MAX_SIZE_LINE: usize = 4 * 1024;
 
+/// Maximum number of trailers.
 const MAX_TRAILERS: usize = 64;
 
-/// Bytes.
-const LARGEST_TRAILERS: usize = 16 * 1024;
+/// Maximum bytes of the trailer section.
+const MAX_TRAILER_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Everything that a decoder makes of bytes that come in pieces of one size.
+    /// Decodes a text that arrives in pieces of one size. Returns the body, the trailers, and whether the body
+    /// has ended.
     fn decoded(
         mut decoder: BodyDecoder,
         text: &[u8],
@@ -199,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_put_together_however_they_arrive() {
+    fn chunks_are_decoded_for_every_segmentation() {
         let text = b"4\r\nbody\r\n00a;ext=\"1\"\r\n0123456789\r\n0\r\nX-Sum: 7\r\n\r\n";
         for piece in 1..=text.len() {
             let (body, trailers, ended) = decoded(BodyDecoder::chunked(), text, piece).unwrap();
@@ -209,9 +248,9 @@ mod tests {
     }
 
     #[test]
-    fn a_body_ends_after_its_length() {
+    fn a_body_of_known_length_leaves_the_next_message() {
         let mut unread = Bytes::from_static(b"bodyHTTP/1.1");
-        let mut decoder = BodyDecoder::of_length(4);
+        let mut decoder = BodyDecoder::with_length(4);
         assert_eq!(decoder.next(&mut unread).unwrap().unwrap().into_data().unwrap(), "body");
         assert!(decoder.has_ended());
         assert!(decoder.next(&mut unread).unwrap().is_none());
@@ -219,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_chunks_are_refused() {
+    fn malformed_chunks_are_rejected() {
         let texts = [
             &b"xyz\r\n"[..],
             b"\r\nbody",
@@ -240,10 +279,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_body_without_a_stated_end_may_end_with_the_stream() {
+    fn only_an_until_close_body_may_end_with_the_connection() {
         assert!(BodyDecoder::UntilClose.end_of_stream().is_ok());
         assert!(BodyDecoder::Ended.end_of_stream().is_ok());
-        assert!(BodyDecoder::of_length(1).end_of_stream().is_err());
+        assert!(BodyDecoder::with_length(1).end_of_stream().is_err());
         assert!(BodyDecoder::chunked().end_of_stream().is_err());
     }
 }

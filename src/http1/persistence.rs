@@ -1,11 +1,11 @@
-//! Whether a connection lives on after a message (RFC 9112 section 9.3).
+//! Connection persistence (RFC 9112 section 9.3).
 
 use http::Version;
 use http::header::{self, HeaderMap};
 
 use super::fields::tokens;
 
-/// What the sender of a message wants of the connection.
+/// Whether a connection persists after a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Persistence {
     Persistent,
@@ -13,14 +13,15 @@ pub(crate) enum Persistence {
 }
 
 impl Persistence {
-    pub(crate) fn of(version: Version, headers: &HeaderMap) -> Persistence {
-        let says = |wish: &[u8]| {
-            let mut wishes = headers.get_all(header::CONNECTION).iter().flat_map(tokens);
-            wishes.any(|token| token.eq_ignore_ascii_case(wish))
+    /// Returns the persistence that the version and the `Connection` header of a message determine.
+    pub(crate) fn from_headers(version: Version, headers: &HeaderMap) -> Persistence {
+        let has_option = |option: &[u8]| {
+            let mut options = headers.get_all(header::CONNECTION).iter().flat_map(tokens);
+            options.any(|token| token.eq_ignore_ascii_case(option))
         };
         let persists = match version {
-            Version::HTTP_11 => !says(b"close"),
-            _ => says(b"keep-alive") && !says(b"close"),
+            Version::HTTP_11 => !has_option(b"close"),
+            _ => has_option(b"keep-alive") && !has_option(b"close"),
         };
         if persists { Persistence::Persistent } else { Persistence::Closing }
     }

@@ -1,8 +1,7 @@
-//! Bytes that came on a connection and have not been made sense of yet.
+//! Read buffer that releases its memory when idle.
 //!
-//! A connection on which nothing comes owns no buffer. One that is read grows its buffer while
-//! the reads fill it, and shrinks it when they do not, so that a large message costs few system calls and a
-//! small one little memory.
+//! An idle connection owns no buffer. The read size doubles while reads fill it and halves while they do not. A
+//! large message therefore needs few system calls, and a small one little memory.
 
 use std::io;
 use std::pin::Pin;
@@ -14,60 +13,62 @@ use tokio_util::io::poll_read_buf;
 
 use crate::net::buffer_pool;
 
-/// What was read, and room for more.
+/// Unparsed bytes of a connection; owns no memory while idle.
 pub(crate) struct ReadBuffer {
     unread: Bytes,
-    room: BytesMut,
-    /// How much the next read asks for.
-    appetite: usize,
-    smallest: usize,
+    spare: BytesMut,
+    /// Maximum bytes of the next read.
+    read_size: usize,
+    initial_size: usize,
 }
 
 impl ReadBuffer {
-    /// `smallest`: bytes that the first read asks for, enough for a usual message.
-    pub(crate) fn new(smallest: usize) -> ReadBuffer {
-        ReadBuffer { unread: Bytes::new(), room: BytesMut::new(), appetite: smallest, smallest }
+    /// Returns an empty buffer. `initial_size` is the number of bytes of the first read, enough for a usual
+    /// message.
+    pub(crate) fn new(initial_size: usize) -> ReadBuffer {
+        ReadBuffer { unread: Bytes::new(), spare: BytesMut::new(), read_size: initial_size, initial_size }
     }
 
-    /// What has come and waits. Whoever makes sense of some of it splits it off.
+    /// Returns the unparsed bytes. A parser splits off the bytes it consumes.
     pub(crate) fn unread(&mut self) -> &mut Bytes {
         &mut self.unread
     }
 
+    /// Returns whether no unparsed byte is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.unread.is_empty()
     }
 
-    /// Reads once. The number of bytes is zero at the end of the stream.
+    /// Reads once. Returns the number of bytes, 0 at the end of the stream.
     pub(crate) fn poll_fill<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let count = if self.appetite == self.smallest {
+        let count = if self.read_size == self.initial_size {
             ready!(self.poll_read_pooled(stream, cx))?
         } else {
             ready!(self.poll_read_in_place(stream, cx))?
         };
-        if count >= self.appetite {
-            self.appetite = (self.appetite * 2).min(LARGEST_READ);
-        } else if count < self.appetite / 4 {
-            self.appetite = (self.appetite / 2).max(self.smallest);
-            // What is left of the last room would outlive the large message.
-            self.room = BytesMut::new();
+        if count >= self.read_size {
+            self.read_size = (self.read_size * 2).min(MAX_READ_SIZE);
+        } else if count < self.read_size / 4 {
+            self.read_size = (self.read_size / 2).max(self.initial_size);
+            // The remaining capacity would outlive the large message.
+            self.spare = BytesMut::new();
         }
         Poll::Ready(Ok(count))
     }
 
-    /// A usual message is read into a buffer that is lent, and given as much memory as it has bytes. While nothing
-    /// comes, none is asked for: applications think, and some let requests wait for a minute.
+    /// Reads through a pooled buffer and copies the bytes into an allocation of their size. Nothing is
+    /// allocated while no bytes arrive: an upstream may take a minute to respond.
     fn poll_read_pooled<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let mut lent = buffer_pool::acquire();
-        let mut arrived = ReadBuf::new(&mut lent[..self.smallest]);
+        let mut pooled = buffer_pool::acquire();
+        let mut arrived = ReadBuf::new(&mut pooled[..self.initial_size]);
         ready!(Pin::new(stream).poll_read(cx, &mut arrived))?;
         let fresh = arrived.filled();
         let unread = std::mem::take(&mut self.unread);
@@ -75,47 +76,48 @@ impl ReadBuffer {
         Poll::Ready(Ok(fresh.len()))
     }
 
-    /// A large message is read to where it stays.
+    /// Reads a large message directly into the buffer.
     fn poll_read_in_place<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.room.reserve(self.appetite);
-        let count = ready!(poll_read_buf(Pin::new(stream), cx, &mut self.room))?;
-        let fresh = self.room.split();
+        self.spare.reserve(self.read_size);
+        let count = ready!(poll_read_buf(Pin::new(stream), cx, &mut self.spare))?;
+        let fresh = self.spare.split();
         let unread = std::mem::take(&mut self.unread);
         self.unread = if unread.is_empty() { fresh.freeze() } else { joined(unread, &fresh) };
         Poll::Ready(Ok(count))
     }
 
-    /// Keeps no room while nothing comes.
+    /// Releases unused capacity.
     pub(crate) fn shrink(&mut self) {
-        self.room = BytesMut::new();
+        self.spare = BytesMut::new();
     }
 
-    /// Gives the memory back until the next message.
+    /// Releases all memory until the next message.
     pub(crate) fn release(&mut self) {
-        *self = ReadBuffer::new(self.smallest);
+        *self = ReadBuffer::new(self.initial_size);
     }
 
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
-        self.unread.len() + self.room.capacity()
+        self.unread.len() + self.spare.capacity()
     }
 
+    /// Returns the unparsed bytes, for the protocol that follows an upgrade.
     pub(crate) fn into_unread(self) -> Bytes {
         self.unread
     }
 }
 
-/// A head, or the line before a chunk, that came in parts. Nobody else holds it as long as it is incomplete; so it
-/// grows where it is, and a head in single bytes is not copied anew for each.
+/// Appends to an incomplete head or chunk size line. The bytes have no other owner while the element is
+/// incomplete, so they grow in place: a head that arrives byte by byte is not copied for each byte.
 fn joined(first: Bytes, second: &[u8]) -> Bytes {
     let mut whole = first.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&*shared));
     whole.extend_from_slice(second);
     whole.freeze()
 }
 
-/// What a slow recipient can make a message hold, about.
-const LARGEST_READ: usize = 128 * 1024;
+/// Maximum bytes of one read, which is about what a message occupies while its recipient is slow.
+const MAX_READ_SIZE: usize = 128 * 1024;

@@ -1,96 +1,119 @@
-//! Who may reach a route: an ordered list of networks, as nginx's `allow` and `deny`.
+//! Access control by client network: an ordered list of rules, as with nginx `allow` and `deny`.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use super::network::Cidr;
 
-/// Rules in the order in which they are tried. The first that matches decides; where none does, the
-/// client may pass.
+/// Ordered allow and deny rules. The first rule that matches decides; a client that no rule matches is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccessRules(Vec<AccessRule>);
 
-/// One rule.
+/// One allow or deny rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessRule {
-    pub permission: AccessAction,
+    pub action: AccessAction,
     pub clients: ClientMatch,
 }
 
-/// What a rule does to those it matches.
+/// What a matching rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessAction {
     Allow,
     Deny,
 }
 
-/// Whom a rule matches.
+/// The clients that a rule applies to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientMatch {
+    /// Every client (`all`).
     All,
+    /// Clients with an address in the block.
     Within(Cidr),
 }
 
-/// Why a text is no rule.
+/// Error returned when a text is not an access rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidAccessRule {
-    /// It begins neither with `allow` nor with `deny`.
-    Permission,
-    /// What follows is neither an address nor a network nor `all`.
+    /// The text does not start with `allow` or `deny`.
+    Action,
+    /// The part after the action is not an address, a CIDR block or `all`.
     Clients,
 }
 
 impl AccessRules {
-    /// No rules.
-    pub const EVERYBODY: AccessRules = AccessRules(Vec::new());
+    /// The empty list, which allows every client.
+    pub const ALLOW_ALL: AccessRules = AccessRules(Vec::new());
 
+    /// Returns a list that is tried in the given order.
     pub fn new(rules: Vec<AccessRule>) -> AccessRules {
         AccessRules(rules)
     }
 
-    /// Whether a client may pass. An IPv4 client of an IPv6 socket counts as what it is.
+    /// Returns whether a client address is allowed. IPv4-mapped IPv6 addresses match as IPv4.
+    ///
+    /// ```
+    /// use gatepost::model::access::{AccessRule, AccessRules};
+    ///
+    /// let rules = ["deny 10.1.0.0/16", "allow 10.0.0.0/8", "deny all"];
+    /// let rules = rules.iter().map(|rule| AccessRule::parse(rule)).collect::<Result<Vec<_>, _>>();
+    /// let rules = AccessRules::new(rules.expect("three valid rules"));
+    ///
+    /// assert!(rules.allows([10, 2, 0, 1].into()));
+    /// assert!(!rules.allows([10, 1, 0, 1].into()));
+    /// assert!(!rules.allows([192, 0, 2, 1].into()));
+    /// assert!(AccessRules::ALLOW_ALL.allows([192, 0, 2, 1].into()));
+    /// ```
     pub fn allows(&self, client: IpAddr) -> bool {
         if self.0.is_empty() {
             return true;
         }
-        let decisive = self.0.iter().find(|rule| rule.clients.include(client));
-        decisive.is_none_or(|rule| rule.permission == AccessAction::Allow)
+        let decisive = self.0.iter().find(|rule| rule.clients.contains(client));
+        decisive.is_none_or(|rule| rule.action == AccessAction::Allow)
     }
 
+    /// Iterates over the rules in order.
     pub fn iter(&self) -> impl Iterator<Item = &AccessRule> {
         self.0.iter()
     }
 
+    /// Returns whether the list has no rules, and so allows every client.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 impl AccessRule {
-    /// Reads `allow 10.0.0.0/8`, `deny 2001:db8::1` or `deny all`.
+    /// Parses `allow 10.0.0.0/8`, `deny 2001:db8::1` or `deny all`.
+    ///
+    /// # Errors
+    /// The action is unknown, or the clients are not an address, a CIDR block or `all`.
     pub fn parse(text: &str) -> Result<AccessRule, InvalidAccessRule> {
-        let (permission, clients) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
-        let permission = match permission {
+        let (action, clients) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
+        let action = match action {
             "allow" => AccessAction::Allow,
             "deny" => AccessAction::Deny,
-            _ => return Err(InvalidAccessRule::Permission),
+            _ => return Err(InvalidAccessRule::Action),
         };
-        Ok(AccessRule { permission, clients: ClientMatch::parse(clients.trim())? })
+        Ok(AccessRule { action, clients: ClientMatch::parse(clients.trim())? })
     }
 }
 
 impl fmt::Display for AccessRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let permission = match self.permission {
+        let action = match self.action {
             AccessAction::Allow => "allow",
             AccessAction::Deny => "deny",
         };
-        write!(f, "{permission} {}", self.clients)
+        write!(f, "{action} {}", self.clients)
     }
 }
 
 impl ClientMatch {
-    /// Reads an address, a network, or `all`. As in nginx, bits beyond the prefix mean nothing.
+    /// Parses an address, a CIDR block or `all`. Bits beyond the prefix are cleared, as in nginx.
+    ///
+    /// # Errors
+    /// [`InvalidAccessRule::Clients`] for any other text.
     pub fn parse(text: &str) -> Result<ClientMatch, InvalidAccessRule> {
         if text == "all" {
             return Ok(ClientMatch::All);
@@ -98,7 +121,7 @@ impl ClientMatch {
         text.parse().map(ClientMatch::Within).map_err(|_| InvalidAccessRule::Clients)
     }
 
-    fn include(&self, client: IpAddr) -> bool {
+    fn contains(&self, client: IpAddr) -> bool {
         match self {
             ClientMatch::All => true,
             ClientMatch::Within(network) => network.contains(client),
@@ -118,8 +141,8 @@ impl fmt::Display for ClientMatch {
 impl fmt::Display for InvalidAccessRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            InvalidAccessRule::Permission => "a rule begins with `allow` or `deny`",
-            InvalidAccessRule::Clients => "an address, a network or `all` follows `allow` and `deny`",
+            InvalidAccessRule::Action => "expected `allow` or `deny`",
+            InvalidAccessRule::Clients => "expected an IP address, a CIDR block or `all` after the action",
         })
     }
 }
@@ -132,40 +155,40 @@ mod tests {
         AccessRules::new(texts.iter().map(|text| AccessRule::parse(text).unwrap()).collect())
     }
 
-    fn permits(rules: &AccessRules, client: &str) -> bool {
+    fn allows(rules: &AccessRules, client: &str) -> bool {
         rules.allows(client.parse().unwrap())
     }
 
     #[test]
-    fn the_first_rule_that_matches_decides() {
+    fn first_matching_rule_decides() {
         let list = rules(&["deny 10.1.0.0/16", "allow 10.0.0.0/8", "allow 2001:db8::/32", "deny all"]);
-        assert!(permits(&list, "10.2.0.1"));
-        assert!(!permits(&list, "10.1.0.1"));
-        assert!(permits(&list, "2001:db8::7"));
-        assert!(!permits(&list, "2001:db9::7"));
-        assert!(!permits(&list, "192.0.2.1"));
+        assert!(allows(&list, "10.2.0.1"));
+        assert!(!allows(&list, "10.1.0.1"));
+        assert!(allows(&list, "2001:db8::7"));
+        assert!(!allows(&list, "2001:db9::7"));
+        assert!(!allows(&list, "192.0.2.1"));
     }
 
     #[test]
-    fn who_is_in_no_rule_may_pass() {
-        assert!(permits(&rules(&[]), "192.0.2.1"));
-        assert!(permits(&rules(&["deny 10.0.0.0/8"]), "192.0.2.1"));
+    fn a_client_that_no_rule_matches_is_allowed() {
+        assert!(allows(&rules(&[]), "192.0.2.1"));
+        assert!(allows(&rules(&["deny 10.0.0.0/8"]), "192.0.2.1"));
     }
 
     #[test]
-    fn an_ipv4_client_of_an_ipv6_socket_counts_as_ipv4() {
-        assert!(!permits(&rules(&["deny 10.0.0.0/8"]), "::ffff:10.0.0.1"));
-        assert!(!permits(&rules(&["deny ::ffff:10.0.0.0/104"]), "10.0.0.1"));
-        assert!(permits(&rules(&["deny ::1"]), "127.0.0.1"));
+    fn ipv4_mapped_clients_match_as_ipv4() {
+        assert!(!allows(&rules(&["deny 10.0.0.0/8"]), "::ffff:10.0.0.1"));
+        assert!(!allows(&rules(&["deny ::ffff:10.0.0.0/104"]), "10.0.0.1"));
+        assert!(allows(&rules(&["deny ::1"]), "127.0.0.1"));
     }
 
     #[test]
-    fn rules_are_read_and_written_alike() {
+    fn parsed_rules_are_formatted_alike() {
         for text in ["allow 10.0.0.0/8", "deny 192.0.2.1", "allow 2001:db8::/32", "deny all", "allow ::1"] {
             assert_eq!(AccessRule::parse(text).map(|rule| rule.to_string()), Ok(text.to_owned()));
         }
         assert_eq!(AccessRule::parse("deny  10.1.2.3/8").unwrap().to_string(), "deny 10.0.0.0/8");
-        assert_eq!(AccessRule::parse("permit all"), Err(InvalidAccessRule::Permission));
+        assert_eq!(AccessRule::parse("permit all"), Err(InvalidAccessRule::Action));
         for text in ["allow", "deny example.com", "deny 10.0.0.0/33", "allow unix:"] {
             assert_eq!(AccessRule::parse(text), Err(InvalidAccessRule::Clients), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Certificates that the proxy obtains by itself (ACME, RFC 8555): from whom, how, and for which names.
+//! ACME settings (RFC 8555): the server, the account, and the certificates to obtain.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,46 +6,46 @@ use std::path::PathBuf;
 use super::host::{HostName, HostPattern};
 use super::ids::CertificateId;
 
-/// What is obtained, and from whom.
+/// ACME server, account contacts and the certificates to obtain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcmeSettings {
     pub directory: DirectoryUrl,
     pub trust: AcmeServerTrust,
-    /// Whom the authority writes to when something is wrong with a certificate. May be empty.
+    /// Contacts of the ACME account; the CA sends expiry and policy notices there. May be empty.
     pub contacts: Vec<AcmeContact>,
-    /// Where the account's key is kept, and what is known of failures.
+    /// Directory of the account key and the failure history.
     pub state_directory: PathBuf,
     pub key: CertificateKeyType,
     pub challenge: AcmeChallengeType,
-    /// At least one.
+    /// Not empty.
     pub certificates: Vec<AcmeCertificate>,
 }
 
-/// A certificate that is obtained, and all names in it. At least one.
+/// A certificate to obtain through ACME, with all of its names (at least one).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcmeCertificate {
     pub certificate: CertificateId,
     pub names: Vec<HostName>,
 }
 
-/// Where an authority tells what it offers (RFC 8555 section 7.1.1). Always an `https` URL with a host.
+/// URL of an ACME directory (RFC 8555 section 7.1.1); always `https` with a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryUrl(String);
 
-/// Who vouches for the server of the directory.
+/// Trust anchors for the TLS connection to the ACME server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AcmeServerTrust {
-    /// The authorities of the operating system.
+    /// The system roots.
     System,
-    /// Those in this file, in PEM.
+    /// The CA certificates in this PEM file.
     File(PathBuf),
 }
 
-/// A mail address.
+/// E-mail address of an ACME account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcmeContact(String);
 
-/// The key of a certificate, made anew with each.
+/// Key type of certificates obtained through ACME. Each certificate gets a new key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateKeyType {
     EcdsaP256,
@@ -55,33 +55,34 @@ pub enum CertificateKeyType {
     Rsa4096,
 }
 
-/// How the authority is shown that a host is ours.
+/// Challenge type that proves control over a host name to the CA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AcmeChallengeType {
-    /// An answer over plain HTTP on port 80 (RFC 8555 section 8.3).
+    /// A response over plain HTTP on port 80 (RFC 8555 section 8.3).
     Http01,
-    /// A certificate in a handshake on port 443 (RFC 8737).
+    /// A certificate in a TLS handshake on port 443 (RFC 8737).
     TlsAlpn01,
 }
 
 impl AcmeCertificate {
-    /// The names as hosts have them.
+    /// Returns the names as exact host patterns.
     pub fn patterns(&self) -> Vec<HostPattern> {
         self.names.iter().cloned().map(HostPattern::Exact).collect()
     }
 }
 
 impl DirectoryUrl {
-    /// Let's Encrypt's.
+    /// The production directory of Let's Encrypt, which is the default.
     pub const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
-    /// `None` for anything but an `https` URL with a host.
+    /// Parses a directory URL. Returns `None` unless the text is an `https` URL with a host.
     pub fn parse(text: &str) -> Option<DirectoryUrl> {
         let url: http::Uri = text.parse().ok()?;
         let is_https = url.scheme_str() == Some("https") && url.host().is_some_and(|host| !host.is_empty());
         is_https.then(|| DirectoryUrl(text.to_owned()))
     }
 
+    /// Returns the URL.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -100,7 +101,8 @@ impl fmt::Display for DirectoryUrl {
 }
 
 impl AcmeContact {
-    /// `None` for what cannot be a mail address. Whether it is one, only a mail can tell.
+    /// Parses an e-mail address. Returns `None` for a text that cannot be one, and for several addresses or
+    /// header fields (RFC 8555 section 7.3). Whether the mailbox exists is not checked.
     pub fn parse(text: &str) -> Option<AcmeContact> {
         let (user, host) = text.split_once('@')?;
         let is_plain = text.chars().all(|c| c.is_ascii_graphic() && !"?,<>".contains(c));
@@ -116,7 +118,7 @@ impl fmt::Display for AcmeContact {
 }
 
 impl CertificateKeyType {
-    /// All of them, the cheapest for a handshake first.
+    /// All key types, the least expensive handshake first.
     pub const ALL: [CertificateKeyType; 5] = [
         CertificateKeyType::EcdsaP256,
         CertificateKeyType::EcdsaP384,
@@ -125,6 +127,7 @@ impl CertificateKeyType {
         CertificateKeyType::Rsa4096,
     ];
 
+    /// Returns the name used in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             CertificateKeyType::EcdsaP256 => "ecdsa-p256",
@@ -137,9 +140,10 @@ impl CertificateKeyType {
 }
 
 impl AcmeChallengeType {
+    /// All supported challenge types.
     pub const ALL: [AcmeChallengeType; 2] = [AcmeChallengeType::Http01, AcmeChallengeType::TlsAlpn01];
 
-    /// As RFC 8555 and RFC 8737 name them.
+    /// Returns the name in RFC 8555 or RFC 8737, which the configuration uses too.
     pub fn name(self) -> &'static str {
         match self {
             AcmeChallengeType::Http01 => "http-01",
@@ -153,19 +157,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_an_https_url() {
+    fn a_directory_url_is_https_with_a_host() {
         assert!(DirectoryUrl::parse(DirectoryUrl::LETS_ENCRYPT).is_some());
-        for wrong in ["http://acme.example/dir", "acme.example", "https://", "file:///etc/passwd", ""] {
-            assert_eq!(DirectoryUrl::parse(wrong), None, "{wrong}");
+        for invalid in ["http://acme.example/dir", "acme.example", "https://", "file:///etc/passwd", ""] {
+            assert_eq!(DirectoryUrl::parse(invalid), None, "{invalid}");
         }
     }
 
     #[test]
-    fn a_contact_looks_like_a_mail_address() {
+    fn a_contact_is_one_email_address() {
         assert!(AcmeContact::parse("ops@example.com").is_some());
-        // RFC 8555 section 7.3: no header fields, and one address alone.
-        for wrong in ["ops", "ops@", "@example.com", "a@b.c,d@e.f", "ops@example.com?cc=x", "a b@example.com"] {
-            assert_eq!(AcmeContact::parse(wrong), None, "{wrong}");
+        // RFC 8555 section 7.3: no header fields, and exactly one address.
+        for invalid in ["ops", "ops@", "@example.com", "a@b.c,d@e.f", "ops@example.com?cc=x", "a b@example.com"] {
+            assert_eq!(AcmeContact::parse(invalid), None, "{invalid}");
         }
     }
 }

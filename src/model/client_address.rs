@@ -1,7 +1,7 @@
-//! Who the client is, when something in front of the proxy connects on its behalf.
+//! Determines the client address behind trusted proxies.
 //!
-//! The rules are those of nginx's `real_ip_*`: a peer that is trusted may say for whom it speaks, in a header
-//! of the request or in the PROXY protocol; the word of all others is worth nothing.
+//! The rules are those of nginx `real_ip_*`: a trusted peer names the client in a request header or in the
+//! PROXY protocol header. Addresses named by any other peer are ignored.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,53 +9,76 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::network::Cidr;
 
-/// How a host learns who its clients are.
+/// How a virtual host determines the client address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientAddressPolicy {
-    /// Whoever connects is the client.
+    /// The peer of the TCP connection is the client.
     Peer,
-    /// Trusted peers are asked.
+    /// Trusted peers name the client (nginx `set_real_ip_from`).
     RealIp(RealIpPolicy),
 }
 
-/// Who is asked for the client's address, and what is made of the answer.
+/// Trusted peers and the header they name the client in (nginx `real_ip_*`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RealIpPolicy {
-    /// Those whose word counts; at least one.
+    /// Peers that may name the client; not empty.
     pub trusted: Vec<Cidr>,
     pub source: RealIpSource,
     pub choice: RealIpSelection,
 }
 
-/// Where the address is said.
+/// Where a trusted peer names the client (nginx `real_ip_header`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RealIpSource {
-    /// In front of everything else on the connection.
+    /// The PROXY protocol header at the start of the connection.
     ProxyProtocol,
-    /// In a header, as a list to which each proxy on the way adds at the end.
+    /// A request header with a list, to which each proxy on the path appends an address.
     Header(HeaderName),
 }
 
-/// Which address of a list is the client's.
+/// Which address of a forwarded list is the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RealIpSelection {
-    /// The last one: what the peer itself has seen.
+    /// The last address, which is the peer of the trusted proxy itself.
     Last,
-    /// The last one that is not trusted; if all are, the first. What nginx calls recursive.
+    /// The last address that is not trusted; the first address if all are trusted (nginx `real_ip_recursive
+    /// on`).
     LastUntrusted,
 }
 
 impl ClientAddressPolicy {
-    /// The client of a request that came from `peer`, who spoke for `proxied` in the PROXY protocol. The port
-    /// is 0 where nobody has said it.
+    /// Returns the client address of a request from `peer`.
+    ///
+    /// `proxied` is the client in the PROXY protocol header, if the connection has one. The result is `peer`
+    /// unless `peer` is trusted and names a valid client. The port is 0 if the header contains no port.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use gatepost::model::client_address::{ClientAddressPolicy, RealIpPolicy, RealIpSelection, RealIpSource};
+    /// use http::{HeaderMap, HeaderName, HeaderValue};
+    ///
+    /// let name = HeaderName::from_static("x-forwarded-for");
+    /// let policy = ClientAddressPolicy::RealIp(RealIpPolicy {
+    ///     trusted: vec!["10.0.0.0/8".parse().expect("a CIDR block")],
+    ///     source: RealIpSource::Header(name.clone()),
+    ///     choice: RealIpSelection::LastUntrusted,
+    /// });
+    /// let headers = HeaderMap::from_iter([(name, HeaderValue::from_static("192.0.2.7, 10.0.0.2"))]);
+    ///
+    /// let balancer: SocketAddr = ([10, 0, 0, 1], 5000).into();
+    /// assert_eq!(policy.resolve(balancer, None, &headers), ([192, 0, 2, 7], 0).into());
+    /// let untrusted: SocketAddr = ([203, 0, 113, 1], 5000).into();
+    /// assert_eq!(policy.resolve(untrusted, None, &headers), untrusted);
+    /// ```
     pub fn resolve(&self, peer: SocketAddr, proxied: Option<SocketAddr>, headers: &HeaderMap) -> SocketAddr {
-        let ClientAddressPolicy::RealIp(told) = self else { return peer };
-        if !told.trusts(peer.ip()) {
+        let ClientAddressPolicy::RealIp(policy) = self else { return peer };
+        if !policy.trusts(peer.ip()) {
             return peer;
         }
-        match &told.source {
+        match &policy.source {
             RealIpSource::ProxyProtocol => proxied.unwrap_or(peer),
-            RealIpSource::Header(name) => told.select(headers, name).unwrap_or(peer),
+            RealIpSource::Header(name) => policy.select(headers, name).unwrap_or(peer),
         }
     }
 }
@@ -65,29 +88,31 @@ impl RealIpPolicy {
         self.trusted.iter().any(|network| network.contains(address))
     }
 
-    /// The address that counts, from the end of the list. What stands before something that is no address was
-    /// written by nobody who is known, so it does not count.
+    /// Selects the client address from a forwarded list, last entry first.
+    ///
+    /// Selection stops at an entry that is not an address. Entries before it were not written by a trusted
+    /// proxy, so they are ignored.
     fn select(&self, headers: &HeaderMap, name: &HeaderName) -> Option<SocketAddr> {
-        let mut chosen = None;
-        for written in headers.get_all(name).iter().rev().flat_map(forwarded_addresses) {
-            let Some(address) = parse(written) else { break };
-            chosen = Some(address);
+        let mut selected = None;
+        for entry in headers.get_all(name).iter().rev().flat_map(forwarded_addresses) {
+            let Some(address) = parse(entry) else { break };
+            selected = Some(address);
             if self.choice == RealIpSelection::Last || !self.trusts(address.ip()) {
                 break;
             }
         }
-        chosen
+        selected
     }
 }
 
-/// What is listed in a header, the last first. Blanks separate as commas do, as in nginx.
+/// Returns the entries of a forwarding header, last first. Blanks separate entries as commas do, as in nginx.
 fn forwarded_addresses(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    value.as_bytes().rsplit(|byte| b", \t".contains(byte)).filter(|written| !written.is_empty())
+    value.as_bytes().rsplit(|byte| b", \t".contains(byte)).filter(|entry| !entry.is_empty())
 }
 
-/// Reads an address as proxies write it: bare, in brackets, with or without a port.
-fn parse(written: &[u8]) -> Option<SocketAddr> {
-    let text = std::str::from_utf8(written).ok()?;
+/// Parses an address in the forms that proxies write: bare or in brackets, with or without a port.
+fn parse(entry: &[u8]) -> Option<SocketAddr> {
+    let text = std::str::from_utf8(entry).ok()?;
     let without_port = |ip| SocketAddr::new(ip, 0);
     let bare = || text.parse().ok().map(without_port);
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6).map(without_port);
@@ -101,24 +126,24 @@ mod tests {
 
     const BALANCER: &str = "10.0.0.1:5000";
 
-    fn told(source: RealIpSource, choice: RealIpSelection) -> ClientAddressPolicy {
+    fn real_ip(source: RealIpSource, choice: RealIpSelection) -> ClientAddressPolicy {
         let trusted = ["10.0.0.0/8", "2001:db8::/32"].map(|text| text.parse().unwrap()).to_vec();
         ClientAddressPolicy::RealIp(RealIpPolicy { trusted, source, choice })
     }
 
-    /// The client that a request with these `X-Forwarded-For` lines has.
+    /// Returns the client of a request with these `X-Forwarded-For` lines.
     fn client(choice: RealIpSelection, peer: &str, lines: &[&str]) -> String {
         let name = HeaderName::from_static("x-forwarded-for");
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(&name, HeaderValue::from_str(line).unwrap());
         }
-        let policy = told(RealIpSource::Header(name), choice);
+        let policy = real_ip(RealIpSource::Header(name), choice);
         policy.resolve(peer.parse().unwrap(), None, &headers).to_string()
     }
 
     #[test]
-    fn only_a_trusted_peer_is_believed() {
+    fn only_a_trusted_peer_names_the_client() {
         assert_eq!(client(RealIpSelection::Last, BALANCER, &["192.0.2.7"]), "192.0.2.7:0");
         assert_eq!(client(RealIpSelection::Last, "192.0.2.1:9", &["192.0.2.7"]), "192.0.2.1:9");
         assert_eq!(client(RealIpSelection::Last, BALANCER, &[]), BALANCER);
@@ -128,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_address_counts_or_the_last_that_is_not_trusted() {
+    fn the_last_or_the_last_untrusted_address_is_selected() {
         let lines = ["6.6.6.6, 192.0.2.7", "10.0.0.3 ,10.0.0.2"];
         assert_eq!(client(RealIpSelection::Last, BALANCER, &lines), "10.0.0.2:0");
         assert_eq!(client(RealIpSelection::LastUntrusted, BALANCER, &lines), "192.0.2.7:0");
@@ -139,36 +164,36 @@ mod tests {
     }
 
     #[test]
-    fn ports_brackets_and_mapped_addresses_are_read() {
-        for (written, address) in [
+    fn ports_brackets_and_mapped_addresses_are_parsed() {
+        for (entry, address) in [
             ("192.0.2.7:1234", "192.0.2.7:1234"),
             ("2001:db9::7", "[2001:db9::7]:0"),
             ("[2001:db9::7]", "[2001:db9::7]:0"),
             ("[2001:db9::7]:99", "[2001:db9::7]:99"),
             ("::ffff:192.0.2.7", "192.0.2.7:0"),
         ] {
-            assert_eq!(client(RealIpSelection::Last, BALANCER, &[written]), address, "{written}");
+            assert_eq!(client(RealIpSelection::Last, BALANCER, &[entry]), address, "{entry}");
         }
     }
 
     #[test]
-    fn nothing_counts_that_stands_before_garbage() {
+    fn entries_before_an_invalid_one_are_ignored() {
         assert_eq!(
             client(RealIpSelection::LastUntrusted, BALANCER, &["192.0.2.7, unknown, 10.0.0.2"]),
             "10.0.0.2:0"
         );
-        for garbage in ["unknown", "192.0.2", "[192.0.2.7", "192.0.2.7:port", "[192.0.2.7]", "\"192.0.2.7\""] {
-            assert_eq!(client(RealIpSelection::Last, BALANCER, &["192.0.2.8", garbage]), BALANCER, "{garbage}");
+        for invalid in ["unknown", "192.0.2", "[192.0.2.7", "192.0.2.7:port", "[192.0.2.7]", "\"192.0.2.7\""] {
+            assert_eq!(client(RealIpSelection::Last, BALANCER, &["192.0.2.8", invalid]), BALANCER, "{invalid}");
         }
     }
 
     #[test]
-    fn the_proxy_protocol_is_believed_by_the_same_rule() {
-        let policy = told(RealIpSource::ProxyProtocol, RealIpSelection::Last);
+    fn the_proxy_protocol_requires_a_trusted_peer() {
+        let policy = real_ip(RealIpSource::ProxyProtocol, RealIpSelection::Last);
         let client = Some("192.0.2.7:1234".parse().unwrap());
-        let of = |peer: &str, proxied| policy.resolve(peer.parse().unwrap(), proxied, &HeaderMap::new());
-        assert_eq!(Some(of(BALANCER, client)), client);
-        assert_eq!(of("192.0.2.1:9", client).to_string(), "192.0.2.1:9");
-        assert_eq!(of(BALANCER, None).to_string(), BALANCER);
+        let resolve = |peer: &str, proxied| policy.resolve(peer.parse().unwrap(), proxied, &HeaderMap::new());
+        assert_eq!(Some(resolve(BALANCER, client)), client);
+        assert_eq!(resolve("192.0.2.1:9", client).to_string(), "192.0.2.1:9");
+        assert_eq!(resolve(BALANCER, None).to_string(), BALANCER);
     }
 }

@@ -1,8 +1,8 @@
-//! Which answers of a host are compressed: nginx's rules for gzip.
+//! Response compression settings, by the rules of nginx `gzip_*`.
 
 use std::fmt;
 
-/// Whether the answers of a host are compressed.
+/// Whether responses of a virtual host are compressed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum CompressionPolicy {
     #[default]
@@ -10,42 +10,42 @@ pub enum CompressionPolicy {
     Gzip(Box<GzipPolicy>),
 }
 
-/// Which answers are, and how.
+/// Which responses are compressed, and at which level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GzipPolicy {
     pub types: CompressibleTypes,
     pub level: GzipLevel,
-    /// In bytes; an answer that says it is shorter stays as it is.
+    /// Bytes; a response with a smaller `Content-Length` is not compressed (nginx `gzip_min_length`).
     pub min_length: u64,
     pub oldest_http: MinHttpVersion,
     pub proxied: GzipProxied,
     pub vary: GzipVary,
 }
 
-/// The types of answers that shrink.
+/// The media types that are compressed (nginx `gzip_types`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CompressibleTypes {
     All,
     Listed(Vec<MediaType>),
 }
 
-/// A type such as `text/html`, in lower case and without parameters.
+/// A media type such as `text/html`, in lower case and without parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaType(Box<str>);
 
-/// How hard zlib tries, from 1 to 9.
+/// Compression level, 1 (fastest) to 9 (smallest).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GzipLevel(u8);
 
-/// The oldest version of HTTP whose clients are believed to understand gzip.
+/// The oldest HTTP version that receives compressed responses (nginx `gzip_http_version`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MinHttpVersion {
     Http10,
     Http11,
 }
 
-/// What becomes of answers to other proxies, which say `Via`. They may store an answer and hand it to clients
-/// that cannot read it.
+/// Whether requests with `Via`, which come from another proxy, receive compressed responses (nginx
+/// `gzip_proxied`). Such a proxy may store a response and send it to clients that do not accept gzip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GzipProxied {
     Never,
@@ -53,7 +53,8 @@ pub enum GzipProxied {
     When(Vec<GzipProxiedCondition>),
 }
 
-/// What keeps a proxy from storing an answer, or what is not there to store it by.
+/// A condition of [`GzipProxied::When`]: the response may not be stored, or lacks a validator, or the request
+/// is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GzipProxiedCondition {
     NoCache,
@@ -67,7 +68,7 @@ pub enum GzipProxiedCondition {
     Auth,
 }
 
-/// Whether answers tell caches that they depend on what the client accepts.
+/// Whether responses carry `Vary: Accept-Encoding` (nginx `gzip_vary`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GzipVary {
     On,
@@ -75,22 +76,24 @@ pub enum GzipVary {
 }
 
 impl GzipPolicy {
-    /// Shorter answers would hardly shrink; the limit of GitLab's host.
+    /// Bytes. Smaller responses hardly shrink. The GitLab package sets this limit.
     pub const MIN_LENGTH: u64 = 250;
 }
 
 impl CompressibleTypes {
-    /// Whether a `Content-Type` is among them. Its parameters do not count.
-    pub fn include(&self, content_type: Option<&[u8]>) -> bool {
+    /// Returns whether a `Content-Type` is compressed. Its parameters are ignored.
+    pub fn contains(&self, content_type: Option<&[u8]>) -> bool {
         let CompressibleTypes::Listed(listed) = self else { return true };
-        let Some(written) = content_type.and_then(|it| it.split(|byte| *byte == b';').next()) else { return false };
-        let written = written.trim_ascii();
-        listed.iter().any(|known| known.0.as_bytes().eq_ignore_ascii_case(written))
+        let Some(media_type) = content_type.and_then(|it| it.split(|byte| *byte == b';').next()) else {
+            return false;
+        };
+        let media_type = media_type.trim_ascii();
+        listed.iter().any(|known| known.0.as_bytes().eq_ignore_ascii_case(media_type))
     }
 }
 
 impl MediaType {
-    /// `None` if the text has not the form `type/subtype`.
+    /// Parses `type/subtype`. Returns `None` for any other form, including parameters.
     pub fn parse(text: &str) -> Option<MediaType> {
         let (kind, subtype) = text.split_once('/')?;
         let is_token = |part: &str| !part.is_empty() && part.bytes().all(is_token_byte);
@@ -105,23 +108,25 @@ impl fmt::Display for MediaType {
 }
 
 impl GzipLevel {
-    /// Little work for most of the gain, as GitLab has it.
+    /// The level of the GitLab package: most of the gain for little CPU time.
     pub const PACKAGE: GzipLevel = GzipLevel(2);
 
-    /// `None` if it is not from 1 to 9.
+    /// Returns `None` unless the level is from 1 to 9.
     pub fn new(level: u64) -> Option<GzipLevel> {
         u8::try_from(level).ok().filter(|level| (1..=9).contains(level)).map(GzipLevel)
     }
 
+    /// Returns the level, 1 to 9.
     pub fn get(self) -> u8 {
         self.0
     }
 }
 
 impl MinHttpVersion {
+    /// All versions, oldest first.
     pub const ALL: [MinHttpVersion; 2] = [MinHttpVersion::Http10, MinHttpVersion::Http11];
 
-    /// nginx's word for it.
+    /// Returns the nginx spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             MinHttpVersion::Http10 => "1.0",
@@ -131,7 +136,7 @@ impl MinHttpVersion {
 }
 
 impl GzipProxied {
-    /// Every answer that says so, as GitLab has it.
+    /// The conditions that the GitLab package sets.
     pub fn of_package() -> GzipProxied {
         use GzipProxiedCondition::{Auth, Expired, NoCache, NoStore, Private};
         GzipProxied::When(vec![NoCache, NoStore, Private, Expired, Auth])
@@ -139,6 +144,7 @@ impl GzipProxied {
 }
 
 impl GzipProxiedCondition {
+    /// All conditions.
     pub const ALL: [GzipProxiedCondition; 7] = [
         GzipProxiedCondition::NoCache,
         GzipProxiedCondition::NoStore,
@@ -149,7 +155,7 @@ impl GzipProxiedCondition {
         GzipProxiedCondition::Auth,
     ];
 
-    /// nginx's word for it.
+    /// Returns the nginx spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             GzipProxiedCondition::NoCache => "no-cache",
@@ -163,7 +169,7 @@ impl GzipProxiedCondition {
     }
 }
 
-/// What a token is made of (RFC 9110 section 5.6.2).
+/// Returns whether a byte may occur in a token (RFC 9110 section 5.6.2).
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -173,20 +179,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_are_compared_without_case_and_parameters() {
+    fn case_and_parameters_are_ignored() {
         let listed = CompressibleTypes::Listed(MediaType::parse("Text/HTML").into_iter().collect());
         for written in ["text/html", "TEXT/html; charset=utf-8", "text/html ;x=y"] {
-            assert!(listed.include(Some(written.as_bytes())), "{written}");
+            assert!(listed.contains(Some(written.as_bytes())), "{written}");
         }
         for written in ["text/plain", "text/html2", "text", ""] {
-            assert!(!listed.include(Some(written.as_bytes())), "{written}");
+            assert!(!listed.contains(Some(written.as_bytes())), "{written}");
         }
-        assert!(!listed.include(None));
-        assert!(CompressibleTypes::All.include(None));
+        assert!(!listed.contains(None));
+        assert!(CompressibleTypes::All.contains(None));
     }
 
     #[test]
-    fn a_type_has_two_parts() {
+    fn a_media_type_has_two_tokens() {
         for text in ["", "text", "/", "text/", "/html", "text/html; q=1", "text /html"] {
             assert_eq!(MediaType::parse(text), None, "{text}");
         }

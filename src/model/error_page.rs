@@ -1,32 +1,32 @@
-//! What clients are shown instead of a bare error.
+//! Custom error pages.
 
 use std::path::PathBuf;
 
 use http::{HeaderValue, StatusCode};
 
-/// The pages of a host or a route, at most one for each status.
+/// Error pages of a host or route, at most one for each status.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ErrorPages(Vec<ErrorPage>);
 
-/// The page for one status. The status itself stays what it is.
+/// The error page for one status. The response keeps its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorPage {
     pub status: StatusCode,
     pub content: ErrorPageSource,
 }
 
-/// Where a page comes from.
+/// Where the content of an error page comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ErrorPageSource {
-    /// An HTML file, read when the program starts. If that fails, the proxy's own page stands in.
+    /// An HTML file, loaded at startup. If loading fails, the built-in page is used.
     File(PathBuf),
-    /// A page that the proxy lays out.
+    /// A page generated from a title, a header and a message.
     Message(ErrorPageText),
-    /// Sent as it is.
+    /// A fixed body.
     Text { content_type: HeaderValue, body: String },
 }
 
-/// The words on a page.
+/// Title, header and message of a generated error page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorPageText {
     /// Plain text.
@@ -37,18 +37,18 @@ pub struct ErrorPageText {
     pub message: String,
 }
 
-/// What becomes of an error that an application answers.
+/// Whether upstream error responses are replaced by error pages (nginx `proxy_intercept_errors`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InterceptErrors {
-    /// The client gets the application's answer.
+    /// The client receives the upstream's response.
     #[default]
     Pass,
-    /// If there is a page for its status, the client gets that page (nginx's `proxy_intercept_errors`).
+    /// The client receives the error page for the status, if there is one.
     Replace,
 }
 
 impl ErrorPages {
-    /// Of several pages for one status the first counts.
+    /// Builds a set. The first page for a status is kept, later ones are dropped.
     pub fn new(pages: Vec<ErrorPage>) -> ErrorPages {
         let mut kept: Vec<ErrorPage> = Vec::new();
         for page in pages {
@@ -59,10 +59,12 @@ impl ErrorPages {
         ErrorPages(kept)
     }
 
+    /// Iterates over the pages in configured order.
     pub fn iter(&self) -> impl Iterator<Item = &ErrorPage> {
         self.0.iter()
     }
 
+    /// Returns whether there are no pages.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,45 +1,49 @@
-//! Files that the proxy serves itself, and which file a path names.
+//! Static file serving: maps a request path to a file.
 //!
-//! A path names a file below the configured directory or none: `..` is refused however it came about,
-//! and so are hidden files, but for `.well-known`, which exists to be seen (RFC 8615).
+//! A path maps to a file below the configured directory or to none. Segments that start with a dot are
+//! rejected, which includes `..` in any encoding and hidden files. The exception is `.well-known`, which is
+//! meant to be public (RFC 8615).
 
 use std::path::PathBuf;
 
-/// A directory that is served. Nothing lists what is in it.
+/// A directory of static files. Directories are never listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaticFiles {
     pub location: StaticFileRoot,
-    /// The file that is meant by a path that ends in a slash; without it there is nothing at such a path.
+    /// File that is served for a path with a trailing slash (nginx `index`); without it such a path is not
+    /// found.
     pub index: Option<String>,
 }
 
-/// Where files lie.
+/// How a request path maps into the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StaticFileRoot {
-    /// The whole path leads on from here (nginx's `root`).
+    /// The whole path is appended to the directory (nginx `root`).
     Root(PathBuf),
-    /// The directory stands in the place of the route's prefix (nginx's `alias`).
+    /// The directory replaces the prefix of the route (nginx `alias`).
     Alias { prefix: String, directory: PathBuf },
-    /// The one file of an exact path.
+    /// A single file, for an exact path.
     Single(PathBuf),
 }
 
-/// A file that may be served, if it exists.
+/// Path of a file that may be served. Its existence is not checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaticFilePath {
     pub path: PathBuf,
-    /// Where the file must really lie, links followed: in this directory, or this file itself.
+    /// Boundary after symbolic links are resolved: the file must be in this directory, or be this file.
     pub within: PathBuf,
+    /// File that is served if `path` is a directory.
+    pub index: Option<PathBuf>,
 }
 
 impl StaticFiles {
-    /// The file that a path in normal form names. `None` if it can name none.
+    /// Returns the file for a normalized path; `None` if no file may be served for it.
     pub fn find(&self, path: &str) -> Option<StaticFilePath> {
         let (directory, rest) = match &self.location {
             StaticFileRoot::Root(directory) => (directory, path),
             StaticFileRoot::Alias { prefix, directory } => (directory, path.strip_prefix(prefix)?),
             StaticFileRoot::Single(file) => {
-                return Some(StaticFilePath { path: file.clone(), within: file.clone() });
+                return Some(StaticFilePath { path: file.clone(), within: file.clone(), index: None });
             }
         };
         let mut file = directory.clone();
@@ -49,10 +53,22 @@ impl StaticFiles {
             }
             file.push(segment);
         }
-        if rest.is_empty() || rest.ends_with('/') {
-            file.push(self.index.as_ref()?);
+        let index = self.index.as_ref().map(|index| file.join(index));
+        if self.is_whole_prefix(path) {
+            // nginx appends nothing to the alias, which may name a file.
+            return Some(StaticFilePath { path: file, within: directory.clone(), index });
         }
-        Some(StaticFilePath { path: file, within: directory.clone() })
+        if rest.is_empty() || rest.ends_with('/') {
+            file = index?;
+        }
+        Some(StaticFilePath { path: file, within: directory.clone(), index: None })
+    }
+}
+
+impl StaticFiles {
+    /// Returns whether a path is the prefix of an alias, without a trailing slash.
+    fn is_whole_prefix(&self, path: &str) -> bool {
+        matches!(&self.location, StaticFileRoot::Alias { prefix, .. } if prefix == path && !prefix.ends_with('/'))
     }
 }
 
@@ -74,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_keeps_the_path_and_an_alias_replaces_it() {
+    fn root_appends_the_path_and_alias_replaces_the_prefix() {
         assert_eq!(found(&root(), "/static/a/b.txt").as_deref(), Some("/srv/static/a/b.txt"));
         assert_eq!(found(&alias("/static/"), "/static/a/b.txt").as_deref(), Some("/srv/a/b.txt"));
         let single = StaticFiles { location: StaticFileRoot::Single("/srv/robots.txt".into()), index: None };
@@ -82,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn no_path_leads_out_of_the_directory() {
+    fn no_path_leaves_the_directory() {
         for path in ["/static../secret", "/static/../secret", "/static/a/../../secret", "/static./x"] {
             assert_eq!(found(&alias("/static"), path), None, "{path}");
         }
@@ -90,16 +106,22 @@ mod tests {
     }
 
     #[test]
-    fn hidden_files_stay_hidden_but_for_the_well_known() {
+    fn hidden_files_are_not_served_except_well_known() {
         assert_eq!(found(&root(), "/.git/config"), None);
         assert_eq!(found(&root(), "/a/.htpasswd"), None);
         assert_eq!(found(&root(), "/.well-known/x").as_deref(), Some("/srv/.well-known/x"));
     }
 
     #[test]
-    fn a_directory_is_served_only_by_its_index() {
+    fn a_directory_is_served_only_through_its_index() {
         assert_eq!(found(&root(), "/a/"), None);
         assert_eq!(found(&alias("/static/"), "/static/a/").as_deref(), Some("/srv/a/index.html"));
-        assert_eq!(found(&alias("/static"), "/static").as_deref(), Some("/srv/index.html"));
+    }
+
+    #[test]
+    fn the_whole_prefix_of_an_alias_is_the_alias_itself() {
+        let found = alias("/static").find("/static").unwrap();
+        assert_eq!(found.path, PathBuf::from("/srv/"));
+        assert_eq!(found.index, Some("/srv/index.html".into()));
     }
 }

@@ -1,58 +1,79 @@
-//! Host names: how they are written, compared and looked up.
+//! Host names, patterns and the host lookup table.
 //!
-//! The name in a certificate request (SNI), in a `Host` header and in the configuration are one type,
-//! normalised one way: lower case, no port, no trailing dot. So no two stations can disagree about
-//! which host a request is for.
+//! SNI, the `Host` header and the configuration use one type with one normalization: lower case, no port, no
+//! trailing dot. Two stages therefore cannot select different hosts for one request.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-/// A valid, normalised host name or IP literal.
+/// A normalized host name or IP literal: lower case, no port, no trailing dot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostName(Box<str>);
 
-/// Why a text is no host name.
+/// Error returned when a text is not a host name or an authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidHost {
     Empty,
+    /// More than 253 characters.
     TooLong,
+    /// A character other than a letter, a digit, `-`, `_` or `.`, or an invalid IPv6 literal.
     Character,
+    /// A label is empty or has more than 63 characters.
     Label,
+    /// The port is not a number from 1 to 65535.
     Port,
 }
 
-/// A `Host` header or `:authority`, taken apart. Borrowed as long as nothing had to be normalised.
+/// A parsed `Host` header or `:authority`. Borrowed unless the host had to be normalized.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParsedAuthority<'a> {
     pub host: Cow<'a, str>,
     pub port: Option<u16>,
 }
 
-/// A name in the configuration: itself, or every name below it.
+/// A configured host name: exact, or a wildcard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HostPattern {
-    /// This name only.
+    /// Matches this name only.
     Exact(HostName),
-    /// `*.name`: any number of labels before it, but at least one, as the package's Pages do it.
+    /// `*.name`: matches names with one or more labels before `name`, as the GitLab package does for Pages.
     Wildcard(HostName),
 }
 
-/// From names to values: exact before the longest wildcard before the default.
+/// Lookup table by host name: exact, then the longest wildcard, then the default.
+///
+/// ```
+/// use gatepost::model::host::{HostPattern, HostTable};
+///
+/// let mut table = HostTable::new();
+/// for (pattern, value) in [("gitlab.example.com", 1), ("*.pages.example.com", 2), ("*.example.com", 3)] {
+///     table.insert(HostPattern::parse(pattern).expect("a host pattern"), value);
+/// }
+///
+/// assert_eq!(table.find("gitlab.example.com"), Some(&1));
+/// assert_eq!(table.find("a.b.pages.example.com"), Some(&2));
+/// assert_eq!(table.find("pages.example.com"), Some(&3));
+/// assert_eq!(table.find("example.com"), None);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostTable<T> {
     exact: HashMap<HostName, T>,
-    below: HashMap<HostName, T>,
-    /// What answers for names that are not in the table.
+    wildcard: HashMap<HostName, T>,
+    /// The value for names that no pattern matches. [`HostTable::find`] does not return it.
     pub default: Option<T>,
 }
 
 impl HostName {
-    /// Reads a name without a port.
+    /// Parses a host name without a port.
+    ///
+    /// # Errors
+    /// The text is empty, too long, or contains an invalid label or character.
     pub fn parse(text: &str) -> Result<HostName, InvalidHost> {
-        normalise(text).map(|name| HostName(name.into()))
+        normalize(text).map(|name| HostName(name.into()))
     }
 
+    /// Returns the normalized name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -75,16 +96,19 @@ impl fmt::Display for InvalidHost {
         f.write_str(match self {
             InvalidHost::Empty => "the name is empty",
             InvalidHost::TooLong => "the name is longer than 253 characters",
-            InvalidHost::Character => "only letters, digits, '-', '_' and '.' can stand in a host name",
-            InvalidHost::Label => "the parts between dots must have 1 to 63 characters",
+            InvalidHost::Character => "only letters, digits, `-`, `_` and `.` are allowed",
+            InvalidHost::Label => "each label between dots must have 1 to 63 characters",
             InvalidHost::Port => "the port is not a number from 1 to 65535",
         })
     }
 }
 
 impl<'a> ParsedAuthority<'a> {
-    /// Reads `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`. User information is refused, an
-    /// empty port is none (RFC 3986 section 3.2).
+    /// Parses `name`, `name:port`, `1.2.3.4:port` or `[::1]:port`. An empty port counts as no port (RFC 3986
+    /// section 3.2.3).
+    ///
+    /// # Errors
+    /// The host or the port is invalid, or the text contains user information.
     pub fn parse(text: &'a str) -> Result<ParsedAuthority<'a>, InvalidHost> {
         let after_literal = if text.starts_with('[') { text.find(']').ok_or(InvalidHost::Character)? } else { 0 };
         let (host, port) = match text[after_literal..].find(':') {
@@ -98,12 +122,24 @@ impl<'a> ParsedAuthority<'a> {
             }
             Some(_) => return Err(InvalidHost::Port),
         };
-        Ok(ParsedAuthority { host: normalise(host)?, port })
+        Ok(ParsedAuthority { host: normalize(host)?, port })
     }
 }
 
 impl HostPattern {
-    /// Reads `name` or `*.name`.
+    /// Parses `name` or `*.name`.
+    ///
+    /// # Errors
+    /// The name, or the name after `*.`, is not a host name.
+    ///
+    /// ```
+    /// use gatepost::model::host::{HostName, HostPattern, InvalidHost};
+    ///
+    /// let name = HostName::parse("pages.example.com").expect("a host name");
+    /// assert_eq!(HostPattern::parse("Pages.Example.COM."), Ok(HostPattern::Exact(name.clone())));
+    /// assert_eq!(HostPattern::parse("*.pages.example.com"), Ok(HostPattern::Wildcard(name)));
+    /// assert_eq!(HostPattern::parse("pages.*.com"), Err(InvalidHost::Character));
+    /// ```
     pub fn parse(text: &str) -> Result<HostPattern, InvalidHost> {
         match text.strip_prefix("*.") {
             Some(parent) => HostName::parse(parent).map(HostPattern::Wildcard),
@@ -111,7 +147,7 @@ impl HostPattern {
         }
     }
 
-    /// The name itself, or the one that all matching names end in.
+    /// Returns the name; for a wildcard the part after `*.`.
     pub fn name(&self) -> &HostName {
         match self {
             HostPattern::Exact(name) | HostPattern::Wildcard(name) => name,
@@ -129,29 +165,30 @@ impl fmt::Display for HostPattern {
 }
 
 impl<T> HostTable<T> {
+    /// Returns an empty table without a default.
     pub fn new() -> HostTable<T> {
-        HostTable { exact: HashMap::new(), below: HashMap::new(), default: None }
+        HostTable { exact: HashMap::new(), wildcard: HashMap::new(), default: None }
     }
 
-    /// Adds a pattern; gives back the value that held it before, if there was one.
+    /// Adds a pattern. Returns the previous value of the pattern, if any.
     pub fn insert(&mut self, pattern: HostPattern, value: T) -> Option<T> {
         match pattern {
             HostPattern::Exact(name) => self.exact.insert(name, value),
-            HostPattern::Wildcard(name) => self.below.insert(name, value),
+            HostPattern::Wildcard(name) => self.wildcard.insert(name, value),
         }
     }
 
-    /// The value for a normalised name, leaving the default aside.
+    /// Returns the value for a normalized name, without falling back to the default.
     pub fn find(&self, host: &str) -> Option<&T> {
         if let Some(value) = self.exact.get(host) {
             return Some(value);
         }
-        if self.below.is_empty() {
+        if self.wildcard.is_empty() {
             return None;
         }
         let mut rest = host;
         while let Some((_, parent)) = rest.split_once('.') {
-            if let Some(value) = self.below.get(parent) {
+            if let Some(value) = self.wildcard.get(parent) {
                 return Some(value);
             }
             rest = parent;
@@ -159,11 +196,11 @@ impl<T> HostTable<T> {
         None
     }
 
-    /// All patterns with their values, in a stable order: exact names first.
+    /// Returns all patterns with their values in a stable order, exact names first.
     pub fn entries(&self) -> Vec<(HostPattern, &T)> {
         let exact = self.exact.iter().map(|(name, value)| (HostPattern::Exact(name.clone()), value));
-        let below = self.below.iter().map(|(name, value)| (HostPattern::Wildcard(name.clone()), value));
-        let mut all: Vec<_> = exact.chain(below).collect();
+        let wildcard = self.wildcard.iter().map(|(name, value)| (HostPattern::Wildcard(name.clone()), value));
+        let mut all: Vec<_> = exact.chain(wildcard).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }
@@ -175,9 +212,9 @@ impl<T> Default for HostTable<T> {
     }
 }
 
-fn normalise(text: &str) -> Result<Cow<'_, str>, InvalidHost> {
+fn normalize(text: &str) -> Result<Cow<'_, str>, InvalidHost> {
     if text.starts_with('[') {
-        return ip6_literal(text);
+        return ipv6_literal(text);
     }
     let text = text.strip_suffix('.').unwrap_or(text);
     if text.is_empty() {
@@ -187,12 +224,12 @@ fn normalise(text: &str) -> Result<Cow<'_, str>, InvalidHost> {
         return Err(InvalidHost::TooLong);
     }
     let mut label = 0;
-    let mut upper = false;
+    let mut has_upper = false;
     for byte in text.bytes() {
         match byte {
             b'.' if label == 0 => return Err(InvalidHost::Label),
             b'.' => label = 0,
-            b'A'..=b'Z' => (upper, label) = (true, label + 1),
+            b'A'..=b'Z' => (has_upper, label) = (true, label + 1),
             b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => label += 1,
             _ => return Err(InvalidHost::Character),
         }
@@ -200,10 +237,10 @@ fn normalise(text: &str) -> Result<Cow<'_, str>, InvalidHost> {
             return Err(InvalidHost::Label);
         }
     }
-    Ok(if upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) })
+    Ok(if has_upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) })
 }
 
-fn ip6_literal(text: &str) -> Result<Cow<'_, str>, InvalidHost> {
+fn ipv6_literal(text: &str) -> Result<Cow<'_, str>, InvalidHost> {
     let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).ok_or(InvalidHost::Character)?;
     let address: std::net::Ipv6Addr = inner.parse().map_err(|_| InvalidHost::Character)?;
     Ok(Cow::Owned(format!("[{address}]")))
@@ -227,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_host_is_refused() {
+    fn invalid_hosts_are_rejected() {
         assert_eq!(authority(""), Err(InvalidHost::Empty));
         assert_eq!(authority("user@gitlab.example.com"), Err(InvalidHost::Character));
         assert_eq!(authority("gitlab.example.com:0"), Err(InvalidHost::Port));
@@ -241,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn exact_beats_the_longest_wildcard_beats_a_shorter_one() {
+    fn exact_then_longest_wildcard_then_shorter_wildcard() {
         let mut table = HostTable::new();
         for (pattern, value) in [("a.pages.example.com", 1), ("*.pages.example.com", 2), ("*.example.com", 3)] {
             assert!(HostPattern::parse(pattern).map(|p| table.insert(p, value)).is_ok());

@@ -1,16 +1,16 @@
-//! Typed indexes into the tables of a model.
+//! Typed indexes into the tables.
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {
         $(
             $(#[$doc])*
-            ///
-            /// Only the model's own `add_…` makes one, so looking it up cannot fail.
+            /// Ids are issued only by the `add_…` functions of [`Model`](super::Model), so a lookup cannot
+            /// fail.
             #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
             pub struct $name(pub(super) usize);
 
             impl $name {
-                /// The position, for tables that run beside the model's.
+                /// Returns the position, for tables parallel to those of the model.
                 pub fn index(self) -> usize {
                     self.0
                 }
@@ -20,16 +20,16 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Names a [`VirtualHost`](super::VirtualHost) of a model.
+    /// Id of a [`VirtualHost`](super::VirtualHost).
     HostId
-    /// Names an [`UpstreamSpec`](super::upstream::UpstreamSpec) of a model.
+    /// Id of an [`UpstreamSpec`](super::upstream::UpstreamSpec).
     UpstreamId
-    /// Names a pair of [`CertificateFiles`](super::CertificateFiles) of a model.
+    /// Id of [`CertificateFiles`](super::CertificateFiles).
     CertificateId
-    /// Names the [`TlsTerms`](super::tls::TlsSettings) of hosts of a model.
+    /// Id of [`TlsSettings`](super::tls::TlsSettings).
     TlsId
-    /// Names a [`LogTarget`](super::LogTarget) of a model.
+    /// Id of a [`LogTarget`](super::LogTarget).
     LogId
-    /// Names [`ErrorPages`](super::error_page::ErrorPages) of a model.
+    /// Id of [`ErrorPages`](super::error_page::ErrorPages).
     ErrorPagesId
 }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-/// The largest request body a route accepts.
+/// Maximum size of a request body (nginx `client_max_body_size`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyLimit {
     Unlimited,
@@ -10,7 +10,7 @@ pub enum BodyLimit {
 }
 
 impl BodyLimit {
-    /// Whether a body of `length` bytes may pass.
+    /// Returns whether a body of `length` bytes is within the limit.
     pub fn allows(self, length: u64) -> bool {
         match self {
             BodyLimit::Unlimited => true,

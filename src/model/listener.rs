@@ -5,40 +5,42 @@ use std::net::SocketAddr;
 use super::host::HostTable;
 use super::ids::HostId;
 
-/// An address that is accepted on, with the hosts that answer there.
+/// A listening address and the virtual hosts reachable on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
     pub address: SocketAddr,
-    pub preamble: ProxyProtocolMode,
+    pub proxy_protocol: ProxyProtocolMode,
     pub transport: ListenerTransport,
     pub hosts: HostTable<HostId>,
 }
 
 impl Listener {
-    /// The host that stands in where no name decides: whose certificate is shown to a client that names
-    /// none, and whose log takes requests for hosts that are not here.
+    /// Returns the host used when neither SNI nor `Host` selects one.
+    ///
+    /// A client without SNI receives its certificate, and requests for unknown hosts are written to its access
+    /// log. It is the configured default host, or else the host added first.
     pub fn default_host(&self) -> Option<HostId> {
         let first = || self.hosts.entries().into_iter().map(|(_, id)| *id).min();
         self.hosts.default.or_else(first)
     }
 }
 
-/// What stands in front of everything else on a connection.
+/// Whether connections start with a PROXY protocol header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyProtocolMode {
     None,
-    /// A header that names the client. Connections without one are closed.
+    /// Every connection must start with a header; connections without one are closed.
     ProxyProtocol,
 }
 
-/// What a client must speak to a listener first. The terms of TLS are those of the host that it names.
+/// Whether connections use TLS. The TLS settings are those of the host selected by SNI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenerTransport {
     Plain,
     Tls,
 }
 
-/// The HTTP versions offered by ALPN.
+/// The HTTP versions offered in ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpVersions {
     Http1Only,

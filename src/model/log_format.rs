@@ -1,35 +1,37 @@
-//! What a line of an access log looks like.
+//! Access log formats.
 
 use super::template::Template;
 use super::variable::{LogVariable, RequestVariable};
 
-/// The form of a line.
+/// Format of access log lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogFormat {
-    /// That of the GitLab package's nginx, which has a way of its own through the program.
+    /// The format of the GitLab package's nginx. A specialized formatter writes it.
     Package,
     Custom(CustomLogFormat),
 }
 
-/// A form that somebody chose.
+/// A configured log format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomLogFormat {
     pub template: Template<LogVariable>,
     pub escape: LogEscape,
 }
 
-/// How values are written, so that nothing a client sends can end a field or a line.
+/// Escaping of variable values (nginx `escape=`), so that client data cannot end a field or a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogEscape {
-    /// `\xHH` for quotes, backslashes and all that is not ASCII; `-` for what is absent.
+    /// `\xHH` for quotes, backslashes and bytes outside printable ASCII; `-` for an absent value.
     Default,
-    /// As JSON strings have it; absent is empty.
+    /// JSON string escaping; an absent value is empty.
     Json,
-    /// As it came, line breaks included.
+    /// No escaping; line breaks are written as well.
     None,
 }
 
 impl LogFormat {
+    /// Returns the format of a template. A template equal to the package's format becomes
+    /// [`LogFormat::Package`].
     pub fn new(template: Template<LogVariable>, escape: LogEscape) -> LogFormat {
         match escape {
             LogEscape::Default if Template::parse(PACKAGE).is_ok_and(|package| package == template) => {
@@ -39,24 +41,26 @@ impl LogFormat {
         }
     }
 
-    /// The package's format with another escaping.
+    /// Returns the format of the GitLab package with another escaping.
     pub fn of_package(escape: LogEscape) -> LogFormat {
         Template::parse(PACKAGE).map_or(LogFormat::Package, |template| LogFormat::new(template, escape))
     }
-}
 
-impl LogFormat {
-    /// Whether lines tell a variable of the request that the usual ones do not.
-    pub fn names(&self, wanted: &RequestVariable) -> bool {
+    /// Returns whether a custom format uses a request variable.
+    pub fn uses_variable(&self, wanted: &RequestVariable) -> bool {
         let LogFormat::Custom(format) = self else { return false };
-        format.template.variables().any(|named| matches!(named, LogVariable::Request(named) if named == wanted))
+        format
+            .template
+            .variables()
+            .any(|variable| matches!(variable, LogVariable::Request(variable) if variable == wanted))
     }
 }
 
 impl LogEscape {
+    /// All escapings.
     pub const ALL: [LogEscape; 3] = [LogEscape::Default, LogEscape::Json, LogEscape::None];
 
-    /// nginx's word for it.
+    /// Returns the nginx spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             LogEscape::Default => "default",
@@ -66,7 +70,7 @@ impl LogEscape {
     }
 }
 
-/// The default of the package.
+/// The default log format of the GitLab package.
 pub const PACKAGE: &str = "$remote_addr - $remote_user [$time_local] \
     \"$request_method $filtered_request_uri $server_protocol\" $status $body_bytes_sent \
     \"$filtered_http_referer\" \"$http_user_agent\" $gzip_ratio";
@@ -76,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_packages_format_is_recognised_however_it_is_written() {
+    fn the_package_format_is_recognized_in_any_notation() {
         let written = PACKAGE.replace("$status", "${status}");
         let read = |text: &str, escape| LogFormat::new(Template::parse(text).unwrap(), escape);
         assert_eq!(read(&written, LogEscape::Default), LogFormat::Package);

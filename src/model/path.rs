@@ -1,32 +1,55 @@
-//! The path that routes are chosen by.
+//! Path normalization and prefix replacement.
 //!
-//! As in nginx it is decoded, repeated slashes are one, and `.` and `..` are resolved; otherwise an
-//! encoded slash or a detour would lead around a route. The application still gets the path as it came,
-//! unless its route replaces a part of it.
+//! Routes are matched against the normalized path, as in nginx: percent-encoding is decoded, repeated slashes
+//! are merged, and `.` and `..` are resolved. Otherwise an encoded slash or a `..` segment could bypass a
+//! route. The upstream receives the path unchanged, unless its route replaces the prefix.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// The path leaves the root (`/../x`) or holds a NUL, or an escape that is none: nobody means that well.
+/// Error returned for a path that leaves the root (`/../x`), contains NUL, or has an invalid escape. No
+/// legitimate client sends such a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidPath;
 
-/// The normal form of a path. Borrowed when it is in normal form already, as nearly all are.
-pub fn normalise(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
-    if is_normal(path.as_bytes()) {
+/// Returns the normalized path. The result is borrowed if the path is normalized already, as nearly all paths
+/// are.
+///
+/// # Errors
+/// The path leaves the root, contains NUL, or has an invalid escape.
+///
+/// ```
+/// use gatepost::model::path::normalize;
+///
+/// assert_eq!(normalize("/group/project").as_deref(), Ok("/group/project"));
+/// assert_eq!(normalize("//a%2Fb/./../c").as_deref(), Ok("/a/c"));
+/// assert!(normalize("/a/%2e%2e/..").is_err());
+/// ```
+pub fn normalize(path: &str) -> Result<Cow<'_, str>, InvalidPath> {
+    if is_normalized(path.as_bytes()) {
         return Ok(Cow::Borrowed(path));
     }
-    // Bytes that are no UTF-8 become U+FFFD, which no route is written with.
-    Ok(Cow::Owned(String::from_utf8_lossy(&normal_bytes(path)?).into_owned()))
+    // Bytes that are not UTF-8 become U+FFFD, which occurs in no route.
+    Ok(Cow::Owned(String::from_utf8_lossy(&normalized_bytes(path)?).into_owned()))
 }
 
-/// The path with `replacement` in place of the first `matched` bytes of its normal form. The rest of the
-/// normal form is encoded again, as nginx does it.
+/// Replaces the matched prefix of a path: returns `replacement` followed by the normalized path without its
+/// first `matched` bytes. The kept part is percent-encoded again, as nginx does for `proxy_pass` with a URI.
+///
+/// # Errors
+/// The path leaves the root, contains NUL, or has an invalid escape.
+///
+/// ```
+/// use gatepost::model::path::replace_prefix;
+///
+/// let path = replace_prefix("/k8s-proxy/a%2Fb/./c%20d", "/k8s-proxy/".len(), "/");
+/// assert_eq!(path.as_deref(), Ok("/a/b/c%20d"));
+/// ```
 pub fn replace_prefix(path: &str, matched: usize, replacement: &str) -> Result<String, InvalidPath> {
-    let normal = normal_bytes(path)?;
+    let normalized = normalized_bytes(path)?;
     let mut replaced = replacement.to_owned();
-    for byte in normal.get(matched..).unwrap_or_default() {
-        if is_plain(*byte) {
+    for byte in normalized.get(matched..).unwrap_or_default() {
+        if is_unencoded(*byte) {
             replaced.push(char::from(*byte));
         } else {
             // Writing to a string cannot fail.
@@ -36,18 +59,18 @@ pub fn replace_prefix(path: &str, matched: usize, replacement: &str) -> Result<S
     Ok(replaced)
 }
 
-/// Whether there is nothing to decode and nothing to resolve. One pass over so short a text costs a fraction of
-/// three searches.
-fn is_normal(path: &[u8]) -> bool {
-    let mut before = 0;
+/// Returns whether there is nothing to decode and nothing to resolve. One pass over such a short text costs a
+/// fraction of three searches.
+fn is_normalized(path: &[u8]) -> bool {
+    let mut previous = 0;
     path.iter().all(|&byte| {
-        let is_detour = before == b'/' && matches!(byte, b'/' | b'.');
-        before = byte;
-        byte != b'%' && !is_detour
+        let is_resolvable = previous == b'/' && matches!(byte, b'/' | b'.');
+        previous = byte;
+        byte != b'%' && !is_resolvable
     })
 }
 
-fn normal_bytes(path: &str) -> Result<Vec<u8>, InvalidPath> {
+fn normalized_bytes(path: &str) -> Result<Vec<u8>, InvalidPath> {
     let decoded = decoded_bytes(path)?;
     let mut kept: Vec<&[u8]> = Vec::new();
     for segment in decoded.split(|byte| *byte == b'/') {
@@ -64,12 +87,15 @@ fn normal_bytes(path: &str) -> Result<Vec<u8>, InvalidPath> {
     Ok([b"/", &kept.join(&b'/')[..], slash].concat())
 }
 
-/// Whether nginx writes a byte of a path as it is.
-fn is_plain(byte: u8) -> bool {
+/// Returns whether nginx leaves a byte of a path unencoded.
+fn is_unencoded(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\"#%<>?\\^`{|}".contains(&byte)
 }
 
-/// Percent-decoding. Bytes that are no UTF-8 become U+FFFD.
+/// Percent-decodes a path without resolving segments. Bytes that are not UTF-8 become U+FFFD.
+///
+/// # Errors
+/// The path contains NUL or an invalid escape.
 pub fn decode(path: &str) -> Result<String, InvalidPath> {
     Ok(String::from_utf8_lossy(&decoded_bytes(path)?).into_owned())
 }
@@ -100,8 +126,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn detours_and_encodings_do_not_lead_around_a_route() {
-        for (path, normal) in [
+    fn dot_segments_and_encodings_do_not_bypass_a_route() {
+        for (path, normalized) in [
             ("/group/project", "/group/project"),
             ("/a%2Fb/../c", "/a/c"),
             ("//x//y/", "/x/y/"),
@@ -111,12 +137,12 @@ mod tests {
             ("/.well-known/x", "/.well-known/x"),
             ("/", "/"),
         ] {
-            assert_eq!(normalise(path).as_deref(), Ok(normal), "{path}");
+            assert_eq!(normalize(path).as_deref(), Ok(normalized), "{path}");
         }
     }
 
     #[test]
-    fn the_matched_part_is_replaced_and_the_rest_is_encoded_anew() {
+    fn the_prefix_is_replaced_and_the_rest_is_encoded_again() {
         for (path, matched, replacement, replaced) in [
             ("/k8s-proxy/api/v1", "/k8s-proxy/", "/", "/api/v1"),
             ("/k8s-proxy/a%2Fb/%2e./c%20d", "/k8s-proxy/", "/", "/a/c%20d"),
@@ -130,9 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leaves_the_root_is_refused() {
+    fn a_path_that_leaves_the_root_is_rejected() {
         for path in ["/..", "/a/../../b", "/%2e%2e/x", "/a%00b", "/%zz", "/%4"] {
-            assert_eq!(normalise(path), Err(InvalidPath), "{path}");
+            assert_eq!(normalize(path), Err(InvalidPath), "{path}");
         }
     }
 }

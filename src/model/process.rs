@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use super::tls::TicketKeySource;
 
-/// Settings of the process as a whole.
+/// Process-wide settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessSettings {
-    /// Threads that serve; each has its own listening sockets, pools and buffers.
+    /// Number of worker threads. Each has its own listening sockets, connection pools and buffers.
     pub workers: NonZeroUsize,
-    /// The account to serve as after sockets, keys and logs are open; `None` keeps the one that
-    /// started the program.
+    /// User that the process switches to after sockets, keys and logs are open; `None` keeps the user that
+    /// started it.
     pub user: Option<String>,
-    /// How long a stop waits for requests and tunnels before it cuts them.
+    /// How long a graceful shutdown waits for requests and tunnels before it aborts them.
     pub shutdown_timeout: Duration,
-    /// Verbosity of the program's own log, on standard error.
+    /// Verbosity of the program log on standard error.
     pub log_level: LogLevel,
     pub ticket_keys: TicketKeySource,
 }
 
-/// Verbosity of the program's own log.
+/// Verbosity of the program log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
     Error,
@@ -30,7 +30,7 @@ pub enum LogLevel {
     Debug,
 }
 
-/// Where access-log lines go.
+/// Destination of an access log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogTarget {
     Off,

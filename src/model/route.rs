@@ -1,9 +1,8 @@
-//! Routes: which part of a host a request is for, and what happens to it there.
+//! Routes and route selection by nginx `location` rules.
 //!
-//! Matching follows nginx's `location` rules, because the configurations that are replaced were
-//! written for them: an exact path first, then regular expressions in the order they are written, then
-//! the longest prefix. A `PathMatch::PrefixFirst` prefix (nginx's `^~`) is chosen before any regular
-//! expression if it is the longest prefix.
+//! The rules are those of nginx, because the configurations that Gatepost replaces were written for them. They
+//! are tried in this order: an exact path; the longest prefix if it is a [`PathMatch::PreferredPrefix`] (nginx
+//! `^~`); regular expressions in configured order; the longest prefix.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,88 +18,91 @@ use super::headers::ops::HeaderOp;
 use super::ids::{ErrorPagesId, UpstreamId};
 use super::limits::BodyLimit;
 
-/// The routes of one host, ready to choose from.
+/// The routes of one virtual host in matching order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RouteTable {
     exact: Vec<Route>,
     regex: Vec<Route>,
-    /// Longest first, so that the first hit is the longest.
+    /// Longest first, so that the first match is the longest.
     prefix: Vec<Route>,
 }
 
-/// A path match and what happens to requests that match it.
+/// A path match, its settings and its action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     pub path: PathMatch,
     pub action: RouteAction,
-    /// Applied to every answer of the route, also to those the proxy makes itself.
+    /// Applied to every response of the route, including local responses.
     pub response_headers: Vec<HeaderOp>,
-    /// Who may come here; anybody else is answered 403.
+    /// Access control; other clients receive 403.
     pub access: AccessRules,
-    /// `None` leaves the proxy's own plain pages.
+    /// `None` selects the built-in pages.
     pub error_pages: Option<ErrorPagesId>,
 }
 
-/// Which paths a route is for.
+/// The paths that a route matches.
 #[derive(Debug, Clone)]
 pub enum PathMatch {
+    /// Exactly this path (nginx `=`).
     Exact(String),
+    /// Every path that starts with this string.
     Prefix(String),
-    /// A prefix that regular expressions do not override (nginx's `^~`).
+    /// A prefix that takes precedence over regular expressions (nginx `^~`).
     PreferredPrefix(String),
-    /// Searched for anywhere in the path unless anchored.
+    /// A regular expression that matches anywhere in the path unless anchored (nginx `~`).
     Regex(Regex),
 }
 
-/// What happens to a request.
+/// What a route does with a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RouteAction {
     Forward(ForwardAction),
     Redirect(RedirectAction),
     Respond(FixedResponse),
-    /// The connection ends without an answer (nginx's `return 444`).
+    /// Closes the connection without a response (nginx `return 444`).
     Close,
     Files(StaticFiles),
     Status(StatusEndpoint),
 }
 
-/// A page about the proxy itself.
+/// A status endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusEndpoint {
-    /// A few counters as text, as nginx's `stub_status` writes them.
+    /// Connection and request counts as text, in the format of nginx `stub_status`.
     Connections,
-    /// Counters for Prometheus, named as nginx's VTS module names them.
+    /// Prometheus metrics, with the names of the nginx VTS module.
     Metrics,
 }
 
-/// The request goes to an application.
+/// Forwards the request to an upstream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForwardAction {
     pub upstream: UpstreamId,
     pub target: PathRewrite,
-    /// Applied after the proxy's own forwarding headers.
+    /// Applied after the forwarding headers (`Host`, `X-Forwarded-*`) are set.
     pub request_headers: Vec<HeaderOp>,
     pub body_limit: BodyLimit,
-    /// Longest silence of the application before and within its answer.
+    /// Maximum time between two reads from the upstream (nginx `proxy_read_timeout`).
     pub read_timeout: Duration,
-    /// Longest silence of the client while it sends a body or takes an answer.
+    /// Maximum time between two reads of a request body or two writes of a response (nginx
+    /// `client_body_timeout`, `send_timeout`).
     pub client_timeout: Duration,
-    /// Longest silence in both directions of a tunnel.
+    /// Maximum time without data in either direction of a tunnel.
     pub tunnel_idle_timeout: Duration,
     pub intercept_errors: InterceptErrors,
 }
 
-/// What becomes of the path of a request. The query goes on as it came in any case.
+/// Whether the matched path prefix is replaced. The query is always kept unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathRewrite {
-    /// Byte for byte as the client wrote it (nginx's `proxy_pass` without a URI).
+    /// The path is forwarded byte for byte (nginx `proxy_pass` without a URI).
     Unchanged,
-    /// This stands in place of what the route matched. The rest is decoded, brought to its normal form and
-    /// encoded again (nginx's `proxy_pass` with a URI). Never on a route with a pattern.
+    /// Replaces the prefix that the route matched. The rest is decoded, normalized and encoded again (nginx
+    /// `proxy_pass` with a URI). Not valid for a route with a regular expression.
     ReplacePrefix(PathAndQuery),
 }
 
-/// The client is sent elsewhere.
+/// Redirects the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedirectAction {
     pub status: StatusCode,
@@ -108,32 +110,31 @@ pub struct RedirectAction {
     pub path: RedirectTarget,
 }
 
-/// Where on its goal a redirect leads.
+/// Path and query of a redirect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedirectTarget {
-    /// To the same path and query, byte for byte.
+    /// The path and query of the request, byte for byte.
     Unchanged,
-    /// This stands in place of what the route matched; the rest, in its normal form, and the query follow.
+    /// Replaces the prefix that the route matched; the rest, normalized, and the query follow.
     ReplacePrefix(String),
-    /// To this path and query, whatever was asked for. May be empty.
+    /// This path and query for every request. May be empty.
     Fixed(String),
 }
 
-/// Where a redirect points to, without the path. Either way the configuration decides which hosts are
-/// possible, so no client can choose where others are sent.
+/// Scheme and authority of a redirect. The configuration determines the possible hosts in both variants, so a
+/// client cannot choose the target of a redirect (open redirect).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedirectOrigin {
     /// Scheme and authority, such as `https://gitlab.example.com:8443`.
     Fixed(String),
-    /// `https` at the host of the request, which a wildcard of the configuration has matched.
+    /// `https` and the host of the request, which a host pattern of the configuration has matched.
     SameHost {
-        /// `None` is 443, which no URL needs to name.
+        /// `None` is 443, the default port of the scheme.
         port: Option<u16>,
     },
 }
 
-/// The proxy answers by itself. An error without a body is shown as other errors are, with the page that
-/// there is for its status.
+/// A response with a configured status and body. An error status without a body selects the error page for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixedResponse {
     pub status: StatusCode,
@@ -142,6 +143,7 @@ pub struct FixedResponse {
 }
 
 impl RouteTable {
+    /// Builds a table. The order of regular expressions is kept; prefixes are sorted by length.
     pub fn new(routes: Vec<Route>) -> RouteTable {
         let mut table = RouteTable::default();
         for route in routes {
@@ -155,7 +157,35 @@ impl RouteTable {
         table
     }
 
-    /// The route for a path, by the rules above; `None` if no route matches.
+    /// Returns the route that matches a normalized path; `None` if no route matches.
+    ///
+    /// ```
+    /// use gatepost::model::access::AccessRules;
+    /// use gatepost::model::route::{PathMatch, Route, RouteAction, RouteTable};
+    /// use regex::Regex;
+    ///
+    /// let route = |path| Route {
+    ///     path,
+    ///     action: RouteAction::Close,
+    ///     response_headers: Vec::new(),
+    ///     access: AccessRules::ALLOW_ALL,
+    ///     error_pages: None,
+    /// };
+    /// let table = RouteTable::new(vec![
+    ///     route(PathMatch::Prefix("/".into())),
+    ///     route(PathMatch::PreferredPrefix("/assets/".into())),
+    ///     route(PathMatch::Exact("/assets/logo.png".into())),
+    ///     route(PathMatch::Regex(Regex::new(r"\.png$").expect("a regular expression"))),
+    ///     route(PathMatch::Regex(Regex::new("^/group/").expect("a regular expression"))),
+    /// ]);
+    /// let selected = |path| table.select(path).map(|route| route.path.to_string());
+    ///
+    /// assert_eq!(selected("/assets/logo.png").as_deref(), Some("= /assets/logo.png"));
+    /// assert_eq!(selected("/assets/icon.png").as_deref(), Some("^~ /assets/"));
+    /// assert_eq!(selected("/group/icon.png").as_deref(), Some(r"~ \.png$"));
+    /// assert_eq!(selected("/group/readme").as_deref(), Some("~ ^/group/"));
+    /// assert_eq!(selected("/users").as_deref(), Some("/"));
+    /// ```
     pub fn select(&self, path: &str) -> Option<&Route> {
         if let Some(route) = self.exact.iter().find(|route| route.path.text() == path) {
             return Some(route);
@@ -171,16 +201,16 @@ impl RouteTable {
         regex.or(prefix)
     }
 
-    /// All routes, in the order in which they are tried.
+    /// Iterates over all routes in matching order.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        let first = self.prefix.iter().filter(|route| matches!(route.path, PathMatch::PreferredPrefix(_)));
-        let last = self.prefix.iter().filter(|route| matches!(route.path, PathMatch::Prefix(_)));
-        self.exact.iter().chain(first).chain(&self.regex).chain(last)
+        let preferred = self.prefix.iter().filter(|route| matches!(route.path, PathMatch::PreferredPrefix(_)));
+        let plain = self.prefix.iter().filter(|route| matches!(route.path, PathMatch::Prefix(_)));
+        self.exact.iter().chain(preferred).chain(&self.regex).chain(plain)
     }
 }
 
 impl Route {
-    /// What is done to headers, in both directions.
+    /// Returns the header operations for requests and for responses.
     pub fn header_ops(&self) -> impl Iterator<Item = &HeaderOp> {
         let request = match &self.action {
             RouteAction::Forward(forward) => &forward.request_headers[..],
@@ -195,7 +225,7 @@ impl Route {
 }
 
 impl PathMatch {
-    /// The path, prefix or pattern as it is written.
+    /// Returns the path, prefix or regular expression as configured.
     pub fn text(&self) -> &str {
         match self {
             PathMatch::Exact(text) | PathMatch::Prefix(text) | PathMatch::PreferredPrefix(text) => text,
@@ -204,7 +234,7 @@ impl PathMatch {
     }
 }
 
-/// Written as a URL without a path; `*` stands for the host of the request.
+/// Formatted as a URL without a path; `*` is the host of the request.
 impl fmt::Display for RedirectOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -221,16 +251,16 @@ impl PartialEq for PathMatch {
     }
 }
 
-/// Written as nginx writes a location: `= /x`, `^~ /x`, `~ x`, `/x`.
+/// Formatted as an nginx `location`: `= /x`, `^~ /x`, `~ x`, `/x`.
 impl fmt::Display for PathMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self {
+        let modifier = match self {
             PathMatch::Exact(_) => "= ",
             PathMatch::Prefix(_) => "",
             PathMatch::PreferredPrefix(_) => "^~ ",
             PathMatch::Regex(_) => "~ ",
         };
-        write!(f, "{sign}{}", self.text())
+        write!(f, "{modifier}{}", self.text())
     }
 }
 
@@ -258,25 +288,25 @@ mod tests {
         RouteTable::new(paths.iter().map(route).collect())
     }
 
-    fn chosen(table: &RouteTable, path: &str) -> String {
+    fn selected(table: &RouteTable, path: &str) -> String {
         table.select(path).map_or_else(|| "none".to_owned(), |route| route.path.to_string())
     }
 
     #[test]
-    fn exact_then_protected_prefix_then_regex_then_longest_prefix() {
+    fn exact_then_preferred_prefix_then_regex_then_longest_prefix() {
         let table = routes(&["/", "/assets", "^~ /assets/raw/", "= /assets/x.git", r"~ \.git$", "~ ^/assets"]);
-        assert_eq!(chosen(&table, "/assets/x.git"), "= /assets/x.git");
-        assert_eq!(chosen(&table, "/assets/raw/x.git"), "^~ /assets/raw/");
-        assert_eq!(chosen(&table, "/group/x.git"), r"~ \.git$");
-        assert_eq!(chosen(&table, "/assets/y"), "~ ^/assets");
-        assert_eq!(chosen(&table, "/group"), "/");
+        assert_eq!(selected(&table, "/assets/x.git"), "= /assets/x.git");
+        assert_eq!(selected(&table, "/assets/raw/x.git"), "^~ /assets/raw/");
+        assert_eq!(selected(&table, "/group/x.git"), r"~ \.git$");
+        assert_eq!(selected(&table, "/assets/y"), "~ ^/assets");
+        assert_eq!(selected(&table, "/group"), "/");
     }
 
     #[test]
-    fn a_prefix_is_a_plain_string_prefix_and_the_longest_wins() {
+    fn the_longest_string_prefix_is_selected() {
         let table = routes(&["/git", "/git/deep"]);
-        assert_eq!(chosen(&table, "/gitfoo"), "/git");
-        assert_eq!(chosen(&table, "/git/deeper"), "/git/deep");
-        assert_eq!(chosen(&table, "/other"), "none");
+        assert_eq!(selected(&table, "/gitfoo"), "/git");
+        assert_eq!(selected(&table, "/git/deeper"), "/git/deep");
+        assert_eq!(selected(&table, "/other"), "none");
     }
 }

@@ -1,37 +1,37 @@
-//! What a file said that another program defines, and what came of it.
+//! Report entry for one setting of a foreign configuration file.
 //!
-//! A `gitlab.rb` is written for the package. Each of its lines is accounted for: obeyed, without effect,
-//! or refused, always with the reason.
+//! A `gitlab.rb` is written for the GitLab package. Each setting in it is reported as applied, without effect,
+//! refused or unreadable, always with the reason.
 
 use std::path::PathBuf;
 
-/// One thing that was said.
+/// One assigned setting with its verdict and the reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettingReport {
-    /// The keys that lead to it, joined with dots.
+    /// The keys that lead to the setting, joined with dots.
     pub key: String,
-    /// What was said. Settings of other services show none, because secrets are among them.
+    /// The assigned value. `None` for settings of other services, because some are secrets.
     pub value: Option<serde_json::Value>,
     pub file: PathBuf,
-    /// Counts from 1.
+    /// Starts at 1; `None` if the line is unknown.
     pub line: Option<usize>,
     pub verdict: SettingVerdict,
-    /// Why; empty if nothing needs to be said.
+    /// The reason; empty if the verdict is sufficient.
     pub reason: String,
-    pub concern: SettingScope,
+    pub scope: SettingScope,
 }
 
-/// What came of it.
+/// Verdict on a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingVerdict {
     Applied,
     NoEffect,
     Refused,
-    /// Only executing the file would tell the value.
+    /// The value is known only when the file is executed.
     Unreadable,
 }
 
-/// Whom it concerns.
+/// Whether a setting concerns the proxy or another service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingScope {
     Proxy,
@@ -39,6 +39,7 @@ pub enum SettingScope {
 }
 
 impl SettingVerdict {
+    /// Returns the word used in reports and in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             SettingVerdict::Applied => "applied",

@@ -1,61 +1,78 @@
-//! Texts with nginx's variables in them, such as `$host:$server_port`.
+//! Text templates with nginx variables, such as `$host:$server_port`.
 //!
-//! Which variables a template can name is a matter of its type: a `Template<RequestVariable>` can be
-//! rendered as soon as there is a request, because it cannot name `$status`. A text is parsed once, when the
-//! configuration is read; rendering looks up nothing by name.
+//! The type parameter determines the variables that a template can use: a `Template<RequestVariable>` can be
+//! rendered as soon as the request head is complete, because `$status` is not a [`RequestVariable`]. A template
+//! is parsed once, when the configuration is loaded; rendering does not look up names.
+//!
+//! [`RequestVariable`]: super::variable::RequestVariable
 
 use std::fmt;
 
-/// A text with variables. Two are equal if they say the same, however they are written.
+/// A text with nginx variables, parsed once. Equality ignores the notation: `${host}` equals `$host`.
 #[derive(Debug, Clone)]
 pub struct Template<V> {
     source: Box<str>,
-    pieces: Vec<TemplatePart<V>>,
+    parts: Vec<TemplatePart<V>>,
 }
 
-/// A part of a template. No two literals follow each other, and none is empty.
+/// A literal or a variable of a template. Literals are not empty, and no two are adjacent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplatePart<V> {
     Literal(Box<str>),
     Variable(V),
 }
 
-/// What a template can name. Displayed as its name, without `$`.
+/// A set of variables that a template can use. Formatted as the name without `$`.
 pub trait TemplateVariable: Sized + fmt::Display {
-    /// The variable of a name, which is in lower case.
+    /// Returns the variable with a name, given in lower case.
     fn from_name(name: &str) -> Option<Self>;
 }
 
-/// Why a text is no template.
+/// Error returned when a text is not a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidTemplate {
-    /// There is no variable of this name.
+    /// No variable has this name.
     Unknown(String),
-    /// `$` is not followed by a name.
+    /// No name follows a `$`.
     Nameless,
-    /// `${` has no `}` after its name.
+    /// No `}` follows the name after `${`.
     Unclosed,
 }
 
-/// Tells what variables stand for.
+/// Provides the values of variables.
 pub trait VariableSource<V> {
     /// Appends the value of a variable to `out`.
     fn write(&self, variable: &V, out: &mut Vec<u8>) -> VariablePresence;
 }
 
-/// Whether a variable has a value. nginx distinguishes an empty one from none at all.
+/// Whether a variable has a value. An empty value is present, as in nginx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VariablePresence {
     Present,
-    /// Nothing was appended.
+    /// The variable has no value; nothing was appended.
     Absent,
 }
 
 impl<V: TemplateVariable> Template<V> {
-    /// Reads nginx's notation: `$name` and `${name}`, in any case. `$$` is a `$`, which nginx has no way to
-    /// write.
+    /// Parses nginx notation: `$name` or `${name}`, case-insensitive. `$$` is a literal `$`, for which nginx
+    /// has no notation.
+    ///
+    /// # Errors
+    /// A name is missing, unknown, or not closed with `}`.
+    ///
+    /// ```
+    /// use gatepost::model::template::{InvalidTemplate, Template};
+    /// use gatepost::model::variable::RequestVariable;
+    ///
+    /// let template = Template::<RequestVariable>::parse("$host:${server_port} costs $$5").expect("a template");
+    /// let names: Vec<String> = template.variables().map(ToString::to_string).collect();
+    /// assert_eq!(names, ["host", "server_port"]);
+    ///
+    /// let unknown = Template::<RequestVariable>::parse("$status");
+    /// assert_eq!(unknown, Err(InvalidTemplate::Unknown("status".to_owned())));
+    /// ```
     pub fn parse(text: &str) -> Result<Template<V>, InvalidTemplate> {
-        let mut pieces = Vec::new();
+        let mut parts = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('$') {
@@ -67,79 +84,80 @@ impl<V: TemplateVariable> Template<V> {
             }
             let (name, after) = split_name(after)?;
             let variable = V::from_name(&name.to_ascii_lowercase());
-            push_literal(&mut pieces, std::mem::take(&mut literal));
-            pieces.push(TemplatePart::Variable(variable.ok_or_else(|| InvalidTemplate::Unknown(name.to_owned()))?));
+            push_literal(&mut parts, std::mem::take(&mut literal));
+            parts.push(TemplatePart::Variable(variable.ok_or_else(|| InvalidTemplate::Unknown(name.to_owned()))?));
             rest = after;
         }
         literal.push_str(rest);
-        push_literal(&mut pieces, literal);
-        Ok(Template { source: text.into(), pieces })
+        push_literal(&mut parts, literal);
+        Ok(Template { source: text.into(), parts })
     }
 }
 
 impl<V> Template<V> {
-    pub fn pieces(&self) -> &[TemplatePart<V>] {
-        &self.pieces
+    /// Returns the literals and variables in order.
+    pub fn parts(&self) -> &[TemplatePart<V>] {
+        &self.parts
     }
 
-    /// The variables that are named, in order.
+    /// Iterates over the variables in order of use.
     pub fn variables(&self) -> impl Iterator<Item = &V> {
-        self.pieces.iter().filter_map(|piece| match piece {
+        self.parts.iter().filter_map(|part| match part {
             TemplatePart::Variable(variable) => Some(variable),
             TemplatePart::Literal(_) => None,
         })
     }
 
-    /// The text of a template without variables.
+    /// Returns the text of a template without variables; `None` if it has variables.
     pub fn as_literal(&self) -> Option<&str> {
-        match &self.pieces[..] {
+        match &self.parts[..] {
             [] => Some(""),
             [TemplatePart::Literal(text)] => Some(text),
             _ => None,
         }
     }
 
-    /// Appends the text to `out`. What is absent adds nothing.
-    pub fn render(&self, facts: &impl VariableSource<V>, out: &mut Vec<u8>) {
-        for piece in &self.pieces {
-            match piece {
+    /// Appends the rendered text to `out`. An absent variable appends nothing.
+    pub fn render(&self, values: &impl VariableSource<V>, out: &mut Vec<u8>) {
+        for part in &self.parts {
+            match part {
                 TemplatePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
                 TemplatePart::Variable(variable) => {
-                    facts.write(variable, out);
+                    values.write(variable, out);
                 }
             }
         }
     }
 }
 
-/// Written so that it can be parsed again.
+/// Compares the parsed parts, not the notation.
 impl<V: PartialEq> PartialEq for Template<V> {
     fn eq(&self, other: &Template<V>) -> bool {
-        self.pieces == other.pieces
+        self.parts == other.parts
     }
 }
 
 impl<V: Eq> Eq for Template<V> {}
 
-/// As it was written.
+/// Formatted in the notation that was parsed.
 impl<V> fmt::Display for Template<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source)
     }
 }
 
-/// A literal text as a template writes it.
+/// Escapes a literal text for [`Template::parse`].
 pub fn escape(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-fn push_literal<V>(pieces: &mut Vec<TemplatePart<V>>, text: String) {
+fn push_literal<V>(parts: &mut Vec<TemplatePart<V>>, text: String) {
     if !text.is_empty() {
-        pieces.push(TemplatePart::Literal(text.into()));
+        parts.push(TemplatePart::Literal(text.into()));
     }
 }
 
-/// The name at the start of what follows a `$`, and the rest.
+/// Splits the variable name from the text after a `$`. Returns the name and the rest.
 fn split_name(text: &str) -> Result<(&str, &str), InvalidTemplate> {
     let (text, is_braced) = match text.strip_prefix('{') {
         Some(text) => (text, true),
@@ -183,7 +201,7 @@ mod tests {
         }
     }
 
-    /// `$a` is `1`; there is no `$b`.
+    /// `$a` is `1`; `$b` is absent.
     struct OnlyA;
 
     impl VariableSource<Letter> for OnlyA {
@@ -209,20 +227,20 @@ mod tests {
     }
 
     #[test]
-    fn variables_stand_in_a_text_with_or_without_braces() {
+    fn variables_are_written_with_or_without_braces() {
         assert_eq!(rendered("x$a:${a}b$A.$b-ü"), "x1:1b1.-ü");
         assert_eq!(rendered(""), "");
     }
 
     #[test]
-    fn two_dollars_are_one() {
+    fn two_dollar_signs_are_a_literal_dollar_sign() {
         assert_eq!(rendered("$$a costs 5$$"), "$a costs 5$");
         assert_eq!(parse("5$$").unwrap().as_literal(), Some("5$"));
         assert_eq!(parse("$a").unwrap().as_literal(), None);
     }
 
     #[test]
-    fn what_is_no_variable_is_refused() {
+    fn invalid_variables_are_rejected() {
         assert_eq!(parse("$c"), Err(InvalidTemplate::Unknown("c".to_owned())));
         assert_eq!(parse("$ax"), Err(InvalidTemplate::Unknown("ax".to_owned())));
         assert_eq!(parse("5 $"), Err(InvalidTemplate::Nameless));
@@ -232,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_is_written_reads_the_same() {
+    fn a_formatted_template_parses_to_an_equal_one() {
         for text in ["t=${a}b", "$a$b", "$a-$$", "plain", ""] {
             let template = parse(text).unwrap();
             assert_eq!(template.to_string(), text);

@@ -1,4 +1,4 @@
-//! Applications: where they listen, what is spoken to them, and how far they are trusted.
+//! Upstream settings: address, protocol, connection pool, TLS.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,73 +7,73 @@ use std::time::Duration;
 use super::certificate_files::CertificateFiles;
 use super::host::HostName;
 
-/// Where requests go, and how connections to it are kept.
+/// Address, protocol, pool settings and TLS settings of an upstream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UpstreamSpec {
     pub address: UpstreamAddress,
     pub protocol: UpstreamProtocol,
     pub security: UpstreamSecurity,
-    /// Longest time to establish a connection.
+    /// Maximum time to establish a connection (nginx `proxy_connect_timeout`).
     pub connect_timeout: Duration,
-    /// How long a connection may rest in the pool. Must be below the application's own limit, or
-    /// requests meet connections that are just being closed.
+    /// How long a connection may be idle in the pool (nginx `keepalive_timeout`). It must be below the idle
+    /// timeout of the upstream; otherwise requests are sent on connections that the upstream is closing.
     pub idle_timeout: Duration,
-    /// How many HTTP/1.1 connections may rest in the pool, over all workers. Of HTTP/2 there are only a
-    /// few, each for many requests at once.
+    /// Maximum number of idle HTTP/1.1 connections over all workers (nginx `keepalive`). HTTP/2 needs only a
+    /// few connections, because requests share them.
     pub max_idle: usize,
 }
 
-/// The socket an application listens on.
+/// Unix socket path, or TCP host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamAddress {
     Unix(PathBuf),
-    /// A name or address and a port, resolved for each new connection.
+    /// A name or address and a port. The name is resolved for each new connection.
     Tcp {
         host: String,
         port: u16,
     },
 }
 
-/// The version of HTTP that an application is spoken to in. It is known beforehand, never negotiated.
+/// The HTTP version used with an upstream. It is configured, not negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpstreamProtocol {
     Http1,
-    /// For gRPC: trailers, and streams in both directions at once (RFC 9113).
+    /// For gRPC, which needs trailers and bidirectional streams (RFC 9113).
     Http2,
 }
 
-/// Whether connections to an application are encrypted.
+/// Plain or TLS connections to an upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamSecurity {
     Plain,
     Tls(UpstreamTlsSettings),
 }
 
-/// The terms of TLS to an application.
+/// TLS settings for connections to an upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamTlsSettings {
-    /// The name that is asked for, and that the certificate must be for.
+    /// Sent as SNI, and verified against the certificate.
     pub name: HostName,
     pub trust: UpstreamTrust,
-    /// Shown to an application that asks for a certificate.
+    /// Client certificate, sent if the upstream requests one (nginx `proxy_ssl_certificate`).
     pub identity: Option<CertificateFiles>,
 }
 
-/// Which certificates of an application are believed.
+/// Which upstream certificates are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamTrust {
-    /// Those of authorities that the operating system trusts.
+    /// Certificates issued by a CA of the system roots.
     System,
-    /// Those of the authorities in this file.
+    /// Certificates issued by a CA in this file (nginx `proxy_ssl_trusted_certificate`).
     CaFile(PathBuf),
-    /// The very first certificate in this file and no other, whatever its names, dates and issuer are.
+    /// Exactly the first certificate in this file, whatever its names, dates and issuer.
     Pinned(PathBuf),
-    /// Any. Whoever gets between can read and change everything.
+    /// Any certificate. An attacker between the proxy and the upstream can read and change all data.
     Insecure,
 }
 
 impl UpstreamTlsSettings {
-    /// All that it names.
+    /// Returns the paths of the CA or pinned certificate and of the client certificate.
     pub fn files(&self) -> Vec<&Path> {
         let trusted = match &self.trust {
             UpstreamTrust::CaFile(file) | UpstreamTrust::Pinned(file) => Some(file.as_path()),
@@ -84,7 +84,7 @@ impl UpstreamTlsSettings {
 }
 
 impl UpstreamSpec {
-    /// The terms of TLS, if it is spoken.
+    /// Returns the TLS settings; `None` for plain connections.
     pub fn tls(&self) -> Option<&UpstreamTlsSettings> {
         match &self.security {
             UpstreamSecurity::Plain => None,
@@ -93,7 +93,7 @@ impl UpstreamSpec {
     }
 }
 
-/// As configuration writes it: the address, after a scheme unless that is `http`.
+/// Formatted as in the configuration: the address, preceded by the scheme unless it is `http`.
 impl fmt::Display for UpstreamSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match (self.protocol, &self.security) {

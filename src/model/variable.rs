@@ -1,7 +1,7 @@
-//! nginx's variables, by what must have happened before they have a value.
+//! The nginx variables that templates and log formats can use.
 //!
-//! A header for an application can name what is known with the request ([`RequestVariable`]); a line of the
-//! access log can also name what came of it ([`LogVariable`]).
+//! Variables are grouped by the time at which their value is known. A request header for an upstream can use a
+//! [`RequestVariable`]; an access log line can also use the variables of the response ([`LogVariable`]).
 
 use std::fmt;
 
@@ -9,27 +9,27 @@ use http::HeaderName;
 
 use super::template::TemplateVariable;
 
-/// What is known as soon as there is a request.
+/// A variable whose value is known when the request head is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestVariable {
-    Fact(NamedRequestVariable),
-    Clock(TimeVariable),
-    /// `$http_…`: a header as the client sent it.
+    Named(NamedRequestVariable),
+    Time(TimeVariable),
+    /// `$http_…`: a request header as the client sent it.
     Header(HeaderName),
-    /// `$arg_…`: a parameter of the query, in lower case.
+    /// `$arg_…`: a query parameter; the name is in lower case.
     Argument(Box<str>),
-    /// `$cookie_…`, in lower case.
+    /// `$cookie_…`; the name is in lower case.
     Cookie(Box<str>),
 }
 
-/// What is known when an exchange is over.
+/// A variable whose value is known when the exchange ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogVariable {
     Request(RequestVariable),
-    Outcome(NamedResponseVariable),
-    /// `$upstream_http_…`: a header as the application sent it.
+    Response(NamedResponseVariable),
+    /// `$upstream_http_…`: a response header as the upstream sent it.
     UpstreamHeader(HeaderName),
-    /// `$sent_http_…`: a header of the answer to the client.
+    /// `$sent_http_…`: a header of the response to the client.
     SentHeader(HeaderName),
 }
 
@@ -44,14 +44,14 @@ macro_rules! named {
         impl $enum {
             const ALL: &'static [$enum] = &[$($enum::$variant,)*];
 
-            /// The name that nginx has for it.
+            /// Returns the name in nginx.
             pub fn name(self) -> &'static str {
                 match self {
                     $($enum::$variant => $name,)*
                 }
             }
 
-            fn named(name: &str) -> Option<$enum> {
+            fn from_name(name: &str) -> Option<$enum> {
                 $enum::ALL.iter().copied().find(|it| it.name() == name)
             }
         }
@@ -59,44 +59,44 @@ macro_rules! named {
 }
 
 named! {
-    /// A variable with a name of its own, about a request or the connection it came on.
+    /// A request or connection variable with a fixed name.
     NamedRequestVariable {
         RemoteAddr = "remote_addr",
         RemotePort = "remote_port",
-        /// Who really connected, whatever a trusted peer said about the client.
+        /// The peer of the TCP connection, whether or not it names another client.
         RealipRemoteAddr = "realip_remote_addr",
         RealipRemotePort = "realip_remote_port",
         ProxyProtocolAddr = "proxy_protocol_addr",
         ProxyProtocolPort = "proxy_protocol_port",
-        /// The client's own `X-Forwarded-For` with `$remote_addr` behind it.
+        /// The `X-Forwarded-For` of the client, followed by `$remote_addr`.
         ProxyAddXForwardedFor = "proxy_add_x_forwarded_for",
-        /// The user of Basic authentication.
+        /// The user name of Basic authentication.
         RemoteUser = "remote_user",
         ServerName = "server_name",
         ServerAddr = "server_addr",
         ServerPort = "server_port",
         ServerProtocol = "server_protocol",
-        /// The host without its port, in lower case.
+        /// The requested host without its port, in lower case.
         Host = "host",
         HttpHostWithDefault = "http_host_with_default",
         Scheme = "scheme",
-        /// `on`, or empty.
+        /// `on` over TLS, else empty.
         Https = "https",
-        /// `h2`, or empty.
+        /// `h2` over HTTP/2, else empty.
         Http2 = "http2",
-        /// The whole request line, secrets included.
+        /// The whole request line, including secrets in the query.
         Request = "request",
         RequestMethod = "request_method",
-        /// The target as it came, secrets included.
+        /// The request target as received, including secrets in the query.
         RequestUri = "request_uri",
-        /// The target without the values of secret parameters.
+        /// The request target without the values of secret parameters.
         FilteredRequestUri = "filtered_request_uri",
-        /// The Referer without its query.
+        /// The `Referer` without its query.
         FilteredHttpReferer = "filtered_http_referer",
-        /// The decoded path.
+        /// The decoded and normalized path.
         Uri = "uri",
         Args = "args",
-        /// `?` if there is a query, else empty.
+        /// `?` if the target has a query, else empty.
         IsArgs = "is_args",
         ConnectionUpgrade = "connection_upgrade",
         RequestId = "request_id",
@@ -104,10 +104,10 @@ named! {
         ConnectionRequests = "connection_requests",
         SslProtocol = "ssl_protocol",
         SslCipher = "ssl_cipher",
-        /// What the key was agreed on with.
+        /// The key exchange group.
         SslCurve = "ssl_curve",
         SslServerName = "ssl_server_name",
-        /// `r` if the session was resumed, else `.`.
+        /// `r` for a resumed session, else `.`.
         SslSessionReused = "ssl_session_reused",
         SslClientVerify = "ssl_client_verify",
         SslClientSDn = "ssl_client_s_dn",
@@ -126,9 +126,9 @@ named! {
 }
 
 named! {
-    /// The time: of the request in a header, of its end in a log.
+    /// The time: when the request head is complete in a header, when the exchange ends in a log line.
     TimeVariable {
-        /// Seconds with three decimals since 1970.
+        /// Seconds since the epoch with milliseconds: `1795450682.123`.
         Msec = "msec",
         /// `23/Nov/2026:16:18:02 +0000`.
         TimeLocal = "time_local",
@@ -138,7 +138,7 @@ named! {
 }
 
 named! {
-    /// What came of a request. Times are in seconds, lengths in bytes.
+    /// A response or upstream variable with a fixed name. Times are in seconds, sizes in bytes.
     NamedResponseVariable {
         Status = "status",
         BodyBytesSent = "body_bytes_sent",
@@ -159,30 +159,28 @@ named! {
 }
 
 impl RequestVariable {
-    /// The names that are not made of a prefix and anything.
+    /// Returns all fixed names, that is, without `http_…`, `arg_…` and other prefixes.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let facts = NamedRequestVariable::ALL.iter().map(|fact| fact.name());
-        facts
-            .chain(TimeVariable::ALL.iter().map(|clock| clock.name()))
-            .chain(ALIASES.iter().map(|(alias, _)| *alias))
+        let named = NamedRequestVariable::ALL.iter().map(|variable| variable.name());
+        named.chain(TimeVariable::ALL.iter().map(|time| time.name())).chain(ALIASES.iter().map(|(alias, _)| *alias))
     }
 }
 
 impl LogVariable {
-    /// The names that are not made of a prefix and anything.
+    /// Returns all fixed names, that is, without `http_…`, `arg_…` and other prefixes.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        RequestVariable::names().chain(NamedResponseVariable::ALL.iter().map(|outcome| outcome.name()))
+        RequestVariable::names().chain(NamedResponseVariable::ALL.iter().map(|response| response.name()))
     }
 }
 
 impl TemplateVariable for RequestVariable {
     fn from_name(name: &str) -> Option<RequestVariable> {
-        let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, meant)| meant);
-        if let Some(fact) = NamedRequestVariable::named(name) {
-            return Some(RequestVariable::Fact(fact));
+        let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, target)| target);
+        if let Some(variable) = NamedRequestVariable::from_name(name) {
+            return Some(RequestVariable::Named(variable));
         }
-        if let Some(clock) = TimeVariable::named(name) {
-            return Some(RequestVariable::Clock(clock));
+        if let Some(time) = TimeVariable::from_name(name) {
+            return Some(RequestVariable::Time(time));
         }
         if let Some(rest) = after_prefix(name, "http_") {
             return header(rest).map(RequestVariable::Header);
@@ -194,8 +192,8 @@ impl TemplateVariable for RequestVariable {
 
 impl TemplateVariable for LogVariable {
     fn from_name(name: &str) -> Option<LogVariable> {
-        if let Some(outcome) = NamedResponseVariable::named(name) {
-            return Some(LogVariable::Outcome(outcome));
+        if let Some(response) = NamedResponseVariable::from_name(name) {
+            return Some(LogVariable::Response(response));
         }
         if let Some(rest) = after_prefix(name, "upstream_http_") {
             return header(rest).map(LogVariable::UpstreamHeader);
@@ -210,8 +208,8 @@ impl TemplateVariable for LogVariable {
 impl fmt::Display for RequestVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RequestVariable::Fact(fact) => f.write_str(fact.name()),
-            RequestVariable::Clock(clock) => f.write_str(clock.name()),
+            RequestVariable::Named(variable) => f.write_str(variable.name()),
+            RequestVariable::Time(time) => f.write_str(time.name()),
             RequestVariable::Header(name) => write!(f, "http_{}", underscored(name)),
             RequestVariable::Argument(name) => write!(f, "arg_{name}"),
             RequestVariable::Cookie(name) => write!(f, "cookie_{name}"),
@@ -223,7 +221,7 @@ impl fmt::Display for LogVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LogVariable::Request(variable) => variable.fmt(f),
-            LogVariable::Outcome(outcome) => f.write_str(outcome.name()),
+            LogVariable::Response(response) => f.write_str(response.name()),
             LogVariable::UpstreamHeader(name) => write!(f, "upstream_http_{}", underscored(name)),
             LogVariable::SentHeader(name) => write!(f, "sent_http_{}", underscored(name)),
         }
@@ -234,7 +232,8 @@ fn after_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     name.strip_prefix(prefix).filter(|rest| !rest.is_empty())
 }
 
-/// nginx writes headers with `_`, and so means those with `-`: it drops headers that have a `_` themselves.
+/// nginx replaces `-` with `_` in variable names. The conversion is unambiguous, because nginx drops headers
+/// whose names contain `_`.
 fn header(name: &str) -> Option<HeaderName> {
     HeaderName::try_from(name.replace('_', "-")).ok()
 }
@@ -243,7 +242,8 @@ fn underscored(name: &HeaderName) -> String {
     name.as_str().replace('-', "_")
 }
 
-/// Second names. The package's three `temp` ones are steps on the way to the filtered target.
+/// Aliases and their targets. The three `temp` variables are intermediate steps of the GitLab package's
+/// filtered request target.
 const ALIASES: [(&str, &str); 7] = [
     ("query_string", "args"),
     ("document_uri", "uri"),
@@ -260,16 +260,16 @@ mod tests {
     use crate::model::template::{InvalidTemplate, Template};
 
     #[test]
-    fn every_name_is_one_of_a_variable_and_is_written_as_it_was_read() {
+    fn every_fixed_name_round_trips() {
         for name in LogVariable::names() {
             let variable = LogVariable::from_name(name).unwrap();
             let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
-            assert_eq!(variable.to_string(), alias.map_or(name, |(_, meant)| meant));
+            assert_eq!(variable.to_string(), alias.map_or(name, |(_, target)| target));
         }
     }
 
     #[test]
-    fn a_prefix_makes_a_variable_of_any_name() {
+    fn a_known_prefix_accepts_any_name() {
         for name in ["http_x_forwarded_for", "arg_private_token", "cookie_session", "sent_http_etag"] {
             assert_eq!(LogVariable::from_name(name).unwrap().to_string(), name);
         }
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_for_the_application_cannot_name_what_comes_later() {
+    fn request_headers_cannot_use_response_variables() {
         for name in ["status", "upstream_addr", "sent_http_etag", "upstream_http_etag", "request_time"] {
             let text = format!("${name}");
             assert_eq!(Template::<RequestVariable>::parse(&text), Err(InvalidTemplate::Unknown(name.to_owned())),);

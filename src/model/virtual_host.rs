@@ -7,8 +7,8 @@ use super::ids::{ErrorPagesId, LogId, TlsId};
 use super::log_format::LogFormat;
 use super::route::RouteTable;
 
-/// One or more names and what happens to requests for them, on one kind of transport. A host that is
-/// reached over HTTPS and redirected to from HTTP is two of these.
+/// A set of host names on one transport, with their routes and settings. A host that is served over HTTPS and
+/// has an HTTP redirect is two virtual hosts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VirtualHost {
     pub names: Vec<HostPattern>,
@@ -18,11 +18,11 @@ pub struct VirtualHost {
     pub compression: CompressionPolicy,
     pub access_log: LogId,
     pub log_format: LogFormat,
-    /// For errors that no route answers for.
+    /// Error pages for errors outside of any route.
     pub error_pages: Option<ErrorPagesId>,
 }
 
-/// Whether a host is served encrypted, and on which terms.
+/// Whether a virtual host is served over TLS, and with which TLS settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostSecurity {
     Plain,
@@ -30,7 +30,7 @@ pub enum HostSecurity {
 }
 
 impl HostSecurity {
-    /// The scheme that clients of the host use.
+    /// Returns the URL scheme of the host: `http` or `https`.
     pub fn scheme(self) -> &'static str {
         match self {
             HostSecurity::Plain => "http",

@@ -1,22 +1,22 @@
-//! A worker's buffers, lent for the moment in which bytes flow.
+//! Per-thread pool of read buffers.
 //!
-//! Thousands of idle connections would otherwise each own one. A buffer lives on its thread and goes
-//! back to it when the loan ends, which is at once; only an HTTP/2 connection whose client takes nothing keeps
-//! its own until it does.
+//! Without a pool each of thousands of idle connections would own a buffer. A buffer is borrowed for one read
+//! and returns to the pool of its thread when dropped. One case holds a buffer longer: an HTTP/2 connection
+//! whose client does not read, until the client reads.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
-/// A buffer of [`SIZE`] bytes, on loan from the current thread.
+/// A buffer of [`SIZE`] bytes borrowed from the thread-local pool; returned when dropped.
 pub struct PooledBuffer(Box<[u8]>);
 
-/// Four full TLS records: what one write of a large message carries.
+/// Bytes of a buffer: four full TLS records, the size of one write of a large message.
 pub const SIZE: usize = 64 * 1024;
 
-/// Borrows a buffer. Its content is whatever the last borrower left.
+/// Borrows a buffer. Its content is unspecified.
 pub fn acquire() -> PooledBuffer {
-    let shelved = SHELF.with(|shelf| shelf.borrow_mut().pop());
-    PooledBuffer(shelved.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()))
+    let pooled = POOL.with(|pool| pool.borrow_mut().pop());
+    PooledBuffer(pooled.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()))
 }
 
 impl Deref for PooledBuffer {
@@ -36,19 +36,20 @@ impl DerefMut for PooledBuffer {
 impl Drop for PooledBuffer {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.0);
-        // The thread may be ending; then the buffer is simply freed.
-        let _ = SHELF.try_with(|shelf| {
-            let mut shelf = shelf.borrow_mut();
-            if shelf.len() < NESTED_LOANS {
-                shelf.push(buffer);
+        // The pool is gone if the thread is ending; the buffer is then freed.
+        let _ = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            if pool.len() < MAX_POOLED {
+                pool.push(buffer);
             }
         });
     }
 }
 
-/// A tunnel that reads from its application while TLS below it reads ahead: two at a time.
-const NESTED_LOANS: usize = 2;
+/// Maximum number of pooled buffers. Two are in use at a time: a tunnel reads from its upstream while TLS reads
+/// ahead.
+const MAX_POOLED: usize = 2;
 
 thread_local! {
-    static SHELF: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
 }

@@ -1,8 +1,9 @@
-//! A limit on silence that costs nothing while there is none.
+//! Inactivity timer with one timer registration for each timeout period.
 //!
-//! Progress is only noted, and the clock read when somebody waits again: however much moves in one turn of a
-//! task, it is read once. The timer below is set once and, when it fires, looks whether there was progress
-//! meanwhile; so a busy connection touches the timer wheel once per limit, not per message.
+//! A reset only records progress. The clock is read at the next poll, so once for any number of resets in one
+//! poll of the task. The tokio timer is set once; when it fires and there was progress meanwhile, it is set
+//! again. A busy connection therefore touches the timer wheel once in each timeout period, not once for each
+//! message.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -11,38 +12,39 @@ use std::time::Duration;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Fires when `limit` has passed without [`IdleTimer::progress`].
+/// Expires after a period without progress, that is, without a call of [`IdleTimer::reset`].
 pub struct IdleTimer {
-    limit: Duration,
-    /// When the waiting began; unknown until somebody waits.
-    since: Option<Instant>,
+    timeout: Duration,
+    /// Start of the idle period; `None` until the first poll after a reset.
+    idle_since: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Who will be woken when the timer fires.
+    /// The waker registered with the timer.
     waker: Option<Waker>,
 }
 
 impl IdleTimer {
-    pub fn new(limit: Duration) -> IdleTimer {
-        IdleTimer { limit, since: None, sleep: None, waker: None }
+    /// Returns a timer; its first period starts at the first poll.
+    pub fn new(timeout: Duration) -> IdleTimer {
+        IdleTimer { timeout, idle_since: None, sleep: None, waker: None }
     }
 
-    /// Begins anew with another limit.
-    pub fn restart(&mut self, limit: Duration) {
-        self.limit = limit;
+    /// Restarts the inactivity period with another timeout.
+    pub fn restart(&mut self, timeout: Duration) {
+        self.timeout = timeout;
         self.reset();
     }
 
-    /// Something moved; the silence starts anew.
+    /// Restarts the inactivity period.
     pub fn reset(&mut self) {
-        self.since = None;
+        self.idle_since = None;
     }
 
-    /// Ready when the silence has lasted too long. Call it only while waiting.
+    /// Returns ready when the period has passed without a reset. Poll it only while waiting for progress.
     pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = *self.since.get_or_insert_with(Instant::now) + self.limit;
+        let deadline = *self.idle_since.get_or_insert_with(Instant::now) + self.timeout;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if sleep.deadline() > deadline {
-            // The limit was longer before.
+            // The timeout was longer when the timer was set.
             sleep.as_mut().reset(deadline);
             self.waker = None;
         }
@@ -51,7 +53,8 @@ impl IdleTimer {
             return Poll::Pending;
         }
         self.waker = Some(cx.waker().clone());
-        // A task that has done much would be told that the timer has not fired before the timer was even set.
+        // Polled outside tokio's cooperative budget: with an exhausted budget the timer returns `Pending`
+        // without being registered.
         while pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
             if deadline <= Instant::now() {
                 return Poll::Ready(());
@@ -68,7 +71,7 @@ mod tests {
     use std::future::poll_fn;
 
     #[tokio::test(start_paused = true)]
-    async fn progress_postpones_the_end() {
+    async fn a_reset_postpones_expiry() {
         let start = Instant::now();
         let mut timer = IdleTimer::new(Duration::from_secs(10));
         assert!(poll_fn(|cx| Poll::Ready(timer.poll_expired(cx).is_pending())).await);
@@ -79,7 +82,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_shorter_limit_counts_at_once() {
+    async fn a_shorter_timeout_applies_at_once() {
         let start = Instant::now();
         let mut timer = IdleTimer::new(Duration::from_secs(60));
         assert!(poll_fn(|cx| Poll::Ready(timer.poll_expired(cx).is_pending())).await);
@@ -89,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_is_counted_while_somebody_waits() {
+    async fn idle_time_starts_at_the_first_poll() {
         let start = Instant::now();
         let mut timer = IdleTimer::new(Duration::from_secs(10));
         timer.reset();
@@ -99,12 +102,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_has_done_much_is_timed_as_well() {
+    async fn expiry_ignores_the_cooperative_budget() {
         let start = Instant::now();
         let mut timer = IdleTimer::new(Duration::from_secs(10));
-        let mut has_worked = false;
+        let mut has_spent_budget = false;
         let expired = poll_fn(|cx| {
-            if !std::mem::replace(&mut has_worked, true) {
+            if !std::mem::replace(&mut has_spent_budget, true) {
                 while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
             }
             timer.poll_expired(cx)

@@ -1,4 +1,4 @@
-//! Listening sockets: binding them, and accepting from them.
+//! Binds listening sockets and accepts connections.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,25 +10,28 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::tcp::enable_keepalive;
 
-/// Binds one listening socket. Several, one per worker, share an address; the kernel spreads the
-/// connections over them.
+/// Binds a listening socket. The sockets of all workers share the address (`SO_REUSEPORT`), and the kernel
+/// distributes connections over them.
+///
+/// # Errors
+/// The socket cannot be created, configured or bound.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        // `0.0.0.0` and `[::]` are two listeners, whatever net.ipv6.bindv6only says.
+        // `0.0.0.0` and `[::]` are separate listeners for every value of net.ipv6.bindv6only.
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
-    prepare(&socket);
+    set_inherited_options(&socket);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 
-/// Whether somebody answers at an address already. Sharing it would succeed, when it is a second instance of
-/// this program under the same account, and then each would get some of the clients.
+/// Returns whether another program accepts connections on an address. Binding would succeed for a second
+/// instance under the same user, and each instance would receive a part of the connections.
 pub fn is_in_use(address: SocketAddr) -> bool {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -36,53 +39,54 @@ pub fn is_in_use(address: SocketAddr) -> bool {
         ip => ip,
     };
     let probe = SocketAddr::new(ip, address.port());
-    address.port() != 0 && std::net::TcpStream::connect_timeout(&probe, PROBE).is_ok()
+    address.port() != 0 && std::net::TcpStream::connect_timeout(&probe, PROBE_TIMEOUT).is_ok()
 }
 
-/// Whether binding failed because this machine has no IPv6. `[::]` is among the defaults, but not every machine
-/// has it.
+/// Returns whether binding failed because the machine has no IPv6. `[::]` is a default listen address, but some
+/// machines have no IPv6.
 pub fn is_ipv6_unavailable(address: SocketAddr, error: &io::Error) -> bool {
     address.is_ipv6()
         && address.ip().is_unspecified()
         && matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
 }
 
-/// Accepts the next connection. Never fails: what concerns a single connection is skipped, and when
-/// descriptors or memory run out it waits a moment instead of spinning.
+/// Accepts the next connection. Errors of a single connection are skipped. When descriptors or memory are
+/// exhausted, the function waits 100 ms before it retries, instead of spinning.
 pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
-            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) if is_connection_error(&error) => {}
             Err(error) => {
-                tracing::error!("cannot accept connections for the moment: {error}");
-                tokio::time::sleep(BACK_OFF).await;
+                tracing::error!("cannot accept connections: {error}; retrying");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-/// What holds for every connection to come: on Linux each inherits the options of the socket that accepts it, so
-/// none costs a system call of its own. Small messages go out at once. Failing to set an option is no reason to
-/// refuse clients.
-fn prepare(socket: &Socket) {
+/// Sets options for all accepted connections. On Linux an accepted socket inherits the options of the listening
+/// socket, which saves a system call for each connection. `TCP_NODELAY` sends small messages immediately. A
+/// failed option is not a reason to reject clients.
+fn set_inherited_options(socket: &Socket) {
     let _ = socket.set_tcp_nodelay(true);
     enable_keepalive(socket);
 }
 
-/// The client gave up between its handshake and our accept.
-fn concerns_one_connection(error: &io::Error) -> bool {
+/// Returns whether the client closed or reset the connection before it was accepted.
+fn is_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, PermissionDenied};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | PermissionDenied)
 }
 
-/// Capped by `net.core.somaxconn`.
+/// Length of the accept queue; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// Longest wait for an answer at an address that should be free.
-const PROBE: Duration = Duration::from_millis(200);
+/// Maximum wait for a connection to an address that should be free.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(200);
 
-const BACK_OFF: Duration = Duration::from_millis(100);
+/// Pause after an accept error.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -98,7 +102,7 @@ mod tests {
         assert_eq!(peer, client.local_addr().unwrap());
         let options = SockRef::from(&accepted);
         assert!(options.tcp_nodelay().unwrap() && options.keepalive().unwrap());
-        let silence = options.tcp_keepalive_interval().unwrap() * options.tcp_keepalive_retries().unwrap();
-        assert_eq!(options.tcp_keepalive_time().unwrap() + silence, Duration::from_secs(180));
+        let probing = options.tcp_keepalive_interval().unwrap() * options.tcp_keepalive_retries().unwrap();
+        assert_eq!(options.tcp_keepalive_time().unwrap() + probing, Duration::from_secs(180));
     }
 }

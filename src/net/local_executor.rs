@@ -1,10 +1,10 @@
-//! Runs what hyper spawns for HTTP/2 as tasks of the same worker.
+//! hyper executor that spawns on the current worker.
 
 use std::future::Future;
 
 use crate::drain::TaskTracker;
 
-/// Hands the tasks of a connection to the worker it lives on.
+/// Spawns the tasks of hyper's HTTP/2 connections on the worker that owns the connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LocalExecutor;
 

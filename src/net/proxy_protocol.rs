@@ -1,8 +1,9 @@
-//! The PROXY protocol: a header in front of a connection, in which a balancer says for whom it connects.
+//! Reads a PROXY protocol header, version 1 or 2.
 //!
-//! Both versions of the specification ("The PROXY protocol", versions 1 and 2, HAProxy) are read: the line of
-//! text and the binary form. What follows the header is left in the socket, so nothing above needs to know
-//! that there was one.
+//! A load balancer sends the header at the start of a connection to name the client it connects for. Both forms
+//! of the specification ("The PROXY protocol", HAProxy) are supported: the text line of version 1 and the
+//! binary form of version 2. The bytes after the header stay in the socket, so no other layer needs to know
+//! about the header.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,36 +12,45 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-/// Why a connection has no header that can be used.
+/// Error returned when no PROXY protocol header could be read.
 #[derive(Debug)]
 pub enum ProxyProtocolError {
-    /// It begins with something else.
+    /// The connection starts with other data.
     Missing,
-    /// It begins as a header does, but breaks the specification.
+    /// The connection starts with a header that violates the specification.
     Malformed,
+    /// The header was not complete within 10 s.
     Timeout,
     Io(io::Error),
 }
 
-/// The first bytes of a connection, as far as they are there.
+/// Result of [`parse`] on the first bytes of a connection.
 #[derive(Debug, PartialEq, Eq)]
-enum HeaderParseState {
-    /// More is needed to tell.
-    Part,
-    Header(ProxyProtocolHeader),
+pub enum HeaderParseState {
+    /// More bytes are needed.
+    Incomplete,
+    /// The header is complete.
+    Complete(ProxyProtocolHeader),
+    /// The bytes do not start a header.
     Missing,
+    /// The header violates the specification.
     Malformed,
 }
 
-/// A complete header.
+/// A complete PROXY protocol header.
 #[derive(Debug, PartialEq, Eq)]
-struct ProxyProtocolHeader {
-    client: Option<SocketAddr>,
-    length: usize,
+pub struct ProxyProtocolHeader {
+    /// The client; `None` for a health check of the load balancer, or a client without an IP address.
+    pub client: Option<SocketAddr>,
+    /// Bytes.
+    pub length: usize,
 }
 
-/// Reads the header of a connection, and no byte more. `None` if the sender speaks for itself (as for its
-/// health checks), or for a client that has no IP address.
+/// Reads the header of a connection, and no byte after it. Returns the client; `None` for a connection of the
+/// sender itself, such as a health check, or for a client without an IP address.
+///
+/// # Errors
+/// The header is missing, malformed or not complete within 10 s, or the connection fails.
 pub async fn read(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, ProxyProtocolError> {
     match tokio::time::timeout(DEADLINE, read_header(tcp)).await {
         Ok(read) => read,
@@ -51,9 +61,9 @@ pub async fn read(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, ProxyProtoc
 impl std::fmt::Display for ProxyProtocolError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            ProxyProtocolError::Missing => f.write_str("it does not begin with a PROXY header"),
-            ProxyProtocolError::Malformed => f.write_str("its PROXY header is malformed"),
-            ProxyProtocolError::Timeout => f.write_str("its PROXY header did not arrive in time"),
+            ProxyProtocolError::Missing => f.write_str("missing PROXY header"),
+            ProxyProtocolError::Malformed => f.write_str("malformed PROXY header"),
+            ProxyProtocolError::Timeout => f.write_str("PROXY header incomplete after 10 s"),
             ProxyProtocolError::Io(error) => error.fmt(f),
         }
     }
@@ -65,59 +75,73 @@ impl From<io::Error> for ProxyProtocolError {
     }
 }
 
-/// Looks at what has come before taking it, because what follows the header belongs to others. What has been
-/// looked at is taken at once if the header goes on, so that waiting for the rest really waits.
+/// Peeks before it consumes, because the bytes after the header belong to the next layer. Peeked bytes of an
+/// incomplete header are consumed immediately; otherwise the next peek would return them again without waiting.
 async fn read_header(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, ProxyProtocolError> {
     let mut buffer = vec![0; MAX_LEN];
-    let mut taken = 0;
+    let mut consumed = 0;
     loop {
-        let seen = taken + tcp.peek(&mut buffer[taken..]).await?;
-        if seen == taken {
+        let available = consumed + tcp.peek(&mut buffer[consumed..]).await?;
+        if available == consumed {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        match beginning(&buffer[..seen]) {
-            HeaderParseState::Header(header) => {
-                tcp.read_exact(&mut buffer[taken..header.length]).await?;
+        match parse(&buffer[..available]) {
+            HeaderParseState::Complete(header) => {
+                tcp.read_exact(&mut buffer[consumed..header.length]).await?;
                 return Ok(header.client);
             }
-            HeaderParseState::Part => taken += tcp.read_exact(&mut buffer[taken..seen]).await?,
+            HeaderParseState::Incomplete => consumed += tcp.read_exact(&mut buffer[consumed..available]).await?,
             HeaderParseState::Missing => return Err(ProxyProtocolError::Missing),
             HeaderParseState::Malformed => return Err(ProxyProtocolError::Malformed),
         }
     }
 }
 
-fn beginning(bytes: &[u8]) -> HeaderParseState {
-    if bytes.starts_with(SIGNATURE) {
-        return parse_v2(bytes).unwrap_or(HeaderParseState::Part);
+/// Parses the first bytes of a connection. Bytes after the header are ignored.
+///
+/// ```
+/// use gatepost::net::proxy_protocol::{HeaderParseState, ProxyProtocolHeader, parse};
+///
+/// let line = b"PROXY TCP4 192.0.2.7 192.0.2.1 56324 443\r\n";
+/// let client = Some(([192, 0, 2, 7], 56324).into());
+/// let header = ProxyProtocolHeader { client, length: line.len() };
+/// assert_eq!(parse(&[&line[..], b"GET / HTTP/1.1"].concat()), HeaderParseState::Complete(header));
+///
+/// assert_eq!(parse(&line[..20]), HeaderParseState::Incomplete);
+/// assert_eq!(parse(b"GET / HTTP/1.1"), HeaderParseState::Missing);
+/// assert_eq!(parse(b"PROXY UDP4 192.0.2.7 192.0.2.1 1 2\r\n"), HeaderParseState::Malformed);
+/// ```
+pub fn parse(bytes: &[u8]) -> HeaderParseState {
+    if bytes.starts_with(V2_SIGNATURE) {
+        return parse_v2(bytes).unwrap_or(HeaderParseState::Incomplete);
     }
-    if bytes.starts_with(WORD) {
+    if bytes.starts_with(V1_PREFIX) {
         return parse_v1(bytes);
     }
-    if SIGNATURE.starts_with(bytes) || WORD.starts_with(bytes) {
-        HeaderParseState::Part
+    if V2_SIGNATURE.starts_with(bytes) || V1_PREFIX.starts_with(bytes) {
+        HeaderParseState::Incomplete
     } else {
         HeaderParseState::Missing
     }
 }
 
-/// Version 1: `PROXY TCP4 192.0.2.7 192.0.2.1 56324 443`, and an end of line.
+/// Parses version 1: `PROXY TCP4 192.0.2.7 192.0.2.1 56324 443`, and CR LF.
 fn parse_v1(bytes: &[u8]) -> HeaderParseState {
-    let bytes = &bytes[..bytes.len().min(MAX_LINE)];
+    let bytes = &bytes[..bytes.len().min(MAX_V1_LEN)];
     let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else {
-        return if bytes.len() < MAX_LINE { HeaderParseState::Part } else { HeaderParseState::Malformed };
+        return if bytes.len() < MAX_V1_LEN { HeaderParseState::Incomplete } else { HeaderParseState::Malformed };
     };
-    let client = std::str::from_utf8(&bytes[WORD.len()..end]).ok().and_then(v1_client);
+    let client = std::str::from_utf8(&bytes[V1_PREFIX.len()..end]).ok().and_then(v1_client);
     client.map_or(HeaderParseState::Malformed, |client| {
-        HeaderParseState::Header(ProxyProtocolHeader { client, length: end + 2 })
+        HeaderParseState::Complete(ProxyProtocolHeader { client, length: end + 2 })
     })
 }
 
-/// The client that a line names, behind its first word; the outer `None` is a line that breaks the rules.
+/// Parses the part of a version 1 line after `PROXY`. The outer `None` means that it is malformed.
 fn v1_client(text: &str) -> Option<Option<SocketAddr>> {
-    let words: Vec<&str> = text.split(' ').collect();
-    match words[..] {
-        // Whatever else it says is to be ignored.
+    let fields: Vec<&str> = text.split(' ').collect();
+    match fields[..] {
+        // The specification requires the receiver to ignore the rest of the line.
         ["UNKNOWN", ..] => Some(None),
         ["TCP4", client, server, from, to] => {
             server.parse::<Ipv4Addr>().ok().zip(port(to))?;
@@ -136,59 +160,62 @@ fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Version 2: signature, version with command, family with protocol, length, addresses, and more that is
-/// passed over. `None` if it is not complete.
+/// Parses version 2: signature, version and command, family and protocol, length, addresses, and extensions
+/// (TLVs), which are skipped. Returns `None` if the header is incomplete.
 fn parse_v2(bytes: &[u8]) -> Option<HeaderParseState> {
-    let fixed = bytes.get(SIGNATURE.len()..FIXED)?;
+    let fixed = bytes.get(V2_SIGNATURE.len()..V2_FIXED_LEN)?;
     let [command, family, high, low] = *fixed else { return None };
-    let length = FIXED + usize::from(u16::from_be_bytes([high, low]));
+    let length = V2_FIXED_LEN + usize::from(u16::from_be_bytes([high, low]));
     if length > MAX_LEN {
         return Some(HeaderParseState::Malformed);
     }
     let client = match command {
         LOCAL => Some(None),
-        PROXY => v2_client(family, bytes.get(FIXED..length)?),
+        PROXY => v2_client(family, bytes.get(V2_FIXED_LEN..length)?),
         _ => None,
     };
-    // The whole of a LOCAL header is to be skipped, too.
+    // A LOCAL header is skipped as a whole.
     bytes.get(..length)?;
     Some(client.map_or(HeaderParseState::Malformed, |client| {
-        HeaderParseState::Header(ProxyProtocolHeader { client, length })
+        HeaderParseState::Complete(ProxyProtocolHeader { client, length })
     }))
 }
 
-/// The client among the addresses; the outer `None` is a block that is too short for its family.
+/// Parses the client from the address block. The outer `None` means that the block is too short for its family.
 fn v2_client(family: u8, block: &[u8]) -> Option<Option<SocketAddr>> {
     let (client, ports) = match family {
         TCP4 => (IpAddr::from(*block.first_chunk::<4>()?), block.get(8..12)?),
         TCP6 => (IpAddr::from(*block.first_chunk::<16>()?).to_canonical(), block.get(32..36)?),
-        // A unix socket, datagrams, or what is not told at all.
+        // A unix socket, UDP, or an unspecified family.
         _ => return Some(None),
     };
     Some(Some(SocketAddr::new(client, u16::from_be_bytes(*ports.first_chunk::<2>()?))))
 }
 
-/// From the first byte of the connection to the last of the header.
+/// Maximum time from the accepted connection to the complete header.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-const WORD: &[u8] = b"PROXY ";
+/// Start of a version 1 line.
+const V1_PREFIX: &[u8] = b"PROXY ";
 
-/// The longest line that the specification allows, with its end.
-const MAX_LINE: usize = 107;
+/// Maximum bytes of a version 1 line, CR LF included (section 2.1 of the specification).
+const MAX_V1_LEN: usize = 107;
 
-const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+/// Start of a version 2 header.
+const V2_SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// The part of a binary header that is always there.
-const FIXED: usize = 16;
+/// Bytes of the fixed part of a version 2 header.
+const V2_FIXED_LEN: usize = 16;
 
-/// As in nginx. Addresses take 232 bytes at most; the rest is for what balancers add, certificates included.
+/// Maximum bytes of a header, as in nginx. Addresses take at most 232 bytes; the rest is for extensions, which
+/// can contain certificates.
 const MAX_LEN: usize = 4096;
 
-/// Version 2 with its commands.
+/// Byte 13 of a version 2 header: the version, and the command.
 const LOCAL: u8 = 0x20;
 const PROXY: u8 = 0x21;
 
-/// Families with the protocol, which for a client of HTTP can only be TCP.
+/// Byte 14 of a version 2 header: the address family, and TCP, the only transport of an HTTP client.
 const TCP4: u8 = 0x11;
 const TCP6: u8 = 0x21;
 
@@ -197,63 +224,63 @@ mod tests {
     use super::*;
 
     fn header(client: Option<&str>, length: usize) -> HeaderParseState {
-        HeaderParseState::Header(ProxyProtocolHeader { client: client.map(|text| text.parse().unwrap()), length })
+        HeaderParseState::Complete(ProxyProtocolHeader { client: client.map(|text| text.parse().unwrap()), length })
     }
 
     fn version_2(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
         let length = u16::try_from(block.len()).unwrap().to_be_bytes();
-        [SIGNATURE, &[command, family], &length, block].concat()
+        [V2_SIGNATURE, &[command, family], &length, block].concat()
     }
 
     const BLOCK_4: [u8; 12] = [192, 0, 2, 7, 192, 0, 2, 1, 0x12, 0x34, 1, 187];
 
     #[test]
-    fn a_line_of_text_names_the_client() {
+    fn a_version_1_line_names_the_client() {
         let line = b"PROXY TCP4 192.0.2.7 192.0.2.1 56324 443\r\nGET /";
-        assert_eq!(beginning(line), header(Some("192.0.2.7:56324"), 42));
-        assert_eq!(beginning(b"PROXY TCP6 2001:db8::7 ::1 1 2\r\n"), header(Some("[2001:db8::7]:1"), 32));
-        assert_eq!(beginning(b"PROXY UNKNOWN\r\n"), header(None, 15));
-        assert_eq!(beginning(b"PROXY UNKNOWN ffff:: whatever 1\r\n"), header(None, 33));
+        assert_eq!(parse(line), header(Some("192.0.2.7:56324"), 42));
+        assert_eq!(parse(b"PROXY TCP6 2001:db8::7 ::1 1 2\r\n"), header(Some("[2001:db8::7]:1"), 32));
+        assert_eq!(parse(b"PROXY UNKNOWN\r\n"), header(None, 15));
+        assert_eq!(parse(b"PROXY UNKNOWN ffff:: whatever 1\r\n"), header(None, 33));
     }
 
     #[test]
-    fn a_binary_header_names_the_client_and_the_rest_is_passed_over() {
-        assert_eq!(beginning(&version_2(0x21, 0x11, &BLOCK_4)), header(Some("192.0.2.7:4660"), 28));
-        let with_more = [&BLOCK_4[..], &[0x04, 0, 2, 1, 2]].concat();
-        assert_eq!(beginning(&version_2(0x21, 0x11, &with_more)), header(Some("192.0.2.7:4660"), 33));
+    fn a_version_2_header_names_the_client_and_extensions_are_skipped() {
+        assert_eq!(parse(&version_2(0x21, 0x11, &BLOCK_4)), header(Some("192.0.2.7:4660"), 28));
+        let with_extension = [&BLOCK_4[..], &[0x04, 0, 2, 1, 2]].concat();
+        assert_eq!(parse(&version_2(0x21, 0x11, &with_extension)), header(Some("192.0.2.7:4660"), 33));
         let mut block_6 = [0; 36];
         (block_6[0], block_6[15], block_6[33]) = (0x20, 7, 80);
-        assert_eq!(beginning(&version_2(0x21, 0x21, &block_6)), header(Some("[2000::7]:80"), 52));
+        assert_eq!(parse(&version_2(0x21, 0x21, &block_6)), header(Some("[2000::7]:80"), 52));
     }
 
     #[test]
-    fn a_sender_for_itself_or_without_ip_addresses_names_nobody() {
-        assert_eq!(beginning(&version_2(0x20, 0x00, &[])), header(None, 16));
-        assert_eq!(beginning(&version_2(0x20, 0x11, &BLOCK_4)), header(None, 28));
-        assert_eq!(beginning(&version_2(0x21, 0x31, &[b'x'; 216])), header(None, 232));
-        assert_eq!(beginning(&version_2(0x21, 0x12, &BLOCK_4)), header(None, 28));
-        assert_eq!(beginning(&version_2(0x21, 0x00, &[1, 2, 3])), header(None, 19));
+    fn local_and_non_ip_headers_name_no_client() {
+        assert_eq!(parse(&version_2(0x20, 0x00, &[])), header(None, 16));
+        assert_eq!(parse(&version_2(0x20, 0x11, &BLOCK_4)), header(None, 28));
+        assert_eq!(parse(&version_2(0x21, 0x31, &[b'x'; 216])), header(None, 232));
+        assert_eq!(parse(&version_2(0x21, 0x12, &BLOCK_4)), header(None, 28));
+        assert_eq!(parse(&version_2(0x21, 0x00, &[1, 2, 3])), header(None, 19));
     }
 
     #[test]
-    fn every_part_of_a_header_waits_for_the_rest() {
+    fn every_prefix_of_a_header_is_incomplete() {
         let line = b"PROXY TCP4 192.0.2.7 192.0.2.1 56324 443\r\n".to_vec();
         for whole in [line, version_2(0x21, 0x11, &BLOCK_4), version_2(0x20, 0x11, &BLOCK_4)] {
             for length in 1..whole.len() {
-                assert_eq!(beginning(&whole[..length]), HeaderParseState::Part, "{length} of {whole:?}");
+                assert_eq!(parse(&whole[..length]), HeaderParseState::Incomplete, "{length} of {whole:?}");
             }
         }
     }
 
     #[test]
-    fn what_begins_otherwise_is_no_header_from_its_first_byte_on() {
+    fn other_data_is_rejected_at_its_first_different_byte() {
         for bytes in [&b"\x16\x03\x01"[..], b"G", b"PROP", b"proxy", b"\r\n\r\nG", b"PROXY\r\n"] {
-            assert_eq!(beginning(bytes), HeaderParseState::Missing, "{bytes:?}");
+            assert_eq!(parse(bytes), HeaderParseState::Missing, "{bytes:?}");
         }
     }
 
     #[test]
-    fn headers_that_break_the_rules_are_refused() {
+    fn malformed_headers_are_rejected() {
         for text in [
             "PROXY TCP4 192.0.2.7 192.0.2.1 56324\r\n",
             "PROXY TCP4 2001:db8::7 ::1 1 2\r\n",
@@ -264,17 +291,17 @@ mod tests {
             "PROXY UDP4 192.0.2.7 192.0.2.1 1 2\r\n",
             &format!("PROXY UNKNOWN {}\r\n", "x".repeat(100)),
         ] {
-            assert_eq!(beginning(text.as_bytes()), HeaderParseState::Malformed, "{text}");
+            assert_eq!(parse(text.as_bytes()), HeaderParseState::Malformed, "{text}");
         }
-        assert_eq!(beginning(&version_2(0x22, 0x11, &BLOCK_4)), HeaderParseState::Malformed);
-        assert_eq!(beginning(&version_2(0x11, 0x11, &BLOCK_4)), HeaderParseState::Malformed);
-        assert_eq!(beginning(&version_2(0x21, 0x11, &BLOCK_4[..11])), HeaderParseState::Malformed);
-        assert_eq!(beginning(&version_2(0x21, 0x21, &BLOCK_4)), HeaderParseState::Malformed);
-        assert_eq!(beginning(&version_2(0x21, 0x11, &[0; 4081])[..16]), HeaderParseState::Malformed);
+        assert_eq!(parse(&version_2(0x22, 0x11, &BLOCK_4)), HeaderParseState::Malformed);
+        assert_eq!(parse(&version_2(0x11, 0x11, &BLOCK_4)), HeaderParseState::Malformed);
+        assert_eq!(parse(&version_2(0x21, 0x11, &BLOCK_4[..11])), HeaderParseState::Malformed);
+        assert_eq!(parse(&version_2(0x21, 0x21, &BLOCK_4)), HeaderParseState::Malformed);
+        assert_eq!(parse(&version_2(0x21, 0x11, &[0; 4081])[..16]), HeaderParseState::Malformed);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_header_that_does_not_end_is_given_up() {
+    async fn an_incomplete_header_times_out() {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let mut sender = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut receiver, _) = listener.accept().await.unwrap();

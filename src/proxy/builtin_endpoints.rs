@@ -13,7 +13,7 @@ use crate::telemetry::status;
 ///
 /// The check precedes virtual hosts and redirects, because the CA may validate names that no virtual host has.
 pub(super) fn acme_challenge_response(snapshot: &Snapshot, head: &request::Parts) -> Option<LocalResponse> {
-    let content = snapshot.challenges.as_ref()?.file(head.uri.path())?;
+    let content = snapshot.challenges.as_ref()?.http_response(head.uri.path())?;
     Some(local_response::text("application/octet-stream", content))
 }
 

@@ -34,7 +34,7 @@ pub(super) fn record_handshake(snapshot: &Snapshot, client: &DownstreamConnectio
         metrics.handshake_completed(NegotiatedParameters {
             suite,
             group: session.group(),
-            beginning: session.beginning,
+            kind: session.handshake_kind,
         });
     }
 }

@@ -3,8 +3,7 @@
 //! The files are read once: the page for an unavailable upstream must be available while a package that contains
 //! the page is being replaced.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use bytes::Bytes;

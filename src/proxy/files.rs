@@ -54,7 +54,7 @@ pub async fn serve(files: &StaticFiles, head: &request::Parts) -> Result<LocalRe
     if head.method != Method::GET && head.method != Method::HEAD {
         return Err(ProxyError::FileMethodNotAllowed);
     }
-    let path = path::normalise(head.uri.path()).map_err(|_| ProxyError::BadPath)?;
+    let path = path::normalize(head.uri.path()).map_err(|_| ProxyError::BadPath)?;
     let name = files.find(&path).ok_or(ProxyError::NoFile)?;
     let file = spawn_blocking(move || OpenFile::open(&name)).await;
     let file = file.map_err(|_| ProxyError::NoFile)?.map_err(|error| open_error(&error))?;
@@ -73,7 +73,11 @@ impl OpenFile {
     fn open(name: &StaticFilePath) -> io::Result<OpenFile> {
         // `O_NONBLOCK`: opening a named pipe must not block until a writer opens it.
         let flags = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(&name.path)?;
+        let open = |path: &Path| OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let (mut file, mut path) = (open(&name.path)?, &name.path);
+        if let Some(index) = name.index.as_ref().filter(|_| file.metadata().is_ok_and(|it| it.is_dir())) {
+            (file, path) = (open(index)?, index);
+        }
         let metadata = file.metadata()?;
         if !metadata.is_file() || !is_within(&file, &name.within)? {
             return Err(io::ErrorKind::NotFound.into());

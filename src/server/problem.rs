@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::model::LogTarget;
 use crate::tls::files::file_error::FileError;
-use crate::tls::store::objection::{ExpiryNotice, Objection};
+use crate::tls::store::credential_problem::{CredentialProblem, ExpiryNotice};
 
 /// An error or warning that concerns the environment of the server.
 #[derive(Debug)]

@@ -1,11 +1,13 @@
-//! Signals. They mean what they mean to nginx, because scripts send them already, with one difference: TERM
-//! and INT, which end nginx at once, let requests and tunnels finish as QUIT does. A second one ends at once.
+//! Unix signals and their actions.
+//!
+//! Signals have their meaning in nginx, because existing scripts send them, with one exception: TERM and INT,
+//! which stop nginx immediately, start a graceful shutdown as QUIT does. A second signal stops immediately.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that the program listens to.
+/// Receives the signals that the server handles.
 pub(crate) struct SignalListener {
     term: Signal,
     quit: Signal,
@@ -14,14 +16,21 @@ pub(crate) struct SignalListener {
     hangup: Signal,
 }
 
-/// What a signal asks for.
+/// What a signal requests.
 pub(crate) enum SignalAction {
+    /// Shut down gracefully; immediately on the second signal.
     Stop,
+    /// Reopen log files after rotation.
     ReopenLogs,
-    Renew,
+    /// Reload certificates and check ACME renewals.
+    Reload,
 }
 
 impl SignalListener {
+    /// Registers the signal handlers.
+    ///
+    /// # Errors
+    /// A handler cannot be registered.
     pub(crate) fn new() -> io::Result<SignalListener> {
         Ok(SignalListener {
             term: signal(SignalKind::terminate())?,
@@ -32,13 +41,17 @@ impl SignalListener {
         })
     }
 
+    /// Waits for the next signal.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: no signal is lost.
     pub(crate) async fn next(&mut self) -> SignalAction {
         tokio::select! {
             _ = self.term.recv() => SignalAction::Stop,
             _ = self.quit.recv() => SignalAction::Stop,
             _ = self.interrupt.recv() => SignalAction::Stop,
             _ = self.reopen.recv() => SignalAction::ReopenLogs,
-            _ = self.hangup.recv() => SignalAction::Renew,
+            _ = self.hangup.recv() => SignalAction::Reload,
         }
     }
 }

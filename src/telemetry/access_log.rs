@@ -1,7 +1,8 @@
-//! The record of one exchange, from the request's head to the last byte of the answer.
+//! Access log record of one exchange; written when the exchange ends.
 //!
-//! It travels with the exchange: with the request while the application is asked, then with the answer's
-//! body or the tunnel. Whoever holds it last drops it, and that drop writes the one line.
+//! The record moves with the exchange: with the request until the upstream responds, then with the response body
+//! or the tunnel. Its last owner drops it, and the drop writes the line. So each exchange writes exactly one line,
+//! however it ends.
 
 pub mod clock;
 pub mod custom_line;
@@ -29,19 +30,21 @@ use custom_record::{CustomRecord, ExchangeEnd};
 use line::{RequestSummary, TunnelLine, TunnelSummary};
 use writer::LogBuffer;
 
-/// One exchange that is under way.
+/// Access log record of an exchange; logs when dropped.
 pub struct ExchangeRecord(Box<RecordState>);
 
-/// A tunnel that is open.
+/// Access log record of a tunnel; logs when dropped.
 pub struct TunnelRecord {
     line: PendingTunnelLine,
     log: AccessLog,
-    since: Instant,
+    opened: Instant,
+    /// Bytes sent to the client.
     sent: u64,
+    /// Bytes received from the client.
     received: u64,
 }
 
-/// The log of a host.
+/// Access log of a host on one worker.
 #[derive(Clone)]
 pub struct AccessLog {
     pub log: Rc<LogBuffer>,
@@ -49,153 +52,159 @@ pub struct AccessLog {
     pub form: LineFormat,
 }
 
-/// The form of its lines.
+/// Format of the lines of a log.
 #[derive(Clone)]
 pub enum LineFormat {
+    /// The format of the bundled nginx.
     Package,
+    /// A format of the configuration (`access_log_format`, nginx `log_format`).
     Custom(Rc<CustomLogFormat>),
 }
 
+/// State of an exchange record.
 struct RecordState {
     line: ExchangeLine,
     log: AccessLog,
     progress: ResponseProgress,
-    wanted: RequestedPart,
+    requested: RequestedPart,
+    /// Bytes of the response body that were sent to the client.
     sent: u64,
-    /// Bytes of the body before its compression; 0 if it was not compressed.
+    /// Bytes of the response body before compression; 0 if it was not compressed.
     uncompressed: u64,
-    /// There if a status page tells it.
-    tally: Option<RequestGuard>,
+    /// `None` without a status host.
+    request_guard: Option<RequestGuard>,
 }
 
-/// What the line needs to know.
-#[expect(clippy::large_enum_variant, reason = "it is in the record's box; another one would cost each request")]
+/// Values collected for the line of an exchange.
+#[expect(clippy::large_enum_variant, reason = "the record is boxed; a second box would cost each request")]
 enum ExchangeLine {
     Package {
         peer: IpAddr,
         request: RequestSummary,
     },
     Custom(Box<CustomRecord>),
-    /// Nothing: the line is the tunnel's.
-    Gone,
+    /// The values moved to the record of the tunnel, which writes the line.
+    Moved,
 }
 
-/// The same for a tunnel, which keeps as little as it can.
+/// Values collected for the line of a tunnel: as few as possible, because tunnels stay open for hours.
 enum PendingTunnelLine {
     Package(TunnelLine),
     Custom(Box<CustomRecord>),
-    Gone,
+    Moved,
 }
 
-/// What the client wants of the answer.
+/// Whether the request was HEAD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RequestedPart {
     Everything,
     Head,
 }
 
+/// Whether the response has started.
 enum ResponseProgress {
-    /// No answer has begun. If it ends here, the client went away.
+    /// No response yet. An exchange that ends here was aborted by the client.
     Requested,
     Responded {
         status: u16,
     },
 }
 
-/// The time as the log writes it, formatted once a second.
+/// Timestamp formatted once a second.
 #[derive(Default)]
 pub struct LogClock(RefCell<(u64, String)>);
 
 impl ExchangeRecord {
+    /// Creates the record of a request. A custom format reads the values of `variables` immediately.
     pub fn open(
         peer: IpAddr,
         head: &request::Parts,
-        facts: &impl VariableSource<RequestVariable>,
+        variables: &impl VariableSource<RequestVariable>,
         log: AccessLog,
     ) -> ExchangeRecord {
         let line = match &log.form {
-            LineFormat::Package => ExchangeLine::Package { peer, request: RequestSummary::of(head) },
+            LineFormat::Package => ExchangeLine::Package { peer, request: RequestSummary::from_head(head) },
             LineFormat::Custom(format) => {
-                ExchangeLine::Custom(Box::new(CustomRecord::begin(format.clone(), facts, head)))
+                ExchangeLine::Custom(Box::new(CustomRecord::begin(format.clone(), variables, head)))
             }
         };
-        let wanted = if head.method == Method::HEAD { RequestedPart::Head } else { RequestedPart::Everything };
+        let requested = if head.method == Method::HEAD { RequestedPart::Head } else { RequestedPart::Everything };
         ExchangeRecord(Box::new(RecordState {
             line,
             log,
             progress: ResponseProgress::Requested,
-            wanted,
+            requested,
             sent: 0,
             uncompressed: 0,
-            tally: None,
+            request_guard: None,
         }))
     }
 
-    /// What is noted beyond the usual; `None` if the log has the usual format.
+    /// Returns the values of a custom format; `None` if the log has the bundled format.
     pub fn custom_record(&mut self) -> Option<&mut CustomRecord> {
         match &mut self.0.line {
-            ExchangeLine::Custom(notes) => Some(notes),
-            ExchangeLine::Package { .. } | ExchangeLine::Gone => None,
+            ExchangeLine::Custom(record) => Some(record),
+            ExchangeLine::Package { .. } | ExchangeLine::Moved => None,
         }
     }
 
-    /// Whether the client wants no body.
+    /// Returns whether the request was HEAD, so that the response has no body.
     pub fn is_head(&self) -> bool {
-        self.0.wanted == RequestedPart::Head
+        self.0.requested == RequestedPart::Head
     }
 
-    /// Counted from here to its end.
-    pub fn with_guard(mut self, tally: Option<RequestGuard>) -> ExchangeRecord {
-        self.0.tally = tally;
+    /// Counts the request as in flight until the record is dropped or becomes that of a tunnel.
+    pub fn with_guard(mut self, guard: Option<RequestGuard>) -> ExchangeRecord {
+        self.0.request_guard = guard;
         self
     }
 
-    /// The head of the answer is on its way.
+    /// Records the head of the response, when it is passed on for sending.
     pub fn response_started(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.0.progress = ResponseProgress::Responded { status: status.as_u16() };
-        if let Some(notes) = self.custom_record() {
-            notes.response_started(headers);
+        if let Some(record) = self.custom_record() {
+            record.response_started(headers);
         }
-        if let Some(tally) = &self.0.tally {
-            tally.response_finished(status);
+        if let Some(guard) = &self.0.request_guard {
+            guard.response_started(status);
         }
     }
 
-    /// Bytes of the body went to the client.
+    /// Adds bytes of the response body that were sent to the client.
     pub fn add_sent(&mut self, bytes: u64) {
         self.0.sent += bytes;
-        if let Some(tally) = &self.0.tally {
-            tally.sent(bytes);
+        if let Some(guard) = &self.0.request_guard {
+            guard.add_sent(bytes);
         }
     }
 
-    /// What went to the client so far stands for so many bytes.
+    /// Sets the length before compression of the body bytes sent so far.
     pub fn set_uncompressed(&mut self, bytes: u64) {
         self.0.uncompressed = bytes;
     }
 
-    /// The exchange goes on as a tunnel, and its line is the tunnel's.
+    /// Turns the record into that of a tunnel, which writes the line. The request is no longer in flight.
     pub fn into_tunnel(mut self) -> TunnelRecord {
         let record = &mut self.0;
-        record.tally = None;
-        let line = match std::mem::replace(&mut record.line, ExchangeLine::Gone) {
+        record.request_guard = None;
+        let line = match std::mem::replace(&mut record.line, ExchangeLine::Moved) {
             ExchangeLine::Package { peer, request } => {
                 PendingTunnelLine::Package(TunnelLine::prepare(peer, &request))
             }
-            ExchangeLine::Custom(notes) => PendingTunnelLine::Custom(notes),
-            ExchangeLine::Gone => PendingTunnelLine::Gone,
+            ExchangeLine::Custom(values) => PendingTunnelLine::Custom(values),
+            ExchangeLine::Moved => PendingTunnelLine::Moved,
         };
-        TunnelRecord { line, log: record.log.clone(), since: Instant::now(), sent: 0, received: 0 }
+        TunnelRecord { line, log: record.log.clone(), opened: Instant::now(), sent: 0, received: 0 }
     }
 }
 
 impl TunnelRecord {
-    /// Bytes went to the client.
+    /// Adds bytes that were sent to the client.
     pub fn sent(&mut self, bytes: u64) {
         self.sent += bytes;
     }
 
-    /// Bytes came from the client.
+    /// Adds bytes that were received from the client.
     pub fn received(&mut self, bytes: u64) {
         self.received += bytes;
     }
@@ -204,7 +213,7 @@ impl TunnelRecord {
 impl Drop for RecordState {
     fn drop(&mut self) {
         let status = match self.progress {
-            ResponseProgress::Requested => CLIENT_WENT_AWAY,
+            ResponseProgress::Requested => CLIENT_CLOSED_REQUEST,
             ResponseProgress::Responded { status } => status,
         };
         let (sent, uncompressed) = (self.sent, self.uncompressed);
@@ -212,10 +221,10 @@ impl Drop for RecordState {
             ExchangeLine::Package { peer, request } => self.log.dated_line(|out, time| {
                 line::write_line(out, *peer, time, request, line::ResponseSummary { status, sent, uncompressed });
             }),
-            ExchangeLine::Custom(notes) => {
-                self.log.log.line(|out| notes.write(ExchangeEnd { status, sent, uncompressed, received: 0 }, out))
+            ExchangeLine::Custom(record) => {
+                self.log.log.line(|out| record.write(ExchangeEnd { status, sent, uncompressed, received: 0 }, out))
             }
-            ExchangeLine::Gone => {}
+            ExchangeLine::Moved => {}
         }
     }
 }
@@ -223,34 +232,34 @@ impl Drop for RecordState {
 impl Drop for TunnelRecord {
     fn drop(&mut self) {
         let TunnelRecord { sent, received, .. } = *self;
-        let lasted = self.since.elapsed();
+        let duration = self.opened.elapsed();
         match &mut self.line {
             PendingTunnelLine::Package(line) => {
-                self.log.dated_line(|out, time| line.write(out, time, TunnelSummary { lasted, sent, received }));
+                self.log.dated_line(|out, time| line.write(out, time, TunnelSummary { duration, sent, received }));
             }
-            PendingTunnelLine::Custom(notes) => {
+            PendingTunnelLine::Custom(record) => {
                 let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
-                self.log.log.line(|out| notes.write(ExchangeEnd { status, sent, uncompressed: 0, received }, out));
+                self.log.log.line(|out| record.write(ExchangeEnd { status, sent, uncompressed: 0, received }, out));
             }
-            PendingTunnelLine::Gone => {}
+            PendingTunnelLine::Moved => {}
         }
     }
 }
 
 impl AccessLog {
-    /// Writes the line of a request that was refused before it could be read.
-    pub fn unreadable(&self, peer: IpAddr, status: StatusCode) {
+    /// Writes the line of a request that failed to parse.
+    pub fn log_unparsed(&self, peer: IpAddr, status: StatusCode) {
         match &self.form {
             LineFormat::Package => {
-                self.dated_line(|out, time| line::write_unreadable_line(out, peer, time, status));
+                self.dated_line(|out, time| line::write_unparsed_line(out, peer, time, status));
             }
             LineFormat::Custom(format) => {
-                self.log.line(|out| custom_record::write_unreadable(format, peer, status, out))
+                self.log.line(|out| custom_record::write_unparsed(format, peer, status, out))
             }
         }
     }
 
-    /// Lets `write` append a line that carries the time.
+    /// Calls `write` with the buffer and the current timestamp; `write` appends a line.
     fn dated_line(&self, write: impl FnOnce(&mut Vec<u8>, &str)) {
         self.log.line(|out| self.clock.with(|time| write(out, time)));
     }
@@ -268,5 +277,5 @@ impl LogClock {
     }
 }
 
-/// What nginx logs when the client closed before the answer began.
-const CLIENT_WENT_AWAY: u16 = 499;
+/// Status that nginx logs for a client that disconnected before the response started.
+const CLIENT_CLOSED_REQUEST: u16 = 499;

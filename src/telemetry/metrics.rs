@@ -1,7 +1,7 @@
-//! What the status pages tell: connections, requests, answers.
+//! Per-worker counters and their sum.
 //!
-//! Each worker counts for itself, in counters that nobody else writes. So counting is an addition, without
-//! a lock and without a wait for another core; only who asks for a page adds the workers up.
+//! Each worker writes only its own counters. Counting is therefore an addition without a lock and without waiting
+//! for another core; only a request for a status page adds up the counters of all workers.
 
 pub mod counter;
 pub mod expiry;
@@ -17,7 +17,7 @@ use crate::model::{HostId, Model};
 use counter::Counter;
 use handshakes::{HandshakeCounters, HandshakeFailureKind, HandshakeMetrics, NegotiatedParameters};
 
-/// One worker's counters, beside those of all others.
+/// Counters of one worker, with access to those of all workers.
 #[derive(Clone)]
 pub struct WorkerMetrics {
     own: Arc<WorkerCounters>,
@@ -25,107 +25,115 @@ pub struct WorkerMetrics {
     started: SystemTime,
 }
 
-/// A connection that is open, as a connection or as the tunnel that it became.
+/// Counts a connection, or the tunnel that it became, as active until dropped.
 pub struct ConnectionGuard(Rc<WorkerMetrics>);
 
-/// An exchange that is under way.
+/// Counts a request as in flight until dropped.
 pub struct RequestGuard {
-    tallies: Rc<WorkerMetrics>,
+    metrics: Rc<WorkerMetrics>,
     host: usize,
-    since: Instant,
+    started: Instant,
 }
 
-/// All workers together, at one moment.
+/// Totals over all workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsSnapshot {
+    /// Start of the process.
     pub started: SystemTime,
+    /// Client connections accepted since the start.
     pub accepted: u64,
+    /// Open client connections, tunnels included.
     pub active: u64,
+    /// Requests since the start.
     pub requests: u64,
-    /// Exchanges that are under way.
-    pub busy: u64,
+    /// Requests in flight, tunnels excluded.
+    pub in_flight: u64,
     pub handshakes: HandshakeMetrics,
-    /// By host of the model; the last is for requests that no host is there for.
+    /// By [`HostId`]; the last entry counts requests without a host.
     pub hosts: Vec<HostMetrics>,
 }
 
-/// What one host did.
+/// Totals of one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HostMetrics {
-    /// Answers by the first digit of their status: 1xx, 2xx and so on.
+    /// Responses by the first digit of their status: 1xx to 5xx.
     pub responses: [u64; 5],
-    /// Bytes of bodies.
+    /// Bytes of response bodies.
     pub sent: u64,
-    /// From heads of requests to ends of answers, tunnels left aside.
-    pub busy: Duration,
+    /// Time from request heads to the ends of their responses, tunnels excluded.
+    pub request_time: Duration,
 }
 
+/// Counters of one worker.
 #[derive(Default)]
 struct WorkerCounters {
     accepted: Counter,
     active: Counter,
     requests: Counter,
-    busy: Counter,
+    in_flight: Counter,
     handshakes: HandshakeCounters,
     hosts: Vec<HostCounters>,
 }
 
+/// Counters of one host on one worker.
 #[derive(Default)]
 struct HostCounters {
-    answers: [Counter; 5],
+    responses: [Counter; 5],
     sent: Counter,
-    busy_micros: Counter,
+    request_micros: Counter,
 }
 
 impl WorkerMetrics {
-    /// One for each worker; `None` if the model has no page that would tell them.
+    /// Returns the metrics of each worker; `None` if the model has no status host.
     pub fn for_workers(model: &Model) -> Option<Vec<WorkerMetrics>> {
         model.status?;
-        let of_worker = |_| Arc::new(WorkerCounters::for_hosts(model.hosts().len() + 1));
-        let all: Arc<[Arc<WorkerCounters>]> = (0..model.process.workers.get()).map(of_worker).collect();
+        let counters = |_| Arc::new(WorkerCounters::for_hosts(model.hosts().len() + 1));
+        let all: Arc<[Arc<WorkerCounters>]> = (0..model.process.workers.get()).map(counters).collect();
         let started = SystemTime::now();
         Some(all.iter().map(|own| WorkerMetrics { own: own.clone(), all: all.clone(), started }).collect())
     }
 
-    /// A connection was accepted.
+    /// Counts an accepted connection.
     pub fn connection_accepted(self: &Rc<Self>) -> ConnectionGuard {
         self.own.accepted.add(1);
         self.tunnel_opened()
     }
 
-    /// A TLS handshake was completed.
-    pub fn handshake_completed(&self, agreement: NegotiatedParameters) {
-        self.own.handshakes.agreed(agreement);
+    /// Counts a completed TLS handshake.
+    pub fn handshake_completed(&self, parameters: NegotiatedParameters) {
+        self.own.handshakes.count_completed(parameters);
     }
 
-    /// A TLS handshake was not.
-    pub fn handshake_failed(&self, fault: HandshakeFailureKind) {
-        self.own.handshakes.failed(fault);
+    /// Counts a failed TLS handshake.
+    pub fn handshake_failed(&self, kind: HandshakeFailureKind) {
+        self.own.handshakes.count_failed(kind);
     }
 
-    /// A connection lives on as a tunnel.
+    /// Counts a tunnel as an active connection. The connection that it was is no longer counted when its own guard
+    /// is dropped.
     pub fn tunnel_opened(self: &Rc<Self>) -> ConnectionGuard {
         self.own.active.add(1);
         ConnectionGuard(self.clone())
     }
 
-    /// A request came in.
+    /// Counts a request; `None` is a request without a host.
     pub fn request_started(self: &Rc<Self>, host: Option<HostId>) -> RequestGuard {
         self.own.requests.add(1);
-        self.own.busy.add(1);
+        self.own.in_flight.add(1);
         let host = host.map_or(self.own.hosts.len() - 1, HostId::index);
-        RequestGuard { tallies: self.clone(), host, since: Instant::now() }
+        RequestGuard { metrics: self.clone(), host, started: Instant::now() }
     }
 
-    /// All workers added up.
+    /// Returns the totals over all workers.
     pub fn snapshot(&self) -> MetricsSnapshot {
-        let sum = |of: fn(&WorkerCounters) -> &Counter| self.all.iter().map(|worker| of(worker).read()).sum();
+        let sum =
+            |counter: fn(&WorkerCounters) -> &Counter| self.all.iter().map(|worker| counter(worker).read()).sum();
         let host = |nth: usize| {
             let workers = || self.all.iter().filter_map(move |worker| worker.hosts.get(nth));
             HostMetrics {
-                responses: std::array::from_fn(|class| workers().map(|host| host.answers[class].read()).sum()),
+                responses: std::array::from_fn(|class| workers().map(|host| host.responses[class].read()).sum()),
                 sent: workers().map(|host| host.sent.read()).sum(),
-                busy: Duration::from_micros(workers().map(|host| host.busy_micros.read()).sum()),
+                request_time: Duration::from_micros(workers().map(|host| host.request_micros.read()).sum()),
             }
         };
         MetricsSnapshot {
@@ -133,8 +141,8 @@ impl WorkerMetrics {
             accepted: sum(|worker| &worker.accepted),
             active: sum(|worker| &worker.active),
             requests: sum(|worker| &worker.requests),
-            busy: sum(|worker| &worker.busy),
-            handshakes: HandshakeMetrics::of(self.all.iter().map(|worker| &worker.handshakes)),
+            in_flight: sum(|worker| &worker.in_flight),
+            handshakes: HandshakeMetrics::from_workers(self.all.iter().map(|worker| &worker.handshakes)),
             hosts: (0..self.own.hosts.len()).map(host).collect(),
         }
     }
@@ -147,29 +155,29 @@ impl Drop for ConnectionGuard {
 }
 
 impl RequestGuard {
-    /// The head of the answer is on its way.
-    pub fn response_finished(&self, status: StatusCode) {
+    /// Counts a response by the class of its status.
+    pub fn response_started(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        if let Some(counter) = self.counters().answers.get(class) {
+        if let Some(counter) = self.counters().responses.get(class) {
             counter.add(1);
         }
     }
 
-    /// Bytes of the body went to the client.
-    pub fn sent(&self, bytes: u64) {
+    /// Adds bytes of the response body that were sent to the client.
+    pub fn add_sent(&self, bytes: u64) {
         self.counters().sent.add(bytes);
     }
 
     fn counters(&self) -> &HostCounters {
-        &self.tallies.own.hosts[self.host]
+        &self.metrics.own.hosts[self.host]
     }
 }
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        let lasted = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.counters().busy_micros.add(lasted);
-        self.tallies.own.busy.decrement();
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.counters().request_micros.add(micros);
+        self.metrics.own.in_flight.decrement();
     }
 }
 

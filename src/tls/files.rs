@@ -8,4 +8,3 @@ pub mod file_error;
 pub mod issuer;
 pub mod pem;
 pub mod ticket_keys;
-pub mod validity;

@@ -1,4 +1,4 @@
-//! TLS towards clients.
+//! TLS with clients: configurations, SNI, client certificates, ACME challenges.
 
 pub mod cert_resolver;
 pub mod challenges;

@@ -1,8 +1,8 @@
-//! All TLS material in use; reloads single credentials.
+//! All TLS material in use: loads it, watches its files, reloads what changed.
 
 pub mod credential_id;
+pub mod credential_problem;
 pub mod credential_store;
 pub mod expiry_warnings;
 pub mod file_stamp;
-pub mod objection;
 pub mod watcher;

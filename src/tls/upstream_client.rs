@@ -1,4 +1,6 @@
-//! TLS to an application: one client configuration, made before anything is served, and again when its files change.
+//! TLS towards an upstream.
+//!
+//! The client configuration is loaded at start, and again when its files change.
 
 use std::io;
 use std::path::Path;
@@ -24,86 +26,100 @@ use super::files::pem;
 use crate::model::host::HostName;
 use crate::model::upstream::{UpstreamProtocol, UpstreamTlsSettings, UpstreamTrust};
 
-/// Opens TLS connections to one application. Its sessions are resumed, by whichever worker; all of them use the same
-/// configuration, also after it was renewed.
+/// Opens TLS connections to one upstream. All workers share the configuration, and with it the sessions to resume,
+/// also after a reload.
 #[derive(Clone)]
 pub struct UpstreamTlsClient {
-    prepared: Arc<watch::Sender<LoadedClientConfig>>,
+    loaded: Arc<watch::Sender<LoadedClientConfig>>,
     name: ServerName<'static>,
     protocol: UpstreamProtocol,
 }
 
-/// What the files say.
+/// rustls client configuration and the expiry of the client certificate.
 struct LoadedClientConfig {
     config: Arc<ClientConfig>,
-    /// When the certificate ends that the application is shown.
+    /// Validity period of the client certificate, if there is one.
     identity: Option<Expiry>,
 }
 
-/// Believes a certificate without asking who has issued it, but not without its key.
+/// Accepts a pinned certificate, or any, without verifying its issuer. The handshake still proves the possession of
+/// its key.
 #[derive(Debug)]
 struct NoIssuerVerifier {
-    /// `None` believes any.
-    only: Option<CertificateDer<'static>>,
+    /// `None` accepts any certificate.
+    pinned: Option<CertificateDer<'static>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl UpstreamTlsClient {
-    /// Reads the files that the terms name. Errors mean that no connection could succeed.
+    /// Loads the files of the settings.
+    ///
+    /// # Errors
+    ///
+    /// Returns every reason why no connection could succeed.
     pub fn new(
-        terms: &UpstreamTlsSettings,
+        settings: &UpstreamTlsSettings,
         protocol: UpstreamProtocol,
         provider: &Arc<CryptoProvider>,
     ) -> Result<UpstreamTlsClient, Vec<FileError>> {
-        let name = server_name(&terms.name).map_err(|problem| vec![problem])?;
-        let prepared = Arc::new(watch::Sender::new(LoadedClientConfig::read(terms, protocol, provider)?));
-        Ok(UpstreamTlsClient { prepared, name, protocol })
+        let name = server_name(&settings.name).map_err(|error| vec![error])?;
+        let loaded = Arc::new(watch::Sender::new(LoadedClientConfig::load(settings, protocol, provider)?));
+        Ok(UpstreamTlsClient { loaded, name, protocol })
     }
 
-    /// Reads the files anew. New connections go by what they say now, and resume no session that was begun before;
-    /// what cannot be used does not take the place of what was read before.
+    /// Reloads the files. New connections use the new configuration, and resume no session from before the reload.
+    ///
+    /// # Errors
+    ///
+    /// Returns every reason why the files are unusable; the previous configuration then stays in use.
     pub fn reload(
         &self,
-        terms: &UpstreamTlsSettings,
+        settings: &UpstreamTlsSettings,
         provider: &Arc<CryptoProvider>,
     ) -> Result<(), Vec<FileError>> {
-        self.prepared.send_replace(LoadedClientConfig::read(terms, self.protocol, provider)?);
+        self.loaded.send_replace(LoadedClientConfig::load(settings, self.protocol, provider)?);
         Ok(())
     }
 
-    /// When the certificate ends that the application is shown, if there is one.
+    /// Returns the validity period of the client certificate, if there is one.
     pub fn identity_expiry(&self) -> Option<Expiry> {
-        self.prepared.borrow().identity.clone()
+        self.loaded.borrow().identity.clone()
     }
 
     fn configuration(&self) -> Arc<ClientConfig> {
-        self.prepared.borrow().config.clone()
+        self.loaded.borrow().config.clone()
     }
 
-    /// Completes the handshake, or says why not.
+    /// Completes a TLS handshake on a connected stream.
+    ///
+    /// # Errors
+    ///
+    /// Returns the I/O or TLS error of the handshake, and an error if an HTTP/2 upstream does not select `h2` by
+    /// ALPN.
     pub async fn connect<S>(&self, stream: S) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let stream = TlsConnector::from(self.configuration()).connect(self.name.clone(), stream).await?;
-        let agreed = stream.get_ref().1.alpn_protocol();
-        // HTTP/1.1 is what is spoken without ALPN; HTTP/2 must be agreed on (RFC 9113 section 3.3).
-        match (self.protocol, agreed) {
+        let protocol = stream.get_ref().1.alpn_protocol();
+        // Without ALPN the protocol is HTTP/1.1; HTTP/2 must be negotiated (RFC 9113 section 3.3).
+        match (self.protocol, protocol) {
             (UpstreamProtocol::Http1, _) => Ok(stream),
             (UpstreamProtocol::Http2, Some(ALPN_H2)) => Ok(stream),
-            (UpstreamProtocol::Http2, _) => Err(io::Error::other("it does not offer HTTP/2")),
+            (UpstreamProtocol::Http2, _) => Err(io::Error::other("the upstream does not offer HTTP/2")),
         }
     }
 }
 
 impl LoadedClientConfig {
-    fn read(
-        terms: &UpstreamTlsSettings,
+    fn load(
+        settings: &UpstreamTlsSettings,
         protocol: UpstreamProtocol,
         provider: &Arc<CryptoProvider>,
     ) -> Result<LoadedClientConfig, Vec<FileError>> {
-        let builder = with_trust(&terms.trust, provider).map_err(|problem| vec![problem])?;
-        let identity = terms.identity.as_ref().map(|files| ServerCertificate::read(files, provider)).transpose()?;
+        let builder = with_trust(&settings.trust, provider).map_err(|error| vec![error])?;
+        let identity =
+            settings.identity.as_ref().map(|files| ServerCertificate::load(files, provider)).transpose()?;
         let mut config = match &identity {
             None => builder.with_no_client_auth(),
             Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.key()))),
@@ -123,8 +139,8 @@ impl ServerCertVerifier for NoIssuerVerifier {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match &self.only {
-            Some(only) if only != end_entity => Err(CertificateError::ApplicationVerificationFailure.into()),
+        match &self.pinned {
+            Some(pinned) if pinned != end_entity => Err(CertificateError::ApplicationVerificationFailure.into()),
             _ => Ok(ServerCertVerified::assertion()),
         }
     }
@@ -152,6 +168,7 @@ impl ServerCertVerifier for NoIssuerVerifier {
     }
 }
 
+/// Starts a client configuration with the configured trust.
 fn with_trust(
     trust: &UpstreamTrust,
     provider: &Arc<CryptoProvider>,
@@ -159,49 +176,59 @@ fn with_trust(
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| {
-            FileError::new(Path::new("TLS"), format!("it cannot be set up: {error}"), "see the program's version")
+            FileError::new(
+                Path::new("TLS"),
+                format!("cannot create a client configuration: {error}"),
+                "check the version of the program",
+            )
         })?;
-    let unissued =
-        |only| Arc::new(NoIssuerVerifier { only, algorithms: provider.signature_verification_algorithms });
+    let no_issuer =
+        |pinned| Arc::new(NoIssuerVerifier { pinned, algorithms: provider.signature_verification_algorithms });
     Ok(match trust {
         UpstreamTrust::System => builder.with_root_certificates(system_roots()?),
         UpstreamTrust::CaFile(file) => builder.with_root_certificates(roots(file)?),
         UpstreamTrust::Pinned(file) => {
             let pinned = pem::certificates(file)?.swap_remove(0);
-            builder.dangerous().with_custom_certificate_verifier(unissued(Some(pinned)))
+            builder.dangerous().with_custom_certificate_verifier(no_issuer(Some(pinned)))
         }
-        UpstreamTrust::Insecure => builder.dangerous().with_custom_certificate_verifier(unissued(None)),
+        UpstreamTrust::Insecure => builder.dangerous().with_custom_certificate_verifier(no_issuer(None)),
     })
 }
 
-/// What the operating system trusts, where `SSL_CERT_FILE` and `SSL_CERT_DIR` do not say otherwise.
+/// Loads the roots of the operating system, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if set.
 fn system_roots() -> Result<RootCertStore, FileError> {
-    let found = rustls_native_certs::load_native_certs();
+    let native = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    // One that cannot be read is none; all others still count.
-    roots.add_parsable_certificates(found.certs);
+    // Roots that fail to parse are skipped.
+    roots.add_parsable_certificates(native.certs);
     if roots.is_empty() {
-        let advice = "install the package ca-certificates, or name a file as `ca`";
-        return Err(FileError::new(Path::new("/etc/ssl/certs"), "the system trusts no authority at all", advice));
+        let advice = "install the package ca-certificates, or set `ca` to a file";
+        return Err(FileError::new(
+            Path::new("/etc/ssl/certs"),
+            "the operating system has no root certificates",
+            advice,
+        ));
     }
     Ok(roots)
 }
 
+/// Loads the CA certificates of a file.
 fn roots(file: &Path) -> Result<RootCertStore, FileError> {
     let mut roots = RootCertStore::empty();
     for certificate in pem::certificates(file)? {
         roots.add(certificate).map_err(|error| {
-            let advice = "it must hold the certificate of an authority; one of a server is named as `pin`";
-            FileError::new(file, format!("a certificate in it cannot be an authority's: {error}"), advice)
+            let advice = "it must contain CA certificates; set `pin` for the certificate of a server";
+            FileError::new(file, format!("cannot use a certificate in it as a CA: {error}"), advice)
         })?;
     }
     Ok(roots)
 }
 
+/// Returns the name that the certificate of the upstream is verified for, and that is sent as SNI.
 fn server_name(name: &HostName) -> Result<ServerName<'static>, FileError> {
     let text = name.as_str().trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(text.to_owned()).map_err(|_| {
-        FileError::new(Path::new(text), "no certificate can be for this name", "name another one as `name`")
+        FileError::new(Path::new(text), "not a valid server name for TLS", "set another one as `name`")
     })
 }
 

@@ -51,8 +51,8 @@ fn a_host_without_certificate_is_served_with_a_self_signed_placeholder() {
     let rejected = Tls::to(GITLAB).connect(gatepost.https()).map(|_| ()).unwrap_err();
     assert!(rejected.to_string().contains("certificate"), "{rejected}");
     assert_eq!(gatepost.plain_client_of(GITLAB).get("/a").status(), 301);
-    gatepost.wait_stderr(|log| log.contains("no certificate for gitlab.test was obtained"));
-    gatepost.wait_stderr(|log| log.contains("see that this machine can reach it"));
+    gatepost.wait_stderr(|log| log.contains("ACME order for gitlab.test at"));
+    gatepost.wait_stderr(|log| log.contains("check that this machine can reach the server"));
     assert!(!files.certificate.exists() && !files.key.exists());
 }
 
@@ -69,11 +69,11 @@ fn a_ca_certificate_replaces_the_placeholder_even_if_it_lacks_a_name() {
         || metrics().lines().find(|line| line.contains("new.crt")).map(|line| line.ends_with(" 0"));
     assert_eq!(has_zero_expiry(), Some(true), "the metric of an untrusted placeholder is 0");
     gatepost.send_sighup();
-    gatepost.wait_stderr(|log| log.matches("no certificate for").count() == 2);
+    gatepost.wait_stderr(|log| log.matches("ACME order for").count() == 2);
     gatepost.wait_stderr(|log| !log.contains("new.crt: "));
     let leaf = certs::leaf(&[GITLAB]);
     leaf.write(files.certificate.parent().unwrap(), "new");
-    gatepost.wait_stderr(|log| log.contains("new.crt: the certificate is not for git.test"));
+    gatepost.wait_stderr(|log| log.contains("new.crt: the certificate does not cover git.test"));
     assert_eq!(gatepost.client_of(GITLAB).get("/").status(), 200);
     assert_eq!(has_zero_expiry(), Some(false));
 }
@@ -89,7 +89,7 @@ fn failure_histories_of_files_with_the_same_name_are_separate() {
         Host::new(name, &origin).certificate(&missing(&home, "tls")).with("acme = true")
     };
     let gatepost = Gatepost::start(configuration.host(host(GITLAB)).host(host(MATTERMOST)));
-    gatepost.wait_stderr(|log| log.matches("no certificate for").count() == 2);
+    gatepost.wait_stderr(|log| log.matches("ACME order for").count() == 2);
     let failure_files = || fs::read_dir(directory.join("state")).map_or(0, Iterator::count);
     eventually(TIMEOUT, || failure_files() == 2);
 }
@@ -107,9 +107,9 @@ fn a_certificate_that_is_not_due_is_not_renewed() {
             .host(Host::new(MATTERMOST, &origin).certificate(&due).with("acme = true")),
     );
     // Certificates are processed in this order, so the first one has been checked by now.
-    gatepost.wait_stderr(|log| log.contains("no certificate for mattermost.test was obtained"));
-    gatepost.wait_stderr(|log| log.contains("the one in use stays; it expires in"));
-    gatepost.wait_stderr(|log| !log.contains("no certificate for gitlab.test"));
+    gatepost.wait_stderr(|log| log.contains("ACME order for mattermost.test at"));
+    gatepost.wait_stderr(|log| log.contains("The current certificate stays in use and expires in"));
+    gatepost.wait_stderr(|log| !log.contains("ACME order for gitlab.test"));
     assert_eq!(gatepost.client_of(MATTERMOST).get("/").status(), 200);
     assert_eq!(fs::read(&due.certificate).unwrap(), before);
 }
@@ -124,7 +124,7 @@ fn a_mismatched_pair_does_not_prevent_startup_with_acme() {
     let host = Host::new(GITLAB, &origin).certificate(&mixed).with("acme = true");
     let gatepost = Gatepost::start(configuration.host(host));
     gatepost.wait_stderr(|log| log.contains("does not belong to the certificate"));
-    gatepost.wait_stderr(|log| log.contains("no certificate for gitlab.test was obtained"));
+    gatepost.wait_stderr(|log| log.contains("ACME order for gitlab.test at"));
 }
 
 #[test]
@@ -139,8 +139,8 @@ fn retry_after_of_the_acme_server_is_honored() {
     let host =
         Host::new(GITLAB, &origin).certificate(&missing(configuration.directory(), "new")).with("acme = true");
     let gatepost = Gatepost::start(configuration.host(host));
-    gatepost.wait_stderr(|log| log.contains("it answers with status 503"));
-    gatepost.wait_stderr(|log| log.contains("The next attempt is in 120 minutes"));
+    gatepost.wait_stderr(|log| log.contains("response with status 503"));
+    gatepost.wait_stderr(|log| log.contains("Next attempt in 120 min"));
     assert_eq!(unavailable.requests().len(), 1);
 }
 
@@ -159,5 +159,5 @@ fn check_warns_about_an_unwritable_certificate_directory() {
     assert_eq!(output.code, Some(0), "{output:?}");
     let warning = format!("warning: {}: ", unwritable.display());
     assert!(output.stderr.contains(&warning), "{output:?}");
-    assert!(output.stderr.contains("certificates cannot be obtained; let it (chgrp"), "{output:?}");
+    assert!(output.stderr.contains("certificates cannot be stored; grant write access (chgrp"), "{output:?}");
 }

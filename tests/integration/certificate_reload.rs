@@ -66,7 +66,7 @@ impl ReloadProxy {
     /// Waits until the log contains `what`; fails unless the first certificate is still in use.
     #[track_caller]
     fn expect_rejection(&self, what: &str) {
-        self.gatepost.wait_stderr(|log| log.contains(what) && log.contains("What was read before stays in use"));
+        self.gatepost.wait_stderr(|log| log.contains(what) && log.contains("The previous version stays in use"));
         assert!(self.uses_certificate(&self.first));
     }
 }
@@ -93,9 +93,7 @@ fn a_pair_replaced_by_rename_is_reloaded() {
     assert!(proxy.uses_certificate(&proxy.first));
     proxy.replace_with(&renewed);
     proxy.expect(&renewed);
-    proxy
-        .gatepost
-        .wait_stderr(|log| log.contains("live.crt: this certificate is in use from now on; it expires in"));
+    proxy.gatepost.wait_stderr(|log| log.contains("live.crt: certificate reloaded; it expires in"));
 }
 
 #[test]
@@ -151,20 +149,20 @@ fn an_invalid_pair_keeps_the_previous_one_and_is_logged_once() {
         proxy.gatepost.wait_stderr(|log| log.matches("SIGHUP").count() == count);
     }
     fs::remove_file(&proxy.files.certificate).unwrap();
-    proxy.gatepost.wait_stderr(|log| rejections(log) == 2 && log.contains("live.crt: cannot read it"));
+    proxy.gatepost.wait_stderr(|log| rejections(log) == 2 && log.contains("live.crt: cannot read the file"));
     let renewed = certs::leaf(&[GITLAB]);
     proxy.replace_with(&renewed);
     proxy.expect(&renewed);
-    proxy.gatepost.wait_stderr(|log| log.contains("in use from now on") && rejections(log) == 2);
+    proxy.gatepost.wait_stderr(|log| log.contains("certificate reloaded") && rejections(log) == 2);
 }
 
 #[test]
 fn a_restored_pair_is_logged_as_reloaded() {
     let proxy = ReloadProxy::new();
     fs::write(&proxy.files.key, "no key at all").unwrap();
-    proxy.expect_rejection("there is no private key in this file");
+    proxy.expect_rejection("the file contains no private key");
     proxy.first.write(proxy.directory(), "live");
-    proxy.gatepost.wait_stderr(|log| log.contains("in use from now on"));
+    proxy.gatepost.wait_stderr(|log| log.contains("certificate reloaded"));
     assert!(proxy.uses_certificate(&proxy.first));
 }
 
@@ -174,7 +172,7 @@ fn an_expired_or_misnamed_certificate_does_not_replace_a_valid_one() {
     proxy.replace_with(&certs::expired(&[GITLAB]));
     proxy.expect_rejection("the certificate expired");
     proxy.replace_with(&certs::leaf(&[MATTERMOST]));
-    proxy.expect_rejection("the certificate is not for gitlab.test");
+    proxy.expect_rejection("the certificate does not cover gitlab.test");
 }
 
 #[test]
@@ -316,5 +314,5 @@ fn client_ca_and_revocation_list_are_reloaded() {
     second.write_crl(&[], 2090, &directory);
     eventually(TIMEOUT, || is_accepted(&joe));
     assert_eq!(connected.get("/").status(), 200);
-    gatepost.wait_stderr(|log| log.contains("clients.pem: clients are verified with what it says now"));
+    gatepost.wait_stderr(|log| log.contains("clients.pem: client CA files reloaded"));
 }

@@ -51,7 +51,8 @@ fn expect_problem(output: &CommandOutput, what: &str) {
 fn a_healthy_machine_passes_all_checks() {
     let output = healthy_configuration(&greeting()).doctor();
     expect_no_problem(&output);
-    for subject in ["files of the configuration", "applications", "addresses", "bundled nginx", "account and logs"]
+    for subject in
+        ["files of the configuration", "upstreams", "listening addresses", "bundled nginx", "account and logs"]
     {
         assert!(output.stdout.contains(&format!("fine: {subject}\n")), "{output:?}");
     }
@@ -82,11 +83,11 @@ fn an_unreachable_upstream_is_reported() {
     let port = ReservedPort::new();
     let unused_address = port.address().to_string();
     let output = private_configuration().host(Host::to(GITLAB, &unused_address)).doctor();
-    expect_problem(&output, &format!("the application at {unused_address} cannot be reached"));
+    expect_problem(&output, &format!("cannot connect to the upstream {unused_address}: "));
     let configuration = private_configuration();
     let socket = format!("unix:{}", configuration.directory().join("socket").display());
     let output = configuration.host(Host::to(GITLAB, &socket)).doctor();
-    expect_problem(&output, "the socket is not there: start the application");
+    expect_problem(&output, "the socket does not exist: start the service");
 }
 
 #[test]
@@ -96,13 +97,16 @@ fn a_socket_without_connect_permission_is_reported() {
     let _listener = UnixListener::bind(&path).unwrap();
     let host = Host::to(GITLAB, &format!("unix:{}", path.display()));
     let output = configuration.host(host).process(OTHER_ACCOUNT).doctor();
-    expect_problem(&output, "nobody may not connect to the application at unix:");
+    expect_problem(&output, "nobody may not connect to the upstream unix:");
 }
 
 #[test]
 fn an_unwritable_log_is_reported() {
     let origin = greeting();
-    expect_problem(&healthy_configuration(&origin).process(OTHER_ACCOUNT).doctor(), "so requests are not logged");
+    expect_problem(
+        &healthy_configuration(&origin).process(OTHER_ACCOUNT).doctor(),
+        ": requests are not logged after a log rotation",
+    );
 }
 
 #[test]
@@ -116,13 +120,19 @@ fn a_world_readable_key_is_a_problem() {
     let configuration = configuration.host(Host::new(GITLAB, &origin).certificate(&files));
     expect_no_problem(&configuration.doctor());
     fs::set_permissions(&files.key, Permissions::from_mode(0o644)).unwrap();
-    expect_problem(&configuration.doctor(), "live.key, which is secret; `chmod o= ");
+    expect_problem(
+        &configuration.doctor(),
+        "live.key is secret, but every account of this machine may read it; run `chmod o= ",
+    );
     fs::set_permissions(&files.key, Permissions::from_mode(0o640)).unwrap();
     let tickets = directory.join("ticket.keys");
     fs::write(&tickets, [7; 80]).unwrap();
     fs::set_permissions(&tickets, Permissions::from_mode(0o644)).unwrap();
     let configuration = configuration.process(&format!("ticket_keys = {tickets:?}"));
-    expect_problem(&configuration.doctor(), "ticket.keys, which is secret; `chmod o= ");
+    expect_problem(
+        &configuration.doctor(),
+        "ticket.keys is secret, but every account of this machine may read it; run `chmod o= ",
+    );
 }
 
 #[test]
@@ -138,7 +148,7 @@ fn ticket_keys_that_are_not_rotated_cause_a_warning() {
     File::options().write(true).open(&tickets).unwrap().set_modified(long_ago).unwrap();
     let output = configuration.doctor();
     expect_no_problem(&output);
-    assert!(output.stdout.contains("ticket.keys: the keys of tickets were exchanged 20 days ago"), "{output:?}");
+    assert!(output.stdout.contains("ticket.keys: the ticket keys were last rotated 20 days ago"), "{output:?}");
 }
 
 #[test]
@@ -152,7 +162,10 @@ fn a_missing_intermediate_certificate_causes_a_warning() {
     fs::write(&files.certificate, leaf).unwrap();
     let output = configuration.host(Host::new(GITLAB, &origin).certificate(&files)).doctor();
     expect_no_problem(&output);
-    assert!(output.stdout.contains("the chain ends with a certificate of CN=Test intermediate"), "{output:?}");
+    assert!(
+        output.stdout.contains("the chain ends with a certificate issued by CN=Test intermediate"),
+        "{output:?}"
+    );
 }
 
 #[test]
@@ -162,7 +175,7 @@ fn doctor_reports_the_problems_of_check() {
     let directory = configuration.directory().to_owned();
     let missing = Files { certificate: directory.join("missing.crt"), key: directory.join("missing.key") };
     let output = configuration.host(Host::new(GITLAB, &origin).certificate(&missing)).doctor();
-    expect_problem(&output, "missing.crt: cannot read it");
+    expect_problem(&output, "missing.crt: cannot read the file");
 }
 
 #[test]
@@ -174,7 +187,7 @@ fn an_enabled_bundled_nginx_is_a_problem() {
         run(&["doctor", "--gitlab-rb", path.to_str().unwrap()])
     };
     for lines in ["", "nginx['enable'] = true", "nginx['enable'] = false\nnginx['enable'] = true"] {
-        expect_problem(&doctor(lines), "does not switch the bundled nginx off");
+        expect_problem(&doctor(lines), "does not disable the bundled nginx");
     }
     expect_no_problem(&doctor("nginx['enable'] = false"));
 }

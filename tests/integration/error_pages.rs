@@ -98,7 +98,7 @@ fn every_local_error_uses_its_error_page() {
     let origin = origin();
     let pages = [400, 403, 404, 405, 413, 418].map(|code| format!("{{ status = {code}, body = \"page {code}\" }}"));
     let host = Host::new(GITLAB, &origin)
-        .with(&format!("error_page = [{}]\nmax_body = 3", pages.join(", ")))
+        .with(&format!("error_page = [{}]\nmax_request_body = 3", pages.join(", ")))
         .route("exact = \"/denied\"\naccess = [\"deny all\"]")
         .route("prefix = \"/files/\"\nfiles = { root = \"/nonexistent\" }")
         .route("exact = \"/teapot\"\nrespond = { status = 418 }")

@@ -50,12 +50,12 @@ fn check_warns_about_an_intermediate_that_expires_before_the_leaf() {
     let leaf = certs::with_intermediate_expiring_in(5, &[GITLAB]);
     let output = with_certificate(&leaf, &greeting()).0.check();
     assert_eq!(output.code, Some(0), "{output:?}");
-    let warning = "live.crt: its intermediate certificate of CN=Test intermediate expires in 5 days";
+    let warning = "live.crt: the intermediate certificate CN=Test intermediate expires in 5 days";
     assert!(output.stderr.contains(warning), "{output:?}");
     let leaf = certs::with_intermediate_expiring_in(-3, &[GITLAB]);
     let output = with_certificate(&leaf, &greeting()).0.check();
     assert_eq!(output.code, Some(0), "clients may know another chain: {output:?}");
-    assert!(output.stderr.contains("intermediate certificate of CN=Test intermediate expired 2 days ago"));
+    assert!(output.stderr.contains("intermediate certificate CN=Test intermediate expired 2 days ago"));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn check_warns_about_a_client_ca_that_expires_soon() {
     let line = format!(r#"client_certificates = {{ verify = "required", ca = {ca:?} }}"#);
     let output = configuration.host(Host::new(GITLAB, &origin).with(&line)).check();
     assert_eq!(output.code, Some(0), "{output:?}");
-    assert!(output.stderr.contains("clients.pem: the authority CN=Staff expires in 10 days"), "{output:?}");
+    assert!(output.stderr.contains("clients.pem: the client CA CN=Staff expires in 10 days"), "{output:?}");
 }
 
 #[test]

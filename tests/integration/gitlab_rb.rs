@@ -54,8 +54,8 @@ fn all_errors_and_missing_certificates_are_reported_with_their_lines() {
     assert_eq!(output.code, Some(1), "{output:?}");
     for (line, column, expected) in [
         (2, 25, "cannot have a path"),
-        (4, 28, "there is no file /nonexistent/own.crt"),
-        (5, 24, "takes a port"),
+        (4, 28, "file `/nonexistent/own.crt` does not exist"),
+        (5, 24, "must be a port"),
         (6, 1, "did you mean `mattermost_nginx`?"),
     ] {
         assert!(output.stderr.contains(expected), "{expected} is missing:\n{}", output.stderr);

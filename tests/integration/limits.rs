@@ -84,7 +84,7 @@ fn a_route_limit_overrides_the_host_limit() {
     let origin = Origin::tcp(responds(|_| ok("taken")));
     let host = Host::new(GITLAB, &origin)
         .with("max_request_body = \"1k\"")
-        .route("prefix = \"/files\"\nmax_body = \"unlimited\"");
+        .route("prefix = \"/files\"\nmax_request_body = \"unlimited\"");
     let gatepost = Gatepost::with_host(host);
     assert_eq!(gatepost.client().post("/files/x", &[b'x'; 5000]).text(), "taken");
     let mut client = gatepost.client();

@@ -23,6 +23,7 @@ mod acme;
 mod certificate_reload;
 mod client_certificates;
 mod expiry;
+mod file_rights;
 mod nginx_text;
 mod redirect;
 mod resumption;

@@ -300,6 +300,6 @@ fn invalid_nginx_syntax_is_an_error_at_its_line() {
     let path = configuration.write_gitlab_rb(&origin, text);
     let output = run(&["check", "--gitlab-rb", path.to_str().unwrap()]);
     assert_eq!(output.code, Some(1), "{}", output.stderr);
-    assert!(output.stderr.contains("this `{` is never closed"), "{}", output.stderr);
+    assert!(output.stderr.contains("unclosed `{`"), "{}", output.stderr);
     assert!(output.stderr.contains("gitlab.rb:9:15"), "{}", output.stderr);
 }

@@ -213,7 +213,7 @@ fn one_host_enables_the_header_for_its_listen_address() {
     let configuration =
         Configuration::new().host(proxy_protocol_host(&origin)).host(Host::new(MATTERMOST, &origin));
     let gatepost = Gatepost::start(configuration);
-    gatepost.wait_stderr(|text| text.contains("must begin with a PROXY header too"));
+    gatepost.wait_stderr(|text| text.contains("require a PROXY header"));
     assert!(Tls::to(MATTERMOST).connect(gatepost.https()).is_err());
     let tls = Tls::to(MATTERMOST).over(connect_with_header(V1_HEADER, gatepost.https())).unwrap();
     Client::new(Arc::new(tls), MATTERMOST).get("/");

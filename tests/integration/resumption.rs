@@ -114,7 +114,7 @@ fn ticket_keys_are_reloaded_from_their_file() {
     let [first_client, second_client] = [(); 2].map(|()| Arc::new(tls.config()));
     assert!(!resumes(&gatepost, &tls, &first_client) && !resumes(&gatepost, &tls, &second_client));
     let wait_for_reloads =
-        |count| gatepost.wait_stderr(|log| log.matches("sealed with its first key").count() == count);
+        |count| gatepost.wait_stderr(|log| log.matches("session ticket keys reloaded").count() == count);
     write_keys(&keys, &[2, 1]);
     wait_for_reloads(1);
     assert!(resumes(&gatepost, &tls, &first_client));
@@ -122,6 +122,6 @@ fn ticket_keys_are_reloaded_from_their_file() {
     wait_for_reloads(2);
     eventually(TIMEOUT, || !resumes(&gatepost, &tls, &second_client));
     fs::write(&keys, "too short").unwrap();
-    gatepost.wait_stderr(|log| log.contains("keys: it has 9 bytes") && log.contains("stays in use"));
+    gatepost.wait_stderr(|log| log.contains("keys: the file has 9 bytes") && log.contains("stays in use"));
     assert!(resumes(&gatepost, &tls, &second_client));
 }

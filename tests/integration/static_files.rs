@@ -122,6 +122,21 @@ fn symlinks_are_followed_only_within_the_directory() {
 }
 
 #[test]
+fn a_prefix_alias_may_name_a_file_as_in_nginx() {
+    let (site, origin) = (site(), origin());
+    let file = site.path().join("www/static/hello.txt");
+    let host = Host::new(GITLAB, &origin).route(&route("prefix", "/robots.txt", "alias", &file));
+    let gatepost = Gatepost::with_host(host);
+    let mut client = gatepost.client();
+    let response = client.get("/robots.txt");
+    assert_eq!((response.status(), response.text().as_str()), (200, "hello, file"));
+    assert_eq!(response.head.value("content-type"), Some("text/plain"));
+    for target in ["/robots.txt/", "/robots.txt2", "/robots.txt/other"] {
+        assert_eq!(client.get(target).status(), 404, "{target}");
+    }
+}
+
+#[test]
 fn hidden_files_and_pipes_are_not_found() {
     let (site, origin) = (site(), origin());
     let www = site.path().join("www");

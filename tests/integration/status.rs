@@ -120,7 +120,7 @@ fn an_open_tunnel_is_an_active_connection() {
 fn upstream_metrics_are_requested_without_forwarding_headers() {
     let origin = Origin::tcp(responds(|_| ok("ruby_gc_stat 1\n")));
     let port = ReservedPort::new();
-    let status = format!("{}\napplication_metrics = \"{}\"", listening(&port), origin.upstream());
+    let status = format!("{}\nupstream_metrics = \"{}\"", listening(&port), origin.upstream());
     let _gatepost = gatepost_serving(&origin, &status);
     let mut client = Client::plain(port.address(), "status.test");
     assert_eq!(client.get_with("/rails-metrics", &["X-Forwarded-For: 192.0.2.1"]).text(), "ruby_gc_stat 1\n");

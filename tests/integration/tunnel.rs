@@ -220,7 +220,7 @@ fn traffic_in_one_direction_keeps_a_tunnel_open() {
 fn request_limits_do_not_apply_to_tunnels() {
     let origin = Origin::tcp(upgrades_and_echoes());
     let host = Host::new(GITLAB, &origin)
-        .with("upstream_read_timeout = \"500ms\"\nclient_timeout = \"500ms\"\nmax_body = \"10\"");
+        .with("upstream_read_timeout = \"500ms\"\nclient_timeout = \"500ms\"\nmax_request_body = \"10\"");
     let gatepost = Gatepost::with_host(host);
     let mut client = open_tunnel(&gatepost);
     client.expect_no_data(Duration::from_millis(1200));

@@ -216,7 +216,7 @@ fn check_reports_an_unreadable_ca_file() {
     let missing = directory.path().join("missing.pem");
     let output = Configuration::new().host(host("https", &upstream, &ca_setting(&missing))).check();
     assert_eq!(output.code, Some(1));
-    assert!(output.stderr.contains("missing.pem: cannot read it"), "{}", output.stderr);
+    assert!(output.stderr.contains("missing.pem: cannot read the file"), "{}", output.stderr);
 }
 
 #[test]
@@ -231,10 +231,11 @@ fn a_replaced_ca_applies_to_new_connections_and_an_invalid_file_does_not() {
     expect_tls_failure(&gatepost, "UnknownIssuer");
     std::fs::copy(certs::write_ca(directory.path()), &file).unwrap();
     eventually(TIMEOUT, || gatepost.client().get("/").status() == 200);
-    gatepost.wait_stderr(|log| log.contains("new connections to it go by what its files say now"));
+    gatepost.wait_stderr(|log| log.contains("TLS files reloaded; new connections use them"));
     std::fs::write(&file, "no certificate at all").unwrap();
-    gatepost
-        .wait_stderr(|log| log.contains("trusted.pem: there is no certificate") && log.contains("stays in use"));
+    gatepost.wait_stderr(|log| {
+        log.contains("trusted.pem: the file contains no certificate") && log.contains("stays in use")
+    });
     assert_eq!(gatepost.client().get("/").status(), 200);
     std::fs::copy(&unrelated.certificate, &file).unwrap();
     // No session established with the earlier CA is resumed.

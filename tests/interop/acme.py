@@ -231,11 +231,11 @@ GITLAB = "gitlab.example.test"
 CHAT = "chat.example.test"
 
 # Messages of Gatepost.
-FAILED = "no certificate for"
-ISSUED = "was obtained"
-STAYS_IN_USE = "the one in use stays"
-UNREACHABLE_ADVICE = "see that this machine can reach it"
-VALIDATION_ERROR = r"could not confirm a name: \w+\.example\.test: .*onnection refused"
+FAILED = "ACME order for"
+ISSUED = "obtained by ACME"
+STAYS_IN_USE = "The current certificate stays in use"
+UNREACHABLE_ADVICE = "check that this machine can reach the server"
+VALIDATION_ERROR = r"cannot validate a name: \w+\.example\.test: .*onnection refused"
 MACHINE_WARNING = "limit on open descriptors"
 
 # Seconds. Gatepost renews when a third of the lifetime is left.

@@ -60,7 +60,7 @@ def applies(case, host):
 
 
 def offers_http2(host):
-    """curl sends no PROXY protocol header with a given address."""
+    """curl sends no PROXY header with a given address."""
     return host.tls and host.settings["http2_enabled"] and not host.settings["proxy_protocol"]
 
 

@@ -1,58 +1,59 @@
-//! Broadcasts: the application sends each message to all sockets, and all must have it before the
-//! next one is asked for.
+//! Broadcast load: the upstream sends each message to all WebSockets.
+//!
+//! The next message is sent after all sockets have received the current one.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::Client;
-use super::connection::Secure;
-use super::fault::Fault;
+use super::client::Client;
+use super::connection::TlsConnection;
+use super::error::ClientError;
 use super::websocket::Endpoint;
-use crate::meter::Seat;
+use crate::meter::ClientCounter;
 
-/// Sockets that wait for the same messages. Whoever is last to get one asks for the next.
-pub(crate) struct Audience {
+/// WebSockets that receive the same messages. The last socket to receive one sends the next.
+pub(crate) struct BroadcastGroup {
     endpoint: Endpoint,
     size: usize,
-    present: Cell<usize>,
-    heard: Cell<usize>,
-    asked: Cell<Instant>,
+    connected: Cell<usize>,
+    received: Cell<usize>,
+    sent_at: Cell<Instant>,
 }
 
-impl Audience {
-    /// An audience of `size` sockets; the first message is sent when all are open. One that breaks
-    /// later stops all, and is counted as failed.
+impl BroadcastGroup {
+    /// Creates a group of `size` sockets. The first message is sent when all are open. A socket that fails later
+    /// stops the whole group and counts as a failure.
     pub(crate) fn new(endpoint: Endpoint, size: usize) -> Self {
-        Self { endpoint, size, present: Cell::new(0), heard: Cell::new(0), asked: Cell::new(Instant::now()) }
+        Self { endpoint, size, connected: Cell::new(0), received: Cell::new(0), sent_at: Cell::new(Instant::now()) }
     }
 
-    async fn ask(&self, socket: &mut Secure) -> Result<(), Fault> {
-        self.heard.set(0);
-        self.asked.set(Instant::now());
+    async fn send_next(&self, socket: &mut TlsConnection) -> Result<(), ClientError> {
+        self.received.set(0);
+        self.sent_at.set(Instant::now());
         self.endpoint.send(socket).await
     }
 }
 
-impl Client for Audience {
-    type Connection = Secure;
+impl Client for BroadcastGroup {
+    type Connection = TlsConnection;
 
-    async fn open(&self) -> Result<Secure, Fault> {
+    async fn open(&self) -> Result<TlsConnection, ClientError> {
         self.endpoint.open().await
     }
 
-    async fn run(&self, mut socket: Secure, seat: &Rc<Seat>) -> Result<(), Fault> {
-        self.present.set(self.present.get() + 1);
-        if self.present.get() == self.size {
-            self.ask(&mut socket).await?;
+    async fn run(&self, mut socket: TlsConnection, counter: &Rc<ClientCounter>) -> Result<(), ClientError> {
+        self.connected.set(self.connected.get() + 1);
+        if self.connected.get() == self.size {
+            self.send_next(&mut socket).await?;
         }
         let mut message = Vec::new();
         loop {
             self.endpoint.receive(&mut socket, &mut message).await?;
-            seat.completed(self.asked.get());
-            self.heard.set(self.heard.get() + 1);
-            if self.heard.get() == self.size {
-                self.ask(&mut socket).await?;
+            counter.completed(self.sent_at.get());
+            self.received.set(self.received.get() + 1);
+            if self.received.get() == self.size {
+                self.send_next(&mut socket).await?;
             }
         }
     }

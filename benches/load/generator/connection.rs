@@ -1,7 +1,8 @@
-//! Connections to a proxy, plain and TLS.
+//! Plain and TLS connections to a proxy.
 //!
-//! Every proxy gets the same offer: TLS 1.3, AES-128-GCM, and the group of the scenario. Certificates are not verified:
-//! they are our own, and the work would only take the generator's core from the application.
+//! Clients offer TLS 1.3, AES-128-GCM and the key exchange group of the scenario to every proxy. They do not
+//! verify the temporary certificates, because that would take CPU time of the core that the generator and the
+//! upstream may share.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,124 +17,128 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::fault::Fault;
+use super::error::ClientError;
+use crate::environment::HOST;
 use crate::key_group::KeyGroup;
-use crate::site::HOST;
 
-/// A plain connection. The reader matters below TLS too: it turns the many small reads of a TLS
-/// session into one system call.
-pub(crate) type Plain = BufReader<TcpStream>;
+/// A plain connection. The buffered reader also serves TLS: it merges rustls's small reads into one system call.
+pub(crate) type PlainConnection = BufReader<TcpStream>;
 
 /// A TLS connection.
-pub(crate) type Secure = TlsStream<Plain>;
+pub(crate) type TlsConnection = TlsStream<PlainConnection>;
 
-/// The protocol to offer in the handshake.
+/// The protocol to offer in ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alpn {
     Http1,
     Http2,
 }
 
-/// How a client treats sessions it has had with the proxy.
+/// Whether a client resumes sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sessions {
+pub(crate) enum SessionResumption {
     /// Every handshake is a full one.
-    Forgotten,
-    /// Handshakes resume where the proxy allows.
-    Resumed,
+    Disabled,
+    /// Handshakes resume the previous session if the proxy supports it.
+    Enabled,
 }
 
-/// What a client says of itself in its handshakes.
+/// TLS options of a client.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Offer {
+pub(crate) struct TlsOptions {
     pub(crate) alpn: Alpn,
-    pub(crate) sessions: Sessions,
+    pub(crate) resumption: SessionResumption,
     pub(crate) group: KeyGroup,
 }
 
-/// Makes TLS connections to one proxy.
+/// Opens TLS connections to one proxy.
 #[derive(Clone)]
-pub(crate) struct Dialer {
+pub(crate) struct Connector {
     address: SocketAddr,
     connector: TlsConnector,
     name: ServerName<'static>,
     buffer: usize,
 }
 
-impl std::fmt::Debug for Dialer {
+impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dialer").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Connector").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
-impl Dialer {
-    /// A dialer whose connections read up to `buffer` bytes at once.
+impl Connector {
+    /// Creates a connector whose connections read up to `buffer` bytes at once.
     ///
     /// # Errors
-    /// TLS cannot be set up as the scenarios want it.
-    pub(crate) fn new(address: SocketAddr, offer: Offer, buffer: usize) -> anyhow::Result<Self> {
-        let connector = TlsConnector::from(Arc::new(client_config(offer)?));
+    /// The TLS options are not supported.
+    pub(crate) fn new(address: SocketAddr, options: TlsOptions, buffer: usize) -> anyhow::Result<Self> {
+        let connector = TlsConnector::from(Arc::new(client_config(options)?));
         Ok(Self { address, connector, name: ServerName::try_from(HOST)?, buffer })
     }
 
-    /// Connects and completes the handshake.
+    /// Connects and completes the TLS handshake.
     ///
     /// # Errors
-    /// Either fails.
-    pub(crate) async fn connect(&self) -> Result<Secure, Fault> {
+    /// Connecting or the handshake fails.
+    pub(crate) async fn connect(&self) -> Result<TlsConnection, ClientError> {
         let plain = connect_plain(self.address, self.buffer).await?;
         let handshake = self.connector.connect(self.name.clone(), plain).await;
-        handshake.map_err(|error| Fault::Connection("the TLS handshake failed", error))
+        handshake.map_err(|error| ClientError::Connection("TLS handshake failed", error))
     }
 }
 
-/// Connects without TLS, to read up to `buffer` bytes at once.
+/// Connects without TLS. The connection reads up to `buffer` bytes at once.
 ///
 /// # Errors
-/// Nobody accepts.
-pub(crate) async fn connect_plain(address: SocketAddr, buffer: usize) -> Result<Plain, Fault> {
-    let stream = TcpStream::connect(address).await.map_err(|error| Fault::Connection("cannot connect", error))?;
+/// Connecting fails.
+pub(crate) async fn connect_plain(address: SocketAddr, buffer: usize) -> Result<PlainConnection, ClientError> {
+    let stream =
+        TcpStream::connect(address).await.map_err(|error| ClientError::Connection("cannot connect", error))?;
     stream.set_nodelay(true)?;
     Ok(BufReader::with_capacity(buffer, stream))
 }
 
-/// Whether the handshake of `connection` resumed an earlier session.
-pub(crate) fn resumed(connection: &Secure) -> bool {
+/// Returns whether the handshake of `connection` resumed a session.
+pub(crate) fn resumed(connection: &TlsConnection) -> bool {
     connection.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed)
 }
 
-/// Whether the keys of `connection` were agreed on in `group`.
-pub(crate) fn agreed_in(group: KeyGroup, connection: &Secure) -> bool {
-    connection.get_ref().1.negotiated_key_exchange_group().is_some_and(|agreed| agreed.name() == group.name())
+/// Returns whether `connection` negotiated the key exchange group `group`.
+pub(crate) fn negotiated(group: KeyGroup, connection: &TlsConnection) -> bool {
+    connection
+        .get_ref()
+        .1
+        .negotiated_key_exchange_group()
+        .is_some_and(|negotiated| negotiated.name() == group.name())
 }
 
-fn client_config(offer: Offer) -> anyhow::Result<ClientConfig> {
+fn client_config(options: TlsOptions) -> anyhow::Result<ClientConfig> {
     let provider = CryptoProvider {
         cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256],
-        kx_groups: offer.group.offer(),
+        kx_groups: options.group.offer(),
         ..aws_lc_rs::default_provider()
     };
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Unverified))
+        .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate))
         .with_no_client_auth();
-    config.alpn_protocols = match offer.alpn {
+    config.alpn_protocols = match options.alpn {
         Alpn::Http1 => vec![b"http/1.1".to_vec()],
         Alpn::Http2 => vec![b"h2".to_vec()],
     };
-    config.resumption = match offer.sessions {
-        Sessions::Forgotten => Resumption::disabled(),
-        Sessions::Resumed => Resumption::in_memory_sessions(1),
+    config.resumption = match options.resumption {
+        SessionResumption::Disabled => Resumption::disabled(),
+        SessionResumption::Enabled => Resumption::in_memory_sessions(1),
     };
     Ok(config)
 }
 
 /// Accepts any certificate and any signature.
 #[derive(Debug)]
-struct Unverified;
+struct AcceptAnyCertificate;
 
-impl ServerCertVerifier for Unverified {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -1,56 +1,64 @@
-//! Handshakes as a load: connect, TLS, one request, close.
+//! Handshake load: connect, TLS handshake, one request, close.
 
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::Client;
-use super::connection::{Dialer, Sessions, resumed};
-use super::fault::Fault;
+use super::client::Client;
+use super::connection::{Connector, SessionResumption, resumed};
+use super::error::ClientError;
 use super::http1::{Expected, Http1};
-use crate::meter::Seat;
+use crate::meter::ClientCounter;
 
-/// Makes one connection after the other.
+/// Opens connections one after the other.
 pub(crate) struct Handshakes {
-    /// Makes a dialer with sessions of its own for each client, so that no two share a ticket.
-    pub(crate) new_dialer: Box<dyn Fn() -> anyhow::Result<Dialer>>,
-    pub(crate) sessions: Sessions,
-    /// Asks the proxy to close, so that ports do not pile up on the client's side.
+    /// Creates a connector per client, so that clients do not share tickets.
+    pub(crate) new_connector: Box<dyn Fn() -> anyhow::Result<Connector>>,
+    pub(crate) resumption: SessionResumption,
+    /// Has `Connection: close`: the proxy closes first, so no TIME_WAIT sockets use up the client's ports.
     pub(crate) request: Vec<u8>,
     pub(crate) expected: Expected,
 }
 
 impl Handshakes {
-    async fn once(&self, dialer: &Dialer, wanted: Sessions, seat: &Seat) -> Result<(), Fault> {
+    async fn once(
+        &self,
+        connector: &Connector,
+        expected_resumption: SessionResumption,
+        counter: &ClientCounter,
+    ) -> Result<(), ClientError> {
         let started = Instant::now();
-        let connection = dialer.connect().await?;
-        match wanted {
-            Sessions::Forgotten if resumed(&connection) => {
-                return Err(Fault::Wrong("a session was resumed unasked"));
+        let connection = connector.connect().await?;
+        match expected_resumption {
+            SessionResumption::Disabled if resumed(&connection) => {
+                return Err(ClientError::Protocol("unexpected session resumption"));
             }
-            Sessions::Resumed if !resumed(&connection) => return Err(Fault::Wrong("a session was not resumed")),
-            Sessions::Forgotten | Sessions::Resumed => {}
+            SessionResumption::Enabled if !resumed(&connection) => {
+                return Err(ClientError::Protocol("the session was not resumed"));
+            }
+            SessionResumption::Disabled | SessionResumption::Enabled => {}
         }
         let mut connection = Http1::new(connection);
-        connection.ask(&self.request, self.expected, seat).await?;
-        seat.completed(started);
-        connection.closed().await;
+        connection.exchange(&self.request, self.expected, counter).await?;
+        counter.completed(started);
+        connection.wait_for_close().await;
         Ok(())
     }
 }
 
 impl Client for Handshakes {
-    type Connection = Dialer;
+    type Connection = Connector;
 
-    async fn open(&self) -> Result<Dialer, Fault> {
-        let dialer = (self.new_dialer)().map_err(|_| Fault::Wrong("TLS cannot be set up"))?;
-        Ok(dialer)
+    async fn open(&self) -> Result<Connector, ClientError> {
+        let connector =
+            (self.new_connector)().map_err(|_| ClientError::Protocol("cannot create the TLS configuration"))?;
+        Ok(connector)
     }
 
-    /// The first handshake of a client cannot resume; those behind it must.
-    async fn run(&self, dialer: Dialer, seat: &Rc<Seat>) -> Result<(), Fault> {
-        self.once(&dialer, Sessions::Forgotten, seat).await?;
+    /// The first handshake of a client is full; the following ones must resume if resumption is enabled.
+    async fn run(&self, connector: Connector, counter: &Rc<ClientCounter>) -> Result<(), ClientError> {
+        self.once(&connector, SessionResumption::Disabled, counter).await?;
         loop {
-            self.once(&dialer, self.sessions, seat).await?;
+            self.once(&connector, self.resumption, counter).await?;
         }
     }
 }

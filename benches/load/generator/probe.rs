@@ -1,4 +1,4 @@
-//! A look whether a proxy answers yet, and in which group it agrees on keys.
+//! Probes whether a proxy responds, and which key exchange group it negotiates.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,51 +6,51 @@ use std::sync::Arc;
 use anyhow::Result;
 use tokio::runtime::Runtime;
 
-use super::Target;
-use super::connection::{Dialer, agreed_in};
-use super::fault::Fault;
+use super::connection::{Connector, negotiated};
+use super::error::ClientError;
 use super::http1::{Expected, Http1};
+use super::plan::Target;
 use crate::key_group::KeyGroup;
-use crate::meter::{Lane, Progress, Seat};
+use crate::meter::{ClientCounter, Progress, ThreadCounters};
 
-/// Asks for one small answer over TLS; made before the proxy starts, so that only asking takes time.
+/// A client that sends one small GET over TLS. Created before the proxy starts, so that its setup is not measured.
 #[derive(Debug)]
 pub(crate) struct Probe {
     runtime: Runtime,
-    dialer: Dialer,
+    connector: Connector,
     request: Vec<u8>,
     expected: Expected,
-    seat: Seat,
+    counter: ClientCounter,
 }
 
 impl Probe {
-    /// A probe of the proxy at `target`.
+    /// Creates a probe of the proxy at `target`.
     ///
     /// # Errors
-    /// TLS or the event loop cannot be set up.
+    /// The TLS options are not supported, or the runtime cannot be created.
     pub(crate) fn new(target: &Target) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (dialer, request, expected) = target.single_get()?;
-        let lane = Rc::new(Lane::new(Arc::new(Progress::default())));
-        Ok(Self { runtime, dialer, request, expected, seat: Seat::on(&lane) })
+        let (connector, request, expected) = target.single_get()?;
+        let counters = Rc::new(ThreadCounters::new(Arc::new(Progress::default())));
+        Ok(Self { runtime, connector, request, expected, counter: ClientCounter::new(&counters) })
     }
 
-    /// Whether the proxy gives the right answer now.
-    pub(crate) fn answers(&self) -> bool {
-        self.runtime.block_on(self.ask()).is_ok()
+    /// Returns whether the proxy sends the expected response.
+    pub(crate) fn succeeds(&self) -> bool {
+        self.runtime.block_on(self.exchange()).is_ok()
     }
 
-    /// Whether the proxy agrees on keys in `group` now.
+    /// Returns whether the proxy negotiates `group`.
     ///
     /// # Errors
-    /// It cannot be connected to.
-    pub(crate) fn agrees_in(&self, group: KeyGroup) -> Result<bool, Fault> {
-        self.runtime.block_on(async { Ok(agreed_in(group, &self.dialer.connect().await?)) })
+    /// Connecting fails.
+    pub(crate) fn negotiates(&self, group: KeyGroup) -> Result<bool, ClientError> {
+        self.runtime.block_on(async { Ok(negotiated(group, &self.connector.connect().await?)) })
     }
 
-    async fn ask(&self) -> Result<(), Fault> {
-        let mut connection = Http1::new(self.dialer.connect().await?);
-        connection.ask(&self.request, self.expected, &self.seat).await?;
+    async fn exchange(&self) -> Result<(), ClientError> {
+        let mut connection = Http1::new(self.connector.connect().await?);
+        connection.exchange(&self.request, self.expected, &self.counter).await?;
         Ok(())
     }
 }

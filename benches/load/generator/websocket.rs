@@ -1,4 +1,4 @@
-//! WebSockets as a client (RFC 6455): echoes under load, at a pace, opening, and idle.
+//! WebSocket clients (RFC 6455): echo, paced echo, open and close, idle.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,114 +7,122 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{MissedTickBehavior, interval_at};
 
-use super::Client;
-use super::connection::{Dialer, Secure};
-use super::fault::Fault;
+use super::client::Client;
+use super::connection::{Connector, TlsConnection};
+use super::error::ClientError;
 use super::http1::Http1;
-use crate::frame::{ACCEPT, KEY, Opcode, frame_from_client, frame_from_server};
-use crate::meter::Seat;
-use crate::site::HOST;
+use crate::environment::HOST;
+use crate::frame::{ACCEPT, KEY, Opcode, client_frame, server_frame};
+use crate::meter::ClientCounter;
 
-/// Opens WebSockets at one path and exchanges one message with them.
+/// Opens WebSockets at one path and exchanges one fixed message.
 pub(crate) struct Endpoint {
-    dialer: Dialer,
+    connector: Connector,
     upgrade: Vec<u8>,
     message: Vec<u8>,
     echo: Vec<u8>,
 }
 
-/// Sends the next message as soon as the last one is back.
+/// Sends the next message directly after each echo.
 pub(crate) struct Echo(pub(crate) Endpoint);
 
-/// Sends messages at a steady rate, whether or not the last one is back.
+/// Sends messages at a fixed rate.
 pub(crate) struct Paced {
     endpoint: Endpoint,
     period: Duration,
-    /// The share of the period that each socket starts behind the one before it.
+    /// The delay between the first messages of consecutive sockets.
     stagger: Duration,
     started: Cell<u32>,
 }
 
-/// Opens a socket, exchanges one message, closes, and starts over.
+/// Repeatedly opens a socket, exchanges one message and closes.
 pub(crate) struct Open(pub(crate) Endpoint);
 
-/// Opens a socket, exchanges one message, and stays silent.
+/// Opens a socket, exchanges one message and stays idle.
 pub(crate) struct Idle(pub(crate) Endpoint);
 
 impl Endpoint {
-    /// Sockets at `path` with messages of `length` bytes.
-    pub(crate) fn new(dialer: Dialer, path: &str, length: usize) -> Self {
+    /// Creates an endpoint at `path` with messages of `length` bytes.
+    pub(crate) fn new(connector: Connector, path: &str, length: usize) -> Self {
         let payload: Vec<u8> = (b'a'..=b'z').cycle().take(length).collect();
         let upgrade = format!(
             "GET {path} HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Origin: https://{HOST}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
         );
         Self {
-            dialer,
+            connector,
             upgrade: upgrade.into_bytes(),
-            message: frame_from_client(Opcode::Text, &payload),
-            echo: frame_from_server(Opcode::Text, &payload),
+            message: client_frame(Opcode::Text, &payload),
+            echo: server_frame(Opcode::Text, &payload),
         }
     }
 
-    /// Connects, completes the TLS handshake and switches protocols.
+    /// Connects, completes the TLS handshake and upgrades.
     ///
     /// # Errors
-    /// Any of them fails.
-    pub(crate) async fn open(&self) -> Result<Secure, Fault> {
-        Http1::new(self.dialer.connect().await?).upgrade(&self.upgrade, ACCEPT).await
+    /// One of these steps fails.
+    pub(crate) async fn open(&self) -> Result<TlsConnection, ClientError> {
+        Http1::new(self.connector.connect().await?).upgrade(&self.upgrade, ACCEPT).await
     }
 
     /// Sends the message.
     ///
     /// # Errors
-    /// The connection breaks.
-    pub(crate) async fn send(&self, socket: &mut Secure) -> Result<(), Fault> {
+    /// Writing fails.
+    pub(crate) async fn send(&self, socket: &mut TlsConnection) -> Result<(), ClientError> {
         socket.write_all(&self.message).await?;
         Ok(socket.flush().await?)
     }
 
-    /// Waits for the message to come back, using `answer` as space.
+    /// Reads the echo of the message into `received`.
     ///
     /// # Errors
-    /// The connection breaks, or something else comes.
-    pub(crate) async fn receive(&self, socket: &mut Secure, answer: &mut Vec<u8>) -> Result<(), Fault> {
-        answer.resize(self.echo.len(), 0);
-        socket.read_exact(answer).await?;
-        if *answer == self.echo { Ok(()) } else { Err(Fault::Wrong("a message came back changed")) }
+    /// Reading fails, or the bytes differ from the expected frame.
+    pub(crate) async fn receive(
+        &self,
+        socket: &mut TlsConnection,
+        received: &mut Vec<u8>,
+    ) -> Result<(), ClientError> {
+        received.resize(self.echo.len(), 0);
+        socket.read_exact(received).await?;
+        if *received == self.echo {
+            Ok(())
+        } else {
+            Err(ClientError::Protocol("the echo differs from the message"))
+        }
     }
 
-    async fn exchange(&self, socket: &mut Secure, answer: &mut Vec<u8>) -> Result<(), Fault> {
+    async fn exchange(&self, socket: &mut TlsConnection, received: &mut Vec<u8>) -> Result<(), ClientError> {
         self.send(socket).await?;
-        self.receive(socket, answer).await
+        self.receive(socket, received).await
     }
 }
 
 impl Client for Echo {
-    type Connection = Secure;
+    type Connection = TlsConnection;
 
-    async fn open(&self) -> Result<Secure, Fault> {
+    async fn open(&self) -> Result<TlsConnection, ClientError> {
         self.0.open().await
     }
 
-    async fn run(&self, mut socket: Secure, seat: &Rc<Seat>) -> Result<(), Fault> {
-        let mut answer = Vec::new();
+    async fn run(&self, mut socket: TlsConnection, counter: &Rc<ClientCounter>) -> Result<(), ClientError> {
+        let mut received = Vec::new();
         loop {
             let started = Instant::now();
-            self.0.exchange(&mut socket, &mut answer).await?;
-            seat.completed(started);
+            self.0.exchange(&mut socket, &mut received).await?;
+            counter.completed(started);
         }
     }
 }
 
 impl Paced {
-    /// A load of `sockets` sockets that take turns, each once in every `period`.
+    /// Creates a load of `sockets` sockets, each sending once per `period`, evenly staggered.
     pub(crate) fn new(endpoint: Endpoint, period: Duration, sockets: usize) -> Self {
         let stagger = period / u32::try_from(sockets).unwrap_or(u32::MAX).max(1);
         Self { endpoint, period, stagger, started: Cell::new(0) }
     }
 
-    /// When the next socket to start sends its first message.
+    /// Returns the time of the first message of the next socket.
     fn next_start(&self) -> Instant {
         let before = self.started.get();
         self.started.set(before.wrapping_add(1));
@@ -123,22 +131,22 @@ impl Paced {
 }
 
 impl Client for Paced {
-    type Connection = Secure;
+    type Connection = TlsConnection;
 
-    async fn open(&self) -> Result<Secure, Fault> {
+    async fn open(&self) -> Result<TlsConnection, ClientError> {
         self.endpoint.open().await
     }
 
-    /// Measures from the moment a message was due: a delay of one delays those behind it, and a
-    /// person would wait for all of them.
-    async fn run(&self, mut socket: Secure, seat: &Rc<Seat>) -> Result<(), Fault> {
-        let mut answer = Vec::new();
+    /// Measures from the scheduled time of a message. The latency thus includes the delay caused by earlier
+    /// messages (no coordinated omission).
+    async fn run(&self, mut socket: TlsConnection, counter: &Rc<ClientCounter>) -> Result<(), ClientError> {
+        let mut received = Vec::new();
         let mut ticks = interval_at(self.next_start().into(), self.period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         loop {
             let due = ticks.tick().await.into_std();
-            self.endpoint.exchange(&mut socket, &mut answer).await?;
-            seat.completed(due);
+            self.endpoint.exchange(&mut socket, &mut received).await?;
+            counter.completed(due);
         }
     }
 }
@@ -146,34 +154,34 @@ impl Client for Paced {
 impl Client for Open {
     type Connection = ();
 
-    async fn open(&self) -> Result<(), Fault> {
+    async fn open(&self) -> Result<(), ClientError> {
         Ok(())
     }
 
-    async fn run(&self, (): (), seat: &Rc<Seat>) -> Result<(), Fault> {
+    async fn run(&self, (): (), counter: &Rc<ClientCounter>) -> Result<(), ClientError> {
         let started = Instant::now();
         let mut socket = self.0.open().await?;
         self.0.exchange(&mut socket, &mut Vec::new()).await?;
-        seat.completed(started);
-        socket.write_all(&frame_from_client(Opcode::Close, &[])).await?;
+        counter.completed(started);
+        socket.write_all(&client_frame(Opcode::Close, &[])).await?;
         socket.flush().await?;
-        Http1::new(socket).closed().await;
+        Http1::new(socket).wait_for_close().await;
         Ok(())
     }
 }
 
 impl Client for Idle {
-    type Connection = Secure;
+    type Connection = TlsConnection;
 
-    async fn open(&self) -> Result<Secure, Fault> {
+    async fn open(&self) -> Result<TlsConnection, ClientError> {
         let mut socket = self.0.open().await?;
         self.0.exchange(&mut socket, &mut Vec::new()).await?;
         Ok(socket)
     }
 
-    async fn run(&self, mut socket: Secure, _seat: &Rc<Seat>) -> Result<(), Fault> {
-        let mut nothing = [0; 1];
-        let _ = socket.read(&mut nothing).await?;
-        Err(Fault::Wrong("an idle tunnel did not stay open and silent"))
+    async fn run(&self, mut socket: TlsConnection, _seat: &Rc<ClientCounter>) -> Result<(), ClientError> {
+        let mut byte = [0; 1];
+        let _ = socket.read(&mut byte).await?;
+        Err(ClientError::Protocol("an idle tunnel was closed or received data"))
     }
 }

@@ -1,8 +1,7 @@
-//! The stand-in for Mattermost: a chat for every browser window that opens it.
+//! Demo chat application served over a WebSocket.
 //!
-//! The page and its WebSocket live under Mattermost's own addresses, `/` and `/api/v4/websocket`, so
-//! the routes written for Mattermost fit. Everything is bounded: how many take part, how long a message
-//! is, how much is remembered, how long a slow reader is waited for.
+//! The page and its WebSocket have the paths of Mattermost, `/` and `/api/v4/websocket`, so that routes for
+//! Mattermost match. Connections, message length, history and the time for a slow reader are bounded.
 
 mod room;
 mod session;
@@ -23,51 +22,51 @@ use super::html::Html;
 use super::response::{self, DemoResponse};
 use room::ChatRoom;
 
-/// The chat, shared by all its connections.
+/// The chat application, shared by all of its connections.
 #[derive(Clone)]
 pub(super) struct ChatApp {
     room: Arc<ChatRoom>,
-    seats: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl ChatApp {
     pub(super) fn new() -> ChatApp {
-        ChatApp { room: Arc::new(ChatRoom::new()), seats: Arc::new(Semaphore::new(SEATS)) }
+        ChatApp { room: Arc::new(ChatRoom::new()), permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
     }
 
-    /// Answers one request; a WebSocket goes on in a task of its own.
+    /// Responds to one request. An accepted WebSocket continues in its own task.
     pub(super) async fn respond(self, request: Request<Incoming>) -> DemoResponse {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/api/v4/websocket") => self.open_websocket(request),
             (&Method::GET | &Method::HEAD, path) => get(path),
-            _ => response::sentence(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD have a meaning here."),
+            _ => response::text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are supported."),
         }
     }
 
     fn open_websocket<B>(self, mut request: Request<B>) -> DemoResponse {
-        if !comes_from_our_page(request.headers()) {
-            return response::sentence(
+        if !is_same_origin(request.headers()) {
+            return response::text(
                 StatusCode::FORBIDDEN,
-                "The Origin header names another host than the Host header. Pages of other sites may not join; \
-                 a proxy must pass Host on unchanged.",
+                "The Origin header names another host than the Host header. Cross-origin pages are rejected; a \
+                 proxy must forward Host unchanged.",
             );
         }
-        let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
-            return response::sentence(StatusCode::SERVICE_UNAVAILABLE, "The chat is full. Try again later.");
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            return response::text(StatusCode::SERVICE_UNAVAILABLE, "The chat is full. Try again later.");
         };
         match create_response_with_body(&request, || Empty::new().boxed()) {
             Ok(accepted) => {
-                tokio::spawn(self.take_part(hyper::upgrade::on(&mut request), seat));
+                tokio::spawn(self.run_session(hyper::upgrade::on(&mut request), permit));
                 accepted
             }
-            Err(why) => not_a_websocket(&why.to_string()),
+            Err(error) => invalid_handshake(&error.to_string()),
         }
     }
 
-    async fn take_part(self, upgrade: OnUpgrade, _seat: OwnedSemaphorePermit) {
+    async fn run_session(self, upgrade: OnUpgrade, _permit: OwnedSemaphorePermit) {
         match upgrade.await {
-            Ok(upgraded) => session::hold(TokioIo::<Upgraded>::new(upgraded), &self.room).await,
-            Err(error) => tracing::debug!(%error, "a WebSocket of the chat was not taken up"),
+            Ok(upgraded) => session::run(TokioIo::<Upgraded>::new(upgraded), &self.room).await,
+            Err(error) => tracing::debug!(%error, "demo chat: upgrade failed"),
         }
     }
 }
@@ -79,33 +78,32 @@ fn get(path: &str) -> DemoResponse {
             response::page(StatusCode::OK, Html::fill(include_str!("pages/chat.html"), &[("mark", mark)]))
         }
         "/api/v4/system/ping" => response::json(&json!({ "status": "OK" })),
-        _ => response::page_file(path).unwrap_or_else(|| {
-            response::sentence(
-                StatusCode::NOT_FOUND,
-                "The stand-in for Mattermost has nothing here. The chat is at /",
-            )
+        _ => response::asset(path).unwrap_or_else(|| {
+            response::text(StatusCode::NOT_FOUND, "The demo Mattermost has no page at this path. The chat is at /")
         }),
     }
 }
 
-/// Any site can make a browser open a WebSocket to any other; only the origin tells (RFC 6455 section
-/// 10.2). Programs send none and may join.
-fn comes_from_our_page(headers: &HeaderMap) -> bool {
+/// Returns whether a WebSocket is opened by a page of this host. Any page can open a WebSocket to any host, so only
+/// `Origin` shows the page (RFC 6455 section 10.2). Clients other than browsers send no `Origin` and are accepted.
+fn is_same_origin(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let host_of_origin = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
+    let origin_host = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    matches!((host_of_origin, host), (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host))
+    matches!((origin_host, host), (Some(origin), Some(host)) if origin.eq_ignore_ascii_case(host))
 }
 
-/// The header tells a client of another version which one is spoken (RFC 6455 section 4.4).
-fn not_a_websocket(why: &str) -> DemoResponse {
-    let text = format!("This address opens a WebSocket, and the request does not ask for one properly: {why}");
-    let mut answer = response::sentence(StatusCode::BAD_REQUEST, &text);
-    answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    answer
+/// Rejects an invalid WebSocket handshake. The header names the supported version (RFC 6455 section 4.4).
+fn invalid_handshake(error: &str) -> DemoResponse {
+    let text =
+        format!("This address opens a WebSocket, and the request is not a valid WebSocket handshake: {error}");
+    let mut response = response::text(StatusCode::BAD_REQUEST, &text);
+    response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    response
 }
 
-const SEATS: usize = 1000;
+/// Concurrent WebSocket connections.
+const MAX_CONNECTIONS: usize = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -119,9 +117,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_chat_takes_nobody_until_somebody_leaves() {
-        let chat = ChatApp { room: Arc::new(ChatRoom::new()), seats: Arc::new(Semaphore::new(1)) };
-        let ask = || {
+    async fn a_full_chat_rejects_connections_until_one_closes() {
+        let chat = ChatApp { room: Arc::new(ChatRoom::new()), permits: Arc::new(Semaphore::new(1)) };
+        let open = || {
             let request = Request::builder()
                 .header(header::CONNECTION, "Upgrade")
                 .header(header::UPGRADE, "websocket")
@@ -129,19 +127,19 @@ mod tests {
                 .header(header::SEC_WEBSOCKET_KEY, "AAAAAAAAAAAAAAAAAAAAAA==");
             chat.clone().open_websocket(request.body(()).expect("a request")).status()
         };
-        assert_eq!(ask(), StatusCode::SWITCHING_PROTOCOLS);
-        assert_eq!(ask(), StatusCode::SERVICE_UNAVAILABLE);
-        // No connection is behind the first request, so its task ends as soon as it may run.
+        assert_eq!(open(), StatusCode::SWITCHING_PROTOCOLS);
+        assert_eq!(open(), StatusCode::SERVICE_UNAVAILABLE);
+        // The first request has no connection, so its task ends when it is polled.
         tokio::task::yield_now().await;
-        assert_eq!(ask(), StatusCode::SWITCHING_PROTOCOLS);
+        assert_eq!(open(), StatusCode::SWITCHING_PROTOCOLS);
     }
 
     #[test]
-    fn only_the_chats_own_pages_may_join_from_a_browser() {
-        assert!(comes_from_our_page(&headers("chat.example:8443", "https://chat.example:8443")));
-        assert!(comes_from_our_page(&HeaderMap::new()), "a program sends no Origin");
-        assert!(!comes_from_our_page(&headers("chat.example:8443", "https://chat.example")));
-        assert!(!comes_from_our_page(&headers("chat.example", "https://evil.example")));
-        assert!(!comes_from_our_page(&headers("chat.example", "null")));
+    fn only_same_origin_pages_are_accepted() {
+        assert!(is_same_origin(&headers("chat.example:8443", "https://chat.example:8443")));
+        assert!(is_same_origin(&HeaderMap::new()), "clients other than browsers send no Origin");
+        assert!(!is_same_origin(&headers("chat.example:8443", "https://chat.example")));
+        assert!(!is_same_origin(&headers("chat.example", "https://evil.example")));
+        assert!(!is_same_origin(&headers("chat.example", "null")));
     }
 }

@@ -1,5 +1,4 @@
-//! Everything that a demonstration needs: the applications, certificates, free ports, a configuration in
-//! the language that administrators write, and the words that welcome whoever started it.
+//! Prepares ports, certificates, configuration and the welcome text.
 
 use std::fmt;
 use std::io;
@@ -13,16 +12,16 @@ use super::servers::{DemoServers, start_servers};
 use crate::config;
 use crate::model::Model;
 
-/// A demonstration that is ready to be served. Its applications run until it is dropped, and its files
-/// live as long.
+/// Applications, certificates, ports and configuration of a demo. Dropping it stops the applications and removes
+/// the files.
 pub struct DemoEnvironment {
     model: Model,
     ports: DemoPorts,
     directory: TempDir,
-    _applications: DemoServers,
+    _servers: DemoServers,
 }
 
-/// Why there can be no demonstration here.
+/// Why a demo cannot start.
 #[derive(Debug)]
 pub enum DemoError {
     Files(io::Error),
@@ -31,23 +30,28 @@ pub enum DemoError {
     Configuration(config::Diagnostics),
 }
 
+/// Ports of a demo on 127.0.0.1.
 #[derive(Clone, Copy)]
 struct DemoPorts {
     https: u16,
     http: u16,
 }
 
-/// Sets everything up, in a directory of its own.
+/// Prepares a demo in a new temporary directory and starts its applications.
+///
+/// # Errors
+/// If a file cannot be written, a certificate cannot be issued, a port is not free, or the configuration is
+/// invalid.
 pub fn prepare() -> Result<DemoEnvironment, DemoError> {
     let directory = tempfile::Builder::new().prefix("gatepost-demo-").tempdir().map_err(DemoError::Files)?;
     issue(directory.path(), &HOSTS).map_err(DemoError::Certificates)?;
-    let applications = start_servers(directory.path()).map_err(DemoError::Files)?;
+    let servers = start_servers(directory.path()).map_err(DemoError::Files)?;
     let ports = DemoPorts { https: free_port(8443)?, http: free_port(8080)? };
-    let text = configuration(&applications, directory.path(), ports);
+    let text = configuration(&servers, directory.path(), ports);
     let file = directory.path().join("gatepost.toml");
     std::fs::write(&file, &text).map_err(DemoError::Files)?;
     let model = config::from_toml(&file, &text).map_err(DemoError::Configuration)?.model;
-    Ok(DemoEnvironment { model, ports, directory, _applications: applications })
+    Ok(DemoEnvironment { model, ports, directory, _servers: servers })
 }
 
 impl DemoEnvironment {
@@ -55,27 +59,27 @@ impl DemoEnvironment {
         self.model.clone()
     }
 
-    /// What to open, and what to try.
+    /// Returns the text with addresses to open.
     pub fn instructions(&self) -> String {
         let DemoPorts { https, http } = self.ports;
-        let authority = self.directory.path().join("ca.pem");
-        let authority = authority.display();
+        let ca = self.directory.path().join("ca.pem");
+        let ca = ca.display();
         format!(
             "\
-Gatepost is serving two stand-in applications. Open in a browser, and accept the certificates:
+Gatepost serves two demo applications. Open them in a browser and accept the certificates:
 
-  https://gitlab.localhost:{https}/        what an application behind the proxy receives
-  https://mattermost.localhost:{https}/    a chat over a WebSocket; open it in two windows
+  https://gitlab.localhost:{https}/        shows the request that an upstream receives
+  https://mattermost.localhost:{https}/    chat over a WebSocket; open it in two windows
 
-Or on the command line:
+Or use the command line:
 
-  curl --cacert {authority} https://gitlab.localhost:{https}/echo.json
-  curl --cacert {authority} --data-binary @/bin/ls https://gitlab.localhost:{https}/echo.json
-  curl --cacert {authority} -N https://gitlab.localhost:{https}/events
+  curl --cacert {ca} https://gitlab.localhost:{https}/echo.json
+  curl --cacert {ca} --data-binary @/bin/ls https://gitlab.localhost:{https}/echo.json
+  curl --cacert {ca} -N https://gitlab.localhost:{https}/events
   curl -i http://gitlab.localhost:{http}/any/path?query    # redirected to HTTPS
 
 The configuration is {configuration}
-Access log lines follow. Ctrl-C ends the demonstration.
+Access log lines follow. Ctrl-C stops the demo.
 ",
             configuration = self.directory.path().join("gatepost.toml").display(),
         )
@@ -85,24 +89,26 @@ Access log lines follow. Ctrl-C ends the demonstration.
 impl fmt::Display for DemoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DemoError::Files(error) => write!(f, "the demonstration cannot write its files: {error}"),
-            DemoError::Certificates(error) => write!(f, "no certificates for the demonstration: {error}"),
-            DemoError::NoFreePort => f.write_str("no free port on 127.0.0.1 for the demonstration"),
-            DemoError::Configuration(problems) => write!(f, "the demonstration's own configuration:\n{problems}"),
+            DemoError::Files(error) => write!(f, "cannot prepare the files and sockets of the demo: {error}"),
+            DemoError::Certificates(error) => write!(f, "cannot issue the certificates of the demo: {error}"),
+            DemoError::NoFreePort => f.write_str("no free port on 127.0.0.1 for the demo"),
+            DemoError::Configuration(problems) => {
+                write!(f, "the configuration of the demo is invalid:\n{problems}")
+            }
         }
     }
 }
 
 impl std::error::Error for DemoError {}
 
-fn configuration(applications: &DemoServers, directory: &Path, ports: DemoPorts) -> String {
+fn configuration(servers: &DemoServers, directory: &Path, ports: DemoPorts) -> String {
     let DemoPorts { https, http } = ports;
-    let addresses = applications.applications();
+    let addresses = servers.addresses();
     let socket = addresses.gitlab_socket.display();
     let mattermost = addresses.mattermost;
     let directory = directory.display();
     format!(
-        r#"# What `gatepost demo` serves.
+        r#"# Configuration of `gatepost demo`.
 [process]
 shutdown_timeout = "1s"
 
@@ -126,7 +132,7 @@ certificate_key = "{directory}/mattermost.localhost.key"
     )
 }
 
-/// The preferred port, or one a little above it.
+/// Returns the preferred port, or a free one of the next 100 in steps of 10.
 fn free_port(preferred: u16) -> Result<u16, DemoError> {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     (0..100).map(|step| preferred + step * 10).find(is_free).ok_or(DemoError::NoFreePort)

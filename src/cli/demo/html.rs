@@ -1,19 +1,19 @@
-//! HTML that cannot be broken by what a client sent.
+//! HTML building with mandatory escaping.
 //!
-//! An [`Html`] is made from text, which is escaped, or from a page of this program with its gaps
-//! filled by other `Html`. There is no way from a request to markup.
+//! An [`Html`] is created from text, which is escaped, or from a compiled-in page whose placeholders are replaced
+//! by other [`Html`]. Text of a request therefore never becomes markup.
 
-/// Markup that is safe to send.
+/// Escaped HTML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Html(String);
 
 impl Html {
-    /// Markup written in this program.
+    /// Creates markup from a compiled-in text.
     pub(super) fn literal(markup: &'static str) -> Html {
         Html(markup.to_owned())
     }
 
-    /// Text from anywhere; it shows as it is, in elements and in quoted attributes.
+    /// Escapes text for elements and for quoted attributes.
     pub(super) fn text(text: &str) -> Html {
         let mut escaped = String::with_capacity(text.len());
         for character in text.chars() {
@@ -29,12 +29,12 @@ impl Html {
         Html(escaped)
     }
 
-    /// A page with each `{{name}}` replaced by its value. The values are not looked into, so one that
-    /// contains `{{` stays as it is. A gap without a value stays empty.
+    /// Replaces each placeholder `{{name}}` of a page by its value, and by nothing if it has none. Values are not
+    /// searched for placeholders, so `{{` in a value remains.
     pub(super) fn fill(page: &'static str, values: &[(&str, Html)]) -> Html {
         let mut filled = String::with_capacity(page.len());
         let mut rest = page;
-        while let Some((before, name, after)) = next_gap(rest) {
+        while let Some((before, name, after)) = next_placeholder(rest) {
             filled.push_str(before);
             if let Some((_, Html(value))) = values.iter().find(|(known, _)| *known == name) {
                 filled.push_str(value);
@@ -45,6 +45,7 @@ impl Html {
         Html(filled)
     }
 
+    /// Joins parts without a separator.
     pub(super) fn concat(parts: impl Iterator<Item = Html>) -> Html {
         Html(parts.map(Html::into_string).collect())
     }
@@ -54,7 +55,8 @@ impl Html {
     }
 }
 
-fn next_gap(page: &str) -> Option<(&str, &str, &str)> {
+/// Returns the text before the next placeholder, its name, and the text after it.
+fn next_placeholder(page: &str) -> Option<(&str, &str, &str)> {
     let (before, behind) = page.split_once("{{")?;
     let (name, after) = behind.split_once("}}")?;
     Some((before, name, after))
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_filled_once_and_values_are_not_looked_into() {
+    fn placeholders_are_replaced_once_and_values_are_not_searched() {
         let values = [("a", Html::text("{{b}}")), ("b", Html::text("<"))];
         assert_eq!(Html::fill("1 {{a}} 2 {{b}} 3 {{c}} 4", &values).into_string(), "1 {{b}} 2 &lt; 3  4");
     }

@@ -1,4 +1,4 @@
-//! The answers both stand-in applications give: pages, JSON, plain text and the files of the pages.
+//! Responses of the demo applications: HTML, JSON, text, static assets.
 
 use std::convert::Infallible;
 
@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use super::html::Html;
 
-/// A response of a stand-in application. Its body cannot fail: everything is made here.
+/// Response of a demo application. Its body cannot fail, because all content is in memory.
 pub(super) type DemoResponse = Response<BoxBody<Bytes, Infallible>>;
 
-/// What a body contains, as `DemoContentType-Type` says it.
+/// Media type of a demo response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DemoContentType {
     Html,
@@ -41,23 +41,27 @@ impl DemoContentType {
     }
 }
 
+/// Returns an HTML response.
 pub(super) fn page(status: StatusCode, html: Html) -> DemoResponse {
-    whole(status, DemoContentType::Html, html.into_string())
+    complete(status, DemoContentType::Html, html.into_string())
 }
 
+/// Returns a JSON response with status 200.
 pub(super) fn json(value: &impl Serialize) -> DemoResponse {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => whole(StatusCode::OK, DemoContentType::Json, text + "\n"),
-        Err(error) => sentence(StatusCode::INTERNAL_SERVER_ERROR, &format!("This answer is no JSON: {error}")),
+        Ok(json) => complete(StatusCode::OK, DemoContentType::Json, json + "\n"),
+        Err(error) => {
+            text(StatusCode::INTERNAL_SERVER_ERROR, &format!("The response cannot be serialised: {error}"))
+        }
     }
 }
 
-/// A sentence, for programs and for people with curl.
-pub(super) fn sentence(status: StatusCode, text: &str) -> DemoResponse {
-    whole(status, DemoContentType::PlainText, format!("{text}\n"))
+/// Returns a plain text response, for clients such as curl.
+pub(super) fn text(status: StatusCode, text: &str) -> DemoResponse {
+    complete(status, DemoContentType::PlainText, format!("{text}\n"))
 }
 
-/// A body that is made while it is sent.
+/// Returns a response whose body is generated while it is sent.
 pub(super) fn stream<B>(content: DemoContentType, body: B) -> DemoResponse
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + Sync + 'static,
@@ -65,29 +69,29 @@ where
     with_headers(StatusCode::OK, content, body.boxed())
 }
 
-/// A file that a page asks for, if `path` names one.
-pub(super) fn page_file(path: &str) -> Option<DemoResponse> {
-    let (_, content, text) = PAGE_FILES.iter().find(|(name, ..)| *name == path)?;
+/// Returns the static asset with this path; `None` if there is none.
+pub(super) fn asset(path: &str) -> Option<DemoResponse> {
+    let (_, content, text) = ASSETS.iter().find(|(name, ..)| *name == path)?;
     Some(with_headers(StatusCode::OK, *content, Full::from(*text).boxed()))
 }
 
-fn whole(status: StatusCode, content: DemoContentType, text: String) -> DemoResponse {
+fn complete(status: StatusCode, content: DemoContentType, text: String) -> DemoResponse {
     with_headers(status, content, Full::from(text).boxed())
 }
 
 fn with_headers(status: StatusCode, content: DemoContentType, body: BoxBody<Bytes, Infallible>) -> DemoResponse {
-    let mut answer = Response::new(body);
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.media_type()));
     for (name, value) in COMMON_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    answer
+    response
 }
 
-/// Pages load nothing from elsewhere and are shown nowhere else. What they show changes with each
-/// request, so nothing is kept.
+/// Pages load only their own assets and cannot be framed. Their content changes with each request, so it is not
+/// cached.
 const COMMON_HEADERS: [(HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -98,8 +102,8 @@ const COMMON_HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// The files lie under a path that neither application uses for anything else.
-const PAGE_FILES: [(&str, DemoContentType, &str); 7] = [
+/// Assets have the prefix `/demo/`, which neither application uses otherwise.
+const ASSETS: [(&str, DemoContentType, &str); 7] = [
     ("/demo/style.css", DemoContentType::Css, include_str!("pages/style.css")),
     ("/demo/echo.css", DemoContentType::Css, include_str!("pages/echo.css")),
     ("/demo/chat.css", DemoContentType::Css, include_str!("pages/chat.css")),

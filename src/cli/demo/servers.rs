@@ -1,7 +1,7 @@
-//! Starts and stops the two stand-in applications: one thread, two listening sockets.
+//! Starts and stops the two demo HTTP servers.
 //!
-//! GitLab's stand-in listens on a unix socket and Mattermost's on TCP, as the real ones do, so both
-//! kinds of upstream take part in a demonstration.
+//! Both run on one thread. The demo GitLab listens on a unix socket and the demo Mattermost on TCP, as GitLab and
+//! Mattermost do, so that a demo has both kinds of upstream.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -25,51 +25,51 @@ use super::chat::ChatApp;
 use super::echo;
 use super::response::DemoResponse;
 
-/// Where the two applications listen.
+/// Addresses of the demo applications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoAddresses {
     pub gitlab_socket: PathBuf,
     pub mattermost: SocketAddr,
 }
 
-/// The applications while they serve. Dropping this cuts their connections, waits for the thread and
+/// Running demo applications; stopped when dropped. The drop closes their connections, waits for the thread and
 /// removes the unix socket.
 #[derive(Debug)]
 pub struct DemoServers {
-    applications: DemoAddresses,
-    /// Both are there until the drop takes them: the sender to say "stop", the thread to wait for.
+    addresses: DemoAddresses,
+    /// The sender whose drop stops the thread, and the thread. `Some` until the drop.
     running: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
 }
 
-/// Both listening sockets, before the thread that serves them exists.
+/// Bound sockets of the demo applications.
 struct DemoSockets {
     gitlab: UnixListener,
     mattermost: net::TcpListener,
 }
 
-/// Binds and serves both until the returned value is dropped.
+/// Starts both demo applications. They serve until the returned value is dropped.
 ///
-/// The unix socket is made inside `directory`, which must exist and should belong to this run alone.
+/// The unix socket is created in `directory`, which must exist and should not be shared with another demo.
 ///
 /// # Errors
-/// When a socket cannot be bound or the thread cannot be started; the message says which.
+/// If a socket cannot be bound or the thread cannot be started. The message names the socket.
 pub fn start_servers(directory: &Path) -> io::Result<DemoServers> {
     let gitlab_socket = directory.join("gitlab.socket");
     let (sockets, mattermost) = DemoSockets::bind(&gitlab_socket)?;
-    let applications = DemoAddresses { gitlab_socket, mattermost };
+    let addresses = DemoAddresses { gitlab_socket, mattermost };
     let (stop, stopped) = oneshot::channel();
     let (report, started) = mpsc::channel();
     let thread = thread::Builder::new().name("demo-apps".into()).spawn(move || run(sockets, stopped, &report))?;
-    // From here on the drop cleans up, also when the thread reports that it cannot serve.
-    let running = DemoServers { applications, running: Some((stop, thread)) };
-    started.recv().unwrap_or_else(|_| Err(io::Error::other("the thread ended before it could serve")))?;
-    Ok(running)
+    // From here on the drop cleans up, also if the thread reports an error.
+    let servers = DemoServers { addresses, running: Some((stop, thread)) };
+    started.recv().unwrap_or_else(|_| Err(io::Error::other("the server thread ended before it could serve")))?;
+    Ok(servers)
 }
 
 impl DemoServers {
-    /// Where they listen.
-    pub fn applications(&self) -> &DemoAddresses {
-        &self.applications
+    /// Returns the addresses of the demo applications.
+    pub fn addresses(&self) -> &DemoAddresses {
+        &self.addresses
     }
 }
 
@@ -77,11 +77,11 @@ impl Drop for DemoServers {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.running.take() {
             drop(stop);
-            // An error here is the thread's panic, which has been reported where it happened.
+            // An error is a panic of the thread, which has been printed already.
             let _ = thread.join();
         }
-        // The directory is thrown away by its owner; a socket that is left behind harms nobody.
-        let _ = fs::remove_file(&self.applications.gitlab_socket);
+        // The owner of the directory removes it, so a remaining socket is harmless.
+        let _ = fs::remove_file(&self.addresses.gitlab_socket);
     }
 }
 
@@ -98,10 +98,10 @@ impl DemoSockets {
     }
 }
 
-/// The thread's life: says through `report` whether it can serve, then serves until `stopped`.
+/// Main function of the thread: reports through `report` whether it can serve, then serves until `stopped`.
 fn run(sockets: DemoSockets, stopped: oneshot::Receiver<Infallible>, report: &mpsc::Sender<io::Result<()>>) {
     if let Err(error) = serve_both(sockets, stopped, report) {
-        // Fails only when nobody waits for the report any more.
+        // Fails only if the receiver has been dropped.
         let _ = report.send(Err(error));
     }
 }
@@ -126,16 +126,16 @@ fn serve_both(
     })
 }
 
-/// The chat sends small messages, each of which should leave at once.
+/// Accepts a connection and disables Nagle's algorithm, because the chat sends small messages.
 async fn accept_tcp(listener: &tokio::net::TcpListener) -> io::Result<tokio::net::TcpStream> {
     let (stream, _) = listener.accept().await?;
-    // Fails when the peer is gone already, which the first read will tell.
+    // Fails if the peer has disconnected, which the first read reports.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
 
-/// Accepts for ever; each connection is a task of the runtime and ends with it.
-async fn serve<S, A, F>(accept: impl AsyncFn() -> io::Result<S>, answer: A)
+/// Accepts connections without end. Each connection is a task of the runtime and ends with it.
+async fn serve<S, A, F>(accept: impl AsyncFn() -> io::Result<S>, respond: A)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -143,42 +143,42 @@ where
 {
     loop {
         match accept().await {
-            Ok(stream) => drop(tokio::spawn(serve_connection(stream, answer.clone()))),
-            // Most likely the descriptors ran out. Waiting lets some come back; trying at once spins.
+            Ok(stream) => drop(tokio::spawn(serve_connection(stream, respond.clone()))),
+            // Usually no descriptors are left. A pause lets connections close; an immediate retry would spin.
             Err(error) => {
-                tracing::warn!(%error, "a stand-in application cannot accept a connection");
-                tokio::time::sleep(PAUSE_AFTER_FAILED_ACCEPT).await;
+                tracing::warn!(%error, "demo application: cannot accept a connection");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-async fn serve_connection<S, A, F>(stream: S, answer: A)
+async fn serve_connection<S, A, F>(stream: S, respond: A)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> F,
     F: Future<Output = DemoResponse> + Send + 'static,
 {
     let service = service_fn(|request| {
-        let answered = answer(request);
-        async move { Ok::<_, Infallible>(answered.await) }
+        let response = respond(request);
+        async move { Ok::<_, Infallible>(response.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_LIMIT)
+        .header_read_timeout(IDLE_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection to a stand-in application ended early");
+        tracing::debug!(%error, "demo application: connection aborted");
     }
 }
 
-fn cannot_listen(whose: &str, place: impl Display, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("the stand-in for {whose} cannot listen on {place}: {error}"))
+fn cannot_listen(application: &str, address: impl Display, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("demo {application} cannot listen on {address}: {error}"))
 }
 
-/// How long a connection may stay without a request. Longer than any proxy keeps one in its pool, so
-/// that it is the proxy who closes.
-const IDLE_LIMIT: Duration = Duration::from_secs(600);
+/// Idle timeout of a connection. It is longer than the idle timeout of the proxy, so that the proxy closes first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
-const PAUSE_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
+/// Pause after a failed accept.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);

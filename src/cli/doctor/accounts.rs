@@ -1,4 +1,4 @@
-//! What the account that serves may do: write its logs, and read its files again after a renewal.
+//! Checks that the configured user can write logs and re-read certificates.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use crate::model::upstream::{UpstreamSpec, UpstreamTlsSettings};
 use crate::model::{LogTarget, Model};
 use crate::sys::account::{FilePermission, UserAccount};
 
-/// An account that does not exist is the configuration's problem, and said there.
-pub(super) fn examine(model: &Model) -> Vec<Finding> {
+/// Checks the account that serves. An unknown account is reported with the files of the configuration.
+pub(super) fn check(model: &Model) -> Vec<Finding> {
     let account = match &model.process.user {
         Some(name) => UserAccount::find(name).ok(),
         None => UserAccount::current(),
@@ -19,37 +19,40 @@ pub(super) fn examine(model: &Model) -> Vec<Finding> {
         LogTarget::Off | LogTarget::Stdout => None,
     });
     let logs = logs.filter_map(|path| unwritable(path, &account));
-    logs.chain(renewed(model).filter_map(|path| unreadable(path, &account))).collect()
+    logs.chain(reloaded_files(model).filter_map(|path| unreadable(path, &account))).collect()
 }
 
-/// The files that are read again when they change.
-fn renewed(model: &Model) -> impl Iterator<Item = &Path> {
+/// Returns the files that are reloaded when they change.
+fn reloaded_files(model: &Model) -> impl Iterator<Item = &Path> {
     let certificates = model.certificates().flat_map(|(_, files)| files.paths());
-    let clients = model.all_tls_settings().flat_map(|(_, terms)| terms.policy.clients.files());
-    let applications = model.upstreams().iter().filter_map(UpstreamSpec::tls).flat_map(UpstreamTlsSettings::files);
-    certificates.chain(clients).chain(model.process.ticket_keys.file()).chain(applications)
+    let clients = model.all_tls_settings().flat_map(|(_, settings)| settings.policy.clients.files());
+    let upstreams = model.upstreams().iter().filter_map(UpstreamSpec::tls).flat_map(UpstreamTlsSettings::files);
+    certificates.chain(clients).chain(model.process.ticket_keys.file()).chain(upstreams)
 }
 
-/// A file that is there must be written to; else its directory, to create it.
+/// Reports a log that the account may not write. An existing file must be writable; otherwise its directory must
+/// be, to create the file.
 fn unwritable(path: &Path, account: &UserAccount) -> Option<Finding> {
     let directory = path.parent()?;
-    let (place, right) =
+    let (required, permission) =
         if path.exists() { (path, FilePermission::Write) } else { (directory, FilePermission::Create) };
-    (account.has(right, place) == Some(false)).then(|| {
+    (account.has_permission(permission, required) == Some(false)).then(|| {
         let directory = directory.display();
         Finding::problem(format!(
-            "{account} may not write {}, so requests are not logged after a rotation; `chown {account} {directory}`",
+            "{account} may not write {}: requests are not logged after a log rotation; run \
+             `chown {account} {directory}`",
             path.display()
         ))
     })
 }
 
-/// Root reads them at the start, so this matters when they are renewed.
+/// Reports a file that the account may not read. Root reads the files at the start, so the permission matters only
+/// for a reload.
 fn unreadable(path: &Path, account: &UserAccount) -> Option<Finding> {
-    (account.has(FilePermission::Read, path) == Some(false)).then(|| {
+    (account.has_permission(FilePermission::Read, path) == Some(false)).then(|| {
         Finding::warning(format!(
-            "{account} may not read {}, so a renewed one takes a restart; let its group read it (chgrp, chmod g+r) \
-             and enter its directory",
+            "{account} may not read {}: a renewed file is not loaded before a restart; let the group of the \
+             account read the file (chgrp, chmod g+r) and enter its directory",
             path.display()
         ))
     })

@@ -1,18 +1,19 @@
-//! What an examination has found.
+//! Check results and their severity.
 
-/// One thing, with what to do about it.
+/// One problem or warning with advice.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
     pub severity: FindingSeverity,
-    /// One sentence, with advice in it.
+    /// One sentence: what is wrong, then what to do.
     pub text: String,
 }
 
-/// Whether it keeps anybody from being served.
+/// Problem or warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingSeverity {
+    /// Some requests cannot be served.
     Problem,
-    /// It may, or will later.
+    /// Requests may fail, or will fail later.
     Warning,
 }
 
@@ -27,6 +28,7 @@ impl Finding {
 }
 
 impl FindingSeverity {
+    /// Returns the word at the beginning of an output line.
     pub fn as_str(self) -> &'static str {
         match self {
             FindingSeverity::Problem => "problem",

@@ -1,21 +1,21 @@
-//! Which program listens on a port, as `/proc` tells it (proc(5)).
+//! Finds the process that listens on a TCP port through `/proc` (proc(5)).
 
 use std::fs;
 use std::path::Path;
 
-/// Who listens.
+/// The program that listens on a port.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PortOwner {
-    /// This very program, in another process.
+    /// Gatepost itself, in another process.
     Gatepost,
-    /// Its name.
+    /// The name of the program, from `/proc/PID/comm`.
     Program(String),
-    /// Its process cannot be looked into, or is in another container.
+    /// The descriptors of the process are not readable, or it runs in another container.
     Unknown,
 }
 
-/// Who listens on a TCP port of this machine.
-pub(super) fn on(port: u16) -> PortOwner {
+/// Returns the program that listens on a TCP port of this machine.
+pub(super) fn find(port: u16) -> PortOwner {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
     let sockets: Vec<String> = tables.iter().flat_map(|table| listening(table, port)).collect();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
@@ -23,13 +23,14 @@ pub(super) fn on(port: u16) -> PortOwner {
     processes.find(|process| has_any(process, &sockets)).map_or(PortOwner::Unknown, |process| named(&process))
 }
 
-/// The sockets of a table that listen on a port, as links to them are written.
+/// Returns the sockets of a table of `/proc/net` that listen on a port, in the notation of the links in
+/// `/proc/PID/fd`.
 fn listening(table: &str, port: u16) -> Vec<String> {
     let suffix = format!(":{port:04X}");
     let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    // number, local address, remote address, state, …, inode in the tenth column
-    let of_port = lines.filter(|it| it.len() > 9 && it[1].ends_with(&suffix) && it[3] == LISTEN);
-    of_port.map(|columns| format!("socket:[{}]", columns[9])).collect()
+    // Columns: number, local address, remote address, state, …, inode (the tenth).
+    let listening = lines.filter(|it| it.len() > 9 && it[1].ends_with(&suffix) && it[3] == LISTEN);
+    listening.map(|columns| format!("socket:[{}]", columns[9])).collect()
 }
 
 fn has_any(process: &Path, sockets: &[String]) -> bool {
@@ -47,7 +48,7 @@ fn named(process: &Path) -> PortOwner {
     }
 }
 
-/// `TCP_LISTEN`.
+/// The state `TCP_LISTEN`.
 const LISTEN: &str = "0A";
 
 #[cfg(test)]
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_that_listens_is_found_in_the_table_by_its_port() {
+    fn a_listening_socket_is_found_by_its_port() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
                      0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0  0 4711 1 0 100\n\
                      1: 0100007F:1F90 0100007F:C000 01 00000000:00000000 00:00000000 00000000  0  0 4712 1 0 100\n";
@@ -66,10 +67,10 @@ mod tests {
     }
 
     #[test]
-    fn the_program_that_listens_is_named() {
+    fn the_owner_of_a_listening_port_is_named() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = fs::read_to_string("/proc/self/comm").unwrap();
         let process = PortOwner::Program(own.trim_end().to_owned());
-        assert!([process, PortOwner::Gatepost].contains(&on(listener.local_addr().unwrap().port())));
+        assert!([process, PortOwner::Gatepost].contains(&find(listener.local_addr().unwrap().port())));
     }
 }

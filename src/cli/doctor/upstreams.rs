@@ -1,4 +1,4 @@
-//! Whether every application can be reached now, by the account that will want to.
+//! Checks that every upstream accepts a connection.
 
 use std::io;
 use std::net::ToSocketAddrs;
@@ -12,27 +12,28 @@ use crate::model::Model;
 use crate::model::upstream::{UpstreamAddress, UpstreamSpec};
 use crate::sys::account::{FilePermission, UserAccount};
 
-/// Connects to each, and closes the connection at once.
-pub(super) fn examine(model: &Model) -> Vec<Finding> {
+/// Connects to each upstream address and closes the connection immediately. For unix sockets, also checks the
+/// permissions of the account that serves.
+pub(super) fn check(model: &Model) -> Vec<Finding> {
     let account = model.process.user.as_deref().and_then(|name| UserAccount::find(name).ok());
     let mut specs: Vec<&UpstreamSpec> = model.upstreams().iter().collect();
     specs.sort_by_key(|spec| spec.address.to_string());
-    // One that is spoken to in several ways is still one.
+    // Several upstreams may share an address, with different protocols or timeouts.
     specs.dedup_by_key(|spec| spec.address.to_string());
-    specs.into_iter().filter_map(|spec| examine_one(spec, account.as_ref())).collect()
+    specs.into_iter().filter_map(|spec| check_upstream(spec, account.as_ref())).collect()
 }
 
-fn examine_one(spec: &UpstreamSpec, account: Option<&UserAccount>) -> Option<Finding> {
+fn check_upstream(spec: &UpstreamSpec, account: Option<&UserAccount>) -> Option<Finding> {
     if let Err(error) = connect(&spec.address) {
         let advice = advice(&spec.address, &error);
-        return Some(Finding::problem(format!("the application at {spec} cannot be reached: {error}; {advice}")));
+        return Some(Finding::problem(format!("cannot connect to the upstream {spec}: {error}; {advice}")));
     }
     let (UpstreamAddress::Unix(path), Some(account)) = (&spec.address, account) else { return None };
-    // Connecting is writing (unix(7)).
-    (account.has(FilePermission::Write, path) == Some(false)).then(|| {
+    // Connecting requires write permission on the socket (unix(7)).
+    (account.has_permission(FilePermission::Write, path) == Some(false)).then(|| {
         Finding::problem(format!(
-            "{account} may not connect to the application at {spec}; let its group write to the socket and enter \
-             the directories above it (the package's own account for this is gitlab-www)"
+            "{account} may not connect to the upstream {spec}; let the group of the account write to the socket \
+             and enter the directories above it (the account of the package for this is gitlab-www)"
         ))
     })
 }
@@ -41,7 +42,7 @@ fn connect(address: &UpstreamAddress) -> io::Result<()> {
     match address {
         UpstreamAddress::Unix(path) => connect_to(Domain::UNIX, &unix(path)?),
         UpstreamAddress::Tcp { host, port } => {
-            let mut last = io::Error::other("its name has no address");
+            let mut last = io::Error::other("the host name has no address");
             for address in (host.as_str(), *port).to_socket_addrs()? {
                 match connect_to(Domain::for_address(address), &address.into()) {
                     Ok(()) => return Ok(()),
@@ -61,19 +62,22 @@ fn connect_to(domain: Domain, address: &SockAddr) -> io::Result<()> {
     Socket::new(domain, Type::STREAM, None)?.connect_timeout(address, CONNECT_TIMEOUT)
 }
 
+/// Returns what to do about a connect error.
 fn advice(address: &UpstreamAddress, error: &io::Error) -> &'static str {
     match (address, error.kind()) {
         (UpstreamAddress::Unix(_), io::ErrorKind::NotFound) => {
-            "the socket is not there: start the application (`gitlab-ctl status` shows which runs), or name its socket"
+            "the socket does not exist: start the service (`gitlab-ctl status` lists them), or correct the path"
         }
         (_, io::ErrorKind::ConnectionRefused) => {
-            "nobody listens there: start the application (`gitlab-ctl status` shows which runs), or name its address"
+            "no program listens there: start the service (`gitlab-ctl status` lists them), or correct the address"
         }
-        (_, io::ErrorKind::PermissionDenied) => "run this as root to see whether the proxy's account may",
-        (_, io::ErrorKind::TimedOut) => "see that it runs, and that no firewall lies between",
-        _ => "see that it runs, and that the address is right",
+        (_, io::ErrorKind::PermissionDenied) => {
+            "run `gatepost doctor` as root to check the permissions of the account that serves"
+        }
+        (_, io::ErrorKind::TimedOut) => "check that the service runs and that no firewall blocks the connection",
+        _ => "check that the service runs and that the address is correct",
     }
 }
 
-/// For one address.
+/// Time limit for one address.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

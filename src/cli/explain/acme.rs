@@ -1,10 +1,10 @@
-//! What is obtained, as keys and values of the TOML language and in words.
+//! Renders ACME settings.
 
 use super::value::{KeyValue, OutputValue};
 use crate::model::acme::{AcmeCertificate, AcmeServerTrust, AcmeSettings};
 use crate::model::host::HostPattern;
 
-/// The section about the authority.
+/// Returns the keys of the section `[acme]`.
 pub(super) fn section(acme: &AcmeSettings) -> Vec<KeyValue> {
     let mut entries =
         vec![("contact", OutputValue::list(&acme.contacts)), ("directory", OutputValue::text(&acme.directory))];
@@ -17,38 +17,38 @@ pub(super) fn section(acme: &AcmeSettings) -> Vec<KeyValue> {
     entries
 }
 
-/// The authority in words.
+/// Returns the rows of the table about `[acme]`.
 pub(super) fn rows(acme: &AcmeSettings) -> Vec<(&'static str, String)> {
-    let mut rows = vec![("authority", acme.directory.to_string())];
+    let mut rows = vec![("directory", acme.directory.to_string())];
     if let AcmeServerTrust::File(file) = &acme.trust {
-        rows.push(("vouched for by", file.display().to_string()));
+        rows.push(("ca", file.display().to_string()));
     }
     let contacts: Vec<String> = acme.contacts.iter().map(ToString::to_string).collect();
-    rows.push(("writes to", if contacts.is_empty() { "nobody".to_owned() } else { contacts.join(", ") }));
-    rows.push(("keys", format!("{}, a new one each time", acme.key.name())));
+    rows.push(("contact", if contacts.is_empty() { "none".to_owned() } else { contacts.join(", ") }));
+    rows.push(("key type", format!("{}, a new key for each certificate", acme.key.name())));
     rows.push(("challenge", acme.challenge.name().to_owned()));
-    rows.push(("keeps", format!("its account in {}", acme.state_directory.display())));
+    rows.push(("state directory", acme.state_directory.display().to_string()));
     rows
 }
 
-/// What a host says about its certificate, which `shown` hosts show.
-pub(super) fn of_host(obtained: &AcmeCertificate, shown: &[HostPattern]) -> Vec<KeyValue> {
+/// Returns the ACME keys of a host. `host_names` are the names of all hosts with this certificate.
+pub(super) fn host_entries(certificate: &AcmeCertificate, host_names: &[HostPattern]) -> Vec<KeyValue> {
     let mut entries = vec![("acme", OutputValue::Flag(true))];
-    let further = further(obtained, shown);
-    if !further.is_empty() {
-        entries.push(("acme_names", OutputValue::List(further)));
+    let names = additional_names(certificate, host_names);
+    if !names.is_empty() {
+        entries.push(("acme_names", OutputValue::List(names)));
     }
     entries
 }
 
-/// The certificate in words.
-pub(super) fn sentence(obtained: &AcmeCertificate) -> String {
-    let names: Vec<&str> = obtained.names.iter().map(|name| name.as_str()).collect();
-    format!("obtained and renewed, for {}", names.join(", "))
+/// Describes the certificate in the table.
+pub(super) fn sentence(certificate: &AcmeCertificate) -> String {
+    let names: Vec<&str> = certificate.names.iter().map(|name| name.as_str()).collect();
+    format!("issued by ACME for {}", names.join(", "))
 }
 
-/// Names in the certificate that no host has.
-fn further(obtained: &AcmeCertificate, shown: &[HostPattern]) -> Vec<String> {
-    let is_shown = |name: &HostPattern| shown.contains(name);
-    obtained.patterns().iter().filter(|name| !is_shown(name)).map(ToString::to_string).collect()
+/// Returns the names of the certificate that are not host names.
+fn additional_names(certificate: &AcmeCertificate, host_names: &[HostPattern]) -> Vec<String> {
+    let is_host_name = |name: &HostPattern| host_names.contains(name);
+    certificate.patterns().iter().filter(|name| !is_host_name(name)).map(ToString::to_string).collect()
 }

@@ -1,11 +1,11 @@
-//! Compression, for people and in the words of the TOML language.
+//! Renders compression settings.
 
 use super::value::OutputValue;
 use crate::model::compression::{
     CompressibleTypes, CompressionPolicy, GzipPolicy, GzipProxied, GzipProxiedCondition, GzipVary, MinHttpVersion,
 };
 
-/// What stands behind the key `compression`.
+/// Returns the value of the key `compression`.
 pub(super) fn value(compression: &CompressionPolicy) -> OutputValue {
     let CompressionPolicy::Gzip(rules) = compression else { return OutputValue::Flag(false) };
     let entries = [
@@ -19,14 +19,14 @@ pub(super) fn value(compression: &CompressionPolicy) -> OutputValue {
     OutputValue::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
-/// The rules in a line or a few.
+/// Describes the settings in the table.
 pub(super) fn sentence(rules: &GzipPolicy) -> String {
     let types = match &rules.types {
-        CompressibleTypes::All => "everything".to_owned(),
+        CompressibleTypes::All => "all types".to_owned(),
         CompressibleTypes::Listed(listed) => listed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
     let older = match rules.oldest_http {
-        MinHttpVersion::Http10 => ", also over HTTP/1.0",
+        MinHttpVersion::Http10 => ", also for HTTP/1.0",
         MinHttpVersion::Http11 => "",
     };
     let vary = match rules.vary {
@@ -40,7 +40,7 @@ pub(super) fn sentence(rules: &GzipPolicy) -> String {
     };
     let GzipPolicy { min_length, level, .. } = rules;
     let level = level.get();
-    format!("{types}; from {min_length} bytes, level {level}{older}{vary}; for other proxies {proxied}")
+    format!("{types}; from {min_length} bytes, level {level}{older}{vary}; requests with Via: {proxied}")
 }
 
 fn types(types: &CompressibleTypes) -> OutputValue {

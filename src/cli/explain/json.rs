@@ -1,27 +1,27 @@
-//! Settings as JSON.
+//! Serialises the outline as JSON.
 
 use serde_json::{Map, json};
 
 use super::key_values::KeyValues;
 use super::value::{KeyValue, OutputValue};
 
-/// Writes the object, with an end of line.
-pub(super) fn render(settings: &KeyValues) -> String {
-    format!("{:#}\n", serde_json::Value::Object(object_of_all(settings)))
+/// Returns the indented object with a line end.
+pub(super) fn render(key_values: &KeyValues) -> String {
+    format!("{:#}\n", serde_json::Value::Object(root_object(key_values)))
 }
 
-/// Everything in one object.
-pub(super) fn object_of_all(settings: &KeyValues) -> Map<String, serde_json::Value> {
-    let hosts = settings.hosts.iter().map(|host| {
+/// Returns the whole configuration as one object.
+pub(super) fn root_object(key_values: &KeyValues) -> Map<String, serde_json::Value> {
+    let hosts = key_values.hosts.iter().map(|host| {
         let mut object = object(&host.entries);
-        object.insert("routes".to_owned(), host.routes.iter().map(|route| object_of(route)).collect());
+        object.insert("routes".to_owned(), host.routes.iter().map(|route| section(route)).collect());
         serde_json::Value::Object(object)
     });
-    let status = settings.status.as_ref().map(|status| ("status".to_owned(), object_of(status)));
-    let acme = settings.acme.as_ref().map(|acme| ("acme".to_owned(), object_of(acme)));
+    let status = key_values.status.as_ref().map(|status| ("status".to_owned(), section(status)));
+    let acme = key_values.acme.as_ref().map(|acme| ("acme".to_owned(), section(acme)));
     let always = [
-        ("default_host".to_owned(), json!(settings.default_host.as_ref().map(value))),
-        ("process".to_owned(), object_of(&settings.process)),
+        ("default_host".to_owned(), json!(key_values.default_host.as_ref().map(value))),
+        ("process".to_owned(), section(&key_values.process)),
         ("hosts".to_owned(), hosts.collect()),
     ];
     always.into_iter().chain(status).chain(acme).collect()
@@ -31,7 +31,7 @@ fn object(entries: &[KeyValue]) -> Map<String, serde_json::Value> {
     entries.iter().map(|(key, it)| ((*key).to_owned(), value(it))).collect()
 }
 
-fn object_of(entries: &[KeyValue]) -> serde_json::Value {
+fn section(entries: &[KeyValue]) -> serde_json::Value {
     serde_json::Value::Object(object(entries))
 }
 

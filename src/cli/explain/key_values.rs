@@ -1,4 +1,4 @@
-//! The outline as keys and values of the TOML language, each one written out.
+//! The outline as TOML keys and values with nothing left to defaults.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use crate::model::tls::{
 use crate::model::upstream::{UpstreamTlsSettings, UpstreamTrust};
 use crate::model::{CertificateFiles, HttpVersions, ProcessSettings, ProxyProtocolMode};
 
-/// A configuration, section by section.
+/// Sections with their keys and values.
 pub(super) struct KeyValues {
     pub(super) default_host: Option<OutputValue>,
     pub(super) process: Vec<KeyValue>,
@@ -30,13 +30,14 @@ pub(super) struct KeyValues {
     pub(super) hosts: Vec<HostKeyValues>,
 }
 
-/// The keys of a host and of its routes.
+/// Keys and values of a host and its routes.
 pub(super) struct HostKeyValues {
     pub(super) entries: Vec<KeyValue>,
     pub(super) routes: Vec<Vec<KeyValue>>,
 }
 
-pub(super) fn of(outline: &ModelOutline<'_>) -> KeyValues {
+/// Returns the keys and values of an outline.
+pub(super) fn from_outline(outline: &ModelOutline<'_>) -> KeyValues {
     KeyValues {
         default_host: match &outline.default_hosts[..] {
             [] => None,
@@ -64,7 +65,7 @@ fn process(process: &ProcessSettings) -> Vec<KeyValue> {
 fn status(status: &StatusOutline<'_>) -> Vec<KeyValue> {
     let mut entries = vec![("listen", OutputValue::list(&status.listen)), local_responses::access(status.access)];
     entries.push(("metrics", OutputValue::Flag(status.metrics)));
-    entries.extend(status.application_metrics.map(|upstream| ("upstream_metrics", OutputValue::text(upstream))));
+    entries.extend(status.upstream_metrics.map(|upstream| ("upstream_metrics", OutputValue::text(upstream))));
     entries
 }
 
@@ -77,16 +78,16 @@ fn host(host: &HostOutline<'_>) -> HostKeyValues {
     entries.push(("tls", OutputValue::Flag(host.tls.is_some())));
     entries.push(("listen", OutputValue::list(&host.listen)));
     if let Some(tls) = &host.tls {
-        entries.extend(encryption(tls));
+        entries.extend(tls_entries(tls));
     }
-    entries.push(("proxy_protocol", OutputValue::Flag(host.preamble == ProxyProtocolMode::ProxyProtocol)));
-    if let ClientAddressPolicy::RealIp(told) = host.client_address {
-        entries.push(("client_address", client_address(told)));
+    entries.push(("proxy_protocol", OutputValue::Flag(host.proxy_protocol == ProxyProtocolMode::ProxyProtocol)));
+    if let ClientAddressPolicy::RealIp(policy) = host.client_address {
+        entries.push(("client_address", client_address(policy)));
     }
     if host.tls.is_some() || host.hsts.is_some() {
-        entries.push(("hsts", header_choice(host.hsts)));
+        entries.push(("hsts", header_value(host.hsts)));
     }
-    entries.push(("referrer_policy", header_choice(host.referrer_policy)));
+    entries.push(("referrer_policy", header_value(host.referrer_policy)));
     if let Some(forwarding) = &host.forwarding {
         entries.extend(texts(forwarding.limits()));
         entries.extend(forwarding.upstream.tls().map(upstream_tls));
@@ -104,15 +105,15 @@ fn host(host: &HostOutline<'_>) -> HostKeyValues {
     }
     entries.extend(headers(&host.headers));
     entries.extend((!host.access.is_empty()).then(|| local_responses::access(host.access)));
-    let intercepts =
+    let intercept_errors =
         host.forwarding.map(|it| it.forward.intercept_errors).filter(|it| *it != InterceptErrors::Pass);
-    entries.extend(intercepts.map(local_responses::intercept_errors));
-    entries.extend(host.error_pages.map(|own| local_responses::error_pages(Some(own))));
+    entries.extend(intercept_errors.map(local_responses::intercept_errors));
+    entries.extend(host.error_pages.map(|pages| local_responses::error_pages(Some(pages))));
     let routes = host.routes.iter().filter(|route| !route.is_plain_catch_all());
     HostKeyValues { entries, routes: routes.map(|it| route(it, host.forwarding.as_ref())).collect() }
 }
 
-fn encryption(tls: &TlsOutline<'_>) -> Vec<KeyValue> {
+fn tls_entries(tls: &TlsOutline<'_>) -> Vec<KeyValue> {
     let paths = |path: fn(&CertificateFiles) -> &Path| {
         let paths: Vec<_> = tls.certificates.iter().map(|files| path(files).display()).collect();
         if let [only] = &paths[..] { OutputValue::text(only) } else { OutputValue::list(paths) }
@@ -121,7 +122,7 @@ fn encryption(tls: &TlsOutline<'_>) -> Vec<KeyValue> {
     let mut entries =
         vec![("certificate", paths(|files| &files.chain)), ("certificate_key", paths(|files| &files.key))];
     let passwords = tls.certificates.first().and_then(|files| files.passwords.as_ref());
-    entries.extend(tls.obtained.iter().flat_map(|it| acme::of_host(it.certificate, &it.shown)));
+    entries.extend(tls.acme.iter().flat_map(|it| acme::host_entries(it.certificate, &it.host_names)));
     entries.extend(passwords.map(|path| ("key_password_file", OutputValue::text(path.display()))));
     entries.push(("redirect_from", OutputValue::list(from)));
     entries
@@ -144,7 +145,7 @@ fn policy(policy: &TlsPolicy) -> [KeyValue; 6] {
     };
     let clients = match &policy.clients {
         ClientAuth::Off => OutputValue::Flag(false),
-        ClientAuth::Verify(authority) => client_authority(authority),
+        ClientAuth::Verify(policy) => client_auth(policy),
     };
     [
         ("tls_versions", OutputValue::list(versions)),
@@ -156,29 +157,29 @@ fn policy(policy: &TlsPolicy) -> [KeyValue; 6] {
     ]
 }
 
-fn client_authority(authority: &ClientAuthPolicy) -> OutputValue {
-    let verify = match authority.demand {
+fn client_auth(policy: &ClientAuthPolicy) -> OutputValue {
+    let verify = match policy.mode {
         ClientAuthMode::Required => "required",
         ClientAuthMode::Optional => "optional",
     };
     let mut entries = vec![
         ("verify".to_owned(), OutputValue::text(verify)),
-        ("ca".to_owned(), OutputValue::text(authority.ca.display())),
-        ("depth".to_owned(), OutputValue::Number(authority.depth.into())),
+        ("ca".to_owned(), OutputValue::text(policy.ca.display())),
+        ("depth".to_owned(), OutputValue::Number(policy.depth.into())),
     ];
-    entries.extend(authority.crl.as_ref().map(|crl| ("crl".to_owned(), OutputValue::text(crl.display()))));
+    entries.extend(policy.crl.as_ref().map(|crl| ("crl".to_owned(), OutputValue::text(crl.display()))));
     OutputValue::Table(entries)
 }
 
-fn client_address(told: &RealIpPolicy) -> OutputValue {
-    let from = match &told.source {
+fn client_address(policy: &RealIpPolicy) -> OutputValue {
+    let from = match &policy.source {
         RealIpSource::ProxyProtocol => "proxy_protocol",
         RealIpSource::Header(name) => name.as_str(),
     };
     let entries = [
-        ("trusted", OutputValue::list(&told.trusted)),
+        ("trusted", OutputValue::list(&policy.trusted)),
         ("from", OutputValue::text(from)),
-        ("recursive", OutputValue::Flag(told.choice == RealIpSelection::LastUntrusted)),
+        ("recursive", OutputValue::Flag(policy.choice == RealIpSelection::LastUntrusted)),
     ];
     OutputValue::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
@@ -193,10 +194,10 @@ fn route(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Vec<Key
     let mut entries = vec![(key, OutputValue::text(route.route.path.text()))];
     entries.push(match (&route.route.action, &route.forwarding) {
         (RouteAction::Redirect(redirect), _) => ("redirect_to", redirect_to(redirect)),
-        (RouteAction::Respond(answer), _) => ("respond", respond(answer)),
+        (RouteAction::Respond(response), _) => ("respond", respond(response)),
         (RouteAction::Close, _) => ("close", OutputValue::Flag(true)),
         (RouteAction::Files(files), _) => local_responses::files(files),
-        // These stand in a host of their own, which is told as `[status]`.
+        // Status routes are on the status host, which is rendered as `[status]`.
         (RouteAction::Status(_), _) => return entries,
         (RouteAction::Forward(_), forwarding) => {
             ("upstream", OutputValue::Text(forwarding.map(|it| it.upstream.to_string()).unwrap_or_default()))
@@ -212,12 +213,13 @@ fn route(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Vec<Key
     entries.extend(route.forwarding.and_then(|own| own.own_tls(host)).map(upstream_tls));
     entries.extend(headers(&route.headers));
     entries.extend(route.own_access.map(local_responses::access));
-    entries.extend(own_interception(route, host));
+    entries.extend(own_intercept_errors(route, host));
     entries.extend(route.own_error_pages.map(local_responses::error_pages));
     entries
 }
 
-fn own_interception(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Option<KeyValue> {
+/// Returns `intercept_errors` of a route if it differs from that of the host.
+fn own_intercept_errors(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Option<KeyValue> {
     let own = route.forwarding?.forward.intercept_errors;
     let of_host = host.map(|host| host.forward.intercept_errors).unwrap_or_default();
     (own != of_host).then(|| local_responses::intercept_errors(own))
@@ -243,7 +245,7 @@ fn texts(limits: impl IntoIterator<Item = (&'static str, String)>) -> impl Itera
     limits.into_iter().map(|(key, text)| (key, OutputValue::Text(text)))
 }
 
-/// The origin alone, if there is no more to it.
+/// Returns the origin alone if the redirect has status 301 and keeps the path.
 fn redirect_to(redirect: &RedirectAction) -> OutputValue {
     let path = match &redirect.path {
         RedirectTarget::Unchanged if redirect.status == StatusCode::MOVED_PERMANENTLY => {
@@ -258,16 +260,17 @@ fn redirect_to(redirect: &RedirectAction) -> OutputValue {
     OutputValue::Table(entries.into_iter().flatten().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
-fn respond(answer: &FixedResponse) -> OutputValue {
+fn respond(response: &FixedResponse) -> OutputValue {
     let entries = [
-        ("status", OutputValue::Number(answer.status.as_u16().into())),
-        ("content_type", OutputValue::Text(notation::header_value(&answer.content_type))),
-        ("body", OutputValue::text(&answer.body)),
+        ("status", OutputValue::Number(response.status.as_u16().into())),
+        ("content_type", OutputValue::Text(notation::header_value(&response.content_type))),
+        ("body", OutputValue::text(&response.body)),
     ];
     OutputValue::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
-fn header_choice(value: Option<&HeaderValue>) -> OutputValue {
+/// Returns the value of a header; `false` if it is not set.
+fn header_value(value: Option<&HeaderValue>) -> OutputValue {
     value.map_or(OutputValue::Flag(false), |value| OutputValue::Text(notation::header_value(value)))
 }
 
@@ -277,8 +280,8 @@ fn headers(ops: &HeaderOpsOutline<'_>) -> Vec<KeyValue> {
             let value = match op {
                 HeaderOp::Set(_, value) => OutputValue::Text(notation::header_template(value)),
                 HeaderOp::SetTo(_, template) => OutputValue::text(template),
-                HeaderOp::Add(_, value) => OutputValue::Table(vec![("add".to_owned(), header_choice(Some(value)))]),
-                HeaderOp::Remove(_) => header_choice(None),
+                HeaderOp::Add(_, value) => OutputValue::Table(vec![("add".to_owned(), header_value(Some(value)))]),
+                HeaderOp::Remove(_) => header_value(None),
             };
             (op.name().as_str().to_owned(), value)
         };

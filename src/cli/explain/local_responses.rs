@@ -1,4 +1,4 @@
-//! What the proxy answers by itself, and whom, as keys and values of the TOML language.
+//! Renders files, error pages and fixed responses.
 
 use super::notation;
 use super::value::{KeyValue, OutputValue};
@@ -6,7 +6,7 @@ use crate::model::access::AccessRules;
 use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPageText, ErrorPages, InterceptErrors};
 use crate::model::files::{StaticFileRoot, StaticFiles};
 
-/// `files` of a route.
+/// Returns the key `files` of a route.
 pub(super) fn files(files: &StaticFiles) -> KeyValue {
     let (key, path) = match &files.location {
         StaticFileRoot::Root(directory) => ("root", directory),
@@ -18,21 +18,23 @@ pub(super) fn files(files: &StaticFiles) -> KeyValue {
     ("files", OutputValue::Table(entries))
 }
 
+/// Returns the key `access`.
 pub(super) fn access(rules: &AccessRules) -> KeyValue {
     ("access", OutputValue::list(rules.iter()))
 }
 
+/// Returns the key `intercept_errors`.
 pub(super) fn intercept_errors(errors: InterceptErrors) -> KeyValue {
     ("intercept_errors", OutputValue::Flag(errors == InterceptErrors::Replace))
 }
 
-/// `error_page`; a list without pages takes those of the host away.
+/// Returns the key `error_page`. An empty list disables the pages of the host.
 pub(super) fn error_pages(pages: Option<&ErrorPages>) -> KeyValue {
     let pages = pages.into_iter().flat_map(ErrorPages::iter);
     ("error_page", OutputValue::Tables(pages.map(error_page).collect()))
 }
 
-/// Which statuses have a page: `404, 502`.
+/// Returns the statuses that have a page, such as `404, 502`.
 pub(super) fn statuses(pages: &ErrorPages) -> String {
     pages.iter().map(|page| page.status.as_str().to_owned()).collect::<Vec<_>>().join(", ")
 }

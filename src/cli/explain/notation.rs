@@ -1,4 +1,4 @@
-//! Single values in the notation of the TOML language.
+//! Formats single values in the notation of the TOML configuration.
 
 use std::time::Duration;
 
@@ -6,13 +6,15 @@ use http::HeaderValue;
 
 use crate::model::{BodyLimit, LogLevel, LogTarget, template};
 
-/// A duration in the largest unit that divides it, as in `90s` or `1h`. Precise to a millisecond.
+/// Formats a duration in the largest unit that divides it, such as `90s` or `1h`. Fractions of a millisecond are
+/// dropped.
 pub(super) fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let (unit, length) = UNITS.iter().find(|(_, length)| millis.is_multiple_of(*length)).unwrap_or(&("ms", 1));
     format!("{}{unit}", millis / length)
 }
 
+/// Formats a body limit in the largest unit that divides it, such as `8k`; `unlimited` without a limit.
 pub(super) fn body_limit(limit: BodyLimit) -> String {
     let BodyLimit::Bytes(bytes) = limit else { return "unlimited".to_owned() };
     let bytes = bytes.get();
@@ -39,12 +41,12 @@ pub(super) fn log_target(target: &LogTarget) -> String {
     }
 }
 
-/// The text of a header value. The configuration has only such that are text.
+/// Returns the text of a header value. The configuration accepts text values only.
 pub(super) fn header_value(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-/// The same where a `$` would begin a variable.
+/// Returns the text of a header value with `$` escaped, because `$` begins a variable in a template.
 pub(super) fn header_template(value: &HeaderValue) -> String {
     template::escape(&header_value(value))
 }
@@ -59,7 +61,7 @@ mod tests {
     use std::num::NonZeroU64;
 
     #[test]
-    fn durations_have_the_largest_unit_that_divides_them() {
+    fn durations_use_the_largest_unit_that_divides_them() {
         let text = |millis| duration(Duration::from_millis(millis));
         assert_eq!(text(250), "250ms");
         assert_eq!(text(1500), "1500ms");
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_the_largest_unit_that_divides_them() {
+    fn sizes_use_the_largest_unit_that_divides_them() {
         let text = |bytes| NonZeroU64::new(bytes).map(|bytes| body_limit(BodyLimit::Bytes(bytes)));
         assert_eq!(text(1000), Some("1000".to_owned()));
         assert_eq!(text(8 << 10), Some("8k".to_owned()));

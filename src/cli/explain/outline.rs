@@ -1,4 +1,6 @@
-//! A model as people think of it: hosts with their redirects, settings of a host told once.
+//! View model of a configuration: hosts with their redirects and routes.
+//!
+//! Settings are not repeated: a route has only those that differ from its host.
 
 use std::net::SocketAddr;
 
@@ -20,7 +22,7 @@ use crate::model::tls::TlsPolicy;
 use crate::model::upstream::{UpstreamSpec, UpstreamTlsSettings};
 use crate::model::{CertificateFiles, HostId, HostSecurity, LogTarget, Model, ProcessSettings, ProxyProtocolMode};
 
-/// The outline of a model that `config` compiled.
+/// Hosts, redirects and status endpoints of a model.
 pub(super) struct ModelOutline<'a> {
     pub(super) model: &'a Model,
     pub(super) process: &'a ProcessSettings,
@@ -29,12 +31,13 @@ pub(super) struct ModelOutline<'a> {
     pub(super) hosts: Vec<HostOutline<'a>>,
 }
 
-/// The pages about the proxy itself.
+/// The status host.
 pub(super) struct StatusOutline<'a> {
     pub(super) listen: Vec<SocketAddr>,
     pub(super) access: &'a AccessRules,
     pub(super) metrics: bool,
-    pub(super) application_metrics: Option<&'a UpstreamSpec>,
+    /// Upstream whose metrics the status host serves.
+    pub(super) upstream_metrics: Option<&'a UpstreamSpec>,
 }
 
 /// One host.
@@ -42,8 +45,8 @@ pub(super) struct HostOutline<'a> {
     pub(super) name: &'a HostPattern,
     pub(super) aliases: &'a [HostPattern],
     pub(super) listen: Vec<SocketAddr>,
-    /// On all of its addresses, those of its redirect included.
-    pub(super) preamble: ProxyProtocolMode,
+    /// Set only if all addresses of the host and of its redirect use it.
+    pub(super) proxy_protocol: ProxyProtocolMode,
     pub(super) client_address: &'a ClientAddressPolicy,
     pub(super) tls: Option<TlsOutline<'a>>,
     pub(super) hsts: Option<&'a HeaderValue>,
@@ -51,40 +54,40 @@ pub(super) struct HostOutline<'a> {
     pub(super) compression: &'a CompressionPolicy,
     pub(super) access_log: &'a LogTarget,
     pub(super) log_format: &'a LogFormat,
-    /// How requests are passed on, unless a route says otherwise.
+    /// Default of the forwarding routes.
     pub(super) forwarding: Option<ForwardOutline<'a>>,
-    /// Who may come in, unless a route says otherwise.
+    /// Default of the routes.
     pub(super) access: &'a AccessRules,
     pub(super) error_pages: Option<&'a ErrorPages>,
-    /// Header operations that all routes have in common.
+    /// Header operations common to all routes.
     pub(super) headers: HeaderOpsOutline<'a>,
-    /// In the order in which they are tried.
+    /// In the order of selection.
     pub(super) routes: Vec<RouteOutline<'a>>,
 }
 
-/// What only a TLS host has.
+/// TLS settings of a host.
 pub(super) struct TlsOutline<'a> {
     pub(super) policy: &'a TlsPolicy,
     pub(super) certificates: Vec<&'a CertificateFiles>,
-    /// What is obtained as its certificate.
-    pub(super) obtained: Option<AcmeOutline<'a>>,
+    pub(super) acme: Option<AcmeOutline<'a>>,
     pub(super) redirect: Option<FoldedRedirect<'a>>,
 }
 
-/// A certificate that is obtained, and the names of the hosts that show it.
+/// ACME settings of a host.
 pub(super) struct AcmeOutline<'a> {
     pub(super) certificate: &'a AcmeCertificate,
-    pub(super) shown: Vec<HostPattern>,
+    /// Names of all hosts with this certificate.
+    pub(super) host_names: Vec<HostPattern>,
 }
 
-/// Forwarding with the application it goes to.
+/// A forward action with its upstream.
 #[derive(Clone, Copy)]
 pub(super) struct ForwardOutline<'a> {
     pub(super) forward: &'a ForwardAction,
     pub(super) upstream: &'a UpstreamSpec,
 }
 
-/// Operations on the headers of both directions.
+/// Header operations of both directions.
 #[derive(Default)]
 pub(super) struct HeaderOpsOutline<'a> {
     pub(super) request: Vec<&'a HeaderOp>,
@@ -95,18 +98,19 @@ pub(super) struct HeaderOpsOutline<'a> {
 pub(super) struct RouteOutline<'a> {
     pub(super) route: &'a Route,
     pub(super) forwarding: Option<ForwardOutline<'a>>,
-    /// The operations that the host does not have.
+    /// Operations that are not common to all routes of the host.
     pub(super) headers: HeaderOpsOutline<'a>,
-    /// The rules, if they are not those of the host.
+    /// Access rules, if they differ from those of the host.
     pub(super) own_access: Option<&'a AccessRules>,
-    /// The pages, if they are not those of the host.
+    /// Error pages, if they differ from those of the host; `Some(None)` disables the pages of the host.
     pub(super) own_error_pages: Option<Option<&'a ErrorPages>>,
-    /// Whether it also answers on the plain side, before the redirect.
+    /// Whether the route is also served without TLS, before the redirect.
     pub(super) before_redirect: bool,
 }
 
 impl<'a> ModelOutline<'a> {
-    pub(super) fn of(model: &'a Model) -> ModelOutline<'a> {
+    /// Builds the outline of a model that [`crate::config`] has compiled.
+    pub(super) fn from_model(model: &'a Model) -> ModelOutline<'a> {
         let hosts =
             redirect_folding::hosts(model).into_iter().filter_map(|(index, redirect)| host(model, index, redirect));
         ModelOutline {
@@ -120,18 +124,18 @@ impl<'a> ModelOutline<'a> {
 }
 
 impl RouteOutline<'_> {
-    /// Whether the route is the one that the host's `upstream` alone makes.
+    /// Returns whether the route equals the one that the key `upstream` of the host creates.
     pub(super) fn is_plain_catch_all(&self) -> bool {
         let catch_all = matches!(&self.route.path, PathMatch::Prefix(prefix) if prefix == "/");
         let bare = self.headers.request.is_empty() && self.headers.response.is_empty();
-        let as_host = self.own_access.is_none() && self.own_error_pages.is_none();
+        let has_host_settings = self.own_access.is_none() && self.own_error_pages.is_none();
         let keeps_path = self.forwarding.is_some_and(|forwarding| forwarding.replacement().is_none());
-        catch_all && keeps_path && bare && as_host && !self.before_redirect
+        catch_all && keeps_path && bare && has_host_settings && !self.before_redirect
     }
 }
 
 impl<'a> ForwardOutline<'a> {
-    /// What holds for a single request, with the keys of the TOML language.
+    /// Returns the limits of a single request with their TOML keys.
     pub(super) fn limits(&self) -> [(&'static str, String); 5] {
         [
             ("max_request_body", notation::body_limit(self.forward.body_limit)),
@@ -142,13 +146,13 @@ impl<'a> ForwardOutline<'a> {
         ]
     }
 
-    /// The terms of TLS to the application, if they differ from those of the host.
+    /// Returns the TLS settings of the upstream, if they differ from those of the host.
     pub(super) fn own_tls(&self, host: Option<&ForwardOutline<'_>>) -> Option<&'a UpstreamTlsSettings> {
-        let of_host = host.and_then(|host| host.upstream.tls());
-        self.upstream.tls().filter(|own| of_host != Some(own))
+        let host_tls = host.and_then(|host| host.upstream.tls());
+        self.upstream.tls().filter(|own| host_tls != Some(own))
     }
 
-    /// What stands in place of the matched path, if anything does.
+    /// Returns the path that replaces the matched prefix; `None` if the path is unchanged.
     pub(super) fn replacement(&self) -> Option<&'a PathAndQuery> {
         match &self.forward.target {
             PathRewrite::Unchanged => None,
@@ -156,15 +160,16 @@ impl<'a> ForwardOutline<'a> {
         }
     }
 
-    /// The limits that differ from those of the host.
+    /// Returns the limits that differ from those of the host.
     pub(super) fn own_limits(&self, host: Option<&ForwardOutline<'_>>) -> Vec<(&'static str, String)> {
-        let of_host = host.map(|host| host.limits());
-        let own = |limit: &(_, _)| of_host.as_ref().is_none_or(|limits| !limits.contains(limit));
+        let host_limits = host.map(|host| host.limits());
+        let own = |limit: &(_, _)| host_limits.as_ref().is_none_or(|limits| !limits.contains(limit));
         self.limits().into_iter().filter(own).collect()
     }
 }
 
-/// The names whose hosts answer for unknown ones, so that on each address the first that is there does.
+/// Returns the value of `default_host`: names such that the default host of each address is the first of them that
+/// listens there.
 fn default_hosts(model: &Model) -> Vec<HostPattern> {
     let exact = |name: &&HostPattern| matches!(name, HostPattern::Exact(_));
     let hosts = model.hosts().iter().enumerate().filter(|(index, _)| !redirect_folding::is_status(model, *index));
@@ -176,14 +181,15 @@ fn default_hosts(model: &Model) -> Vec<HostPattern> {
     chosen
 }
 
-/// Whether a name is the default on every address where none of the chosen is, and there is such an address.
+/// Returns whether a name is the default host of every address that has none of the chosen names, and there is such
+/// an address.
 fn can_follow(chosen: &[HostPattern], name: &HostPattern, model: &Model) -> bool {
     let mut decides = false;
     for listener in &model.listeners {
         let entries = listener.hosts.entries();
-        let of = |wanted: &HostPattern| entries.iter().find(|(known, _)| known == wanted).map(|(_, id)| **id);
-        let Some(here) = of(name) else { continue };
-        if chosen.iter().any(|earlier| of(earlier).is_some()) {
+        let host_of = |wanted: &HostPattern| entries.iter().find(|(known, _)| known == wanted).map(|(_, id)| **id);
+        let Some(here) = host_of(name) else { continue };
+        if chosen.iter().any(|earlier| host_of(earlier).is_some()) {
             continue;
         }
         if listener.hosts.default != Some(here) {
@@ -199,22 +205,22 @@ fn status(model: &Model, id: HostId) -> StatusOutline<'_> {
     let is_metrics = |route: &Route| route.action == RouteAction::Status(StatusEndpoint::Metrics);
     StatusOutline {
         listen: redirect_folding::addresses(model, id.index()),
-        access: routes.iter().next().map_or(&EVERYBODY, |route| &route.access),
+        access: routes.iter().next().map_or(&NO_RULES, |route| &route.access),
         metrics: routes.iter().any(is_metrics),
-        application_metrics: routes.iter().find_map(|route| Some(forwarding(model, route)?.upstream)),
+        upstream_metrics: routes.iter().find_map(|route| Some(forwarding(model, route)?.upstream)),
     }
 }
 
-/// The outline of a host. `None` if it has no name, so that nothing can reach it.
+/// Returns the outline of a host. `None` for a host without a name, which no request can reach.
 fn host<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>) -> Option<HostOutline<'a>> {
     let host = &model.hosts()[index];
     let (name, aliases) = host.names.split_first()?;
     let routes: Vec<_> = host.routes.iter().collect();
     let headers = common_headers(&routes);
-    // The catch-all is tried last. Where there is none, any forwarding route is as good.
+    // The catch-all is the last route. Without one, the settings of any forwarding route serve as the default.
     let forwarding = routes.iter().rev().find_map(|route| forwarding(model, route));
-    // The catch-all has the host's rules unless it was given its own; then they are as good as the host's.
-    let access = routes.last().map_or(&EVERYBODY, |route| &route.access);
+    // The catch-all has the rules of the host, or its own, which then serve as the default.
+    let access = routes.last().map_or(&NO_RULES, |route| &route.access);
     let error_pages = host.error_pages.map(|id| model.error_pages(id));
     let before = redirect.as_ref().map(|redirect| redirect.before.clone()).unwrap_or_default();
     let outline = |route: &&'a Route| RouteOutline {
@@ -231,7 +237,7 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>
     Some(HostOutline {
         name,
         aliases,
-        preamble: preamble(model, listen.iter().chain(redirected)),
+        proxy_protocol: proxy_protocol(model, listen.iter().chain(redirected)),
         client_address: &host.client_address,
         listen,
         tls: tls(model, index, redirect),
@@ -248,22 +254,23 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>
     })
 }
 
-/// What stands in front of connections, if it does on all of the addresses.
-fn preamble<'a>(model: &Model, mut addresses: impl Iterator<Item = &'a SocketAddr>) -> ProxyProtocolMode {
-    let of = |address: &SocketAddr| model.listeners.iter().find(|it| it.address == *address).map(|it| it.preamble);
-    let everywhere = addresses.all(|address| of(address) == Some(ProxyProtocolMode::ProxyProtocol));
+/// Returns whether connections to all of the addresses start with a PROXY protocol header.
+fn proxy_protocol<'a>(model: &Model, mut addresses: impl Iterator<Item = &'a SocketAddr>) -> ProxyProtocolMode {
+    let mode =
+        |address: &SocketAddr| model.listeners.iter().find(|it| it.address == *address).map(|it| it.proxy_protocol);
+    let everywhere = addresses.all(|address| mode(address) == Some(ProxyProtocolMode::ProxyProtocol));
     if everywhere { ProxyProtocolMode::ProxyProtocol } else { ProxyProtocolMode::None }
 }
 
 fn tls<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>) -> Option<TlsOutline<'a>> {
-    let HostSecurity::Tls(terms) = model.hosts()[index].security else { return None };
-    let terms = model.tls_terms(terms);
-    let certificates = terms.certificates.iter().map(|id| model.certificate(*id)).collect();
-    let obtained = terms.certificates.iter().find_map(|id| {
-        let shown = model.hosts_with_certificate(*id);
-        model.acme_certificate(*id).map(|certificate| AcmeOutline { certificate, shown })
+    let HostSecurity::Tls(id) = model.hosts()[index].security else { return None };
+    let settings = model.tls_settings(id);
+    let certificates = settings.certificates.iter().map(|id| model.certificate(*id)).collect();
+    let acme = settings.certificates.iter().find_map(|id| {
+        let host_names = model.hosts_with_certificate(*id);
+        model.acme_certificate(*id).map(|certificate| AcmeOutline { certificate, host_names })
     });
-    Some(TlsOutline { policy: &terms.policy, certificates, obtained, redirect })
+    Some(TlsOutline { policy: &settings.policy, certificates, acme, redirect })
 }
 
 fn forwarding<'a>(model: &'a Model, route: &'a Route) -> Option<ForwardOutline<'a>> {
@@ -275,7 +282,7 @@ fn forwarding<'a>(model: &'a Model, route: &'a Route) -> Option<ForwardOutline<'
     }
 }
 
-/// The value of a header that every answer of a host carries.
+/// Returns the value of a header that all responses of a host carry.
 fn host_wide<'a>(routes: &[&'a Route], name: &str) -> Option<&'a HeaderValue> {
     routes.first()?.response_headers.iter().find_map(|op| match op {
         HeaderOp::Set(set, value) if set.as_str() == name => Some(value),
@@ -291,7 +298,7 @@ fn own_ops(route: &Route) -> HeaderOpsOutline<'_> {
     HeaderOpsOutline { request, response: redirect_folding::own_headers(route).collect() }
 }
 
-/// What all routes do to the headers; only forwarding routes have headers for the application.
+/// Returns the header operations common to all routes. Request headers are compared among forwarding routes only.
 fn common_headers<'a>(routes: &[&'a Route]) -> HeaderOpsOutline<'a> {
     let common = |lists: Vec<Vec<&'a HeaderOp>>| {
         let (first, others) = lists.split_first()?;
@@ -306,9 +313,12 @@ fn common_headers<'a>(routes: &[&'a Route]) -> HeaderOpsOutline<'a> {
 }
 
 fn without<'a>(ops: HeaderOpsOutline<'a>, common: &HeaderOpsOutline<'a>) -> HeaderOpsOutline<'a> {
-    let less =
+    let difference =
         |ops: Vec<&'a HeaderOp>, common: &[&HeaderOp]| ops.into_iter().filter(|op| !common.contains(op)).collect();
-    HeaderOpsOutline { request: less(ops.request, &common.request), response: less(ops.response, &common.response) }
+    HeaderOpsOutline {
+        request: difference(ops.request, &common.request),
+        response: difference(ops.response, &common.response),
+    }
 }
 
-static EVERYBODY: AccessRules = AccessRules::EVERYBODY;
+static NO_RULES: AccessRules = AccessRules::ALLOW_ALL;

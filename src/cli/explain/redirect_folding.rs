@@ -1,7 +1,7 @@
-//! Finds the hosts that are the plain side of a TLS host.
+//! Merges an HTTP redirect host with the HTTPS host it redirects to.
 //!
-//! In the model a redirect is a host like any other. People think of it as a part of the host it leads
-//! to, and the TOML language says it so (`redirect_from`).
+//! In the model a redirect is a host of its own. In the TOML configuration it is a key of the HTTPS host,
+//! `redirect_from`.
 
 use std::net::SocketAddr;
 
@@ -14,16 +14,18 @@ use crate::model::host::HostPattern;
 use crate::model::route::{PathMatch, RedirectAction, RedirectOrigin, Route, RouteAction};
 use crate::model::{HostId, HostSecurity, Model, VirtualHost};
 
-/// The redirect to a TLS host.
+/// The redirect of an HTTPS host.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct FoldedRedirect<'a> {
+    /// Listening addresses of the redirect.
     pub(super) from: Vec<SocketAddr>,
+    /// Port of the HTTPS URL.
     pub(super) port: u16,
-    /// Paths that are served before the redirect.
+    /// Paths that are served without TLS, before the redirect.
     pub(super) before: Vec<&'a PathMatch>,
 }
 
-/// All hosts in their order, each with its redirect; the hosts that make up a redirect are left out.
+/// Returns the indexes of all hosts in their order, each with its redirect. Redirect hosts are left out.
 pub(super) fn hosts(model: &Model) -> Vec<(usize, Option<FoldedRedirect<'_>>)> {
     let mut folded = Vec::new();
     let mut next = 0;
@@ -38,24 +40,24 @@ pub(super) fn hosts(model: &Model) -> Vec<(usize, Option<FoldedRedirect<'_>>)> {
     folded
 }
 
-/// Whether a host is that of the pages about the proxy itself.
+/// Returns whether a host is the status host.
 pub(super) fn is_status(model: &Model, index: usize) -> bool {
     model.status.is_some_and(|id| id.index() == index)
 }
 
-/// The addresses on which a host answers.
+/// Returns the addresses that a host listens on.
 pub(super) fn addresses(model: &Model, index: usize) -> Vec<SocketAddr> {
-    let here = |id: &HostId| id.index() == index;
-    let of_host = model.listeners.iter().filter(|it| it.hosts.entries().iter().any(|(_, id)| here(id)));
-    of_host.map(|listener| listener.address).collect()
+    let is_host = |id: &HostId| id.index() == index;
+    let listeners = model.listeners.iter().filter(|it| it.hosts.entries().iter().any(|(_, id)| is_host(id)));
+    listeners.map(|listener| listener.address).collect()
 }
 
-/// A route's own response headers, without those that all answers of its host carry.
+/// Returns the response headers of a route without those that all responses of its host carry.
 pub(super) fn own_headers(route: &Route) -> impl Iterator<Item = &HeaderOp> {
     route.response_headers.iter().filter(|op| !HOST_WIDE.contains(&op.name().as_str()))
 }
 
-/// The redirect to the host at `index`, if the hosts that follow it are just that.
+/// Returns the redirect of the host at `index`, if the hosts after it are its redirect hosts, one for each name.
 fn redirect_to(model: &Model, index: usize) -> Option<FoldedRedirect<'_>> {
     let host = &model.hosts()[index];
     if host.security == HostSecurity::Plain {
@@ -63,7 +65,7 @@ fn redirect_to(model: &Model, index: usize) -> Option<FoldedRedirect<'_>> {
     }
     let mut found = host.names.iter().enumerate().map(|(nth, name)| {
         let plain = model.hosts().get(index + 1 + nth)?;
-        let mut redirect = plain_side(host, name, plain)?;
+        let mut redirect = as_redirect(host, name, plain)?;
         redirect.from = addresses(model, index + 1 + nth);
         Some(redirect)
     });
@@ -71,8 +73,12 @@ fn redirect_to(model: &Model, index: usize) -> Option<FoldedRedirect<'_>> {
     found.all(|other| other.as_ref() == Some(&first)).then_some(first)
 }
 
-/// What a plain host does if it is the plain side of `name` of a TLS host.
-fn plain_side<'a>(host: &'a VirtualHost, name: &HostPattern, plain: &'a VirtualHost) -> Option<FoldedRedirect<'a>> {
+/// Returns the redirect that a plain host is for `name` of a TLS host; `None` if it is another kind of host.
+fn as_redirect<'a>(
+    host: &'a VirtualHost,
+    name: &HostPattern,
+    plain: &'a VirtualHost,
+) -> Option<FoldedRedirect<'a>> {
     let same_log = plain.access_log == host.access_log && plain.log_format == host.log_format;
     let same = plain.names == [name.clone()] && same_log;
     let is_plain = plain.security == HostSecurity::Plain
@@ -90,13 +96,13 @@ fn plain_side<'a>(host: &'a VirtualHost, name: &HostPattern, plain: &'a VirtualH
         }
         _ => return None,
     };
-    let of_host = |route: &Route| host.routes.iter().any(|original| is_copy(route, original));
-    let all_copied = before.iter().all(|route| of_host(route));
+    let is_copied = |route: &Route| host.routes.iter().any(|original| is_copy(route, original));
+    let all_copied = before.iter().all(|route| is_copied(route));
     let before = before.iter().map(|route| &route.path).collect();
     all_copied.then_some(FoldedRedirect { from: Vec::new(), port, before })
 }
 
-/// The port of a redirect that leads a name to itself.
+/// Returns the HTTPS port of a redirect to the same name; `None` if it redirects elsewhere or not with 301.
 fn port_of(redirect: &RedirectAction, name: &HostPattern) -> Option<u16> {
     match (&redirect.origin, name) {
         _ if redirect.status != StatusCode::MOVED_PERMANENTLY => None,
@@ -123,5 +129,5 @@ fn is_copy(copy: &Route, original: &Route) -> bool {
         && copy.response_headers.iter().eq(own_headers(original))
 }
 
-/// Headers that the TOML language gives a host by keys of their own.
+/// Response headers that are host keys in the TOML configuration: `hsts` and `referrer_policy`.
 const HOST_WIDE: [&str; 2] = ["strict-transport-security", "referrer-policy"];

@@ -1,4 +1,4 @@
-//! What became of each line of a `gitlab.rb`, beside the model it makes.
+//! Renders the verdict for each `gitlab.rb` setting next to the model.
 
 use std::path::Path;
 
@@ -10,33 +10,33 @@ use super::{key_values, table};
 use crate::model::Model;
 use crate::model::setting_report::{SettingReport, SettingScope, SettingVerdict};
 
-/// What was read from a `gitlab.rb`.
+/// Model, setting reports and diagnostics of a `gitlab.rb`.
 #[derive(Debug)]
 pub struct GitlabRbReport<'a> {
-    /// `None` if it has errors.
+    /// `None` if the file has errors.
     pub model: Option<&'a Model>,
     pub reports: &'a [SettingReport],
-    pub findings: Vec<JsonDiagnostic<'a>>,
+    pub diagnostics: Vec<JsonDiagnostic<'a>>,
 }
 
-/// A problem, for programs.
+/// A diagnostic in JSON output.
 #[derive(Debug)]
 pub struct JsonDiagnostic<'a> {
     pub severity: &'static str,
     pub message: &'a str,
     pub file: &'a Path,
-    /// Line and column, both from 1; `None` is the whole file.
-    pub at: Option<(usize, usize)>,
+    /// Line and column, both from 1; `None` for a diagnostic of the whole file.
+    pub position: Option<(usize, usize)>,
     pub help: &'a [String],
 }
 
-/// The model, then every setting with its line and what came of it.
-pub(super) fn table(account: &GitlabRbReport<'_>, ink: OutputStyle) -> String {
-    let mut page = match account.model {
-        Some(model) => table::page(&ModelOutline::of(model), ink),
-        None => TextPage::new(ink),
+/// Renders the model, then each setting with its line and verdict.
+pub(super) fn table(report: &GitlabRbReport<'_>, style: OutputStyle) -> String {
+    let mut page = match report.model {
+        Some(model) => table::page(&ModelOutline::from_model(model), style),
+        None => TextPage::new(style),
     };
-    let (own, others): (Vec<_>, Vec<_>) = account.reports.iter().partition(|it| it.concern == SettingScope::Proxy);
+    let (own, others): (Vec<_>, Vec<_>) = report.reports.iter().partition(|it| it.scope == SettingScope::Proxy);
     let mut file = None;
     for it in own {
         if file != Some(&it.file) {
@@ -45,8 +45,8 @@ pub(super) fn table(account: &GitlabRbReport<'_>, ink: OutputStyle) -> String {
         }
         let line = it.line.map_or(String::new(), |line| line.to_string());
         let value = it.value.as_ref().filter(|_| it.verdict != SettingVerdict::Unreadable);
-        let said = value.map_or(it.key.clone(), |value| format!("{} = {}", it.key, shortened(value)));
-        page.row_in(tone(it.verdict), &format!("{line:>5} {}", it.verdict.as_str()), &said);
+        let setting = value.map_or(it.key.clone(), |value| format!("{} = {}", it.key, shortened(value)));
+        page.row_with_tone(tone(it.verdict), &format!("{line:>5} {}", it.verdict.as_str()), &setting);
         if !it.reason.is_empty() {
             page.row("", &format!("({})", it.reason));
         }
@@ -59,22 +59,22 @@ pub(super) fn table(account: &GitlabRbReport<'_>, ink: OutputStyle) -> String {
 
 fn tone(verdict: SettingVerdict) -> TextTone {
     match verdict {
-        SettingVerdict::Applied => TextTone::Fine,
-        SettingVerdict::NoEffect => TextTone::Idle,
-        SettingVerdict::Refused => TextTone::Odd,
-        SettingVerdict::Unreadable => TextTone::Wrong,
+        SettingVerdict::Applied => TextTone::Good,
+        SettingVerdict::NoEffect => TextTone::Dimmed,
+        SettingVerdict::Refused => TextTone::Warning,
+        SettingVerdict::Unreadable => TextTone::Error,
     }
 }
 
-/// The model's object with two more keys, `settings` and `problems`.
-pub(super) fn json(account: &GitlabRbReport<'_>) -> String {
-    let mut all = match account.model {
-        Some(model) => super::json::object_of_all(&key_values::of(&ModelOutline::of(model))),
+/// Renders the object of the model with two more keys, `settings` and `problems`.
+pub(super) fn json(report: &GitlabRbReport<'_>) -> String {
+    let mut root = match report.model {
+        Some(model) => super::json::root_object(&key_values::from_outline(&ModelOutline::from_model(model))),
         None => Map::from_iter([("hosts".to_owned(), json!([]))]),
     };
-    all.insert("settings".to_owned(), account.reports.iter().map(setting).collect());
-    all.insert("problems".to_owned(), account.findings.iter().map(problem).collect());
-    format!("{:#}\n", Value::Object(all))
+    root.insert("settings".to_owned(), report.reports.iter().map(setting).collect());
+    root.insert("problems".to_owned(), report.diagnostics.iter().map(problem).collect());
+    format!("{:#}\n", Value::Object(root))
 }
 
 fn setting(it: &SettingReport) -> Value {
@@ -93,13 +93,13 @@ fn problem(it: &JsonDiagnostic<'_>) -> Value {
         "severity": it.severity,
         "message": it.message,
         "file": it.file,
-        "line": it.at.map(|at| at.0),
-        "column": it.at.map(|at| at.1),
+        "line": it.position.map(|position| position.0),
+        "column": it.position.map(|position| position.1),
         "help": it.help,
     })
 }
 
-/// A value that does not fill the page.
+/// Returns a value as text, shortened to [`MAX_LEN`] characters.
 fn shortened(value: &Value) -> String {
     let text = spaced(value);
     if text.chars().count() <= MAX_LEN {
@@ -108,7 +108,7 @@ fn shortened(value: &Value) -> String {
     text.chars().take(MAX_LEN).chain(['…']).collect()
 }
 
-/// JSON with blanks, where a row may go on in the next line.
+/// Formats JSON with spaces, at which a row can wrap.
 fn spaced(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", ")),
@@ -120,4 +120,5 @@ fn spaced(value: &Value) -> String {
     }
 }
 
+/// Characters of a value in the table.
 const MAX_LEN: usize = 300;

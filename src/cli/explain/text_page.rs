@@ -1,52 +1,53 @@
-//! A page of text for people: headings, and rows of a label and a value, 80 columns wide.
+//! 80-column text layout with headings, labels and optional color.
 
 use anstyle::{AnsiColor, Style};
 
-/// What a page is written with.
+/// Plain or colored text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutputStyle {
     Plain,
-    /// With the escape sequences that a terminal shows as colours.
-    Coloured,
+    /// With ANSI escape sequences for colors.
+    Colored,
 }
 
-/// What a part of a row tells at a glance.
+/// Emphasis of a table cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextTone {
     Neutral,
-    Fine,
-    Idle,
-    Odd,
-    Wrong,
+    Good,
+    Dimmed,
+    Warning,
+    Error,
 }
 
-/// A text that grows.
+/// Text output with headings and rows.
 pub(super) struct TextPage {
     text: String,
-    ink: OutputStyle,
+    style: OutputStyle,
 }
 
 impl TextTone {
     fn style(self) -> Style {
         match self {
             TextTone::Neutral => Style::new(),
-            TextTone::Fine => AnsiColor::Green.on_default(),
-            TextTone::Idle => Style::new().dimmed(),
-            TextTone::Odd => AnsiColor::Yellow.on_default(),
-            TextTone::Wrong => AnsiColor::Red.on_default(),
+            TextTone::Good => AnsiColor::Green.on_default(),
+            TextTone::Dimmed => Style::new().dimmed(),
+            TextTone::Warning => AnsiColor::Yellow.on_default(),
+            TextTone::Error => AnsiColor::Red.on_default(),
         }
     }
 }
 
 impl TextPage {
-    pub(super) fn new(ink: OutputStyle) -> TextPage {
-        TextPage { text: String::new(), ink }
+    pub(super) fn new(style: OutputStyle) -> TextPage {
+        TextPage { text: String::new(), style }
     }
 
     pub(super) fn into_text(self) -> String {
         self.text
     }
 
+    /// Appends a heading, with an empty line before it unless it is the first.
     pub(super) fn heading(&mut self, text: &str) {
         if !self.text.is_empty() {
             self.text.push('\n');
@@ -55,13 +56,13 @@ impl TextPage {
         self.line(&text);
     }
 
-    /// A label with its value beside it. A long value goes on below itself; a word is never cut.
+    /// Appends a label with its value. A long value wraps at spaces; a single word is never split.
     pub(super) fn row(&mut self, label: &str, value: &str) {
-        self.row_in(TextTone::Neutral, label, value);
+        self.row_with_tone(TextTone::Neutral, label, value);
     }
 
-    /// A row whose label has a tone.
-    pub(super) fn row_in(&mut self, tone: TextTone, label: &str, value: &str) {
+    /// Appends a row whose label has a tone.
+    pub(super) fn row_with_tone(&mut self, tone: TextTone, label: &str, value: &str) {
         if label.chars().count() >= LABEL {
             let label = self.painted(label, tone.style());
             self.line(&format!("  {label}"));
@@ -92,42 +93,43 @@ impl TextPage {
     }
 
     fn painted(&self, text: &str, style: Style) -> String {
-        match self.ink {
+        match self.style {
             OutputStyle::Plain => text.to_owned(),
-            OutputStyle::Coloured => format!("{style}{text}{style:#}"),
+            OutputStyle::Colored => format!("{style}{text}{style:#}"),
         }
     }
 }
 
+/// Columns of the page.
 const WIDTH: usize = 80;
 
-/// The column of labels; wide enough for most addresses.
+/// Columns of the labels; wide enough for most addresses.
 const LABEL: usize = 17;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(ink: OutputStyle) -> String {
-        let mut page = TextPage::new(ink);
+    fn written(style: OutputStyle) -> String {
+        let mut page = TextPage::new(style);
         page.heading("settings");
-        page.row_in(TextTone::Wrong, "7 refused", &"word ".repeat(20));
+        page.row_with_tone(TextTone::Error, "7 refused", &"word ".repeat(20));
         page.into_text()
     }
 
     #[test]
-    fn colours_change_nothing_but_colours() {
-        let coloured = written(OutputStyle::Coloured);
+    fn a_colored_page_without_escape_sequences_equals_the_plain_page() {
+        let colored = written(OutputStyle::Colored);
         let mut plain = String::new();
-        for part in coloured.split('\u{1b}') {
+        for part in colored.split('\u{1b}') {
             plain += part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |(_, text)| text);
         }
-        assert_ne!(coloured, plain);
+        assert_ne!(colored, plain);
         assert_eq!(plain, written(OutputStyle::Plain));
     }
 
     #[test]
-    fn no_row_is_wider_than_the_page() {
+    fn rows_fit_the_page_width() {
         let page = written(OutputStyle::Plain);
         assert!(page.lines().all(|line| line.chars().count() <= WIDTH), "{page}");
         assert_eq!(page.lines().count(), 3, "{page}");

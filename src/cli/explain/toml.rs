@@ -1,22 +1,22 @@
-//! Settings as a file in our TOML language.
+//! Serialises the outline as a TOML configuration file.
 
 use super::key_values::KeyValues;
 use super::value::{KeyValue, OutputValue};
 
-/// Writes the file.
-pub(super) fn render(settings: &KeyValues) -> String {
+/// Returns the text of the file.
+pub(super) fn render(key_values: &KeyValues) -> String {
     let mut text = String::new();
-    if let Some(name) = &settings.default_host {
+    if let Some(name) = &key_values.default_host {
         text += &format!("default_host = {}\n\n", value(name));
     }
-    text += &section("[process]", &settings.process);
-    if let Some(status) = &settings.status {
+    text += &section("[process]", &key_values.process);
+    if let Some(status) = &key_values.status {
         text += &section("\n[status]", status);
     }
-    if let Some(acme) = &settings.acme {
+    if let Some(acme) = &key_values.acme {
         text += &section("\n[acme]", acme);
     }
-    for host in &settings.hosts {
+    for host in &key_values.hosts {
         text += &section("\n[[host]]", &host.entries);
         for route in &host.routes {
             text += &section("\n[[host.route]]", route);
@@ -50,7 +50,7 @@ fn table(entries: &[(String, OutputValue)]) -> String {
     format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
 }
 
-/// A key, in quotes where it could not stand without.
+/// Returns a key, in quotes if it is no bare key.
 fn name(key: &str) -> String {
     let bare = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if bare { key.to_owned() } else { quoted(key) }

@@ -1,15 +1,17 @@
-//! Keys with their values, whatever the format they are written in.
+//! Format-independent keys and values.
 
-/// A key of the TOML language, and what stands behind it.
+/// A key and its value.
 pub(super) type KeyValue = (&'static str, OutputValue);
 
-/// What can stand behind a key.
+/// A value in any output format.
 pub(super) enum OutputValue {
     Text(String),
     Number(u64),
     Flag(bool),
     List(Vec<String>),
+    /// An inline table.
     Table(Vec<(String, OutputValue)>),
+    /// A list of inline tables.
     Tables(Vec<Vec<(String, OutputValue)>>),
 }
 

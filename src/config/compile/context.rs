@@ -1,4 +1,4 @@
-//! What the steps of a compilation share.
+//! State shared by the compile steps: the model under construction and the diagnostics.
 
 use std::path::{Path, PathBuf};
 
@@ -8,58 +8,58 @@ use crate::model::host::HostName;
 use crate::model::upstream::UpstreamAddress;
 use crate::model::{CertificateId, HostId, LogTarget, Model, VirtualHost};
 
-/// The model that is being made, and what was found wrong on the way.
+/// The model under construction, the diagnostics and the base directory.
 pub(super) struct CompileContext<'a> {
-    /// Where relative paths start.
+    /// Base directory of relative paths.
     pub(super) directory: &'a Path,
     pub(super) model: Model,
     pub(super) problems: &'a mut Diagnostics,
-    /// Where each host of the model is written.
-    host_places: Vec<SourceSpan>,
-    /// Which certificates are to be obtained.
+    /// Source span of each host of the model, by host id.
+    host_spans: Vec<SourceSpan>,
+    /// Certificates to obtain through ACME.
     pub(super) acme_requests: Vec<AcmeRequest>,
 }
 
-/// A host that wants its certificate obtained.
+/// A certificate to obtain through ACME for a host.
 pub(super) struct AcmeRequest {
     pub(super) certificate: CertificateId,
-    /// Where it is wished for.
+    /// Span of the value of `acme`.
     pub(super) span: SourceSpan,
-    /// Names in the certificate beside those of hosts.
-    pub(super) further: Vec<HostName>,
+    /// Further names in the certificate, beside the host names.
+    pub(super) extra_names: Vec<HostName>,
 }
 
-/// Whether a host is new to the model.
+/// Whether a host was added or an equal one exists.
 pub(super) enum HostInsertion {
     New(HostId),
-    /// An equal one is there already, written at this place.
+    /// An equal host exists; its span.
     Known(HostId, SourceSpan),
 }
 
 impl<'a> CompileContext<'a> {
     pub(super) fn new(directory: &'a Path, model: Model, problems: &'a mut Diagnostics) -> CompileContext<'a> {
-        CompileContext { directory, model, problems, host_places: Vec::new(), acme_requests: Vec::new() }
+        CompileContext { directory, model, problems, host_spans: Vec::new(), acme_requests: Vec::new() }
     }
 
-    /// Adds a host. Equal hosts are one in the model, and then nobody could tell any more which of the
-    /// two an address belongs to; so the caller is told.
-    pub(super) fn add_host(&mut self, host: VirtualHost, place: &SourceSpan) -> HostInsertion {
+    /// Adds a host. Equal hosts are stored once, and a listener could not distinguish the two; the caller
+    /// therefore learns of an existing host and reports it.
+    pub(super) fn add_host(&mut self, host: VirtualHost, span: &SourceSpan) -> HostInsertion {
         let id = self.model.add_host(host);
-        match self.host_places.get(id.index()) {
+        match self.host_spans.get(id.index()) {
             Some(first) => HostInsertion::Known(id, first.clone()),
             None => {
-                self.host_places.push(place.clone());
+                self.host_spans.push(span.clone());
                 HostInsertion::New(id)
             }
         }
     }
 
-    /// The full path of a file.
+    /// Resolves a path against the base directory.
     pub(super) fn path(&self, path: PathBuf) -> PathBuf {
         self.directory.join(path)
     }
 
-    /// The address with the full path of its socket.
+    /// Resolves the socket path of an upstream address.
     pub(super) fn upstream(&self, address: UpstreamAddress) -> UpstreamAddress {
         match address {
             UpstreamAddress::Unix(path) => UpstreamAddress::Unix(self.path(path)),
@@ -67,7 +67,7 @@ impl<'a> CompileContext<'a> {
         }
     }
 
-    /// The log with the full path of its file.
+    /// Resolves the file path of an access log.
     pub(super) fn log_target(&self, target: LogTarget) -> LogTarget {
         match target {
             LogTarget::File(path) => LogTarget::File(self.path(path)),

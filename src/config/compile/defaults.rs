@@ -1,4 +1,4 @@
-//! What holds where nothing is said. The values that nginx as GitLab configures it has, if it has any.
+//! Default values. They are those of the nginx configuration of the GitLab package, where it has any.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -13,37 +13,37 @@ use crate::model::host::HostPattern;
 use crate::model::tls::{CipherPreference, SessionResumption, TlsVersions};
 use crate::model::{BodyLimit, CertificateFiles, HttpVersions, LogLevel, LogTarget, ProxyProtocolMode};
 
-pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
+pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const LOG_LEVEL: LogLevel = LogLevel::Info;
 
 pub(super) const TLS: bool = true;
-pub(super) const HTTP: HttpVersions = HttpVersions::Http2And1;
+pub(super) const HTTP_VERSIONS: HttpVersions = HttpVersions::Http2And1;
 pub(super) const TLS_VERSIONS: TlsVersions = TlsVersions::Tls12And13;
-/// A client knows whether its processor is faster at AES or at ChaCha20.
-pub(super) const CIPHER_ORDER: CipherPreference = CipherPreference::Client;
-pub(super) const RESUMPTION: SessionResumption = SessionResumption::Tickets;
+/// A client prefers AES or ChaCha20 by the speed of its processor.
+pub(super) const CIPHER_PREFERENCE: CipherPreference = CipherPreference::Client;
+pub(super) const SESSION_RESUMPTION: SessionResumption = SessionResumption::Tickets;
 
-pub(super) const MAX_BODY: BodyLimit = BodyLimit::Unlimited;
+pub(super) const MAX_REQUEST_BODY: BodyLimit = BodyLimit::Unlimited;
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// An hour, because GitLab's long requests (clones, exports) are silent for long.
-pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(3600);
+/// 1 h: GitLab sends no data for a long time during clones and exports.
+pub(super) const UPSTREAM_READ_TIMEOUT: Duration = Duration::from_secs(3600);
 pub(super) const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
-/// As many as a busy server has requests under way: whatever rests beyond it is closed, and opened anew for the
-/// next request. They close by themselves when they have rested for long.
-pub(super) const KEEPALIVE_CONNECTIONS: usize = 1024;
-/// Half of what Mattermost waits before it closes a resting connection.
-pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The number of concurrent requests of a busy server. Idle connections above the limit are closed and would have
+/// to be opened again for the next request; those below it are closed after [`UPSTREAM_KEEPALIVE_TIMEOUT`].
+pub(super) const UPSTREAM_KEEPALIVE_CONNECTIONS: usize = 1024;
+/// Half of the idle timeout of Mattermost (60 s), so that the proxy closes idle connections first.
+pub(super) const UPSTREAM_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Relative to nothing, so that a gitlab.rb has it too.
-const ACME_STATE: &str = "/etc/gitlab/ssl/acme";
+/// An absolute path, so that it is the same with a `gitlab.rb`.
+const ACME_STATE_DIRECTORY: &str = "/etc/gitlab/ssl/acme";
 
-/// One worker for each core that the process may use.
+/// One worker for each CPU core available to the process.
 pub(super) fn workers() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Two years, as lists of preloaded hosts ask for.
+/// Two years, the value that HSTS preload lists recommend.
 pub(super) fn hsts() -> HeaderSetting {
     HeaderSetting::Send(HeaderValue::from_static("max-age=63072000"))
 }
@@ -56,26 +56,26 @@ pub(super) fn access_log() -> LogTarget {
     LogTarget::File(PathBuf::from("/var/log/gatepost/access.log"))
 }
 
-/// As the package sets it up: nginx's own default, unless connections say it by themselves.
-pub(super) fn address_source(preamble: ProxyProtocolMode) -> RealIpSource {
-    match preamble {
+/// The default of nginx `real_ip_header` (`X-Real-IP`), as in the GitLab package; with the PROXY protocol, its
+/// header.
+pub(super) fn address_source(proxy_protocol: ProxyProtocolMode) -> RealIpSource {
+    match proxy_protocol {
         ProxyProtocolMode::None => RealIpSource::Header(HeaderName::from_static("x-real-ip")),
         ProxyProtocolMode::ProxyProtocol => RealIpSource::ProxyProtocol,
     }
 }
 
-/// A port on every address of the machine.
-pub(super) fn everywhere(port: u16) -> [SocketAddr; 2] {
+/// Returns a port on all IPv4 and IPv6 addresses of the machine.
+pub(super) fn all_addresses(port: u16) -> [SocketAddr; 2] {
     [SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]
 }
 
-/// Beside the certificates: whoever may store those may store this.
+/// Next to the certificates: an account that can write those can also write the ACME state.
 pub(super) fn acme_state_directory() -> PathBuf {
-    PathBuf::from(ACME_STATE)
+    PathBuf::from(ACME_STATE_DIRECTORY)
 }
 
-/// Where the GitLab package keeps the certificate of a host. That of a wildcard is named after what all
-/// its names end in.
+/// The certificate paths of the GitLab package. The files of a wildcard host are named after the domain below `*.`.
 pub(super) fn certificate(host: &HostPattern) -> CertificateFiles {
     let file = |ending: &str| PathBuf::from(format!("/etc/gitlab/ssl/{}.{ending}", host.name()));
     CertificateFiles { chain: file("crt"), key: file("key"), passwords: None }

@@ -1,10 +1,10 @@
-//! Header features lowered to header operations.
+//! Lowers HSTS, Referrer-Policy and header tables to header operations.
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HeaderSetting, Spanned};
 use crate::model::headers::ops::{HeaderOp, SettableHeader};
 
-/// Headers that every answer of a host carries, whatever its route.
+/// Returns the operations that apply to every response of a host, on all routes.
 pub(super) fn policy(hsts: HeaderSetting, referrer_policy: HeaderSetting) -> Vec<HeaderOp> {
     let set = |name: &'static str, choice| match choice {
         HeaderSetting::Send(value) => Some(HeaderOp::Set(SettableHeader::from_static(name), value)),
@@ -14,21 +14,20 @@ pub(super) fn policy(hsts: HeaderSetting, referrer_policy: HeaderSetting) -> Vec
     ops.into_iter().flatten().collect()
 }
 
-/// The operations alone, in order of the headers' names.
-pub(super) fn ops(said: &[Spanned<HeaderOp>]) -> Vec<HeaderOp> {
-    let mut ops: Vec<_> = said.iter().map(|op| op.value.clone()).collect();
+/// Returns the operations without spans, sorted by header name.
+pub(super) fn ops(spanned: &[Spanned<HeaderOp>]) -> Vec<HeaderOp> {
+    let mut ops: Vec<_> = spanned.iter().map(|op| op.value.clone()).collect();
     sort(&mut ops);
     ops
 }
 
-/// One order for all header operations. They change different headers, so it has no effect.
+/// Sorts operations by header name. Each changes another header, so the order has no effect on the result.
 pub(super) fn sort(ops: &mut [HeaderOp]) {
     ops.sort_by(|a, b| a.name().as_str().cmp(b.name().as_str()));
 }
 
-/// Reports response headers that have a key of their own. Two ways to say one thing would contradict
-/// each other sooner or later.
-pub(super) fn report_doubles(response_headers: &[Spanned<HeaderOp>], problems: &mut Diagnostics) {
+/// Reports response headers that have a dedicated key. The two settings of one header could contradict each other.
+pub(super) fn report_duplicates(response_headers: &[Spanned<HeaderOp>], problems: &mut Diagnostics) {
     for op in response_headers {
         let key = match op.value.name().as_str() {
             HSTS => "hsts",
@@ -36,8 +35,8 @@ pub(super) fn report_doubles(response_headers: &[Spanned<HeaderOp>], problems: &
             _ => continue,
         };
         problems.push(
-            Diagnostic::error(&op.span, format!("this header has a key of its own: `{key}`"))
-                .help(format!("write `{key} = \"…\"` or `{key} = false` for the host")),
+            Diagnostic::error(&op.span, format!("header `{}` is set by the key `{key}`", op.value.name().as_str()))
+                .help(format!("set `{key} = \"…\"` or `{key} = false` in the host")),
         );
     }
 }

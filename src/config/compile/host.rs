@@ -1,4 +1,4 @@
-//! One host as it is said: its names, addresses, certificate and routes, and its redirect.
+//! Compiles one host and its redirects.
 
 use std::net::SocketAddr;
 
@@ -17,14 +17,14 @@ use crate::model::log_format::LogFormat;
 use crate::model::route::RouteTable;
 use crate::model::{HostSecurity, ListenerTransport, LogId, VirtualHost};
 
-/// Adds a host and its redirects to the model. Gives back the addresses they want to answer on; none
-/// if the host cannot be understood.
+/// Adds a host and its redirects to the model. Returns their bindings to addresses; none if the host has no valid
+/// name or an invalid `tls`.
 pub(super) fn compile(
     section: &HostSection,
     defaults: &HostSettings,
     context: &mut CompileContext<'_>,
 ) -> Vec<HostBinding> {
-    let settings = section.settings.over(defaults);
+    let settings = section.settings.or(defaults);
     let host = CompiledHost {
         section,
         names: names(section, context.problems),
@@ -32,20 +32,20 @@ pub(super) fn compile(
         routes: routes::compile(section, &settings, context),
         listen: listen::listen(section, &settings, context.problems),
         redirect_from: listen::redirect_from(section, &settings, context.problems),
-        log_format: log_format::of(&settings, context.problems),
+        log_format: log_format::compile(&settings, context.problems),
         settings,
     };
-    host.report_no_effect(context);
+    host.report_unused_keys(context);
     match host.names.first() {
         Some(name) if !host.settings.tls.is_invalid() => host.add(&name.value, context),
         _ => Vec::new(),
     }
 }
 
-/// Everything about a host, ready to be added.
+/// A host that is ready to be added to the model.
 struct CompiledHost<'a> {
     section: &'a HostSection,
-    /// With what `[defaults]` adds.
+    /// The settings of the host merged with `[defaults]`.
     settings: HostSettings,
     names: Vec<Spanned<HostPattern>>,
     transport: ListenerTransport,
@@ -56,8 +56,8 @@ struct CompiledHost<'a> {
 }
 
 impl CompiledHost<'_> {
-    fn report_no_effect(&self, context: &mut CompileContext<'_>) {
-        if !self.routes.iter().any(|route| route.speaks_tls(&context.model)) {
+    fn report_unused_keys(&self, context: &mut CompileContext<'_>) {
+        if !self.routes.iter().any(|route| route.uses_tls(&context.model)) {
             upstreams::report_unused_tls(&self.section.settings.forwarding, context.problems);
         }
         let problems = &mut *context.problems;
@@ -73,7 +73,7 @@ impl CompiledHost<'_> {
         let access_log = context.log_target(self.settings.access_log.value_or(defaults::access_log()));
         let access_log = context.model.add_access_log(access_log);
         let policy = self.policy();
-        let error_pages = local_responses::add(&self.settings.forwarding.error_pages, context);
+        let error_pages = local_responses::add_error_pages(&self.settings.forwarding.error_pages, context);
         let host = VirtualHost {
             names: self.names.iter().map(|name| name.value.clone()).collect(),
             security: self.security(name, context),
@@ -87,21 +87,22 @@ impl CompiledHost<'_> {
         let host = match context.add_host(host, &self.section.span) {
             HostInsertion::New(host) => host,
             HostInsertion::Known(_, first) => {
-                let error = Diagnostic::error(&self.section.span, "this host repeats an earlier one")
-                    .help(format!("that is at {first}; list all addresses in its `listen`"));
+                let error =
+                    Diagnostic::error(&self.section.span, format!("host `{name}` is identical to an earlier host"))
+                        .help(format!("remove it, and list all addresses in `listen` of the host at {first}"));
                 context.problems.push(error);
                 return Vec::new();
             }
         };
-        let claim = |address: &Spanned<SocketAddr>| HostBinding {
+        let binding = |address: &Spanned<SocketAddr>| HostBinding {
             address: address.clone(),
-            preamble: client_address::preamble(&self.settings),
+            proxy_protocol: client_address::proxy_protocol(&self.settings),
             transport: self.transport,
             host,
             names: self.names.clone(),
-            purpose: BindingKind::Serve,
+            kind: BindingKind::Serve,
         };
-        self.listen.iter().map(claim).chain(self.add_redirect(access_log, context)).collect()
+        self.listen.iter().map(binding).chain(self.add_redirect(access_log, context)).collect()
     }
 
     fn add_redirect(&self, access_log: LogId, context: &mut CompileContext<'_>) -> Vec<HostBinding> {
@@ -109,29 +110,30 @@ impl CompiledHost<'_> {
             return Vec::new();
         }
         let port = listen::public_port(self.section, &self.listen, context.problems);
-        let plan = CompiledRedirect {
+        let redirect = CompiledRedirect {
             names: &self.names,
             from: &self.redirect_from,
-            preamble: client_address::preamble(&self.settings),
+            proxy_protocol: client_address::proxy_protocol(&self.settings),
             port,
             routes: &self.routes,
             access_log,
             log_format: self.log_format.clone(),
         };
-        redirect::compile(&plan, context)
+        redirect::compile(&redirect, context)
     }
 
     fn security(&self, name: &HostPattern, context: &mut CompileContext<'_>) -> HostSecurity {
         if self.transport == ListenerTransport::Plain {
             return HostSecurity::Plain;
         }
-        let terms = tls::compile(self.section, &self.settings, name, context);
-        acme::request_certificate(self.section, &self.settings.acme, &terms.certificates, context);
-        HostSecurity::Tls(context.model.add_tls_terms(terms))
+        let tls_settings = tls::compile(self.section, &self.settings, name, context);
+        acme::request_certificate(self.section, &self.settings.acme, &tls_settings.certificates, context);
+        HostSecurity::Tls(context.model.add_tls_settings(tls_settings))
     }
 
-    /// The headers of every answer. Browsers must ignore HSTS over plain HTTP (RFC 6797 section 8.1), so
-    /// a plain host sends it only if it is told to itself: then TLS ends in front of it.
+    /// Returns the header operations for every response. Browsers ignore HSTS over plain HTTP (RFC 6797 section
+    /// 8.1), so a plain host sends it only if the host itself sets `hsts`: TLS is then terminated by a load
+    /// balancer.
     fn policy(&self) -> Vec<HeaderOp> {
         let hsts = match self.transport {
             ListenerTransport::Plain => self.section.settings.hsts.value_or(HeaderSetting::Leave),
@@ -141,18 +143,18 @@ impl CompiledHost<'_> {
     }
 }
 
-/// All names, the first of them the host's own. Empty if that cannot be read.
+/// Returns all names, `name` first. Empty if `name` is missing or invalid.
 fn names(section: &HostSection, problems: &mut Diagnostics) -> Vec<Spanned<HostPattern>> {
     if section.name.is_unset() {
-        let error = Diagnostic::error(&section.span, "this host has no `name`");
+        let error = Diagnostic::error(&section.span, "the host is missing the key `name`");
         problems.push(error.help("add `name = \"gitlab.example.com\"`"));
     }
     let Some(name) = section.name.as_set() else { return Vec::new() };
     let mut names = vec![name.clone()];
-    for alias in section.aliases.as_set().map(|said| &said.value[..]).unwrap_or_default() {
+    for alias in section.aliases.as_set().map(|setting| &setting.value[..]).unwrap_or_default() {
         if names.iter().any(|known| known.value == alias.value) {
-            let error = Diagnostic::error(&alias.span, format!("`{}` is a name of this host already", alias.value));
-            problems.push(error.help("remove it"));
+            let error = Diagnostic::error(&alias.span, format!("`{}` is already a name of this host", alias.value));
+            problems.push(error.help("remove the alias"));
         } else {
             names.push(alias.clone());
         }

@@ -1,4 +1,4 @@
-//! Where a host answers, and from where it redirects.
+//! Resolves listen addresses and redirect addresses of a host.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HostSection, HostSettings, Setting, Spanned};
 use crate::config::span::SourceSpan;
 
-/// The addresses of the host itself. Empty if they cannot be read.
+/// Returns the listen addresses of the host. Empty if they are invalid.
 pub(super) fn listen(
     section: &HostSection,
     settings: &HostSettings,
@@ -15,14 +15,14 @@ pub(super) fn listen(
 ) -> Vec<Spanned<SocketAddr>> {
     let port = if settings.tls.value_or(defaults::TLS) { 443 } else { 80 };
     let addresses = addresses(&settings.listen, port, &section.span, problems);
-    if let (Some(said), true) = (settings.listen.as_set(), addresses.is_empty()) {
-        let error = Diagnostic::error(&said.span, "a host that listens nowhere is never reached");
-        problems.push(error.help("name an address, or remove the line for the default"));
+    if let (Some(setting), true) = (settings.listen.as_set(), addresses.is_empty()) {
+        let error = Diagnostic::error(&setting.span, "`listen` is empty, so no request reaches the host");
+        problems.push(error.help("write an address, or remove the line to use the default"));
     }
     addresses
 }
 
-/// The plain addresses that redirect to the host. None for a plain host.
+/// Returns the plain HTTP addresses that redirect to the host. Empty for a plain host.
 pub(super) fn redirect_from(
     section: &HostSection,
     settings: &HostSettings,
@@ -31,15 +31,15 @@ pub(super) fn redirect_from(
     if settings.tls.value_or(defaults::TLS) {
         return addresses(&settings.redirect_from, 80, &section.span, problems);
     }
-    // A default is meant for the TLS hosts among all; only the host's own word contradicts itself.
-    if let Some(said) = section.settings.redirect_from.as_set().filter(|said| !said.value.is_empty()) {
-        let error = Diagnostic::error(&said.span, "a host without TLS has nothing to redirect to");
-        problems.push(error.help("remove `redirect_from`, or serve the host with TLS"));
+    // `[defaults]` apply to TLS hosts; only the host's own setting contradicts `tls = false`.
+    if let Some(setting) = section.settings.redirect_from.as_set().filter(|setting| !setting.value.is_empty()) {
+        let error = Diagnostic::error(&setting.span, "`redirect_from` is not allowed on a host without TLS");
+        problems.push(error.help("remove `redirect_from`, or enable TLS for the host"));
     }
     Vec::new()
 }
 
-/// The port of the URLs that clients are redirected to; `None` if it is 443.
+/// Returns the port in the redirect URLs; `None` for 443.
 pub(super) fn public_port(
     section: &HostSection,
     listen: &[Spanned<SocketAddr>],
@@ -47,33 +47,33 @@ pub(super) fn public_port(
 ) -> Option<u16> {
     let first = listen.first().filter(|_| section.public_port.is_unset());
     if let Some(address) = first.filter(|address| address.value.port() == 0) {
-        let message = "the system chooses this port, so nobody can be redirected to it";
+        let message = format!("cannot redirect to `{}`: the system chooses the port", address.value);
         let error = Diagnostic::error(&address.span, message);
-        problems.push(error.help("write `redirect_from = []`, or the port that clients see as `public_port`"));
+        problems.push(error.help("set `redirect_from = []`, or set `public_port` to the port that clients use"));
     }
-    let said = section.public_port.as_set().map(|said| said.value.get());
-    said.or(first.map(|address| address.value.port())).filter(|port| *port != 443)
+    let public_port = section.public_port.as_set().map(|setting| setting.value.get());
+    public_port.or(first.map(|address| address.value.port())).filter(|port| *port != 443)
 }
 
-/// The addresses that are said, or a port everywhere. Each only once.
+/// Returns the configured addresses, or the default port on all addresses. Reports duplicates.
 fn addresses(
-    said: &Setting<Vec<Spanned<SocketAddr>>>,
+    setting: &Setting<Vec<Spanned<SocketAddr>>>,
     default_port: u16,
     host: &SourceSpan,
     problems: &mut Diagnostics,
 ) -> Vec<Spanned<SocketAddr>> {
-    let said = match said {
-        Setting::Set(said) => &said.value,
+    let configured = match setting {
+        Setting::Set(setting) => &setting.value,
         Setting::Invalid => return Vec::new(),
         Setting::Unset => {
             let at_host = |value| Spanned { value, span: host.clone() };
-            return defaults::everywhere(default_port).map(at_host).into();
+            return defaults::all_addresses(default_port).map(at_host).into();
         }
     };
     let mut addresses: Vec<Spanned<SocketAddr>> = Vec::new();
-    for address in said {
+    for address in configured {
         if addresses.iter().any(|known| known.value == address.value) {
-            let error = Diagnostic::error(&address.span, format!("{} is listed twice", address.value));
+            let error = Diagnostic::error(&address.span, format!("`{}` is listed twice", address.value));
             problems.push(error.help("remove one of them"));
         } else {
             addresses.push(address.clone());

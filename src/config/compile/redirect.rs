@@ -1,4 +1,4 @@
-//! The plain side of a TLS host: sends clients to HTTPS.
+//! Compiles the HTTP-to-HTTPS redirect of a host.
 
 use std::net::SocketAddr;
 
@@ -19,60 +19,61 @@ use crate::model::route::{
 };
 use crate::model::{HostSecurity, ListenerTransport, LogId, ProxyProtocolMode, VirtualHost};
 
-/// A redirect to a host, for all of its names.
+/// A redirect host that is ready to be added to the model, for all names of the TLS host.
 pub(super) struct CompiledRedirect<'a> {
     pub(super) names: &'a [Spanned<HostPattern>],
     pub(super) from: &'a [Spanned<SocketAddr>],
-    pub(super) preamble: ProxyProtocolMode,
-    /// The port that clients see; `None` if it is 443.
+    pub(super) proxy_protocol: ProxyProtocolMode,
+    /// Port in the redirect URLs; `None` for 443.
     pub(super) port: Option<u16>,
     pub(super) routes: &'a [CompiledRoute],
     pub(super) access_log: LogId,
     pub(super) log_format: LogFormat,
 }
 
-/// Adds a host for each name, because each is redirected to itself. Answers carry neither HSTS, which
-/// has no effect over plain HTTP (RFC 6797 section 7.2), nor the other headers of the TLS host.
-pub(super) fn compile(plan: &CompiledRedirect<'_>, context: &mut CompileContext<'_>) -> Vec<HostBinding> {
-    let before: Vec<_> = before_redirect(plan.routes, context.problems).map(|route| route.route(&[])).collect();
-    let mut claims = Vec::new();
-    for name in plan.names {
-        let routes = before.iter().cloned().chain([redirect(&name.value, plan.port)]).collect();
+/// Adds a redirect host for each name, because each name redirects to itself. Redirects have neither an HSTS
+/// header, which must not be sent over plain HTTP (RFC 6797 section 7.2), nor the other headers of the TLS host.
+pub(super) fn compile(compiled: &CompiledRedirect<'_>, context: &mut CompileContext<'_>) -> Vec<HostBinding> {
+    let before_redirect: Vec<_> =
+        routes_before_redirect(compiled.routes, context.problems).map(|route| route.route(&[])).collect();
+    let mut bindings = Vec::new();
+    for name in compiled.names {
+        let routes = before_redirect.iter().cloned().chain([redirect(&name.value, compiled.port)]).collect();
         let host = VirtualHost {
             names: vec![name.value.clone()],
             security: HostSecurity::Plain,
-            // As in the package, whose redirects know nothing of `real_ip_*`.
+            // As in the GitLab package, whose redirect servers have no `real_ip_*` directives.
             client_address: ClientAddressPolicy::Peer,
             routes: RouteTable::new(routes),
             compression: CompressionPolicy::Off,
-            access_log: plan.access_log,
-            log_format: plan.log_format.clone(),
+            access_log: compiled.access_log,
+            log_format: compiled.log_format.clone(),
             error_pages: None,
         };
-        let (host, purpose) = match context.add_host(host, &name.span) {
+        let (host, kind) = match context.add_host(host, &name.span) {
             HostInsertion::New(host) => (host, BindingKind::Redirect),
             HostInsertion::Known(host, first) => (host, BindingKind::SameRedirect(first)),
         };
-        claims.extend(plan.from.iter().map(|address| HostBinding {
+        bindings.extend(compiled.from.iter().map(|address| HostBinding {
             address: address.clone(),
-            preamble: plan.preamble,
+            proxy_protocol: compiled.proxy_protocol,
             transport: ListenerTransport::Plain,
             host,
             names: vec![name.clone()],
-            purpose: purpose.clone(),
+            kind: kind.clone(),
         }));
     }
-    claims
+    bindings
 }
 
-fn before_redirect<'a>(
+fn routes_before_redirect<'a>(
     routes: &'a [CompiledRoute],
     problems: &mut Diagnostics,
 ) -> impl Iterator<Item = &'a CompiledRoute> + use<'a> {
     for route in routes.iter().filter(|route| route.is_catch_all()) {
-        if let Some(place) = &route.before_redirect {
+        if let Some(span) = &route.before_redirect {
             problems.push(
-                Diagnostic::error(place, "a route for all paths would leave nothing to redirect")
+                Diagnostic::error(span, "`before_redirect` on a route for all paths leaves no request to redirect")
                     .help("remove it; to serve everything over plain HTTP, add a host with `tls = false`"),
             );
         }

@@ -1,4 +1,4 @@
-//! The routes of a host, with everything that holds for them.
+//! Compiles the routes of a host.
 
 use std::cmp::Reverse;
 
@@ -19,20 +19,20 @@ use crate::model::route::{
 use crate::model::upstream::UpstreamProtocol;
 use crate::model::{ErrorPagesId, Model};
 
-/// A route that may appear twice: on the host, and before the redirect to it.
+/// A route that is ready to be added to a host and to its redirect host.
 pub(super) struct CompiledRoute {
     path: PathMatch,
     action: RouteAction,
-    /// What the configuration says; what the host adds to every answer comes on top.
+    /// Configured response headers, without the headers that the host adds to every response.
     response_headers: Vec<HeaderOp>,
     access: AccessRules,
     error_pages: Option<ErrorPagesId>,
-    /// Where it was asked to answer before the redirect too.
+    /// Span of `before_redirect`, if the route also applies on the redirect host.
     pub(super) before_redirect: Option<SourceSpan>,
 }
 
 impl CompiledRoute {
-    /// The route on a host that adds `policy` to its answers.
+    /// Returns the route for a host that adds the headers of `policy` to every response.
     pub(super) fn route(&self, policy: &[HeaderOp]) -> Route {
         let mut response_headers = [policy, &self.response_headers].concat();
         headers::sort(&mut response_headers);
@@ -45,44 +45,43 @@ impl CompiledRoute {
         }
     }
 
-    /// Whether it speaks TLS to an application of the model.
-    pub(super) fn speaks_tls(&self, model: &Model) -> bool {
+    /// Returns whether the route forwards to an upstream over TLS.
+    pub(super) fn uses_tls(&self, model: &Model) -> bool {
         matches!(&self.action, RouteAction::Forward(forward) if model.upstream(forward.upstream).tls().is_some())
     }
 
-    /// Whether it matches every path.
+    /// Returns whether the route matches every path.
     pub(super) fn is_catch_all(&self) -> bool {
         is_catch_all(&self.path)
     }
 }
 
-/// Compiles the routes of a host, in the order in which they are tried, so that ids do not depend on
-/// the order in which they are written.
+/// Compiles the routes of a host in matching order, so that ids do not depend on the source order.
 pub(super) fn compile(
     section: &HostSection,
     host: &HostSettings,
     context: &mut CompileContext<'_>,
 ) -> Vec<CompiledRoute> {
-    headers::report_doubles(&host.forwarding.response_headers, context.problems);
-    local_responses::report_doubles(&section.settings.forwarding.error_pages, context.problems);
-    let challenges = local_responses::challenges(section);
-    let all: Vec<&RouteSection> = section.routes.iter().chain(&challenges).collect();
-    report_repeated(&all, context.problems);
+    headers::report_duplicates(&host.forwarding.response_headers, context.problems);
+    local_responses::report_duplicates(&section.settings.forwarding.error_pages, context.problems);
+    let challenge_route = local_responses::challenge_route(section);
+    let all: Vec<&RouteSection> = section.routes.iter().chain(&challenge_route).collect();
+    report_duplicate_routes(&all, context.problems);
     let mut sections: Vec<(&PathMatch, &RouteSection)> = Vec::new();
     for route in all {
         match &route.path {
             Setting::Set(path) => sections.push((&path.value, route)),
             Setting::Invalid => {}
-            Setting::Unset => context.problems.push(pathless(route)),
+            Setting::Unset => context.problems.push(missing_path(route)),
         }
     }
     sections.sort_by_key(|(path, _)| try_order(path));
-    let mut plans: Vec<_> = sections
+    let mut compiled: Vec<_> = sections
         .into_iter()
         .filter_map(|(path, route)| compile_route(path, route, section, host, context))
         .collect();
-    plans.extend(catch_all(section, host, context));
-    plans
+    compiled.extend(catch_all(section, host, context));
+    compiled
 }
 
 fn compile_route(
@@ -92,77 +91,78 @@ fn compile_route(
     host: &HostSettings,
     context: &mut CompileContext<'_>,
 ) -> Option<CompiledRoute> {
-    headers::report_doubles(&route.settings.response_headers, context.problems);
-    local_responses::report_doubles(&route.settings.error_pages, context.problems);
-    report_pattern_replaced(path, route, context.problems);
-    let settings = route.settings.over(&host.forwarding);
+    headers::report_duplicates(&route.settings.response_headers, context.problems);
+    local_responses::report_duplicates(&route.settings.error_pages, context.problems);
+    report_regex_replacement(path, route, context.problems);
+    let settings = route.settings.or(&host.forwarding);
     let action = match &route.action {
         Setting::Invalid => return None,
         Setting::Unset => {
             if section.upstream.is_unset() {
-                context.problems.push(homeless(route));
+                context.problems.push(missing_action(route));
             }
             forward(&section.upstream.as_set()?.value, target(route), &settings, host, context)
         }
-        Setting::Set(said) => match &said.value {
-            RouteActionSection::Upstream(application) => {
-                forward(application, target(route), &settings, host, context)
+        Setting::Set(setting) => match &setting.value {
+            RouteActionSection::Upstream(upstream) => forward(upstream, target(route), &settings, host, context),
+            RouteActionSection::RedirectTo(redirect_to) => {
+                local_action(redirect(redirect_to), route, context.problems)
             }
-            RouteActionSection::RedirectTo(goal) => own_answer(redirect(goal), route, context.problems),
-            RouteActionSection::Respond(answer) => {
-                own_answer(RouteAction::Respond(answer.clone()), route, context.problems)
+            RouteActionSection::Respond(response) => {
+                local_action(RouteAction::Respond(response.clone()), route, context.problems)
             }
-            RouteActionSection::Close => own_answer(RouteAction::Close, route, context.problems),
+            RouteActionSection::Close => local_action(RouteAction::Close, route, context.problems),
             RouteActionSection::Files(files) => {
                 let files = local_responses::files(files, path, context)?;
-                own_answer(RouteAction::Files(files), route, context.problems)
+                local_action(RouteAction::Files(files), route, context.problems)
             }
         },
     };
-    let before_redirect = route.before_redirect.as_set().filter(|said| said.value).map(|said| said.span.clone());
+    let before_redirect =
+        route.before_redirect.as_set().filter(|setting| setting.value).map(|setting| setting.span.clone());
     let response_headers = headers::ops(&settings.response_headers);
-    let plan = CompiledRoute {
+    let compiled = CompiledRoute {
         path: path.clone(),
         action,
         response_headers,
-        access: settings.access.as_set().map(|said| access(&said.value)).unwrap_or_default(),
-        error_pages: local_responses::add(&settings.error_pages, context),
+        access: settings.access.as_set().map(|setting| access(&setting.value)).unwrap_or_default(),
+        error_pages: local_responses::add_error_pages(&settings.error_pages, context),
         before_redirect,
     };
-    if matches!(plan.action, RouteAction::Forward(_)) && !plan.speaks_tls(&context.model) {
+    if matches!(compiled.action, RouteAction::Forward(_)) && !compiled.uses_tls(&context.model) {
         upstreams::report_unused_tls(&route.settings, context.problems);
     }
-    Some(plan)
+    Some(compiled)
 }
 
-/// The route for everything that no route was written for: to the host's upstream.
+/// Returns the route for all other paths: to the upstream of the host.
 fn catch_all(
     section: &HostSection,
     host: &HostSettings,
     context: &mut CompileContext<'_>,
 ) -> Option<CompiledRoute> {
-    let taken = |route: &RouteSection| match &route.path {
+    let matches_all = |route: &RouteSection| match &route.path {
         Setting::Set(path) => is_catch_all(&path.value),
-        // It may have been meant to take all paths, so nothing is known to be missing.
+        // An invalid path may be one for all paths, so a missing upstream is not reported.
         Setting::Invalid => section.upstream.is_unset(),
         Setting::Unset => false,
     };
-    if section.routes.iter().any(taken) {
+    if section.routes.iter().any(matches_all) {
         return None;
     }
     if section.upstream.is_unset() {
         context.problems.push(
-            Diagnostic::error(&section.span, "this host has no `upstream`, and no route takes all paths")
+            Diagnostic::error(&section.span, "the host has no `upstream`, and no route matches all paths")
                 .help("add `upstream = \"127.0.0.1:8065\"`, or a route with `prefix = \"/\"`"),
         );
     }
-    let application = &section.upstream.as_set()?.value;
+    let upstream = &section.upstream.as_set()?.value;
     Some(CompiledRoute {
         path: PathMatch::Prefix("/".to_owned()),
-        action: forward(application, PathRewrite::Unchanged, &host.forwarding, host, context),
+        action: forward(upstream, PathRewrite::Unchanged, &host.forwarding, host, context),
         response_headers: headers::ops(&host.forwarding.response_headers),
-        access: host.forwarding.access.as_set().map(|said| access(&said.value)).unwrap_or_default(),
-        error_pages: local_responses::add(&host.forwarding.error_pages, context),
+        access: host.forwarding.access.as_set().map(|setting| access(&setting.value)).unwrap_or_default(),
+        error_pages: local_responses::add_error_pages(&host.forwarding.error_pages, context),
         before_redirect: None,
     })
 }
@@ -171,20 +171,20 @@ fn target(route: &RouteSection) -> PathRewrite {
     route
         .replace_with
         .as_set()
-        .map_or(PathRewrite::Unchanged, |said| PathRewrite::ReplacePrefix(said.value.clone()))
+        .map_or(PathRewrite::Unchanged, |setting| PathRewrite::ReplacePrefix(setting.value.clone()))
 }
 
-/// To an application, as the settings say.
+/// Compiles the action that forwards to an upstream.
 pub(super) fn forward(
-    application: &UpstreamRef,
+    upstream: &UpstreamRef,
     target: PathRewrite,
     settings: &ForwardSettings,
     host: &HostSettings,
     context: &mut CompileContext<'_>,
 ) -> RouteAction {
-    let upstream = upstreams::compile(application, settings, host, context);
-    let read_timeout = settings.upstream_read_timeout.value_or(defaults::READ_TIMEOUT);
-    // In a call that streams, the client may have nothing to say for as long as the application.
+    let upstream = upstreams::compile(upstream, settings, host, context);
+    let read_timeout = settings.upstream_read_timeout.value_or(defaults::UPSTREAM_READ_TIMEOUT);
+    // In a gRPC streaming call, the client may send nothing for as long as the upstream.
     let client_timeout = match upstream.protocol {
         UpstreamProtocol::Http1 => defaults::CLIENT_TIMEOUT,
         UpstreamProtocol::Http2 => read_timeout,
@@ -193,7 +193,7 @@ pub(super) fn forward(
         upstream: context.model.add_upstream(upstream),
         target,
         request_headers: headers::ops(&settings.request_headers),
-        body_limit: settings.max_request_body.value_or(defaults::MAX_BODY),
+        body_limit: settings.max_request_body.value_or(defaults::MAX_REQUEST_BODY),
         read_timeout,
         client_timeout: settings.client_timeout.value_or(client_timeout),
         tunnel_idle_timeout: settings.tunnel_idle_timeout.value_or(defaults::TUNNEL_IDLE_TIMEOUT),
@@ -201,53 +201,56 @@ pub(super) fn forward(
     })
 }
 
-/// The rules alone, in their order.
-pub(super) fn access(said: &[Spanned<AccessRule>]) -> AccessRules {
-    AccessRules::new(said.iter().map(|rule| rule.value.clone()).collect())
+/// Returns the access rules in source order.
+pub(super) fn access(rules: &[Spanned<AccessRule>]) -> AccessRules {
+    AccessRules::new(rules.iter().map(|rule| rule.value.clone()).collect())
 }
 
-fn redirect(goal: &RedirectSection) -> RouteAction {
-    let origin = RedirectOrigin::Fixed(goal.origin.clone());
-    RouteAction::Redirect(RedirectAction { status: goal.status, origin, path: goal.path.clone() })
+fn redirect(redirect_to: &RedirectSection) -> RouteAction {
+    let origin = RedirectOrigin::Fixed(redirect_to.origin.clone());
+    RouteAction::Redirect(RedirectAction { status: redirect_to.status, origin, path: redirect_to.path.clone() })
 }
 
-/// An answer that the proxy makes itself; reports what is said about a forwarding that never happens.
-fn own_answer(action: RouteAction, route: &RouteSection, problems: &mut Diagnostics) -> RouteAction {
-    let replacement = route.replace_with.span().map(|place| ("replace_with", place));
-    for (key, place) in route.settings.forward_only().into_iter().chain(replacement) {
-        let message = format!("`{key}` has no meaning for a route that forwards nothing");
-        problems.push(Diagnostic::error(place, message).help("remove it"));
+/// Returns the action of a local response; reports keys that apply to forwarded requests only.
+fn local_action(action: RouteAction, route: &RouteSection, problems: &mut Diagnostics) -> RouteAction {
+    let replacement = route.replace_with.span().map(|span| ("replace_with", span));
+    for (key, span) in route.settings.forward_only().into_iter().chain(replacement) {
+        let message = format!("`{key}` is not allowed on a route that does not forward requests");
+        problems.push(Diagnostic::error(span, message).help("remove it"));
     }
     action
 }
 
-/// Only a fixed text has a length that can be taken away; nginx refuses the same.
-fn report_pattern_replaced(path: &PathMatch, route: &RouteSection, problems: &mut Diagnostics) {
-    let redirect = route.action.as_set().filter(|said| match &said.value {
-        RouteActionSection::RedirectTo(goal) => matches!(goal.path, RedirectTarget::ReplacePrefix(_)),
+/// Reports `replace_with` on a regular expression: only a fixed path has a fixed length. nginx rejects the same.
+fn report_regex_replacement(path: &PathMatch, route: &RouteSection, problems: &mut Diagnostics) {
+    let redirect = route.action.as_set().filter(|setting| match &setting.value {
+        RouteActionSection::RedirectTo(redirect_to) => matches!(redirect_to.path, RedirectTarget::ReplacePrefix(_)),
         _ => false,
     });
-    let place = route.replace_with.span().or(redirect.map(|said| &said.span));
-    if let (PathMatch::Regex(_), Some(place)) = (path, place) {
-        let error = Diagnostic::error(place, "a route with a pattern has no fixed part that could be replaced");
+    let span = route.replace_with.span().or(redirect.map(|setting| &setting.span));
+    if let (PathMatch::Regex(_), Some(span)) = (path, span) {
+        let error = Diagnostic::error(
+            span,
+            "`replace_with` requires a fixed path, but the route matches a regular expression",
+        );
         problems.push(error.help("use `prefix` or `exact`, or remove `replace_with`"));
     }
 }
 
-fn report_repeated(routes: &[&RouteSection], problems: &mut Diagnostics) {
-    let said: Vec<_> = routes.iter().filter_map(|route| route.path.as_set()).collect();
-    for (index, path) in said.iter().enumerate() {
-        if let Some(first) = said[..index].iter().find(|first| match_the_same(&first.value, &path.value)) {
+fn report_duplicate_routes(routes: &[&RouteSection], problems: &mut Diagnostics) {
+    let paths: Vec<_> = routes.iter().filter_map(|route| route.path.as_set()).collect();
+    for (index, path) in paths.iter().enumerate() {
+        if let Some(first) = paths[..index].iter().find(|first| have_same_paths(&first.value, &path.value)) {
             problems.push(
-                Diagnostic::error(&path.span, format!("a second route for `{}`", path.value.text()))
-                    .help(format!("the first is at {}; only one of them could ever be used", first.span)),
+                Diagnostic::error(&path.span, format!("duplicate route for `{}`", path.value.text()))
+                    .help(format!("remove one of them: the first is at {}, and only one can match", first.span)),
             );
         }
     }
 }
 
-/// Whether two routes are for the same paths. The two kinds of prefix are one here, as in nginx.
-fn match_the_same(a: &PathMatch, b: &PathMatch) -> bool {
+/// Returns whether two routes match the same paths. Both kinds of prefix count as one, as in nginx.
+fn have_same_paths(a: &PathMatch, b: &PathMatch) -> bool {
     let kind = |path: &PathMatch| match path {
         PathMatch::Exact(_) => "exact",
         PathMatch::Prefix(_) | PathMatch::PreferredPrefix(_) => "prefix",
@@ -256,7 +259,7 @@ fn match_the_same(a: &PathMatch, b: &PathMatch) -> bool {
     kind(a) == kind(b) && a.text() == b.text()
 }
 
-/// Sorts routes as `Routes::iter` does.
+/// Returns the sort key of the order of [`RouteTable::iter`](crate::model::route::RouteTable::iter).
 fn try_order(path: &PathMatch) -> (u8, Reverse<usize>) {
     match path {
         PathMatch::Exact(_) => (0, Reverse(0)),
@@ -266,13 +269,13 @@ fn try_order(path: &PathMatch) -> (u8, Reverse<usize>) {
     }
 }
 
-fn pathless(route: &RouteSection) -> Diagnostic {
-    Diagnostic::error(&route.place, "this route does not say which paths it is for")
+fn missing_path(route: &RouteSection) -> Diagnostic {
+    Diagnostic::error(&route.span, "the route has no path")
         .help("add one of `exact`, `prefix`, `prefix_before_regex` and `regex`")
 }
 
-fn homeless(route: &RouteSection) -> Diagnostic {
-    Diagnostic::error(&route.place, "this route does nothing, and its host has no `upstream`").help(
+fn missing_action(route: &RouteSection) -> Diagnostic {
+    Diagnostic::error(&route.span, "the route has no action, and its host has no `upstream`").help(
         "add `upstream`, `redirect_to`, `respond`, `files` or `close` to the route, or `upstream` to the host",
     )
 }

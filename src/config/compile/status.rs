@@ -1,4 +1,4 @@
-//! The host of the pages about the proxy itself.
+//! Compiles the status host.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -19,20 +19,20 @@ use crate::model::log_format::LogFormat;
 use crate::model::route::{FixedResponse, PathMatch, PathRewrite, Route, RouteAction, RouteTable, StatusEndpoint};
 use crate::model::{HostSecurity, ListenerTransport, LogTarget, ProxyProtocolMode, VirtualHost};
 
-/// Adds the host; gives back the addresses it wants to answer on.
-pub(super) fn compile(said: &Spanned<StatusSection>, context: &mut CompileContext<'_>) -> Vec<HostBinding> {
-    let Spanned { value: section, span: place } = said;
+/// Adds the status host; returns its bindings to addresses.
+pub(super) fn compile(section: &Spanned<StatusSection>, context: &mut CompileContext<'_>) -> Vec<HostBinding> {
+    let Spanned { value: section, span } = section;
     let Ok(name) = HostName::parse(NAME).map(HostPattern::Exact) else { return Vec::new() };
-    let access = section.access.as_set().map_or_else(on_this_machine, |said| routes::access(&said.value));
-    let mut pages = vec![("/nginx_status", RouteAction::Status(StatusEndpoint::Connections))];
+    let access = section.access.as_set().map_or_else(loopback_only, |setting| routes::access(&setting.value));
+    let mut endpoints = vec![("/nginx_status", RouteAction::Status(StatusEndpoint::Connections))];
     if section.metrics.value_or(true) {
-        pages.push(("/metrics", RouteAction::Status(StatusEndpoint::Metrics)));
+        endpoints.push(("/metrics", RouteAction::Status(StatusEndpoint::Metrics)));
     }
-    if let Some(said) = section.upstream_metrics.as_set() {
-        pages.push(("/rails-metrics", application_metrics(said, context)));
+    if let Some(setting) = section.upstream_metrics.as_set() {
+        endpoints.push(("/rails-metrics", upstream_metrics(setting, context)));
     }
-    let pages = pages.into_iter().map(|(path, action)| (PathMatch::Exact(path.to_owned()), action));
-    let rest = (PathMatch::Prefix("/".to_owned()), RouteAction::Respond(nothing()));
+    let endpoints = endpoints.into_iter().map(|(path, action)| (PathMatch::Exact(path.to_owned()), action));
+    let fallback = (PathMatch::Prefix("/".to_owned()), RouteAction::Respond(not_found()));
     let route = |(path, action)| Route {
         path,
         action,
@@ -43,60 +43,59 @@ pub(super) fn compile(said: &Spanned<StatusSection>, context: &mut CompileContex
     let host = VirtualHost {
         names: vec![name.clone()],
         security: HostSecurity::Plain,
-        routes: RouteTable::new(pages.chain([rest]).map(route).collect()),
+        routes: RouteTable::new(endpoints.chain([fallback]).map(route).collect()),
         client_address: ClientAddressPolicy::Peer,
         compression: CompressionPolicy::Off,
         access_log: context.model.add_access_log(LogTarget::Off),
         log_format: LogFormat::Package,
         error_pages: None,
     };
-    let (HostInsertion::New(host) | HostInsertion::Known(host, _)) = context.add_host(host, place);
+    let (HostInsertion::New(host) | HostInsertion::Known(host, _)) = context.add_host(host, span);
     context.model.status = Some(host);
-    let names = vec![Spanned { value: name, span: place.clone() }];
-    let claim = |address| HostBinding {
+    let names = vec![Spanned { value: name, span: span.clone() }];
+    let binding = |address| HostBinding {
         address,
-        preamble: ProxyProtocolMode::None,
+        proxy_protocol: ProxyProtocolMode::None,
         transport: ListenerTransport::Plain,
         host,
         names: names.clone(),
-        purpose: BindingKind::Serve,
+        kind: BindingKind::Serve,
     };
-    listen(section, place).into_iter().map(claim).collect()
+    listen(section, span).into_iter().map(binding).collect()
 }
 
-/// GitLab tells its metrics to this machine alone, so nothing is said about whom they are passed on to.
-fn application_metrics(said: &Spanned<UpstreamRef>, context: &mut CompileContext<'_>) -> RouteAction {
-    let place = &said.span;
+/// Returns the action that forwards to `/-/metrics` of GitLab. GitLab serves its metrics to loopback clients only,
+/// so the forwarding headers, which name the real client, are removed.
+fn upstream_metrics(upstream: &Spanned<UpstreamRef>, context: &mut CompileContext<'_>) -> RouteAction {
+    let span = &upstream.span;
     let host = HeaderOp::Set(SettableHeader::from_static("host"), HeaderValue::from_static("gitlab-workhorse"));
-    let unsaid = ["x-forwarded-for", "x-forwarded-proto", "x-real-ip"];
-    let unsaid = unsaid.map(|name| HeaderOp::Remove(SettableHeader::from_static(name)));
-    let ops = [host].into_iter().chain(unsaid);
+    let forwarding = ["x-forwarded-for", "x-forwarded-proto", "x-real-ip"];
+    let forwarding = forwarding.map(|name| HeaderOp::Remove(SettableHeader::from_static(name)));
+    let ops = [host].into_iter().chain(forwarding);
     let settings = ForwardSettings {
-        request_headers: ops.map(|value| Spanned { value, span: place.clone() }).collect(),
+        request_headers: ops.map(|value| Spanned { value, span: span.clone() }).collect(),
         ..ForwardSettings::default()
     };
     let target = PathRewrite::ReplacePrefix(PathAndQuery::from_static("/-/metrics"));
-    routes::forward(&said.value, target, &settings, &HostSettings::default(), context)
+    routes::forward(&upstream.value, target, &settings, &HostSettings::default(), context)
 }
 
-fn listen(section: &StatusSection, place: &SourceSpan) -> Vec<Spanned<SocketAddr>> {
+fn listen(section: &StatusSection, span: &SourceSpan) -> Vec<Spanned<SocketAddr>> {
     match section.listen.as_set() {
-        Some(said) => said.value.clone(),
-        None => vec![Spanned { value: (Ipv4Addr::LOCALHOST, PORT).into(), span: place.clone() }],
+        Some(setting) => setting.value.clone(),
+        None => vec![Spanned { value: (Ipv4Addr::LOCALHOST, PORT).into(), span: span.clone() }],
     }
 }
 
-/// The pages tell strangers more than they need to know.
-fn on_this_machine() -> AccessRules {
-    let allow = |address: IpAddr| AccessRule {
-        permission: AccessAction::Allow,
-        clients: ClientMatch::Within(address.into()),
-    };
-    let deny = AccessRule { permission: AccessAction::Deny, clients: ClientMatch::All };
+/// Default access: loopback only, because the status pages reveal internals of the server.
+fn loopback_only() -> AccessRules {
+    let allow =
+        |address: IpAddr| AccessRule { action: AccessAction::Allow, clients: ClientMatch::Within(address.into()) };
+    let deny = AccessRule { action: AccessAction::Deny, clients: ClientMatch::All };
     AccessRules::new(vec![allow(Ipv4Addr::LOCALHOST.into()), allow(Ipv6Addr::LOCALHOST.into()), deny])
 }
 
-fn nothing() -> FixedResponse {
+fn not_found() -> FixedResponse {
     FixedResponse {
         status: StatusCode::NOT_FOUND,
         content_type: HeaderValue::from_static("text/plain"),
@@ -104,8 +103,8 @@ fn nothing() -> FixedResponse {
     }
 }
 
-/// Whatever name is asked for, this host answers; it needs one all the same.
+/// A host needs a name, although the status host is the default host of its address.
 const NAME: &str = "localhost";
 
-/// Where the package's Prometheus looks.
+/// The port that Prometheus of the GitLab package scrapes.
 const PORT: u16 = 8060;

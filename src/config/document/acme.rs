@@ -1,11 +1,11 @@
-//! What a configuration says about obtaining certificates.
+//! The `[acme]` section of a document.
 
 use std::path::PathBuf;
 
 use super::setting::{Setting, Spanned};
 use crate::model::acme::{AcmeChallengeType, AcmeContact, CertificateKeyType, DirectoryUrl};
 
-/// What is said about obtaining certificates.
+/// `[acme]`
 #[derive(Debug, Clone, Default)]
 pub struct AcmeSection {
     pub contact: Setting<Vec<Spanned<AcmeContact>>>,

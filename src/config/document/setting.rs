@@ -2,71 +2,73 @@
 
 use crate::config::span::SourceSpan;
 
-/// A value and where it is written.
+/// A value with its source span.
 #[derive(Debug, Clone)]
 pub struct Spanned<T> {
     pub value: T,
     pub span: SourceSpan,
 }
 
-/// A value that may be written or not.
+/// A setting that is unset, set, or set to an invalid value.
 #[derive(Debug, Clone, Default)]
 pub enum Setting<T> {
-    /// Not written: the default holds.
+    /// Not in the file: the default applies.
     #[default]
     Unset,
-    /// Written in a way that cannot be read. That has been reported; nothing else follows from it.
+    /// Set to an invalid value. The error is already reported; no further diagnostic is derived from it.
     Invalid,
     Set(Spanned<T>),
 }
 
 impl<T> Setting<T> {
-    /// A value that follows from what is written at `place`.
-    pub fn set_at(value: T, place: &SourceSpan) -> Setting<T> {
-        Setting::Set(Spanned { value, span: place.clone() })
+    /// Returns a value that is derived from the source text at a span.
+    pub fn set_at(value: T, span: &SourceSpan) -> Setting<T> {
+        Setting::Set(Spanned { value, span: span.clone() })
     }
 
-    /// The value and its place, if it can be read.
+    /// Returns the value and its span; `None` if the setting is unset or invalid.
     pub fn as_set(&self) -> Option<&Spanned<T>> {
         match self {
-            Setting::Set(said) => Some(said),
+            Setting::Set(spanned) => Some(spanned),
             _ => None,
         }
     }
 
+    /// Returns whether the setting is not in the file.
     pub fn is_unset(&self) -> bool {
         matches!(self, Setting::Unset)
     }
 
+    /// Returns whether the setting has an invalid value.
     pub fn is_invalid(&self) -> bool {
         matches!(self, Setting::Invalid)
     }
 
-    /// Where it is written, if it can be read.
+    /// Returns the span of the value; `None` if the setting is unset or invalid.
     pub fn span(&self) -> Option<&SourceSpan> {
-        self.as_set().map(|said| &said.span)
+        self.as_set().map(|spanned| &spanned.span)
     }
 }
 
 impl<T: Clone> Setting<T> {
-    /// The value, or a default if there is none to be read.
+    /// Returns the value, or `default` if the setting is unset or invalid.
     pub fn value_or(&self, default: T) -> T {
-        self.as_set().map_or(default, |said| said.value.clone())
+        self.as_set().map_or(default, |spanned| spanned.value.clone())
     }
 
-    /// The value, or the one that stands for nothing at all.
+    /// Returns the value, or `T::default()` if the setting is unset or invalid.
     pub fn value_or_default(self) -> T
     where
         T: Default,
     {
         match self {
-            Setting::Set(said) => said.value,
+            Setting::Set(spanned) => spanned.value,
             _ => T::default(),
         }
     }
 
-    /// This setting, or the one below it if nothing is said here.
-    pub fn over(&self, below: &Setting<T>) -> Setting<T> {
-        if self.is_unset() { below.clone() } else { self.clone() }
+    /// Uses the more general setting if this one is unset. An invalid setting stays invalid.
+    pub fn or(&self, general: &Setting<T>) -> Setting<T> {
+        if self.is_unset() { general.clone() } else { self.clone() }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads `[acme]`: from whom certificates are obtained.
+//! Reads `[acme]`.
 
 use super::readers::{self, text};
 use super::table::TomlTable;

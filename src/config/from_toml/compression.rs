@@ -1,4 +1,4 @@
-//! The key for the compression of a host's answers.
+//! Reads `compression`.
 
 use toml::de::DeValue;
 
@@ -11,11 +11,12 @@ use crate::config::schema;
 use crate::config::values::compression::{self, HTTP_EXPECTED, PROXIED_EXPECTED, TYPES_EXPECTED};
 use crate::model::compression::{CompressionPolicy, GzipLevel, GzipPolicy, GzipVary};
 
-/// A table of rules, of which those that are left out are GitLab's; `true` for all of these, or `false`.
+/// Reads `compression`: `false`, `true` for the defaults of the GitLab package, or a table that overrides some of
+/// them.
 pub(super) fn compression<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<CompressionPolicy> {
     match value.get_ref() {
         DeValue::Boolean(false) => Some(CompressionPolicy::Off),
-        DeValue::Boolean(true) => Some(CompressionPolicy::Gzip(Box::new(compression::of_package()))),
+        DeValue::Boolean(true) => Some(CompressionPolicy::Gzip(Box::new(compression::package_defaults()))),
         _ => {
             let rules = section(&schema::COMPRESSION, rules)(reader, value)??;
             Some(CompressionPolicy::Gzip(Box::new(rules)))
@@ -23,42 +24,43 @@ pub(super) fn compression<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<
     }
 }
 
-/// `None` if one of them cannot be read.
+/// Returns `None` if a value is invalid.
 fn rules(table: &mut TomlTable<'_, '_, '_>) -> Option<GzipPolicy> {
-    let usual = compression::of_package();
-    let types = table.get("types", words(TYPES_EXPECTED, |words| compression::types(words)));
+    let defaults = compression::package_defaults();
+    let types = table.get("types", string_list(TYPES_EXPECTED, |types| compression::types(types)));
     let level = table.get("level", level);
     let min_length = table.get("min_length", number(0..=MAX_LEN));
     let oldest_http = table.get("http_version", text(HTTP_EXPECTED, compression::oldest_http));
-    let proxied = table.get("proxied", words(PROXIED_EXPECTED, |words| compression::proxied(words)));
+    let proxied =
+        table.get("proxied", string_list(PROXIED_EXPECTED, |conditions| compression::proxied(conditions)));
     let vary = table.get("vary", vary);
     Some(GzipPolicy {
-        types: readable(types, usual.types)?,
-        level: readable(level, usual.level)?,
-        min_length: readable(min_length, usual.min_length)?,
-        oldest_http: readable(oldest_http, usual.oldest_http)?,
-        proxied: readable(proxied, usual.proxied)?,
-        vary: readable(vary, usual.vary)?,
+        types: value_or(types, defaults.types)?,
+        level: value_or(level, defaults.level)?,
+        min_length: value_or(min_length, defaults.min_length)?,
+        oldest_http: value_or(oldest_http, defaults.oldest_http)?,
+        proxied: value_or(proxied, defaults.proxied)?,
+        vary: value_or(vary, defaults.vary)?,
     })
 }
 
-/// The value, or the usual one; `None` if it cannot be read.
-fn readable<T>(setting: Setting<T>, usual: T) -> Option<T> {
+/// Returns the value, or `default` if it is unset; `None` if it is invalid.
+fn value_or<T>(setting: Setting<T>, default: T) -> Option<T> {
     match setting {
-        Setting::Set(said) => Some(said.value),
-        Setting::Unset => Some(usual),
+        Setting::Set(setting) => Some(setting.value),
+        Setting::Unset => Some(default),
         Setting::Invalid => None,
     }
 }
 
-/// Words that are understood together.
-fn words<'t, T>(
+/// Reads one string or a list of strings that `parse` takes as a whole.
+fn string_list<'t, T>(
     expected: &'static str,
     parse: fn(Vec<&str>) -> Result<T, ValueError>,
 ) -> impl FnOnce(&mut TomlReader<'_>, &'t TomlValue<'t>) -> Option<T> {
     move |reader, value| {
-        let words = one_or_more(expected, |word| Ok(word.to_owned()))(reader, value)?;
-        reader.accept(parse(words.iter().map(|said| said.value.as_str()).collect()), value)
+        let strings = one_or_more(expected, |element| Ok(element.to_owned()))(reader, value)?;
+        reader.accept(parse(strings.iter().map(|element| element.value.as_str()).collect()), value)
     }
 }
 
@@ -67,9 +69,9 @@ fn level(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<GzipLevel
 }
 
 fn vary(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<GzipVary> {
-    let told = boolean(reader, value)?;
-    Some(if told { GzipVary::On } else { GzipVary::Off })
+    let enabled = boolean(reader, value)?;
+    Some(if enabled { GzipVary::On } else { GzipVary::Off })
 }
 
-/// A gigabyte; beyond it somebody has mistaken the unit.
+/// 1 GiB: a larger minimum length is a mistake in the unit.
 const MAX_LEN: u64 = 1 << 30;

@@ -1,4 +1,4 @@
-//! Turns single TOML values into what they mean.
+//! Converts TOML values to typed settings.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::model::host::{HostName, HostPattern, InvalidHost};
 use crate::model::log_format::LogEscape;
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
-/// A text, read by `parse`. `expected` is the help for a value of another type.
+/// Reads a string with `parse`. `expected` is the help for a value of another type.
 pub(super) fn text<'t, T>(
     expected: &'static str,
     parse: impl FnOnce(&str) -> Result<T, ValueError>,
@@ -24,33 +24,38 @@ pub(super) fn text<'t, T>(
     move |reader, value| {
         let read = match value.get_ref().as_str() {
             Some(text) => parse(text),
-            None => Err(wrong_type("a text in quotes", value).help(expected)),
+            None => Err(wrong_type("a string", value).help(expected)),
         };
         reader.accept(read, value)
     }
 }
 
-/// `true` or `false`.
+/// Reads `true` or `false`.
 pub(super) fn boolean(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<bool> {
     let read = value.get_ref().as_bool().ok_or_else(|| wrong_type("true or false", value));
     reader.accept(read, value)
 }
 
-/// A whole number within a range.
+/// Reads an integer within a range.
 pub(super) fn number<'t>(
     range: RangeInclusive<u64>,
 ) -> impl FnOnce(&mut TomlReader<'_>, &TomlValue<'t>) -> Option<u64> {
     move |reader, value| {
         let read = integer(value).and_then(|number| {
             number.filter(|it| range.contains(it)).ok_or_else(|| {
-                ValueError::new(format!("expected a number from {} to {}", range.start(), range.end()))
+                let written = reader.written(value);
+                ValueError::new(format!(
+                    "`{written}` is out of range: expected {} to {}",
+                    range.start(),
+                    range.end()
+                ))
             })
         });
         reader.accept(read, value)
     }
 }
 
-/// A list whose elements are read by `element`. All wrong elements are reported.
+/// Reads an array whose elements are read by `element`. Every invalid element is reported.
 pub(super) fn list<'t, T, F>(
     expected: &'static str,
     element: impl Fn() -> F,
@@ -60,18 +65,18 @@ where
 {
     move |reader, value| {
         let Some(values) = value.get_ref().as_array() else {
-            return reader.accept(Err(wrong_type("a list", value).help(expected)), value);
+            return reader.accept(Err(wrong_type("an array", value).help(expected)), value);
         };
         let mut read = Vec::new();
         for item in values.iter() {
-            let place = reader.span(item);
-            read.push(element()(reader, item).map(|value| Spanned { value, span: place }));
+            let span = reader.span(item);
+            read.push(element()(reader, item).map(|value| Spanned { value, span }));
         }
         read.into_iter().collect()
     }
 }
 
-/// A text or a list of texts, each read by `parse`.
+/// Reads a string or an array of strings, each with `parse`.
 pub(super) fn one_or_more<'t, T>(
     expected: &'static str,
     parse: fn(&str) -> Result<T, ValueError>,
@@ -80,12 +85,12 @@ pub(super) fn one_or_more<'t, T>(
         if value.get_ref().as_array().is_some() {
             return list(expected, || text(expected, parse))(reader, value);
         }
-        let place = reader.span(value);
-        text(expected, parse)(reader, value).map(|value| vec![Spanned { value, span: place }])
+        let span = reader.span(value);
+        text(expected, parse)(reader, value).map(|value| vec![Spanned { value, span }])
     }
 }
 
-/// A table.
+/// Reads a table.
 pub(super) fn table<'t>(
     reader: &mut TomlReader<'_>,
     value: &'t TomlValue<'t>,
@@ -95,19 +100,19 @@ pub(super) fn table<'t>(
     reader.accept(read, value)
 }
 
-/// Headers by name: a text sets one, `{ add = … }` adds one, `false` removes it.
+/// Reads headers by name: a string sets the header, `{ add = … }` adds a value, `false` removes the header.
 pub(super) fn headers<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<Vec<Spanned<HeaderOp>>> {
     let mut ops = Vec::new();
     for (key, value) in table(reader, value, HEADERS_EXPECTED)? {
-        let place = reader.span(key);
-        let name = header::name(key.get_ref()).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok();
+        let span = reader.span(key);
+        let name = header::name(key.get_ref()).map_err(|error| reader.problems.push(error.at(&span))).ok();
         let op = header_op(name, value);
-        ops.extend(reader.accept(op, value).flatten().map(|value| Spanned { value, span: place }));
+        ops.extend(reader.accept(op, value).flatten().map(|value| Spanned { value, span }));
     }
     Some(ops)
 }
 
-/// `None` if the name was wrong, which has been said already.
+/// Reads the operation on one header. Returns `None` if the name is invalid, which is already reported.
 fn header_op(name: Option<SettableHeader>, value: &TomlValue<'_>) -> Result<Option<HeaderOp>, ValueError> {
     match value.get_ref() {
         DeValue::Boolean(false) => name.map(header::remove).transpose(),
@@ -120,14 +125,14 @@ fn header_op(name: Option<SettableHeader>, value: &TomlValue<'_>) -> Result<Opti
                 let value = header::value(text)?;
                 Ok(name.map(|name| HeaderOp::Add(name, value)))
             }
-            _ => Err(wrong_type("a text in quotes or false", value).help(HEADERS_EXPECTED)),
+            _ => Err(wrong_type("a string or false", value).help(HEADERS_EXPECTED)),
         },
-        _ => Err(wrong_type("a text in quotes or false", value).help(HEADERS_EXPECTED)),
+        _ => Err(wrong_type("a string or false", value).help(HEADERS_EXPECTED)),
     }
 }
 
-/// The value of a header, or `false`.
-pub(super) fn header_choice<'t>(
+/// Reads a header value, or `false`.
+pub(super) fn header_setting<'t>(
     expected: &'static str,
     parse: fn(&str) -> Result<http::HeaderValue, ValueError>,
 ) -> impl FnOnce(&mut TomlReader<'_>, &TomlValue<'t>) -> Option<HeaderSetting> {
@@ -135,19 +140,22 @@ pub(super) fn header_choice<'t>(
         let read = match value.get_ref() {
             DeValue::Boolean(false) => Ok(HeaderSetting::Leave),
             DeValue::String(text) => parse(text).map(HeaderSetting::Send),
-            _ => Err(wrong_type("a text in quotes or false", value).help(expected)),
+            _ => Err(wrong_type("a string or false", value).help(expected)),
         };
         reader.accept(read, value)
     }
 }
 
-/// The largest body: a size or a number of bytes.
-pub(super) fn max_body(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<BodyLimit> {
+/// Reads a body limit: a size or a number of bytes.
+pub(super) fn max_request_body(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<BodyLimit> {
     let read = match value.get_ref() {
         DeValue::String(text) => size::parse(text),
         DeValue::Integer(_) => integer(value).and_then(|bytes| {
             bytes
-                .ok_or_else(|| ValueError::new("this is not a number of bytes").help(size::EXPECTED))
+                .ok_or_else(|| {
+                    ValueError::new(format!("`{}` is not a number of bytes", reader.written(value)))
+                        .help(size::EXPECTED)
+                })
                 .and_then(size::bytes_limit)
         }),
         _ => Err(wrong_type("a size", value).help(size::EXPECTED)),
@@ -155,36 +163,37 @@ pub(super) fn max_body(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Op
     reader.accept(read, value)
 }
 
-/// Whether HTTP/2 is offered beside HTTP/1.1.
+/// Reads whether HTTP/2 is offered in addition to HTTP/1.1.
 pub(super) fn http_versions(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<HttpVersions> {
     let http2 = boolean(reader, value)?;
     Some(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only })
 }
 
-/// Whether pages of the proxy stand in the place of an application's errors.
+/// Reads whether error pages of the proxy replace error responses of the upstream.
 pub(super) fn intercept_errors(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<InterceptErrors> {
     let intercept = boolean(reader, value)?;
     Some(if intercept { InterceptErrors::Replace } else { InterceptErrors::Pass })
 }
 
+/// Parses a log level.
 pub(super) fn log_level(text: &str) -> Result<LogLevel, ValueError> {
     let known = LOG_LEVELS.iter().find(|(name, _)| *name == text).map(|(_, level)| *level);
     known.ok_or_else(|| {
-        let mistake = ValueError::new(format!("`{text}` is not a log level"));
+        let error = ValueError::new(format!("unknown log level `{text}`"));
         match nearest(text, LOG_LEVELS.map(|(name, _)| name)) {
-            Some(meant) => mistake.help(format!("did you mean \"{meant}\"?")),
-            None => mistake.help(LOG_LEVEL_EXPECTED),
+            Some(suggestion) => error.help(format!("did you mean \"{suggestion}\"?")),
+            None => error.help(LOG_LEVEL_EXPECTED),
         }
     })
 }
 
-/// How values are written into an access log.
+/// Parses the escape mode of an access log (nginx `log_format … escape=`).
 pub(super) fn log_escape(text: &str) -> Result<LogEscape, ValueError> {
     let known = LogEscape::ALL.into_iter().find(|escape| escape.as_str() == text);
-    known.ok_or_else(|| ValueError::new(format!("`{text}` is no way to escape")).help(LOG_ESCAPE_EXPECTED))
+    known.ok_or_else(|| ValueError::new(format!("unknown escape mode `{text}`")).help(LOG_ESCAPE_EXPECTED))
 }
 
-/// Where an access log goes.
+/// Parses the destination of an access log.
 pub(super) fn log_target(text: &str) -> Result<LogTarget, ValueError> {
     match text {
         "off" => Ok(LogTarget::Off),
@@ -193,59 +202,60 @@ pub(super) fn log_target(text: &str) -> Result<LogTarget, ValueError> {
     }
 }
 
-/// The path of a file.
+/// Parses a file path.
 pub(super) fn path(text: &str) -> Result<PathBuf, ValueError> {
-    let named = Some(text).filter(|text| !text.is_empty()).map(PathBuf::from);
-    named.ok_or_else(|| ValueError::new("no file is named").help(PATH_EXPECTED))
+    let name = Some(text).filter(|text| !text.is_empty()).map(PathBuf::from);
+    name.ok_or_else(|| ValueError::new("the path is empty").help(PATH_EXPECTED))
 }
 
-/// The name of an account.
+/// Parses an account name.
 pub(super) fn account(text: &str) -> Result<String, ValueError> {
-    let named = Some(text).filter(|text| !text.is_empty()).map(str::to_owned);
-    named.ok_or_else(|| {
-        ValueError::new("no account is named").help("remove the line to keep the account that starts")
+    let name = Some(text).filter(|text| !text.is_empty()).map(str::to_owned);
+    name.ok_or_else(|| {
+        ValueError::new("the account name is empty")
+            .help("remove the line to keep the account that starts Gatepost")
     })
 }
 
-/// A name, or `*.name` for all names below it.
+/// Parses a host name, or a wildcard `*.name`.
 pub(super) fn host_pattern(text: &str) -> Result<HostPattern, ValueError> {
-    HostPattern::parse(text).map_err(|why| invalid_host(text, why))
+    HostPattern::parse(text).map_err(|reason| invalid_host(text, reason))
 }
 
-/// A single name.
+/// Parses a host name; wildcards are rejected.
 pub(super) fn host_name(text: &str) -> Result<HostName, ValueError> {
     if text.starts_with("*.") {
-        return Err(ValueError::new(format!("`{text}` stands for many names")).help("name one host"));
+        return Err(ValueError::new(format!("wildcard `{text}` is not allowed here")).help("write one host name"));
     }
-    HostName::parse(text).map_err(|why| invalid_host(text, why))
+    HostName::parse(text).map_err(|reason| invalid_host(text, reason))
 }
 
-fn invalid_host(text: &str, why: InvalidHost) -> ValueError {
-    let mistake = ValueError::new(format!("`{text}` is not a host name: {why}"));
+fn invalid_host(text: &str, reason: InvalidHost) -> ValueError {
+    let error = ValueError::new(format!("`{text}` is not a host name: {reason}"));
     if text.contains(['/', ':']) {
-        return mistake.help("write the name alone, without scheme, port or path");
+        return error.help("write the name alone, without scheme, port or path");
     }
-    mistake.help("write a name such as \"gitlab.example.com\", or \"*.pages.example.com\" for all names below one")
+    error.help("write a name such as \"gitlab.example.com\", or a wildcard such as \"*.pages.example.com\"")
 }
 
-/// The number, or `None` if it is negative or too large to be one.
+/// Reads an integer. Returns `Ok(None)` if it is negative or exceeds 64 bits.
 fn integer(value: &TomlValue<'_>) -> Result<Option<u64>, ValueError> {
     match value.get_ref() {
         DeValue::Integer(digits) => Ok(u64::from_str_radix(digits.as_str(), digits.radix()).ok()),
-        _ => Err(wrong_type("a number", value)),
+        _ => Err(wrong_type("an integer", value)),
     }
 }
 
-/// The mistake of a value whose type does not fit.
+/// Returns the error for a value of the wrong type.
 pub(super) fn wrong_type(expected: &str, value: &TomlValue<'_>) -> ValueError {
     let found = match value.get_ref() {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a number with a fraction",
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
         DeValue::Boolean(true) => "true",
         DeValue::Boolean(false) => "false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
+        DeValue::Datetime(_) => "a date-time",
+        DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
     };
     ValueError::new(format!("expected {expected}, found {found}"))
@@ -257,14 +267,16 @@ const LOG_LEVELS: [(&str, LogLevel); 4] =
 const HEADERS_EXPECTED: &str =
     "write { \"X-A\" = \"b\", \"X-B\" = { add = \"c\" }, \"X-C\" = false }; false removes";
 
-/// What to write where a file is expected.
-pub(super) const PATH_EXPECTED: &str = "write a path in quotes; a relative one starts at this file's directory";
+/// Help text for a value that is not a file path.
+pub(super) const PATH_EXPECTED: &str =
+    "write a path in quotes; relative paths are resolved against this file's directory";
 
 pub(super) const HOST_EXPECTED: &str = "write a host name in quotes: \"gitlab.example.com\"";
 
 pub(super) const LOG_TARGET_EXPECTED: &str = "write \"off\", \"stdout\" or the path of a file";
 
-pub(super) const LOG_FORMAT_EXPECTED: &str = "write a text with variables, such as \"$remote_addr $status\"";
+pub(super) const LOG_FORMAT_EXPECTED: &str =
+    "write a text with variables in quotes, such as \"$remote_addr $status\"";
 
 pub(super) const LOG_ESCAPE_EXPECTED: &str = "write \"default\", \"json\" or \"none\"";
 

@@ -1,4 +1,4 @@
-//! Reads where a route sends clients.
+//! Reads `redirect_to`.
 
 use http::StatusCode;
 use toml::de::DeValue;
@@ -12,10 +12,10 @@ use crate::config::schema;
 use crate::config::values::address;
 use crate::model::route::RedirectTarget;
 
-/// `redirect_to`: an origin in quotes, or a table that says more.
+/// Reads `redirect_to`: an origin as a string, or a table with origin, path and status.
 pub(super) fn redirect<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<RouteActionSection> {
     let section = match value.get_ref() {
-        DeValue::Table(_) => elaborate(reader, value)?,
+        DeValue::Table(_) => redirect_table(reader, value)?,
         _ => RedirectSection {
             status: StatusCode::MOVED_PERMANENTLY,
             origin: text(address::ORIGIN_EXPECTED, address::origin)(reader, value)?,
@@ -25,7 +25,7 @@ pub(super) fn redirect<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>
     Some(RouteActionSection::RedirectTo(section))
 }
 
-fn elaborate<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<RedirectSection> {
+fn redirect_table<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Option<RedirectSection> {
     let (origin, path, status) = section(&schema::REDIRECT, |table| {
         let origin = table.get("origin", text(address::ORIGIN_EXPECTED, address::origin));
         let fixed = table.get("path", text(PATH_EXPECTED, |text| path(text).map(RedirectTarget::Fixed)));
@@ -35,9 +35,9 @@ fn elaborate<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Optio
         (origin, table.only_one(vec![fixed, replaced], "`path` and `replace_with`"), status)
     })(reader, value)?;
     if origin.is_unset() {
-        let mistake =
-            ValueError::new("this does not say where to").help("add `origin = \"https://other.example.com\"`");
-        return reader.accept(Err(mistake), value);
+        let error = ValueError::new("`redirect_to` is missing the key `origin`")
+            .help("add `origin = \"https://other.example.com\"`");
+        return reader.accept(Err(error), value);
     }
     let path = match path {
         Setting::Invalid => return None,
@@ -47,7 +47,7 @@ fn elaborate<'t>(reader: &mut TomlReader<'_>, value: &'t TomlValue<'t>) -> Optio
     Some(RedirectSection { status: status.value_or(StatusCode::MOVED_PERMANENTLY), origin, path })
 }
 
-/// A path with or without a query; nothing at all leads to the origin itself.
+/// Parses a path with or without a query. An empty path redirects to the origin itself.
 fn path(text: &str) -> Result<String, ValueError> {
     if (text.is_empty() || text.starts_with(['/', '?'])) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(text.to_owned());
@@ -59,8 +59,9 @@ fn status(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<StatusCo
     let code = number(301..=308)(reader, value)?;
     let status = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
     let redirect = status.filter(|status| ![304, 305, 306].contains(&status.as_u16()));
-    let mistake = || ValueError::new(format!("{code} leads nowhere")).help("write 301, 302, 303, 307 or 308");
-    reader.accept(redirect.ok_or_else(mistake), value)
+    let error =
+        || ValueError::new(format!("status `{code}` is not a redirect")).help("write 301, 302, 303, 307 or 308");
+    reader.accept(redirect.ok_or_else(error), value)
 }
 
 const PATH_EXPECTED: &str = "write a path in quotes, such as \"/new\"";

@@ -1,4 +1,4 @@
-//! Takes values out of TOML tables and tells what is wrong with them.
+//! Typed access to TOML tables with diagnostics for unknown keys.
 
 use std::sync::Arc;
 
@@ -7,42 +7,48 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics, ValueError};
 use crate::config::document::{Setting, Spanned};
-use crate::config::schema::{SectionSchema, places_of, renamed};
+use crate::config::schema::{SectionSchema, locations_of, renamed};
 use crate::config::span::{SourceFile, SourceSpan};
 
-/// A TOML value with its place.
+/// A TOML value with its span.
 pub(super) type TomlValue<'t> = TomlSpanned<DeValue<'t>>;
 
-/// One reading of one text; collects what is wrong.
+/// Reads one TOML text and collects diagnostics.
 pub(super) struct TomlReader<'p> {
     pub(super) source: &'p Arc<SourceFile>,
     pub(super) problems: &'p mut Diagnostics,
 }
 
-/// A table whose keys are those of a section.
+/// A TOML table whose keys are checked against a section of the schema.
 pub(super) struct TomlTable<'r, 'p, 't> {
-    /// Where the table begins.
+    /// Span of the table header.
     pub(super) span: SourceSpan,
     reader: &'r mut TomlReader<'p>,
     entries: &'t DeTable<'t>,
-    /// Keys that are written, but wrongly. Nobody is told that they are missing.
+    /// Keys that are present with a misspelt or former name. They are not reported as missing.
     misspelt: Vec<&'static str>,
 }
 
 impl TomlReader<'_> {
+    /// Returns the source span of a value or key.
     pub(super) fn span<T>(&self, at: &TomlSpanned<T>) -> SourceSpan {
         SourceSpan::new(self.source, at.span())
     }
 
-    /// Gives the value on, or reports the mistake at its place.
+    /// Returns the source text of a value.
+    pub(super) fn written(&self, at: &TomlValue<'_>) -> &str {
+        self.source.text().get(at.span()).unwrap_or_default()
+    }
+
+    /// Returns the value, or reports the error at the span of the source value.
     pub(super) fn accept<T>(&mut self, read: Result<T, ValueError>, at: &TomlValue<'_>) -> Option<T> {
-        let place = self.span(at);
-        read.map_err(|mistake| self.problems.push(mistake.at(&place))).ok()
+        let span = self.span(at);
+        read.map_err(|error| self.problems.push(error.at(&span))).ok()
     }
 }
 
 impl<'r, 'p, 't> TomlTable<'r, 'p, 't> {
-    /// Opens a table and reports every key that the section does not have.
+    /// Opens a table and reports every key that the section does not accept.
     pub(super) fn open(
         section: &SectionSchema,
         span: SourceSpan,
@@ -51,15 +57,15 @@ impl<'r, 'p, 't> TomlTable<'r, 'p, 't> {
     ) -> TomlTable<'r, 'p, 't> {
         let mut misspelt = Vec::new();
         for key in entries.keys().filter(|key| !section.has(key.get_ref())) {
-            let meant = section.nearest_key(key.get_ref());
-            let error = unknown_key(&reader.span(key), key.get_ref(), meant);
+            let suggestion = section.nearest_key(key.get_ref());
+            let error = unknown_key(&reader.span(key), key.get_ref(), suggestion);
             reader.problems.push(error);
-            misspelt.extend(meant);
+            misspelt.extend(suggestion);
         }
         TomlTable { span, reader, entries, misspelt }
     }
 
-    /// The value of a key, if it is written; `read` reports what it cannot accept.
+    /// Reads the value of a key. `read` reports an invalid value and then returns `None`.
     pub(super) fn get<T>(
         &mut self,
         key: &'static str,
@@ -74,35 +80,37 @@ impl<'r, 'p, 't> TomlTable<'r, 'p, 't> {
         }
     }
 
-    /// The one of several settings that is written. Two of them contradict each other.
+    /// Returns the only setting that is present; reports an error if there are several. `names` lists the keys in
+    /// the message.
     pub(super) fn only_one<T>(&mut self, settings: Vec<Setting<T>>, names: &str) -> Setting<T> {
         let mut written = settings.into_iter().filter(|setting| !setting.is_unset());
         let Some(first) = written.next() else { return Setting::Unset };
         let Some(second) = written.next() else { return first };
-        if let Some(place) = second.span().or(first.span()) {
-            let message = format!("only one of {names} can stand here");
-            self.reader.problems.push(Diagnostic::error(place, message).help("remove the others"));
+        if let Some(span) = second.span().or(first.span()) {
+            let message = format!("only one of {names} is allowed");
+            self.reader.problems.push(Diagnostic::error(span, message).help("remove the others"));
         }
         Setting::Invalid
     }
 }
 
-fn unknown_key(place: &SourceSpan, key: &str, meant: Option<&str>) -> Diagnostic {
+fn unknown_key(span: &SourceSpan, key: &str, suggestion: Option<&str>) -> Diagnostic {
     if let Some(new) = renamed(key) {
         let help = match new {
             "prefer_server_ciphers" => "write `prefer_server_ciphers = true` or `false`".to_owned(),
             new => format!("write `{new}`"),
         };
-        return Diagnostic::error(place, format!("the key `{key}` is now called `{new}`")).help(help);
+        return Diagnostic::error(span, format!("key `{key}` was renamed to `{new}`")).help(help);
     }
-    if let Some(meant) = meant {
-        return Diagnostic::error(place, format!("unknown key `{key}`")).help(format!("did you mean `{meant}`?"));
+    if let Some(suggestion) = suggestion {
+        return Diagnostic::error(span, format!("unknown key `{key}`"))
+            .help(format!("did you mean `{suggestion}`?"));
     }
-    let places: Vec<_> = places_of(key).collect();
-    if places.is_empty() {
-        return Diagnostic::error(place, format!("unknown key `{key}`"))
+    let locations: Vec<_> = locations_of(key).collect();
+    if locations.is_empty() {
+        return Diagnostic::error(span, format!("unknown key `{key}`"))
             .help("remove it; docs/configuration.md lists all keys");
     }
-    Diagnostic::error(place, format!("`{key}` cannot stand here"))
-        .help(format!("it belongs {}", places.join(" or ")))
+    Diagnostic::error(span, format!("key `{key}` is not allowed here"))
+        .help(format!("it belongs {}", locations.join(" or ")))
 }

@@ -1,18 +1,20 @@
-//! Everything that was said: the settings as they stand, and each assignment that led there.
+//! All settings and the ordered log of assignments.
 
 use std::rc::Rc;
 
 use super::value::{HashEntry, RubyData, RubyValue, SectionRef, SettingsHash};
 use crate::config::span::SourceSpan;
 
-/// All settings.
+/// Final values of all settings and the assignment log.
 #[derive(Debug)]
 pub(super) struct AssignedSettings {
+    /// The hash of all top-level names.
     pub(super) top: SectionRef,
+    /// All assignments, in evaluation order.
     pub(super) log: Vec<Assignment>,
 }
 
-/// One thing that was said.
+/// One assignment in evaluation order.
 #[derive(Debug)]
 pub(super) struct Assignment {
     pub(super) path: Vec<String>,
@@ -21,11 +23,11 @@ pub(super) struct Assignment {
     pub(super) target: AssignmentTarget,
 }
 
-/// What an assignment goes to.
+/// Whether a setting or a local variable was assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AssignmentTarget {
     Setting,
-    /// A local variable that is called like a setting.
+    /// A local variable with the name of a setting.
     Variable,
 }
 
@@ -34,19 +36,19 @@ impl AssignedSettings {
         AssignedSettings { top: SettingsHash::new(Vec::new()), log: Vec::new() }
     }
 
-    /// Sets a key of a section and remembers that it was said.
-    pub(super) fn assign(&mut self, section: &SectionRef, key: &str, value: RubyValue, place: &SourceSpan) {
+    /// Sets a key of a settings hash and logs the assignment.
+    pub(super) fn assign(&mut self, section: &SectionRef, key: &str, value: RubyValue, span: &SourceSpan) {
         let mut section = section.borrow_mut();
         self.log.push(Assignment {
             path: section.below(key),
             value: value.clone(),
-            span: place.clone(),
+            span: span.clone(),
             target: AssignmentTarget::Setting,
         });
-        section.set(key, value, place);
+        section.set(key, value, span);
     }
 
-    /// The value that counts in the end, by the keys that lead to it.
+    /// Returns the final value at a path of keys; `None` if it is not set.
     pub(super) fn entry(&self, path: &[&str]) -> Option<HashEntry> {
         let (last, parents) = path.split_last()?;
         let mut section = Rc::clone(&self.top);
@@ -58,8 +60,8 @@ impl AssignedSettings {
             section = next;
         }
         let section = section.borrow();
-        match &section.blurred {
-            Some(blur) => Some(HashEntry { value: blur.clone(), span: blur.span.clone() }),
+        match &section.tainted {
+            Some(taint) => Some(HashEntry { value: taint.clone(), span: taint.span.clone() }),
             None => section.get(last).cloned(),
         }
     }

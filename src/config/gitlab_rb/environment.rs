@@ -1,34 +1,36 @@
-//! What a `gitlab.rb` can see of its machine: the environment, files, and what Chef knows as `node`.
+//! The environment that a `gitlab.rb` can read: variables, files, node attributes.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
-/// Everything outside the file that its meaning depends on.
+use crate::sys::files;
+
+/// Environment variables, files and node attributes visible to a `gitlab.rb`.
 pub trait Environment: Sync {
-    /// The value of an environment variable.
+    /// Returns the value of an environment variable; `None` if it is not set or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// All environment variables whose names and values are text.
+    /// Returns all environment variables whose names and values are UTF-8.
     fn variables(&self) -> Vec<(String, String)>;
 
-    /// The text of a file.
+    /// Reads a text file.
     ///
     /// # Errors
-    /// What the system says, or that it is too long or not text.
+    /// The file cannot be read, is too long, or is not UTF-8.
     fn read(&self, path: &Path) -> io::Result<String>;
 
+    /// Returns whether a file or directory exists.
     fn exists(&self, path: &Path) -> bool;
 
-    /// The names in a directory, in order; `None` if it is no directory that can be read.
+    /// Returns the sorted names in a directory; `None` if it is not a readable directory.
     fn names_in(&self, directory: &Path) -> Option<Vec<String>>;
 
-    /// A value of `node`, by its keys joined with dots: `fqdn`, `hostname`, `cpu.total`.
+    /// Returns a node attribute of Chef by its keys joined with dots: `fqdn`, `hostname`, `cpu.total`.
     fn node(&self, key: &str) -> Option<String>;
 }
 
-/// The machine that the program runs on.
+/// The environment of this machine.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemEnvironment;
 
@@ -44,13 +46,9 @@ impl Environment for SystemEnvironment {
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {
-        let mut text = String::new();
-        // `/dev/zero` is a file too.
-        File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > MAX_FILE {
-            return Err(io::Error::other(format!("it is longer than {MAX_FILE} bytes")));
-        }
-        Ok(text)
+        let content = files::read(path, MAX_FILE)?;
+        String::from_utf8(content)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text"))
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -82,18 +80,19 @@ impl Environment for SystemEnvironment {
     }
 }
 
-/// The first name of the line of `/etc/hosts` that knows `host`: what `hostname -f` answers on a machine
-/// that is set up as GitLab asks for.
+/// Returns the first name of the `/etc/hosts` line that contains `host`; `None` if no line does.
+///
+/// `hostname -f` prints this name on a machine that is configured as GitLab requires.
 fn canonical_name(hosts: &str, host: &str) -> Option<String> {
     let names = hosts.lines().map(|line| line.split('#').next().unwrap_or("").split_whitespace().skip(1));
     let mut known = names.map(Iterator::collect::<Vec<_>>).filter(|names| names.contains(&host));
     known.find_map(|names| names.first().map(|name| (*name).to_owned()))
 }
 
-/// No file that settings are taken from is longer.
+/// Maximum length of a file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// No directory that settings are taken from has more files.
+/// Maximum number of names read from a directory.
 const MAX_NAMES: usize = 10_000;
 
 #[cfg(test)]
@@ -101,14 +100,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_full_name_is_the_first_on_the_line_that_knows_the_host() {
+    fn fqdn_is_the_first_name_on_the_hosts_line_of_the_hostname() {
         let hosts = "127.0.0.1 localhost\n192.0.2.1  git01.example.com git01 # main\n";
         assert_eq!(canonical_name(hosts, "git01").as_deref(), Some("git01.example.com"));
         assert_eq!(canonical_name(hosts, "git02"), None);
     }
 
     #[test]
-    fn endless_files_are_refused() {
+    fn endless_file_is_rejected() {
         assert!(SystemEnvironment.read(Path::new("/dev/zero")).is_err());
     }
 }

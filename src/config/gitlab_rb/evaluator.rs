@@ -1,11 +1,11 @@
-//! Computes what a `gitlab.rb` says, without executing it.
+//! Evaluates Ruby expressions without side effects.
 //!
-//! A value that only execution could tell (a command's output, a gem) becomes an `Unknown` that carries
-//! its place and spreads to what is computed from it. Where an unknown value decides what is done, it is
-//! done in doubt: whatever is set there becomes unknown. So nothing is ever silently wrong, and whoever
-//! uses a value in the end sees whether it can be trusted.
+//! A value that requires execution (the output of a command, a gem) becomes unknown. An unknown value carries
+//! its span and reason, and makes each value that is computed from it unknown too. Code whose condition is
+//! unknown is evaluated speculatively: everything it sets becomes unknown. A known value is therefore always
+//! correct, and each use of an unknown value can be reported.
 //!
-//! Every step is bounded, whatever the text: values by a budget of memory, code by its depth.
+//! Every evaluation is bounded: a memory budget limits the values, a maximum depth limits the code.
 
 mod aliasing;
 mod array_methods;

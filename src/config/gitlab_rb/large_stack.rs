@@ -1,16 +1,17 @@
-//! A stack that is deep enough for the worst text that is accepted.
+//! Runs the recursive Ruby parser on a thread with a large stack.
 //!
-//! The Ruby parser and the tree it builds are recursive, so a text of nothing but nested operators needs
-//! a stack in proportion to its length. The memory is reserved, not used, until somebody writes such a text.
+//! The Ruby parser and its syntax tree are recursive, so nested operators need a stack in proportion to the
+//! length of the text. The operating system commits the reserved memory only when it is used.
 
 use std::io;
 use std::thread;
 
-/// Runs `work` on a thread of its own and gives back what it returns; `None` if the parser gives up with
-/// a panic, which no text is known to cause.
+/// Runs `work` on a separate thread and returns its result; `None` if `work` panics.
+///
+/// No text is known to make the parser panic.
 ///
 /// # Errors
-/// The system has no room for the thread.
+/// The system cannot start the thread.
 pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<Option<T>> {
     thread::scope(|scope| {
         let worker =
@@ -19,5 +20,5 @@ pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<Option
     })
 }
 
-/// The worst text of the longest length that `syntax` accepts took 230 MiB.
+/// Stack size in bytes. The worst text of the maximum length that `syntax` accepts used 230 MiB.
 const STACK: usize = 512 << 20;

@@ -1,4 +1,4 @@
-//! From settings to a document: which hosts there are, and how they are served, by the package's rules.
+//! Lowers settings to a document, by the rules of the GitLab package.
 
 mod acme;
 mod certificate;
@@ -38,7 +38,7 @@ mod upstreams;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) use units::{body_limit, span};
+pub(super) use units::{body_limit, duration};
 
 use super::environment::Environment;
 use crate::config::diagnostic::Diagnostic;
@@ -50,43 +50,43 @@ use lets_encrypt::LetsEncrypt;
 use reader::SettingsReader;
 use service::Service;
 
-/// The document of a file whose settings `reader` reads.
+/// Lowers the settings of a `gitlab.rb` to a document, with one host for each service that has one.
 pub(super) fn document(
     source: &Arc<SourceFile>,
     process: ProcessSection,
     reader: &mut SettingsReader<'_>,
-    surroundings: &dyn Environment,
+    environment: &dyn Environment,
 ) -> Document {
-    let process = with_account(process, source, reader);
+    let process = with_user(process, source, reader);
     roles::check(reader);
     report_openbao(reader);
-    let mut lowering = LowerContext { reader, surroundings, lets_encrypt: LetsEncrypt::Off, gitlab: None };
+    let mut context = LowerContext { reader, environment, lets_encrypt: LetsEncrypt::Off, gitlab: None };
     let mut hosts = Vec::new();
     let mut renamed_hosts = Vec::new();
     let mut workhorse = None;
     for service in Service::ALL {
-        let Some(plan) = service.plan(&mut lowering) else { continue };
+        let Some(service_host) = service.host(&mut context) else { continue };
         if service == Service::Gitlab {
-            lowering.lets_encrypt = LetsEncrypt::decide(&plan, lowering.reader, surroundings);
-            lowering.gitlab = Some(plan.url.clone());
-            workhorse = Some(plan.upstream.clone());
+            context.lets_encrypt = LetsEncrypt::decide(&service_host, context.reader, environment);
+            context.gitlab = Some(service_host.url.clone());
+            workhorse = Some(service_host.upstream.clone());
         }
-        let mut host = plan.host(&mut lowering);
-        renamed_hosts.extend(snippet::apply(&plan, &mut host, &mut lowering));
+        let mut host = service_host.lower(&mut context);
+        renamed_hosts.extend(snippet::apply(&service_host, &mut host, &mut context));
         if service == Service::Gitlab {
-            // Its address list is copied before Kerberos' port is added to it.
-            let for_smartcards = smartcard::host(&host, lowering.reader);
-            let for_kerberos = kerberos::add_port(&mut host, lowering.reader);
-            hosts.extend([Some(host), for_kerberos, for_smartcards].into_iter().flatten());
+            // The smartcard host copies the listen addresses before the Kerberos port is added to them.
+            let smartcard_host = smartcard::host(&host, context.reader);
+            let kerberos_host = kerberos::add_port(&mut host, context.reader);
+            hosts.extend([Some(host), kerberos_host, smartcard_host].into_iter().flatten());
         } else {
             hosts.push(host);
         }
     }
-    if lowering.gitlab.is_none() {
-        LetsEncrypt::is_idle(lowering.reader);
+    if context.gitlab.is_none() {
+        LetsEncrypt::record_without_gitlab(context.reader);
     }
-    let acme = lowering.lets_encrypt.section(lowering.reader);
-    snippet::http_block::apply(&mut hosts, &mut lowering);
+    let acme = context.lets_encrypt.section(context.reader);
+    snippet::http_block::apply(&mut hosts, &mut context);
     shared_addresses::add_renamed(&mut hosts, renamed_hosts);
     shared_addresses::unify_http_versions(&mut hosts);
     shared_addresses::drop_shadowed_redirects(&mut hosts, reader.problems);
@@ -107,47 +107,52 @@ pub(super) fn document(
     }
 }
 
-/// GitLab 19 brings a vault with a host of its own.
+/// Warns that the host of OpenBao, which GitLab 19 adds (`oak['enable']`), is not served.
 fn report_openbao(reader: &mut SettingsReader<'_>) {
-    let Some(enabled) = reader.entry(&["oak", "enable"]).filter(|said| said.value.truth() == Some(true)) else {
+    let Some(enabled) = reader.entry(&["oak", "enable"]).filter(|setting| setting.value.truth() == Some(true))
+    else {
         return;
     };
-    let warning = Diagnostic::warning(&enabled.span, "the host of OpenBao is not served");
-    reader.problems.push(warning.help("put it on another machine, or serve it with a gatepost.toml of your own"));
+    let warning = Diagnostic::warning(
+        &enabled.span,
+        "`oak['enable']` has no effect: Gatepost does not serve a host for OpenBao",
+    );
+    reader.problems.push(
+        warning.help("serve OpenBao from another machine, or write a gatepost.toml that has a `[[host]]` for it"),
+    );
 }
 
-/// The package's nginx serves as `gitlab-www`, which may use Workhorse's socket.
-fn with_account(
-    process: ProcessSection,
-    source: &Arc<SourceFile>,
-    reader: &mut SettingsReader<'_>,
-) -> ProcessSection {
+/// Sets the user of the process, unless it is set: `web_server['username']`, by default `gitlab-www`. The
+/// bundled nginx runs as that account, which has access to Workhorse's socket.
+fn with_user(process: ProcessSection, source: &Arc<SourceFile>, reader: &mut SettingsReader<'_>) -> ProcessSection {
     if !process.user.is_unset() {
         return process;
     }
-    let said = reader.text(&["web_server", "username"]);
+    let setting = reader.text(&["web_server", "username"]);
     let default = Spanned { value: "gitlab-www".to_owned(), span: SourceSpan::file(source) };
-    ProcessSection { user: Setting::Set(said.unwrap_or(default)), ..process }
+    ProcessSection { user: Setting::Set(setting.unwrap_or(default)), ..process }
 }
 
-/// The first host of each address answers for unknown names, as the package has it: probes by IP address
-/// depend on it. GitLab's comes before all others.
+/// Returns the default hosts. As in the package's nginx, the first host of each address serves requests for
+/// unknown names; health checks by IP address depend on it. GitLab's host comes first.
 fn default_hosts(hosts: &[HostSection], source: &Arc<SourceFile>) -> Setting<Vec<Spanned<HostName>>> {
     let mut names: Vec<Spanned<HostName>> = Vec::new();
-    for said in hosts.iter().filter_map(|host| host.name.as_set()) {
-        if let HostPattern::Exact(name) = &said.value
+    for setting in hosts.iter().filter_map(|host| host.name.as_set()) {
+        if let HostPattern::Exact(name) = &setting.value
             && names.iter().all(|known| known.value != *name)
         {
-            names.push(Spanned { value: name.clone(), span: said.span.clone() });
+            names.push(Spanned { value: name.clone(), span: setting.span.clone() });
         }
     }
     Setting::Set(Spanned { value: names, span: SourceSpan::file(source) })
 }
 
 fn no_host(source: &Arc<SourceFile>, reader: &SettingsReader<'_>) -> Diagnostic {
-    let error = Diagnostic::error(&SourceSpan::file(source), "this file asks for no host at all");
-    if roles::leave_gitlab_out(reader) {
-        return error.help("its roles leave GitLab out; gitlab_rails['enable'] = true has it all the same");
+    let error = Diagnostic::error(&SourceSpan::file(source), "no host is configured");
+    if roles::exclude_gitlab(reader) {
+        return error.help(
+            "`roles` does not include GitLab; set `gitlab_rails['enable'] = true` to serve it on this machine",
+        );
     }
-    error.help("set external_url 'https://gitlab.example.com', or mattermost_external_url for Mattermost alone")
+    error.help("write `external_url 'https://gitlab.example.com'`, or set `mattermost_external_url` to serve only Mattermost")
 }

@@ -1,6 +1,6 @@
-//! Text in nginx's configuration language: from characters to directives, each with its place.
+//! Parser for nginx configuration text; does not interpret directives.
 //!
-//! Nothing here knows what a directive means. `lower::snippet` does.
+//! Each directive carries its source span. `lower::snippet` interprets directives.
 
 mod directive;
 mod lexer;

@@ -1,6 +1,7 @@
-//! The small TOML file beside a `gitlab.rb`: settings that only execution would tell, and the process.
+//! Reads `gatepost-overrides.toml`, which overrides `gitlab.rb` settings.
 //!
-//! It uses the words of the `gitlab.rb`, and what it says comes last. `[process]` is that of our own language.
+//! The file provides settings that only execution could compute. Its names are those of `gitlab.rb`, and its
+//! settings are assigned last. `[process]` is the section of the TOML configuration.
 
 use std::io;
 use std::path::Path;
@@ -20,31 +21,34 @@ use crate::config::document::ProcessSection;
 use crate::config::from_toml;
 use crate::config::span::{SourceFile, SourceSpan};
 
-/// Reads the file beside `path`, if there is one, into the settings; what it says about the process.
+/// Reads the overrides file in the directory of `path`, if it exists, into the settings.
+///
+/// Returns its `[process]` section.
 pub(super) fn apply(
     path: &Path,
     settings: &mut AssignedSettings,
-    surroundings: &dyn Environment,
+    environment: &dyn Environment,
     problems: &mut Diagnostics,
 ) -> ProcessSection {
     let path = path.with_file_name(FILE_NAME);
-    match surroundings.read(&path) {
+    match environment.read(&path) {
         Ok(text) => OverridesReader { source: &SourceFile::new(&path, text), settings, problems }.read(),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => ProcessSection::default(),
-        Err(why) => {
-            problems.push(crate::config::diagnostic::unreadable(&path, &why));
+        Err(error) if error.kind() == io::ErrorKind::NotFound => ProcessSection::default(),
+        Err(error) => {
+            problems.push(crate::config::diagnostic::unreadable(&path, &error));
             ProcessSection::default()
         }
     }
 }
 
-/// One reading.
+/// Reads one overrides file.
 struct OverridesReader<'a> {
     source: &'a Arc<SourceFile>,
     settings: &'a mut AssignedSettings,
     problems: &'a mut Diagnostics,
 }
 
+/// A TOML value with its span.
 type SpannedToml<'t> = Spanned<DeValue<'t>>;
 
 impl OverridesReader<'_> {
@@ -52,37 +56,37 @@ impl OverridesReader<'_> {
         let source = Arc::clone(self.source);
         let Some(top) = from_toml::parse(&source, self.problems) else { return ProcessSection::default() };
         for (key, value) in top.get_ref() {
-            self.word(key, value);
+            self.top_level(key, value);
         }
-        from_toml::process_of(&source, top.get_ref(), self.problems)
+        from_toml::process_section(&source, top.get_ref(), self.problems)
     }
 
-    /// A word of the top.
-    fn word(&mut self, key: &Spanned<impl AsRef<str>>, value: &SpannedToml<'_>) {
-        let word = key.get_ref().as_ref();
+    /// Reads a top-level key.
+    fn top_level(&mut self, key: &Spanned<impl AsRef<str>>, value: &SpannedToml<'_>) {
+        let name = key.get_ref().as_ref();
         let top = Rc::clone(&self.settings.top);
-        match (top_level::lookup(word), value.get_ref()) {
-            _ if word == "process" => {}
-            (Some(TopLevelName::Section), DeValue::Table(entries)) => self.table(&top, word, entries),
+        match (top_level::lookup(name), value.get_ref()) {
+            _ if name == "process" => {}
+            (Some(TopLevelName::Section), DeValue::Table(entries)) => self.table(&top, name, entries),
             (Some(TopLevelName::Section), _) => {
-                let error = Diagnostic::error(&self.place(value), format!("`{word}` is a table here"));
-                self.problems.push(error.help(format!("write its settings below [{word}]")));
+                let error = Diagnostic::error(&self.span(value), format!("`{name}` must be a table"));
+                self.problems.push(error.help(format!("write its settings below [{name}]")));
             }
-            (Some(TopLevelName::Plain), _) => self.setting(&top, word, value),
+            (Some(TopLevelName::Plain), _) => self.setting(&top, name, value),
             (None, _) => {
-                let error = Diagnostic::error(&self.place(key), format!("there is no setting `{word}`"));
-                self.problems.push(match top_level::similar(word) {
+                let error = Diagnostic::error(&self.span(key), format!("unknown setting `{name}`"));
+                self.problems.push(match top_level::similar(name) {
                     Some(known) => error.help(format!("did you mean `{known}`?")),
-                    None => error.help("this file takes the words of gitlab.rb, and [process]"),
+                    None => error.help("write a setting of `gitlab.rb`, or `[process]`"),
                 });
             }
         }
     }
 
-    /// Goes on in a hash of settings.
+    /// Reads the keys of a settings hash.
     fn table(&mut self, within: &SectionRef, key: &str, entries: &DeTable<'_>) {
-        let place = SourceSpan::file(self.source);
-        let RubyData::Section(section) = within.borrow_mut().read(key, &place).data else { return };
+        let span = SourceSpan::file(self.source);
+        let RubyData::Section(section) = within.borrow_mut().read(key, &span).data else { return };
         for (key, value) in entries {
             self.setting(&section, key.get_ref(), value);
         }
@@ -93,17 +97,17 @@ impl OverridesReader<'_> {
         match (settings::lookup(&path), value.get_ref()) {
             (KeyLookup::Group, DeValue::Table(entries)) => self.table(section, key, entries),
             _ => {
-                let place = self.place(value);
+                let span = self.span(value);
                 if let Some(value) = self.value(value) {
-                    self.settings.assign(section, key, value, &place);
+                    self.settings.assign(section, key, value, &span);
                 }
             }
         }
     }
 
-    fn value(&mut self, said: &SpannedToml<'_>) -> Option<RubyValue> {
-        let place = self.place(said);
-        let data = match said.get_ref() {
+    fn value(&mut self, toml: &SpannedToml<'_>) -> Option<RubyValue> {
+        let span = self.span(toml);
+        let data = match toml.get_ref() {
             DeValue::String(text) => RubyData::Text(text.to_string()),
             DeValue::Boolean(flag) => RubyData::Flag(*flag),
             DeValue::Integer(number) => RubyData::Int(i64::from_str_radix(number.as_str(), number.radix()).ok()?),
@@ -113,28 +117,28 @@ impl OverridesReader<'_> {
             }
             DeValue::Table(entries) => {
                 let pairs = entries.iter().map(|(key, value)| {
-                    Some((RubyValue::text(key.get_ref().to_string(), &self.place(key)), self.value(value)?))
+                    Some((RubyValue::text(key.get_ref().to_string(), &self.span(key)), self.value(value)?))
                 });
                 RubyData::Hash(RubyHash(pairs.collect::<Option<_>>()?))
             }
             DeValue::Datetime(_) => {
-                let error = Diagnostic::error(&place, "no setting is a date");
-                self.problems.push(error.help("put it in quotes if it is a text"));
+                let error = Diagnostic::error(&span, "a date is not the value of a setting");
+                self.problems.push(error.help("write a string in quotes"));
                 return None;
             }
         };
-        Some(RubyValue::new(data, &place))
+        Some(RubyValue::new(data, &span))
     }
 
-    fn place<T>(&self, at: &Spanned<T>) -> SourceSpan {
+    fn span<T>(&self, at: &Spanned<T>) -> SourceSpan {
         SourceSpan::new(self.source, at.span())
     }
 }
 
-/// How a setting is written there.
+/// Returns an example of a setting in this file.
 pub(super) fn example(path: &[String]) -> String {
     format!("{} = …", path.join("."))
 }
 
-/// The name of the file.
+/// The file name.
 pub(super) const FILE_NAME: &str = "gatepost-overrides.toml";

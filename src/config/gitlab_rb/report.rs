@@ -1,4 +1,4 @@
-//! Accounts for every line: what was said, and what came of it.
+//! Produces one report entry for each assigned setting.
 
 use std::collections::HashMap;
 
@@ -10,22 +10,22 @@ use crate::config::diagnostic::{Diagnostic, DiagnosticSeverity, Diagnostics};
 use crate::config::span::SourceSpan;
 use crate::model::setting_report::{SettingReport, SettingScope, SettingVerdict};
 
-/// A setting that was said, taken out of the hash it may have been written in.
+/// One setting, taken out of the hash it was assigned in.
 struct AssignedSetting<'a> {
     path: Vec<String>,
     known: KeyLookup,
     value: &'a RubyValue,
     span: &'a SourceSpan,
     target: AssignmentTarget,
-    /// What was said later wins.
+    /// Index in the assignment log; a later assignment overrides an earlier one.
     order: usize,
 }
 
-/// What was set when, by its keys.
+/// Finds later assignments of the same key.
 struct AssignmentOrder<'a>(HashMap<&'a [String], Vec<(usize, &'a SourceSpan)>>);
 
 impl<'a> AssignmentOrder<'a> {
-    fn of(log: &'a [Assignment]) -> AssignmentOrder<'a> {
+    fn new(log: &'a [Assignment]) -> AssignmentOrder<'a> {
         let mut by_keys: HashMap<&[String], Vec<(usize, &SourceSpan)>> = HashMap::new();
         for (order, it) in log.iter().enumerate().filter(|(_, it)| it.target == AssignmentTarget::Setting) {
             by_keys.entry(&it.path).or_default().push((order, &it.span));
@@ -33,15 +33,15 @@ impl<'a> AssignmentOrder<'a> {
         AssignmentOrder(by_keys)
     }
 
-    /// Where the setting, or a hash that it is in, is set for the first time afterwards.
-    fn than(&self, said: &AssignedSetting<'_>) -> Option<&'a SourceSpan> {
-        let hashes = (1..=said.path.len()).filter_map(|length| self.0.get(&said.path[..length]));
-        let later = hashes.filter_map(|set| set.get(set.partition_point(|(order, _)| *order <= said.order)));
-        later.min_by_key(|(order, _)| *order).map(|(_, place)| *place)
+    /// Returns the span of the first later assignment of the setting or of a hash that contains it.
+    fn overriding(&self, setting: &AssignedSetting<'_>) -> Option<&'a SourceSpan> {
+        let hashes = (1..=setting.path.len()).filter_map(|length| self.0.get(&setting.path[..length]));
+        let later = hashes.filter_map(|set| set.get(set.partition_point(|(order, _)| *order <= setting.order)));
+        later.min_by_key(|(order, _)| *order).map(|(_, span)| *span)
     }
 }
 
-/// Judges everything that was said, and warns of what an administrator must know.
+/// Returns a report entry for each assignment, and pushes warnings for mistakes and refused settings.
 pub(super) fn report_settings(
     settings: &AssignedSettings,
     remarks: &SettingRemarks,
@@ -51,20 +51,20 @@ pub(super) fn report_settings(
     for (order, assignment) in settings.log.iter().enumerate() {
         flatten(assignment.path.clone(), &assignment.value, &assignment.span, (assignment.target, order), &mut all);
     }
-    let later = AssignmentOrder::of(&settings.log);
-    let judgements: Vec<SettingReport> =
-        all.iter().map(|said| said.judgement(said.verdict(&later, remarks, problems))).collect();
-    for (said, judgement) in all.iter().zip(&judgements) {
-        said.warn(judgement, problems);
+    let later = AssignmentOrder::new(&settings.log);
+    let reports: Vec<SettingReport> =
+        all.iter().map(|setting| setting.report(setting.verdict(&later, remarks, problems))).collect();
+    for (setting, report) in all.iter().zip(&reports) {
+        setting.warn(report, problems);
     }
-    judgements
+    reports
 }
 
-/// Hashes whose keys are settings of their own become as many.
+/// Splits a hash of settings into single settings.
 fn flatten<'a>(
     path: Vec<String>,
     value: &'a RubyValue,
-    place: &'a SourceSpan,
+    span: &'a SourceSpan,
     (target, order): (AssignmentTarget, usize),
     all: &mut Vec<AssignedSetting<'a>>,
 ) {
@@ -76,7 +76,7 @@ fn flatten<'a>(
                 flatten(path, value, &key.span, (target, order), all);
             }
         }
-        _ => all.push(AssignedSetting { path, known, value, span: place, target, order }),
+        _ => all.push(AssignedSetting { path, known, value, span, target, order }),
     }
 }
 
@@ -88,10 +88,10 @@ impl AssignedSetting<'_> {
         problems: &Diagnostics,
     ) -> (SettingVerdict, String) {
         if self.target == AssignmentTarget::Variable {
-            return (SettingVerdict::NoEffect, self.meant());
+            return (SettingVerdict::NoEffect, self.local_variable_reason());
         }
-        if let Some(place) = later.than(self) {
-            return (SettingVerdict::NoEffect, self.overwritten(place));
+        if let Some(span) = later.overriding(self) {
+            return (SettingVerdict::NoEffect, self.overridden_reason(span));
         }
         if let (Some(error), false) = (self.error(problems), matches!(self.known, KeyLookup::Foreign)) {
             let verdict = if self.is_unknown() { SettingVerdict::Unreadable } else { SettingVerdict::Refused };
@@ -100,55 +100,58 @@ impl AssignedSetting<'_> {
         let spec = match self.known {
             KeyLookup::Setting(spec) => spec,
             KeyLookup::Group => return (SettingVerdict::Applied, String::new()),
-            KeyLookup::OtherHost => return (SettingVerdict::NoEffect, self.of_another_host().to_owned()),
-            KeyLookup::Unknown(_) => return (SettingVerdict::NoEffect, self.unknown()),
+            KeyLookup::OtherHost => return (SettingVerdict::NoEffect, self.other_host_reason().to_owned()),
+            KeyLookup::Unknown(_) => return (SettingVerdict::NoEffect, self.unknown_key_reason()),
             KeyLookup::Foreign => return (SettingVerdict::NoEffect, "does not concern the proxy".to_owned()),
         };
         if matches!(self.value.data, RubyData::Nil) {
-            return (SettingVerdict::NoEffect, "nil leaves the default".to_owned());
+            return (SettingVerdict::NoEffect, "nil keeps the default".to_owned());
         }
         match remarks.get(&self.path.join(".")) {
             Some((verdict, reason)) => (*verdict, reason.clone()),
-            None => self.fate(spec),
+            None => self.table_verdict(spec),
         }
     }
 
-    fn fate(&self, spec: &SettingSpec) -> (SettingVerdict, String) {
+    fn table_verdict(&self, spec: &SettingSpec) -> (SettingVerdict, String) {
         match spec.support {
             SettingSupport::Applied => (SettingVerdict::Applied, String::new()),
             SettingSupport::NoEffect(reason) => (SettingVerdict::NoEffect, reason.to_owned()),
         }
     }
 
-    /// The texts for nginx have other names for Mattermost, and who mixes these up believes that they hold.
-    fn of_another_host(&self) -> &'static str {
+    /// Returns the reason for a setting of another host. The raw nginx text of Mattermost has a key of its own,
+    /// so the reason names the right key.
+    fn other_host_reason(&self) -> &'static str {
         match self.path.last().map(String::as_str) {
-            Some("custom_gitlab_server_config") => "for Mattermost it is custom_gitlab_mattermost_server_config",
-            Some("custom_gitlab_mattermost_server_config") => "this one belongs into mattermost_nginx",
+            Some("custom_gitlab_server_config") => {
+                "the key for Mattermost is `custom_gitlab_mattermost_server_config`"
+            }
+            Some("custom_gitlab_mattermost_server_config") => "the key belongs to `mattermost_nginx`",
             _ => "the package has no such setting for this host",
         }
     }
 
-    fn unknown(&self) -> String {
+    fn unknown_key_reason(&self) -> String {
         match self.known {
-            KeyLookup::Unknown(Some(near)) => format!("no such key; {near} is near"),
-            _ => "no such key".to_owned(),
+            KeyLookup::Unknown(Some(near)) => format!("unknown key; did you mean `{near}`?"),
+            _ => "unknown key".to_owned(),
         }
     }
 
-    /// How to write what an assignment to a local variable was meant to be.
-    fn meant(&self) -> String {
+    /// Returns the reason for an assignment to a local variable, with the intended form.
+    fn local_variable_reason(&self) -> String {
         let name = self.spelled();
         match self.known {
-            KeyLookup::Group => format!("this assigns a local variable; write {name}['…'] = … for each key"),
-            _ => "this assigns a local variable; leave the `=` out".to_owned(),
+            KeyLookup::Group => format!("this assigns a local variable; write `{name}['…'] = …` for each key"),
+            _ => "this assigns a local variable; remove the `=`".to_owned(),
         }
     }
 
-    fn overwritten(&self, by: &SourceSpan) -> String {
+    fn overridden_reason(&self, by: &SourceSpan) -> String {
         match by.line() {
-            Some(line) if by.file_name() == self.span.file_name() => format!("set again in line {line}"),
-            _ => format!("set again at {by}"),
+            Some(line) if by.file_name() == self.span.file_name() => format!("overridden in line {line}"),
+            _ => format!("overridden at {by}"),
         }
     }
 
@@ -156,7 +159,9 @@ impl AssignedSetting<'_> {
         self.value.find_unknown().is_some()
     }
 
-    /// The error that was reported of the setting, its value or a part of that, if one was.
+    /// Returns the first error at the setting, its value or a part of the value.
+    ///
+    /// An error about an unknown value is at the span of its cause; its message starts with the setting.
     fn error<'p>(&self, problems: &'p Diagnostics) -> Option<&'p Diagnostic> {
         let unknown = self.value.find_unknown().map(|unknown| unknown.span);
         let name = format!("`{}`", self.spelled());
@@ -168,7 +173,7 @@ impl AssignedSetting<'_> {
         })
     }
 
-    fn judgement(&self, (verdict, reason): (SettingVerdict, String)) -> SettingReport {
+    fn report(&self, (verdict, reason): (SettingVerdict, String)) -> SettingReport {
         let concern = match self.known {
             KeyLookup::Foreign if self.target == AssignmentTarget::Setting => SettingScope::OtherService,
             _ => SettingScope::Proxy,
@@ -180,32 +185,32 @@ impl AssignedSetting<'_> {
             line: self.span.line(),
             verdict,
             reason,
-            concern,
+            scope: concern,
         }
     }
 
-    fn warn(&self, judgement: &SettingReport, problems: &mut Diagnostics) {
+    fn warn(&self, report: &SettingReport, problems: &mut Diagnostics) {
         let name = self.spelled();
-        let is_slip = matches!(self.known, KeyLookup::Unknown(_)) && self.target == AssignmentTarget::Setting;
-        let warning = match judgement.verdict {
+        let is_typo = matches!(self.known, KeyLookup::Unknown(_)) && self.target == AssignmentTarget::Setting;
+        let warning = match report.verdict {
             _ if self.target == AssignmentTarget::Variable => {
                 Diagnostic::warning(self.span, format!("`{name} =` sets nothing"))
             }
-            SettingVerdict::NoEffect if is_slip => {
-                Diagnostic::warning(self.span, format!("there is no setting `{name}`"))
+            SettingVerdict::NoEffect if is_typo => {
+                Diagnostic::warning(self.span, format!("unknown setting `{name}`"))
             }
             SettingVerdict::NoEffect if matches!(self.known, KeyLookup::OtherHost) && name.contains("custom_") => {
-                Diagnostic::warning(self.span, format!("`{name}` sets nothing for this host"))
+                Diagnostic::warning(self.span, format!("`{name}` has no effect for this host"))
             }
             SettingVerdict::Refused if self.error(problems).is_none() => {
                 let is_applied =
                     matches!(self.known, KeyLookup::Setting(SettingSpec { support: SettingSupport::Applied, .. }));
-                let how = if is_applied { "is obeyed in part only" } else { "is not obeyed" };
+                let how = if is_applied { "is applied only in part" } else { "is not applied" };
                 Diagnostic::warning(self.span, format!("`{name}` {how}"))
             }
             _ => return,
         };
-        let reason = if is_slip { self.unknown() } else { judgement.reason.clone() };
+        let reason = if is_typo { self.unknown_key_reason() } else { report.reason.clone() };
         problems.push(warning.help(reason));
     }
 
@@ -215,7 +220,7 @@ impl AssignedSetting<'_> {
 }
 
 impl RubyValue {
-    /// The value for programs; what is not known is null.
+    /// Returns the value as JSON; unknown values and values without a JSON type are `null`.
     pub(super) fn to_json(&self) -> serde_json::Value {
         use serde_json::{Value as Json, json};
         match &self.data {

@@ -1,7 +1,7 @@
-//! The JSON that `gitlab-ctl show-config` prints: settings as the package itself has computed them.
+//! Reads the JSON output of `gitlab-ctl show-config`: settings computed by the package.
 //!
-//! It is the way for those whose `gitlab.rb` asks a vault or a shell. The hashes are those of a `gitlab.rb`,
-//! some of them below `gitlab` or `monitoring`, and older versions write hyphens in their names.
+//! This input serves a `gitlab.rb` that reads a vault or runs shell commands. The hashes are those of a
+//! `gitlab.rb`; some are below `gitlab` or `monitoring`. Older versions write hyphens in their names.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -15,33 +15,33 @@ use super::value::{RubyData, RubyHash, RubyValue};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::span::{SourceFile, SourceSpan};
 
-/// Whether a text is such JSON. No Ruby file of settings begins with a brace.
-pub(super) fn is_meant(text: &str) -> bool {
+/// Returns whether a text is such JSON: no Ruby file of settings begins with a brace.
+pub(super) fn is_show_config(text: &str) -> bool {
     text.trim_start().starts_with('{')
 }
 
-/// The settings of a text. What is not JSON sets nothing.
+/// Reads the settings of a text. Invalid JSON is an error and sets nothing.
 pub(super) fn read(source: &Arc<SourceFile>, problems: &mut Diagnostics) -> AssignedSettings {
     let mut settings = AssignedSettings::new();
     let document = ShowConfigReader { source };
     match document.members(source.text()) {
         Ok(members) => document.hashes(members, &mut settings),
-        Err(why) => {
-            let error = Diagnostic::error(&document.place_of(&why), format!("this is not JSON: {why}"));
+        Err(error) => {
+            let error = Diagnostic::error(&document.error_span(&error), format!("JSON syntax error: {error}"));
             problems
-                .push(error.help("save what `gitlab-ctl show-config` prints, from the first brace to the last"));
+                .push(error.help("save the output of `gitlab-ctl show-config`, from the first brace to the last"));
         }
     }
     settings
 }
 
-/// One text, whose values know their places.
+/// Reads `gitlab-ctl show-config` output with spans.
 struct ShowConfigReader<'s> {
     source: &'s Arc<SourceFile>,
 }
 
 impl<'s> ShowConfigReader<'s> {
-    /// The members of an object in the order in which they are written.
+    /// Parses an object; returns its members in source order.
     fn members<'t>(&self, text: &'t str) -> serde_json::Result<Vec<(String, &'t RawValue)>> {
         let members: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
         let mut members: Vec<_> = members.into_iter().collect();
@@ -49,38 +49,38 @@ impl<'s> ShowConfigReader<'s> {
         Ok(members)
     }
 
-    /// Takes hashes and words of the top, and looks for more of them in the groups of the package.
+    /// Reads the top-level names of an object, and those of the groups in it.
     fn hashes(&self, members: Vec<(String, &RawValue)>, settings: &mut AssignedSettings) {
         let top = Rc::clone(&settings.top);
         for (name, value) in members {
-            let word = name.replace('-', "_");
-            match (top_level::lookup(&word), self.members(value.get())) {
-                (_, Ok(inner)) if GROUPS.contains(&word.as_str()) => self.hashes(inner, settings),
-                (Some(TopLevelName::Section), Ok(inner)) => self.section(&word, inner, settings),
+            let name = name.replace('-', "_");
+            match (top_level::lookup(&name), self.members(value.get())) {
+                (_, Ok(inner)) if GROUPS.contains(&name.as_str()) => self.hashes(inner, settings),
+                (Some(TopLevelName::Section), Ok(inner)) => self.section(&name, inner, settings),
                 (Some(TopLevelName::Plain), Err(_)) => {
                     let value = self.value(value);
-                    let place = value.span.clone();
-                    settings.assign(&top, &word, value, &place);
+                    let span = value.span.clone();
+                    settings.assign(&top, &name, value, &span);
                 }
                 _ => {}
             }
         }
     }
 
-    fn section(&self, word: &str, members: Vec<(String, &RawValue)>, settings: &mut AssignedSettings) {
-        let place = SourceSpan::file(self.source);
-        let RubyData::Section(section) = settings.top.borrow_mut().read(word, &place).data else { return };
+    fn section(&self, name: &str, members: Vec<(String, &RawValue)>, settings: &mut AssignedSettings) {
+        let span = SourceSpan::file(self.source);
+        let RubyData::Section(section) = settings.top.borrow_mut().read(name, &span).data else { return };
         for (key, value) in members {
             let value = self.value(value);
-            let place = value.span.clone();
-            settings.assign(&section, &key, value, &place);
+            let span = value.span.clone();
+            settings.assign(&section, &key, value, &span);
         }
     }
 
-    /// A value; its depth is bounded by the parser's.
+    /// Converts a value. The JSON parser bounds the depth of the recursion.
     fn value(&self, raw: &RawValue) -> RubyValue {
         let text = raw.get();
-        let place = self.place(text);
+        let span = self.span(text);
         let data = match text.as_bytes().first() {
             Some(b'{') => self.members(text).map(|members| RubyData::Hash(self.hash(members))),
             Some(b'[') => serde_json::from_str(text).map(|items: Vec<&RawValue>| {
@@ -89,24 +89,24 @@ impl<'s> ShowConfigReader<'s> {
             _ => serde_json::from_str(text).map(scalar),
         };
         match data {
-            Ok(data) => RubyValue::new(data, &place),
-            Err(why) => RubyValue::unknown(format!("this JSON cannot be read: {why}"), &place),
+            Ok(data) => RubyValue::new(data, &span),
+            Err(error) => RubyValue::unknown(format!("invalid JSON: {error}"), &span),
         }
     }
 
     fn hash(&self, members: Vec<(String, &RawValue)>) -> RubyHash {
         let pair =
-            |(key, value): (String, &RawValue)| (RubyValue::text(key, &self.place(value.get())), self.value(value));
+            |(key, value): (String, &RawValue)| (RubyValue::text(key, &self.span(value.get())), self.value(value));
         RubyHash(members.into_iter().map(pair).collect())
     }
 
-    /// The place of a part of the text.
-    fn place(&self, part: &str) -> SourceSpan {
+    /// Returns the span of a slice of the source text.
+    fn span(&self, part: &str) -> SourceSpan {
         let at = (part.as_ptr() as usize).saturating_sub(self.source.text().as_ptr() as usize);
         SourceSpan::new(self.source, at..at + part.len())
     }
 
-    fn place_of(&self, error: &serde_json::Error) -> SourceSpan {
+    fn error_span(&self, error: &serde_json::Error) -> SourceSpan {
         let text = self.source.text();
         let line_start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
         let column = line_start + error.column().saturating_sub(1);
@@ -127,5 +127,5 @@ fn scalar(value: serde_json::Value) -> RubyData {
     }
 }
 
-/// What the package keeps other hashes in.
+/// The keys below which the package nests settings hashes.
 const GROUPS: [&str; 2] = ["gitlab", "monitoring"];

@@ -1,32 +1,32 @@
-//! The words that may stand at the top of a `gitlab.rb`.
+//! Names that are valid at the top level of a `gitlab.rb`.
 
 use strsim::osa_distance;
 
-/// What a word at the top is.
+/// A settings hash or a plain setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TopLevelName {
-    /// A hash of settings: `nginx['x'] = 1`.
+    /// A settings hash: `nginx['x'] = 1`.
     Section,
-    /// A setting itself: `external_url 'https://…'`.
+    /// A plain setting: `external_url 'https://…'`.
     Plain,
 }
 
-/// What a word is, if the package knows it in any of its versions.
-pub(super) fn lookup(word: &str) -> Option<TopLevelName> {
-    if PLAIN.contains(&word) {
+/// Looks up a name; `None` if no version of the package defines it.
+pub(super) fn lookup(name: &str) -> Option<TopLevelName> {
+    if PLAIN.contains(&name) {
         return Some(TopLevelName::Plain);
     }
-    let is_section = SECTIONS.contains(&word) || word.ends_with("_role") || word.ends_with("_exporter");
+    let is_section = SECTIONS.contains(&name) || name.ends_with("_role") || name.ends_with("_exporter");
     is_section.then_some(TopLevelName::Section)
 }
 
-/// A known word that differs by a slip of the keyboard only, or that is often called so.
-pub(super) fn similar(word: &str) -> Option<&'static str> {
-    if word == "gitlab" {
+/// Returns a known name within an edit distance of 2, or one that is often confused with `name`.
+pub(super) fn similar(name: &str) -> Option<&'static str> {
+    if name == "gitlab" {
         return Some("gitlab_rails");
     }
-    let near = |known: &&&str| osa_distance(word, known) <= 2 && word.len() > 4;
-    PLAIN.iter().chain(&SECTIONS).filter(near).min_by_key(|known| osa_distance(word, known)).copied()
+    let near = |known: &&&str| osa_distance(name, known) <= 2 && name.len() > 4;
+    PLAIN.iter().chain(&SECTIONS).filter(near).min_by_key(|known| osa_distance(name, known)).copied()
 }
 
 const PLAIN: [&str; 9] = [
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_any_version_are_known_and_slips_are_recognised() {
+    fn names_of_all_versions_are_known_and_misspellings_are_recognized() {
         assert_eq!(lookup("mattermost_nginx"), Some(TopLevelName::Section));
         assert_eq!(lookup("external_url"), Some(TopLevelName::Plain));
         assert_eq!(lookup("geo_primary_role"), Some(TopLevelName::Section));

@@ -1,4 +1,4 @@
-//! Ruby values, as far as settings need them. Each knows where it was written.
+//! Ruby values with source spans, as far as settings need them.
 
 mod data;
 mod inspect;

@@ -1,13 +1,25 @@
-//! Access rules as they are written.
+//! Parses `allow` and `deny` rules.
 
 use crate::config::diagnostic::ValueError;
 use crate::model::access::AccessRule;
 
-/// Reads `allow 10.0.0.0/8` or `deny all`.
+/// Parses an access rule: `allow` or `deny`, then `all`, an IP address or a CIDR block.
+///
+/// ```
+/// use gatepost::config::values::access;
+///
+/// assert!(access::rule("allow 10.0.0.0/8").is_ok());
+/// assert!(access::rule("deny all").is_ok());
+/// assert!(access::rule("allow localhost").is_err(), "host names are not resolved");
+/// ```
+///
+/// # Errors
+/// Returns an error for any other text.
 pub fn rule(text: &str) -> Result<AccessRule, ValueError> {
     AccessRule::parse(text)
-        .map_err(|why| ValueError::new(format!("`{text}` is not an access rule: {why}")).help(EXPECTED))
+        .map_err(|error| ValueError::new(format!("`{text}` is not an access rule: {error}")).help(EXPECTED))
 }
 
-/// What to write where a rule is expected.
-pub const EXPECTED: &str = "write rules in their order: [\"allow 10.0.0.0/8\", \"allow ::1\", \"deny all\"]";
+/// Help text for a value that is not an access rule.
+pub const EXPECTED: &str =
+    "write rules in order, the first match decides: [\"allow 10.0.0.0/8\", \"allow ::1\", \"deny all\"]";

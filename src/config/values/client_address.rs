@@ -1,4 +1,4 @@
-//! Who is believed about a client's address, as it is written.
+//! Parses trusted peers and the header that carries the client address.
 
 use http::HeaderName;
 
@@ -6,43 +6,57 @@ use crate::config::diagnostic::ValueError;
 use crate::model::client_address::RealIpSource;
 use crate::model::network::Cidr;
 
-/// Reads a peer that is trusted, or a block of them: `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`. No names: who
-/// is believed should not depend on a resolver.
+/// Parses a trusted peer, as an IP address or a CIDR block. Host names are rejected: trust must not depend on DNS.
+///
+/// ```
+/// use gatepost::config::values::client_address::trusted;
+///
+/// assert_eq!(trusted("10.0.0.1").unwrap().to_string(), "10.0.0.1");
+/// assert!(trusted("2001:db8::/32").is_ok());
+/// assert!(trusted("balancer.internal").is_err());
+/// ```
+///
+/// # Errors
+/// Returns an error for any other text.
 pub fn trusted(text: &str) -> Result<Cidr, ValueError> {
-    // Digits of IPv6 are letters, too, but only beside a colon.
+    // IPv6 addresses contain letters as well, but always with a colon.
     let is_name = !text.contains(':') && text.contains(|c: char| c.is_ascii_alphabetic());
-    let what = if is_name { "a name, and names are not resolved here" } else { "no address, nor a block of them" };
-    text.parse().map_err(|_| ValueError::new(format!("`{text}` is {what}")).help(TRUSTED_EXPECTED))
+    let reason =
+        if is_name { "a host name; trusted peers are IP addresses" } else { "not an IP address or CIDR block" };
+    text.parse().map_err(|_| ValueError::new(format!("`{text}` is {reason}")).help(TRUSTED_EXPECTED))
 }
 
-/// Reads where the address is said: the name of a header, or `proxy_protocol`.
+/// Parses the source of the client address: a header name, or `proxy_protocol`.
+///
+/// # Errors
+/// Returns an error if the text is not a header name.
 pub fn source(text: &str) -> Result<RealIpSource, ValueError> {
     if text == "proxy_protocol" {
         return Ok(RealIpSource::ProxyProtocol);
     }
     let name = HeaderName::try_from(text);
-    let mistake = || ValueError::new(format!("`{text}` is not the name of a header")).help(SOURCE_EXPECTED);
-    name.map(RealIpSource::Header).map_err(|_| mistake())
+    let error = || ValueError::new(format!("`{text}` is not a header name")).help(SOURCE_EXPECTED);
+    name.map(RealIpSource::Header).map_err(|_| error())
 }
 
-/// What to write where trusted peers are expected.
-pub const TRUSTED_EXPECTED: &str = "write addresses or blocks of them: [\"10.0.0.1\", \"192.0.2.0/24\"]";
+/// Help text for a value that is not a list of trusted peers.
+pub const TRUSTED_EXPECTED: &str = "write IP addresses or CIDR blocks: [\"10.0.0.1\", \"192.0.2.0/24\"]";
 
-/// What to write where the source of addresses is expected.
-pub const SOURCE_EXPECTED: &str = "write \"X-Forwarded-For\", another header, or \"proxy_protocol\"";
+/// Help text for a value that is not a source of client addresses.
+pub const SOURCE_EXPECTED: &str = "write \"X-Forwarded-For\", another header name, or \"proxy_protocol\"";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_apart_from_addresses_that_are_wrong() {
+    fn host_names_and_invalid_addresses_have_different_errors() {
         let message = |text: &str| trusted(text).unwrap_err().message;
         for name in ["balancer.internal", "localhost", "lb1", "face.example.com/24"] {
-            assert_eq!(message(name), format!("`{name}` is a name, and names are not resolved here"));
+            assert_eq!(message(name), format!("`{name}` is a host name; trusted peers are IP addresses"));
         }
         for text in ["10.0.0.0/33", "10.0.0", "", "[::1]", "2001:db8::/129"] {
-            assert_eq!(message(text), format!("`{text}` is no address, nor a block of them"));
+            assert_eq!(message(text), format!("`{text}` is not an IP address or CIDR block"));
         }
     }
 

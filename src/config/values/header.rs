@@ -1,4 +1,4 @@
-//! Headers as they are written in a configuration.
+//! Parses header names, values and templates.
 
 use http::HeaderValue;
 
@@ -8,73 +8,96 @@ use crate::model::headers::ops::{HeaderOp, InvalidSettableHeader, SettableHeader
 use crate::model::template::Template;
 use crate::model::variable::RequestVariable;
 
-/// Reads the name of a header that configuration may change.
+/// Parses the name of a header that configuration may set or remove.
+///
+/// ```
+/// use gatepost::config::values::header;
+///
+/// assert!(header::name("X-Frame-Options").is_ok());
+/// assert!(header::name("Transfer-Encoding").is_err(), "the proxy sets it");
+/// ```
+///
+/// # Errors
+/// Returns an error for an invalid name, and for a header that belongs to a single connection or frames the
+/// message.
 pub fn name(text: &str) -> Result<SettableHeader, ValueError> {
-    SettableHeader::parse(text).map_err(|why| {
-        let mistake = ValueError::new(format!("`{text}` cannot be changed: {why}"));
-        match why {
+    SettableHeader::parse(text).map_err(|reason| {
+        let error = ValueError::new(format!("header `{text}` cannot be set: {reason}"));
+        match reason {
             InvalidSettableHeader::Invalid => {
-                mistake.help("a name has letters, digits and '-': \"X-Frame-Options\"")
+                error.help("write a name of letters, digits and '-', such as \"X-Frame-Options\"")
             }
-            InvalidSettableHeader::HopByHop => mistake.help("remove it"),
+            InvalidSettableHeader::HopByHop => error.help("remove it"),
         }
     })
 }
 
-/// Reads the value of a header.
+/// Parses a header value.
+///
+/// # Errors
+/// Returns an error for line breaks, other control characters and characters beyond ASCII.
 pub fn value(text: &str) -> Result<HeaderValue, ValueError> {
     HeaderValue::from_str(text).map_err(|_| {
-        ValueError::new("only visible ASCII characters, spaces and tabs can stand in a header")
-            .help("remove line breaks and characters beyond ASCII")
+        ValueError::new("a header value may contain only visible ASCII characters, spaces and tabs")
+            .help("remove line breaks and non-ASCII characters")
     })
 }
 
-/// A value with variables. What it says is known to be fit for a header but for the variables.
+/// A header value that may contain variables. Its literal parts are valid in a header; values of variables are not
+/// known yet.
 #[derive(Debug, Clone)]
 pub enum HeaderTemplate {
     Constant(HeaderValue),
-    OfRequest(Template<RequestVariable>),
+    Template(Template<RequestVariable>),
 }
 
-/// Reads the value of a header, which may have variables of the request in it.
+/// Parses a header value with request variables.
+///
+/// # Errors
+/// Returns an error for an unknown variable, and for literal parts that are not valid in a header.
 pub fn template(text: &str) -> Result<HeaderTemplate, ValueError> {
-    let template = template::of_request(text)?;
+    let template = template::parse_request(text)?;
     if let Some(literal) = template.as_literal() {
         return value(literal).map(HeaderTemplate::Constant);
     }
-    value(text).map(|_| HeaderTemplate::OfRequest(template))
+    value(text).map(|_| HeaderTemplate::Template(template))
 }
 
-/// Gives a header this value.
+/// Returns the operation that sets a header.
 pub fn set(name: SettableHeader, value: HeaderTemplate) -> HeaderOp {
     match value {
         HeaderTemplate::Constant(value) => HeaderOp::Set(name, value),
-        HeaderTemplate::OfRequest(template) => HeaderOp::SetTo(name, template),
+        HeaderTemplate::Template(template) => HeaderOp::SetTo(name, template),
     }
 }
 
-/// Takes a header away.
+/// Returns the operation that removes a header.
+///
+/// # Errors
+/// Returns an error for `Host`, which every HTTP/1.1 request must have (RFC 9112 section 3.2).
 pub fn remove(name: SettableHeader) -> Result<HeaderOp, ValueError> {
     if name.as_str() == "host" {
-        // RFC 9112 section 3.2.
-        return Err(
-            ValueError::new("a request must have a Host").help("write the name that the application is to see")
-        );
+        return Err(ValueError::new("header `Host` cannot be removed")
+            .help("write the host name that the upstream expects"));
     }
     Ok(HeaderOp::Remove(name))
 }
 
-/// Reads a `Strict-Transport-Security` value. Without `max-age` browsers ignore the whole header
-/// (RFC 6797 section 6.1.1).
+/// Parses a `Strict-Transport-Security` value.
+///
+/// # Errors
+/// Returns an error without `max-age`: browsers then ignore the whole header (RFC 6797 section 6.1.1).
 pub fn hsts(text: &str) -> Result<HeaderValue, ValueError> {
-    let has_age = text.split(';').any(|part| {
-        let (name, age) = part.split_once('=').unwrap_or((part, ""));
-        let age = age.trim().trim_matches('"');
-        name.trim().eq_ignore_ascii_case("max-age") && !age.is_empty() && age.bytes().all(|b| b.is_ascii_digit())
+    let has_max_age = text.split(';').any(|part| {
+        let (name, max_age) = part.split_once('=').unwrap_or((part, ""));
+        let max_age = max_age.trim().trim_matches('"');
+        name.trim().eq_ignore_ascii_case("max-age")
+            && !max_age.is_empty()
+            && max_age.bytes().all(|b| b.is_ascii_digit())
     });
-    if !has_age {
-        return Err(ValueError::new(format!("browsers ignore `{text}`: it has no max-age in seconds"))
-            .help("write \"max-age=63072000\" for two years, or false to send no such header"));
+    if !has_max_age {
+        return Err(ValueError::new(format!("`{text}` has no `max-age` in seconds, so browsers ignore it"))
+            .help("write \"max-age=63072000\" for two years, or false to omit the header"));
     }
     value(text)
 }
@@ -84,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hsts_needs_an_age() {
+    fn hsts_without_max_age_is_rejected() {
         for text in ["max-age=63072000", "includeSubDomains; Max-Age = \"0\"; preload"] {
             assert_eq!(hsts(text), Ok(HeaderValue::from_static(text)));
         }
@@ -94,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_stays_on_its_line() {
+    fn a_value_with_a_line_break_is_rejected() {
         assert!(value("nosniff").is_ok());
         assert!(value("a\r\nSet-Cookie: b").is_err());
     }

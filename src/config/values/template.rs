@@ -1,41 +1,45 @@
-//! Texts with nginx's variables, as they are written in a configuration.
+//! Parses templates with nginx variables.
 
 use crate::config::diagnostic::ValueError;
 use crate::config::suggestion::nearest;
 use crate::model::template::{InvalidTemplate, Template, TemplateVariable};
 use crate::model::variable::{LogVariable, RequestVariable};
 
-/// Reads a text that must be complete as soon as there is a request.
-pub fn of_request(text: &str) -> Result<Template<RequestVariable>, ValueError> {
-    Template::parse(text).map_err(|why| match why {
+/// Parses a template that is rendered when a request is forwarded.
+///
+/// # Errors
+/// Returns an error for an unknown variable, and for a variable that is known only after the response.
+pub fn parse_request(text: &str) -> Result<Template<RequestVariable>, ValueError> {
+    Template::parse(text).map_err(|invalid| match invalid {
         InvalidTemplate::Unknown(name) if LogVariable::from_name(&name.to_ascii_lowercase()).is_some() => {
-            ValueError::new(format!("`${name}` is not known yet when the request is passed on"))
-                .help("it can stand in access_log_format only")
+            ValueError::new(format!("variable `${name}` is not available when the request is forwarded"))
+                .help("use it in `access_log_format` only")
         }
-        why => mistake(why, RequestVariable::names()),
+        invalid => template_error(invalid, RequestVariable::names()),
     })
 }
 
-/// Reads the format of a log.
-pub fn of_log(text: &str) -> Result<Template<LogVariable>, ValueError> {
-    Template::parse(text).map_err(|why| mistake(why, LogVariable::names()))
+/// Parses an access log format.
+///
+/// # Errors
+/// Returns an error for an unknown variable.
+pub fn parse_log(text: &str) -> Result<Template<LogVariable>, ValueError> {
+    Template::parse(text).map_err(|invalid| template_error(invalid, LogVariable::names()))
 }
 
-fn mistake(why: InvalidTemplate, known: impl Iterator<Item = &'static str>) -> ValueError {
-    match why {
+fn template_error(invalid: InvalidTemplate, known: impl Iterator<Item = &'static str>) -> ValueError {
+    match invalid {
         InvalidTemplate::Unknown(name) => {
-            let unknown = ValueError::new(format!("there is no variable `${name}`"));
+            let unknown = ValueError::new(format!("unknown variable `${name}`"));
             match nearest(&name, known) {
-                Some(meant) => unknown.help(format!("did you mean `${meant}`?")),
-                None => unknown.help("docs/configuration.md lists all variables; a plain `$` is written `$$`"),
+                Some(suggestion) => unknown.help(format!("did you mean `${suggestion}`?")),
+                None => unknown.help("docs/configuration.md lists all variables; write `$$` for a literal `$`"),
             }
         }
         InvalidTemplate::Nameless => {
-            ValueError::new("a `$` begins a variable, but no name follows").help("write `$$` for a plain `$`")
+            ValueError::new("`$` is not followed by a variable name").help("write `$$` for a literal `$`")
         }
-        InvalidTemplate::Unclosed => {
-            ValueError::new("the name of a variable after `${` has no `}` behind it").help("write `${name}`")
-        }
+        InvalidTemplate::Unclosed => ValueError::new("`${` has no closing `}`").help("write `${name}`"),
     }
 }
 
@@ -44,20 +48,20 @@ mod tests {
     use super::*;
 
     fn message(text: &str) -> (String, String) {
-        let mistake = of_request(text).unwrap_err();
-        (mistake.message, mistake.help.unwrap_or_default())
+        let template_error = parse_request(text).unwrap_err();
+        (template_error.message, template_error.help.unwrap_or_default())
     }
 
     #[test]
-    fn an_unknown_variable_is_named_and_the_nearest_suggested() {
+    fn an_unknown_variable_has_a_suggestion() {
         let (message, help) = message("a $remote_adr b");
-        assert_eq!(message, "there is no variable `$remote_adr`");
+        assert_eq!(message, "unknown variable `$remote_adr`");
         assert_eq!(help, "did you mean `$remote_addr`?");
     }
 
     #[test]
-    fn what_comes_too_late_is_said_to_come_too_late() {
-        assert_eq!(message("$status").0, "`$status` is not known yet when the request is passed on");
-        assert!(of_log("$status").is_ok());
+    fn a_response_variable_is_rejected_in_a_request_template() {
+        assert_eq!(message("$status").0, "variable `$status` is not available when the request is forwarded");
+        assert!(parse_log("$status").is_ok());
     }
 }

@@ -1,4 +1,6 @@
-//! The head of a request on an HTTP/1 connection, and what it says of the body and the connection.
+//! Parses a request head.
+//!
+//! The head decides the framing of the body and the persistence of the connection.
 
 use std::mem::MaybeUninit;
 
@@ -12,7 +14,7 @@ use crate::http1::fields::{MAX_HEAD, MAX_HEADERS, collect, content_length, is_ch
 use crate::http1::parse_error::Http1ParseError;
 use crate::http1::persistence::Persistence;
 
-/// A head that came whole.
+/// A parsed request head with its body framing.
 pub(super) struct Http1RequestHead {
     pub(super) parts: request::Parts,
     pub(super) body: BodyDecoder,
@@ -20,24 +22,27 @@ pub(super) struct Http1RequestHead {
     pub(super) continue_state: ContinueState,
 }
 
-/// Whether the client waits to be asked for its body (RFC 9110 section 10.1.1).
+/// Whether `100 Continue` is not expected, pending, or requested (RFC 9110 section 10.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ContinueState {
+    /// The client does not wait, or has been sent `100 Continue`.
     NotExpected,
-    /// It waits, and nobody has wanted the body yet.
+    /// The client waits; the body has not been read yet.
     Pending,
-    /// Somebody wants the body.
+    /// The body is being read: the connection task has to send `100 Continue`.
     Requested,
 }
 
-/// Reads heads, and remembers how much of one has come, so that a head in single bytes is not parsed for each.
+/// Incremental request head parser. Remembers how much of a head was searched for its end, so that a head that
+/// arrives in single bytes is not parsed for each of them.
 #[derive(Default)]
 pub(super) struct HeadParser {
+    /// Bytes of an incomplete head.
     seen: usize,
 }
 
 impl HeadParser {
-    /// Splits a head off the bytes that came; `None` while it is not whole.
+    /// Splits a head off the unread bytes; `None` while it is incomplete.
     pub(super) fn read(&mut self, unread: &mut Bytes) -> Result<Option<Http1RequestHead>, Http1ParseError> {
         if self.seen > 0 && unread.len() < MAX_HEAD && !has_end(unread, self.seen) {
             self.seen = unread.len();
@@ -49,9 +54,9 @@ impl HeadParser {
     }
 }
 
-/// What a client is told whose head makes no sense.
-pub(super) fn status_of(unreadable: Http1ParseError) -> StatusCode {
-    match unreadable {
+/// Returns the status for a request head that failed to parse: 431 if it is too large, else 400.
+pub(super) fn status_of(error: Http1ParseError) -> StatusCode {
+    match error {
         Http1ParseError::HeadTooLarge | Http1ParseError::Head(httparse::Error::TooManyHeaders) => {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
         }
@@ -59,13 +64,14 @@ pub(super) fn status_of(unreadable: Http1ParseError) -> StatusCode {
     }
 }
 
-/// Whether an empty line may have come since so many bytes were there.
+/// Returns whether the bytes after the first `seen` can complete an empty line.
 fn has_end(unread: &[u8], seen: usize) -> bool {
     let fresh = &unread[seen.saturating_sub(2).min(unread.len())..];
-    // A line that ends with a bare LF is a line to the parser.
+    // The parser accepts a bare LF as the end of a line.
     fresh.windows(2).any(|pair| pair == b"\n\n" || pair == b"\n\r")
 }
 
+/// Parses a head and splits it off; `None` while it is incomplete.
 fn parse(unread: &mut Bytes) -> Result<Option<Http1RequestHead>, Http1ParseError> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut text = httparse::Request::new(&mut []);
@@ -81,38 +87,41 @@ fn parse(unread: &mut Bytes) -> Result<Option<Http1RequestHead>, Http1ParseError
     parts.uri = target(text.path.unwrap_or_default(), unread)?;
     parts.version = if text.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     parts.headers = collect(text.headers, unread)?;
-    let framing = frame(&mut parts)?;
+    let (body, persistence) = frame(&mut parts)?;
     let _ = unread.split_to(length);
-    let invitation = continue_state(&parts, &framing.0);
-    Ok(Some(Http1RequestHead { parts, body: framing.0, persistence: framing.1, continue_state: invitation }))
+    let continue_state = continue_state(&parts, &body);
+    Ok(Some(Http1RequestHead { parts, body, persistence, continue_state }))
 }
 
-/// It stays where it was read to.
+/// Parses the request target without copying it.
 fn target(path: &str, text: &Bytes) -> Result<Uri, Http1ParseError> {
     Uri::from_maybe_shared(text.slice_ref(path.as_bytes())).map_err(|_| Http1ParseError::Target)
 }
 
-/// Where the body ends (RFC 9112 section 6.3), and whether anything may follow it.
+/// Returns the framing of the body (RFC 9112 section 6.3) and whether another request may follow.
 fn frame(parts: &mut request::Parts) -> Result<(BodyDecoder, Persistence), Http1ParseError> {
     let length = content_length(&mut parts.headers)?;
-    let persistence = Persistence::of(parts.version, &parts.headers);
+    let persistence = Persistence::from_headers(parts.version, &parts.headers);
     if !is_chunked(&parts.headers)? {
-        return Ok((length.map_or(BodyDecoder::Ended, BodyDecoder::of_length), persistence));
+        return Ok((length.map_or(BodyDecoder::Ended, BodyDecoder::with_length), persistence));
     }
     if parts.version == Version::HTTP_10 {
         return Err(Http1ParseError::TransferEncoding);
     }
-    // Somebody before us may have read the length instead; what follows cannot be trusted (section 6.1).
+    // An intermediary before the proxy may have used the length instead. The bytes after the body cannot be trusted
+    // then (RFC 9112 section 6.1).
     let is_ambiguous = parts.headers.remove(header::CONTENT_LENGTH).is_some();
     Ok((BodyDecoder::chunked(), if is_ambiguous { Persistence::Closing } else { persistence }))
 }
 
+/// Returns the `Expect: 100-continue` state of a request. HTTP/1.0 clients and requests without a body expect
+/// nothing.
 fn continue_state(parts: &request::Parts, body: &BodyDecoder) -> ContinueState {
-    let mut wishes = parts.headers.get_all(header::EXPECT).iter().flat_map(tokens);
-    let waits = parts.version == Version::HTTP_11
+    let mut expectations = parts.headers.get_all(header::EXPECT).iter().flat_map(tokens);
+    let is_expected = parts.version == Version::HTTP_11
         && !body.has_ended()
-        && wishes.any(|wish| wish.eq_ignore_ascii_case(b"100-continue"));
-    if waits { ContinueState::Pending } else { ContinueState::NotExpected }
+        && expectations.any(|expectation| expectation.eq_ignore_ascii_case(b"100-continue"));
+    if is_expected { ContinueState::Pending } else { ContinueState::NotExpected }
 }
 
 #[cfg(test)]
@@ -124,21 +133,25 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_head_stays() {
+    fn bytes_after_the_head_stay_unread() {
         let mut unread = Bytes::from_static(b"\r\nPOST /a?b HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\nok");
         let head = parse(&mut unread).unwrap().unwrap();
         assert_eq!((head.parts.method, head.parts.uri.path()), (Method::POST, "/a"));
         assert_eq!(head.parts.headers["host"], "h");
-        assert_eq!(head.body, BodyDecoder::of_length(2));
+        assert_eq!(head.body, BodyDecoder::with_length(2));
         assert_eq!(unread, "ok");
     }
 
     #[test]
-    fn the_body_ends_where_the_head_says() {
+    fn head_fields_select_the_body_framing() {
         let cases = [
             ("GET / HTTP/1.1\r\n\r\n", BodyDecoder::Ended, Persistence::Persistent),
             ("GET / HTTP/1.0\r\n\r\n", BodyDecoder::Ended, Persistence::Closing),
-            ("PUT / HTTP/1.1\r\ncontent-length: 4, 4\r\n\r\n", BodyDecoder::of_length(4), Persistence::Persistent),
+            (
+                "PUT / HTTP/1.1\r\ncontent-length: 4, 4\r\n\r\n",
+                BodyDecoder::with_length(4),
+                Persistence::Persistent,
+            ),
             (
                 "PUT / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n",
                 BodyDecoder::chunked(),
@@ -157,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_that_can_be_read_in_two_ways_are_refused() {
+    fn ambiguous_heads_are_rejected() {
         let texts = [
             "GET / HTTP/1.1\r\ncontent-length: 7\r\ncontent-length: 8\r\n\r\n",
             "GET / HTTP/1.1\r\ncontent-length: 7,\r\n\r\n",
@@ -174,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_body_that_is_still_to_come_is_invited() {
+    fn continue_is_pending_only_for_http11_requests_with_a_body() {
         let expecting = |line: &str, length: u32| {
             let text = format!("{line}\r\nexpect: 100-Continue\r\ncontent-length: {length}\r\n\r\n");
             parse(&mut Bytes::from(text)).unwrap().unwrap().continue_state
@@ -185,26 +198,26 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_read_however_it_arrives() {
+    fn a_head_is_parsed_at_any_fragmentation() {
         for text in ["GET / HTTP/1.1\r\nhost: h\r\n\r\nGET", "GET / HTTP/1.1\nhost: h\n\nGET"] {
             for piece in 1..text.len() {
-                let (mut reader, mut unread, mut heads) = (HeadParser::default(), Bytes::new(), 0);
+                let (mut parser, mut unread, mut count) = (HeadParser::default(), Bytes::new(), 0);
                 for part in text.as_bytes().chunks(piece) {
                     unread = Bytes::from([&unread, part].concat());
-                    heads += usize::from(reader.read(&mut unread).unwrap().is_some());
+                    count += usize::from(parser.read(&mut unread).unwrap().is_some());
                 }
-                assert_eq!((heads, unread.as_ref()), (1, &b"GET"[..]), "in pieces of {piece}");
+                assert_eq!((count, unread.as_ref()), (1, &b"GET"[..]), "in pieces of {piece}");
             }
         }
     }
 
     #[test]
-    fn a_head_has_an_end() {
-        let mut reader = HeadParser::default();
+    fn a_head_above_the_size_limit_gets_431() {
+        let mut parser = HeadParser::default();
         let mut endless = Bytes::from_static(b"GET / HTTP/1.1\r\na: ");
-        assert!(reader.read(&mut endless).unwrap().is_none());
+        assert!(parser.read(&mut endless).unwrap().is_none());
         let mut endless = Bytes::from([&endless[..], &[b'b'; MAX_HEAD]].concat());
-        let unreadable = reader.read(&mut endless).err().unwrap();
-        assert_eq!(status_of(unreadable), 431);
+        let error = parser.read(&mut endless).err().unwrap();
+        assert_eq!(status_of(error), 431);
     }
 }

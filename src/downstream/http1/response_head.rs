@@ -1,4 +1,4 @@
-//! The head of an answer as the text of HTTP/1, and how its client knows where the body ends.
+//! Serialises a response head and selects its framing.
 
 use std::io::Write;
 
@@ -11,39 +11,41 @@ use super::date;
 use crate::http1::fields::decimal;
 use crate::http1::persistence::Persistence;
 
-/// What was asked, as far as it decides how the answer is written.
+/// Request properties that affect how the response is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ResponseContext {
-    pub(super) purpose: ResponseContent,
+    pub(super) content: ResponseContent,
     pub(super) version: Version,
     pub(super) trailers: ClientTrailers,
 }
 
+/// Head only, or head and body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ResponseContent {
-    /// Only the head is wanted.
+    /// The response to a HEAD request.
     Head,
-    Response,
+    HeadAndBody,
 }
 
-/// Whether the client takes trailers (RFC 9110 section 10.1.4).
+/// Whether the client accepts trailers (`TE: trailers`, RFC 9110 section 10.1.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientTrailers {
     No,
     Yes,
 }
 
-/// What is still to come of a body, and how the client knows its end.
+/// Remaining body: none, length, chunked, or until close.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ResponseFraming {
     Ended,
+    /// Remaining bytes.
     Length(u64),
-    /// With the names of the trailers that were announced, if the client takes any.
+    /// With the value of `Trailer`, if the client accepts trailers.
     Chunked(Option<HeaderValue>),
     UntilClose,
 }
 
-/// What the fields of a head say of things that are written apart.
+/// Framing fields found while writing the head.
 #[derive(Default)]
 struct SeenFields {
     length: Option<u64>,
@@ -51,14 +53,14 @@ struct SeenFields {
 }
 
 impl ResponseFraming {
-    /// RFC 9112 section 6.3. `length` is that of the content, where it is known.
-    fn of(head: &response::Parts, length: Option<u64>, asked: &ResponseContext) -> ResponseFraming {
+    /// Selects the framing (RFC 9112 section 6.3). `length` is that of the content, if known.
+    fn select(head: &response::Parts, length: Option<u64>, context: &ResponseContext) -> ResponseFraming {
         match length {
-            _ if has_no_content(head.status) || asked.purpose == ResponseContent::Head => ResponseFraming::Ended,
+            _ if has_no_content(head.status) || context.content == ResponseContent::Head => ResponseFraming::Ended,
             Some(0) => ResponseFraming::Ended,
             Some(length) => ResponseFraming::Length(length),
-            None if asked.version == Version::HTTP_10 => ResponseFraming::UntilClose,
-            None => ResponseFraming::Chunked(match asked.trailers {
+            None if context.version == Version::HTTP_10 => ResponseFraming::UntilClose,
+            None => ResponseFraming::Chunked(match context.trailers {
                 ClientTrailers::Yes => head.headers.get(header::TRAILER).cloned(),
                 ClientTrailers::No => None,
             }),
@@ -66,33 +68,34 @@ impl ResponseFraming {
     }
 }
 
-/// Writes a head. Returns how its body is framed, and whether another answer may follow.
+/// Writes a response head. Returns the framing of its body, and whether another response may follow.
 pub(super) fn write(
     text: &mut Vec<u8>,
     head: &response::Parts,
     size: &SizeHint,
-    asked: &ResponseContext,
-    wish: Persistence,
+    context: &ResponseContext,
+    persistence: Persistence,
 ) -> (ResponseFraming, Persistence) {
     text.reserve(room_for(head, size));
     write_status(text, head);
-    let said = write_fields(text, head);
-    if !said.has_date {
+    let seen = write_fields(text, head);
+    if !seen.has_date {
         text.extend_from_slice(b"Date: ");
         date::write(text);
         text.extend_from_slice(b"\r\n");
     }
-    let framing = ResponseFraming::of(head, said.length.or(size.exact()), asked);
-    write_framing(text, content_length(head.status, &framing, &said, asked), &framing);
-    let persistence = if framing == ResponseFraming::UntilClose { Persistence::Closing } else { wish };
+    let framing = ResponseFraming::select(head, seen.length.or(size.exact()), context);
+    write_framing(text, content_length(head.status, &framing, &seen, context), &framing);
+    let persistence = if framing == ResponseFraming::UntilClose { Persistence::Closing } else { persistence };
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
-        write_persistence(text, asked.version, persistence);
+        write_persistence(text, context.version, persistence);
     }
     text.extend_from_slice(b"\r\n");
     (framing, persistence)
 }
 
-/// Names have no case, but scripts look for `Location:`, as applications and nginx write it.
+/// Writes one field with a capitalised name. Names are case-insensitive, but scripts search for `Location:`, as
+/// nginx and most upstreams write it.
 pub(super) fn write_field(text: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     let start = text.len();
     text.extend_from_slice(name.as_str().as_bytes());
@@ -108,56 +111,61 @@ pub(super) fn write_field(text: &mut Vec<u8>, name: &HeaderName, value: &HeaderV
     text.extend_from_slice(b"\r\n");
 }
 
-/// A version is what its sender can do, so it is 1.1 for old clients, too (RFC 9110 section 6.2).
+/// Writes the status line. The version is the highest that the sender supports, so it is 1.1 for HTTP/1.0 clients
+/// too (RFC 9110 section 6.2).
 fn write_status(text: &mut Vec<u8>, head: &response::Parts) {
-    let unusual = head.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
-    let reason = unusual.or(head.status.canonical_reason().map(str::as_bytes)).unwrap_or_default();
+    let upstream_reason = head.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
+    let reason = upstream_reason.or(head.status.canonical_reason().map(str::as_bytes)).unwrap_or_default();
     for part in [b"HTTP/1.1 ", head.status.as_str().as_bytes(), b" ", reason, b"\r\n"] {
         text.extend_from_slice(part);
     }
 }
 
+/// Writes all fields except `Content-Length`, which [`write_framing`] writes.
 fn write_fields(text: &mut Vec<u8>, head: &response::Parts) -> SeenFields {
-    let mut said = SeenFields::default();
+    let mut seen = SeenFields::default();
     for (name, value) in &head.headers {
         if *name == header::CONTENT_LENGTH {
-            said.length = decimal(value.as_bytes());
+            seen.length = decimal(value.as_bytes());
             continue;
         }
-        said.has_date |= *name == header::DATE;
+        seen.has_date |= *name == header::DATE;
         write_field(text, name, value);
     }
-    said
+    seen
 }
 
 fn write_framing(text: &mut Vec<u8>, length: Option<u64>, framing: &ResponseFraming) {
     if let Some(length) = length {
-        // Memory takes everything.
+        // Writing to a vector cannot fail.
         let _ = write!(text, "Content-Length: {length}\r\n");
     } else if let ResponseFraming::Chunked(_) = framing {
         text.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
 }
 
-/// An answer without a body may still say how long it would be (RFC 9110 section 8.6).
+/// Returns the `Content-Length` to send. The response to HEAD, and a 304, state the length of the content that they
+/// do not send (RFC 9110 section 8.6).
 fn content_length(
     status: StatusCode,
     framing: &ResponseFraming,
-    said: &SeenFields,
-    asked: &ResponseContext,
+    seen: &SeenFields,
+    context: &ResponseContext,
 ) -> Option<u64> {
     match framing {
         ResponseFraming::Length(length) => Some(*length),
         ResponseFraming::Chunked(_) | ResponseFraming::UntilClose => None,
         ResponseFraming::Ended if status == StatusCode::NO_CONTENT || status.is_informational() => None,
-        ResponseFraming::Ended if status == StatusCode::NOT_MODIFIED || asked.purpose == ResponseContent::Head => {
-            said.length
+        ResponseFraming::Ended
+            if status == StatusCode::NOT_MODIFIED || context.content == ResponseContent::Head =>
+        {
+            seen.length
         }
         ResponseFraming::Ended => Some(0),
     }
 }
 
-/// Said only where the client would assume something else (RFC 9112 section 9.3).
+/// Writes `Connection` where it differs from the default of the client's version (RFC 9112 section 9.3).
 fn write_persistence(text: &mut Vec<u8>, version: Version, persistence: Persistence) {
     match (version, persistence) {
         (_, Persistence::Closing) => text.extend_from_slice(b"Connection: close\r\n"),
@@ -166,23 +174,23 @@ fn write_persistence(text: &mut Vec<u8>, version: Version, persistence: Persiste
     }
 }
 
-/// Bytes, about, of a head with the body behind it, if that is small; so that the text seldom has to grow.
+/// Returns the estimated bytes of a head, and of the body if it is small, so that the buffer rarely grows.
 fn room_for(head: &response::Parts, size: &SizeHint) -> usize {
-    let behind = size.exact().and_then(|size| usize::try_from(size).ok()).filter(|size| *size < LARGE);
-    OWN_LINES + head.headers.len() * TYPICAL_FIELD + behind.unwrap_or_default()
+    let body = size.exact().and_then(|size| usize::try_from(size).ok()).filter(|size| *size < LARGE);
+    FIXED_LINES + head.headers.len() * TYPICAL_FIELD + body.unwrap_or_default()
 }
 
 fn has_no_content(status: StatusCode) -> bool {
     status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
-/// Bytes: status line, date, framing and the empty line.
-const OWN_LINES: usize = 160;
+/// Bytes of the status line, `Date`, the framing fields and the empty line.
+const FIXED_LINES: usize = 160;
 
-/// Bytes.
+/// Bytes of an average field.
 const TYPICAL_FIELD: usize = 48;
 
-/// Bytes from which a piece of a body is not copied behind others: those of a full TLS record.
+/// Bytes of a full TLS record. Body frames of this size or more are not copied into the write buffer.
 pub(super) const LARGE: usize = 16 * 1024;
 
 #[cfg(test)]
@@ -191,49 +199,49 @@ mod tests {
 
     use super::*;
 
-    const ASKED: ResponseContext = ResponseContext {
-        purpose: ResponseContent::Response,
+    const HTTP11: ResponseContext = ResponseContext {
+        content: ResponseContent::HeadAndBody,
         version: Version::HTTP_11,
         trailers: ClientTrailers::No,
     };
-    const FOR_HEAD: ResponseContext = ResponseContext { purpose: ResponseContent::Head, ..ASKED };
-    const OLD: ResponseContext = ResponseContext { version: Version::HTTP_10, ..ASKED };
+    const HTTP11_HEAD: ResponseContext = ResponseContext { content: ResponseContent::Head, ..HTTP11 };
+    const HTTP10: ResponseContext = ResponseContext { version: Version::HTTP_10, ..HTTP11 };
 
-    /// The head of an answer with these fields, and what is said of its body and its connection.
+    /// Returns the text of a head with these fields, its framing and its persistence.
     fn head(
         status: u16,
         fields: &[(&str, &str)],
         size: Option<u64>,
-        asked: &ResponseContext,
+        context: &ResponseContext,
     ) -> (String, ResponseFraming, Persistence) {
-        let mut answer = Response::builder().status(status).header("date", "now");
+        let mut response = Response::builder().status(status).header("date", "now");
         for (name, value) in fields {
-            answer = answer.header(*name, *value);
+            response = response.header(*name, *value);
         }
         let size = size.map_or_else(SizeHint::default, SizeHint::with_exact);
         let mut text = Vec::new();
-        let parts = answer.body(()).unwrap().into_parts().0;
-        let (framing, persistence) = write(&mut text, &parts, &size, asked, Persistence::Persistent);
+        let parts = response.body(()).unwrap().into_parts().0;
+        let (framing, persistence) = write(&mut text, &parts, &size, context, Persistence::Persistent);
         let text = String::from_utf8(text).unwrap();
         (text.replacen("Date: now\r\n", "", 1), framing, persistence)
     }
 
     #[test]
-    fn the_end_of_a_body_is_told_as_the_client_understands_it() {
+    fn framing_suits_status_method_and_version() {
         let length = "Content-Length: 7\r\n";
         let chunked = "Transfer-Encoding: chunked\r\n";
-        let said = &[("content-length", "7")][..];
+        let seen = &[("content-length", "7")][..];
         let cases = [
-            (head(200, said, None, &ASKED), length, ResponseFraming::Length(7)),
-            (head(200, &[], Some(7), &ASKED), length, ResponseFraming::Length(7)),
-            (head(200, &[], Some(0), &ASKED), "Content-Length: 0\r\n", ResponseFraming::Ended),
-            (head(200, &[], None, &ASKED), chunked, ResponseFraming::Chunked(None)),
-            (head(200, &[], None, &OLD), "Connection: close\r\n", ResponseFraming::UntilClose),
-            (head(200, said, None, &FOR_HEAD), length, ResponseFraming::Ended),
-            (head(200, &[], Some(0), &FOR_HEAD), "", ResponseFraming::Ended),
-            (head(304, said, Some(0), &ASKED), length, ResponseFraming::Ended),
-            (head(204, said, Some(0), &ASKED), "", ResponseFraming::Ended),
-            (head(101, &[], Some(0), &ASKED), "", ResponseFraming::Ended),
+            (head(200, seen, None, &HTTP11), length, ResponseFraming::Length(7)),
+            (head(200, &[], Some(7), &HTTP11), length, ResponseFraming::Length(7)),
+            (head(200, &[], Some(0), &HTTP11), "Content-Length: 0\r\n", ResponseFraming::Ended),
+            (head(200, &[], None, &HTTP11), chunked, ResponseFraming::Chunked(None)),
+            (head(200, &[], None, &HTTP10), "Connection: close\r\n", ResponseFraming::UntilClose),
+            (head(200, seen, None, &HTTP11_HEAD), length, ResponseFraming::Ended),
+            (head(200, &[], Some(0), &HTTP11_HEAD), "", ResponseFraming::Ended),
+            (head(304, seen, Some(0), &HTTP11), length, ResponseFraming::Ended),
+            (head(204, seen, Some(0), &HTTP11), "", ResponseFraming::Ended),
+            (head(101, &[], Some(0), &HTTP11), "", ResponseFraming::Ended),
         ];
         for ((text, framing, _), fields, expected) in cases {
             let (_, rest) = text.split_once("\r\n").unwrap();
@@ -242,36 +250,36 @@ mod tests {
     }
 
     #[test]
-    fn an_old_client_is_told_that_its_connection_is_kept() {
-        let (text, _, persistence) = head(200, &[], Some(0), &OLD);
+    fn http10_keep_alive_is_confirmed_with_a_field() {
+        let (text, _, persistence) = head(200, &[], Some(0), &HTTP10);
         assert!(text.contains("\r\nConnection: keep-alive\r\n"), "{text}");
         assert_eq!(persistence, Persistence::Persistent);
     }
 
     #[test]
-    fn names_are_written_as_scripts_expect_them() {
-        let (text, ..) = head(302, &[("location", "/a-b"), ("x-request-id", "q")], Some(0), &ASKED);
+    fn field_names_are_capitalised() {
+        let (text, ..) = head(302, &[("location", "/a-b"), ("x-request-id", "q")], Some(0), &HTTP11);
         assert!(text.starts_with("HTTP/1.1 302 Found\r\nLocation: /a-b\r\nX-Request-Id: q\r\n"), "{text}");
     }
 
     #[test]
-    fn an_answer_without_a_date_gets_one() {
+    fn a_response_without_a_date_gets_one() {
         let mut text = Vec::new();
         let parts = Response::new(()).into_parts().0;
-        write(&mut text, &parts, &SizeHint::with_exact(0), &ASKED, Persistence::Persistent);
+        write(&mut text, &parts, &SizeHint::with_exact(0), &HTTP11, Persistence::Persistent);
         let text = String::from_utf8(text).unwrap();
         let date = text.lines().find_map(|line| line.strip_prefix("Date: ")).unwrap();
         assert!(httpdate::parse_http_date(date).is_ok(), "{date}");
     }
 
     #[test]
-    fn trailers_are_for_clients_that_take_them() {
-        let takes = ResponseContext { trailers: ClientTrailers::Yes, ..ASKED };
+    fn trailers_require_a_client_that_accepts_them() {
+        let accepting = ResponseContext { trailers: ClientTrailers::Yes, ..HTTP11 };
         let announced = &[("trailer", "x-sum")][..];
         assert_eq!(
-            head(200, announced, None, &takes).1,
+            head(200, announced, None, &accepting).1,
             ResponseFraming::Chunked(Some(HeaderValue::from_static("x-sum")))
         );
-        assert_eq!(head(200, announced, None, &ASKED).1, ResponseFraming::Chunked(None));
+        assert_eq!(head(200, announced, None, &HTTP11).1, ResponseFraming::Chunked(None));
     }
 }

@@ -1,9 +1,9 @@
-//! A stream that gathers what is written to it, until all of it is sent at once.
+//! Batches the writes of one poll into one flush.
 //!
-//! h2 flushes after each frame with data. With thirty streams of small answers that is thirty TLS records
-//! and thirty system calls, where one will do. So the connection writes into a buffer here, a flush does
-//! nothing, and all goes out when the connection has been polled and has nothing more to write for now. The
-//! buffer is lent: a connection at rest owns none.
+//! h2 flushes after each DATA frame. With thirty streams of small responses that is thirty TLS records and thirty
+//! system calls, where one of each suffices. h2 therefore writes into a buffer here, and its flush does nothing.
+//! The buffer is written when the connection has been polled and has nothing more to write. It comes from the pool
+//! of the worker, so an idle connection holds none.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,44 +15,46 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::buffer_pool::{self, PooledBuffer};
 
-/// The stream, for the connection that reads and writes.
+/// Stream whose writes are buffered until the end of a poll.
 pub(super) struct BatchedStream<S>(Rc<RefCell<BatchState<S>>>);
 
-/// The sending end of the same stream.
+/// Flushes the buffered writes of a [`BatchedStream`].
 pub(super) struct BatchFlusher<S>(Rc<RefCell<BatchState<S>>>);
 
-/// A connection over a [`BatchedStream`], which sends whenever it has been polled.
+/// Connection future over a [`BatchedStream`] that flushes after each poll.
 pub(super) struct BatchedConnection<C, S> {
     connection: C,
-    outbox: BatchFlusher<S>,
+    flusher: BatchFlusher<S>,
 }
 
+/// Shared state of stream and flusher.
 struct BatchState<S> {
     stream: S,
-    waiting: Option<PendingBytes>,
+    pending: Option<PendingBytes>,
     needs_flush: bool,
-    /// Sending failed; the connection is told when it reads.
-    broken: Option<io::ErrorKind>,
+    /// Why flushing failed; the next read returns it to the connection.
+    write_error: Option<io::ErrorKind>,
 }
 
-/// Bytes that wait in a buffer.
+/// Buffered bytes and the range not yet written.
 struct PendingBytes {
     buffer: PooledBuffer,
-    /// The first byte that has not been sent, and the end of those that have been gathered.
+    /// Index of the first byte that has not been written.
     start: usize,
+    /// Index after the last buffered byte.
     end: usize,
 }
 
-/// Both ends of a gathering stream.
+/// Splits a stream into a buffered stream and its flusher.
 pub(super) fn write_batch<S>(stream: S) -> (BatchedStream<S>, BatchFlusher<S>) {
-    let shared = Rc::new(RefCell::new(BatchState { stream, waiting: None, needs_flush: false, broken: None }));
+    let shared = Rc::new(RefCell::new(BatchState { stream, pending: None, needs_flush: false, write_error: None }));
     (BatchedStream(shared.clone()), BatchFlusher(shared))
 }
 
 impl<S> BatchFlusher<S> {
-    /// Ties the sending to the connection that writes.
-    pub(super) fn gathering<C>(self, connection: C) -> BatchedConnection<C, S> {
-        BatchedConnection { connection, outbox: self }
+    /// Flushes after each poll of a connection.
+    pub(super) fn drive<C>(self, connection: C) -> BatchedConnection<C, S> {
+        BatchedConnection { connection, flusher: self }
     }
 }
 
@@ -70,21 +72,22 @@ where
     type Output = C::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Output> {
-        let ended = self.as_mut().connection().poll(cx);
-        if ended.is_ready() {
-            return ended;
+        let output = self.as_mut().connection().poll(cx);
+        if output.is_ready() {
+            return output;
         }
-        let mut gathered = self.outbox.0.borrow_mut();
-        let Poll::Ready(Err(error)) = gathered.poll_send(cx) else { return Poll::Pending };
-        gathered.broken = Some(error.kind());
-        drop(gathered);
+        let mut state = self.flusher.0.borrow_mut();
+        let Poll::Ready(Err(error)) = state.poll_flush_pending(cx) else { return Poll::Pending };
+        state.write_error = Some(error.kind());
+        drop(state);
         self.connection().poll(cx)
     }
 }
 
 impl<S: AsyncWrite + Unpin> BatchState<S> {
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_empty(cx))?;
+    /// Ready when the buffered bytes are written and flushed.
+    fn poll_flush_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_write_pending(cx))?;
         if self.needs_flush {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.needs_flush = false;
@@ -92,44 +95,45 @@ impl<S: AsyncWrite + Unpin> BatchState<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Hands the buffer's content to the stream, and the buffer back.
-    fn poll_empty(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(waiting) = &mut self.waiting {
-            let rest = &waiting.buffer[waiting.start..waiting.end];
+    /// Writes the buffered bytes to the stream and returns the buffer to the pool.
+    fn poll_write_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(pending) = &mut self.pending {
+            let rest = &pending.buffer[pending.start..pending.end];
             match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                taken => waiting.start += taken,
+                taken => pending.start += taken,
             }
-            if waiting.start == waiting.end {
-                self.waiting = None;
+            if pending.start == pending.end {
+                self.pending = None;
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Copies as much as there is room for; at least one byte, unless there is none or `bytes` is empty.
-    fn gather(&mut self, bytes: &[u8]) -> usize {
+    /// Copies as many bytes as fit; returns their number, which is 0 only if the buffer is full or `bytes` is
+    /// empty.
+    fn push(&mut self, bytes: &[u8]) -> usize {
         self.needs_flush = true;
-        let waiting =
-            self.waiting.get_or_insert_with(|| PendingBytes { buffer: buffer_pool::acquire(), start: 0, end: 0 });
-        let room = &mut waiting.buffer[waiting.end..];
+        let pending =
+            self.pending.get_or_insert_with(|| PendingBytes { buffer: buffer_pool::acquire(), start: 0, end: 0 });
+        let room = &mut pending.buffer[pending.end..];
         let count = bytes.len().min(room.len());
         room[..count].copy_from_slice(&bytes[..count]);
-        waiting.end += count;
+        pending.end += count;
         count
     }
 
     fn is_full(&self) -> bool {
-        self.waiting.as_ref().is_some_and(|waiting| waiting.end == waiting.buffer.len())
+        self.pending.as_ref().is_some_and(|pending| pending.end == pending.buffer.len())
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for BatchedStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut gathered = self.0.borrow_mut();
-        match gathered.broken {
+        let mut state = self.0.borrow_mut();
+        match state.write_error {
             Some(kind) => Poll::Ready(Err(kind.into())),
-            None => Pin::new(&mut gathered.stream).poll_read(cx, buf),
+            None => Pin::new(&mut state.stream).poll_read(cx, buf),
         }
     }
 }
@@ -144,26 +148,26 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BatchedStream<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut gathered = self.0.borrow_mut();
-        if gathered.is_full() {
-            ready!(gathered.poll_empty(cx))?;
+        let mut state = self.0.borrow_mut();
+        if state.is_full() {
+            ready!(state.poll_write_pending(cx))?;
         }
-        Poll::Ready(Ok(bufs.iter().map(|buf| gathered.gather(buf)).sum()))
+        Poll::Ready(Ok(bufs.iter().map(|buf| state.push(buf)).sum()))
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    /// Does nothing: see [`BatchedConnection`].
+    /// Does nothing: [`BatchedConnection`] flushes after the poll.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut gathered = self.0.borrow_mut();
-        ready!(gathered.poll_send(cx))?;
-        Pin::new(&mut gathered.stream).poll_shutdown(cx)
+        let mut state = self.0.borrow_mut();
+        ready!(state.poll_flush_pending(cx))?;
+        Pin::new(&mut state.stream).poll_shutdown(cx)
     }
 }
 
@@ -176,59 +180,59 @@ mod tests {
 
     use super::*;
 
-    async fn send(outbox: &BatchFlusher<DuplexStream>) -> io::Result<()> {
-        poll_fn(|cx| outbox.0.borrow_mut().poll_send(cx)).await
+    async fn flush(flusher: &BatchFlusher<DuplexStream>) -> io::Result<()> {
+        poll_fn(|cx| flusher.0.borrow_mut().poll_flush_pending(cx)).await
     }
 
     #[tokio::test]
-    async fn what_is_written_and_flushed_goes_out_when_it_is_sent() {
+    async fn writes_and_flushes_are_sent_by_the_flusher() {
         let (near, mut far) = duplex(1024);
-        let (mut stream, outbox) = write_batch(near);
+        let (mut stream, flusher) = write_batch(near);
         stream.write_all(b"one, ").await.unwrap();
         stream.flush().await.unwrap();
         stream.write_all(b"two").await.unwrap();
         let mut received = [0; 8];
         assert!(far.read(&mut received).now_or_never().is_none());
-        send(&outbox).await.unwrap();
+        flush(&flusher).await.unwrap();
         far.read_exact(&mut received).await.unwrap();
         assert_eq!(&received, b"one, two");
     }
 
     #[tokio::test]
-    async fn more_than_a_buffer_holds_goes_out_in_order() {
+    async fn more_than_one_buffer_is_sent_in_order() {
         let (near, mut far) = duplex(1000);
-        let (mut stream, outbox) = write_batch(near);
+        let (mut stream, flusher) = write_batch(near);
         let sent: Vec<u8> = (0..3 * buffer_pool::SIZE).map(|at| (at % 251) as u8).collect();
         let mut received = vec![0; sent.len()];
         let write = async {
             stream.write_all(&sent).await.unwrap();
-            send(&outbox).await.unwrap();
+            flush(&flusher).await.unwrap();
         };
         tokio::join!(write, async { far.read_exact(&mut received).await.unwrap() });
         assert!(received == sent);
     }
 
     #[tokio::test]
-    async fn shutting_down_sends_first() {
+    async fn shutdown_flushes_first() {
         let (near, mut far) = duplex(1024);
         let (mut stream, _outbox) = write_batch(near);
-        stream.write_all(b"goodbye").await.unwrap();
+        stream.write_all(b"GOAWAY").await.unwrap();
         stream.shutdown().await.unwrap();
         let mut received = Vec::new();
         far.read_to_end(&mut received).await.unwrap();
-        assert_eq!(received, b"goodbye");
+        assert_eq!(received, b"GOAWAY");
     }
 
     #[tokio::test]
-    async fn a_connection_learns_that_sending_failed() {
-        let (silent, _peer) = duplex(1024);
+    async fn a_write_error_ends_the_connection() {
+        let (open, _peer) = duplex(1024);
         let (closed, _) = duplex(1024);
-        let (mut stream, outbox) = write_batch(tokio::io::join(silent, closed));
+        let (mut stream, flusher) = write_batch(tokio::io::join(open, closed));
         let mut connection = Box::pin(async move {
             stream.write_all(b"lost").await.unwrap();
             stream.read(&mut [0; 8]).await
         });
-        let ended = outbox.gathering(&mut connection).await;
-        assert!(ended.is_err(), "{ended:?}");
+        let output = flusher.drive(&mut connection).await;
+        assert!(output.is_err(), "{output:?}");
     }
 }

@@ -1,8 +1,8 @@
-//! Headers that may travel on.
+//! Removes hop-by-hop headers (RFC 9110 section 7.6.1).
 //!
-//! A header either concerns the whole way from client to application, or just one connection of it
-//! (RFC 9110 section 7.6.1). [`EndToEndHeaders`] holds only the former, and its one constructor strips the
-//! rest; since sending takes an `EndToEndHeaders`, nobody can forget to.
+//! A header is either end-to-end or hop-by-hop. [`EndToEndHeaders`] holds only end-to-end headers, and its only
+//! constructor removes all others. Sending a message requires an `EndToEndHeaders`, so removal cannot be
+//! omitted.
 
 use std::rc::Rc;
 
@@ -11,42 +11,53 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use super::forwarding::{ForwardingHeaders, is_set_by_proxy};
 use super::ops::{ResolvedHeaderOps, is_hop_by_hop};
 
-/// Headers without any that belong to a single connection.
+/// Headers without any hop-by-hop header (RFC 9110 section 7.6.1).
+///
+/// ```
+/// use gatepost::model::headers::end_to_end::EndToEndHeaders;
+/// use http::HeaderMap;
+///
+/// let mut received = HeaderMap::new();
+/// for (name, value) in [("connection", "x-hop"), ("x-hop", "1"), ("te", "trailers"), ("accept", "*/*")] {
+///     received.append(name, value.parse().expect("a header value"));
+/// }
+/// let forwarded = EndToEndHeaders::from_message(received, |_| false).into_headers();
+/// assert_eq!(forwarded.keys().collect::<Vec<_>>(), ["accept"]);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct EndToEndHeaders {
     headers: HeaderMap,
-    /// Says nothing that `headers` say.
-    introduction: Option<Rc<ForwardingHeaders>>,
+    /// Names in it do not occur in `headers`.
+    forwarding: Option<Rc<ForwardingHeaders>>,
 }
 
 impl EndToEndHeaders {
-    /// Takes away what belongs to the connection the message came on, and every header whose name `unwanted`
-    /// picks. One look at each name costs less than a search for each that could be there.
+    /// Removes hop-by-hop headers and the headers whose names `unwanted` selects. One check of each name costs
+    /// less than a lookup of each removable name.
     pub fn from_message(mut headers: HeaderMap, unwanted: impl Fn(&str) -> bool) -> EndToEndHeaders {
-        let stops_here = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || unwanted(name.as_str());
-        let mut leaving: Vec<HeaderName> = headers.keys().filter(stops_here).cloned().collect();
-        // Where both were sent, Transfer-Encoding framed the message, and the length is a lie that the next
-        // hop would believe (RFC 9112 section 6.3).
-        if leaving.contains(&header::TRANSFER_ENCODING) {
-            leaving.push(header::CONTENT_LENGTH);
+        let is_removed = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || unwanted(name.as_str());
+        let mut removed: Vec<HeaderName> = headers.keys().filter(is_removed).cloned().collect();
+        // Transfer-Encoding overrides Content-Length, so the length is wrong if a message has both. The next
+        // hop must not receive it (RFC 9112 section 6.3).
+        if removed.contains(&header::TRANSFER_ENCODING) {
+            removed.push(header::CONTENT_LENGTH);
         }
-        if leaving.contains(&header::CONNECTION) {
-            leaving.extend(named_by_connection(&headers));
+        if removed.contains(&header::CONNECTION) {
+            removed.extend(named_by_connection(&headers));
         }
-        for name in leaving {
+        for name in removed {
             headers.remove(name);
         }
-        EndToEndHeaders { headers, introduction: None }
+        EndToEndHeaders { headers, forwarding: None }
     }
 
-    /// What travels on of a client's request, with the proxy's introduction of it.
-    pub fn from_request(headers: HeaderMap, introduction: Rc<ForwardingHeaders>) -> EndToEndHeaders {
-        EndToEndHeaders {
-            introduction: Some(introduction),
-            ..EndToEndHeaders::from_message(headers, is_set_by_proxy)
-        }
+    /// Builds the headers of a forwarded request: the client's headers, and the forwarding headers of the
+    /// proxy.
+    pub fn from_request(headers: HeaderMap, forwarding: Rc<ForwardingHeaders>) -> EndToEndHeaders {
+        EndToEndHeaders { forwarding: Some(forwarding), ..EndToEndHeaders::from_message(headers, is_set_by_proxy) }
     }
 
+    /// Applies resolved header operations.
     pub fn apply(&mut self, ops: &ResolvedHeaderOps<'_>) {
         if !ops.is_empty() {
             self.merge();
@@ -54,46 +65,50 @@ impl EndToEndHeaders {
         }
     }
 
-    /// Gives the header exactly this value. Not for what an introduction says.
+    /// Replaces all values of a header. Not valid for a forwarding header.
     pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
         self.headers.insert(name, value);
     }
 
+    /// Returns all values of a header. Forwarding headers are not included until operations merge them.
     pub fn get_all(&self, name: &HeaderName) -> impl Iterator<Item = &HeaderValue> {
         self.headers.get_all(name).iter()
     }
 
-    /// All headers, for the hop that sends them and adds its own.
+    /// Returns all headers, including forwarding headers.
     pub fn into_headers(mut self) -> HeaderMap {
         self.merge();
         self.headers
     }
 
-    /// The same for a hop that sends text, whose first lines are those of the introduction, if it is there still.
+    /// Splits the headers into serialized forwarding headers, which start the HTTP/1 head, and the rest. The
+    /// first part is `None` if header operations have merged them into the rest.
     pub fn into_http1(self) -> (Option<Rc<ForwardingHeaders>>, HeaderMap) {
-        (self.introduction, self.headers)
+        (self.forwarding, self.headers)
     }
 
     fn merge(&mut self) {
-        if let Some(introduction) = self.introduction.take() {
-            self.headers.extend(introduction.headers());
+        if let Some(forwarding) = self.forwarding.take() {
+            self.headers.extend(forwarding.headers());
         }
     }
 }
 
-/// What `Connection` says belongs to the connection. A sender cannot take away headers on which
-/// security depends: those are never hop-by-hop, whatever it says.
+/// Returns the headers that `Connection` declares hop-by-hop, except [`ALWAYS_END_TO_END`]: a sender must not
+/// be able to remove headers that security depends on.
 fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     let values = headers.get_all(header::CONNECTION);
     let tokens = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let common = |token: &&str| !["close", "keep-alive", "upgrade"].iter().any(|it| it.eq_ignore_ascii_case(token));
+    let is_header =
+        |token: &&str| !["close", "keep-alive", "upgrade"].iter().any(|it| it.eq_ignore_ascii_case(token));
     tokens
         .map(str::trim)
-        .filter(common)
+        .filter(is_header)
         .filter_map(|token| HeaderName::try_from(token).ok())
         .filter(|name| !ALWAYS_END_TO_END.contains(name))
 }
 
+/// Headers that `Connection` cannot declare hop-by-hop.
 const ALWAYS_END_TO_END: [HeaderName; 6] = [
     header::HOST,
     header::AUTHORIZATION,
@@ -122,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn hop_by_hop_headers_and_those_named_by_connection_go() {
+    fn hop_by_hop_headers_and_those_named_by_connection_are_removed() {
         let headers = [
             ("connection", "keep-alive, X-Secret"),
             ("connection", "te"),
@@ -136,17 +151,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unwanted_goes_with_all_its_values() {
+    fn unwanted_headers_are_removed_with_all_values() {
         assert_eq!(stripped(&[("x-unwanted", "1"), ("accept", "*/*"), ("x-unwanted", "2")]), ["accept"]);
     }
 
     #[test]
-    fn a_length_beside_a_transfer_encoding_does_not_travel() {
+    fn content_length_beside_transfer_encoding_is_removed() {
         assert_eq!(stripped(&[("transfer-encoding", "chunked"), ("content-length", "3"), ("age", "1")]), ["age"]);
     }
 
     #[test]
-    fn connection_cannot_take_away_what_security_needs() {
+    fn connection_cannot_remove_security_headers() {
         let headers =
             [("connection", "host, authorization, cookie"), ("host", "a"), ("authorization", "b"), ("cookie", "c")];
         assert_eq!(stripped(&headers), ["authorization", "cookie", "host"]);

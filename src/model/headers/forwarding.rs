@@ -1,53 +1,54 @@
-//! What an application learns of a client from the proxy alone: who it is, which host it asked for, and how it
-//! came.
+//! The `Host` and `X-Forwarded-*` headers that the proxy sends to an upstream.
 //!
-//! It is nearly always the same for all requests of a connection. So it is put into words once, and stands
-//! beside the other headers of a request instead of among them, where each of its names would be hashed, looked
-//! for, and given room, every time.
+//! They are nearly always the same for all requests of a connection. They are therefore serialized once and
+//! kept beside the other headers of a request. In the header map each name would be hashed, looked up and
+//! stored for every request.
 
 use http::header::{self, HeaderName, HeaderValue};
 
 use super::untrusted::is_untrusted;
 use crate::model::virtual_host::HostSecurity;
 
-/// Headers that the proxy says itself.
+/// `Host`, `X-Real-IP` and `X-Forwarded-*` for one client connection, serialized once.
 #[derive(Debug)]
 pub struct ForwardingHeaders {
-    /// As the client wrote it.
+    /// As the client sent it.
     host: HeaderValue,
-    /// The client's address.
+    /// The client address without a port.
     client: HeaderValue,
     security: HostSecurity,
-    lines: Box<[u8]>,
+    http1: Box<[u8]>,
 }
 
 impl ForwardingHeaders {
+    /// Builds and serializes the headers for a requested host, a client address and a transport.
     pub fn new(host: HeaderValue, client: HeaderValue, security: HostSecurity) -> ForwardingHeaders {
-        let mut introduction = ForwardingHeaders { host, client, security, lines: Box::default() };
+        let mut forwarding = ForwardingHeaders { host, client, security, http1: Box::default() };
         let mut lines = Vec::new();
-        for (name, value) in introduction.headers() {
+        for (name, value) in forwarding.headers() {
             for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
                 lines.extend_from_slice(part);
             }
         }
-        introduction.lines = lines.into();
-        introduction
+        forwarding.http1 = lines.into();
+        forwarding
     }
 
-    /// Whether it is about such a request.
+    /// Returns whether the headers are valid for a host, client address and transport.
     pub fn matches(&self, host: &HeaderValue, client: &HeaderValue, security: HostSecurity) -> bool {
         self.host == host && self.client == client && self.security == security
     }
 
-    /// The headers as lines of an HTTP/1 head.
+    /// Returns the headers serialized as HTTP/1 field lines.
     pub fn as_http1(&self) -> &[u8] {
-        &self.lines
+        &self.http1
     }
 
+    /// Iterates over the headers.
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let ssl = matches!(self.security, HostSecurity::Tls(_)).then(|| (X_FORWARDED_SSL, ON));
         let always = [
-            // The first line of all, as RFC 9112 section 3.2 advises.
+            // `Host` comes first, as RFC 9112 section 3.2 recommends.
             (header::HOST, self.host.clone()),
             (X_REAL_IP, self.client.clone()),
             (X_FORWARDED_FOR, self.client.clone()),
@@ -57,8 +58,8 @@ impl ForwardingHeaders {
     }
 }
 
-/// Whether a client's header of this name goes no further, because applications believe what it says, or because
-/// an introduction says it.
+/// Returns whether the proxy replaces a client-supplied header: it is a forwarding header, or upstreams trust
+/// it.
 pub fn is_set_by_proxy(name: &str) -> bool {
     is_untrusted(name) || name == "host"
 }
@@ -73,7 +74,7 @@ const ON: HeaderValue = HeaderValue::from_static("on");
 mod tests {
     use super::*;
 
-    fn introduction(security: HostSecurity) -> ForwardingHeaders {
+    fn forwarding(security: HostSecurity) -> ForwardingHeaders {
         ForwardingHeaders::new(
             HeaderValue::from_static("a.test:8443"),
             HeaderValue::from_static("10.0.0.1"),
@@ -82,17 +83,17 @@ mod tests {
     }
 
     #[test]
-    fn clients_cannot_say_what_an_introduction_says() {
-        for (name, _) in introduction(HostSecurity::Plain).headers().chain([(X_FORWARDED_SSL, ON)]) {
+    fn clients_cannot_supply_forwarding_headers() {
+        for (name, _) in forwarding(HostSecurity::Plain).headers().chain([(X_FORWARDED_SSL, ON)]) {
             assert!(is_set_by_proxy(name.as_str()), "{name}");
         }
     }
 
     #[test]
-    fn lines_are_those_of_a_head() {
-        let lines = introduction(HostSecurity::Plain);
+    fn headers_are_serialized_as_field_lines() {
+        let headers = forwarding(HostSecurity::Plain);
         let expected = "host: a.test:8443\r\nx-real-ip: 10.0.0.1\r\n\
             x-forwarded-for: 10.0.0.1\r\nx-forwarded-proto: http\r\n";
-        assert_eq!(String::from_utf8_lossy(lines.as_http1()), expected);
+        assert_eq!(String::from_utf8_lossy(headers.as_http1()), expected);
     }
 }

@@ -1,8 +1,8 @@
-//! Changes to headers, as data.
+//! Header operations: set, append, remove.
 //!
-//! Every header feature of the configuration (HSTS, Referrer-Policy, headers for the application)
-//! lowers to these few instructions. Headers that frame a message or belong to one hop (RFC 9110
-//! section 7.6.1) cannot be named: a [`HeaderOp`] that exists cannot break a connection.
+//! Each header setting of the configuration (HSTS, Referrer-Policy, request headers for an upstream) lowers to
+//! these operations. Framing and hop-by-hop headers (RFC 9110 section 7.6.1) are rejected as names, so no
+//! [`HeaderOp`] can break a connection.
 
 use std::borrow::Cow;
 
@@ -12,39 +12,74 @@ use crate::model::template::{Template, VariableSource};
 use crate::model::variable::RequestVariable;
 
 /// One change to the headers of a message.
+///
+/// ```
+/// use gatepost::model::headers::ops::{HeaderOp, SettableHeader};
+/// use gatepost::model::template::{Template, VariablePresence, VariableSource};
+/// use gatepost::model::variable::RequestVariable;
+/// use http::{HeaderMap, HeaderValue};
+///
+/// /// Provides `$host`, and no other variable.
+/// struct OnlyHost;
+///
+/// impl VariableSource<RequestVariable> for OnlyHost {
+///     fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
+///         if variable.to_string() != "host" {
+///             return VariablePresence::Absent;
+///         }
+///         out.extend_from_slice(b"gitlab.example.com");
+///         VariablePresence::Present
+///     }
+/// }
+///
+/// let template = Template::parse("https://$host").expect("a template");
+/// let ops = [
+///     HeaderOp::Set(SettableHeader::from_static("x-frame-options"), HeaderValue::from_static("DENY")),
+///     HeaderOp::SetTo(SettableHeader::from_static("x-origin"), template),
+///     HeaderOp::Remove(SettableHeader::from_static("server")),
+/// ];
+/// let mut headers = HeaderMap::from_iter([("server".parse().expect("a name"), HeaderValue::from_static("x"))]);
+/// HeaderOp::resolve(&ops, &OnlyHost).apply(&mut headers);
+///
+/// assert_eq!(headers["x-frame-options"], "DENY");
+/// assert_eq!(headers["x-origin"], "https://gitlab.example.com");
+/// assert!(!headers.contains_key("server"));
+/// assert!(SettableHeader::parse("Transfer-Encoding").is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderOp {
-    /// The header has exactly this value afterwards.
+    /// Replaces all values of the header with one value.
     Set(SettableHeader, HeaderValue),
-    /// The header has the value that the template has for the request. If that is empty, the header is gone,
-    /// as nginx does it.
+    /// Sets the header to the rendered template. An empty result removes the header, as in nginx
+    /// (`proxy_set_header`).
     SetTo(SettableHeader, Template<RequestVariable>),
-    /// The header has this value beside those that it has already (nginx's `add_header`).
+    /// Appends a value (nginx `add_header`).
     Add(SettableHeader, HeaderValue),
-    /// The header is gone afterwards.
+    /// Removes all values of the header.
     Remove(SettableHeader),
 }
 
-/// Operations of which every value is known. Borrowed where the configuration says them all.
+/// Header operations with all templates rendered. Borrowed if the configuration has no templates.
 #[derive(Debug)]
 pub struct ResolvedHeaderOps<'a>(Cow<'a, [HeaderOp]>);
 
-/// The name of a header that configuration may change.
+/// A header name that configuration may set: not hop-by-hop, not framing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettableHeader(HeaderName);
 
-/// Why a header cannot be changed by configuration.
+/// Error returned for a header name that configuration may not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidSettableHeader {
-    /// Not a token (RFC 9110 section 5.6.2).
+    /// The text is not a token (RFC 9110 section 5.6.2).
     Invalid,
-    /// Belongs to one connection, or says where a message ends.
+    /// The header is hop-by-hop, or frames the message.
     HopByHop,
 }
 
-/// Whether a header stops at each hop, even if `Connection` does not name it (RFC 9110 section 7.6.1).
-/// `Proxy-Authenticate` and `Proxy-Authorization` are meant for proxies like this one. Asked of every header
-/// of every message; a text is told from others by its length first, which is cheaper than any table.
+/// Returns whether a header is hop-by-hop even if `Connection` does not name it (RFC 9110 section 7.6.1).
+///
+/// `Proxy-Authenticate` and `Proxy-Authorization` are addressed to proxies such as this one. The function is
+/// called for every header of every message. A `match` compares lengths first, which costs less than any table.
 pub fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
@@ -60,6 +95,10 @@ pub fn is_hop_by_hop(name: &str) -> bool {
 }
 
 impl SettableHeader {
+    /// Parses a header name.
+    ///
+    /// # Errors
+    /// The text is not a header name, or the header is hop-by-hop or frames the message.
     pub fn parse(text: &str) -> Result<SettableHeader, InvalidSettableHeader> {
         let name = HeaderName::try_from(text).map_err(|_| InvalidSettableHeader::Invalid)?;
         if is_hop_by_hop(name.as_str()) || name == header::CONTENT_LENGTH || name == header::TRAILER {
@@ -68,11 +107,16 @@ impl SettableHeader {
         Ok(SettableHeader(name))
     }
 
-    /// For names written in this program. Panics on a hop-by-hop name, so the first test finds it.
+    /// Returns the header with a lower-case name. For constants: hop-by-hop and framing headers are not
+    /// rejected.
+    ///
+    /// # Panics
+    /// The name is not a valid lower-case header name.
     pub const fn from_static(name: &'static str) -> SettableHeader {
         SettableHeader(HeaderName::from_static(name))
     }
 
+    /// Returns the name in lower case.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -81,16 +125,14 @@ impl SettableHeader {
 impl std::fmt::Display for InvalidSettableHeader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            InvalidSettableHeader::Invalid => "this is not a valid header name",
-            InvalidSettableHeader::HopByHop => {
-                "this header belongs to a single connection or frames the message; the proxy writes it itself"
-            }
+            InvalidSettableHeader::Invalid => "not a valid header name",
+            InvalidSettableHeader::HopByHop => "the proxy sets hop-by-hop and framing headers itself",
         })
     }
 }
 
 impl HeaderOp {
-    /// The header that is changed.
+    /// Returns the header that is changed.
     pub fn name(&self) -> &SettableHeader {
         match self {
             HeaderOp::Set(name, _) | HeaderOp::SetTo(name, _) | HeaderOp::Add(name, _) | HeaderOp::Remove(name) => {
@@ -99,24 +141,28 @@ impl HeaderOp {
         }
     }
 
-    /// Whether its value depends on a variable.
-    pub fn names(&self, wanted: &RequestVariable) -> bool {
-        matches!(self, HeaderOp::SetTo(_, template) if template.variables().any(|named| named == wanted))
+    /// Returns whether the value uses a variable.
+    pub fn uses_variable(&self, wanted: &RequestVariable) -> bool {
+        matches!(self, HeaderOp::SetTo(_, template) if template.variables().any(|variable| variable == wanted))
     }
 
-    /// Finds the values for one request. Costs nothing where no template asks for any.
-    pub fn resolve<'a>(ops: &'a [HeaderOp], facts: &impl VariableSource<RequestVariable>) -> ResolvedHeaderOps<'a> {
+    /// Renders the templates for one request. Without templates the result borrows `ops`.
+    pub fn resolve<'a>(
+        ops: &'a [HeaderOp],
+        values: &impl VariableSource<RequestVariable>,
+    ) -> ResolvedHeaderOps<'a> {
         if ops.iter().all(|op| !matches!(op, HeaderOp::SetTo(..))) {
             return ResolvedHeaderOps(Cow::Borrowed(ops));
         }
-        ResolvedHeaderOps(ops.iter().map(|op| op.resolved(facts)).collect())
+        ResolvedHeaderOps(ops.iter().map(|op| op.resolved(values)).collect())
     }
 
-    fn resolved(&self, facts: &impl VariableSource<RequestVariable>) -> HeaderOp {
+    fn resolved(&self, values: &impl VariableSource<RequestVariable>) -> HeaderOp {
         let HeaderOp::SetTo(name, template) = self else { return self.clone() };
         let mut text = Vec::new();
-        template.render(facts, &mut text);
-        // A decoded path can have a line break in it. Such a header would be two.
+        template.render(values, &mut text);
+        // A decoded path can contain a line break, which would start a second header. The invalid value removes
+        // the header.
         match HeaderValue::try_from(text) {
             Ok(value) if !value.is_empty() => HeaderOp::Set(name.clone(), value),
             _ => HeaderOp::Remove(name.clone()),
@@ -125,11 +171,12 @@ impl HeaderOp {
 }
 
 impl ResolvedHeaderOps<'_> {
+    /// Returns whether there is no operation.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Changes `headers` as the operations say.
+    /// Applies the operations to a header map, in order.
     pub fn apply(&self, headers: &mut HeaderMap) {
         for op in self.0.iter() {
             match op {
@@ -142,7 +189,7 @@ impl ResolvedHeaderOps<'_> {
                 HeaderOp::Remove(SettableHeader(name)) => {
                     headers.remove(name);
                 }
-                // Resolving leaves none.
+                // `resolve` has replaced all templates.
                 HeaderOp::SetTo(..) => {}
             }
         }
@@ -155,7 +202,7 @@ mod tests {
     use crate::model::template::VariablePresence;
 
     #[test]
-    fn framing_and_hop_by_hop_headers_cannot_be_named() {
+    fn framing_and_hop_by_hop_headers_are_rejected() {
         for name in ["Connection", "transfer-encoding", "Content-Length", "Upgrade", "Keep-Alive", "TE", "Trailer"]
         {
             assert_eq!(SettableHeader::parse(name), Err(InvalidSettableHeader::HopByHop), "{name}");
@@ -178,12 +225,12 @@ mod tests {
         }
     }
 
-    fn apply(op: HeaderOp, facts: &Headers, headers: &mut HeaderMap) {
-        HeaderOp::resolve(&[op], facts).apply(headers);
+    fn apply(op: HeaderOp, values: &Headers, headers: &mut HeaderMap) {
+        HeaderOp::resolve(&[op], values).apply(headers);
     }
 
     #[test]
-    fn set_replaces_every_value_and_remove_takes_all() {
+    fn set_replaces_and_remove_deletes_all_values() {
         let mut headers = HeaderMap::new();
         headers.append("referrer-policy", HeaderValue::from_static("a"));
         headers.append("referrer-policy", HeaderValue::from_static("b"));
@@ -197,9 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn a_template_sets_what_the_request_says_and_nothing_if_that_is_empty() {
+    fn an_empty_template_value_removes_the_header() {
         let mut headers = HeaderMap::new();
-        headers.insert("x-a", HeaderValue::from_static("the client's own"));
+        headers.insert("x-a", HeaderValue::from_static("from the client"));
         let template = Template::parse("$http_x_b").unwrap();
         let op = HeaderOp::SetTo(SettableHeader::from_static("x-a"), template);
         apply(op.clone(), &Headers("b"), &mut headers);

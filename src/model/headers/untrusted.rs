@@ -1,17 +1,17 @@
-//! Headers that applications believe because nobody but a proxy in front of them writes them.
+//! Request headers that clients may not supply, because upstreams trust the proxy to set them.
 
 use http::header::{self, HeaderMap, HeaderName};
 
 use super::ops::is_hop_by_hop;
 
-/// Whether a client must not write a header of this name. Names with `_` are dropped as nginx does: CGI-like
-/// applications cannot tell them from those with `-`.
+/// Returns whether a client-supplied header must be removed. Names with `_` are dropped, as in nginx: CGI-style
+/// upstreams cannot distinguish them from names with `-`.
 pub fn is_untrusted(name: &str) -> bool {
     let is_known = match name.as_bytes()[0] {
         b'x' => name.starts_with("x-forwarded-") || name.starts_with("x-ssl-") || UNTRUSTED_X.contains(&name),
         b'f' => name == "forwarded",
         b't' => name == "true-client-ip",
-        // RFC 9440 section 4: nobody but the proxy may speak of a client's certificate.
+        // RFC 9440 section 4: only the proxy may supply the headers about a client certificate.
         b'c' => name == "cf-connecting-ip" || name.starts_with("client-cert"),
         b's' => name.starts_with("ssl-client-"),
         b'h' => name == "http2-settings",
@@ -20,8 +20,8 @@ pub fn is_untrusted(name: &str) -> bool {
     is_known || name.contains('_')
 }
 
-/// Leaves only trailers that may stand behind a body. An application that takes trailers for headers would
-/// otherwise believe them, although the headers have been cleared of the same (RFC 9110 section 6.5.1).
+/// Removes trailers that are not allowed after a body (RFC 9110 section 6.5.1). An upstream that merges
+/// trailers into the headers would otherwise accept headers that were removed from the request head.
 pub fn remove_untrusted_trailers(trailers: &mut HeaderMap) {
     let unwanted = |name: &&HeaderName| {
         is_untrusted(name.as_str()) || is_hop_by_hop(name.as_str()) || HEADERS_ONLY.contains(name)
@@ -32,6 +32,7 @@ pub fn remove_untrusted_trailers(trailers: &mut HeaderMap) {
     }
 }
 
+/// Untrusted names that start with `x-`, except the prefixes `x-forwarded-` and `x-ssl-`.
 const UNTRUSTED_X: [&str; 13] = [
     "x-real-ip",
     "x-client-cert",
@@ -48,7 +49,7 @@ const UNTRUSTED_X: [&str; 13] = [
     "x-accel-redirect",
 ];
 
-/// What frames, routes, authenticates or describes a message has to be known before its body.
+/// Headers for framing, routing, authentication and content; they must be known before the body.
 const HEADERS_ONLY: [HeaderName; 8] = [
     header::HOST,
     header::AUTHORIZATION,
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forgeable_names_are_known_and_underscores_are_refused() {
+    fn untrusted_names_and_underscores_are_recognized() {
         for name in
             ["x-forwarded-host", "forwarded", "true-client-ip", "x_real_ip", "cf-connecting-ip", "x-client-verify"]
         {
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn trailers_that_speak_for_the_proxy_or_frame_the_message_go() {
+    fn untrusted_and_framing_trailers_are_removed() {
         let names = ["x-real-ip", "x_real_ip", "host", "content-length", "te", "authorization", "grpc-status"];
         let mut trailers: HeaderMap = names
             .map(|name| (HeaderName::from_static(name), header::HeaderValue::from_static("1")))

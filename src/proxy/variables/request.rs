@@ -36,7 +36,7 @@ pub(super) fn append_named(
             write_value(out, Some(redaction::without_query(referer.unwrap_or_default())))
         }
         NamedRequestVariable::Uri => {
-            write_value(out, path::normalise(head.uri.path()).ok().map(|path| path.into_owned()))
+            write_value(out, path::normalize(head.uri.path()).ok().map(|path| path.into_owned()))
         }
         NamedRequestVariable::Args => write_value(out, head.uri.query()),
         NamedRequestVariable::IsArgs => {

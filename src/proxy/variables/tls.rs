@@ -27,7 +27,7 @@ pub(super) fn append_named(
         NamedRequestVariable::SslCurve => write_value(out, session.and_then(TlsSessionInfo::curve)),
         NamedRequestVariable::SslServerName => write_value(out, server_name.as_ref().map(HostName::as_str)),
         NamedRequestVariable::SslSessionReused => {
-            write_value(out, session.map(|it| if it.beginning == HandshakeKind::Resumed { "r" } else { "." }))
+            write_value(out, session.map(|it| if it.handshake_kind == HandshakeKind::Resumed { "r" } else { "." }))
         }
         // A certificate that fails verification aborts the handshake, so a present one is valid.
         NamedRequestVariable::SslClientVerify => {

@@ -1,4 +1,4 @@
-//! The time in the forms of nginx's variables.
+//! Formats log timestamps.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Local};
 
 use crate::model::variable::TimeVariable;
 
-/// Appends the time of now.
+/// Appends the current time in the format of an nginx variable.
 pub fn append(clock: TimeVariable, out: &mut Vec<u8>) {
     append_time(clock, Local::now(), out);
 }
@@ -23,7 +23,7 @@ fn append_time(clock: TimeVariable, now: DateTime<Local>, out: &mut Vec<u8>) {
     };
 }
 
-/// As in `23/Nov/2026:16:18:02 +0000`.
+/// Format of `$time_local`, such as `23/Nov/2026:16:18:02 +0000`.
 pub(super) const TIME_LOCAL: &str = "%d/%b/%Y:%H:%M:%S %z";
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_have_the_forms_of_nginx() {
+    fn timestamps_have_the_formats_of_nginx() {
         let now = DateTime::from_timestamp_millis(1_795_450_682_007).unwrap().with_timezone(&Local);
         let text = |clock| {
             let mut out = Vec::new();

@@ -1,8 +1,8 @@
-//! A line in a format of the administrator's, filled in as facts become known.
+//! Fills in a line of a custom format as values become available.
 //!
-//! Each variable is written at the moment in which its fact is there: those of the request when it comes,
-//! headers when they pass, the rest at the end. So nothing of the request has to be kept for the line, be it
-//! a tunnel of hours, and nothing is noted that no format asks for.
+//! Each variable is rendered as soon as its value is known: variables of the request when the request arrives,
+//! headers when they are forwarded, all others at the end. So the line keeps nothing of the request alive, even
+//! during a tunnel of hours, and only variables of the format are recorded.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -15,30 +15,33 @@ use crate::model::log_format::{CustomLogFormat, LogEscape};
 use crate::model::template::{TemplatePart, VariablePresence, VariableSource};
 use crate::model::variable::{LogVariable, NamedResponseVariable, RequestVariable};
 
-/// A line that is being filled in.
+/// A line of a custom format under construction.
 pub(super) struct CustomLine {
     format: Rc<CustomLogFormat>,
-    /// The values that are known, escaped, in the order in which they became known.
+    /// The known values, escaped, in the order in which they became known.
     values: Vec<u8>,
-    /// By piece of the format: where in `values` its value is.
+    /// For each part of the format, the range of its value in `values`.
     slots: Box<[Option<Range<usize>>]>,
 }
 
 impl CustomLine {
-    /// The line of a request that has come.
-    pub(super) fn begin(format: Rc<CustomLogFormat>, facts: &impl VariableSource<RequestVariable>) -> CustomLine {
-        let slots = vec![None; format.template.pieces().len()].into();
+    /// Creates the line and renders the variables of the request.
+    pub(super) fn begin(
+        format: Rc<CustomLogFormat>,
+        variables: &impl VariableSource<RequestVariable>,
+    ) -> CustomLine {
+        let slots = vec![None; format.template.parts().len()].into();
         let mut line = CustomLine { format, values: Vec::new(), slots };
         line.fill(|variable, out| match variable {
-            // A line has the time at which it is written.
-            LogVariable::Request(RequestVariable::Clock(_)) => None,
-            LogVariable::Request(variable) => Some(facts.write(variable, out)),
+            // The time is that of the writing of the line.
+            LogVariable::Request(RequestVariable::Time(_)) => None,
+            LogVariable::Request(variable) => Some(variables.write(variable, out)),
             _ => None,
         });
         line
     }
 
-    /// The application has answered.
+    /// Renders headers of the upstream's response.
     pub(super) fn upstream_responded(&mut self, headers: &HeaderMap) {
         self.fill(|variable, out| match variable {
             LogVariable::UpstreamHeader(name) => Some(append_header(headers, name, out)),
@@ -46,7 +49,7 @@ impl CustomLine {
         });
     }
 
-    /// The head of the answer goes to the client.
+    /// Renders headers of the response to the client.
     pub(super) fn response_started(&mut self, headers: &HeaderMap) {
         self.fill(|variable, out| match variable {
             LogVariable::SentHeader(name) => Some(append_header(headers, name, out)),
@@ -54,23 +57,23 @@ impl CustomLine {
         });
     }
 
-    /// Appends the line with its end to `out`, now that `outcome` can tell everything else.
+    /// Renders the remaining variables with `outcome` and appends the line, with its line end, to `out`.
     pub(super) fn finish(
         &mut self,
         outcome: impl Fn(NamedResponseVariable, &mut Vec<u8>) -> VariablePresence,
         out: &mut Vec<u8>,
     ) {
         self.fill(|variable, values| match variable {
-            LogVariable::Request(RequestVariable::Clock(clock)) => {
+            LogVariable::Request(RequestVariable::Time(clock)) => {
                 clock::append(*clock, values);
                 Some(VariablePresence::Present)
             }
-            LogVariable::Outcome(wanted) => Some(outcome(*wanted, values)),
-            // A header of an answer that never came.
+            LogVariable::Response(variable) => Some(outcome(*variable, values)),
+            // A header of a response that was not received or sent.
             _ => Some(VariablePresence::Absent),
         });
-        for (piece, slot) in self.format.template.pieces().iter().zip(&self.slots) {
-            match (piece, slot) {
+        for (part, slot) in self.format.template.parts().iter().zip(&self.slots) {
+            match (part, slot) {
                 (TemplatePart::Literal(text), _) => out.extend_from_slice(text.as_bytes()),
                 (TemplatePart::Variable(_), Some(at)) => out.extend_from_slice(&self.values[at.clone()]),
                 (TemplatePart::Variable(_), None) => {}
@@ -79,10 +82,10 @@ impl CustomLine {
         out.push(b'\n');
     }
 
-    /// Fills in the variables that have no value yet and that `value` knows.
+    /// Renders the variables that have no value yet. `value` returns `None` for a variable that it does not know.
     fn fill(&mut self, mut value: impl FnMut(&LogVariable, &mut Vec<u8>) -> Option<VariablePresence>) {
-        for (piece, slot) in self.format.template.pieces().iter().zip(&mut self.slots) {
-            let (TemplatePart::Variable(variable), None) = (piece, &slot) else { continue };
+        for (part, slot) in self.format.template.parts().iter().zip(&mut self.slots) {
+            let (TemplatePart::Variable(variable), None) = (part, &slot) else { continue };
             let start = self.values.len();
             match value(variable, &mut self.values) {
                 Some(VariablePresence::Present) => escape_from(self.format.escape, &mut self.values, start),
@@ -115,12 +118,12 @@ mod tests {
     use crate::model::template::Template;
     use http::HeaderValue;
 
-    /// Every fact of the request is its own name; headers are absent.
+    /// The value of each request variable is its name; headers are absent.
     struct Names;
 
     impl VariableSource<RequestVariable> for Names {
         fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
-            let RequestVariable::Fact(fact) = variable else { return VariablePresence::Absent };
+            let RequestVariable::Named(fact) = variable else { return VariablePresence::Absent };
             out.extend_from_slice(fact.name().as_bytes());
             VariablePresence::Present
         }
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn values_stand_where_the_format_has_them_whenever_they_became_known() {
+    fn values_are_in_the_order_of_the_format() {
         assert_eq!(
             line("$status $upstream_http_x_a [$remote_addr] $sent_http_x_a $http_x", LogEscape::Default),
             "before\nstatus 1, \\x222\\x22 [remote_addr] - -\n"
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_its_own_escaping_and_no_dash() {
+    fn json_escaping_writes_no_dash_for_an_absent_value() {
         assert_eq!(
             line(r#"{"a":"$upstream_http_x_a","b":"$http_x"}"#, LogEscape::Json),
             "before\n{\"a\":\"1, \\\"2\\\"\",\"b\":\"\"}\n"

@@ -1,17 +1,25 @@
-//! How values are written into a log so that nothing in them can end a field or a line.
+//! Escapes log values, so that no value can end a field or a line.
 
 use std::io::Write;
 
 use crate::model::log_format::LogEscape;
 
-/// Appends a value with nginx's default escaping: what could break a line or a quoted field becomes `\xHH`.
+/// Appends a value with nginx's default escaping: `"`, `\` and bytes outside printable ASCII become `\xHH`.
+///
+/// ```
+/// use gatepost::telemetry::access_log::escape;
+///
+/// let mut line = Vec::new();
+/// escape::append(&mut line, b"a\"b\n");
+/// assert_eq!(line, br"a\x22b\x0A");
+/// ```
 pub fn append(out: &mut Vec<u8>, text: &[u8]) {
     let start = out.len();
     out.extend_from_slice(text);
     escape_from(LogEscape::Default, out, start);
 }
 
-/// Escapes what was appended since `start`. There is seldom anything to do.
+/// Escapes the bytes of `out` from `start` in place. Most values need no escaping.
 pub fn escape_from(escape: LogEscape, out: &mut Vec<u8>, start: usize) {
     match escape {
         LogEscape::Default => replace_from(out, start, is_plain_text, escape_text),
@@ -20,9 +28,9 @@ pub fn escape_from(escape: LogEscape, out: &mut Vec<u8>, start: usize) {
     }
 }
 
-/// Puts what `escape` makes of it in the place of every byte that is not plain.
+/// Replaces every byte that is not plain by its escape sequence.
 fn replace_from(out: &mut Vec<u8>, start: usize, is_plain: impl Fn(u8) -> bool, escape: impl Fn(&mut Vec<u8>, u8)) {
-    // Without an early end, so that many bytes are looked at in one step.
+    // `fold` does not stop early, so the compiler vectorises the loop.
     if out[start..].iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
         return;
     }
@@ -35,7 +43,7 @@ fn is_plain_text(byte: u8) -> bool {
     matches!(byte, 32..=126) && !matches!(byte, b'"' | b'\\')
 }
 
-/// Beyond ASCII, bytes pass as they are, as in nginx.
+/// Non-ASCII bytes are plain, as in nginx.
 fn is_plain_json(byte: u8) -> bool {
     byte >= 32 && !matches!(byte, b'"' | b'\\')
 }
@@ -70,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn each_escaping_has_its_own_dangerous_bytes() {
+    fn each_escaping_mode_escapes_its_own_set_of_bytes() {
         let text = b"a\"b\\c\nd\x01\xFC";
         assert_eq!(escaped(LogEscape::Default, text), br"a\x22b\x5Cc\x0Ad\x01\xFC");
         assert_eq!(escaped(LogEscape::Json, text), b"a\\\"b\\\\c\\nd\\u0001\xFC");

@@ -1,8 +1,9 @@
-//! How many times smaller compression made a body, as nginx writes it.
+//! Formats `$gzip_ratio`.
 
 use std::io::Write;
 
-/// Appends the ratio with two decimals, rounded; `-` where nothing was compressed or nothing went out.
+/// Appends the ratio of the lengths before and after compression, rounded to two decimals as in nginx; `-` if the
+/// body was not compressed or nothing was sent.
 pub(super) fn append(out: &mut Vec<u8>, before: u64, after: u64) {
     if before == 0 || after == 0 {
         return out.push(b'-');
@@ -17,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ratio_has_two_decimals_and_is_rounded() {
+    fn a_ratio_is_rounded_to_two_decimals() {
         for (before, after, expected) in [
             (0, 12, "-"),
             (12, 0, "-"),

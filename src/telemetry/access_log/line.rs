@@ -1,11 +1,13 @@
-//! The access log line, in the format of the bundled nginx.
+//! Formats lines in the bundled nginx format.
 //!
 //! `$remote_addr - $remote_user [$time_local] "$request_method $filtered_request_uri $server_protocol"
 //! $status $body_bytes_sent "$filtered_http_referer" "$http_user_agent" $gzip_ratio`
 //!
-//! Differences: every occurrence of a secret parameter is filtered, where nginx's pattern only reaches
-//! the last one, and more of GitLab's token parameters are known. A tunnel's line, written when it ends,
-//! carries two more fields at its end: its duration and the bytes that the client sent.
+//! Differences from nginx:
+//! - Every occurrence of a secret parameter is filtered; the pattern of the bundled nginx filters only the last.
+//! - More token parameters of GitLab are filtered.
+//! - The line of a tunnel is written when the tunnel ends, with two more fields at its end: its duration in seconds
+//!   and the bytes that the client sent.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -18,7 +20,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use super::{escape, gzip_ratio, redaction};
 use crate::model::log_format::LogEscape;
 
-/// What the line says about the request. Cheap to make: everything shares the request's own memory.
+/// Request values of a log line. Creating it copies no text: all fields share the memory of the request.
 #[derive(Debug, Clone)]
 pub struct RequestSummary {
     pub method: Method,
@@ -29,38 +31,40 @@ pub struct RequestSummary {
     authorization: Option<HeaderValue>,
 }
 
-/// What the line says about how it ended.
+/// Response values of a log line.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseSummary {
     pub status: u16,
-    /// Bytes of the body that went to the client.
+    /// Bytes of the response body that were sent to the client.
     pub sent: u64,
-    /// Bytes of the body before its compression; 0 if it was not compressed.
+    /// Bytes of the response body before compression; 0 if it was not compressed.
     pub uncompressed: u64,
 }
 
-/// The line of a tunnel, written as far as it can be when the tunnel opens. A tunnel may last for hours;
-/// this keeps neither its request alive nor the buffer that the request was read into.
+/// Log line of a tunnel, formatted when it opens. A tunnel may stay open for hours; the line keeps neither its
+/// request alive nor the read buffer that the request shares.
 #[derive(Debug, Clone)]
 pub struct TunnelLine {
     text: Box<[u8]>,
-    /// Where the time belongs, and where the bytes sent do.
+    /// Offset in `text` where the time is inserted.
     time_at: usize,
+    /// Offset in `text` where the number of bytes sent is inserted.
     sent_at: usize,
 }
 
-/// How a tunnel ended.
+/// Duration and byte counts of a tunnel.
 #[derive(Debug, Clone, Copy)]
 pub struct TunnelSummary {
-    pub lasted: Duration,
-    /// Bytes that went to the client.
+    pub duration: Duration,
+    /// Bytes sent to the client.
     pub sent: u64,
-    /// Bytes that came from the client.
+    /// Bytes received from the client.
     pub received: u64,
 }
 
 impl RequestSummary {
-    pub fn of(head: &http::request::Parts) -> RequestSummary {
+    /// Returns the values of a request head.
+    pub fn from_head(head: &http::request::Parts) -> RequestSummary {
         let field = |name| HeaderMap::get(&head.headers, name).cloned();
         RequestSummary {
             method: head.method.clone(),
@@ -73,7 +77,7 @@ impl RequestSummary {
     }
 }
 
-/// Appends one line, newline included, to `out`. `time` is in nginx's `$time_local` form.
+/// Appends one line with its line end to `out`. `time` is in the format of `$time_local`.
 pub fn write_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, request: &RequestSummary, outcome: ResponseSummary) {
     write_client(out, peer, request);
     out.extend_from_slice(time.as_bytes());
@@ -84,12 +88,13 @@ pub fn write_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, request: &Request
     out.push(b'\n');
 }
 
-/// Appends the line of a request that was refused before it could be read.
-pub fn write_unreadable_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, status: StatusCode) {
+/// Appends the line of a request that failed to parse.
+pub fn write_unparsed_line(out: &mut Vec<u8>, peer: IpAddr, time: &str, status: StatusCode) {
     let _ = writeln!(out, "{peer} - - [{time}] \"-\" {} 0 \"\" \"-\" -", status.as_u16());
 }
 
 impl TunnelLine {
+    /// Formats all fields that are known when the tunnel opens.
     pub fn prepare(peer: IpAddr, request: &RequestSummary) -> TunnelLine {
         let mut text = Vec::new();
         write_client(&mut text, peer, request);
@@ -101,14 +106,14 @@ impl TunnelLine {
         TunnelLine { text: text.into(), time_at, sent_at }
     }
 
-    /// Appends the line to `out`.
+    /// Appends the line with its line end to `out`. `time` is in the format of `$time_local`.
     pub fn write(&self, out: &mut Vec<u8>, time: &str, end: TunnelSummary) {
         out.extend_from_slice(&self.text[..self.time_at]);
         out.extend_from_slice(time.as_bytes());
         out.extend_from_slice(&self.text[self.time_at..self.sent_at]);
         let _ = write!(out, "{}", end.sent);
         out.extend_from_slice(&self.text[self.sent_at..]);
-        let _ = writeln!(out, " {:.3} {}", end.lasted.as_secs_f64(), end.received);
+        let _ = writeln!(out, " {:.3} {}", end.duration.as_secs_f64(), end.received);
     }
 }
 
@@ -162,7 +167,7 @@ fn write_address(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// In decimal; the formatting machinery costs more than the rest of a line.
+/// Writes a number in decimal. `write!` would cost more than the rest of the line.
 fn write_number(out: &mut Vec<u8>, number: u64) {
     let start = out.len();
     let mut rest = number;
@@ -176,7 +181,7 @@ fn write_number(out: &mut Vec<u8>, number: u64) {
     out[start..].reverse();
 }
 
-/// As in the request line.
+/// Returns the value of `$server_protocol`.
 pub fn protocol(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",
@@ -185,7 +190,8 @@ pub fn protocol(version: Version) -> &'static str {
     }
 }
 
-/// The user of Basic authentication, as `$remote_user` has it.
+/// Returns the value of `$remote_user`: the user name of Basic authentication (RFC 7617). `None` for other schemes,
+/// invalid credentials and an empty name.
 pub fn basic_user(authorization: &HeaderValue) -> Option<Vec<u8>> {
     let (scheme, encoded) = authorization.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -208,7 +214,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        RequestSummary::of(&request.body(()).unwrap().into_parts().0)
+        RequestSummary::from_head(&request.body(()).unwrap().into_parts().0)
     }
 
     fn line(target: &str, headers: &[(&'static str, &str)], outcome: ResponseSummary) -> String {
@@ -222,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_written_as_nginx_writes_it() {
+    fn a_line_has_the_format_of_the_bundled_nginx() {
         let headers =
             [("user-agent", "curl/8"), ("referer", "https://a/b?c=d"), ("authorization", "Basic cm9vdDp4")];
         assert_eq!(
@@ -232,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_in_decimal() {
+    fn write_number_writes_decimal() {
         for number in [0, 7, 10, 304, 1_000, u64::MAX] {
             let mut out = Vec::new();
             write_number(&mut out, number);
@@ -241,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_is_empty_or_a_dash() {
+    fn absent_values_are_empty_or_a_dash() {
         assert!(line("/", &[], ended(404, 0)).ends_with("\"GET / HTTP/1.1\" 404 0 \"\" \"-\" -\n"));
     }
 
@@ -258,15 +264,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_a_client_sends_can_end_a_field() {
+    fn header_values_cannot_end_a_field() {
         let logged = line("/", &[("user-agent", "a\" 200 \\ \t")], ended(200, 0));
         assert!(logged.contains(r#""a\x22 200 \x5C \x09""#), "{logged}");
     }
 
     #[test]
-    fn a_tunnel_says_how_long_it_lasted_and_what_it_received() {
+    fn a_tunnel_line_ends_with_its_duration_and_received_bytes() {
         let mut out = Vec::new();
-        let end = TunnelSummary { lasted: Duration::from_millis(1500), sent: 9, received: 77 };
+        let end = TunnelSummary { duration: Duration::from_millis(1500), sent: 9, received: 77 };
         TunnelLine::prepare(PEER, &summary("/ws?token=x", &[("user-agent", "a")])).write(&mut out, TIME, end);
         assert_eq!(
             String::from_utf8(out).unwrap(),

@@ -1,10 +1,18 @@
-//! What a log must not say: the values of secret parameters.
+//! Redacts secret query parameters.
 
 use http::Uri;
 
 use crate::model::path;
 
-/// Appends path and query, with the values of secret parameters replaced.
+/// Appends path and query; `[FILTERED]` replaces the values of secret parameters.
+///
+/// ```
+/// use gatepost::telemetry::access_log::redaction::append_target;
+///
+/// let mut line = Vec::new();
+/// append_target(&"/search?q=a&private_token=secret".parse().unwrap(), &mut line);
+/// assert_eq!(line, b"/search?q=a&private_token=[FILTERED]");
+/// ```
 pub fn append_target(target: &Uri, out: &mut Vec<u8>) {
     out.extend_from_slice(target.path().as_bytes());
     let Some(query) = target.query() else { return };
@@ -20,12 +28,14 @@ pub fn append_target(target: &Uri, out: &mut Vec<u8>) {
     }
 }
 
+/// Returns a `Referer` up to its query, which may contain secrets.
 pub fn without_query(referer: &[u8]) -> &[u8] {
     referer.iter().position(|byte| *byte == b'?').map_or(referer, |at| &referer[..at])
 }
 
-/// Parameters that carry a credential: any `…token`, as nginx's filters know some, and what sign-on and
-/// sign-in send. Applications decode names and take `user[password]` apart, so that is done here, too.
+/// Returns whether a parameter carries a credential: any name that ends in `token`, of which the filters of the
+/// bundled nginx know some, and the parameters of single sign-on and sign-in forms. Upstreams decode names and
+/// split `user[password]`, so names are decoded and split before the comparison.
 fn is_secret(name: &str) -> bool {
     let decoded = if name.contains('%') { path::decode(name).ok() } else { None };
     let name = decoded.as_deref().unwrap_or(name);
@@ -34,7 +44,7 @@ fn is_secret(name: &str) -> bool {
     end.eq_ignore_ascii_case(TOKEN) || SECRETS.iter().any(|secret| is_same_name(innermost, secret.as_bytes()))
 }
 
-/// Without regard to case, and with `-` for `_`.
+/// Compares names case-insensitively; `-` equals `_`.
 fn is_same_name(name: &[u8], known: &[u8]) -> bool {
     let folded = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
     name.len() == known.len() && name.iter().map(folded).eq(known.iter().copied())

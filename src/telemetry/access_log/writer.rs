@@ -1,13 +1,11 @@
-//! The thread that writes access logs.
+//! Thread that writes and reopens log files.
 //!
-//! Workers hand over whole buffers, so a slow disk never holds up a request: when the writer cannot
-//! follow, buffers are dropped and counted. The files are opened before the program gives up its
-//! privileges, and opened anew when asked to, for `logrotate`.
+//! Workers send whole buffers without waiting, so a slow disk never delays a request: if the queue is full, buffers
+//! are dropped and counted. The files are open before the thread starts, and are reopened on request, for `logrotate`.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::fchown;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,153 +14,157 @@ use std::time::Duration;
 
 use crate::model::LogTarget;
 
-/// The open access logs of a process; becomes the thread that writes them.
+/// Open log files; becomes the writer thread.
 pub struct LogWriter {
     sinks: Vec<LogSink>,
-    orders: Receiver<WriterCommand>,
-    handle: LogSender,
+    open: OpenLog,
+    commands: Receiver<WriterCommand>,
+    sender: LogSender,
 }
 
-/// The thread that writes.
+/// Opens the file of an access log for appending.
+pub type OpenLog = fn(&Path) -> io::Result<File>;
+
+/// Handle to the running writer thread.
 pub struct WriterThread {
-    handle: LogSender,
-    ended: Receiver<()>,
+    sender: LogSender,
+    finished: Receiver<()>,
 }
 
-/// How the thread ended.
+/// All lines written, or timed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlushOutcome {
     AllWritten,
-    /// A disk or a pipe takes no more; its lines are lost.
-    Stuck,
+    /// The disk or pipe accepted no more data in time; the remaining lines are lost.
+    TimedOut,
 }
 
-/// Sends buffers and orders to the writer, from any thread. Never waits for it.
+/// Sends buffers and commands to the writer without blocking, from any thread.
 #[derive(Clone)]
 pub struct LogSender {
-    orders: SyncSender<WriterCommand>,
-    shared: Arc<WriterState>,
+    commands: SyncSender<WriterCommand>,
+    state: Arc<WriterState>,
 }
 
-/// One worker's end of one access log: collects lines and hands them over together.
+/// Line buffer of one worker for one log. Lines are sent to the writer together.
 pub struct LogBuffer {
-    handle: LogSender,
+    sender: LogSender,
     sink: usize,
     is_off: bool,
     buffer: RefCell<Vec<u8>>,
 }
 
+/// A message to the writer thread.
 enum WriterCommand {
     Write {
         sink: usize,
         lines: Vec<u8>,
     },
-    /// Look at what is shared.
-    Look,
+    /// Read the flags of [`WriterState`].
+    Wake,
 }
 
-/// What is asked of the writer beside its queue, which may be full.
+/// Flags and counters state with the writer thread. Requests are flags, because the queue may be full.
 #[derive(Default)]
 struct WriterState {
     reopen: AtomicBool,
-    end: AtomicBool,
-    /// Buffers that were lost because the disk was too slow or full.
+    stop: AtomicBool,
+    /// Buffers that were dropped because the disk was full or too slow.
     dropped: AtomicU64,
 }
 
-enum LogSink {
+/// Discard, standard output or a file.
+pub enum LogSink {
     Off,
     Stdout,
     File { path: PathBuf, file: File },
 }
 
 impl LogWriter {
-    /// Opens every target. The position of a target is the position of its log.
-    pub fn open(targets: &[LogTarget]) -> Result<LogWriter, (LogTarget, io::Error)> {
-        let open = |target: &LogTarget| LogSink::open(target).map_err(|error| (target.clone(), error));
-        let sinks = targets.iter().map(open).collect::<Result<_, _>>()?;
-        let (sender, orders) = sync_channel(QUEUE);
-        Ok(LogWriter { sinks, orders, handle: LogSender { orders: sender, shared: Arc::default() } })
+    /// Writes to logs that are open. The index of a sink is the index of its target in the model. `open` reopens a
+    /// log after a rotation.
+    pub fn new(sinks: Vec<LogSink>, open: OpenLog) -> LogWriter {
+        let (sender, commands) = sync_channel(QUEUE);
+        LogWriter { sinks, open, commands, sender: LogSender { commands: sender, state: Arc::default() } }
     }
 
-    pub fn handle(&self) -> LogSender {
-        self.handle.clone()
+    /// Returns a sender for the writer thread.
+    pub fn sender(&self) -> LogSender {
+        self.sender.clone()
     }
 
-    /// Makes an account the owner of the files, so that it can open them anew after a rotation.
-    pub fn chown(&self, user: u32, group: u32) -> io::Result<()> {
-        self.sinks.iter().try_for_each(|sink| match sink {
-            LogSink::File { file, .. } => fchown(file, Some(user), Some(group)),
-            LogSink::Off | LogSink::Stdout => Ok(()),
-        })
-    }
-
-    /// Starts the thread.
+    /// Starts the writer thread.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
     pub fn start(self) -> io::Result<WriterThread> {
-        let LogWriter { mut sinks, orders, handle } = self;
-        let (alive, ended) = sync_channel(1);
-        let shared = handle.shared.clone();
+        let LogWriter { mut sinks, open, commands, sender } = self;
+        let (finish, finished) = sync_channel(1);
+        let state = sender.state.clone();
         std::thread::Builder::new().name("access-log".into()).spawn(move || {
-            write_all(&mut sinks, &orders, &shared);
-            let _ = alive.send(());
+            write_all(&mut sinks, open, &commands, &state);
+            let _ = finish.send(());
         })?;
-        Ok(WriterThread { handle, ended })
+        Ok(WriterThread { sender, finished })
     }
 }
 
 impl WriterThread {
-    /// Ends the thread once it has written what was handed over before, or gives up on it.
-    pub fn finish(self, patience: Duration) -> FlushOutcome {
-        self.handle.shared.end.store(true, Ordering::Release);
-        self.handle.wake();
-        match self.ended.recv_timeout(patience) {
+    /// Stops the thread and waits until all lines are written, at most until the timeout.
+    pub fn join(self, timeout: Duration) -> FlushOutcome {
+        self.sender.state.stop.store(true, Ordering::Release);
+        self.sender.wake();
+        match self.finished.recv_timeout(timeout) {
             Ok(()) => FlushOutcome::AllWritten,
-            Err(_) => FlushOutcome::Stuck,
+            Err(_) => FlushOutcome::TimedOut,
         }
     }
 }
 
-fn write_all(sinks: &mut [LogSink], orders: &Receiver<WriterCommand>, shared: &WriterState) {
+/// Main loop of the writer thread. Returns when it has been stopped and the queue is empty.
+fn write_all(sinks: &mut [LogSink], open: OpenLog, commands: &Receiver<WriterCommand>, state: &WriterState) {
     let mut reported = 0;
     loop {
-        let ending = shared.end.load(Ordering::Acquire);
-        let order = if ending { orders.try_recv().ok() } else { orders.recv().ok() };
-        match order {
-            Some(WriterCommand::Write { sink, lines }) => sinks[sink].write(&lines, &shared.dropped),
-            Some(WriterCommand::Look) => {}
+        let stopping = state.stop.load(Ordering::Acquire);
+        let command = if stopping { commands.try_recv().ok() } else { commands.recv().ok() };
+        match command {
+            Some(WriterCommand::Write { sink, lines }) => sinks[sink].write(&lines, &state.dropped),
+            Some(WriterCommand::Wake) => {}
             None => return,
         }
-        if shared.reopen.swap(false, Ordering::AcqRel) {
-            sinks.iter_mut().for_each(LogSink::reopen);
+        if state.reopen.swap(false, Ordering::AcqRel) {
+            sinks.iter_mut().for_each(|sink| sink.reopen(open));
         }
-        let dropped = shared.dropped.load(Ordering::Relaxed);
+        let dropped = state.dropped.load(Ordering::Relaxed);
         if dropped >= reported + DROP_REPORT_INTERVAL || (dropped > 0 && reported == 0) {
-            tracing::warn!("{dropped} buffers of access-log lines were lost so far: the disk does not follow");
+            tracing::warn!("access log: {dropped} buffers dropped since start; the disk is full or too slow");
             reported = dropped;
         }
     }
 }
 
 impl LogSender {
-    /// Opens all files anew, at the same paths.
+    /// Reopens all files at the same paths (`SIGUSR1`).
     pub fn reopen(&self) {
-        self.shared.reopen.store(true, Ordering::Release);
+        self.state.reopen.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// A full queue needs no waking.
+    /// Wakes the writer. If the queue is full, it is awake already.
     fn wake(&self) {
-        let _ = self.orders.try_send(WriterCommand::Look);
+        let _ = self.commands.try_send(WriterCommand::Wake);
     }
 
+    /// Returns the line buffer of one worker for the log with index `sink`.
     pub fn for_worker(&self, sink: usize, target: &LogTarget) -> LogBuffer {
         let is_off = *target == LogTarget::Off;
-        LogBuffer { handle: self.clone(), sink, is_off, buffer: RefCell::new(Vec::new()) }
+        LogBuffer { sender: self.clone(), sink, is_off, buffer: RefCell::new(Vec::new()) }
     }
 }
 
 impl LogBuffer {
-    /// Lets `write` append a line.
+    /// Calls `write` to append a line, and sends the buffer when it has reached 16 KiB. A log that is off skips the
+    /// call.
     pub fn line(&self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.is_off {
             return;
@@ -170,22 +172,22 @@ impl LogBuffer {
         let mut buffer = self.buffer.borrow_mut();
         write(&mut buffer);
         if buffer.len() >= FLUSH_AT {
-            self.hand_over(&mut buffer);
+            self.send(&mut buffer);
         }
     }
 
-    /// Hands over what has been collected.
+    /// Sends the collected lines to the writer.
     pub fn flush(&self) {
         let mut buffer = self.buffer.borrow_mut();
         if !buffer.is_empty() {
-            self.hand_over(&mut buffer);
+            self.send(&mut buffer);
         }
     }
 
-    fn hand_over(&self, buffer: &mut Vec<u8>) {
+    fn send(&self, buffer: &mut Vec<u8>) {
         let lines = std::mem::take(buffer);
-        if self.handle.orders.try_send(WriterCommand::Write { sink: self.sink, lines }).is_err() {
-            self.handle.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        if self.sender.commands.try_send(WriterCommand::Write { sink: self.sink, lines }).is_err() {
+            self.sender.state.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -197,14 +199,6 @@ impl Drop for LogBuffer {
 }
 
 impl LogSink {
-    fn open(target: &LogTarget) -> io::Result<LogSink> {
-        Ok(match target {
-            LogTarget::Off => LogSink::Off,
-            LogTarget::Stdout => LogSink::Stdout,
-            LogTarget::File(path) => LogSink::File { path: path.clone(), file: append_to(path)? },
-        })
-    }
-
     fn write(&mut self, lines: &[u8], dropped: &AtomicU64) {
         let result = match self {
             LogSink::Off => Ok(()),
@@ -212,34 +206,30 @@ impl LogSink {
             LogSink::File { file, .. } => file.write_all(lines),
         };
         if let Err(error) = result {
-            // The first loss and then each thousandth is worth a word; the disk may stay full for days.
+            // Only the first dropped buffer and each thousandth are logged: the disk may stay full for days.
             if dropped.fetch_add(1, Ordering::Relaxed).is_multiple_of(DROP_REPORT_INTERVAL) {
-                tracing::error!("cannot write the access log, lines are lost: {error}");
+                tracing::error!(%error, "access log: cannot write; lines are dropped");
             }
         }
     }
 
-    fn reopen(&mut self) {
+    fn reopen(&mut self, open: OpenLog) {
         let LogSink::File { path, file } = self else { return };
-        match append_to(path) {
+        match open(path) {
             Ok(new) => *file = new,
             Err(error) => {
                 let path = path.display();
-                tracing::error!("{path}: cannot open it anew, so lines still go to the old file: {error}");
+                tracing::error!(%path, %error, "access log: cannot reopen; lines are written to the old file");
             }
         }
     }
 }
 
-fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
-}
-
-/// So many losses after the first are reported again.
+/// Dropped buffers between two log messages about them.
 const DROP_REPORT_INTERVAL: u64 = 1000;
 
-/// A worker hands its buffer over at this size, if no tick did so before.
+/// Buffer size in bytes at which a worker sends its lines, unless a timer tick has sent them before.
 const FLUSH_AT: usize = 16 * 1024;
 
-/// Buffers that may wait for the writer: 4 MiB of lines.
+/// Buffers in the queue of the writer: 256 of 16 KiB are 4 MiB of lines.
 const QUEUE: usize = 256;

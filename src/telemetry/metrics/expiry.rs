@@ -1,13 +1,14 @@
-//! When what hosts need comes to an end, for the page of metrics.
+//! Certificate expiry dates for metrics.
 
-/// One end.
+/// Expiry date of one credential of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostCertificateExpiry {
     /// The first name of the host.
     pub host: String,
-    /// What it is that ends, in a word.
+    /// Kind of credential, the value of the metric label `kind`.
     pub kind: &'static str,
+    /// Path of the file that holds the credential.
     pub file: String,
-    /// In seconds since 1970.
+    /// Seconds since 1970-01-01 00:00 UTC.
     pub at: u64,
 }

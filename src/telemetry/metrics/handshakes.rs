@@ -1,101 +1,109 @@
-//! TLS handshakes, counted by what was agreed on, and those that failed by the reason.
+//! TLS handshake counters.
+//!
+//! Completed handshakes are counted by their negotiated parameters, failed ones by their cause.
 
 use super::counter::Counter;
 use crate::model::tls::{CipherSuite, HandshakeKind, NamedGroup};
 
-/// What a handshake has agreed on.
+/// Cipher suite, group and handshake kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NegotiatedParameters {
     pub suite: CipherSuite,
-    /// `None` where a session was resumed without a new exchange of keys.
+    /// Key exchange group. `None` if a session was resumed without a new key exchange.
     pub group: Option<NamedGroup>,
-    pub beginning: HandshakeKind,
+    pub kind: HandshakeKind,
 }
 
-/// Why a handshake came to nothing.
+/// Failure reason used as a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandshakeFailureKind {
+    /// The client sent an HTTP request without TLS.
     PlainHttp,
     Timeout,
-    /// The certificate of the client is not one that is accepted.
+    /// The client certificate was rejected.
     ClientCertificate,
-    /// Nothing that both sides have: a version, a suite, a group.
+    /// Client and host have no TLS version, cipher suite or key exchange group in common.
     NoCommonParameters,
-    /// The client said no, perhaps to the certificate that it was shown.
+    /// The client sent a fatal alert, for example because it rejected the server certificate.
     AlertReceived,
-    /// The client went away.
+    /// The client closed the connection.
     ClientDisconnected,
+    /// Any other error.
     Error,
 }
 
-/// One worker's counters.
+/// Handshake counters of one worker.
 pub(super) struct HandshakeCounters {
-    agreements: Vec<Counter>,
-    faults: [Counter; HandshakeFailureKind::ALL.len()],
+    completed: Vec<Counter>,
+    failed: [Counter; HandshakeFailureKind::ALL.len()],
 }
 
-/// All workers together.
+/// Handshake totals over all workers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HandshakeMetrics {
-    /// Those that have been seen.
-    pub agreements: Vec<(NegotiatedParameters, u64)>,
-    pub faults: Vec<(HandshakeFailureKind, u64)>,
+    /// Completed handshakes. Combinations without a handshake are left out.
+    pub completed: Vec<(NegotiatedParameters, u64)>,
+    /// Failed handshakes, all kinds.
+    pub failed: Vec<(HandshakeFailureKind, u64)>,
 }
 
 impl HandshakeCounters {
-    pub(super) fn agreed(&self, agreement: NegotiatedParameters) {
-        if let Some(counter) = self.agreements.get(agreement.index()) {
+    pub(super) fn count_completed(&self, parameters: NegotiatedParameters) {
+        if let Some(counter) = self.completed.get(parameters.index()) {
             counter.add(1);
         }
     }
 
-    pub(super) fn failed(&self, fault: HandshakeFailureKind) {
-        self.faults[fault as usize].add(1);
+    pub(super) fn count_failed(&self, kind: HandshakeFailureKind) {
+        self.failed[kind as usize].add(1);
     }
 }
 
 impl Default for HandshakeCounters {
     fn default() -> HandshakeCounters {
-        let agreements = NegotiatedParameters::all().map(|_| Counter::default()).collect();
-        HandshakeCounters { agreements, faults: Default::default() }
+        let completed = NegotiatedParameters::all().map(|_| Counter::default()).collect();
+        HandshakeCounters { completed, failed: Default::default() }
     }
 }
 
 impl HandshakeMetrics {
-    pub(super) fn of<'a>(workers: impl Iterator<Item = &'a HandshakeCounters> + Clone) -> HandshakeMetrics {
-        let agreed = |agreement: NegotiatedParameters| {
-            let counts = workers.clone().filter_map(|worker| worker.agreements.get(agreement.index()));
-            (agreement, counts.map(Counter::read).sum::<u64>())
+    /// Adds up the counters of all workers.
+    pub(super) fn from_workers<'a>(
+        workers: impl Iterator<Item = &'a HandshakeCounters> + Clone,
+    ) -> HandshakeMetrics {
+        let completed = |parameters: NegotiatedParameters| {
+            let counts = workers.clone().filter_map(|worker| worker.completed.get(parameters.index()));
+            (parameters, counts.map(Counter::read).sum::<u64>())
         };
-        let failed = |fault: HandshakeFailureKind| {
-            (fault, workers.clone().map(|worker| worker.faults[fault as usize].read()).sum())
+        let failed = |kind: HandshakeFailureKind| {
+            (kind, workers.clone().map(|worker| worker.failed[kind as usize].read()).sum())
         };
         HandshakeMetrics {
-            agreements: NegotiatedParameters::all().map(agreed).filter(|(_, count)| *count > 0).collect(),
-            faults: HandshakeFailureKind::ALL.into_iter().map(failed).collect(),
+            completed: NegotiatedParameters::all().map(completed).filter(|(_, count)| *count > 0).collect(),
+            failed: HandshakeFailureKind::ALL.into_iter().map(failed).collect(),
         }
     }
 }
 
 impl NegotiatedParameters {
-    /// All that there can be, each at its index.
+    /// Returns all combinations, in the order of [`NegotiatedParameters::index`].
     fn all() -> impl Iterator<Item = NegotiatedParameters> {
         CipherSuite::ALL.into_iter().flat_map(|suite| {
-            groups()
-                .flat_map(move |group| BEGINNINGS.map(|beginning| NegotiatedParameters { suite, group, beginning }))
+            groups().flat_map(move |group| KINDS.map(|kind| NegotiatedParameters { suite, group, kind }))
         })
     }
 
+    /// Returns the position of the counter of this combination.
     fn index(self) -> usize {
         let suite = CipherSuite::ALL.iter().position(|it| *it == self.suite).unwrap_or(CipherSuite::ALL.len());
         let group = groups().position(|it| it == self.group).unwrap_or_default();
-        let beginning = BEGINNINGS.iter().position(|it| *it == self.beginning).unwrap_or_default();
-        (suite * groups().count() + group) * BEGINNINGS.len() + beginning
+        let kind = KINDS.iter().position(|it| *it == self.kind).unwrap_or_default();
+        (suite * groups().count() + group) * KINDS.len() + kind
     }
 }
 
 impl HandshakeFailureKind {
-    /// In the order of their numbers.
+    /// All kinds, in the order of their discriminants, which index the counters.
     const ALL: [HandshakeFailureKind; 7] = [
         HandshakeFailureKind::PlainHttp,
         HandshakeFailureKind::Timeout,
@@ -106,7 +114,7 @@ impl HandshakeFailureKind {
         HandshakeFailureKind::Error,
     ];
 
-    /// As metrics name it.
+    /// Returns the value of the metric label `kind`.
     pub fn name(self) -> &'static str {
         match self {
             HandshakeFailureKind::PlainHttp => "plain_http",
@@ -124,32 +132,32 @@ fn groups() -> impl Iterator<Item = Option<NamedGroup>> {
     NamedGroup::ALL.into_iter().map(Some).chain([None])
 }
 
-const BEGINNINGS: [HandshakeKind; 2] = [HandshakeKind::New, HandshakeKind::Resumed];
+const KINDS: [HandshakeKind; 2] = [HandshakeKind::New, HandshakeKind::Resumed];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_agreement_and_every_fault_has_a_counter_of_its_own() {
+    fn each_combination_and_each_failure_kind_has_its_own_counter() {
         let indexes: Vec<usize> = NegotiatedParameters::all().map(NegotiatedParameters::index).collect();
         assert_eq!(indexes, (0..indexes.len()).collect::<Vec<_>>());
-        let faults: Vec<usize> = HandshakeFailureKind::ALL.iter().map(|fault| *fault as usize).collect();
-        assert_eq!(faults, (0..HandshakeFailureKind::ALL.len()).collect::<Vec<_>>());
+        let failed: Vec<usize> = HandshakeFailureKind::ALL.iter().map(|kind| *kind as usize).collect();
+        assert_eq!(failed, (0..HandshakeFailureKind::ALL.len()).collect::<Vec<_>>());
     }
 
     #[test]
-    fn workers_are_added_up() {
-        let agreement =
-            NegotiatedParameters { suite: CipherSuite::ALL[3], group: None, beginning: HandshakeKind::Resumed };
+    fn the_totals_are_the_sum_of_all_workers() {
+        let parameters =
+            NegotiatedParameters { suite: CipherSuite::ALL[3], group: None, kind: HandshakeKind::Resumed };
         let workers = [HandshakeCounters::default(), HandshakeCounters::default()];
-        workers.iter().for_each(|worker| worker.agreed(agreement));
-        workers[1].failed(HandshakeFailureKind::ClientDisconnected);
-        let sums = HandshakeMetrics::of(workers.iter());
-        assert_eq!(sums.agreements, [(agreement, 2)]);
+        workers.iter().for_each(|worker| worker.count_completed(parameters));
+        workers[1].count_failed(HandshakeFailureKind::ClientDisconnected);
+        let totals = HandshakeMetrics::from_workers(workers.iter());
+        assert_eq!(totals.completed, [(parameters, 2)]);
         assert!(
-            sums.faults.contains(&(HandshakeFailureKind::ClientDisconnected, 1))
-                && sums.faults.contains(&(HandshakeFailureKind::Error, 0))
+            totals.failed.contains(&(HandshakeFailureKind::ClientDisconnected, 1))
+                && totals.failed.contains(&(HandshakeFailureKind::Error, 0))
         );
     }
 }

@@ -1,11 +1,12 @@
-//! Names in certificates as text, in the form that nginx's variables have them (RFC 2253).
+//! Formats distinguished names (RFC 2253), as nginx's `$ssl_client_s_dn` does.
 
 use std::fmt::Write;
 
 use x509_parser::asn1_rs::ToDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-/// `CN=jane,O=Example`, the most special part first. Bytes beyond ASCII are written in hexadecimal.
+/// Returns a name such as `CN=jane,O=Example`, the most specific part first. Bytes outside printable ASCII are
+/// escaped in hexadecimal.
 pub(crate) fn text(name: &X509Name<'_>) -> String {
     let parts =
         |rdn: Vec<&AttributeTypeAndValue<'_>>| rdn.into_iter().rev().map(part).collect::<Vec<_>>().join("+");
@@ -19,12 +20,12 @@ fn part(attribute: &AttributeTypeAndValue<'_>) -> String {
     let known = TYPES.iter().find(|(number, _)| *number == oid).map(|(_, name)| *name);
     match (known, attribute.as_str()) {
         (Some(name), Ok(value)) => format!("{name}={}", escaped(value)),
-        // What has no name has no agreed form either.
+        // Types without a name, and values that are no text, have a hexadecimal form (RFC 2253 section 2.4).
         (name, _) => format!("{}=#{}", name.unwrap_or(&oid), hexadecimal(attribute)),
     }
 }
 
-/// Section 2.4: what has a meaning is escaped, and so are blanks and `#` where they would get lost.
+/// Escapes separators anywhere, a leading `#`, and leading and trailing spaces (RFC 2253 section 2.4).
 fn escaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     let last = value.len().saturating_sub(1);

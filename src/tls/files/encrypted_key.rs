@@ -1,7 +1,7 @@
-//! Private keys that are encrypted with a pass phrase, as PKCS#8 has them (RFC 5958 section 3).
+//! Decrypts PKCS#8 private keys (RFC 5958 section 3).
 //!
 //! OpenSSL has written them with PBKDF2 and AES (PBES2, RFC 8018 section 6.2) since 2016. Older schemes are
-//! refused: what they protect is protected badly.
+//! rejected, because they are weak.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -15,7 +15,7 @@ use x509_parser::pem::Pem;
 
 use super::file_error::{self, FileError};
 
-/// A key that waits for its pass phrase.
+/// A PBES2-encrypted PKCS#8 key.
 struct EncryptedKey<'a> {
     digest: pbkdf2::Algorithm,
     salt: &'a [u8],
@@ -25,82 +25,84 @@ struct EncryptedKey<'a> {
     data: &'a [u8],
 }
 
-/// The key of a file, for the first pass phrase that fits. nginx takes each line of the file for one.
+/// Decrypts the key of a PEM file with the first pass phrase that fits. Each line of `passwords` is a pass phrase,
+/// as in nginx's `ssl_password_file`.
 pub(super) fn read(
     path: &Path,
     text: &[u8],
     passwords: Option<&Path>,
 ) -> Result<PrivateKeyDer<'static>, FileError> {
     let Some(passwords) = passwords else {
-        let advice = "name the file of its pass phrase in key_password_file, or decrypt it with `openssl pkey`";
+        let advice = "set `key_password_file` to a file with its pass phrase, or decrypt it with `openssl pkey`";
         return Err(FileError::new(path, "the key is encrypted", advice));
     };
     let phrases = file_error::read(passwords)?;
     let mut sections = Pem::iter_from_buffer(text).flatten();
     let section = sections.find(|section| section.label == "ENCRYPTED PRIVATE KEY");
     let Some(key) = section.as_ref().and_then(|section| EncryptedKey::parse(&section.contents)) else {
-        let what = "the key is encrypted in a way that is not known here";
+        let what = "the encryption of the key is not supported";
         return Err(FileError::new(path, what, conversion(path)));
     };
     let lines = phrases.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    lines.filter(|phrase| !phrase.is_empty()).find_map(|phrase| key.open(phrase)).ok_or_else(|| {
-        let what = format!("no line of {} opens the key", passwords.display());
-        FileError::new(path, what, "write its pass phrase into that file, on a line of its own")
+    lines.filter(|phrase| !phrase.is_empty()).find_map(|phrase| key.decrypt(phrase)).ok_or_else(|| {
+        let what = format!("no line of {} is the pass phrase of the key", passwords.display());
+        FileError::new(path, what, "add its pass phrase to that file, on a line of its own")
     })
 }
 
-/// How to write a key anew, so that it can be read here. The command asks for both pass phrases: one file for the
-/// two would be read line by line (openssl-passphrase-options(1)).
+/// Returns advice to convert a key to a supported encryption. The command prompts for both pass phrases, because
+/// one file for the two would be read line by line (openssl-passphrase-options(1)).
 pub(super) fn conversion(path: &Path) -> String {
     let path = path.display();
     format!(
-        "write it anew with the same pass phrase: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{path}' -out \
-         '{path}.new' && mv '{path}.new' '{path}'`, and give it back its owner and its mode"
+        "convert it with the same pass phrase: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in '{path}' -out \
+         '{path}.new' && mv '{path}.new' '{path}'`, and restore its owner and mode"
     )
 }
 
-/// A cipher, by its name in DER.
+/// A supported PBES2 cipher.
 #[derive(Clone, Copy)]
 struct KeyCipher {
+    /// Object identifier in DER.
     name: &'static [u8],
     algorithm: &'static cipher::Algorithm,
-    /// In bytes.
+    /// Bytes.
     key_length: usize,
 }
 
 impl<'a> EncryptedKey<'a> {
-    /// `EncryptedPrivateKeyInfo` with PBES2 inside; `None` if it is anything else.
+    /// Parses `EncryptedPrivateKeyInfo` with PBES2; `None` for any other scheme or malformed DER.
     fn parse(der: &'a [u8]) -> Option<EncryptedKey<'a>> {
         let (info, _) = element(der, Tag::Sequence)?;
         let (scheme, rest) = element(info, Tag::Sequence)?;
         let (data, _) = element(rest, Tag::OctetString)?;
-        let (functions, _) = element(parameters(scheme, PBES2)?, Tag::Sequence)?;
-        let (derivation, rest) = element(functions, Tag::Sequence)?;
-        let (encryption, _) = element(rest, Tag::Sequence)?;
-        let (digest, salt, iterations) = derivation_parameters(derivation)?;
-        let (name, rest) = element(encryption, Tag::Oid)?;
+        let (pbes2, _) = element(parameters(scheme, PBES2)?, Tag::Sequence)?;
+        let (kdf, rest) = element(pbes2, Tag::Sequence)?;
+        let (cipher_info, _) = element(rest, Tag::Sequence)?;
+        let (digest, salt, iterations) = derivation_parameters(kdf)?;
+        let (name, rest) = element(cipher_info, Tag::Oid)?;
         let cipher = CIPHERS.into_iter().find(|cipher| cipher.name == name)?;
         let (iv, _) = element(rest, Tag::OctetString)?;
         Some(EncryptedKey { digest, salt, iterations, cipher, iv: iv.try_into().ok()?, data })
     }
 
-    /// The key, if the phrase fits.
-    fn open(&self, phrase: &[u8]) -> Option<PrivateKeyDer<'static>> {
+    /// Decrypts the key; `None` if the pass phrase is wrong.
+    fn decrypt(&self, phrase: &[u8]) -> Option<PrivateKeyDer<'static>> {
         let mut secret = vec![0; self.cipher.key_length];
         pbkdf2::derive(self.digest, self.iterations, self.salt, phrase, &mut secret);
         let key = PaddedBlockDecryptingKey::cbc_pkcs7(UnboundCipherKey::new(self.cipher.algorithm, &secret).ok()?)
             .ok()?;
         let mut data = self.data.to_vec();
         let plain = key.decrypt(&mut data, DecryptionContext::Iv128(FixedLength::from(self.iv))).ok()?;
-        // One wrong phrase in some hundred leaves a padding that looks right, but no structure.
+        // About one wrong pass phrase in 256 yields valid padding, but no valid DER.
         element(plain, Tag::Sequence)?;
         Some(PrivatePkcs8KeyDer::from(plain.to_vec()).into())
     }
 }
 
-/// How a pass phrase becomes a key. Without a word about it the digest is SHA-1 (RFC 8018 appendix A.2).
-fn derivation_parameters(derivation: &[u8]) -> Option<(pbkdf2::Algorithm, &[u8], NonZeroU32)> {
-    let (fields, _) = element(parameters(derivation, PBKDF2)?, Tag::Sequence)?;
+/// Returns digest, salt and iterations of PBKDF2. The default digest is SHA-1 (RFC 8018 appendix A.2).
+fn derivation_parameters(kdf: &[u8]) -> Option<(pbkdf2::Algorithm, &[u8], NonZeroU32)> {
+    let (fields, _) = element(parameters(kdf, PBKDF2)?, Tag::Sequence)?;
     let (salt, rest) = element(fields, Tag::OctetString)?;
     let (count, rest) = element(rest, Tag::Integer)?;
     let count = count.iter().try_fold(0_u32, |sum, byte| sum.checked_mul(256)?.checked_add((*byte).into()))?;
@@ -116,18 +118,18 @@ fn derivation_parameters(derivation: &[u8]) -> Option<(pbkdf2::Algorithm, &[u8],
     Some((digest, salt, count))
 }
 
-/// The parameters of an algorithm, if it has that name.
+/// Returns the parameters of an algorithm, if it has that object identifier.
 fn parameters<'a>(algorithm: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     element(algorithm, Tag::Oid).filter(|(found, _)| *found == name).map(|(_, parameters)| parameters)
 }
 
-/// The content of the first element, if it has that tag, and what follows it.
+/// Returns the content of the first DER element, if it has that tag, and the bytes after it.
 fn element(der: &[u8], tag: Tag) -> Option<(&[u8], &[u8])> {
     let (rest, any) = Any::from_der(der).ok()?;
     (any.tag() == tag).then_some((any.as_bytes(), rest))
 }
 
-// Object identifiers as they are encoded: the schemes are in RFC 8018, the ciphers in NIST's register.
+// Object identifiers in DER: the schemes are defined in RFC 8018, the ciphers in NIST's register.
 const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
 const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c];
 
@@ -156,7 +158,7 @@ const CIPHERS: [KeyCipher; 3] = [
     },
 ];
 
-/// A few seconds of work for each pass phrase.
+/// Limits the work for each pass phrase to a few seconds.
 const MAX_ITERATIONS: u32 = 10_000_000;
 
 #[cfg(test)]
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_encrypted_key_is_none_and_nothing_panics() {
+    fn malformed_der_is_none() {
         assert!(EncryptedKey::parse(b"").is_none());
         assert!(EncryptedKey::parse(&[0x30, 0x80, 0x30, 0xff]).is_none());
         let deep: Vec<u8> = [0x30, 0x02].repeat(40);

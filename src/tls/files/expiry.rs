@@ -1,45 +1,46 @@
-//! What comes to an end by itself, such as a certificate: when, and how urgent that is.
+//! Expiry dates of certificates and revocation lists, and warning thresholds.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use x509_parser::time::ASN1Time;
 
 use super::file_error::FileError;
-use super::validity::days;
 
-/// Something in a file that ends by itself.
+/// Validity period of a certificate, CA or revocation list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Expiry {
     pub kind: ExpiryKind,
     pub file: PathBuf,
-    /// Whose it is; empty if the file has only one.
+    /// Distinguished name of the subject or the issuer of a list; empty for the leaf, of which a file has only one.
     pub subject: String,
     pub begin: SystemTime,
     pub end: SystemTime,
 }
 
-/// What it is that ends.
+/// What expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExpiryKind {
-    /// Shown to clients.
+    /// A server certificate.
     Certificate,
-    /// Of an authority, shown to clients between a certificate and what they know.
+    /// A CA certificate in the chain of a server certificate.
     Intermediate,
-    /// Shown to an application.
+    /// A client certificate for an upstream.
     Identity,
-    /// Of an authority that vouches for clients.
-    Authority,
-    /// Out of date after the time of its next update.
+    /// A CA of client certificates.
+    ClientCa,
+    /// A revocation list of client certificates; it expires at its `nextUpdate`.
     RevocationList,
 }
 
-/// That something has ended, or will before long.
+/// Expired, or about to expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpiryState {
-    Soon(ExpiryThreshold),
-    Over,
+    ExpiresSoon(ExpiryThreshold),
+    Expired,
 }
 
-/// How near an end is. The later, the greater.
+/// Warning thresholds: 30, 14, 7 and 1 day. The nearer the expiry, the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExpiryThreshold {
     Month,
@@ -49,57 +50,58 @@ pub enum ExpiryThreshold {
 }
 
 impl Expiry {
-    /// Whether there is something to say about it at time `now`. Nothing is before the last third of its life: what
-    /// lives for days is renewed in its last days.
+    /// Returns whether the item is expired or about to expire at time `now`; `None` if neither. A threshold counts
+    /// only in the last third of the lifetime, because certificates with a lifetime of days are renewed in their
+    /// last days.
     pub fn state(&self, now: SystemTime) -> Option<ExpiryState> {
-        let Ok(left) = self.end.duration_since(now) else { return Some(ExpiryState::Over) };
-        let life = self.end.duration_since(self.begin).unwrap_or_default();
-        let reached = STEPS.iter().find(|(limit, _)| left <= *limit && left <= life / 3);
-        reached.map(|(_, step)| ExpiryState::Soon(*step))
+        let Ok(left) = self.end.duration_since(now) else { return Some(ExpiryState::Expired) };
+        let lifetime = self.end.duration_since(self.begin).unwrap_or_default();
+        let reached = THRESHOLDS.iter().find(|(limit, _)| left <= *limit && left <= lifetime / 3);
+        reached.map(|(_, threshold)| ExpiryState::ExpiresSoon(*threshold))
     }
 
-    /// The end at `now`, past or to come, in words.
+    /// Returns the expiry, past or future at time `now`, as a file error with advice.
     pub fn to_error(&self, now: SystemTime) -> FileError {
         let subject = &self.subject;
         let (what, advice) = match (self.kind, now > self.end) {
             (ExpiryKind::Certificate, true) => {
-                (format!("the certificate expired {} ago", days(now, self.end)), "renew it; clients refuse it")
+                (format!("the certificate expired {} ago", days(now, self.end)), "renew it; clients reject it")
             }
             (ExpiryKind::Certificate, false) => (
                 format!("the certificate expires in {}", days(self.end, now)),
-                "renew it in time; clients will refuse it then",
+                "renew it before then; clients will reject it afterwards",
             ),
             (ExpiryKind::Intermediate, true) => (
-                format!("its intermediate certificate of {subject} expired {} ago", days(now, self.end)),
-                "get the authority's current one; clients that know no other way refuse the chain",
+                format!("the intermediate certificate {subject} expired {} ago", days(now, self.end)),
+                "install the CA's current one; clients without another path to a root reject the chain",
             ),
             (ExpiryKind::Intermediate, false) => (
-                format!("its intermediate certificate of {subject} expires in {}", days(self.end, now)),
-                "get the authority's next one, with a new certificate if need be",
+                format!("the intermediate certificate {subject} expires in {}", days(self.end, now)),
+                "install the CA's next one, with a new certificate if necessary",
             ),
             (ExpiryKind::Identity, true) => (
                 format!("the certificate expired {} ago", days(now, self.end)),
-                "renew it; the application that it is shown to may refuse it",
+                "renew it; the upstream that it authenticates to may reject it",
             ),
             (ExpiryKind::Identity, false) => (
                 format!("the certificate expires in {}", days(self.end, now)),
-                "renew it in time; the application that it is shown to may refuse it then",
+                "renew it before then; the upstream that it authenticates to may reject it afterwards",
             ),
-            (ExpiryKind::Authority, true) => (
-                format!("the authority {subject} expired {} ago", days(now, self.end)),
-                "remove it; until then its clients are believed",
+            (ExpiryKind::ClientCa, true) => (
+                format!("the client CA {subject} expired {} ago", days(now, self.end)),
+                "remove it; until then its client certificates are accepted",
             ),
-            (ExpiryKind::Authority, false) => (
-                format!("the authority {subject} expires in {}", days(self.end, now)),
-                "add its successor, and give its clients new certificates",
+            (ExpiryKind::ClientCa, false) => (
+                format!("the client CA {subject} expires in {}", days(self.end, now)),
+                "add its successor, and issue new client certificates",
             ),
             (ExpiryKind::RevocationList, true) => (
-                format!("the list of {subject} has been out of date for {}", days(now, self.end)),
-                "get the current one; until then no client of that authority is let in",
+                format!("the revocation list of {subject} expired {} ago", days(now, self.end)),
+                "install the current one; until then all client certificates of this CA are rejected",
             ),
             (ExpiryKind::RevocationList, false) => (
-                format!("the list of {subject} is out of date in {}", days(self.end, now)),
-                "get the next one in time; no client of that authority will be let in then",
+                format!("the revocation list of {subject} expires in {}", days(self.end, now)),
+                "install the next one before then; afterwards all client certificates of this CA are rejected",
             ),
         };
         FileError::new(&self.file, what, advice)
@@ -107,22 +109,37 @@ impl Expiry {
 }
 
 impl ExpiryKind {
-    /// As metrics name it.
+    /// Returns the name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             ExpiryKind::Certificate => "certificate",
             ExpiryKind::Intermediate => "intermediate",
             ExpiryKind::Identity => "identity",
-            ExpiryKind::Authority => "client_authority",
+            ExpiryKind::ClientCa => "client_authority",
             ExpiryKind::RevocationList => "revocation_list",
         }
     }
 }
 
+/// Converts a date of a certificate or a revocation list; dates before 1970 become 1970.
+pub(crate) fn system_time(date: ASN1Time) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(date.timestamp().max(0).unsigned_abs())
+}
+
+/// Formats the time between two moments in whole days.
+pub(super) fn days(later: SystemTime, earlier: SystemTime) -> String {
+    let seconds = later.duration_since(earlier).unwrap_or_default().as_secs();
+    match seconds / 86_400 {
+        0 => "less than a day".into(),
+        1 => "1 day".into(),
+        days => format!("{days} days"),
+    }
+}
+
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The most urgent first, because the first that fits counts.
-const STEPS: [(Duration, ExpiryThreshold); 4] = [
+/// The most urgent first, because the first match counts.
+const THRESHOLDS: [(Duration, ExpiryThreshold); 4] = [
     (DAY, ExpiryThreshold::Day),
     (Duration::from_secs(7 * 86_400), ExpiryThreshold::Week),
     (Duration::from_secs(14 * 86_400), ExpiryThreshold::Fortnight),
@@ -133,29 +150,29 @@ const STEPS: [(Duration, ExpiryThreshold); 4] = [
 mod tests {
     use super::*;
 
-    /// What is said of something that lives for so many days, when so many are left.
-    fn lapse(life: u32, left: u32) -> Option<ExpiryState> {
+    /// Returns the state of a certificate with a lifetime of `lifetime` days, `left` days before its expiry.
+    fn state(lifetime: u32, left: u32) -> Option<ExpiryState> {
         let begin = SystemTime::UNIX_EPOCH;
-        let end = begin + DAY * life;
+        let end = begin + DAY * lifetime;
         let expiry =
             Expiry { kind: ExpiryKind::Certificate, file: "a.crt".into(), subject: String::new(), begin, end };
         expiry.state(end - DAY * left)
     }
 
     #[test]
-    fn an_end_comes_nearer_in_steps() {
-        assert_eq!(lapse(365, 31), None);
-        assert_eq!(lapse(365, 30), Some(ExpiryState::Soon(ExpiryThreshold::Month)));
-        assert_eq!(lapse(365, 14), Some(ExpiryState::Soon(ExpiryThreshold::Fortnight)));
-        assert_eq!(lapse(365, 7), Some(ExpiryState::Soon(ExpiryThreshold::Week)));
-        assert_eq!(lapse(365, 1), Some(ExpiryState::Soon(ExpiryThreshold::Day)));
+    fn thresholds_are_30_14_7_and_1_day() {
+        assert_eq!(state(365, 31), None);
+        assert_eq!(state(365, 30), Some(ExpiryState::ExpiresSoon(ExpiryThreshold::Month)));
+        assert_eq!(state(365, 14), Some(ExpiryState::ExpiresSoon(ExpiryThreshold::Fortnight)));
+        assert_eq!(state(365, 7), Some(ExpiryState::ExpiresSoon(ExpiryThreshold::Week)));
+        assert_eq!(state(365, 1), Some(ExpiryState::ExpiresSoon(ExpiryThreshold::Day)));
     }
 
     #[test]
-    fn nothing_is_said_of_a_short_life_before_its_last_third() {
-        assert_eq!(lapse(6, 3), None);
-        assert_eq!(lapse(6, 2), Some(ExpiryState::Soon(ExpiryThreshold::Week)));
-        assert_eq!(lapse(45, 16), None);
-        assert_eq!(lapse(45, 15), Some(ExpiryState::Soon(ExpiryThreshold::Month)));
+    fn a_short_lifetime_warns_only_in_its_last_third() {
+        assert_eq!(state(6, 3), None);
+        assert_eq!(state(6, 2), Some(ExpiryState::ExpiresSoon(ExpiryThreshold::Week)));
+        assert_eq!(state(45, 16), None);
+        assert_eq!(state(45, 15), Some(ExpiryState::ExpiresSoon(ExpiryThreshold::Month)));
     }
 }

@@ -1,19 +1,23 @@
-//! What is wrong with a file of certificates or keys, where, and what to do.
+//! Errors about certificate, key and CA files.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file that cannot be used, or that clients will object to.
+use crate::sys::files;
+
+/// Path, cause and advice about a file that is unusable, or whose certificate clients reject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileError {
     pub file: PathBuf,
+    /// The cause.
     pub what: String,
+    /// What to do.
     pub advice: String,
 }
 
 impl FileError {
+    /// Creates an error about `file`.
     pub fn new(file: &Path, what: impl Into<String>, advice: impl Into<String>) -> FileError {
         FileError { file: file.into(), what: what.into(), advice: advice.into() }
     }
@@ -25,16 +29,16 @@ impl fmt::Display for FileError {
     }
 }
 
-/// The content of a file.
+/// Reads a file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(|error| {
+    files::read(path, files::MAX_CREDENTIAL).map_err(|error| {
         let advice = match error.kind() {
-            io::ErrorKind::NotFound => "put the file there, or name the right one in the configuration",
+            io::ErrorKind::NotFound => "create the file, or set the right path in the configuration",
             io::ErrorKind::PermissionDenied => {
-                "let the account of the program read it, for instance through its group (chgrp, chmod g+r)"
+                "grant the account of the program read access, for instance through its group (chgrp, chmod g+r)"
             }
-            _ => "see that it is a readable file",
+            _ => "check that it is a readable file",
         };
-        FileError::new(path, format!("cannot read it: {error}"), advice)
+        FileError::new(path, format!("cannot read the file: {error}"), advice)
     })
 }

@@ -1,7 +1,8 @@
-//! Answers for an authority that asks whether hosts are ours, while it asks: over HTTP (RFC 8555 section 8.3) and
-//! in a handshake (RFC 8737).
+//! Pending ACME challenge responses (HTTP-01 and TLS-ALPN-01).
 //!
-//! All workers look here, but only for requests and handshakes that can be an authority's.
+//! HTTP-01 is defined in RFC 8555 section 8.3, TLS-ALPN-01 in RFC 8737.
+//!
+//! All workers share the responses, and read them only for requests and handshakes that can come from an ACME server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,72 +12,74 @@ use rustls::server::ClientHello;
 
 use crate::model::host::HostName;
 
-/// What authorities are to be answered.
+/// Responses to pending ACME challenges, shared by all threads.
 #[derive(Default)]
 pub struct AcmeChallenges(RwLock<PendingChallenges>);
 
-/// Keeps answers to the questions of one order for as long as it lives.
+/// Keeps the responses of one order published until dropped.
 pub struct ChallengeGuard<'a>(&'a AcmeChallenges);
 
+/// Responses of the current order.
 #[derive(Default)]
 struct PendingChallenges {
-    /// By token.
-    files: HashMap<String, String>,
-    handshakes: HashMap<HostName, Arc<ServerConfig>>,
+    /// Key authorizations by token.
+    http: HashMap<String, String>,
+    /// Configurations with a challenge certificate, by host.
+    tls: HashMap<HostName, Arc<ServerConfig>>,
 }
 
 impl AcmeChallenges {
-    /// Begins to answer. One order is under way at a time.
-    pub fn open(&self) -> ChallengeGuard<'_> {
+    /// Starts publishing responses for one order. There is one order at a time.
+    pub fn begin(&self) -> ChallengeGuard<'_> {
         ChallengeGuard(self)
     }
 
-    /// What is to be said to a request for `path`, if it is for a known token.
-    pub fn file(&self, path: &str) -> Option<String> {
+    /// Returns the response body for a request of `path`, if that is the path of a pending token.
+    pub fn http_response(&self, path: &str) -> Option<String> {
         let token = path.strip_prefix(PREFIX)?;
-        self.read(|open| open.files.get(token).cloned())
+        self.read(|pending| pending.http.get(token).cloned())
     }
 
-    /// On which terms to complete a handshake that an authority has begun for a known host.
+    /// Returns the configuration for a TLS-ALPN-01 handshake with a pending host; `None` for any other handshake.
     pub fn tls_config(&self, hello: &ClientHello<'_>, name: Option<&HostName>) -> Option<Arc<ServerConfig>> {
-        // RFC 8737 section 3: it offers this protocol and no other.
-        let is_question = hello.alpn()?.eq([ALPN]);
-        self.read(|open| open.handshakes.get(name.filter(|_| is_question)?).cloned())
+        // RFC 8737 section 3: the ACME server offers this protocol and no other.
+        let is_challenge = hello.alpn()?.eq([ALPN]);
+        self.read(|pending| pending.tls.get(name.filter(|_| is_challenge)?).cloned())
     }
 
-    fn read<T>(&self, look: impl FnOnce(&PendingChallenges) -> T) -> T {
-        // Nobody panics while writing, and if somebody did, what is there would still be right.
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    fn read<T>(&self, f: impl FnOnce(&PendingChallenges) -> T) -> T {
+        // The value is consistent even if a writer has panicked, so a poisoned lock is usable.
+        f(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write(&self, change: impl FnOnce(&mut PendingChallenges)) {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    fn write(&self, f: impl FnOnce(&mut PendingChallenges)) {
+        f(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 impl ChallengeGuard<'_> {
-    /// A file below `/.well-known/acme-challenge/`.
-    pub fn file(&self, token: &str, content: &str) {
-        self.0.write(|open| {
-            open.files.insert(token.to_owned(), content.to_owned());
+    /// Publishes the response to an HTTP-01 challenge.
+    pub fn publish_http(&self, token: &str, content: &str) {
+        self.0.write(|pending| {
+            pending.http.insert(token.to_owned(), content.to_owned());
         });
     }
 
-    /// A handshake for a host.
-    pub fn handshake(&self, name: HostName, terms: Arc<ServerConfig>) {
-        self.0.write(|open| {
-            open.handshakes.insert(name, terms);
+    /// Publishes the configuration that completes a TLS-ALPN-01 challenge of a host.
+    pub fn publish_tls(&self, name: HostName, config: Arc<ServerConfig>) {
+        self.0.write(|pending| {
+            pending.tls.insert(name, config);
         });
     }
 }
 
 impl Drop for ChallengeGuard<'_> {
     fn drop(&mut self) {
-        self.0.write(|open| *open = PendingChallenges::default());
+        self.0.write(|pending| *pending = PendingChallenges::default());
     }
 }
 
-/// The protocol that stands for such a question in ALPN.
+/// ALPN protocol of TLS-ALPN-01 challenges.
 pub const ALPN: &[u8] = b"acme-tls/1";
 
 const PREFIX: &str = "/.well-known/acme-challenge/";
@@ -86,17 +89,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_answered_for_as_long_as_its_order_lasts() {
+    fn a_token_has_a_response_until_its_guard_is_dropped() {
         let challenges = AcmeChallenges::default();
         let path = "/.well-known/acme-challenge/tok-en_1";
-        let offered = challenges.open();
-        assert_eq!(challenges.file(path), None);
-        offered.file("tok-en_1", "tok-en_1.thumb");
-        assert_eq!(challenges.file(path).as_deref(), Some("tok-en_1.thumb"));
+        let guard = challenges.begin();
+        assert_eq!(challenges.http_response(path), None);
+        guard.publish_http("tok-en_1", "tok-en_1.thumb");
+        assert_eq!(challenges.http_response(path).as_deref(), Some("tok-en_1.thumb"));
         for other in ["/.well-known/acme-challenge/", "/.well-known/acme-challenge/tok", "/tok-en_1"] {
-            assert_eq!(challenges.file(other), None, "{other}");
+            assert_eq!(challenges.http_response(other), None, "{other}");
         }
-        drop(offered);
-        assert_eq!(challenges.file(path), None);
+        drop(guard);
+        assert_eq!(challenges.http_response(path), None);
     }
 }

@@ -1,7 +1,8 @@
-//! Verifies the certificates of clients.
+//! Verifies client certificates.
 //!
-//! A certificate that is wrong ends the handshake with an alert that says why. A missing one does not: whether
-//! a request may do without is decided when it is known (`model::tls::Demand`), and answered in HTTP.
+//! An invalid certificate ends the handshake with an alert. A missing one does not: whether a request requires one
+//! depends on its host ([`ClientAuthMode`](crate::model::tls::ClientAuthMode)), and the rejection is an HTTP
+//! response.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,90 +16,96 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, Sig
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 use crate::model::tls::ClientAuthPolicy;
-use crate::tls::files::expiry::{Expiry, ExpiryKind};
+use crate::tls::files::expiry::{Expiry, ExpiryKind, system_time};
 use crate::tls::files::file_error::FileError;
-use crate::tls::files::validity::date;
 use crate::tls::files::{distinguished_name, pem};
 
-/// Who vouches for clients, as read from files.
+/// Client certificate verifier and the expiry dates of its CAs and revocation lists.
 #[derive(Clone)]
 pub struct ClientCertTrust {
     pub verifier: Arc<dyn ClientCertVerifier>,
-    /// Of authorities and lists.
+    /// Validity periods of CAs and revocation lists.
     pub expiries: Vec<Expiry>,
 }
 
-/// Verifies with rustls' own verifier, but only chains that are short enough.
+/// Client certificate verifier with a maximum chain depth (nginx `ssl_verify_depth`).
 #[derive(Debug)]
 struct DepthLimitedVerifier {
-    any_length: Arc<dyn ClientCertVerifier>,
+    inner: Arc<dyn ClientCertVerifier>,
+    /// Intermediate certificates at most.
     depth: usize,
 }
 
-/// Reads what is needed to verify an authority's clients.
-pub fn read(
-    authority: &ClientAuthPolicy,
-    provider: &Arc<CryptoProvider>,
-) -> Result<ClientCertTrust, Vec<FileError>> {
-    let roots = pem::certificates(&authority.ca);
-    let crls = authority.crl.as_deref().map_or(Ok(Vec::new()), pem::revocation_lists);
-    let (roots, crls) = match (roots, crls) {
-        (Ok(roots), Ok(crls)) => (roots, crls),
-        (roots, crls) => return Err(roots.err().into_iter().chain(crls.err()).collect()),
+/// Loads CAs and revocation lists of a client certificate policy.
+///
+/// # Errors
+///
+/// Returns every reason why the files are unusable.
+pub fn load(policy: &ClientAuthPolicy, provider: &Arc<CryptoProvider>) -> Result<ClientCertTrust, Vec<FileError>> {
+    let roots = pem::certificates(&policy.ca);
+    let lists = policy.crl.as_deref().map_or(Ok(Vec::new()), pem::revocation_lists);
+    let (roots, lists) = match (roots, lists) {
+        (Ok(roots), Ok(lists)) => (roots, lists),
+        (roots, lists) => return Err(roots.err().into_iter().chain(lists.err()).collect()),
     };
-    let expiries = expiries(authority, &roots, &crls);
-    let roots = root_store(&authority.ca, roots).map_err(|problem| vec![problem])?;
-    // As OpenSSL does it: a list for every authority, and none that is out of date.
+    let expiries = expiries(policy, &roots, &lists);
+    let roots = root_store(&policy.ca, roots).map_err(|error| vec![error])?;
+    // As in OpenSSL: with revocation lists every CA requires one, and an expired list rejects its clients.
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .with_crls(crls)
+        .with_crls(lists)
         .enforce_revocation_expiration()
         .allow_unauthenticated()
         .build();
-    let any_length = verifier.map_err(|error| {
-        let file = authority.crl.as_ref().unwrap_or(&authority.ca);
-        vec![FileError::new(file, format!("clients cannot be verified with it: {error}"), "write it again")]
+    let inner = verifier.map_err(|error| {
+        let file = policy.crl.as_ref().unwrap_or(&policy.ca);
+        vec![FileError::new(
+            file,
+            format!("cannot verify client certificates with it: {error}"),
+            "replace it with a valid one",
+        )]
     })?;
-    let verifier = Arc::new(DepthLimitedVerifier { any_length, depth: authority.depth.into() });
+    let verifier = Arc::new(DepthLimitedVerifier { inner, depth: policy.depth.into() });
     Ok(ClientCertTrust { verifier, expiries })
 }
 
-/// When authorities and lists end. A list need not say.
+/// Returns the validity periods of CAs and revocation lists. A list without `nextUpdate` has none.
 fn expiries(
-    authority: &ClientAuthPolicy,
+    policy: &ClientAuthPolicy,
     roots: &[CertificateDer<'_>],
-    crls: &[CertificateRevocationListDer<'_>],
+    lists: &[CertificateRevocationListDer<'_>],
 ) -> Vec<Expiry> {
     let of_root = |der| {
         let (_, root) = X509Certificate::from_der(der).ok()?;
         let validity = root.validity();
         Some(Expiry {
-            kind: ExpiryKind::Authority,
-            file: authority.ca.clone(),
+            kind: ExpiryKind::ClientCa,
+            file: policy.ca.clone(),
             subject: distinguished_name::text(root.subject()),
-            begin: date(validity.not_before),
-            end: date(validity.not_after),
+            begin: system_time(validity.not_before),
+            end: system_time(validity.not_after),
         })
     };
     let of_list = |der| {
         let (_, list) = CertificateRevocationList::from_der(der).ok()?;
         Some(Expiry {
             kind: ExpiryKind::RevocationList,
-            file: authority.crl.clone()?,
+            file: policy.crl.clone()?,
             subject: distinguished_name::text(list.issuer()),
-            begin: date(list.last_update()),
-            end: date(list.next_update()?),
+            begin: system_time(list.last_update()),
+            end: system_time(list.next_update()?),
         })
     };
     let roots = roots.iter().filter_map(|der| of_root(der));
-    roots.chain(crls.iter().filter_map(|der| of_list(der))).collect()
+    roots.chain(lists.iter().filter_map(|der| of_list(der))).collect()
 }
 
+/// Builds the trust anchors.
 fn root_store(path: &Path, certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, FileError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         roots.add(certificate).map_err(|error| {
-            let what = format!("one of these certificates cannot vouch for clients: {error}");
-            FileError::new(path, what, "name the certificates of authorities only")
+            let what = format!("cannot use a certificate in it as a client CA: {error}");
+            FileError::new(path, what, "the file must contain CA certificates only")
         })?;
     }
     Ok(roots)
@@ -106,23 +113,23 @@ fn root_store(path: &Path, certificates: Vec<CertificateDer<'static>>) -> Result
 
 impl ClientCertVerifier for DepthLimitedVerifier {
     fn client_auth_mandatory(&self) -> bool {
-        self.any_length.client_auth_mandatory()
+        self.inner.client_auth_mandatory()
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.any_length.root_hint_subjects()
+        self.inner.root_hint_subjects()
     }
 
-    /// Each certificate follows the one that it certifies (RFC 5246 section 7.4.2). What stands beyond the
-    /// depth is not even looked at, so no chain can lead over it.
+    /// Each certificate follows the one that it certifies (RFC 5246 section 7.4.2). Certificates beyond the depth
+    /// are ignored, so no chain can lead through them.
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let within = &intermediates[..intermediates.len().min(self.depth)];
-        self.any_length.verify_client_cert(end_entity, within, now)
+        let accepted = &intermediates[..intermediates.len().min(self.depth)];
+        self.inner.verify_client_cert(end_entity, accepted, now)
     }
 
     fn verify_tls12_signature(
@@ -131,7 +138,7 @@ impl ClientCertVerifier for DepthLimitedVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.any_length.verify_tls12_signature(message, cert, dss)
+        self.inner.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -140,10 +147,10 @@ impl ClientCertVerifier for DepthLimitedVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.any_length.verify_tls13_signature(message, cert, dss)
+        self.inner.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.any_length.supported_verify_schemes()
+        self.inner.supported_verify_schemes()
     }
 }

@@ -1,6 +1,6 @@
-//! The certificate of a client, which the handshake has verified, in the words of nginx's `$ssl_client_…`.
+//! Client certificate fields as nginx's `$ssl_client_*` variables expose them.
 //!
-//! Each form is made when it is first asked for, and kept as long as the connection.
+//! Each value is formatted on first use and kept as long as the connection.
 
 use std::cell::OnceCell;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::tls::files::distinguished_name;
 
-/// What is known of a client that has proven who it is.
+/// Verified client certificate with lazily formatted `$ssl_client_*` values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificateInfo {
     der: CertificateDer<'static>,
@@ -23,7 +23,7 @@ pub struct ClientCertificateInfo {
     escaped_pem: OnceCell<String>,
 }
 
-/// What stands in the certificate.
+/// Subject, issuer and serial number.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct CertificateNames {
     subject: String,
@@ -32,7 +32,7 @@ struct CertificateNames {
 }
 
 impl ClientCertificateInfo {
-    /// Takes the certificate of the client itself, without those of its authorities.
+    /// Takes the first certificate of a chain, that of the client; `None` for an empty chain.
     pub(crate) fn new(chain: &[CertificateDer<'static>]) -> Option<ClientCertificateInfo> {
         let der = chain.first()?.clone();
         Some(ClientCertificateInfo {
@@ -44,23 +44,23 @@ impl ClientCertificateInfo {
         })
     }
 
-    /// `$ssl_client_s_dn`: the subject, as RFC 2253 writes it.
+    /// Returns `$ssl_client_s_dn`: the subject in the form of RFC 2253.
     pub fn subject(&self) -> &str {
         &self.names().subject
     }
 
-    /// `$ssl_client_i_dn`: the issuer, as RFC 2253 writes it.
+    /// Returns `$ssl_client_i_dn`: the issuer in the form of RFC 2253.
     pub fn issuer(&self) -> &str {
         &self.names().issuer
     }
 
-    /// `$ssl_client_serial`: the serial number, in hexadecimal capitals.
+    /// Returns `$ssl_client_serial`: the serial number in upper-case hexadecimal.
     pub fn serial(&self) -> &str {
         &self.names().serial
     }
 
-    /// `$ssl_client_fingerprint`: SHA-1 over the certificate. It names a certificate that is verified; it does
-    /// not prove one.
+    /// Returns `$ssl_client_fingerprint`: the SHA-1 of the certificate in lower-case hexadecimal. It identifies a
+    /// certificate that is verified otherwise; SHA-1 itself proves nothing.
     pub fn fingerprint(&self) -> &str {
         self.fingerprint.get_or_init(|| {
             let mut text = String::new();
@@ -72,7 +72,7 @@ impl ClientCertificateInfo {
         })
     }
 
-    /// `$ssl_client_raw_cert`: in PEM, on several lines. No header can carry it.
+    /// Returns `$ssl_client_raw_cert`: PEM with line breaks, which is not a valid header value.
     pub fn pem(&self) -> &str {
         self.pem.get_or_init(|| {
             let base64 = BASE64.encode(&self.der);
@@ -87,13 +87,14 @@ impl ClientCertificateInfo {
         })
     }
 
-    /// `$ssl_client_cert`: PEM for a header. nginx folds it over several lines, which is obsolete, and recipients
-    /// must read each fold as a blank (RFC 9112 section 5.2); so it is a blank here.
+    /// Returns `$ssl_client_cert`: PEM for a header value. nginx folds it over several lines. Line folding is
+    /// obsolete, and recipients must treat each fold as a space (RFC 9112 section 5.2), so line breaks are spaces
+    /// here.
     pub fn header_pem(&self) -> String {
         self.pem().trim_end().replace('\n', " ")
     }
 
-    /// `$ssl_client_escaped_cert`: PEM, as a URL would carry it.
+    /// Returns `$ssl_client_escaped_cert`: PEM, percent-encoded.
     pub fn escaped_pem(&self) -> &str {
         self.escaped_pem.get_or_init(|| {
             let mut text = String::new();
@@ -110,17 +111,19 @@ impl ClientCertificateInfo {
     }
 
     fn names(&self) -> &CertificateNames {
-        // The handshake has read it before, so it can be read.
+        // The handshake has parsed the certificate, so parsing succeeds.
         self.names.get_or_init(|| {
-            X509Certificate::from_der(&self.der).map(|(_, it)| CertificateNames::of(&it)).unwrap_or_default()
+            X509Certificate::from_der(&self.der)
+                .map(|(_, it)| CertificateNames::from_certificate(&it))
+                .unwrap_or_default()
         })
     }
 }
 
 impl CertificateNames {
-    fn of(certificate: &X509Certificate<'_>) -> CertificateNames {
+    fn from_certificate(certificate: &X509Certificate<'_>) -> CertificateNames {
         let mut serial = String::new();
-        // DER puts a zero before a number whose first bit is set.
+        // DER puts a zero byte before a number whose first bit is set.
         for byte in certificate.raw_serial().iter().skip_while(|byte| **byte == 0) {
             let _ = write!(serial, "{byte:02X}");
         }
@@ -141,9 +144,9 @@ mod tests {
         ClientCertificateInfo::new(&[CertificateDer::from(der)]).unwrap()
     }
 
-    /// The right-hand sides are what OpenSSL 3.0 says of the certificate.
+    /// The expected values are the output of OpenSSL 3.0 for the certificate.
     #[test]
-    fn a_certificate_is_described_as_openssl_does_it() {
+    fn values_are_formatted_as_by_openssl() {
         let certificate = certificate();
         let name = r#"organizationIdentifier=VATDE-1,serialNumber=\ 5\ ,emailAddress=a@b.de,CN=J\C3\B6rg \"x\" \<a\>,UID=jd+OU=\#1,O=Beispiel\, GmbH,C=DE"#;
         assert_eq!(certificate.subject(), name);
@@ -153,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn its_text_fits_into_a_header() {
+    fn pem_values_are_valid_header_values() {
         let certificate = certificate();
         let begins =
             "-----BEGIN CERTIFICATE----- MIICfjCCAiWgAwIBAgIUHkuxkBgFL59PxqHn/eLnHC9++r4wCgYIKoZIzj0EAwIw ";

@@ -1,4 +1,4 @@
-//! From the terms of a host to what rustls needs to serve it.
+//! Builds rustls server configurations.
 
 use std::sync::Arc;
 
@@ -14,27 +14,36 @@ use crate::model::tls::{
     Aead, CipherPreference, CipherSuite, NamedGroup, SessionResumption, SuiteAuthentication, TlsPolicy, TlsVersions,
 };
 
-/// What all hosts of a process share.
+/// Crypto provider and ticketer shared by all server configurations.
 #[derive(Clone)]
 pub struct TlsContext {
     pub provider: Arc<CryptoProvider>,
-    /// One for the whole process: a ticket from one worker or listener must resume on every other. rustls
-    /// lets a ticket resume only under the name that it was given for.
-    pub tickets: Arc<dyn ProducesTickets>,
+    /// One for the whole process: a ticket from one worker or listener must resume on every other. rustls resumes a
+    /// ticket only under the host name that it was issued for.
+    pub ticketer: Arc<dyn ProducesTickets>,
 }
 
 impl TlsContext {
+    /// Creates the context with generated ticket keys.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the ticket keys cannot be generated.
     pub fn new() -> Result<TlsContext, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        Ok(TlsContext { provider, tickets: aws_lc_rs::Ticketer::new()? })
+        Ok(TlsContext { provider, ticketer: aws_lc_rs::Ticketer::new()? })
     }
 
-    /// The configuration for one host's terms. `clients` verifies clients, if they are asked.
+    /// Builds the configuration of one host. `verifier` is set if client certificates are requested.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the protocol versions and the cipher suites of the policy do not match.
     pub fn server_config(
         &self,
         policy: &TlsPolicy,
         keys: CertResolver,
-        clients: Option<Arc<dyn ClientCertVerifier>>,
+        verifier: Option<Arc<dyn ClientCertVerifier>>,
     ) -> Result<ServerConfig, rustls::Error> {
         let provider = CryptoProvider {
             cipher_suites: policy.suites.iter().copied().map(suite).collect(),
@@ -43,7 +52,7 @@ impl TlsContext {
         };
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions(policy.versions))?
-            .with_client_cert_verifier(clients.unwrap_or_else(WebPkiClientVerifier::no_client_auth))
+            .with_client_cert_verifier(verifier.unwrap_or_else(WebPkiClientVerifier::no_client_auth))
             .with_cert_resolver(Arc::new(keys));
         config.ignore_client_order = policy.order == CipherPreference::Server;
         config.alpn_protocols = match policy.http {
@@ -54,15 +63,16 @@ impl TlsContext {
         Ok(config)
     }
 
+    /// Selects tickets, sessions in memory, or neither.
     fn set_resumption(&self, config: &mut ServerConfig, resumption: SessionResumption) {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         match resumption {
             SessionResumption::Off => config.send_tls13_tickets = 0,
-            // Tickets hold the state at the client. The memory is for those who take none: curl, and all that is
-            // made with libcurl, refuses tickets over TLS 1.2. Handshakes of TLS 1.3 never look at it.
+            // Tickets hold the session at the client. The cache in memory is for clients without tickets: curl, and
+            // everything that uses libcurl, disables tickets over TLS 1.2. TLS 1.3 handshakes never use the cache.
             SessionResumption::Tickets => {
-                config.ticketer = self.tickets.clone();
-                config.session_storage = ServerSessionMemoryCache::new(WITHOUT_TICKETS);
+                config.ticketer = self.ticketer.clone();
+                config.session_storage = ServerSessionMemoryCache::new(SESSION_CACHE_SIZE);
             }
             SessionResumption::Sessions(count) => {
                 config.session_storage = ServerSessionMemoryCache::new(count.get())
@@ -80,19 +90,19 @@ fn versions(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersio
 }
 
 fn suite(suite: CipherSuite) -> SupportedCipherSuite {
-    use {Aead as A, SuiteAuthentication as By};
+    use {Aead as A, SuiteAuthentication as Auth};
     match suite {
         CipherSuite::Tls13(A::Aes256Gcm) => cipher_suite::TLS13_AES_256_GCM_SHA384,
         CipherSuite::Tls13(A::Aes128Gcm) => cipher_suite::TLS13_AES_128_GCM_SHA256,
         CipherSuite::Tls13(A::ChaCha20Poly1305) => cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        CipherSuite::Tls12(By::Ecdsa, A::Aes256Gcm) => cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        CipherSuite::Tls12(By::Ecdsa, A::Aes128Gcm) => cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-        CipherSuite::Tls12(By::Ecdsa, A::ChaCha20Poly1305) => {
+        CipherSuite::Tls12(Auth::Ecdsa, A::Aes256Gcm) => cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite::Tls12(Auth::Ecdsa, A::Aes128Gcm) => cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::Tls12(Auth::Ecdsa, A::ChaCha20Poly1305) => {
             cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
         }
-        CipherSuite::Tls12(By::Rsa, A::Aes256Gcm) => cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-        CipherSuite::Tls12(By::Rsa, A::Aes128Gcm) => cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-        CipherSuite::Tls12(By::Rsa, A::ChaCha20Poly1305) => {
+        CipherSuite::Tls12(Auth::Rsa, A::Aes256Gcm) => cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite::Tls12(Auth::Rsa, A::Aes128Gcm) => cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::Tls12(Auth::Rsa, A::ChaCha20Poly1305) => {
             cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
         }
     }
@@ -107,8 +117,8 @@ fn group(group: NamedGroup) -> &'static dyn SupportedKxGroup {
     }
 }
 
-/// How many sessions a host remembers of clients that take no tickets; a few hundred bytes each.
-const WITHOUT_TICKETS: usize = 1024;
+/// Sessions in memory for each host, for clients without tickets; a few hundred bytes each.
+const SESSION_CACHE_SIZE: usize = 1024;
 
 const ALPN_H2: &[u8] = b"h2";
 const ALPN_HTTP1: &[u8] = b"http/1.1";

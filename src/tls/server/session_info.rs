@@ -1,32 +1,34 @@
-//! What was agreed on in a TLS handshake, in the words of OpenSSL that nginx's variables have.
+//! Negotiated TLS parameters under their OpenSSL names.
+//!
+//! nginx's `$ssl_*` variables have these names.
 
 use rustls::{CipherSuite, ProtocolVersion, ServerConnection};
 
 use crate::model::tls as model;
 use crate::model::tls::{HandshakeKind, NamedGroup};
 
-/// What is known of an established session. Cheap: it is noted for each connection.
+/// Negotiated protocol, cipher suite, group and handshake kind. Cheap to create, because every connection has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TlsSessionInfo {
     protocol: ProtocolVersion,
     suite: CipherSuite,
     group: Option<rustls::NamedGroup>,
-    pub beginning: HandshakeKind,
+    pub handshake_kind: HandshakeKind,
 }
 
 impl TlsSessionInfo {
-    /// `None` before the handshake is complete.
-    pub(crate) fn of(connection: &ServerConnection) -> Option<TlsSessionInfo> {
+    /// Reads the parameters of a connection; `None` before the handshake is complete.
+    pub(crate) fn from_connection(connection: &ServerConnection) -> Option<TlsSessionInfo> {
         let resumed = connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
         Some(TlsSessionInfo {
             protocol: connection.protocol_version()?,
             suite: connection.negotiated_cipher_suite()?.suite(),
             group: connection.negotiated_key_exchange_group().map(|group| group.name()),
-            beginning: if resumed { HandshakeKind::Resumed } else { HandshakeKind::New },
+            handshake_kind: if resumed { HandshakeKind::Resumed } else { HandshakeKind::New },
         })
     }
 
-    /// Such as `TLSv1.3`.
+    /// Returns the protocol version, such as `TLSv1.3`.
     pub fn protocol(&self) -> &'static str {
         match self.protocol {
             ProtocolVersion::TLSv1_3 => "TLSv1.3",
@@ -34,17 +36,17 @@ impl TlsSessionInfo {
         }
     }
 
-    /// `None` for a suite that came with a later rustls.
+    /// Returns the cipher suite; `None` for a suite that only a later rustls supports.
     pub fn suite(&self) -> Option<model::CipherSuite> {
         SUITES.iter().find(|(suite, _)| *suite == self.suite).map(|(_, suite)| *suite)
     }
 
-    /// How the key was agreed on. `None` where an earlier session's is used again.
+    /// Returns the key exchange group; `None` for a resumed session without a key exchange.
     pub fn group(&self) -> Option<NamedGroup> {
         GROUPS.iter().find(|(group, _)| Some(*group) == self.group).map(|(_, group)| *group)
     }
 
-    /// Such as `prime256v1`: OpenSSL's short name of the group.
+    /// Returns OpenSSL's short name of the group, such as `prime256v1`.
     pub fn curve(&self) -> Option<&'static str> {
         self.group().map(|group| match group {
             NamedGroup::X25519MlKem768 | NamedGroup::X25519 => group.name(),
@@ -54,23 +56,24 @@ impl TlsSessionInfo {
     }
 }
 
-/// What rustls calls it, and what it is here.
+/// Cipher suites of rustls and of the model.
 const SUITES: [(CipherSuite, model::CipherSuite); 9] = {
     use crate::model::tls::CipherSuite::{Tls12, Tls13};
-    use crate::model::tls::{Aead as A, SuiteAuthentication as By};
+    use crate::model::tls::{Aead as A, SuiteAuthentication as Auth};
     [
         (CipherSuite::TLS13_AES_256_GCM_SHA384, Tls13(A::Aes256Gcm)),
         (CipherSuite::TLS13_AES_128_GCM_SHA256, Tls13(A::Aes128Gcm)),
         (CipherSuite::TLS13_CHACHA20_POLY1305_SHA256, Tls13(A::ChaCha20Poly1305)),
-        (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, Tls12(By::Ecdsa, A::Aes256Gcm)),
-        (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, Tls12(By::Ecdsa, A::Aes128Gcm)),
-        (CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, Tls12(By::Ecdsa, A::ChaCha20Poly1305)),
-        (CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, Tls12(By::Rsa, A::Aes256Gcm)),
-        (CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, Tls12(By::Rsa, A::Aes128Gcm)),
-        (CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, Tls12(By::Rsa, A::ChaCha20Poly1305)),
+        (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, Tls12(Auth::Ecdsa, A::Aes256Gcm)),
+        (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, Tls12(Auth::Ecdsa, A::Aes128Gcm)),
+        (CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, Tls12(Auth::Ecdsa, A::ChaCha20Poly1305)),
+        (CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, Tls12(Auth::Rsa, A::Aes256Gcm)),
+        (CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, Tls12(Auth::Rsa, A::Aes128Gcm)),
+        (CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, Tls12(Auth::Rsa, A::ChaCha20Poly1305)),
     ]
 };
 
+/// Groups of rustls and of the model.
 const GROUPS: [(rustls::NamedGroup, NamedGroup); 4] = [
     (rustls::NamedGroup::X25519MLKEM768, NamedGroup::X25519MlKem768),
     (rustls::NamedGroup::X25519, NamedGroup::X25519),
@@ -87,12 +90,12 @@ mod tests {
             protocol: ProtocolVersion::TLSv1_2,
             suite,
             group: Some(group),
-            beginning: HandshakeKind::New,
+            handshake_kind: HandshakeKind::New,
         }
     }
 
     #[test]
-    fn every_suite_and_group_of_the_program_has_a_name() {
+    fn every_suite_and_group_of_the_provider_has_a_name() {
         for suite in rustls::crypto::aws_lc_rs::DEFAULT_CIPHER_SUITES {
             assert!(session(suite.suite(), rustls::NamedGroup::X25519).suite().is_some(), "{suite:?}");
         }

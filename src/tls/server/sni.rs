@@ -10,21 +10,21 @@ use super::challenges::AcmeChallenges;
 use crate::model::TlsId;
 use crate::model::host::{HostName, HostTable};
 
-/// What the hosts of one listener need for their handshakes.
+/// TLS configurations of one listener by host name, with a default.
 pub struct SniResolver {
     by_name: HostTable<HostTlsConfig>,
-    fallback: HostTlsConfig,
-    /// There if authorities may ask here whether hosts are ours.
+    default: HostTlsConfig,
+    /// Set if any certificate is managed by ACME.
     challenges: Option<Arc<AcmeChallenges>>,
 }
 
-/// By listener; `None` for plain ones.
+/// One resolver for each listener; `None` for plain listeners.
 pub type SniResolvers = Arc<[Option<Arc<SniResolver>>]>;
 
-/// Where the door of a listener hangs, in one worker. It can be exchanged while connections come in.
+/// The SNI resolver of a listener on one worker. It can be replaced while connections are accepted.
 pub struct CurrentSniResolver(RefCell<Arc<SniResolver>>);
 
-/// The terms of a host, ready for use.
+/// TLS settings id and rustls configuration of a host.
 #[derive(Clone)]
 pub struct HostTlsConfig {
     pub id: TlsId,
@@ -32,35 +32,38 @@ pub struct HostTlsConfig {
 }
 
 impl SniResolver {
-    /// `fallback` is for clients that name no host, or one that is not here.
+    /// Creates a resolver. `default` is for clients without SNI, or with a name that no host has.
     pub fn new(
         by_name: HostTable<HostTlsConfig>,
-        fallback: HostTlsConfig,
+        default: HostTlsConfig,
         challenges: Option<Arc<AcmeChallenges>>,
     ) -> SniResolver {
-        SniResolver { by_name, fallback, challenges }
+        SniResolver { by_name, default, challenges }
     }
 
+    /// Returns the configuration of the host with this name, or the default.
     fn host_config(&self, name: Option<&HostName>) -> &HostTlsConfig {
-        name.and_then(|name| self.by_name.find(name.as_str())).unwrap_or(&self.fallback)
+        name.and_then(|name| self.by_name.find(name.as_str())).unwrap_or(&self.default)
     }
 }
 
 impl CurrentSniResolver {
-    pub fn new(door: Arc<SniResolver>) -> CurrentSniResolver {
-        CurrentSniResolver(RefCell::new(door))
+    /// Starts with this resolver.
+    pub fn new(resolver: Arc<SniResolver>) -> CurrentSniResolver {
+        CurrentSniResolver(RefCell::new(resolver))
     }
 
-    /// Handshakes whose terms are chosen from here on have those of `door`. Others keep theirs.
-    pub fn replace(&self, door: Arc<SniResolver>) {
-        self.0.replace(door);
+    /// Replaces the resolver. Handshakes that have already selected a configuration keep it.
+    pub fn replace(&self, resolver: Arc<SniResolver>) {
+        self.0.replace(resolver);
     }
 
+    /// Returns the TLS configuration for an SNI name.
     pub(crate) fn resolve(&self, name: Option<&HostName>) -> HostTlsConfig {
         self.0.borrow().host_config(name).clone()
     }
 
-    /// On which terms an authority is answered, if it is one that asks.
+    /// Returns the configuration for a TLS-ALPN-01 challenge; `None` for any other handshake.
     pub(crate) fn challenge_config(
         &self,
         hello: &ClientHello<'_>,

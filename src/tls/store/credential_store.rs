@@ -1,5 +1,6 @@
-//! Everything of TLS that comes from files: certificates, keys, who vouches for clients and for applications, and keys
-//! of tickets.
+//! All TLS material in use.
+//!
+//! Certificates, client CAs, TLS configurations of upstreams, and ticket keys. Single credentials can be reloaded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 
 use super::credential_id::CredentialId;
-use super::objection::Objection;
+use super::credential_problem::CredentialProblem;
 use crate::model::host::HostTable;
 use crate::model::tls::{ClientAuth, TicketKeySource, TlsSettings};
 use crate::model::{
@@ -26,42 +27,43 @@ use crate::tls::server::config::TlsContext;
 use crate::tls::server::sni::{HostTlsConfig, SniResolver, SniResolvers};
 use crate::tls::upstream_client::UpstreamTlsClient;
 
-/// What was read for a model.
+/// All TLS material in use.
 pub(crate) struct CredentialStore {
-    shared: TlsContext,
+    context: TlsContext,
     certificates: BTreeMap<CertificateId, ServerCertificate>,
-    clients: BTreeMap<TlsId, ClientCertTrust>,
-    applications: BTreeMap<UpstreamId, UpstreamTlsClient>,
-    /// What the doors were last made of.
+    client_trusts: BTreeMap<TlsId, ClientCertTrust>,
+    upstream_clients: BTreeMap<UpstreamId, UpstreamTlsClient>,
+    /// The rustls configurations of the last built SNI resolvers.
     configs: BTreeMap<TlsId, Arc<ServerConfig>>,
-    /// There if certificates are obtained.
+    /// Set if any certificate is managed by ACME.
     challenges: Option<Arc<AcmeChallenges>>,
 }
 
-/// What came of reading something anew.
+/// Whether a reload changed a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReloadOutcome {
     Changed,
-    /// The files say the same as before.
+    /// The files have the same content as before.
     Unchanged,
 }
 
 impl CredentialStore {
-    /// Reads all files, and says what is wrong with those that cannot be used.
+    /// Loads all files; returns the store and every error. Without a working crypto provider there is no store.
     pub(crate) fn load(model: &Model) -> (Result<CredentialStore, rustls::Error>, Vec<FileError>) {
-        let shared = match TlsContext::new() {
-            Ok(shared) => shared,
+        let context = match TlsContext::new() {
+            Ok(context) => context,
             Err(error) => return (Err(error), Vec::new()),
         };
-        let (certificates, clients, applications, configs) = Default::default();
+        let (certificates, client_trusts, upstream_clients, configs) = Default::default();
         let challenges = model.acme.as_ref().map(|_| Arc::default());
-        let mut keyring = CredentialStore { shared, certificates, clients, applications, configs, challenges };
-        let read = CredentialId::all(model).map(|credential| keyring.reload(credential, model));
-        let problems = read.filter_map(Result::err).flatten().collect();
-        (Ok(keyring), problems)
+        let mut store =
+            CredentialStore { context, certificates, client_trusts, upstream_clients, configs, challenges };
+        let loaded = CredentialId::all(model).map(|credential| store.reload(credential, model));
+        let errors = loaded.filter_map(Result::err).flatten().collect();
+        (Ok(store), errors)
     }
 
-    /// Reads a credential anew. What cannot be used does not take the place of what was read before.
+    /// Reloads one credential; keeps the previous one on error.
     pub(in crate::tls) fn reload(
         &mut self,
         credential: CredentialId,
@@ -70,15 +72,15 @@ impl CredentialStore {
         match credential {
             CredentialId::Certificate(id) => self.reload_certificate(id, model),
             CredentialId::ClientAuth(id) => {
-                if let ClientAuth::Verify(authority) = &model.tls_terms(id).policy.clients {
-                    let trust = client_auth::read(authority, &self.shared.provider)?;
-                    self.clients.insert(id, trust);
+                if let ClientAuth::Verify(policy) = &model.tls_settings(id).policy.clients {
+                    let trust = client_auth::load(policy, &self.context.provider)?;
+                    self.client_trusts.insert(id, trust);
                 }
                 Ok(ReloadOutcome::Changed)
             }
             CredentialId::TicketKeys => {
                 if let TicketKeySource::File(file) = &model.process.ticket_keys {
-                    self.shared.tickets = SharedTicketer::read(file).map_err(|problem| vec![problem])?;
+                    self.context.ticketer = SharedTicketer::load(file).map_err(|error| vec![error])?;
                 }
                 Ok(ReloadOutcome::Changed)
             }
@@ -86,110 +88,115 @@ impl CredentialStore {
         }
     }
 
-    /// A certificate that clients object to is used only if there is no better one.
+    /// Reloads a certificate. One that clients reject replaces a placeholder or another rejected one, never a valid
+    /// one.
     fn reload_certificate(&mut self, id: CertificateId, model: &Model) -> Result<ReloadOutcome, Vec<FileError>> {
-        let new = match ServerCertificate::read(model.certificate(id), &self.shared.provider) {
-            // Still nothing is there; who obtains it says why.
-            Err(problems) if self.is_placeholder(id) && problems.iter().all(|it| !it.file.exists()) => {
+        let new = match ServerCertificate::load(model.certificate(id), &self.context.provider) {
+            // The files are still missing: ACME is pending, and the ACME client logs its errors.
+            Err(errors) if self.is_placeholder(id) && errors.iter().all(|it| !it.file.exists()) => {
                 return Ok(ReloadOutcome::Unchanged);
             }
-            Err(problems) if !self.certificates.contains_key(&id) => {
-                let stand_in = self.placeholder(id, model);
-                for problem in problems.iter().filter(|it| stand_in.is_some() && it.file.exists()) {
-                    tracing::warn!("{problem}. Another certificate is obtained");
+            Err(errors) if !self.certificates.contains_key(&id) => {
+                let placeholder = self.placeholder(id, model);
+                for error in errors.iter().filter(|it| placeholder.is_some() && it.file.exists()) {
+                    tracing::warn!("{error}. A placeholder is used until ACME issues a certificate");
                 }
-                stand_in.ok_or(problems)?
+                placeholder.ok_or(errors)?
             }
-            read => read?,
+            loaded => loaded?,
         };
         if let Some(old) = self.certificates.get(&id) {
             if new.is_same_as(old) {
                 return Ok(ReloadOutcome::Unchanged);
             }
             let (names, now) = (model.hosts_with_certificate(id), SystemTime::now());
-            let objections = new.errors(&names, now);
-            let is_good = old.origin() == CertificateOrigin::Files && old.errors(&names, now).is_empty();
-            if !objections.is_empty() && is_good {
-                return Err(objections);
+            let rejections = new.errors(&names, now);
+            let is_old_valid = old.origin() == CertificateOrigin::Files && old.errors(&names, now).is_empty();
+            if !rejections.is_empty() && is_old_valid {
+                return Err(rejections);
             }
         }
         self.certificates.insert(id, new);
         Ok(ReloadOutcome::Changed)
     }
 
-    /// Whether the real certificate is still to be obtained.
+    /// Returns whether a certificate is a placeholder.
     fn is_placeholder(&self, id: CertificateId) -> bool {
         self.certificates.get(&id).is_some_and(|it| it.origin() == CertificateOrigin::Placeholder)
     }
 
-    /// What is served until a certificate has been obtained. Files that are there, but closed to this account, are
-    /// somebody's; they are not passed over.
+    /// Generates the placeholder of a certificate managed by ACME; `None` for other certificates. Also `None` if
+    /// the files exist but are unreadable for this user: they may be valid, so they are reported and not replaced.
     fn placeholder(&self, id: CertificateId, model: &Model) -> Option<ServerCertificate> {
-        let (obtained, files) = (model.acme_certificate(id)?, model.certificate(id));
+        let (acme, files) = (model.acme_certificate(id)?, model.certificate(id));
         if ServerCertificate::is_unreadable(files) {
             return None;
         }
-        ServerCertificate::placeholder(files, &obtained.names, &self.shared.provider).ok()
+        ServerCertificate::placeholder(files, &acme.names, &self.context.provider).ok()
     }
 
-    /// What authorities are answered that ask whether hosts are ours, if certificates are obtained.
+    /// Returns the pending ACME challenges; `None` if no certificate is managed by ACME.
     pub(crate) fn challenges(&self) -> Option<&Arc<AcmeChallenges>> {
         self.challenges.as_ref()
     }
 
-    /// What the program does its cryptography with.
+    /// Returns the crypto provider of the process.
     pub(crate) fn provider(&self) -> &Arc<CryptoProvider> {
-        &self.shared.provider
+        &self.context.provider
     }
 
     fn reload_upstream(&mut self, id: UpstreamId, model: &Model) -> Result<ReloadOutcome, Vec<FileError>> {
         let spec = model.upstream(id);
-        let Some(terms) = spec.tls() else { return Ok(ReloadOutcome::Unchanged) };
-        if let Some(known) = self.applications.get(&id) {
-            known.reload(terms, &self.shared.provider)?;
+        let Some(settings) = spec.tls() else { return Ok(ReloadOutcome::Unchanged) };
+        if let Some(known) = self.upstream_clients.get(&id) {
+            known.reload(settings, &self.context.provider)?;
         } else {
-            self.applications.insert(id, UpstreamTlsClient::new(terms, spec.protocol, &self.shared.provider)?);
+            self.upstream_clients
+                .insert(id, UpstreamTlsClient::new(settings, spec.protocol, &self.context.provider)?);
         }
         Ok(ReloadOutcome::Changed)
     }
 
-    /// By application; `None` for those that are spoken to without TLS. A renewal changes what they use.
+    /// Returns the TLS client of each upstream; `None` for upstreams without TLS. A reload changes the
+    /// configuration inside the clients.
     pub(crate) fn upstream_tls(&self, model: &Model) -> Arc<[Option<UpstreamTlsClient>]> {
-        model.upstreams_with_ids().map(|(id, _)| self.applications.get(&id).cloned()).collect()
+        model.upstreams_with_ids().map(|(id, _)| self.upstream_clients.get(&id).cloned()).collect()
     }
 
-    /// What clients will find wrong with certificates that can be served, and what is wrong with who vouches for
-    /// them.
-    pub(crate) fn warnings(&self, model: &Model) -> Vec<Objection> {
+    /// Returns expiry warnings and certificate errors of all loaded credentials.
+    pub(crate) fn warnings(&self, model: &Model) -> Vec<CredentialProblem> {
         CredentialId::all(model).flat_map(|credential| self.warnings_for(credential, model)).collect()
     }
 
-    /// The same for one credential. There is nothing to mend about a stand-in: who obtains the real certificate says
-    /// what is.
-    pub(in crate::tls) fn warnings_for(&self, credential: CredentialId, model: &Model) -> Vec<Objection> {
+    /// Returns expiry warnings and certificate errors of one credential. A placeholder has none: the ACME client
+    /// logs why the certificate is pending.
+    pub(in crate::tls) fn warnings_for(&self, credential: CredentialId, model: &Model) -> Vec<CredentialProblem> {
         if matches!(credential, CredentialId::Certificate(id) if self.is_placeholder(id)) {
             return Vec::new();
         }
         let now = SystemTime::now();
-        let of_certificate = match credential {
+        let certificate = match credential {
             CredentialId::Certificate(id) => {
                 self.certificates.get(&id).map(|it| (it, model.hosts_with_certificate(id)))
             }
             CredentialId::ClientAuth(_) | CredentialId::TicketKeys | CredentialId::UpstreamTls(_) => None,
         };
-        let found = of_certificate.map_or_else(Vec::new, |(it, names)| it.errors_besides_expiry(&names, now));
-        let ends = self.expiries_of(credential);
-        let ends = ends.iter().filter_map(|expiry| Objection::from_expiry(expiry, now));
-        found.into_iter().map(Objection::File).chain(ends).collect()
+        let errors = certificate.map_or_else(Vec::new, |(it, names)| it.errors_besides_expiry(&names, now));
+        let expiries = self.expiries_of(credential);
+        let expiries = expiries.iter().filter_map(|expiry| CredentialProblem::from_expiry(expiry, now));
+        errors.into_iter().map(CredentialProblem::File).chain(expiries).collect()
     }
 
-    /// What hosts need, and when it ends, as far as anybody may want to know.
+    /// Returns the validity periods of the certificates, client CAs and revocation lists of each host, by host
+    /// name.
     pub(crate) fn expiries(&self, model: &Model) -> Vec<(String, Expiry)> {
         let of_host = |host: &VirtualHost| match host.security {
             HostSecurity::Tls(id) => {
-                let certificates = model.tls_terms(id).certificates.iter().copied().map(CredentialId::Certificate);
-                let ends = certificates.chain([CredentialId::ClientAuth(id)]).flat_map(|it| self.expiries_of(it));
-                ends.map(|end| (host_name(host), end)).collect()
+                let certificates =
+                    model.tls_settings(id).certificates.iter().copied().map(CredentialId::Certificate);
+                let expiries =
+                    certificates.chain([CredentialId::ClientAuth(id)]).flat_map(|it| self.expiries_of(it));
+                expiries.map(|expiry| (host_name(host), expiry)).collect()
             }
             HostSecurity::Plain => Vec::new(),
         };
@@ -201,59 +208,63 @@ impl CredentialStore {
             CredentialId::Certificate(id) => {
                 self.certificates.get(&id).map_or_else(Vec::new, ServerCertificate::expiries)
             }
-            CredentialId::ClientAuth(id) => self.clients.get(&id).map_or_else(Vec::new, |it| it.expiries.clone()),
+            CredentialId::ClientAuth(id) => {
+                self.client_trusts.get(&id).map_or_else(Vec::new, |it| it.expiries.clone())
+            }
             CredentialId::UpstreamTls(id) => {
-                self.applications.get(&id).and_then(UpstreamTlsClient::identity_expiry).into_iter().collect()
+                self.upstream_clients.get(&id).and_then(UpstreamTlsClient::identity_expiry).into_iter().collect()
             }
             CredentialId::TicketKeys => Vec::new(),
         }
     }
 
-    /// How long a certificate is still valid, in words.
+    /// Returns the time until a certificate expires in whole days, formatted.
     pub(crate) fn time_left(&self, id: CertificateId) -> Option<String> {
         self.certificates.get(&id).map(|certificate| certificate.time_left(SystemTime::now()))
     }
 
-    /// What the listeners need for their handshakes, from all that was read.
+    /// Builds the SNI resolvers of all TLS listeners.
     pub(crate) fn sni_resolvers(&mut self, model: &Model) -> Result<SniResolvers, rustls::Error> {
         let mut configs = BTreeMap::new();
-        for (id, terms) in model.all_tls_settings() {
-            configs.insert(id, Arc::new(self.config(id, terms)?));
+        for (id, settings) in model.all_tls_settings() {
+            configs.insert(id, Arc::new(self.config(id, settings)?));
         }
         self.configs = configs;
-        let door = |listener: &Listener| {
+        let resolver = |listener: &Listener| {
             let is_tls = listener.transport == ListenerTransport::Tls;
-            door(model, listener, self).filter(|_| is_tls).map(Arc::new)
+            sni_resolver(model, listener, self).filter(|_| is_tls).map(Arc::new)
         };
-        Ok(model.listeners.iter().map(door).collect())
+        Ok(model.listeners.iter().map(resolver).collect())
     }
 
-    fn config(&self, id: TlsId, terms: &TlsSettings) -> Result<ServerConfig, rustls::Error> {
-        let keys = terms.certificates.iter().filter_map(|id| self.certificates.get(id)).map(ServerCertificate::key);
-        let verifier = self.clients.get(&id).map(|trust| trust.verifier.clone());
-        let mut config = self.shared.server_config(&terms.policy, CertResolver::new(keys.collect()), verifier)?;
-        if let Some(earlier) = self.configs.get(&id) {
-            // Sessions that the server remembers outlive a renewal, as tickets do.
-            config.session_storage = earlier.session_storage.clone();
+    fn config(&self, id: TlsId, settings: &TlsSettings) -> Result<ServerConfig, rustls::Error> {
+        let keys =
+            settings.certificates.iter().filter_map(|id| self.certificates.get(id)).map(ServerCertificate::key);
+        let verifier = self.client_trusts.get(&id).map(|trust| trust.verifier.clone());
+        let mut config =
+            self.context.server_config(&settings.policy, CertResolver::new(keys.collect()), verifier)?;
+        if let Some(previous) = self.configs.get(&id) {
+            // Sessions stored in memory stay resumable after a reload, as tickets do.
+            config.session_storage = previous.session_storage.clone();
         }
         Ok(config)
     }
 }
 
+/// Returns the first name of a host.
 fn host_name(host: &VirtualHost) -> String {
     host.names.first().map(ToString::to_string).unwrap_or_default()
 }
 
-fn door(model: &Model, listener: &Listener, keyring: &CredentialStore) -> Option<SniResolver> {
-    let terms_of = |host: HostId| match model.host(host).security {
-        HostSecurity::Tls(id) => {
-            keyring.configs.get(&id).map(|config| HostTlsConfig { id, config: config.clone() })
-        }
+/// Builds the SNI resolver of a listener; `None` if one of its hosts has no TLS.
+fn sni_resolver(model: &Model, listener: &Listener, store: &CredentialStore) -> Option<SniResolver> {
+    let config_of = |host: HostId| match model.host(host).security {
+        HostSecurity::Tls(id) => store.configs.get(&id).map(|config| HostTlsConfig { id, config: config.clone() }),
         HostSecurity::Plain => None,
     };
     let mut by_name = HostTable::new();
     for (pattern, host) in listener.hosts.entries() {
-        by_name.insert(pattern, terms_of(*host)?);
+        by_name.insert(pattern, config_of(*host)?);
     }
-    Some(SniResolver::new(by_name, terms_of(listener.default_host()?)?, keyring.challenges.clone()))
+    Some(SniResolver::new(by_name, config_of(listener.default_host()?)?, store.challenges.clone()))
 }

@@ -1,37 +1,37 @@
-//! By what a file that changes is noticed, without reading it.
+//! Detects file changes by metadata.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What a file was like at some moment. Two that differ mean a change; links are followed, so a link that
-/// leads elsewhere is one, too.
+/// Device, inode, size, mtime and ctime of a file; two stamps differ when the file changed. Symbolic links are
+/// followed, so a link with a new target is a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileStamp {
     Missing,
     Present {
         device: u64,
         inode: u64,
-        /// In bytes.
+        /// Bytes.
         size: u64,
-        /// When the content changed: seconds, and nanoseconds of the second.
+        /// mtime, the last change of the content: seconds, and nanoseconds of the second.
         modified: (i64, i64),
-        /// The same for the content or who may read it. No program can set this one.
+        /// ctime, the last change of content, owner or mode. No program can set it.
         changed: (i64, i64),
     },
 }
 
 impl FileStamp {
-    /// `None` if there is no telling: the way to the file is closed to this account.
-    pub(super) fn of(file: &Path) -> Option<FileStamp> {
+    /// Reads the metadata of a file; `None` if that fails, for example because a directory is not accessible.
+    pub(super) fn read(file: &Path) -> Option<FileStamp> {
         match fs::metadata(file) {
-            Ok(found) => Some(FileStamp::Present {
-                device: found.dev(),
-                inode: found.ino(),
-                size: found.size(),
-                modified: (found.mtime(), found.mtime_nsec()),
-                changed: (found.ctime(), found.ctime_nsec()),
+            Ok(metadata) => Some(FileStamp::Present {
+                device: metadata.dev(),
+                inode: metadata.ino(),
+                size: metadata.size(),
+                modified: (metadata.mtime(), metadata.mtime_nsec()),
+                changed: (metadata.ctime(), metadata.ctime_nsec()),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Some(FileStamp::Missing),
             Err(_) => None,

@@ -1,8 +1,8 @@
-//! Renewal: certificates whose files change go live, without a connection noticing.
+//! Polls credential files and publishes new TLS configurations.
 //!
-//! A thread of its own looks at the files, so a slow disk delays no signal, and no handshake. It asks for their
-//! attributes instead of being told of changes: that works on every file system, and for every way in which
-//! files are replaced, however many links lead to them.
+//! The watcher runs on a thread of its own, so a slow disk delays neither signals nor handshakes. It polls the
+//! metadata of the files; unlike change notifications, polling works on every file system, for every way to replace
+//! a file, and through any number of symbolic links. A reload does not affect existing connections.
 
 use std::io;
 use std::sync::Arc;
@@ -20,230 +20,247 @@ use crate::tls::files::file_error::FileError;
 use crate::tls::server::sni::SniResolvers;
 use crate::tls::upstream_client::UpstreamTlsClient;
 
-/// Everything that was read from files, and what the files looked like then.
+/// Polls credential files and reloads those that changed.
 pub(crate) struct CredentialWatcher {
     model: Arc<Model>,
-    keyring: CredentialStore,
+    store: CredentialStore,
     watched: Vec<WatchedCredential>,
-    reminders: ExpiryWarnings,
+    warnings: ExpiryWarnings,
 }
 
-/// What is in use from now on, for those who use it.
+/// A change to publish after a reload.
 pub enum Update {
     SniResolvers(SniResolvers),
-    /// When what each host needs ends, by the name of the host.
+    /// Validity periods of the credentials of each host, by host name.
     Expiries(Vec<(String, Expiry)>),
 }
 
-/// Asks for renewal at once.
+/// Triggers an immediate reload. The watcher stops when it is dropped.
 pub(crate) struct WatcherHandle(Sender<ReloadNow>);
 
+/// Message that triggers a reload.
 struct ReloadNow;
 
-/// A credential and its files.
+/// A credential with the last known state of its files.
 pub(crate) struct WatchedCredential {
     credential: CredentialId,
-    /// As they were when they were read last, unless somebody may have been writing then.
+    /// The files at the last reload, unless a write may have been in progress.
     read: Vec<FileStamp>,
-    /// As they were when they were looked at last.
+    /// The files at the last poll.
     seen: Vec<FileStamp>,
-    /// Why they could not take the place of what is in use; empty if they have.
-    problems: Vec<FileError>,
+    /// Why the last reload failed; empty if it succeeded.
+    errors: Vec<FileError>,
 }
 
 impl CredentialWatcher {
+    /// Creates a watcher. `watched` must be from before the store was loaded.
     pub(crate) fn new(
         model: Arc<Model>,
-        keyring: CredentialStore,
+        store: CredentialStore,
         watched: Vec<WatchedCredential>,
     ) -> CredentialWatcher {
-        CredentialWatcher { model, keyring, watched, reminders: ExpiryWarnings::default() }
+        CredentialWatcher { model, store, watched, warnings: ExpiryWarnings::default() }
     }
 
     /// See [`CredentialStore::expiries`].
     pub(crate) fn expiries(&self) -> Vec<(String, Expiry)> {
-        self.keyring.expiries(&self.model)
+        self.store.expiries(&self.model)
     }
 
-    /// See [`CredentialStore::application_tls`].
+    /// See [`CredentialStore::upstream_tls`].
     pub(crate) fn upstream_tls(&self) -> Arc<[Option<UpstreamTlsClient>]> {
-        self.keyring.upstream_tls(&self.model)
+        self.store.upstream_tls(&self.model)
     }
 
-    /// Tells the log of everything that clients will object to, now or before long.
+    /// Logs all expiry warnings and certificate errors.
     pub(crate) fn log_warnings(&mut self) {
-        let objections = self.keyring.warnings(&self.model);
-        objections.iter().for_each(|objection| self.reminders.log(objection));
+        let problems = self.store.warnings(&self.model);
+        problems.iter().for_each(|problem| self.warnings.log(problem));
     }
 
-    /// Watches until the process ends, and hands what has changed to `publish`.
+    /// Starts the watcher thread, which passes changes to `publish`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the thread cannot be started.
     pub(crate) fn start(mut self, publish: impl Fn(Update) + Send + 'static) -> io::Result<WatcherHandle> {
-        let (sender, wishes) = channel();
-        std::thread::Builder::new().name("renewal".into()).spawn(move || self.run(&wishes, &publish))?;
+        let (sender, commands) = channel();
+        std::thread::Builder::new().name("tls-watcher".into()).spawn(move || self.run(&commands, &publish))?;
         Ok(WatcherHandle(sender))
     }
 
-    fn run(&mut self, wishes: &Receiver<ReloadNow>, publish: &dyn Fn(Update)) {
+    fn run(&mut self, commands: &Receiver<ReloadNow>, publish: &dyn Fn(Update)) {
         self.warn_unreadable();
-        let mut last_review = Instant::now();
+        let mut last_daily_log = Instant::now();
         loop {
-            match wishes.recv_timeout(POLL_INTERVAL) {
+            match commands.recv_timeout(POLL_INTERVAL) {
                 Ok(ReloadNow) => {
-                    self.renew(publish, WatchedCredential::force);
+                    self.reload_due(publish, WatchedCredential::force);
                     self.log_warnings();
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    let renewed = self.renew(publish, WatchedCredential::is_stable);
-                    self.log_reloaded(&renewed);
+                    let changed = self.reload_due(publish, WatchedCredential::is_stable);
+                    self.log_reloaded(&changed);
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if last_review.elapsed() >= DAY {
-                last_review = Instant::now();
+            if last_daily_log.elapsed() >= DAY {
+                last_daily_log = Instant::now();
                 self.log_daily(publish);
             }
         }
     }
 
-    /// Reads what is due, publishes what came of it, and returns what is in use from now on.
-    fn renew(
+    /// Reloads the credentials that are due, publishes the changes, and returns the changed credentials.
+    fn reload_due(
         &mut self,
         publish: &dyn Fn(Update),
         is_due: fn(&mut WatchedCredential, &Model) -> bool,
     ) -> Vec<CredentialId> {
-        let CredentialWatcher { model, keyring, watched, .. } = self;
-        let mut renewed = Vec::new();
+        let CredentialWatcher { model, store, watched, .. } = self;
+        let mut changed = Vec::new();
         for watched in watched {
-            if is_due(watched, model) && watched.renew(keyring, model) == ReloadOutcome::Changed {
-                renewed.push(watched.credential);
+            if is_due(watched, model) && watched.reload(store, model) == ReloadOutcome::Changed {
+                changed.push(watched.credential);
             }
         }
-        if renewed.is_empty() {
-            return renewed;
+        if changed.is_empty() {
+            return changed;
         }
-        publish(Update::Expiries(keyring.expiries(model)));
-        match keyring.sni_resolvers(model) {
-            Ok(doors) => publish(Update::SniResolvers(doors)),
-            Err(error) => tracing::error!("renewed certificates cannot be used: {error}; the earlier ones stay"),
+        publish(Update::Expiries(store.expiries(model)));
+        match store.sni_resolvers(model) {
+            Ok(resolvers) => publish(Update::SniResolvers(resolvers)),
+            Err(error) => tracing::error!(
+                "cannot build TLS configurations after a reload: {error}; the previous ones stay in use"
+            ),
         }
-        renewed
+        changed
     }
 
-    fn log_reloaded(&mut self, renewed: &[CredentialId]) {
-        for credential in renewed {
-            let objections = self.keyring.warnings_for(*credential, &self.model);
-            objections.iter().for_each(|objection| self.reminders.log(objection));
+    /// Logs the warnings of reloaded credentials.
+    fn log_reloaded(&mut self, changed: &[CredentialId]) {
+        for credential in changed {
+            let problems = self.store.warnings_for(*credential, &self.model);
+            problems.iter().for_each(|problem| self.warnings.log(problem));
         }
     }
 
-    /// What is wrong for longer than a day is said every day.
+    /// Logs errors again every day, and expiry warnings when they are due.
     fn log_daily(&mut self, publish: &dyn Fn(Update)) {
-        self.renew(publish, |watched, _| !std::mem::take(&mut watched.problems).is_empty());
-        let due = self.reminders.due(self.keyring.warnings(&self.model));
-        due.iter().for_each(|objection| self.reminders.log(objection));
+        self.reload_due(publish, |watched, _| !std::mem::take(&mut watched.errors).is_empty());
+        let due = self.warnings.due(self.store.warnings(&self.model));
+        due.iter().for_each(|problem| self.warnings.log(problem));
     }
 
-    /// Files that were read as root cannot be read again after root is given up.
+    /// Warns about files that can be read as root, but not by the configured user, which has to reload them.
     fn warn_unreadable(&self) {
         let Some(account) = &self.model.process.user else { return };
         let files = self.watched.iter().flat_map(|watched| watched.credential.files(&self.model));
-        // One that is still to be obtained will belong to the account.
-        let there = files.filter(|file| FileStamp::of(file) != Some(FileStamp::Missing));
-        for file in there.filter(|file| !account::may_read(file)) {
+        // A file that ACME has not created yet will belong to the user.
+        let existing = files.filter(|file| FileStamp::read(file) != Some(FileStamp::Missing));
+        for file in existing.filter(|file| !account::can_read(file)) {
             let file = file.display();
             tracing::warn!(
-                "{account} cannot read {file}, so when it is renewed, the program must be restarted; let the \
-                 group of {account} read it (chgrp, chmod g+r) and enter its directory"
+                "{file}: not readable by {account}, so a renewed file requires a restart; grant the group of \
+                 {account} read access (chgrp, chmod g+r) and search access to its directory"
             );
         }
     }
 }
 
 impl WatcherHandle {
-    /// Reads everything anew.
-    pub(crate) fn renew(&self) {
-        // Without a receiver the process is ending.
+    /// Reloads all credentials.
+    pub(crate) fn reload(&self) {
+        // Sending fails only if the watcher thread has ended.
         let _ = self.0.send(ReloadNow);
     }
 }
 
 impl WatchedCredential {
-    /// Begins to watch all files of a model. To be called before they are read, so that no change between the
-    /// two is missed.
+    /// Records the state of all credential files of a model. Must be called before they are loaded, so that no
+    /// change in between is missed.
     pub(crate) fn all(model: &Model) -> Vec<WatchedCredential> {
         let watched = |credential: CredentialId| {
             let files = credential.files(model);
-            let seen: Vec<_> = files.iter().map(|file| FileStamp::of(file).unwrap_or(FileStamp::Missing)).collect();
-            WatchedCredential { credential, read: seen.clone(), seen, problems: Vec::new() }
+            let seen: Vec<_> =
+                files.iter().map(|file| FileStamp::read(file).unwrap_or(FileStamp::Missing)).collect();
+            WatchedCredential { credential, read: seen.clone(), seen, errors: Vec::new() }
         };
         CredentialId::all(model).map(watched).collect()
     }
 
+    /// Selects the credential for a reload, whether or not its files changed.
     fn force(&mut self, model: &Model) -> bool {
         self.poll(model);
         true
     }
 
-    /// Whether the files are others than those that were read, and nobody is still writing: then they stay as they
-    /// are from one look to the next. So a pair that is written one by one is read when it is whole, and no change
-    /// is so quick after another that both leave the same marks.
+    /// Returns whether the files have changed since the last reload and are equal in two consecutive polls. A pair
+    /// whose files are written one after the other is therefore loaded when it is complete, and two changes in
+    /// quick succession cannot leave the same stamp.
     fn is_stable(&mut self, model: &Model) -> bool {
         let before = self.poll(model);
-        let has_settled = self.seen == before && self.seen != self.read;
-        if has_settled {
+        let is_stable = self.seen == before && self.seen != self.read;
+        if is_stable {
             self.read.clone_from(&self.seen);
         }
-        has_settled
+        is_stable
     }
 
-    /// Looks at the files, and returns how they were before. One that is out of reach counts as unchanged.
+    /// Reads the stamps of the files; returns the previous ones. A file whose metadata cannot be read counts as
+    /// unchanged.
     fn poll(&mut self, model: &Model) -> Vec<FileStamp> {
         let files = self.credential.files(model);
-        let now = files.iter().zip(&self.seen).map(|(file, last)| FileStamp::of(file).unwrap_or(*last)).collect();
+        let now = files.iter().zip(&self.seen).map(|(file, last)| FileStamp::read(file).unwrap_or(*last)).collect();
         std::mem::replace(&mut self.seen, now)
     }
 
-    /// Reads the files, and tells the log what came of it, once for each change.
-    fn renew(&mut self, keyring: &mut CredentialStore, model: &Model) -> ReloadOutcome {
-        match keyring.reload(self.credential, model) {
-            Ok(renewed) => {
-                let mended = !std::mem::take(&mut self.problems).is_empty();
-                if mended || renewed == ReloadOutcome::Changed {
-                    self.announce(keyring, model);
+    /// Reloads the credential and logs the result, once for each change.
+    fn reload(&mut self, store: &mut CredentialStore, model: &Model) -> ReloadOutcome {
+        match store.reload(self.credential, model) {
+            Ok(changed) => {
+                let had_errors = !std::mem::take(&mut self.errors).is_empty();
+                if had_errors || changed == ReloadOutcome::Changed {
+                    self.log_reload(store, model);
                 }
-                renewed
+                changed
             }
-            Err(problems) => {
-                if problems != self.problems {
-                    for problem in &problems {
-                        tracing::error!("{problem}. What was read before stays in use");
+            Err(errors) => {
+                if errors != self.errors {
+                    for error in &errors {
+                        tracing::error!("{error}. The previous version stays in use");
                     }
-                    self.problems = problems;
+                    self.errors = errors;
                 }
                 ReloadOutcome::Unchanged
             }
         }
     }
 
-    fn announce(&self, keyring: &CredentialStore, model: &Model) {
+    /// Logs a successful reload.
+    fn log_reload(&self, store: &CredentialStore, model: &Model) {
         let files = self.credential.files(model);
         let file = files.first().copied().unwrap_or_else(|| "".as_ref()).display();
         match self.credential {
             CredentialId::Certificate(id) => {
-                let left = keyring.time_left(id).unwrap_or_default();
-                tracing::info!("{file}: this certificate is in use from now on; it expires in {left}");
+                let left = store.time_left(id).unwrap_or_default();
+                tracing::info!("{file}: certificate reloaded; it expires in {left}");
             }
-            CredentialId::TicketKeys => tracing::info!("{file}: tickets are sealed with its first key from now on"),
+            CredentialId::TicketKeys => {
+                tracing::info!("{file}: session ticket keys reloaded; the first key encrypts new tickets")
+            }
             CredentialId::UpstreamTls(id) => {
-                let application = model.upstream(id);
-                tracing::info!("{application}: new connections to it go by what its files say now");
+                let upstream = model.upstream(id);
+                tracing::info!("{upstream}: TLS files reloaded; new connections use them");
             }
-            CredentialId::ClientAuth(_) => tracing::info!("{file}: clients are verified with what it says now"),
+            CredentialId::ClientAuth(_) => {
+                tracing::info!("{file}: client CA files reloaded; new connections use them")
+            }
         }
     }
 }
 
-/// From one look at the files to the next.
+/// Time between two polls of the files.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -258,8 +275,8 @@ mod tests {
 
     use super::*;
 
-    /// One host, whose certificate ends in ten days.
-    fn renewal(directory: &TempDir) -> CredentialWatcher {
+    /// A watcher of one host, whose certificate expires in ten days.
+    fn watcher(directory: &TempDir) -> CredentialWatcher {
         let document = "[[host]]\nname = \"a.test\"\nupstream = \"127.0.0.1:1\"\n\
                         certificate = \"a.crt\"\ncertificate_key = \"a.key\"\n";
         let file = |name: &str| directory.path().join(name);
@@ -271,39 +288,39 @@ mod tests {
         fs::write(file("gatepost.toml"), document).unwrap();
         let model = crate::config::load(&file("gatepost.toml")).unwrap().model;
         let watched = WatchedCredential::all(&model);
-        let keyring = CredentialStore::load(&model).0.unwrap();
-        CredentialWatcher::new(Arc::new(model), keyring, watched)
+        let store = CredentialStore::load(&model).0.unwrap();
+        CredentialWatcher::new(Arc::new(model), store, watched)
     }
 
     #[test]
-    fn what_is_wrong_is_said_again_every_day() {
+    fn errors_are_logged_again_every_day() {
         let directory = TempDir::new().unwrap();
-        let mut renewal = renewal(&directory);
+        let mut watcher = watcher(&directory);
         fs::write(directory.path().join("a.key"), "no key").unwrap();
         let log = directory.path().join("log");
         let subscriber = tracing_subscriber::fmt().with_writer(File::create(&log).unwrap()).finish();
         tracing::subscriber::with_default(subscriber, || {
             for _ in 0..3 {
-                renewal.renew(&|_| (), WatchedCredential::force);
+                watcher.reload_due(&|_| (), WatchedCredential::force);
             }
-            let told = |what: &str| fs::read_to_string(&log).unwrap().matches(what).count();
-            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (1, 0));
-            renewal.log_daily(&|_| ());
-            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (2, 1));
-            renewal.log_daily(&|_| ());
-            assert_eq!((told("a.key: there is no private key"), told("expires in 10 days")), (3, 1));
+            let count = |what: &str| fs::read_to_string(&log).unwrap().matches(what).count();
+            assert_eq!((count("a.key: the file contains no private key"), count("expires in 10 days")), (1, 0));
+            watcher.log_daily(&|_| ());
+            assert_eq!((count("a.key: the file contains no private key"), count("expires in 10 days")), (2, 1));
+            watcher.log_daily(&|_| ());
+            assert_eq!((count("a.key: the file contains no private key"), count("expires in 10 days")), (3, 1));
         });
     }
 
     #[test]
-    fn files_are_read_when_they_have_changed_and_stay_as_they_are() {
+    fn changed_files_are_reloaded_when_they_are_stable() {
         let directory = TempDir::new().unwrap();
-        let CredentialWatcher { model, mut watched, .. } = renewal(&directory);
+        let CredentialWatcher { model, mut watched, .. } = watcher(&directory);
         let watched = &mut watched[0];
         assert!(!watched.is_stable(&model));
         fs::remove_file(directory.path().join("a.key")).unwrap();
-        assert!(!watched.is_stable(&model), "somebody may still be writing");
+        assert!(!watched.is_stable(&model), "a write may be in progress");
         assert!(watched.is_stable(&model));
-        assert!(!watched.is_stable(&model), "it has been read");
+        assert!(!watched.is_stable(&model), "the change is already handled");
     }
 }

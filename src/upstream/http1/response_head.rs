@@ -87,14 +87,14 @@ fn body_of(
         parts.headers.remove(header::CONTENT_LENGTH);
         return Ok(BodyDecoder::chunked());
     }
-    Ok(length.map_or(BodyDecoder::UntilClose, BodyDecoder::of_length))
+    Ok(length.map_or(BodyDecoder::UntilClose, BodyDecoder::with_length))
 }
 
 /// Returns whether the connection can be reused. A response that ends with its connection is the last one.
 fn persistence_of(parts: &response::Parts, body: &BodyDecoder) -> Persistence {
     match body {
         BodyDecoder::UntilClose => Persistence::Closing,
-        _ => Persistence::of(parts.version, &parts.headers),
+        _ => Persistence::from_headers(parts.version, &parts.headers),
     }
 }
 
@@ -132,8 +132,8 @@ mod tests {
     #[test]
     fn framing_follows_the_head() {
         let cases = [
-            ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", BodyDecoder::of_length(7)),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n", BodyDecoder::of_length(7)),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", BodyDecoder::with_length(7)),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n", BodyDecoder::with_length(7)),
             ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", BodyDecoder::Ended),
             ("HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n", BodyDecoder::chunked()),
             ("HTTP/1.1 200 OK\r\n\r\n", BodyDecoder::UntilClose),

@@ -34,7 +34,7 @@ class Connection:
     port: int
     # The server name (SNI) of a TLS connection; "" means none.
     server_name: str | None = None
-    # The PROXY protocol header of a load balancer.
+    # The PROXY header of a load balancer.
     preface: bytes = b""
 
 

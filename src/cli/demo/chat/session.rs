@@ -1,4 +1,4 @@
-//! One WebSocket of the chat, from the welcome to the goodbye.
+//! One chat WebSocket from accept to close frame.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,71 +14,71 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::room::{ChatMessage, ChatRoom};
 
-/// Why a conversation is over.
+/// Why a chat session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SessionEnd {
-    /// The other side said goodbye, and the goodbye is returned.
-    Left,
-    /// The connection is of no more use; nothing can be said on it.
-    Lost,
+    /// The client sent a close frame, which is returned.
+    Closed,
+    /// The connection failed or timed out; no close frame can be sent.
+    Disconnected,
     /// A message was longer than [`MAX_MESSAGE`].
-    TooLong,
-    /// A message was not what the page sends.
-    Malformed,
-    /// The reader fell too far behind.
-    Timeout,
+    MessageTooLong,
+    /// A message was invalid.
+    InvalidMessage,
+    /// The client read too slowly and missed messages.
+    Lagged,
 }
 
-/// A WebSocket with its place in the room.
+/// One chat WebSocket.
 struct ChatSession<'a, S> {
     socket: WebSocketStream<S>,
-    heard: broadcast::Receiver<Utf8Bytes>,
+    messages: broadcast::Receiver<Utf8Bytes>,
     room: &'a ChatRoom,
 }
 
-/// Takes part in the chat until one side has enough.
-pub(super) async fn hold<S>(stream: S, room: &ChatRoom)
+/// Serves a WebSocket until one side closes it.
+pub(super) async fn run<S>(stream: S, room: &ChatRoom)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits())).await;
-    let (welcome, heard) = room.join();
+    let (welcome, messages) = room.join();
     room.announce_presence();
-    let mut conversation = ChatSession { socket, heard, room };
-    let Err(ending) = conversation.talk(welcome).await;
-    conversation.end(ending).await;
+    let mut session = ChatSession { socket, messages, room };
+    let Err(end) = session.serve(welcome).await;
+    session.end(end).await;
 }
 
 impl SessionEnd {
     fn close_frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
-            SessionEnd::Left | SessionEnd::Lost => return None,
-            SessionEnd::TooLong => (CloseCode::Size, "a message can have 4096 bytes"),
-            SessionEnd::Malformed => (CloseCode::Policy, "a message is a JSON object with a name and a text"),
-            SessionEnd::Timeout => (CloseCode::Again, "too many messages were waiting to be read"),
+            SessionEnd::Closed | SessionEnd::Disconnected => return None,
+            SessionEnd::MessageTooLong => (CloseCode::Size, "a message is limited to 4096 bytes"),
+            SessionEnd::InvalidMessage => (CloseCode::Policy, "a message is a JSON object with a name and a text"),
+            SessionEnd::Lagged => (CloseCode::Again, "too many unread messages"),
         };
         Some(CloseFrame { code, reason: reason.into() })
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ChatSession<'_, S> {
-    async fn talk(&mut self, welcome: Utf8Bytes) -> Result<Infallible, SessionEnd> {
+    async fn serve(&mut self, welcome: Utf8Bytes) -> Result<Infallible, SessionEnd> {
         self.send(Message::Text(welcome)).await?;
-        let mut beat = interval_at(Instant::now() + PING_PACE, PING_PACE);
+        let mut ping_timer = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
         let mut alive = true;
         loop {
             tokio::select! {
                 message = self.socket.next() => {
                     alive = true;
-                    listen(message, self.room)?;
+                    on_message(message, self.room)?;
                 }
-                news = self.heard.recv() => {
-                    self.send(Message::Text(news.map_err(|_| SessionEnd::Timeout)?)).await?;
+                message = self.messages.recv() => {
+                    self.send(Message::Text(message.map_err(|_| SessionEnd::Lagged)?)).await?;
                 }
-                _ = beat.tick() => {
-                    // A living peer answered the ping before this one.
+                _ = ping_timer.tick() => {
+                    // A live peer has responded to the previous ping.
                     if !std::mem::replace(&mut alive, false) {
-                        return Err(SessionEnd::Lost);
+                        return Err(SessionEnd::Disconnected);
                     }
                     self.send(Message::Ping(Bytes::new())).await?;
                 }
@@ -86,48 +86,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ChatSession<'_, S> {
         }
     }
 
-    /// A reader that takes nothing for a while is dropped, so that it holds no memory and no seat.
+    /// Sends a message. A peer that reads nothing for 10 s is disconnected, so that it occupies no memory and no
+    /// permit.
     async fn send(&mut self, message: Message) -> Result<(), SessionEnd> {
         match timeout(WRITE_TIMEOUT, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(SessionEnd::Lost),
+            Ok(Err(_)) | Err(_) => Err(SessionEnd::Disconnected),
         }
     }
 
-    async fn end(self, ending: SessionEnd) {
-        drop(self.heard);
+    async fn end(self, end: SessionEnd) {
+        drop(self.messages);
         self.room.announce_presence();
-        // The goodbye is a courtesy: a peer that does not take it in time is cut off.
-        let _ = timeout(CLOSE_TIMEOUT, say_goodbye(self.socket, ending)).await;
+        // A peer that does not close in time is disconnected.
+        let _ = timeout(CLOSE_TIMEOUT, close(self.socket, end)).await;
     }
 }
 
-fn listen(message: Option<Result<Message, Error>>, room: &ChatRoom) -> Result<(), SessionEnd> {
+fn on_message(message: Option<Result<Message, Error>>, room: &ChatRoom) -> Result<(), SessionEnd> {
     match message {
         Some(Ok(Message::Text(text))) => {
-            room.post(ChatMessage::parse(&text).map_err(|_| SessionEnd::Malformed)?);
+            room.post(ChatMessage::parse(&text).map_err(|_| SessionEnd::InvalidMessage)?);
             Ok(())
         }
-        // The library answers pings by itself.
+        // tungstenite responds to pings.
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
-        Some(Ok(Message::Binary(_))) => Err(SessionEnd::Malformed),
-        Some(Ok(Message::Close(_))) => Err(SessionEnd::Left),
-        Some(Err(Error::Capacity(_))) => Err(SessionEnd::TooLong),
-        Some(Err(_)) | None => Err(SessionEnd::Lost),
+        Some(Ok(Message::Binary(_))) => Err(SessionEnd::InvalidMessage),
+        Some(Ok(Message::Close(_))) => Err(SessionEnd::Closed),
+        Some(Err(Error::Capacity(_))) => Err(SessionEnd::MessageTooLong),
+        Some(Err(_)) | None => Err(SessionEnd::Disconnected),
     }
 }
 
-/// Sends the close frame and ends our side, as the server has to do first, then reads and throws away
-/// what the peer still sends: closing a socket with unread bytes resets the connection, and a reset
-/// can overtake the frame (RFC 6455 section 7.1.1).
-async fn say_goodbye<S>(mut socket: WebSocketStream<S>, ending: SessionEnd) -> Result<(), Error>
+/// Sends the close frame and shuts down writing, which the server does first (RFC 6455 section 7.1.1). Then reads
+/// and discards the remaining bytes of the peer: closing a socket with unread bytes resets the connection, and a
+/// reset can overtake the frame.
+async fn close<S>(mut socket: WebSocketStream<S>, end: SessionEnd) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if ending == SessionEnd::Lost {
+    if end == SessionEnd::Disconnected {
         return Ok(());
     }
-    socket.close(ending.close_frame()).await?;
+    socket.close(end.close_frame()).await?;
     let stream = socket.get_mut();
     stream.shutdown().await?;
     tokio::io::copy(stream, &mut tokio::io::sink()).await?;
@@ -141,10 +142,10 @@ fn limits() -> WebSocketConfig {
         .max_frame_size(Some(MAX_MESSAGE))
 }
 
-/// In bytes, with its JSON. The page's field admits less.
+/// Bytes of a message with its JSON. The input field of the page is limited to 1000 characters.
 const MAX_MESSAGE: usize = 4096;
 
-const PING_PACE: Duration = Duration::from_secs(30);
+const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -161,12 +162,12 @@ mod tests {
 
     type Client = WebSocketStream<DuplexStream>;
 
-    /// A conversation over a pipe of `capacity` bytes, and its client.
+    /// Starts a session over a pipe of `capacity` bytes, and returns its client.
     async fn start(room: &Arc<ChatRoom>, capacity: usize) -> (Client, JoinHandle<()>) {
-        let (ours, theirs) = duplex(capacity);
+        let (server, client) = duplex(capacity);
         let room = Arc::clone(room);
-        let conversation = tokio::spawn(async move { hold(ours, &room).await });
-        (WebSocketStream::from_raw_socket(theirs, Role::Client, None).await, conversation)
+        let session = tokio::spawn(async move { run(server, &room).await });
+        (WebSocketStream::from_raw_socket(client, Role::Client, None).await, session)
     }
 
     async fn close_code(client: &mut Client) -> Option<CloseCode> {
@@ -179,61 +180,61 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_answers_no_ping_is_dropped_at_the_next_one() {
+    async fn a_peer_without_a_pong_is_disconnected_at_the_next_ping() {
         let started = Instant::now();
-        let (mut client, conversation) = start(&Arc::new(ChatRoom::new()), 65_536).await;
-        conversation.await.expect("the conversation ends");
-        assert_eq!(started.elapsed(), 2 * PING_PACE);
+        let (mut client, session) = start(&Arc::new(ChatRoom::new()), 65_536).await;
+        session.await.expect("the session ends");
+        assert_eq!(started.elapsed(), 2 * PING_INTERVAL);
         let mut received = Vec::new();
         client.get_mut().read_to_end(&mut received).await.expect("the pipe closes");
         assert!(received.ends_with(&[0x89, 0]), "the ping is the last thing sent");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_reads_stays_however_long() {
-        let (mut client, conversation) = start(&Arc::new(ChatRoom::new()), 65_536).await;
+    async fn a_peer_that_reads_stays_connected() {
+        let (mut client, session) = start(&Arc::new(ChatRoom::new()), 65_536).await;
         let reading = async { while client.next().await.is_some() {} };
-        assert!(timeout(100 * PING_PACE, reading).await.is_err(), "the conversation still runs");
-        assert!(!conversation.is_finished());
+        assert!(timeout(100 * PING_INTERVAL, reading).await.is_err(), "the session still runs");
+        assert!(!session.is_finished());
         drop(client);
-        conversation.await.expect("the conversation ends with its connection");
+        session.await.expect("the session ends with its connection");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_takes_nothing_is_dropped() {
+    async fn a_peer_that_does_not_read_is_disconnected() {
         let room = Arc::new(ChatRoom::new());
         let started = Instant::now();
-        let (client, conversation) = start(&room, 16).await;
-        conversation.await.expect("the conversation ends");
+        let (client, session) = start(&room, 16).await;
+        session.await.expect("the session ends");
         assert_eq!(started.elapsed(), WRITE_TIMEOUT);
         drop(client);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_falls_behind_is_told_to_come_back() {
+    async fn a_lagging_reader_receives_close_code_1013() {
         let room = Arc::new(ChatRoom::new());
-        let (mut client, conversation) = start(&room, 1024).await;
+        let (mut client, session) = start(&room, 1024).await;
         client.next().await.expect("the welcome").expect("the welcome is whole");
         for _ in 0..1000 {
-            room.post(ChatMessage::parse(r#"{"name":"Ada","text":"hi"}"#).expect("a remark"));
+            room.post(ChatMessage::parse(r#"{"name":"Ada","text":"hi"}"#).expect("a message"));
         }
         assert_eq!(close_code(&mut client).await, Some(CloseCode::Again));
         drop(client);
-        conversation.await.expect("the conversation ends");
+        session.await.expect("the session ends");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_page_would_not_send_ends_the_conversation() {
+    async fn invalid_messages_close_the_session() {
         for (message, code) in [
             (Message::text("not JSON"), CloseCode::Policy),
             (Message::binary(vec![0]), CloseCode::Policy),
             (Message::text("x".repeat(MAX_MESSAGE + 1)), CloseCode::Size),
         ] {
-            let (mut client, conversation) = start(&Arc::new(ChatRoom::new()), 65_536).await;
+            let (mut client, session) = start(&Arc::new(ChatRoom::new()), 65_536).await;
             client.send(message).await.expect("the message leaves");
             assert_eq!(close_code(&mut client).await, Some(code));
             drop(client);
-            conversation.await.expect("the conversation ends");
+            session.await.expect("the session ends");
         }
     }
 }

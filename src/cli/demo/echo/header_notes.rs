@@ -1,47 +1,44 @@
-//! Plain words for the headers that the proxy writes.
+//! Explanations of the headers that the proxy adds.
 
-/// What a header that the proxy writes is for, in a sentence or two; `None` for all others.
-///
-/// `name` is in lower case.
-pub(super) fn header(name: &str) -> Option<&'static str> {
-    let (_, meaning) = WRITTEN_BY_THE_PROXY.iter().find(|(known, _)| *known == name)?;
-    Some(meaning)
+/// Returns the purpose of a header that the proxy sets; `None` for other headers. `name` is in lower case.
+pub(super) fn note(name: &str) -> Option<&'static str> {
+    let (_, note) = PROXY_HEADERS.iter().find(|(known, _)| *known == name)?;
+    Some(note)
 }
 
-/// How the request came here, judged by the names of its headers.
-pub(super) fn way<'a>(mut names: impl Iterator<Item = &'a str>) -> &'static str {
+/// Returns the path of a request, through the proxy or not, derived from its header names.
+pub(super) fn path_taken<'a>(mut names: impl Iterator<Item = &'a str>) -> &'static str {
     match names.any(|name| name == "x-forwarded-proto") {
         true => {
-            "It came through the proxy. The marked headers are what the proxy vouches for; \
-             what a client invents under their names does not get this far."
+            "It came through the proxy. The proxy set the marked headers; \
+             values that a client sends under their names are removed."
         }
         false => {
-            "It came straight to the application: none of the headers that the proxy writes is here. \
+            "It came directly to the demo application, without the headers that the proxy sets. \
              Open this page through the proxy to see them."
         }
     }
 }
 
-/// `Host` is the client's, but it is the proxy that decides to pass it on.
-const WRITTEN_BY_THE_PROXY: [(&str, &str); 5] = [
+/// `Host` has the value of the client, but the proxy decides to forward it.
+const PROXY_HEADERS: [(&str, &str); 5] = [
     (
         "host",
-        "The name and port in the browser’s address bar, passed on unchanged. GitLab builds its links from \
-         it, and a WebSocket is refused when it does not match the page’s origin.",
+        "The name and port in the browser’s address bar, forwarded unchanged. GitLab builds its links from \
+         it and rejects a WebSocket if it does not match the origin of the page.",
     ),
     (
         "x-real-ip",
-        "The address of the client that connected to the proxy. The application itself only sees the proxy.",
+        "The address of the client that connected to the proxy. The peer address of the application’s own \
+         connection is that of the proxy.",
     ),
-    (
-        "x-forwarded-for",
-        "The client’s address again, under the name that GitLab reads for its logs and rate limits.",
-    ),
+    ("x-forwarded-for", "The address of the client again. GitLab reads this header for its logs and rate limits."),
     (
         "x-forwarded-proto",
-        "What the client spoke: https or http. From this GitLab knows that its cookies and links must be secure.",
+        "The scheme that the client used: https or http. With https, GitLab marks cookies as secure and \
+         creates https links.",
     ),
-    ("x-forwarded-ssl", "Says “on” when the client spoke https: the older way to say the same."),
+    ("x-forwarded-ssl", "“on” if the client used https: the older form of X-Forwarded-Proto."),
 ];
 
 #[cfg(test)]
@@ -49,16 +46,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_without_the_proxys_headers_is_said_to_be_direct() {
-        assert!(way(["host", "accept"].into_iter()).contains("straight to the application"));
-        assert!(way(["host", "x-forwarded-proto"].into_iter()).contains("through the proxy"));
+    fn a_request_without_proxy_headers_is_described_as_direct() {
+        assert!(path_taken(["host", "accept"].into_iter()).contains("directly to the demo application"));
+        assert!(path_taken(["host", "x-forwarded-proto"].into_iter()).contains("through the proxy"));
     }
 
     #[test]
-    fn each_header_of_the_proxy_is_explained_and_no_other() {
+    fn only_headers_that_the_proxy_sets_have_a_note() {
         for name in ["host", "x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-ssl"] {
-            assert!(header(name).is_some(), "{name}");
+            assert!(note(name).is_some(), "{name}");
         }
-        assert_eq!(header("accept"), None);
+        assert_eq!(note("accept"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! A response body that sends its pieces one at a time, at a steady pace.
+//! A response body that emits one chunk at each interval.
 
 use std::convert::Infallible;
 use std::iter::Peekable;
@@ -9,17 +9,18 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame};
 use tokio::time::Interval;
 
-/// The first piece goes at once, each other one `pace` after the one before. The body ends with the
-/// last piece, not one pace later.
+/// Body that sends one chunk at each interval. The first chunk is sent immediately. The body ends with the last
+/// chunk, not one interval later.
 pub(super) struct PacedBody<I: Iterator<Item = Bytes>> {
-    beat: Interval,
-    pieces: Peekable<I>,
+    timer: Interval,
+    chunks: Peekable<I>,
 }
 
 impl<I: Iterator<Item = Bytes>> PacedBody<I> {
-    /// Must be called inside a tokio runtime, whose clock it uses.
-    pub(super) fn new(pace: Duration, pieces: I) -> Self {
-        PacedBody { beat: tokio::time::interval(pace), pieces: pieces.peekable() }
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub(super) fn new(interval: Duration, chunks: I) -> Self {
+        PacedBody { timer: tokio::time::interval(interval), chunks: chunks.peekable() }
     }
 }
 
@@ -31,10 +32,10 @@ impl<I: Iterator<Item = Bytes> + Unpin> Body for PacedBody<I> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.pieces.peek().is_some() {
-            ready!(self.beat.poll_tick(context));
+        if self.chunks.peek().is_some() {
+            ready!(self.timer.poll_tick(context));
         }
-        Poll::Ready(self.pieces.next().map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.chunks.next().map(|chunk| Ok(Frame::data(chunk))))
     }
 }
 
@@ -46,12 +47,12 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn pieces_come_at_their_pace_and_the_end_with_the_last() {
-        let pace = Duration::from_millis(300);
+    async fn each_interval_emits_one_chunk_and_the_last_ends_the_body() {
+        let interval = Duration::from_millis(300);
         let started = Instant::now();
-        let body = PacedBody::new(pace, ["a", "b", "c"].map(Bytes::from).into_iter());
+        let body = PacedBody::new(interval, ["a", "b", "c"].map(Bytes::from).into_iter());
         let sent = body.collect().await.expect("the body cannot fail").to_bytes();
         assert_eq!(sent, "abc");
-        assert_eq!(started.elapsed(), 2 * pace);
+        assert_eq!(started.elapsed(), 2 * interval);
     }
 }

@@ -1,4 +1,4 @@
-//! What the application received in one request, and how it is shown.
+//! The received request as JSON and HTML.
 
 use std::time::Instant;
 
@@ -10,67 +10,69 @@ use serde::Serialize;
 use super::header_notes;
 use crate::cli::demo::html::Html;
 
-/// One request, as it arrived.
+/// A received request.
 #[derive(Debug, Serialize)]
 pub(super) struct RequestInfo {
     method: String,
-    /// The request target, byte for byte: nothing is decoded or tidied up.
+    /// The request target, without decoding or normalization.
     target: String,
     version: &'static str,
-    /// In the order of arrival, save that lines of one name stand together. Names are in lower case,
-    /// which is all that can be told apart (RFC 9110 section 5.1).
+    /// In the received order, except that fields of one name are grouped. Names are in lower case, because field
+    /// names are case-insensitive (RFC 9110 section 5.1).
     headers: Vec<HeaderInfo>,
     body: BodyInfo,
 }
 
+/// A received header.
 #[derive(Debug, Serialize)]
 struct HeaderInfo {
     name: String,
     value: String,
 }
 
-/// A body that was read to its end and thrown away.
+/// Length of a received body and the time it took. The body itself is discarded.
 #[derive(Debug, Serialize)]
 struct BodyInfo {
     bytes: u64,
-    /// From the first look at the body to its end.
+    /// From the first read to the end of the body.
     milliseconds: u64,
 }
 
 impl RequestInfo {
-    /// Takes the request apart and reads its body to the end, however long, without keeping it.
+    /// Reads the body of a request of any length to its end and discards it.
     ///
     /// # Errors
-    /// When the body ends before it is complete.
+    /// If the body ends before it is complete.
     pub(super) async fn from_request(request: Request<Incoming>) -> Result<RequestInfo, hyper::Error> {
         let (head, body) = request.into_parts();
         Ok(RequestInfo {
             method: head.method.to_string(),
             target: head.uri.to_string(),
             version: version_name(head.version),
-            headers: readable(&head.headers),
+            headers: displayed_headers(&head.headers),
             body: BodyInfo::count(body).await?,
         })
     }
 
-    /// The facts for programs, with the name of the application, so that routing shows.
+    /// Returns the request as JSON, with the name of the application, which shows how the request was routed.
     pub(super) fn as_json(&self) -> impl Serialize {
         #[derive(Serialize)]
-        struct Signed<'a> {
+        struct NamedInfo<'a> {
             application: &'static str,
             #[serde(flatten)]
-            received: &'a RequestInfo,
+            info: &'a RequestInfo,
         }
-        Signed { application: "GitLab stand-in", received: self }
+        NamedInfo { application: "demo GitLab", info: self }
     }
 
+    /// Returns the request as an HTML page.
     pub(super) fn to_page(&self) -> Html {
         let values = [
             ("mark", Html::literal(include_str!("../pages/mark.svg"))),
             ("method", Html::text(&self.method)),
             ("target", Html::text(&self.target)),
             ("version", Html::text(self.version)),
-            ("way", Html::text(header_notes::way(self.headers.iter().map(|header| header.name.as_str())))),
+            ("path", Html::text(header_notes::path_taken(self.headers.iter().map(|header| header.name.as_str())))),
             ("headers", Html::concat(self.headers.iter().map(HeaderInfo::to_row))),
             ("body", self.body.to_html()),
         ];
@@ -80,15 +82,15 @@ impl RequestInfo {
 
 impl HeaderInfo {
     fn to_row(&self) -> Html {
-        let meaning = header_notes::header(&self.name);
-        let row = match meaning {
-            Some(_) => ROW_OF_THE_PROXY,
+        let note = header_notes::note(&self.name);
+        let row = match note {
+            Some(_) => PROXY_ROW,
             None => ROW,
         };
         let values = [
             ("name", Html::text(&self.name)),
             ("value", Html::text(&self.value)),
-            ("meaning", Html::text(meaning.unwrap_or_default())),
+            ("note", Html::text(note.unwrap_or_default())),
         ];
         Html::fill(row, &values)
     }
@@ -107,26 +109,26 @@ impl BodyInfo {
 
     fn to_html(&self) -> Html {
         match self.bytes {
-            0 => Html::literal("No body came with it."),
-            bytes => Html::text(&format!("A body of {bytes} bytes came with it, in {} ms.", self.milliseconds)),
+            0 => Html::literal("It has no body."),
+            bytes => Html::text(&format!("It has a body of {bytes} bytes, received in {} ms.", self.milliseconds)),
         }
     }
 }
 
-fn readable(headers: &HeaderMap) -> Vec<HeaderInfo> {
+fn displayed_headers(headers: &HeaderMap) -> Vec<HeaderInfo> {
     let pair = |(name, value): (&http::HeaderName, &HeaderValue)| HeaderInfo {
         name: name.to_string(),
-        value: readable_value(value.as_bytes()),
+        value: displayed_value(value.as_bytes()),
     };
     headers.iter().map(pair).collect()
 }
 
-/// A value that is no UTF-8 shows its bytes as `\xNN`.
-fn readable_value(value: &[u8]) -> String {
+/// Returns a value as text. The bytes of a value that is no UTF-8 are escaped as `\xNN`.
+fn displayed_value(value: &[u8]) -> String {
     std::str::from_utf8(value).map_or_else(|_| value.escape_ascii().to_string(), str::to_owned)
 }
 
-/// Only HTTP/1 is spoken here.
+/// The demo applications serve HTTP/1 only.
 fn version_name(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",
@@ -135,16 +137,16 @@ fn version_name(version: Version) -> &'static str {
 }
 
 const ROW: &str = "<tr><th scope=\"row\">{{name}}</th><td><code>{{value}}</code></td></tr>\n";
-const ROW_OF_THE_PROXY: &str = "<tr class=\"proxy\"><th scope=\"row\">{{name}}</th>\
-    <td><code>{{value}}</code><p>{{meaning}}</p></td></tr>\n";
+const PROXY_ROW: &str = "<tr class=\"proxy\"><th scope=\"row\">{{name}}</th>\
+    <td><code>{{value}}</code><p>{{note}}</p></td></tr>\n";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn values_that_are_no_text_show_their_bytes() {
-        assert_eq!(readable_value("Grüße".as_bytes()), "Grüße");
-        assert_eq!(readable_value(b"a\xff"), r"a\xff");
+    fn values_that_are_no_utf8_are_escaped() {
+        assert_eq!(displayed_value("Grüße".as_bytes()), "Grüße");
+        assert_eq!(displayed_value(b"a\xff"), r"a\xff");
     }
 }

@@ -1,5 +1,5 @@
-// The chat's page: one WebSocket, opened again whenever it is lost, and the messages that came over it.
-// What others wrote only ever becomes text, never markup.
+// The page of the demo chat: one WebSocket, which is reopened when it closes, and its messages.
+// Received messages are inserted as text, never as markup.
 
 const find = (id) => document.getElementById(id);
 const messages = find("messages");
@@ -28,8 +28,8 @@ function connect() {
   socket.onclose = reconnectLater;
 }
 
-// Waits half a second at first and doubles up to fifteen. The random part keeps many windows that
-// were cut off together from coming back at the same instant.
+// Reconnects after 0.5 s, then after twice as long each time, up to 15 s. The random part prevents that many windows
+// that were disconnected together reconnect at the same instant.
 function reconnectLater(event) {
   const wait = Math.min(15000, 500 * 2 ** failures) * (0.75 + Math.random() / 2);
   failures += 1;
@@ -43,7 +43,7 @@ function receive({ welcome, said, online }) {
     failures = 0;
     for (const message of welcome.history) append(message);
     showOnline(welcome.online);
-    // From here on a screen reader reads what is said, but not the history before it.
+    // A screen reader reads new messages, but not the history.
     setTimeout(() => (find("log").ariaLive = "polite"), 1000);
   }
   if (said) append(said);
@@ -62,7 +62,7 @@ function send(event) {
 }
 
 function append({ name, text, at }) {
-  // After a reconnect the history brings back what is here already.
+  // After a reconnect the history contains messages that are shown already.
   if (at <= newest.at) return;
   const follows = name === newest.name && at - newest.at < 120000;
   messages.append(messageItem(name, text, new Date(at), follows));
@@ -95,7 +95,7 @@ function element(tag, className, text = "") {
   return made;
 }
 
-// A name keeps its colour everywhere.
+// A name has the same colour in every window.
 function hue(name) {
   return [...name].reduce((sum, character) => (sum * 31 + character.codePointAt(0)) % 360, 7);
 }
@@ -110,7 +110,7 @@ function showOnline(count) {
   show("open", `${count} online`);
 }
 
-// While there is no connection a text stays in its field: a form whose button is off is not submitted.
+// Without a connection the text stays in its field: a form whose button is disabled is not submitted.
 function show(connection, words) {
   find("send").disabled = connection !== "open";
   document.documentElement.dataset.connection = connection;

@@ -1,11 +1,11 @@
-// What the GitLab stand-in's page can do: upload, count events, read a slow answer line by line.
+// Functions of the page of the demo GitLab: upload, count events, read a slow response line by line.
 
 const find = (id) => document.getElementById(id);
 
 showProtocol();
-uploadWithoutLeavingThePage();
-countEventsWhileInView();
-readSlowAnswerOnDemand();
+uploadInBackground();
+countEventsWhileVisible();
+readSlowResponseOnDemand();
 
 function showProtocol() {
   const names = { "http/1.1": "HTTP/1.1", h2: "HTTP/2", h3: "HTTP/3" };
@@ -16,8 +16,8 @@ function showProtocol() {
   find("protocol").hidden = false;
 }
 
-// The file itself is the body, without a form around it, so that the two counts can be compared.
-function uploadWithoutLeavingThePage() {
+// The file itself is the request body, without multipart encoding, so that the two counts can be compared.
+function uploadInBackground() {
   const [form, result] = [find("upload"), find("upload-result")];
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -26,25 +26,25 @@ function uploadWithoutLeavingThePage() {
     button.disabled = true;
     result.textContent = `Sending ${bytes(file.size)} …`;
     try {
-      const answer = await fetch(form.action, {
+      const response = await fetch(form.action, {
         method: "POST",
         headers: { accept: "application/json" },
         body: file,
       });
-      result.textContent = answer.ok
-        ? verdict(file.size, (await answer.json()).body)
-        : `Refused with ${answer.status} ${answer.statusText}`;
+      result.textContent = response.ok
+        ? comparison(file.size, (await response.json()).body)
+        : `Rejected with ${response.status} ${response.statusText}`;
     } catch (error) {
-      result.textContent = `The upload did not get through: ${error.message}`;
+      result.textContent = `The upload failed: ${error.message}`;
     } finally {
       button.disabled = false;
     }
   });
 }
 
-function verdict(sent, counted) {
+function comparison(sent, counted) {
   return counted.bytes === sent
-    ? `All ${bytes(sent)} arrived, in ${counted.milliseconds || "less than 1"} ms.`
+    ? `All ${bytes(sent)} received in ${counted.milliseconds || "less than 1"} ms.`
     : `Sent ${bytes(sent)}, but the application counted ${bytes(counted.bytes)}.`;
 }
 
@@ -52,8 +52,8 @@ function bytes(count) {
   return `${count.toLocaleString("en")} ${count === 1 ? "byte" : "bytes"}`;
 }
 
-// A page out of view gives its connection back: over HTTP/1.1 a browser has only six for a host.
-function countEventsWhileInView() {
+// A hidden page closes its connection, because over HTTP/1.1 a browser opens only six per host.
+function countEventsWhileVisible() {
   const [count, state] = [find("count"), find("count-state")];
   let source = null;
   const follow = () => {
@@ -64,13 +64,13 @@ function countEventsWhileInView() {
     source = new EventSource("/events");
     source.onopen = () => (state.textContent = "Connected");
     source.onmessage = (event) => (count.textContent = event.data);
-    source.onerror = () => (state.textContent = "The connection broke off. Trying again …");
+    source.onerror = () => (state.textContent = "Connection lost. Reconnecting …");
   };
   document.addEventListener("visibilitychange", follow);
   follow();
 }
 
-function readSlowAnswerOnDemand() {
+function readSlowResponseOnDemand() {
   const [button, list] = [find("slow"), find("slow-lines")];
   button.addEventListener("click", async () => {
     button.disabled = true;
@@ -78,7 +78,7 @@ function readSlowAnswerOnDemand() {
     try {
       await readLines("/slow", (line, seconds) => list.append(timedLine(line, seconds)));
     } catch (error) {
-      list.append(timedLine(`It broke off: ${error.message}`));
+      list.append(timedLine(`The response was aborted: ${error.message}`));
     } finally {
       button.disabled = false;
     }
@@ -87,9 +87,9 @@ function readSlowAnswerOnDemand() {
 
 async function readLines(address, each) {
   const start = performance.now();
-  const answer = await fetch(address);
+  const response = await fetch(address);
   let rest = "";
-  for (const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader(); ; ) {
+  for (const reader = response.body.pipeThrough(new TextDecoderStream()).getReader(); ; ) {
     const { done, value } = await reader.read();
     if (done) return;
     const lines = (rest + value).split("\n");

@@ -1,4 +1,4 @@
-// Links each stand-in to the other one: the same address with the other name in front.
+// Links each demo application to the other one: the same address with the other host name.
 
 const names = { gitlab: "mattermost", mattermost: "gitlab" };
 const [first, ...rest] = location.host.split(".");

@@ -1,16 +1,16 @@
-//! Which names stand for the same object, so that changing it through one of them is seen through all.
+//! Tracks variables that refer to the same object: a change through one name is visible through all.
 
-/// The names of one scope.
+/// Variables of a scope that refer to one object.
 #[derive(Debug, Default)]
 pub(super) struct AliasSet {
-    /// Each group of names stands for one object.
+    /// Each group of names refers to one object.
     groups: Vec<Vec<String>>,
-    /// Parameters, which stand for objects that have other names elsewhere.
-    borrowed: Vec<String>,
+    /// Names of parameters; their objects may have other names in the calling code.
+    parameters: Vec<String>,
 }
 
 impl AliasSet {
-    /// `name = other`
+    /// Records the assignment `name = other`.
     pub(super) fn join(&mut self, name: &str, other: &str) {
         self.leave(name);
         match self.groups.iter_mut().find(|group| group.iter().any(|known| known == other)) {
@@ -19,26 +19,26 @@ impl AliasSet {
         }
     }
 
-    /// The name stands for an object of its own from here on.
+    /// Records that the name refers to a new object.
     pub(super) fn leave(&mut self, name: &str) {
         self.groups.iter_mut().for_each(|group| group.retain(|known| known != name));
         self.groups.retain(|group| group.len() > 1);
-        self.borrowed.retain(|known| known != name);
+        self.parameters.retain(|known| known != name);
     }
 
-    /// All names of the object that a name stands for.
+    /// Returns all names of the object that a name refers to.
     pub(super) fn names(&self, name: &str) -> Vec<String> {
         let group = self.groups.iter().find(|group| group.iter().any(|known| known == name));
         group.cloned().unwrap_or_else(|| vec![name.to_owned()])
     }
 
-    /// The name is a parameter.
-    pub(super) fn borrow(&mut self, name: &str) {
+    /// Records that the name is a parameter.
+    pub(super) fn mark_parameter(&mut self, name: &str) {
         self.leave(name);
-        self.borrowed.push(name.to_owned());
+        self.parameters.push(name.to_owned());
     }
 
-    pub(super) fn is_borrowed(&self, name: &str) -> bool {
-        self.borrowed.iter().any(|known| known == name)
+    pub(super) fn is_parameter(&self, name: &str) -> bool {
+        self.parameters.iter().any(|known| known == name)
     }
 }

@@ -1,38 +1,38 @@
-//! Methods of lists and ranges.
+//! Array and range methods.
 
 use super::iteration;
 use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// Calls a method; `None` if it is not understood.
+/// Calls an array method; `None` if it is not supported.
 pub(super) fn call(
     items: &[RubyValue],
     name: &str,
     arguments: &[RubyValue],
-    place: &SourceSpan,
+    span: &SourceSpan,
 ) -> Option<RubyValue> {
-    if let Some(value) = element(items, name, arguments, place) {
+    if let Some(value) = element(items, name, arguments, span) {
         return Some(value);
     }
     let other = arguments.first().map_or(items, |argument| match &argument.data {
         RubyData::List(other) => other,
         _ => &[],
     });
-    if COMPARING.contains(&name) && items.len().saturating_mul(other.len()) > MAX_COMPARISONS {
+    if PAIRWISE.contains(&name) && items.len().saturating_mul(other.len()) > MAX_COMPARISONS {
         return None;
     }
     if arguments.is_empty()
-        && let Some(data) = plain(items, name)
+        && let Some(data) = without_arguments(items, name)
     {
-        return Some(RubyValue::new(data, place));
+        return Some(RubyValue::new(data, span));
     }
-    if let Some(data) = numbered(items, name, arguments, place) {
-        return Some(RubyValue::new(data, place));
+    if let Some(data) = positional(items, name, arguments, span) {
+        return Some(RubyValue::new(data, span));
     }
     let data = match (name, arguments) {
         ("join", _) | ("*", [RubyValue { data: RubyData::Text(_), .. }]) => {
-            let between = arguments.first().and_then(RubyValue::as_key).unwrap_or_default();
-            return Some(join(items, between, place));
+            let separator = arguments.first().and_then(RubyValue::as_key).unwrap_or_default();
+            return Some(join(items, separator, span));
         }
         ("include?" | "member?", [wanted]) => RubyData::Flag(contains(items, wanted)?),
         ("+" | "concat", [RubyValue { data: RubyData::List(more), .. }]) => RubyData::List([items, more].concat()),
@@ -67,53 +67,50 @@ pub(super) fn call(
         ("*", [RubyValue { data: RubyData::Int(count), .. }]) if items.len() < 100 && (0..100).contains(count) => {
             RubyData::List((0..*count).flat_map(|_| items.iter().cloned()).collect())
         }
-        ("to_h", []) => return Some(iteration::pairs_to_hash(items.to_vec(), place)),
-        _ => return Some(RubyValue::new(RubyData::List(changed(items, name, arguments)?), place)),
+        ("to_h", []) => return Some(iteration::pairs_to_hash(items.to_vec(), span)),
+        _ => return Some(RubyValue::new(RubyData::List(mutated(items, name, arguments)?), span)),
     };
-    Some(RubyValue::new(data, place))
+    Some(RubyValue::new(data, span))
 }
 
-/// Calls a method of a range; `None` if it is not understood.
+/// Calls a range method; `None` if it is not supported.
 pub(super) fn range(
     from: i64,
     to: i64,
     name: &str,
     arguments: &[RubyValue],
-    place: &SourceSpan,
+    span: &SourceSpan,
 ) -> Option<RubyValue> {
     let data = match (name, arguments) {
         ("include?" | "cover?" | "member?", [RubyValue { data: RubyData::Int(number), .. }]) => {
             RubyData::Flag((from..=to).contains(number))
         }
         ("to_a", []) if to.saturating_sub(from) < MAX_LEN => {
-            RubyData::List((from..=to).map(|number| RubyValue::new(RubyData::Int(number), place)).collect())
+            RubyData::List((from..=to).map(|number| RubyValue::new(RubyData::Int(number), span)).collect())
         }
         _ => return None,
     };
-    Some(RubyValue::new(data, place))
+    Some(RubyValue::new(data, span))
 }
 
-/// Methods that go by the items' positions.
-fn numbered(items: &[RubyValue], name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyData> {
+/// Methods that depend on the positions of the items.
+fn positional(items: &[RubyValue], name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyData> {
     Some(match (name, arguments) {
         ("zip", [RubyValue { data: RubyData::List(other), .. }]) => {
-            let nothing = RubyValue::nil(place);
+            let nothing = RubyValue::nil(span);
             let pair = |(nth, item): (usize, &RubyValue)| {
-                RubyValue::new(
-                    RubyData::List(vec![item.clone(), other.get(nth).unwrap_or(&nothing).clone()]),
-                    place,
-                )
+                RubyValue::new(RubyData::List(vec![item.clone(), other.get(nth).unwrap_or(&nothing).clone()]), span)
             };
             RubyData::List(items.iter().enumerate().map(pair).collect())
         }
         ("values_at", wanted) => {
-            let nothing = || RubyValue::nil(place);
-            let at = |index: &RubyValue| element(items, "[]", std::slice::from_ref(index), place);
+            let nothing = || RubyValue::nil(span);
+            let at = |index: &RubyValue| element(items, "[]", std::slice::from_ref(index), span);
             RubyData::List(wanted.iter().map(|index| at(index).unwrap_or_else(nothing)).collect())
         }
         ("each_slice" | "each_cons", [RubyValue { data: RubyData::Int(size), .. }]) => {
             let size = usize::try_from(*size).ok().filter(|size| *size > 0)?;
-            let part = |part: &[RubyValue]| RubyValue::new(RubyData::List(part.to_vec()), place);
+            let part = |part: &[RubyValue]| RubyValue::new(RubyData::List(part.to_vec()), span);
             match name {
                 "each_slice" => RubyData::List(items.chunks(size).map(part).collect()),
                 _ if items.len().saturating_mul(size) > MAX_COMPARISONS => return None,
@@ -126,8 +123,8 @@ fn numbered(items: &[RubyValue], name: &str, arguments: &[RubyValue], place: &So
         }
         ("each_with_index", []) => {
             let pair = |(nth, item): (usize, &RubyValue)| {
-                let index = RubyValue::new(RubyData::Int(i64::try_from(nth).unwrap_or(i64::MAX)), place);
-                RubyValue::new(RubyData::List(vec![item.clone(), index]), place)
+                let index = RubyValue::new(RubyData::Int(i64::try_from(nth).unwrap_or(i64::MAX)), span);
+                RubyValue::new(RubyData::List(vec![item.clone(), index]), span)
             };
             RubyData::List(items.iter().enumerate().map(pair).collect())
         }
@@ -144,8 +141,8 @@ fn slice(items: &[RubyValue], from: i64, count: i64) -> Option<RubyData> {
     Some(RubyData::List(items.iter().skip(from).take(count).cloned().collect()))
 }
 
-/// The items after a method that adds some; `None` if it is something else.
-pub(super) fn changed(items: &[RubyValue], name: &str, arguments: &[RubyValue]) -> Option<Vec<RubyValue>> {
+/// Returns the items after a mutating method; `None` if the method is not one of these.
+pub(super) fn mutated(items: &[RubyValue], name: &str, arguments: &[RubyValue]) -> Option<Vec<RubyValue>> {
     Some(match (name, arguments) {
         ("<<" | "push" | "append", _) => [items, arguments].concat(),
         ("unshift" | "prepend", _) => [arguments, items].concat(),
@@ -163,8 +160,8 @@ pub(super) fn changed(items: &[RubyValue], name: &str, arguments: &[RubyValue]) 
     })
 }
 
-fn element(items: &[RubyValue], name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
-    let nothing = || RubyValue::nil(place);
+fn element(items: &[RubyValue], name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
+    let nothing = || RubyValue::nil(span);
     let at = |at: i64| {
         let at = if at < 0 { i64::try_from(items.len()).ok()? + at } else { at };
         items.get(usize::try_from(at).ok()?).cloned()
@@ -176,7 +173,9 @@ fn element(items: &[RubyValue], name: &str, arguments: &[RubyValue], place: &Sou
         ("first", []) => Some(at(0).unwrap_or_else(nothing)),
         ("last", []) => Some(at(-1).unwrap_or_else(nothing)),
         ("fetch", [RubyValue { data: RubyData::Int(index), .. }]) => {
-            Some(at(*index).unwrap_or_else(|| RubyValue::raises("the list has no such element", place)))
+            Some(at(*index).unwrap_or_else(|| {
+                RubyValue::raises("the array has no such element; Ruby raises an exception", span)
+            }))
         }
         ("min" | "max", []) => sorted(items).map(|sorted| {
             let chosen = if name == "min" { sorted.first() } else { sorted.last() };
@@ -188,12 +187,12 @@ fn element(items: &[RubyValue], name: &str, arguments: &[RubyValue], place: &Sou
                 RubyData::Int(number) => sum.checked_add(number),
                 _ => None,
             })
-            .map(|sum| RubyValue::new(RubyData::Int(sum), place)),
+            .map(|sum| RubyValue::new(RubyData::Int(sum), span)),
         _ => None,
     }
 }
 
-fn plain(items: &[RubyValue], name: &str) -> Option<RubyData> {
+fn without_arguments(items: &[RubyValue], name: &str) -> Option<RubyData> {
     Some(match name {
         "empty?" => RubyData::Flag(items.is_empty()),
         "any?" | "all?" | "none?" if items.iter().any(|item| item.as_unknown().is_some()) => return None,
@@ -215,14 +214,14 @@ fn plain(items: &[RubyValue], name: &str) -> Option<RubyData> {
     })
 }
 
-fn join(items: &[RubyValue], between: &str, place: &SourceSpan) -> RubyValue {
+fn join(items: &[RubyValue], separator: &str, span: &SourceSpan) -> RubyValue {
     if let Some(unknown) = items.iter().find_map(RubyValue::as_unknown) {
-        return RubyValue::new(RubyData::Unknown(unknown.clone()), place);
+        return RubyValue::new(RubyData::Unknown(unknown.clone()), span);
     }
     let texts: Option<Vec<String>> = items.iter().flat_map(flat).map(|item| item.to_text()).collect();
     match texts {
-        Some(texts) => RubyValue::text(texts.join(between), place),
-        None => RubyValue::unknown("this list cannot be written as text", place),
+        Some(texts) => RubyValue::text(texts.join(separator), span),
+        None => RubyValue::unknown("requires converting this array to a string", span),
     }
 }
 
@@ -260,7 +259,7 @@ fn sorted(items: &[RubyValue]) -> Option<Vec<RubyValue>> {
     })
 }
 
-/// The items of a list in a list, however deep; its depth is bounded by the memory it takes.
+/// Returns the items of nested arrays. The memory budget bounds the depth.
 fn flat(item: &RubyValue) -> Vec<RubyValue> {
     match &item.data {
         RubyData::List(inner) => inner.iter().flat_map(flat).collect(),
@@ -268,10 +267,11 @@ fn flat(item: &RubyValue) -> Vec<RubyValue> {
     }
 }
 
-/// Methods that compare each item with each other.
-const COMPARING: [&str; 6] = ["uniq", "-", "|", "union", "&", "intersection"];
+/// Methods that compare each item with every other.
+const PAIRWISE: [&str; 6] = ["uniq", "-", "|", "union", "&", "intersection"];
 
+/// Maximum number of comparisons of one call.
 const MAX_COMPARISONS: usize = 1_000_000;
 
-/// Longer lists are not made of ranges.
+/// Maximum length of an array that is created from a range.
 const MAX_LEN: i64 = 10_000;

@@ -1,4 +1,4 @@
-//! Assignments, to variables and to settings.
+//! Assignments to variables and settings.
 
 use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{Index, IndexAsgn, Masgn, OpAsgn};
@@ -11,7 +11,7 @@ use crate::config::gitlab_rb::value::{RubyData, RubyValue, SectionRef};
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// `target = value`; the value.
+    /// Evaluates `target = value`; returns the value.
     pub(super) fn assign(&mut self, node: &Node) -> RubyValue {
         let value = match node {
             Node::Lvasgn(it) => &it.value,
@@ -22,22 +22,22 @@ impl Evaluator<'_> {
             _ => &None,
         };
         let source = value.as_deref();
-        let value = self.optional(source, &self.place_of(node));
+        let value = self.optional(source, &self.span_of(node));
         self.store(node, value.clone());
         if let (Some(target), Some(other)) = (name_of(node), source.and_then(name_of)) {
-            self.sharing.join(target, other);
+            self.aliases.join(target, other);
         }
         value
     }
 
-    /// `a, b = c, d`
+    /// Evaluates `a, b = c, d`; returns the right-hand side.
     pub(super) fn assign_many(&mut self, node: &Masgn) -> RubyValue {
         let value = self.eval(&node.rhs);
         self.store(&node.lhs, value.clone());
         value
     }
 
-    /// Gives each target its part of a list, and one with a splat what the others leave.
+    /// Assigns the items of an array to the targets; a splat receives the items that the other targets leave.
     fn distribute(&mut self, targets: &[Node], value: &RubyValue) {
         let items = match &value.data {
             RubyData::Unknown(_) => vec![value.clone(); targets.len()],
@@ -62,17 +62,17 @@ impl Evaluator<'_> {
         }
     }
 
-    /// `target += value`
+    /// Evaluates `target += value` and the like; returns the result.
     pub(super) fn assign_with_operator(&mut self, node: &OpAsgn) -> RubyValue {
         let current = self.eval_target(&node.recv);
         let operand = self.eval(&node.value);
-        let place = self.span(&node.expression_l);
-        let value = self.operate(current, &node.operator, vec![operand], &place);
+        let span = self.span(&node.expression_l);
+        let value = self.operate(current, &node.operator, vec![operand], &span);
         self.store(&node.recv, value.clone());
         value
     }
 
-    /// `target ||= value` where `kept` is true, and `target &&= value` where it is false.
+    /// Evaluates `target ||= value` if `kept` is true, and `target &&= value` if it is false.
     pub(super) fn assign_unless(&mut self, kept: bool, target: &Node, value: &Node) -> RubyValue {
         let current = self.eval_target(target);
         match current.truth() {
@@ -92,36 +92,36 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Reads what an assignment is about to change.
+    /// Returns the current value of an assignment target.
     fn eval_target(&mut self, target: &Node) -> RubyValue {
-        let place = self.place_of(target);
+        let span = self.span_of(target);
         match target {
-            Node::Lvasgn(it) => self.variable(&it.name, &place),
-            Node::Ivasgn(it) => self.global(&it.name, &place),
-            Node::Gvasgn(it) => self.global(&it.name, &place),
-            Node::Casgn(it) => self.global(&it.name, &place),
+            Node::Lvasgn(it) => self.variable(&it.name, &span),
+            Node::Ivasgn(it) => self.global(&it.name, &span),
+            Node::Gvasgn(it) => self.global(&it.name, &span),
+            Node::Casgn(it) => self.global(&it.name, &span),
             Node::IndexAsgn(it) => {
                 let receiver = self.eval(&it.recv);
                 let indexes = self.items(&it.indexes);
-                self.operate(receiver, "[]", indexes, &place)
+                self.operate(receiver, "[]", indexes, &span)
             }
             _ => self.eval(target),
         }
     }
 
-    /// Remembers a `||=` that changed nothing, so that its line is accounted for.
+    /// Logs a `||=` that changed nothing, so that its line has a report entry.
     fn log_kept(&mut self, target: &Node, current: &RubyValue) {
         let Node::IndexAsgn(it) = target else { return };
         let receiver = self.eval(&it.recv);
         let keys = self.items(&it.indexes);
         if let (RubyData::Section(section), Some(key)) = (&receiver.data, keys.first().and_then(RubyValue::as_key))
         {
-            let place = self.target_place(it);
-            self.settings.assign(section, key, current.clone(), &place);
+            let span = self.target_span(it);
+            self.settings.assign(section, key, current.clone(), &span);
         }
     }
 
-    /// Gives a variable or setting a value.
+    /// Stores a value in a variable or setting.
     pub(super) fn store(&mut self, target: &Node, value: RubyValue) {
         let value = self.uncertain(value);
         match target {
@@ -129,17 +129,17 @@ impl Evaluator<'_> {
             Node::Lvasgn(it) => self.store_variable(&it.name, value, &self.span(&it.name_l)),
             Node::Ivasgn(_) | Node::Gvasgn(_) | Node::Casgn(_) => {
                 let name = name_of(target).unwrap_or_default();
-                self.sharing.leave(name);
+                self.aliases.leave(name);
                 self.globals.insert(name.to_owned(), value);
             }
             Node::Lvar(_) | Node::Ivar(_) | Node::Gvar(_) | Node::Const(_) => self.change(target, &value),
             Node::IndexAsgn(it) => {
-                let place = self.target_place(it);
-                self.store_at(&it.recv, &it.indexes, value, &place);
+                let span = self.target_span(it);
+                self.store_at(&it.recv, &it.indexes, value, &span);
             }
             Node::Index(it) => {
-                let place = self.index_place(it);
-                self.store_at(&it.recv, &it.indexes, value, &place);
+                let span = self.index_span(it);
+                self.store_at(&it.recv, &it.indexes, value, &span);
             }
             // `a << b << c` changes `a`.
             Node::Send(it) if it.method_name == "<<" => {
@@ -151,44 +151,44 @@ impl Evaluator<'_> {
         }
     }
 
-    /// The value, or that it is not known because its assignment may not happen.
+    /// Returns the value; unknown if it is not certain that the assignment is executed.
     pub(super) fn uncertain(&self, value: RubyValue) -> RubyValue {
         match &self.uncertainty {
-            Some(why) => RubyValue::new(RubyData::Unknown(why.clone()), &value.span),
+            Some(reason) => RubyValue::new(RubyData::Unknown(reason.clone()), &value.span),
             None => value,
         }
     }
 
-    fn store_variable(&mut self, name: &str, value: RubyValue, place: &SourceSpan) {
+    fn store_variable(&mut self, name: &str, value: RubyValue, span: &SourceSpan) {
         if top_level::lookup(name).is_some() {
             let path = vec![name.to_owned()];
-            let (value, place) = (value.clone(), place.clone());
-            self.settings.log.push(Assignment { path, value, span: place, target: AssignmentTarget::Variable });
+            let (value, span) = (value.clone(), span.clone());
+            self.settings.log.push(Assignment { path, value, span, target: AssignmentTarget::Variable });
         }
-        self.sharing.leave(name);
+        self.aliases.leave(name);
         self.variables.insert(name.to_owned(), value);
     }
 
-    /// Changes the object that a name stands for, under all of its names.
+    /// Changes the object that a name refers to, under all of its names.
     fn change(&mut self, target: &Node, value: &RubyValue) {
         let name = name_of(target).unwrap_or_default();
-        if self.sharing.is_borrowed(name) {
-            let message = format!("`{name}` is changed here, and what else that changes cannot be followed");
-            self.report_unreadable(&self.place_of(target), &message);
+        if self.aliases.is_parameter(name) {
+            let message = format!("cannot determine which other values change with `{name}`");
+            self.report_unsupported(&self.span_of(target), &message);
         }
-        for name in self.sharing.names(name) {
+        for name in self.aliases.names(name) {
             let is_local = name.starts_with(|c: char| c.is_lowercase() || c == '_');
             let names = if is_local { &mut self.variables } else { &mut self.globals };
             names.insert(name, value.clone());
         }
     }
 
-    fn store_at(&mut self, receiver: &Node, indexes: &[Node], value: RubyValue, place: &SourceSpan) {
+    fn store_at(&mut self, receiver: &Node, indexes: &[Node], value: RubyValue, span: &SourceSpan) {
         let container = self.eval(receiver);
         let keys = self.items(indexes);
         let Some(key) = keys.first() else { return };
         match container.data {
-            RubyData::Section(section) => self.store_in_section(&section, key, value, place),
+            RubyData::Section(section) => self.store_in_section(&section, key, value, span),
             RubyData::Hash(mut hash) => {
                 hash.insert(key.clone(), value);
                 self.store(receiver, RubyValue::new(RubyData::Hash(hash), &container.span));
@@ -198,15 +198,15 @@ impl Evaluator<'_> {
                     items[usize::try_from(at).unwrap_or_default()] = value;
                     self.store(receiver, RubyValue::new(RubyData::List(items), &container.span));
                 }
-                _ => self.store(receiver, RubyValue::unknown("an element is set beyond the end of a list", place)),
+                _ => self.store(receiver, RubyValue::unknown("an element beyond the end of an array is set", span)),
             },
             RubyData::Constant(name) if name == "Gitlab" => {
-                if let Some(word) = key.as_key() {
-                    self.set_word(word, value, place);
+                if let Some(setting) = key.as_key() {
+                    self.set_top_level(setting, value, span);
                 }
             }
             RubyData::Constant(_) | RubyData::Unknown(_) => {}
-            _ => self.report_unreadable(place, &format!("{} has no keys to set", container.kind())),
+            _ => self.report_unsupported(span, &format!("cannot set a key of {}", container.kind())),
         }
     }
 
@@ -215,41 +215,41 @@ impl Evaluator<'_> {
         section: &SectionRef,
         key: &RubyValue,
         value: RubyValue,
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) {
         match key.to_text() {
-            Some(key) => self.settings.assign(section, &key, value, place),
+            Some(key) => self.settings.assign(section, &key, value, span),
             None => {
-                let why = RubyValue::unknown("a key that is not known was set here", place);
-                section.borrow_mut().blurred = Some(RubyValue { span: place.clone(), ..why });
+                let reason = RubyValue::unknown("an unknown key is set here", span);
+                section.borrow_mut().tainted = Some(RubyValue { span: span.clone(), ..reason });
             }
         }
     }
 
-    /// Sets a word of the top: `external_url 'https://…'`.
-    pub(super) fn set_word(&mut self, word: &str, value: RubyValue, place: &SourceSpan) {
+    /// Sets a plain setting: `external_url 'https://…'`.
+    pub(super) fn set_top_level(&mut self, setting: &str, value: RubyValue, span: &SourceSpan) {
         let value = self.uncertain(value);
         let top = std::rc::Rc::clone(&self.settings.top);
-        self.settings.assign(&top, word, value, place);
+        self.settings.assign(&top, setting, value, span);
     }
 
-    /// `nginx['x']` of `nginx['x'] = 1`
-    fn target_place(&self, node: &IndexAsgn) -> SourceSpan {
+    /// Returns the span of `nginx['x']` in `nginx['x'] = 1`.
+    fn target_span(&self, node: &IndexAsgn) -> SourceSpan {
         let end = node.indexes.last().map_or(node.expression_l.end, |last| last.expression().end + 1);
         SourceSpan::new(&self.source, node.expression_l.begin..end)
     }
 
-    fn index_place(&self, node: &Index) -> SourceSpan {
+    fn index_span(&self, node: &Index) -> SourceSpan {
         self.span(&node.expression_l)
     }
 
-    /// Reports code whose effect is not understood at all.
-    pub(super) fn report_unreadable(&mut self, place: &SourceSpan, message: &str) {
-        self.problems.push(Diagnostic::error(place, message).help("write it in a simpler way"));
+    /// Reports code whose effect cannot be determined.
+    pub(super) fn report_unsupported(&mut self, span: &SourceSpan, message: &str) {
+        self.problems.push(Diagnostic::error(span, message).help("use plain assignments"));
     }
 }
 
-/// The variable or constant that an expression is, or that an assignment goes to.
+/// Returns the variable or constant that an expression names or an assignment sets.
 fn name_of(node: &Node) -> Option<&str> {
     match node {
         Node::Lvar(it) => Some(&it.name),

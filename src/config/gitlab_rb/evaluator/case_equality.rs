@@ -1,8 +1,8 @@
-//! Ruby's `===`, by which `case` chooses, and the classes that values have.
+//! The `===` operator, by which `case` selects, and the classes of values.
 
 use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 
-/// Ruby's `pattern === subject`. `None` if it is not known.
+/// Returns the result of Ruby's `pattern === subject`; `None` if it is unknown.
 pub(super) fn matches(pattern: &RubyValue, subject: &RubyValue) -> Option<bool> {
     match (&pattern.data, &subject.data) {
         (_, RubyData::Unknown(_)) | (RubyData::Unknown(_), _) => None,
@@ -13,7 +13,7 @@ pub(super) fn matches(pattern: &RubyValue, subject: &RubyValue) -> Option<bool> 
     }
 }
 
-/// Whether a value is one of a class of Ruby's. `None` if the class is not known.
+/// Returns whether a value is an instance of a Ruby class; `None` if the class is unknown.
 pub(super) fn is_a(value: &RubyValue, class: &str) -> Option<bool> {
     let data = &value.data;
     Some(match class {

@@ -1,4 +1,4 @@
-//! Methods of hashes and of settings, which are hashes that remember.
+//! Methods of hashes and settings hashes.
 
 use std::rc::Rc;
 
@@ -8,51 +8,51 @@ use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue, SectionRef}
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// Calls a method of settings. Reading a key that is not there sets it to an empty hash.
+    /// Calls a method of a settings hash. Reading a missing key sets it to an empty hash.
     pub(super) fn section_call(
         &mut self,
         section: &SectionRef,
         (name, arguments): (&str, Vec<RubyValue>),
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> RubyValue {
-        if let Some(blur) = &section.borrow().blurred {
-            return blur.clone();
+        if let Some(taint) = &section.borrow().tainted {
+            return taint.clone();
         }
         match (name, &arguments[..]) {
             ("[]", [key]) => match key.to_text() {
                 Some(key) => {
-                    let value = section.borrow_mut().read(&key, place);
-                    RubyValue { span: place.clone(), ..value }
+                    let value = section.borrow_mut().read(&key, span);
+                    RubyValue { span: span.clone(), ..value }
                 }
-                None => RubyValue::unknown("the key to be read here is not known", place),
+                None => RubyValue::unknown("the key that is read here is unknown", span),
             },
             ("dig", [first, rest @ ..]) => {
                 let inner = self.operate(
-                    RubyValue::new(RubyData::Section(Rc::clone(section)), place),
+                    RubyValue::new(RubyData::Section(Rc::clone(section)), span),
                     "[]",
                     vec![first.clone()],
-                    place,
+                    span,
                 );
-                if rest.is_empty() { inner } else { self.operate(inner, "dig", rest.to_vec(), place) }
+                if rest.is_empty() { inner } else { self.operate(inner, "dig", rest.to_vec(), span) }
             }
             ("store" | "[]=", [key, value]) => {
-                self.store_in_section(section, key, value.clone(), place);
+                self.store_in_section(section, key, value.clone(), span);
                 value.clone()
             }
-            ("nil?", []) => RubyValue::new(RubyData::Flag(false), place),
-            ("freeze" | "itself", []) => RubyValue::new(RubyData::Section(Rc::clone(section)), place),
+            ("nil?", []) => RubyValue::new(RubyData::Flag(false), span),
+            ("freeze" | "itself", []) => RubyValue::new(RubyData::Section(Rc::clone(section)), span),
             _ => {
-                let hash = RubyValue::new(RubyData::Hash(section.borrow().to_hash()), place);
+                let hash = RubyValue::new(RubyData::Hash(section.borrow().to_hash()), span);
                 let arguments = arguments.into_iter().map(as_text_key).collect();
-                self.operate(hash, name, arguments, place)
+                self.operate(hash, name, arguments, span)
             }
         }
     }
 }
 
-/// Calls a method; `None` if it is not understood.
-pub(super) fn call(hash: &RubyHash, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
-    if let Some(value) = lookup(hash, name, arguments, place) {
+/// Calls a hash method; `None` if it is not supported.
+pub(super) fn call(hash: &RubyHash, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
+    if let Some(value) = lookup(hash, name, arguments, span) {
         return Some(value);
     }
     let data = match (name, arguments) {
@@ -62,7 +62,7 @@ pub(super) fn call(hash: &RubyHash, name: &str, arguments: &[RubyValue], place: 
                 let RubyData::Hash(other) = &other.data else { return None };
                 pairs.extend_from_slice(&other.0);
             }
-            RubyData::Hash(RubyHash::of(pairs))
+            RubyData::Hash(RubyHash::from_pairs(pairs))
         }
         ("slice" | "except", keys) => {
             let named = |key: &RubyValue| keys.iter().any(|wanted| wanted.equals(key) == Some(true));
@@ -70,12 +70,12 @@ pub(super) fn call(hash: &RubyHash, name: &str, arguments: &[RubyValue], place: 
             RubyData::Hash(RubyHash(kept.cloned().collect()))
         }
         ("invert", []) => {
-            RubyData::Hash(RubyHash::of(hash.0.iter().map(|(key, value)| (value.clone(), key.clone()))))
+            RubyData::Hash(RubyHash::from_pairs(hash.0.iter().map(|(key, value)| (value.clone(), key.clone()))))
         }
         ("keys", []) => RubyData::List(hash.0.iter().map(|(key, _)| key.clone()).collect()),
         ("values", []) => RubyData::List(hash.0.iter().map(|(_, value)| value.clone()).collect()),
-        ("to_a" | "each" | "each_pair", []) => RubyData::List(pairs(hash, place)),
-        ("first", _) => return array_methods::call(&pairs(hash, place), name, arguments, place),
+        ("to_a" | "each" | "each_pair", []) => RubyData::List(pairs(hash, span)),
+        ("first", _) => return array_methods::call(&pairs(hash, span), name, arguments, span),
         ("to_h" | "to_hash" | "symbolize_keys" | "stringify_keys", []) => RubyData::Hash(hash.clone()),
         ("compact", []) => {
             let kept = hash.0.iter().filter(|(_, value)| !matches!(value.data, RubyData::Nil));
@@ -86,13 +86,13 @@ pub(super) fn call(hash: &RubyHash, name: &str, arguments: &[RubyValue], place: 
         ("length" | "size" | "count", []) => RubyData::Int(i64::try_from(hash.0.len()).ok()?),
         _ => return None,
     };
-    Some(RubyValue::new(data, place))
+    Some(RubyValue::new(data, span))
 }
 
-/// Methods that look for keys or values.
-fn lookup(hash: &RubyHash, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
-    let missing = || RubyValue::raises("the hash has no such key, so Ruby would stop here", place);
-    let nothing = || RubyValue::nil(place);
+/// Methods that find keys or values.
+fn lookup(hash: &RubyHash, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
+    let missing = || RubyValue::raises("the hash has no such key; Ruby raises an exception", span);
+    let nothing = || RubyValue::nil(span);
     let data = match (name, arguments) {
         ("[]" | "dig", [key]) => return Some(hash.get(key).cloned().unwrap_or_else(nothing)),
         ("fetch", [key]) => return Some(hash.get(key).cloned().unwrap_or_else(missing)),
@@ -112,23 +112,23 @@ fn lookup(hash: &RubyHash, name: &str, arguments: &[RubyValue], place: &SourceSp
             return Some(found.map_or_else(nothing, |(key, _)| key.clone()));
         }
         ("dig", [key, rest @ ..]) => match &hash.get(key)?.data {
-            RubyData::Hash(inner) => return call(inner, "dig", rest, place),
+            RubyData::Hash(inner) => return call(inner, "dig", rest, span),
             RubyData::Nil => RubyData::Nil,
             _ => return None,
         },
         _ => return None,
     };
-    Some(RubyValue::new(data, place))
+    Some(RubyValue::new(data, span))
 }
 
-fn pairs(hash: &RubyHash, place: &SourceSpan) -> Vec<RubyValue> {
+fn pairs(hash: &RubyHash, span: &SourceSpan) -> Vec<RubyValue> {
     let pair = |(key, value): &(RubyValue, RubyValue)| {
-        RubyValue::new(RubyData::List(vec![key.clone(), value.clone()]), place)
+        RubyValue::new(RubyData::List(vec![key.clone(), value.clone()]), span)
     };
     hash.0.iter().map(pair).collect()
 }
 
-/// Symbols and texts are the same keys of settings.
+/// Converts a symbol to a string: both are the same key of a settings hash.
 fn as_text_key(value: RubyValue) -> RubyValue {
     match value.data {
         RubyData::Symbol(text) => RubyValue { data: RubyData::Text(text), ..value },

@@ -1,4 +1,4 @@
-//! The state of an evaluation, and the dispatch by kind of expression.
+//! The state of an evaluation, and the dispatch by syntax node.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,73 +16,76 @@ use crate::config::gitlab_rb::syntax;
 use crate::config::gitlab_rb::value::{RubyData, RubyValue, UnknownValue};
 use crate::config::span::{SourceFile, SourceSpan};
 
-/// Evaluates files, one after the other, into the same settings.
+/// Evaluates Ruby files, one after the other, into the same settings.
 pub(in crate::config::gitlab_rb) struct Evaluator<'a> {
-    pub(super) surroundings: &'a dyn Environment,
+    pub(super) environment: &'a dyn Environment,
     pub(super) problems: &'a mut Diagnostics,
-    /// The text that is being evaluated.
+    /// The file that is being evaluated.
     pub(super) source: Arc<SourceFile>,
     pub(super) settings: AssignedSettings,
+    /// Local variables of the current file or method.
     pub(super) variables: HashMap<String, RubyValue>,
-    /// Constants, `@` and `$` variables, which are seen everywhere.
+    /// Constants, `@` and `$` variables, which are visible everywhere.
     pub(super) globals: HashMap<String, RubyValue>,
     pub(super) methods: HashMap<String, Rc<Def>>,
-    /// Which names stand for one and the same object.
-    pub(super) sharing: AliasSet,
-    /// Why it is not known whether this code runs at all.
+    /// Names that refer to the same object.
+    pub(super) aliases: AliasSet,
+    /// The reason if it is unknown whether the current code is executed.
     pub(super) uncertainty: Option<UnknownValue>,
     pub(super) flow: ControlFlow,
-    /// How many bodies around this code handle their exceptions.
-    pub(super) guards: usize,
+    /// Number of enclosing bodies with a `rescue`.
+    pub(super) rescue_depth: usize,
+    /// Remaining memory for values, in bytes.
     pub(super) budget: usize,
+    /// Current nesting of expressions.
     pub(super) depth: usize,
 }
 
-/// Where the code goes on.
+/// Normal completion, `next`, `break` or `return`.
 #[derive(Debug)]
 pub(crate) enum ControlFlow {
-    Ahead,
-    /// At the end of the block, with its value.
+    Normal,
+    /// Continue after the current round of the block, with its value.
     Next(RubyValue),
-    /// After the loop, with its value.
+    /// Continue after the loop, with its value.
     Break(RubyValue),
-    /// After the call of the method, with its value.
+    /// Continue after the call of the method, with its value.
     Return(RubyValue),
 }
 
 impl<'a> Evaluator<'a> {
     pub(in crate::config::gitlab_rb) fn new(
-        surroundings: &'a dyn Environment,
+        environment: &'a dyn Environment,
         problems: &'a mut Diagnostics,
     ) -> Evaluator<'a> {
         Evaluator {
-            surroundings,
+            environment,
             problems,
             source: SourceFile::new(Path::new(""), ""),
             settings: AssignedSettings::new(),
             variables: HashMap::new(),
             globals: HashMap::new(),
             methods: HashMap::new(),
-            sharing: AliasSet::default(),
+            aliases: AliasSet::default(),
             uncertainty: None,
-            flow: ControlFlow::Ahead,
-            guards: 0,
+            flow: ControlFlow::Normal,
+            rescue_depth: 0,
             budget: BUDGET,
             depth: 0,
         }
     }
 
-    /// Evaluates a file. Its local variables are its own.
+    /// Evaluates a file. Local variables are private to their file.
     pub(in crate::config::gitlab_rb) fn file(&mut self, source: &Arc<SourceFile>) {
-        self.budget = self.budget.saturating_sub(PER_FILE);
+        self.budget = self.budget.saturating_sub(FILE_COST);
         let Some(tree) = syntax::parse(source, self.problems) else { return };
         let outer_source = std::mem::replace(&mut self.source, Arc::clone(source));
         let outer_variables = std::mem::take(&mut self.variables);
-        let outer_sharing = std::mem::take(&mut self.sharing);
+        let outer_aliases = std::mem::take(&mut self.aliases);
         self.eval(&tree);
-        self.flow = ControlFlow::Ahead;
+        self.flow = ControlFlow::Normal;
         self.variables = outer_variables;
-        self.sharing = outer_sharing;
+        self.aliases = outer_aliases;
         self.source = outer_source;
     }
 
@@ -94,19 +97,19 @@ impl<'a> Evaluator<'a> {
         SourceSpan::new(&self.source, loc.begin..loc.end)
     }
 
-    pub(crate) fn place_of(&self, node: &Node) -> SourceSpan {
+    pub(crate) fn span_of(&self, node: &Node) -> SourceSpan {
         self.span(node.expression())
     }
 
-    /// The value of an expression.
+    /// Evaluates an expression within the limits of depth and memory.
     pub(crate) fn eval(&mut self, node: &Node) -> RubyValue {
         if self.depth >= MAX_DEPTH || self.budget == 0 {
-            return self.too_much(node);
+            return self.limit_error(node);
         }
         self.depth += 1;
         let value = self.expression(node);
         self.depth -= 1;
-        self.budget = self.budget.saturating_sub(value.weight());
+        self.budget = self.budget.saturating_sub(value.memory_size());
         value
     }
 
@@ -114,16 +117,16 @@ impl<'a> Evaluator<'a> {
         if let Some(value) = self.literal(node) {
             return value;
         }
-        let place = self.place_of(node);
+        let span = self.span_of(node);
         match node {
-            Node::Begin(it) => self.sequence(&it.statements, &place),
-            Node::KwBegin(it) => self.sequence(&it.statements, &place),
-            Node::Lvar(it) => self.variable(&it.name, &place),
-            Node::Ivar(it) => self.global(&it.name, &place),
-            Node::Gvar(it) => self.global(&it.name, &place),
-            Node::NthRef(it) => self.last_group(&it.name, &place),
+            Node::Begin(it) => self.sequence(&it.statements, &span),
+            Node::KwBegin(it) => self.sequence(&it.statements, &span),
+            Node::Lvar(it) => self.variable(&it.name, &span),
+            Node::Ivar(it) => self.global(&it.name, &span),
+            Node::Gvar(it) => self.global(&it.name, &span),
+            Node::NthRef(it) => self.last_group(&it.name, &span),
             Node::Const(it) => self.constant(it),
-            Node::Self_(_) => RubyValue::new(RubyData::Constant("Gitlab".to_owned()), &place),
+            Node::Self_(_) => RubyValue::new(RubyData::Constant("Gitlab".to_owned()), &span),
             Node::Send(it) => self.send(it, None),
             Node::CSend(it) => self.safe_send(it),
             Node::Index(it) => self.index(it),
@@ -136,48 +139,49 @@ impl<'a> Evaluator<'a> {
             Node::OrAsgn(it) => self.assign_unless(true, &it.recv, &it.value),
             Node::AndAsgn(it) => self.assign_unless(false, &it.recv, &it.value),
             Node::Def(it) => self.define(it),
-            Node::XHeredoc(_) | Node::Xstr(_) => RubyValue::unknown("a shell command would have to be run", &place),
-            _ => self.branch(node, &place),
+            Node::XHeredoc(_) | Node::Xstr(_) => RubyValue::unknown("requires running a shell command", &span),
+            _ => self.branch(node, &span),
         }
     }
 
-    /// Statements in their order, and the value of the last.
-    pub(super) fn sequence(&mut self, statements: &[Node], place: &SourceSpan) -> RubyValue {
-        let mut last = RubyValue::nil(place);
+    /// Evaluates statements in order; returns the value of the last one.
+    pub(super) fn sequence(&mut self, statements: &[Node], span: &SourceSpan) -> RubyValue {
+        let mut last = RubyValue::nil(span);
         for statement in statements {
             last = self.eval(statement);
-            if !matches!(self.flow, ControlFlow::Ahead) {
+            if !matches!(self.flow, ControlFlow::Normal) {
                 break;
             }
         }
         last
     }
 
-    pub(crate) fn optional(&mut self, node: Option<&Node>, place: &SourceSpan) -> RubyValue {
-        node.map_or_else(|| RubyValue::nil(place), |node| self.eval(node))
+    /// Evaluates an expression that may be absent, which is `nil`.
+    pub(crate) fn optional(&mut self, node: Option<&Node>, span: &SourceSpan) -> RubyValue {
+        node.map_or_else(|| RubyValue::nil(span), |node| self.eval(node))
     }
 
-    pub(crate) fn variable(&self, name: &str, place: &SourceSpan) -> RubyValue {
-        let value = self.variables.get(name).cloned().unwrap_or_else(|| RubyValue::nil(place));
-        RubyValue { span: place.clone(), ..value }
+    pub(crate) fn variable(&self, name: &str, span: &SourceSpan) -> RubyValue {
+        let value = self.variables.get(name).cloned().unwrap_or_else(|| RubyValue::nil(span));
+        RubyValue { span: span.clone(), ..value }
     }
 
-    pub(crate) fn global(&self, name: &str, place: &SourceSpan) -> RubyValue {
+    pub(crate) fn global(&self, name: &str, span: &SourceSpan) -> RubyValue {
         let unset = || match name {
-            "$stdout" | "$stderr" => RubyValue::new(RubyData::Constant("STDOUT".to_owned()), place),
-            _ => RubyValue::nil(place),
+            "$stdout" | "$stderr" => RubyValue::new(RubyData::Constant("STDOUT".to_owned()), span),
+            _ => RubyValue::nil(span),
         };
         self.globals.get(name).cloned().unwrap_or_else(unset)
     }
 
-    /// Does something of which it is not known whether it happens.
-    pub(crate) fn speculative(&mut self, why: &UnknownValue, work: impl FnOnce(&mut Self)) {
-        let outer = self.uncertainty.replace(why.clone());
+    /// Evaluates code whose condition is unknown; everything it sets becomes unknown.
+    pub(crate) fn speculative(&mut self, reason: &UnknownValue, work: impl FnOnce(&mut Self)) {
+        let outer = self.uncertainty.replace(reason.clone());
         work(self);
         match self.flow {
-            ControlFlow::Ahead => self.uncertainty = outer,
-            // Whether anything that follows is reached is as doubtful, so the doubt stays.
-            _ => self.flow = ControlFlow::Ahead,
+            ControlFlow::Normal => self.uncertainty = outer,
+            // The code that follows may be skipped, so it stays uncertain.
+            _ => self.flow = ControlFlow::Normal,
         }
     }
 
@@ -186,22 +190,25 @@ impl<'a> Evaluator<'a> {
         RubyValue::new(RubyData::Symbol(method.name.clone()), &self.span(&method.expression_l))
     }
 
-    pub(super) fn too_much(&mut self, node: &Node) -> RubyValue {
-        let place = self.place_of(node);
-        let why = if self.budget == 0 { "this file computes too much" } else { "this is nested too deeply" };
-        if !self.problems.iter().any(|known| known.message == why) {
-            self.problems
-                .push(Diagnostic::error(&place, why).help("write the values down instead of computing them"));
+    /// Reports that the file exceeds a limit, once for each limit.
+    pub(super) fn limit_error(&mut self, node: &Node) -> RubyValue {
+        let span = self.span_of(node);
+        let reason = match self.budget {
+            0 => format!("evaluation needs more than {} MiB of memory", BUDGET >> 20),
+            _ => format!("expressions are nested more than {MAX_DEPTH} levels deep"),
+        };
+        if !self.problems.iter().any(|known| known.message == reason) {
+            self.problems.push(Diagnostic::error(&span, &reason).help("write the values as literals"));
         }
-        RubyValue::raises(why, &place)
+        RubyValue::raises(reason, &span)
     }
 }
 
-/// How deep expressions may nest. Nobody's settings come near it.
+/// Maximum nesting of expressions; published files stay far below it.
 pub(super) const MAX_DEPTH: usize = 200;
 
-/// How much memory all values together may take over time, in bytes.
+/// Maximum memory of all values over the whole evaluation, in bytes.
 pub(super) const BUDGET: usize = 32 << 20;
 
-/// What a file takes of it to be parsed, so that files that include each other come to an end.
-pub(super) const PER_FILE: usize = 512 << 10;
+/// Part of the budget that parsing a file uses, so that files that include each other terminate.
+pub(super) const FILE_COST: usize = 512 << 10;

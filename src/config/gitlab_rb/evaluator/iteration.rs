@@ -1,9 +1,9 @@
-//! What blocks are called with, and what methods make of their results.
+//! Block arguments and results of iterating methods.
 
 use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// What a block is called with, one time after the other.
+/// Returns the arguments of each call of the block; `None` if the method or its receiver is not supported.
 pub(super) fn elements(receiver: &RubyValue, name: &str) -> Option<Vec<Vec<RubyValue>>> {
     let is_hash = matches!(receiver.data, RubyData::Hash(_) | RubyData::Section(_));
     let items: Vec<Vec<RubyValue>> = items(receiver)?.into_iter().map(|item| vec![item]).collect();
@@ -24,20 +24,20 @@ pub(super) fn elements(receiver: &RubyValue, name: &str) -> Option<Vec<Vec<RubyV
             };
             Some(items.into_iter().map(part).collect())
         }
-        // Ruby calls these with key and value, so a lone parameter is the key. All others get the pair.
+        // Ruby passes key and value to these methods, so a single parameter is the key. Others receive the pair.
         "select" | "filter" | "reject" | "delete_if" | "keep_if" | "partition" if is_hash => {
             Some(items.into_iter().map(|element| element.into_iter().flat_map(parts).collect()).collect())
         }
-        _ if ITERATORS.contains(&name) || DECIDING.contains(&name) => Some(items),
+        _ if ITERATORS.contains(&name) || WITH_PREDICATE.contains(&name) => Some(items),
         _ => None,
     }
 }
 
-/// What a list, range or hash consists of; `None` if it is something else.
+/// Returns the elements of an array, range or hash; `None` for other types.
 fn items(receiver: &RubyValue) -> Option<Vec<RubyValue>> {
     let pair = |(key, value): (RubyValue, RubyValue)| {
-        let place = key.span.clone();
-        RubyValue::new(RubyData::List(vec![key, value]), &place)
+        let span = key.span.clone();
+        RubyValue::new(RubyData::List(vec![key, value]), &span)
     };
     Some(match &receiver.data {
         RubyData::List(items) => items.clone(),
@@ -57,32 +57,32 @@ fn parts(item: RubyValue) -> Vec<RubyValue> {
     }
 }
 
-/// What a method makes of the results of its block.
-pub(super) fn collected(
+/// Returns the result of a method from the results of its block.
+pub(super) fn collect_results(
     receiver: &RubyValue,
     name: &str,
     results: Vec<RubyValue>,
-    place: &SourceSpan,
+    span: &SourceSpan,
 ) -> RubyValue {
     let known = match name {
         "map" | "collect" => Some(RubyData::List(results)),
         "flat_map" => Some(RubyData::List(results.into_iter().flat_map(parts).collect())),
-        "filter_map" => picked(results.clone(), &results, true).map(RubyData::List),
-        "to_h" => return pairs_to_hash(results, place),
+        "filter_map" => filtered(results.clone(), &results, true).map(RubyData::List),
+        "to_h" => return pairs_to_hash(results, span),
         "transform_values" | "transform_keys" => transformed(receiver, name, results),
-        "sort_by" | "min_by" | "max_by" => return by_order(receiver, name, &results, place),
-        "group_by" => grouped(items(receiver).unwrap_or_default(), results, place),
+        "sort_by" | "min_by" | "max_by" => return by_order(receiver, name, &results, span),
+        "group_by" => grouped(items(receiver).unwrap_or_default(), results, span),
         "sum" => results.into_iter().try_fold(0i64, add).map(RubyData::Int),
-        _ if DECIDING.contains(&name) => return decided(receiver, name, &results, place),
+        _ if WITH_PREDICATE.contains(&name) => return apply_predicate(receiver, name, &results, span),
         _ => return receiver.clone(),
     };
     match known {
-        Some(data) => RubyValue::new(data, place),
-        None => RubyValue::unknown(format!("`{name}` would have to be computed by Ruby"), place),
+        Some(data) => RubyValue::new(data, span),
+        None => RubyValue::unknown(format!("requires executing `{name}`"), span),
     }
 }
 
-/// A hash with new keys or new values.
+/// Returns the hash with new keys or new values.
 fn transformed(receiver: &RubyValue, name: &str, results: Vec<RubyValue>) -> Option<RubyData> {
     let hash = match &receiver.data {
         RubyData::Hash(hash) => hash.clone(),
@@ -91,25 +91,25 @@ fn transformed(receiver: &RubyValue, name: &str, results: Vec<RubyValue>) -> Opt
     };
     let pairs = hash.0.into_iter().zip(results);
     Some(RubyData::Hash(match name {
-        "transform_keys" => RubyHash::of(pairs.map(|((_, value), key)| (key, value))),
-        _ => RubyHash::of(pairs.map(|((key, _), value)| (key, value))),
+        "transform_keys" => RubyHash::from_pairs(pairs.map(|((_, value), key)| (key, value))),
+        _ => RubyHash::from_pairs(pairs.map(|((key, _), value)| (key, value))),
     }))
 }
 
-/// `sort_by`, `min_by` and `max_by`, by the results of their block.
-fn by_order(receiver: &RubyValue, name: &str, results: &[RubyValue], place: &SourceSpan) -> RubyValue {
+/// Evaluates `sort_by`, `min_by` and `max_by` by the results of their block.
+fn by_order(receiver: &RubyValue, name: &str, results: &[RubyValue], span: &SourceSpan) -> RubyValue {
     let Some(mut sorted) = sorted(items(receiver).unwrap_or_default(), results) else {
-        return RubyValue::unknown("these values cannot be compared", place);
+        return RubyValue::unknown("these values cannot be compared", span);
     };
     let chosen = match name {
-        "sort_by" => return RubyValue::new(RubyData::List(sorted), place),
+        "sort_by" => return RubyValue::new(RubyData::List(sorted), span),
         "min_by" if !sorted.is_empty() => Some(sorted.swap_remove(0)),
         _ => sorted.pop(),
     };
-    chosen.unwrap_or_else(|| RubyValue::nil(place))
+    chosen.unwrap_or_else(|| RubyValue::nil(span))
 }
 
-fn grouped(items: Vec<RubyValue>, keys: Vec<RubyValue>, place: &SourceSpan) -> Option<RubyData> {
+fn grouped(items: Vec<RubyValue>, keys: Vec<RubyValue>, span: &SourceSpan) -> Option<RubyData> {
     if items.len() > MAX_GROUPED {
         return None;
     }
@@ -118,19 +118,19 @@ fn grouped(items: Vec<RubyValue>, keys: Vec<RubyValue>, place: &SourceSpan) -> O
         key.as_unknown().is_none().then_some(())?;
         let mut group = groups.get(&key).map_or(Vec::new(), |known| parts(known.clone()));
         group.push(item);
-        groups.insert(key, RubyValue::new(RubyData::List(group), place));
+        groups.insert(key, RubyValue::new(RubyData::List(group), span));
     }
     Some(RubyData::Hash(groups))
 }
 
-/// What methods make of a block that decides.
-fn decided(receiver: &RubyValue, name: &str, results: &[RubyValue], place: &SourceSpan) -> RubyValue {
+/// Returns the result of a method whose block is a predicate.
+fn apply_predicate(receiver: &RubyValue, name: &str, results: &[RubyValue], span: &SourceSpan) -> RubyValue {
     let items = items(receiver).unwrap_or_default();
     let truths: Option<Vec<bool>> = results.iter().map(RubyValue::truth).collect();
     let (Some(truths), Some(chosen), Some(others)) =
-        (truths, picked(items.clone(), results, true), picked(items, results, false))
+        (truths, filtered(items.clone(), results, true), filtered(items, results, false))
     else {
-        return RubyValue::unknown("a condition in this block is not known", place);
+        return RubyValue::unknown("a condition in this block is unknown", span);
     };
     let first = truths.iter().position(|truth| *truth);
     let data = match name {
@@ -138,27 +138,27 @@ fn decided(receiver: &RubyValue, name: &str, results: &[RubyValue], place: &Sour
         "all?" => RubyData::Flag(!truths.contains(&false)),
         "none?" => RubyData::Flag(first.is_none()),
         "count" => RubyData::Int(i64::try_from(chosen.len()).unwrap_or(i64::MAX)),
-        "find" | "detect" => return chosen.into_iter().next().unwrap_or_else(|| RubyValue::nil(place)),
+        "find" | "detect" => return chosen.into_iter().next().unwrap_or_else(|| RubyValue::nil(span)),
         "find_index" | "index" => first.and_then(|at| i64::try_from(at).ok()).map_or(RubyData::Nil, RubyData::Int),
         "partition" => {
-            RubyData::List([chosen, others].map(|part| RubyValue::new(RubyData::List(part), place)).into())
+            RubyData::List([chosen, others].map(|part| RubyValue::new(RubyData::List(part), span)).into())
         }
         _ => {
             let kept = if ["reject", "delete_if"].contains(&name) { others } else { chosen };
             let is_hash = matches!(receiver.data, RubyData::Hash(_) | RubyData::Section(_)) && name != "find_all";
-            return if is_hash { pairs_to_hash(kept, place) } else { RubyValue::new(RubyData::List(kept), place) };
+            return if is_hash { pairs_to_hash(kept, span) } else { RubyValue::new(RubyData::List(kept), span) };
         }
     };
-    RubyValue::new(data, place)
+    RubyValue::new(data, span)
 }
 
-/// The items whose result has a truth; `None` if one is not known.
-fn picked(items: Vec<RubyValue>, results: &[RubyValue], truth: bool) -> Option<Vec<RubyValue>> {
+/// Returns the items whose result has the given truth; `None` if a result is unknown.
+fn filtered(items: Vec<RubyValue>, results: &[RubyValue], truth: bool) -> Option<Vec<RubyValue>> {
     let truths: Vec<bool> = results.iter().map(RubyValue::truth).collect::<Option<_>>()?;
     Some(items.into_iter().zip(truths).filter(|(_, it)| *it == truth).map(|(item, _)| item).collect())
 }
 
-/// The items in the order of their keys; `None` if those cannot be compared.
+/// Returns the items in the order of their keys; `None` if the keys cannot be compared.
 fn sorted(items: Vec<RubyValue>, keys: &[RubyValue]) -> Option<Vec<RubyValue>> {
     let number = |key: &RubyValue| match key.data {
         RubyData::Int(number) => Some(number),
@@ -182,19 +182,20 @@ fn add(sum: i64, item: RubyValue) -> Option<i64> {
     }
 }
 
-pub(super) fn pairs_to_hash(pairs: Vec<RubyValue>, place: &SourceSpan) -> RubyValue {
+/// Converts an array of key-value pairs to a hash.
+pub(super) fn pairs_to_hash(pairs: Vec<RubyValue>, span: &SourceSpan) -> RubyValue {
     let pair = |pair: RubyValue| match pair.data {
         RubyData::List(parts) => <[RubyValue; 2]>::try_from(parts).map(Into::into).ok(),
         _ => None,
     };
     match pairs.into_iter().map(pair).collect::<Option<Vec<(RubyValue, RubyValue)>>>() {
-        Some(pairs) => RubyValue::new(RubyData::Hash(RubyHash::of(pairs)), place),
-        None => RubyValue::unknown("this is no list of keys with values", place),
+        Some(pairs) => RubyValue::new(RubyData::Hash(RubyHash::from_pairs(pairs)), span),
+        None => RubyValue::unknown("this is not an array of key-value pairs", span),
     }
 }
 
-/// Methods whose block decides about each item.
-const DECIDING: [&str; 15] = [
+/// Methods whose block is a predicate on each item.
+const WITH_PREDICATE: [&str; 15] = [
     "select",
     "filter",
     "find_all",
@@ -212,7 +213,7 @@ const DECIDING: [&str; 15] = [
     "count",
 ];
 
-/// The others whose block is called once for each item.
+/// Other methods whose block is called once for each item.
 const ITERATORS: [&str; 14] = [
     "each",
     "each_pair",
@@ -230,8 +231,8 @@ const ITERATORS: [&str; 14] = [
     "sum",
 ];
 
-/// Groups are found by looking through all of them.
+/// Maximum number of items of `group_by`: each item is compared with all groups.
 const MAX_GROUPED: usize = 2000;
 
-/// Longer ranges are not walked.
+/// Maximum length of a range that is iterated.
 const MAX_RANGE: i64 = 100_000;

@@ -1,4 +1,4 @@
-//! Calls of methods: finds out who answers.
+//! Method dispatch by the type of the receiver.
 
 use lib_ruby_parser::Node;
 use lib_ruby_parser::nodes::{CSend, Index, Send};
@@ -11,41 +11,41 @@ use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// `name(…)` and `receiver.name(…)`
+    /// Evaluates `name(…)` and `receiver.name(…)`.
     pub(super) fn send(&mut self, call: &Send, block: Option<&RubyBlock<'_>>) -> RubyValue {
-        let place = self.span(&call.expression_l);
-        let Some(receiver) = call.recv.as_deref() else { return self.bare_call(call, block, &place) };
-        if let Some(word) = assigned_attribute(&call.method_name) {
-            return self.set_attribute(receiver, word, &call.args, &place);
+        let span = self.span(&call.expression_l);
+        let Some(receiver) = call.recv.as_deref() else { return self.bare_call(call, block, &span) };
+        if let Some(setting) = assigned_attribute(&call.method_name) {
+            return self.set_attribute(receiver, setting, &call.args, &span);
         }
         let passed = passed_block(&call.args);
         let block = block.or(passed.as_ref());
         let value = self.eval(receiver);
         let arguments = self.items(&call.args);
-        if mutation::changes(&call.method_name) && !matches!(value.data, RubyData::Constant(_)) {
-            return self.mutate(receiver, value, (&call.method_name, arguments, block), &place);
+        if mutation::is_mutating(&call.method_name) && !matches!(value.data, RubyData::Constant(_)) {
+            return self.mutate(receiver, value, (&call.method_name, arguments, block), &span);
         }
-        self.call(value, (&call.method_name, arguments), block, &place)
+        self.call(value, (&call.method_name, arguments), block, &span)
     }
 
-    /// `receiver&.name(…)`
+    /// Evaluates `receiver&.name(…)`.
     pub(super) fn safe_send(&mut self, call: &CSend) -> RubyValue {
-        let place = self.span(&call.expression_l);
+        let span = self.span(&call.expression_l);
         let value = self.eval(&call.recv);
         if matches!(value.data, RubyData::Nil) {
             return value;
         }
         let arguments = self.items(&call.args);
         let passed = passed_block(&call.args);
-        self.call(value, (&call.method_name, arguments), passed.as_ref(), &place)
+        self.call(value, (&call.method_name, arguments), passed.as_ref(), &span)
     }
 
-    /// `receiver[…]`
+    /// Evaluates `receiver[…]`.
     pub(super) fn index(&mut self, index: &Index) -> RubyValue {
-        let place = self.span(&index.expression_l);
+        let span = self.span(&index.expression_l);
         let receiver = self.eval(&index.recv);
         let arguments = self.items(&index.indexes);
-        self.operate(receiver, "[]", arguments, &place)
+        self.operate(receiver, "[]", arguments, &span)
     }
 
     /// Calls a method without a block.
@@ -54,79 +54,90 @@ impl Evaluator<'_> {
         receiver: RubyValue,
         name: &str,
         arguments: Vec<RubyValue>,
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> RubyValue {
-        self.call(receiver, (name, arguments), None, place)
+        self.call(receiver, (name, arguments), None, span)
     }
 
-    /// Calls a method, which is its name and its arguments.
+    /// Calls a method, given by its name and its arguments.
     pub(super) fn call(
         &mut self,
         receiver: RubyValue,
         (name, arguments): (&str, Vec<RubyValue>),
         block: Option<&RubyBlock<'_>>,
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> RubyValue {
-        if let RubyData::Unknown(why) = &receiver.data {
-            let why = why.clone();
+        if let RubyData::Unknown(reason) = &receiver.data {
+            let reason = reason.clone();
             if let Some(block) = block {
-                self.run_speculatively(&why, block);
+                self.run_speculatively(&reason, block);
             }
-            return RubyValue::new(RubyData::Unknown(why), place);
+            return RubyValue::new(RubyData::Unknown(reason), span);
         }
         if let Some(block) = block {
-            return self.call_block(receiver, (name, arguments), block, place);
+            return self.call_block(receiver, (name, arguments), block, span);
         }
         if let RubyData::Constant(constant) = &receiver.data {
-            return self.ask(constant, name, &arguments, place);
+            return self.call_constant(constant, name, &arguments, span);
         }
         if let RubyData::Section(section) = &receiver.data {
-            return self.section_call(section, (name, arguments), place);
+            return self.section_call(section, (name, arguments), span);
         }
         if let Some(unknown) = arguments.iter().find_map(RubyValue::as_unknown) {
-            return RubyValue::new(RubyData::Unknown(unknown.clone()), place);
+            return RubyValue::new(RubyData::Unknown(unknown.clone()), span);
         }
         if let [argument] = &arguments[..] {
-            if let Some(value) = self.matching(&receiver, name, argument, place) {
+            if let Some(value) = self.matching(&receiver, name, argument, span) {
                 return value;
             }
             if let (RubyData::List(items), "inject" | "reduce", RubyData::Symbol(operator)) =
                 (&receiver.data, name, &argument.data)
             {
                 let mut items = items.iter().cloned();
-                let Some(first) = items.next() else { return RubyValue::nil(place) };
-                return items.fold(first, |all, item| self.operate(all, operator, vec![item], place));
+                let Some(first) = items.next() else { return RubyValue::nil(span) };
+                return items.fold(first, |all, item| self.operate(all, operator, vec![item], span));
             }
         }
-        let answer = universal(&receiver, name, &arguments, place).or_else(|| match &receiver.data {
-            RubyData::Nil => nil(name, place),
-            RubyData::Text(text) | RubyData::Symbol(text) => string_methods::call(text, name, &arguments, place),
-            RubyData::Flag(flag) => truth_call(*flag, name, &arguments, place),
-            RubyData::Int(_) | RubyData::Float(_) => number_methods::call(&receiver, name, &arguments, place),
-            RubyData::List(items) => array_methods::call(items, name, &arguments, place),
-            RubyData::Hash(hash) => hash_methods::call(hash, name, &arguments, place),
-            RubyData::Match(found) => regexp_match::call(found, name, &arguments, place),
-            RubyData::Range(from, to) => array_methods::range(*from, *to, name, &arguments, place),
+        let result = object_method(&receiver, name, &arguments, span).or_else(|| match &receiver.data {
+            RubyData::Nil => nil_method(name, span),
+            RubyData::Text(text) | RubyData::Symbol(text) => string_methods::call(text, name, &arguments, span),
+            RubyData::Flag(flag) => boolean_method(*flag, name, &arguments, span),
+            RubyData::Int(_) | RubyData::Float(_) => number_methods::call(&receiver, name, &arguments, span),
+            RubyData::List(items) => array_methods::call(items, name, &arguments, span),
+            RubyData::Hash(hash) => hash_methods::call(hash, name, &arguments, span),
+            RubyData::Match(found) => regexp_match::call(found, name, &arguments, span),
+            RubyData::Range(from, to) => array_methods::range(*from, *to, name, &arguments, span),
             _ => None,
         });
-        answer.unwrap_or_else(|| not_understood(&receiver, name, place))
+        result.unwrap_or_else(|| unsupported_method(&receiver, name, span))
     }
 
-    /// `self.external_url = 'https://…'`
-    fn set_attribute(&mut self, receiver: &Node, word: &str, arguments: &[Node], place: &SourceSpan) -> RubyValue {
+    /// Evaluates `self.external_url = 'https://…'`.
+    fn set_attribute(
+        &mut self,
+        receiver: &Node,
+        setting: &str,
+        arguments: &[Node],
+        span: &SourceSpan,
+    ) -> RubyValue {
         let receiver = self.eval(receiver);
-        let value = self.items(arguments).into_iter().next().unwrap_or_else(|| RubyValue::nil(place));
+        let value = self.items(arguments).into_iter().next().unwrap_or_else(|| RubyValue::nil(span));
         if let RubyData::Constant(name) = &receiver.data
             && name == "Gitlab"
         {
-            self.set_word(word, value.clone(), place);
+            self.set_top_level(setting, value.clone(), span);
         }
         value
     }
 }
 
-/// What every value answers.
-fn universal(receiver: &RubyValue, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+/// Methods of every value.
+fn object_method(
+    receiver: &RubyValue,
+    name: &str,
+    arguments: &[RubyValue],
+    span: &SourceSpan,
+) -> Option<RubyValue> {
     let data = match (name, arguments) {
         ("freeze" | "dup" | "clone" | "itself" | "deep_dup", []) => receiver.data.clone(),
         ("nil?", []) => RubyData::Flag(matches!(receiver.data, RubyData::Nil)),
@@ -147,7 +158,7 @@ fn universal(receiver: &RubyValue, name: &str, arguments: &[RubyValue], place: &
         ("present?", []) => RubyData::Flag(is_present(receiver)),
         _ => return None,
     };
-    Some(RubyValue::new(data, place))
+    Some(RubyValue::new(data, span))
 }
 
 fn is_present(value: &RubyValue) -> bool {
@@ -160,7 +171,8 @@ fn is_present(value: &RubyValue) -> bool {
     }
 }
 
-fn nil(name: &str, place: &SourceSpan) -> Option<RubyValue> {
+/// Methods of `nil`; Ruby raises an exception for all others.
+fn nil_method(name: &str, span: &SourceSpan) -> Option<RubyValue> {
     let data = match name {
         "to_a" => RubyData::List(Vec::new()),
         "to_i" => RubyData::Int(0),
@@ -168,13 +180,13 @@ fn nil(name: &str, place: &SourceSpan) -> Option<RubyValue> {
         "&" => RubyData::Flag(false),
         "=~" => RubyData::Nil,
         "!~" => RubyData::Flag(true),
-        _ => return Some(RubyValue::raises(format!("nil has no `{name}`, so Ruby would stop here"), place)),
+        _ => return Some(RubyValue::raises(format!("nil has no method `{name}`; Ruby raises an exception"), span)),
     };
-    Some(RubyValue::new(data, place))
+    Some(RubyValue::new(data, span))
 }
 
-/// The operators of `true` and `false`.
-fn truth_call(flag: bool, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+/// Operators of `true` and `false`.
+fn boolean_method(flag: bool, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     let [other] = arguments else { return None };
     let other = other.truth()?;
     let result = match name {
@@ -183,21 +195,21 @@ fn truth_call(flag: bool, name: &str, arguments: &[RubyValue], place: &SourceSpa
         "^" => flag != other,
         _ => return None,
     };
-    Some(RubyValue::new(RubyData::Flag(result), place))
+    Some(RubyValue::new(RubyData::Flag(result), span))
 }
 
-fn not_understood(receiver: &RubyValue, name: &str, place: &SourceSpan) -> RubyValue {
-    RubyValue::unknown(format!("`{name}` of {} would have to be executed", receiver.kind()), place)
+fn unsupported_method(receiver: &RubyValue, name: &str, span: &SourceSpan) -> RubyValue {
+    RubyValue::unknown(format!("requires executing `{name}` of {}", receiver.kind()), span)
 }
 
-/// The attribute that `name=` sets; operators are none.
+/// Returns the attribute that `name=` sets; `None` for operators such as `==`.
 fn assigned_attribute(name: &str) -> Option<&str> {
-    let word = name.strip_suffix('=')?;
-    let is_name = word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    is_name.then_some(word)
+    let attribute = name.strip_suffix('=')?;
+    let is_name = attribute.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    is_name.then_some(attribute)
 }
 
-/// `&:name` at the end of the arguments.
+/// Returns the block argument `&:name` at the end of the arguments.
 fn passed_block(arguments: &[Node]) -> Option<RubyBlock<'_>> {
     match arguments.last()? {
         Node::BlockPass(pass) => match pass.value.as_deref()? {

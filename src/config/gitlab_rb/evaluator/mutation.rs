@@ -1,7 +1,8 @@
-//! Methods that change what they are called on: `<<`, `push`, `merge!`, `strip!`.
+//! Mutating methods such as `<<`, `push`, `merge!` and `strip!`.
 //!
-//! Values are copies here, so a change is computed and stored back where the value came from. That is
-//! what Ruby does for settings too; only two variables for one list would tell the difference.
+//! Values are copies here: the changed value is computed and stored back into the receiver. The package treats
+//! settings in the same way; the difference to Ruby is visible only if two variables refer to one object, which
+//! [`super::aliasing`] tracks.
 
 use std::rc::Rc;
 
@@ -13,43 +14,43 @@ use super::interpreter::Evaluator;
 use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue, SectionRef};
 use crate::config::span::SourceSpan;
 
-/// Whether a method changes its receiver.
-pub(super) fn changes(name: &str) -> bool {
-    CHANGING.contains(&name) || (name.ends_with('!') && name.len() > 1)
+/// Returns whether a method changes its receiver.
+pub(super) fn is_mutating(name: &str) -> bool {
+    MUTATING.contains(&name) || (name.ends_with('!') && name.len() > 1)
 }
 
 impl Evaluator<'_> {
-    /// Calls such a method on the value of `receiver`; what it gives back.
+    /// Calls a mutating method on the value of `receiver`; returns the result of the method.
     pub(super) fn mutate(
         &mut self,
         receiver: &Node,
         value: RubyValue,
         (name, arguments, block): (&str, Vec<RubyValue>, Option<&RubyBlock<'_>>),
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> RubyValue {
         if let RubyData::Section(section) = &value.data {
             let section = Rc::clone(section);
-            return self.mutate_section(receiver, &section, (name, arguments), place);
+            return self.mutate_section(receiver, &section, (name, arguments), span);
         }
-        if let Some((taken, left)) = taken(&value, name, &arguments) {
+        if let Some((removed, left)) = removed(&value, name, &arguments) {
             self.store(receiver, left);
-            return taken;
+            return removed;
         }
-        let changed = self.changed(value, (name, arguments), block, place);
-        self.store(receiver, changed.clone());
-        changed
+        let mutated = self.mutated(value, (name, arguments), block, span);
+        self.store(receiver, mutated.clone());
+        mutated
     }
 
-    fn changed(
+    fn mutated(
         &mut self,
         value: RubyValue,
         (name, arguments): (&str, Vec<RubyValue>),
         block: Option<&RubyBlock<'_>>,
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> RubyValue {
         if block.is_none()
             && let RubyData::List(items) = &value.data
-            && let Some(items) = array_methods::changed(items, name, &arguments)
+            && let Some(items) = array_methods::mutated(items, name, &arguments)
         {
             return RubyValue::new(RubyData::List(items), &value.span);
         }
@@ -58,13 +59,13 @@ impl Evaluator<'_> {
             ("update" | "merge!" | "deep_merge!", _) => "merge",
             ("replace", RubyData::Text(_) | RubyData::Hash(_)) => match arguments.into_iter().next() {
                 Some(new) => return new,
-                None => return RubyValue::unknown("there is nothing to replace it with", place),
+                None => return RubyValue::unknown("`replace` has no argument", span),
             },
-            ("clear", RubyData::Text(_)) => return RubyValue::text("", place),
-            ("clear", RubyData::Hash(_)) => return RubyValue::new(RubyData::Hash(RubyHash::default()), place),
+            ("clear", RubyData::Text(_)) => return RubyValue::text("", span),
+            ("clear", RubyData::Hash(_)) => return RubyValue::new(RubyData::Hash(RubyHash::default()), span),
             (other, _) => other.trim_end_matches('!'),
         };
-        self.call(value, (pure, arguments), block, place)
+        self.call(value, (pure, arguments), block, span)
     }
 
     fn merge_into(&mut self, section: &SectionRef, hash: &RubyHash) {
@@ -79,7 +80,7 @@ impl Evaluator<'_> {
         receiver: &Node,
         section: &SectionRef,
         (name, arguments): (&str, Vec<RubyValue>),
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> RubyValue {
         match (name, &arguments[..]) {
             ("merge!" | "update" | "deep_merge!", [RubyValue { data: RubyData::Hash(hash), .. }]) => {
@@ -91,40 +92,39 @@ impl Evaluator<'_> {
             }
             ("store", [key, value]) => {
                 let stored = self.uncertain(value.clone());
-                self.store_in_section(section, key, stored, place);
+                self.store_in_section(section, key, stored, span);
                 return value.clone();
             }
             ("delete", [key]) if self.uncertainty.is_some() => {
-                let left = self.uncertain(RubyValue::nil(place));
-                self.store_in_section(section, key, left, place);
+                let left = self.uncertain(RubyValue::nil(span));
+                self.store_in_section(section, key, left, span);
             }
             ("delete", [key]) => {
                 let removed = key.as_key().and_then(|key| section.borrow_mut().remove(key));
-                return removed.unwrap_or_else(|| RubyValue::nil(place));
+                return removed.unwrap_or_else(|| RubyValue::nil(span));
             }
             ("<<" | "push" | "concat" | "append" | "unshift", _) if section.borrow().is_empty() => {
-                let why = format!(
-                    "reading a key that was never set gives an empty hash, which has no `{name}`; write `= [...]`"
+                let reason = format!(
+                    "reading a key that was never set returns an empty hash, which has no `{name}`; write `= [...]`"
                 );
-                self.store(receiver, RubyValue::raises(why, place));
+                self.store(receiver, RubyValue::raises(reason, span));
             }
             _ => {
-                section.borrow_mut().blurred =
-                    Some(RubyValue::unknown(format!("`{name}` changes this hash"), place))
+                section.borrow_mut().tainted = Some(RubyValue::unknown(format!("`{name}` changes this hash"), span))
             }
         }
-        RubyValue::new(RubyData::Section(Rc::clone(section)), place)
+        RubyValue::new(RubyData::Section(Rc::clone(section)), span)
     }
 }
 
-/// What a method takes out, and what it leaves; `None` if it is not one that takes something out.
-fn taken(value: &RubyValue, name: &str, arguments: &[RubyValue]) -> Option<(RubyValue, RubyValue)> {
+/// Returns the element that a method removes and the remaining value; `None` for methods that remove none.
+fn removed(value: &RubyValue, name: &str, arguments: &[RubyValue]) -> Option<(RubyValue, RubyValue)> {
     let nothing = || RubyValue::nil(&value.span);
     match &value.data {
         RubyData::Hash(hash) if name == "delete" => {
             let mut left = hash.clone();
-            let taken = left.remove(arguments.first()?);
-            Some((taken.unwrap_or_else(nothing), RubyValue::new(RubyData::Hash(left), &value.span)))
+            let removed = left.remove(arguments.first()?);
+            Some((removed.unwrap_or_else(nothing), RubyValue::new(RubyData::Hash(left), &value.span)))
         }
         RubyData::Hash(hash) if name == "store" => {
             let [key, new] = arguments else { return None };
@@ -140,19 +140,19 @@ fn taken(value: &RubyValue, name: &str, arguments: &[RubyValue]) -> Option<(Ruby
                 ("delete_at", [RubyValue { data: RubyData::Int(at), .. }]) => usize::try_from(*at).ok(),
                 ("delete", [unwanted]) if unwanted.as_unknown().is_none() => {
                     left.retain(|item| item.equals(unwanted) != Some(true));
-                    let taken = if left.len() < items.len() { unwanted.clone() } else { nothing() };
-                    return Some((taken, RubyValue::new(RubyData::List(left), &value.span)));
+                    let removed = if left.len() < items.len() { unwanted.clone() } else { nothing() };
+                    return Some((removed, RubyValue::new(RubyData::List(left), &value.span)));
                 }
                 _ => return None,
             };
-            let taken = at.filter(|at| *at < left.len()).map(|at| left.remove(at));
-            Some((taken.unwrap_or_else(nothing), RubyValue::new(RubyData::List(left), &value.span)))
+            let removed = at.filter(|at| *at < left.len()).map(|at| left.remove(at));
+            Some((removed.unwrap_or_else(nothing), RubyValue::new(RubyData::List(left), &value.span)))
         }
         _ => None,
     }
 }
 
-const CHANGING: [&str; 17] = [
+const MUTATING: [&str; 17] = [
     "<<",
     "push",
     "append",

@@ -1,17 +1,17 @@
-//! Methods of numbers, and conversions to them.
+//! Number methods and conversions.
 
 use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// Calls a method; `None` if it is not understood.
+/// Calls a number method; `None` if it is not supported.
 pub(super) fn call(
     number: &RubyValue,
     name: &str,
     arguments: &[RubyValue],
-    place: &SourceSpan,
+    span: &SourceSpan,
 ) -> Option<RubyValue> {
     let data = match (&number.data, arguments) {
-        (RubyData::Int(a), [RubyValue { data: RubyData::Int(b), .. }]) => whole(*a, name, *b, place)?,
+        (RubyData::Int(a), [RubyValue { data: RubyData::Int(b), .. }]) => integer_operator(*a, name, *b, span)?,
         (RubyData::Int(number), []) => match name {
             "to_i" | "to_int" | "round" | "floor" | "ceil" | "+@" => RubyData::Int(*number),
             "to_f" => RubyData::Float(*number as f64),
@@ -40,12 +40,12 @@ pub(super) fn call(
                 RubyData::Int(b) => b as f64,
                 _ => return None,
             };
-            fraction(*a, name, b)?
+            float_operator(*a, name, b)?
         }
-        (RubyData::Int(a), [RubyValue { data: RubyData::Float(b), .. }]) => fraction(*a as f64, name, *b)?,
+        (RubyData::Int(a), [RubyValue { data: RubyData::Float(b), .. }]) => float_operator(*a as f64, name, *b)?,
         (RubyData::Float(number), []) => match name {
             "to_f" => RubyData::Float(*number),
-            _ if number.abs() >= LARGEST => return None,
+            _ if number.abs() >= MAX_FLOAT => return None,
             "to_i" | "truncate" => RubyData::Int(number.trunc() as i64),
             "floor" => RubyData::Int(number.floor() as i64),
             "ceil" => RubyData::Int(number.ceil() as i64),
@@ -54,44 +54,44 @@ pub(super) fn call(
         },
         _ => return None,
     };
-    Some(RubyValue::new(data, place))
+    Some(RubyValue::new(data, span))
 }
 
-/// `Integer(x)`, `String(x)` and their like.
-pub(super) fn convert(name: &str, value: &RubyValue, place: &SourceSpan) -> RubyValue {
-    let refused = || RubyValue::raises(format!("`{name}` of {} stops Ruby here", value.kind()), place);
+/// Evaluates `Integer(x)`, `Float(x)`, `String(x)` and `Array(x)`.
+pub(super) fn convert(name: &str, value: &RubyValue, span: &SourceSpan) -> RubyValue {
+    let raises = || RubyValue::raises(format!("`{name}` of {} raises an exception", value.kind()), span);
     match (name, &value.data) {
-        ("Integer", RubyData::Int(number)) => RubyValue::new(RubyData::Int(*number), place),
+        ("Integer", RubyData::Int(number)) => RubyValue::new(RubyData::Int(*number), span),
         ("Integer", RubyData::Text(text)) if text.trim().starts_with('0') && text.trim() != "0" => {
-            RubyValue::unknown("a number that begins with 0 may have another base", place)
+            RubyValue::unknown("a number that begins with 0 may have another base", span)
         }
         ("Integer", RubyData::Text(text)) => match text.trim().replace('_', "").parse() {
-            Ok(number) => RubyValue::new(RubyData::Int(number), place),
-            Err(_) => refused(),
+            Ok(number) => RubyValue::new(RubyData::Int(number), span),
+            Err(_) => raises(),
         },
         ("Float", RubyData::Text(text)) => match text.trim().parse() {
-            Ok(number) => RubyValue::new(RubyData::Float(number), place),
-            Err(_) => refused(),
+            Ok(number) => RubyValue::new(RubyData::Float(number), span),
+            Err(_) => raises(),
         },
-        ("String", _) => value.to_text().map_or_else(refused, |text| RubyValue::text(text, place)),
-        ("Array", RubyData::Nil) => RubyValue::new(RubyData::List(Vec::new()), place),
+        ("String", _) => value.to_text().map_or_else(raises, |text| RubyValue::text(text, span)),
+        ("Array", RubyData::Nil) => RubyValue::new(RubyData::List(Vec::new()), span),
         ("Array", RubyData::List(_)) => value.clone(),
         ("Array", RubyData::Text(_) | RubyData::Int(_)) => {
-            RubyValue::new(RubyData::List(vec![value.clone()]), place)
+            RubyValue::new(RubyData::List(vec![value.clone()]), span)
         }
-        _ => refused(),
+        _ => raises(),
     }
 }
 
-fn whole(a: i64, name: &str, b: i64, place: &SourceSpan) -> Option<RubyData> {
+fn integer_operator(a: i64, name: &str, b: i64, span: &SourceSpan) -> Option<RubyData> {
     let number = match name {
         "+" => a.checked_add(b),
         "-" => a.checked_sub(b),
         "*" => a.checked_mul(b),
         "/" | "div" | "%" | "modulo" if b == 0 => {
-            return Some(RubyValue::raises("this divides by zero", place).data);
+            return Some(RubyValue::raises("division by zero", span).data);
         }
-        // Ruby rounds down, not towards zero.
+        // Ruby rounds toward negative infinity, Rust toward zero.
         "/" | "div" => a.checked_div(b).map(|all| all - i64::from(a % b != 0 && (a < 0) != (b < 0))),
         "%" | "modulo" => {
             a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
@@ -100,8 +100,8 @@ fn whole(a: i64, name: &str, b: i64, place: &SourceSpan) -> Option<RubyData> {
         "<<" => a.checked_mul(1i64.checked_shl(u32::try_from(b).ok()?)?),
         "fdiv" => return Some(RubyData::Float(a as f64 / b as f64)),
         "divmod" => {
-            let parts = [whole(a, "/", b, place)?, whole(a, "%", b, place)?];
-            return Some(RubyData::List(parts.map(|part| RubyValue::new(part, place)).into()));
+            let parts = [integer_operator(a, "/", b, span)?, integer_operator(a, "%", b, span)?];
+            return Some(RubyData::List(parts.map(|part| RubyValue::new(part, span)).into()));
         }
         "<=>" => Some(a.cmp(&b) as i64),
         "to_s" if (2..=36).contains(&b) => return Some(RubyData::Text(in_base(a, b.unsigned_abs()))),
@@ -110,7 +110,7 @@ fn whole(a: i64, name: &str, b: i64, place: &SourceSpan) -> Option<RubyData> {
     number.map(RubyData::Int)
 }
 
-fn fraction(a: f64, name: &str, b: f64) -> Option<RubyData> {
+fn float_operator(a: f64, name: &str, b: f64) -> Option<RubyData> {
     let number = match name {
         "+" => a + b,
         "-" => a - b,
@@ -131,7 +131,7 @@ fn comparison(order: std::cmp::Ordering, name: &str) -> Option<bool> {
     })
 }
 
-/// A number in another base, from 2 to 36.
+/// Formats a number in a base from 2 to 36.
 fn in_base(number: i64, base: u64) -> String {
     let mut digits = Vec::new();
     let mut rest = number.unsigned_abs();
@@ -147,5 +147,5 @@ fn in_base(number: i64, base: u64) -> String {
     digits.into_iter().rev().collect()
 }
 
-/// Numbers from here on are not whole in the same way.
-const LARGEST: f64 = 9e18;
+/// Magnitude from which floats are not converted to integers: the range of `i64` ends at 9.2e18.
+const MAX_FLOAT: f64 = 9e18;

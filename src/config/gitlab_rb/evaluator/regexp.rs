@@ -1,27 +1,27 @@
-//! Ruby's regular expressions in the notation of the `regex` crate.
+//! Translates Ruby regular expressions to the `regex` crate.
 
 use regex::RegexBuilder;
 
 use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// Compiles a pattern with Ruby's options behind it. What has no counterpart is not known.
-pub(super) fn compile(text: &str, options: &str, place: &SourceSpan) -> RubyValue {
-    // In Ruby `^` and `$` are always ends of lines, and `m` is what others call `s`.
+/// Compiles a pattern with Ruby's options. A pattern without a counterpart is an unknown value.
+pub(super) fn compile(text: &str, options: &str, span: &SourceSpan) -> RubyValue {
+    // In Ruby `^` and `$` always match at line boundaries, and the option `m` is `s` in the `regex` crate.
     let compiled = RegexBuilder::new(&text.replace("\\Z", "\\n?\\z").replace("\\h", "[0-9a-fA-F]"))
         .multi_line(true)
         .case_insensitive(options.contains('i'))
         .dot_matches_new_line(options.contains('m'))
         .ignore_whitespace(options.contains('x'))
-        .size_limit(LARGEST)
+        .size_limit(MAX_COMPILED_SIZE)
         .build();
     match compiled {
-        Ok(pattern) => RubyValue::new(RubyData::Pattern(pattern), place),
-        Err(_) => RubyValue::unknown("this regular expression is beyond what can be matched here", place),
+        Ok(pattern) => RubyValue::new(RubyData::Pattern(pattern), span),
+        Err(_) => RubyValue::unknown("this regular expression is not supported", span),
     }
 }
 
-/// Ruby's `\1` and `\k<name>` in a replacement as `${1}` and `${name}`.
+/// Translates `\1` and `\k<name>` in a replacement to `${1}` and `${name}`.
 pub(super) fn replacement(text: &str) -> String {
     let mut converted = String::new();
     let mut rest = text.chars().peekable();
@@ -46,5 +46,5 @@ pub(super) fn replacement(text: &str) -> String {
     converted
 }
 
-/// The largest compiled pattern, in bytes.
-const LARGEST: usize = 1 << 20;
+/// Maximum size of a compiled pattern, in bytes.
+const MAX_COMPILED_SIZE: usize = 1 << 20;

@@ -1,24 +1,24 @@
-//! `format` and `%`: texts with places for values.
+//! `format` and the `%` operator.
 
 use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// One `%…`, taken apart.
+/// One `%` directive.
 #[derive(Default)]
 struct FormatDirective {
     flags: String,
     width: String,
     precision: Option<String>,
-    /// `%<name>d` and `%{name}`
+    /// The name in `%<name>d` and `%{name}`.
     name: Option<String>,
     kind: char,
 }
 
-/// Fills a text in, as far as settings need it: `%s`, `%05d`, `%-8s`, `%.2f`, `%x`, `%<name>s`, `%{name}`.
-pub(super) fn format(text: &str, arguments: &[RubyValue], place: &SourceSpan) -> RubyValue {
+/// Formats arguments; supports `%s`, `%05d`, `%-8s`, `%.2f`, `%x`, `%o`, `%b`, `%<name>s` and `%{name}`.
+pub(super) fn format(text: &str, arguments: &[RubyValue], span: &SourceSpan) -> RubyValue {
     match filled(text, arguments) {
-        Some(written) => RubyValue::text(written, place),
-        None => RubyValue::unknown("this format would have to be executed", place),
+        Some(written) => RubyValue::text(written, span),
+        None => RubyValue::unknown("requires executing this format", span),
     }
 }
 
@@ -44,12 +44,12 @@ fn filled(text: &str, arguments: &[RubyValue]) -> Option<String> {
 }
 
 fn named<'a>(arguments: &'a [RubyValue], name: &str) -> Option<&'a RubyValue> {
-    let [RubyValue { data: RubyData::Hash(hash), span: place }] = arguments else { return None };
-    hash.get(&RubyValue::new(RubyData::Symbol(name.to_owned()), place))
+    let [RubyValue { data: RubyData::Hash(hash), span }] = arguments else { return None };
+    hash.get(&RubyValue::new(RubyData::Symbol(name.to_owned()), span))
 }
 
 impl FormatDirective {
-    /// Reads what follows a `%`; also what follows the directive.
+    /// Parses a directive after its `%`; returns it and the rest of the text.
     fn read(text: &str) -> Option<(FormatDirective, &str)> {
         if let Some(rest) = text.strip_prefix('{') {
             let (name, rest) = rest.split_once('}')?;
@@ -107,12 +107,12 @@ impl FormatDirective {
         if self.flags.contains('+') && !number.starts_with('-') { format!("+{number}") } else { number }
     }
 
-    /// How many digits stand behind the point.
+    /// Returns the number of digits after the decimal point; Ruby's default is 6.
     fn decimals(&self) -> Option<usize> {
         let written = self.precision.as_deref().unwrap_or("6");
         written.parse().ok().filter(|_| written.len() <= MAX_DIGITS)
     }
 }
 
-/// Widths are below a thousand.
+/// Maximum number of digits of a width or precision.
 const MAX_DIGITS: usize = 3;

@@ -1,4 +1,4 @@
-//! Methods of texts.
+//! String and symbol methods.
 
 use regex::Regex;
 
@@ -6,19 +6,19 @@ use super::{regexp, sprintf};
 use crate::config::gitlab_rb::value::{RubyData, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// Calls a method; `None` if it is not understood.
-pub(super) fn call(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
-    let data = plain(text, name)
+/// Calls a string method; `None` if it is not supported.
+pub(super) fn call(text: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
+    let data = without_arguments(text, name)
         .filter(|_| arguments.is_empty())
-        .or_else(|| question(text, name, arguments))
-        .or_else(|| combined(text, name, arguments, place))
-        .or_else(|| replaced(text, name, arguments))
-        .or_else(|| piece(text, name, arguments))?;
-    Some(RubyValue::new(data, place))
+        .or_else(|| predicate(text, name, arguments))
+        .or_else(|| split_or_join(text, name, arguments, span))
+        .or_else(|| replace_parts(text, name, arguments))
+        .or_else(|| substring(text, name, arguments))?;
+    Some(RubyValue::new(data, span))
 }
 
 /// Methods without arguments.
-fn plain(text: &str, name: &str) -> Option<RubyData> {
+fn without_arguments(text: &str, name: &str) -> Option<RubyData> {
     let is_blank = |c: char| c.is_ascii_whitespace() || c == '\0';
     let changed: String = match name {
         "strip" => text.trim_matches(is_blank).to_owned(),
@@ -60,8 +60,8 @@ fn plain(text: &str, name: &str) -> Option<RubyData> {
     Some(RubyData::Text(changed))
 }
 
-/// Methods that ask something.
-fn question(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
+/// Methods that compare, test or search.
+fn predicate(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     let any = |test: fn(&str, &str) -> bool| {
         let tests: Option<Vec<bool>> = arguments
             .iter()
@@ -119,10 +119,10 @@ fn question(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData>
     }
 }
 
-/// Methods that put texts together or take them apart.
-fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyData> {
+/// Methods that join or split strings.
+fn split_or_join(text: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyData> {
     let texts =
-        |parts: Vec<String>| RubyData::List(parts.into_iter().map(|part| RubyValue::text(part, place)).collect());
+        |parts: Vec<String>| RubyData::List(parts.into_iter().map(|part| RubyValue::text(part, span)).collect());
     Some(match (name, arguments) {
         ("+" | "concat", [RubyValue { data: RubyData::Text(other), .. }]) => {
             RubyData::Text(format!("{text}{other}"))
@@ -137,8 +137,8 @@ fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan)
             RubyData::Text(text.repeat(Some(count).filter(|count| count.saturating_mul(text.len()) <= MAX_LEN)?))
         }
         ("%", [one]) => match &one.data {
-            RubyData::List(items) => sprintf::format(text, items, place).data,
-            _ => sprintf::format(text, std::slice::from_ref(one), place).data,
+            RubyData::List(items) => sprintf::format(text, items, span).data,
+            _ => sprintf::format(text, std::slice::from_ref(one), span).data,
         },
         ("split", []) => texts(text.split_ascii_whitespace().map(str::to_owned).collect()),
         ("split", [RubyValue { data: RubyData::Text(blank), .. }]) if blank == " " => {
@@ -172,10 +172,10 @@ fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan)
         }
         ("scan", [RubyValue { data: RubyData::Pattern(what), .. }]) => {
             let group = |group: Option<regex::Match<'_>>| {
-                group.map_or_else(|| RubyValue::nil(place), |group| RubyValue::text(group.as_str(), place))
+                group.map_or_else(|| RubyValue::nil(span), |group| RubyValue::text(group.as_str(), span))
             };
             let found = |found: regex::Captures<'_>| RubyData::List(found.iter().skip(1).map(group).collect());
-            RubyData::List(what.captures_iter(text).map(|it| RubyValue::new(found(it), place)).collect())
+            RubyData::List(what.captures_iter(text).map(|it| RubyValue::new(found(it), span)).collect())
         }
         ("lines" | "each_line", []) => texts(text.split_inclusive('\n').map(str::to_owned).collect()),
         ("chars", []) if text.len() <= MAX_LEN / 64 => texts(text.chars().map(String::from).collect()),
@@ -184,7 +184,7 @@ fn combined(text: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan)
 }
 
 /// Methods that replace or remove parts.
-fn replaced(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
+fn replace_parts(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     let changed = match (name, arguments) {
         ("gsub" | "sub", [what, RubyValue { data: RubyData::Text(with), .. }]) => {
             let once = usize::from(name == "sub");
@@ -216,7 +216,7 @@ fn replaced(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData>
         ("tr", [RubyValue { data: RubyData::Text(from), .. }, RubyValue { data: RubyData::Text(to), .. }])
             if !from.starts_with('^') && !from.contains('\\') =>
         {
-            let (from, to) = (spread(from), spread(to));
+            let (from, to) = (expand_set(from), expand_set(to));
             let change = |c: char| match from.iter().position(|known| *known == c) {
                 Some(at) => to.get(at).or(to.last()).copied(),
                 None => Some(c),
@@ -246,8 +246,8 @@ fn replaced(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData>
     Some(RubyData::Text(changed))
 }
 
-/// Methods that cut a piece out.
-fn piece(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
+/// Methods that return a substring.
+fn substring(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     if !["[]", "slice"].contains(&name) {
         return None;
     }
@@ -285,7 +285,7 @@ fn piece(text: &str, name: &str, arguments: &[RubyValue]) -> Option<RubyData> {
     }
 }
 
-/// The whole number that a text begins with; 0 if there is none.
+/// Returns the integer at the start of a text; 0 if there is none.
 fn leading_number(text: &str) -> i64 {
     let text = text.trim_start();
     let digits_from = usize::from(text.starts_with(['-', '+']));
@@ -293,24 +293,24 @@ fn leading_number(text: &str) -> i64 {
     text[..digits_from + digits].replace('_', "").parse().unwrap_or(0)
 }
 
-/// The characters of a set for `tr`, with ranges such as `a-z` written out.
-fn spread(set: &str) -> Vec<char> {
-    let mut spread = Vec::new();
+/// Returns the characters of a set of `tr`, with ranges such as `a-z` expanded.
+fn expand_set(set: &str) -> Vec<char> {
+    let mut characters = Vec::new();
     let mut rest = set.chars().peekable();
     while let Some(first) = rest.next() {
         let mut ahead = rest.clone();
         match (ahead.next(), ahead.next()) {
             (Some('-'), Some(last)) if last >= first && last as u32 - (first as u32) < 256 => {
-                spread.extend(first..=last);
+                characters.extend(first..=last);
                 rest = ahead;
             }
-            _ => spread.push(first),
+            _ => characters.push(first),
         }
     }
-    spread
+    characters
 }
 
-/// Ruby leaves empty parts at the end away.
+/// Removes empty parts at the end, as Ruby's `split` does.
 fn without_empty_end(mut parts: Vec<String>) -> Vec<String> {
     while parts.last().is_some_and(String::is_empty) {
         parts.pop();
@@ -318,5 +318,5 @@ fn without_empty_end(mut parts: Vec<String>) -> Vec<String> {
     parts
 }
 
-/// The longest text that `*` may make, in bytes.
+/// Maximum length of a string that `*` creates, in bytes.
 const MAX_LEN: usize = 1 << 20;

@@ -1,4 +1,4 @@
-//! What lies outside the settings and can be asked: `ENV`, `File`, `node`, `Gitlab` and the like.
+//! `ENV`, `File`, `Dir`, `node`, `Gitlab` and other access to the environment.
 
 use std::ops::Not;
 use std::path::Path;
@@ -16,11 +16,11 @@ use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
 
 impl Evaluator<'_> {
-    /// A constant of the file, or one of Ruby's, by its name.
+    /// Returns a constant of the file, or a built-in one, by its name.
     pub(super) fn constant(&mut self, constant: &Const) -> RubyValue {
-        let place = self.span(&constant.expression_l);
+        let span = self.span(&constant.expression_l);
         if let Some(value) = self.globals.get(&constant.name) {
-            return RubyValue { span: place, ..value.clone() };
+            return RubyValue { span, ..value.clone() };
         }
         let name = match constant.scope.as_deref() {
             Some(Node::Const(outer)) => format!("{}::{}", outer.name, constant.name),
@@ -29,94 +29,98 @@ impl Evaluator<'_> {
         match name.as_str() {
             "True" | "False" | "None" | "Nil" | "TRUE" | "FALSE" | "NULL" => {
                 let meant = if ["None", "NULL"].contains(&&*name) { "nil".to_owned() } else { name.to_lowercase() };
-                RubyValue::raises(format!("Ruby has no `{name}`; write `{meant}`"), &place)
+                RubyValue::raises(format!("Ruby has no `{name}`; write `{meant}`"), &span)
             }
-            _ if CONSTANTS.contains(&name.as_str()) => RubyValue::new(RubyData::Constant(name), &place),
-            _ => RubyValue::unknown(format!("`{name}` is defined nowhere in this file"), &place),
+            _ if CONSTANTS.contains(&name.as_str()) => RubyValue::new(RubyData::Constant(name), &span),
+            _ => RubyValue::unknown(format!("`{name}` is not defined in this file"), &span),
         }
     }
 
-    /// Calls a method of a constant.
-    pub(super) fn ask(
+    /// Calls a method of a built-in constant.
+    pub(super) fn call_constant(
         &mut self,
         constant: &str,
         name: &str,
         arguments: &[RubyValue],
-        place: &SourceSpan,
+        span: &SourceSpan,
     ) -> RubyValue {
         if let Some(unknown) = arguments.iter().find_map(RubyValue::as_unknown) {
-            return RubyValue::new(RubyData::Unknown(unknown.clone()), place);
+            return RubyValue::new(RubyData::Unknown(unknown.clone()), span);
         }
-        let answer = match constant {
-            "ENV" => self.environment(name, arguments, place),
-            "Dir" if ["glob", "[]"].contains(&name) => self.glob(arguments, place),
-            "File" | "FileTest" | "IO" | "Dir" | "Pathname" => self.file_system(constant, name, arguments, place),
-            "Hash" | "Array" | "String" => created(constant, name, arguments, place),
-            "Gitlab" => self.gitlab(name, arguments, place),
-            "Socket" if name == "gethostname" => Some(self.node_value("hostname", place)),
+        let result = match constant {
+            "ENV" => self.env_call(name, arguments, span),
+            "Dir" if ["glob", "[]"].contains(&name) => self.glob(arguments, span),
+            "File" | "FileTest" | "IO" | "Dir" | "Pathname" => self.file_system(constant, name, arguments, span),
+            "Hash" | "Array" | "String" => created(constant, name, arguments, span),
+            "Gitlab" => self.gitlab(name, arguments, span),
+            "Socket" if name == "gethostname" => Some(self.node_value("hostname", span)),
             "STDOUT" | "STDERR" if ["puts", "print", "write", "flush"].contains(&name) => {
-                Some(RubyValue::nil(place))
+                Some(RubyValue::nil(span))
             }
             "YAML" | "Psych" if ["load", "safe_load"].contains(&name) => match arguments {
-                [RubyValue { data: RubyData::Text(text), .. }] => Some(yaml::load(text, place)),
+                [RubyValue { data: RubyData::Text(text), .. }] => Some(yaml::load(text, span)),
                 _ => None,
             },
-            "JSON" => json(name, arguments, place),
-            node if node == "node" || node.starts_with("node.") => self.node(node, name, arguments, place),
+            "JSON" => json(name, arguments, span),
+            node if node == "node" || node.starts_with("node.") => self.node(node, name, arguments, span),
             _ => None,
         };
-        answer
-            .unwrap_or_else(|| RubyValue::unknown(format!("`{constant}.{name}` would have to be executed"), place))
+        result.unwrap_or_else(|| RubyValue::unknown(format!("requires executing `{constant}.{name}`"), span))
     }
 
-    /// All of the environment as a hash.
-    pub(super) fn all_variables(&self, place: &SourceSpan) -> RubyValue {
-        let pair = |(name, value)| (RubyValue::text(name, place), RubyValue::text(value, place));
-        RubyValue::new(
-            RubyData::Hash(RubyHash(self.surroundings.variables().into_iter().map(pair).collect())),
-            place,
-        )
+    /// Returns all environment variables as a hash.
+    pub(super) fn all_variables(&self, span: &SourceSpan) -> RubyValue {
+        let pair = |(name, value)| (RubyValue::text(name, span), RubyValue::text(value, span));
+        RubyValue::new(RubyData::Hash(RubyHash(self.environment.variables().into_iter().map(pair).collect())), span)
     }
 
-    fn environment(&mut self, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+    /// Calls a method of `ENV`.
+    fn env_call(&mut self, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
         if !["[]", "fetch", "key?", "has_key?", "include?", "member?"].contains(&name) {
-            let all = self.all_variables(place);
-            return Some(self.operate(all, name, arguments.to_vec(), place));
+            let all = self.all_variables(span);
+            return Some(self.operate(all, name, arguments.to_vec(), span));
         }
         let variable = arguments.first().and_then(RubyValue::as_key)?;
-        let value = self.surroundings.variable(variable).map(|value| RubyValue::text(value, place));
+        let value = self.environment.variable(variable).map(|value| RubyValue::text(value, span));
         Some(match (name, arguments) {
-            ("[]", _) => value.unwrap_or_else(|| RubyValue::nil(place)),
+            ("[]", _) => value.unwrap_or_else(|| RubyValue::nil(span)),
             ("key?" | "has_key?" | "include?" | "member?", _) => {
-                RubyValue::new(RubyData::Flag(value.is_some()), place)
+                RubyValue::new(RubyData::Flag(value.is_some()), span)
             }
             ("fetch", [_, default]) => value.unwrap_or_else(|| default.clone()),
             ("fetch", _) => value.unwrap_or_else(|| {
                 RubyValue::raises(
-                    format!("the environment variable {variable} is not set, so Ruby would stop here"),
-                    place,
+                    format!("the environment variable `{variable}` is not set; Ruby raises an exception"),
+                    span,
                 )
             }),
             _ => return None,
         })
     }
 
-    /// `Dir.glob('/etc/gitlab/conf.d/*.rb')`, with wildcards in the name of the file only.
-    fn glob(&self, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+    /// Evaluates `Dir.glob('/etc/gitlab/conf.d/*.rb')`; wildcards are supported in the file name only.
+    fn glob(&self, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
         let (directory, pattern) = arguments.first()?.as_key()?.rsplit_once('/')?;
         if arguments.len() > 1 || directory.contains(['*', '?', '[', '{']) || pattern.contains(['[', '{', '\\']) {
             return None;
         }
         let root = if directory.is_empty() { "/" } else { directory };
-        let names = self.surroundings.names_in(Path::new(root)).unwrap_or_default();
+        let names = self.environment.names_in(Path::new(root)).unwrap_or_default();
         let seen = names.into_iter().filter(|name| !name.starts_with('.') && is_like(name, pattern));
-        let paths = seen.map(|name| RubyValue::text(format!("{directory}/{name}"), place));
-        Some(RubyValue::new(RubyData::List(paths.collect()), place))
+        let paths = seen.map(|name| RubyValue::text(format!("{directory}/{name}"), span));
+        Some(RubyValue::new(RubyData::List(paths.collect()), span))
     }
 
-    fn file_system(&self, of: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+    /// Calls a method of `File`, `Dir` and similar classes.
+    fn file_system(
+        &self,
+        class: &str,
+        name: &str,
+        arguments: &[RubyValue],
+        span: &SourceSpan,
+    ) -> Option<RubyValue> {
         if name == "join" {
-            return joined(arguments, place);
+            return joined(arguments, span);
         }
         let RubyData::Text(written) = &arguments.first()?.data else { return None };
         let path = Path::new(written);
@@ -125,15 +129,15 @@ impl Evaluator<'_> {
         };
         let data = match name {
             "directory?" => RubyData::Flag(self.is_directory(path)),
-            "exist?" | "exists?" if of == "Dir" => RubyData::Flag(self.is_directory(path)),
-            "file?" => RubyData::Flag(self.surroundings.exists(path) && !self.is_directory(path)),
-            "exist?" | "exists?" | "readable?" => RubyData::Flag(self.surroundings.exists(path)),
-            "read" | "binread" => return Some(self.read_file(path, place)),
+            "exist?" | "exists?" if class == "Dir" => RubyData::Flag(self.is_directory(path)),
+            "file?" => RubyData::Flag(self.environment.exists(path) && !self.is_directory(path)),
+            "exist?" | "exists?" | "readable?" => RubyData::Flag(self.environment.exists(path)),
+            "read" | "binread" => return Some(self.read_file(path, span)),
             "readlines" | "foreach" => {
-                let RubyValue { data: RubyData::Text(text), .. } = self.read_file(path, place) else {
-                    return Some(self.read_file(path, place));
+                let RubyValue { data: RubyData::Text(text), .. } = self.read_file(path, span) else {
+                    return Some(self.read_file(path, span));
                 };
-                let lines = text.split_inclusive('\n').map(|line| RubyValue::text(line, place));
+                let lines = text.split_inclusive('\n').map(|line| RubyValue::text(line, span));
                 RubyData::List(lines.collect())
             }
             "basename" => match arguments.get(1).and_then(RubyValue::as_key) {
@@ -150,45 +154,45 @@ impl Evaluator<'_> {
             }
             "expand_path" if !written.contains("..") && !written.starts_with('~') => {
                 let from = Path::new(arguments.get(1).map_or(Some("/nowhere"), RubyValue::as_key)?);
-                let whole = from.join(path);
-                return whole
+                let absolute = from.join(path);
+                return absolute
                     .starts_with("/nowhere")
                     .not()
-                    .then(|| RubyValue::text(whole.display().to_string(), place));
+                    .then(|| RubyValue::text(absolute.display().to_string(), span));
             }
             _ => return None,
         };
-        Some(RubyValue::new(data, place))
+        Some(RubyValue::new(data, span))
     }
 
     fn is_directory(&self, path: &Path) -> bool {
-        self.surroundings.names_in(path).is_some()
+        self.environment.names_in(path).is_some()
     }
 
-    fn read_file(&self, path: &Path, place: &SourceSpan) -> RubyValue {
-        match self.surroundings.read(path) {
-            Ok(text) => RubyValue::text(text, place),
-            Err(why) => RubyValue::raises(format!("{} cannot be read: {why}", path.display()), place),
+    fn read_file(&self, path: &Path, span: &SourceSpan) -> RubyValue {
+        match self.environment.read(path) {
+            Ok(text) => RubyValue::text(text, span),
+            Err(error) => RubyValue::raises(format!("cannot read `{}`: {error}", path.display()), span),
         }
     }
 
-    /// `Gitlab['nginx']`, the same as `nginx`.
-    fn gitlab(&mut self, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
-        let word = match (name, arguments) {
+    /// Evaluates `Gitlab['nginx']`, which is the same as `nginx`.
+    fn gitlab(&mut self, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
+        let setting = match (name, arguments) {
             ("[]", [key]) => key.as_key()?.to_owned(),
-            (word, []) => word.to_owned(),
+            (setting, []) => setting.to_owned(),
             _ => return None,
         };
-        match top_level::lookup(&word)? {
-            TopLevelName::Section => Some(self.section_word(&word, Vec::new(), place)),
+        match top_level::lookup(&setting)? {
+            TopLevelName::Section => Some(self.settings_hash(&setting, Vec::new(), span)),
             TopLevelName::Plain => {
-                Some(self.settings.entry(&[&word]).map_or_else(|| RubyValue::nil(place), |it| it.value))
+                Some(self.settings.entry(&[&setting]).map_or_else(|| RubyValue::nil(span), |it| it.value))
             }
         }
     }
 
-    /// `node['cpu']['total']`, one key after the other.
-    fn node(&self, above: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+    /// Evaluates `node['cpu']['total']`, one key at a time.
+    fn node(&self, above: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
         let keys: Vec<&str> = match name {
             "[]" | "dig" | "read" | "fetch" => arguments.iter().map(RubyValue::as_key).collect::<Option<_>>()?,
             method if arguments.is_empty() => vec![method],
@@ -197,25 +201,25 @@ impl Evaluator<'_> {
         let path = format!("{above}.{}", keys.join("."));
         let key = path.strip_prefix("node.")?;
         if NODE_HASHES.contains(&key) {
-            return Some(RubyValue::new(RubyData::Constant(path), place));
+            return Some(RubyValue::new(RubyData::Constant(path), span));
         }
-        Some(self.node_value(key, place))
+        Some(self.node_value(key, span))
     }
 
-    fn node_value(&self, key: &str, place: &SourceSpan) -> RubyValue {
-        match self.surroundings.node(key) {
+    fn node_value(&self, key: &str, span: &SourceSpan) -> RubyValue {
+        match self.environment.node(key) {
             Some(value) => match value.parse() {
-                Ok(number) => RubyValue::new(RubyData::Int(number), place),
-                Err(_) => RubyValue::text(value, place),
+                Ok(number) => RubyValue::new(RubyData::Int(number), span),
+                Err(_) => RubyValue::text(value, span),
             },
             None => {
-                RubyValue::unknown(format!("only Chef knows what node['{}'] is", key.replace('.', "']['")), place)
+                RubyValue::unknown(format!("`node['{}']` is known only to Chef", key.replace('.', "']['")), span)
             }
         }
     }
 }
 
-fn joined(arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+fn joined(arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     let parts: Vec<&str> = arguments.iter().map(RubyValue::as_key).collect::<Option<_>>()?;
     let mut path = String::new();
     for (nth, part) in parts.iter().enumerate() {
@@ -225,16 +229,16 @@ fn joined(arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
         }
         path += if nth > 0 { part.trim_start_matches('/') } else { part };
     }
-    Some(RubyValue::text(path, place))
+    Some(RubyValue::text(path, span))
 }
 
-/// `JSON.parse(text)`
-fn json(name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+/// Evaluates `JSON.parse(text)`.
+fn json(name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     let RubyData::Text(text) = &arguments.first()?.data else { return None };
     let names_are_symbols = match arguments.get(1).map(|options| &options.data) {
         None => false,
         Some(RubyData::Hash(options)) => {
-            let wanted = RubyValue::new(RubyData::Symbol("symbolize_names".to_owned()), place);
+            let wanted = RubyValue::new(RubyData::Symbol("symbolize_names".to_owned()), span);
             options.get(&wanted).is_some_and(|wanted| wanted.truth() == Some(true))
         }
         Some(_) => return None,
@@ -243,13 +247,13 @@ fn json(name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyV
         return None;
     }
     Some(match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(json) if names_are_symbols => with_symbols(from_json(json, place)),
-        Ok(json) => from_json(json, place),
-        Err(why) => RubyValue::raises(format!("this is not JSON: {why}"), place),
+        Ok(json) if names_are_symbols => with_symbols(from_json(json, span)),
+        Ok(json) => from_json(json, span),
+        Err(error) => RubyValue::raises(format!("invalid JSON: {error}"), span),
     })
 }
 
-/// The same with symbols for all keys.
+/// Converts all keys to symbols.
 fn with_symbols(value: RubyValue) -> RubyValue {
     let data = match value.data {
         RubyData::List(items) => RubyData::List(items.into_iter().map(with_symbols).collect()),
@@ -267,13 +271,13 @@ fn with_symbols(value: RubyValue) -> RubyValue {
     RubyValue { data, ..value }
 }
 
-/// `RubyHash.new`, `Array.new(2, 'x')`, `String.new`, `RubyHash[…]`
-fn created(class: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan) -> Option<RubyValue> {
+/// Evaluates `Hash.new`, `Array.new(2, 'x')`, `String.new`, `Hash[…]` and `String === value`.
+fn created(class: &str, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
     let data = match (class, name, arguments) {
         (_, "===", [value]) => RubyData::Flag(is_a(value, class)?),
         ("Hash", "new", []) => RubyData::Hash(RubyHash::default()),
         ("Hash", "[]", [RubyValue { data: RubyData::List(pairs), .. }]) => {
-            return Some(pairs_to_hash(pairs.clone(), place));
+            return Some(pairs_to_hash(pairs.clone(), span));
         }
         ("Hash", "[]", [hash @ RubyValue { data: RubyData::Hash(_), .. }]) => return Some(hash.clone()),
         ("Array", "new", []) => RubyData::List(Vec::new()),
@@ -285,18 +289,18 @@ fn created(class: &str, name: &str, arguments: &[RubyValue], place: &SourceSpan)
         ("String", "new", [text @ RubyValue { data: RubyData::Text(_), .. }]) => return Some(text.clone()),
         _ => return None,
     };
-    Some(RubyValue::new(data, place))
+    Some(RubyValue::new(data, span))
 }
 
-/// Whether a name fits a pattern with `*` and `?`.
+/// Returns whether a name matches a pattern with `*` and `?`.
 fn is_like(name: &str, pattern: &str) -> bool {
     let mut escaped = regex::escape(pattern).replace("\\*", ".*").replace("\\?", ".");
     escaped.insert_str(0, "^(?s:");
     Regex::new(&(escaped + ")$")).is_ok_and(|pattern| pattern.is_match(name))
 }
 
-/// The depth of JSON is bounded by its parser.
-fn from_json(json: serde_json::Value, place: &SourceSpan) -> RubyValue {
+/// Converts a JSON value. The JSON parser bounds the depth of the recursion.
+fn from_json(json: serde_json::Value, span: &SourceSpan) -> RubyValue {
     use serde_json::Value as Json;
     let data = match json {
         Json::Null => RubyData::Nil,
@@ -306,16 +310,16 @@ fn from_json(json: serde_json::Value, place: &SourceSpan) -> RubyValue {
             None => RubyData::Float(number.as_f64().unwrap_or_default()),
         },
         Json::String(text) => RubyData::Text(text),
-        Json::Array(items) => RubyData::List(items.into_iter().map(|item| from_json(item, place)).collect()),
+        Json::Array(items) => RubyData::List(items.into_iter().map(|item| from_json(item, span)).collect()),
         Json::Object(entries) => {
-            let pair = |(key, value)| (RubyValue::text(key, place), from_json(value, place));
+            let pair = |(key, value)| (RubyValue::text(key, span), from_json(value, span));
             RubyData::Hash(RubyHash(entries.into_iter().map(pair).collect()))
         }
     };
-    RubyValue::new(data, place)
+    RubyValue::new(data, span)
 }
 
-/// What Ruby and the package define, as far as it can be asked or compared with.
+/// Built-in constants whose methods are called or that are compared with.
 const CONSTANTS: [&str; 29] = [
     "ENV",
     "File",
@@ -348,5 +352,5 @@ const CONSTANTS: [&str; 29] = [
     "Pathname",
 ];
 
-/// Keys of `node` with more keys below them.
+/// Keys of `node` that contain more keys.
 const NODE_HASHES: [&str; 5] = ["cpu", "memory", "network", "kernel", "network.interfaces"];

@@ -1,4 +1,4 @@
-//! What Ruby means, feature by feature.
+//! Tests of the evaluated Ruby subset, by feature.
 
 mod idioms;
 
@@ -15,12 +15,12 @@ use crate::config::gitlab_rb::environment::Environment;
 use crate::config::gitlab_rb::large_stack;
 use crate::config::span::SourceFile;
 
-/// Surroundings with one variable, three files and a host name.
-struct Given(HashMap<&'static str, &'static str>);
+/// An environment with one variable, three files and a host name.
+struct TestEnvironment(HashMap<&'static str, &'static str>);
 
-impl Given {
-    fn new() -> Given {
-        Given(HashMap::from([
+impl TestEnvironment {
+    fn new() -> TestEnvironment {
+        TestEnvironment(HashMap::from([
             ("/etc/host", "  git.example.com\n"),
             ("/etc/gitlab/site.rb", "nginx['listen_port'] = 8181\nx = 1\n"),
             ("/etc/gitlab/itself.rb", "from_file '/etc/gitlab/itself.rb'\nfrom_file '/etc/gitlab/itself.rb'\n"),
@@ -28,7 +28,7 @@ impl Given {
     }
 }
 
-impl Environment for Given {
+impl Environment for TestEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
         (name == "DOMAIN").then(|| "example.org".to_owned())
     }
@@ -63,34 +63,36 @@ impl Environment for Given {
     }
 }
 
-/// Evaluates a text and asks something of what came out.
-fn evaluated<T: Send>(text: &str, ask: impl FnOnce(&AssignedSettings, &Diagnostics) -> T + Send) -> T {
+/// Evaluates a text and passes the settings and diagnostics to `inspect`.
+fn evaluated<T: Send>(text: &str, inspect: impl FnOnce(&AssignedSettings, &Diagnostics) -> T + Send) -> T {
     let work = || {
         let mut problems = Diagnostics::new();
-        let given = Given::new();
-        let mut evaluator = Evaluator::new(&given, &mut problems);
+        let environment = TestEnvironment::new();
+        let mut evaluator = Evaluator::new(&environment, &mut problems);
         evaluator.file(&SourceFile::new(Path::new("gitlab.rb"), text));
         let settings = evaluator.into_settings();
-        ask(&settings, &problems)
+        inspect(&settings, &problems)
     };
     large_stack::run(work).unwrap().unwrap()
 }
 
-/// The value of a setting after a text; what is not known is the text of why.
+/// Returns the value of a setting after a text; an unknown value is `unknown: ` with its reason.
 fn setting(text: &str, path: &[&str]) -> Json {
     evaluated(text, |settings, problems| {
         assert!(!problems.has_errors(), "{text}\n{problems}");
         let value = settings.entry(path).unwrap_or_else(|| panic!("{path:?} is not set by\n{text}")).value;
-        value.find_unknown().map_or_else(|| value.to_json(), |unknown| json!(format!("unknown: {}", unknown.why)))
+        value
+            .find_unknown()
+            .map_or_else(|| value.to_json(), |unknown| json!(format!("unknown: {}", unknown.reason)))
     })
 }
 
-/// The value of an expression.
+/// Returns the value of an expression.
 fn value(expression: &str) -> Json {
     setting(&format!("nginx['x'] = {expression}"), &["nginx", "x"])
 }
 
-/// The value of `nginx['x']` after some lines.
+/// Returns the value of `nginx['x']` after some lines.
 fn after(lines: &str) -> Json {
     setting(lines, &["nginx", "x"])
 }
@@ -104,7 +106,7 @@ fn is_unknown(json: &Json) -> bool {
 }
 
 #[test]
-fn every_way_to_quote_is_read() {
+fn all_forms_of_string_literals_are_read() {
     for quoted in ["'a b'", "\"a b\"", "%q(a b)", "%Q[a b]", "%{a b}", "'a' ' b'", "'a' \\\n' b'", "?a + ' b'"] {
         assert_eq!(value(quoted), "a b", "{quoted}");
     }
@@ -115,7 +117,7 @@ fn every_way_to_quote_is_read() {
 }
 
 #[test]
-fn heredocs_keep_or_lose_their_indentation_as_their_sign_says() {
+fn heredoc_indentation_follows_its_operator() {
     assert_eq!(after("nginx['x'] = <<~EOS\n    a\n      b #{1 + 1}\n  EOS\n"), "a\n  b 2\n");
     assert_eq!(after("nginx['x'] = <<-EOS\n  a\n  EOS\n"), "  a\n");
     assert_eq!(after("nginx['x'] = <<~'EOS'\n  a\\n #{b}\nEOS\n"), "a\\n #{b}\n");
@@ -123,7 +125,7 @@ fn heredocs_keep_or_lose_their_indentation_as_their_sign_says() {
 }
 
 #[test]
-fn numbers_lists_and_hashes_are_read() {
+fn number_array_and_hash_literals_are_read() {
     assert_eq!(value("31_536_000"), 31_536_000);
     assert_eq!(value("0x10 + 010 + 0b11"), 27);
     assert_eq!(value("-7 / 2"), -4);
@@ -139,7 +141,7 @@ fn numbers_lists_and_hashes_are_read() {
 }
 
 #[test]
-fn texts_know_their_methods() {
+fn string_methods_match_ruby() {
     for (expression, expected) in [
         ("' A '.strip.downcase", json!("a")),
         ("\"a\\n\".chomp", json!("a")),
@@ -166,7 +168,7 @@ fn texts_know_their_methods() {
 }
 
 #[test]
-fn lists_and_hashes_know_their_methods() {
+fn array_and_hash_methods_match_ruby() {
     for (expression, expected) in [
         ("['b', 'a', nil].compact.sort.first", json!("a")),
         ("['a', ['b']].flatten.uniq.length", json!(2)),
@@ -185,7 +187,7 @@ fn lists_and_hashes_know_their_methods() {
 }
 
 #[test]
-fn variables_constants_and_methods_of_the_file_are_known() {
+fn variables_constants_and_methods_are_evaluated() {
     assert_eq!(after("host = 'a'\nHOST = \"#{host}.b\"\nnginx['x'] = HOST"), "a.b");
     assert_eq!(after("a, b = 'x', 'y'\na += b\nnginx['x'] = a << 'z'"), "xyz");
     assert_eq!(after("l = []\nl << 'a' << 'b'\nl.push('c')\nnginx['x'] = l"), json!(["a", "b", "c"]));
@@ -197,25 +199,25 @@ fn variables_constants_and_methods_of_the_file_are_known() {
 }
 
 #[test]
-fn names_for_one_object_see_each_others_changes() {
+fn mutation_is_visible_through_all_aliases() {
     assert_eq!(after("a = ['x']\nb = a\nb << 'y'\nnginx['x'] = a"), json!(["x", "y"]));
     assert_eq!(after("a = 'x'\nb = a\nb += 'y'\nnginx['x'] = a"), "x");
     assert_eq!(after("h = {}\ng = h\nh['a'] = 1\nnginx['x'] = [g]"), json!([{"a": 1}]));
     assert_eq!(after("nginx['x'] = [1, 2].inject([]) { |all, n| all << n * 2 }"), json!([2, 4]));
     assert_eq!(after("nginx['x'] = [%w(a b).each_with_object({}) { |k, h| h[k] = 1 }]"), json!([{"a": 1, "b": 1}]));
     for text in ["l = [['a']]\nl.each { |i| i << 'b' }", "def f(l)\n  l << 1\nend\nf([])"] {
-        assert!(problems(text).contains("cannot be followed"), "{text}");
+        assert!(problems(text).contains("cannot determine which other values change"), "{text}");
     }
 }
 
 #[test]
-fn lists_are_taken_apart_for_several_names() {
+fn arrays_are_destructured() {
     assert_eq!(after("a, (b, c), *d = 1, [2, 3], 4, 5\nnginx['x'] = [a, b, c, d]"), json!([1, 2, 3, [4, 5]]));
     assert_eq!(after("for a, b in [[1, 2]] do nginx['x'] = a + b end"), 3);
 }
 
 #[test]
-fn settings_are_hashes_that_fill_themselves() {
+fn settings_hashes_are_auto_vivified() {
     assert_eq!(setting("nginx['status']['port'] = 1", &["nginx", "status", "port"]), 1);
     assert_eq!(setting("nginx[:x] = 1", &["nginx", "x"]), 1);
     assert_eq!(setting("nginx['s'] = { 'a' => 1 }\nnginx['s']['b'] = 2", &["nginx", "s", "b"]), 2);
@@ -229,7 +231,7 @@ fn settings_are_hashes_that_fill_themselves() {
 }
 
 #[test]
-fn urls_are_set_by_calls_of_every_kind() {
+fn plain_settings_are_set_by_all_forms_of_calls() {
     for call in [
         "external_url 'https://a'",
         "external_url('https://a')",
@@ -242,7 +244,7 @@ fn urls_are_set_by_calls_of_every_kind() {
 }
 
 #[test]
-fn loops_over_lists_reach_the_settings_themselves() {
+fn loops_over_settings_hashes_set_their_keys() {
     let both = "[nginx, mattermost_nginx].each do |v|\n  v['x'] = 80\nend";
     assert_eq!(setting(both, &["mattermost_nginx", "x"]), 80);
     let names = "%w(nginx registry_nginx).each { |k| Gitlab[k]['x'] = true }";
@@ -254,7 +256,7 @@ fn loops_over_lists_reach_the_settings_themselves() {
 }
 
 #[test]
-fn conditions_decide() {
+fn conditions_select_branches() {
     assert_eq!(
         after("if false then nginx['x'] = 1\nelsif 'a' == 'a' then nginx['x'] = 2\nelse nginx['x'] = 3 end"),
         2
@@ -269,7 +271,7 @@ fn conditions_decide() {
 }
 
 #[test]
-fn surroundings_are_asked_and_never_touched() {
+fn environment_is_read() {
     for (expression, expected) in [
         ("ENV['DOMAIN']", json!("example.org")),
         ("ENV.fetch('NOTHING', 'd')", json!("d")),
@@ -288,29 +290,29 @@ fn surroundings_are_asked_and_never_touched() {
 }
 
 #[test]
-fn other_files_are_read_in_place() {
+fn from_file_is_evaluated_in_place() {
     let text = "nginx['listen_port'] = 80\nfrom_file '/etc/gitlab/site.rb'\nnginx['x'] = defined_here = 2";
     assert_eq!(setting(text, &["nginx", "listen_port"]), 8181);
-    assert!(problems("from_file '/none.rb'").contains("/none.rb cannot be read"));
+    assert!(problems("from_file '/none.rb'").contains("cannot read `/none.rb`"));
 }
 
 #[test]
-fn comments_and_the_end_of_the_script_are_left_out() {
+fn comments_and_text_after_end_marker_are_ignored() {
     assert_eq!(after("=begin\nnginx['x'] = 1\n=end\nnginx['x'] = 2 # 3\n__END__\nnginx['x'] = 4"), 2);
 }
 
 #[test]
-fn what_is_not_executed_is_unknown_and_spreads() {
+fn values_that_require_execution_are_unknown() {
     for expression in
         ["`hostname -f`.strip", "\"https://#{`hostname`}\"", "OpenSSL::Digest.new('x')", "node['ipaddress']"]
     {
         assert!(is_unknown(&value(expression)), "{expression}");
     }
-    assert_eq!(value("File.read('/none').strip"), "unknown: /none cannot be read: entity not found");
+    assert_eq!(value("File.read('/none').strip"), "unknown: cannot read `/none`: entity not found");
 }
 
 #[test]
-fn what_depends_on_something_unknown_is_unknown_too() {
+fn values_that_depend_on_unknown_values_are_unknown() {
     for lines in [
         "nginx['x'] = 1\nnginx['x'] = 2 if `true`",
         "nginx['x'] = `a` ? 1 : 2",
@@ -327,40 +329,40 @@ fn what_depends_on_something_unknown_is_unknown_too() {
 }
 
 #[test]
-fn what_is_unknown_elsewhere_does_no_harm() {
+fn unknown_value_of_another_setting_has_no_effect() {
     assert_eq!(after("gitlab_rails['x'] = `pass`\nrequire 'json'\nputs 'hello'\nnginx['x'] = 1"), 1);
 }
 
 #[test]
-fn slips_at_the_top_are_errors_and_foreign_words_are_warnings() {
-    let slip = problems("mattermost_ngnix['x'] = 1");
-    assert!(slip.starts_with("error: there is no setting `mattermost_ngnix`"), "{slip}");
-    assert!(slip.contains("did you mean `mattermost_nginx`?"), "{slip}");
+fn misspelled_names_are_errors_and_unknown_names_are_warnings() {
+    let misspelled = problems("mattermost_ngnix['x'] = 1");
+    assert!(misspelled.starts_with("error: unknown setting `mattermost_ngnix`"), "{misspelled}");
+    assert!(misspelled.contains("did you mean `mattermost_nginx`?"), "{misspelled}");
     assert!(problems("something_of_another_version['x'] = 1").starts_with("warning: "));
 }
 
 #[test]
-fn a_text_that_is_not_ruby_is_refused_at_its_place() {
+fn ruby_syntax_error_is_reported_at_its_span() {
     let problem = problems("external_url https://gitlab.example.com\n");
-    assert!(problem.contains("this is not Ruby"), "{problem}");
-    assert!(problem.contains("put the URL in 'quotes'"), "{problem}");
+    assert!(problem.contains("Ruby syntax error"), "{problem}");
+    assert!(problem.contains("write the URL in 'quotes'"), "{problem}");
     let problem = problems("external_url “https://gitlab.example.com\n");
-    assert!(problem.contains("typographic quotes") || problem.contains("no setting"), "{problem}");
+    assert!(problem.contains("typographic quotes") || problem.contains("unknown setting"), "{problem}");
 }
 
 #[test]
-fn no_text_takes_more_than_its_share() {
+fn evaluation_of_any_text_is_bounded() {
     let deep = format!("x = {}1{}\n", "(".repeat(3000), ")".repeat(3000));
     let wide = format!("x = {}1\n", "1 + ".repeat(20_000));
     let growing = format!("x = 'a' * 1000\n{}", "x = x + x\n".repeat(60));
     let tripled = "def f(n)\n  f(n)\n  f(n)\nend\nf(1)\n".to_owned();
     let files = "from_file '/etc/gitlab/itself.rb'\n".to_owned();
     for text in [deep, wide, growing, tripled, files] {
-        let said = problems(&text);
-        assert!(said.contains("nested too deeply") || said.contains("computes too much"), "{}", &text[..40]);
+        let message = problems(&text);
+        assert!(message.contains("levels deep") || message.contains("MiB of memory"), "{}", &text[..40]);
     }
     let condition = format!("if {}a\nend\n", "a && ".repeat(20_000));
-    assert!(problems(&condition).contains("too many conditions"));
+    assert!(problems(&condition).contains("commas and logical operators"));
     let long = "x = 1\n".repeat(60_000);
     assert!(problems(&long).contains("KiB of Ruby"));
 }

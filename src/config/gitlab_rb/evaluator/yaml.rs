@@ -1,19 +1,19 @@
-//! `YAML.load(text)`: documents as Ruby's Psych reads them, which is YAML 1.1 for plain words.
+//! `YAML.load` for YAML 1.1 scalars and collections, as Ruby's Psych reads them.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
 
-/// A list or hash that is not complete yet.
+/// A YAML sequence or mapping under construction.
 enum OpenCollection {
     List(Vec<RubyValue>),
-    /// The pairs so far, and the key whose value comes next.
+    /// The complete pairs, and the key of the next value.
     Hash(Vec<(RubyValue, RubyValue)>, Option<RubyValue>),
 }
 
-/// The first document of a text. Tags, aliases and dates are left to Ruby.
-pub(super) fn load(text: &str, place: &SourceSpan) -> RubyValue {
+/// Returns the first document of a text; unknown if it contains tags, aliases or dates.
+pub(super) fn load(text: &str, span: &SourceSpan) -> RubyValue {
     let mut open: Vec<OpenCollection> = Vec::new();
     for event in Parser::new_from_str(text) {
         let done = match event {
@@ -28,22 +28,22 @@ pub(super) fn load(text: &str, place: &SourceSpan) -> RubyValue {
             Ok((Event::Scalar(text, style, 0, None), _)) => scalar(&text, style).filter(|_| text != "<<"),
             Ok((Event::SequenceEnd | Event::MappingEnd, _)) => open.pop().map(closed),
             Ok((Event::StreamStart | Event::DocumentStart(_), _)) => continue,
-            Ok((Event::StreamEnd | Event::DocumentEnd, _)) => return RubyValue::new(RubyData::Flag(false), place),
+            Ok((Event::StreamEnd | Event::DocumentEnd, _)) => return RubyValue::new(RubyData::Flag(false), span),
             Ok(_) => None,
-            Err(why) => return RubyValue::raises(format!("this is not YAML: {why}"), place),
+            Err(error) => return RubyValue::raises(format!("invalid YAML: {error}"), span),
         };
-        let Some(data) = done else { return RubyValue::unknown("this YAML would have to be read by Ruby", place) };
-        let value = RubyValue::new(data, place);
+        let Some(data) = done else { return RubyValue::unknown("requires Ruby's YAML parser", span) };
+        let value = RubyValue::new(data, span);
         match open.last_mut() {
-            Some(within) => within.take(value),
+            Some(within) => within.push(value),
             None => return value,
         }
     }
-    RubyValue::new(RubyData::Flag(false), place)
+    RubyValue::new(RubyData::Flag(false), span)
 }
 
 impl OpenCollection {
-    fn take(&mut self, value: RubyValue) {
+    fn push(&mut self, value: RubyValue) {
         match self {
             OpenCollection::List(items) => items.push(value),
             OpenCollection::Hash(pairs, key) => match key.take() {
@@ -57,11 +57,11 @@ impl OpenCollection {
 fn closed(open: OpenCollection) -> RubyData {
     match open {
         OpenCollection::List(items) => RubyData::List(items),
-        OpenCollection::Hash(pairs, _) => RubyData::Hash(RubyHash::of(pairs)),
+        OpenCollection::Hash(pairs, _) => RubyData::Hash(RubyHash::from_pairs(pairs)),
     }
 }
 
-/// What a scalar is. `None` for dates and numbers to the base of 60, which only Ruby tells apart.
+/// Returns the type and value of a scalar; `None` for dates and sexagesimal numbers, whose rules are Psych's.
 fn scalar(text: &str, style: ScalarStyle) -> Option<RubyData> {
     if style != ScalarStyle::Plain {
         return Some(RubyData::Text(text.to_owned()));
@@ -84,7 +84,7 @@ fn looks_like_number(text: &str) -> bool {
         && (unsigned.chars().all(numeric) || unsigned.starts_with("0x"))
 }
 
-/// A number; a text if it is none after all, such as an address.
+/// Parses a number; a scalar that only resembles one, such as an IP address, is a string.
 fn number(text: &str) -> Option<RubyData> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -111,7 +111,7 @@ fn number(text: &str) -> Option<RubyData> {
     }
 }
 
-/// Lists and hashes nest no deeper.
+/// Maximum nesting of sequences and mappings.
 const MAX_DEPTH: usize = 50;
 
 #[cfg(test)]
@@ -122,13 +122,13 @@ mod tests {
     use crate::config::span::SourceFile;
 
     fn loaded(text: &str) -> String {
-        let place = SourceSpan::file(&SourceFile::new(Path::new("gitlab.rb"), ""));
-        let value = load(text, &place);
+        let span = SourceSpan::file(&SourceFile::new(Path::new("gitlab.rb"), ""));
+        let value = load(text, &span);
         value.inspect().unwrap_or_else(|| value.kind().to_owned())
     }
 
     #[test]
-    fn plain_words_are_what_psych_takes_them_for() {
+    fn plain_scalars_have_the_types_of_psych() {
         assert_eq!(loaded("[yes, Off, ~, null, '', 7, -1_000, 0x1f, 017, 1.5, '5', :sym]"), {
             "[true, false, nil, nil, \"\", 7, -1000, 31, 15, 1.5, \"5\", :sym]"
         });
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_and_blocks_of_text_are_read() {
+    fn mappings_and_block_scalars_are_read() {
         let text =
             "main: # first\n  host: h\n  list:\n    - a\n    - b: 1\n  text: |\n    one\n    two\n  empty:\n";
         let expected = "{\"main\"=>{\"host\"=>\"h\", \"list\"=>[\"a\", {\"b\"=>1}], \"text\"=>\"one\\ntwo\\n\", \"empty\"=>nil}}";
@@ -147,9 +147,9 @@ mod tests {
     }
 
     #[test]
-    fn what_only_ruby_can_tell_is_not_known() {
+    fn constructs_that_require_psych_are_unknown() {
         for text in ["2020-01-01", "a: &x 1\nb: *x", "!ruby/object {}", "12:30:45", "{a: 1"] {
-            assert_eq!(loaded(text), "not known", "{text}");
+            assert_eq!(loaded(text), "an unknown value", "{text}");
         }
     }
 }

@@ -4,5 +4,5 @@ use std::path::PathBuf;
 
 use crate::config::document::Spanned;
 
-/// The certificate and its key.
+/// Certificate and key path.
 pub(super) type CertificatePaths = [Spanned<PathBuf>; 2];

@@ -1,49 +1,50 @@
-//! OpenSSL's cipher strings, to the extent of which of the suites that exist here they select.
+//! Evaluates OpenSSL cipher strings.
 //!
-//! `ciphers(1)` has the rules: the words add suites in OpenSSL's order; `!` takes them away for good, `-`
-//! until they are added again, and `+` before a word moves them to the end.
+//! The result contains only supported suites. The rules are those of `ciphers(1)`: a word adds suites in
+//! OpenSSL's order; `!` before it removes them permanently, `-` until they are added again, and `+` moves them
+//! to the end.
 
 use crate::model::tls::{Aead, CipherSuite, SuiteAuthentication};
 
-/// What a string selects.
+/// Suites selected by a cipher string.
 #[derive(Debug, PartialEq)]
 pub(super) struct CipherSelection<'a> {
-    /// Of TLS 1.2, the best first. Those of 1.3 are not governed by such a string.
+    /// TLS 1.2 suites, most preferred first. A cipher string does not select TLS 1.3 suites.
     pub(super) suites: Vec<CipherSuite>,
-    /// Words that ask for suites of which none exists here.
-    pub(super) idle: Vec<&'a str>,
+    /// Words that select no supported suite.
+    pub(super) unsupported: Vec<&'a str>,
 }
 
-/// Reads a string. As in OpenSSL, no word is wrong: one that is unknown selects nothing.
+/// Evaluates a cipher string. As in OpenSSL, no word is an error: an unknown one selects nothing.
 pub(super) fn select(text: &str) -> CipherSelection<'_> {
     let mut suites: Vec<CipherSuite> = Vec::new();
-    let mut barred: Vec<CipherSuite> = Vec::new();
-    let mut idle = Vec::new();
+    let mut excluded: Vec<CipherSuite> = Vec::new();
+    let mut unsupported = Vec::new();
     for word in text.split([':', ',', ' ', ';']).filter(|word| !word.is_empty()) {
-        let is_meant = |suite: &CipherSuite, words: &str| words.split('+').all(|word| has(*suite, word));
+        let is_match = |suite: &CipherSuite, words: &str| words.split('+').all(|word| has(*suite, word));
         if let Some(words) = word.strip_prefix('!') {
-            barred.extend(IN_ORDER.iter().filter(|suite| is_meant(suite, words)));
-            suites.retain(|suite| !barred.contains(suite));
+            excluded.extend(IN_ORDER.iter().filter(|suite| is_match(suite, words)));
+            suites.retain(|suite| !excluded.contains(suite));
         } else if let Some(words) = word.strip_prefix('-') {
-            suites.retain(|suite| !is_meant(suite, words));
+            suites.retain(|suite| !is_match(suite, words));
         } else if let Some(words) = word.strip_prefix('+') {
-            suites.sort_by_key(|suite| is_meant(suite, words));
+            suites.sort_by_key(|suite| is_match(suite, words));
         } else if word == "@STRENGTH" {
             suites.sort_by_key(|suite| matches!(suite, CipherSuite::Tls12(_, Aead::Aes128Gcm)));
         } else if !word.starts_with('@') {
-            let meant: Vec<_> = IN_ORDER.into_iter().filter(|suite| is_meant(suite, word)).collect();
-            if meant.is_empty() {
-                idle.push(word);
+            let matching: Vec<_> = IN_ORDER.into_iter().filter(|suite| is_match(suite, word)).collect();
+            if matching.is_empty() {
+                unsupported.push(word);
             }
-            let news = |suite: &CipherSuite| !suites.contains(suite) && !barred.contains(suite);
-            let news: Vec<_> = meant.into_iter().filter(news).collect();
-            suites.extend(news);
+            let added = |suite: &CipherSuite| !suites.contains(suite) && !excluded.contains(suite);
+            let added: Vec<_> = matching.into_iter().filter(added).collect();
+            suites.extend(added);
         }
     }
-    CipherSelection { suites, idle }
+    CipherSelection { suites, unsupported }
 }
 
-/// Whether a word stands for a suite, be it among others.
+/// Returns whether a word selects a suite, alone or among others.
 fn has(suite: CipherSuite, word: &str) -> bool {
     let CipherSuite::Tls12(authentication, aead) = suite else { return false };
     match word {
@@ -59,7 +60,7 @@ fn has(suite: CipherSuite, word: &str) -> bool {
     }
 }
 
-/// The name in IANA's registry, which OpenSSL understands too.
+/// Returns the name in the IANA registry, which OpenSSL accepts as well.
 fn registered_name(authentication: SuiteAuthentication, aead: Aead) -> String {
     let authentication = match authentication {
         SuiteAuthentication::Ecdsa => "ECDSA",
@@ -73,7 +74,7 @@ fn registered_name(authentication: SuiteAuthentication, aead: Aead) -> String {
     format!("TLS_ECDHE_{authentication}_WITH_{aead}")
 }
 
-/// OpenSSL's order: by strength, and ECDSA before RSA.
+/// TLS 1.2 suites in OpenSSL's order: by strength, and ECDSA before RSA.
 const IN_ORDER: [CipherSuite; 6] = [
     CipherSuite::Tls12(SuiteAuthentication::Ecdsa, Aead::Aes256Gcm),
     CipherSuite::Tls12(SuiteAuthentication::Rsa, Aead::Aes256Gcm),
@@ -87,7 +88,7 @@ const IN_ORDER: [CipherSuite; 6] = [
 mod tests {
     use super::*;
 
-    /// What is selected, in short: E or R for the key, then 256, 128 or C for the cipher.
+    /// Abbreviates the selected suites: E (ECDSA) or R (RSA), then 256, 128 (AES-GCM) or C (ChaCha20).
     fn short(text: &str) -> String {
         let letter = |suite: &CipherSuite| match suite {
             CipherSuite::Tls12(SuiteAuthentication::Ecdsa, aead) => format!("E{}", cipher(*aead)),
@@ -105,9 +106,10 @@ mod tests {
         }
     }
 
-    /// The right-hand sides are what `openssl ciphers -s -tls1_2` of version 3.0 prints, other suites left out.
+    /// The expected values are the output of `openssl ciphers -s -tls1_2` (OpenSSL 3.0), without unsupported
+    /// suites.
     #[test]
-    fn a_string_selects_what_openssl_selects_in_its_order() {
+    fn a_cipher_string_selects_suites_in_the_order_of_openssl() {
         let cases = [
             ("DEFAULT", "E256 R256 EC RC E128 R128"),
             ("HIGH:!aNULL:!MD5", "E256 R256 EC RC E128 R128"),
@@ -130,9 +132,9 @@ mod tests {
     }
 
     #[test]
-    fn words_that_select_nothing_here_are_named() {
+    fn words_without_a_supported_suite_are_listed() {
         let all =
             select("ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256:!RC4:NONSENSE@SECLEVEL=1:@SECLEVEL=1");
-        assert_eq!(all.idle, ["DHE-RSA-AES128-GCM-SHA256", "NONSENSE@SECLEVEL=1"]);
+        assert_eq!(all.unsupported, ["DHE-RSA-AES128-GCM-SHA256", "NONSENSE@SECLEVEL=1"]);
     }
 }

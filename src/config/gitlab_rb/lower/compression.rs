@@ -1,4 +1,4 @@
-//! Compression, as the package's nginx has it for each host.
+//! Lowers `gzip_*`.
 
 use super::reader::SettingsReader;
 use super::service::Service;
@@ -11,80 +11,84 @@ use crate::model::compression::{
     CompressibleTypes, CompressionPolicy, GzipLevel, GzipPolicy, GzipProxied, GzipVary,
 };
 
-/// Whether and how the answers of a service's host are compressed. What is not said stands at `place`.
-pub(super) fn of(
+/// Returns the compression policy of a service's host. Its span is `span`, because it combines several
+/// settings.
+pub(super) fn lower(
     service: Service,
     tls: bool,
-    place: &SourceSpan,
+    span: &SourceSpan,
     reader: &mut SettingsReader<'_>,
 ) -> Setting<CompressionPolicy> {
-    // All hosts but GitLab's have what the package sets for its nginx as a whole.
+    // Hosts other than GitLab's use what the package sets in the `http` block of its nginx.
     let owner = if service == Service::Gitlab { SettingOwner::Gitlab } else { SettingOwner::Daemon };
-    // Pages that hold a secret beside what somebody else may choose must not be compressed under encryption
-    // (BREACH); the package takes care of that for Mattermost.
-    let is_exposed = service == Service::Mattermost && tls;
-    if is_exposed || reader.flag(owner, "gzip_enabled") == Some(false) {
-        return Setting::set_at(CompressionPolicy::Off, place);
+    // A compressed response over TLS reveals a secret that is next to attacker-chosen text (BREACH). The
+    // package
+    // switches compression off for Mattermost over TLS.
+    let is_vulnerable = service == Service::Mattermost && tls;
+    if is_vulnerable || reader.flag(owner, "gzip_enabled") == Some(false) {
+        return Setting::set_at(CompressionPolicy::Off, span);
     }
     match rules(owner, service, reader) {
-        Some(rules) => Setting::set_at(CompressionPolicy::Gzip(Box::new(rules)), place),
+        Some(rules) => Setting::set_at(CompressionPolicy::Gzip(Box::new(rules)), span),
         None => Setting::Invalid,
     }
 }
 
 fn rules(owner: SettingOwner, service: Service, reader: &mut SettingsReader<'_>) -> Option<GzipPolicy> {
-    let usual = compression::of_package();
+    let default = compression::package_defaults();
     let (min_length, vary) = match service {
-        Service::Gitlab => (usual.min_length, usual.vary),
+        Service::Gitlab => (default.min_length, default.vary),
         _ => (NGINX_MIN_LENGTH, GzipVary::Off),
     };
-    let level =
-        reader.text_of(owner, "gzip_comp_level").and_then(|said| GzipLevel::new(said.value.trim().parse().ok()?));
-    // A number is as good as a text.
-    let oldest_http = reader.of(owner, "gzip_http_version");
+    let level = reader
+        .text_of(owner, "gzip_comp_level")
+        .and_then(|setting| GzipLevel::new(setting.value.trim().parse().ok()?));
+    // The version may be a number or a string.
+    let oldest_http = reader.entry_of(owner, "gzip_http_version");
     let oldest_http = oldest_http.and_then(|it| Some(Spanned { value: it.value.to_text()?, span: it.value.span }));
     let proxied = reader.text_of(owner, "gzip_proxied");
     Some(GzipPolicy {
-        types: types(owner, usual.types, reader)?,
-        level: level.unwrap_or(usual.level),
+        types: types(owner, default.types, reader)?,
+        level: level.unwrap_or(default.level),
         min_length,
-        oldest_http: read(oldest_http, compression::oldest_http, usual.oldest_http, reader)?,
-        proxied: read(proxied, self::proxied, usual.proxied, reader)?,
+        oldest_http: read(oldest_http, compression::oldest_http, default.oldest_http, reader)?,
+        proxied: read(proxied, self::proxied, default.proxied, reader)?,
         vary,
     })
 }
 
-/// nginx always adds `text/html`.
+/// Returns the media types to compress; `None` if one is invalid, which is reported. nginx always adds
+/// `text/html`.
 fn types(
     owner: SettingOwner,
-    usual: CompressibleTypes,
+    default: CompressibleTypes,
     reader: &mut SettingsReader<'_>,
 ) -> Option<CompressibleTypes> {
-    let Some(written) = reader.texts(owner, "gzip_types") else { return Some(usual) };
-    for said in &written {
-        if let Err(mistake) = compression::types([said.value.as_str()]) {
-            reader.problems.push(mistake.at(&said.span));
+    let Some(written) = reader.texts(owner, "gzip_types") else { return Some(default) };
+    for setting in &written {
+        if let Err(error) = compression::types([setting.value.as_str()]) {
+            reader.problems.push(error.at(&setting.span));
             return None;
         }
     }
-    let all = ["text/html"].into_iter().chain(written.iter().map(|said| said.value.as_str()));
+    let all = ["text/html"].into_iter().chain(written.iter().map(|setting| setting.value.as_str()));
     compression::types(all).ok()
 }
 
-/// The value, or the usual one; `None` if it is wrong, which is reported.
+/// Returns the parsed value or the default; `None` if the value is invalid, which is reported.
 fn read<T>(
-    said: Option<Spanned<String>>,
+    setting: Option<Spanned<String>>,
     parse: fn(&str) -> Result<T, ValueError>,
-    usual: T,
+    default: T,
     reader: &mut SettingsReader<'_>,
 ) -> Option<T> {
-    let Some(Spanned { value, span: place }) = said else { return Some(usual) };
-    parse(&value).map_err(|mistake| reader.problems.push(mistake.at(&place))).ok()
+    let Some(Spanned { value, span }) = setting else { return Some(default) };
+    parse(&value).map_err(|error| reader.problems.push(error.at(&span))).ok()
 }
 
 fn proxied(text: &str) -> Result<GzipProxied, ValueError> {
     compression::proxied(text.split_whitespace())
 }
 
-/// What nginx has where nothing is said.
+/// nginx's default of `gzip_min_length`, in bytes.
 const NGINX_MIN_LENGTH: u64 = 20;

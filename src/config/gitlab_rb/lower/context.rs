@@ -5,11 +5,11 @@ use super::lets_encrypt::LetsEncrypt;
 use super::reader::SettingsReader;
 use crate::config::gitlab_rb::environment::Environment;
 
-/// What the hosts are made from.
+/// Inputs shared by all hosts: settings, environment, Let's Encrypt and the URL of GitLab.
 pub(super) struct LowerContext<'a, 'r> {
     pub(super) reader: &'a mut SettingsReader<'r>,
-    pub(super) surroundings: &'a dyn Environment,
+    pub(super) environment: &'a dyn Environment,
     pub(super) lets_encrypt: LetsEncrypt,
-    /// Where GitLab is, if it has a host here.
+    /// URL of GitLab, if it has a host here.
     pub(super) gitlab: Option<ExternalUrl>,
 }

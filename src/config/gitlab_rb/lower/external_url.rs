@@ -1,23 +1,26 @@
-//! External URLs: they decide names, ports, HTTPS and certificate paths.
+//! Parses external URLs.
+//!
+//! They determine host names, ports, HTTPS and certificate paths.
 
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::Spanned;
 use crate::config::span::SourceSpan;
 use crate::model::host::{HostName, ParsedAuthority};
 
-/// A URL that a service is reached by.
+/// A parsed external URL of a service.
 #[derive(Debug, Clone)]
 pub(super) struct ExternalUrl {
     pub(super) scheme: ExternalScheme,
-    /// The host as it is written; the package's certificate paths keep its case.
+    /// The host as written. The package's certificate paths keep its case.
     pub(super) host: String,
     pub(super) name: HostName,
     pub(super) port: u16,
-    /// Without the slash at its end; empty for the root.
+    /// The path without a trailing slash; empty for the root.
     pub(super) path: String,
     pub(super) span: SourceSpan,
 }
 
+/// Scheme of an external URL: `http` (or `ws`), `https` (or `wss`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExternalScheme {
     Http,
@@ -32,6 +35,7 @@ impl ExternalScheme {
         }
     }
 
+    /// Returns the default port.
     pub(super) fn port(self) -> u16 {
         match self {
             ExternalScheme::Http => 80,
@@ -41,7 +45,7 @@ impl ExternalScheme {
 }
 
 impl ExternalUrl {
-    /// Scheme and authority, such as `https://gitlab.example.com:8443`.
+    /// Returns scheme and authority, such as `https://gitlab.example.com:8443`.
     pub(super) fn origin(&self) -> String {
         match self.port {
             port if port == self.scheme.port() => format!("{}://{}", self.scheme.as_str(), self.name),
@@ -49,36 +53,41 @@ impl ExternalUrl {
         }
     }
 
-    /// Reads the URL of `service`. User information, query and fragment do not count, as in the package.
-    pub(super) fn parse(said: &Spanned<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
-        ExternalUrl::parse_among(&WEB, said, service)
+    /// Parses the URL of `service`. As in the package, user information, query and fragment are ignored.
+    pub(super) fn parse(setting: &Spanned<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+        ExternalUrl::parse_among(&WEB, setting, service)
     }
 
-    fn parse_among(schemes: &SchemePair, said: &Spanned<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+    fn parse_among(
+        schemes: &SchemePair,
+        setting: &Spanned<String>,
+        service: &str,
+    ) -> Result<ExternalUrl, Diagnostic> {
         let [(plain, _), (encrypted, _)] = *schemes;
-        let text = said.value.as_str();
-        let wrong = |message: String| Diagnostic::error(&said.span, message);
+        let text = setting.value.as_str();
+        let error = |message: String| Diagnostic::error(&setting.span, message);
         if text.trim() != text || text.contains(char::is_whitespace) {
-            return Err(wrong(format!("the URL of {service} has blanks in it: {text:?}")).help("remove them"));
+            return Err(error(format!("the URL of {service} contains blanks: {text:?}")).help("remove them"));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(wrong(format!("the URL of {service} has no scheme and host: `{text}`"))
+            return Err(error(format!("the URL of {service} has no scheme and host: `{text}`"))
                 .help(format!("write '{encrypted}://{}'", text.trim_start_matches('/'))));
         };
         let known = schemes.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name)).map(|(_, scheme)| *scheme);
         let scheme = known.ok_or_else(|| {
             let other = scheme.to_ascii_lowercase();
-            wrong(format!("the URL of {service} has the scheme `{other}`"))
-                .help(format!("only {plain}:// and {encrypted}:// can be served"))
+            error(format!("unsupported scheme `{other}` in the URL of {service}"))
+                .help(format!("write {plain}:// or {encrypted}://"))
         })?;
         let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
         let path = path.split(['?', '#']).next().unwrap_or("");
         let host = authority.rsplit('@').next().unwrap_or(authority);
         let parsed = ParsedAuthority::parse(host).map_err(|why| {
-            wrong(format!("the URL of {service} has no valid host: {why}"))
-                .help(format!("write it like '{encrypted}://gitlab.example.com'"))
+            error(format!("invalid host in the URL of {service}: {why}"))
+                .help(format!("write a URL such as '{encrypted}://gitlab.example.com'"))
         })?;
-        let name = HostName::parse(&parsed.host).map_err(|why| wrong(format!("the URL of {service}: {why}")))?;
+        let name = HostName::parse(&parsed.host)
+            .map_err(|why| error(format!("invalid host name in the URL of {service}: {why}")))?;
         let port = parsed.port.unwrap_or(scheme.port());
         Ok(ExternalUrl {
             scheme,
@@ -86,32 +95,35 @@ impl ExternalUrl {
             name,
             port,
             path: path.trim_end_matches('/').to_owned(),
-            span: said.span.clone(),
+            span: setting.span.clone(),
         })
     }
 
-    /// Reads the URL of the agent server.
-    pub(super) fn parse_agent(said: &Spanned<String>) -> Result<ExternalUrl, Diagnostic> {
-        ExternalUrl::parse_among(&AGENTS, said, "the agent server")
+    /// Parses the URL of the agent server, whose schemes are `ws` and `wss`.
+    pub(super) fn parse_agent(setting: &Spanned<String>) -> Result<ExternalUrl, Diagnostic> {
+        ExternalUrl::parse_among(&AGENTS, setting, "the agent server")
     }
 
-    /// The URL of a service that only exists at the root of its host.
-    pub(super) fn parse_root(said: &Spanned<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
-        let url = ExternalUrl::parse(said, service)?;
+    /// Parses the URL of a service that is served only at the root of its host.
+    pub(super) fn parse_root(setting: &Spanned<String>, service: &str) -> Result<ExternalUrl, Diagnostic> {
+        let url = ExternalUrl::parse(setting, service)?;
         if url.path.is_empty() {
             return Ok(url);
         }
-        Err(Diagnostic::error(&said.span, format!("the URL of {service} cannot have a path: {}", url.path))
-            .help(format!("{service} needs a name of its own: '{}://…', without a path", url.scheme.as_str())))
+        Err(Diagnostic::error(&setting.span, format!("the URL of {service} cannot have a path: `{}`", url.path))
+            .help(format!(
+                "use a separate host name for {service}, and write '{}://…' without a path",
+                url.scheme.as_str()
+            )))
     }
 }
 
-/// The scheme without TLS, then the one with.
+/// Plain and TLS variant of a scheme.
 type SchemePair = [(&'static str, ExternalScheme); 2];
 
 const WEB: SchemePair = [("http", ExternalScheme::Http), ("https", ExternalScheme::Https)];
 
-/// Agents come by WebSocket.
+/// Agents connect by WebSocket.
 const AGENTS: SchemePair = [("ws", ExternalScheme::Http), ("wss", ExternalScheme::Https)];
 
 fn without_port(host: &str) -> &str {
@@ -128,9 +140,8 @@ mod tests {
     use std::path::Path;
 
     fn parse(text: &str) -> Result<ExternalUrl, String> {
-        let place = SourceSpan::file(&SourceFile::new(Path::new("gitlab.rb"), ""));
-        ExternalUrl::parse(&Spanned { value: text.to_owned(), span: place }, "GitLab")
-            .map_err(|error| error.message)
+        let span = SourceSpan::file(&SourceFile::new(Path::new("gitlab.rb"), ""));
+        ExternalUrl::parse(&Spanned { value: text.to_owned(), span }, "GitLab").map_err(|error| error.message)
     }
 
     #[test]
@@ -146,11 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_is_refused() {
+    fn an_invalid_url_is_an_error() {
         assert!(parse("gitlab.example.com:8080").unwrap_err().contains("no scheme and host"));
         assert!(parse("ftp://gitlab.example.com").unwrap_err().contains("`ftp`"));
         assert!(parse(" https://gitlab.example.com").unwrap_err().contains("blanks"));
-        assert!(parse("https://").unwrap_err().contains("no valid host"));
+        assert!(parse("https://").unwrap_err().contains("invalid host"));
         assert!(parse("https://exa mple").is_err());
     }
 }

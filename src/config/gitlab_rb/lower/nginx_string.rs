@@ -1,16 +1,16 @@
-//! Texts that the package copies into nginx's configuration, read as nginx reads them.
+//! Parses values that the package inserts into nginx configuration.
 
-/// Why nginx would not take a text for one argument of a directive.
+/// Why nginx rejects a text as one argument of a directive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InvalidNginxWord {
-    /// A quote that is not closed, or something behind the closing one.
+    /// An unclosed quote, or characters after the closing one.
     Quotes,
-    /// Something that ends the directive.
+    /// A character that ends the directive.
     Ends(char),
 }
 
-/// One argument of a directive. Quotes belong to nginx, not to the value. Blanks outside quotes would separate
-/// arguments; they are kept, because what is meant is clear.
+/// Parses one argument of a directive. Quotes are nginx syntax, not part of the value. Blanks outside quotes
+/// would separate arguments in nginx; they are kept, because the intended value is clear.
 pub(super) fn word(text: &str) -> Result<String, InvalidNginxWord> {
     let text = text.trim();
     let Some(quote) = text.chars().next().filter(|first| ['"', '\''].contains(first)) else {
@@ -23,9 +23,9 @@ pub(super) fn word(text: &str) -> Result<String, InvalidNginxWord> {
     inner.map(unescaped).ok_or(InvalidNginxWord::Quotes)
 }
 
-/// What is meant by a text between quotes.
+/// Replaces the escapes of nginx in a text between quotes.
 pub(super) fn unescaped(text: &str) -> String {
-    let mut meant = String::with_capacity(text.len());
+    let mut value = String::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
         let escaped = if c == '\\' { rest.clone().next() } else { None };
@@ -34,20 +34,20 @@ pub(super) fn unescaped(text: &str) -> String {
             Some('t') => '\t',
             Some('r') => '\r',
             Some('n') => '\n',
-            // A backslash before anything else stands for itself.
+            // Before any other character, a backslash is literal.
             Some(_) | None => {
-                meant.push(c);
+                value.push(c);
                 continue;
             }
         };
-        meant.push(replaced);
+        value.push(replaced);
         rest.next();
     }
-    meant
+    value
 }
 
-/// The first of some characters that no backslash stands before. A backslash at the very end would escape
-/// the quote behind it, so it counts as one of them.
+/// Returns the first of `wanted` that no backslash escapes. A backslash at the end of the text is returned too,
+/// because it would escape the quote after the text.
 pub(super) fn find_unescaped(text: &str, wanted: &[char]) -> Option<char> {
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
@@ -58,7 +58,7 @@ pub(super) fn find_unescaped(text: &str, wanted: &[char]) -> Option<char> {
     None
 }
 
-/// The braces of a variable are no block.
+/// Returns the character that ends an unquoted word. The braces of a variable (`${name}`) are not a block.
 fn end_of_bare_word(text: &str) -> Option<char> {
     let outside: String = text
         .split("${")
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_belong_to_nginx_and_blanks_to_the_value() {
+    fn quotes_are_removed_and_blanks_are_kept() {
         for (text, value) in [
             ("https", "https"),
             (r#""two words""#, "two words"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_end_the_directive_is_no_value() {
+    fn a_value_that_ends_the_directive_is_an_error() {
         assert_eq!(word("a; proxy_set_header X-Admin yes"), Err(InvalidNginxWord::Ends(';')));
         assert_eq!(word("a{b"), Err(InvalidNginxWord::Ends('{')));
         for text in ["\"a", "\"a\" b", "\"a\\\"", "'"] {

@@ -1,4 +1,4 @@
-//! Ports of hosts that a program of GitLab has already.
+//! Reports listen addresses that a GitLab service already uses.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,31 +7,32 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::{HostSection, Spanned};
 use crate::model::upstream::UpstreamAddress;
 
-/// Reports hosts that want the very address of their application, of Pages, or of Puma.
+/// Reports hosts that listen on the address of their upstream, of Pages or of Puma.
 pub(super) fn report(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
-    report_applications(hosts, reader.problems);
+    report_upstreams(hosts, reader.problems);
     report_pages(hosts, reader);
     report_puma(hosts, reader);
 }
 
-fn report_applications(hosts: &[HostSection], problems: &mut Diagnostics) {
+fn report_upstreams(hosts: &[HostSection], problems: &mut Diagnostics) {
     for host in hosts {
-        let address = host.upstream.as_set().map(|said| &said.value.address);
-        let Some(UpstreamAddress::Tcp { host: application, port }) = address else {
+        let address = host.upstream.as_set().map(|setting| &setting.value.address);
+        let Some(UpstreamAddress::Tcp { host: upstream, port }) = address else {
             continue;
         };
-        let here = if application == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { application.parse() };
-        let Some(taken) = here.ok().filter(IpAddr::is_loopback).map(|ip| SocketAddr::new(ip, *port)) else {
+        let ip = if upstream == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { upstream.parse() };
+        let Some(taken) = ip.ok().filter(IpAddr::is_loopback).map(|ip| SocketAddr::new(ip, *port)) else {
             continue;
         };
         if let Some(address) = listening(host).find(|address| overlaps(address.value, taken)) {
-            let message = format!("the application itself listens on port {port}, so the proxy cannot");
+            let message =
+                format!("cannot listen on {}: the upstream of this host listens on port {port}", address.value);
             problems.push(Diagnostic::error(&address.span, message).help("choose another port for one of them"));
         }
     }
 }
 
-/// For domains of its users Pages has addresses of its own.
+/// Reports conflicts with the addresses on which Pages serves custom domains.
 fn report_pages(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
     let switches = [["gitlab_rails", "pages_enabled"], ["gitlab_pages", "enable"]];
     let is_off = switches.iter().any(|path| reader.flag_at(path) == Some(false));
@@ -40,46 +41,48 @@ fn report_pages(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
     }
     for key in ["external_http", "external_https", "external_https_proxyv2"] {
         let path = ["gitlab_pages", key];
-        for said in reader.texts_at(&path).unwrap_or_default() {
-            let Ok(taken) = said.value.parse() else { continue };
-            if let Some(address) = wanted(hosts).find(|address| overlaps(address.value, taken)) {
-                let message =
-                    format!("Pages itself listens on {taken}, so the proxy cannot listen on {}", address.value);
+        for setting in reader.texts_at(&path).unwrap_or_default() {
+            let Ok(taken) = setting.value.parse() else { continue };
+            if let Some(address) = all_addresses(hosts).find(|address| overlaps(address.value, taken)) {
+                let message = format!("cannot listen on {}: GitLab Pages listens on {taken}", address.value);
                 let error = Diagnostic::error(&address.span, message)
-                    .help(format!("that is in {}, at {}", spelled(&path), said.span))
-                    .help("give each its own address: name those of the proxy in listen_addresses");
+                    .help(format!("`{}` at {} sets the address of Pages", spelled(&path), setting.span))
+                    .help("use different addresses: set those of the proxy in `listen_addresses`");
                 reader.problems.push(error);
             }
         }
     }
 }
 
-/// Whether Puma runs here, and listens on TCP, is not certain.
+/// Warns about the TCP address of Puma. It is not an error, because Puma may run elsewhere or without TCP.
 fn report_puma(hosts: &[HostSection], reader: &mut SettingsReader<'_>) {
     let is_off =
         [["puma", "enable"], ["gitlab_rails", "enable"]].iter().any(|path| reader.flag_at(path) == Some(false));
-    let port = reader.text(&["puma", "port"]).and_then(|said| said.value.parse().ok()).unwrap_or(8080);
+    let port = reader.text(&["puma", "port"]).and_then(|setting| setting.value.parse().ok()).unwrap_or(8080);
     let taken = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    if let Some(address) = wanted(hosts).find(|address| !is_off && overlaps(address.value, taken)) {
-        let message = format!("GitLab's own Puma usually listens on {taken}");
+    if let Some(address) = all_addresses(hosts).find(|address| !is_off && overlaps(address.value, taken)) {
+        let message =
+            format!("listen address {} conflicts with Puma, which usually listens on {taken}", address.value);
         let warning = Diagnostic::warning(&address.span, message);
-        reader.problems.push(warning.help("choose another port, or set puma['port']"));
+        reader.problems.push(warning.help("choose another port, or set `puma['port']`"));
     }
 }
 
+/// Returns the listen addresses of a host.
 fn listening(host: &HostSection) -> impl Iterator<Item = &Spanned<SocketAddr>> {
-    host.settings.listen.as_set().into_iter().flat_map(|said| &said.value)
+    host.settings.listen.as_set().into_iter().flat_map(|setting| &setting.value)
 }
 
-/// All addresses, those of redirects included.
-fn wanted(hosts: &[HostSection]) -> impl Iterator<Item = &Spanned<SocketAddr>> {
+/// Returns the addresses of all hosts, those of redirects included.
+fn all_addresses(hosts: &[HostSection]) -> impl Iterator<Item = &Spanned<SocketAddr>> {
     hosts.iter().flat_map(|host| {
         let redirects = host.settings.redirect_from.as_set();
-        listening(host).chain(redirects.into_iter().flat_map(|said| &said.value))
+        listening(host).chain(redirects.into_iter().flat_map(|setting| &setting.value))
     })
 }
 
-/// Whether two programs cannot have both. An address of IPv4 and one of IPv6 are apart, as in nginx.
+/// Returns whether two programs cannot listen on both addresses. As in nginx, IPv4 and IPv6 addresses do not
+/// overlap.
 fn overlaps(a: SocketAddr, b: SocketAddr) -> bool {
     let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && same_ip

@@ -1,7 +1,6 @@
-//! Reads settings by their type, the newer spelling before the older one.
+//! Typed access to settings, newer spelling first.
 //!
-//! That values have the right type has been checked and reported before (`check`), so what does not fit
-//! is simply not there.
+//! A value of the wrong type reads as unset, because `type_check` has reported it already.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,19 +16,19 @@ use crate::config::gitlab_rb::value::{HashEntry, RubyData, RubyHash, RubyValue};
 use crate::config::span::{SourceFile, SourceSpan};
 use crate::model::setting_report::SettingVerdict;
 
-/// The settings, and what was found out about them on the way.
+/// Typed access to settings that records verdicts and problems.
 pub(in crate::config::gitlab_rb) struct SettingsReader<'a> {
     settings: &'a AssignedSettings,
-    /// The file as a whole, for what is not in it.
+    /// Span of the whole file, for defaults.
     pub(super) file: SourceSpan,
     pub(in crate::config::gitlab_rb) problems: &'a mut Diagnostics,
-    /// What came of single settings, where the table alone does not tell.
+    /// Verdicts that depend on more than the table of settings.
     pub(in crate::config::gitlab_rb) remarks: SettingRemarks,
-    /// What came of each directive of nginx text.
+    /// Verdicts for the directives of nginx text.
     pub(in crate::config::gitlab_rb) directives: Vec<DirectiveVerdict>,
 }
 
-/// Verdicts with their reasons, by the keys joined with dots.
+/// Verdicts recorded while reading, with their reasons, by key. The parts of a key are joined with dots.
 pub(in crate::config::gitlab_rb) type SettingRemarks = HashMap<String, (SettingVerdict, String)>;
 
 impl<'a> SettingsReader<'a> {
@@ -47,56 +46,58 @@ impl<'a> SettingsReader<'a> {
         }
     }
 
-    /// The setting by its keys. `nil` leaves the default, so it is none.
+    /// Returns the setting at a path. `nil` reads as unset, because it leaves the default.
     pub(super) fn entry(&self, path: &[&str]) -> Option<HashEntry> {
         self.settings.entry(path).filter(|entry| !matches!(entry.value.data, RubyData::Nil))
     }
 
-    /// The setting of an owner, whichever way it is spelled. An older spelling that loses is remarked on.
-    pub(super) fn of(&mut self, owner: SettingOwner, key: &str) -> Option<HashEntry> {
+    /// Returns a setting of an owner in any spelling. Records that an older spelling is overridden by a newer
+    /// one.
+    pub(super) fn entry_of(&mut self, owner: SettingOwner, key: &str) -> Option<HashEntry> {
         let paths = owner.hashes().iter().map(|hash| [hash, &[key][..]].concat());
         let mut found = paths.filter_map(|path| self.entry(&path).map(|entry| (path, entry)));
-        let (winner, entry) = found.next()?;
-        let losers: Vec<_> = found.map(|(path, _)| path.join(".")).collect();
-        for loser in losers {
-            self.remark(loser, SettingVerdict::NoEffect, format!("{} wins", spelled(&winner)));
+        let (newer, entry) = found.next()?;
+        let older: Vec<_> = found.map(|(path, _)| path.join(".")).collect();
+        for key in older {
+            self.record(key, SettingVerdict::NoEffect, format!("overridden by `{}`", spelled(&newer)));
         }
         Some(entry)
     }
 
-    /// The keys of the setting of an owner as it is spelled, joined with dots.
+    /// Returns the key of a setting of an owner in the spelling that is set, joined with dots.
     pub(super) fn spelling(&self, owner: SettingOwner, key: &str) -> Option<String> {
         let paths = owner.hashes().iter().map(|hash| [hash, &[key][..]].concat());
         paths.into_iter().find(|path| self.entry(path).is_some()).map(|path| path.join("."))
     }
 
-    pub(super) fn remark(&mut self, key: String, verdict: SettingVerdict, reason: impl Into<String>) {
+    /// Records the verdict of a setting.
+    pub(super) fn record(&mut self, key: String, verdict: SettingVerdict, reason: impl Into<String>) {
         self.remarks.insert(key, (verdict, reason.into()));
     }
 
-    /// Says why a setting of an owner has no effect, if it is set.
+    /// Records why a setting of an owner has no effect, if it is set.
     pub(super) fn no_effect(&mut self, owner: SettingOwner, key: &str, reason: &str) {
-        self.remark_on(owner, key, SettingVerdict::NoEffect, reason);
+        self.record_for(owner, key, SettingVerdict::NoEffect, reason);
     }
 
-    /// Says what comes of a setting of an owner, if it is set and nothing has been said of it yet.
-    pub(super) fn remark_on(&mut self, owner: SettingOwner, key: &str, verdict: SettingVerdict, reason: &str) {
+    /// Records the verdict of a setting of an owner, if it is set and has no verdict yet.
+    pub(super) fn record_for(&mut self, owner: SettingOwner, key: &str, verdict: SettingVerdict, reason: &str) {
         for hash in owner.hashes() {
             let path = [hash, &[key][..]].concat();
             if self.entry(&path).is_some() && !self.remarks.contains_key(&path.join(".")) {
-                self.remark(path.join("."), verdict, reason);
+                self.record(path.join("."), verdict, reason);
             }
         }
     }
 
-    /// Says why a setting beside the `nginx` family has no effect, if it is set.
+    /// Records why a setting outside the `nginx` family has no effect, if it is set.
     pub(super) fn no_effect_at(&mut self, path: &[&str], reason: &str) {
         if self.entry(path).is_some() {
-            self.remark(path.join("."), SettingVerdict::NoEffect, reason);
+            self.record(path.join("."), SettingVerdict::NoEffect, reason);
         }
     }
 
-    /// The keys that are set for an owner.
+    /// Returns the keys that are set for an owner.
     pub(super) fn keys_of(&self, owner: SettingOwner) -> Vec<String> {
         let mut keys = Vec::new();
         for hash in owner.hashes() {
@@ -116,64 +117,65 @@ impl<'a> SettingsReader<'a> {
     }
 
     pub(super) fn flag(&mut self, owner: SettingOwner, key: &str) -> Option<bool> {
-        self.of(owner, key)?.value.truth()
+        self.entry_of(owner, key)?.value.truth()
     }
 
     pub(super) fn text_of(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<String>> {
-        text(self.of(owner, key)?)
+        text(self.entry_of(owner, key)?)
     }
 
-    /// A port, as a number or a text.
-    /// A text with a form of its own. What `parse` refuses is a problem at its place.
+    /// Parses the text of a setting. An error of `parse` is reported at the span of the value.
     pub(super) fn parsed<T>(
         &mut self,
-        said: Option<Spanned<String>>,
+        setting: Option<Spanned<String>>,
         parse: fn(&str) -> Result<T, ValueError>,
     ) -> Setting<T> {
-        let Some(Spanned { value, span: place }) = said else { return Setting::Unset };
+        let Some(Spanned { value, span }) = setting else { return Setting::Unset };
         match parse(&value) {
-            Ok(value) => Setting::Set(Spanned { value, span: place }),
-            Err(mistake) => {
-                self.problems.push(mistake.at(&place));
+            Ok(value) => Setting::Set(Spanned { value, span }),
+            Err(error) => {
+                self.problems.push(error.at(&span));
                 Setting::Invalid
             }
         }
     }
 
+    /// Returns a port, written as a number or a string.
     pub(super) fn port(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<u16>> {
-        let said = text(self.of(owner, key)?)?;
-        Some(Spanned { value: said.value.trim().parse().ok()?, span: said.span })
+        let setting = text(self.entry_of(owner, key)?)?;
+        Some(Spanned { value: setting.value.trim().parse().ok()?, span: setting.span })
     }
 
     pub(super) fn number(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<i64>> {
-        let entry = self.of(owner, key)?;
+        let entry = self.entry_of(owner, key)?;
         match entry.value.data {
             RubyData::Int(value) => Some(Spanned { value, span: entry.value.span }),
             _ => None,
         }
     }
 
-    pub(super) fn span(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<Duration>> {
-        let said = text(self.of(owner, key)?)?;
-        Some(Spanned { value: units::span(&said.value)?, span: said.span })
+    /// Returns a time in nginx notation.
+    pub(super) fn duration(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<Duration>> {
+        let setting = text(self.entry_of(owner, key)?)?;
+        Some(Spanned { value: units::duration(&setting.value)?, span: setting.span })
     }
 
-    /// A list of texts, each with its own place.
+    /// Returns a list of strings, each with its span.
     pub(super) fn texts(&mut self, owner: SettingOwner, key: &str) -> Option<Vec<Spanned<String>>> {
-        texts(self.of(owner, key)?.value)
+        texts(self.entry_of(owner, key)?.value)
     }
 
-    /// The same for the setting at a path, which may also be one text alone.
+    /// Returns the list of strings at a path. A single string is a list of one.
     pub(super) fn texts_at(&self, path: &[&str]) -> Option<Vec<Spanned<String>>> {
         let entry = self.entry(path)?;
         match entry.value.data {
             RubyData::List(_) => texts(entry.value),
-            _ => text(entry).map(|said| vec![said]),
+            _ => text(entry).map(|setting| vec![setting]),
         }
     }
 
     pub(super) fn hash(&mut self, owner: SettingOwner, key: &str) -> Option<Spanned<RubyHash>> {
-        let entry = self.of(owner, key)?;
+        let entry = self.entry_of(owner, key)?;
         match entry.value.data {
             RubyData::Section(section) => Some(Spanned { value: section.borrow().to_hash(), span: entry.span }),
             RubyData::Hash(value) => Some(Spanned { value, span: entry.span }),
@@ -182,7 +184,7 @@ impl<'a> SettingsReader<'a> {
     }
 }
 
-/// `gitlab_rails['nginx']['ssl_certificate']`
+/// Formats a path as Ruby code: `gitlab_rails['nginx']['ssl_certificate']`.
 pub(in crate::config::gitlab_rb) fn spelled(path: &[&str]) -> String {
     let Some((first, rest)) = path.split_first() else { return String::new() };
     rest.iter().fold((*first).to_owned(), |spelled, key| format!("{spelled}['{key}']"))
@@ -190,8 +192,8 @@ pub(in crate::config::gitlab_rb) fn spelled(path: &[&str]) -> String {
 
 fn texts(value: RubyValue) -> Option<Vec<Spanned<String>>> {
     let RubyData::List(items) = value.data else { return None };
-    let said = |item: RubyValue| Some(Spanned { value: item.to_text()?, span: item.span });
-    items.into_iter().map(said).collect()
+    let setting = |item: RubyValue| Some(Spanned { value: item.to_text()?, span: item.span });
+    items.into_iter().map(setting).collect()
 }
 
 fn text(entry: HashEntry) -> Option<Spanned<String>> {

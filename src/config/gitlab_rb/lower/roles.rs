@@ -1,39 +1,42 @@
-//! Roles: what a machine of several is for. They switch services on and off, and for the proxy only one
-//! thing follows: where all of them are about something else, GitLab itself is not there.
+//! Interprets `roles`.
+//!
+//! Roles enable and disable the services of one machine among several. For the proxy they have one effect: a
+//! machine
+//! without a role that includes GitLab has no host for GitLab.
 
 use super::reader::SettingsReader;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::document::Spanned;
 use crate::config::suggestion::nearest;
 
-/// What a role says about GitLab itself.
+/// Whether a role includes GitLab itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GitlabRole {
-    Here,
-    Elsewhere,
+    Included,
+    Excluded,
 }
 
-/// Reports roles that no version of the package knows; its reconfigure stops there, too.
+/// Reports roles that no version of the package knows; `gitlab-ctl reconfigure` rejects them too.
 pub(super) fn check(reader: &mut SettingsReader<'_>) {
-    for Spanned { value, span: place } in said(reader) {
+    for Spanned { value, span } in assigned_roles(reader) {
         if lookup(&value).is_some() {
             continue;
         }
-        let error = Diagnostic::error(&place, format!("there is no role `{value}`"));
+        let error = Diagnostic::error(&span, format!("unknown role `{value}`"));
         reader.problems.push(match nearest(&underscored(&value), ROLES.iter().map(|(name, _)| *name)) {
             Some(known) => error.help(format!("did you mean `{known}`?")),
-            None => error.help("remove it; the package refuses it as well"),
+            None => error.help("remove it; the package rejects it as well"),
         });
     }
 }
 
-/// Whether all roles are for machines without GitLab itself. Roles that nobody knows say nothing.
-pub(super) fn leave_gitlab_out(reader: &SettingsReader<'_>) -> bool {
-    let roles = said(reader);
-    !roles.is_empty() && roles.iter().all(|role| lookup(&role.value) == Some(GitlabRole::Elsewhere))
+/// Returns whether all roles are for machines without GitLab itself. An unknown role counts as one with GitLab.
+pub(super) fn exclude_gitlab(reader: &SettingsReader<'_>) -> bool {
+    let roles = assigned_roles(reader);
+    !roles.is_empty() && roles.iter().all(|role| lookup(&role.value) == Some(GitlabRole::Excluded))
 }
 
-fn said(reader: &SettingsReader<'_>) -> Vec<Spanned<String>> {
+fn assigned_roles(reader: &SettingsReader<'_>) -> Vec<Spanned<String>> {
     reader.texts_at(&["roles"]).unwrap_or_default()
 }
 
@@ -42,27 +45,28 @@ fn lookup(role: &str) -> Option<GitlabRole> {
     ROLES.iter().find(|(name, _)| *name == role).map(|(_, gitlab)| *gitlab)
 }
 
-/// The package takes both spellings.
+/// Returns a role spelled with underscores; the package accepts hyphens too.
 fn underscored(role: &str) -> String {
     role.replace('-', "_")
 }
 
-/// Those of all versions. `application_role` turns nginx off in older ones; who starts a proxy wants one.
+/// Roles of all package versions. `application_role` disables nginx in older ones; Gatepost ignores this,
+/// because it is started only where a proxy is needed.
 const ROLES: [(&str, GitlabRole); 16] = [
-    ("application_role", GitlabRole::Here),
-    ("geo_primary_role", GitlabRole::Here),
-    ("geo_secondary_role", GitlabRole::Here),
-    ("backup_role", GitlabRole::Here),
-    ("pages_role", GitlabRole::Elsewhere),
-    ("sidekiq_role", GitlabRole::Elsewhere),
-    ("gitaly_role", GitlabRole::Elsewhere),
-    ("spamcheck_role", GitlabRole::Elsewhere),
-    ("redis_sentinel_role", GitlabRole::Elsewhere),
-    ("redis_master_role", GitlabRole::Elsewhere),
-    ("redis_replica_role", GitlabRole::Elsewhere),
-    ("postgres_role", GitlabRole::Elsewhere),
-    ("patroni_role", GitlabRole::Elsewhere),
-    ("pgbouncer_role", GitlabRole::Elsewhere),
-    ("consul_role", GitlabRole::Elsewhere),
-    ("monitoring_role", GitlabRole::Elsewhere),
+    ("application_role", GitlabRole::Included),
+    ("geo_primary_role", GitlabRole::Included),
+    ("geo_secondary_role", GitlabRole::Included),
+    ("backup_role", GitlabRole::Included),
+    ("pages_role", GitlabRole::Excluded),
+    ("sidekiq_role", GitlabRole::Excluded),
+    ("gitaly_role", GitlabRole::Excluded),
+    ("spamcheck_role", GitlabRole::Excluded),
+    ("redis_sentinel_role", GitlabRole::Excluded),
+    ("redis_master_role", GitlabRole::Excluded),
+    ("redis_replica_role", GitlabRole::Excluded),
+    ("postgres_role", GitlabRole::Excluded),
+    ("patroni_role", GitlabRole::Excluded),
+    ("pgbouncer_role", GitlabRole::Excluded),
+    ("consul_role", GitlabRole::Excluded),
+    ("monitoring_role", GitlabRole::Excluded),
 ];

@@ -1,4 +1,4 @@
-//! What is to be served for a service of the package.
+//! The services that can have a host.
 
 use super::external_url::ExternalUrl;
 use crate::config::document::{ForwardSettings, RouteActionSection, RouteSection, Setting, Spanned, UpstreamRef};
@@ -17,10 +17,10 @@ pub(super) enum Service {
     Kas,
 }
 
-/// What is to be served for a service.
+/// Service, URL and span of a host to serve.
 pub(super) struct ServiceHost {
     pub(super) service: Service,
-    /// Where its URL is written.
+    /// Span of the URL.
     pub(super) span: SourceSpan,
     pub(super) name: HostPattern,
     pub(super) url: ExternalUrl,
@@ -28,10 +28,11 @@ pub(super) struct ServiceHost {
 }
 
 impl Service {
-    /// In the order in which the package's nginx reads them.
+    /// All services, in the order in which the package's nginx reads their hosts.
     pub(super) const ALL: [Service; 5] =
         [Service::Gitlab, Service::Mattermost, Service::Pages, Service::Registry, Service::Kas];
 
+    /// Returns the owner of the service's nginx settings.
     pub(super) fn owner(self) -> SettingOwner {
         match self {
             Service::Gitlab => SettingOwner::Gitlab,
@@ -44,15 +45,15 @@ impl Service {
 }
 
 impl ServiceHost {
-    /// A value that follows from the URL.
+    /// Returns a setting whose value is derived from the URL.
     pub(super) fn url_setting<T>(&self, value: T) -> Setting<T> {
         Setting::Set(Spanned { value, span: self.span.clone() })
     }
 
-    /// A route of its host that does one thing, and has no settings of its own.
+    /// Returns a route of the host with one action and no settings of its own.
     pub(super) fn route(&self, path: PathMatch, action: Setting<RouteActionSection>) -> RouteSection {
         RouteSection {
-            place: self.span.clone(),
+            span: self.span.clone(),
             path: self.url_setting(path),
             action,
             replace_with: Setting::Unset,
@@ -61,6 +62,7 @@ impl ServiceHost {
         }
     }
 
+    /// Returns a value that is derived from the URL.
     pub(super) fn url_value<T>(&self, value: T) -> Spanned<T> {
         Spanned { value, span: self.span.clone() }
     }

@@ -1,4 +1,4 @@
-//! The services of the package, and whether each has a host.
+//! Decides which services have a host.
 
 use super::context::LowerContext;
 use super::external_url::ExternalUrl;
@@ -12,7 +12,8 @@ use crate::config::span::SourceSpan;
 use crate::model::host::HostPattern;
 
 impl Service {
-    fn url_word(self) -> &'static str {
+    /// Returns the name of the setting with the URL of the service.
+    fn url_key(self) -> &'static str {
         match self {
             Service::Gitlab => "external_url",
             Service::Mattermost => "mattermost_external_url",
@@ -22,27 +23,28 @@ impl Service {
         }
     }
 
-    /// What is to be served for it; `None` if nothing is, or if it cannot be told.
-    pub(super) fn plan(self, lowering: &mut LowerContext<'_, '_>) -> Option<ServiceHost> {
-        let without = if self == Service::Kas { kas::without_host(lowering) } else { None };
-        let (reader, lets_encrypt) = (&mut *lowering.reader, &lowering.lets_encrypt);
-        if let Some(why) = self.switched_off(reader).or(without) {
-            self.explain_absence(reader, why);
+    /// Returns the host to serve for the service. `None` if it has no host, or if its settings have errors,
+    /// which are reported.
+    pub(super) fn host(self, context: &mut LowerContext<'_, '_>) -> Option<ServiceHost> {
+        let no_kas_host = if self == Service::Kas { kas::no_host_reason(context) } else { None };
+        let (reader, lets_encrypt) = (&mut *context.reader, &context.lets_encrypt);
+        if let Some(why) = self.disabled_reason(reader).or(no_kas_host) {
+            self.record_absence(reader, why);
             return None;
         }
-        let url = match reader.text(&[self.url_word()]) {
-            Some(said) => self.parse_url(&said, reader)?,
+        let url = match reader.text(&[self.url_key()]) {
+            Some(setting) => self.parse_url(&setting, reader)?,
             None if self == Service::Gitlab => {
-                let fqdn = lowering.surroundings.node("fqdn");
+                let fqdn = context.environment.node("fqdn");
                 fallback_url::read(fqdn, reader)?
             }
             None if self == Service::Registry && reader.entry(&["registry", "enable"]).is_none() => {
                 match lets_encrypt.registry() {
                     Some(url) => url,
-                    None => return self.absent(reader),
+                    None => return self.without_url(reader),
                 }
             }
-            None => return self.absent(reader),
+            None => return self.without_url(reader),
         };
         let upstream = self.upstream(reader)?;
         let name = match self {
@@ -54,47 +56,47 @@ impl Service {
         Some(ServiceHost { service: self, span: url.span.clone(), name, url, upstream })
     }
 
-    /// Nothing says where it is.
-    fn absent<T>(self, reader: &mut SettingsReader<'_>) -> Option<T> {
-        self.explain_absence(reader, "there is no host for it, because its URL is not set");
+    /// Records that the service has no host, because its URL is not set.
+    fn without_url<T>(self, reader: &mut SettingsReader<'_>) -> Option<T> {
+        self.record_absence(reader, "the service has no host: its URL is not set");
         self.report_enabled_without_url(reader);
         None
     }
 
-    /// Why it is switched off, if it is.
-    fn switched_off(self, reader: &mut SettingsReader<'_>) -> Option<&'static str> {
-        let own: &[&[&str]] = match self {
+    /// Returns why the service is disabled, or `None` if it is enabled.
+    fn disabled_reason(self, reader: &mut SettingsReader<'_>) -> Option<&'static str> {
+        let switches: &[&[&str]] = match self {
             Service::Gitlab => &[&["gitlab_rails", "enable"]],
             Service::Mattermost => &[&["mattermost", "enable"]],
             Service::Pages => &[&["gitlab_rails", "pages_enabled"]],
             Service::Registry => &[&["registry", "enable"]],
             Service::Kas => &[&["gitlab_kas", "enable"]],
         };
-        let own: Vec<_> = own.iter().filter_map(|path| reader.flag_at(path)).collect();
-        if own.contains(&false) {
-            return Some("there is no host for it, because the service is switched off");
+        let switches: Vec<_> = switches.iter().filter_map(|path| reader.flag_at(path)).collect();
+        if switches.contains(&false) {
+            return Some("the service has no host: it is disabled");
         }
-        if self == Service::Gitlab && own.is_empty() && roles::leave_gitlab_out(reader) {
-            return Some("there is no host for it, because the roles of this machine leave GitLab out");
+        if self == Service::Gitlab && switches.is_empty() && roles::exclude_gitlab(reader) {
+            return Some("the service has no host: `roles` does not include GitLab");
         }
-        // GitLab's is about the bundled nginx.
+        // `nginx['enable']` controls the bundled nginx, not the host of GitLab.
         if self != Service::Gitlab && reader.flag(self.owner(), "enable") == Some(false) {
-            return Some("there is no host for it, because the host is switched off");
+            return Some("the service has no host: `enable` in its nginx settings is false");
         }
         None
     }
 
-    /// Remarks on everything that is set for a host that is not there.
-    fn explain_absence(self, reader: &mut SettingsReader<'_>, why: &str) {
-        // The agents' URL may lead to GitLab's host, and then it is obeyed there.
+    /// Records that the settings of a service without a host have no effect.
+    fn record_absence(self, reader: &mut SettingsReader<'_>, why: &str) {
+        // The URL of the agent server may name GitLab's host; its paths are served there then.
         if self != Service::Kas {
-            reader.no_effect_at(&[self.url_word()], why);
+            reader.no_effect_at(&[self.url_key()], why);
         }
         for key in reader.keys_of(self.owner()) {
             let is_shared = match self {
-                // What `nginx` says about GitLab's host it may say about the bundled nginx too.
+                // Settings of `nginx` may apply to all hosts as well.
                 Service::Gitlab => settings::spec(SettingOwner::Daemon, &key).is_some(),
-                // The agents' paths on GitLab's host have these timeouts as well.
+                // The paths of the agent server on GitLab's host use these timeouts as well.
                 Service::Kas => key.starts_with("k8s_proxy_") && !kas::is_off(reader),
                 Service::Mattermost | Service::Pages | Service::Registry => false,
             };
@@ -104,7 +106,8 @@ impl Service {
         }
     }
 
-    /// A registry may be reached in other ways. Mattermost cannot do without its URL.
+    /// Reports an enabled service without a URL: an error for Mattermost, which cannot run without its URL; a
+    /// warning for the registry, which clients may reach in another way.
     fn report_enabled_without_url(self, reader: &mut SettingsReader<'_>) {
         type Severity = fn(&SourceSpan, String) -> Diagnostic;
         let (word, severity): (_, Severity) = match self {
@@ -114,23 +117,23 @@ impl Service {
         };
         let Some(entry) = reader.entry(&[word, "enable"]) else { return };
         if entry.value.truth() == Some(true) {
-            let message = format!("without {} no host is served for it", self.url_word());
-            let help = format!("write {} 'https://…' with its name", self.url_word());
+            let message = format!("`{word}['enable']` is true, but `{}` is not set", self.url_key());
+            let help = format!("write `{} 'https://…'` with the host name of the service", self.url_key());
             reader.problems.push(severity(&entry.span, message).help(help));
         }
     }
 
-    fn parse_url(self, said: &Spanned<String>, reader: &mut SettingsReader<'_>) -> Option<ExternalUrl> {
+    fn parse_url(self, setting: &Spanned<String>, reader: &mut SettingsReader<'_>) -> Option<ExternalUrl> {
         let parsed = match self {
-            Service::Gitlab => ExternalUrl::parse(said, "GitLab"),
-            Service::Mattermost => ExternalUrl::parse_root(said, "Mattermost"),
-            Service::Pages => ExternalUrl::parse_root(said, "Pages"),
-            Service::Registry => ExternalUrl::parse_root(said, "the container registry"),
-            Service::Kas => kas::url(said, reader),
+            Service::Gitlab => ExternalUrl::parse(setting, "GitLab"),
+            Service::Mattermost => ExternalUrl::parse_root(setting, "Mattermost"),
+            Service::Pages => ExternalUrl::parse_root(setting, "Pages"),
+            Service::Registry => ExternalUrl::parse_root(setting, "the container registry"),
+            Service::Kas => kas::url(setting, reader),
         };
         let mut url = parsed.map_err(|error| reader.problems.push(error)).ok()?;
         if self == Service::Gitlab {
-            fallback_url::is_overridden(reader);
+            fallback_url::record_overridden(reader);
         }
         if self == Service::Gitlab
             && let Some(root) = reader.text(&["gitlab_rails", "gitlab_relative_url"])

@@ -1,8 +1,7 @@
-//! Raw nginx text of a host (`custom_gitlab_server_config` and its like), translated into the words of a
-//! document.
+//! Lowers raw nginx configuration (`custom_gitlab_server_config` and similar).
 //!
-//! nginx puts the text at the end of the host's `server` block. Each directive of it is obeyed, has no
-//! effect, or is refused, and is accounted for with its own line: nothing is left out in silence.
+//! The package's nginx has the text at the end of the host's `server` block. Each directive is applied, has no
+//! effect, or is refused, and is reported with its own line; none is dropped without a verdict.
 
 mod builtin_locations;
 mod common_directives;
@@ -26,25 +25,26 @@ use report::SnippetReport;
 use server_block::ServerState;
 use setting::{conclude, read};
 
-/// Adds what the text of a host says to the host. A host of its own may come of it.
+/// Applies the nginx text of a host to its section. Returns a second host if the text has a condition on
+/// another host name.
 pub(super) fn apply(
-    plan: &ServiceHost,
+    service_host: &ServiceHost,
     host: &mut HostSection,
-    lowering: &mut LowerContext<'_, '_>,
+    context: &mut LowerContext<'_, '_>,
 ) -> Option<HostSection> {
-    let owner = plan.service.owner();
-    let key = match plan.service {
+    let owner = service_host.service.owner();
+    let key = match service_host.service {
         Service::Mattermost => "custom_gitlab_mattermost_server_config",
         _ => "custom_gitlab_server_config",
     };
-    let mut account = SnippetReport::new(lowering.reader.spelling(owner, key)?);
-    let directives = read(owner, key, lowering)?;
-    let mut server = ServerState::new(plan, &host.settings);
-    let mut includes = IncludeReader::new(lowering.surroundings);
-    let mut take = |directive: &NginxDirective, account: &mut SnippetReport| server.take(directive, account);
-    includes.each(&directives, &mut account, lowering.reader.problems, &mut take);
+    let mut report = SnippetReport::new(context.reader.spelling(owner, key)?);
+    let directives = read(owner, key, context)?;
+    let mut server = ServerState::new(service_host, &host.settings);
+    let mut includes = IncludeReader::new(context.environment);
+    let mut lower = |directive: &NginxDirective, report: &mut SnippetReport| server.lower(directive, report);
+    includes.each(&directives, &mut report, context.reader.problems, &mut lower);
     let other = server.finish(host);
-    conclude(account, lowering.reader);
+    conclude(report, context.reader);
     other
 }
 

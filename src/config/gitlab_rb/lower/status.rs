@@ -1,4 +1,4 @@
-//! The package's status listener.
+//! Lowers the nginx status listener.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -8,7 +8,7 @@ use crate::config::document::{Setting, Spanned, StatusSection, UpstreamRef};
 use crate::config::values::access;
 use crate::model::access::AccessRule;
 
-/// It is there unless it is switched off, whatever hosts there are.
+/// Returns the status section. It exists unless it is disabled, independent of the hosts.
 pub(super) fn section(
     workhorse: Option<Spanned<UpstreamRef>>,
     reader: &mut SettingsReader<'_>,
@@ -26,8 +26,9 @@ pub(super) fn section(
     Setting::set_at(section, &file)
 }
 
+/// Returns the listen addresses; by default every IPv4 address with port 8060.
 fn addresses(reader: &mut SettingsReader<'_>) -> Vec<Spanned<SocketAddr>> {
-    let port = reader.text(&["nginx", "status", "port"]).and_then(|said| said.value.trim().parse().ok());
+    let port = reader.text(&["nginx", "status", "port"]).and_then(|setting| setting.value.trim().parse().ok());
     let port = port.unwrap_or(8060);
     let Some(written) = reader.texts_at(&["nginx", "status", "listen_addresses"]) else {
         return vec![Spanned { value: (Ipv4Addr::UNSPECIFIED, port).into(), span: reader.file.clone() }];
@@ -36,16 +37,16 @@ fn addresses(reader: &mut SettingsReader<'_>) -> Vec<Spanned<SocketAddr>> {
     addresses.into_iter().map(|it| Spanned { value: SocketAddr::new(it.value, port), span: it.span }).collect()
 }
 
-/// The package writes what is allowed before what is denied; each has a default of its own.
+/// Returns the access rules. The package writes `allow` before `deny`, each with its own default.
 fn rules(reader: &mut SettingsReader<'_>) -> Vec<Spanned<AccessRule>> {
     let mut rules = Vec::new();
     for (word, default) in [("allow", "127.0.0.1"), ("deny", "all")] {
         let written = reader.texts_at(&["nginx", "status", "options", word]);
         let default = || vec![Spanned { value: default.to_owned(), span: reader.file.clone() }];
-        for said in written.unwrap_or_else(default) {
-            match access::rule(&format!("{word} {}", said.value)) {
-                Ok(value) => rules.push(Spanned { value, span: said.span }),
-                Err(mistake) => reader.problems.push(mistake.at(&said.span)),
+        for setting in written.unwrap_or_else(default) {
+            match access::rule(&format!("{word} {}", setting.value)) {
+                Ok(value) => rules.push(Spanned { value, span: setting.span }),
+                Err(error) => reader.problems.push(error.at(&setting.span)),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! nginx's notations of sizes and times, and OpenSSL's of TLS versions and groups.
+//! Parses nginx sizes and times, and OpenSSL version and group names.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::config::values::size;
 use crate::model::BodyLimit;
 use crate::model::tls::{NamedGroup, TlsVersions};
 
-/// Reads `0`, `250m` or `1048576`.
+/// Parses a body limit: `0` (unlimited), `250m` or `1048576` (bytes).
 pub(in crate::config::gitlab_rb) fn body_limit(text: &str) -> Option<BodyLimit> {
     if text.trim_end_matches(['k', 'm', 'g', 'K', 'M', 'G']) == "0" {
         return Some(BodyLimit::Unlimited);
@@ -16,8 +16,8 @@ pub(in crate::config::gitlab_rb) fn body_limit(text: &str) -> Option<BodyLimit> 
     size::parse(text).ok().filter(|_| text != "unlimited")
 }
 
-/// Reads `3600`, `3600s`, `1h 30m`. Zero and more than a year are none.
-pub(in crate::config::gitlab_rb) fn span(text: &str) -> Option<Duration> {
+/// Parses a time: `3600` (seconds), `3600s`, `1h 30m`. `None` for zero and for more than a year.
+pub(in crate::config::gitlab_rb) fn duration(text: &str) -> Option<Duration> {
     let mut millis: u64 = 0;
     let mut rest = text.trim();
     while !rest.is_empty() {
@@ -32,31 +32,34 @@ pub(in crate::config::gitlab_rb) fn span(text: &str) -> Option<Duration> {
     (1..=YEAR).contains(&millis).then(|| Duration::from_millis(millis))
 }
 
-/// Reads nginx's `ssl_protocols`. Versions before 1.2 are broken (RFC 8996) and do not exist here.
-pub(super) fn tls_versions(said: &Spanned<String>, problems: &mut Diagnostics) -> TlsVersions {
-    let words: Vec<&str> = said.value.split_whitespace().collect();
+/// Parses nginx's `ssl_protocols`. Versions before TLS 1.2 are insecure (RFC 8996) and not supported.
+pub(super) fn tls_versions(setting: &Spanned<String>, problems: &mut Diagnostics) -> TlsVersions {
+    let words: Vec<&str> = setting.value.split_whitespace().collect();
     let old: Vec<&str> = words.iter().copied().filter(|word| !["TLSv1.2", "TLSv1.3"].contains(word)).collect();
     if !old.is_empty() && old.len() < words.len() {
-        let message = format!("{} cannot be offered; TLS begins with 1.2 here", old.join(" and "));
-        problems.push(Diagnostic::warning(&said.span, message).help("clients that need it cannot connect"));
+        let message = format!("not supported in `ssl_protocols`: {}", old.join(", "));
+        problems.push(
+            Diagnostic::warning(&setting.span, message)
+                .help("the minimum version is TLS 1.2; clients without TLS 1.2 or 1.3 cannot connect"),
+        );
     }
     match (words.contains(&"TLSv1.2"), words.contains(&"TLSv1.3")) {
         (true, false) => {
-            let message = "TLS 1.3 is offered too; it cannot be switched off";
-            problems.push(Diagnostic::warning(&said.span, message).help("write 'TLSv1.2 TLSv1.3'"));
+            let message = "`ssl_protocols` does not switch TLS 1.3 off: it is always offered";
+            problems.push(Diagnostic::warning(&setting.span, message).help("write 'TLSv1.2 TLSv1.3'"));
             TlsVersions::Tls12And13
         }
         (true, true) => TlsVersions::Tls12And13,
         (false, true) => TlsVersions::Tls13Only,
         (false, false) => {
-            let message = format!("none of `{}` can be offered", said.value);
-            problems.push(Diagnostic::error(&said.span, message).help("write 'TLSv1.2 TLSv1.3'"));
+            let message = format!("no supported TLS version in `{}`", setting.value);
+            problems.push(Diagnostic::error(&setting.span, message).help("write 'TLSv1.2 TLSv1.3'"));
             TlsVersions::Tls12And13
         }
     }
 }
 
-/// The group of a name that OpenSSL understands.
+/// Returns the key exchange group with an OpenSSL name.
 pub(super) fn group(name: &str) -> Option<NamedGroup> {
     match name {
         "X25519MLKEM768" => Some(NamedGroup::X25519MlKem768),
@@ -67,12 +70,12 @@ pub(super) fn group(name: &str) -> Option<NamedGroup> {
     }
 }
 
-/// Whether a word of OpenSSL names a version before 1.3.
+/// Returns whether an OpenSSL word names a version before TLS 1.3.
 pub(super) fn is_before_tls13(word: &str) -> bool {
     ["None", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2"].contains(&word)
 }
 
-/// nginx takes a number without a unit for seconds.
+/// nginx time units in milliseconds. A number without a unit is in seconds.
 const UNITS: [(&str, u64); 9] = [
     ("ms", 1),
     ("", 1000),
@@ -85,6 +88,7 @@ const UNITS: [(&str, u64); 9] = [
     ("y", YEAR),
 ];
 
+/// 365 days in milliseconds.
 const YEAR: u64 = 31_536_000_000;
 
 #[cfg(test)]
@@ -92,17 +96,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_have_nginx_units_and_can_be_added() {
-        assert_eq!(span("600"), Some(Duration::from_secs(600)));
-        assert_eq!(span("1h 30m"), Some(Duration::from_secs(5400)));
-        assert_eq!(span("1y"), Some(Duration::from_secs(31_536_000)));
+    fn times_have_nginx_units_and_can_be_combined() {
+        assert_eq!(duration("600"), Some(Duration::from_secs(600)));
+        assert_eq!(duration("1h 30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(duration("1y"), Some(Duration::from_secs(31_536_000)));
         for text in ["", "0", "x", "5 parsecs", "-1", "99999999999999999999", "2y"] {
-            assert_eq!(span(text), None, "{text}");
+            assert_eq!(duration(text), None, "{text}");
         }
     }
 
     #[test]
-    fn a_body_limit_of_zero_is_none() {
+    fn a_body_limit_of_zero_is_unlimited() {
         assert_eq!(body_limit("0"), Some(BodyLimit::Unlimited));
         assert_eq!(body_limit("0m"), Some(BodyLimit::Unlimited));
         assert!(matches!(body_limit("250m"), Some(BodyLimit::Bytes(_))));

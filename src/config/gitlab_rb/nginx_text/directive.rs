@@ -1,4 +1,4 @@
-//! Directives: a name, arguments, and perhaps more directives in braces.
+//! Directives of nginx configuration text, with arguments and blocks.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use super::source_map::MappedText;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::span::SourceSpan;
 
-/// One directive with everything in it.
+/// One directive with its arguments and block.
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) struct NginxDirective {
     pub(in crate::config::gitlab_rb) name: String,
@@ -17,17 +17,17 @@ pub(in crate::config::gitlab_rb) struct NginxDirective {
     pub(in crate::config::gitlab_rb) span: SourceSpan,
 }
 
-/// How a directive ends.
+/// End of a directive: `;` or a block.
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) enum DirectiveBody {
-    /// With `;`.
+    /// `;`
     None,
-    /// With a block in braces.
+    /// The directives of a block in braces.
     Block(Vec<NginxDirective>),
 }
 
 impl NginxDirective {
-    /// The directives in its block; none if it has no block.
+    /// Returns the directives in the block; none without a block.
     pub(in crate::config::gitlab_rb) fn inner(&self) -> &[NginxDirective] {
         match &self.body {
             DirectiveBody::None => &[],
@@ -35,36 +35,38 @@ impl NginxDirective {
         }
     }
 
-    /// The arguments as texts.
+    /// Returns the arguments as string slices, for pattern matching.
     pub(in crate::config::gitlab_rb) fn words(&self) -> Vec<&str> {
         self.arguments.iter().map(String::as_str).collect()
     }
 }
 
-/// Reads all directives of a text.
+/// Parses all directives of a text.
 ///
 /// # Errors
-/// Where the text ends or goes on in a way that nginx would not read either, or is too much.
-pub(in crate::config::gitlab_rb) fn parse(written: &MappedText) -> Result<Vec<NginxDirective>, Diagnostic> {
-    if written.text().len() > MAX_LEN {
-        let message = format!("this nginx text is longer than {} KiB", MAX_LEN >> 10);
-        return Err(Diagnostic::error(&written.span(0..0), message).help("move what is not needed out of it"));
+/// Returns a diagnostic if the text is a syntax error for nginx as well, or exceeds a limit: 128 KiB, 1000
+/// directives, 8 nested blocks.
+pub(in crate::config::gitlab_rb) fn parse(source: &MappedText) -> Result<Vec<NginxDirective>, Diagnostic> {
+    if source.text().len() > MAX_LEN {
+        let message = format!("nginx text is longer than {} KiB", MAX_LEN >> 10);
+        return Err(Diagnostic::error(&source.span(0..0), message)
+            .help("remove directives that are not needed, or move them to files and `include` these"));
     }
-    let mut parser = DirectiveParser { lexer: NginxLexer::new(written.text()), written, count: 0 };
+    let mut parser = DirectiveParser { lexer: NginxLexer::new(source.text()), source, count: 0 };
     parser.directives(None, 0).map_err(|why| {
-        let message = format!("this is not nginx's language: {}", why.message);
-        Diagnostic::error(&written.span(why.range), message).help(why.help)
+        let message = format!("invalid nginx configuration: {}", why.message);
+        Diagnostic::error(&source.span(why.range), message).help(why.help)
     })
 }
 
 struct DirectiveParser<'a> {
     lexer: NginxLexer<'a>,
-    written: &'a MappedText,
+    source: &'a MappedText,
     count: usize,
 }
 
 impl DirectiveParser<'_> {
-    /// The directives up to the end of the text, or of the block that was opened at `opened`.
+    /// Parses directives up to the end of the text, or of the block whose `{` is at `opened`.
     fn directives(
         &mut self,
         opened: Option<Range<usize>>,
@@ -76,18 +78,14 @@ impl DirectiveParser<'_> {
                 (Some(NginxToken::Word(name)), _) => all.push(self.directive(name, depth)?),
                 (Some(NginxToken::Close(_)), Some(_)) | (None, None) => return Ok(all),
                 (Some(NginxToken::Close(range)), None) => {
-                    return Err(unreadable(
-                        "this `}` closes nothing",
-                        "remove it, or open a block before it",
-                        range,
-                    ));
+                    return Err(syntax_error("unexpected `}`", "remove it, or add the `{` of its block", range));
                 }
                 (None, Some(opened)) => {
-                    let help = "add the `}` that closes it";
-                    return Err(unreadable("this `{` is never closed", help, opened.clone()));
+                    let help = "add the closing `}`";
+                    return Err(syntax_error("unclosed `{`", help, opened.clone()));
                 }
                 (Some(NginxToken::End(range) | NginxToken::Open(range)), _) => {
-                    return Err(unreadable("a directive begins with its name", "remove this sign", range));
+                    return Err(syntax_error("expected the name of a directive", "remove the `;` or `{`", range));
                 }
             }
         }
@@ -96,14 +94,18 @@ impl DirectiveParser<'_> {
     fn directive(&mut self, name: NginxWord, depth: usize) -> Result<NginxDirective, NginxSyntaxError> {
         self.count += 1;
         if self.count > MAX_DIRECTIVES {
-            return Err(unreadable("there are too many directives", "nobody needs that many", name.range));
+            return Err(syntax_error(
+                "too many directives",
+                "the limit is 1000 in one setting or file",
+                name.range,
+            ));
         }
-        let mut meant = name.range.clone();
+        let mut range_of_words = name.range.clone();
         let mut arguments = Vec::new();
         let body = loop {
             match self.lexer.next()? {
                 Some(NginxToken::Word(word)) => {
-                    meant.end = word.range.end;
+                    range_of_words.end = word.range.end;
                     arguments.push(word.text);
                 }
                 Some(NginxToken::End(_)) => break DirectiveBody::None,
@@ -111,28 +113,36 @@ impl DirectiveParser<'_> {
                     break DirectiveBody::Block(self.directives(Some(range), depth + 1)?);
                 }
                 Some(NginxToken::Open(range)) => {
-                    return Err(unreadable("blocks are nested too deeply", "nobody needs that many", range));
+                    return Err(syntax_error(
+                        "blocks are nested too deeply",
+                        "the limit is 8 nested blocks",
+                        range,
+                    ));
                 }
                 Some(NginxToken::Close(_)) | None => {
-                    return Err(unreadable("this directive has no end", "add the `;` that ends it", meant));
+                    return Err(syntax_error(
+                        "directive is not terminated by `;`",
+                        "add `;` after the last argument",
+                        range_of_words,
+                    ));
                 }
             }
         };
-        Ok(NginxDirective { name: name.text, arguments, body, span: self.written.span(meant) })
+        Ok(NginxDirective { name: name.text, arguments, body, span: self.source.span(range_of_words) })
     }
 }
 
-fn unreadable(message: &'static str, help: &'static str, range: Range<usize>) -> NginxSyntaxError {
+fn syntax_error(message: &'static str, help: &'static str, range: Range<usize>) -> NginxSyntaxError {
     NginxSyntaxError { message, help, range }
 }
 
-/// Blocks within blocks. Three are nginx's own `http`, `server` and `location`.
+/// Maximum number of nested blocks. nginx itself nests three: `http`, `server` and `location`.
 const MAX_DEPTH: usize = 8;
 
-/// nginx text of one setting or file, in bytes. The whole of a `gitlab.rb` may be twice as long.
+/// Maximum length of the nginx text of one setting or file, in bytes: half the limit of a `gitlab.rb`.
 const MAX_LEN: usize = 128 << 10;
 
-/// Each of them becomes a line for people to read.
+/// Maximum number of directives in one setting or file. Each one becomes a line of the settings report.
 const MAX_DIRECTIVES: usize = 1000;
 
 #[cfg(test)]
@@ -146,15 +156,15 @@ mod tests {
         parse(&MappedText::file(&SourceFile::new(Path::new("x.conf"), text)))
     }
 
-    /// The message and the place of what is wrong.
-    fn wrong(text: &str) -> (String, usize, usize) {
+    /// Returns message, line and column of the error.
+    fn error_in(text: &str) -> (String, usize, usize) {
         let problem = read(text).unwrap_err();
         let at = problem.span.excerpt().unwrap();
         (problem.message.clone(), at.line, at.column)
     }
 
     #[test]
-    fn directives_have_names_arguments_blocks_and_places() {
+    fn directives_have_names_arguments_blocks_and_spans() {
         let all = read("allow 10.0.0.0/8; # office\nlocation ^~ /x {\n  deny all;\n}\n").unwrap();
         assert_eq!((all[0].name.as_str(), all[0].words()), ("allow", vec!["10.0.0.0/8"]));
         assert_eq!((all[1].name.as_str(), all[1].words()), ("location", vec!["^~", "/x"]));
@@ -164,35 +174,35 @@ mod tests {
     }
 
     #[test]
-    fn unbalanced_braces_are_marked() {
-        assert_eq!(wrong("location / {\n  deny all;\n").1, 1);
+    fn an_unbalanced_brace_is_an_error_at_the_brace() {
+        assert_eq!(error_in("location / {\n  deny all;\n").1, 1);
         assert_eq!(
-            wrong("location / {\n  deny all;\n"),
-            ("this is not nginx's language: this `{` is never closed".into(), 1, 12)
+            error_in("location / {\n  deny all;\n"),
+            ("invalid nginx configuration: unclosed `{`".into(), 1, 12)
         );
-        assert_eq!(wrong("deny all;\n}"), ("this is not nginx's language: this `}` closes nothing".into(), 2, 1));
+        assert_eq!(error_in("deny all;\n}"), ("invalid nginx configuration: unexpected `}`".into(), 2, 1));
     }
 
     #[test]
-    fn a_directive_without_its_semicolon_is_marked() {
-        let (message, line, column) = wrong("location / { deny all }");
-        assert!(message.ends_with("this directive has no end"), "{message}");
+    fn a_missing_semicolon_is_an_error_at_the_directive() {
+        let (message, line, column) = error_in("location / { deny all }");
+        assert!(message.ends_with("directive is not terminated by `;`"), "{message}");
         assert_eq!((line, column), (1, 14));
-        assert!(wrong("deny all").0.ends_with("this directive has no end"));
-        assert!(wrong(";").0.ends_with("a directive begins with its name"));
+        assert!(error_in("deny all").0.ends_with("directive is not terminated by `;`"));
+        assert!(error_in(";").0.ends_with("expected the name of a directive"));
     }
 
     #[test]
-    fn depth_length_and_number_are_bounded() {
-        assert!(wrong(&"a {".repeat(100_000 / 3)).0.ends_with("nested too deeply"));
-        assert!(wrong(&"a;".repeat(5000)).0.ends_with("too many directives"));
+    fn nesting_length_and_directive_count_are_limited() {
+        assert!(error_in(&"a {".repeat(100_000 / 3)).0.ends_with("nested too deeply"));
+        assert!(error_in(&"a;".repeat(5000)).0.ends_with("too many directives"));
         assert!(read(&" ".repeat(200 << 10)).unwrap_err().message.contains("longer than 128 KiB"));
     }
 
     #[test]
-    fn no_text_is_too_odd_to_be_read_or_refused() {
+    fn any_text_is_parsed_or_rejected_with_a_position() {
         let signs = ["a", "{", "}", ";", "\"", "'", "\\", "$", "#", "\n", " ", "ü", "(", ")", "${", "\0"];
-        // A small generator of its own: the same texts in every run, without a dependency.
+        // A linear congruential generator produces the same texts in every run, without a dependency.
         let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
         for _ in 0..20_000 {
             let mut text = String::new();

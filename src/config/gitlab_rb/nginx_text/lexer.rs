@@ -1,23 +1,24 @@
-//! Words and signs of nginx's configuration language.
+//! Tokens, by the rules of `ngx_conf_read_token` of nginx.
 //!
-//! The rules are those of nginx itself (`ngx_conf_read_token`): a word ends at a blank, `;` or `{`; a
-//! `}` is a sign only where a word could begin; `${` begins a variable and no block; a backslash
-//! protects the next character, also from being an end.
+//! - A word ends at a blank, `;` or `{`.
+//! - A `}` is a token only where a word could begin.
+//! - `${` begins a variable, not a block.
+//! - A backslash escapes the next character, including one that would end the word.
 
 use std::iter::Peekable;
 use std::ops::Range;
 use std::str::CharIndices;
 
-/// A word and what follows of it.
+/// A word token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NginxWord {
-    /// Without quotes, and with escapes replaced.
+    /// The word without its quotes, with escapes replaced.
     pub(super) text: String,
-    /// Bytes of the text it was read from.
+    /// Byte range of the word in the text, quotes included.
     pub(super) range: Range<usize>,
 }
 
-/// What a text is made of.
+/// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NginxToken {
     Word(NginxWord),
@@ -29,7 +30,7 @@ pub(super) enum NginxToken {
     Close(Range<usize>),
 }
 
-/// What cannot be read, and where.
+/// A syntax error and its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NginxSyntaxError {
     pub(super) message: &'static str,
@@ -37,7 +38,7 @@ pub(super) struct NginxSyntaxError {
     pub(super) range: Range<usize>,
 }
 
-/// Reads a text token by token.
+/// Splits text into tokens.
 pub(super) struct NginxLexer<'a> {
     text: &'a str,
     rest: Peekable<CharIndices<'a>>,
@@ -48,15 +49,15 @@ impl<'a> NginxLexer<'a> {
         NginxLexer { text, rest: text.char_indices().peekable() }
     }
 
-    /// The next token; `None` at the end of the text.
+    /// Returns the next token, or `None` at the end of the text.
     pub(super) fn next(&mut self) -> Result<Option<NginxToken>, NginxSyntaxError> {
         self.skip_blanks();
         let Some((start, first)) = self.rest.peek().copied() else { return Ok(None) };
-        let sign = start..start + 1;
+        let range = start..start + 1;
         let token = match first {
-            ';' => NginxToken::End(sign),
-            '{' => NginxToken::Open(sign),
-            '}' => NginxToken::Close(sign),
+            ';' => NginxToken::End(range),
+            '{' => NginxToken::Open(range),
+            '}' => NginxToken::Close(range),
             '"' | '\'' => return self.quoted(start, first).map(|word| Some(NginxToken::Word(word))),
             _ => return Ok(Some(NginxToken::Word(self.bare(start)))),
         };
@@ -64,7 +65,7 @@ impl<'a> NginxLexer<'a> {
         Ok(Some(token))
     }
 
-    /// Blanks, and comments up to the end of their line.
+    /// Skips blanks, and comments up to the end of their line.
     fn skip_blanks(&mut self) {
         let mut in_comment = false;
         while let Some((_, c)) = self.rest.peek() {
@@ -108,18 +109,18 @@ impl<'a> NginxLexer<'a> {
             }
         }
         Err(NginxSyntaxError {
-            message: "this quote is never closed",
-            help: "close it, or write a backslash before it",
+            message: "unclosed quote",
+            help: "close the quote, or escape it with a backslash",
             range: start..start + 1,
         })
     }
 
-    /// nginx wants a quoted word to be a whole one; only the `)` of an `if` may follow at once.
+    /// Checks the character after a closing quote: nginx accepts a blank, `;`, `{` or the `)` of an `if`.
     fn end_of_quoted(&mut self, at: usize) -> Result<(), NginxSyntaxError> {
         match self.rest.peek() {
             Some((next, c)) if !is_blank(*c) && ![';', '{', ')'].contains(c) => Err(NginxSyntaxError {
-                message: "nothing can follow a closing quote at once",
-                help: "put a blank between them, or the whole word in quotes",
+                message: "unexpected character after a closing quote",
+                help: "insert a blank between them, or quote the whole word",
                 range: at..next + c.len_utf8(),
             }),
             _ => Ok(()),
@@ -131,7 +132,8 @@ fn is_blank(c: char) -> bool {
     [' ', '\t', '\r', '\n'].contains(&c)
 }
 
-/// Replaces the escapes that nginx knows. Before anything else a backslash stays, as in `\d`.
+/// Replaces the escapes of nginx: `\"`, `\'`, `\\`, `\t`, `\r` and `\n`. Any other backslash is kept, as in
+/// `\d`.
 fn unescaped(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw.chars();
@@ -183,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn quotes_hold_blanks_and_signs_together() {
+    fn a_quoted_word_contains_blanks_and_punctuation() {
         assert_eq!(tokens(r#"return 200 "a b; {c}";"#), ["return", "200", "a b; {c}", "<end>"]);
-        assert_eq!(tokens(r#"a 'say "x"';"#), ["a", "say \"x\"", "<end>"]);
+        assert_eq!(tokens(r#"a 'b "x"';"#), ["a", "b \"x\"", "<end>"]);
     }
 
     #[test]
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_that_do_not_end_are_told_of_with_their_place() {
+    fn an_unclosed_quote_is_an_error_at_its_position() {
         let mut lexer = NginxLexer::new("\"abc");
         assert_eq!(lexer.next().unwrap_err().range, 0..1);
         let mut lexer = NginxLexer::new("'a'b;");

@@ -1,6 +1,6 @@
 //! Owner, type and support of one setting.
 
-/// Who a setting of the `nginx` family is for.
+/// The service an `nginx` setting configures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config::gitlab_rb) enum SettingOwner {
     /// The bundled nginx as a whole.
@@ -12,46 +12,49 @@ pub(in crate::config::gitlab_rb) enum SettingOwner {
     Kas,
 }
 
-/// One setting.
+/// Key, owners, type and support of a setting.
 #[derive(Debug)]
 pub(in crate::config::gitlab_rb) struct SettingSpec {
-    /// The keys that lead to it, joined with dots; for the `nginx` family without the hash itself.
+    /// The path of keys joined with dots; without the hash for the `nginx` family.
     pub(in crate::config::gitlab_rb) key: &'static str,
     pub(in crate::config::gitlab_rb) owners: &'static [SettingOwner],
-    pub(in crate::config::gitlab_rb) form: ValueType,
+    pub(in crate::config::gitlab_rb) value_type: ValueType,
     pub(in crate::config::gitlab_rb) support: SettingSupport,
 }
 
-/// What a value must look like. The package does not check types; it fails late or writes nonsense.
+/// Expected type of a value.
+///
+/// The package does not check types: it fails later, or writes an invalid nginx configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config::gitlab_rb) enum ValueType {
-    /// Anything; Ruby's truth counts.
+    /// Any value; Ruby's truthiness decides.
     Flag,
+    /// A string or symbol.
     Text,
-    /// A whole number, not as a text.
+    /// An integer, not as a string.
     Number,
-    /// A number, also as a text.
+    /// A port from 1 to 65535, also as a string.
     Port,
-    /// A number from 1 to 9, also as a text.
+    /// A gzip level from 1 to 9, also as a string.
     Level,
-    /// A list of texts.
+    /// An array of strings.
     Texts,
-    /// A number of bytes, or a text with nginx's units.
+    /// A number of bytes, or a string with nginx's units.
     Size,
-    /// A number of seconds, or a text with nginx's units.
-    Span,
+    /// A number of seconds, or a string with nginx's units.
+    Duration,
     Hash,
-    /// A text, or `false`.
+    /// A string, or `false`.
     TextOrOff,
-    /// Not looked at.
+    /// Not checked.
     Any,
 }
 
-/// What comes of a setting.
+/// Whether a setting is applied or has no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config::gitlab_rb) enum SettingSupport {
     Applied,
-    /// Accepted; the reason why nothing follows.
+    /// Accepted without effect, for the given reason.
     NoEffect(&'static str),
 }
 
@@ -65,7 +68,7 @@ impl SettingOwner {
         SettingOwner::Kas,
     ];
 
-    /// The hashes of its settings, the spelling that wins first.
+    /// Returns the hashes of its settings, highest precedence first.
     pub(in crate::config::gitlab_rb) fn hashes(self) -> &'static [&'static [&'static str]] {
         match self {
             SettingOwner::Daemon => &[&["nginx"]],
@@ -79,6 +82,7 @@ impl SettingOwner {
 }
 
 impl SettingSupport {
+    /// Returns the verdict and the reason for the documentation.
     pub(super) fn verdict(self) -> (&'static str, &'static str) {
         match self {
             SettingSupport::Applied => ("applied", ""),

@@ -1,6 +1,6 @@
-//! `gzip_*`.
+//! Tests of `gzip_*`.
 
-use super::{BOTH, host, judgement, model, problems, reading};
+use super::{TWO_HOSTS, config, host, model, problems, report_of};
 use crate::model::compression::{
     CompressibleTypes, CompressionPolicy, GzipLevel, GzipPolicy, GzipProxied, GzipVary, MinHttpVersion,
 };
@@ -19,19 +19,19 @@ fn of_gitlab(lines: &str) -> Option<GzipPolicy> {
 }
 
 #[test]
-fn gitlab_is_compressed_unless_gzip_is_switched_off() {
+fn gitlab_is_compressed_unless_gzip_is_disabled() {
     let usual = of_gitlab("").unwrap();
     assert_eq!((usual.min_length, usual.vary, usual.level), (250, GzipVary::On, GzipLevel::PACKAGE));
     assert_eq!((usual.oldest_http, &usual.proxied), (MinHttpVersion::Http11, &GzipProxied::of_package()));
-    assert!(usual.types.include(Some(b"text/html")) && usual.types.include(Some(b"application/json")));
-    assert!(!usual.types.include(Some(b"application/javascript")));
+    assert!(usual.types.contains(Some(b"text/html")) && usual.types.contains(Some(b"application/json")));
+    assert!(!usual.types.contains(Some(b"application/javascript")));
     assert_eq!(of_gitlab("nginx['gzip_enabled'] = nil"), Some(usual));
     assert_eq!(of_gitlab("nginx['gzip_enabled'] = false"), None);
     assert_eq!(of_gitlab("gitlab_rails['nginx']['gzip_enabled'] = false"), None);
 }
 
 #[test]
-fn its_settings_are_obeyed() {
+fn gzip_settings_are_applied() {
     let rules = of_gitlab(
         "nginx['gzip_comp_level'] = '7'
         nginx['gzip_http_version'] = 1.0
@@ -41,15 +41,15 @@ fn its_settings_are_obeyed() {
     let rules = rules.unwrap();
     assert_eq!((rules.level.get(), rules.oldest_http), (7, MinHttpVersion::Http10));
     assert_eq!(rules.proxied, GzipProxied::Always);
-    assert!(rules.types.include(Some(b"text/x-own")) && rules.types.include(Some(b"text/html")));
-    assert!(!rules.types.include(Some(b"text/css")));
+    assert!(rules.types.contains(Some(b"text/x-own")) && rules.types.contains(Some(b"text/html")));
+    assert!(!rules.types.contains(Some(b"text/css")));
     assert_eq!(of_gitlab("nginx['gzip_types'] = ['*']").map(|it| it.types), Some(CompressibleTypes::All));
     assert_eq!(of_gitlab("nginx['gzip_comp_level'] = 1").map(|it| it.level.get()), Some(1));
 }
 
 #[test]
-fn mattermost_is_compressed_only_without_encryption() {
-    assert_eq!(rules_at("0.0.0.0:443", "chat.example.com", BOTH), None);
+fn mattermost_is_compressed_only_without_tls() {
+    assert_eq!(rules_at("0.0.0.0:443", "chat.example.com", TWO_HOSTS), None);
     let plain = "mattermost_external_url 'http://chat.example.com'\ngitlab_rails['enable'] = false\n";
     let rules = rules_at("0.0.0.0:80", "chat.example.com", plain).unwrap();
     assert_eq!((rules.min_length, rules.vary), (20, GzipVary::Off));
@@ -58,7 +58,7 @@ fn mattermost_is_compressed_only_without_encryption() {
 }
 
 #[test]
-fn other_hosts_have_what_is_said_for_nginx_as_a_whole() {
+fn other_hosts_use_the_settings_of_the_nginx_hash() {
     let text = "external_url 'https://gitlab.example.com'
         registry_external_url 'https://registry.example.com'
         gitlab_rails['nginx']['gzip_comp_level'] = 9
@@ -68,28 +68,28 @@ fn other_hosts_have_what_is_said_for_nginx_as_a_whole() {
 }
 
 #[test]
-fn a_redirect_is_not_compressed() {
-    let text = format!("{BOTH}nginx['redirect_http_to_https'] = true\n");
+fn redirects_are_not_compressed() {
+    let text = format!("{TWO_HOSTS}nginx['redirect_http_to_https'] = true\n");
     assert_eq!(rules_at("0.0.0.0:80", "gitlab.example.com", &text), None);
 }
 
 #[test]
-fn what_nginx_would_not_start_with_is_an_error() {
+fn values_that_nginx_rejects_are_errors() {
     for (line, message) in [
-        ("nginx['gzip_comp_level'] = 10", "takes a level"),
-        ("nginx['gzip_http_version'] = '2.0'", "neither 1.0 nor 1.1"),
+        ("nginx['gzip_comp_level'] = 10", "must be a level"),
+        ("nginx['gzip_http_version'] = '2.0'", "unsupported HTTP version `2.0`"),
         ("nginx['gzip_proxied'] = 'no_cache'", "did you mean `no-cache`"),
         ("nginx['gzip_types'] = ['html']", "`html` is not a media type"),
-        ("nginx['gzip_types'] = 'text/html'", "takes a list"),
+        ("nginx['gzip_types'] = 'text/html'", "must be an array"),
     ] {
-        let problems = problems(&format!("{BOTH}{line}\n"));
+        let problems = problems(&format!("{TWO_HOSTS}{line}\n"));
         assert!(problems.contains(message), "{line}\n{problems}");
         assert_eq!(problems.matches("error: ").count(), 1, "{problems}");
     }
 }
 
 #[test]
-fn the_settings_are_applied() {
-    let reading = reading(&format!("{BOTH}nginx['gzip_enabled'] = false\n"));
-    assert_eq!(judgement(&reading, "nginx.gzip_enabled").verdict, SettingVerdict::Applied);
+fn gzip_enabled_is_reported_as_applied() {
+    let config = config(&format!("{TWO_HOSTS}nginx['gzip_enabled'] = false\n"));
+    assert_eq!(report_of(&config, "nginx.gzip_enabled").verdict, SettingVerdict::Applied);
 }

@@ -1,9 +1,10 @@
-//! Which services have a host: roles, switches, and the settings that only hold for some.
+//! Tests of which services have a host: roles, `enable`, and settings of single services.
 
 use std::collections::HashMap;
 
 use super::{
-    BOTH, Given, certificate, host, judgement, model, model_in, problems, reading, reading_in, redirect_from_80,
+    TWO_HOSTS, TestEnvironment, certificate, config, config_in, host, model, model_in, problems, redirect_from_80,
+    report_of,
 };
 use crate::model::acme::{AcmeSettings, CertificateKeyType};
 use crate::model::route::RouteAction;
@@ -21,7 +22,7 @@ fn names(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_role_without_gitlab_itself_leaves_its_host_out() {
+fn roles_without_gitlab_exclude_its_host() {
     for (roles, gitlab_is_served) in [
         ("roles ['application_role']", true),
         ("roles 'geo-primary-role'", true),
@@ -31,41 +32,41 @@ fn a_role_without_gitlab_itself_leaves_its_host_out() {
         ("roles ['sidekiq_role']\ngitlab_rails['enable'] = true", true),
         ("roles []", true),
     ] {
-        let names = names(&format!("{BOTH}{roles}"));
-        let wanted = if gitlab_is_served {
+        let names = names(&format!("{TWO_HOSTS}{roles}"));
+        let expected = if gitlab_is_served {
             vec!["chat.example.com", "gitlab.example.com"]
         } else {
             vec!["chat.example.com"]
         };
-        assert_eq!(names, wanted, "{roles}");
+        assert_eq!(names, expected, "{roles}");
     }
-    let reading = reading(&format!("{GITLAB}roles ['postgres_role']\n"));
-    assert!(reading.model.is_none());
-    let problems = reading.problems.to_string();
-    assert!(problems.contains("asks for no host at all"), "{problems}");
-    assert!(problems.contains("its roles leave GitLab out"), "{problems}");
-    assert!(judgement(&reading, "external_url").reason.contains("roles"), "{problems}");
-    assert_eq!(judgement(&reading, "external_url").verdict, SettingVerdict::NoEffect);
+    let config = config(&format!("{GITLAB}roles ['postgres_role']\n"));
+    assert!(config.model.is_none());
+    let problems = config.problems.to_string();
+    assert!(problems.contains("no host is configured"), "{problems}");
+    assert!(problems.contains("`roles` does not include GitLab"), "{problems}");
+    assert!(report_of(&config, "external_url").reason.contains("roles"), "{problems}");
+    assert_eq!(report_of(&config, "external_url").verdict, SettingVerdict::NoEffect);
 }
 
 #[test]
-fn a_role_that_nobody_knows_is_an_error_as_in_the_package() {
+fn unknown_role_is_an_error_as_in_the_package() {
     let problems = problems(&format!("{GITLAB}roles ['aplication_role', 'web-role']\n"));
-    assert!(problems.contains("there is no role `aplication_role`"), "{problems}");
+    assert!(problems.contains("unknown role `aplication_role`"), "{problems}");
     assert!(problems.contains("did you mean `application_role`?"), "{problems}");
-    assert!(problems.contains("there is no role `web-role`"), "{problems}");
+    assert!(problems.contains("unknown role `web-role`"), "{problems}");
 }
 
 #[test]
-fn the_url_of_a_service_that_is_switched_off_has_no_effect() {
-    let reading = reading(&format!("{BOTH}mattermost['enable'] = false\n"));
-    let url = judgement(&reading, "mattermost_external_url");
-    assert_eq!((url.verdict, url.reason.contains("switched off")), (SettingVerdict::NoEffect, true));
-    assert_eq!(judgement(&reading, "external_url").verdict, SettingVerdict::Applied);
+fn url_of_a_disabled_service_has_no_effect() {
+    let config = config(&format!("{TWO_HOSTS}mattermost['enable'] = false\n"));
+    let url = report_of(&config, "mattermost_external_url");
+    assert_eq!((url.verdict, url.reason.contains("disabled")), (SettingVerdict::NoEffect, true));
+    assert_eq!(report_of(&config, "external_url").verdict, SettingVerdict::Applied);
 }
 
 #[test]
-fn the_registrys_https_stands_in_for_the_scheme_of_its_url() {
+fn registry_nginx_https_overrides_the_scheme_of_its_url() {
     let model = model(&format!(
         "{GITLAB}registry_external_url 'https://registry.example.com:5005'\nregistry_nginx['https'] = false\n"
     ));
@@ -73,7 +74,7 @@ fn the_registrys_https_stands_in_for_the_scheme_of_its_url() {
 }
 
 #[test]
-fn gitlabs_newer_spelling_has_a_log_directory_too() {
+fn newer_spelling_of_log_directory_takes_precedence() {
     let model =
         model(&format!("{GITLAB}nginx['log_directory'] = '/a'\ngitlab_rails['nginx']['log_directory'] = '/b'\n"));
     let gitlab = host(&model, "0.0.0.0:443", "gitlab.example.com");
@@ -81,39 +82,39 @@ fn gitlabs_newer_spelling_has_a_log_directory_too() {
 }
 
 #[test]
-fn without_external_url_the_older_settings_say_where_gitlab_is() {
+fn without_external_url_gitlab_host_and_port_set_the_address() {
     let text = "gitlab_rails['gitlab_host'] = 'git.corp.example'\ngitlab_rails['gitlab_port'] = 8443\n\
                 gitlab_rails['gitlab_https'] = true\n";
     let model = model(text);
     assert_eq!(certificate(&model, "0.0.0.0:8443", "git.corp.example"), "/etc/gitlab/ssl/node1.corp.example.crt");
-    assert_eq!(judgement(&reading(text), "gitlab_rails.gitlab_host").verdict, SettingVerdict::Applied);
-    let both = reading(&format!("{GITLAB}{text}"));
-    assert_eq!(judgement(&both, "gitlab_rails.gitlab_host").verdict, SettingVerdict::NoEffect);
+    assert_eq!(report_of(&config(text), "gitlab_rails.gitlab_host").verdict, SettingVerdict::Applied);
+    let both = config(&format!("{GITLAB}{text}"));
+    assert_eq!(report_of(&both, "gitlab_rails.gitlab_host").verdict, SettingVerdict::NoEffect);
 }
 
 #[test]
-fn slips_in_hashes_that_are_known_completely_are_told() {
+fn unknown_keys_of_fully_known_hashes_are_reported() {
     let problems = problems(&format!(
         "{GITLAB}letsencrypt['enabled'] = false\nletsencrypt['key_size'] = 4096\nweb_server['user_name'] = 'x'\n"
     ));
-    assert!(problems.contains("there is no setting `letsencrypt['enabled']`"), "{problems}");
-    assert!(problems.contains("enable is near"), "{problems}");
-    assert!(problems.contains("there is no setting `web_server['user_name']`"), "{problems}");
+    assert!(problems.contains("unknown setting `letsencrypt['enabled']`"), "{problems}");
+    assert!(problems.contains("did you mean `enable`?"), "{problems}");
+    assert!(problems.contains("unknown setting `web_server['user_name']`"), "{problems}");
     assert!(!problems.contains("key_size"), "{problems}");
 }
 
 #[test]
-fn openbao_is_not_served_and_that_is_told() {
+fn enabled_openbao_is_reported_as_unsupported() {
     let problems = problems(&format!("{GITLAB}oak['enable'] = true\n"));
     assert!(problems.contains("OpenBao"), "{problems}");
 }
 
 #[test]
-fn with_lets_encrypt_a_certificate_that_is_there_is_left_alone() {
+fn lets_encrypt_keeps_an_existing_certificate() {
     let wild = "mattermost_nginx['ssl_certificate'] = '/etc/pki/wild.crt'\n\
                 mattermost_nginx['ssl_certificate_key'] = '/etc/pki/wild.key'\n";
-    let text = format!("{BOTH}letsencrypt['enable'] = true\n{wild}");
-    let there = Given { files: HashMap::from([("/etc/pki/wild.crt", "")]), ..Given::default() };
+    let text = format!("{TWO_HOSTS}letsencrypt['enable'] = true\n{wild}");
+    let there = TestEnvironment { files: HashMap::from([("/etc/pki/wild.crt", "")]), ..TestEnvironment::default() };
     let model = model_in(&text, &there);
     assert_eq!(certificate(&model, "0.0.0.0:443", "chat.example.com"), "/etc/pki/wild.crt");
     let on_80 = model.listeners.iter().find(|it| it.address.port() == 80).unwrap();
@@ -123,13 +124,13 @@ fn with_lets_encrypt_a_certificate_that_is_there_is_left_alone() {
             .find("chat.example.com")
             .is_none_or(|id| model.host(*id).names[0].to_string() != "chat.example.com")
     );
-    let missing = reading(&text);
-    let judged = judgement(&missing, "mattermost_nginx.ssl_certificate");
+    let missing = config(&text);
+    let report = report_of(&missing, "mattermost_nginx.ssl_certificate");
     assert_eq!(
-        (judged.verdict, judged.reason.contains("GitLab's")),
+        (report.verdict, report.reason.contains("GitLab's")),
         (SettingVerdict::NoEffect, true),
         "{}",
-        judged.reason
+        report.reason
     );
 }
 
@@ -137,14 +138,14 @@ fn with_lets_encrypt_a_certificate_that_is_there_is_left_alone() {
 fn lets_encrypt_without_gitlab_has_no_effect() {
     let text = "gitlab_rails['enable'] = false\nmattermost_external_url 'https://chat.example.com'\n\
                 letsencrypt['enable'] = true\n";
-    assert_eq!(judgement(&reading(text), "letsencrypt.enable").verdict, SettingVerdict::NoEffect);
+    assert_eq!(report_of(&config(text), "letsencrypt.enable").verdict, SettingVerdict::NoEffect);
 }
 
 #[test]
-fn mattermost_may_listen_on_an_ipv6_address() {
+fn mattermost_service_address_may_be_ipv6() {
     for (address, expected) in [("::1", "[::1]:9065"), ("[::1]", "[::1]:9065"), ("", "127.0.0.1:9065")] {
         let model = model(&format!(
-            "{BOTH}mattermost['service_address'] = '{address}'\nmattermost['service_port'] = 9065\n"
+            "{TWO_HOSTS}mattermost['service_address'] = '{address}'\nmattermost['service_port'] = 9065\n"
         ));
         let chat = host(&model, "0.0.0.0:443", "chat.example.com");
         let RouteAction::Forward(forward) = &chat.routes.select("/").unwrap().action else { panic!("no upstream") };
@@ -153,7 +154,7 @@ fn mattermost_may_listen_on_an_ipv6_address() {
 }
 
 #[test]
-fn the_registrys_own_port_is_where_its_redirect_leads() {
+fn registry_redirect_leads_to_the_port_of_its_url() {
     let model = model(&format!(
         "{GITLAB}registry_external_url 'https://registry.example.com:5001'\n\
          registry_nginx['listen_port'] = 5002\nregistry_nginx['redirect_http_to_https'] = true\n"
@@ -162,65 +163,75 @@ fn the_registrys_own_port_is_where_its_redirect_leads() {
 }
 
 #[test]
-fn lets_encrypt_beside_an_nginx_that_is_off_is_warned_of() {
+fn lets_encrypt_with_disabled_bundled_nginx_is_a_warning() {
     let on = format!("{GITLAB}letsencrypt['enable'] = true\n");
-    let told = problems(&format!("{on}nginx['enable'] = false\n"));
-    assert!(told.contains("starts the bundled nginx again"), "{told}");
+    let warnings = problems(&format!("{on}nginx['enable'] = false\n"));
+    assert!(warnings.contains("starts the bundled nginx again"), "{warnings}");
     assert!(!problems(&on).contains("starts the bundled nginx again"));
 }
 
-/// The lines are those about Let's Encrypt; nothing is there but what `files` says.
-fn obtained(lines: &str, files: &[&'static str]) -> Option<AcmeSettings> {
+/// Returns the ACME settings with these lines, on a machine where only `files` exist.
+fn acme_settings(lines: &str, files: &[&'static str]) -> Option<AcmeSettings> {
     let files = files.iter().map(|file| (*file, "")).collect();
-    model_in(&format!("{BOTH}{lines}"), &Given { files, bare: true, ..Given::default() }).acme
+    model_in(
+        &format!("{TWO_HOSTS}{lines}"),
+        &TestEnvironment { files, only_files: true, ..TestEnvironment::default() },
+    )
+    .acme
 }
 
 #[test]
-fn one_certificate_is_obtained_for_all_hosts_without_one() {
+fn one_certificate_is_issued_for_all_hosts_without_one() {
     let names = |acme: AcmeSettings| acme.certificates[0].names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let on = "letsencrypt['enable'] = true\n";
-    assert_eq!(names(obtained(on, &[]).unwrap()), ["gitlab.example.com", "chat.example.com"]);
-    // It is one pair, whatever is needed to read its key.
+    assert_eq!(names(acme_settings(on, &[]).unwrap()), ["gitlab.example.com", "chat.example.com"]);
+    // A password file does not split the certificate: all names stay on one key pair.
     let phrases = format!("{on}nginx['ssl_password_file'] = '/etc/gitlab/ssl/passwords'\n");
-    assert_eq!(names(obtained(&phrases, &[]).unwrap()), ["gitlab.example.com", "chat.example.com"]);
+    assert_eq!(names(acme_settings(&phrases, &[]).unwrap()), ["gitlab.example.com", "chat.example.com"]);
     let own = ["/etc/gitlab/ssl/chat.example.com.crt"];
-    assert_eq!(names(obtained(on, &own).unwrap()), ["gitlab.example.com"]);
+    assert_eq!(names(acme_settings(on, &own).unwrap()), ["gitlab.example.com"]);
     let more = format!("{on}letsencrypt['alt_names'] = ['www.example.com', 'chat.example.com']\n");
-    assert_eq!(names(obtained(&more, &[]).unwrap()), ["gitlab.example.com", "chat.example.com", "www.example.com"],);
+    assert_eq!(
+        names(acme_settings(&more, &[]).unwrap()),
+        ["gitlab.example.com", "chat.example.com", "www.example.com"],
+    );
 }
 
 #[test]
-fn obtaining_is_on_by_itself_where_nothing_else_could_be_meant() {
-    assert!(obtained("", &[]).is_some());
-    assert!(obtained("nginx['enable'] = false\n", &[]).is_some());
-    // The proxy has done it before, so there is a certificate now.
+fn acme_is_enabled_automatically_without_a_certificate() {
+    assert!(acme_settings("", &[]).is_some());
+    assert!(acme_settings("nginx['enable'] = false\n", &[]).is_some());
+    // The ACME account of the proxy exists, so the certificate is one that it obtained earlier.
     let earlier = ["/etc/gitlab/ssl/gitlab.example.com.crt", "/etc/gitlab/ssl/acme"];
-    assert!(obtained("", &earlier).is_some());
+    assert!(acme_settings("", &earlier).is_some());
     for there in ["/etc/gitlab/ssl/gitlab.example.com.crt", "/etc/gitlab/ssl/gitlab.example.com.key"] {
-        assert_eq!(obtained("", &[there]), None, "{there}");
+        assert_eq!(acme_settings("", &[there]), None, "{there}");
     }
     for off in [
         "letsencrypt['enable'] = false\n",
         "nginx['listen_https'] = mattermost_nginx['listen_https'] = false\n",
         "package['generate_secrets_json_file'] = false\n",
     ] {
-        assert_eq!(obtained(off, &[]), None, "{off}");
+        assert_eq!(acme_settings(off, &[]), None, "{off}");
     }
 }
 
 #[test]
-fn a_certificate_that_is_obtained_is_not_missed() {
-    let given = Given { bare: true, ..Given::default() };
-    let reading = reading_in(BOTH, &given);
-    assert!(!reading.missing_certificates(&given).has_errors());
-    // Nobody has asked for it in so many words.
-    let told = reading.problems.to_string();
-    assert!(told.contains("warning: there is neither /etc/gitlab/ssl/gitlab.example.com.crt"), "{told}");
+fn certificate_managed_by_acme_is_not_reported_missing() {
+    let environment = TestEnvironment { only_files: true, ..TestEnvironment::default() };
+    let config = config_in(TWO_HOSTS, &environment);
+    assert!(!config.missing_certificates(&environment).has_errors());
+    // No setting enables ACME explicitly, hence the warning.
+    let warnings = config.problems.to_string();
+    assert!(
+        warnings.contains("warning: `/etc/gitlab/ssl/gitlab.example.com.crt` and its key do not exist"),
+        "{warnings}"
+    );
 }
 
 #[test]
-fn keys_are_ecdsa_unless_rsa_is_asked_for() {
-    let key = |lines: &str| obtained(&format!("letsencrypt['enable'] = true\n{lines}\n"), &[]).unwrap().key;
+fn acme_keys_are_ecdsa_unless_rsa_is_set() {
+    let key = |lines: &str| acme_settings(&format!("letsencrypt['enable'] = true\n{lines}\n"), &[]).unwrap().key;
     assert_eq!(key(""), CertificateKeyType::EcdsaP256);
     assert_eq!(key("letsencrypt['key_size'] = 4096"), CertificateKeyType::Rsa4096);
     assert_eq!(key("letsencrypt['key_type'] = 'rsa'"), CertificateKeyType::Rsa2048);
@@ -228,15 +239,15 @@ fn keys_are_ecdsa_unless_rsa_is_asked_for() {
         key("letsencrypt['key_type'] = 'ecdsa'\nletsencrypt['ec_curve'] = 'secp384r1'"),
         CertificateKeyType::EcdsaP384
     );
-    let odd = reading(&format!("{BOTH}letsencrypt['enable'] = true\nletsencrypt['key_size'] = 1024\n"));
-    assert!(odd.problems.to_string().contains("no RSA key of 1024 bits"), "{}", odd.problems);
+    let invalid = config(&format!("{TWO_HOSTS}letsencrypt['enable'] = true\nletsencrypt['key_size'] = 1024\n"));
+    assert!(invalid.problems.to_string().contains("unsupported RSA key size `1024`"), "{}", invalid.problems);
 }
 
 #[test]
-fn settings_of_an_integration_that_is_off_have_no_effect() {
+fn settings_of_disabled_lets_encrypt_have_no_effect() {
     let text =
-        format!("{BOTH}letsencrypt['enable'] = false\nletsencrypt['contact_emails'] = ['ops@example.com']\n");
-    assert_eq!(judgement(&reading(&text), "letsencrypt.contact_emails").verdict, SettingVerdict::NoEffect);
+        format!("{TWO_HOSTS}letsencrypt['enable'] = false\nletsencrypt['contact_emails'] = ['ops@example.com']\n");
+    assert_eq!(report_of(&config(&text), "letsencrypt.contact_emails").verdict, SettingVerdict::NoEffect);
     let on = text.replace("false", "true");
-    assert_eq!(judgement(&reading(&on), "letsencrypt.contact_emails").verdict, SettingVerdict::Applied);
+    assert_eq!(report_of(&config(&on), "letsencrypt.contact_emails").verdict, SettingVerdict::Applied);
 }

@@ -1,38 +1,40 @@
-//! Where settings come from besides the file itself.
+//! Tests of the overrides file and of `gitlab-ctl show-config` output.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{BOTH, Given, host, judgement, reading, reading_in};
+use super::{TWO_HOSTS, TestEnvironment, config, config_in, host, report_of};
 use crate::config::gitlab_rb::{GitlabRbConfig, read};
 use crate::model::setting_report::SettingVerdict;
 
 fn overridden(text: &str, overrides: &'static str) -> GitlabRbConfig {
     let files = HashMap::from([("/etc/gitlab/gatepost-overrides.toml", overrides)]);
-    reading_in(text, &Given { files, ..Given::default() })
+    config_in(text, &TestEnvironment { files, ..TestEnvironment::default() })
 }
 
 #[test]
-fn who_obtains_by_the_overrides_is_not_told_to_do_so() {
-    let off = format!("{BOTH}nginx['enable'] = false\n");
-    let told = overridden(&off, "letsencrypt.enable = true\n").problems.to_string();
-    assert!(!told.contains("starts the bundled nginx again"), "{told}");
+fn lets_encrypt_in_the_overrides_causes_no_warning() {
+    let off = format!("{TWO_HOSTS}nginx['enable'] = false\n");
+    let warnings = overridden(&off, "letsencrypt.enable = true\n").problems.to_string();
+    assert!(!warnings.contains("starts the bundled nginx again"), "{warnings}");
 }
 
-fn shown(json: &str) -> GitlabRbConfig {
-    read(Path::new("/etc/gitlab/show-config.json"), json, &Given::default())
+fn show_config(json: &str) -> GitlabRbConfig {
+    read(Path::new("/etc/gitlab/show-config.json"), json, &TestEnvironment::default())
 }
 
 #[test]
-fn an_override_stands_in_for_what_only_execution_would_tell() {
+fn override_replaces_an_unknown_value() {
     let text = "external_url 'https://gitlab.example.com'\nnginx['listen_port'] = `port`.to_i\n";
-    let alone = reading(text);
-    assert!(alone.problems.to_string().contains("gatepost-overrides.toml beside it: nginx.listen_port = "));
-    let reading = overridden(text, "[nginx]\nlisten_port = 8443\n");
-    assert!(reading.problems.is_empty(), "{}", reading.problems);
-    let ports: Vec<_> = reading.model.as_ref().unwrap().listeners.iter().map(|it| it.address.port()).collect();
+    let alone = config(text);
+    assert!(
+        alone.problems.to_string().contains("gatepost-overrides.toml in the same directory: nginx.listen_port = ")
+    );
+    let config = overridden(text, "[nginx]\nlisten_port = 8443\n");
+    assert!(config.problems.is_empty(), "{}", config.problems);
+    let ports: Vec<_> = config.model.as_ref().unwrap().listeners.iter().map(|it| it.address.port()).collect();
     assert!(ports.contains(&8443), "{ports:?}");
-    let rows: Vec<_> = reading.reports.iter().filter(|it| it.key == "nginx.listen_port").collect();
+    let rows: Vec<_> = config.reports.iter().filter(|it| it.key == "nginx.listen_port").collect();
     assert_eq!(
         rows.iter().map(|row| row.verdict).collect::<Vec<_>>(),
         [SettingVerdict::NoEffect, SettingVerdict::Applied]
@@ -42,20 +44,20 @@ fn an_override_stands_in_for_what_only_execution_would_tell() {
 }
 
 #[test]
-fn an_override_says_how_the_process_runs() {
-    let process = "[process]\nworkers = 3\nuser = 'proxy'\nlog_level = 'debug'\nshutdown_grace = '5s'\n";
-    let model = overridden(BOTH, process).model.unwrap();
+fn overrides_set_process_settings() {
+    let process = "[process]\nworkers = 3\nuser = 'proxy'\nlog_level = 'debug'\nshutdown_timeout = '5s'\n";
+    let model = overridden(TWO_HOSTS, process).model.unwrap();
     assert_eq!(model.process.workers.get(), 3);
     assert_eq!(model.process.user.as_deref(), Some("proxy"));
     assert_eq!(model.process.shutdown_timeout.as_secs(), 5);
 }
 
 #[test]
-fn an_override_has_the_words_of_the_file_and_its_last_word() {
+fn overrides_use_the_names_of_the_file_and_are_assigned_last() {
     let overrides = "external_url = 'https://git.example.com'\n[nginx]\nproxy_set_headers = { X-A = 'b' }\n\
                      [nginx.status]\nenable = false\n[gitlab_rails.nginx]\nclient_max_body_size = '1m'\n";
-    let reading = overridden("external_url 'http://x.example.com'\nnginx['status']['port'] = 1\n", overrides);
-    let keys: Vec<_> = reading.reports.iter().map(|it| it.key.as_str()).collect();
+    let config = overridden("external_url 'http://x.example.com'\nnginx['status']['port'] = 1\n", overrides);
+    let keys: Vec<_> = config.reports.iter().map(|it| it.key.as_str()).collect();
     assert_eq!(
         keys[2..],
         [
@@ -65,29 +67,31 @@ fn an_override_has_the_words_of_the_file_and_its_last_word() {
             "nginx.status.enable"
         ]
     );
-    host(&reading.model.unwrap(), "0.0.0.0:443", "git.example.com");
+    host(&config.model.unwrap(), "0.0.0.0:443", "git.example.com");
 }
 
 #[test]
-fn mistakes_in_an_override_are_told_at_their_lines() {
-    let problems =
-        overridden(BOTH, "mattermost_ngnix = {}\nnginx = 5\n[process]\nworker = 1\n[registry]\nx = 2020-01-01\n");
+fn errors_in_the_overrides_are_reported_at_their_lines() {
+    let problems = overridden(
+        TWO_HOSTS,
+        "mattermost_ngnix = {}\nnginx = 5\n[process]\nworker = 1\n[registry]\nx = 2020-01-01\n",
+    );
     let problems = problems.problems.to_string();
-    for said in [
+    for message in [
         "did you mean `mattermost_nginx`?",
-        "`nginx` is a table here",
+        "`nginx` must be a table",
         "did you mean `workers`?",
-        "no setting is a date",
+        "a date is not the value of a setting",
         "gatepost-overrides.toml:4:1",
     ] {
-        assert!(problems.contains(said), "{said} is missing:\n{problems}");
+        assert!(problems.contains(message), "{message} is missing:\n{problems}");
     }
-    assert!(overridden(BOTH, "[nginx\n").problems.to_string().contains("gatepost-overrides.toml:1"));
+    assert!(overridden(TWO_HOSTS, "[nginx\n").problems.to_string().contains("gatepost-overrides.toml:1"));
 }
 
 #[test]
-fn what_the_package_has_computed_is_read_like_the_file() {
-    let reading = shown(
+fn show_config_output_is_read_like_the_file() {
+    let config = show_config(
         r#"{
   "gitlab": {
     "external-url": "https://gitlab.example.com",
@@ -101,9 +105,9 @@ fn what_the_package_has_computed_is_read_like_the_file() {
   "roles": { "application": {} }
 }"#,
     );
-    assert!(reading.problems.is_empty(), "{}", reading.problems);
-    assert_eq!(judgement(&reading, "mattermost_nginx.client_max_body_size").line, Some(8));
-    let keys: Vec<_> = reading.reports.iter().map(|it| (it.key.as_str(), it.verdict)).collect();
+    assert!(config.problems.is_empty(), "{}", config.problems);
+    assert_eq!(report_of(&config, "mattermost_nginx.client_max_body_size").line, Some(8));
+    let keys: Vec<_> = config.reports.iter().map(|it| (it.key.as_str(), it.verdict)).collect();
     assert_eq!(
         keys,
         [
@@ -115,28 +119,33 @@ fn what_the_package_has_computed_is_read_like_the_file() {
             ("mattermost_nginx.http2_enabled", SettingVerdict::NoEffect),
         ]
     );
-    let model = reading.model.unwrap();
+    let model = config.model.unwrap();
     host(&model, "0.0.0.0:8443", "gitlab.example.com");
     host(&model, "0.0.0.0:443", "chat.example.com");
 }
 
 #[test]
-fn mistakes_in_json_are_told_at_their_places() {
-    let wrong = shown("{\n  \"gitlab\": {\n    \"nginx\": { \"listen_port\": \"é\" }\n  }\n}");
+fn errors_in_json_are_reported_at_their_spans() {
+    let wrong = show_config("{\n  \"gitlab\": {\n    \"nginx\": { \"listen_port\": \"é\" }\n  }\n}");
     assert!(wrong.problems.to_string().contains("show-config.json:3:31"), "{}", wrong.problems);
-    let broken = shown("{ \"nginx\": { \"a\": [1, } }");
-    assert!(broken.problems.to_string().contains("this is not JSON"), "{}", broken.problems);
+    let broken = show_config("{ \"nginx\": { \"a\": [1, } }");
+    assert!(broken.problems.to_string().contains("JSON syntax error"), "{}", broken.problems);
     assert!(broken.model.is_none());
 }
 
 #[test]
-fn a_certificate_that_is_not_there_is_told_where_it_is_asked_for() {
+fn missing_certificate_is_reported_at_its_setting() {
     let text = "external_url 'https://gitlab.example.com'\nnginx['ssl_certificate'] = '/etc/ssl/own.crt'\n";
-    let there = |path| Given { files: HashMap::from([(path, "")]), bare: true, ..Given::default() };
-    let absent = reading(text).missing_certificates(&there("/etc/gitlab/ssl/gitlab.example.com.key")).to_string();
-    assert!(absent.contains("there is no file /etc/ssl/own.crt"), "{absent}");
-    assert!(absent.contains("gitlab.rb:2:28"), "{absent}");
-    let absent = reading(text).missing_certificates(&there("/etc/ssl/own.crt")).to_string();
-    assert!(absent.contains("/etc/gitlab/ssl/gitlab.example.com.key"), "{absent}");
-    assert!(absent.contains("gitlab.rb:1:14"), "{absent}");
+    let with_file = |path| TestEnvironment {
+        files: HashMap::from([(path, "")]),
+        only_files: true,
+        ..TestEnvironment::default()
+    };
+    let missing =
+        config(text).missing_certificates(&with_file("/etc/gitlab/ssl/gitlab.example.com.key")).to_string();
+    assert!(missing.contains("file `/etc/ssl/own.crt` does not exist"), "{missing}");
+    assert!(missing.contains("gitlab.rb:2:28"), "{missing}");
+    let missing = config(text).missing_certificates(&with_file("/etc/ssl/own.crt")).to_string();
+    assert!(missing.contains("/etc/gitlab/ssl/gitlab.example.com.key"), "{missing}");
+    assert!(missing.contains("gitlab.rb:1:14"), "{missing}");
 }

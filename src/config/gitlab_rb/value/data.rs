@@ -1,4 +1,4 @@
-//! Ruby values with source spans.
+//! The types of Ruby values, and the equality, truth and conversions of Ruby.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,14 +10,14 @@ use regex::Regex;
 
 use crate::config::span::SourceSpan;
 
-/// A value and its place.
+/// A Ruby value with its span.
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) struct RubyValue {
     pub(in crate::config::gitlab_rb) data: RubyData,
     pub(in crate::config::gitlab_rb) span: SourceSpan,
 }
 
-/// What a value is.
+/// The data of a Ruby value.
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) enum RubyData {
     Nil,
@@ -28,92 +28,95 @@ pub(in crate::config::gitlab_rb) enum RubyData {
     Symbol(String),
     List(Vec<RubyValue>),
     Hash(RubyHash),
+    /// A range of integers, both ends included.
     Range(i64, i64),
     Pattern(Regex),
     Match(RegexpMatch),
-    /// Settings themselves, not a copy: what is written to it is set.
+    /// A reference to a settings hash, not a copy: writes to it set settings.
     Section(SectionRef),
-    /// `ENV`, `File`, `node`, `node.cpu`: things that values can be asked of.
+    /// The name of a built-in object whose methods return values: `ENV`, `File`, `node`, `node.cpu`.
     Constant(String),
     Unknown(UnknownValue),
 }
 
-/// What a regular expression has found.
+/// A regular expression match.
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) struct RegexpMatch {
-    /// The whole, then each group; `None` if the group took no part.
+    /// The whole match, then each group; `None` if the group did not participate.
     pub(in crate::config::gitlab_rb) groups: Vec<Option<String>>,
-    /// The names of the groups, in the same order.
+    /// The names of the groups, in the same order; `None` for unnamed groups.
     pub(in crate::config::gitlab_rb) names: Vec<Option<String>>,
 }
 
-/// Why a value is not known.
+/// A value that cannot be computed, with the reason.
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) struct UnknownValue {
-    pub(in crate::config::gitlab_rb) why: String,
-    /// Where the first unknown value was, which others follow from.
+    /// The reason; completes the sentence "… cannot be evaluated: ".
+    pub(in crate::config::gitlab_rb) reason: String,
+    /// The span of the first unknown value, from which others are derived.
     pub(in crate::config::gitlab_rb) span: SourceSpan,
     pub(in crate::config::gitlab_rb) cause: UnknownCause,
 }
 
-/// What Ruby itself would do there.
+/// Whether Ruby would continue or raise an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config::gitlab_rb) enum UnknownCause {
-    /// Go on; only reading without executing cannot follow.
+    /// Ruby would continue; only evaluation without execution cannot.
     NotExecuted,
-    /// Raise an exception.
+    /// Ruby would raise an exception.
     Raises,
 }
 
-/// A hash of settings that several names may stand for.
+/// Shared reference to a settings hash.
 pub(in crate::config::gitlab_rb) type SectionRef = Rc<RefCell<SettingsHash>>;
 
-/// One hash of settings, such as `nginx`.
+/// A settings hash such as `nginx`.
 #[derive(Debug)]
 pub(in crate::config::gitlab_rb) struct SettingsHash {
-    /// The keys that lead to it, from the top.
+    /// The keys that lead to it, from the top level.
     pub(in crate::config::gitlab_rb) path: Vec<String>,
-    /// In the order in which they were first set.
+    /// In the order of their first assignment.
     pub(super) entries: Vec<(String, HashEntry)>,
-    /// Where each key is among them.
+    /// The index of each key in `entries`.
     pub(super) positions: HashMap<String, usize>,
-    /// A key that is not known was written to, so any of them may have changed.
-    pub(in crate::config::gitlab_rb) blurred: Option<RubyValue>,
+    /// The unknown value of every key, after a write to an unknown key.
+    pub(in crate::config::gitlab_rb) tainted: Option<RubyValue>,
 }
 
-/// A value and the place of the key it was set by.
+/// A value and the span of its key.
 #[derive(Debug, Clone)]
 pub(in crate::config::gitlab_rb) struct HashEntry {
     pub(in crate::config::gitlab_rb) value: RubyValue,
     pub(in crate::config::gitlab_rb) span: SourceSpan,
 }
 
-/// Keys with values, in the order in which they were added.
+/// An insertion-ordered hash.
 #[derive(Debug, Clone, Default)]
 pub(in crate::config::gitlab_rb) struct RubyHash(pub(in crate::config::gitlab_rb) Vec<(RubyValue, RubyValue)>);
 
 impl RubyValue {
-    pub(in crate::config::gitlab_rb) fn new(data: RubyData, place: &SourceSpan) -> RubyValue {
-        RubyValue { data, span: place.clone() }
+    pub(in crate::config::gitlab_rb) fn new(data: RubyData, span: &SourceSpan) -> RubyValue {
+        RubyValue { data, span: span.clone() }
     }
 
-    pub(in crate::config::gitlab_rb) fn text(text: impl Into<String>, place: &SourceSpan) -> RubyValue {
-        RubyValue::new(RubyData::Text(text.into()), place)
+    pub(in crate::config::gitlab_rb) fn text(text: impl Into<String>, span: &SourceSpan) -> RubyValue {
+        RubyValue::new(RubyData::Text(text.into()), span)
     }
 
-    pub(in crate::config::gitlab_rb) fn nil(place: &SourceSpan) -> RubyValue {
-        RubyValue::new(RubyData::Nil, place)
+    pub(in crate::config::gitlab_rb) fn nil(span: &SourceSpan) -> RubyValue {
+        RubyValue::new(RubyData::Nil, span)
     }
 
-    pub(in crate::config::gitlab_rb) fn unknown(why: impl Into<String>, place: &SourceSpan) -> RubyValue {
-        let unknown = UnknownValue { why: why.into(), span: place.clone(), cause: UnknownCause::NotExecuted };
-        RubyValue::new(RubyData::Unknown(unknown), place)
+    /// Creates a value that only execution could compute.
+    pub(in crate::config::gitlab_rb) fn unknown(reason: impl Into<String>, span: &SourceSpan) -> RubyValue {
+        let unknown = UnknownValue { reason: reason.into(), span: span.clone(), cause: UnknownCause::NotExecuted };
+        RubyValue::new(RubyData::Unknown(unknown), span)
     }
 
-    /// What an expression is that Ruby refuses to compute.
-    pub(in crate::config::gitlab_rb) fn raises(why: impl Into<String>, place: &SourceSpan) -> RubyValue {
-        let unknown = UnknownValue { why: why.into(), span: place.clone(), cause: UnknownCause::Raises };
-        RubyValue::new(RubyData::Unknown(unknown), place)
+    /// Creates the unknown value of an expression for which Ruby raises an exception.
+    pub(in crate::config::gitlab_rb) fn raises(reason: impl Into<String>, span: &SourceSpan) -> RubyValue {
+        let unknown = UnknownValue { reason: reason.into(), span: span.clone(), cause: UnknownCause::Raises };
+        RubyValue::new(RubyData::Unknown(unknown), span)
     }
 
     pub(in crate::config::gitlab_rb) fn as_unknown(&self) -> Option<&UnknownValue> {
@@ -123,7 +126,7 @@ impl RubyValue {
         }
     }
 
-    /// The first unknown in the value or anything it contains.
+    /// Returns the first unknown value in this value or its elements.
     pub(in crate::config::gitlab_rb) fn find_unknown(&self) -> Option<UnknownValue> {
         match &self.data {
             RubyData::Unknown(unknown) => Some(unknown.clone()),
@@ -131,7 +134,7 @@ impl RubyValue {
             RubyData::Hash(hash) => {
                 hash.0.iter().find_map(|(key, value)| key.find_unknown().or(value.find_unknown()))
             }
-            // One level only: settings may contain themselves.
+            // One level only: a settings hash may contain itself.
             RubyData::Section(section) => {
                 section.borrow().entries().find_map(|(_, entry)| entry.value.as_unknown()).cloned()
             }
@@ -139,7 +142,7 @@ impl RubyValue {
         }
     }
 
-    /// Whether Ruby takes it for true: all but `nil` and `false`. `None` if it is not known.
+    /// Returns whether the value is truthy: all values except `nil` and `false`. `None` if it is unknown.
     pub(in crate::config::gitlab_rb) fn truth(&self) -> Option<bool> {
         match self.data {
             RubyData::Nil | RubyData::Flag(false) => Some(false),
@@ -148,7 +151,7 @@ impl RubyValue {
         }
     }
 
-    /// The text of a text or symbol, which are the same as keys of settings.
+    /// Returns the text of a string or symbol, which are equivalent as keys of settings.
     pub(in crate::config::gitlab_rb) fn as_key(&self) -> Option<&str> {
         match &self.data {
             RubyData::Text(text) | RubyData::Symbol(text) => Some(text),
@@ -156,14 +159,14 @@ impl RubyValue {
         }
     }
 
-    /// What `to_s` gives, for values that have only one way to be written.
+    /// Returns the result of Ruby's `to_s`; `None` for values whose result depends on the Ruby version.
     pub(in crate::config::gitlab_rb) fn to_text(&self) -> Option<String> {
         match &self.data {
             RubyData::Nil => Some(String::new()),
             RubyData::Flag(flag) => Some(flag.to_string()),
             RubyData::Int(number) => Some(number.to_string()),
             RubyData::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(format!("{number:.1}")),
-            // Ruby writes others with an exponent.
+            // Ruby formats other floats with an exponent.
             RubyData::Float(number) if (1e-4..1e15).contains(&number.abs()) => Some(number.to_string()),
             RubyData::Match(found) => found.groups.first().cloned().flatten(),
             RubyData::Text(text) | RubyData::Symbol(text) => Some(text.clone()),
@@ -171,7 +174,7 @@ impl RubyValue {
         }
     }
 
-    /// Whether both are the same value to Ruby's `==`. `None` if that is not known.
+    /// Returns the result of Ruby's `==`; `None` if a value is unknown.
     pub(in crate::config::gitlab_rb) fn equals(&self, other: &RubyValue) -> Option<bool> {
         Some(match (&self.data, &other.data) {
             (RubyData::Unknown(_), _) | (_, RubyData::Unknown(_)) => return None,
@@ -188,7 +191,7 @@ impl RubyValue {
         })
     }
 
-    /// What tells it from other keys; `None` if only a comparison does.
+    /// Returns a hashable identity for use as a key; `None` for types that are compared with `equals`.
     fn identity(&self) -> Option<(Discriminant<RubyData>, String)> {
         match self.data {
             RubyData::Nil | RubyData::Flag(_) | RubyData::Int(_) | RubyData::Text(_) | RubyData::Symbol(_) => {
@@ -198,39 +201,44 @@ impl RubyValue {
         }
     }
 
-    /// How much memory it takes, roughly, in bytes.
-    pub(in crate::config::gitlab_rb) fn weight(&self) -> usize {
-        UNIT + match &self.data {
-            RubyData::Text(text) | RubyData::Symbol(text) | RubyData::Constant(text) => text.len(),
-            RubyData::List(items) => items.iter().map(RubyValue::weight).sum(),
-            RubyData::Hash(hash) => hash.0.iter().map(|(key, value)| key.weight() + value.weight()).sum(),
-            _ => 0,
-        }
+    /// Returns the approximate memory of the value, in bytes.
+    pub(in crate::config::gitlab_rb) fn memory_size(&self) -> usize {
+        VALUE_SIZE
+            + match &self.data {
+                RubyData::Text(text) | RubyData::Symbol(text) | RubyData::Constant(text) => text.len(),
+                RubyData::List(items) => items.iter().map(RubyValue::memory_size).sum(),
+                RubyData::Hash(hash) => {
+                    hash.0.iter().map(|(key, value)| key.memory_size() + value.memory_size()).sum()
+                }
+                _ => 0,
+            }
     }
 
-    /// What an administrator would call it.
+    /// Returns the type of the value, with an article, for messages.
     pub(in crate::config::gitlab_rb) fn kind(&self) -> &'static str {
         match &self.data {
             RubyData::Nil => "nil",
             RubyData::Flag(true) => "true",
             RubyData::Flag(false) => "false",
             RubyData::Int(_) | RubyData::Float(_) => "a number",
-            RubyData::Text(_) => "a text",
+            RubyData::Text(_) => "a string",
             RubyData::Symbol(_) => "a symbol",
-            RubyData::List(_) => "a list",
+            RubyData::List(_) => "an array",
             RubyData::Hash(_) | RubyData::Section(_) => "a hash",
             RubyData::Range(..) => "a range",
             RubyData::Pattern(_) => "a regular expression",
             RubyData::Match(_) => "a match",
-            RubyData::Constant(_) => "no plain value",
-            RubyData::Unknown(_) => "not known",
+            RubyData::Constant(_) => "a constant",
+            RubyData::Unknown(_) => "an unknown value",
         }
     }
 }
 
 impl RubyHash {
-    /// Pairs in their order. Of equal keys the first keeps its position, and the last its value.
-    pub(in crate::config::gitlab_rb) fn of(pairs: impl IntoIterator<Item = (RubyValue, RubyValue)>) -> RubyHash {
+    /// Creates a hash from pairs. Of equal keys the first determines the position, the last the value.
+    pub(in crate::config::gitlab_rb) fn from_pairs(
+        pairs: impl IntoIterator<Item = (RubyValue, RubyValue)>,
+    ) -> RubyHash {
         let mut hash = RubyHash::default();
         let mut positions: HashMap<(Discriminant<RubyData>, String), usize> = HashMap::new();
         for (key, value) in pairs {
@@ -253,7 +261,7 @@ impl RubyHash {
         self.0.iter().find(|(known, _)| known.equals(key) == Some(true)).map(|(_, value)| value)
     }
 
-    /// Sets a key; one that is there keeps its position.
+    /// Sets a key; an existing key keeps its position.
     pub(in crate::config::gitlab_rb) fn insert(&mut self, key: RubyValue, value: RubyValue) {
         match self.0.iter_mut().find(|(known, _)| known.equals(&key) == Some(true)) {
             Some((_, known)) => *known = value,
@@ -281,7 +289,7 @@ fn hashes_equal(a: &RubyHash, b: &RubyHash) -> Option<bool> {
     all_equal(a.0.iter().map(|(key, value)| b.get(key).map_or(Some(false), |other| value.equals(other))))
 }
 
-/// One that differs decides; else one that is not known does.
+/// Returns `Some(false)` if one comparison is false, otherwise `None` if one is unknown.
 fn all_equal(comparisons: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let comparisons: Vec<_> = comparisons.collect();
     match comparisons.contains(&Some(false)) {
@@ -290,5 +298,5 @@ fn all_equal(comparisons: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     }
 }
 
-/// The memory of the smallest value, in bytes.
-const UNIT: usize = 128;
+/// Memory of a value without its contents, in bytes.
+const VALUE_SIZE: usize = 128;

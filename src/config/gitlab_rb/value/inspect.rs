@@ -1,9 +1,9 @@
-//! How Ruby 3 writes values for programmers: `inspect`, and `to_s` of lists and hashes.
+//! Ruby `inspect` output, in the format of Ruby 3; also `to_s` of arrays and hashes.
 
 use super::data::{RubyData, RubyValue};
 
 impl RubyValue {
-    /// What `inspect` gives; `None` for values that have no plain spelling.
+    /// Returns the result of Ruby's `inspect`; `None` for values without a literal form.
     pub(in crate::config::gitlab_rb) fn inspect(&self) -> Option<String> {
         Some(match &self.data {
             RubyData::Nil => "nil".to_owned(),

@@ -1,8 +1,8 @@
-//! What published files do beyond plain assignments.
+//! Tests of idioms from published files beyond plain assignments.
 
 use serde_json::json;
 
-use super::{Given, problems, setting};
+use super::{TestEnvironment, problems, setting};
 use crate::config::gitlab_rb::environment::Environment;
 
 fn x(text: &str) -> serde_json::Value {
@@ -10,7 +10,7 @@ fn x(text: &str) -> serde_json::Value {
 }
 
 #[test]
-fn methods_take_named_optional_and_all_other_arguments() {
+fn methods_accept_keyword_optional_and_rest_arguments() {
     let url = "def url(host, scheme: 'https') \"#{scheme}://#{host}\" end\n";
     assert_eq!(
         x(&format!("{url}nginx['x'] = [url('a'), url('b', scheme: 'http')]")),
@@ -23,7 +23,7 @@ fn methods_take_named_optional_and_all_other_arguments() {
 }
 
 #[test]
-fn what_is_taken_out_is_the_value_and_the_rest_stays() {
+fn removing_methods_return_the_element_and_shrink_the_receiver() {
     assert_eq!(x("l = [1, 2, 3]\nnginx['x'] = [l.pop, l.shift, l]"), json!([3, 1, [2]]));
     assert_eq!(x("h = { 'a' => 1 }\nnginx['x'] = [h.delete('a'), h.length]"), json!([1, 0]));
     assert_eq!(x("l = [1, 2]\nl.map! { |i| i * 2 }\nnginx['x'] = l"), json!([2, 4]));
@@ -31,13 +31,13 @@ fn what_is_taken_out_is_the_value_and_the_rest_stays() {
 }
 
 #[test]
-fn texts_are_searched_and_cut() {
+fn strings_are_searched_and_edited() {
     assert_eq!(x("nginx['x'] = ['git.example.com'.index('.'), 'a.b.c'.count('.')]"), json!([3, 2]));
     assert_eq!(x("s = 'ac'\ns.insert(1, 'b')\nnginx['x'] = s"), "abc");
 }
 
 #[test]
-fn a_match_knows_its_groups() {
+fn match_groups_are_accessible() {
     let named = "m = /(?<name>\\w+)\\.(?<rest>.+)/.match('git.example.com')\n";
     assert_eq!(
         x(&format!("{named}nginx['x'] = [m[:name], m['rest'], m[0]]")),
@@ -65,23 +65,23 @@ fn blocks_select_group_and_fold() {
 }
 
 #[test]
-fn lists_are_spread_over_names_from_both_ends() {
+fn splat_takes_the_remaining_elements() {
     assert_eq!(x("*a, b = [1, 2, 3]\nnginx['x'] = [a, b]"), json!([[1, 2], 3]));
     assert_eq!(x("a, (b, c), *d = 1, [2, 3], 4\nnginx['x'] = [a, b, c, d]"), json!([1, 2, 3, [4]]));
 }
 
 #[test]
-fn formats_are_filled_in() {
+fn format_directives_are_applied() {
     assert_eq!(x("nginx['x'] = '%s:%05d|%-3s|%.2f|%x' % ['a', 42, 'b', 3.14159, 255]"), "a:00042|b  |3.14|ff");
     assert_eq!(x("nginx['x'] = format('%{host}:%<port>d', host: 'a', port: 80)"), "a:80");
     assert_eq!(x("nginx['x'] = \"#{[1, 'a', :b, nil]}\""), "[1, \"a\", :b, nil]");
 }
 
 #[test]
-fn files_of_a_directory_are_included_in_their_order() {
+fn dir_glob_returns_sorted_paths() {
     assert_eq!(x("Dir.glob('/etc/gitlab/*.rb').each { |f| nginx['x'] = f }"), "/etc/gitlab/site.rb");
     assert_eq!(setting("from_file Dir['/etc/gitlab/si*.rb'].first", &["nginx", "listen_port"]), 8181);
-    assert!(Given::new().names_in("/etc".as_ref()).is_some());
+    assert!(TestEnvironment::new().names_in("/etc".as_ref()).is_some());
     assert_eq!(
         x("nginx['x'] = [File.file?('/etc'), File.directory?('/etc'), File.file?('/etc/host')]"),
         json!([false, true, true])
@@ -89,7 +89,7 @@ fn files_of_a_directory_are_included_in_their_order() {
 }
 
 #[test]
-fn the_whole_environment_is_a_hash() {
+fn env_is_a_hash() {
     assert_eq!(
         x("ENV.select { |k| k.start_with?('DOM') }.each { |k, v| nginx['x'] = k.downcase + v }"),
         "domainexample.org"
@@ -98,19 +98,19 @@ fn the_whole_environment_is_a_hash() {
 }
 
 #[test]
-fn texts_are_parsed_as_json_and_yaml() {
+fn json_and_yaml_strings_are_parsed() {
     assert_eq!(x("nginx['x'] = JSON.parse('{\"a\": 1}', symbolize_names: true)[:a]"), 1);
     assert_eq!(x("nginx['x'] = YAML.load(<<~EOS)['main']['port']\n  main: # first\n    port: 636\nEOS\n"), 636);
 }
 
 #[test]
-fn constants_that_nobody_defines_are_not_taken_for_true() {
+fn undefined_constants_are_unknown() {
     assert_eq!(x("nginx['x'] = True"), "unknown: Ruby has no `True`; write `true`");
-    assert_eq!(x("nginx['x'] = Helper::PORT"), "unknown: `Helper::PORT` is defined nowhere in this file");
+    assert_eq!(x("nginx['x'] = Helper::PORT"), "unknown: `Helper::PORT` is not defined in this file");
 }
 
 #[test]
-fn symbols_set_nothing_where_a_hash_is_given_as_a_whole() {
+fn symbol_keys_set_nothing_in_a_whole_hash() {
     let problems = problems("nginx({ x: 1, 'y' => 2 })");
     assert!(problems.contains("`x` sets nothing in this form"), "{problems}");
     assert_eq!(setting("nginx({ x: 1, 'y' => 2 })", &["nginx", "y"]), 2);

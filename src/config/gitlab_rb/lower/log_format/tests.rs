@@ -1,4 +1,4 @@
-//! The package's rules for the formats of access logs, asked of the model.
+//! Access log formats of a `gitlab.rb`, checked in the model.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn reading(lines: &str) -> GitlabRbConfig {
     read(Path::new("/etc/gitlab/gitlab.rb"), &text, &SystemEnvironment)
 }
 
-/// The formats of GitLab, Mattermost and the registry.
+/// Returns the formats of GitLab, Mattermost and the registry.
 fn formats(lines: &str) -> [String; 3] {
     let reading = reading(lines);
     let Some(model) = &reading.model else { panic!("{}", reading.problems) };
@@ -30,19 +30,19 @@ fn problems(lines: &str) -> String {
 }
 
 #[test]
-fn mattermost_has_a_format_of_its_own_and_all_others_that_of_nginx() {
-    let usual = "the package's";
-    assert_eq!(formats("nginx['log_format'] = '$status'"), ["default $status", usual, "default $status"]);
-    assert_eq!(formats("mattermost_nginx['log_format'] = '$status'"), [usual, "default $status", usual]);
+fn mattermost_uses_its_own_format_and_other_hosts_that_of_nginx() {
+    let package = "the package's";
+    assert_eq!(formats("nginx['log_format'] = '$status'"), ["default $status", package, "default $status"]);
+    assert_eq!(formats("mattermost_nginx['log_format'] = '$status'"), [package, "default $status", package]);
 }
 
 #[test]
-fn the_packages_own_format_is_no_custom_one() {
+fn the_package_format_is_not_a_custom_format() {
     assert_eq!(formats(&format!("nginx['log_format'] = '{PACKAGE}'")), ["the package's"; 3]);
 }
 
 #[test]
-fn an_escaping_holds_for_either_format() {
+fn escaping_applies_to_package_and_custom_formats() {
     let lines = "nginx['log_format_escape'] = 'json'\nnginx['log_format'] = '{\"s\":\"$status\"}'";
     assert_eq!(formats(lines)[0], "json {\"s\":\"$status\"}");
     assert_eq!(formats("nginx['log_format_escape'] = 'none'")[0], format!("none {PACKAGE}"));
@@ -50,20 +50,20 @@ fn an_escaping_holds_for_either_format() {
 }
 
 #[test]
-fn a_format_stands_between_quotes_of_nginx() {
-    assert!(problems("nginx['log_format'] = \"'$status'\"").contains("a `'` ends the format"));
+fn a_quote_in_a_format_must_be_escaped() {
+    assert!(problems("nginx['log_format'] = \"'$status'\"").contains("unescaped `'` in `log_format`"));
     assert_eq!(formats(r#"nginx['log_format'] = "$status \\'a\\t\\\\""#)[0], "default $status 'a\t\\");
 }
 
 #[test]
 fn an_unknown_variable_is_an_error_at_its_line() {
-    let told = problems("nginx['log_format'] = '$remote_addr $statsu'");
-    assert!(told.contains("error: there is no variable `$statsu`"), "{told}");
-    assert!(told.contains("did you mean `$status`?") && told.contains("gitlab.rb:4:"), "{told}");
+    let output = problems("nginx['log_format'] = '$remote_addr $statsu'");
+    assert!(output.contains("error: unknown variable `$statsu`"), "{output}");
+    assert!(output.contains("did you mean `$status`?") && output.contains("gitlab.rb:4:"), "{output}");
 }
 
 #[test]
-fn a_format_with_secrets_is_warned_about() {
+fn a_format_with_secrets_is_a_warning() {
     for variable in [
         "$request",
         "$request_uri",
@@ -73,8 +73,8 @@ fn a_format_with_secrets_is_warned_about() {
         "$cookie_a",
         "$arg_private_token",
     ] {
-        let told = problems(&format!("nginx['log_format'] = '{variable}'"));
-        assert!(told.contains(&format!("warning: `{variable}` writes the secrets of users")), "{told}");
+        let output = problems(&format!("nginx['log_format'] = '{variable}'"));
+        assert!(output.contains(&format!("warning: `{variable}` writes user secrets")), "{output}");
     }
     for variable in ["$filtered_request_uri", "$uri", "$http_user_agent", "$arg_page", "$sent_http_location"] {
         assert_eq!(problems(&format!("nginx['log_format'] = '{variable}'")), "");

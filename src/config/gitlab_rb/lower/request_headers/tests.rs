@@ -1,4 +1,4 @@
-//! The package's rules for `proxy_set_headers`, asked of the model.
+//! The package's rules for `proxy_set_headers`, checked in the model.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn reading(hash: &str, headers: &str) -> GitlabRbConfig {
     read(Path::new("/etc/gitlab/gitlab.rb"), &text, &SystemEnvironment)
 }
 
-/// What a host is told to do with the header `name`, as an explanation has it.
+/// Describes the operation of a host on the header `name`.
 fn op(hash: &str, headers: &str, name: &str) -> String {
     let reading = reading(hash, headers);
     let Some(model) = &reading.model else { panic!("{}", reading.problems) };
@@ -48,7 +48,7 @@ fn problems(hash: &str, headers: &str) -> String {
 }
 
 #[test]
-fn a_value_replaces_the_packages_or_is_added() {
+fn a_value_replaces_a_package_header_or_adds_one() {
     assert_eq!(gitlab("'X-Forwarded-Proto' => 'https'", "x-forwarded-proto"), "is https");
     assert_eq!(gitlab("'CUSTOM_HEADER' => 'VALUE'", "custom_header"), "is VALUE");
     assert_eq!(gitlab("'X-A' => '$host:${server_port}x'", "x-a"), "renders $host:${server_port}x");
@@ -59,15 +59,15 @@ fn a_value_replaces_the_packages_or_is_added() {
 }
 
 #[test]
-fn nil_takes_the_packages_header_away_and_nothing_else() {
+fn nil_removes_only_a_package_header() {
     assert_eq!(mattermost("'X-Frame-Options' => nil", "x-frame-options"), "removed");
     assert_eq!(gitlab("'X-Forwarded-Proto' => nil", "x-forwarded-proto"), "removed");
     assert_eq!(gitlab("'X-A' => nil", "x-a"), "untouched");
-    assert!(problems("nginx", "'X-A' => nil").contains("`X-A` has no value of the package that could be taken"));
+    assert!(problems("nginx", "'X-A' => nil").contains("removing `X-A` has no effect"));
 }
 
 #[test]
-fn an_empty_text_is_nil_for_gitlab_and_sends_nothing_elsewhere() {
+fn an_empty_string_is_nil_for_gitlab_and_removes_the_header_elsewhere() {
     assert_eq!(gitlab("'X-A' => ''", "x-a"), "untouched");
     assert_eq!(mattermost("'X-A' => ''", "x-a"), "removed");
     for headers in ["'X-A' => '\"\"'", "'X-A' => \"''\""] {
@@ -77,18 +77,18 @@ fn an_empty_text_is_nil_for_gitlab_and_sends_nothing_elsewhere() {
 }
 
 #[test]
-fn without_a_host_nginx_sends_its_own_name_for_the_application() {
+fn a_removed_host_header_becomes_the_name_of_the_nginx_upstream() {
     assert_eq!(gitlab("'Host' => nil", "host"), "is gitlab-workhorse");
     assert_eq!(mattermost("'Host' => nil", "host"), "is gitlab_mattermost");
     assert_eq!(gitlab("'Host' => '$http_host'", "host"), "untouched");
     assert_eq!(gitlab("'Host' => '$host'", "host"), "renders $host");
-    assert!(problems("nginx", "'Host' => '\"\"'").contains("a request must have a Host"));
+    assert!(problems("nginx", "'Host' => '\"\"'").contains("header `Host` cannot be removed"));
 }
 
 #[test]
-fn connection_and_upgrade_stay_the_proxys_own() {
+fn connection_and_upgrade_cannot_be_set() {
     for headers in ["'Connection' => nil", "'Connection' => 'close'", "'Upgrade' => nil"] {
-        assert!(problems("nginx", headers).contains("the proxy writes this header itself"), "{headers}");
+        assert!(problems("nginx", headers).contains("the proxy sets this header itself"), "{headers}");
     }
     for headers in ["'Connection' => '$connection_upgrade'", "'Upgrade' => '$http_upgrade'"] {
         assert_eq!(problems("nginx", headers), "");
@@ -96,36 +96,39 @@ fn connection_and_upgrade_stay_the_proxys_own() {
 }
 
 #[test]
-fn blanks_want_quotes_of_nginx() {
+fn blanks_without_nginx_quotes_are_a_warning() {
     assert_eq!(gitlab("'X-A' => '\"two words\"'", "x-a"), "is two words");
     assert_eq!(gitlab("'X-A' => 'two words'", "x-a"), "is two words");
     assert_eq!(problems("nginx", "'X-A' => '\"two words\"'"), "");
-    assert!(problems("nginx", "'X-A' => 'two words'").contains("nginx wants quotes of its own"));
+    assert!(
+        problems("nginx", "'X-A' => 'two words'")
+            .contains("`two words` contains blanks, which nginx accepts only in quotes")
+    );
 }
 
 #[test]
-fn a_number_is_a_text_except_for_gitlab() {
+fn a_number_is_a_string_except_for_gitlab() {
     assert_eq!(mattermost("'X-Forwarded-Port' => 443", "x-forwarded-port"), "is 443");
-    let told = problems("nginx", "'X-Forwarded-Port' => 443");
-    assert!(told.contains("error: a header needs a text, and this is a number"), "{told}");
-    assert!(told.contains("gitlab.rb:3:"), "{told}");
+    let output = problems("nginx", "'X-Forwarded-Port' => 443");
+    assert!(output.contains("error: a header value must be a string, not a number"), "{output}");
+    assert!(output.contains("gitlab.rb:3:"), "{output}");
 }
 
 #[test]
 fn a_name_in_another_case_is_the_same_header() {
     assert_eq!(gitlab("'x-forwarded-proto' => 'https'", "x-forwarded-proto"), "is https");
-    let told = problems("nginx", "'x-forwarded-proto' => 'https'");
-    assert!(told.contains("both its `X-Forwarded-Proto` and this `x-forwarded-proto`"), "{told}");
+    let output = problems("nginx", "'x-forwarded-proto' => 'https'");
+    assert!(output.contains("both `X-Forwarded-Proto` and `x-forwarded-proto`"), "{output}");
 }
 
 #[test]
-fn what_nginx_would_not_start_with_is_refused() {
+fn a_value_that_nginx_rejects_is_an_error() {
     for (headers, message) in [
-        ("'X-A' => '$remote_adr'", "there is no variable `$remote_adr`"),
-        ("'X-A' => '$status'", "`$status` is not known yet"),
-        ("'X-A' => 'a; proxy_set_header X-B c'", "a `;` ends the header"),
-        ("'X-A' => '\"a'", "its quotes do not match"),
-        ("'X-A' => [1]", "a header needs a text"),
+        ("'X-A' => '$remote_adr'", "unknown variable `$remote_adr`"),
+        ("'X-A' => '$status'", "variable `$status` is not available"),
+        ("'X-A' => 'a; proxy_set_header X-B c'", "unquoted `;` in the header value"),
+        ("'X-A' => '\"a'", "unbalanced quotes in the header value"),
+        ("'X-A' => [1]", "a header value must be a string"),
     ] {
         let reading = reading("nginx", headers);
         assert!(reading.model.is_none(), "{headers}");

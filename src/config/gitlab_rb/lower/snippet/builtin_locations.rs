@@ -1,8 +1,7 @@
-//! The locations that the package's own nginx has before those of a snippet.
+//! Adds the package's own locations next to custom ones.
 //!
-//! As long as a host has no other locations they all lead to its one application, so they need no routes.
-//! Beside a location of a snippet they do: nginx takes the first pattern that matches, and takes patterns
-//! before plain prefixes.
+//! Without custom locations, all of them lead to the upstream of the host and need no routes. Next to a custom
+//! location they do: nginx selects the first regex that matches, and selects a regex before a plain prefix.
 
 use regex::Regex;
 
@@ -10,23 +9,25 @@ use crate::config::document::{ForwardSettings, HostSection, RouteActionSection, 
 use crate::config::gitlab_rb::lower::service::{Service, ServiceHost};
 use crate::model::route::PathMatch;
 
-/// The package's patterns for a host, in its order.
-pub(super) fn patterns(plan: &ServiceHost) -> Vec<Regex> {
-    let texts = match plan.service {
-        Service::Gitlab => vec![UNBUFFERED.to_owned(), format!(r"^{}/api/v\d", regex::escape(&plan.url.path))],
+/// Returns the regexes of the package's locations of a host, in its order.
+pub(super) fn patterns(service_host: &ServiceHost) -> Vec<Regex> {
+    let texts = match service_host.service {
+        Service::Gitlab => {
+            vec![UNBUFFERED.to_owned(), format!(r"^{}/api/v\d", regex::escape(&service_host.url.path))]
+        }
         Service::Mattermost => vec![WEBSOCKET.to_owned(), BOARDS.to_owned()],
         _ => Vec::new(),
     };
     texts.iter().filter_map(|text| Regex::new(text).ok()).collect()
 }
 
-/// The pattern of the package that takes every path that begins so.
+/// Returns the package's regex that matches every path with a prefix, if there is one.
 pub(super) fn covering<'p>(prefix: &str, patterns: &'p [Regex]) -> Option<&'p Regex> {
     patterns.iter().find(|pattern| pattern.as_str().starts_with('^') && pattern.is_match(prefix))
 }
 
-/// Makes routes of the patterns that have none.
-pub(super) fn add_routes(plan: &ServiceHost, patterns: &[Regex], host: &mut HostSection) {
+/// Adds a route for each pattern that has none.
+pub(super) fn add_routes(service_host: &ServiceHost, patterns: &[Regex], host: &mut HostSection) {
     let has_route = |pattern: &Regex, host: &HostSection| {
         host.routes
             .iter()
@@ -35,9 +36,9 @@ pub(super) fn add_routes(plan: &ServiceHost, patterns: &[Regex], host: &mut Host
     for pattern in patterns {
         if !has_route(pattern, host) {
             host.routes.push(RouteSection {
-                place: plan.span.clone(),
-                path: plan.url_setting(PathMatch::Regex(pattern.clone())),
-                action: plan.url_setting(RouteActionSection::Upstream(plan.upstream.value.clone())),
+                span: service_host.span.clone(),
+                path: service_host.url_setting(PathMatch::Regex(pattern.clone())),
+                action: service_host.url_setting(RouteActionSection::Upstream(service_host.upstream.value.clone())),
                 replace_with: Setting::Unset,
                 before_redirect: Setting::Unset,
                 settings: ForwardSettings::default(),
@@ -46,8 +47,10 @@ pub(super) fn add_routes(plan: &ServiceHost, patterns: &[Regex], host: &mut Host
     }
 }
 
-/// The default of `request_buffering_off_path_regex`.
+/// Default of `request_buffering_off_path_regex`.
 const UNBUFFERED: &str = r"(/api/v\d/jobs/\d+/artifacts$|/import/gitlab_project$|\.git/git-receive-pack$|\.git/ssh-receive-pack$|\.git/ssh-upload-pack$|\.git/gitlab-lfs/objects|\.git/info/lfs/objects/batch$)";
 
+/// Mattermost's WebSocket location.
 const WEBSOCKET: &str = "/api/v[0-9]+/(users/)?websocket$";
+/// Location of Mattermost's Boards plugin.
 const BOARDS: &str = "/plugins/focalboard/ws/*";

@@ -1,4 +1,6 @@
-//! `custom_nginx_config`: text that nginx puts at the end of its `http` block, around all hosts.
+//! Lowers `custom_nginx_config`.
+//!
+//! The package's nginx has this text at the end of its `http` block.
 
 use super::common_directives::BlockSettings;
 use super::include::IncludeReader;
@@ -10,46 +12,50 @@ use crate::config::gitlab_rb::lower::context::LowerContext;
 use crate::config::gitlab_rb::nginx_text::NginxDirective;
 use crate::config::gitlab_rb::settings::SettingOwner;
 
-/// Adds what the text says to all hosts. That is little: nginx passes down only what a host does not say for
-/// itself.
-pub(in crate::config::gitlab_rb::lower) fn apply(hosts: &mut [HostSection], lowering: &mut LowerContext<'_, '_>) {
-    let Some(key) = lowering.reader.spelling(SettingOwner::Daemon, KEY) else { return };
-    let Some(directives) = read(SettingOwner::Daemon, KEY, lowering) else { return };
-    let mut account = SnippetReport::new(key);
+/// Applies the text to all hosts. Few directives have an effect, because nginx inherits only what a host does
+/// not set itself.
+pub(in crate::config::gitlab_rb::lower) fn apply(hosts: &mut [HostSection], context: &mut LowerContext<'_, '_>) {
+    let Some(key) = context.reader.spelling(SettingOwner::Daemon, KEY) else { return };
+    let Some(directives) = read(SettingOwner::Daemon, KEY, context) else { return };
+    let mut report = SnippetReport::new(key);
     let mut block = BlockSettings::default();
-    let mut includes = IncludeReader::new(lowering.surroundings);
-    let mut each = |directive: &NginxDirective, account: &mut SnippetReport| take(directive, &mut block, account);
-    includes.each(&directives, &mut account, lowering.reader.problems, &mut each);
+    let mut includes = IncludeReader::new(context.environment);
+    let mut each = |directive: &NginxDirective, report: &mut SnippetReport| lower(directive, &mut block, report);
+    includes.each(&directives, &mut report, context.reader.problems, &mut each);
     if let Some(first) = block.access.first() {
-        let place = first.span.clone();
+        let span = first.span.clone();
         for host in hosts.iter_mut().filter(|host| host.settings.forwarding.access.is_unset()) {
-            let rules = Spanned { value: block.access.clone(), span: place.clone() };
+            let rules = Spanned { value: block.access.clone(), span: span.clone() };
             host.settings.forwarding.access = Setting::Set(rules);
         }
     }
-    conclude(account, lowering.reader);
+    conclude(report, context.reader);
 }
 
-fn take(directive: &NginxDirective, block: &mut BlockSettings, account: &mut SnippetReport) {
+fn lower(directive: &NginxDirective, block: &mut BlockSettings, report: &mut SnippetReport) {
     let name = directive.name.as_str();
     if !directive.inner().is_empty() {
         let why = match unsupported::outcome(name, &[]) {
-            DirectiveOutcome::Refused(why) | DirectiveOutcome::NoEffect(why) | DirectiveOutcome::Lost(why) => why,
+            DirectiveOutcome::Refused(why) | DirectiveOutcome::NoEffect(why) | DirectiveOutcome::Dropped(why) => {
+                why
+            }
             DirectiveOutcome::Applied => String::new(),
         };
-        return account.refuse_all(directive, &why);
+        return report.refuse_block(directive, &why);
     }
     let outcome = match name {
-        "allow" | "deny" => block.take(directive),
-        _ if OVERRIDDEN.contains(&name) => DirectiveOutcome::no_effect("the hosts of the package have their own"),
+        "allow" | "deny" => block.lower(directive),
+        _ if OVERRIDDEN.contains(&name) => {
+            DirectiveOutcome::no_effect("every host of the package sets this itself")
+        }
         _ => unsupported::outcome(name, &directive.words()),
     };
-    account.note(directive, outcome);
+    report.record(directive, outcome);
 }
 
 const KEY: &str = "custom_nginx_config";
 
-/// What every host of the package says for itself.
+/// Directives that every host of the package sets itself.
 const OVERRIDDEN: [&str; 8] = [
     "add_header",
     "proxy_set_header",

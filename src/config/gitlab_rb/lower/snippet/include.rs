@@ -1,4 +1,4 @@
-//! `include`: files with more of the same.
+//! Expands `include`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -11,50 +11,52 @@ use crate::config::gitlab_rb::environment::Environment;
 use crate::config::gitlab_rb::nginx_text::{self, MappedText, NginxDirective};
 use crate::config::span::SourceFile;
 
-/// Reads the files that are included, up to a number of them.
+/// Reads included files up to a limit.
 pub(super) struct IncludeReader<'a> {
-    surroundings: &'a dyn Environment,
+    environment: &'a dyn Environment,
     files_left: usize,
 }
 
 impl<'a> IncludeReader<'a> {
-    pub(super) fn new(surroundings: &'a dyn Environment) -> IncludeReader<'a> {
-        IncludeReader { surroundings, files_left: MAX_FILES }
+    pub(super) fn new(environment: &'a dyn Environment) -> IncludeReader<'a> {
+        IncludeReader { environment, files_left: MAX_FILES }
     }
 
-    /// Gives each directive to `take`, with those of included files in the place of an `include`.
+    /// Calls `lower` for each directive, and for those of the included files after each `include`.
     pub(super) fn each(
         &mut self,
         directives: &[NginxDirective],
-        account: &mut SnippetReport,
+        report: &mut SnippetReport,
         problems: &mut Diagnostics,
-        take: &mut dyn FnMut(&NginxDirective, &mut SnippetReport),
+        lower: &mut dyn FnMut(&NginxDirective, &mut SnippetReport),
     ) {
         for directive in directives {
             if directive.name != "include" {
-                take(directive, account);
+                lower(directive, report);
                 continue;
             }
             match self.included(&directive.words(), problems) {
                 Ok(inner) => {
-                    account.note(directive, DirectiveOutcome::Applied);
-                    self.each(&inner, account, problems, take);
+                    report.record(directive, DirectiveOutcome::Applied);
+                    self.each(&inner, report, problems, lower);
                 }
-                Err(why) => account.note(directive, DirectiveOutcome::Refused(why)),
+                Err(why) => report.record(directive, DirectiveOutcome::Refused(why)),
             }
         }
     }
 
-    /// The directives of the files that an `include` names; every file counts, so this comes to an end.
+    /// Returns the directives of the files that an `include` names. Every file counts towards the limit, so
+    /// recursive includes end.
     fn included(&mut self, words: &[&str], problems: &mut Diagnostics) -> Result<Vec<NginxDirective>, String> {
-        let [path] = words else { return Err("write `include /path/of/a/file;`".to_owned()) };
+        let [path] = words else { return Err("write `include /path/to/file;`".to_owned()) };
         if !path.starts_with('/') {
-            return Err("write the full path of the file; there is no directory of nginx here".to_owned());
+            return Err("write an absolute path; Gatepost has no directory for nginx files".to_owned());
         }
         let mut all = Vec::new();
         for path in self.files(Path::new(path))? {
-            self.files_left = self.files_left.checked_sub(1).ok_or("too many files are included")?;
-            let text = self.surroundings.read(&path).map_err(|why| format!("{}: {why}", path.display()))?;
+            self.files_left = self.files_left.checked_sub(1).ok_or("too many included files; the limit is 20")?;
+            let text =
+                self.environment.read(&path).map_err(|why| format!("cannot read {}: {why}", path.display()))?;
             match nginx_text::parse(&MappedText::file(&SourceFile::new(&path, text))) {
                 Ok(inner) => all.extend(inner),
                 Err(error) => problems.push(error),
@@ -63,23 +65,24 @@ impl<'a> IncludeReader<'a> {
         Ok(all)
     }
 
-    /// The files that a path names; `*` and `?` may stand in its last part.
+    /// Returns the files that a path names. Its last component may contain `*` and `?`.
     fn files(&self, path: &Path) -> Result<Vec<PathBuf>, String> {
         let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str)) else {
-            return Err(format!("`{}` names no file", path.display()));
+            return Err(format!("`{}` does not name a file", path.display()));
         };
         if !name.contains(['*', '?']) {
             return Ok(vec![path.to_owned()]);
         }
         let pattern = regex::escape(name).replace(r"\*", ".*").replace(r"\?", ".");
-        let pattern = Regex::new(&format!("^{pattern}$")).map_err(|_| format!("`{name}` is too long"))?;
-        let names = self.surroundings.names_in(directory);
-        let names = names.ok_or_else(|| format!("{} cannot be listed", directory.display()))?;
-        // As in a shell, a star stands for no dot at the beginning.
+        let pattern =
+            Regex::new(&format!("^{pattern}$")).map_err(|_| format!("the pattern `{name}` is too long"))?;
+        let names = self.environment.names_in(directory);
+        let names = names.ok_or_else(|| format!("cannot list the directory {}", directory.display()))?;
+        // As in a shell, a wildcard does not match a leading dot.
         let found = names.iter().filter(|name| !name.starts_with('.') && pattern.is_match(name));
         Ok(found.map(|name| directory.join(name)).collect())
     }
 }
 
-/// Nobody spreads a few lines over more files. Files that include each other come to an end here.
+/// Maximum number of included files in one setting. It also ends recursive includes.
 const MAX_FILES: usize = 20;

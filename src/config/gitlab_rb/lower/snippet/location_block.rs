@@ -1,4 +1,4 @@
-//! A `location`: its paths, and what happens there.
+//! Lowers `location` blocks.
 
 use std::path::PathBuf;
 
@@ -23,73 +23,77 @@ use crate::model::route::{FixedResponse, PathMatch};
 #[derive(Debug)]
 pub(super) struct LocationRoute {
     pub(super) route: RouteSection,
-    /// Whether it has headers of its own for answers, which stand in the place of the server's.
+    /// Whether it has response headers, which replace those of the server.
     pub(super) has_own_headers: bool,
 }
 
-/// What a location says so far.
+/// Settings collected from a location.
 struct LocationState<'a> {
-    plan: &'a ServiceHost,
+    service_host: &'a ServiceHost,
     path: PathMatch,
-    place: SourceSpan,
+    span: SourceSpan,
     block: BlockSettings,
-    /// Whether there is a `return`.
-    answers_first: bool,
+    /// Whether the location contains a `return`.
+    has_return: bool,
+    /// Action of the route.
     handler: Option<Spanned<RouteActionSection>>,
-    /// The path that a `rewrite … break` puts in place of the matched one, or the URI of `proxy_pass`.
+    /// Path that replaces the matched one: of a `rewrite … break`, or the URI of `proxy_pass`.
     replacement: Option<Spanned<PathAndQuery>>,
     index: Setting<String>,
-    /// Whose certificates an application may show; nginx believes any, unless `proxy_ssl_verify` is on.
-    certificate_authority: Setting<PathBuf>,
-    /// How `proxy_pass` names the application.
-    application_name: Option<HeaderValue>,
+    /// File of the CAs for the upstream's certificate (`proxy_ssl_trusted_certificate`).
+    upstream_ca: Setting<PathBuf>,
+    /// Name of the upstream in `proxy_pass`, which nginx sends as `Host` by default.
+    upstream_name: Option<HeaderValue>,
+    /// Whether the upstream's certificate is verified; as in nginx, only with `proxy_ssl_verify on`.
     verify: Setting<bool>,
 }
 
-/// Reads a location and accounts for it. `None` if it cannot be obeyed.
+/// Lowers a location and records its verdicts. `None` if it is refused.
 pub(super) fn read(
     directive: &NginxDirective,
-    plan: &ServiceHost,
-    account: &mut SnippetReport,
+    service_host: &ServiceHost,
+    report: &mut SnippetReport,
 ) -> Option<LocationRoute> {
     let path = match path(&directive.words()) {
         Ok(path) => path,
         Err(why) => {
-            account.refuse_all(directive, &why);
+            report.refuse_block(directive, &why);
             return None;
         }
     };
     let mut location = None;
-    account.note_block(directive, |account| {
-        let start = account.verdicts.len();
-        let mut reading = LocationState::new(directive, path, plan);
+    report.record_block(directive, |report| {
+        let start = report.verdicts.len();
+        let mut state = LocationState::new(directive, path, service_host);
         for inner in directive.inner() {
-            reading.take(inner, account);
+            state.lower(inner, report);
         }
-        if !reading.does_something() && account.refuses_since(start) {
+        if !state.has_effect() && report.refuses_since(start) {
             return DirectiveOutcome::refused(
-                "what it does cannot be carried over; requests go where they would go without it",
+                "none of its effects is supported; requests are handled as without this location",
             );
         }
-        location = Some(reading.into_location());
+        location = Some(state.into_location());
         DirectiveOutcome::Applied
     });
     location
 }
 
-/// The paths of a location: `= /x`, `^~ /x`, `~ x`, `~* x` or `/x`; nginx wants no blank between.
+/// Parses the path of a location: `= /x`, `^~ /x`, `~ x`, `~* x` or `/x`. As in nginx, the blank after the
+/// modifier is optional.
 fn path(words: &[&str]) -> Result<PathMatch, String> {
-    let (sign, text) = match words {
-        [sign @ ("=" | "^~" | "~" | "~*"), text] => (*sign, *text),
+    let (modifier, text) = match words {
+        [modifier @ ("=" | "^~" | "~" | "~*"), text] => (*modifier, *text),
         [word] => {
-            let sign = ["=", "^~", "~*", "~"].into_iter().find(|sign| word.starts_with(sign)).unwrap_or("");
-            (sign, &word[sign.len()..])
+            let modifier =
+                ["=", "^~", "~*", "~"].into_iter().find(|modifier| word.starts_with(modifier)).unwrap_or("");
+            (modifier, &word[modifier.len()..])
         }
         _ => return Err("write `location /path {`, with `=`, `^~`, `~` or `~*` before the path".to_owned()),
     };
-    let plain = || route_path::plain(text).map_err(|mistake| mistake.message);
-    let pattern = |text: &str| route_path::pattern(text).map(PathMatch::Regex).map_err(|mistake| mistake.message);
-    match sign {
+    let plain = || route_path::plain(text).map_err(|error| error.message);
+    let pattern = |text: &str| route_path::pattern(text).map(PathMatch::Regex).map_err(|error| error.message);
+    match modifier {
         "=" => plain().map(PathMatch::Exact),
         "^~" => plain().map(PathMatch::PreferredPrefix),
         "~" => pattern(text),
@@ -99,34 +103,34 @@ fn path(words: &[&str]) -> Result<PathMatch, String> {
 }
 
 impl<'a> LocationState<'a> {
-    fn new(directive: &NginxDirective, path: PathMatch, plan: &'a ServiceHost) -> LocationState<'a> {
+    fn new(directive: &NginxDirective, path: PathMatch, service_host: &'a ServiceHost) -> LocationState<'a> {
         LocationState {
-            plan,
+            service_host,
             path,
-            place: directive.span.clone(),
+            span: directive.span.clone(),
             block: BlockSettings::default(),
-            answers_first: directive.inner().iter().any(|inner| inner.name == "return"),
+            has_return: directive.inner().iter().any(|inner| inner.name == "return"),
             handler: None,
             replacement: None,
             index: Setting::Unset,
-            certificate_authority: Setting::Unset,
-            application_name: None,
+            upstream_ca: Setting::Unset,
+            upstream_name: None,
             verify: Setting::Set(Spanned { value: false, span: directive.span.clone() }),
         }
     }
 
-    fn take(&mut self, directive: &NginxDirective, account: &mut SnippetReport) {
+    fn lower(&mut self, directive: &NginxDirective, report: &mut SnippetReport) {
         let words = directive.words();
         let outcome = match (directive.name.as_str(), &words[..]) {
             ("location" | "if", _) => {
-                return account.refuse_all(directive, "a location can hold no further block here");
+                return report.refuse_block(directive, "a block inside a location is not supported");
             }
-            ("allow" | "deny", _) if self.answers_first => {
-                DirectiveOutcome::no_effect("the `return` beside it answers everybody before this is looked at")
-            }
+            ("allow" | "deny", _) if self.has_return => DirectiveOutcome::no_effect(
+                "the `return` of this location responds before access rules are checked",
+            ),
             ("return", words) => {
-                let answer = return_rewrite::of_return(words, &self.content_type(), self.plan);
-                self.handle(directive, answer)
+                let response = return_rewrite::lower_return(words, &self.content_type(), self.service_host);
+                self.handle(directive, response)
             }
             ("internal", []) => self.handle(directive, Ok(not_found())),
             ("root", [directory]) => self.files(directive, directory, FileMapping::Root),
@@ -136,33 +140,33 @@ impl<'a> LocationState<'a> {
                 DirectiveOutcome::Applied
             }
             ("try_files", ["$uri", "=404"] | ["$uri", "$uri/", "=404"]) => {
-                DirectiveOutcome::no_effect("this is so anyway")
+                DirectiveOutcome::no_effect("this is the default")
             }
             ("rewrite", [pattern, replacement, "break"]) => self.rewrite(directive, pattern, replacement),
-            ("add_header", [name, ..]) if is_policy(name) => {
-                DirectiveOutcome::no_effect("this holds for a host as a whole; the host's own is sent here too")
-            }
+            ("add_header", [name, ..]) if is_policy(name) => DirectiveOutcome::no_effect(
+                "this header applies to a whole host; the value of the host is sent here too",
+            ),
             ("proxy_ssl_verify", ["on"]) => {
                 self.verify = Setting::Unset;
                 DirectiveOutcome::Applied
             }
             ("proxy_ssl_trusted_certificate", [file]) => {
-                self.certificate_authority =
+                self.upstream_ca =
                     Setting::Set(Spanned { value: PathBuf::from(file), span: directive.span.clone() });
                 DirectiveOutcome::Applied
             }
             ("proxy_pass", [url]) => self.proxy_pass(directive, url),
-            _ => self.block.take(directive),
+            _ => self.block.lower(directive),
         };
-        account.note(directive, outcome);
+        report.record(directive, outcome);
     }
 
-    /// The type of an answer: what the location says, or what the end of its path stands for.
+    /// Returns the content type of a response: `default_type`, or the type for the extension of the path.
     fn content_type(&self) -> HeaderValue {
         self.block.content_type.clone().unwrap_or_else(|| by_extension(&self.path))
     }
 
-    /// Notes what happens to requests; of several the first counts, as `return` does before all others.
+    /// Sets the action of the route. The first directive decides, except that `return` precedes all others.
     fn handle(
         &mut self,
         directive: &NginxDirective,
@@ -173,11 +177,12 @@ impl<'a> LocationState<'a> {
                 self.handler = Some(Spanned { value, span: directive.span.clone() });
                 DirectiveOutcome::Applied
             }
-            Ok(_) => DirectiveOutcome::no_effect("another directive here answers already"),
+            Ok(_) => DirectiveOutcome::no_effect("another directive of this location handles the request already"),
             Err(why) => DirectiveOutcome::Refused(why),
         }
     }
 
+    /// Lowers `root` and `alias`.
     fn files(
         &mut self,
         directive: &NginxDirective,
@@ -185,16 +190,16 @@ impl<'a> LocationState<'a> {
         mapping: fn(Spanned<PathBuf>) -> FileMapping,
     ) -> DirectiveOutcome {
         if directory.contains('$') || !directory.starts_with('/') {
-            return DirectiveOutcome::refused("write the full path of a directory, without variables");
+            return DirectiveOutcome::refused("write the absolute path of a directory, without variables");
         }
         let mapping = mapping(Spanned { value: PathBuf::from(directory), span: directive.span.clone() });
         if let (PathMatch::Regex(_), FileMapping::Alias(_)) = (&self.path, &mapping) {
-            return DirectiveOutcome::refused("an alias needs a location without a pattern");
+            return DirectiveOutcome::refused("`alias` is not supported in a location with a regex");
         }
         self.handle(directive, Ok(RouteActionSection::Files(FilesSection { mapping, index: Setting::Unset })))
     }
 
-    /// `rewrite ^/prefix/(.*) /$1 break` before a `proxy_pass`: the prefix is replaced.
+    /// Lowers `rewrite ^/prefix/(.*) /$1 break` before a `proxy_pass`, which replaces the prefix.
     fn rewrite(&mut self, directive: &NginxDirective, pattern: &str, replacement: &str) -> DirectiveOutcome {
         let prefix = pattern.strip_prefix('^').and_then(|rest| rest.trim_end_matches('$').strip_suffix("(.*)"));
         let matched = matches!(&self.path, PathMatch::Prefix(path) | PathMatch::PreferredPrefix(path) if Some(&**path) == prefix);
@@ -204,35 +209,37 @@ impl<'a> LocationState<'a> {
                 DirectiveOutcome::Applied
             }
             _ => DirectiveOutcome::refused(
-                "only `rewrite ^/prefix/(.*) /$1 break;` with the prefix of the location is understood",
+                "only `rewrite ^/prefix/(.*) /$1 break;` with the prefix of the location is supported",
             ),
         }
     }
 
     fn proxy_pass(&mut self, directive: &NginxDirective, url: &str) -> DirectiveOutcome {
-        let goal = match proxy_pass::read(url, self.plan) {
-            Ok(goal) => goal,
+        let target = match proxy_pass::read(url, self.service_host) {
+            Ok(target) => target,
             Err(why) => return DirectiveOutcome::Refused(why),
         };
-        if let (PathMatch::Regex(_), Some(_)) = (&self.path, &goal.path) {
-            return DirectiveOutcome::refused("nginx takes no path here, because the location has a pattern");
+        if let (PathMatch::Regex(_), Some(_)) = (&self.path, &target.path) {
+            return DirectiveOutcome::refused("nginx rejects a path in `proxy_pass` in a location with a regex");
         }
-        self.application_name = goal.host;
-        // What a rewrite has changed is passed on as it is.
-        if let (None, Some(value)) = (&self.replacement, goal.path) {
+        self.upstream_name = target.host;
+        // A path that `rewrite` has changed is forwarded unchanged.
+        if let (None, Some(value)) = (&self.replacement, target.path) {
             self.replacement = Some(Spanned { value, span: directive.span.clone() });
         }
-        self.handle(directive, Ok(RouteActionSection::Upstream(goal.upstream)))
+        self.handle(directive, Ok(RouteActionSection::Upstream(target.upstream)))
     }
 
-    fn does_something(&self) -> bool {
+    /// Returns whether the location has an action or access rules.
+    fn has_effect(&self) -> bool {
         self.handler.is_some() || !self.block.access.is_empty()
     }
 
-    /// Without any handler nginx looks for files where there are none.
+    /// Builds the route. Without an action, nginx looks for files in a directory that has none, so the route
+    /// responds 404.
     fn into_location(self) -> LocationRoute {
-        let place = self.place;
-        let mut action = self.handler.unwrap_or_else(|| Spanned { value: not_found(), span: place.clone() });
+        let span = self.span;
+        let mut action = self.handler.unwrap_or_else(|| Spanned { value: not_found(), span: span.clone() });
         let is_forwarded = matches!(action.value, RouteActionSection::Upstream(_));
         if let RouteActionSection::Files(files) = &mut action.value {
             files.index = self.index;
@@ -241,32 +248,32 @@ impl<'a> LocationState<'a> {
         if !is_forwarded {
             settings = ForwardSettings::default();
         }
-        if is_forwarded && !self.block.named.is_empty() {
+        if is_forwarded && !self.block.request_header_names.is_empty() {
             settings.request_headers.extend(not_inherited(
-                &self.block.named,
-                self.application_name.as_ref(),
-                &place,
+                &self.block.request_header_names,
+                self.upstream_name.as_ref(),
+                &span,
             ));
         }
         if let RouteActionSection::Upstream(UpstreamRef { scheme: UpstreamScheme::Https, .. }) = action.value {
             let is_verified = self.verify.is_unset();
-            let ca = if is_verified { self.certificate_authority } else { Setting::Unset };
+            let ca = if is_verified { self.upstream_ca } else { Setting::Unset };
             let value = UpstreamTlsSection { verify: self.verify, ca, ..UpstreamTlsSection::default() };
-            settings.upstream_tls = Setting::Set(Spanned { value, span: place.clone() });
+            settings.upstream_tls = Setting::Set(Spanned { value, span: span.clone() });
         }
-        // The rewrite phase of nginx, in which `return` answers, comes before its access phase.
-        if self.answers_first {
-            settings.access = Setting::Set(Spanned { value: Vec::new(), span: place.clone() });
+        // nginx runs `return` in its rewrite phase, before its access phase.
+        if self.has_return {
+            settings.access = Setting::Set(Spanned { value: Vec::new(), span: span.clone() });
         }
         if !self.block.access.is_empty() {
-            settings.access = Setting::Set(Spanned { value: self.block.access, span: place.clone() });
+            settings.access = Setting::Set(Spanned { value: self.block.access, span: span.clone() });
         }
-        let has_own_headers = self.block.added.iter().any(|op| !matches!(op.value, HeaderOp::Remove(_)));
-        settings.response_headers = self.block.added;
+        let has_own_headers = self.block.response_headers.iter().any(|op| !matches!(op.value, HeaderOp::Remove(_)));
+        settings.response_headers = self.block.response_headers;
         let replace_with = self.replacement.filter(|_| is_forwarded).map_or(Setting::Unset, Setting::Set);
-        let path = Setting::Set(Spanned { value: self.path, span: place.clone() });
+        let path = Setting::Set(Spanned { value: self.path, span: span.clone() });
         let route = RouteSection {
-            place,
+            span,
             path,
             action: Setting::Set(action),
             replace_with,
@@ -277,15 +284,15 @@ impl<'a> LocationState<'a> {
     }
 }
 
-/// A location with a `proxy_set_header` of its own inherits none of its host's, and nginx then names the
-/// application itself as `Host`.
-fn not_inherited(named: &[String], host: Option<&HeaderValue>, place: &SourceSpan) -> Vec<Spanned<HeaderOp>> {
-    let is_free = |name: &&str| !named.iter().any(|known| known == name);
+/// Returns the operations for headers that a location does not inherit. With a `proxy_set_header` of its own it
+/// inherits none of its host's, and nginx sends the name of the upstream as `Host`.
+fn not_inherited(names: &[String], host: Option<&HeaderValue>, span: &SourceSpan) -> Vec<Spanned<HeaderOp>> {
+    let is_free = |name: &&str| !names.iter().any(|known| known == name);
     let removed =
         INHERITED.iter().copied().filter(is_free).map(|name| HeaderOp::Remove(SettableHeader::from_static(name)));
     let host = host.filter(|_| is_free(&"host"));
     let host = host.map(|value| HeaderOp::Set(SettableHeader::from_static("host"), value.clone()));
-    removed.chain(host).map(|value| Spanned { value, span: place.clone() }).collect()
+    removed.chain(host).map(|value| Spanned { value, span: span.clone() }).collect()
 }
 
 fn not_found() -> RouteActionSection {
@@ -296,7 +303,7 @@ fn not_found() -> RouteActionSection {
     })
 }
 
-/// The media type that nginx finds for the end of a path; it has no better one for anything else.
+/// Returns nginx's media type for the extension of a path; `application/octet-stream` without a known one.
 fn by_extension(path: &PathMatch) -> HeaderValue {
     let extension = match path {
         PathMatch::Exact(path) => path.rsplit_once('.').map_or("", |(_, extension)| extension),
@@ -306,10 +313,11 @@ fn by_extension(path: &PathMatch) -> HeaderValue {
     HeaderValue::from_static(known.map_or("application/octet-stream", |(_, kind)| kind))
 }
 
-/// What the package's hosts tell an application.
+/// Request headers that the package's hosts set for an upstream.
 const INHERITED: [&str; 5] =
     ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-ssl", "x-frame-options", "x-real-ip"];
 
+/// File extensions and their media types in nginx's `mime.types`.
 const TYPES: [(&str, &str); 8] = [
     ("txt", "text/plain"),
     ("html", "text/html"),

@@ -1,4 +1,4 @@
-//! What came of each directive of a snippet.
+//! Records the verdict for each directive.
 
 use serde_json::json;
 
@@ -7,30 +7,30 @@ use crate::config::gitlab_rb::nginx_text::NginxDirective;
 use crate::config::span::SourceSpan;
 use crate::model::setting_report::{SettingReport, SettingScope, SettingVerdict};
 
-/// What came of one directive.
+/// Applied, no effect, refused, or dropped with its block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DirectiveOutcome {
     Applied,
-    /// Accepted; the reason why nothing follows.
+    /// Accepted without effect; the reason.
     NoEffect(String),
-    /// Not obeyed; the reason, and what to do instead.
+    /// Not applied; the reason, and what to do instead.
     Refused(String),
-    /// Not obeyed, because the block around it is not.
-    Lost(String),
+    /// Not applied, because the enclosing block is not; the reason.
+    Dropped(String),
 }
 
-/// One directive with what came of it.
+/// A directive with its verdict.
 #[derive(Debug)]
 pub(in crate::config::gitlab_rb) struct DirectiveVerdict {
-    /// The key of its setting, and the names of the blocks around it, joined with dots.
+    /// Key of the setting and names of the enclosing blocks, joined with dots.
     within: String,
     name: String,
     arguments: String,
-    place: SourceSpan,
+    span: SourceSpan,
     outcome: DirectiveOutcome,
 }
 
-/// The directives of one setting, in the order in which they are written.
+/// Verdicts for the directives of one setting, in source order.
 #[derive(Debug)]
 pub(super) struct SnippetReport {
     within: String,
@@ -50,25 +50,25 @@ impl DirectiveOutcome {
         match self {
             DirectiveOutcome::Applied => (SettingVerdict::Applied, ""),
             DirectiveOutcome::NoEffect(why) => (SettingVerdict::NoEffect, why),
-            DirectiveOutcome::Refused(why) | DirectiveOutcome::Lost(why) => (SettingVerdict::Refused, why),
+            DirectiveOutcome::Refused(why) | DirectiveOutcome::Dropped(why) => (SettingVerdict::Refused, why),
         }
     }
 }
 
 impl SnippetReport {
-    /// An empty account of the setting with this key.
+    /// Returns an empty report for the setting with this key.
     pub(super) fn new(setting: String) -> SnippetReport {
         SnippetReport { within: setting, verdicts: Vec::new() }
     }
 
-    /// Notes what came of a directive without a block.
-    pub(super) fn note(&mut self, directive: &NginxDirective, outcome: DirectiveOutcome) {
+    /// Records the verdict of a directive without a block.
+    pub(super) fn record(&mut self, directive: &NginxDirective, outcome: DirectiveOutcome) {
         let verdict = self.verdict(directive, outcome);
         self.verdicts.push(verdict);
     }
 
-    /// Notes what came of a directive and of those in its block.
-    pub(super) fn note_block(
+    /// Records the verdict of a block, followed by those that `work` records for its directives.
+    pub(super) fn record_block(
         &mut self,
         directive: &NginxDirective,
         work: impl FnOnce(&mut SnippetReport) -> DirectiveOutcome,
@@ -82,78 +82,82 @@ impl SnippetReport {
         self.verdicts.insert(position, verdict);
     }
 
-    /// Notes that a directive is not obeyed, and nothing in its block either.
-    pub(super) fn refuse_all(&mut self, directive: &NginxDirective, why: &str) {
-        self.note_block(directive, |account| {
+    /// Records that a directive is refused, with all directives in its block.
+    pub(super) fn refuse_block(&mut self, directive: &NginxDirective, why: &str) {
+        self.record_block(directive, |report| {
             let blocks = ["location", "if", "server", "limit_except"];
-            // What stands in a `map` and its like are no directives.
+            // The entries of a `map` and similar blocks are not directives.
             for inner in directive.inner().iter().filter(|_| blocks.contains(&directive.name.as_str())) {
-                account.lose(inner, &format!("the `{}` around it is not obeyed", directive.name));
+                report.drop_with_block(inner, &format!("the enclosing `{}` is not applied", directive.name));
             }
             DirectiveOutcome::refused(why)
         });
     }
 
-    fn lose(&mut self, directive: &NginxDirective, why: &str) {
-        self.note_block(directive, |account| {
+    fn drop_with_block(&mut self, directive: &NginxDirective, why: &str) {
+        self.record_block(directive, |report| {
             for inner in directive.inner() {
-                account.lose(inner, why);
+                report.drop_with_block(inner, why);
             }
-            DirectiveOutcome::Lost(why.to_owned())
+            DirectiveOutcome::Dropped(why.to_owned())
         });
     }
 
-    /// The key of the setting, outside of any block.
+    /// Returns the key of the setting, outside any block.
     pub(super) fn setting(&self) -> String {
         self.within.clone()
     }
 
-    /// Notes that something else decides in the place of a block that was read.
+    /// Records that a block has no effect after all, because no request reaches it.
     pub(super) fn overrule(&mut self, directive: &NginxDirective, why: &str) {
-        let found = self.verdicts.iter().rposition(|it| it.place == directive.span && it.name == directive.name);
+        let found = self.verdicts.iter().rposition(|it| it.span == directive.span && it.name == directive.name);
         for it in found.map(|at| &mut self.verdicts[at..]).unwrap_or_default() {
-            it.outcome = DirectiveOutcome::NoEffect(format!("the `{}` around it is never reached", directive.name));
+            it.outcome = DirectiveOutcome::NoEffect(format!("the enclosing `{}` is never reached", directive.name));
         }
         if let Some(at) = found {
             self.verdicts[at].outcome = DirectiveOutcome::NoEffect(why.to_owned());
         }
     }
 
-    /// Whether any directive since the given position is refused.
+    /// Returns whether a directive since the given position is refused.
     pub(super) fn refuses_since(&self, position: usize) -> bool {
         self.verdicts[position..]
             .iter()
-            .any(|it| matches!(it.outcome, DirectiveOutcome::Refused(_) | DirectiveOutcome::Lost(_)))
+            .any(|it| matches!(it.outcome, DirectiveOutcome::Refused(_) | DirectiveOutcome::Dropped(_)))
     }
 
-    /// What came of the setting as a whole; `None` if all of it is obeyed.
+    /// Returns the verdict of the setting as a whole; `None` if no directive is refused and one is applied.
     pub(super) fn summary(&self) -> Option<(SettingVerdict, String)> {
         let refused: Vec<_> = self
             .verdicts
             .iter()
-            .filter(|it| matches!(it.outcome, DirectiveOutcome::Refused(_) | DirectiveOutcome::Lost(_)))
+            .filter(|it| matches!(it.outcome, DirectiveOutcome::Refused(_) | DirectiveOutcome::Dropped(_)))
             .collect();
         if !refused.is_empty() {
             let mut names: Vec<&str> = refused.iter().map(|it| it.name.as_str()).collect();
             names.dedup();
-            let rest = if refused.len() == self.verdicts.len() { "all of it" } else { "not obeyed in it" };
+            let rest = if refused.len() == self.verdicts.len() {
+                "no directive is applied"
+            } else {
+                "directives not applied"
+            };
             return Some((SettingVerdict::Refused, format!("{rest}: {}", names.join(", "))));
         }
-        let does_something = self.verdicts.iter().any(|it| it.outcome == DirectiveOutcome::Applied);
-        (!does_something).then(|| (SettingVerdict::NoEffect, "nothing in it has an effect".to_owned()))
+        let has_effect = self.verdicts.iter().any(|it| it.outcome == DirectiveOutcome::Applied);
+        (!has_effect).then(|| (SettingVerdict::NoEffect, "no directive has an effect".to_owned()))
     }
 
-    /// Warns of each directive that is not obeyed, at its own line.
+    /// Adds a warning at the line of each refused directive, and of each location without effect.
     pub(super) fn warn(&self, problems: &mut Diagnostics) {
         for it in &self.verdicts {
             let (message, why) = match &it.outcome {
-                DirectiveOutcome::Refused(why) => (format!("nginx's `{}` is not obeyed", it.name), why),
+                DirectiveOutcome::Refused(why) => (format!("nginx directive `{}` is not applied", it.name), why),
                 DirectiveOutcome::NoEffect(why) if it.name == "location" => {
-                    ("this location has no effect".to_owned(), why)
+                    (format!("`location {}` has no effect", it.arguments), why)
                 }
                 _ => continue,
             };
-            problems.push(Diagnostic::warning(&it.place, message).help(why.clone()));
+            problems.push(Diagnostic::warning(&it.span, message).help(why.clone()));
         }
     }
 
@@ -162,41 +166,41 @@ impl SnippetReport {
             within: self.within.clone(),
             name: directive.name.clone(),
             arguments: directive.arguments.join(" "),
-            place: directive.span.clone(),
+            span: directive.span.clone(),
             outcome,
         }
     }
 }
 
 impl DirectiveVerdict {
-    fn judgement(&self) -> SettingReport {
+    fn setting_report(&self) -> SettingReport {
         let (verdict, reason) = self.outcome.verdict();
         SettingReport {
             key: format!("{}.{}", self.within, self.name),
             value: Some(json!(self.arguments)),
-            file: self.place.file_name().to_owned(),
-            line: self.place.excerpt().map(|at| at.line),
+            file: self.span.file_name().to_owned(),
+            line: self.span.excerpt().map(|at| at.line),
             verdict,
             reason: reason.to_owned(),
-            concern: SettingScope::Proxy,
+            scope: SettingScope::Proxy,
         }
     }
 }
 
-/// Puts the directives behind the settings that they were written in.
-pub(in crate::config::gitlab_rb) fn insert(judgements: &mut Vec<SettingReport>, directives: &[DirectiveVerdict]) {
+/// Inserts the directives after the settings that contain them.
+pub(in crate::config::gitlab_rb) fn insert(reports: &mut Vec<SettingReport>, directives: &[DirectiveVerdict]) {
     for it in directives.iter().rev() {
-        let of_setting = |judgement: &SettingReport| {
-            it.within.strip_prefix(&judgement.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        let of_setting = |report: &SettingReport| {
+            it.within.strip_prefix(&report.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        // What was said last is what counts.
-        let settings = judgements.iter().rposition(|judgement| of_setting(judgement) && is_setting(judgement));
-        let at = settings.map_or(judgements.len(), |at| at + 1);
-        judgements.insert(at, it.judgement());
+        // The last assignment is the effective one.
+        let settings = reports.iter().rposition(|report| of_setting(report) && is_setting(report));
+        let at = settings.map_or(reports.len(), |at| at + 1);
+        reports.insert(at, it.setting_report());
     }
 }
 
-/// Whether it is the setting itself and no directive in it.
-fn is_setting(judgement: &SettingReport) -> bool {
-    judgement.key.rsplit('.').next().is_some_and(|key| key.starts_with("custom_"))
+/// Returns whether the report is about the setting itself, not about a directive in it.
+fn is_setting(report: &SettingReport) -> bool {
+    report.key.rsplit('.').next().is_some_and(|key| key.starts_with("custom_"))
 }

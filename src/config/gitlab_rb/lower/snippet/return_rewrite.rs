@@ -1,4 +1,4 @@
-//! `return` and `rewrite`: answers without an application.
+//! Lowers `return` and `rewrite`: responses without an upstream.
 
 use http::{HeaderValue, StatusCode};
 
@@ -7,7 +7,7 @@ use crate::config::document::{RedirectSection, RouteActionSection};
 use crate::config::gitlab_rb::lower::service::ServiceHost;
 use crate::model::route::{FixedResponse, PathMatch, RedirectTarget};
 
-/// A `rewrite` that is a redirect of its own paths.
+/// A `rewrite` that is a redirect.
 #[derive(Debug, PartialEq)]
 pub(super) struct RewriteRedirect {
     pub(super) path: PathMatch,
@@ -15,11 +15,11 @@ pub(super) struct RewriteRedirect {
     pub(super) status: StatusCode,
 }
 
-/// What `return` answers. `content_type` is that of the location.
-pub(super) fn of_return(
+/// Lowers a `return`. `content_type` is that of the location.
+pub(super) fn lower_return(
     words: &[&str],
     content_type: &HeaderValue,
-    plan: &ServiceHost,
+    service_host: &ServiceHost,
 ) -> Result<RouteActionSection, String> {
     match words {
         [CLOSE] | [CLOSE, _] => Ok(RouteActionSection::Close),
@@ -27,27 +27,27 @@ pub(super) fn of_return(
         [code, rest] => {
             let status = status(code)?;
             if REDIRECTS.contains(&status.as_u16()) {
-                return redirect(redirect_target::target(rest, plan)?, status);
+                return redirect(redirect_target::target(rest, service_host)?, status);
             }
             text(status, rest, content_type)
         }
-        // A URL alone is a temporary redirect.
-        [url] => redirect(redirect_target::target(url, plan)?, StatusCode::FOUND),
+        // A URL without a status is a redirect with 302.
+        [url] => redirect(redirect_target::target(url, service_host)?, StatusCode::FOUND),
         _ => Err("write `return 403;`, `return 200 \"text\";` or `return 301 https://…;`".to_owned()),
     }
 }
 
 fn status(code: &str) -> Result<StatusCode, String> {
     let known = code.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
-    known.filter(|status| (200..=599).contains(&status.as_u16())).ok_or_else(|| format!("{code} is no status"))
+    known.filter(|status| (200..=599).contains(&status.as_u16())).ok_or_else(|| format!("`{code}` is not a status"))
 }
 
 fn text(status: StatusCode, body: &str, content_type: &HeaderValue) -> Result<RouteActionSection, String> {
     if REDIRECTS.contains(&status.as_u16()) {
-        return Err(format!("{} without a URL leads nowhere", status.as_u16()));
+        return Err(format!("`return {}` requires a URL", status.as_u16()));
     }
     if body.contains('$') {
-        return Err("variables are not understood in the text of an answer".to_owned());
+        return Err("variables are not supported in a response body; write a fixed text".to_owned());
     }
     Ok(RouteActionSection::Respond(FixedResponse {
         status,
@@ -56,13 +56,13 @@ fn text(status: StatusCode, body: &str, content_type: &HeaderValue) -> Result<Ro
     }))
 }
 
-/// The action of a redirect.
+/// Returns the action of a redirect.
 pub(super) fn redirect(target: SnippetRedirect, status: StatusCode) -> Result<RouteActionSection, String> {
     Ok(RouteActionSection::RedirectTo(RedirectSection { status, origin: target.origin, path: target.path }))
 }
 
-/// A `rewrite` that sends clients elsewhere: `^/old$`, `^/old`, `^/old(.*)` or `^` as its pattern.
-pub(super) fn of_rewrite(words: &[&str], plan: &ServiceHost) -> Result<RewriteRedirect, String> {
+/// Lowers a `rewrite` that redirects. Its pattern may be `^/old$`, `^/old`, `^/old(.*)` or `^`.
+pub(super) fn lower_rewrite(words: &[&str], service_host: &ServiceHost) -> Result<RewriteRedirect, String> {
     let [pattern, replacement, flags @ ..] = words else {
         return Err("write `rewrite ^/old$ /new permanent;`".to_owned());
     };
@@ -71,15 +71,15 @@ pub(super) fn of_rewrite(words: &[&str], plan: &ServiceHost) -> Result<RewriteRe
         ["permanent"] => StatusCode::MOVED_PERMANENTLY,
         ["redirect"] => StatusCode::FOUND,
         [] if is_url => StatusCode::FOUND,
-        _ => return Err("only rewrites that redirect are understood: `permanent` or `redirect`".to_owned()),
+        _ => return Err("only a `rewrite` with `permanent` or `redirect` is supported".to_owned()),
     };
-    // nginx adds the query to a replacement, unless it ends in a question mark.
+    // nginx appends the query to a replacement, unless the replacement ends with a question mark.
     let (replacement, keeps_query) = match replacement.strip_suffix('?') {
         Some(replacement) => (replacement, false),
         None => (*replacement, true),
     };
     let path = paths(pattern)?;
-    let mut action = redirect_target::target(replacement, plan)?;
+    let mut action = redirect_target::target(replacement, service_host)?;
     action.path = match (action.path, &path) {
         (RedirectTarget::Fixed(fixed), PathMatch::Exact(_)) if keeps_query && !fixed.contains('?') => {
             RedirectTarget::ReplacePrefix(fixed)
@@ -91,12 +91,12 @@ pub(super) fn of_rewrite(words: &[&str], plan: &ServiceHost) -> Result<RewriteRe
             RedirectTarget::ReplacePrefix(fixed)
         }
         (RedirectTarget::Unchanged, _) if !keeps_query => RedirectTarget::Unchanged,
-        _ => return Err("this rewrite is too elaborate; write a location with `return 301 URL;`".to_owned()),
+        _ => return Err("this `rewrite` is not supported; write a `location` with `return 301 URL;`".to_owned()),
     };
     Ok(RewriteRedirect { path, action, status })
 }
 
-/// The paths of a simple pattern: a fixed beginning, and then the end or anything.
+/// Parses a simple pattern: a fixed prefix, then the end of the path or any characters.
 fn paths(pattern: &str) -> Result<PathMatch, String> {
     let simple = || {
         let rest = pattern.strip_prefix('^')?;
@@ -115,14 +115,12 @@ fn paths(pattern: &str) -> Result<PathMatch, String> {
     match simple() {
         Some((path, true)) => Ok(PathMatch::Exact(path)),
         Some((path, false)) => Ok(PathMatch::PreferredPrefix(path)),
-        None => {
-            Err(format!("only simple patterns such as `^/old$` or `^/old(.*)` are understood, not `{pattern}`"))
-        }
+        None => Err(format!("the pattern `{pattern}` is not supported; write one such as `^/old$` or `^/old(.*)`")),
     }
 }
 
-/// The statuses that take a URL.
+/// Statuses that take a URL.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
-/// nginx's own code for closing the connection without an answer.
+/// Status of nginx that closes the connection without a response.
 const CLOSE: &str = "444";

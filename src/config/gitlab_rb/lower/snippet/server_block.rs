@@ -1,4 +1,4 @@
-//! Directives of a `server` block: what holds for the whole host, and its locations.
+//! Lowers `server`-level directives.
 
 use http::HeaderValue;
 use regex::Regex;
@@ -18,30 +18,30 @@ use crate::model::headers::ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::route::PathMatch;
 
-/// What the text of a host says so far.
+/// Settings collected from the nginx text of a host.
 pub(super) struct ServerState<'a> {
-    plan: &'a ServiceHost,
+    service_host: &'a ServiceHost,
     patterns: Vec<Regex>,
     block: BlockSettings,
     locations: Vec<LocationRoute>,
-    /// A `return` that answers everything.
-    answer: Option<Spanned<RouteActionSection>>,
+    /// Action for all requests (`return`, or `rewrite ^`).
+    catch_all: Option<Spanned<RouteActionSection>>,
     access_log: Option<Spanned<LogTarget>>,
-    /// Another name, and what is answered under it.
+    /// Another host name, and the action for its requests.
     other_name: Option<(Spanned<HostName>, Spanned<RouteActionSection>)>,
     hsts: Setting<HeaderSetting>,
     referrer_policy: Setting<HeaderSetting>,
 }
 
 impl<'a> ServerState<'a> {
-    /// An empty text for a host with these settings.
-    pub(super) fn new(plan: &'a ServiceHost, settings: &HostSettings) -> ServerState<'a> {
+    /// Returns the state before the first directive, for a host with these settings.
+    pub(super) fn new(service_host: &'a ServiceHost, settings: &HostSettings) -> ServerState<'a> {
         ServerState {
-            plan,
-            patterns: builtin_locations::patterns(plan),
+            service_host,
+            patterns: builtin_locations::patterns(service_host),
             block: BlockSettings::default(),
             locations: Vec::new(),
-            answer: None,
+            catch_all: None,
             access_log: None,
             other_name: None,
             hsts: settings.hsts.clone(),
@@ -49,180 +49,184 @@ impl<'a> ServerState<'a> {
         }
     }
 
-    /// Obeys a directive, and accounts for it.
-    pub(super) fn take(&mut self, directive: &NginxDirective, account: &mut SnippetReport) {
+    /// Applies a directive and records its verdict.
+    pub(super) fn lower(&mut self, directive: &NginxDirective, report: &mut SnippetReport) {
         let words = directive.words();
         let outcome = match (directive.name.as_str(), &words[..]) {
-            ("location", _) => return self.location(directive, account),
-            ("if", words) => return self.condition(directive, words, account),
-            ("return", words) => self.answer(directive, return_rewrite::of_return(words, &TEXT, self.plan)),
-            ("rewrite", words) => match return_rewrite::of_rewrite(words, self.plan) {
+            ("location", _) => return self.location(directive, report),
+            ("if", words) => return self.condition(directive, words, report),
+            ("return", words) => {
+                self.handle_all(directive, return_rewrite::lower_return(words, &TEXT, self.service_host))
+            }
+            ("rewrite", words) => match return_rewrite::lower_rewrite(words, self.service_host) {
                 Ok(rewrite) => self.rewrite(directive, rewrite),
                 Err(why) => DirectiveOutcome::Refused(why),
             },
             ("access_log", ["off"]) => {
-                self.access_log = Some(said(LogTarget::Off, directive));
+                self.access_log = Some(spanned(LogTarget::Off, directive));
                 DirectiveOutcome::Applied
             }
             ("add_header", [name, value, ..]) if is_policy(name) => self.policy(directive, name, value),
-            ("root" | "index", _) => {
-                DirectiveOutcome::no_effect("no location of the package serves files from there")
-            }
-            _ if directive.inner().is_empty() => self.block.take(directive),
-            _ => return account.refuse_all(directive, "this block has no counterpart here"),
+            ("root" | "index", _) => DirectiveOutcome::no_effect("no location of the package serves files with it"),
+            _ if directive.inner().is_empty() => self.block.lower(directive),
+            _ => return report.refuse_block(directive, "this block is not supported"),
         };
-        account.note(directive, outcome);
+        report.record(directive, outcome);
     }
 
-    fn location(&mut self, directive: &NginxDirective, account: &mut SnippetReport) {
-        if self.plan.url.path.is_empty() && matches!(directive.words()[..], ["/"] | ["^~", "/"]) {
-            return account
-                .refuse_all(directive, "the package has this location already, so nginx would not start");
+    fn location(&mut self, directive: &NginxDirective, report: &mut SnippetReport) {
+        if self.service_host.url.path.is_empty() && matches!(directive.words()[..], ["/"] | ["^~", "/"]) {
+            return report
+                .refuse_block(directive, "the package has this location already; nginx rejects a second one");
         }
-        let Some(location) = location_block::read(directive, self.plan, account) else { return };
-        let path = location.route.path.as_set().map(|said| said.value.clone());
+        let Some(location) = location_block::read(directive, self.service_host, report) else { return };
+        let path = location.route.path.as_set().map(|setting| setting.value.clone());
         if let Some(PathMatch::Prefix(prefix)) = &path
             && let Some(pattern) = builtin_locations::covering(prefix, &self.patterns)
         {
             let why = format!(
-                "the package's own location `~ {pattern}` takes these paths, in nginx too; write `location ^~ {prefix}`"
+                "`~ {pattern}` of the package matches these paths first, as in nginx; write `location ^~ {prefix}`"
             );
-            account.overrule(directive, &why);
+            report.overrule(directive, &why);
             return;
         }
         self.locations.push(location);
     }
 
-    /// `if ($host = old.example.com) { return 301 …; }`: the first host of an address gets requests for
-    /// unknown names, so this is a host of its own.
-    fn condition(&mut self, directive: &NginxDirective, words: &[&str], account: &mut SnippetReport) {
+    /// Lowers `if ($host = old.example.com) { return 301 …; }` to a second host. GitLab's host receives
+    /// requests for unknown names, so nginx evaluates the condition there.
+    fn condition(&mut self, directive: &NginxDirective, words: &[&str], report: &mut SnippetReport) {
         let name = match words {
             ["($host", "=", name] | ["($http_host", "=", name] => name.strip_suffix(')'),
             _ => None,
         };
         let name = name.and_then(|name| HostName::parse(name).ok());
-        let (Some(name), [only], Service::Gitlab) = (name, directive.inner(), self.plan.service) else {
-            return account.refuse_all(directive, ONLY_CONDITION);
+        let (Some(name), [only], Service::Gitlab) = (name, directive.inner(), self.service_host.service) else {
+            return report.refuse_block(directive, ONLY_CONDITION);
         };
-        if only.name != "return" || self.other_name.is_some() || HostPattern::Exact(name.clone()) == self.plan.name
+        if only.name != "return"
+            || self.other_name.is_some()
+            || HostPattern::Exact(name.clone()) == self.service_host.name
         {
-            return account.refuse_all(directive, ONLY_CONDITION);
+            return report.refuse_block(directive, ONLY_CONDITION);
         }
-        account.note_block(directive, |account| {
-            match return_rewrite::of_return(&only.words(), &TEXT, self.plan) {
+        report.record_block(directive, |report| {
+            match return_rewrite::lower_return(&only.words(), &TEXT, self.service_host) {
                 Ok(action) => {
-                    self.other_name = Some((said(name, directive), said(action, only)));
-                    account.note(only, DirectiveOutcome::Applied);
+                    self.other_name = Some((spanned(name, directive), spanned(action, only)));
+                    report.record(only, DirectiveOutcome::Applied);
                 }
-                Err(why) => account.note(only, DirectiveOutcome::Refused(why)),
+                Err(why) => report.record(only, DirectiveOutcome::Refused(why)),
             }
             DirectiveOutcome::Applied
         });
     }
 
-    /// Headers that hosts have settings for. Of two HSTS headers browsers take the first (RFC 6797 section
-    /// 8.1), which is the package's; of two referrer policies they take the last.
+    /// Applies a header that has its own setting. Of two HSTS headers, browsers use the first (RFC 6797 section
+    /// 8.1), which is the package's; of two referrer policies they use the last.
     fn policy(&mut self, directive: &NginxDirective, name: &str, value: &str) -> DirectiveOutcome {
         let Ok(value) = HeaderValue::from_str(value) else {
-            return DirectiveOutcome::refused("a header cannot have this value");
+            return DirectiveOutcome::refused("this is not a valid header value");
         };
-        let policy = Setting::Set(said(HeaderSetting::Send(value), directive));
+        let policy = Setting::Set(spanned(HeaderSetting::Send(value), directive));
         if name.eq_ignore_ascii_case(REFERRER_POLICY) {
             self.referrer_policy = policy;
             return DirectiveOutcome::Applied;
         }
         if matches!(self.hsts.value_or(HeaderSetting::Leave), HeaderSetting::Send(_)) {
             return DirectiveOutcome::no_effect(
-                "the package sends this header before it, and the first counts; set hsts_max_age",
+                "the package sends this header first, and browsers use the first one; set `hsts_max_age` instead",
             );
         }
         self.hsts = policy;
         DirectiveOutcome::Applied
     }
 
-    fn answer(
+    /// Sets the action for all requests; the first one decides.
+    fn handle_all(
         &mut self,
         directive: &NginxDirective,
         action: Result<RouteActionSection, String>,
     ) -> DirectiveOutcome {
         match action {
-            Ok(action) if self.answer.is_none() => {
-                self.answer = Some(said(action, directive));
+            Ok(action) if self.catch_all.is_none() => {
+                self.catch_all = Some(spanned(action, directive));
                 DirectiveOutcome::Applied
             }
-            Ok(_) => DirectiveOutcome::no_effect("a `return` before it answers everything already"),
+            Ok(_) => DirectiveOutcome::no_effect("an earlier directive handles every request already"),
             Err(why) => DirectiveOutcome::Refused(why),
         }
     }
 
+    /// Adds a redirect, for all requests or for some paths.
     fn rewrite(&mut self, directive: &NginxDirective, rewrite: RewriteRedirect) -> DirectiveOutcome {
         let action = return_rewrite::redirect(rewrite.action, rewrite.status);
         if rewrite.path == PathMatch::PreferredPrefix("/".to_owned()) {
-            return self.answer(directive, action);
+            return self.handle_all(directive, action);
         }
-        let Ok(action) = action else { return DirectiveOutcome::refused("this leads nowhere") };
-        let route = route(said(rewrite.path, directive), said(action, directive));
+        let Ok(action) = action else { return DirectiveOutcome::refused("this `rewrite` has no target") };
+        let route = route(spanned(rewrite.path, directive), spanned(action, directive));
         self.locations.push(LocationRoute { route, has_own_headers: false });
         DirectiveOutcome::Applied
     }
 
-    /// Puts everything into the host. A host of another name may come of it.
+    /// Writes the collected settings to the host. Returns a second host if there is another host name.
     pub(super) fn finish(mut self, host: &mut HostSection) -> Option<HostSection> {
         let other = self.other_name.take().map(|(name, action)| renamed(host, name, action));
         host.settings.hsts = self.hsts;
         host.settings.referrer_policy = self.referrer_policy;
         let forwarding = &mut host.settings.forwarding;
-        *forwarding = self.block.forwarding.over(forwarding);
+        *forwarding = self.block.forwarding.or(forwarding);
         if let Some(first) = self.block.access.first() {
-            let place = first.span.clone();
-            forwarding.access = Setting::Set(Spanned { value: self.block.access, span: place });
+            let span = first.span.clone();
+            forwarding.access = Setting::Set(Spanned { value: self.block.access, span });
         }
         if let Some(target) = self.access_log {
             host.settings.access_log = Setting::Set(target);
         }
-        if self.locations.iter().any(|location| !is_first(&location.route)) {
-            builtin_locations::add_routes(self.plan, &self.patterns, host);
+        if self.locations.iter().any(|location| !precedes_regexes(&location.route)) {
+            builtin_locations::add_routes(self.service_host, &self.patterns, host);
         }
-        add_headers(&self.block.added, &mut self.locations, host);
+        add_headers(&self.block.response_headers, &mut self.locations, host);
         host.routes.extend(self.locations.into_iter().map(|location| location.route));
-        if let Some(answer) = self.answer {
+        if let Some(catch_all) = self.catch_all {
             host.upstream = Setting::Unset;
-            let all = Spanned { value: PathMatch::Prefix("/".to_owned()), span: answer.span.clone() };
-            host.routes = vec![route(all, answer)];
+            let all = Spanned { value: PathMatch::Prefix("/".to_owned()), span: catch_all.span.clone() };
+            host.routes = vec![route(all, catch_all)];
         }
         other
     }
 }
 
-/// Headers of the server hold for all locations but those that have their own. Where there are such, every
-/// other route says them itself.
-fn add_headers(added: &[Spanned<HeaderOp>], locations: &mut [LocationRoute], host: &mut HostSection) {
+/// Adds the response headers of the server. As in nginx, a location with its own inherits none; if there is
+/// one, every other route gets a copy instead of the host.
+fn add_headers(response_headers: &[Spanned<HeaderOp>], locations: &mut [LocationRoute], host: &mut HostSection) {
     if !locations.iter().any(|location| location.has_own_headers) {
-        host.settings.forwarding.response_headers.extend_from_slice(added);
+        host.settings.forwarding.response_headers.extend_from_slice(response_headers);
         return;
     }
-    let is_all = |route: &RouteSection| matches!(&route.path, Setting::Set(said) if said.value == PathMatch::Prefix("/".to_owned()));
+    let is_all = |route: &RouteSection| matches!(&route.path, Setting::Set(setting) if setting.value == PathMatch::Prefix("/".to_owned()));
     if let (false, Some(upstream)) = (host.routes.iter().any(is_all), host.upstream.as_set()) {
-        let place = &upstream.span;
-        let all = Spanned { value: PathMatch::Prefix("/".to_owned()), span: place.clone() };
-        let action = Spanned { value: RouteActionSection::Upstream(upstream.value.clone()), span: place.clone() };
+        let span = &upstream.span;
+        let all = Spanned { value: PathMatch::Prefix("/".to_owned()), span: span.clone() };
+        let action = Spanned { value: RouteActionSection::Upstream(upstream.value.clone()), span: span.clone() };
         let mut catch_all = route(all, action);
         catch_all.settings = ForwardSettings::default();
         host.routes.push(catch_all);
     }
     let inheriting = locations.iter_mut().filter(|location| !location.has_own_headers).map(|it| &mut it.route);
     for route in host.routes.iter_mut().chain(inheriting) {
-        route.settings.response_headers.extend_from_slice(added);
+        route.settings.response_headers.extend_from_slice(response_headers);
     }
 }
 
-/// Whether a location is found before any pattern is looked at.
-fn is_first(route: &RouteSection) -> bool {
-    let path = route.path.as_set().map(|said| &said.value);
+/// Returns whether nginx selects a location before it tries any regex.
+fn precedes_regexes(route: &RouteSection) -> bool {
+    let path = route.path.as_set().map(|setting| &setting.value);
     matches!(path, Some(PathMatch::Exact(_) | PathMatch::PreferredPrefix(_)))
 }
 
-/// The same addresses and certificate under another name, with one answer for everything.
+/// Returns a host with the same addresses and certificate under another name, with one action for all requests.
 fn renamed(host: &HostSection, name: Spanned<HostName>, action: Spanned<RouteActionSection>) -> HostSection {
     let all = Spanned { value: PathMatch::Prefix("/".to_owned()), span: action.span.clone() };
     let mut settings = host.settings.clone();
@@ -241,26 +245,27 @@ fn renamed(host: &HostSection, name: Spanned<HostName>, action: Spanned<RouteAct
     }
 }
 
-/// A route of the server itself.
+/// Returns a route of the server itself.
 fn route(path: Spanned<PathMatch>, action: Spanned<RouteActionSection>) -> RouteSection {
-    let everybody = Spanned { value: Vec::new(), span: action.span.clone() };
+    let all_clients = Spanned { value: Vec::new(), span: action.span.clone() };
     RouteSection {
-        place: action.span.clone(),
+        span: action.span.clone(),
         path: Setting::Set(path),
         action: Setting::Set(action),
         replace_with: Setting::Unset,
         before_redirect: Setting::Unset,
-        // In nginx these answer before access rules are looked at.
-        settings: ForwardSettings { access: Setting::Set(everybody), ..ForwardSettings::default() },
+        // nginx runs these in its rewrite phase, before its access phase.
+        settings: ForwardSettings { access: Setting::Set(all_clients), ..ForwardSettings::default() },
     }
 }
 
-fn said<T>(value: T, directive: &NginxDirective) -> Spanned<T> {
+/// Returns a value with the span of its directive.
+fn spanned<T>(value: T, directive: &NginxDirective) -> Spanned<T> {
     Spanned { value, span: directive.span.clone() }
 }
 
-/// What nginx sends a text as, where no ending of a path tells better.
+/// Content type of a text that nginx sends for a path without a known extension.
 const TEXT: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 const ONLY_CONDITION: &str =
-    "only `if ($host = old.example.com) { return 301 …; }` with another name is understood, on GitLab's host";
+    "only `if ($host = old.example.com) { return 301 …; }` with another host name is supported, on GitLab's host";

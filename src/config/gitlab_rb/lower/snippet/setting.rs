@@ -1,4 +1,4 @@
-//! Reads the directives of a setting, and reports what became of them.
+//! Parses the nginx text of a setting, and reports the verdicts of its directives.
 
 use super::report::SnippetReport;
 use crate::config::document::Spanned;
@@ -7,21 +7,21 @@ use crate::config::gitlab_rb::lower::reader::SettingsReader;
 use crate::config::gitlab_rb::nginx_text::{self, MappedText, NginxDirective};
 use crate::config::gitlab_rb::settings::SettingOwner;
 
-/// The directives of a setting; `None` if there are none that could be read.
+/// Returns the directives of a setting. `None` if it is unset or cannot be parsed, which is reported.
 pub(super) fn read(
     owner: SettingOwner,
     key: &str,
-    lowering: &mut LowerContext<'_, '_>,
+    context: &mut LowerContext<'_, '_>,
 ) -> Option<Vec<NginxDirective>> {
-    let Spanned { value, span: place } = lowering.reader.text_of(owner, key)?;
-    nginx_text::parse(&MappedText::value(&value, &place)).map_err(|error| lowering.reader.problems.push(error)).ok()
+    let Spanned { value, span } = context.reader.text_of(owner, key)?;
+    nginx_text::parse(&MappedText::value(&value, &span)).map_err(|error| context.reader.problems.push(error)).ok()
 }
 
-/// Hands the account over to those who judge the whole file.
-pub(super) fn conclude(account: SnippetReport, reader: &mut SettingsReader<'_>) {
-    account.warn(reader.problems);
-    if let Some((verdict, reason)) = account.summary() {
-        reader.remark(account.setting(), verdict, reason);
+/// Adds the warnings and verdicts of a snippet to those of the file.
+pub(super) fn conclude(report: SnippetReport, reader: &mut SettingsReader<'_>) {
+    report.warn(reader.problems);
+    if let Some((verdict, reason)) = report.summary() {
+        reader.record(report.setting(), verdict, reason);
     }
-    reader.directives.extend(account.verdicts);
+    reader.directives.extend(report.verdicts);
 }

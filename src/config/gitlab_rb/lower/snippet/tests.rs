@@ -1,4 +1,4 @@
-//! What becomes of nginx text, asked of whole files.
+//! Lowering of nginx text, checked with whole files.
 
 use std::io;
 use std::path::Path;
@@ -43,7 +43,7 @@ impl Environment for Given {
     }
 }
 
-/// A file with this text in GitLab's server, from its third line on.
+/// Reads a file with this text in GitLab's `server` block, starting at line 3.
 fn reading(text: &str) -> GitlabRbConfig {
     let text = format!(
         "external_url 'http://gitlab.example.com:8080'\nnginx['custom_gitlab_server_config'] = <<~'EOS'\n{text}\nEOS\n"
@@ -51,20 +51,20 @@ fn reading(text: &str) -> GitlabRbConfig {
     read(Path::new("/etc/gitlab/gitlab.rb"), &text, &Given)
 }
 
-/// The routes in the order in which they are tried.
+/// Returns the routes in the order in which they are tried.
 fn all_routes(text: &str) -> Vec<String> {
     let reading = reading(text);
     let model = reading.model.unwrap_or_else(|| panic!("{}", reading.problems));
     model.hosts()[0].routes.iter().map(|route| route.path.to_string()).collect()
 }
 
-/// Those that the package does not have.
+/// Returns the routes that the package does not have.
 fn routes(text: &str) -> Vec<String> {
     let package = all_routes("location /beside/ { return 404; }");
     all_routes(text).into_iter().filter(|route| !package.contains(route)).collect()
 }
 
-/// Line, verdict and reason of each directive.
+/// Returns line, name, verdict and reason of each directive.
 fn verdicts(text: &str) -> Vec<(usize, String, SettingVerdict, String)> {
     let rows = reading(text).reports.into_iter().filter_map(|row| {
         let name = row.key.strip_prefix("nginx.custom_gitlab_server_config.")?.to_owned();
@@ -73,7 +73,7 @@ fn verdicts(text: &str) -> Vec<(usize, String, SettingVerdict, String)> {
     rows.collect()
 }
 
-/// Where the first redirect of the host leads.
+/// Returns status, origin and path of the first redirect of the host.
 fn redirect(text: &str) -> Option<(u16, String, RedirectTarget)> {
     let model = reading(text).model?;
     model.hosts()[0].routes.iter().find_map(|route| match &route.action {
@@ -85,7 +85,7 @@ fn redirect(text: &str) -> Option<(u16, String, RedirectTarget)> {
 }
 
 #[test]
-fn every_kind_of_location_is_a_route_of_its_kind() {
+fn each_location_modifier_becomes_its_kind_of_route() {
     let text = "location = /a { return 404; }\nlocation ^~ /b { return 404; }\nlocation ~* \\.php$ { return 404; }\n\
                 location ~ ^/x/\\d+$ { return 404; }\nlocation /c/ { return 404; }\nlocation =/d { return 404; }";
     assert_eq!(routes(text), ["= /a", "= /d", "^~ /b", "~ (?i)\\.php$", "~ ^/x/\\d+$", "/c/"]);
@@ -109,7 +109,7 @@ fn each_directive_has_its_own_line_and_verdict() {
 }
 
 #[test]
-fn what_is_in_a_refused_block_is_refused_with_it() {
+fn directives_in_a_refused_block_are_refused() {
     let rows = verdicts("location /x {\n  location /x/y { deny all; }\n}");
     let refused: Vec<_> =
         rows.iter().filter(|row| row.2 == SettingVerdict::Refused).map(|row| row.1.as_str()).collect();
@@ -117,12 +117,12 @@ fn what_is_in_a_refused_block_is_refused_with_it() {
 }
 
 #[test]
-fn locations_that_the_package_has_are_refused() {
+fn duplicates_of_package_locations_are_refused() {
     for text in ["location / { deny all; }", "location ^~ / { deny all; }"] {
         assert_eq!(reading(text).refused_access_settings().count(), 1, "{text}");
     }
     let twice = reading("location /x { return 404; }\nlocation ^~ /x { return 403; }");
-    assert!(twice.problems.to_string().contains("a second route for `/x`"), "{}", twice.problems);
+    assert!(twice.problems.to_string().contains("duplicate route for `/x`"), "{}", twice.problems);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_location_that_is_never_reached_is_a_warning() {
 }
 
 #[test]
-fn redirects_lead_where_nginx_would_send() {
+fn redirects_have_the_targets_of_nginx() {
     let own = || "http://gitlab.example.com:8080".to_owned();
     let fixed = |path: &str| RedirectTarget::Fixed(path.to_owned());
     let replaced = |path: &str| RedirectTarget::ReplacePrefix(path.to_owned());
@@ -162,7 +162,7 @@ fn redirects_lead_where_nginx_would_send() {
 }
 
 #[test]
-fn redirects_that_depend_on_more_are_refused() {
+fn redirects_with_unsupported_variables_or_patterns_are_refused() {
     for text in [
         "return 301 https://$arg_next;",
         "return 301 https://new.test$uri;",
@@ -180,7 +180,7 @@ fn redirects_that_depend_on_more_are_refused() {
 }
 
 #[test]
-fn a_condition_on_another_name_is_a_host_of_that_name() {
+fn a_condition_on_another_host_name_becomes_a_host() {
     let reading = reading("if ($host = old.example.com) { return 301 https://$server_name$request_uri; }");
     let model = reading.model.unwrap();
     let names: Vec<_> = model.hosts().iter().flat_map(|host| &host.names).map(HostPattern::to_string).collect();
@@ -188,21 +188,21 @@ fn a_condition_on_another_name_is_a_host_of_that_name() {
 }
 
 #[test]
-fn files_that_include_each_other_come_to_an_end() {
+fn recursive_includes_end_at_the_limit() {
     let rows = verdicts("include /etc/nginx/loop.conf;");
     let last = rows.iter().find(|row| row.2 == SettingVerdict::Refused).unwrap();
-    assert_eq!((last.1.as_str(), last.3.as_str()), ("include", "too many files are included"));
+    assert_eq!((last.1.as_str(), last.3.as_str()), ("include", "too many included files; the limit is 20"));
 }
 
 #[test]
-fn what_is_wrong_in_an_included_file_is_told_of_that_file() {
+fn an_error_in_an_included_file_has_a_span_in_that_file() {
     let problems = reading("include /etc/nginx/broken.conf;").problems.to_string();
     assert!(problems.contains("/etc/nginx/broken.conf:1:12"), "{problems}");
     assert!(verdicts("include conf.d/*.conf;").iter().any(|row| row.2 == SettingVerdict::Refused));
 }
 
 #[test]
-fn headers_with_a_setting_of_their_own_go_there() {
+fn policy_headers_change_the_setting_of_the_host() {
     let policies = |text: &str| {
         let model = reading(text).model.unwrap();
         let route = model.hosts()[0].routes.select("/").unwrap().clone();
@@ -213,7 +213,7 @@ fn headers_with_a_setting_of_their_own_go_there() {
     assert_eq!(rows[1].2, SettingVerdict::NoEffect);
 }
 
-/// A file with two hosts and this text around them.
+/// Reads a file with two hosts and this text in the `http` block around them.
 fn around(text: &str) -> GitlabRbConfig {
     let text = format!(
         "external_url 'http://gitlab.example.com'\nmattermost_external_url 'http://chat.example.com'\n\
@@ -230,7 +230,7 @@ fn request_headers_can_have_variables() {
 }
 
 #[test]
-fn rules_around_all_hosts_hold_where_a_host_has_none() {
+fn http_access_rules_apply_to_hosts_without_rules() {
     let model = around("deny 192.0.2.1;").model.unwrap();
     let rules = |host: usize| {
         let rules = &model.hosts()[host].routes.select("/x").unwrap().access;
@@ -241,17 +241,17 @@ fn rules_around_all_hosts_hold_where_a_host_has_none() {
 }
 
 #[test]
-fn a_server_of_ones_own_is_refused_and_closes_nothing_that_is_served() {
+fn a_refused_server_block_does_not_restrict_served_hosts() {
     let reading = around("server_tokens off;\nadd_header X-A b;\nserver { listen 80; deny all; return 444; }");
     assert_eq!(reading.refused_access_settings().count(), 0);
     let problems = reading.problems.to_string();
-    assert!(problems.contains("nginx's `server` is not obeyed"), "{problems}");
-    assert!(problems.contains("a host of its own is written in gatepost.toml"), "{problems}");
+    assert!(problems.contains("nginx directive `server` is not applied"), "{problems}");
+    assert!(problems.contains("write another host as a `[[host]]` in gatepost.toml"), "{problems}");
     assert!(!problems.contains("`add_header`"), "{problems}");
 }
 
 #[test]
-fn a_certificate_of_an_application_counts_only_if_nginx_looks_at_it() {
+fn upstream_certificates_are_verified_only_with_proxy_ssl_verify() {
     let trusts = |more: &str| {
         let text = format!("location /a/ {{ {more} proxy_pass https://127.0.0.1:9/; }}");
         let model = reading(&text).model.unwrap();
@@ -263,7 +263,7 @@ fn a_certificate_of_an_application_counts_only_if_nginx_looks_at_it() {
 }
 
 #[test]
-fn no_text_is_too_odd_to_be_translated_or_refused() {
+fn any_text_is_lowered_or_rejected() {
     let words = [
         "location",
         "=",

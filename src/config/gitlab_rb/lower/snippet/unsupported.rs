@@ -1,10 +1,10 @@
-//! Directives that are not translated: those that change nothing here, and what to do instead of others.
+//! Explains directives without effect and suggests alternatives.
 
 use super::report::DirectiveOutcome;
 
-/// What comes of a directive that nothing else knows.
+/// Returns the outcome of a directive that no other module lowers.
 pub(super) fn outcome(name: &str, arguments: &[&str]) -> DirectiveOutcome {
-    if let Some((_, why)) = HARMLESS_ARGUMENTS.iter().find(|(line, _)| is_said(line, name, arguments)) {
+    if let Some((_, why)) = DEFAULTS.iter().find(|(line, _)| is_line(line, name, arguments)) {
         return DirectiveOutcome::no_effect(why);
     }
     let has = |(names, _): &&(&[&str], _)| names.iter().any(|known| matches(known, name));
@@ -14,35 +14,37 @@ pub(super) fn outcome(name: &str, arguments: &[&str]) -> DirectiveOutcome {
     if let Some((_, why)) = REFUSED.iter().find(has) {
         return DirectiveOutcome::refused(*why);
     }
-    DirectiveOutcome::refused(format!("Gatepost cannot do what `{name}` does; remove it"))
+    DirectiveOutcome::refused(format!("Gatepost does not support `{name}`; remove it"))
 }
 
-/// A name, or the beginning of names before a `*`.
+/// Returns whether a name is `known`, or begins with the part of it before a final `*`.
 fn matches(known: &str, name: &str) -> bool {
     known.strip_suffix('*').map_or(known == name, |beginning| name.starts_with(beginning))
 }
 
-fn is_said(line: &str, name: &str, arguments: &[&str]) -> bool {
+/// Returns whether a directive with its arguments is `line`.
+fn is_line(line: &str, name: &str, arguments: &[&str]) -> bool {
     line.split(' ').eq([name].into_iter().chain(arguments.iter().copied()))
 }
 
-/// Directives that ask for what is so anyway, with these arguments alone.
-const HARMLESS_ARGUMENTS: &[(&str, &str)] = &[
-    ("proxy_redirect off", "answers pass as they are"),
-    ("proxy_intercept_errors off", "this is so anyway"),
-    ("proxy_pass_request_headers on", "this is so anyway"),
-    ("proxy_pass_request_body on", "this is so anyway"),
-    ("proxy_ssl_verify off", "this is so anyway"),
-    ("proxy_ssl_server_name on", "this is so anyway"),
-    ("proxy_ssl_session_reuse on", "this is so anyway"),
+/// Directives that have no effect with exactly these arguments, because they set a default of Gatepost.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("proxy_redirect off", "responses are forwarded unchanged"),
+    ("proxy_intercept_errors off", "this is the default"),
+    ("proxy_pass_request_headers on", "this is the default"),
+    ("proxy_pass_request_body on", "this is the default"),
+    ("proxy_ssl_verify off", "this is the default"),
+    ("proxy_ssl_server_name on", "this is the default"),
+    ("proxy_ssl_session_reuse on", "this is the default"),
     ("autoindex off", "directories are never listed"),
-    ("auth_basic off", "this is so anyway"),
-    ("satisfy all", "this is so anyway"),
-    ("access_log off", "requests here are logged like all others of the host"),
-    ("expires off", "this is so anyway"),
-    ("underscores_in_headers on", "this is so anyway"),
+    ("auth_basic off", "this is the default"),
+    ("satisfy all", "this is the default"),
+    ("access_log off", "the requests are logged like all others of the host"),
+    ("expires off", "this is the default"),
+    ("underscores_in_headers on", "this is the default"),
 ];
 
+/// Directives without effect.
 const NO_EFFECT: &[(&[&str], &str)] = &[
     (
         &[
@@ -58,25 +60,25 @@ const NO_EFFECT: &[(&[&str], &str)] = &[
             "output_buffers",
             "postpone_output",
         ],
-        "bodies pass as they come, and nothing is written to temporary files",
+        "bodies are streamed, and no temporary files are written",
     ),
     (
         &["client_header_buffer_size", "large_client_header_buffers", "client_header_timeout"],
-        "the program has its own limits for the head of a request",
+        "Gatepost has its own limits for request heads",
     ),
-    (&["proxy_http_version"], "applications are spoken to as their route needs it"),
+    (&["proxy_http_version"], "Gatepost selects the HTTP version for each upstream"),
     (&["proxy_cache", "proxy_cache_*", "proxy_no_cache", "open_file_cache*"], "nothing is cached"),
-    (&["gzip", "gzip_*"], "the settings of the host decide about compression"),
+    (&["gzip", "gzip_*"], "the `gzip_*` settings of the host control compression"),
     (
         &["ssl_stapling*", "ssl_trusted_certificate", "resolver", "resolver_timeout"],
-        "nothing is asked of a certificate's issuer, and nothing resolved by these servers",
+        "Gatepost does not staple OCSP responses and does not use these resolvers",
     ),
     (
         &["keepalive_*", "tcp_*", "sendfile*", "aio*", "directio*", "lingering_*", "reset_timedout_connection"],
-        "a detail of nginx that has no counterpart",
+        "nginx tuning parameter without a counterpart",
     ),
-    (&["server_tokens", "hide_server_tokens"], "answers never name the server's software"),
-    (&["error_log", "log_not_found", "log_subrequest"], "the program's own log has its own level"),
+    (&["server_tokens", "hide_server_tokens"], "responses never name the server software"),
+    (&["error_log", "log_not_found", "log_subrequest"], "the program log of Gatepost has its own level"),
     (
         &[
             "*_hash_max_size",
@@ -86,19 +88,20 @@ const NO_EFFECT: &[(&[&str], &str)] = &[
             "variables_hash_*",
             "map_hash_*",
         ],
-        "a detail of nginx that has no counterpart",
+        "nginx tuning parameter without a counterpart",
     ),
     (
         &["proxy_next_upstream*", "proxy_ignore_client_abort", "proxy_socket_keepalive", "proxy_send_lowat"],
-        "a detail of nginx that has no counterpart",
+        "nginx tuning parameter without a counterpart",
     ),
-    (&["proxy_send_timeout"], "an application that takes no bytes is waited for as long as for its answer"),
+    (&["proxy_send_timeout"], "the read timeout also applies to an upstream that reads no bytes"),
     (
         &["etag", "if_modified_since", "merge_slashes", "chunked_transfer_encoding"],
-        "a detail of nginx that has no counterpart",
+        "nginx tuning parameter without a counterpart",
     ),
 ];
 
+/// Refused directives, with what to do instead.
 const REFUSED: &[(&[&str], &str)] = &[
     (
         &[
@@ -110,32 +113,35 @@ const REFUSED: &[(&[&str], &str)] = &[
             "limit_except",
             "auth_jwt*",
         ],
-        "passwords before GitLab's own break tokens and git; allow addresses with `allow` and `deny` instead",
+        "a password in front of GitLab breaks tokens and git; restrict addresses with `allow` and `deny` instead",
     ),
-    (&["limit_req*", "limit_conn*", "limit_rate*"], "there is no rate limit; GitLab has its own (Admin, Network)"),
-    (&["access_log"], "other logs are not written; `access_log off` and log_directory are understood"),
-    (&["error_page"], "set custom_error_pages instead"),
-    (&["log_format"], "set log_format instead"),
-    (&["set_real_ip_from"], "set real_ip_trusted_addresses instead"),
-    (&["real_ip_header", "real_ip_recursive"], "set the setting of this name instead"),
+    (
+        &["limit_req*", "limit_conn*", "limit_rate*"],
+        "Gatepost has no rate limits; use those of GitLab (Admin, Network)",
+    ),
+    (&["access_log"], "additional logs are not supported; write `access_log off`, or set `log_directory`"),
+    (&["error_page"], "set `custom_error_pages` instead"),
+    (&["log_format"], "set `log_format` instead"),
+    (&["set_real_ip_from"], "set `real_ip_trusted_addresses` instead"),
+    (&["real_ip_header", "real_ip_recursive"], "use the setting of the same name instead"),
     (
         &["ssl_*", "listen", "http2*"],
-        "set the setting of this name instead; here nginx would take it for a second one",
+        "use the setting of the same name instead; in nginx, this would be a second directive",
     ),
-    (&["server"], "a host of its own is written in gatepost.toml, as a [[host]]"),
+    (&["server"], "write another host as a `[[host]]` in gatepost.toml"),
     (
         &["upstream", "map", "geo", "split_clients", "set", "limit_zone"],
-        "names and variables of one's own do not exist here",
+        "custom names and variables are not supported",
     ),
     (
         &["sub_filter*", "modsecurity*", "load_module", "lua_*", "content_by_lua*", "access_by_lua*", "brotli*"],
-        "bodies pass as they are, and there are no modules",
+        "Gatepost does not change bodies and has no modules",
     ),
     (
         &["fastcgi_*", "uwsgi_*", "scgi_*", "memcached_*", "grpc_*"],
-        "only applications that speak HTTP are reached; use proxy_pass",
+        "only HTTP upstreams are supported; use `proxy_pass`",
     ),
-    (&["expires", "charset", "types"], "set the header with add_header instead"),
+    (&["expires", "charset", "types"], "set the header with `add_header` instead"),
 ];
 
 #[cfg(test)]
@@ -143,17 +149,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_known_is_refused_by_its_name() {
+    fn an_unknown_directive_is_refused_by_name() {
         assert_eq!(
             outcome("perl_handler", &[]),
-            DirectiveOutcome::refused("Gatepost cannot do what `perl_handler` does; remove it")
+            DirectiveOutcome::refused("Gatepost does not support `perl_handler`; remove it")
         );
         assert!(matches!(outcome("auth_basic", &["x"]), DirectiveOutcome::Refused(why) if why.contains("`allow`")));
         assert!(matches!(outcome("limit_req_zone", &[]), DirectiveOutcome::Refused(_)));
     }
 
     #[test]
-    fn what_is_so_anyway_has_no_effect() {
+    fn a_directive_that_sets_a_default_has_no_effect() {
         assert!(matches!(outcome("ssl_stapling", &["on"]), DirectiveOutcome::NoEffect(_)));
         assert!(matches!(outcome("proxy_redirect", &["off"]), DirectiveOutcome::NoEffect(_)));
         assert!(matches!(outcome("proxy_redirect", &["http://a/", "/"]), DirectiveOutcome::Refused(_)));
