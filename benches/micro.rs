@@ -131,7 +131,8 @@ fn open_tunnel(runtime: &LocalRuntime) -> (DuplexStream, DuplexStream) {
 
 fn redirect_route(path: PathMatch) -> Route {
     let origin = gatepost::model::route::RedirectOrigin::Fixed("https://example.com".into());
-    let redirect = RedirectAction { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectTarget::Unchanged };
+    let redirect =
+        RedirectAction { status: StatusCode::MOVED_PERMANENTLY, origin, path: RedirectTarget::Unchanged };
     Route {
         path,
         action: RouteAction::Redirect(redirect),

@@ -28,7 +28,8 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use futures_util::FutureExt;
-use http::{HeaderMap, Request, Response, header};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Response, Version, header};
 use tower::Service;
 
 use crate::downstream::EarlyFailure;
@@ -222,6 +223,11 @@ impl Proxy {
     fn find_route(&self, inbound: &InboundRequest) -> Result<&Route, ProxyError> {
         if !local_response::is_allowed(&inbound.head.method) {
             return Err(ProxyError::Method);
+        }
+        let has_path = |target: &PathAndQuery| !target.as_str().starts_with('?');
+        if inbound.head.version == Version::HTTP_2 && !inbound.head.uri.path_and_query().is_none_or(has_path) {
+            // RFC 9113 section 8.3.1: `:path` begins with a slash.
+            return Err(ProxyError::BadPath);
         }
         let path = path::normalise(inbound.head.uri.path()).map_err(|_| ProxyError::BadPath)?;
         self.snapshot.model.host(inbound.host).routes.select(&path).ok_or(ProxyError::NoRoute)

@@ -162,8 +162,10 @@ fn v2_client(family: u8, block: &[u8]) -> Option<Option<SocketAddr>> {
     let (client, ports) = match family {
         TCP4 => (IpAddr::from(*block.first_chunk::<4>()?), block.get(8..12)?),
         TCP6 => (IpAddr::from(*block.first_chunk::<16>()?).to_canonical(), block.get(32..36)?),
-        // A unix socket, datagrams, or what is not told at all.
-        _ => return Some(None),
+        // Unspecified, datagrams over IP, and unix sockets: no TCP client is named.
+        0x00 | 0x12 | 0x22 | 0x31 | 0x32 => return Some(None),
+        // The specification assigns no other combination, and has receivers reject them.
+        _ => return None,
     };
     Some(Some(SocketAddr::new(client, u16::from_be_bytes(*ports.first_chunk::<2>()?))))
 }

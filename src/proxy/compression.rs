@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version, request, response};
 
 use super::gzip_body::GzipBody;
@@ -69,6 +69,7 @@ impl<'a> CompressionDecision<'a> {
         let is_encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.is_empty());
         STATUSES.contains(&reply.status())
             && !is_encoded
+            && !forbids_transformation(headers)
             && length(reply).is_none_or(|length| length >= self.rules.min_length)
             && self.rules.types.include(headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes))
     }
@@ -83,6 +84,12 @@ impl<'a> CompressionDecision<'a> {
             (CompressedPart::Head, content) => content,
         }
     }
+}
+
+/// Whether a response forbids a change of its content (RFC 9110 section 7.7), or carries a digest of it that a
+/// change would make wrong (RFC 9530).
+fn forbids_transformation(headers: &HeaderMap) -> bool {
+    DIGESTS.iter().any(|digest| headers.contains_key(digest)) || has_directive(headers, "no-transform")
 }
 
 /// The answer in the form that its client prefers.
@@ -201,6 +208,13 @@ fn weaken_etag(tag: HeaderValue) -> Option<HeaderValue> {
         _ => None,
     }
 }
+
+/// Fields with a digest of the content.
+const DIGESTS: [HeaderName; 3] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("content-md5"),
+];
 
 /// Of other answers nginx believes that they are short.
 const STATUSES: [StatusCode; 3] = [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];

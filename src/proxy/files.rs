@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, GetAll, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, request};
 use http_range_header::parse_range_header;
 use nix::fcntl::OFlag;
@@ -65,6 +65,14 @@ fn refusal(error: &io::Error) -> ProxyError {
         io::ErrorKind::PermissionDenied => ProxyError::Forbidden,
         _ => ProxyError::NoFile,
     }
+}
+
+/// How entity tags are compared (RFC 9110 section 8.8.3.2).
+#[derive(Clone, Copy)]
+enum TagComparison {
+    /// A weak tag equals nothing.
+    Strong,
+    Weak,
 }
 
 impl OpenFile {
@@ -129,15 +137,16 @@ impl OpenFile {
     /// The conditions in the order of RFC 9110 section 13.2.2.
     fn evaluate_conditions(&self, head: &request::Parts) -> FileSelection {
         let headers = &head.headers;
-        let unchanged = match headers.get(header::IF_MATCH) {
-            Some(tags) => self.is_among(tags),
+        // `If-Match` compares strongly, `If-None-Match` weakly (RFC 9110 section 13.1).
+        let unchanged = match self.matches(headers.get_all(header::IF_MATCH), TagComparison::Strong) {
+            Some(matches) => matches,
             None => date(headers, &header::IF_UNMODIFIED_SINCE).is_none_or(|date| self.modified <= date),
         };
         if !unchanged {
             return FileSelection::Changed;
         }
-        let known = match headers.get(header::IF_NONE_MATCH) {
-            Some(tags) => self.is_among(tags),
+        let known = match self.matches(headers.get_all(header::IF_NONE_MATCH), TagComparison::Weak) {
+            Some(matches) => matches,
             None => date(headers, &header::IF_MODIFIED_SINCE).is_some_and(|date| self.modified <= date),
         };
         if known {
@@ -149,11 +158,20 @@ impl OpenFile {
         }
     }
 
-    /// Whether the tag is in a list of tags.
-    fn is_among(&self, tags: &HeaderValue) -> bool {
-        let Ok(tags) = tags.to_str() else { return false };
+    /// Whether the tag of the file is in the lists of a condition, which may have several lines. `None` without any.
+    fn matches(&self, lines: GetAll<'_, HeaderValue>, comparison: TagComparison) -> Option<bool> {
         let own = self.tag.as_bytes();
-        tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/").as_bytes() == own)
+        let is_own = |tag: &[u8]| {
+            let tag = tag.trim_ascii();
+            let strong = match comparison {
+                TagComparison::Strong => tag,
+                TagComparison::Weak => tag.strip_prefix(b"W/").unwrap_or(tag),
+            };
+            tag == b"*" || strong == own
+        };
+        let mut lines = lines.iter().peekable();
+        lines.peek()?;
+        Some(lines.any(|line| line.as_bytes().split(|byte| *byte == b',').any(is_own)))
     }
 
     /// Whether a range is meant for the file as it is now (RFC 9110 section 13.1.5).

@@ -1,6 +1,6 @@
 //! Forwards a request to an upstream and converts its response.
 
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::Scheme;
 use http::{Response, Version};
 
@@ -37,6 +37,7 @@ pub(super) async fn forward(
 ) -> Result<HandlerOutcome, ProxyError> {
     let RequestContext { context: visit, record: exchange, inbound } = asked;
     let ForwardContext { forward, response_ops, .. } = errand;
+    let version = inbound.head.version;
     let offer = UpgradeRequest::from_request(&inbound.head, &inbound.body);
     let noting;
     let answer = {
@@ -57,7 +58,12 @@ pub(super) async fn forward(
                 return Ok(HandlerOutcome::Response(reply));
             }
             let (mut head, body) = response.into_parts();
+            let upgrade = rewrite::required_upgrade(&head, version);
             head.headers = rewrite::to_client(head.headers, response_ops);
+            if let Some(protocol) = upgrade {
+                head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+                head.headers.insert(header::UPGRADE, protocol);
+            }
             head.version = Version::HTTP_11;
             Ok(HandlerOutcome::Response(Response::from_parts(head, BodyContent::Upstream(body))))
         }

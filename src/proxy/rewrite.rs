@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Uri, Version, request};
+use http::{StatusCode, Uri, Version, request, response};
 
 use crate::model::headers::end_to_end::EndToEndHeaders;
 use crate::model::headers::forwarding::ForwardingHeaders;
@@ -80,6 +80,12 @@ pub fn to_client(headers: HeaderMap, ops: &ResolvedHeaderOps<'_>) -> HeaderMap {
     let mut headers = EndToEndHeaders::from_message(headers, is_for_proxies);
     headers.apply(ops);
     headers.into_headers()
+}
+
+/// The protocols that a 426 requires, for an HTTP/1 client; HTTP/2 has no `Upgrade` (RFC 9110 section 15.5.22).
+pub fn required_upgrade(head: &response::Parts, client: Version) -> Option<HeaderValue> {
+    let applies = head.status == StatusCode::UPGRADE_REQUIRED && client < Version::HTTP_2;
+    head.headers.get(header::UPGRADE).filter(|_| applies).cloned()
 }
 
 /// Said to the proxy by the application (nginx hides the same), and the name of its server software.

@@ -83,16 +83,20 @@ impl EndToEndHeaders {
 
 /// What `Connection` says belongs to the connection. A sender cannot take away headers on which
 /// security depends: those are never hop-by-hop, whatever it says.
-fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+pub(super) fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     let values = headers.get_all(header::CONNECTION);
-    let tokens = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let common = |token: &&str| !["close", "keep-alive", "upgrade"].iter().any(|it| it.eq_ignore_ascii_case(token));
+    // Bytes, because a member that is no token must not hide the names beside it.
+    let tokens = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let common = |token: &&[u8]| !COMMON_OPTIONS.iter().any(|it| it.eq_ignore_ascii_case(token));
     tokens
-        .map(str::trim)
+        .map(<[u8]>::trim_ascii)
         .filter(common)
-        .filter_map(|token| HeaderName::try_from(token).ok())
+        .filter_map(|token| HeaderName::from_bytes(token).ok())
         .filter(|name| !ALWAYS_END_TO_END.contains(name))
 }
+
+/// Options that name no field.
+const COMMON_OPTIONS: [&[u8]; 3] = [b"close", b"keep-alive", b"upgrade"];
 
 const ALWAYS_END_TO_END: [HeaderName; 6] = [
     header::HOST,
