@@ -186,8 +186,10 @@ fn v2_client(family: u8, block: &[u8]) -> Option<Option<SocketAddr>> {
     let (client, ports) = match family {
         TCP4 => (IpAddr::from(*block.first_chunk::<4>()?), block.get(8..12)?),
         TCP6 => (IpAddr::from(*block.first_chunk::<16>()?).to_canonical(), block.get(32..36)?),
-        // A unix socket, UDP, or an unspecified family.
-        _ => return Some(None),
+        // An unspecified family, UDP, and unix sockets name no TCP client.
+        0x00 | 0x12 | 0x22 | 0x31 | 0x32 => return Some(None),
+        // The specification assigns no other value, and requires receivers to reject the header.
+        _ => return None,
     };
     Some(Some(SocketAddr::new(client, u16::from_be_bytes(*ports.first_chunk::<2>()?))))
 }

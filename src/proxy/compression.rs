@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version, request, response};
 
 use super::gzip_body::GzipBody;
@@ -74,6 +74,7 @@ impl<'a> CompressionDecision<'a> {
         let is_encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.is_empty());
         STATUSES.contains(&response.status())
             && !is_encoded
+            && !forbids_transformation(headers)
             && length(response).is_none_or(|length| length >= self.policy.min_length)
             && self.policy.types.contains(headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes))
     }
@@ -88,6 +89,12 @@ impl<'a> CompressionDecision<'a> {
             (CompressedPart::HeadOnly, content) => content,
         }
     }
+}
+
+/// Returns whether a response forbids a change of its content (RFC 9110 section 7.7), or carries a digest of the
+/// content that a change would make wrong (RFC 9530).
+fn forbids_transformation(headers: &HeaderMap) -> bool {
+    DIGESTS.iter().any(|digest| headers.contains_key(digest)) || has_directive(headers, "no-transform")
 }
 
 /// Compresses a response if the decision permits it and the response qualifies.
@@ -210,6 +217,13 @@ fn weaken_etag(tag: HeaderValue) -> Option<HeaderValue> {
         _ => None,
     }
 }
+
+/// Headers with a digest of the content.
+const DIGESTS: [HeaderName; 3] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("content-md5"),
+];
 
 /// Statuses that nginx compresses; it assumes that other responses are short.
 const STATUSES: [StatusCode; 3] = [StatusCode::OK, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use http::header::HeaderValue;
-use http::{Response, request};
+use http::uri::PathAndQuery;
+use http::{Response, Version, request};
 
 use super::compression::CompressionDecision;
 use super::error::ProxyError;
@@ -71,6 +72,11 @@ impl InboundRequest {
     pub(super) fn select_route<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a Route, ProxyError> {
         if !local_response::is_allowed(&self.head.method) {
             return Err(ProxyError::Method);
+        }
+        let has_path = |target: &PathAndQuery| !target.as_str().starts_with('?');
+        if self.head.version == Version::HTTP_2 && !self.head.uri.path_and_query().is_none_or(has_path) {
+            // RFC 9113 section 8.3.1: `:path` begins with a slash.
+            return Err(ProxyError::BadPath);
         }
         let path = path::normalize(self.head.uri.path()).map_err(|_| ProxyError::BadPath)?;
         snapshot.model.host(self.host).routes.select(&path).ok_or(ProxyError::NoRoute)

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, GetAll, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, request};
 use http_range_header::parse_range_header;
 use nix::fcntl::OFlag;
@@ -67,6 +67,14 @@ fn open_error(error: &io::Error) -> ProxyError {
         io::ErrorKind::PermissionDenied => ProxyError::Forbidden,
         _ => ProxyError::NoFile,
     }
+}
+
+/// How entity tags are compared (RFC 9110 section 8.8.3.2).
+#[derive(Clone, Copy)]
+enum TagComparison {
+    /// A weak tag equals nothing.
+    Strong,
+    Weak,
 }
 
 impl OpenFile {
@@ -136,15 +144,15 @@ impl OpenFile {
     /// Evaluates conditional headers in the order of RFC 9110 section 13.2.2.
     fn evaluate_conditions(&self, head: &request::Parts) -> FileSelection {
         let headers = &head.headers;
-        let is_unchanged = match headers.get(header::IF_MATCH) {
-            Some(tags) => self.matches_etag(tags),
+        let is_unchanged = match self.matches(headers.get_all(header::IF_MATCH), TagComparison::Strong) {
+            Some(matches) => matches,
             None => date(headers, &header::IF_UNMODIFIED_SINCE).is_none_or(|date| self.modified <= date),
         };
         if !is_unchanged {
             return FileSelection::PreconditionFailed;
         }
-        let is_cached = match headers.get(header::IF_NONE_MATCH) {
-            Some(tags) => self.matches_etag(tags),
+        let is_cached = match self.matches(headers.get_all(header::IF_NONE_MATCH), TagComparison::Weak) {
+            Some(matches) => matches,
             None => date(headers, &header::IF_MODIFIED_SINCE).is_some_and(|date| self.modified <= date),
         };
         if is_cached {
@@ -158,11 +166,21 @@ impl OpenFile {
         }
     }
 
-    /// Returns whether the entity tag is in a list of tags (weak comparison), or the list is `*`.
-    fn matches_etag(&self, tags: &HeaderValue) -> bool {
-        let Ok(tags) = tags.to_str() else { return false };
+    /// Returns whether the entity tag is in the lists of a condition, which may have several lines; `None` without
+    /// the condition.
+    fn matches(&self, lines: GetAll<'_, HeaderValue>, comparison: TagComparison) -> Option<bool> {
         let own = self.etag.as_bytes();
-        tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/").as_bytes() == own)
+        let is_own = |tag: &[u8]| {
+            let tag = tag.trim_ascii();
+            let compared = match comparison {
+                TagComparison::Strong => tag,
+                TagComparison::Weak => tag.strip_prefix(b"W/").unwrap_or(tag),
+            };
+            tag == b"*" || compared == own
+        };
+        let mut lines = lines.iter().peekable();
+        lines.peek()?;
+        Some(lines.any(|line| line.as_bytes().split(|byte| *byte == b',').any(is_own)))
     }
 
     /// Returns whether `If-Range` is absent or matches the current file (RFC 9110 section 13.1.5).

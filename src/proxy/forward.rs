@@ -1,6 +1,6 @@
 //! Forwards a request to an upstream and converts its response.
 
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::Scheme;
 use http::{Response, Version};
 
@@ -41,6 +41,7 @@ pub(super) async fn forward(
 ) -> Result<HandlerOutcome, ProxyError> {
     let RequestContext { connection, record, request: inbound } = request;
     let ForwardContext { action, response_ops, .. } = context;
+    let version = inbound.head.version;
     let upgrade = UpgradeRequest::from_request(&inbound.head, &inbound.body);
     let log_scope;
     let result = {
@@ -61,7 +62,12 @@ pub(super) async fn forward(
                 return Ok(HandlerOutcome::Response(page));
             }
             let (mut head, body) = response.into_parts();
+            let required_upgrade = rewrite::required_upgrade(&head, version);
             head.headers = rewrite::to_client(head.headers, response_ops);
+            if let Some(protocol) = required_upgrade {
+                head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+                head.headers.insert(header::UPGRADE, protocol);
+            }
             head.version = Version::HTTP_11;
             Ok(HandlerOutcome::Response(Response::from_parts(head, BodyContent::Upstream(body))))
         }

@@ -14,6 +14,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::file_body::FileBody;
 use super::gzip_body::{GzipBody, GzipError};
 use crate::downstream::connection::ActiveExchange;
+use crate::model::headers::untrusted;
 use crate::telemetry::access_log::ExchangeRecord;
 use crate::upstream::error::UpstreamBodyError;
 use crate::upstream::response_body::UpstreamBody;
@@ -105,7 +106,10 @@ impl Body for BodyContent {
             BodyContent::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             BodyContent::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             BodyContent::Upstream(body) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
+                let mut frame = ready!(Pin::new(body).poll_frame(cx));
+                if let Some(trailers) = frame.as_mut().and_then(|it| it.as_mut().ok()?.trailers_mut()) {
+                    untrusted::remove_forbidden_trailers(trailers);
+                }
                 Poll::Ready(frame.map(|frame| frame.map_err(ResponseBodyError::Upstream)))
             }
             BodyContent::File(body) => {

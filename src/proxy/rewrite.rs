@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Uri, Version, request};
+use http::{StatusCode, Uri, Version, request, response};
 
 use crate::model::headers::end_to_end::EndToEndHeaders;
 use crate::model::headers::forwarding::ForwardingHeaders;
@@ -87,6 +87,13 @@ pub fn to_client(headers: HeaderMap, ops: &ResolvedHeaderOps<'_>) -> HeaderMap {
     let mut headers = EndToEndHeaders::from_message(headers, is_hidden_from_client);
     headers.apply(ops);
     headers.into_headers()
+}
+
+/// Returns the protocols that a 426 requires, for an HTTP/1 client (RFC 9110 section 15.5.22). HTTP/2 has no
+/// `Upgrade`.
+pub fn required_upgrade(head: &response::Parts, client: Version) -> Option<HeaderValue> {
+    let applies = head.status == StatusCode::UPGRADE_REQUIRED && client < Version::HTTP_2;
+    head.headers.get(header::UPGRADE).filter(|_| applies).cloned()
 }
 
 /// Returns whether a response header is removed: instructions to the proxy (nginx hides the same, see

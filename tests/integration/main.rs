@@ -67,4 +67,5 @@ mod cli;
 mod doctor;
 mod gitlab_rb;
 mod log_format;
+mod message_rules;
 mod shutdown;

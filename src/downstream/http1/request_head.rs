@@ -84,7 +84,7 @@ fn parse(unread: &mut Bytes) -> Result<Option<Http1RequestHead>, Http1ParseError
     let mut parts = Request::new(()).into_parts().0;
     parts.method =
         text.method.and_then(|it| Method::from_bytes(it.as_bytes()).ok()).ok_or(Http1ParseError::Method)?;
-    parts.uri = target(text.path.unwrap_or_default(), unread)?;
+    parts.uri = target(&parts.method, text.path.unwrap_or_default(), unread)?;
     parts.version = if text.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     parts.headers = collect(text.headers, unread)?;
     let (body, persistence) = frame(&mut parts)?;
@@ -94,14 +94,23 @@ fn parse(unread: &mut Bytes) -> Result<Option<Http1RequestHead>, Http1ParseError
 }
 
 /// Parses the request target without copying it.
-fn target(path: &str, text: &Bytes) -> Result<Uri, Http1ParseError> {
+fn target(method: &Method, path: &str, text: &Bytes) -> Result<Uri, Http1ParseError> {
+    // RFC 9112 section 3.2: only CONNECT has the authority form.
+    let has_form = path.starts_with('/') || path.contains("://") || path == "*" || *method == Method::CONNECT;
+    if !has_form {
+        return Err(Http1ParseError::Target);
+    }
     Uri::from_maybe_shared(text.slice_ref(path.as_bytes())).map_err(|_| Http1ParseError::Target)
 }
 
 /// Returns the framing of the body (RFC 9112 section 6.3) and whether another request may follow.
 fn frame(parts: &mut request::Parts) -> Result<(BodyDecoder, Persistence), Http1ParseError> {
     let length = content_length(&mut parts.headers)?;
-    let persistence = Persistence::from_headers(parts.version, &parts.headers);
+    // The bytes after CONNECT belong to a tunnel that does not open; they must not be read as a request.
+    let persistence = match parts.method {
+        Method::CONNECT => Persistence::Closing,
+        _ => Persistence::from_headers(parts.version, &parts.headers),
+    };
     if !is_chunked(&parts.headers)? {
         return Ok((length.map_or(BodyDecoder::Ended, BodyDecoder::with_length), persistence));
     }

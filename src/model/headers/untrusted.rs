@@ -2,6 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderName};
 
+use super::end_to_end::named_by_connection;
 use super::ops::is_hop_by_hop;
 
 /// Returns whether a client-supplied header must be removed. Names with `_` are dropped, as in nginx: CGI-style
@@ -32,6 +33,17 @@ pub fn remove_untrusted_trailers(trailers: &mut HeaderMap) {
     }
 }
 
+/// Removes the trailers of a response that RFC 9110 section 6.5.1 forbids, and the fields that a `Connection` among
+/// the trailers names. HTTP/2 clients treat such a field as a malformed response (RFC 9113 section 8.2.2).
+pub fn remove_forbidden_trailers(trailers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = named_by_connection(trailers).collect();
+    let forbidden = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || HEADERS_ONLY.contains(name);
+    let names: Vec<HeaderName> = trailers.keys().filter(forbidden).cloned().collect();
+    for name in names.into_iter().chain(named) {
+        trailers.remove(name);
+    }
+}
+
 /// Untrusted names that start with `x-`, except the prefixes `x-forwarded-` and `x-ssl-`.
 const UNTRUSTED_X: [&str; 13] = [
     "x-real-ip",
@@ -50,7 +62,27 @@ const UNTRUSTED_X: [&str; 13] = [
 ];
 
 /// Headers for framing, routing, authentication and content; they must be known before the body.
-const HEADERS_ONLY: [HeaderName; 8] = [
+const HEADERS_ONLY: [HeaderName; 28] = [
+    header::AGE,
+    header::CACHE_CONTROL,
+    header::CONTENT_RANGE,
+    header::DATE,
+    header::EXPIRES,
+    header::IF_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::IF_UNMODIFIED_SINCE,
+    header::LOCATION,
+    header::MAX_FORWARDS,
+    header::PRAGMA,
+    header::RANGE,
+    header::RETRY_AFTER,
+    header::SET_COOKIE,
+    header::VARY,
+    header::WARNING,
+    header::WWW_AUTHENTICATE,
+    header::TE,
     header::HOST,
     header::AUTHORIZATION,
     header::COOKIE,

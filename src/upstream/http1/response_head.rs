@@ -40,7 +40,7 @@ pub(super) fn parse(
 ) -> Result<Option<UpstreamResponseHead>, Http1ParseError> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut text = httparse::Response::new(&mut []);
-    let parsed = ParserConfig::default().parse_response_with_uninit_headers(&mut text, unread, &mut fields);
+    let parsed = parser().parse_response_with_uninit_headers(&mut text, unread, &mut fields);
     let length = match parsed.map_err(Http1ParseError::Head)? {
         Status::Complete(length) if length <= MAX_HEAD => length,
         Status::Partial if unread.len() < MAX_HEAD => return Ok(None),
@@ -55,6 +55,14 @@ pub(super) fn parse(
     let persistence = persistence_of(&parts, &body);
     let _ = unread.split_to(length);
     Ok(Some(UpstreamResponseHead { parts, body, persistence }))
+}
+
+/// Returns the parser of heads. A proxy removes white space between a field name and the colon of a response
+/// (RFC 9112 section 5.1).
+fn parser() -> ParserConfig {
+    let mut parser = ParserConfig::default();
+    parser.allow_spaces_after_header_name_in_responses(true);
+    parser
 }
 
 /// Keeps a non-standard reason phrase, so that clients receive it unchanged, as through nginx.
@@ -75,6 +83,10 @@ fn body_of(
     let has_none = parts.status.is_informational()
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         || requested_content == RequestedContent::HeadOnly;
+    if parts.status.is_informational() || parts.status == StatusCode::NO_CONTENT {
+        // RFC 9110 section 8.6 forbids a length here; an HTTP/2 client would wait for its bytes.
+        parts.headers.remove(header::CONTENT_LENGTH);
+    }
     if has_none {
         return Ok(BodyDecoder::Ended);
     }
