@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "architecture/words.rs"]
+mod words;
+
 /// Each top-level module, from the lowest layer to the highest, and the modules that it may import. A module
 /// imports only modules that stand before it.
 const LAYERS: [(&str, &[&str]); 14] = [
@@ -100,6 +103,45 @@ fn edges(sources: &[Source]) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
         (source.module.clone(), files.filter(|file| *file != source.module).collect())
     };
     sources.iter().map(of_source).collect()
+}
+
+#[test]
+fn every_type_name_exists_once() {
+    let mut files: BTreeMap<String, Vec<(String, Visibility)>> = BTreeMap::new();
+    for source in sources() {
+        for (name, visibility) in types(&production(&source)) {
+            files.entry(name).or_default().push((source.path.display().to_string(), visibility));
+        }
+    }
+    let is_doubled = |(_, found): &(&String, &Vec<(String, Visibility)>)| {
+        found.len() > 1 && found.iter().any(|(_, visibility)| *visibility == Visibility::Shared)
+    };
+    let doubled: Vec<_> =
+        files.iter().filter(is_doubled).map(|(name, found)| format!("{name}: {found:?}")).collect();
+    assert!(doubled.is_empty(), "{}", doubled.join("\n"));
+}
+
+/// Whether other files see a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visibility {
+    Shared,
+    Private,
+}
+
+/// The types that a text declares, except associated types, which are indented.
+fn types(code: &str) -> Vec<(String, Visibility)> {
+    let declared = |line: &str| {
+        let (visibility, rest) = match line.strip_prefix("pub") {
+            Some(rest) => (Visibility::Shared, rest.split_once(' ')?.1),
+            None => (Visibility::Private, line),
+        };
+        // `pub(in path)` has a blank of its own.
+        let rest = rest.split_once(") ").filter(|_| line.starts_with("pub(in")).map_or(rest, |(_, rest)| rest);
+        let (keyword, rest) = rest.split_once(' ')?;
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        ["struct", "enum", "trait", "union", "type"].contains(&keyword).then_some((name, visibility))
+    };
+    code.lines().filter_map(declared).collect()
 }
 
 #[test]
