@@ -81,20 +81,19 @@ pub fn prepare(model: Model) -> Result<PreparedServer, Vec<StartupProblem>> {
     let (store, unusable) = CredentialStore::load(&model);
     let mut problems: Vec<StartupProblem> = unusable.into_iter().map(StartupProblem::File).collect();
     let mut store = store.map_err(|error| vec![StartupProblem::Tls(error)])?;
-    let logs = LogWriter::open(model.access_logs())
-        .map_err(|(target, error)| problems.push(StartupProblem::Log { target, error }));
+    let logs = PendingLogs::open(model.access_logs()).map_err(|found| problems.extend(found));
     let sockets = bind_all(&model).map_err(|found| problems.extend(found));
     let (Ok(logs), Ok(sockets), true) = (logs, sockets, problems.is_empty()) else {
         return Err(problems);
     };
     let resolvers = store.sni_resolvers(&model).map_err(|error| vec![StartupProblem::Tls(error)])?;
     let sockets = sockets.into_iter().map(|of_worker| with_tls(of_worker, &resolvers)).collect();
-    let pages = LoadedErrorPages::load(&model);
-    let model = Arc::new(model);
+    let pages = LoadedErrorPages::load(&model, |path| files::read(path, files::MAX_ERROR_PAGE));
     let (challenges, acme) = (store.challenges().cloned(), acme_client(&model, &store)?);
     let mut watcher = CredentialWatcher::new(model.clone(), store, watched);
     watcher.log_warnings();
     drop_privileges(&model, &logs).map_err(|problem| vec![problem])?;
+    let logs = logs.finish().map_err(|problem| vec![problem])?;
     let upstream_tls = watcher.upstream_tls();
     let expiries = watch::Sender::new(host_expiries(watcher.expiries()));
     let shared =
@@ -133,7 +132,7 @@ impl PreparedServer {
         let acme = self.acme.map(acme::AcmeClient::start).transpose().map_err(StartupProblem::Start)?;
         let threads = BackgroundThreads { logs, watcher, acme };
         let aborted = supervise(&mut signals, &workers, &mut reports, &threads).await;
-        if log_thread.finish(LOG_FLUSH_TIMEOUT) == FlushOutcome::Stuck {
+        if log_thread.join(LOG_FLUSH_TIMEOUT) == FlushOutcome::TimedOut {
             tracing::error!("access log: the last lines were not written within 2 s");
         }
         Ok(aborted)
@@ -190,10 +189,10 @@ async fn supervise(
             () = sleep_until(deadline) => return aborted,
             action = signals.next() => match action {
                 SignalAction::ReopenLogs => threads.logs.reopen(),
-                SignalAction::Renew => {
+                SignalAction::Reload => {
                     tracing::info!("SIGHUP: reloading certificates; configuration changes require a restart");
-                    threads.watcher.renew();
-                    threads.acme.iter().for_each(AcmeHandle::obtain);
+                    threads.watcher.reload();
+                    threads.acme.iter().for_each(AcmeHandle::renew_now);
                 }
                 SignalAction::Stop if is_stopping => {
                     tracing::warn!("shutdown: second signal received, aborting connections and tunnels");
@@ -235,8 +234,8 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem
         for (position, listener) in model.listeners.iter().enumerate() {
             match listener::bind(listener.address) {
                 Ok(socket) => {
-                    let preamble = listener.proxy_protocol;
-                    sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
+                    let proxy_protocol = listener.proxy_protocol;
+                    sockets.push(BoundListener { listener: position, socket, proxy_protocol, tls: None });
                 }
                 Err(error) if listener::is_ipv6_unavailable(listener.address, &error) => {
                     tracing::debug!("listener {}: skipped, IPv6 is not available", listener.address);
@@ -257,7 +256,7 @@ fn with_tls(sockets: Vec<BoundListener>, resolvers: &SniResolvers) -> Vec<BoundL
 }
 
 /// Switches to the configured user if the process runs as root, and makes it the owner of the log files.
-fn drop_privileges(model: &Model, logs: &LogWriter) -> Result<(), StartupProblem> {
+fn drop_privileges(model: &Model, logs: &PendingLogs<'_>) -> Result<(), StartupProblem> {
     let Some(name) = model.process.user.as_ref().filter(|_| account::is_root()) else { return Ok(()) };
     let account = find_account(name)?;
     let (user, group) = account.ids();

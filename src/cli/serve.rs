@@ -18,8 +18,9 @@ pub(super) fn command(source: &ConfigArgs) -> Result<(), CommandFailed> {
 
 /// Serves until a signal stops the server, and logs what the shutdown aborted.
 pub(super) fn run(prepared: PreparedServer) -> Result<(), CommandFailed> {
-    let cut = prepared.run().map_err(|problem| print_error(&problem))?;
-    tracing::info!("shutdown complete: {} connections and {} tunnels aborted", cut.connections, cut.tunnels);
+    let aborted = prepared.run().map_err(|problem| print_error(&problem))?;
+    let (connections, tunnels) = (aborted.connections, aborted.tunnels);
+    tracing::info!("shutdown complete: {connections} connections and {tunnels} tunnels aborted");
     Ok(())
 }
 

@@ -75,7 +75,7 @@ impl<'a> CompressionDecision<'a> {
         STATUSES.contains(&response.status())
             && !is_encoded
             && length(response).is_none_or(|length| length >= self.policy.min_length)
-            && self.policy.types.include(headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes))
+            && self.policy.types.contains(headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes))
     }
 
     /// Returns the compressed body. As in nginx, HEAD has the headers that GET would have.

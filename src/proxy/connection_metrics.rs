@@ -12,10 +12,10 @@ use crate::telemetry::metrics::handshakes::{HandshakeFailureKind, NegotiatedPara
 /// handshake.
 pub(super) fn record_early_failure(snapshot: &Snapshot, listener: usize, peer: IpAddr, failure: &EarlyFailure) {
     match failure {
-        EarlyFailure::Unreadable(status) => {
-            snapshot.logs.log_of(snapshot.default_hosts[listener]).unreadable(peer, *status)
+        EarlyFailure::RequestHead(status) => {
+            snapshot.logs.log_of(snapshot.default_hosts[listener]).log_unparsed(peer, *status)
         }
-        EarlyFailure::NoHandshake(error) => {
+        EarlyFailure::Handshake(error) => {
             if let (Some(metrics), Some(kind)) = (&snapshot.metrics, failure_kind(error)) {
                 metrics.handshake_failed(kind);
             }

@@ -13,6 +13,9 @@ use super::html;
 use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPages};
 use crate::model::{ErrorPagesId, Model};
 
+/// Reads the file of a page: regular files only, up to a size limit.
+pub type ReadFile = fn(&Path) -> io::Result<Vec<u8>>;
+
 /// All error pages of a model, loaded into memory. Pages whose file cannot be read are missing.
 #[derive(Default)]
 pub struct LoadedErrorPages(Vec<Vec<LoadedErrorPage>>);
@@ -25,9 +28,9 @@ pub struct LoadedErrorPage {
 }
 
 impl LoadedErrorPages {
-    /// Reads and renders the error pages. Logs a warning for each file that cannot be read.
-    pub fn load(model: &Model) -> LoadedErrorPages {
-        let load_all = |pages: &ErrorPages| pages.iter().filter_map(load).collect();
+    /// Reads and renders the error pages; `read` reads the files. Logs a warning for each file that cannot be read.
+    pub fn load(model: &Model, read: ReadFile) -> LoadedErrorPages {
+        let load_all = |pages: &ErrorPages| pages.iter().filter_map(|page| load(page, read)).collect();
         LoadedErrorPages(model.all_error_pages().iter().map(load_all).collect())
     }
 
@@ -37,31 +40,20 @@ impl LoadedErrorPages {
     }
 }
 
-fn load(page: &ErrorPage) -> Option<LoadedErrorPage> {
+fn load(page: &ErrorPage, read: ReadFile) -> Option<LoadedErrorPage> {
     let (content_type, body) = match &page.content {
-        ErrorPageSource::File(path) => (html::CONTENT_TYPE, read_or_warn(path)?),
+        ErrorPageSource::File(path) => (html::CONTENT_TYPE, read_or_warn(path, read)?),
         ErrorPageSource::Message(message) => (html::CONTENT_TYPE, html::message(page.status, message).into()),
         ErrorPageSource::Text { content_type, body } => (content_type.clone(), body.clone().into()),
     };
     Some(LoadedErrorPage { status: page.status, content_type, body })
 }
 
-fn read_or_warn(path: &Path) -> Option<Bytes> {
+fn read_or_warn(path: &Path, read: ReadFile) -> Option<Bytes> {
     read(path)
+        .map(Bytes::from)
         .map_err(|error| {
             tracing::warn!(%error, "error page {}: cannot be read, using the built-in page", path.display())
         })
         .ok()
 }
-
-fn read(path: &Path) -> io::Result<Bytes> {
-    let mut page = Vec::new();
-    File::open(path)?.take(MAX_LEN + 1).read_to_end(&mut page)?;
-    if page.len() as u64 > MAX_LEN {
-        return Err(io::Error::other("larger than 1 MiB"));
-    }
-    Ok(page.into())
-}
-
-/// Maximum size of an error page in bytes; pages stay in memory.
-const MAX_LEN: u64 = 1024 * 1024;

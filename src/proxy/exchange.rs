@@ -72,7 +72,7 @@ impl InboundRequest {
         if !local_response::is_allowed(&self.head.method) {
             return Err(ProxyError::Method);
         }
-        let path = path::normalise(self.head.uri.path()).map_err(|_| ProxyError::BadPath)?;
+        let path = path::normalize(self.head.uri.path()).map_err(|_| ProxyError::BadPath)?;
         snapshot.model.host(self.host).routes.select(&path).ok_or(ProxyError::NoRoute)
     }
 

@@ -90,7 +90,7 @@ impl OpenFile {
             length: metadata.len(),
             modified: UNIX_EPOCH + Duration::from_secs(seconds),
             etag: HeaderValue::try_from(etag).map_err(io::Error::other)?,
-            content_type: content_type(&name.path),
+            content_type: content_type(path),
         })
     }
 

@@ -96,7 +96,7 @@ impl PendingTunnel {
         drain: TaskTracker,
     ) {
         client.on_upgrade(Box::new(move |mut stream, early| {
-            stream.into_tunnel_mode();
+            stream.set_tunnel_mode();
             let client = TunnelEndpoint { stream, early };
             let tunnel = copy_bidirectional(client, self.upstream, self.idle_timeout, record);
             drain.spawn(TaskKind::Tunnel, tunnel.map(move |()| drop(guard)));

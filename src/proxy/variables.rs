@@ -34,8 +34,8 @@ pub struct RequestVariables<'a> {
 impl VariableSource<RequestVariable> for RequestVariables<'_> {
     fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
         match variable {
-            RequestVariable::Fact(fact) => self.append_named(*fact, out),
-            RequestVariable::Clock(clock) => {
+            RequestVariable::Named(variable) => self.append_named(*variable, out),
+            RequestVariable::Time(clock) => {
                 clock::append(*clock, out);
                 VariablePresence::Present
             }

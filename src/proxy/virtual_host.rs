@@ -107,13 +107,13 @@ fn default_host(snapshot: &Snapshot, client: &DownstreamConnection) -> Result<Se
 /// when they reuse a connection (RFC 9113 section 9.1.1). Otherwise a client could bypass the TLS settings of a
 /// host. A client without SNI has accepted the certificate of the default host, so certificates are not compared.
 fn check_tls_settings(snapshot: &Snapshot, client: &DownstreamConnection, host: HostId) -> Result<(), ProxyError> {
-    let DownstreamSecurity::Tls { server_name, terms: used_id, client, .. } = &client.security else {
+    let DownstreamSecurity::Tls { server_name, settings: used_id, client, .. } = &client.security else {
         return Ok(());
     };
     let HostSecurity::Tls(required_id) = snapshot.model.host(host).security else { return Ok(()) };
-    let required = snapshot.model.tls_terms(required_id);
+    let required = snapshot.model.tls_settings(required_id);
     if *used_id != required_id {
-        let used = snapshot.model.tls_terms(*used_id);
+        let used = snapshot.model.tls_settings(*used_id);
         let is_covered = server_name.is_none() || used.certificates == required.certificates;
         if !is_covered || !used.is_at_least_as_strict_as(required) {
             return Err(ProxyError::Misdirected);
