@@ -16,7 +16,7 @@
 //! 5. It opens the [`ExchangeRecord`](telemetry::access_log::ExchangeRecord), which is the access log line of the
 //!    exchange.
 //! 6. [`RouteTable::select`](model::route::RouteTable::select) selects the route by the normalised path
-//!    ([`model::path::normalise`]), and [`AccessRules::allows`](model::access::AccessRules::allows) decides about
+//!    ([`model::path::normalize`]), and [`AccessRules::allows`](model::access::AccessRules::allows) decides about
 //!    the client address.
 //! 7. The route has one [`RouteAction`](model::route::RouteAction): a redirect or fixed response
 //!    ([`proxy::local_response`]), a static file ([`proxy::files`]), a status endpoint ([`telemetry::status`]),

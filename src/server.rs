@@ -234,8 +234,8 @@ fn bind_all(model: &Model) -> Result<Vec<Vec<BoundListener>>, Vec<StartupProblem
         for (position, listener) in model.listeners.iter().enumerate() {
             match listener::bind(listener.address) {
                 Ok(socket) => {
-                    let preamble = listener.proxy_protocol;
-                    sockets.push(BoundListener { listener: position, socket, preamble, tls: None });
+                    let proxy_protocol = listener.proxy_protocol;
+                    sockets.push(BoundListener { listener: position, socket, proxy_protocol, tls: None });
                 }
                 Err(error) if listener::is_ipv6_unavailable(listener.address, &error) => {
                     tracing::debug!("listener {}: skipped, IPv6 is not available", listener.address);

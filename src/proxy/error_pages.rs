@@ -13,7 +13,7 @@ use super::html;
 use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPages};
 use crate::model::{ErrorPagesId, Model};
 
-/// Reads the file of a page: a regular file, up to a size limit.
+/// Reads the file of a page: regular files only, up to a size limit.
 pub type ReadFile = fn(&Path) -> io::Result<Vec<u8>>;
 
 /// All error pages of a model, loaded into memory. Pages whose file cannot be read are missing.
@@ -28,7 +28,7 @@ pub struct LoadedErrorPage {
 }
 
 impl LoadedErrorPages {
-    /// Reads and renders the error pages. Logs a warning for each file that cannot be read.
+    /// Reads and renders the error pages; `read` reads the files. Logs a warning for each file that cannot be read.
     pub fn load(model: &Model, read: ReadFile) -> LoadedErrorPages {
         let load_all = |pages: &ErrorPages| pages.iter().filter_map(|page| load(page, read)).collect();
         LoadedErrorPages(model.all_error_pages().iter().map(load_all).collect())

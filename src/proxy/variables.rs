@@ -34,7 +34,7 @@ pub struct RequestVariables<'a> {
 impl VariableSource<RequestVariable> for RequestVariables<'_> {
     fn write(&self, variable: &RequestVariable, out: &mut Vec<u8>) -> VariablePresence {
         match variable {
-            RequestVariable::Named(fact) => self.append_named(*fact, out),
+            RequestVariable::Named(variable) => self.append_named(*variable, out),
             RequestVariable::Time(clock) => {
                 clock::append(*clock, out);
                 VariablePresence::Present

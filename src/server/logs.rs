@@ -1,8 +1,9 @@
 //! Opens access logs, each with the rights of the account that can change its path.
 //!
-//! A log in a directory that only root can change is opened before root is given up, and then belongs to the
-//! account, so that the account can reopen it. Any other log is opened after that, with the account's own
-//! rights: with root's, the account could have root write to any file through a link.
+//! A log in a directory that only root can change is opened before root privileges are dropped, and its owner
+//! becomes the configured user, so that the user can reopen it. Any other log is opened after that, with the rights
+//! of the user. Opened with root privileges, a symbolic link of the user could redirect the writes of root to any
+//! file.
 
 use std::fs::File;
 use std::io;
@@ -14,16 +15,17 @@ use crate::model::LogTarget;
 use crate::sys::files;
 use crate::telemetry::access_log::writer::{LogSink, LogWriter};
 
-/// The access logs of a model, not all of them open yet.
+/// The access logs of a model. Some are opened only after root privileges are dropped.
 pub(super) struct PendingLogs<'m> {
     logs: Vec<(&'m LogTarget, Option<LogSink>)>,
 }
 
 impl<'m> PendingLogs<'m> {
-    /// Opens the logs that this process may open with its present rights.
+    /// Opens the logs that the process may open with its current rights.
     ///
     /// # Errors
-    /// The logs that cannot be opened.
+    ///
+    /// One problem for each log that cannot be opened.
     pub(super) fn open(targets: &'m [LogTarget]) -> Result<PendingLogs<'m>, Vec<StartupProblem>> {
         let mut problems = Vec::new();
         let mut logs = Vec::new();
@@ -36,10 +38,11 @@ impl<'m> PendingLogs<'m> {
         if problems.is_empty() { Ok(PendingLogs { logs }) } else { Err(problems) }
     }
 
-    /// Makes an account the owner of the logs that are open.
+    /// Changes the owner of the open logs.
     ///
     /// # Errors
-    /// The file system or a missing capability forbids it.
+    ///
+    /// If the file system or a missing capability (`CAP_CHOWN`) prevents it.
     pub(super) fn chown(&self, user: u32, group: u32) -> io::Result<()> {
         self.logs.iter().try_for_each(|(_, sink)| match sink {
             Some(LogSink::File { file, .. }) => fchown(file, Some(user), Some(group)),
@@ -47,42 +50,43 @@ impl<'m> PendingLogs<'m> {
         })
     }
 
-    /// Opens the remaining logs with the rights that this process has now.
+    /// Opens the remaining logs with the current rights of the process.
     ///
     /// # Errors
-    /// The first log that cannot be opened.
+    ///
+    /// If a log cannot be opened; the first such log.
     pub(super) fn finish(self) -> Result<LogWriter, StartupProblem> {
         let finished = self.logs.into_iter().map(|(target, sink)| match sink {
             Some(sink) => Ok(sink),
-            None => open(target)?.ok_or_else(|| failed(target, others_control())),
+            None => open(target)?.ok_or_else(|| log_problem(target, untrusted_path())),
         });
         Ok(LogWriter::new(finished.collect::<Result<_, _>>()?, reopen))
     }
 }
 
-/// `None` for a log that another account than root can redirect while this process is root.
+/// Opens a log; `None` if the process runs as root and another account can change where the path leads.
 fn open(target: &LogTarget) -> Result<Option<LogSink>, StartupProblem> {
     match target {
         LogTarget::Off => Ok(Some(LogSink::Off)),
         LogTarget::Stdout => Ok(Some(LogSink::Stdout)),
         LogTarget::File(path) => {
-            let opened = files::append(path).map_err(|error| failed(target, error))?;
+            let opened = files::append(path).map_err(|error| log_problem(target, error))?;
             Ok(opened.map(|file| LogSink::File { path: path.clone(), file }))
         }
     }
 }
 
-/// Opens a log again after a rotation.
+/// Reopens a log after a rotation.
 fn reopen(path: &Path) -> io::Result<File> {
-    files::append(path)?.ok_or_else(others_control)
+    files::append(path)?.ok_or_else(untrusted_path)
 }
 
-fn failed(target: &LogTarget, error: io::Error) -> StartupProblem {
+fn log_problem(target: &LogTarget, error: io::Error) -> StartupProblem {
     StartupProblem::Log { target: target.clone(), error }
 }
 
-fn others_control() -> io::Error {
-    let what =
-        "another account can change its directory, and this process runs as root; set process.user to that account";
-    io::Error::new(io::ErrorKind::PermissionDenied, what)
+fn untrusted_path() -> io::Error {
+    let reason = "another account can change its directory while the process runs as root; \
+                  set `process.user` to that account";
+    io::Error::new(io::ErrorKind::PermissionDenied, reason)
 }

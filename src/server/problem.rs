@@ -36,9 +36,9 @@ pub enum StartupProblem {
 }
 
 impl From<CredentialProblem> for StartupProblem {
-    fn from(objection: CredentialProblem) -> StartupProblem {
-        match objection {
-            CredentialProblem::File(problem) => StartupProblem::File(problem),
+    fn from(problem: CredentialProblem) -> StartupProblem {
+        match problem {
+            CredentialProblem::File(error) => StartupProblem::File(error),
             CredentialProblem::ExpiresSoon(notice) => StartupProblem::ExpiresSoon(notice),
         }
     }
@@ -47,7 +47,7 @@ impl From<CredentialProblem> for StartupProblem {
 impl fmt::Display for StartupProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartupProblem::File(problem) | StartupProblem::AcmePrecondition(problem) => problem.fmt(f),
+            StartupProblem::File(error) | StartupProblem::AcmePrecondition(error) => error.fmt(f),
             StartupProblem::ExpiresSoon(notice) => notice.fmt(f),
             StartupProblem::Tls(error) => write!(f, "cannot build the TLS configuration: {error}"),
             StartupProblem::Bind { address, error } => {

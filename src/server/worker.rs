@@ -35,7 +35,7 @@ pub(crate) struct BoundListener {
     /// Index of the listener in the model.
     pub(crate) listener: usize,
     pub(crate) socket: TcpListener,
-    pub(crate) preamble: ProxyProtocolMode,
+    pub(crate) proxy_protocol: ProxyProtocolMode,
     pub(crate) tls: Option<Arc<SniResolver>>,
 }
 
@@ -152,19 +152,14 @@ fn accept_loop(
     drain: TaskTracker,
 ) -> io::Result<JoinHandle<()>> {
     let socket = tokio::net::TcpListener::from_std(bound.socket)?;
-    let (listener, preamble) = (bound.listener, bound.preamble);
+    let (listener, proxy_protocol) = (bound.listener, bound.proxy_protocol);
     let needs_local_address = proxy.needs_local_address();
     Ok(TaskTracker::spawn_detached(async move {
         loop {
             let (tcp, peer) = listener::accept(&socket).await;
             let local = if needs_local_address { tcp.local_addr().ok() } else { None };
-            let accepted = AcceptedConnection {
-                tcp,
-                peer,
-                local: local.map(|local| local.ip()),
-                listener,
-                proxy_protocol: preamble,
-            };
+            let accepted =
+                AcceptedConnection { tcp, peer, local: local.map(|local| local.ip()), listener, proxy_protocol };
             let (proxy, transport, connection_drain) = (proxy.clone(), transport.clone(), drain.clone());
             let guard = proxy.connection_guard();
             drain.spawn(TaskKind::Connection, async move {
