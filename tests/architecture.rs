@@ -33,7 +33,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
 
 const BANNED_NAMES: [&str; 8] = ["utils", "util", "common", "misc", "helpers", "types", "constants", "manager"];
 
-const LONGEST_FILE: usize = 400;
+const MAX_LINES: usize = 400;
 
 struct Source {
     /// `["upstream", "http1", "idle_pool"]` for `src/upstream/http1/idle_pool.rs`.
@@ -145,14 +145,14 @@ fn types(code: &str) -> Vec<(String, Visibility)> {
 }
 
 #[test]
-fn files_are_short_and_say_what_they_are_for() {
+fn files_are_short_and_start_with_their_purpose() {
     for source in sources() {
         let production = source.text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
         let lines = production.lines().count();
-        assert!(lines <= LONGEST_FILE, "{} has {lines} lines; split it", source.path.display());
+        assert!(lines <= MAX_LINES, "{} has {lines} lines; split it", source.path.display());
         assert!(source.text.starts_with("//!"), "{} does not begin with its purpose", source.path.display());
         let name = source.module.last().expect("a module has a name");
-        assert!(!BANNED_NAMES.contains(&name.as_str()), "{} says nothing by its name", source.path.display());
+        assert!(!BANNED_NAMES.contains(&name.as_str()), "{} has a name without meaning", source.path.display());
     }
 }
 

@@ -1,9 +1,9 @@
 //! Opens files without following what other accounts can change.
 //!
 //! A process that runs as root and opens a path through a directory of another account opens whatever that
-//! account has put there: a link to `/etc/shadow`, a FIFO that blocks for ever, a device without an end. So
-//! root resolves a path component by component. A symbolic link counts only if nobody but root can replace
-//! it. Only regular files are opened, at most up to a size limit, and without waiting for a FIFO's peer.
+//! account has put there: a link to `/etc/shadow`, a FIFO that blocks forever, a device without an end. So
+//! root resolves a path component by component. A symbolic link is followed only if root alone can
+//! replace it. Only regular files are opened, at most up to a size limit, and without waiting for a FIFO's peer.
 //!
 //! A process that does not run as root opens with its own rights, and only the checks of type and size apply.
 

@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderName};
 
-use super::end_to_end::named_by_connection;
+use super::connection_options::named_by_connection;
 use super::ops::is_hop_by_hop;
 
 /// Returns whether a client-supplied header must be removed. Names with `_` are dropped, as in nginx: CGI-style

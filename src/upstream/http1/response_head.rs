@@ -146,6 +146,7 @@ mod tests {
         let cases = [
             ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n", BodyDecoder::with_length(7)),
             ("HTTP/1.1 200 OK\r\ncontent-length: 7, 7\r\ncontent-length: 7\r\n\r\n", BodyDecoder::with_length(7)),
+            ("HTTP/1.1 200 OK\r\ncontent-length : 7\r\n\r\n", BodyDecoder::with_length(7)),
             ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", BodyDecoder::Ended),
             ("HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n", BodyDecoder::chunked()),
             ("HTTP/1.1 200 OK\r\n\r\n", BodyDecoder::UntilClose),
@@ -187,7 +188,6 @@ mod tests {
             "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length : 7\r\n\r\n",
             "HTTP/1.1 200 OK\r\na: b\r\n c\r\n\r\n",
             "SSH-2.0-OpenSSH_9\r\n\r\n",
         ];
