@@ -17,7 +17,7 @@ use crate::model::template::{VariablePresence, VariableSource};
 use crate::model::variable::{NamedRequestVariable, RequestVariable};
 use crate::model::{HostId, Model, VirtualHost};
 use crate::telemetry::access_log::{clock, line};
-use append::{write, write_value};
+use append::{write, write_option, write_value};
 
 /// Provides the values of request variables. Exists only while templates are rendered.
 pub struct RequestVariables<'a> {
@@ -59,10 +59,8 @@ impl RequestVariables<'_> {
             F::RemotePort => port(out, self.client_address),
             F::RealipRemoteAddr => write(out, client.peer.address.ip()),
             F::RealipRemotePort => port(out, client.peer.address),
-            F::ProxyProtocolAddr => client.peer.proxied.map_or(VariablePresence::Absent, |it| write(out, it.ip())),
-            F::ProxyProtocolPort => {
-                client.peer.proxied.map_or(VariablePresence::Absent, |it| write(out, it.port()))
-            }
+            F::ProxyProtocolAddr => write_option(out, client.peer.proxied.map(|it| it.ip())),
+            F::ProxyProtocolPort => write_option(out, client.peer.proxied.map(|it| it.port())),
             F::ProxyAddXForwardedFor => {
                 if request::append_header(&head.headers, &X_FORWARDED_FOR, out) == VariablePresence::Present {
                     out.extend_from_slice(b", ");

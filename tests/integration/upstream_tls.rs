@@ -126,7 +126,7 @@ fn verify_false_accepts_any_certificate_and_check_warns() {
     let upstream = https_upstream(&certs::expired(&["other.test"]));
     let configuration = Configuration::new().host(host("https", &upstream, "verify = false"));
     let output = configuration.check();
-    assert!(output.stderr.contains("certificate is not verified"), "{}", output.stderr);
+    assert!(output.stderr.contains("certificate of the upstream is not verified"), "{}", output.stderr);
     let gatepost = Gatepost::start(configuration);
     assert_eq!(gatepost.client().get("/").status(), 200);
 }

@@ -21,3 +21,8 @@ pub(super) fn write(out: &mut Vec<u8>, value: impl std::fmt::Display) -> Variabl
     let _ = write!(out, "{value}");
     VariablePresence::Present
 }
+
+/// Appends a value that may be absent.
+pub(super) fn write_option(out: &mut Vec<u8>, value: Option<impl std::fmt::Display>) -> VariablePresence {
+    value.map_or(VariablePresence::Absent, |value| write(out, value))
+}
