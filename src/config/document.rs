@@ -27,7 +27,7 @@ use crate::model::headers::ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
 use crate::model::log_format::LogEscape;
 use crate::model::network::Cidr;
-use crate::model::route::{FixedResponse, PathMatch, RedirectTarget};
+use crate::model::route::{ExpectContinue, FixedResponse, PathMatch, RedirectTarget};
 use crate::model::template::Template;
 use crate::model::tls::{CipherPreference, CipherSuite, ClientAuth, NamedGroup, SessionResumption, TlsVersions};
 use crate::model::upstream::UpstreamAddress;
@@ -174,6 +174,7 @@ pub struct ForwardSettings {
     pub response_headers: Vec<Spanned<HeaderOp>>,
     pub access: Setting<Vec<Spanned<AccessRule>>>,
     pub intercept_errors: Setting<InterceptErrors>,
+    pub expect_continue: Setting<ExpectContinue>,
     /// Error pages of a route replace all error pages of its host (as nginx `error_page`).
     pub error_pages: Setting<Vec<Spanned<ErrorPage>>>,
 }
@@ -303,6 +304,7 @@ impl ForwardSettings {
             response_headers: merge_headers(&self.response_headers, &general.response_headers),
             access: self.access.or(&general.access),
             intercept_errors: self.intercept_errors.or(&general.intercept_errors),
+            expect_continue: self.expect_continue.or(&general.expect_continue),
             error_pages: self.error_pages.or(&general.error_pages),
         }
     }
@@ -316,6 +318,7 @@ impl ForwardSettings {
             ("client_timeout", self.client_timeout.span()),
             ("tunnel_idle_timeout", self.tunnel_idle_timeout.span()),
             ("intercept_errors", self.intercept_errors.span()),
+            ("expect_continue", self.expect_continue.span()),
             ("upstream_tls", self.upstream_tls.span()),
             ("request_headers", self.request_headers.first().map(|op| &op.span)),
         ];

@@ -158,6 +158,7 @@ fn forward_settings(table: &mut TomlTable<'_, '_, '_>) -> ForwardSettings {
         response_headers: table.get("response_headers", headers).value_or_default(),
         access: table.get("access", list(access::EXPECTED, || text(access::EXPECTED, access::rule))),
         intercept_errors: table.get("intercept_errors", readers::intercept_errors),
+        expect_continue: table.get("expect_continue", text(readers::EXPECT_EXPECTED, readers::expect_continue)),
         error_pages: table.get("error_page", list(schema::ERROR_PAGE.form, || local_responses::error_page)),
     }
 }

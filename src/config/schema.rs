@@ -251,5 +251,6 @@ const FORWARD_KEYS: &[&str] = &[
     "response_headers",
     "access",
     "intercept_errors",
+    "expect_continue",
     "error_page",
 ];

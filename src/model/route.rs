@@ -90,6 +90,17 @@ pub struct ForwardAction {
     /// Maximum time without data in either direction of a tunnel.
     pub tunnel_idle_timeout: Duration,
     pub intercept_errors: InterceptErrors,
+    pub expect_continue: ExpectContinue,
+}
+
+/// Who responds to `Expect: 100-continue` (RFC 9110 section 10.1.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ExpectContinue {
+    /// The proxy sends 100 at once and does not forward `Expect`, as nginx does.
+    #[default]
+    Respond,
+    /// The upstream decides: it may refuse the request before the client sends the body.
+    Forward,
 }
 
 /// Whether the matched path prefix is replaced. The query is always kept unchanged.

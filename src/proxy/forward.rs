@@ -16,7 +16,7 @@ use super::virtual_host::ConnectionContext;
 use super::{request_body, rewrite};
 use crate::model::error_page::InterceptErrors;
 use crate::model::headers::ops::{HeaderOp, ResolvedHeaderOps};
-use crate::model::route::{ForwardAction, Route};
+use crate::model::route::{ExpectContinue, ForwardAction, Route};
 use crate::model::upstream::{UpstreamProtocol, UpstreamSpec};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::request::{HopMode, TrailerSupport, UpstreamRequest, UpstreamRequestHead};
@@ -96,6 +96,9 @@ fn build_upstream_request(
     let request_ops = HeaderOp::resolve(&action.request_headers, &inbound.variables(connection, snapshot));
     let InboundRequest { mut head, body, host, client_address, host_header, .. } = *inbound;
     let body = request_body::limited(body, action, &head)?;
+    if action.expect_continue == ExpectContinue::Respond {
+        head.headers.remove(header::EXPECT);
+    }
     connection.client.set_write_timeout(action.client_timeout);
     let hop = hop_mode(snapshot.model.upstream(action.upstream), &head.headers, upgrade);
     let security = snapshot.model.host(host).security;

@@ -5,7 +5,7 @@ use hyper::body::Body;
 
 use super::error::ProxyError;
 use crate::downstream::request_body::IncomingBody;
-use crate::model::route::ForwardAction;
+use crate::model::route::{ExpectContinue, ForwardAction};
 use crate::upstream::request_body::{Expect, LimitedBody, RequestBodyPolicy};
 
 /// Limits a client's body by the settings of its route. Most requests have no body; they skip the header lookups.
@@ -27,7 +27,10 @@ pub(super) fn limited(
     let policy = RequestBodyPolicy {
         limit: action.body_limit,
         client_timeout: action.client_timeout,
-        expects: expectation(head),
+        expects: match action.expect_continue {
+            ExpectContinue::Forward => expectation(head),
+            ExpectContinue::Respond => Expect::None,
+        },
     };
     Ok(LimitedBody::new(body, policy))
 }

@@ -1,9 +1,10 @@
-//! `Expect: 100-continue` is forwarded to the upstream (RFC 9110 section 10.1.1).
+//! `Expect: 100-continue`: the proxy responds, or forwards it to the upstream (RFC 9110 section 10.1.1).
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use crate::support::client::Client;
+use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, OriginConnection, ok, response_bytes};
 use crate::support::signal::test_signal;
@@ -12,6 +13,53 @@ fn start_upload(gatepost: &Gatepost) -> Client {
     let client = gatepost.client();
     client.request("POST /upload HTTP/1.1", &["Expect: 100-continue", "Content-Length: 4"]);
     client
+}
+
+/// Starts a proxy that forwards `Expect`.
+fn forwarding(origin: &Origin) -> Gatepost {
+    Gatepost::with_host(Host::new(GITLAB, origin).with("expect_continue = \"forward\""))
+}
+
+#[test]
+fn the_proxy_responds_at_once_and_removes_expect() {
+    let origin = Origin::tcp(|connection: &mut OriginConnection| -> io::Result<()> {
+        let request = connection.read_request()?;
+        assert!(!request.head.has("expect"));
+        connection.send(response_bytes("422 Unprocessable Entity", &[], &request.body))
+    });
+    let gatepost = Gatepost::serving(&origin);
+    let mut client = start_upload(&gatepost);
+    // The upstream sends no 100: only the proxy can have sent this one.
+    assert_eq!(client.head().status(), 100);
+    client.send("body");
+    let response = client.response();
+    assert_eq!((response.status(), response.text().as_str()), (422, "body"));
+}
+
+#[test]
+fn an_upstream_that_sends_100_by_itself_does_not_change_the_final_status() {
+    for status in ["201 Created", "302 Found", "401 Unauthorized", "403 Forbidden", "500 Internal Server Error"] {
+        let origin = Origin::tcp(move |connection: &mut OriginConnection| -> io::Result<()> {
+            let request = connection.read_request()?;
+            if request.head.has("expect") {
+                // As Puma behind a Go reverse proxy that records the first status.
+                return connection.send(ok("wrong"));
+            }
+            connection.send(response_bytes(status, &[], ""))
+        });
+        let gatepost = Gatepost::serving(&origin);
+        let expected: u16 = status[..3].parse().unwrap();
+        let mut client = start_upload(&gatepost);
+        assert_eq!(client.head().status(), 100);
+        client.send("body");
+        assert_eq!(client.response().status(), expected);
+        let without_body = gatepost.client().get_with("/", &["Expect: 100-continue"]);
+        assert_eq!(without_body.status(), expected);
+        let mut http2 = gatepost.http2();
+        let mut request = http2.request("POST", "/");
+        request.headers_mut().insert("expect", http::HeaderValue::from_static("100-continue"));
+        assert_eq!(http2.send_with(request, b"body").unwrap().status, expected);
+    }
 }
 
 #[test]
@@ -25,7 +73,7 @@ fn upstream_100_continue_is_forwarded_to_the_client() {
         let request = connection.read_rest_of(head)?;
         connection.send(ok(&request.body))
     });
-    let gatepost = Gatepost::serving(&origin);
+    let gatepost = forwarding(&origin);
     let mut client = start_upload(&gatepost);
     send_continue.send();
     assert_eq!(client.head().status(), 100);
@@ -40,7 +88,7 @@ fn a_final_response_is_forwarded_without_100_continue() {
         connection.send(response_bytes("413 Content Too Large", &[], "too large"))?;
         connection.wait_for_close()
     });
-    let gatepost = Gatepost::serving(&origin);
+    let gatepost = forwarding(&origin);
     let mut client = start_upload(&gatepost);
     let response = client.response();
     assert_eq!((response.status(), response.text().as_str()), (413, "too large"));
@@ -53,7 +101,7 @@ fn the_body_is_requested_after_one_second_without_100_continue() {
         let request = connection.read_request()?;
         connection.send(ok(&request.body))
     });
-    let gatepost = Gatepost::serving(&origin);
+    let gatepost = forwarding(&origin);
     let start = Instant::now();
     let mut client = start_upload(&gatepost);
     assert_eq!(client.head().status(), 100);
@@ -74,7 +122,7 @@ fn a_client_that_does_not_wait_for_100_continue_is_served() {
         let request = connection.read_rest_of(head)?;
         connection.send(ok(&request.body))
     });
-    let gatepost = Gatepost::serving(&origin);
+    let gatepost = forwarding(&origin);
     let mut client = gatepost.client();
     let head = client.request_bytes("POST / HTTP/1.1", &["Expect: 100-continue", "Content-Length: 4"]);
     client.send([&head[..], b"body"].concat());
@@ -97,7 +145,7 @@ fn an_upstream_connection_is_not_reused_before_the_body_is_sent() {
             }
         }
     });
-    let gatepost = Gatepost::serving(&origin);
+    let gatepost = forwarding(&origin);
     let mut client = start_upload(&gatepost);
     assert_eq!(client.response().status(), 401);
     // The client may send the body or the next request. The proxy must close the connection, or parse what
@@ -122,7 +170,7 @@ fn no_100_continue_is_sent_after_the_response_has_started() {
             connection.read_rest_of(head)?;
             connection.send(format!("{between}{before}abcdefghij{after}"))
         });
-        let gatepost = Gatepost::serving(&origin);
+        let gatepost = forwarding(&origin);
         let mut client = start_upload(&gatepost);
         client.send("body");
         let response = client.response();

@@ -13,7 +13,7 @@ use crate::model::client_address::{ClientAddressPolicy, RealIpPolicy, RealIpSele
 use crate::model::error_page::InterceptErrors;
 use crate::model::headers::ops::HeaderOp;
 use crate::model::log_format::LogFormat;
-use crate::model::route::{FixedResponse, PathMatch, RedirectAction, RedirectTarget, RouteAction};
+use crate::model::route::{ExpectContinue, FixedResponse, PathMatch, RedirectAction, RedirectTarget, RouteAction};
 use crate::model::tls::{
     CipherPreference, CipherSuite, ClientAuth, ClientAuthMode, ClientAuthPolicy, NamedGroup, SessionResumption,
     TicketKeySource, TlsPolicy, TlsVersions,
@@ -108,6 +108,8 @@ fn host(host: &HostOutline<'_>) -> HostKeyValues {
     let intercept_errors =
         host.forwarding.map(|it| it.forward.intercept_errors).filter(|it| *it != InterceptErrors::Pass);
     entries.extend(intercept_errors.map(local_responses::intercept_errors));
+    let expect = host.forwarding.map(|it| it.forward.expect_continue).filter(|it| *it != ExpectContinue::Respond);
+    entries.extend(expect.map(local_responses::expect_continue));
     entries.extend(host.error_pages.map(|pages| local_responses::error_pages(Some(pages))));
     let routes = host.routes.iter().filter(|route| !route.is_plain_catch_all());
     HostKeyValues { entries, routes: routes.map(|it| route(it, host.forwarding.as_ref())).collect() }
@@ -214,6 +216,7 @@ fn route(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Vec<Key
     entries.extend(headers(&route.headers));
     entries.extend(route.own_access.map(local_responses::access));
     entries.extend(own_intercept_errors(route, host));
+    entries.extend(own_expect_continue(route, host));
     entries.extend(route.own_error_pages.map(local_responses::error_pages));
     entries
 }
@@ -223,6 +226,13 @@ fn own_intercept_errors(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'
     let own = route.forwarding?.forward.intercept_errors;
     let of_host = host.map(|host| host.forward.intercept_errors).unwrap_or_default();
     (own != of_host).then(|| local_responses::intercept_errors(own))
+}
+
+/// Returns `expect_continue` of a route if it differs from that of the host.
+fn own_expect_continue(route: &RouteOutline<'_>, host: Option<&ForwardOutline<'_>>) -> Option<KeyValue> {
+    let own = route.forwarding?.forward.expect_continue;
+    let of_host = host.map(|host| host.forward.expect_continue).unwrap_or_default();
+    (own != of_host).then(|| local_responses::expect_continue(own))
 }
 
 fn upstream_tls(tls: &UpstreamTlsSettings) -> KeyValue {

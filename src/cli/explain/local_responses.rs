@@ -5,6 +5,7 @@ use super::value::{KeyValue, OutputValue};
 use crate::model::access::AccessRules;
 use crate::model::error_page::{ErrorPage, ErrorPageSource, ErrorPageText, ErrorPages, InterceptErrors};
 use crate::model::files::{StaticFileRoot, StaticFiles};
+use crate::model::route::ExpectContinue;
 
 /// Returns the key `files` of a route.
 pub(super) fn files(files: &StaticFiles) -> KeyValue {
@@ -26,6 +27,15 @@ pub(super) fn access(rules: &AccessRules) -> KeyValue {
 /// Returns the key `intercept_errors`.
 pub(super) fn intercept_errors(errors: InterceptErrors) -> KeyValue {
     ("intercept_errors", OutputValue::Flag(errors == InterceptErrors::Replace))
+}
+
+/// Returns the key `expect_continue`.
+pub(super) fn expect_continue(setting: ExpectContinue) -> KeyValue {
+    let text = match setting {
+        ExpectContinue::Respond => "respond",
+        ExpectContinue::Forward => "forward",
+    };
+    ("expect_continue", OutputValue::text(text))
 }
 
 /// Returns the key `error_page`. An empty list disables the pages of the host.

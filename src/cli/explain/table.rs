@@ -10,7 +10,7 @@ use crate::model::error_page::{ErrorPages, InterceptErrors};
 use crate::model::files::{StaticFileRoot, StaticFiles};
 use crate::model::headers::ops::HeaderOp;
 use crate::model::log_format::LogFormat;
-use crate::model::route::{RedirectAction, RedirectTarget, RouteAction};
+use crate::model::route::{ExpectContinue, RedirectAction, RedirectTarget, RouteAction};
 use crate::model::tls::{
     CipherPreference, CipherSuite, ClientAuth, ClientAuthMode, NamedGroup, SessionResumption, TicketKeySource,
     TlsPolicy, TlsVersions,
@@ -214,6 +214,9 @@ fn route(page: &mut TextPage, route: &RouteOutline<'_>, host: &HostOutline<'_>) 
     }
     if route.forwarding.is_some_and(|own| own.forward.intercept_errors == InterceptErrors::Replace) {
         page.row("", "error pages replace error responses of the upstream");
+    }
+    if route.forwarding.is_some_and(|own| own.forward.expect_continue == ExpectContinue::Forward) {
+        page.row("", "`Expect: 100-continue` is forwarded");
     }
     if let Some(own) = route.own_error_pages {
         page.row("", &format!("error pages: {}", error_pages(own)));

@@ -14,7 +14,8 @@ use crate::model::access::{AccessRule, AccessRules};
 use crate::model::error_page::InterceptErrors;
 use crate::model::headers::ops::HeaderOp;
 use crate::model::route::{
-    ForwardAction, PathMatch, PathRewrite, RedirectAction, RedirectOrigin, RedirectTarget, Route, RouteAction,
+    ExpectContinue, ForwardAction, PathMatch, PathRewrite, RedirectAction, RedirectOrigin, RedirectTarget, Route,
+    RouteAction,
 };
 use crate::model::upstream::UpstreamProtocol;
 use crate::model::{ErrorPagesId, Model};
@@ -198,6 +199,7 @@ pub(super) fn forward(
         client_timeout: settings.client_timeout.value_or(client_timeout),
         tunnel_idle_timeout: settings.tunnel_idle_timeout.value_or(defaults::TUNNEL_IDLE_TIMEOUT),
         intercept_errors: settings.intercept_errors.value_or(InterceptErrors::Pass),
+        expect_continue: settings.expect_continue.value_or(ExpectContinue::Respond),
     })
 }
 

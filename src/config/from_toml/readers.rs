@@ -14,6 +14,7 @@ use crate::model::error_page::InterceptErrors;
 use crate::model::headers::ops::{HeaderOp, SettableHeader};
 use crate::model::host::{HostName, HostPattern, InvalidHost};
 use crate::model::log_format::LogEscape;
+use crate::model::route::ExpectContinue;
 use crate::model::{BodyLimit, HttpVersions, LogLevel, LogTarget};
 
 /// Reads a string with `parse`. `expected` is the help for a value of another type.
@@ -168,6 +169,17 @@ pub(super) fn http_versions(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) 
     let http2 = boolean(reader, value)?;
     Some(if http2 { HttpVersions::Http2And1 } else { HttpVersions::Http1Only })
 }
+
+/// Parses who responds to `Expect: 100-continue`.
+pub(super) fn expect_continue(text: &str) -> Result<ExpectContinue, ValueError> {
+    match text {
+        "respond" => Ok(ExpectContinue::Respond),
+        "forward" => Ok(ExpectContinue::Forward),
+        _ => Err(ValueError::new(format!("unknown value `{text}`")).help(EXPECT_EXPECTED)),
+    }
+}
+
+pub(super) const EXPECT_EXPECTED: &str = "write \"respond\" or \"forward\"";
 
 /// Reads whether error pages of the proxy replace error responses of the upstream.
 pub(super) fn intercept_errors(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<InterceptErrors> {

@@ -22,6 +22,7 @@ use crate::config::gitlab_rb::settings::SettingOwner;
 use crate::config::values::header;
 use crate::model::error_page::InterceptErrors;
 use crate::model::host::{HostName, HostPattern};
+use crate::model::route::ExpectContinue;
 use crate::model::{BodyLimit, HttpVersions, LogTarget};
 
 impl ServiceHost {
@@ -163,7 +164,18 @@ impl ServiceHost {
             request_headers: request_headers::lower(self, tls, context.reader),
             error_pages: pages.pages.clone(),
             intercept_errors: pages.intercept.clone(),
+            expect_continue: self.expect_continue(),
             ..ForwardSettings::default()
+        }
+    }
+
+    /// Returns who responds to `Expect: 100-continue`. Mattermost and the registry are Go servers that refuse an
+    /// upload before its body. Workhorse forwards `Expect` to Puma, whose 100 makes Workhorse report a later error
+    /// as 200; nginx never forwards it.
+    fn expect_continue(&self) -> Setting<ExpectContinue> {
+        match self.service {
+            Service::Mattermost | Service::Registry => self.url_setting(ExpectContinue::Forward),
+            Service::Gitlab | Service::Pages | Service::Kas => Setting::Unset,
         }
     }
 
