@@ -1,4 +1,4 @@
-//! Renewal dates and retry backoff.
+//! When to order a certificate: retry backoff, failure history, jitter.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,6 +1,6 @@
-//! The parsed configuration before defaults: one struct for each section, every value with its span.
+//! The parsed configuration before defaults, every value with its span.
 //!
-//! Every front end fills a [`Document`]; [`compile`](super::compile::compile) turns it into a model. Every value
+//! One struct holds each section. Every front end fills a [`Document`]; [`compile`](super::compile::compile) turns it into a model. Every value
 //! is typed and has its [`SourceSpan`]. A setting that is not in the file is unset here: `compile` applies the
 //! defaults.
 
@@ -161,7 +161,8 @@ pub struct TlsSection {
     pub client_certificates: Setting<ClientAuth>,
 }
 
-/// Keys valid in hosts, routes and `[defaults]`.
+/// Keys valid in hosts, routes and `[defaults]`. Most apply to forwarded requests only ([`Self::forward_only`]);
+/// `response_headers`, `access` and `error_pages` apply to every route action.
 #[derive(Debug, Clone, Default)]
 pub struct ForwardSettings {
     pub max_request_body: Setting<BodyLimit>,

@@ -1,4 +1,4 @@
-//! Typed indexes into the tables.
+//! Typed ids: indexes into the tables of the model.
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {

@@ -1,4 +1,4 @@
-//! Request body limits.
+//! Maximum size of a request body.
 
 use std::num::NonZeroU64;
 

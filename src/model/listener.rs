@@ -1,4 +1,4 @@
-//! Listening addresses.
+//! Listeners: address, PROXY mode, transport; HTTP versions for ALPN.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! CIDR blocks.
+//! CIDR blocks for access and trust rules.
 
 use std::fmt;
 use std::net::IpAddr;

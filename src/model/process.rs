@@ -1,4 +1,4 @@
-//! Process-wide settings.
+//! Process-wide settings, log levels and access log targets.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

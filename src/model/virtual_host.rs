@@ -1,4 +1,4 @@
-//! Virtual hosts.
+//! Virtual hosts, and whether they are served over TLS.
 
 use super::client_address::ClientAddressPolicy;
 use super::compression::CompressionPolicy;

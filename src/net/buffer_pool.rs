@@ -1,4 +1,4 @@
-//! Per-thread pool of read buffers.
+//! Per-thread pool of 64 KiB read buffers.
 //!
 //! Without a pool each of thousands of idle connections would own a buffer. A buffer is borrowed for one read
 //! and returns to the pool of its thread when dropped. One case holds a buffer longer: an HTTP/2 connection

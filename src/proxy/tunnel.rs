@@ -184,7 +184,7 @@ impl HalfDuplex {
     }
 
     /// Copies what can be copied now, and adds the bytes that the receiver accepts to `copied`. Ready when this
-    /// direction has closed; an error means that the sender's stream has failed.
+    /// direction has closed; an error is that of the stream that is read from.
     fn poll<R, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -221,7 +221,7 @@ impl HalfDuplex {
     }
 
     /// Reads once and writes the bytes to the other side. Bytes that the receiver does not accept become pending.
-    /// An error is that of the sender's stream.
+    /// An error is that of the stream that is read from.
     fn poll_copy<R, W>(
         &mut self,
         cx: &mut Context<'_>,

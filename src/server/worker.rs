@@ -1,4 +1,4 @@
-//! One worker thread: runtime, accept loops, pools, counters.
+//! One worker thread: runtime, accept loops, shutdown, TLS replacement.
 //!
 //! A connection stays on the worker that accepted it, so no data of a request is shared between threads.
 
@@ -111,20 +111,20 @@ async fn run(config: WorkerConfig, mut commands: UnboundedReceiver<WorkerCommand
         }
     }
     let timer = TaskTracker::spawn_detached(run_timer(proxy.clone()));
-    next_stop(&mut commands, &transports).await;
+    handle_commands(&mut commands, &transports).await;
     accept_loops.iter().for_each(JoinHandle::abort);
     let aborted = tokio::select! {
         remaining = drain.drain(shutdown_timeout) => remaining,
-        () = next_stop(&mut commands, &transports) => drain.counts(),
+        () = handle_commands(&mut commands, &transports) => drain.counts(),
     };
     timer.abort();
     proxy.on_tick();
     aborted
 }
 
-/// Waits for the next stop or cancel command, and replaces TLS configurations meanwhile. A closed channel means
-/// that the process is ending, and counts as a stop.
-async fn next_stop(
+/// Replaces TLS configurations until the next stop or cancel command. A closed channel means that the process is
+/// ending, and counts as a stop.
+async fn handle_commands(
     commands: &mut UnboundedReceiver<WorkerCommand>,
     transports: &[(usize, Rc<DownstreamTransport>)],
 ) {

@@ -1,4 +1,4 @@
-//! All TLS material in use: loads it, watches its files, reloads what changed.
+//! Modules of the credential store: loading, watching, reloading, warnings.
 
 pub mod credential_id;
 pub mod credential_problem;

@@ -184,6 +184,8 @@ fn an_upstream_reset_closes_the_tunnel() {
     let mut client = open_tunnel(&gatepost);
     client.send("go");
     client.expect_closed();
+    let lines = gatepost.access_log(1);
+    assert!(lines[0].contains("\"GET /tunnel HTTP/1.1\" 101 0 "), "{lines:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Format-independent keys and values.
+//! Keys and values of `explain`, independent of the output format.
 
 /// A key and its value.
 pub(super) type KeyValue = (&'static str, OutputValue);

@@ -1,4 +1,6 @@
-//! Default values. They are those of the nginx configuration of the GitLab package, where it has any.
+//! Built-in default values, for keys that neither the host nor `[defaults]` sets.
+//!
+//! They are those of the nginx configuration of the GitLab package, where it has any.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;

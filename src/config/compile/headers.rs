@@ -5,7 +5,7 @@ use crate::config::document::{HeaderSetting, Spanned};
 use crate::model::headers::ops::{HeaderOp, SettableHeader};
 
 /// Returns the operations that apply to every response of a host, on all routes.
-pub(super) fn policy(hsts: HeaderSetting, referrer_policy: HeaderSetting) -> Vec<HeaderOp> {
+pub(super) fn host_wide_ops(hsts: HeaderSetting, referrer_policy: HeaderSetting) -> Vec<HeaderOp> {
     let set = |name: &'static str, choice| match choice {
         HeaderSetting::Send(value) => Some(HeaderOp::Set(SettableHeader::from_static(name), value)),
         HeaderSetting::Leave => None,

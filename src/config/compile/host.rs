@@ -72,13 +72,13 @@ impl CompiledHost<'_> {
     fn add(&self, name: &HostPattern, context: &mut CompileContext<'_>) -> Vec<HostBinding> {
         let access_log = context.log_target(self.settings.access_log.value_or(defaults::access_log()));
         let access_log = context.model.add_access_log(access_log);
-        let policy = self.policy();
+        let host_wide_ops = self.host_wide_ops();
         let error_pages = local_responses::add_error_pages(&self.settings.forwarding.error_pages, context);
         let host = VirtualHost {
             names: self.names.iter().map(|name| name.value.clone()).collect(),
             security: self.security(name, context),
             client_address: client_address::compile(&self.settings, context.problems),
-            routes: RouteTable::new(self.routes.iter().map(|route| route.route(&policy)).collect()),
+            routes: RouteTable::new(self.routes.iter().map(|route| route.route(&host_wide_ops)).collect()),
             compression: self.settings.compression.clone().value_or_default(),
             access_log,
             log_format: self.log_format.clone(),
@@ -134,12 +134,12 @@ impl CompiledHost<'_> {
     /// Returns the header operations for every response. Browsers ignore HSTS over plain HTTP (RFC 6797 section
     /// 8.1), so a plain host sends it only if the host itself sets `hsts`: TLS is then terminated by a load
     /// balancer.
-    fn policy(&self) -> Vec<HeaderOp> {
+    fn host_wide_ops(&self) -> Vec<HeaderOp> {
         let hsts = match self.transport {
             ListenerTransport::Plain => self.section.settings.hsts.value_or(HeaderSetting::Leave),
             ListenerTransport::Tls => self.settings.hsts.value_or(defaults::hsts()),
         };
-        headers::policy(hsts, self.settings.referrer_policy.value_or(defaults::referrer_policy()))
+        headers::host_wide_ops(hsts, self.settings.referrer_policy.value_or(defaults::referrer_policy()))
     }
 }
 

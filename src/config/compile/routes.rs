@@ -33,9 +33,9 @@ pub(super) struct CompiledRoute {
 }
 
 impl CompiledRoute {
-    /// Returns the route for a host that adds the headers of `policy` to every response.
-    pub(super) fn route(&self, policy: &[HeaderOp]) -> Route {
-        let mut response_headers = [policy, &self.response_headers].concat();
+    /// Returns the route for a host that applies `host_wide_ops` to every response.
+    pub(super) fn route(&self, host_wide_ops: &[HeaderOp]) -> Route {
+        let mut response_headers = [host_wide_ops, &self.response_headers].concat();
         headers::sort(&mut response_headers);
         Route {
             path: self.path.clone(),

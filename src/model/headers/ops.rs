@@ -1,7 +1,7 @@
 //! Header operations: set, append, remove.
 //!
-//! Each header setting of the configuration (HSTS, Referrer-Policy, request headers for an upstream) lowers to
-//! these operations. Framing and hop-by-hop headers (RFC 9110 section 7.6.1) are rejected as names, so no
+//! Each header setting of the configuration (HSTS, Referrer-Policy, `request_headers`, `response_headers`)
+//! lowers to these operations. Framing and hop-by-hop headers (RFC 9110 section 7.6.1) are rejected as names, so no
 //! [`HeaderOp`] can break a connection.
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! HTTP/1.1 upgrade requests.
+//! HTTP/1.1 upgrades: detects the request, builds the 101 for the client.
 //!
 //! A request alone opens no tunnel. Only the upstream's 101 to a request with `Upgrade` does:
 //! [`UpgradeRequest::accept`] consumes the upgrade request. Until then the client's bytes are parsed as HTTP.

@@ -1,6 +1,7 @@
-//! All TLS material in use.
+//! Loads credentials, decides on reloads, builds the SNI resolvers.
 //!
-//! Certificates, client CAs, TLS configurations of upstreams, and ticket keys. Single credentials can be reloaded.
+//! Credentials are certificates, client CAs, TLS configurations of upstreams, and ticket keys. Each can be reloaded
+//! alone. The previous one stays in use if the new one is unusable, or if clients would reject only the new one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Certificate and key paths of a host.
+//! Lowers the certificate, key and pass phrase files of a host.
 
 use std::path::PathBuf;
 

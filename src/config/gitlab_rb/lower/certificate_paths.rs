@@ -1,4 +1,4 @@
-//! Paths of a certificate and its key.
+//! Type of a certificate path with its key path.
 
 use std::path::PathBuf;
 

@@ -1,11 +1,11 @@
-//! Inputs shared by all hosts.
+//! Lowering context: settings, environment, Let's Encrypt, GitLab's URL.
 
 use super::external_url::ExternalUrl;
 use super::lets_encrypt::LetsEncrypt;
 use super::reader::SettingsReader;
 use crate::config::gitlab_rb::environment::Environment;
 
-/// Inputs shared by all hosts: settings, environment, Let's Encrypt and the URL of GitLab.
+/// Inputs of the lowering that all hosts share.
 pub(super) struct LowerContext<'a, 'r> {
     pub(super) reader: &'a mut SettingsReader<'r>,
     pub(super) environment: &'a dyn Environment,
