@@ -22,7 +22,7 @@ use crate::drain::{TaskKind, TaskTracker};
 use crate::net::buffer_pool;
 use crate::net::idle_timer::IdleTimer;
 use crate::telemetry::access_log::TunnelRecord;
-use crate::telemetry::metrics::ConnectionGuard;
+use crate::telemetry::metrics::TunnelGuard;
 use crate::upstream::connector::UpstreamStream;
 
 /// Upstream end of a tunnel that opens when the 101 is written.
@@ -92,7 +92,7 @@ impl PendingTunnel {
         self,
         client: &DownstreamConnection,
         record: TunnelRecord,
-        guard: Option<ConnectionGuard>,
+        guard: Option<TunnelGuard>,
         drain: TaskTracker,
     ) {
         client.on_upgrade(Box::new(move |mut stream, early| {

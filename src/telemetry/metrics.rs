@@ -25,8 +25,11 @@ pub struct WorkerMetrics {
     started: SystemTime,
 }
 
-/// Counts a connection, or the tunnel that it became, as active until dropped.
+/// Counts a connection as active until dropped.
 pub struct ConnectionGuard(Rc<WorkerMetrics>);
+
+/// Counts a tunnel, and the connection that became it, until dropped.
+pub struct TunnelGuard(ConnectionGuard);
 
 /// Counts a request as in flight until dropped.
 pub struct RequestGuard {
@@ -48,6 +51,8 @@ pub struct MetricsSnapshot {
     pub requests: u64,
     /// Requests in flight, tunnels excluded.
     pub in_flight: u64,
+    /// Open tunnels.
+    pub tunnels: u64,
     pub handshakes: HandshakeMetrics,
     /// By [`HostId`]; the last entry counts requests without a host.
     pub hosts: Vec<HostMetrics>,
@@ -71,6 +76,7 @@ struct WorkerCounters {
     active: Counter,
     requests: Counter,
     in_flight: Counter,
+    tunnels: Counter,
     handshakes: HandshakeCounters,
     hosts: Vec<HostCounters>,
 }
@@ -96,7 +102,7 @@ impl WorkerMetrics {
     /// Counts an accepted connection.
     pub fn connection_accepted(self: &Rc<Self>) -> ConnectionGuard {
         self.own.accepted.add(1);
-        self.tunnel_opened()
+        self.connection_opened()
     }
 
     /// Counts a completed TLS handshake.
@@ -111,7 +117,12 @@ impl WorkerMetrics {
 
     /// Counts a tunnel as an active connection. The connection that it was is no longer counted when its own guard
     /// is dropped.
-    pub fn tunnel_opened(self: &Rc<Self>) -> ConnectionGuard {
+    pub fn tunnel_opened(self: &Rc<Self>) -> TunnelGuard {
+        self.own.tunnels.add(1);
+        TunnelGuard(self.connection_opened())
+    }
+
+    fn connection_opened(self: &Rc<Self>) -> ConnectionGuard {
         self.own.active.add(1);
         ConnectionGuard(self.clone())
     }
@@ -142,6 +153,7 @@ impl WorkerMetrics {
             active: sum(|worker| &worker.active),
             requests: sum(|worker| &worker.requests),
             in_flight: sum(|worker| &worker.in_flight),
+            tunnels: sum(|worker| &worker.tunnels),
             handshakes: HandshakeMetrics::from_workers(self.all.iter().map(|worker| &worker.handshakes)),
             hosts: (0..self.own.hosts.len()).map(host).collect(),
         }
@@ -151,6 +163,12 @@ impl WorkerMetrics {
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.own.active.decrement();
+    }
+}
+
+impl Drop for TunnelGuard {
+    fn drop(&mut self) {
+        self.0.0.own.tunnels.decrement();
     }
 }
 

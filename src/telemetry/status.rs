@@ -14,7 +14,7 @@ use crate::model::{Model, VirtualHost};
 
 /// Renders the text of nginx's `stub_status`, with its spaces at the ends of lines.
 ///
-/// A connection counts as writing while a request on it is in flight, else as waiting. Reading is always 0, because
+/// A connection counts as writing while a request on it is in flight or a tunnel is open, else as waiting. Reading is always 0, because
 /// reading a head takes too little time to be observed.
 pub fn stub_status(totals: &MetricsSnapshot) -> String {
     let MetricsSnapshot { accepted, active, requests, .. } = totals;
@@ -125,12 +125,14 @@ fn main_connections(page: &mut ExpositionWriter, totals: &MetricsSnapshot) {
     for (state, count) in states {
         page.sample("nginx_vts_main_connections", &[("status", state)], count);
     }
+    page.family("gatepost_tunnels", "gauge", "Open tunnels: WebSocket and other upgraded connections");
+    page.sample("gatepost_tunnels", &[], totals.tunnels);
 }
 
 /// Returns the numbers of writing and waiting connections. Several requests in flight may be streams of one HTTP/2
 /// connection, so the number of connections is the upper limit.
 fn writing_and_waiting(totals: &MetricsSnapshot) -> (u64, u64) {
-    let writing = totals.in_flight.min(totals.active);
+    let writing = (totals.in_flight + totals.tunnels).min(totals.active);
     (writing, totals.active - writing)
 }
 

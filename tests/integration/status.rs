@@ -114,6 +114,11 @@ fn an_open_tunnel_is_an_active_connection() {
     });
     let page = status_client.get("/metrics").text();
     assert_eq!(sample(&page, "nginx_vts_server_requests_total{host=\"gitlab.test\",code=\"1xx\"}"), 1);
+    assert_eq!(sample(&page, "gatepost_tunnels"), 1);
+    // nginx counts an open tunnel as writing; the other connection that writes is that of this request.
+    assert!(status_client.get("/nginx_status").text().contains("Reading: 0 Writing: 2 Waiting: 0 "));
+    drop(tunnel);
+    eventually(TIMEOUT, || sample(&status_client.get("/metrics").text(), "gatepost_tunnels") == 0);
 }
 
 #[test]
