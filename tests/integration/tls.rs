@@ -39,6 +39,8 @@ fn alpn_prefers_http2() {
         |offer: &[&str]| Tls::to(GITLAB).with_alpn(offer).connect(gatepost.https()).map(|it| it.protocol());
     assert_eq!(negotiated(&["http/1.1", "h2"]).unwrap().as_deref(), Some("h2"));
     assert_eq!(negotiated(&["http/1.1"]).unwrap().as_deref(), Some("http/1.1"));
+    assert_eq!(negotiated(&["http/1.0", "http/1.1"]).unwrap().as_deref(), Some("http/1.1"));
+    assert_eq!(negotiated(&["http/1.0"]).unwrap().as_deref(), Some("http/1.0"));
     assert_eq!(negotiated(&[]).unwrap(), None);
     assert!(negotiated(&["spdy/1"]).is_err());
 }

@@ -56,8 +56,8 @@ impl TlsContext {
             .with_cert_resolver(Arc::new(keys));
         config.ignore_client_order = policy.order == CipherPreference::Server;
         config.alpn_protocols = match policy.http {
-            HttpVersions::Http2And1 => vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec()],
-            HttpVersions::Http1Only => vec![ALPN_HTTP1.to_vec()],
+            HttpVersions::Http2And1 => vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec(), ALPN_HTTP1_0.to_vec()],
+            HttpVersions::Http1Only => vec![ALPN_HTTP1.to_vec(), ALPN_HTTP1_0.to_vec()],
         };
         self.set_resumption(&mut config, policy.resumption);
         Ok(config)
@@ -122,3 +122,6 @@ const SESSION_CACHE_SIZE: usize = 1024;
 
 const ALPN_H2: &[u8] = b"h2";
 const ALPN_HTTP1: &[u8] = b"http/1.1";
+
+/// For clients that offer nothing else, such as `curl --http1.0`; nginx accepts it too.
+const ALPN_HTTP1_0: &[u8] = b"http/1.0";
