@@ -226,6 +226,10 @@ EXPECTED = {
         outcome((400,), (200, 301, 404), "get", "HTTP/2: get"),
     ],
     "Lengths and codings": [outcome((400, 501), (200, 301, 404), "chunked and length", "two equal lengths")],
+    "Responses that may not be changed": [
+        aspects("response header content-encoding", "response header vary",
+                when=lambda it: "untransformed text" in it.case.name and has_no_gatepost_value(it)),
+    ],
     "Aborted responses": [
         outcome((200,), (200, None), "aborted response: aborted body"),
         aspects("requests received", when=lambda it: it.case.response in ABORTED),
