@@ -234,6 +234,9 @@ pub enum FileMapping {
 pub enum HeaderSetting {
     /// The proxy sets no value; a header from the upstream is forwarded unchanged.
     Leave,
+    /// The proxy sets the value unless the upstream sends its own.
+    SendIfAbsent(HeaderValue),
+    /// The proxy sets the value and replaces that of the upstream.
     Send(HeaderValue),
 }
 

@@ -122,9 +122,8 @@ fn host_settings(table: &mut TomlTable<'_, '_, '_>) -> HostSettings {
         client_address: table.get("client_address", section(&schema::CLIENT_ADDRESS, client_address)),
         http2: table.get("http2", readers::http_versions),
         tls_section: tls::settings(table),
-        hsts: table.get("hsts", readers::header_setting("write \"max-age=63072000\" or false", header::hsts)),
-        referrer_policy: table
-            .get("referrer_policy", readers::header_setting("write a policy in quotes, or false", header::value)),
+        hsts: table.get("hsts", readers::hsts),
+        referrer_policy: table.get("referrer_policy", readers::referrer_policy),
         upstream_keepalive_connections: table.get("upstream_keepalive_connections", connections),
         upstream_keepalive_timeout: table
             .get("upstream_keepalive_timeout", text(duration::EXPECTED, duration::parse)),

@@ -45,10 +45,19 @@ fn the_upstream_date_is_kept_and_a_missing_date_is_added() {
 #[test]
 fn responses_have_hsts_and_referrer_policy() {
     for status in ["200 OK", "404 Not Found", "500 Internal Server Error"] {
-        let head = response_of(response_bytes(status, &[("Referrer-Policy", "unsafe-url")], "")).head;
+        let head = response_of(response_bytes(status, &[("Strict-Transport-Security", "max-age=1")], "")).head;
         assert_eq!(head.value("strict-transport-security"), Some("max-age=63072000"), "{status}");
         assert_eq!(head.value("referrer-policy"), Some("strict-origin-when-cross-origin"), "{status}");
     }
+}
+
+#[test]
+fn the_referrer_policy_of_the_upstream_yields_only_to_a_configured_one() {
+    let origin = Origin::tcp(responds(|_| response_bytes("200 OK", &[("Referrer-Policy", "no-referrer")], "")));
+    let unset = Gatepost::with_host(Host::new(GITLAB, &origin));
+    assert_eq!(unset.client().get("/").head.value("referrer-policy"), Some("no-referrer"));
+    let set = Gatepost::with_host(Host::new(GITLAB, &origin).with("referrer_policy = \"same-origin\""));
+    assert_eq!(set.client().get("/").head.value("referrer-policy"), Some("same-origin"));
 }
 
 #[test]

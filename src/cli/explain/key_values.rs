@@ -5,7 +5,8 @@ use std::path::Path;
 use http::{HeaderValue, StatusCode};
 
 use super::outline::{
-    ForwardOutline, HeaderOpsOutline, HostOutline, ModelOutline, RouteOutline, StatusOutline, TlsOutline,
+    ForwardOutline, HeaderOpsOutline, HostOutline, ModelOutline, ReferrerPolicyOutline, RouteOutline,
+    StatusOutline, TlsOutline,
 };
 use super::value::{KeyValue, OutputValue};
 use super::{acme, compression, local_responses, notation};
@@ -87,7 +88,7 @@ fn host(host: &HostOutline<'_>) -> HostKeyValues {
     if host.tls.is_some() || host.hsts.is_some() {
         entries.push(("hsts", header_value(host.hsts)));
     }
-    entries.push(("referrer_policy", header_value(host.referrer_policy)));
+    entries.push(("referrer_policy", referrer_policy(host.referrer_policy)));
     if let Some(forwarding) = &host.forwarding {
         entries.extend(texts(forwarding.limits()));
         entries.extend(forwarding.upstream.tls().map(upstream_tls));
@@ -284,11 +285,23 @@ fn header_value(value: Option<&HeaderValue>) -> OutputValue {
     value.map_or(OutputValue::Flag(false), |value| OutputValue::Text(notation::header_value(value)))
 }
 
+fn referrer_policy(policy: ReferrerPolicyOutline<'_>) -> OutputValue {
+    match policy {
+        ReferrerPolicyOutline::FromUpstream => header_value(None),
+        ReferrerPolicyOutline::IfAbsent(value) => {
+            OutputValue::Table(vec![("if_absent".to_owned(), header_value(Some(value)))])
+        }
+        ReferrerPolicyOutline::Set(value) => header_value(Some(value)),
+    }
+}
+
 fn headers(ops: &HeaderOpsOutline<'_>) -> Vec<KeyValue> {
     let table = |ops: &[&HeaderOp]| {
         let entry = |op: &&HeaderOp| {
             let value = match op {
-                HeaderOp::Set(_, value) => OutputValue::Text(notation::header_template(value)),
+                HeaderOp::Set(_, value) | HeaderOp::SetIfAbsent(_, value) => {
+                    OutputValue::Text(notation::header_template(value))
+                }
                 HeaderOp::SetTo(_, template) => OutputValue::text(template),
                 HeaderOp::Add(_, value) => OutputValue::Table(vec![("add".to_owned(), header_value(Some(value)))]),
                 HeaderOp::Remove(_) => header_value(None),

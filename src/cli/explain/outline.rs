@@ -50,7 +50,7 @@ pub(super) struct HostOutline<'a> {
     pub(super) client_address: &'a ClientAddressPolicy,
     pub(super) tls: Option<TlsOutline<'a>>,
     pub(super) hsts: Option<&'a HeaderValue>,
-    pub(super) referrer_policy: Option<&'a HeaderValue>,
+    pub(super) referrer_policy: ReferrerPolicyOutline<'a>,
     pub(super) compression: &'a CompressionPolicy,
     pub(super) access_log: &'a LogTarget,
     pub(super) log_format: &'a LogFormat,
@@ -63,6 +63,16 @@ pub(super) struct HostOutline<'a> {
     pub(super) headers: HeaderOpsOutline<'a>,
     /// In the order of selection.
     pub(super) routes: Vec<RouteOutline<'a>>,
+}
+
+/// The Referrer-Policy of a host's responses.
+#[derive(Clone, Copy)]
+pub(super) enum ReferrerPolicyOutline<'a> {
+    FromUpstream,
+    /// Sent if the upstream sends none.
+    IfAbsent(&'a HeaderValue),
+    /// Replaces that of the upstream.
+    Set(&'a HeaderValue),
 }
 
 /// TLS settings of a host.
@@ -242,7 +252,7 @@ fn host<'a>(model: &'a Model, index: usize, redirect: Option<FoldedRedirect<'a>>
         listen,
         tls: tls(model, index, redirect),
         hsts: host_wide(&routes, "strict-transport-security"),
-        referrer_policy: host_wide(&routes, "referrer-policy"),
+        referrer_policy: referrer_policy(&routes),
         compression: &host.compression,
         access_log: model.access_log(host.access_log),
         log_format: &host.log_format,
@@ -288,6 +298,17 @@ fn host_wide<'a>(routes: &[&'a Route], name: &str) -> Option<&'a HeaderValue> {
         HeaderOp::Set(set, value) if set.as_str() == name => Some(value),
         _ => None,
     })
+}
+
+fn referrer_policy<'a>(routes: &[&'a Route]) -> ReferrerPolicyOutline<'a> {
+    let if_absent = routes.first().and_then(|route| {
+        route.response_headers.iter().find_map(|op| match op {
+            HeaderOp::SetIfAbsent(set, value) if set.as_str() == "referrer-policy" => Some(value),
+            _ => None,
+        })
+    });
+    let set = host_wide(routes, "referrer-policy").map(ReferrerPolicyOutline::Set);
+    set.or(if_absent.map(ReferrerPolicyOutline::IfAbsent)).unwrap_or(ReferrerPolicyOutline::FromUpstream)
 }
 
 fn own_ops(route: &Route) -> HeaderOpsOutline<'_> {

@@ -1,6 +1,8 @@
 //! Renders the outline as an 80-column table.
 
-use super::outline::{HeaderOpsOutline, HostOutline, ModelOutline, RouteOutline, StatusOutline, TlsOutline};
+use super::outline::{
+    HeaderOpsOutline, HostOutline, ModelOutline, ReferrerPolicyOutline, RouteOutline, StatusOutline, TlsOutline,
+};
 use super::text_page::{OutputStyle, TextPage};
 use super::{acme, compression, local_responses, notation};
 use crate::model::access::AccessRules;
@@ -95,13 +97,10 @@ fn host(page: &mut TextPage, host: &HostOutline<'_>) {
         page.row("limits", &limits(forwarding.limits()));
         page.row("keep-alive", &format!("up to {} idle upstream connections, {timeout} each", upstream.max_idle));
     }
-    let policies = [
-        (host.tls.is_some() || host.hsts.is_some()).then_some(("hsts", host.hsts)),
-        Some(("referrer policy", host.referrer_policy)),
-    ];
-    for (label, value) in policies.into_iter().flatten() {
-        page.row(label, &value.map_or("as sent by the upstream".to_owned(), notation::header_value));
+    if host.tls.is_some() || host.hsts.is_some() {
+        page.row("hsts", &host.hsts.map_or(AS_SENT.to_owned(), notation::header_value));
     }
+    page.row("referrer policy", &referrer_policy(host.referrer_policy));
     headers(page, &host.headers, "headers");
     if !host.access.is_empty() {
         page.row("access", &rules(host.access));
@@ -266,7 +265,7 @@ fn headers(page: &mut TextPage, ops: &HeaderOpsOutline<'_>, label: &str) {
         let label = if nth == 0 { label } else { "" };
         let name = op.name().as_str();
         match op {
-            HeaderOp::Set(_, value) => {
+            HeaderOp::Set(_, value) | HeaderOp::SetIfAbsent(_, value) => {
                 page.row(label, &format!("to {receiver}: {name}: {}", notation::header_template(value)));
             }
             HeaderOp::Add(_, value) => {
@@ -275,6 +274,14 @@ fn headers(page: &mut TextPage, ops: &HeaderOpsOutline<'_>, label: &str) {
             HeaderOp::SetTo(_, template) => page.row(label, &format!("to {receiver}: {name}: {template}")),
             HeaderOp::Remove(_) => page.row(label, &format!("to {receiver}: remove {name}")),
         }
+    }
+}
+
+fn referrer_policy(policy: ReferrerPolicyOutline<'_>) -> String {
+    match policy {
+        ReferrerPolicyOutline::FromUpstream => AS_SENT.to_owned(),
+        ReferrerPolicyOutline::IfAbsent(value) => format!("{AS_SENT}, else {}", notation::header_value(value)),
+        ReferrerPolicyOutline::Set(value) => notation::header_value(value),
     }
 }
 
@@ -326,4 +333,5 @@ fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+const AS_SENT: &str = "as sent by the upstream";
 const PLAIN: &str = "HTTP/1.1, no TLS";

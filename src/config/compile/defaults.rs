@@ -50,8 +50,9 @@ pub(super) fn hsts() -> HeaderSetting {
     HeaderSetting::Send(HeaderValue::from_static("max-age=63072000"))
 }
 
+/// A policy that the upstream sends stays, because it may be stricter.
 pub(super) fn referrer_policy() -> HeaderSetting {
-    HeaderSetting::Send(HeaderValue::from_static("strict-origin-when-cross-origin"))
+    HeaderSetting::SendIfAbsent(HeaderValue::from_static("strict-origin-when-cross-origin"))
 }
 
 pub(super) fn access_log() -> LogTarget {

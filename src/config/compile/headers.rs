@@ -6,9 +6,13 @@ use crate::model::headers::ops::{HeaderOp, SettableHeader};
 
 /// Returns the operations that apply to every response of a host, on all routes.
 pub(super) fn host_wide_ops(hsts: HeaderSetting, referrer_policy: HeaderSetting) -> Vec<HeaderOp> {
-    let set = |name: &'static str, choice| match choice {
-        HeaderSetting::Send(value) => Some(HeaderOp::Set(SettableHeader::from_static(name), value)),
-        HeaderSetting::Leave => None,
+    let set = |name: &'static str, setting| {
+        let name = SettableHeader::from_static(name);
+        match setting {
+            HeaderSetting::Send(value) => Some(HeaderOp::Set(name, value)),
+            HeaderSetting::SendIfAbsent(value) => Some(HeaderOp::SetIfAbsent(name, value)),
+            HeaderSetting::Leave => None,
+        }
     };
     let ops = [set(HSTS, hsts), set(REFERRER_POLICY, referrer_policy)];
     ops.into_iter().flatten().collect()

@@ -132,19 +132,29 @@ fn header_op(name: Option<SettableHeader>, value: &TomlValue<'_>) -> Result<Opti
     }
 }
 
-/// Reads a header value, or `false`.
-pub(super) fn header_setting<'t>(
-    expected: &'static str,
-    parse: fn(&str) -> Result<http::HeaderValue, ValueError>,
-) -> impl FnOnce(&mut TomlReader<'_>, &TomlValue<'t>) -> Option<HeaderSetting> {
-    move |reader, value| {
-        let read = match value.get_ref() {
-            DeValue::Boolean(false) => Ok(HeaderSetting::Leave),
-            DeValue::String(text) => parse(text).map(HeaderSetting::Send),
-            _ => Err(wrong_type("a string or false", value).help(expected)),
-        };
-        reader.accept(read, value)
-    }
+/// Reads the value of Strict-Transport-Security, or `false`.
+pub(super) fn hsts(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<HeaderSetting> {
+    let read = match value.get_ref() {
+        DeValue::Boolean(false) => Ok(HeaderSetting::Leave),
+        DeValue::String(text) => header::hsts(text).map(HeaderSetting::Send),
+        _ => Err(wrong_type("a string or false", value).help(HSTS_EXPECTED)),
+    };
+    reader.accept(read, value)
+}
+
+/// Reads the value of Referrer-Policy, `{ if_absent = … }`, or `false`.
+pub(super) fn referrer_policy(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<HeaderSetting> {
+    let mismatch = || wrong_type("a string or false", value).help(REFERRER_POLICY_EXPECTED);
+    let read = match value.get_ref() {
+        DeValue::Boolean(false) => Ok(HeaderSetting::Leave),
+        DeValue::String(text) => header::value(text).map(HeaderSetting::Send),
+        DeValue::Table(table) => match table.get("if_absent").and_then(|policy| policy.get_ref().as_str()) {
+            Some(text) if table.len() == 1 => header::value(text).map(HeaderSetting::SendIfAbsent),
+            _ => Err(mismatch()),
+        },
+        _ => Err(mismatch()),
+    };
+    reader.accept(read, value)
 }
 
 /// Reads a body limit: a size or a number of bytes.
@@ -275,6 +285,10 @@ pub(super) fn wrong_type(expected: &str, value: &TomlValue<'_>) -> ValueError {
 
 const LOG_LEVELS: [(&str, LogLevel); 4] =
     [("error", LogLevel::Error), ("warn", LogLevel::Warn), ("info", LogLevel::Info), ("debug", LogLevel::Debug)];
+
+const HSTS_EXPECTED: &str = "write \"max-age=63072000\" or false";
+
+const REFERRER_POLICY_EXPECTED: &str = "write a policy in quotes, { if_absent = \"no-referrer\" }, or false";
 
 const HEADERS_EXPECTED: &str =
     "write { \"X-A\" = \"b\", \"X-B\" = { add = \"c\" }, \"X-C\" = false }; false removes";

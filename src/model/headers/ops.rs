@@ -50,6 +50,8 @@ use crate::model::variable::RequestVariable;
 pub enum HeaderOp {
     /// Replaces all values of the header with one value.
     Set(SettableHeader, HeaderValue),
+    /// Sets the header if the message has none of that name.
+    SetIfAbsent(SettableHeader, HeaderValue),
     /// Sets the header to the rendered template. An empty result removes the header, as in nginx
     /// (`proxy_set_header`).
     SetTo(SettableHeader, Template<RequestVariable>),
@@ -135,9 +137,11 @@ impl HeaderOp {
     /// Returns the header that is changed.
     pub fn name(&self) -> &SettableHeader {
         match self {
-            HeaderOp::Set(name, _) | HeaderOp::SetTo(name, _) | HeaderOp::Add(name, _) | HeaderOp::Remove(name) => {
-                name
-            }
+            HeaderOp::Set(name, _)
+            | HeaderOp::SetIfAbsent(name, _)
+            | HeaderOp::SetTo(name, _)
+            | HeaderOp::Add(name, _)
+            | HeaderOp::Remove(name) => name,
         }
     }
 
@@ -182,6 +186,9 @@ impl ResolvedHeaderOps<'_> {
             match op {
                 HeaderOp::Set(SettableHeader(name), value) => {
                     headers.insert(name, value.clone());
+                }
+                HeaderOp::SetIfAbsent(SettableHeader(name), value) => {
+                    headers.entry(name).or_insert_with(|| value.clone());
                 }
                 HeaderOp::Add(SettableHeader(name), value) => {
                     headers.append(name, value.clone());

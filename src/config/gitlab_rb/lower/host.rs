@@ -111,7 +111,8 @@ impl ServiceHost {
         context.reader.no_effect(self.service.owner(), "http2_enabled", "HTTP/2 is offered only over TLS");
     }
 
-    /// Returns the `Referrer-Policy` header, which only GitLab's and Mattermost's hosts send.
+    /// Returns the `Referrer-Policy` header, which only GitLab's and Mattermost's hosts send. The default yields to
+    /// the policy of the application, which may be stricter: Mattermost sends `no-referrer`.
     fn referrer_policy(&self, context: &mut LowerContext<'_, '_>) -> HeaderSetting {
         if !matches!(self.service, Service::Gitlab | Service::Mattermost) {
             return HeaderSetting::Leave;
@@ -122,7 +123,7 @@ impl ServiceHost {
         }
         let default = HeaderValue::from_static("strict-origin-when-cross-origin");
         let Some(setting) = context.reader.text_of(owner, "referrer_policy") else {
-            return HeaderSetting::Send(default);
+            return HeaderSetting::SendIfAbsent(default);
         };
         HeaderSetting::Send(header::value(&setting.value).unwrap_or_else(|error| {
             context.reader.problems.push(error.at(&setting.span));

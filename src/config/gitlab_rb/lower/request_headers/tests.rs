@@ -29,6 +29,7 @@ fn op(hash: &str, headers: &str, name: &str) -> String {
     match op {
         None => "untouched".to_owned(),
         Some(HeaderOp::Set(_, value)) => format!("is {}", value.to_str().unwrap()),
+        Some(HeaderOp::SetIfAbsent(_, value)) => format!("is at least {}", value.to_str().unwrap()),
         Some(HeaderOp::SetTo(_, template)) => format!("renders {template}"),
         Some(HeaderOp::Add(_, value)) => format!("has also {}", value.to_str().unwrap()),
         Some(HeaderOp::Remove(_)) => "removed".to_owned(),
