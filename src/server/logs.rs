@@ -11,7 +11,8 @@ use std::os::unix::fs::fchown;
 use std::path::Path;
 
 use super::problem::StartupProblem;
-use crate::model::LogTarget;
+use crate::model::{LogTarget, Model};
+use crate::sys::account::UserAccount;
 use crate::sys::files;
 use crate::telemetry::access_log::writer::{LogSink, LogWriter};
 
@@ -38,14 +39,14 @@ impl<'m> PendingLogs<'m> {
         if problems.is_empty() { Ok(PendingLogs { logs }) } else { Err(problems) }
     }
 
-    /// Changes the owner of the open logs.
+    /// Changes the owner of the open logs that are regular files.
     ///
     /// # Errors
     ///
     /// If the file system or a missing capability (`CAP_CHOWN`) prevents it.
     pub(super) fn chown(&self, user: u32, group: u32) -> io::Result<()> {
         self.logs.iter().try_for_each(|(_, sink)| match sink {
-            Some(LogSink::File { file, .. }) => fchown(file, Some(user), Some(group)),
+            Some(LogSink::File { file, .. }) if file.metadata()?.is_file() => fchown(file, Some(user), Some(group)),
             _ => Ok(()),
         })
     }
@@ -62,6 +63,19 @@ impl<'m> PendingLogs<'m> {
         });
         Ok(LogWriter::new(finished.collect::<Result<_, _>>()?, reopen))
     }
+}
+
+/// Returns a problem for each log that a process that stays root does not open, because another account can change
+/// where its path leads.
+pub(super) fn redirectable(model: &Model) -> impl Iterator<Item = StartupProblem> {
+    let stays_root = match &model.process.user {
+        Some(name) => UserAccount::find(name).is_ok_and(|account| account.ids().0 == 0),
+        None => true,
+    };
+    let targets = model.access_logs().iter().filter(move |_| stays_root);
+    let redirectable =
+        targets.filter(|target| matches!(target, LogTarget::File(path) if files::is_redirectable(path)));
+    redirectable.map(|target| log_problem(target, untrusted_path()))
 }
 
 /// Opens a log; `None` if the process runs as root and another account can change where the path leads.
@@ -86,7 +100,7 @@ fn log_problem(target: &LogTarget, error: io::Error) -> StartupProblem {
 }
 
 fn untrusted_path() -> io::Error {
-    let reason = "another account can change its directory while the process runs as root; \
-                  set `process.user` to that account";
+    let reason = "another account can change its directory, and the process goes on to run as root; set \
+                  `process.user` to that account, or let only root write in the directory";
     io::Error::new(io::ErrorKind::PermissionDenied, reason)
 }

@@ -54,8 +54,11 @@ impl fmt::Display for StartupProblem {
                 write!(f, "cannot bind {address}: {error}; {}", bind_advice(*address, error))
             }
             StartupProblem::Log { target: LogTarget::File(path), error } => {
-                write!(f, "cannot open the access log {}: {error}; create its directory, ", path.display())?;
-                f.write_str("or set another file in `access_log` (gitlab.rb: `log_directory`)")
+                write!(f, "cannot open the access log {}: {error}; ", path.display())?;
+                if error.kind() == io::ErrorKind::NotFound {
+                    f.write_str("create its directory, or ")?;
+                }
+                f.write_str("set another file in `access_log` (gitlab.rb: `log_directory`)")
             }
             StartupProblem::Log { error, .. } => write!(f, "cannot open the access log: {error}"),
             StartupProblem::LogDirectory(path) => {

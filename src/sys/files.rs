@@ -3,9 +3,12 @@
 //! A process that runs as root and opens a path through a directory of another account opens whatever that
 //! account has put there: a link to `/etc/shadow`, a FIFO that blocks forever, a device without an end. So
 //! root resolves a path component by component. A symbolic link is followed only if root alone can
-//! replace it. Only regular files are opened, at most up to a size limit, and without waiting for a FIFO's peer.
+//! replace it. Only regular files are read, at most up to a size limit, and without waiting for a FIFO's peer.
 //!
 //! A process that does not run as root opens with its own rights, and only the checks of type and size apply.
+//!
+//! Names of the process's own descriptors, such as `/dev/stdin`, are opened as they are: where they lead is decided
+//! by whoever starts the process.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -14,7 +17,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
@@ -41,11 +44,12 @@ enum Control {
     Others,
 }
 
-/// A path without links: the directory that holds the file, and the name of the file in it.
-struct Resolved {
-    directory: OwnedFd,
-    name: OsString,
-    control: Control,
+/// A path without links.
+enum Resolved {
+    /// The directory that holds the file, and the name of the file in it.
+    Entry { directory: OwnedFd, name: OsString, control: Control },
+    /// A name of one of the process's own descriptors.
+    Descriptor(PathBuf),
 }
 
 /// Reads a regular file of at most `limit` bytes.
@@ -54,8 +58,7 @@ struct Resolved {
 /// The file cannot be read, is not a regular file, is larger than `limit`, or is reached through a symbolic
 /// link that an account other than root can replace while this process runs as root.
 pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = if account::is_root() { read_as_root(path)? } else { open_nonblocking(path, OFlag::O_RDONLY)? };
-    let file = regular(file)?;
+    let file = if account::is_root() { read_as_root(path)? } else { read_as_account(path)? };
     let mut content = Vec::new();
     (&file).take(limit + 1).read_to_end(&mut content)?;
     if content.len() as u64 > limit {
@@ -64,53 +67,95 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Opens a regular file for appending, and creates it if it does not exist. `None` if this process runs as
-/// root and another account can change where the path leads: the file is then to be opened with that
-/// account's rights.
+/// Opens a log for appending, and creates it if it does not exist. `None` if this process runs as root and
+/// another account can change where the path leads: the log is then to be opened with that account's rights.
 ///
 /// # Errors
-/// The file cannot be opened or is not a regular file.
+/// The log cannot be opened, or is neither a regular file nor a character device such as `/dev/null`.
 pub(crate) fn append(path: &Path) -> io::Result<Option<File>> {
-    let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT;
     if !account::is_root() {
-        return open_nonblocking(path, flags).and_then(regular).map(Some);
+        return append_as_account(path).map(Some);
     }
-    let Resolved { directory, name, control } = match resolve(path) {
-        Ok(resolved) => resolved,
-        Err(error) if error.get_ref().is_some_and(|cause| cause.is::<UntrustedPath>()) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    if control == Control::Others {
-        return Ok(None);
+    match resolve(path) {
+        Ok(Resolved::Entry { directory, name, control: Control::Root }) => {
+            let file = openat(&directory, name.as_os_str(), APPEND.union(OFlag::O_NOFOLLOW), LOG_MODE)?;
+            log(File::from(file)).map(Some)
+        }
+        Ok(Resolved::Entry { control: Control::Others, .. }) => Ok(None),
+        Ok(Resolved::Descriptor(name)) => File::options().append(true).open(name).map(Some),
+        Err(error) if error.get_ref().is_some_and(|cause| cause.is::<UntrustedPath>()) => Ok(None),
+        Err(error) => Err(error),
     }
-    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let file = openat(&directory, name.as_os_str(), flags, Mode::from_bits_truncate(0o640))?;
-    regular(File::from(file)).map(Some)
+}
+
+/// Returns whether this process runs as root and another account can change where the path leads.
+pub(crate) fn is_redirectable(path: &Path) -> bool {
+    account::is_root()
+        && match resolve(path) {
+            Ok(Resolved::Entry { control, .. }) => control == Control::Others,
+            Ok(Resolved::Descriptor(_)) => false,
+            Err(error) => error.get_ref().is_some_and(|cause| cause.is::<UntrustedPath>()),
+        }
 }
 
 /// A file with two names may be another account's link to a file that it must not read.
 fn read_as_root(path: &Path) -> io::Result<File> {
-    let Resolved { directory, name, control } = resolve(path)?;
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let file = File::from(openat(&directory, name.as_os_str(), flags, Mode::empty())?);
+    let (directory, name, control) = match resolve(path)? {
+        Resolved::Entry { directory, name, control } => (directory, name, control),
+        Resolved::Descriptor(name) => return File::open(name),
+    };
+    let file = openat(&directory, name.as_os_str(), READ.union(OFlag::O_NOFOLLOW), Mode::empty())?;
+    let file = regular(File::from(file))?;
     if control == Control::Others && file.metadata()?.nlink() > 1 {
         return Err(untrusted("the file has a second name, and another account can change its directory"));
     }
     Ok(file)
 }
 
-fn open_nonblocking(path: &Path, flags: OFlag) -> io::Result<File> {
-    let flags = flags | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    Ok(File::from(open(path, flags, Mode::from_bits_truncate(0o640))?))
+fn read_as_account(path: &Path) -> io::Result<File> {
+    match descriptor_name(path) {
+        Some(name) => File::open(name),
+        None => regular(File::from(open(path, READ, Mode::empty())?)),
+    }
+}
+
+fn append_as_account(path: &Path) -> io::Result<File> {
+    match descriptor_name(path) {
+        Some(name) => File::options().append(true).open(name),
+        None => log(File::from(open(path, APPEND, LOG_MODE)?)),
+    }
 }
 
 fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("this is not a regular file")) }
 }
 
+fn log(file: File) -> io::Result<File> {
+    let kind = file.metadata()?.file_type();
+    let is_log = kind.is_file() || kind.is_char_device();
+    if is_log { Ok(file) } else { Err(io::Error::other("this is not a regular file")) }
+}
+
+/// Returns the name of a descriptor of this process that `path` is, or is a link to.
+fn descriptor_name(path: &Path) -> Option<PathBuf> {
+    let target = path.read_link().ok().filter(|target| is_descriptor(target));
+    if is_descriptor(path) { Some(path.to_owned()) } else { target }
+}
+
+/// Returns whether a path is a name that Linux gives to a descriptor of the process that opens it.
+fn is_descriptor(path: &Path) -> bool {
+    let standard = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
+    let directories = ["/dev/fd", "/proc/self/fd"];
+    standard.iter().any(|name| path == Path::new(name))
+        || path.parent().is_some_and(|parent| directories.iter().any(|name| parent == Path::new(name)))
+}
+
 /// Follows a path from the root directory, component by component.
 fn resolve(path: &Path) -> io::Result<Resolved> {
     let path = std::path::absolute(path)?;
+    if is_descriptor(&path) {
+        return Ok(Resolved::Descriptor(path));
+    }
     let mut rest: VecDeque<OsString> = components(&path);
     let root = || open(Path::new("/"), DIRECTORY, Mode::empty());
     // The directories from the root directory down to the present one, for `..` in the target of a link.
@@ -118,6 +163,10 @@ fn resolve(path: &Path) -> io::Result<Resolved> {
     let mut links = 0;
     loop {
         let name = rest.pop_front().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
+        // A trailing slash ends the name of a directory, which is open already.
+        if name == "." {
+            continue;
+        }
         let Some((directory, above)) = directories.last() else { return Err(Errno::ENOENT.into()) };
         if name == ".." {
             if directories.len() > 1 {
@@ -136,6 +185,9 @@ fn resolve(path: &Path) -> io::Result<Resolved> {
                     return Err(Errno::ELOOP.into());
                 }
                 let target = PathBuf::from(readlinkat(directory, name.as_os_str())?);
+                if rest.is_empty() && is_descriptor(&target) {
+                    return Ok(Resolved::Descriptor(target));
+                }
                 if target.is_absolute() {
                     directories = vec![(root()?, Control::Root)];
                 }
@@ -143,7 +195,7 @@ fn resolve(path: &Path) -> io::Result<Resolved> {
             }
             _ if rest.is_empty() => {
                 let (directory, _) = directories.pop().ok_or_else(|| io::Error::from(Errno::ENOENT))?;
-                return Ok(Resolved { directory, name, control });
+                return Ok(Resolved::Entry { directory, name, control });
             }
             _ => {
                 let below = openat(directory, name.as_os_str(), DIRECTORY, Mode::empty())?;
@@ -153,8 +205,11 @@ fn resolve(path: &Path) -> io::Result<Resolved> {
     }
 }
 
-/// What a directory holds under a name, if anything, and who can change it. In a directory with the sticky bit,
-/// only the owner of an entry replaces it.
+/// What a directory holds under a name, if anything, and who can change it.
+///
+/// A group that may write counts as another account, root's group too: with an access control list, the bit of the
+/// group is set if any account may write. In a directory with the sticky bit, only root replaces its directories. A
+/// file of root there proves nothing, because another account can move or link it from elsewhere.
 fn look_up(directory: &OwnedFd, name: &OsStr, above: Control) -> io::Result<(Option<FileStat>, Control)> {
     let holder = fstat(directory.as_fd())?;
     let entry = match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -163,14 +218,19 @@ fn look_up(directory: &OwnedFd, name: &OsStr, above: Control) -> io::Result<(Opt
         Err(error) => return Err(error.into()),
     };
     let mode = Mode::from_bits_truncate(holder.st_mode);
-    let is_shared = mode.contains(Mode::S_IWOTH) || (mode.contains(Mode::S_IWGRP) && holder.st_gid != 0);
-    let is_protected = mode.contains(Mode::S_ISVTX) && entry.as_ref().is_some_and(|entry| entry.st_uid == 0);
+    let is_shared = mode.intersects(Mode::S_IWGRP.union(Mode::S_IWOTH));
+    let is_protected = mode.contains(Mode::S_ISVTX) && entry.as_ref().is_some_and(is_directory_of_root);
     let control = if above == Control::Root && holder.st_uid == 0 && (!is_shared || is_protected) {
         Control::Root
     } else {
         Control::Others
     };
     Ok((entry, control))
+}
+
+/// Moving a directory to another requires the right to write in it, so only root can place root's.
+fn is_directory_of_root(entry: &FileStat) -> bool {
+    entry.st_uid == 0 && SFlag::from_bits_truncate(entry.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFDIR
 }
 
 /// The components of a path, without the root directory and `.`.
@@ -207,12 +267,22 @@ impl std::error::Error for UntrustedPath {}
 /// Directories are opened for look-ups alone, and never through a link.
 const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
+const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC);
+
+const APPEND: OFlag =
+    OFlag::O_WRONLY.union(OFlag::O_APPEND).union(OFlag::O_CREAT).union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC);
+
+/// The mode of nginx's logs.
+const LOG_MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR).union(Mode::S_IRGRP).union(Mode::S_IROTH);
+
 /// As many as Linux follows in one path.
 const MAX_LINKS: usize = 40;
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
     use nix::unistd::mkfifo;
@@ -241,8 +311,27 @@ mod tests {
         assert!(read(&fifo, 10).is_err());
         assert!(append(&fifo).is_err());
         assert!(read(Path::new("/dev/zero"), 10).is_err());
-        assert!(append(Path::new("/dev/null")).is_err());
         assert!(read(directory.path(), 10).is_err());
+        assert!(append(Path::new("/dev/null")).unwrap().is_some(), "discards a log");
+    }
+
+    #[test]
+    fn descriptors_of_the_process_are_opened_whatever_they_are() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"text").unwrap();
+        drop(writer);
+        let name = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert_eq!(read(Path::new(&name), 10).unwrap(), b"text");
+
+        let directory = TempDir::new().unwrap();
+        let (mut reader, writer) = io::pipe().unwrap();
+        let link = directory.path().join("access.log");
+        symlink(format!("/proc/self/fd/{}", writer.as_raw_fd()), &link).unwrap();
+        append(&link).unwrap().unwrap().write_all(b"line").unwrap();
+        drop(writer);
+        let mut written = String::new();
+        reader.read_to_string(&mut written).unwrap();
+        assert_eq!(written, "line");
     }
 
     #[test]
@@ -254,6 +343,9 @@ mod tests {
         symlink("real", at("relative")).unwrap();
         symlink(at("relative/../real/file"), at("absolute")).unwrap();
         symlink("loop", at("loop")).unwrap();
+        symlink("real/", at("slash")).unwrap();
+        assert_eq!(read(&at("slash/../real/file"), 10).unwrap(), b"text");
+        assert!(read(&at("real/file/"), 10).is_err());
         assert_eq!(read(&at("relative/file"), 10).unwrap(), b"text");
         assert_eq!(read(&at("absolute"), 10).unwrap(), b"text");
         assert!(read(&at("loop"), 10).is_err());
@@ -288,17 +380,28 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_a_group_may_write_belongs_to_others() {
+    fn a_log_in_a_shared_directory_is_left_to_the_account() {
         if !account::is_root() {
             return;
         }
         let directory = TempDir::new().unwrap();
         let shared = directory.path().join("shared");
-        fs::create_dir(&shared).unwrap();
-        chown(&shared, Some(0), Some(OTHER)).unwrap();
-        fs::set_permissions(&shared, fs::Permissions::from_mode(0o770)).unwrap();
-        assert!(append(&shared.join("access.log")).unwrap().is_none());
-        fs::set_permissions(&shared, fs::Permissions::from_mode(0o750)).unwrap();
-        assert!(append(&shared.join("access.log")).unwrap().is_some());
+        fs::create_dir_all(shared.join("of-root")).unwrap();
+        fs::write(shared.join("moved.log"), "").unwrap();
+        // With an access control list, the bit of root's group is the mask of the list.
+        for (group, mode, name, is_opened) in [
+            (OTHER, 0o770, "access.log", false),
+            (0, 0o775, "access.log", false),
+            (0, 0o1777, "access.log", false),
+            (0, 0o1777, "moved.log", false),
+            (0, 0o1777, "of-root/access.log", true),
+            (0, 0o777, "of-root/access.log", false),
+            (OTHER, 0o750, "access.log", true),
+        ] {
+            chown(&shared, Some(0), Some(group)).unwrap();
+            fs::set_permissions(&shared, fs::Permissions::from_mode(mode)).unwrap();
+            let opened = append(&shared.join(name)).unwrap();
+            assert_eq!(opened.is_some(), is_opened, "{mode:o} {name}");
+        }
     }
 }

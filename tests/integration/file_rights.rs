@@ -157,3 +157,39 @@ fn an_error_page_link_of_the_account_is_not_served() {
     assert_eq!(response.head.status(), 403);
     assert!(!String::from_utf8_lossy(&response.body).contains("secret"));
 }
+
+#[test]
+fn a_file_of_root_that_the_account_moved_into_a_sticky_directory_stays_root_s() {
+    let Some(Setup { configuration, owned, secret, origin }) = Setup::new() else { return };
+    fs::set_permissions(&owned, fs::Permissions::from_mode(0o1777)).unwrap();
+    chown(&owned, Some(0), Some(0)).unwrap();
+    let log = owned.join("access.log");
+    fs::rename(&secret, &log).unwrap();
+    let configuration = configuration.host(Host::plain(GITLAB, &origin).with(&log_to(&log)));
+    let output = refused(&configuration);
+    assert!(output.stderr.contains("access.log") && output.stderr.contains("ermission denied"), "{output:?}");
+    assert_untouched(&log);
+}
+
+#[test]
+fn without_an_account_a_log_in_a_directory_of_another_is_an_error_at_check_too() {
+    let Some(Setup { owned, origin, configuration: _directory, .. }) = Setup::new() else { return };
+    let host = Host::plain(GITLAB, &origin).with(&log_to(&owned.join("access.log")));
+    let configuration = Configuration::new().process("user = \"root\"").host(host);
+    let expected = "set `process.user` to that account";
+    let output = refused(&configuration);
+    assert!(output.stderr.contains(expected), "{output:?}");
+    let path = configuration.write();
+    let output = Process::spawn(&["check", "--config", path.to_str().unwrap()]).finish(TIMEOUT);
+    assert!(output.code == Some(1) && output.stderr.contains(expected), "{output:?}");
+}
+
+#[test]
+fn a_log_that_links_to_the_standard_output_is_written_there() {
+    let Some(Setup { configuration, origin, .. }) = Setup::new() else { return };
+    let log = configuration.access_log();
+    symlink("/dev/stdout", &log).unwrap();
+    let gatepost = Gatepost::start(configuration.host(Host::plain(GITLAB, &origin).with(&log_to(&log))));
+    assert_eq!(gatepost.plain_client_of(GITLAB).get("/").text(), "hello");
+    assert!(log.symlink_metadata().unwrap().is_symlink());
+}
