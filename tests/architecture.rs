@@ -9,6 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rust_text::{Piece, pieces};
+
+#[path = "architecture/rust_text.rs"]
+mod rust_text;
 #[path = "architecture/words.rs"]
 mod words;
 
@@ -35,6 +39,9 @@ const BANNED_NAMES: [&str; 8] = ["utils", "util", "common", "misc", "helpers", "
 
 const MAX_LINES: usize = 400;
 
+/// How a path begins that is not relative to an imported or declared name.
+const PATH_KEYWORDS: [&str; 3] = ["crate", "super", "self"];
+
 struct Source {
     /// `["upstream", "http1", "idle_pool"]` for `src/upstream/http1/idle_pool.rs`.
     module: Vec<String>,
@@ -60,7 +67,8 @@ fn modules_import_only_lower_layers() {
         let own = source.module[0].as_str();
         let may = allowed.get(own).unwrap_or_else(|| panic!("{own} is not in the table of layers"));
         for imported in imports(&source) {
-            if imported[0] != own && !may.contains(&imported[0].as_str()) {
+            // `use crate as name` leads everywhere.
+            if imported.first().is_none_or(|layer| layer != own && !may.contains(&layer.as_str())) {
                 violations.push(format!("{} imports {}", source.path.display(), imported.join("::")));
             }
         }
@@ -156,6 +164,42 @@ fn files_are_short_and_start_with_their_purpose() {
     }
 }
 
+#[test]
+fn imports_are_found_anywhere_in_the_code() {
+    assert_eq!(imported("fn f() {\n    use crate::{a::B, c::d};\n}"), ["a::B", "c::d"]);
+    assert_eq!(imported("#[cfg(unix)]\nuse crate::{proxy::Proxy};"), ["proxy::Proxy"]);
+    assert_eq!(imported("#![allow(dead_code)]\npub(crate) use crate::{proxy::Proxy};"), ["proxy::Proxy"]);
+    assert_eq!(imported("use crate::{proxy::Proxy}; // why\nuse crate::{cli::Cli};"), ["proxy::Proxy", "cli::Cli"]);
+    assert_eq!(imported("fn f(r#use: u8) { crate::a::b() }\nconst A: B = super::c::B;"), ["a::b", "net::c::B"]);
+    assert_eq!(imported("fn f() { self::child::g() }"), ["net::own::child::g"]);
+    assert_eq!(imported("/* use crate::{a::B}; */ const A: &str = \"use crate::{a::B};\"; // crate::a"), [""; 0]);
+    assert_eq!(imported("const A: char = '\"'; use crate::{a::B}; const B: char = '\"';"), ["a::B"]);
+}
+
+#[test]
+fn only_a_test_module_is_not_production() {
+    assert_eq!(imported("\n#[cfg(test)]\nconst A: u8 = 1;\nuse crate::a::B;"), ["a::B"]);
+    assert_eq!(imported("\n#[cfg(test)]\nmod tests;\nuse crate::a::B;"), ["a::B"]);
+    for module in ["mod tests", "pub(super) mod tests"] {
+        let text = format!("\n#[cfg(test)]\n{module} {{\n    use crate::b::C;\n}}\nuse crate::a::B;");
+        assert_eq!(imported(&text), ["a::B"]);
+    }
+}
+
+#[test]
+fn paths_through_an_imported_module_count() {
+    assert_eq!(imported("use super::foo;\nfn f() { foo::bar::f() }"), ["net::foo", "net::foo::bar::f"]);
+    assert_eq!(imported("use crate::a;\nuse a::b::C;"), ["a", "net::own::a::b::C", "a::b::C"]);
+    assert_eq!(imported("use crate::{a as b};\nfn f() { b::c() }"), ["a", "a::c"]);
+}
+
+/// The imports of a text that stands in `src/net/own.rs`.
+fn imported(text: &str) -> Vec<String> {
+    let module = vec!["net".to_owned(), "own".to_owned()];
+    let source = Source { module, path: PathBuf::new(), text: text.to_owned() };
+    imports(&source).iter().map(|path| path.join("::")).collect()
+}
+
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
@@ -181,62 +225,91 @@ fn collect(root: &Path, directory: &Path, found: &mut Vec<Source>) {
     }
 }
 
-/// The code of a file: without its tests and its comments, which may link anywhere.
+/// The code of a file: without its test module, its comments, which may link anywhere, and its strings.
 fn production(source: &Source) -> String {
-    let text = source.text.split("\n#[cfg(test)]\n").next().unwrap_or_default();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    let code_of = |(piece, text): (Piece, _)| match piece {
+        Piece::Code => text,
+        Piece::Comment => "",
+        Piece::Literal => "\"\"",
+    };
+    let code: String = pieces(&source.text).into_iter().map(code_of).collect();
+    let marker = "\n#[cfg(test)]\n";
+    let begins_tests = |at: &usize| {
+        let line = code[at + marker.len()..].lines().next().unwrap_or_default();
+        line == "mod tests {" || (line.starts_with("pub") && line.ends_with(" mod tests {"))
+    };
+    let Some(start) = code.match_indices(marker).map(|(at, _)| at).find(begins_tests) else { return code };
+    let after = code[start..].split_once("\n}").map_or("", |(_, after)| after);
+    format!("{}{after}", &code[..start])
 }
 
-/// Absolute module paths of every `use` and of every inline `crate::…` and `super::…`, with braces expanded.
-/// Paths that begin with a child module count.
+/// Absolute module paths of every `use` and of every inline `crate::…`, `super::…` and `self::…`, with braces
+/// expanded. Paths that begin with a child module or with an imported name count.
 fn imports(source: &Source) -> Vec<Vec<String>> {
     let code = production(source);
     let mut found = Vec::new();
+    let mut names = Vec::new();
     let mut inline = String::new();
-    for line in code.split_inclusive(';') {
-        let trimmed = line.trim_start();
-        let visibility = trimmed.strip_prefix("pub(").and_then(|rest| rest.split_once(") "));
-        let statement =
-            visibility.map_or_else(|| trimmed.strip_prefix("pub ").unwrap_or(trimmed), |(_, rest)| rest);
-        match statement.strip_prefix("use ").and_then(|tree| tree.strip_suffix(';')) {
-            Some(tree) => {
-                let tree = tree.replace(" as ", "@").split_whitespace().collect::<String>();
-                for path in expand(&tree) {
-                    let parts = path.split("::").map(|part| part.split('@').next().unwrap_or_default().to_owned());
-                    found.extend(resolve(source, &parts.collect::<Vec<_>>()));
-                }
+    let mut rest = code.as_str();
+    while let Some(at) = find_use(rest) {
+        let (tree, after) = rest[at + "use ".len()..].split_once(';').unwrap_or_default();
+        let tree = tree.replace(" as ", "@").split_whitespace().collect::<String>();
+        for path in expand(&tree) {
+            let (path, alias) = path.split_once('@').unwrap_or((&path, ""));
+            let parts: Vec<String> = path.trim_end_matches("::self").split("::").map(str::to_owned).collect();
+            if !PATH_KEYWORDS.contains(&parts[0].as_str()) {
+                // The first part may be a name that another `use` imports.
+                inline += &format!(" {path} ");
             }
-            None => inline += line,
+            if let Some(path) = resolve(source, &parts) {
+                let name = if alias.is_empty() { parts[parts.len() - 1].clone() } else { alias.to_owned() };
+                names.push((name, path.clone()));
+                found.push(path);
+            }
         }
+        inline += &rest[..at];
+        rest = after;
     }
-    for keyword in ["crate::", "super::"] {
-        for (at, _) in inline.match_indices(keyword) {
-            let before = inline[..at].chars().next_back().unwrap_or(' ');
-            let is_visibility = inline[..at].ends_with("pub(in ");
-            if is_visibility || before.is_alphanumeric() || "_:".contains(before) {
-                continue;
-            }
-            let path: String =
-                inline[at..].chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect();
-            let parts: Vec<String> = path.trim_end_matches(':').split("::").map(str::to_owned).collect();
-            found.extend(resolve(source, &parts).filter(|path| !path.is_empty()));
-        }
+    inline += rest;
+    for keyword in PATH_KEYWORDS {
+        let paths = inline_paths(&inline, keyword).into_iter().filter_map(|parts| resolve(source, &parts));
+        found.extend(paths.filter(|path| !path.is_empty()));
+    }
+    for (name, path) in names {
+        let paths = inline_paths(&inline, &name).into_iter();
+        found.extend(paths.map(|parts| path.iter().chain(&parts[1..]).cloned().collect()));
     }
     found
+}
+
+/// Where the next `use` statement begins.
+fn find_use(code: &str) -> Option<usize> {
+    let is_keyword = |at: &usize| code[..*at].chars().next_back().is_none_or(|c| !is_part_of_path(c) && c != '#');
+    code.match_indices("use ").map(|(at, _)| at).find(is_keyword)
+}
+
+/// The paths outside `use` that begin with a name, as their parts.
+fn inline_paths(code: &str, name: &str) -> Vec<Vec<String>> {
+    let is_start = |at: &usize| {
+        let before = &code[..*at];
+        !before.ends_with("pub(in ") && !before.ends_with(is_part_of_path)
+    };
+    let starts = code.match_indices(&format!("{name}::")).map(|(at, _)| at).filter(is_start).collect::<Vec<_>>();
+    let path = |at| code[at..].split(|c| !is_part_of_path(c)).next().unwrap_or_default().trim_end_matches(':');
+    starts.into_iter().map(|at| path(at).split("::").map(str::to_owned).collect()).collect()
+}
+
+fn is_part_of_path(character: char) -> bool {
+    character.is_alphanumeric() || "_:".contains(character)
 }
 
 /// Calls of the form `child::function(…)`, for which no `use` exists.
 fn child_calls(source: &Source, known: &BTreeSet<Vec<String>>) -> Vec<Vec<String>> {
     let code = production(source);
     let is_child = |path: &&Vec<String>| path.len() == source.module.len() + 1 && path.starts_with(&source.module);
-    let is_called = |path: &&Vec<String>| {
-        let call = format!("{}::", path.last().expect("a module has a name"));
-        let is_start = |at: usize| {
-            code[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric() && !"_:".contains(before))
-        };
-        code.match_indices(&call).any(|(at, _)| is_start(at))
-    };
-    known.iter().filter(is_child).filter(is_called).cloned().collect()
+    let children = known.iter().filter(is_child).filter_map(|path| path.last());
+    let calls = children.flat_map(|child| inline_paths(&code, child));
+    calls.filter_map(|parts| resolve(source, &parts)).collect()
 }
 
 fn resolve(source: &Source, parts: &[String]) -> Option<Vec<String>> {

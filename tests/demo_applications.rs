@@ -239,11 +239,11 @@ async fn a_chat_message_is_broadcast_unchanged() {
     let (mut ada, mut grace) = (demo.join().await, demo.join().await);
     ada.send(r#"{"name":"Ada","text":"<b>Grüße</b> 🦀"}"#).await;
     for member in [&mut ada, &mut grace] {
-        let message = member.receive("said").await;
+        let message = member.receive("message").await;
         assert_eq!((&message["name"], &message["text"]), (&json!("Ada"), &json!("<b>Grüße</b> 🦀")));
     }
     grace.send(r#"{"name":"Grace","text":"back"}"#).await;
-    assert_eq!(ada.receive("said").await["text"], "back");
+    assert_eq!(ada.receive("message").await["text"], "back");
 }
 
 #[tokio::test]
@@ -251,7 +251,7 @@ async fn a_new_member_gets_the_history_and_the_online_count_is_broadcast() {
     let demo = RunningDemo::start();
     let mut ada = demo.join().await;
     ada.send(r#"{"name":"Ada","text":"first"}"#).await;
-    ada.receive("said").await;
+    ada.receive("message").await;
     let mut grace = demo.join().await;
     let welcome = grace.receive("welcome").await;
     assert_eq!(welcome["history"][0]["text"], "first");
@@ -268,7 +268,7 @@ async fn an_oversized_message_closes_its_connection_and_is_not_broadcast() {
     eve.send(json!({ "name": "Eve", "text": "x".repeat(1_000_000) }).to_string()).await;
     assert_eq!(eve.close_code().await, Some(CloseCode::Size));
     ada.send(r#"{"name":"Ada","text":"still here"}"#).await;
-    assert_eq!(ada.receive("said").await["text"], "still here");
+    assert_eq!(ada.receive("message").await["text"], "still here");
 }
 
 #[tokio::test]

@@ -75,14 +75,14 @@ class AcmeChecks(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "only root can change to another account")
     def test_issued_files_belong_to_the_unprivileged_account(self):
         acme_server = pebble.start(self.ports)
-        directory, nobody = processes.temporary_directory(), pwd.getpwnam("nobody")
+        directory, account = processes.temporary_directory(), pwd.getpwnam("nobody")
         ca = shutil.copy(acme_server.ca, directory / "ca.pem")
-        os.chown(directory, nobody.pw_uid, nobody.pw_gid)
+        os.chown(directory, account.pw_uid, account.pw_gid)
         proxy = self.serve(process='user = "nobody"', directory=directory, ca=ca)
         self.assertEqual(names_in(self.wait_for_issued(acme_server)), {GITLAB, CHAT})
         self.assertEqual(proxy.warnings(), [])
         key = (directory / "host.key").stat()
-        self.assertEqual((key.st_uid, stat.S_IMODE(key.st_mode)), (nobody.pw_uid, 0o600))
+        self.assertEqual((key.st_uid, stat.S_IMODE(key.st_mode)), (account.pw_uid, 0o600))
 
     def test_a_placeholder_is_served_until_the_acme_server_is_reachable(self):
         proxy = self.serve()

@@ -1,7 +1,7 @@
 //! Shared chat state: message history and broadcast channel.
 //!
 //! Messages to the page are JSON objects with one member, whose name is the kind of the message:
-//! `{"welcome": {"history": [ENTRY, …], "online": 2}}`, `{"said": ENTRY}` or `{"online": 3}`, where ENTRY is
+//! `{"welcome": {"history": [ENTRY, …], "online": 2}}`, `{"message": ENTRY}` or `{"online": 3}`, where ENTRY is
 //! `{"name": "Ada", "text": "Hello", "at": 1767225600000}`. The page sends `{"name": …, "text": …}`.
 
 use std::collections::VecDeque;
@@ -65,7 +65,7 @@ impl ChatRoom {
         let mut history = self.history();
         let at = now().max(history.back().map_or(0, |last| last.at + 1));
         let entry = HistoryEntry { name: message.name, text: message.text, at };
-        self.send(&json!({ "said": &entry }));
+        self.send(&json!({ "message": &entry }));
         if history.len() == HISTORY_LEN {
             history.pop_front();
         }

@@ -38,15 +38,15 @@ function reconnectLater(event) {
   retry = setTimeout(connect, wait);
 }
 
-function receive({ welcome, said, online }) {
+function receive({ welcome, message, online }) {
   if (welcome) {
     failures = 0;
-    for (const message of welcome.history) append(message);
+    for (const entry of welcome.history) append(entry);
     showOnline(welcome.online);
     // A screen reader reads new messages, but not the history.
     setTimeout(() => (find("log").ariaLive = "polite"), 1000);
   }
-  if (said) append(said);
+  if (message) append(message);
   if (online) showOnline(online);
 }
 
