@@ -150,3 +150,27 @@ fn no_transform_and_digests_prevent_compression() {
         assert_eq!(response.body.len(), 4096);
     }
 }
+
+#[test]
+fn an_announced_digest_trailer_prevents_compression() {
+    let announcements = [
+        "Trailer: Repr-Digest\r\n",
+        "Trailer: x-sum, CONTENT-DIGEST\r\n",
+        "Trailer: x-sum\r\nTrailer: content-md5\r\n",
+    ];
+    for trailer in announcements {
+        assert_eq!(coding_with_trailer(trailer), None, "{trailer}");
+    }
+    assert_eq!(coding_with_trailer("Trailer: x-sum, x-repr-digest\r\n").as_deref(), Some("gzip"));
+}
+
+/// The content coding of a compressible chunked response with this `Trailer`.
+fn coding_with_trailer(trailer: &'static str) -> Option<String> {
+    let origin = Origin::tcp(responds(move |_| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n";
+        format!("{head}{trailer}\r\n1000\r\n{}\r\n0\r\n\r\n", "x".repeat(4096)).into_bytes()
+    }));
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("compression = true"));
+    let response = gatepost.client().get_with("/", &["Accept-Encoding: gzip"]);
+    response.head.value("content-encoding").map(str::to_owned)
+}
