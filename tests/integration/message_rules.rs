@@ -5,6 +5,7 @@ use http::header::HeaderValue;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, ok, responds, response_bytes};
+use crate::support::upstream_server::UpstreamServer;
 
 /// A chunked response with trailer fields.
 fn with_trailers(fields: &'static str) -> Origin {
@@ -59,6 +60,16 @@ fn a_204_has_no_content_length() {
     for _ in 0..2 {
         assert!(!client.get("/").head.has("content-length"));
     }
+}
+
+#[test]
+fn a_204_of_an_http2_upstream_has_no_content_length() {
+    let upstream = UpstreamServer::h2c();
+    let gatepost = Gatepost::with_host(Host::to(GITLAB, &format!("grpc://127.0.0.1:{}", upstream.port())));
+    let response = gatepost.http2().get("/no-content");
+    assert_eq!((response.status, response.body.len()), (204, 0));
+    assert!(!response.headers.contains_key("content-length"));
+    assert!(!gatepost.client().get("/no-content").head.has("content-length"));
 }
 
 #[test]
