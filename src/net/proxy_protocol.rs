@@ -295,6 +295,9 @@ mod tests {
         ] {
             assert_eq!(parse(text.as_bytes()), HeaderParseState::Malformed, "{text}");
         }
+        for family in [0x01, 0x02, 0x10, 0x13, 0x20, 0x23, 0x30, 0x33, 0x41, 0xff] {
+            assert_eq!(parse(&version_2(0x21, family, &[1; 216])), HeaderParseState::Malformed, "{family:#x}");
+        }
         assert_eq!(parse(&version_2(0x22, 0x11, &BLOCK_4)), HeaderParseState::Malformed);
         assert_eq!(parse(&version_2(0x11, 0x11, &BLOCK_4)), HeaderParseState::Malformed);
         assert_eq!(parse(&version_2(0x21, 0x11, &BLOCK_4[..11])), HeaderParseState::Malformed);

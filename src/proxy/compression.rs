@@ -8,6 +8,7 @@ use http::{Method, Response, StatusCode, Version, request, response};
 use super::gzip_body::GzipBody;
 use super::local_response::LocalResponse;
 use super::response_body::BodyContent;
+use crate::http1::fields::is_declared_trailer;
 use crate::model::compression::{
     CompressionPolicy, GzipPolicy, GzipProxied, GzipProxiedCondition, GzipVary, MinHttpVersion,
 };
@@ -92,9 +93,15 @@ impl<'a> CompressionDecision<'a> {
 }
 
 /// Returns whether a response forbids a change of its content (RFC 9110 section 7.7), or carries a digest of the
-/// content that a change would make wrong (RFC 9530).
+/// content that a change would make wrong (RFC 9530), in the head or announced as a trailer.
 fn forbids_transformation(headers: &HeaderMap) -> bool {
-    DIGESTS.iter().any(|digest| headers.contains_key(digest)) || has_directive(headers, "no-transform")
+    DIGESTS.iter().any(|digest| headers.contains_key(digest) || announces_trailer(headers, digest))
+        || has_directive(headers, "no-transform")
+}
+
+/// Returns whether `Trailer` lists a field.
+fn announces_trailer(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(header::TRAILER).iter().any(|declared| is_declared_trailer(Some(declared), name))
 }
 
 /// Compresses a response if the decision permits it and the response qualifies.

@@ -63,7 +63,7 @@ pub(super) async fn forward(
             }
             let (mut head, body) = response.into_parts();
             let required_upgrade = rewrite::required_upgrade(&head, version);
-            head.headers = rewrite::to_client(head.headers, response_ops);
+            head.headers = rewrite::to_client(head.status, head.headers, response_ops);
             if let Some(protocol) = required_upgrade {
                 head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
                 head.headers.insert(header::UPGRADE, protocol);

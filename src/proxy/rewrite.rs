@@ -83,7 +83,11 @@ pub fn origin_form(uri: &Uri) -> PathAndQuery {
 }
 
 /// Returns the headers of an upstream response for the client.
-pub fn to_client(headers: HeaderMap, ops: &ResolvedHeaderOps<'_>) -> HeaderMap {
+pub fn to_client(status: StatusCode, mut headers: HeaderMap, ops: &ResolvedHeaderOps<'_>) -> HeaderMap {
+    if status.is_informational() || status == StatusCode::NO_CONTENT {
+        // RFC 9110 section 8.6 forbids a length here; an HTTP/2 client would wait for its bytes.
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let mut headers = EndToEndHeaders::from_message(headers, is_hidden_from_client);
     headers.apply(ops);
     headers.into_headers()

@@ -259,9 +259,10 @@ fn malformed_fields_are_rejected_or_removed() {
 
 #[test]
 fn invalid_pseudo_headers_are_rejected() {
-    let invalid_requests: [&[(&str, &str)]; 6] = [
+    let invalid_requests: [&[(&str, &str)]; 7] = [
         &[(":method", "GET"), (":scheme", "https"), (":authority", GITLAB)],
         &[(":method", "GET"), (":scheme", "https"), (":authority", GITLAB), (":path", "")],
+        &[(":method", "GET"), (":scheme", "https"), (":authority", GITLAB), (":path", "?q")],
         &[(":method", "GET"), (":method", "POST"), (":scheme", "https"), (":authority", GITLAB), (":path", "/")],
         &[(":method", "GET"), (":scheme", "https"), (":authority", "a@gitlab.test"), (":path", "/")],
         &[(":method", "GET"), (":scheme", "https"), (":path", "/")],

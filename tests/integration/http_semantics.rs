@@ -56,6 +56,17 @@ fn framing_fields_in_trailers_are_removed() {
 }
 
 #[test]
+fn request_trailers_that_connection_names_are_removed() {
+    let (origin, gatepost) = gatepost_behind(ok("done"));
+    let mut client = gatepost.client();
+    client.request("POST / HTTP/1.1", &["Transfer-Encoding: chunked", "Trailer: X-Hop, X-Sum"]);
+    client.send("0\r\nConnection: X-Hop\r\nX-Hop: 1\r\nX-Sum: 7\r\n\r\n");
+    assert_eq!(client.response().head.status(), 200);
+    let names: Vec<_> = origin.only_request().trailers.into_iter().map(|(name, _)| name.to_lowercase()).collect();
+    assert_eq!(names, ["x-sum"]);
+}
+
+#[test]
 fn a_head_response_keeps_content_length_and_has_no_body() {
     let (_origin, gatepost) = gatepost_behind("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nETag: \"x\"\r\n\r\n");
     let mut client = gatepost.client();

@@ -5,6 +5,7 @@ use http::header::HeaderValue;
 use crate::support::configuration::{GITLAB, Host};
 use crate::support::gatepost::Gatepost;
 use crate::support::origin::{Origin, ok, responds, response_bytes};
+use crate::support::upstream_server::UpstreamServer;
 
 /// A chunked response with trailer fields.
 fn with_trailers(fields: &'static str) -> Origin {
@@ -59,6 +60,16 @@ fn a_204_has_no_content_length() {
     for _ in 0..2 {
         assert!(!client.get("/").head.has("content-length"));
     }
+}
+
+#[test]
+fn a_204_of_an_http2_upstream_has_no_content_length() {
+    let upstream = UpstreamServer::h2c();
+    let gatepost = Gatepost::with_host(Host::to(GITLAB, &format!("grpc://127.0.0.1:{}", upstream.port())));
+    let response = gatepost.http2().get("/no-content");
+    assert_eq!((response.status, response.body.len()), (204, 0));
+    assert!(!response.headers.contains_key("content-length"));
+    assert!(!gatepost.client().get("/no-content").head.has("content-length"));
 }
 
 #[test]
@@ -149,4 +160,28 @@ fn no_transform_and_digests_prevent_compression() {
         assert!(!response.head.has("content-encoding"), "{field:?}");
         assert_eq!(response.body.len(), 4096);
     }
+}
+
+#[test]
+fn an_announced_digest_trailer_prevents_compression() {
+    let announcements = [
+        "Trailer: Repr-Digest\r\n",
+        "Trailer: x-sum, CONTENT-DIGEST\r\n",
+        "Trailer: x-sum\r\nTrailer: content-md5\r\n",
+    ];
+    for trailer in announcements {
+        assert_eq!(coding_with_trailer(trailer), None, "{trailer}");
+    }
+    assert_eq!(coding_with_trailer("Trailer: x-sum, x-repr-digest\r\n").as_deref(), Some("gzip"));
+}
+
+/// The content coding of a compressible chunked response with this `Trailer`.
+fn coding_with_trailer(trailer: &'static str) -> Option<String> {
+    let origin = Origin::tcp(responds(move |_| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n";
+        format!("{head}{trailer}\r\n1000\r\n{}\r\n0\r\n\r\n", "x".repeat(4096)).into_bytes()
+    }));
+    let gatepost = Gatepost::with_host(Host::new(GITLAB, &origin).with("compression = true"));
+    let response = gatepost.client().get_with("/", &["Accept-Encoding: gzip"]);
+    response.head.value("content-encoding").map(str::to_owned)
 }

@@ -21,25 +21,28 @@ pub fn is_untrusted(name: &str) -> bool {
     is_known || name.contains('_')
 }
 
-/// Removes trailers that are not allowed after a body (RFC 9110 section 6.5.1). An upstream that merges
-/// trailers into the headers would otherwise accept headers that were removed from the request head.
+/// Removes the trailers of a request that are forbidden or untrusted. An upstream that merges trailers into the
+/// headers would otherwise accept headers that were removed from the request head.
 pub fn remove_untrusted_trailers(trailers: &mut HeaderMap) {
-    let unwanted = |name: &&HeaderName| {
-        is_untrusted(name.as_str()) || is_hop_by_hop(name.as_str()) || HEADERS_ONLY.contains(name)
-    };
-    let names: Vec<HeaderName> = trailers.keys().filter(unwanted).cloned().collect();
-    for name in names {
-        trailers.remove(name);
-    }
+    remove_trailers(trailers, is_untrusted);
 }
 
-/// Removes the trailers of a response that RFC 9110 section 6.5.1 forbids, and the fields that a `Connection` among
-/// the trailers names. HTTP/2 clients treat such a field as a malformed response (RFC 9113 section 8.2.2).
+/// Removes the forbidden trailers of a response. HTTP/2 clients treat a hop-by-hop field as a malformed response
+/// (RFC 9113 section 8.2.2).
 pub fn remove_forbidden_trailers(trailers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = named_by_connection(trailers).collect();
-    let forbidden = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || HEADERS_ONLY.contains(name);
-    let names: Vec<HeaderName> = trailers.keys().filter(forbidden).cloned().collect();
-    for name in names.into_iter().chain(named) {
+    remove_trailers(trailers, |_| false);
+}
+
+/// Removes the trailers that RFC 9110 section 6.5.1 forbids, the fields that a `Connection` among the trailers
+/// names, and the fields that `unwanted` selects.
+fn remove_trailers(trailers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
+    let is_removed =
+        |name: &&HeaderName| is_hop_by_hop(name.as_str()) || HEADERS_ONLY.contains(name) || unwanted(name.as_str());
+    let mut removed: Vec<HeaderName> = trailers.keys().filter(is_removed).cloned().collect();
+    if removed.contains(&header::CONNECTION) {
+        removed.extend(named_by_connection(trailers));
+    }
+    for name in removed {
         trailers.remove(name);
     }
 }
@@ -118,5 +121,17 @@ mod tests {
             .collect();
         remove_untrusted_trailers(&mut trailers);
         assert_eq!(trailers.keys().collect::<Vec<_>>(), ["grpc-status"]);
+    }
+
+    #[test]
+    fn trailers_that_connection_names_are_removed() {
+        for remove in [remove_untrusted_trailers, remove_forbidden_trailers] {
+            let mut trailers = HeaderMap::new();
+            for (name, value) in [("connection", "x-hop, close"), ("x-hop", "1"), ("grpc-status", "0")] {
+                trailers.append(name, header::HeaderValue::from_static(value));
+            }
+            remove(&mut trailers);
+            assert_eq!(trailers.keys().collect::<Vec<_>>(), ["grpc-status"]);
+        }
     }
 }

@@ -43,7 +43,7 @@ impl UpgradeRequest {
         let protocol = head.headers.get(header::UPGRADE).cloned().unwrap_or(self.protocol);
         let mut response = Response::new(ResponseBody::Upgrade);
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        *response.headers_mut() = rewrite::to_client(head.headers, ops);
+        *response.headers_mut() = rewrite::to_client(head.status, head.headers, ops);
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         response.headers_mut().insert(header::UPGRADE, protocol);
         response

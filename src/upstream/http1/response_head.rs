@@ -83,10 +83,6 @@ fn body_of(
     let has_none = parts.status.is_informational()
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         || requested_content == RequestedContent::HeadOnly;
-    if parts.status.is_informational() || parts.status == StatusCode::NO_CONTENT {
-        // RFC 9110 section 8.6 forbids a length here; an HTTP/2 client would wait for its bytes.
-        parts.headers.remove(header::CONTENT_LENGTH);
-    }
     if has_none {
         return Ok(BodyDecoder::Ended);
     }

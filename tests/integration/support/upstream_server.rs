@@ -213,6 +213,10 @@ async fn call(path: &str, mut body: RecvStream, mut respond: SendResponse<Bytes>
             let response = Response::builder().header("grpc-status", "5").header("grpc-message", "none");
             respond.send_response(response.body(()).unwrap(), true).map(drop)
         }
+        "/no-content" => {
+            let response = Response::builder().status(StatusCode::NO_CONTENT).header("content-length", "5");
+            respond.send_response(response.body(()).unwrap(), true).map(drop)
+        }
         "/collects" => {
             while let Some(piece) = body.data().await {
                 body.flow_control().release_capacity(piece?.len())?;
