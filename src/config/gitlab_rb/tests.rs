@@ -2,6 +2,7 @@
 
 mod client_address;
 mod compression;
+mod includes;
 mod kas;
 mod services;
 mod sources;

@@ -5,6 +5,7 @@
 
 mod builtin_locations;
 mod common_directives;
+mod file_pattern;
 pub(super) mod http_block;
 mod include;
 mod location_block;
@@ -19,8 +20,6 @@ mod unsupported;
 use super::context::LowerContext;
 use super::service::{Service, ServiceHost};
 use crate::config::document::HostSection;
-use crate::config::gitlab_rb::nginx_text::NginxDirective;
-use include::IncludeReader;
 use report::SnippetReport;
 use server_block::ServerState;
 use setting::{conclude, read};
@@ -40,9 +39,9 @@ pub(super) fn apply(
     let mut report = SnippetReport::new(context.reader.spelling(owner, key)?);
     let directives = read(owner, key, context)?;
     let mut server = ServerState::new(service_host, &host.settings);
-    let mut includes = IncludeReader::new(context.environment);
-    let mut lower = |directive: &NginxDirective, report: &mut SnippetReport| server.lower(directive, report);
-    includes.each(&directives, &mut report, context.reader.problems, &mut lower);
+    for directive in &directives {
+        server.lower(directive, &mut report);
+    }
     let other = server.finish(host);
     conclude(report, context.reader);
     other

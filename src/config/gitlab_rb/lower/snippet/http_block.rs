@@ -3,7 +3,6 @@
 //! The package's nginx has this text at the end of its `http` block.
 
 use super::common_directives::BlockSettings;
-use super::include::IncludeReader;
 use super::report::{DirectiveOutcome, SnippetReport};
 use super::setting::{conclude, read};
 use super::unsupported;
@@ -19,9 +18,9 @@ pub(in crate::config::gitlab_rb::lower) fn apply(hosts: &mut [HostSection], cont
     let Some(directives) = read(SettingOwner::Daemon, KEY, context) else { return };
     let mut report = SnippetReport::new(key);
     let mut block = BlockSettings::default();
-    let mut includes = IncludeReader::new(context.environment);
-    let mut each = |directive: &NginxDirective, report: &mut SnippetReport| lower(directive, &mut block, report);
-    includes.each(&directives, &mut report, context.reader.problems, &mut each);
+    for directive in &directives {
+        lower(directive, &mut block, &mut report);
+    }
     if let Some(first) = block.access.first() {
         let span = first.span.clone();
         for host in hosts.iter_mut().filter(|host| host.settings.forwarding.access.is_unset()) {
@@ -36,14 +35,15 @@ fn lower(directive: &NginxDirective, block: &mut BlockSettings, report: &mut Sni
     let name = directive.name.as_str();
     if !directive.inner().is_empty() {
         let why = match unsupported::outcome(name, &[]) {
-            DirectiveOutcome::Refused(why) | DirectiveOutcome::NoEffect(why) | DirectiveOutcome::Dropped(why) => {
-                why
+            DirectiveOutcome::Refused(why) | DirectiveOutcome::NoEffect(why) => why,
+            DirectiveOutcome::Applied | DirectiveOutcome::Invalid(_) | DirectiveOutcome::Dropped(_) => {
+                String::new()
             }
-            DirectiveOutcome::Applied => String::new(),
         };
         return report.refuse_block(directive, &why);
     }
     let outcome = match name {
+        "include" => DirectiveOutcome::included(directive),
         "allow" | "deny" => block.lower(directive),
         _ if OVERRIDDEN.contains(&name) => {
             DirectiveOutcome::no_effect("every host of the package sets this itself")

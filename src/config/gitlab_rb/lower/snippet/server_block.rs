@@ -53,6 +53,7 @@ impl<'a> ServerState<'a> {
     pub(super) fn lower(&mut self, directive: &NginxDirective, report: &mut SnippetReport) {
         let words = directive.words();
         let outcome = match (directive.name.as_str(), &words[..]) {
+            ("include", _) => DirectiveOutcome::included(directive),
             ("location", _) => return self.location(directive, report),
             ("if", words) => return self.condition(directive, words, report),
             ("return", words) => {
