@@ -293,6 +293,29 @@ fn unsupported_access_restrictions_prevent_startup_with_their_line() {
 }
 
 #[test]
+fn check_and_serve_fail_for_each_restriction_that_is_not_applied() {
+    let origin = gitlab_origin();
+    let configuration = Configuration::new();
+    for (text, message) in [
+        ("custom_nginx_config'] = 'server { listen 80 default_server; }'", "custom_nginx_config.server.listen"),
+        ("custom_nginx_config'] = 'server { server_name _; }'", "custom_nginx_config.server.server_name"),
+        ("custom_nginx_config'] = 'server { return 444; }'", "custom_nginx_config.server.return"),
+        ("custom_nginx_config'] = 'limit_conn a 1;'", "custom_nginx_config.limit_conn"),
+        ("custom_gitlab_server_config'] = 'limit_req zone=a;'", "custom_gitlab_server_config.limit_req"),
+        ("custom_gitlab_server_config'] = 'include /none/allowlist.conf;'", "cannot read /none/allowlist.conf"),
+        ("custom_nginx_config'] = 'include /none/allowlist.conf;'", "cannot read /none/allowlist.conf"),
+    ] {
+        let path = configuration.write_gitlab_rb(&origin, &format!("nginx['{text}\n"));
+        for command in ["check", "serve"] {
+            let output = run(&[command, "--gitlab-rb", path.to_str().unwrap()]);
+            assert_eq!(output.code, Some(1), "{command} {text}\n{}", output.stderr);
+            assert!(output.stderr.contains(message), "{command} {text}\n{}", output.stderr);
+            assert!(output.stderr.contains("gitlab.rb:8:"), "{command} {text}\n{}", output.stderr);
+        }
+    }
+}
+
+#[test]
 fn invalid_nginx_syntax_is_an_error_at_its_line() {
     let origin = gitlab_origin();
     let configuration = Configuration::new();

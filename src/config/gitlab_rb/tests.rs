@@ -1,5 +1,6 @@
 //! Tests of the package's rules on the compiled model.
 
+mod access;
 mod client_address;
 mod compression;
 mod includes;

@@ -101,6 +101,9 @@ const NO_EFFECT: &[(&[&str], &str)] = &[
     ),
 ];
 
+const SERVER: &str = "only the hosts of external URLs are served; write `location` blocks in the nginx text of one \
+                      of them, or `if ($host = NAME) { return 301 …; }` to redirect another name";
+
 /// Refused directives, with what to do instead.
 const REFUSED: &[(&[&str], &str)] = &[
     (
@@ -128,7 +131,7 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["ssl_*", "listen", "http2*"],
         "use the setting of the same name instead; in nginx, this would be a second directive",
     ),
-    (&["server"], "write another host as a `[[host]]` in gatepost.toml"),
+    (&["server"], SERVER),
     (
         &["upstream", "map", "geo", "split_clients", "set", "limit_zone"],
         "custom names and variables are not supported",
