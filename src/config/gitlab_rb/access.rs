@@ -20,6 +20,8 @@ pub(super) fn restricts(within: &str, name: &str, value: &str) -> bool {
         "ssl_reject_handshake" => value == "on",
         // Without the block, GitLab responds to unknown names.
         "listen" => in_server && value.split(' ').any(|word| ["default_server", "default"].contains(&word)),
+        // Access rules would apply to the address of the balancer.
+        "set_real_ip_from" | "real_ip_header" | "real_ip_recursive" => !in_server,
         "server_name" => in_server && value.split(' ').any(is_catch_all),
         _ => is_access_directive(name),
     }

@@ -10,6 +10,7 @@ pub(super) mod http_block;
 mod include;
 mod location_block;
 mod proxy_pass;
+mod real_ip;
 mod redirect_target;
 pub(in crate::config::gitlab_rb) mod report;
 mod return_rewrite;
@@ -38,7 +39,9 @@ pub(super) fn apply(
     };
     let mut report = SnippetReport::new(context.reader.spelling(owner, key)?);
     let directives = read(owner, key, context)?;
-    let mut server = ServerState::new(service_host, &host.settings);
+    let proxy_protocol = context.reader.entry_of(owner, "proxy_protocol");
+    let proxy_protocol = proxy_protocol.filter(|entry| entry.value.truth() == Some(true)).map(|entry| entry.span);
+    let mut server = ServerState::new(service_host, &host.settings, proxy_protocol);
     for directive in &directives {
         server.lower(directive, &mut report);
     }

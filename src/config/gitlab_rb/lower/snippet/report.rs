@@ -37,6 +37,8 @@ pub(in crate::config::gitlab_rb) struct DirectiveVerdict {
 pub(super) struct SnippetReport {
     within: String,
     pub(super) verdicts: Vec<DirectiveVerdict>,
+    /// Errors and warnings besides those of the verdicts.
+    pub(super) problems: Vec<Diagnostic>,
 }
 
 impl DirectiveOutcome {
@@ -74,7 +76,7 @@ impl DirectiveOutcome {
 impl SnippetReport {
     /// Returns an empty report for the setting with this key.
     pub(super) fn new(setting: String) -> SnippetReport {
-        SnippetReport { within: setting, verdicts: Vec::new() }
+        SnippetReport { within: setting, verdicts: Vec::new(), problems: Vec::new() }
     }
 
     /// Records the verdict of a directive without a block.
@@ -159,6 +161,7 @@ impl SnippetReport {
 
     /// Adds a warning at the line of each refused directive, and of each location without effect.
     pub(super) fn warn(&self, problems: &mut Diagnostics) {
+        self.problems.iter().for_each(|problem| problems.push(problem.clone()));
         for it in &self.verdicts {
             let (message, why) = match &it.outcome {
                 DirectiveOutcome::Refused(why) => (format!("nginx directive `{}` is not applied", it.name), why),
