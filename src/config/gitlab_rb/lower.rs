@@ -33,6 +33,7 @@ pub(super) mod snippet;
 mod status;
 mod tls;
 mod units;
+mod unserved_names;
 mod upstreams;
 
 use std::path::Path;
@@ -96,6 +97,7 @@ pub(super) fn document(
     shared_addresses::unify_http_versions(&mut hosts);
     shared_addresses::drop_shadowed_redirects(&mut hosts, reader.problems);
     port_conflicts::report(&hosts, reader);
+    unserved_names::report(&hosts, reader);
     if hosts.is_empty() && !reader.problems.has_errors() {
         let error = no_host(source, reader);
         reader.problems.push(error);
