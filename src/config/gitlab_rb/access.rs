@@ -18,6 +18,7 @@ pub(super) fn restricts(within: &str, name: &str, value: &str) -> bool {
     match name {
         "return" => value.starts_with(['4', '5']),
         "ssl_reject_handshake" => value == "on",
+        "ssl_ocsp" => value != "off",
         // Without the block, GitLab responds to unknown names.
         "listen" => in_server && value.split(' ').any(|word| ["default_server", "default"].contains(&word)),
         // Access rules would apply to the address of the balancer.
@@ -40,7 +41,7 @@ fn is_catch_all(name: &str) -> bool {
 }
 
 /// The nginx directives that restrict access with any arguments.
-const ACCESS_DIRECTIVES: [&str; 9] = [
+const ACCESS_DIRECTIVES: [&str; 10] = [
     "allow",
     "deny",
     "auth_basic",
@@ -50,4 +51,5 @@ const ACCESS_DIRECTIVES: [&str; 9] = [
     "limit_req",
     "limit_conn",
     "internal",
+    "ssl_crl",
 ];

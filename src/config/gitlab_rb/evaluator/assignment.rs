@@ -145,8 +145,8 @@ impl Evaluator<'_> {
             Node::Send(Send { recv: Some(receiver), method_name, expression_l, .. })
                 if let Some(setting) = assigned_attribute(method_name) =>
             {
-                let span = self.span(expression_l);
-                self.set_attribute(receiver, setting, &value, &span);
+                let (object, span) = (self.eval(receiver), self.span(expression_l));
+                self.set_attribute((receiver, &object), setting, &value, &span);
             }
             // `a << b << c` changes `a`.
             Node::Send(it) if it.method_name == "<<" => {

@@ -19,22 +19,8 @@ impl Evaluator<'_> {
             return self.send_by_name(call, block, &span);
         }
         let Some(receiver) = call.recv.as_deref() else { return self.bare_call(call, block, &span) };
-        if let Some(setting) = assigned_attribute(&call.method_name) {
-            let value = self.items(&call.args).into_iter().next().unwrap_or_else(|| RubyValue::nil(&span));
-            return self.set_attribute(receiver, setting, &value, &span);
-        }
-        let passed = passed_block(&call.args);
-        let block = block.or(passed.as_ref());
         let value = self.eval(receiver);
-        let arguments = self.items(&call.args);
-        let name = if call.method_name == "[]=" { "store" } else { &call.method_name };
-        if mutation::sets_keys(name) && matches!(value.data, RubyData::Unknown(_) | RubyData::Constant(_)) {
-            self.check_receiver(receiver, &span);
-        }
-        if mutation::is_mutating(name) && !matches!(value.data, RubyData::Constant(_)) {
-            return self.mutate(receiver, value, (name, arguments, block), &span);
-        }
-        self.call(value, (name, arguments), block, &span)
+        self.call_method((receiver, value), (&call.method_name, &call.args), block, &span)
     }
 
     /// Evaluates `receiver&.name(…)`.
@@ -44,9 +30,35 @@ impl Evaluator<'_> {
         if matches!(value.data, RubyData::Nil) {
             return value;
         }
-        let arguments = self.items(&call.args);
-        let passed = passed_block(&call.args);
-        self.call(value, (&call.method_name, arguments), passed.as_ref(), &span)
+        if SEND.contains(&call.method_name.as_str()) {
+            return self.could_set_anything(&call.method_name, &span);
+        }
+        self.call_method((&call.recv, value), (&call.method_name, &call.args), None, &span)
+    }
+
+    /// Calls a method of the value of `receiver`, which the method may change.
+    fn call_method(
+        &mut self,
+        (receiver, value): (&Node, RubyValue),
+        (name, arguments): (&str, &[Node]),
+        block: Option<&RubyBlock<'_>>,
+        span: &SourceSpan,
+    ) -> RubyValue {
+        if let Some(setting) = assigned_attribute(name) {
+            let new = self.items(arguments).into_iter().next().unwrap_or_else(|| RubyValue::nil(span));
+            return self.set_attribute((receiver, &value), setting, &new, span);
+        }
+        let passed = passed_block(arguments);
+        let block = block.or(passed.as_ref());
+        let arguments = self.items(arguments);
+        let name = if name == "[]=" { "store" } else { name };
+        if mutation::sets_keys(name) && matches!(value.data, RubyData::Unknown(_) | RubyData::Constant(_)) {
+            self.check_receiver(receiver, span);
+        }
+        if mutation::is_mutating(name) && !matches!(value.data, RubyData::Constant(_)) {
+            return self.mutate(receiver, value, (name, arguments, block), span);
+        }
+        self.call(value, (name, arguments), block, span)
     }
 
     /// Evaluates `receiver[…]`.

@@ -47,12 +47,11 @@ impl Evaluator<'_> {
     /// Evaluates `self.external_url = 'https://…'`.
     pub(super) fn set_attribute(
         &mut self,
-        receiver: &Node,
+        (receiver, object): (&Node, &RubyValue),
         setting: &str,
         value: &RubyValue,
         span: &SourceSpan,
     ) -> RubyValue {
-        let object = self.eval(receiver);
         match &object.data {
             RubyData::Constant(name) if name == "Gitlab" => self.set_top_level(setting, value.clone(), span),
             RubyData::Section(_) => {
@@ -69,8 +68,8 @@ impl Evaluator<'_> {
     pub(super) fn store_back(&mut self, target: &Node, value: &RubyValue) {
         match target {
             Node::Send(Send { recv: Some(receiver), method_name, expression_l, .. }) => {
-                let span = self.span(expression_l);
-                self.set_attribute(receiver, method_name, value, &span);
+                let (object, span) = (self.eval(receiver), self.span(expression_l));
+                self.set_attribute((receiver, &object), method_name, value, &span);
             }
             _ => self.store(target, value.clone()),
         }

@@ -76,7 +76,7 @@ fn a_server_block_without_restrictions_is_a_warning() {
 }
 
 #[test]
-fn rate_limits_restrict_access_everywhere() {
+fn rate_limits_and_revocation_restrict_access_everywhere() {
     for setting in [
         "nginx['custom_gitlab_server_config']",
         "mattermost_nginx['custom_gitlab_mattermost_server_config']",
@@ -91,6 +91,10 @@ fn rate_limits_restrict_access_everywhere() {
             [""; 0],
             "{setting}"
         );
+    }
+    for text in ["ssl_crl /etc/gitlab/ssl/crl.pem;", "ssl_ocsp on;", "ssl_verify_client on;"] {
+        let name = text.split(' ').next().unwrap();
+        assert_eq!(refused("nginx['custom_gitlab_server_config']", text), [name]);
     }
     for text in ["limit_req zone=a;", "limit_conn a 1;", "auth_request /x;", "satisfy any;", "auth_basic x;"] {
         let name = text.split(' ').next().unwrap();

@@ -34,6 +34,10 @@ fn send_calls_the_named_method() {
         "nginx.public_send(:store, 'x', 'deny all;')",
         "nginx.send('merge!', 'x' => 'deny all;')",
         "nginx.[]=('x', 'deny all;')",
+        "nginx&.store('x', 'deny all;')",
+        "nginx&.merge!('x' => 'deny all;')",
+        "nginx&.[]=('x', 'deny all;')",
+        "Gitlab&.nginx['x'] = 'deny all;'",
         "h = nginx\nh.send(:[]=, 'x', 'deny all;')",
         "send(:eval, \"nginx['x'] = 'deny all;'\")",
         "def set(hash)\n  send(hash)['x'] = 'deny all;'\nend\nset(:nginx)",
@@ -53,6 +57,15 @@ fn send_calls_the_named_method() {
     assert!(after("Gitlab.nginx['x'] = `a`").as_str().is_some_and(|value| value.starts_with("unknown: ")));
     let unknown = setting("Gitlab.external_url(`a`)", &["external_url"]);
     assert!(unknown.as_str().is_some_and(|value| value.starts_with("unknown: ")), "{unknown}");
+}
+
+#[test]
+fn a_value_that_is_set_conditionally_is_unknown() {
+    for text in
+        ["nginx.send(:[]=, 'x', 1)", "send(:nginx).store('x', 1)", "nginx&.store('x', 1)", "send(:nginx)['x'] = 1"]
+    {
+        assert!(super::is_unknown(&after(&format!("if `a`\n{text}\nend"))), "{text}");
+    }
 }
 
 #[test]
@@ -99,6 +112,9 @@ fn an_assignment_to_an_unknown_receiver_is_an_error() {
         "(nginx)['x'] = 1\nnginx.then { |it| it }.unknown_method['x'] = 'deny all;'",
         "nginx.unknown_method['x'] = 'deny all;'",
         "nginx.listen_port = 80",
+        "nginx&.listen_port = 80",
+        "nginx&.send(:[]=, 'x', 'deny all;')",
+        "unknown_name&.store('x', 'deny all;')",
         "nginx['x'] = 1\nif `a`\n  unknown_name['x'] = 'deny all;'",
     ] {
         let closed = if text.contains("\nif ") { format!("{text} end") } else { text.to_owned() };
