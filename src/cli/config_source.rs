@@ -58,6 +58,13 @@ pub(super) fn print_refused(config: &GitlabRbConfig) -> Result<(), CommandFailed
             "  = help: Gatepost does not start without it, because clients would gain access; restrict access \
              elsewhere and remove the setting"
         );
+        if report.key.contains(".server.") {
+            eprintln!(
+                "  = help: GitLab's host responds to the names of this `server` block; reject them in GitLab with \
+                 `gitlab_rails['allowed_hosts'] = ['NAME']`, restrict clients with `allow` and `deny` in \
+                 `custom_gitlab_server_config`, and remove the block"
+            );
+        }
         result = Err(CommandFailed);
     }
     result

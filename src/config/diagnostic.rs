@@ -83,11 +83,14 @@ impl Diagnostics {
     }
 
     /// Adds a diagnostic in source order. A diagnostic with the span and message of an earlier one is dropped,
-    /// so that a host that conflicts on two addresses is reported once.
+    /// so that a host that conflicts on two addresses is reported once. An error replaces such a warning.
     pub fn push(&mut self, new: Diagnostic) {
         let at = self.0.partition_point(|known| known.comes_before(&new));
-        let here = self.0[..at].iter().rev().take_while(|known| known.order() == new.order());
-        if here.into_iter().any(|known| known.span == new.span && known.message == new.message) {
+        let mut here = self.0[..at].iter_mut().rev().take_while(|known| known.order() == new.order());
+        if let Some(known) = here.find(|known| known.span == new.span && known.message == new.message) {
+            if known.severity == DiagnosticSeverity::Warning {
+                *known = new;
+            }
             return;
         }
         self.0.insert(at, new);

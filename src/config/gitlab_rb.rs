@@ -8,6 +8,7 @@
 //! 4. `lower` converts the settings to a document by the rules of the GitLab package.
 //! 5. `report` produces one entry with a verdict for each assigned setting.
 
+mod access;
 mod assignments;
 pub mod environment;
 mod evaluator;
@@ -86,10 +87,7 @@ impl GitlabRbConfig {
         !switches.next().and_then(|it| it.value.as_ref()).is_some_and(is_off)
     }
 
-    /// Returns whether a setting restricts client access.
-    ///
-    /// These settings do: `ssl_verify_client`, raw nginx text with an access directive, and an access directive
-    /// of such a text.
+    /// Returns whether a setting, or a directive of nginx text, restricts client access.
     fn restricts_access(&self, report: &SettingReport) -> bool {
         let (within, name) = report.key.rsplit_once('.').unwrap_or_default();
         let text = report.value.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
@@ -97,12 +95,9 @@ impl GitlabRbConfig {
             // A text whose directives have reports of their own is covered by these.
             let mut words = text.split(|c: char| c.is_whitespace() || ";{}".contains(c));
             let is_whole = !self.reports.iter().any(|it| is_within(it, &report.key));
-            return is_whole && words.any(|word| ACCESS_DIRECTIVES.contains(&word));
+            return is_whole && words.any(access::is_access_directive);
         }
-        // Directives of a `server` block are not lowered: the host does not exist, so no client reaches it.
-        let is_directive = within.contains(".custom_") && !within.contains(".server");
-        let denies = ACCESS_DIRECTIVES.contains(&name) || (name == "return" && text.starts_with(['4', '5']));
-        name == "ssl_verify_client" || (is_directive && denies)
+        access::restricts(within, name, text)
     }
 }
 
@@ -194,9 +189,6 @@ const OMNIBUS_CONFIG: &str = "GITLAB_OMNIBUS_CONFIG";
 
 /// The setting that enables the bundled nginx, in both spellings.
 const BUNDLED_NGINX: [&str; 2] = ["nginx.enable", "gitlab_rails.nginx.enable"];
-
-/// The nginx directives that restrict access.
-const ACCESS_DIRECTIVES: [&str; 6] = ["allow", "deny", "auth_basic", "auth_request", "satisfy", "limit_except"];
 
 #[cfg(test)]
 mod tests;

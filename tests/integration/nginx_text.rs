@@ -1,14 +1,18 @@
 //! nginx configuration text in a `gitlab.rb`: the proxy behaves as nginx does.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::support::client::Client;
 use crate::support::configuration::{Configuration, GITLAB};
 use crate::support::gatepost::Gatepost;
 use crate::support::message::Message;
 use crate::support::origin::{Origin, ok, responds, response_bytes};
 use crate::support::process::run;
+use crate::support::socket::connect_from;
 
 fn gitlab_origin() -> Origin {
     Origin::tcp(responds(|_| ok("from gitlab")))
@@ -293,6 +297,29 @@ fn unsupported_access_restrictions_prevent_startup_with_their_line() {
 }
 
 #[test]
+fn check_and_serve_fail_for_each_restriction_that_is_not_applied() {
+    let origin = gitlab_origin();
+    let configuration = Configuration::new();
+    for (text, message) in [
+        ("custom_nginx_config'] = 'server { listen 80 default_server; }'", "custom_nginx_config.server.listen"),
+        ("custom_nginx_config'] = 'server { server_name _; }'", "custom_nginx_config.server.server_name"),
+        ("custom_nginx_config'] = 'server { return 444; }'", "custom_nginx_config.server.return"),
+        ("custom_nginx_config'] = 'limit_conn a 1;'", "custom_nginx_config.limit_conn"),
+        ("custom_gitlab_server_config'] = 'limit_req zone=a;'", "custom_gitlab_server_config.limit_req"),
+        ("custom_gitlab_server_config'] = 'include /none/allowlist.conf;'", "cannot read /none/allowlist.conf"),
+        ("custom_nginx_config'] = 'include /none/allowlist.conf;'", "cannot read /none/allowlist.conf"),
+    ] {
+        let path = configuration.write_gitlab_rb(&origin, &format!("nginx['{text}\n"));
+        for command in ["check", "serve"] {
+            let output = run(&[command, "--gitlab-rb", path.to_str().unwrap()]);
+            assert_eq!(output.code, Some(1), "{command} {text}\n{}", output.stderr);
+            assert!(output.stderr.contains(message), "{command} {text}\n{}", output.stderr);
+            assert!(output.stderr.contains("gitlab.rb:8:"), "{command} {text}\n{}", output.stderr);
+        }
+    }
+}
+
+#[test]
 fn invalid_nginx_syntax_is_an_error_at_its_line() {
     let origin = gitlab_origin();
     let configuration = Configuration::new();
@@ -302,4 +329,32 @@ fn invalid_nginx_syntax_is_an_error_at_its_line() {
     assert_eq!(output.code, Some(1), "{}", output.stderr);
     assert!(output.stderr.contains("unclosed `{`"), "{}", output.stderr);
     assert!(output.stderr.contains("gitlab.rb:9:15"), "{}", output.stderr);
+}
+
+#[test]
+fn access_rules_apply_to_the_client_that_a_trusted_balancer_names() {
+    let origin = gitlab_origin();
+    let rules = "real_ip_header X-Forwarded-For; allow 10.1.0.0/16; deny all;";
+    for lines in [
+        format!("nginx['custom_gitlab_server_config'] = 'set_real_ip_from 127.0.0.1; {rules}'\n"),
+        format!("nginx['custom_nginx_config'] = 'set_real_ip_from 127.0.0.1; {rules}'\n"),
+        format!(
+            "nginx['real_ip_trusted_addresses'] = ['127.0.0.1']\n\
+             nginx['custom_gitlab_server_config'] = 'set_real_ip_from 192.0.2.1; {rules}'\n"
+        ),
+    ] {
+        let gatepost = Gatepost::serving_gitlab_rb(&origin, &lines);
+        let status = |address: u8, forwarded: &[&str]| {
+            let tcp = connect_from(IpAddr::V4(Ipv4Addr::new(127, 0, 0, address)), gatepost.http()).unwrap();
+            Client::new(Arc::new(tcp), GITLAB).get_with("/", forwarded).status()
+        };
+        assert_eq!(status(1, &["X-Forwarded-For: 10.1.2.3"]), 200, "{lines}");
+        assert_eq!(status(1, &["X-Forwarded-For: 10.2.2.3"]), 403, "{lines}");
+        // The last address is the one that the balancer has seen.
+        assert_eq!(status(1, &["X-Forwarded-For: 10.1.2.3, 203.0.113.1"]), 403, "{lines}");
+        assert_eq!(status(1, &["X-Forwarded-For: 203.0.113.1, 10.1.2.3"]), 200, "{lines}");
+        assert_eq!(status(1, &[]), 403, "{lines}");
+        // A client that reaches the proxy past the balancer.
+        assert_eq!(status(2, &["X-Forwarded-For: 10.1.2.3"]), 403, "{lines}");
+    }
 }

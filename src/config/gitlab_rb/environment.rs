@@ -23,6 +23,11 @@ pub trait Environment: Sync {
     /// Returns whether a file or directory exists.
     fn exists(&self, path: &Path) -> bool;
 
+    /// Returns whether a file or directory certainly does not exist: its directory can be searched.
+    fn is_missing(&self, path: &Path) -> bool {
+        !self.exists(path)
+    }
+
     /// Returns the sorted names in a directory; `None` if it is not a readable directory.
     fn names_in(&self, directory: &Path) -> Option<Vec<String>>;
 
@@ -53,6 +58,10 @@ impl Environment for SystemEnvironment {
 
     fn exists(&self, path: &Path) -> bool {
         path.exists()
+    }
+
+    fn is_missing(&self, path: &Path) -> bool {
+        matches!(path.try_exists(), Ok(false))
     }
 
     fn names_in(&self, directory: &Path) -> Option<Vec<String>> {

@@ -22,6 +22,7 @@ mod method_calls;
 mod mutation;
 mod number_methods;
 mod parameters;
+mod receivers;
 mod regexp;
 mod regexp_match;
 mod sprintf;

@@ -33,6 +33,7 @@ pub(super) mod snippet;
 mod status;
 mod tls;
 mod units;
+mod unserved_names;
 mod upstreams;
 
 use std::path::Path;
@@ -61,6 +62,7 @@ pub(super) fn document(
     roles::check(reader);
     report_openbao(reader);
     let mut context = LowerContext { reader, environment, lets_encrypt: LetsEncrypt::Off, gitlab: None };
+    let http = snippet::http_block::read(&mut context);
     let mut hosts = Vec::new();
     let mut renamed_hosts = Vec::new();
     let mut workhorse = None;
@@ -72,7 +74,11 @@ pub(super) fn document(
             workhorse = Some(service_host.upstream.clone());
         }
         let mut host = service_host.lower(&mut context);
-        renamed_hosts.extend(snippet::apply(&service_host, &mut host, &mut context));
+        let mut renamed = snippet::apply(&service_host, &mut host, &mut context);
+        for host in [&mut host].into_iter().chain(&mut renamed) {
+            client_address::inherit(service.owner(), &mut host.settings, &http.client_address, context.reader);
+        }
+        renamed_hosts.extend(renamed);
         if service == Service::Gitlab {
             // The smartcard host copies the listen addresses before the Kerberos port is added to them.
             let smartcard_host = smartcard::host(&host, context.reader);
@@ -86,11 +92,12 @@ pub(super) fn document(
         LetsEncrypt::record_without_gitlab(context.reader);
     }
     let acme = context.lets_encrypt.section(context.reader);
-    snippet::http_block::apply(&mut hosts, &mut context);
+    http.restrict(&mut hosts);
     shared_addresses::add_renamed(&mut hosts, renamed_hosts);
     shared_addresses::unify_http_versions(&mut hosts);
     shared_addresses::drop_shadowed_redirects(&mut hosts, reader.problems);
     port_conflicts::report(&hosts, reader);
+    unserved_names::report(&hosts, reader);
     if hosts.is_empty() && !reader.problems.has_errors() {
         let error = no_host(source, reader);
         reader.problems.push(error);

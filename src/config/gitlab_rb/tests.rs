@@ -1,7 +1,9 @@
 //! Tests of the package's rules on the compiled model.
 
+mod access;
 mod client_address;
 mod compression;
+mod includes;
 mod kas;
 mod services;
 mod sources;

@@ -1,9 +1,10 @@
 //! Assignments to variables and settings.
 
 use lib_ruby_parser::Node;
-use lib_ruby_parser::nodes::{Index, IndexAsgn, Masgn, OpAsgn};
+use lib_ruby_parser::nodes::{Index, IndexAsgn, Masgn, OpAsgn, Send};
 
 use super::interpreter::Evaluator;
+use super::receivers::assigned_attribute;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::gitlab_rb::assignments::{Assignment, AssignmentTarget};
 use crate::config::gitlab_rb::top_level;
@@ -68,7 +69,7 @@ impl Evaluator<'_> {
         let operand = self.eval(&node.value);
         let span = self.span(&node.expression_l);
         let value = self.operate(current, &node.operator, vec![operand], &span);
-        self.store(&node.recv, value.clone());
+        self.store_back(&node.recv, &value);
         value
     }
 
@@ -82,11 +83,11 @@ impl Evaluator<'_> {
             }
             Some(_) => {
                 let value = self.eval(value);
-                self.store(target, value.clone());
+                self.store_back(target, &value);
                 value
             }
             None => {
-                self.store(target, current.clone());
+                self.store_back(target, &current);
                 current
             }
         }
@@ -140,6 +141,12 @@ impl Evaluator<'_> {
             Node::Index(it) => {
                 let span = self.index_span(it);
                 self.store_at(&it.recv, &it.indexes, value, &span);
+            }
+            Node::Send(Send { recv: Some(receiver), method_name, expression_l, .. })
+                if let Some(setting) = assigned_attribute(method_name) =>
+            {
+                let (object, span) = (self.eval(receiver), self.span(expression_l));
+                self.set_attribute((receiver, &object), setting, &value, &span);
             }
             // `a << b << c` changes `a`.
             Node::Send(it) if it.method_name == "<<" => {
@@ -205,7 +212,8 @@ impl Evaluator<'_> {
                     self.set_top_level(setting, value, span);
                 }
             }
-            RubyData::Constant(_) | RubyData::Unknown(_) => {}
+            RubyData::Constant(name) if name == "ENV" => {}
+            RubyData::Constant(_) | RubyData::Unknown(_) => self.check_receiver(receiver, span),
             _ => self.report_unsupported(span, &format!("cannot set a key of {}", container.kind())),
         }
     }

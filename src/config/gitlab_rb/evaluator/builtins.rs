@@ -28,7 +28,7 @@ impl Evaluator<'_> {
         match top_level::lookup(name) {
             Some(TopLevelName::Section) => self.settings_hash(name, arguments, &at),
             Some(TopLevelName::Plain) => self.plain_setting(name, arguments, &at),
-            None => self.function(name, arguments, block, span),
+            None => self.function(call, arguments, block, span),
         }
     }
 
@@ -72,7 +72,12 @@ impl Evaluator<'_> {
     }
 
     /// Evaluates a plain setting: `external_url` reads it, `external_url '…'` sets it.
-    fn plain_setting(&mut self, name: &str, mut arguments: Vec<RubyValue>, span: &SourceSpan) -> RubyValue {
+    pub(super) fn plain_setting(
+        &mut self,
+        name: &str,
+        mut arguments: Vec<RubyValue>,
+        span: &SourceSpan,
+    ) -> RubyValue {
         if arguments.is_empty() {
             let entry = self.settings.entry(&[name]);
             return entry.map_or_else(|| RubyValue::nil(span), |entry| entry.value);
@@ -88,11 +93,12 @@ impl Evaluator<'_> {
 
     fn function(
         &mut self,
-        name: &str,
+        call: &Send,
         arguments: Vec<RubyValue>,
         block: Option<&RubyBlock<'_>>,
         span: &SourceSpan,
     ) -> RubyValue {
+        let name = call.method_name.as_str();
         match (name, &arguments[..]) {
             ("from_file", [path]) => self.include(path, span),
             ("node", []) => RubyValue::new(RubyData::Constant("node".to_owned()), span),
@@ -104,6 +110,9 @@ impl Evaluator<'_> {
                 RubyValue::nil(span)
             }
             ("eval" | "instance_eval" | "class_eval" | "load", _) => self.could_set_anything(name, span),
+            ("method" | "public_method", [method]) if method.as_key().is_none_or(is_setting) => {
+                self.could_set_anything(name, span)
+            }
             (_, arguments) if arguments.iter().any(|it| it.as_unknown().is_some()) => {
                 let unknown = arguments.iter().find_map(RubyValue::as_unknown).cloned();
                 unknown.map_or_else(
@@ -117,7 +126,8 @@ impl Evaluator<'_> {
             }
             ("loop" | "lambda" | "proc", _) => self.unknown_call(name, block, span),
             _ => {
-                self.report_unknown_name(name, span);
+                let at = self.name_span(call.selector_l.as_ref(), &call.expression_l);
+                self.report_unknown_name(name, &at);
                 self.unknown_call(name, block, span)
             }
         }
@@ -135,12 +145,10 @@ impl Evaluator<'_> {
     ///
     /// The file may be written for another version, so only a misspelled name is an error.
     fn report_unknown_name(&mut self, name: &str, span: &SourceSpan) {
-        let end = span.start() + name.len();
-        let span = SourceSpan::new(&self.source, span.start()..end);
         let message = format!("unknown setting `{name}`");
         self.problems.push(match top_level::similar(name) {
-            Some(known) => Diagnostic::error(&span, message).help(format!("did you mean `{known}`?")),
-            None => Diagnostic::warning(&span, message)
+            Some(known) => Diagnostic::error(span, message).help(format!("did you mean `{known}`?")),
+            None => Diagnostic::warning(span, message)
                 .help("it has no effect in Gatepost; `gitlab-ctl reconfigure` may reject it"),
         });
     }
@@ -158,7 +166,7 @@ impl Evaluator<'_> {
         RubyValue::raises(format!("`{name}` ends the file"), span)
     }
 
-    fn could_set_anything(&mut self, name: &str, span: &SourceSpan) -> RubyValue {
+    pub(super) fn could_set_anything(&mut self, name: &str, span: &SourceSpan) -> RubyValue {
         let message =
             format!("`{name}` is not supported: it can change any setting, and Gatepost does not execute code");
         self.problems.push(Diagnostic::error(span, message).help("write the settings into this file"));
@@ -181,4 +189,8 @@ impl Evaluator<'_> {
         }
         RubyValue::nil(span)
     }
+}
+
+fn is_setting(name: &str) -> bool {
+    top_level::lookup(name).is_some()
 }

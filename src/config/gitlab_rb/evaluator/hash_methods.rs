@@ -36,7 +36,8 @@ impl Evaluator<'_> {
                 if rest.is_empty() { inner } else { self.operate(inner, "dig", rest.to_vec(), span) }
             }
             ("store" | "[]=", [key, value]) => {
-                self.store_in_section(section, key, value.clone(), span);
+                let stored = self.uncertain(value.clone());
+                self.store_in_section(section, key, stored, span);
                 value.clone()
             }
             ("nil?", []) => RubyValue::new(RubyData::Flag(false), span),

@@ -6,6 +6,7 @@ use lib_ruby_parser::nodes::{CSend, Index, Send};
 use super::blocks::RubyBlock;
 use super::case_equality::{is_a, matches};
 use super::interpreter::Evaluator;
+use super::receivers::{SEND, assigned_attribute};
 use super::{array_methods, hash_methods, mutation, number_methods, regexp_match, string_methods};
 use crate::config::gitlab_rb::value::{RubyData, RubyHash, RubyValue};
 use crate::config::span::SourceSpan;
@@ -14,18 +15,12 @@ impl Evaluator<'_> {
     /// Evaluates `name(…)` and `receiver.name(…)`.
     pub(super) fn send(&mut self, call: &Send, block: Option<&RubyBlock<'_>>) -> RubyValue {
         let span = self.span(&call.expression_l);
+        if SEND.contains(&call.method_name.as_str()) && !self.methods.contains_key(&call.method_name) {
+            return self.send_by_name(call, block, &span);
+        }
         let Some(receiver) = call.recv.as_deref() else { return self.bare_call(call, block, &span) };
-        if let Some(setting) = assigned_attribute(&call.method_name) {
-            return self.set_attribute(receiver, setting, &call.args, &span);
-        }
-        let passed = passed_block(&call.args);
-        let block = block.or(passed.as_ref());
         let value = self.eval(receiver);
-        let arguments = self.items(&call.args);
-        if mutation::is_mutating(&call.method_name) && !matches!(value.data, RubyData::Constant(_)) {
-            return self.mutate(receiver, value, (&call.method_name, arguments, block), &span);
-        }
-        self.call(value, (&call.method_name, arguments), block, &span)
+        self.call_method((receiver, value), (&call.method_name, &call.args), block, &span)
     }
 
     /// Evaluates `receiver&.name(…)`.
@@ -35,9 +30,35 @@ impl Evaluator<'_> {
         if matches!(value.data, RubyData::Nil) {
             return value;
         }
-        let arguments = self.items(&call.args);
-        let passed = passed_block(&call.args);
-        self.call(value, (&call.method_name, arguments), passed.as_ref(), &span)
+        if SEND.contains(&call.method_name.as_str()) {
+            return self.could_set_anything(&call.method_name, &span);
+        }
+        self.call_method((&call.recv, value), (&call.method_name, &call.args), None, &span)
+    }
+
+    /// Calls a method of the value of `receiver`, which the method may change.
+    fn call_method(
+        &mut self,
+        (receiver, value): (&Node, RubyValue),
+        (name, arguments): (&str, &[Node]),
+        block: Option<&RubyBlock<'_>>,
+        span: &SourceSpan,
+    ) -> RubyValue {
+        if let Some(setting) = assigned_attribute(name) {
+            let new = self.items(arguments).into_iter().next().unwrap_or_else(|| RubyValue::nil(span));
+            return self.set_attribute((receiver, &value), setting, &new, span);
+        }
+        let passed = passed_block(arguments);
+        let block = block.or(passed.as_ref());
+        let arguments = self.items(arguments);
+        let name = if name == "[]=" { "store" } else { name };
+        if mutation::sets_keys(name) && matches!(value.data, RubyData::Unknown(_) | RubyData::Constant(_)) {
+            self.check_receiver(receiver, span);
+        }
+        if mutation::is_mutating(name) && !matches!(value.data, RubyData::Constant(_)) {
+            return self.mutate(receiver, value, (name, arguments, block), span);
+        }
+        self.call(value, (name, arguments), block, span)
     }
 
     /// Evaluates `receiver[…]`.
@@ -67,6 +88,9 @@ impl Evaluator<'_> {
         block: Option<&RubyBlock<'_>>,
         span: &SourceSpan,
     ) -> RubyValue {
+        if EVALUATORS.contains(&name) && block.is_none() && may_be_settings(&receiver) {
+            return self.could_set_anything(name, span);
+        }
         if let RubyData::Unknown(reason) = &receiver.data {
             let reason = reason.clone();
             if let Some(block) = block {
@@ -110,24 +134,6 @@ impl Evaluator<'_> {
             _ => None,
         });
         result.unwrap_or_else(|| unsupported_method(&receiver, name, span))
-    }
-
-    /// Evaluates `self.external_url = 'https://…'`.
-    fn set_attribute(
-        &mut self,
-        receiver: &Node,
-        setting: &str,
-        arguments: &[Node],
-        span: &SourceSpan,
-    ) -> RubyValue {
-        let receiver = self.eval(receiver);
-        let value = self.items(arguments).into_iter().next().unwrap_or_else(|| RubyValue::nil(span));
-        if let RubyData::Constant(name) = &receiver.data
-            && name == "Gitlab"
-        {
-            self.set_top_level(setting, value.clone(), span);
-        }
-        value
     }
 }
 
@@ -202,13 +208,6 @@ fn unsupported_method(receiver: &RubyValue, name: &str, span: &SourceSpan) -> Ru
     RubyValue::unknown(format!("requires executing `{name}` of {}", receiver.kind()), span)
 }
 
-/// Returns the attribute that `name=` sets; `None` for operators such as `==`.
-fn assigned_attribute(name: &str) -> Option<&str> {
-    let attribute = name.strip_suffix('=')?;
-    let is_name = attribute.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    is_name.then_some(attribute)
-}
-
 /// Returns the block argument `&:name` at the end of the arguments.
 fn passed_block(arguments: &[Node]) -> Option<RubyBlock<'_>> {
     match arguments.last()? {
@@ -219,3 +218,15 @@ fn passed_block(arguments: &[Node]) -> Option<RubyBlock<'_>> {
         _ => None,
     }
 }
+
+/// Returns whether a value can be the object that has the settings.
+fn may_be_settings(value: &RubyValue) -> bool {
+    match &value.data {
+        RubyData::Constant(name) => name == "Gitlab" || name == "Kernel",
+        RubyData::Unknown(_) => true,
+        _ => false,
+    }
+}
+
+/// Methods that execute a text.
+const EVALUATORS: [&str; 6] = ["eval", "instance_eval", "class_eval", "module_eval", "instance_exec", "class_exec"];

@@ -19,6 +19,11 @@ pub(super) fn is_mutating(name: &str) -> bool {
     MUTATING.contains(&name) || (name.ends_with('!') && name.len() > 1)
 }
 
+/// Returns whether a method sets keys of its receiver.
+pub(super) fn sets_keys(name: &str) -> bool {
+    ["store", "merge!", "deep_merge!"].contains(&name)
+}
+
 impl Evaluator<'_> {
     /// Calls a mutating method on the value of `receiver`; returns the result of the method.
     pub(super) fn mutate(

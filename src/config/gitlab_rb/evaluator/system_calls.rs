@@ -44,7 +44,10 @@ impl Evaluator<'_> {
         arguments: &[RubyValue],
         span: &SourceSpan,
     ) -> RubyValue {
-        if let Some(unknown) = arguments.iter().find_map(RubyValue::as_unknown) {
+        // An unknown value of a setting is stored, because each use of it is reported.
+        if let Some(unknown) = arguments.iter().find_map(RubyValue::as_unknown)
+            && constant != "Gitlab"
+        {
             return RubyValue::new(RubyData::Unknown(unknown.clone()), span);
         }
         let result = match constant {
@@ -178,17 +181,14 @@ impl Evaluator<'_> {
 
     /// Evaluates `Gitlab['nginx']`, which is the same as `nginx`.
     fn gitlab(&mut self, name: &str, arguments: &[RubyValue], span: &SourceSpan) -> Option<RubyValue> {
-        let setting = match (name, arguments) {
-            ("[]", [key]) => key.as_key()?.to_owned(),
-            (setting, []) => setting.to_owned(),
-            _ => return None,
+        let (setting, arguments) = match (name, arguments) {
+            ("[]", [key]) => (key.as_key()?, Vec::new()),
+            (setting, arguments) => (setting, arguments.to_vec()),
         };
-        match top_level::lookup(&setting)? {
-            TopLevelName::Section => Some(self.settings_hash(&setting, Vec::new(), span)),
-            TopLevelName::Plain => {
-                Some(self.settings.entry(&[&setting]).map_or_else(|| RubyValue::nil(span), |it| it.value))
-            }
-        }
+        Some(match top_level::lookup(setting)? {
+            TopLevelName::Section => self.settings_hash(setting, arguments, span),
+            TopLevelName::Plain => self.plain_setting(setting, arguments, span),
+        })
     }
 
     /// Evaluates `node['cpu']['total']`, one key at a time.

@@ -1,6 +1,7 @@
 //! Tests of the evaluated Ruby subset, by feature.
 
 mod idioms;
+mod receivers;
 
 use std::collections::HashMap;
 use std::io;
@@ -338,7 +339,8 @@ fn misspelled_names_are_errors_and_unknown_names_are_warnings() {
     let misspelled = problems("mattermost_ngnix['x'] = 1");
     assert!(misspelled.starts_with("error: unknown setting `mattermost_ngnix`"), "{misspelled}");
     assert!(misspelled.contains("did you mean `mattermost_nginx`?"), "{misspelled}");
-    assert!(problems("something_of_another_version['x'] = 1").starts_with("warning: "));
+    assert!(problems("something_of_another_version 1").starts_with("warning: "));
+    assert!(problems("x = something_of_another_version['x']").starts_with("warning: "));
 }
 
 #[test]

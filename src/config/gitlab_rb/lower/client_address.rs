@@ -2,7 +2,7 @@
 
 use super::reader::SettingsReader;
 use crate::config::diagnostic::{Diagnostic, ValueError};
-use crate::config::document::{ClientAddressSection, Setting, Spanned};
+use crate::config::document::{ClientAddressSection, HostSettings, Setting, Spanned};
 use crate::config::gitlab_rb::settings::SettingOwner;
 use crate::config::values::client_address;
 use crate::model::network::Cidr;
@@ -17,17 +17,36 @@ pub(super) fn client_address_variable(owner: SettingOwner, reader: &mut Settings
     if is_proxied(owner, reader) { "$proxy_protocol_addr" } else { "$remote_addr" }
 }
 
-/// Returns the trusted peers and the header that names the client. Without `real_ip_header`, the default of
-/// nginx applies; with `proxy_protocol`, the package's default is the PROXY protocol.
-pub(super) fn lower(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Setting<ClientAddressSection> {
+/// Returns the trusted peers and the header that names the client, as the settings of a host set them. Without
+/// `real_ip_header`, the default of nginx applies; with `proxy_protocol`, the package's default is the PROXY
+/// protocol.
+pub(super) fn lower(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> ClientAddressSection {
     let header = reader.text_of(owner, "real_ip_header");
     let is_recursive = reader.text_of(owner, "real_ip_recursive");
-    let section = ClientAddressSection {
+    ClientAddressSection {
         from: reader.parsed(header, client_address::source),
         recursive: reader.parsed(is_recursive, recursive),
         trusted: trusted(owner, reader),
+    }
+}
+
+/// Completes the settings of a host with those of the `http` block, of which nginx inherits what the host does
+/// not set itself. Without trusted peers, the peer of the connection is the client.
+pub(super) fn inherit(
+    owner: SettingOwner,
+    host: &mut HostSettings,
+    http: &ClientAddressSection,
+    reader: &mut SettingsReader<'_>,
+) {
+    let own = host.client_address.as_set().map(|setting| setting.value.clone()).unwrap_or_default();
+    // The package sets `real_ip_header proxy_protocol` for a host with `proxy_protocol`.
+    let has_header = host.proxy_protocol.value_or(false);
+    let section = ClientAddressSection {
+        trusted: own.trusted.or(&http.trusted),
+        from: if has_header { own.from } else { own.from.or(&http.from) },
+        recursive: own.recursive.or(&http.recursive),
     };
-    match section.trusted.span().cloned() {
+    host.client_address = match section.trusted.span().cloned() {
         Some(span) => Setting::Set(Spanned { value: section, span }),
         None => {
             for key in ["real_ip_header", "real_ip_recursive"] {
@@ -35,11 +54,11 @@ pub(super) fn lower(owner: SettingOwner, reader: &mut SettingsReader<'_>) -> Set
             }
             Setting::Unset
         }
-    }
+    };
 }
 
 /// Parses `real_ip_recursive`.
-fn recursive(text: &str) -> Result<bool, ValueError> {
+pub(super) fn recursive(text: &str) -> Result<bool, ValueError> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),

@@ -43,7 +43,7 @@ impl ServiceHost {
             listen: self.url_setting(listening.listen),
             redirect_from: self.url_setting(listening.redirect_from),
             proxy_protocol: self.url_setting(client_address::is_proxied(owner, context.reader)),
-            client_address: client_address::lower(owner, context.reader),
+            client_address: self.url_setting(client_address::lower(owner, context.reader)),
             hsts: response_headers::hsts(self, listening.tls, context.reader),
             referrer_policy: self.url_setting(self.referrer_policy(context)),
             compression: compression::lower(self.service, listening.tls, &self.span, context.reader),

@@ -13,7 +13,7 @@ use crate::model::host::HostPattern;
 
 impl Service {
     /// Returns the name of the setting with the URL of the service.
-    fn url_key(self) -> &'static str {
+    pub(super) fn url_key(self) -> &'static str {
         match self {
             Service::Gitlab => "external_url",
             Service::Mattermost => "mattermost_external_url",
@@ -47,13 +47,18 @@ impl Service {
             None => return self.without_url(reader),
         };
         let upstream = self.upstream(reader)?;
-        let name = match self {
+        let name = self.name(&url, reader);
+        Some(ServiceHost { service: self, span: url.span.clone(), name, url, upstream })
+    }
+
+    /// Returns the name of the host of the service: that of its URL, for Pages every name below it.
+    pub(super) fn name(self, url: &ExternalUrl, reader: &SettingsReader<'_>) -> HostPattern {
+        match self {
             Service::Pages if reader.flag_at(&["gitlab_pages", "namespace_in_path"]) != Some(true) => {
                 HostPattern::Wildcard(url.name.clone())
             }
             _ => HostPattern::Exact(url.name.clone()),
-        };
-        Some(ServiceHost { service: self, span: url.span.clone(), name, url, upstream })
+        }
     }
 
     /// Records that the service has no host, because its URL is not set.

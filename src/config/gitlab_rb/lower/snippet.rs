@@ -5,10 +5,12 @@
 
 mod builtin_locations;
 mod common_directives;
+mod file_pattern;
 pub(super) mod http_block;
 mod include;
 mod location_block;
 mod proxy_pass;
+mod real_ip;
 mod redirect_target;
 pub(in crate::config::gitlab_rb) mod report;
 mod return_rewrite;
@@ -19,8 +21,6 @@ mod unsupported;
 use super::context::LowerContext;
 use super::service::{Service, ServiceHost};
 use crate::config::document::HostSection;
-use crate::config::gitlab_rb::nginx_text::NginxDirective;
-use include::IncludeReader;
 use report::SnippetReport;
 use server_block::ServerState;
 use setting::{conclude, read};
@@ -39,10 +39,12 @@ pub(super) fn apply(
     };
     let mut report = SnippetReport::new(context.reader.spelling(owner, key)?);
     let directives = read(owner, key, context)?;
-    let mut server = ServerState::new(service_host, &host.settings);
-    let mut includes = IncludeReader::new(context.environment);
-    let mut lower = |directive: &NginxDirective, report: &mut SnippetReport| server.lower(directive, report);
-    includes.each(&directives, &mut report, context.reader.problems, &mut lower);
+    let proxy_protocol = context.reader.entry_of(owner, "proxy_protocol");
+    let proxy_protocol = proxy_protocol.filter(|entry| entry.value.truth() == Some(true)).map(|entry| entry.span);
+    let mut server = ServerState::new(service_host, &host.settings, proxy_protocol);
+    for directive in &directives {
+        server.lower(directive, &mut report);
+    }
     let other = server.finish(host);
     conclude(report, context.reader);
     other

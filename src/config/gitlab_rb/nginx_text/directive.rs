@@ -24,13 +24,15 @@ pub(in crate::config::gitlab_rb) enum DirectiveBody {
     None,
     /// The directives of a block in braces.
     Block(Vec<NginxDirective>),
+    /// An `include` that is followed by the directives of its files, or the reason why these cannot be read.
+    Included(Option<String>),
 }
 
 impl NginxDirective {
     /// Returns the directives in the block; none without a block.
     pub(in crate::config::gitlab_rb) fn inner(&self) -> &[NginxDirective] {
         match &self.body {
-            DirectiveBody::None => &[],
+            DirectiveBody::None | DirectiveBody::Included(_) => &[],
             DirectiveBody::Block(inner) => inner,
         }
     }

@@ -251,3 +251,42 @@ fn settings_of_disabled_lets_encrypt_have_no_effect() {
     let on = text.replace("false", "true");
     assert_eq!(report_of(&config(&on), "letsencrypt.contact_emails").verdict, SettingVerdict::Applied);
 }
+
+#[test]
+fn the_host_that_responds_for_a_service_with_nginx_off_is_named() {
+    for (lines, name, key) in [
+        ("mattermost_external_url 'https://x.example.com'", "x.example.com", "mattermost_nginx"),
+        ("registry_external_url 'https://x.example.com'", "x.example.com", "registry_nginx"),
+        ("pages_external_url 'https://x.example.com'", "*.x.example.com", "pages_nginx"),
+        ("gitlab_kas_external_url 'wss://x.example.com'", "x.example.com", "gitlab_kas_nginx"),
+        (
+            "mattermost_external_url 'https://x.example.com:9000'\nmattermost_nginx['listen_port'] = 443",
+            "x.example.com",
+            "mattermost_nginx",
+        ),
+    ] {
+        let text = format!("{GITLAB}{lines}\n{key}['enable'] = false\n");
+        let config = config(&text);
+        assert!(!config.problems.has_errors(), "{text}\n{}", config.problems);
+        let problems = config.problems.to_string();
+        let message = format!(
+            "warning: the host of `gitlab.example.com` responds to requests for `{name}`: `{key}['enable']` is false"
+        );
+        let line = text.lines().count();
+        assert!(problems.contains(&message), "{text}\n{problems}");
+        assert!(problems.contains(&format!("gitlab.rb:{line}:1")), "{text}\n{problems}");
+        assert_eq!(names(&text), ["gitlab.example.com"], "{text}");
+    }
+    for lines in [
+        // No host listens on the port.
+        "mattermost_external_url 'https://x.example.com:9000'\nmattermost_nginx['enable'] = false",
+        "registry_external_url 'https://x.example.com:5050'\nregistry_nginx['enable'] = false",
+        // The paths of the agent server are on GitLab's host.
+        "gitlab_kas_external_url 'wss://gitlab.example.com/-/kubernetes-agent/'\ngitlab_kas_nginx['enable'] = false",
+        "mattermost_nginx['enable'] = false",
+        "mattermost_external_url 'https://x.example.com'\nmattermost_nginx['enable'] = true",
+    ] {
+        let problems = problems(&format!("{GITLAB}{lines}\n"));
+        assert!(!problems.contains("responds to requests"), "{lines}\n{problems}");
+    }
+}

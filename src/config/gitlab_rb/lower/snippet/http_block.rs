@@ -3,48 +3,61 @@
 //! The package's nginx has this text at the end of its `http` block.
 
 use super::common_directives::BlockSettings;
-use super::include::IncludeReader;
 use super::report::{DirectiveOutcome, SnippetReport};
-use super::setting::{conclude, read};
-use super::unsupported;
-use crate::config::document::{HostSection, Setting, Spanned};
+use super::setting::{self, conclude};
+use super::{real_ip, unsupported};
+use crate::config::document::{ClientAddressSection, HostSection, Setting, Spanned};
 use crate::config::gitlab_rb::lower::context::LowerContext;
 use crate::config::gitlab_rb::nginx_text::NginxDirective;
 use crate::config::gitlab_rb::settings::SettingOwner;
 
-/// Applies the text to all hosts. Few directives have an effect, because nginx inherits only what a host does
-/// not set itself.
-pub(in crate::config::gitlab_rb::lower) fn apply(hosts: &mut [HostSection], context: &mut LowerContext<'_, '_>) {
-    let Some(key) = context.reader.spelling(SettingOwner::Daemon, KEY) else { return };
-    let Some(directives) = read(SettingOwner::Daemon, KEY, context) else { return };
+/// What the hosts inherit from the text.
+#[derive(Debug, Default)]
+pub(in crate::config::gitlab_rb::lower) struct HttpBlock {
+    pub(in crate::config::gitlab_rb::lower) client_address: ClientAddressSection,
+    block: BlockSettings,
+}
+
+/// Reads the text. Few directives have an effect, because nginx inherits only what a host does not set itself.
+pub(in crate::config::gitlab_rb::lower) fn read(context: &mut LowerContext<'_, '_>) -> HttpBlock {
+    let mut http = HttpBlock::default();
+    let Some(key) = context.reader.spelling(SettingOwner::Daemon, KEY) else { return http };
+    let Some(directives) = setting::read(SettingOwner::Daemon, KEY, context) else { return http };
     let mut report = SnippetReport::new(key);
-    let mut block = BlockSettings::default();
-    let mut includes = IncludeReader::new(context.environment);
-    let mut each = |directive: &NginxDirective, report: &mut SnippetReport| lower(directive, &mut block, report);
-    includes.each(&directives, &mut report, context.reader.problems, &mut each);
-    if let Some(first) = block.access.first() {
+    for directive in &directives {
+        lower(directive, &mut http, &mut report);
+    }
+    conclude(report, context.reader);
+    http
+}
+
+impl HttpBlock {
+    /// Applies the access rules to all hosts without rules of their own.
+    pub(in crate::config::gitlab_rb::lower) fn restrict(self, hosts: &mut [HostSection]) {
+        let Some(first) = self.block.access.first() else { return };
         let span = first.span.clone();
         for host in hosts.iter_mut().filter(|host| host.settings.forwarding.access.is_unset()) {
-            let rules = Spanned { value: block.access.clone(), span: span.clone() };
+            let rules = Spanned { value: self.block.access.clone(), span: span.clone() };
             host.settings.forwarding.access = Setting::Set(rules);
         }
     }
-    conclude(report, context.reader);
 }
 
-fn lower(directive: &NginxDirective, block: &mut BlockSettings, report: &mut SnippetReport) {
+fn lower(directive: &NginxDirective, http: &mut HttpBlock, report: &mut SnippetReport) {
     let name = directive.name.as_str();
     if !directive.inner().is_empty() {
         let why = match unsupported::outcome(name, &[]) {
-            DirectiveOutcome::Refused(why) | DirectiveOutcome::NoEffect(why) | DirectiveOutcome::Dropped(why) => {
-                why
+            DirectiveOutcome::Refused(why) | DirectiveOutcome::NoEffect(why) => why,
+            DirectiveOutcome::Applied | DirectiveOutcome::Invalid(_) | DirectiveOutcome::Dropped(_) => {
+                String::new()
             }
-            DirectiveOutcome::Applied => String::new(),
         };
         return report.refuse_block(directive, &why);
     }
     let outcome = match name {
-        "allow" | "deny" => block.lower(directive),
+        "include" => DirectiveOutcome::included(directive),
+        "allow" | "deny" => http.block.lower(directive),
+        _ if real_ip::is_real_ip(name) => real_ip::lower(&mut http.client_address, None, directive, report),
         _ if OVERRIDDEN.contains(&name) => {
             DirectiveOutcome::no_effect("every host of the package sets this itself")
         }

@@ -1,88 +1,125 @@
 //! Expands `include`.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
-
-use super::report::{DirectiveOutcome, SnippetReport};
-use crate::config::diagnostic::Diagnostics;
+use super::file_pattern::{self, FilePattern};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::gitlab_rb::environment::Environment;
-use crate::config::gitlab_rb::nginx_text::{self, MappedText, NginxDirective};
+use crate::config::gitlab_rb::nginx_text::{self, DirectiveBody, MappedText, NginxDirective};
 use crate::config::span::SourceFile;
 
 /// Reads included files up to a limit.
 pub(super) struct IncludeReader<'a> {
     environment: &'a dyn Environment,
+    problems: &'a mut Diagnostics,
     files_left: usize,
 }
 
 impl<'a> IncludeReader<'a> {
-    pub(super) fn new(environment: &'a dyn Environment) -> IncludeReader<'a> {
-        IncludeReader { environment, files_left: MAX_FILES }
+    pub(super) fn new(environment: &'a dyn Environment, problems: &'a mut Diagnostics) -> IncludeReader<'a> {
+        IncludeReader { environment, problems, files_left: MAX_FILES }
     }
 
-    /// Calls `lower` for each directive, and for those of the included files after each `include`.
-    pub(super) fn each(
-        &mut self,
-        directives: &[NginxDirective],
-        report: &mut SnippetReport,
-        problems: &mut Diagnostics,
-        lower: &mut dyn FnMut(&NginxDirective, &mut SnippetReport),
-    ) {
-        for directive in directives {
-            if directive.name != "include" {
-                lower(directive, report);
+    /// Returns the directives, with those of the included files after each `include`, also within blocks.
+    ///
+    /// As in nginx, a file that cannot be read is an error: it may contain access restrictions.
+    pub(super) fn expand(&mut self, directives: Vec<NginxDirective>) -> Vec<NginxDirective> {
+        let mut all = Vec::new();
+        for mut directive in directives {
+            if directive.name == "include" {
+                let included = self.included(&directive);
+                let error = included.as_ref().err().cloned();
+                directive.body = DirectiveBody::Included(error);
+                all.push(directive);
+                all.extend(self.expand(included.unwrap_or_default()));
                 continue;
             }
-            match self.included(&directive.words(), problems) {
-                Ok(inner) => {
-                    report.record(directive, DirectiveOutcome::Applied);
-                    self.each(&inner, report, problems, lower);
-                }
-                Err(why) => report.record(directive, DirectiveOutcome::Refused(why)),
+            if let DirectiveBody::Block(inner) = &mut directive.body
+                && BLOCKS.contains(&directive.name.as_str())
+            {
+                let inner = std::mem::take(inner);
+                directive.body = DirectiveBody::Block(self.expand(inner));
             }
+            all.push(directive);
         }
+        all
     }
 
-    /// Returns the directives of the files that an `include` names. Every file counts towards the limit, so
-    /// recursive includes end.
-    fn included(&mut self, words: &[&str], problems: &mut Diagnostics) -> Result<Vec<NginxDirective>, String> {
-        let [path] = words else { return Err("write `include /path/to/file;`".to_owned()) };
+    /// Returns the directives of the files that an `include` names. An error is reported and returned.
+    fn included(&mut self, directive: &NginxDirective) -> Result<Vec<NginxDirective>, String> {
+        let result = self.read_all(&directive.words());
+        if let Err((message, help)) = &result {
+            self.problems.push(Diagnostic::error(&directive.span, message).help(*help));
+        }
+        result.map_err(|(message, _)| message)
+    }
+
+    /// Reads all files of an `include`. Every file counts towards the limit, so recursive includes end.
+    fn read_all(&mut self, words: &[&str]) -> Result<Vec<NginxDirective>, (String, &'static str)> {
+        let [path] = words else {
+            return Err(("`include` requires one path".to_owned(), "write `include /path/to/file;`"));
+        };
         if !path.starts_with('/') {
-            return Err("write an absolute path; Gatepost has no directory for nginx files".to_owned());
+            let message = format!("`include {path}` is not an absolute path");
+            return Err((message, "write an absolute path; Gatepost has no directory for nginx files"));
         }
         let mut all = Vec::new();
-        for path in self.files(Path::new(path))? {
-            self.files_left = self.files_left.checked_sub(1).ok_or("too many included files; the limit is 20")?;
-            let text =
-                self.environment.read(&path).map_err(|why| format!("cannot read {}: {why}", path.display()))?;
+        for path in self.files(path)? {
+            let Some(left) = self.files_left.checked_sub(1) else {
+                let message = format!("too many included files; the limit is {MAX_FILES}");
+                return Err((message, "join files, or write their directives into the setting"));
+            };
+            self.files_left = left;
+            let text = self.environment.read(&path).map_err(|why| {
+                let message = format!("cannot read {}: {why}", path.display());
+                (message, "create the file, or remove the `include`; nginx does not start without the file either")
+            })?;
             match nginx_text::parse(&MappedText::file(&SourceFile::new(&path, text))) {
                 Ok(inner) => all.extend(inner),
-                Err(error) => problems.push(error),
+                Err(error) => self.problems.push(error),
             }
         }
         Ok(all)
     }
 
-    /// Returns the files that a path names. Its last component may contain `*` and `?`.
-    fn files(&self, path: &Path) -> Result<Vec<PathBuf>, String> {
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str)) else {
-            return Err(format!("`{}` does not name a file", path.display()));
-        };
-        if !name.contains(['*', '?']) {
-            return Ok(vec![path.to_owned()]);
+    /// Returns the files that a path names. A pattern may match none; a directory that exists must be readable.
+    fn files(&self, path: &str) -> Result<Vec<PathBuf>, (String, &'static str)> {
+        if !file_pattern::is_pattern(path) {
+            return Ok(vec![PathBuf::from(path)]);
         }
-        let pattern = regex::escape(name).replace(r"\*", ".*").replace(r"\?", ".");
-        let pattern =
-            Regex::new(&format!("^{pattern}$")).map_err(|_| format!("the pattern `{name}` is too long"))?;
-        let names = self.environment.names_in(directory);
-        let names = names.ok_or_else(|| format!("cannot list the directory {}", directory.display()))?;
-        // As in a shell, a wildcard does not match a leading dot.
-        let found = names.iter().filter(|name| !name.starts_with('.') && pattern.is_match(name));
-        Ok(found.map(|name| directory.join(name)).collect())
+        let mut found = vec![PathBuf::from("/")];
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            if !file_pattern::is_pattern(part) {
+                found.iter_mut().for_each(|path| path.push(part));
+                continue;
+            }
+            let pattern = FilePattern::parse(part)
+                .ok_or_else(|| (format!("invalid pattern `{part}` in `include`"), "write a shorter pattern"))?;
+            let mut matching = Vec::new();
+            for directory in found {
+                let names = self.names_in(&directory)?;
+                matching.extend(names.iter().filter(|name| pattern.matches(name)).map(|it| directory.join(it)));
+            }
+            found = matching;
+        }
+        found.retain(|path| !self.environment.is_missing(path));
+        Ok(found)
+    }
+
+    fn names_in(&self, directory: &Path) -> Result<Vec<String>, (String, &'static str)> {
+        match self.environment.names_in(directory) {
+            Some(names) => Ok(names),
+            None if self.environment.is_missing(directory) => Ok(Vec::new()),
+            None => {
+                let message = format!("cannot list the directory {}", directory.display());
+                Err((message, "make the directory readable for Gatepost, or remove the `include`"))
+            }
+        }
     }
 }
+
+/// Blocks with directives. The entries of a `map` and of similar blocks are no directives.
+const BLOCKS: [&str; 5] = ["server", "location", "if", "limit_except", "upstream"];
 
 /// Maximum number of included files in one setting. It also ends recursive includes.
 const MAX_FILES: usize = 20;

@@ -122,6 +122,7 @@ impl<'a> LocationState<'a> {
     fn lower(&mut self, directive: &NginxDirective, report: &mut SnippetReport) {
         let words = directive.words();
         let outcome = match (directive.name.as_str(), &words[..]) {
+            ("include", _) => DirectiveOutcome::included(directive),
             ("location" | "if", _) => {
                 return report.refuse_block(directive, "a block inside a location is not supported");
             }

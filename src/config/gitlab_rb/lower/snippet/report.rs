@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
-use crate::config::gitlab_rb::nginx_text::NginxDirective;
+use crate::config::gitlab_rb::nginx_text::{DirectiveBody, NginxDirective};
 use crate::config::span::SourceSpan;
 use crate::model::setting_report::{SettingReport, SettingScope, SettingVerdict};
 
@@ -15,6 +15,8 @@ pub(super) enum DirectiveOutcome {
     NoEffect(String),
     /// Not applied; the reason, and what to do instead.
     Refused(String),
+    /// Not applied, and an error that is reported already; the reason.
+    Invalid(String),
     /// Not applied, because the enclosing block is not; the reason.
     Dropped(String),
 }
@@ -35,6 +37,8 @@ pub(in crate::config::gitlab_rb) struct DirectiveVerdict {
 pub(super) struct SnippetReport {
     within: String,
     pub(super) verdicts: Vec<DirectiveVerdict>,
+    /// Errors and warnings besides those of the verdicts.
+    pub(super) problems: Vec<Diagnostic>,
 }
 
 impl DirectiveOutcome {
@@ -46,11 +50,25 @@ impl DirectiveOutcome {
         DirectiveOutcome::Refused(why.into())
     }
 
+    /// Returns the outcome of an expanded `include`.
+    pub(super) fn included(directive: &NginxDirective) -> DirectiveOutcome {
+        match &directive.body {
+            DirectiveBody::Included(Some(why)) => DirectiveOutcome::Invalid(why.clone()),
+            _ => DirectiveOutcome::Applied,
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        !matches!(self, DirectiveOutcome::Applied | DirectiveOutcome::NoEffect(_))
+    }
+
     fn verdict(&self) -> (SettingVerdict, &str) {
         match self {
             DirectiveOutcome::Applied => (SettingVerdict::Applied, ""),
             DirectiveOutcome::NoEffect(why) => (SettingVerdict::NoEffect, why),
-            DirectiveOutcome::Refused(why) | DirectiveOutcome::Dropped(why) => (SettingVerdict::Refused, why),
+            DirectiveOutcome::Refused(why) | DirectiveOutcome::Invalid(why) | DirectiveOutcome::Dropped(why) => {
+                (SettingVerdict::Refused, why)
+            }
         }
     }
 }
@@ -58,7 +76,7 @@ impl DirectiveOutcome {
 impl SnippetReport {
     /// Returns an empty report for the setting with this key.
     pub(super) fn new(setting: String) -> SnippetReport {
-        SnippetReport { within: setting, verdicts: Vec::new() }
+        SnippetReport { within: setting, verdicts: Vec::new(), problems: Vec::new() }
     }
 
     /// Records the verdict of a directive without a block.
@@ -121,18 +139,12 @@ impl SnippetReport {
 
     /// Returns whether a directive since the given position is refused.
     pub(super) fn refuses_since(&self, position: usize) -> bool {
-        self.verdicts[position..]
-            .iter()
-            .any(|it| matches!(it.outcome, DirectiveOutcome::Refused(_) | DirectiveOutcome::Dropped(_)))
+        self.verdicts[position..].iter().any(|it| it.outcome.is_refused())
     }
 
     /// Returns the verdict of the setting as a whole; `None` if no directive is refused and one is applied.
     pub(super) fn summary(&self) -> Option<(SettingVerdict, String)> {
-        let refused: Vec<_> = self
-            .verdicts
-            .iter()
-            .filter(|it| matches!(it.outcome, DirectiveOutcome::Refused(_) | DirectiveOutcome::Dropped(_)))
-            .collect();
+        let refused: Vec<_> = self.verdicts.iter().filter(|it| it.outcome.is_refused()).collect();
         if !refused.is_empty() {
             let mut names: Vec<&str> = refused.iter().map(|it| it.name.as_str()).collect();
             names.dedup();
@@ -149,6 +161,7 @@ impl SnippetReport {
 
     /// Adds a warning at the line of each refused directive, and of each location without effect.
     pub(super) fn warn(&self, problems: &mut Diagnostics) {
+        self.problems.iter().for_each(|problem| problems.push(problem.clone()));
         for it in &self.verdicts {
             let (message, why) = match &it.outcome {
                 DirectiveOutcome::Refused(why) => (format!("nginx directive `{}` is not applied", it.name), why),

@@ -6,13 +6,16 @@ use regex::Regex;
 use super::builtin_locations;
 use super::common_directives::{BlockSettings, REFERRER_POLICY, is_policy};
 use super::location_block::{self, LocationRoute};
+use super::real_ip;
 use super::report::{DirectiveOutcome, SnippetReport};
 use super::return_rewrite::{self, RewriteRedirect};
 use crate::config::document::{
-    ForwardSettings, HeaderSetting, HostSection, HostSettings, RouteActionSection, RouteSection, Setting, Spanned,
+    ClientAddressSection, ForwardSettings, HeaderSetting, HostSection, HostSettings, RouteActionSection,
+    RouteSection, Setting, Spanned,
 };
 use crate::config::gitlab_rb::lower::service::{Service, ServiceHost};
 use crate::config::gitlab_rb::nginx_text::NginxDirective;
+use crate::config::span::SourceSpan;
 use crate::model::LogTarget;
 use crate::model::headers::ops::HeaderOp;
 use crate::model::host::{HostName, HostPattern};
@@ -29,13 +32,20 @@ pub(super) struct ServerState<'a> {
     access_log: Option<Spanned<LogTarget>>,
     /// Another host name, and the action for its requests.
     other_name: Option<(Spanned<HostName>, Spanned<RouteActionSection>)>,
+    client_address: ClientAddressSection,
+    /// Span of `proxy_protocol`, if it is true.
+    proxy_protocol: Option<SourceSpan>,
     hsts: Setting<HeaderSetting>,
     referrer_policy: Setting<HeaderSetting>,
 }
 
 impl<'a> ServerState<'a> {
     /// Returns the state before the first directive, for a host with these settings.
-    pub(super) fn new(service_host: &'a ServiceHost, settings: &HostSettings) -> ServerState<'a> {
+    pub(super) fn new(
+        service_host: &'a ServiceHost,
+        settings: &HostSettings,
+        proxy_protocol: Option<SourceSpan>,
+    ) -> ServerState<'a> {
         ServerState {
             service_host,
             patterns: builtin_locations::patterns(service_host),
@@ -44,6 +54,8 @@ impl<'a> ServerState<'a> {
             catch_all: None,
             access_log: None,
             other_name: None,
+            client_address: settings.client_address.as_set().map(|it| it.value.clone()).unwrap_or_default(),
+            proxy_protocol,
             hsts: settings.hsts.clone(),
             referrer_policy: settings.referrer_policy.clone(),
         }
@@ -53,6 +65,7 @@ impl<'a> ServerState<'a> {
     pub(super) fn lower(&mut self, directive: &NginxDirective, report: &mut SnippetReport) {
         let words = directive.words();
         let outcome = match (directive.name.as_str(), &words[..]) {
+            ("include", _) => DirectiveOutcome::included(directive),
             ("location", _) => return self.location(directive, report),
             ("if", words) => return self.condition(directive, words, report),
             ("return", words) => {
@@ -62,6 +75,9 @@ impl<'a> ServerState<'a> {
                 Ok(rewrite) => self.rewrite(directive, rewrite),
                 Err(why) => DirectiveOutcome::Refused(why),
             },
+            (name, _) if real_ip::is_real_ip(name) => {
+                real_ip::lower(&mut self.client_address, self.proxy_protocol.as_ref(), directive, report)
+            }
             ("access_log", ["off"]) => {
                 self.access_log = Some(spanned(LogTarget::Off, directive));
                 DirectiveOutcome::Applied
@@ -172,6 +188,7 @@ impl<'a> ServerState<'a> {
 
     /// Writes the collected settings to the host. Returns a second host if there is another host name.
     pub(super) fn finish(mut self, host: &mut HostSection) -> Option<HostSection> {
+        host.settings.client_address = Setting::set_at(self.client_address, &host.span);
         let other = self.other_name.take().map(|(name, action)| renamed(host, name, action));
         host.settings.hsts = self.hsts;
         host.settings.referrer_policy = self.referrer_policy;

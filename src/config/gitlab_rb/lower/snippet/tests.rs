@@ -241,12 +241,12 @@ fn http_access_rules_apply_to_hosts_without_rules() {
 }
 
 #[test]
-fn a_refused_server_block_does_not_restrict_served_hosts() {
-    let reading = around("server_tokens off;\nadd_header X-A b;\nserver { listen 80; deny all; return 444; }");
+fn a_refused_server_block_without_restrictions_is_a_warning() {
+    let reading = around("server_tokens off;\nadd_header X-A b;\nserver { listen 80; return 301 https://a.test; }");
     assert_eq!(reading.refused_access_settings().count(), 0);
     let problems = reading.problems.to_string();
     assert!(problems.contains("nginx directive `server` is not applied"), "{problems}");
-    assert!(problems.contains("write another host as a `[[host]]` in gatepost.toml"), "{problems}");
+    assert!(problems.contains("only the hosts of external URLs are served; write `location` blocks"), "{problems}");
     assert!(!problems.contains("`add_header`"), "{problems}");
 }
 

@@ -101,6 +101,9 @@ const NO_EFFECT: &[(&[&str], &str)] = &[
     ),
 ];
 
+const SERVER: &str = "only the hosts of external URLs are served; write `location` blocks in the nginx text of one \
+                      of them, or `if ($host = NAME) { return 301 …; }` to redirect another name";
+
 /// Refused directives, with what to do instead.
 const REFUSED: &[(&[&str], &str)] = &[
     (
@@ -122,13 +125,15 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["access_log"], "additional logs are not supported; write `access_log off`, or set `log_directory`"),
     (&["error_page"], "set `custom_error_pages` instead"),
     (&["log_format"], "set `log_format` instead"),
-    (&["set_real_ip_from"], "set `real_ip_trusted_addresses` instead"),
-    (&["real_ip_header", "real_ip_recursive"], "use the setting of the same name instead"),
+    (
+        &["set_real_ip_from", "real_ip_header", "real_ip_recursive"],
+        "the client address is determined for a whole host; move this line out of the block",
+    ),
     (
         &["ssl_*", "listen", "http2*"],
         "use the setting of the same name instead; in nginx, this would be a second directive",
     ),
-    (&["server"], "write another host as a `[[host]]` in gatepost.toml"),
+    (&["server"], SERVER),
     (
         &["upstream", "map", "geo", "split_clients", "set", "limit_zone"],
         "custom names and variables are not supported",
