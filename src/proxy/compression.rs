@@ -8,7 +8,6 @@ use http::{Method, Response, StatusCode, Version, request, response};
 use super::gzip_body::GzipBody;
 use super::local_response::LocalResponse;
 use super::response_body::BodyContent;
-use crate::http1::fields::is_declared_trailer;
 use crate::model::compression::{
     CompressionPolicy, GzipPolicy, GzipProxied, GzipProxiedCondition, GzipVary, MinHttpVersion,
 };
@@ -101,7 +100,9 @@ fn forbids_transformation(headers: &HeaderMap) -> bool {
 
 /// Returns whether `Trailer` lists a field.
 fn announces_trailer(headers: &HeaderMap, name: &HeaderName) -> bool {
-    headers.get_all(header::TRAILER).iter().any(|declared| is_declared_trailer(Some(declared), name))
+    let lines = headers.get_all(header::TRAILER).iter();
+    let mut members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    members.any(|member| member.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 /// Compresses a response if the decision permits it and the response qualifies.

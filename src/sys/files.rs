@@ -8,7 +8,7 @@
 //! A process that does not run as root opens with its own rights, and only the checks of type and size apply.
 //!
 //! Names of the process's own descriptors, such as `/dev/stdin`, are opened as they are: where they lead is decided
-//! by whoever starts the process.
+//! when the process is started.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
