@@ -63,7 +63,7 @@ pub fn check(model: &Model) -> Vec<StartupProblem> {
     let directories: BTreeSet<&Path> = log_files(model).filter_map(Path::parent).collect();
     let missing = directories.into_iter().filter(|directory| !directory.is_dir());
     problems.extend(missing.map(|directory| StartupProblem::LogDirectory(directory.into())));
-    problems.extend(logs::redirectable(model));
+    problems.extend(logs::unopenable(model));
     problems.extend(model.process.user.as_ref().and_then(|name| find_account(name).err()));
     let preconditions = model.acme.iter().flat_map(|acme| acme::preconditions(model, acme));
     problems.extend(preconditions.map(StartupProblem::AcmePrecondition));

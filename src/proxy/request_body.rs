@@ -1,6 +1,6 @@
 //! Enforces size and inactivity limits on the request body.
 
-use http::{header, request};
+use http::{Version, header, request};
 use hyper::body::Body;
 
 use super::error::ProxyError;
@@ -39,9 +39,14 @@ fn declared_length(head: &request::Parts) -> Option<u64> {
     head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// An HTTP/1.0 client expects nothing (RFC 9110 section 10.1.1).
 fn expectation(head: &request::Parts) -> Expect {
     match head.headers.get(header::EXPECT) {
-        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Expect::Continue,
+        Some(value)
+            if head.version != Version::HTTP_10 && value.as_bytes().eq_ignore_ascii_case(b"100-continue") =>
+        {
+            Expect::Continue
+        }
         _ => Expect::None,
     }
 }

@@ -10,10 +10,12 @@ use std::io;
 use std::os::unix::fs::fchown;
 use std::path::Path;
 
+use nix::errno::Errno;
+
 use super::problem::StartupProblem;
 use crate::model::{LogTarget, Model};
-use crate::sys::account::UserAccount;
-use crate::sys::files;
+use crate::sys::account::{FilePermission, UserAccount};
+use crate::sys::files::{self, StandardStream};
 use crate::telemetry::access_log::writer::{LogSink, LogWriter};
 
 /// The access logs of a model. Some are opened only after root privileges are dropped.
@@ -46,7 +48,9 @@ impl<'m> PendingLogs<'m> {
     /// If the file system or a missing capability (`CAP_CHOWN`) prevents it.
     pub(super) fn chown(&self, user: u32, group: u32) -> io::Result<()> {
         self.logs.iter().try_for_each(|(_, sink)| match sink {
-            Some(LogSink::File { file, .. }) if file.metadata()?.is_file() => fchown(file, Some(user), Some(group)),
+            Some(LogSink::File { file, path }) if is_owned_by_the_program(path, file)? => {
+                fchown(file, Some(user), Some(group))
+            }
             _ => Ok(()),
         })
     }
@@ -65,17 +69,31 @@ impl<'m> PendingLogs<'m> {
     }
 }
 
-/// Returns a problem for each log that a process that stays root does not open, because another account can change
-/// where its path leads.
-pub(super) fn redirectable(model: &Model) -> impl Iterator<Item = StartupProblem> {
-    let stays_root = match &model.process.user {
-        Some(name) => UserAccount::find(name).is_ok_and(|account| account.ids().0 == 0),
-        None => true,
+/// Returns a problem for each log that the process, started as root, will not be able to open.
+pub(super) fn unopenable(model: &Model) -> impl Iterator<Item = StartupProblem> {
+    let account = model.process.user.as_ref().and_then(|name| UserAccount::find(name).ok());
+    model.access_logs().iter().filter_map(move |target| match target {
+        LogTarget::File(path) if files::is_redirectable(path) => {
+            problem_of_account(path, account.as_ref()).map(|error| log_problem(target, error))
+        }
+        LogTarget::File(_) | LogTarget::Off | LogTarget::Stdout => None,
+    })
+}
+
+/// Returns why an account cannot open a log that is not opened as root.
+fn problem_of_account(path: &Path, account: Option<&UserAccount>) -> Option<io::Error> {
+    let Some(account) = account.filter(|account| account.ids().0 != 0) else { return Some(untrusted_path()) };
+    let (file, permission) = match path.exists() {
+        true => (path, FilePermission::Write),
+        false => (path.parent()?, FilePermission::Create),
     };
-    let targets = model.access_logs().iter().filter(move |_| stays_root);
-    let redirectable =
-        targets.filter(|target| matches!(target, LogTarget::File(path) if files::is_redirectable(path)));
-    redirectable.map(|target| log_problem(target, untrusted_path()))
+    let is_denied = account.has_permission(permission, file) == Some(false);
+    is_denied.then(|| Errno::EACCES.into())
+}
+
+/// Standard output belongs to the process that started this one, and a device to the system.
+fn is_owned_by_the_program(path: &Path, file: &File) -> io::Result<bool> {
+    Ok(StandardStream::at(path).is_none() && file.metadata()?.is_file())
 }
 
 /// Opens a log; `None` if the process runs as root and another account can change where the path leads.

@@ -5,6 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+
 use crate::model::LogTarget;
 use crate::tls::files::file_error::FileError;
 use crate::tls::store::credential_problem::{CredentialProblem, ExpiryNotice};
@@ -55,9 +57,7 @@ impl fmt::Display for StartupProblem {
             }
             StartupProblem::Log { target: LogTarget::File(path), error } => {
                 write!(f, "cannot open the access log {}: {error}; ", path.display())?;
-                if error.kind() == io::ErrorKind::NotFound {
-                    f.write_str("create its directory, or ")?;
-                }
+                f.write_str(log_advice(error))?;
                 f.write_str("set another file in `access_log` (gitlab.rb: `log_directory`)")
             }
             StartupProblem::Log { error, .. } => write!(f, "cannot open the access log: {error}"),
@@ -75,6 +75,18 @@ impl fmt::Display for StartupProblem {
 }
 
 impl std::error::Error for StartupProblem {}
+
+/// Returns what to do about a log that cannot be opened, beside setting another file.
+fn log_advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT) => "create its directory, or ",
+        Some(Errno::EACCES) => {
+            "let the account in `process.user` (gitlab.rb: `web_server['username']`) write the file and its \
+             directory, or "
+        }
+        _ => "",
+    }
+}
 
 /// Returns what an operator can do about a failed bind.
 fn bind_advice(address: SocketAddr, error: &io::Error) -> &'static str {

@@ -8,7 +8,7 @@
 //! A process that does not run as root opens with its own rights, and only the checks of type and size apply.
 //!
 //! Names of the process's own descriptors, such as `/dev/stdin`, are opened as they are: where they lead is decided
-//! when the process is started.
+//! when the process is started. A log at `/dev/stdout` or `/dev/stderr` is the stream itself.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -40,16 +40,18 @@ pub(crate) const MAX_ERROR_PAGE: u64 = 1 << 20;
 enum Control {
     /// Only root.
     Root,
+    /// Root holds the file, but another account can exchange a directory of root on the way for another directory
+    /// of root: `/var/log` of Ubuntu is writable for the group `syslog`.
+    Renamable,
     /// An account other than root can replace a directory, a link or the file.
     Others,
 }
 
-/// A path without links.
-enum Resolved {
-    /// The directory that holds the file, and the name of the file in it.
-    Entry { directory: OwnedFd, name: OsString, control: Control },
-    /// A name of one of the process's own descriptors.
-    Descriptor(PathBuf),
+/// A path without links: the directory that holds the file, and the name of the file in it.
+struct Resolved {
+    directory: OwnedFd,
+    name: OsString,
+    control: Control,
 }
 
 /// Reads a regular file of at most `limit` bytes.
@@ -58,7 +60,11 @@ enum Resolved {
 /// The file cannot be read, is not a regular file, is larger than `limit`, or is reached through a symbolic
 /// link that an account other than root can replace while this process runs as root.
 pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = if account::is_root() { read_as_root(path)? } else { read_as_account(path)? };
+    let file = match path {
+        path if is_descriptor(path) => File::open(path)?,
+        path if account::is_root() => read_as_root(path)?,
+        path => regular(File::from(open(path, READ, Mode::empty())?))?,
+    };
     let mut content = Vec::new();
     (&file).take(limit + 1).read_to_end(&mut content)?;
     if content.len() as u64 > limit {
@@ -73,17 +79,19 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// The log cannot be opened, or is neither a regular file nor a character device such as `/dev/null`.
 pub(crate) fn append(path: &Path) -> io::Result<Option<File>> {
+    if let Some(stream) = StandardStream::at(path) {
+        return stream.duplicate().map(Some);
+    }
     if !account::is_root() {
-        return append_as_account(path).map(Some);
+        return log(File::from(open(path, APPEND, LOG_MODE)?)).map(Some);
     }
     match resolve(path) {
-        Ok(Resolved::Entry { directory, name, control: Control::Root }) => {
+        Ok(Resolved { control: Control::Others, .. }) => Ok(None),
+        Ok(Resolved { directory, name, .. }) => {
             let file = openat(&directory, name.as_os_str(), APPEND.union(OFlag::O_NOFOLLOW), LOG_MODE)?;
             log(File::from(file)).map(Some)
         }
-        Ok(Resolved::Entry { control: Control::Others, .. }) => Ok(None),
-        Ok(Resolved::Descriptor(name)) => File::options().append(true).open(name).map(Some),
-        Err(error) if error.get_ref().is_some_and(|cause| cause.is::<UntrustedPath>()) => Ok(None),
+        Err(error) if is_untrusted(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -91,39 +99,47 @@ pub(crate) fn append(path: &Path) -> io::Result<Option<File>> {
 /// Returns whether this process runs as root and another account can change where the path leads.
 pub(crate) fn is_redirectable(path: &Path) -> bool {
     account::is_root()
-        && match resolve(path) {
-            Ok(Resolved::Entry { control, .. }) => control == Control::Others,
-            Ok(Resolved::Descriptor(_)) => false,
-            Err(error) => error.get_ref().is_some_and(|cause| cause.is::<UntrustedPath>()),
-        }
+        && StandardStream::at(path).is_none()
+        && resolve(path).map_or_else(|error| is_untrusted(&error), |found| found.control == Control::Others)
+}
+
+/// Standard output or standard error, which a log can name as a file. Its duplicate has the rights with which
+/// the stream was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StandardStream {
+    Output,
+    Error,
+}
+
+impl StandardStream {
+    /// Returns the stream that a path, or the link at it, names.
+    pub(crate) fn at(path: &Path) -> Option<StandardStream> {
+        let named = |path: &Path| match path.to_str()? {
+            "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => Some(StandardStream::Output),
+            "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => Some(StandardStream::Error),
+            _ => None,
+        };
+        named(path).or_else(|| named(&path.read_link().ok()?))
+    }
+
+    fn duplicate(self) -> io::Result<File> {
+        let descriptor = match self {
+            StandardStream::Output => io::stdout().as_fd().try_clone_to_owned(),
+            StandardStream::Error => io::stderr().as_fd().try_clone_to_owned(),
+        };
+        descriptor.map(File::from)
+    }
 }
 
 /// A file with two names may be another account's link to a file that it must not read.
 fn read_as_root(path: &Path) -> io::Result<File> {
-    let (directory, name, control) = match resolve(path)? {
-        Resolved::Entry { directory, name, control } => (directory, name, control),
-        Resolved::Descriptor(name) => return File::open(name),
-    };
+    let Resolved { directory, name, control } = resolve(path)?;
     let file = openat(&directory, name.as_os_str(), READ.union(OFlag::O_NOFOLLOW), Mode::empty())?;
     let file = regular(File::from(file))?;
     if control == Control::Others && file.metadata()?.nlink() > 1 {
         return Err(untrusted("the file has a second name, and another account can change its directory"));
     }
     Ok(file)
-}
-
-fn read_as_account(path: &Path) -> io::Result<File> {
-    match descriptor_name(path) {
-        Some(name) => File::open(name),
-        None => regular(File::from(open(path, READ, Mode::empty())?)),
-    }
-}
-
-fn append_as_account(path: &Path) -> io::Result<File> {
-    match descriptor_name(path) {
-        Some(name) => File::options().append(true).open(name),
-        None => log(File::from(open(path, APPEND, LOG_MODE)?)),
-    }
 }
 
 fn regular(file: File) -> io::Result<File> {
@@ -136,26 +152,17 @@ fn log(file: File) -> io::Result<File> {
     if is_log { Ok(file) } else { Err(io::Error::other("this is not a regular file")) }
 }
 
-/// Returns the name of a descriptor of this process that `path` is, or is a link to.
-fn descriptor_name(path: &Path) -> Option<PathBuf> {
-    let target = path.read_link().ok().filter(|target| is_descriptor(target));
-    if is_descriptor(path) { Some(path.to_owned()) } else { target }
-}
-
-/// Returns whether a path is a name that Linux gives to a descriptor of the process that opens it.
+/// Returns whether a path is a name that Linux gives to a descriptor of the process that opens it, as shells do for
+/// a pipe to read from.
 fn is_descriptor(path: &Path) -> bool {
-    let standard = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
     let directories = ["/dev/fd", "/proc/self/fd"];
-    standard.iter().any(|name| path == Path::new(name))
+    path == Path::new("/dev/stdin")
         || path.parent().is_some_and(|parent| directories.iter().any(|name| parent == Path::new(name)))
 }
 
 /// Follows a path from the root directory, component by component.
 fn resolve(path: &Path) -> io::Result<Resolved> {
     let path = std::path::absolute(path)?;
-    if is_descriptor(&path) {
-        return Ok(Resolved::Descriptor(path));
-    }
     let mut rest: VecDeque<OsString> = components(&path);
     let root = || open(Path::new("/"), DIRECTORY, Mode::empty());
     // The directories from the root directory down to the present one, for `..` in the target of a link.
@@ -177,7 +184,7 @@ fn resolve(path: &Path) -> io::Result<Resolved> {
         let (entry, control) = look_up(directory, &name, *above)?;
         match entry.map(|it| SFlag::from_bits_truncate(it.st_mode & SFlag::S_IFMT.bits())) {
             Some(SFlag::S_IFLNK) => {
-                if control == Control::Others {
+                if control != Control::Root {
                     return Err(untrusted("another account can replace a symbolic link on the way to the file"));
                 }
                 links += 1;
@@ -185,9 +192,6 @@ fn resolve(path: &Path) -> io::Result<Resolved> {
                     return Err(Errno::ELOOP.into());
                 }
                 let target = PathBuf::from(readlinkat(directory, name.as_os_str())?);
-                if rest.is_empty() && is_descriptor(&target) {
-                    return Ok(Resolved::Descriptor(target));
-                }
                 if target.is_absolute() {
                     directories = vec![(root()?, Control::Root)];
                 }
@@ -195,7 +199,7 @@ fn resolve(path: &Path) -> io::Result<Resolved> {
             }
             _ if rest.is_empty() => {
                 let (directory, _) = directories.pop().ok_or_else(|| io::Error::from(Errno::ENOENT))?;
-                return Ok(Resolved::Entry { directory, name, control });
+                return Ok(Resolved { directory, name, control });
             }
             _ => {
                 let below = openat(directory, name.as_os_str(), DIRECTORY, Mode::empty())?;
@@ -208,8 +212,8 @@ fn resolve(path: &Path) -> io::Result<Resolved> {
 /// What a directory holds under a name, if anything, and who can change it.
 ///
 /// A group that may write counts as another account, root's group too: with an access control list, the bit of the
-/// group is set if any account may write. In a directory with the sticky bit, only root replaces its directories. A
-/// file of root there proves nothing, because another account can move or link it from elsewhere.
+/// group is set if any account may write. In a directory with the sticky bit, a file of root proves nothing, because
+/// another account can move or link it from elsewhere. Moving a directory requires the right to write in it.
 fn look_up(directory: &OwnedFd, name: &OsStr, above: Control) -> io::Result<(Option<FileStat>, Control)> {
     let holder = fstat(directory.as_fd())?;
     let entry = match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -218,19 +222,24 @@ fn look_up(directory: &OwnedFd, name: &OsStr, above: Control) -> io::Result<(Opt
         Err(error) => return Err(error.into()),
     };
     let mode = Mode::from_bits_truncate(holder.st_mode);
-    let is_shared = mode.intersects(Mode::S_IWGRP.union(Mode::S_IWOTH));
-    let is_protected = mode.contains(Mode::S_ISVTX) && entry.as_ref().is_some_and(is_directory_of_root);
-    let control = if above == Control::Root && holder.st_uid == 0 && (!is_shared || is_protected) {
-        Control::Root
-    } else {
-        Control::Others
+    let root_directory = entry.as_ref().filter(|entry| entry.st_uid == 0 && is_directory(entry));
+    let is_sticky = mode.contains(Mode::S_ISVTX);
+    let control = match root_directory {
+        _ if holder.st_uid != 0 || above == Control::Others => Control::Others,
+        _ if !is_shared(&holder) => above,
+        Some(entry) if is_sticky && !is_shared(entry) => above,
+        Some(_) if is_sticky || !mode.contains(Mode::S_IWOTH) => Control::Renamable,
+        _ => Control::Others,
     };
     Ok((entry, control))
 }
 
-/// Moving a directory to another requires the right to write in it, so only root can place root's.
-fn is_directory_of_root(entry: &FileStat) -> bool {
-    entry.st_uid == 0 && SFlag::from_bits_truncate(entry.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFDIR
+fn is_directory(entry: &FileStat) -> bool {
+    SFlag::from_bits_truncate(entry.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFDIR
+}
+
+fn is_shared(directory: &FileStat) -> bool {
+    Mode::from_bits_truncate(directory.st_mode).intersects(Mode::S_IWGRP.union(Mode::S_IWOTH))
 }
 
 /// The components of a path, without the root directory and `.`.
@@ -246,6 +255,10 @@ fn components(path: &Path) -> VecDeque<OsString> {
         named.push_back(OsString::from("."));
     }
     named
+}
+
+fn is_untrusted(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<UntrustedPath>())
 }
 
 fn untrusted(what: &'static str) -> io::Error {
@@ -322,16 +335,17 @@ mod tests {
         drop(writer);
         let name = format!("/dev/fd/{}", reader.as_raw_fd());
         assert_eq!(read(Path::new(&name), 10).unwrap(), b"text");
+    }
 
+    #[test]
+    fn a_log_names_a_standard_stream_itself_or_by_a_link() {
         let directory = TempDir::new().unwrap();
-        let (mut reader, writer) = io::pipe().unwrap();
         let link = directory.path().join("access.log");
-        symlink(format!("/proc/self/fd/{}", writer.as_raw_fd()), &link).unwrap();
-        append(&link).unwrap().unwrap().write_all(b"line").unwrap();
-        drop(writer);
-        let mut written = String::new();
-        reader.read_to_string(&mut written).unwrap();
-        assert_eq!(written, "line");
+        symlink("/dev/stdout", &link).unwrap();
+        assert_eq!(StandardStream::at(&link), Some(StandardStream::Output));
+        assert_eq!(StandardStream::at(Path::new("/proc/self/fd/2")), Some(StandardStream::Error));
+        assert_eq!(StandardStream::at(Path::new("/dev/stdin")), None);
+        assert!(append(&link).unwrap().is_some());
     }
 
     #[test]
@@ -392,6 +406,7 @@ mod tests {
         for (group, mode, name, is_opened) in [
             (OTHER, 0o770, "access.log", false),
             (0, 0o775, "access.log", false),
+            (OTHER, 0o775, "of-root/access.log", true),
             (0, 0o1777, "access.log", false),
             (0, 0o1777, "moved.log", false),
             (0, 0o1777, "of-root/access.log", true),
@@ -402,6 +417,7 @@ mod tests {
             fs::set_permissions(&shared, fs::Permissions::from_mode(mode)).unwrap();
             let opened = append(&shared.join(name)).unwrap();
             assert_eq!(opened.is_some(), is_opened, "{mode:o} {name}");
+            assert_eq!(is_redirectable(&shared.join(name)), !is_opened, "{mode:o} {name}");
         }
     }
 }

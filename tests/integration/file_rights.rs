@@ -193,3 +193,33 @@ fn a_log_that_links_to_the_standard_output_is_written_there() {
     assert_eq!(gatepost.plain_client_of(GITLAB).get("/").text(), "hello");
     assert!(log.symlink_metadata().unwrap().is_symlink());
 }
+
+#[test]
+fn a_log_directory_of_root_below_one_of_a_group_is_used_as_root() {
+    let Some(Setup { configuration, owned, origin, .. }) = Setup::new() else { return };
+    let group = account().gid.as_raw();
+    let directory = owned.join("nginx");
+    fs::create_dir(&directory).unwrap();
+    for (path, mode) in [(&owned, 0o775), (&directory, 0o750)] {
+        chown(path, Some(0), Some(group)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let log = directory.join("access.log");
+    let _gatepost = Gatepost::start(configuration.host(Host::plain(GITLAB, &origin).with(&log_to(&log))));
+    assert_eq!(fs::metadata(&log).unwrap().uid(), account().uid.as_raw());
+}
+
+#[test]
+fn check_reports_a_log_that_the_account_cannot_write() {
+    let Some(Setup { configuration, owned, origin, .. }) = Setup::new() else { return };
+    let log = owned.join("access.log");
+    fs::write(&log, "").unwrap();
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o644)).unwrap();
+    let configuration = configuration.host(Host::plain(GITLAB, &origin).with(&log_to(&log)));
+    let path = configuration.write();
+    let check = Process::spawn(&["check", "--config", path.to_str().unwrap()]).finish(TIMEOUT);
+    for output in [check, refused(&configuration)] {
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.stderr.contains("access.log") && output.stderr.contains("process.user"), "{output:?}");
+    }
+}

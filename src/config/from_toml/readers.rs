@@ -144,7 +144,7 @@ pub(super) fn hsts(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option
 
 /// Reads the value of Referrer-Policy, `{ if_absent = … }`, or `false`.
 pub(super) fn referrer_policy(reader: &mut TomlReader<'_>, value: &TomlValue<'_>) -> Option<HeaderSetting> {
-    let mismatch = || wrong_type("a string or false", value).help(REFERRER_POLICY_EXPECTED);
+    let mismatch = || wrong_type("a string, { if_absent = \"…\" } or false", value).help(REFERRER_POLICY_EXPECTED);
     let read = match value.get_ref() {
         DeValue::Boolean(false) => Ok(HeaderSetting::Leave),
         DeValue::String(text) => header::value(text).map(HeaderSetting::Send),
