@@ -110,6 +110,10 @@ def is_sent_once(difference):
     return len(difference.gatepost or []) == 1 and len(difference.nginx or []) != 1
 
 
+def is_the_upstreams_policy(difference):
+    return difference.case.response == "own security headers" and difference.gatepost == ["no-referrer"]
+
+
 def is_plain_host(difference):
     """Neither the host nor a load balancer uses TLS; upstreams receive `X-Forwarded-Proto: http`."""
     return difference.gitlab_rb in ("http-only", "06-relative-url") and has_no_hsts_except_the_upstreams(difference)
@@ -192,6 +196,7 @@ EXPECTED = {
     "Connections after an error": [aspects("connection persists", when=lambda it: is_error(it) and it.gatepost)],
     "Security headers": [
         aspects("response header strict-transport-security", "response header referrer-policy", when=is_sent_once),
+        aspects("response header referrer-policy", when=is_the_upstreams_policy),
         aspects("response header strict-transport-security", when=is_plain_host),
         aspects("response header strict-transport-security", when=is_local_error),
     ],
